@@ -1,0 +1,151 @@
+"""The plan: a frozen value that says what is, what would be done, and what it was made from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from reconciler.diagnostics import Diagnostic
+from reconciler.model import DesiredTask, Identity, RemoteTask, TaskRef
+from reconciler.state.model import Attempt, Record
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    ADOPT = "adopt"
+    MOVE = "move"
+    CHANGED = "changed"
+    GONE = "gone"
+    ORPHANED = "orphaned"
+    UNCHANGED = "unchanged"
+    UNDECIDED = "undecided"
+
+
+class Reason(StrEnum):
+    """Why a task has its action; a reader of the plan document may meet further ones later."""
+
+    NEW = "new"  # create: nothing is known of it
+    RETRY = "retry"  # create: an earlier attempt made no task
+    TASK_ID = "taskID"  # adopt: the manifest names the task
+    ATTEMPT = "attempt"  # adopt: an attempt without outcome did make it
+    LOOK_ALIKE = "lookAlike"  # adopt: an unrecorded task does the same work
+    MOVED = "moved"  # move: recorded under movedFrom
+    DIFFERS = "differs"  # changed: manifest or service differ
+    UNFINISHED = "unfinished"  # changed: name or isShared are still to be patched after the create
+    NOT_FOUND = "notFound"  # gone: the service says 404, twice
+    RECREATE = "recreate"  # gone, and --allow-recreate covers it: apply creates it
+    REMOVED = "removed"  # orphaned: in no manifest any more
+    SAME = "same"  # unchanged
+    UNSEEN = "unseen"  # unchanged: another identity made it, this one cannot see it
+    FRESH = "fresh"  # unchanged: created within the settle time, the service may not show it yet
+    SETTLING = "settling"  # undecided: an attempt is younger than the settle time; apply waits
+    AMBIGUOUS = "ambiguous"  # undecided: what the service shows fits more than one way
+    UNREADABLE = "unreadable"  # undecided: what the service shows could not be read to the end
+    OTHER_IDENTITY = "otherIdentity"  # undecided: the attempt was made by another identity
+    OTHER_ORG = "otherOrg"  # undecided: recorded under an organization it no longer resolves to
+    RENAMED = "renamed"  # undecided: an orphaned record does the same work
+    CONFLICT = "conflict"  # undecided: taskID answers 404, or is recorded otherwise
+
+
+class Origin(StrEnum):
+    MANIFEST = "manifest"
+    REMOTE = "remote"
+    BOTH = "both"
+
+
+class _Absent:
+    """The value of a field that is not there: null would say something else."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT: Any = _Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field: `before` is what is, `after` what the manifest wants, `origin` who moved."""
+
+    path: str
+    before: Any
+    after: Any
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """What is to be done about one task.
+
+    `note` is one sentence for a reader, `remedy` the command that settles what cannot go on.
+    `settled_at` is when an undecided attempt is old enough (`Reason.SETTLING`), by this machine's
+    clock. `attempt` is the one that was found (`ATTEMPT`) or that `RETRY` follows.
+    """
+
+    ref: TaskRef
+    action: Action
+    reason: Reason
+    file: str
+    line: int | None = None
+    task_id: str | None = None
+    diff: tuple[Change, ...] = ()
+    note: str = ""
+    remedy: str = ""
+    desired: DesiredTask | None = None
+    record: Record | None = None
+    remote: RemoteTask | None = None
+    attempt: Attempt | None = None
+    moved_from: TaskRef | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def creates(self) -> bool:
+        return self.action is Action.CREATE or self.reason is Reason.RECREATE
+
+    @property
+    def applies(self) -> bool:
+        """Whether apply would do something about it without being told more."""
+        return (
+            self.creates
+            or self.action in (Action.ADOPT, Action.MOVE)
+            or self.reason in (Reason.UNFINISHED, Reason.SETTLING)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`tasks` are sorted by organization and key; `scope` are the PATHs it was made for.
+
+    `closed` are marks of attempts that made no task and whose key is in no manifest: apply only
+    notes them. `options` are the flags that would change what apply does.
+    """
+
+    backend: str
+    scope: tuple[str, ...]
+    tasks: tuple[PlannedTask, ...]
+    identity: Identity | None = None
+    complete: bool = True
+    diagnostics: tuple[Diagnostic, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    closed: tuple[str, ...] = ()
+
+    def summary(self) -> dict[str, int]:
+        """The number of tasks for each action, in the order of `Action`; those without one too."""
+        counts = Counter(task.action for task in self.tasks)
+        return {action.value: counts[action] for action in Action}
+
+    def can_apply(self) -> bool:
+        """Whether there is something to do."""
+        return any(task.applies for task in self.tasks)
+
+    def has_changes(self) -> bool:
+        """What `plan --detailed-exitcode` answers 2 for (contract, section 3)."""
+        asked = (Action.CREATE, Action.ADOPT, Action.UNDECIDED)
+        return any(t.action in asked or t.reason is Reason.RECREATE for t in self.tasks)

@@ -1,0 +1,154 @@
+"""What is known: records of tasks that exist, and attempts whose outcome is not known yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from reconciler.model import Identity, Inputs, TaskRef
+
+OUTPUTS = (
+    "asyncTriggerType",
+    "contextCompactionThresholdPercent",
+    "contextUsedTokens",
+    "contextWindowTokens",
+    "createdAt",
+    "createdBy",
+    "entities",
+    "isShared",
+    "lastHeartbeat",
+    "name",
+    "runtimePhase",
+    "sharedAt",
+    "sourceAutomationID",
+    "status",
+    "taskType",
+    "tokensUsed",
+)
+"""The outputs of Pulumi's resource: what a record keeps of the task as last read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to create, made durable before its request left.
+
+    `mark` is the `message.timestamp` that was sent, unique over all attempts of a state.
+    `started_at` is this machine's clock when it began; `service_clock` what the service's own was
+    then (the last `Date` header plus the time since), None where none had been seen.
+    """
+
+    ref: TaskRef
+    mark: str
+    inputs: Inputs
+    digest: str
+    identity: Identity
+    file: str
+    started_at: datetime
+    service_clock: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A task that exists, and the key it is kept for.
+
+    `inputs` are those it was created with (of an adopted task: the manifest's when it was adopted)
+    and `digest` theirs. `marks` are those of all attempts made for the key. `pending` is what is
+    still to be patched after the create. `created_at` is when the create was answered or the task
+    adopted, by the clock of the service where it is known.
+    """
+
+    ref: TaskRef
+    task_id: str
+    file: str
+    inputs: Inputs
+    digest: str
+    identity: Identity
+    created_at: datetime | None = None
+    marks: tuple[str, ...] = ()
+    pending: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The whole of what is known. `attempts` are the open ones, by mark.
+
+    `last_mark` is the latest mark ever given out: the next is later.
+    """
+
+    lineage: str
+    serial: int
+    backend: str
+    records: Mapping[TaskRef, Record] = field(default_factory=dict)
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    last_mark: str = ""
+    is_new: bool = False
+
+    def attempts_for(self, ref: TaskRef) -> tuple[Attempt, ...]:
+        return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
+
+    def recorded_ids(self) -> dict[str, TaskRef]:
+        return {record.task_id: ref for ref, record in self.records.items()}
+
+
+# Events: each is one line of the journal. Applying one twice gives what applying it once gives.
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """A create is about to leave."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """An attempt made no task: never left, was refused, or came to nothing in the settle time."""
+
+    mark: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A task is known to exist (created, found again, adopted, moved, accepted or updated).
+
+    Its record replaces the key's; every open attempt whose mark is in `record.marks` is closed.
+    """
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A record was taken out: moved to another key, or by `taskctl state rm`."""
+
+    ref: TaskRef
+
+
+Event = Attempted | Closed | Recorded | Forgotten
+
+
+def fold(state: State, events: Iterable[Event]) -> State:
+    """The state after `events`. Folding the same events again changes nothing.
+
+    Each event sets absolute values, so a journal that was folded but not yet removed when a
+    process died does no harm when it is folded once more.
+    """
+    records, attempts, last_mark = dict(state.records), dict(state.attempts), state.last_mark
+    for event in events:
+        match event:
+            case Attempted(attempt):
+                attempts[attempt.mark] = attempt
+                last_mark = max(last_mark, attempt.mark)
+            case Closed(mark):
+                attempts.pop(mark, None)
+            case Recorded(record):
+                records[record.ref] = record
+                for mark in record.marks:
+                    attempts.pop(mark, None)
+            case Forgotten(ref):
+                records.pop(ref, None)
+    return replace(state, records=records, attempts=attempts, last_mark=last_mark)
