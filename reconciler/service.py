@@ -1,4 +1,4 @@
-"""What the planner's reading and the executor need of a service; `remote.client` is the real one."""
+"""What reading and applying need of a service; `remote.client` is the real one."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Service(Protocol):
         """The service's clock now: its last `Date` header plus the time since; None before one."""
 
     def list_tasks(self, org_name: str) -> Iterator[list[RemoteTask]]:
-        """The organization's tasks, newest first, a page at a time; a page is read when asked for."""
+        """The organization's tasks, newest first; a page is read when it is asked for."""
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
         """One task; None for 404."""
