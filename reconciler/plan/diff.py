@@ -1,0 +1,96 @@
+"""What differs between two sets of inputs, field by field: the one door to deepdiff."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model import Inputs, RemoteTask
+from reconciler.plan.plan import ABSENT, Change, Origin
+
+if TYPE_CHECKING:
+    from deepdiff.model import DiffLevel
+
+SHOWN_SETTINGS = ("approvalMode", "permissionMode", "name", "isShared")
+"""What the service shows and a person may change there (contract, section 4, `changed`)."""
+
+_SERVICE_DEFAULTS = {"isShared": False, "permissionMode": "default"}
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def changes(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> tuple[Change, ...]:
+    """The fields in which a recorded task differs from its manifest, sorted by path.
+
+    A setting that the service shows counts as it is there; without `remote` only record and
+    manifest are compared.
+    """
+    found = {change.path: change for change in _manifest_changes(recorded, desired)}
+    if remote is not None:
+        for name in SHOWN_SETTINGS:
+            if name in desired and (change := _shown(name, recorded, desired, remote)):
+                found[name] = change
+            elif name in desired:
+                found.pop(name, None)
+    return tuple(found[path] for path in sorted(found))
+
+
+def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
+    """Whether every setting that the service shows is what the manifest wants."""
+    return all(
+        _at_service(name, remote) == desired[name] for name in SHOWN_SETTINGS if name in desired
+    )
+
+
+def _at_service(name: str, remote: RemoteTask) -> Any:
+    return remote.raw.get(name, _SERVICE_DEFAULTS.get(name, ABSENT))
+
+
+def _shown(name: str, recorded: Inputs, desired: Inputs, remote: RemoteTask) -> Change | None:
+    wanted, present = desired[name], _at_service(name, remote)
+    if present is ABSENT:
+        present = recorded.get(name, ABSENT)
+    if present == wanted:
+        return None
+    before = recorded.get(name, ABSENT)
+    if before == wanted:
+        origin = Origin.REMOTE
+    else:
+        origin = Origin.MANIFEST if before in (ABSENT, present) else Origin.BOTH
+    return Change(name, present, wanted, origin)
+
+
+def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
+    if recorded == desired:
+        return []
+    from deepdiff import DeepDiff
+
+    tree = DeepDiff(_plain(recorded), _plain(desired), view="tree", verbose_level=2)
+    return [
+        Change(_path(level), _side(level.t1), _side(level.t2), Origin.MANIFEST)
+        for levels in tree.values()
+        for level in levels
+    ]
+
+
+def _plain(inputs: Inputs) -> dict[str, Any]:
+    return dict(inputs)
+
+
+def _side(value: Any) -> Any:
+    from deepdiff.helper import notpresent
+
+    return ABSENT if value is notpresent else value
+
+
+def _path(level: DiffLevel) -> str:
+    """`message.entity_diff.add[0].name`; a name that is not plain is quoted: `["a b"]`."""
+    parts = level.path(output_format="list")
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _PLAIN_NAME.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            text += f'["{part}"]'
+    return text

@@ -1,0 +1,247 @@
+"""From desired, recorded and remote to a plan. Pure; the rules are contract, section 4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.canonical import digest
+from reconciler.diagnostics import Diagnostic
+from reconciler.model import DesiredTask, TaskRef, text_of, work_of
+from reconciler.plan import adoption, checks, decisions
+from reconciler.plan.diff import changes, remote_agrees
+from reconciler.plan.lookup import moved_ref, record_ref
+from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason
+from reconciler.plan.recovery import Found, NotCreated, Undecided, Verdict, recover
+from reconciler.plan.view import RemoteView, TaskId
+from reconciler.settings import PlanOptions
+from reconciler.state.model import Record, State
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What a plan is made from. `only` restricts it to some keys; the others still speak for their
+    own tasks and prompts.
+    """
+
+    desired: Sequence[DesiredTask]
+    state: State
+    view: RemoteView
+    options: PlanOptions
+    scope: tuple[str, ...] = ()
+    only: Collection[TaskRef] | None = None
+
+    def in_scope(self, file: str) -> bool:
+        """Whether a manifest file is one of the PATHs, or lies inside one. No PATH: all are."""
+        if not self.scope:
+            return True
+        return any(
+            path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in self.scope
+        )
+
+
+def make_plan(sides: Sides) -> Plan:
+    """Every desired task once, and every record and attempt that no manifest wants any more."""
+    return _Planner(sides).plan()
+
+
+class _Planner:
+    def __init__(self, sides: Sides) -> None:
+        self.sides = sides
+        self.state, self.view, self.options = sides.state, sides.view, sides.options
+        self.wanted = {task.ref: task for task in sides.desired}
+        self.recorded = sides.state.recorded_ids()
+        self.heirs = {
+            old: task.ref
+            for task in sides.desired
+            if (old := moved_ref(task)) is not None and old not in self.wanted
+        }
+        self.verdicts = self._recover()
+        self.closed: list[str] = []
+        self.orphans = self._orphans()
+        self.orphaned_work: dict[tuple[str, str], Record] = {
+            (r.ref.org_name, work): r
+            for r in self.orphans
+            if (work := work_of(r.inputs)) is not None
+        }
+
+    def plan(self) -> Plan:
+        tasks = {task.ref: self._task(task) for task in self.sides.desired if self._asked(task.ref)}
+        self._adopt_look_alikes(tasks)
+        for orphan in self.orphans:
+            if self._asked(orphan.ref):
+                tasks[orphan.ref] = decisions.orphaned(orphan)
+        for found in self._stray_attempts():
+            tasks.setdefault(found.ref, found)
+        ordered = tuple(tasks[ref] for ref in sorted(tasks))
+        return Plan(
+            backend=self.state.backend,
+            scope=self.sides.scope,
+            tasks=ordered,
+            identity=self.view.identity,
+            complete=not self.view.cut_short and not self.view.unreadable,
+            diagnostics=tuple(self._diagnostics(ordered)),
+            closed=tuple(self.closed),
+        )
+
+    def _asked(self, ref: TaskRef) -> bool:
+        return self.sides.only is None or ref in self.sides.only
+
+    def _diagnostics(self, tasks: Sequence[PlannedTask]) -> Iterable[Diagnostic]:
+        yield from checks.too_many_creates(tasks, self.options.max_creates)
+        yield from checks.duplicates(self.state, self.view)
+
+    def _recover(self) -> dict[str, Verdict]:
+        prompts = {
+            ref: text for ref, t in self.wanted.items() if (text := text_of(t.inputs)) is not None
+        }
+        attempts = self.state.attempts.values()
+        settle = self.options.settle_time
+        if not attempts:
+            return {}
+        moved = [replace(a, ref=self.heirs.get(a.ref, a.ref)) for a in attempts]
+        return recover(moved, self.view, self.recorded, prompts, settle)
+
+    def _orphans(self) -> list[Record]:
+        return [
+            record
+            for ref, record in self.state.records.items()
+            if ref not in self.wanted
+            and not self._is_moving(ref)
+            and self.sides.in_scope(record.file)
+        ]
+
+    def _is_moving(self, ref: TaskRef) -> bool:
+        heir = self.heirs.get(ref)
+        return heir is not None and heir not in self.state.records
+
+    # One desired task: the first rule that knows an answer gives it.
+
+    def _task(self, task: DesiredTask) -> PlannedTask:
+        rules: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
+            self._conflicting,
+            self._attempted,
+            self._recorded,
+            self._known_by_id,
+            self._under_another_org,
+            self._renamed,
+        )
+        for rule in rules:
+            planned = rule(task)
+            if planned is not None:
+                return planned
+        return decisions.plan_for(task, Action.CREATE, Reason.NEW)
+
+    def _conflicting(self, task: DesiredTask) -> PlannedTask | None:
+        """A taskID that is recorded otherwise."""
+        if task.task_id is None:
+            return None
+        ref = record_ref(task, self.state)
+        if ref is not None:
+            recorded_id = self.state.records[ref].task_id
+            return None if recorded_id == task.task_id else decisions.other_id(task, recorded_id)
+        owner = self.recorded.get(task.task_id)
+        return decisions.owned_id(task, owner) if owner is not None else None
+
+    def _recorded(self, task: DesiredTask) -> PlannedTask | None:
+        ref = record_ref(task, self.state)
+        if ref is None:
+            return None
+        record = self.state.records[ref]
+        remote = self.view.find(ref, record.task_id)
+        if remote is None and (planned := self._not_seen(task, record)) is not None:
+            return planned
+        equal = record.digest == digest(task.inputs)
+        if equal and (remote is None or remote_agrees(task.inputs, remote)):
+            diff: tuple[Change, ...] = ()
+        else:
+            diff = changes(record.inputs, task.inputs, remote)
+        if ref != task.ref:
+            return decisions.moved(task, record, remote, diff)
+        return decisions.compared(task, record, remote, diff)
+
+    def _not_seen(self, task: DesiredTask, record: Record) -> PlannedTask | None:
+        """A recorded task that the service did not show; None where it is to be compared anyway."""
+        if not self.view.identity.same_as(record.identity):
+            return decisions.unseen(task, record, self.view.identity)
+        if TaskId(record.ref.org_name, record.task_id) not in self.view.absent:
+            return None
+        if self._is_fresh(record):
+            return decisions.plan_for(
+                task, Action.UNCHANGED, Reason.FRESH, task_id=record.task_id, record=record
+            )
+        allowed = self.options.allow_recreate
+        covered = task.task_id is None and ("*" in allowed or task.key in allowed)
+        return decisions.gone(task, record, recreate=covered)
+
+    def _is_fresh(self, record: Record) -> bool:
+        now = self.view.service_now or self.view.now
+        made = record.created_at
+        return made is not None and abs(now - made) < self.options.settle_time
+
+    def _known_by_id(self, task: DesiredTask) -> PlannedTask | None:
+        if task.task_id is None:
+            return None
+        remote = self.view.find(task.ref, task.task_id)
+        if remote is None:
+            return decisions.no_such_id(task)
+        return decisions.adopt(task, remote, Reason.TASK_ID, self.state.backend, self.view)
+
+    def _attempted(self, task: DesiredTask) -> PlannedTask | None:
+        """The outcome of attempts that have none yet; the latest where there are several."""
+        refs = {task.ref, moved_ref(task)}
+        own = sorted(
+            (a for a in self.state.attempts.values() if a.ref in refs), key=lambda a: a.mark
+        )
+        if not own:
+            return None
+        verdicts = [self.verdicts[a.mark] for a in own]
+        if record_ref(task, self.state) and all(isinstance(v, NotCreated) for v in verdicts):
+            # What was to replace a task that is gone: whether it is still to be is asked anew.
+            self.closed.extend(a.mark for a in own)
+            return None
+        return decisions.recovered(task, own, verdicts)
+
+    def _under_another_org(self, task: DesiredTask) -> PlannedTask | None:
+        if task.org_from_manifest:
+            return None
+        others = [ref for ref in self.state.records if ref.key == task.key and ref != task.ref]
+        others = [ref for ref in others if ref not in self.wanted]
+        return decisions.other_org(task, others[0]) if others else None
+
+    def _renamed(self, task: DesiredTask) -> PlannedTask | None:
+        work = task.work
+        if not task.adopt or work is None:
+            return None
+        orphan = self.orphaned_work.get((task.ref.org_name, work))
+        return decisions.renamed(task, orphan) if orphan is not None else None
+
+    def _adopt_look_alikes(self, tasks: dict[TaskRef, PlannedTask]) -> None:
+        missing = [
+            planned.desired
+            for planned in tasks.values()
+            if planned.reason is Reason.NEW and planned.desired is not None
+        ]
+        spoken_for = {v.task.id for v in self.verdicts.values() if isinstance(v, Found)}
+        spoken_for.update(
+            i for v in self.verdicts.values() if isinstance(v, Undecided) for i in v.ids
+        )
+        pairs = adoption.look_alikes(missing, self.state, self.view, self.options, spoken_for)
+        for ref, remote in pairs.found.items():
+            tasks[ref] = decisions.adopt(
+                self.wanted[ref], remote, Reason.LOOK_ALIKE, self.state.backend, self.view
+            )
+        for ref, why in pairs.unsure.items():
+            tasks[ref] = decisions.unsure(self.wanted[ref], why)
+
+    def _stray_attempts(self) -> Iterable[PlannedTask]:
+        """Attempts whose key left the manifests: looked up, recorded, orphaned, or closed."""
+        for attempt in sorted(self.state.attempts.values(), key=lambda a: a.mark):
+            heir = self.heirs.get(attempt.ref, attempt.ref)
+            if heir in self.wanted or not self._asked(attempt.ref):
+                continue
+            planned = decisions.stray(attempt, self.verdicts[attempt.mark])
+            if planned is None:
+                self.closed.append(attempt.mark)
+            else:
+                yield planned
