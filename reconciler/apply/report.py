@@ -1,0 +1,50 @@
+"""What an apply did: the truth for each task that there was something to do for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.diagnostics import Diagnostic
+
+
+class Result(StrEnum):
+    CREATED = "created"
+    ADOPTED = "adopted"
+    MOVED = "moved"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+    NOT_STARTED = "notStarted"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """How one task ended. `error` says why it failed or what cannot be decided, in a line or more;
+    `remedy` is the command that settles it. `file` and `line` are its place in a manifest."""
+
+    key: str
+    org_name: str
+    result: Result
+    task_id: str | None = None
+    url: str | None = None
+    error: str | None = None
+    file: str | None = None
+    line: int | None = None
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyReport:
+    tasks: tuple[TaskResult, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def summary(self) -> dict[str, int]:
+        """The number of tasks for each result, in the order of `Result`; those without one too."""
+        counts = Counter(task.result for task in self.tasks)
+        return {result.value: counts[result] for result in Result}
+
+    def failed(self) -> bool:
+        """Whether apply must exit 1: a task failed, stayed undecided or was not started."""
+        bad = (Result.FAILED, Result.UNDECIDED, Result.NOT_STARTED)
+        return any(task.result in bad for task in self.tasks)

@@ -1,0 +1,44 @@
+"""`taskctl serve`: the embedded service for several clients, over HTTP."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.options import common_options, make_command
+from reconciler.cli.output import Output
+
+
+@make_command(
+    "serve",
+    examples=[
+        ("taskctl serve", "http://127.0.0.1:8765, any token is taken"),
+        ("taskctl serve --port 0 --db /tmp/demo.db", "a free port, a file of its own"),
+        ("taskctl plan --backend http://127.0.0.1:8765", "in another terminal"),
+    ],
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Port to listen at; 0 picks a free one.",
+)
+@click.option(
+    "--db",
+    default=".taskctl/local.db",
+    show_default=True,
+    metavar="PATH",
+    help="SQLite file that keeps the tasks.",
+)
+@click.option("--token", metavar="T", help="The only token to take; without it any is taken.")
+@common_options
+def command(host: str, port: int, db: str, token: str | None, out: Output) -> int:
+    """Serve the embedded service over HTTP until SIGINT or SIGTERM.
+
+    Its address is printed on a line of its own once it listens.
+    """
+    from reconciler.engine.server import serve
+
+    serve(host, port, out.common.path(db), token, out.result)
+    return 0

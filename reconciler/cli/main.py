@@ -1,0 +1,258 @@
+"""The command `taskctl`: finds the command, and is the one place where errors become exit codes.
+
+Nothing but click is imported before a command is known: `--help` and `--version` need no more.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.shared import WithExamples, shared_options
+
+if TYPE_CHECKING:
+    from reconciler.cli.output import Common, Output
+    from reconciler.diagnostics import Diagnostic
+
+COMMANDS = {
+    "validate": "Check manifests; offline, changes nothing.",
+    "plan": "Show what apply would do; changes nothing.",
+    "apply": "Show the plan, ask, and create the tasks that are missing.",
+    "show": "Show a saved plan.",
+    "state": "Look at the state, and repair it.",
+    "serve": "Serve the embedded service over HTTP.",
+}
+"""Each is `reconciler.cli.commands.NAME`, whose `command` is a click command."""
+
+EXAMPLES = (
+    ("taskctl validate", "check the manifests in tasks/ and in *.tasks.yaml"),
+    ("taskctl plan --backend local", "try a plan with no account, on the embedded service"),
+    ("taskctl apply", "create what is missing, after a question"),
+    ("taskctl plan tasks/ --out plan.taskctl", "keep a plan, for"),
+    ("taskctl apply plan.taskctl", "just what was reviewed, or nothing"),
+)
+
+
+class Terminated(SystemExit):
+    """SIGTERM came."""
+
+    def __init__(self) -> None:
+        super().__init__(143)
+
+
+class Commands(WithExamples, click.Group):
+    """The commands, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        from importlib import import_module
+
+        command = import_module(f"reconciler.cli.commands.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, COMMANDS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise click.UsageError(f"there is no command {name!r}{hint}", ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands,
+    examples=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="taskctl", message="%(prog)s %(version)s")
+@shared_options
+def app(**_shared: object) -> None:
+    """Keep a list of Pulumi Cloud agent tasks in a repository, and create just the missing ones.
+
+    The options here may stand before the command or after it.
+    """
+
+
+class Ending:
+    """Turns whatever ends a command into an exit code and words for it, once."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self.arguments = arguments
+        self.context: click.Context | None = None
+        self.code = 0
+
+    def __enter__(self) -> Ending:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is not None:
+            self.code = self._judge(error)
+        return True
+
+    def _judge(self, error: BaseException) -> int:
+        from reconciler.errors import TaskctlError
+
+        match error:
+            case click.exceptions.Exit():
+                return error.exit_code
+            case KeyboardInterrupt():
+                return self._fail(130, "interrupted")
+            case Terminated():
+                return self._fail(143, "terminated")
+            case SystemExit():
+                return error.code if isinstance(error.code, int) else int(error.code is not None)
+            case BrokenPipeError():
+                return 1
+            case TaskctlError():
+                return self._tell(error.diagnostics)
+            case click.ClickException():
+                return self._usage(error)
+            case click.Abort() | EOFError():
+                return self._fail(1, "no answer; nothing was done")
+            case OSError():
+                return self._fail(1, _os_error(error))
+        return self._unexpected(error)
+
+    def _usage(self, error: click.ClickException) -> int:
+        context = getattr(error, "ctx", None) or self.context
+        path = context.command_path if context is not None else "taskctl"
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            if self._output().common.format == "text":
+                click.echo(error.format_message(), err=True)
+                return 1
+            return self._fail(1, "no command was given", f"{path} --help")
+        message = error.format_message().rstrip(".")
+        return self._fail(1, message[:1].lower() + message[1:], f"{path} --help")
+
+    def _unexpected(self, error: BaseException) -> int:
+        from reconciler.cli.output import say
+        from reconciler.render import safe
+
+        out = self._output()
+        if out.common.verbose:
+            import traceback
+
+            say(safe.block(_without_token("".join(traceback.format_exception(error)))))
+        what = _without_token(f"{type(error).__name__}: {error}" if str(error) else repr(error))
+        again = "report it" if out.common.verbose else "run again with -v and report what it shows"
+        return self._fail(1, f"internal error ({what}): {again}")
+
+    def _fail(self, code: int, summary: str, detail: str = "") -> int:
+        from reconciler.diagnostics import error
+
+        self._tell([error(summary, detail)])
+        return code
+
+    def _tell(self, diagnostics: Sequence[Diagnostic]) -> int:
+        """On stderr; as the one document on stdout where a program listens and none went out."""
+        from reconciler.render.reports import FailureReport
+
+        out = self._output()
+        if out.told or out.common.format == "text":
+            out.diagnostics(diagnostics)
+        else:
+            with suppress(BrokenPipeError):
+                out.report(FailureReport(tuple(diagnostics)))
+        return 1
+
+    def _output(self) -> Output:
+        """The command's own; where it did not come to that, what the bare arguments ask for."""
+        from reconciler.cli.output import Output
+
+        if self.context is not None and isinstance(self.context.obj, Output):
+            return self.context.obj
+        return Output(_asked(self.arguments))
+
+
+def _asked(arguments: Sequence[str]) -> Common:
+    """Format, color and verbosity, as far as arguments that may be wrong tell them."""
+    from reconciler.cli.output import Common
+    from reconciler.render import FORMATS
+
+    found = Common()
+    words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    for index, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if not equals:
+            value = "".join(words[index + 1 : index + 2])
+        if name == "--format" and value in FORMATS:
+            found = replace(found, format=value)
+        elif name == "--color" and value in ("auto", "always", "never"):
+            found = replace(found, color=value)
+        elif word in ("-v", "--verbose"):
+            found = replace(found, verbose=True)
+    return found
+
+
+def _os_error(error: OSError) -> str:
+    what = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def _without_token(text: str) -> str:
+    token = os.environ.get("PULUMI_ACCESS_TOKEN", "").strip()
+    return text.replace(token, "[REDACTED]") if token else text
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and gives its exit code; what a caller without a process can use."""
+    ending = Ending(arguments)
+    with ending:
+        with app.make_context("taskctl", list(arguments)) as context:
+            ending.context = context
+            ending.code = app.invoke(context) or 0
+        sys.stdout.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            ending.code = ending.code or 1
+            with suppress(OSError, ValueError):  # else Python complains of it while it ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return ending.code
+
+
+def main() -> NoReturn:
+    """The entry point of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # a stream that something else put there
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if "_TASKCTL_COMPLETE" in os.environ:
+        from click.shell_completion import shell_complete
+
+        instruction = os.environ["_TASKCTL_COMPLETE"]
+        sys.exit(shell_complete(app, {}, "taskctl", "_TASKCTL_COMPLETE", instruction))
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated

@@ -1,0 +1,124 @@
+"""Where a command says what: the result goes to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from reconciler.diagnostics import Diagnostic, Severity, in_order
+from reconciler.render import renderer
+from reconciler.render.reports import FailureReport, Report, Style, no_source
+
+Source = Callable[[str, int], str | None]
+"""The text of a line of a file (counted from 1), to show a problem where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The settings of every command. `root` is the folder after `-C`."""
+
+    root: Path = Path()
+    format: str = "text"
+    color: str = "auto"
+    quiet: bool = False
+    verbose: bool = False
+
+    def path(self, text: str) -> Path:
+        """A path as the user typed it, seen from `root`."""
+        return self.root / text
+
+
+class Output:
+    """One command's stdout and stderr. `told` says that the result was written."""
+
+    def __init__(self, common: Common) -> None:
+        self.common = common
+        self.told = False
+
+    def report(self, report: Report, source: Source = no_source) -> None:
+        """The result, in the format asked for. As text its diagnostics go to stderr, before it."""
+        if self.common.format == "text":
+            self.diagnostics(report.diagnostics, source)
+            if isinstance(report, FailureReport):
+                return
+        self.told = True
+        self.result(renderer(self.common.format).render(report, self.style(sys.stdout)))
+
+    def result(self, text: str) -> None:
+        """To stdout, as it is: of text from outside only what `render.safe` made inert."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def diagnostics(self, diagnostics: Iterable[Diagnostic], source: Source = no_source) -> None:
+        """To stderr, in order; with `-q` errors only, on a terminal with their source lines."""
+        shown = [
+            d
+            for d in in_order(diagnostics)
+            if d.severity is Severity.ERROR or not self.common.quiet
+        ]
+        if not shown:
+            return
+        from reconciler.render.diagnostics import render_all
+
+        style = self.style(sys.stderr, source if self.is_terminal(sys.stderr) else no_source)
+        say(render_all(shown, style))
+
+    def note(self, text: str) -> None:
+        """A line to stderr for a person, unless `-q`; made inert."""
+        if not self.common.quiet:
+            self._line(text)
+
+    def detail(self, text: str) -> None:
+        """A line to stderr with `-v` only; made inert."""
+        if self.common.verbose:
+            self._line(text)
+
+    def style(self, stream: TextIO, source: Source = no_source) -> Style:
+        return Style(
+            color=self.colored(stream),
+            width=columns(),
+            quiet=self.common.quiet,
+            verbose=self.common.verbose,
+            diagnostics=False,
+            source=source,
+        )
+
+    def colored(self, stream: TextIO) -> bool:
+        return wants_color(self.common.color, os.environ, terminal=self.is_terminal(stream))
+
+    def is_terminal(self, stream: TextIO) -> bool:
+        return stream.isatty()
+
+    def interactive(self) -> bool:
+        """Whether a person can be asked: stdin and stderr are a terminal, the result is text."""
+        return sys.stdin.isatty() and sys.stderr.isatty() and self.common.format == "text"
+
+    def _line(self, text: str) -> None:
+        from reconciler.render import safe
+
+        say(safe.block(text) + "\n")
+
+
+def say(text: str) -> None:
+    """To stderr; nobody can be told that nobody reads it, so that is no reason to stop."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
+    """`--color`; auto means a terminal that is not dumb, and no `NO_COLOR` (see no-color.org)."""
+    if choice != "auto":
+        return choice == "always"
+    return terminal and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+
+
+def columns() -> int:
+    """The width to write for: the terminal's, or 80; neither too narrow nor too wide to read."""
+    return max(40, min(120, shutil.get_terminal_size((80, 24)).columns))

@@ -1,0 +1,55 @@
+"""What every command's help has: the options that may stand before it too, and examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from reconciler.render import FORMATS
+
+Run = Callable[..., int | None]
+"""What a command is: keyword arguments in, exit code out (None: 0)."""
+
+NAMES = ("directory", "format_name", "color", "quiet", "verbose")
+
+_OPTIONS = [
+    click.option("-C", "directory", metavar="DIR", help="Work in this folder."),
+    click.option(
+        "--format", "format_name", type=click.Choice(list(FORMATS)), help="Form of the result."
+    ),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        help="Colors; auto: on a terminal, unless NO_COLOR is set.",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Say no more than has to be said."),
+    click.option("-v", "--verbose", is_flag=True, help="Say more; whole prompts, too."),
+]
+
+
+def shared_options(function: Run) -> Run:
+    return with_options(function, _OPTIONS)
+
+
+def with_options(function: Run, options: Sequence[Callable[[Run], Run]]) -> Run:
+    """Adds options so that help lists them in their order."""
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+class WithExamples(click.Command):
+    """Its help ends with examples: pairs of a command line and what it is for."""
+
+    def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Examples"):
+            for line, why in self.examples:
+                indent = " " * formatter.current_indent
+                formatter.write(f"{indent}{line}\n{indent}    {why}\n")

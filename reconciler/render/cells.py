@@ -1,0 +1,86 @@
+"""How wide text is in a terminal, and breaking it to a width. Of inert text only (`safe`)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_TOKENS = re.compile(r"\s+|\S+")
+
+
+def width(text: str) -> int:
+    """The columns that `text` takes: wide East Asian characters two, combining ones none."""
+    return len(text) if text.isascii() else sum(map(_cell, text))
+
+
+def wrap(text: str, columns: int) -> list[str]:
+    """One line as rows of at most `columns`, broken between words where that is possible."""
+    if width(text) <= columns:
+        return [text]
+    rows, row, used = [], "", 0
+    for token in _TOKENS.findall(text):
+        size = width(token)
+        if used + size > columns:
+            if row.strip():
+                rows.append(row.rstrip())
+                row, used = "", 0
+            if token.isspace():
+                continue
+            *full, token_end = chunks(token, columns)
+            rows.extend(full)
+            row, used = token_end, width(token_end)
+            continue
+        row, used = row + token, used + size
+    return [*rows, row.rstrip()] if row.strip() or not rows else rows
+
+
+def flowed(text: str, columns: int) -> list[str]:
+    """A sentence of our own as rows; a word that is too long, such as a link, stays whole."""
+    rows = [""]
+    for word in text.split():
+        if rows[-1] and width(rows[-1]) + 1 + width(word) > columns:
+            rows.append(word)
+        else:
+            rows[-1] = f"{rows[-1]} {word}".lstrip()
+    return rows
+
+
+def chunks(text: str, columns: int) -> list[str]:
+    """`text` in pieces of at most `columns`, broken anywhere; at least one character each."""
+    pieces, piece, used = [], "", 0
+    for character in text:
+        size = _cell(character)
+        if piece and used + size > columns:
+            pieces.append(piece)
+            piece, used = "", 0
+        piece, used = piece + character, used + size
+    return [*pieces, piece]
+
+
+def window(text: str, at: int, columns: int) -> tuple[str, int]:
+    """The part of a long line around the character at index `at`, and the column it is in there.
+
+    What was cut away shows as `...`.
+    """
+    if width(text) <= columns:
+        return text, width(text[:at])
+    start = at
+    room = max(columns - 6, 1)
+    before = 0
+    while start > 0 and before + _cell(text[start - 1]) <= room * 2 // 3:
+        start -= 1
+        before += _cell(text[start])
+    end, used = start, 0
+    while end < len(text) and used + _cell(text[end]) <= room:
+        used += _cell(text[end])
+        end += 1
+    head, tail = "..." if start else "", "..." if end < len(text) else ""
+    return f"{head}{text[start:end]}{tail}", len(head) + before
+
+
+def _cell(character: str) -> int:
+    if character.isascii():
+        return 1
+    if unicodedata.combining(character) or character == "\ufe0f":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

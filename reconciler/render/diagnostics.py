@@ -1,0 +1,60 @@
+"""Problems as text: `FILE:LINE:COL: error: WHERE: WHAT`, one line each, what it means below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.render import cells, safe
+from reconciler.render.palette import Palette
+from reconciler.render.reports import Style
+
+_TAB = "    "
+
+
+def render_all(diagnostics: Iterable[Diagnostic], style: Style) -> str:
+    """All of them in the order given, each ending in a line feed."""
+    return "".join(render_one(diagnostic, style) for diagnostic in diagnostics)
+
+
+def render_one(diagnostic: Diagnostic, style: Style) -> str:
+    palette = Palette(style.color)
+    paint = palette.red if diagnostic.severity is Severity.ERROR else palette.yellow
+    place = place_of(diagnostic.file, diagnostic.line, diagnostic.column)
+    summary = safe.line(diagnostic.summary)
+    head = f"{palette.bold(place + ': ') if place else ''}{paint(diagnostic.severity.value)}"
+    rows = [f"{head}: {palette.bold(summary)}"]
+    rows += _excerpt(diagnostic, style, palette)
+    rows += [f"    {row}".rstrip() for row in safe.block(diagnostic.detail).split("\n") if row]
+    return safe.without_commands("\n".join(rows)) + "\n"
+
+
+def place_of(file: str | None, line: int | None, column: int | None = None) -> str:
+    """`FILE:LINE:COL`, as much of it as is known."""
+    if file is None:
+        return ""
+    numbers = [str(number) for number in (line, column if line else None) if number is not None]
+    return ":".join([safe.line(file), *numbers])
+
+
+def _excerpt(diagnostic: Diagnostic, style: Style, palette: Palette) -> list[str]:
+    if diagnostic.file is None or diagnostic.line is None:
+        return []
+    source = style.source(diagnostic.file, diagnostic.line)
+    if source is None:
+        return []
+    number = str(diagnostic.line)
+    source = source.rstrip("\r\n")
+    column = min(max(diagnostic.column or 1, 1), len(source) + 1)
+    before, after = (_shown(part) for part in (source[: column - 1], source[column - 1 :]))
+    room = style.width - len(number) - 8
+    text, at = cells.window(before + after, len(before), room)
+    rows = [f"{palette.dim(f'    {number} |')} {text}".rstrip()]
+    if diagnostic.column is not None:
+        gutter = palette.dim(f"    {'':{len(number)}} |")
+        rows.append(f"{gutter} {'':{at}}{palette.red('^')}")
+    return rows
+
+
+def _shown(source: str) -> str:
+    return safe.line(source.replace("\t", _TAB))

@@ -1,0 +1,90 @@
+"""Reports for programs: one JSON document, the contract's fields, one element of a list a line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.plan.plan import Plan
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+
+FORMAT_VERSION = 1
+
+# A runner looks for its commands anywhere in a line; in JSON `##` occurs in strings only.
+_INERT = re.compile(r"\x7f|##(?=\w*\[)")
+
+
+def render(report: Report, style: Style) -> str:
+    """One document, whatever `style` says."""
+    del style
+    return dump(document(report))
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The document as JSON values: `formatVersion` first, always with `diagnostics`."""
+    match report:
+        case Plan():
+            from reconciler.plan.codec import plan_document
+
+            return plan_document(report)
+        case ApplyReport():
+            return _document(
+                report.diagnostics,
+                summary=_apply_summary(report),
+                tasks=[_task_result(task) for task in report.tasks],
+            )
+        case ValidateReport():
+            errors = report.count(Severity.ERROR)
+            summary = {
+                "tasks": report.tasks,
+                "files": report.files,
+                "errors": errors,
+                "warnings": report.count(Severity.WARNING),
+            }
+            return _document(report.diagnostics, valid=not errors, summary=summary)
+        case FailureReport():
+            return _document(report.diagnostics)
+
+
+def dump(document: Mapping[str, Any]) -> str:
+    """The text of a document: ASCII, so that no terminal and no encoding can mistake it."""
+    members = [f"{json.dumps(name)}: {_value(value)}" for name, value in document.items()]
+    text = "{" + ",\n ".join(members) + "}\n"
+    return _INERT.sub(lambda found: "\\u007f" if found[0] == "\x7f" else "\\u0023#", text)
+
+
+def _value(value: object) -> str:
+    if not isinstance(value, list | tuple) or not value:
+        return json.dumps(value)
+    return "[\n  " + ",\n  ".join(json.dumps(element) for element in value) + "]"
+
+
+def _document(diagnostics: tuple[Diagnostic, ...], **fields: Any) -> dict[str, Any]:
+    listed = [diagnostic.to_json() for diagnostic in diagnostics]
+    return {"formatVersion": FORMAT_VERSION, "diagnostics": listed, **fields}
+
+
+def _apply_summary(report: ApplyReport) -> dict[str, int]:
+    """The contract's five counts, and `moved` where there is one."""
+    summary = report.summary()
+    if not summary[Result.MOVED]:
+        del summary[Result.MOVED]
+    return summary
+
+
+def _task_result(task: TaskResult) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "key": task.key,
+        "orgName": task.org_name,
+        "result": task.result.value,
+        "taskId": task.task_id,
+        "url": task.url,
+        "error": task.error,
+        "file": task.file,
+        "line": task.line,
+    }
+    return {**shown, "remedy": task.remedy} if task.remedy else shown

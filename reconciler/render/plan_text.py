@@ -1,0 +1,199 @@
+"""A plan as text, after Terraform's habits; made to be reviewed by a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from reconciler.model import Identity
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.render import cells, safe
+from reconciler.render.diagnostics import place_of
+from reconciler.render.palette import Palette
+from reconciler.render.reports import Style
+from reconciler.render.values import change_rows, setting_rows
+
+SIGNS = {
+    Action.CREATE: "+",
+    Action.ADOPT: ">",
+    Action.MOVE: ">",
+    Action.CHANGED: "~",
+    Action.GONE: "!",
+    Action.ORPHANED: "#",
+    Action.UNCHANGED: "=",
+    Action.UNDECIDED: "?",
+}
+
+_LEGEND = {
+    Action.CREATE: "it is missing: apply creates it",
+    Action.ADOPT: "it exists already: apply records it",
+    Action.MOVE: "its key changed: apply moves its record",
+    Action.CHANGED: "it differs from its manifest: left as it is",
+    Action.GONE: "the service does not find it any more",
+    Action.ORPHANED: "it is in no manifest any more: left as it is",
+    Action.UNDECIDED: "it may exist already: not created before that is settled",
+}
+
+_WHY = {
+    Reason.RETRY: "an earlier attempt made no task",
+    Reason.TASK_ID: "the manifest names it",
+    Reason.ATTEMPT: "an attempt whose answer was lost made it",
+    Reason.LOOK_ALIKE: "it does the same work and has no record",
+    Reason.MOVED: "the record of the old key becomes this one's",
+    Reason.UNFINISHED: "its name or sharing is still to be set; apply does it",
+    Reason.NOT_FOUND: "the service does not find it",
+    Reason.RECREATE: "the service does not find it; apply creates it anew",
+    Reason.UNSEEN: "another identity made it and this one cannot see it",
+    Reason.FRESH: "created a moment ago; the service may not show it yet",
+    Reason.SETTLING: "an attempt has no outcome yet; apply waits for it",
+    Reason.AMBIGUOUS: "what the service shows fits more than one way",
+    Reason.UNREADABLE: "what the service has could not be read to the end",
+    Reason.OTHER_IDENTITY: "another identity made the attempt",
+    Reason.OTHER_ORG: "recorded under another organization",
+    Reason.RENAMED: "an orphaned task does the same work",
+    Reason.CONFLICT: "its taskID is not found, or recorded otherwise",
+}
+
+_ORDER = {action: place for place, action in enumerate(Action)}
+_INDENT = "      "
+
+
+def plan_rows(plan: Plan, style: Style) -> list[str]:
+    """The whole text, its last row the count; with `-q` that row alone."""
+    if style.quiet:
+        return [summary_row(plan)]
+    return _Writer(plan, style).rows()
+
+
+def summary_row(plan: Plan) -> str:
+    """`Plan: 1 to create, ...`; move, gone and undecided are counted where there are any."""
+    words = {
+        Action.CREATE: "to create",
+        Action.ADOPT: "to adopt",
+        Action.MOVE: "to move",
+    }
+    rare = (Action.MOVE, Action.GONE, Action.UNDECIDED)
+    counts = plan.summary()
+    shown = [
+        f"{counts[action]} {words.get(action, action.value)}"
+        for action in Action
+        if counts[action] or action not in rare
+    ]
+    return f"Plan: {', '.join(shown)}."
+
+
+def who(identity: Identity) -> str:
+    """An identity for a reader: its login, and what a token is bound to."""
+    bound = [
+        f"{word} {safe.line(value)}"
+        for word, value in (("organization", identity.organization), ("team", identity.team))
+        if value
+    ]
+    name = safe.line(identity.login or identity.id)
+    return f"{name} ({', '.join(bound)})" if bound else name
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    plan: Plan
+    style: Style
+
+    @property
+    def palette(self) -> Palette:
+        return Palette(self.style.color)
+
+    def rows(self) -> list[str]:
+        shown = [task for task in self.plan.tasks if self._is_shown(task)]
+        shown.sort(key=lambda task: (_ORDER[task.action], task.ref))
+        rows = [*self._header(shown), ""]
+        several = len({task.ref.org_name for task in self.plan.tasks}) > 1
+        for task in shown:
+            rows += [*self._task(task, several=several), ""]
+        rows += self._unseen()
+        rows += self._closing(shown)
+        return [*rows, self.palette.bold(summary_row(self.plan))]
+
+    def _is_shown(self, task: PlannedTask) -> bool:
+        return task.action is not Action.UNCHANGED or self.style.verbose
+
+    def _header(self, shown: list[PlannedTask]) -> Iterator[str]:
+        made = f", as {who(self.plan.identity)}" if self.plan.identity else ""
+        yield self.palette.bold(f"Plan for {safe.line(self.plan.backend)}{made}")
+        actions = [action for action in _LEGEND if any(t.action is action for t in shown)]
+        if actions:
+            yield ""
+        pad = max((len(action) for action in actions), default=0)
+        for action in actions:
+            sign = self._paint(action)(f"{SIGNS[action]} {action.value:{pad}}")
+            yield f"  {sign}  {_LEGEND[action]}"
+
+    def _task(self, task: PlannedTask, *, several: bool) -> Iterator[str]:
+        palette = self.palette
+        org = f"{safe.line(task.ref.org_name)}/" if several else ""
+        place = palette.dim(place_of(task.file or None, task.line))
+        sign = palette.bold(self._paint(task.action)(SIGNS[task.action]))
+        yield f"  {sign} {org}{palette.bold(safe.line(task.ref.key))}  {place}".rstrip()
+        for row in self._explained(task):
+            yield f"{_INDENT}{row}"
+        for row in task.remedy.splitlines():
+            yield f"{_INDENT}  {palette.cyan(safe.line(row))}"
+        columns = self.style.width - len(_INDENT)
+        verbose = self.style.verbose
+        rows: list[str] = []
+        if task.creates and task.desired is not None:
+            rows = setting_rows(task.desired.inputs, columns, palette, verbose=verbose)
+        elif task.diff:
+            rows = change_rows(task.diff, columns, palette, verbose=verbose)
+        yield from (f"{_INDENT}{row}" for row in rows)
+
+    def _explained(self, task: PlannedTask) -> list[str]:
+        columns = self.style.width - len(_INDENT)
+        why = task.note or _WHY.get(task.reason, "")
+        rows = cells.flowed(safe.line(why), columns) if why else []
+        told = task.task_id is None or task.task_id in task.note
+        if told or task.action is Action.UNCHANGED:
+            return rows
+        return [*rows, self.palette.dim(f"taskID {safe.line(task.task_id or '')}")]
+
+    def _unseen(self) -> Iterator[str]:
+        """Those that only their record proves: once for each explanation, not for each task."""
+        if self.style.verbose:
+            return
+        why: dict[str, list[PlannedTask]] = {}
+        for task in self.plan.tasks:
+            if task.reason is Reason.UNSEEN:
+                why.setdefault(task.note or _WHY[Reason.UNSEEN], []).append(task)
+        for note, tasks in why.items():
+            named = tasks[0].ref.key if len(tasks) == 1 else f"{len(tasks)} tasks"
+            text = f"{safe.line(named)}, unseen: {safe.line(note)}"
+            yield from (f"  {self.palette.dim(row)}" for row in cells.flowed(text, self._room))
+            yield ""
+
+    def _closing(self, shown: list[PlannedTask]) -> Iterator[str]:
+        if not self.plan.complete:
+            text = "Not complete: what the service has could not be read to the end."
+            yield from (self.palette.yellow(row) for row in cells.flowed(text, self._room))
+            yield ""
+        if not any(task.action is not Action.UNCHANGED for task in shown):
+            count = len(self.plan.tasks)
+            yield "No changes. " + (
+                "Each task of the manifests exists." if count else "There are no tasks."
+            )
+        elif not self.plan.can_apply():
+            yield "Nothing to do: apply leaves all of this as it is."
+
+    @property
+    def _room(self) -> int:
+        return self.style.width - 2
+
+    def _paint(self, action: Action) -> Callable[[str], str]:
+        palette = self.palette
+        return {
+            Action.CREATE: palette.green,
+            Action.ADOPT: palette.cyan,
+            Action.MOVE: palette.cyan,
+            Action.CHANGED: palette.yellow,
+            Action.GONE: palette.red,
+            Action.ORPHANED: palette.blue,
+            Action.UNDECIDED: palette.magenta,
+        }.get(action, palette.dim)

@@ -1,0 +1,170 @@
+"""How two prompts differ: by line, and within lines that belong together by word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from reconciler.render import cells, safe
+from reconciler.render.palette import Palette
+
+CONTEXT = 2  # unchanged lines shown around a change
+RUN = 8  # rows shown of lines that are wholly new or wholly gone
+KEPT = 30  # columns kept of an unchanged stretch beside a changed word, in a line that is too long
+PAIRABLE = 30  # lines in one change, beyond which none are matched up
+ALIKE = 0.5  # share of equal words from which two lines belong together
+
+_WORDS = re.compile(r"\w+|\s+|[^\w\s]")
+
+Token = tuple[str, bool]
+"""A word or what is between two, and whether it differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Shows text in rows of at most `columns`; whole with `verbose`."""
+
+    columns: int
+    palette: Palette
+    verbose: bool = False
+
+    def rows(self, text: str, limit: int) -> list[str]:
+        """Text as it is, its first `limit` rows."""
+        rows = [row for line in _lines(text.strip("\n")) for row in cells.wrap(line, self.columns)]
+        return self._shortened(rows, limit)
+
+    def diff(self, before: str, after: str) -> list[str]:
+        """Rows that begin with `- `, `+ ` or, unchanged, two blanks."""
+        old, new = _lines(before), _lines(after)
+        if old == new:
+            return [self.palette.dim("(only line ends differ)")]
+        matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > 4000)
+        rows: list[str] = []
+        for group in matcher.get_grouped_opcodes(CONTEXT):
+            if rows or group[0][1] > 0:
+                rows.append(self.palette.dim("..."))
+            for tag, i1, i2, j1, j2 in group:
+                if tag == "equal":
+                    rows += self._marked("  ", old[i1:i2], str)
+                else:
+                    rows += self._replaced(old[i1:i2], new[j1:j2])
+        if group[-1][2] < len(old):
+            rows.append(self.palette.dim("..."))
+        return rows
+
+    def _replaced(self, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+        i, j = 0, 0
+        for left, right in [*_pairs(old, new), (len(old), len(new))]:
+            yield from self._run("- ", old[i:left], self.palette.red)
+            yield from self._run("+ ", new[j:right], self.palette.green)
+            if left < len(old):
+                yield from self._pair(old[left], new[right])
+            i, j = left + 1, right + 1
+
+    def _run(self, mark: str, lines: Sequence[str], paint: Callable[[str], str]) -> list[str]:
+        return self._shortened(self._marked(mark, lines, paint), RUN)
+
+    def _marked(self, mark: str, lines: Sequence[str], paint: Callable[[str], str]) -> list[str]:
+        rows = [row for line in lines for row in cells.wrap(line, self.columns - len(mark))]
+        return [paint((mark + row).rstrip()) for row in rows]
+
+    def _pair(self, old: str, new: str) -> Iterator[str]:
+        left, right = _tokens(old, new)
+        room = self.columns - 2
+        if max(cells.width(old), cells.width(new)) > room:
+            left, right = _elided(left), _elided(right)
+        blanks = " (ends in blanks)"
+        for mark, line, tokens, paint, stress in (
+            ("- ", old, left, self.palette.red, self.palette.removed),
+            ("+ ", new, right, self.palette.green, self.palette.added),
+        ):
+            rows = list(_broken(tokens, room))
+            for row in rows:
+                yield (
+                    paint(mark)
+                    + "".join(
+                        stress(text) if differs else paint(text) for text, differs in _joined(row)
+                    )
+                    + (blanks if row is rows[-1] and line != line.rstrip() else "")
+                )
+
+    def _shortened(self, rows: list[str], limit: int) -> list[str]:
+        if self.verbose or len(rows) <= limit + 1:
+            return rows
+        more = f"({len(rows) - limit} more lines, -v shows them)"
+        return [*rows[:limit], self.palette.dim(more)]
+
+
+def _lines(text: str) -> list[str]:
+    return [safe.line(line) for line in text.replace("\r\n", "\n").split("\n")]
+
+
+def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Which lines are the same one in two wordings; in order, each once."""
+    if max(len(old), len(new)) > PAIRABLE:
+        return
+    words = [_WORDS.findall(line) for line in new]
+    start = 0
+    for i, line in enumerate(old):
+        mine = _WORDS.findall(line)
+        scores = [(_alike(mine, words[j]), -j) for j in range(start, len(new))]
+        score, j = max(scores, default=(0.0, 0))
+        if score >= ALIKE:
+            start = 1 - j
+            yield i, -j
+
+
+def _alike(old: list[str], new: list[str]) -> float:
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    return matcher.ratio() if matcher.quick_ratio() >= ALIKE else 0.0
+
+
+def _tokens(old: str, new: str) -> tuple[list[Token], list[Token]]:
+    a, b = _WORDS.findall(old), _WORDS.findall(new)
+    left: list[Token] = []
+    right: list[Token] = []
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        left += [(word, tag != "equal") for word in a[i1:i2]]
+        right += [(word, tag != "equal") for word in b[j1:j2]]
+    return left, right
+
+
+def _joined(tokens: Sequence[Token]) -> list[Token]:
+    joined: list[Token] = []
+    for text, differs in tokens:
+        if joined and joined[-1][1] == differs:
+            joined[-1] = (joined[-1][0] + text, differs)
+        else:
+            joined.append((text, differs))
+    return joined
+
+
+def _elided(tokens: Sequence[Token]) -> list[Token]:
+    """Long unchanged stretches give way to `...`; what is beside a changed word stays."""
+    joined = _joined(tokens)
+    kept: list[Token] = []
+    for index, (text, differs) in enumerate(joined):
+        first, last = index == 0, index == len(joined) - 1
+        if differs or len(text) <= KEPT * (1 if first or last else 2) + 5:
+            kept.append((text, differs))
+            continue
+        head = "" if first else text[:KEPT].rpartition(" ")[0] + " "
+        tail = "" if last else " " + text[-KEPT:].partition(" ")[2]
+        kept.append((f"{head}...{tail}", False))
+    return [(word, differs) for text, differs in kept for word in _WORDS.findall(text)]
+
+
+def _broken(tokens: Sequence[Token], columns: int) -> Iterator[list[Token]]:
+    row: list[Token] = []
+    used = 0
+    for text, differs in tokens:
+        for piece in cells.chunks(text, columns):
+            size = cells.width(piece)
+            if row and used + size > columns:
+                yield row
+                row, used = [], 0
+            row.append((piece, differs))
+            used += size
+    yield row

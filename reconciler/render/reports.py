@@ -1,0 +1,59 @@
+"""What a format is given: the report of one command, and how it is to look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from reconciler.apply.report import ApplyReport
+from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.plan.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateReport:
+    tasks: int
+    files: int
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def count(self, severity: Severity) -> int:
+        return sum(d.severity is severity for d in self.diagnostics)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReport:
+    """A command that could not go on; `diagnostics` has at least one error."""
+
+    diagnostics: tuple[Diagnostic, ...]
+
+
+Report = ValidateReport | Plan | ApplyReport | FailureReport
+
+
+def no_source(_file: str, _line: int) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a report looks to a person; formats for machines pass most of it over.
+
+    `width` is in columns. `source` gives the text of a line of a file (counted from 1), so that
+    a problem is shown where it is; None where it is not to be shown. `diagnostics` says whether
+    they are part of the text (a program's format always has them).
+    """
+
+    color: bool = False
+    width: int = 80
+    quiet: bool = False
+    verbose: bool = False
+    diagnostics: bool = True
+    source: Callable[[str, int], str | None] = no_source
+
+
+class Renderer(Protocol):
+    """What each module of `render.FORMATS` has."""
+
+    def render(self, report: Report, style: Style) -> str:
+        """The whole report, with a line feed at its end unless it is empty."""

@@ -1,0 +1,71 @@
+"""Text from outside, made inert: it steers no terminal, no workflow log, no table and no page.
+
+Every character that shows nothing or moves what is shown becomes a visible escape (`\\x1b`,
+`\\u202e`), and what a workflow runner would take for a command loses its first character to one.
+Rules of the runners: GitHub's takes `::name::` where a line begins, white space set aside, and
+`##[name]` anywhere in a line; Azure's takes `##vso[`, TeamCity's `##teamcity[`.
+"""
+
+from __future__ import annotations
+
+import html as _html
+import re
+
+# Controls (all but line feed), surrogates, format characters, line and paragraph separators, and
+# what Unicode calls default ignorable. U+FE0F stays: it only makes a sign an emoji.
+_UNSEEN = (
+    r"\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
+    r"\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff"
+    r"\ufe00-\ufe0e\ufeff\uffa0\ufff0-\uffff\U000110bd\U000110cd\U00013430-\U0001343f"
+    r"\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_IN_BLOCK = re.compile(f"[{_UNSEEN}]")
+_IN_LINE = re.compile(f"[\n{_UNSEEN}]")
+_VISIBLE = "\ufffc\ufffd"  # the object and replacement characters do show something
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_COMMAND = re.compile(r"^(?P<space>[^\S\n]*\ufe0f*[^\S\n]*)::|##(?=\w*\[)", re.MULTILINE)
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|~@$:^-]")
+
+
+def line(text: str) -> str:
+    """As one line: line ends and tabs are escaped too."""
+    return without_commands(_IN_LINE.sub(_escape, text))
+
+
+def block(text: str) -> str:
+    """As lines: line feeds stay, a carriage return right before one is left out."""
+    return without_commands(_IN_BLOCK.sub(_escape, text.replace("\r\n", "\n")))
+
+
+def without_commands(text: str) -> str:
+    """No line of `text` is a workflow command; nothing else is changed."""
+    if "::" not in text and "##" not in text:
+        return text
+    return _COMMAND.sub(_break, text)
+
+
+def html(text: str) -> str:
+    """As text or a quoted attribute of an HTML page; lines stay."""
+    return _html.escape(block(text), quote=True)
+
+
+def markdown(text: str) -> str:
+    """As one line of Markdown, a table's cell too: nothing in it is markup, a link or a mention."""
+    return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};", _html.escape(line(text)))
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    if character in _NAMED:
+        return _NAMED[character]
+    if character in _VISIBLE:
+        return character
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _break(found: re.Match[str]) -> str:
+    space = found["space"]
+    return "\\x23#" if space is None else f"{space}\\x3a:"

@@ -1,0 +1,136 @@
+"""Settings and differences of a task as rows of text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reconciler.model import Inputs
+from reconciler.plan.plan import ABSENT, Change, Origin
+from reconciler.render import cells, safe
+from reconciler.render.palette import Palette
+from reconciler.render.prose import Prose
+
+PROMPT_ROWS = 12  # of a new task's prompt, unless -v
+DIFF_ROWS = 40  # of one field's difference, unless -v
+NAMES_UP_TO = 22  # columns up to which values stand below each other
+
+ORIGINS = {
+    Origin.MANIFEST: "changed in the manifest",
+    Origin.REMOTE: "changed at the service",
+    Origin.BOTH: "changed in both",
+}
+
+_FIRST = ("name", "approvalMode", "permissionMode", "planMode", "role")
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def flow(value: Any) -> str:
+    """A JSON value in one line, inert, names without quotes: `[{id: "datadog"}]`."""
+    if value is ABSENT:
+        return "(not set)"
+    if isinstance(value, Mapping):
+        members = (f"{_name(str(name))}: {flow(item)}" for name, item in value.items())
+        return "{" + ", ".join(members) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    return safe.line(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def setting_rows(inputs: Inputs, columns: int, palette: Palette, *, verbose: bool) -> list[str]:
+    """What a task is to be created with: its settings, its entities, its prompt last."""
+    message = inputs.get("message") or {}
+    settings = {name: inputs[name] for name in _FIRST if name in inputs}
+    settings |= {k: v for k, v in sorted(inputs.items()) if k not in (*_FIRST, "message")}
+    rows = _table(settings, columns, palette)
+    for name, value in sorted(message.items()):
+        if name == "content":
+            continue
+        added = value.get("add") if name == "entity_diff" and isinstance(value, Mapping) else None
+        if added and len(value) == 1:
+            rows += _list("entities", added, columns, palette)
+        else:
+            rows += _table({f"message.{name}": value}, columns, palette)
+    if isinstance(message.get("content"), str):
+        prose = Prose(columns - 2, palette, verbose=verbose)
+        rows += ["message:", *_gutter(prose.rows(message["content"], PROMPT_ROWS), palette)]
+    return rows
+
+
+def change_rows(
+    diff: Sequence[Change], columns: int, palette: Palette, *, verbose: bool
+) -> list[str]:
+    """Field by field: `approvalMode: "manual" -> "auto"  (changed at the service)`."""
+    short = [change for change in diff if not _is_prose(change) and _fits(change, columns)]
+    pad = _pad(change.path for change in short)
+    rows: list[str] = []
+    for change in diff:
+        origin = palette.dim(f"({ORIGINS[change.origin]})")
+        if change in short:
+            name = f"{safe.line(change.path)}:"
+            sides = f"{palette.red(flow(change.before))} -> {palette.green(flow(change.after))}"
+            rows.append(f"{name:{pad}} {sides}  {origin}")
+            continue
+        rows.append(f"{safe.line(change.path)}:  {origin}")
+        prose = Prose(columns - 2, palette, verbose=verbose)
+        lines = prose.diff(*map(_text, (change.before, change.after)))
+        if not verbose and len(lines) > DIFF_ROWS + 1:
+            more = f"({len(lines) - DIFF_ROWS} more lines, -v shows them)"
+            lines = [*lines[:DIFF_ROWS], palette.dim(more)]
+        rows += _gutter(lines, palette)
+    return rows
+
+
+def _is_prose(change: Change) -> bool:
+    sides = (change.before, change.after)
+    return any(isinstance(side, str) and "\n" in side for side in sides)
+
+
+def _fits(change: Change, columns: int) -> bool:
+    sides = cells.width(flow(change.before)) + cells.width(flow(change.after))
+    return cells.width(change.path) + sides + len("  ->   (changed in the manifest)") <= columns
+
+
+def _text(side: Any) -> str:
+    """What a line diff compares: text as it is, a list one element a line."""
+    if isinstance(side, str):
+        return side
+    if isinstance(side, list | tuple) and side:
+        return "\n".join(map(flow, side))
+    return flow(side)
+
+
+def _table(settings: Mapping[str, Any], columns: int, palette: Palette) -> list[str]:
+    pad = _pad(settings)
+    rows: list[str] = []
+    for name, value in settings.items():
+        row = f"{safe.line(name) + ':':{pad}} {flow(value)}"
+        if cells.width(row) <= columns:
+            rows.append(row)
+        elif isinstance(value, list | tuple):
+            rows += _list(name, value, columns, palette)
+        else:
+            rows += [f"{safe.line(name)}:"]
+            rows += _gutter(cells.wrap(flow(value), columns - 2), palette)
+    return rows
+
+
+def _list(name: str, values: Iterable[Any], columns: int, palette: Palette) -> list[str]:
+    rows = [row for value in values for row in cells.wrap(flow(value), columns - 2)]
+    return [f"{safe.line(name)}:", *_gutter(rows, palette)]
+
+
+def _gutter(rows: Iterable[str], palette: Palette) -> list[str]:
+    """Our own mark before every row of outside text: no row begins with what it holds."""
+    return [f"{palette.dim('|')} {row}".rstrip() for row in rows]
+
+
+def _pad(names: Iterable[str]) -> int:
+    """Where values begin: below each other, as long as their names are not too long for that."""
+    return 1 + max((len(name) for name in names if len(name) <= NAMES_UP_TO), default=0)
+
+
+def _name(name: str) -> str:
+    return name if _PLAIN_NAME.fullmatch(name) else json.dumps(safe.line(name), ensure_ascii=False)
