@@ -49,7 +49,11 @@ class Lookup:
         """Whether the first message of this task can matter."""
         if task.id in self.recorded:
             return False
-        return any(may_be_of(a, task) for a in self.attempts) or self._may_adopt(task, identity)
+        return self.may_be_attempted(task) or self._may_adopt(task, identity)
+
+    def may_be_attempted(self, task: RemoteTask) -> bool:
+        """Whether one of the attempts can have made this task."""
+        return any(may_be_of(attempt, task) for attempt in self.attempts)
 
     def _may_adopt(self, task: RemoteTask, identity: Identity) -> bool:
         if not is_own(task, identity):

@@ -72,7 +72,7 @@ class _Planner:
             if self._asked(orphan.ref):
                 tasks[orphan.ref] = decisions.orphaned(orphan)
         for found in self._stray_attempts():
-            tasks.setdefault(found.ref, found)
+            tasks[found.ref] = found
         ordered = tuple(tasks[ref] for ref in sorted(tasks))
         return Plan(
             backend=self.state.backend,
@@ -81,7 +81,7 @@ class _Planner:
             identity=self.view.identity,
             complete=not self.view.cut_short and not self.view.unreadable,
             diagnostics=tuple(self._diagnostics(ordered)),
-            closed=tuple(self.closed),
+            closed=tuple(sorted(self.closed)),
         )
 
     def _asked(self, ref: TaskRef) -> bool:
@@ -105,7 +105,7 @@ class _Planner:
     def _orphans(self) -> list[Record]:
         return [
             record
-            for ref, record in self.state.records.items()
+            for ref, record in sorted(self.state.records.items())
             if ref not in self.wanted
             and not self._is_moving(ref)
             and self.sides.in_scope(record.file)
@@ -206,7 +206,7 @@ class _Planner:
         if task.org_from_manifest:
             return None
         others = [ref for ref in self.state.records if ref.key == task.key and ref != task.ref]
-        others = [ref for ref in others if ref not in self.wanted]
+        others = sorted(ref for ref in others if ref not in self.wanted)
         return decisions.other_org(task, others[0]) if others else None
 
     def _renamed(self, task: DesiredTask) -> PlannedTask | None:

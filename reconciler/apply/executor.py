@@ -1,0 +1,315 @@
+"""Does what a plan says, so that whatever happens no task is made twice.
+
+The order is the promise: the attempt is durable before its request leaves, the id before anybody
+is told (contract, section 5, point 2). What comes between is settled by `plan.recovery`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from reconciler.apply.report import Result, TaskResult
+from reconciler.apply.throttle import Throttle
+from reconciler.canonical import digest
+from reconciler.errors import RemoteError, StateError
+from reconciler.model import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.plan.lookup import moved_ref
+from reconciler.plan.plan import Action, PlannedTask, Reason
+from reconciler.service import Created, NotSent, Refused, Service, Unknown
+from reconciler.state.model import (
+    OUTPUTS,
+    Attempt,
+    Attempted,
+    Closed,
+    Event,
+    Forgotten,
+    Record,
+    Recorded,
+    State,
+)
+from reconciler.wire import create_body, patch_after_create
+
+STALE_AFTER = 5.0
+"""Seconds after which an attempt that was journalled and not sent is given up for a new one: its
+age counts from when it was journalled, and a machine may sleep in between."""
+
+TRIES = 5
+"""How often a create that never left is tried."""
+
+LONGEST_PAUSE = 300.0
+"""Seconds that a create may be put off by the service, in all, before it fails."""
+
+
+class Ledger(Protocol):
+    """Where attempts and outcomes are kept; `state.session.Session` is the real one."""
+
+    @property
+    def state(self) -> State: ...
+
+    def next_mark(self, now: datetime) -> str: ...
+
+    def append(self, *events: Event) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the executor is given of the world. `wait` sleeps so many seconds, or less: it answers
+    False once apply is to stop."""
+
+    service: Service
+    ledger: Ledger
+    identity: Identity
+    clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    wait: Callable[[float], bool]
+    started: Callable[[TaskRef], None]
+    ended: Callable[[TaskResult], None]
+
+
+class Executor:
+    """Carries out planned tasks, `parallelism` creates at once. `sent` counts, for each key, the
+    creates that may have reached the service; `own_marks` are those of this apply's attempts."""
+
+    def __init__(self, around: Surroundings, parallelism: int) -> None:
+        self._around = around
+        self._parallelism = parallelism
+        self._throttle = Throttle(around.monotonic, around.wait)
+        self._out_of_reach = threading.Event()
+        self._count = threading.Lock()
+        self.sent: Counter[TaskRef] = Counter()
+        self.own_marks: set[str] = set()
+
+    def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:
+        """A result for each of these; others go on when one fails."""
+        tasks = list(tasks)
+        remote = [t for t in tasks if t.creates or self._talks(t)]
+        local = [t for t in tasks if not (t.creates or self._talks(t))]
+        results = {t.ref: self._told(t, self._note) for t in local}
+        if remote:
+            with ThreadPoolExecutor(min(self._parallelism, len(remote)), "apply") as pool:
+                done = pool.map(lambda t: self._told(t, self._talk), remote)
+                results.update(zip((t.ref for t in remote), done, strict=True))
+        return results
+
+    def _talks(self, task: PlannedTask) -> bool:
+        if task.reason is Reason.UNFINISHED:
+            return True
+        return task.reason is Reason.ATTEMPT and bool(patch_after_create(_made_from(task)))
+
+    def _told(self, task: PlannedTask, do: Callable[[PlannedTask], TaskResult]) -> TaskResult:
+        try:
+            result = do(task)
+        except StateError as problem:
+            result = self._result(task, Result.FAILED, error=str(problem))
+        self._around.ended(result)
+        return result
+
+    def _note(self, task: PlannedTask) -> TaskResult:
+        """Adopting and moving change the ledger alone."""
+        if task.action is Action.MOVE and task.record is not None:
+            record = replace(task.record, ref=task.ref, file=task.file)
+            self._around.ledger.append(Recorded(record), Forgotten(task.record.ref))
+            return self._result(task, Result.MOVED, record.task_id)
+        record = self._adopted(task)
+        self._around.ledger.append(Recorded(record))
+        return self._result(task, self._adopted_as(task), record.task_id)
+
+    def _talk(self, task: PlannedTask) -> TaskResult:
+        if not self._around.wait(0):
+            return self._result(task, Result.NOT_STARTED)
+        if task.creates:
+            return self._create(task)
+        if task.reason is Reason.UNFINISHED and task.record is not None:
+            return self._finish(task, task.record, Result.CREATED)
+        record = self._adopted(task)
+        self._around.ledger.append(Recorded(record))
+        return self._finish(task, record, self._adopted_as(task))
+
+    # Creating
+
+    def _create(self, task: PlannedTask) -> TaskResult:
+        desired = task.desired
+        if desired is None:  # a plan creates from manifests only
+            return self._result(task, Result.FAILED, error="no manifest says what to create")
+        refs = (task.ref, moved_ref(desired))
+        earlier = [a.mark for ref in refs if ref is not None for a in self._open(ref)]
+        over, waited, tries = list(earlier), 0.0, 0
+        while True:
+            if self._out_of_reach.is_set() or not self._throttle.pass_through():
+                self._close(over)
+                return self._result(task, Result.NOT_STARTED)
+            attempt = self._attempt(desired, over)
+            outcome = self._send(task, attempt, earlier)
+            if not isinstance(outcome, NotSent):
+                return outcome
+            tries += 1
+            pause = _pause(outcome, tries)
+            waited += pause
+            if waited > LONGEST_PAUSE or (not outcome.throttled and tries >= TRIES):
+                return self._give_up(task, attempt, outcome)
+            self._throttle.pause(pause)
+            over = [attempt.mark]
+
+    def _open(self, ref: TaskRef) -> tuple[Attempt, ...]:
+        return self._around.ledger.state.attempts_for(ref)
+
+    def _attempt(self, desired: DesiredTask, over: Iterable[str]) -> Attempt:
+        """A new durable attempt that takes the place of those `over`."""
+        around = self._around
+        now = around.clock()
+        attempt = Attempt(
+            ref=desired.ref,
+            mark=around.ledger.next_mark(now),
+            inputs=desired.inputs,
+            digest=digest(desired.inputs),
+            identity=around.identity,
+            file=desired.file,
+            started_at=now,
+            service_clock=around.service.service_clock(),
+        )
+        closed = [Closed(mark, "superseded") for mark in over]
+        around.ledger.append(*closed, Attempted(attempt))
+        with self._count:
+            self.own_marks.add(attempt.mark)
+        return attempt
+
+    def _send(
+        self, task: PlannedTask, attempt: Attempt, earlier: Sequence[str]
+    ) -> TaskResult | NotSent:
+        around = self._around
+        if (around.clock() - attempt.started_at).total_seconds() > STALE_AFTER:
+            return NotSent("this machine took too long to note the attempt; it was not sent")
+        around.started(task.ref)
+        body = create_body(attempt.inputs, attempt.mark)
+        outcome = around.service.create_task(task.ref.org_name, body)
+        match outcome:
+            case NotSent():
+                return outcome
+            case Created(task_id):
+                return self._created(task, attempt, task_id, earlier)
+            case Refused(why, status):
+                around.ledger.append(Closed(attempt.mark, f"refused: {status}"))
+                return self._result(task, Result.FAILED, error=f"{why} (HTTP {status})")
+            case Unknown(why):
+                with self._count:
+                    self.sent[task.ref] += 1
+                return self._result(task, Result.UNDECIDED, error=why)
+
+    def _created(
+        self, task: PlannedTask, attempt: Attempt, task_id: str, earlier: Sequence[str]
+    ) -> TaskResult:
+        around = self._around
+        old = task.record.marks if task.record is not None else ()
+        record = Record(
+            ref=task.ref,
+            task_id=task_id,
+            file=attempt.file,
+            inputs=attempt.inputs,
+            digest=attempt.digest,
+            identity=around.identity,
+            created_at=around.service.service_clock() or around.clock(),
+            marks=(*old, *earlier, attempt.mark),
+            pending=patch_after_create(attempt.inputs),
+        )
+        try:
+            around.ledger.append(Recorded(record))
+        except StateError as problem:
+            # Its id must not be shown before it is durable; the attempt is, and leads back to it.
+            why = f"created, but that could not be recorded; the next apply finds it: {problem}"
+            return self._result(task, Result.UNDECIDED, error=why)
+        return self._finish(task, record, Result.CREATED)
+
+    def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
+        """The name and the sharing, which a create cannot carry; journalled like the rest."""
+        if not record.pending:
+            return self._result(task, result, record.task_id)
+        try:
+            self._around.service.patch_task(
+                record.ref.org_name, record.task_id, dict(record.pending)
+            )
+            self._around.ledger.append(Recorded(replace(record, pending={})))
+        except (RemoteError, StateError) as problem:
+            names = " and ".join(sorted(record.pending))
+            why = f"it exists, but its {names} could not be set: {problem}; the next apply does it"
+            return self._result(task, result, record.task_id, why)
+        return self._result(task, result, record.task_id)
+
+    def _give_up(self, task: PlannedTask, attempt: Attempt, outcome: NotSent) -> TaskResult:
+        if not outcome.throttled:
+            self._out_of_reach.set()
+        self._close([attempt.mark])
+        return self._result(task, Result.FAILED, error=outcome.why)
+
+    def _close(self, marks: Iterable[str]) -> None:
+        """Attempts of this apply that never left; those of earlier ones stay open for a look-up."""
+        own = [Closed(mark, "not sent") for mark in marks if mark in self.own_marks]
+        if own:
+            self._around.ledger.append(*own)
+
+    # What comes of it
+
+    def _adopted(self, task: PlannedTask) -> Record:
+        inputs = _made_from(task)
+        attempt = task.attempt
+        by_attempt = attempt is not None
+        return Record(
+            ref=task.ref,
+            task_id=task.task_id or "",
+            file=task.file,
+            inputs=inputs,
+            digest=digest(inputs),
+            identity=self._around.identity,
+            created_at=self._around.service.service_clock() or self._around.clock(),
+            marks=(attempt.mark,) if attempt is not None else (),
+            pending=patch_after_create(inputs) if by_attempt else {},
+            outputs=outputs_of(task.remote),
+        )
+
+    def _adopted_as(self, task: PlannedTask) -> Result:
+        ours = task.attempt is not None and task.attempt.mark in self.own_marks
+        return Result.CREATED if ours else Result.ADOPTED
+
+    def _result(
+        self,
+        task: PlannedTask,
+        result: Result,
+        task_id: str | None = None,
+        error: str | None = None,
+    ) -> TaskResult:
+        url = self._around.service.task_url(task.ref.org_name, task_id) if task_id else None
+        return TaskResult(
+            key=task.ref.key,
+            org_name=task.ref.org_name,
+            result=result,
+            task_id=task_id,
+            url=url,
+            error=error,
+            file=task.file,
+            line=task.line,
+        )
+
+
+def outputs_of(remote: RemoteTask | None) -> dict[str, object]:
+    """What a record keeps of a task as last read."""
+    if remote is None:
+        return {}
+    return {name: remote.raw[name] for name in OUTPUTS if name in remote.raw}
+
+
+def _made_from(task: PlannedTask) -> Inputs:
+    """What an adopted task counts as created with: the attempt's inputs, else the manifest's."""
+    if task.attempt is not None:
+        return task.attempt.inputs
+    return task.desired.inputs if task.desired is not None else {}
+
+
+def _pause(outcome: NotSent, tries: int) -> float:
+    if outcome.retry_after is not None:
+        return outcome.retry_after
+    return float(min(30.0, 0.5 * 2.0**tries)) if outcome.throttled else float(0.25 * 2.0**tries)

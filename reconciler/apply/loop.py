@@ -1,0 +1,166 @@
+"""Applies a plan to its end: does it, looks up what has no outcome, resends what made no task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reconciler.apply.executor import Executor, Surroundings
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.diagnostics import error
+from reconciler.errors import RemoteError
+from reconciler.model import TaskRef
+from reconciler.plan.lookup import moved_ref
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.state.model import Attempt, Closed
+
+ROUNDS = 3
+"""How often one apply sends a create for one key when no outcome can be had."""
+
+LONGEST_GRACE = timedelta(seconds=60)
+"""How long past the settle time a look-up that fails is tried again, at the most."""
+
+_FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a person is told while attempts settle; `until` is by this machine's clock."""
+
+    refs: tuple[TaskRef, ...]
+    until: datetime
+    problem: str | None = None
+
+
+class Loop:
+    """One apply. `replan` reads and plans anew for some keys; `waiting` is told what is awaited."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        executor: Executor,
+        replan: Callable[[Collection[TaskRef]], Plan],
+        waiting: Callable[[Waiting], None],
+        settle_time: timedelta,
+    ) -> None:
+        self._around = around
+        self._executor = executor
+        self._replan = replan
+        self._waiting = waiting
+        self._settle_time = settle_time
+        self._tasks: dict[TaskRef, PlannedTask] = {}
+        self._results: dict[TaskRef, TaskResult] = {}
+        self._problem: str | None = None
+        self._look = _FIRST_LOOK
+
+    def run(self, plan: Plan) -> ApplyReport:
+        """Does what the plan says for each of its tasks that it has something to do for."""
+        self._take(plan.tasks, plan.closed)
+        while open_refs := self._open():
+            if not self._pause(open_refs):
+                break
+            try:
+                found = self._replan(open_refs)
+            except RemoteError as problem:
+                self._problem = str(problem)
+            else:
+                self._problem = None
+                self._take((t for t in found.tasks if t.ref in open_refs), found.closed)
+        return self._report()
+
+    def _take(self, tasks: Iterable[PlannedTask], closed: Iterable[str]) -> None:
+        """Does what can be done now for these, and keeps what they are."""
+        if events := [Closed(mark, "made no task") for mark in closed]:
+            self._around.ledger.append(*events)
+        taken = [self._within_rounds(task) for task in tasks]
+        self._tasks.update((task.ref, task) for task in taken)
+        ready = [t for t in taken if t.applies and t.reason is not Reason.SETTLING]
+        if ready:
+            self._look = _FIRST_LOOK
+            self._results.update(self._executor.run(ready))
+
+    def _within_rounds(self, task: PlannedTask) -> PlannedTask:
+        if not task.creates or self._executor.sent[task.ref] < ROUNDS:
+            return task
+        return replace(
+            task,
+            action=Action.UNDECIDED,
+            reason=Reason.AMBIGUOUS,
+            note=f"sent {ROUNDS} times, each time without an answer or a task",
+            remedy="taskctl apply   # once the service answers again",
+        )
+
+    def _open(self) -> set[TaskRef]:
+        """Keys with an attempt that time or another look-up may still settle."""
+        return {
+            ref
+            for ref, task in self._tasks.items()
+            if self._may_settle(task) and self._around.clock() < self._gives_up(task)
+        }
+
+    def _may_settle(self, task: PlannedTask) -> bool:
+        if not self._attempts(task):
+            return False
+        if task.reason in (Reason.SETTLING, Reason.UNREADABLE):
+            return True
+        done = self._results.get(task.ref)
+        return task.applies and done is not None and done.result is Result.UNDECIDED
+
+    def _attempts(self, task: PlannedTask) -> list[Attempt]:
+        refs = {task.ref}
+        if task.desired is not None and (old := moved_ref(task.desired)) is not None:
+            refs.add(old)
+        return [a for a in self._around.ledger.state.attempts.values() if a.ref in refs]
+
+    def _settles_at(self, task: PlannedTask) -> datetime:
+        if task.settled_at is not None:
+            return task.settled_at
+        latest = max(attempt.started_at for attempt in self._attempts(task))
+        return latest + self._settle_time
+
+    def _gives_up(self, task: PlannedTask) -> datetime:
+        return self._settles_at(task) + min(LONGEST_GRACE, self._settle_time)
+
+    def _pause(self, open_refs: Collection[TaskRef]) -> bool:
+        """Waits until another look is worth it; False where apply is to stop."""
+        now = self._around.clock()
+        times = [self._settles_at(self._tasks[ref]) for ref in open_refs]
+        self._waiting(Waiting(tuple(sorted(open_refs)), max(times), self._problem))
+        ahead = [(moment - now).total_seconds() for moment in times if moment > now]
+        seconds = min([self._look, *(left + 0.02 for left in ahead)])
+        self._look = min(_LAST_LOOK, self._look * 2)
+        return self._around.wait(seconds)
+
+    def _report(self) -> ApplyReport:
+        results, diagnostics = [], []
+        for ref, task in sorted(self._tasks.items()):
+            result = self._result(task)
+            if result is None:
+                continue
+            results.append(result)
+            if result.error is not None and result.result in (Result.CREATED, Result.ADOPTED):
+                summary = f"{ref.key}: {result.error}"
+                diagnostics.append(error(summary, file=result.file, line=result.line, key=ref.key))
+        return ApplyReport(tuple(results), tuple(diagnostics))
+
+    def _result(self, task: PlannedTask) -> TaskResult | None:
+        """What became of a task; None for one that there was nothing to do for."""
+        done = self._results.get(task.ref)
+        if done is not None and done.result is not Result.UNDECIDED:
+            return done
+        if done is None and task.action is not Action.UNDECIDED:
+            return None
+        why = task.note if task.action is Action.UNDECIDED else done.error if done else None
+        if self._problem is not None:
+            why = f"{why}; the look-up failed: {self._problem}"
+        return TaskResult(
+            key=task.ref.key,
+            org_name=task.ref.org_name,
+            result=Result.UNDECIDED,
+            task_id=None,
+            error=why,
+            file=task.file,
+            line=task.line,
+            remedy=task.remedy or f"taskctl apply   # looks {task.ref.key} up again",
+        )

@@ -1,0 +1,147 @@
+"""Short ways to say what is wanted, recorded and at the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from reconciler.canonical import digest
+from reconciler.model import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef, rfc3339
+from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.plan.planner import Sides, make_plan
+from reconciler.plan.view import RemoteView, TaskId
+from reconciler.settings import PlanOptions
+from reconciler.state.model import Attempt, Record, State
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+ME = Identity("user-1", login="me")
+SOMEONE = Identity("user-2", login="someone")
+ORG = "acme"
+
+
+def ago(**span: float) -> datetime:
+    return NOW - timedelta(**span)
+
+
+def inputs(text: str = "do it", **settings: Any) -> dict[str, Any]:
+    message: dict[str, Any] = {"content": text}
+    if "entities" in settings:
+        message["entity_diff"] = {"add": settings.pop("entities")}
+    return {"message": message, **settings}
+
+
+def desired(key: str, text: str | None = None, **more: Any) -> DesiredTask:
+    fields = {
+        name: more.pop(name)
+        for name in ("task_id", "moved_from", "adopt", "org_from_manifest", "file")
+        if name in more
+    }
+    org_name = more.pop("org_name", ORG)
+    made = inputs(text or f"work of {key}", **more)
+    return DesiredTask(
+        key, org_name, made, **{"file": "tasks/a.yaml", "line": 3, "column": 3, **fields}
+    )
+
+
+def record(key: str, task_id: str, text: str | None = None, **more: Any) -> Record:
+    fields = {
+        name: more.pop(name)
+        for name in ("identity", "created_at", "marks", "pending", "file")
+        if name in more
+    }
+    org_name = more.pop("org_name", ORG)
+    made = inputs(text or f"work of {key}", **more)
+    base: dict[str, Any] = {
+        "file": "tasks/a.yaml",
+        "identity": ME,
+        "created_at": ago(days=1),
+        **fields,
+    }
+    return Record(
+        ref=TaskRef(org_name, key), task_id=task_id, inputs=made, digest=digest(made), **base
+    )
+
+
+def attempt(key: str, mark: datetime, text: str | None = None, **more: Any) -> Attempt:
+    made = more.pop("inputs", None) or inputs(text or f"work of {key}")
+    base: dict[str, Any] = {
+        "identity": ME,
+        "file": "tasks/a.yaml",
+        "started_at": mark,
+        "service_clock": mark,
+        **more,
+    }
+    return Attempt(
+        ref=TaskRef(base.pop("org_name", ORG), key),
+        mark=rfc3339(mark),
+        inputs=made,
+        digest=digest(made),
+        **base,
+    )
+
+
+def remote(task_id: str, created: datetime | None = None, **raw: Any) -> RemoteTask:
+    shown = {
+        "id": task_id,
+        "name": "made up",
+        "createdAt": rfc3339(created or ago(days=1)),
+        "createdBy": {"githubLogin": "me", "name": "Me"},
+        **raw,
+    }
+    return RemoteTask(shown.pop("org_name", ORG), task_id, shown)
+
+
+def message(text: str, mark: datetime | str = NOW, entities: Iterable[Any] = ()) -> FirstMessage:
+    return FirstMessage(mark if isinstance(mark, str) else rfc3339(mark), text, tuple(entities))
+
+
+def view(
+    tasks: Iterable[RemoteTask] = (),
+    messages: Mapping[str, FirstMessage | None] | None = None,
+    **more: Any,
+) -> RemoteView:
+    absent = frozenset(TaskId(ORG, i) for i in more.pop("absent", ()))
+    unreadable = {TaskId(ORG, i): why for i, why in more.pop("unreadable", {}).items()}
+    base: dict[str, Any] = {"identity": ME, "now": NOW, "service_now": NOW, **more}
+    return RemoteView(
+        tasks={TaskId(t.org_name, t.id): t for t in tasks},
+        messages={TaskId(ORG, i): m for i, m in (messages or {}).items()},
+        absent=absent,
+        unreadable=unreadable,
+        **base,
+    )
+
+
+def state(records: Iterable[Record] = (), attempts: Iterable[Attempt] = (), **more: Any) -> State:
+    return State(
+        lineage="lineage",
+        serial=1,
+        backend="https://api.example.com",
+        records={r.ref: r for r in records},
+        attempts={a.mark: a for a in attempts},
+        **more,
+    )
+
+
+def plan(
+    wanted: Iterable[DesiredTask],
+    known: State | None = None,
+    seen: RemoteView | None = None,
+    options: PlanOptions | None = None,
+    **more: Any,
+) -> Plan:
+    return make_plan(
+        Sides(
+            desired=tuple(wanted),
+            state=known if known is not None else state(),
+            view=seen if seen is not None else view(),
+            options=options or PlanOptions(),
+            **more,
+        )
+    )
+
+
+def only(made: Plan) -> PlannedTask:
+    (task,) = made.tasks
+    return task

@@ -1,0 +1,449 @@
+"""Each action and reason of contract, section 4, and what must hold for every plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.model import TaskRef
+from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.settings import AdoptScope, PlanOptions
+from tests.support.worlds import (
+    ME,
+    NOW,
+    SOMEONE,
+    ago,
+    attempt,
+    desired,
+    message,
+    only,
+    plan,
+    record,
+    remote,
+    state,
+    view,
+)
+
+
+def said(task: PlannedTask) -> tuple[Action, Reason]:
+    return task.action, task.reason
+
+
+def test_new_is_created() -> None:
+    task = only(plan([desired("a")]))
+    assert said(task) == (Action.CREATE, Reason.NEW)
+    assert task.creates
+    assert task.applies
+
+
+def test_recorded_and_the_same_is_unchanged() -> None:
+    made = plan([desired("a")], state([record("a", "t")]), view([remote("t")]))
+    assert said(only(made)) == (Action.UNCHANGED, Reason.SAME)
+    assert not made.can_apply()
+    assert not made.has_changes()
+
+
+def test_a_manifest_that_moved_on_is_changed_and_left_alone() -> None:
+    made = plan([desired("a", "new")], state([record("a", "t", "old")]), view([remote("t")]))
+    task = only(made)
+    assert said(task) == (Action.CHANGED, Reason.DIFFERS)
+    assert task.diff == (Change("message.content", "old", "new", Origin.MANIFEST),)
+    assert not made.can_apply()
+    assert not made.has_changes()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "wanted", "at_service", "change"),
+    [
+        ({"approvalMode": "auto"}, {"approvalMode": "auto"}, {"approvalMode": "manual"}, "remote"),
+        (
+            {"approvalMode": "manual"},
+            {"approvalMode": "auto"},
+            {"approvalMode": "manual"},
+            "manifest",
+        ),
+        (
+            {"approvalMode": "manual"},
+            {"approvalMode": "auto"},
+            {"approvalMode": "balanced"},
+            "both",
+        ),
+        ({"isShared": True}, {"isShared": True}, {}, "remote"),
+        ({"isShared": False}, {"isShared": False}, {"isShared": True}, "remote"),
+        ({}, {"name": "N"}, {"name": "other"}, "manifest"),
+        ({"permissionMode": "default"}, {"permissionMode": "default"}, {}, None),
+        ({}, {}, {"name": "made up", "approvalMode": "auto", "isShared": True}, None),
+        ({"name": "N"}, {"name": "N"}, {"name": "N", "status": "idle"}, None),
+        ({"approvalMode": "manual"}, {"approvalMode": "auto"}, {"approvalMode": "auto"}, None),
+    ],
+)
+def test_what_the_service_shows(
+    recorded: dict[str, Any], wanted: dict[str, Any], at_service: dict[str, Any], change: str | None
+) -> None:
+    task = only(
+        plan(
+            [desired("a", **wanted)],
+            state([record("a", "t", **recorded)]),
+            view([remote("t", **at_service)]),
+        )
+    )
+    assert [c.origin.value for c in task.diff] == ([change] if change else [])
+    assert task.action is (Action.CHANGED if change else Action.UNCHANGED)
+
+
+def test_a_setting_that_left_the_manifest_is_absent_after() -> None:
+    known = state([record("a", "t", planMode=True)])
+    task = only(plan([desired("a")], known, view([remote("t")])))
+    assert task.diff == (Change("planMode", True, ABSENT, Origin.MANIFEST),)
+
+
+def test_gone_only_when_the_same_identity_says_so() -> None:
+    known = state([record("a", "t")])
+    made = plan([desired("a")], known, view(absent=["t"]))
+    assert said(only(made)) == (Action.GONE, Reason.NOT_FOUND)
+    assert not made.can_apply()
+    assert not made.has_changes()
+    other = plan([desired("a")], known, view(absent=["t"], identity=SOMEONE))
+    assert said(only(other)) == (Action.UNCHANGED, Reason.UNSEEN)
+    assert "me" in only(other).note
+    assert "someone" in only(other).note
+
+
+@pytest.mark.parametrize(("allowed", "creates"), [(("*",), True), (("a",), True), (("b",), False)])
+def test_gone_is_made_anew_where_allowed(allowed: tuple[str, ...], *, creates: bool) -> None:
+    options = PlanOptions(allow_recreate=allowed)
+    made = plan([desired("a")], state([record("a", "t")]), view(absent=["t"]), options)
+    assert only(made).action is Action.GONE
+    assert made.can_apply() is made.has_changes() is only(made).creates is creates
+
+
+def test_a_task_with_a_task_id_is_never_made_anew() -> None:
+    options = PlanOptions(allow_recreate=("*",))
+    known = state([record("a", "t")])
+    made = plan([desired("a", task_id="t")], known, view(absent=["t"]), options)
+    assert said(only(made)) == (Action.GONE, Reason.NOT_FOUND)
+
+
+def test_what_was_made_just_now_is_not_gone() -> None:
+    known = state([record("a", "t", created_at=ago(seconds=100))])
+    made = plan([desired("a")], known, view(absent=["t"]))
+    assert said(only(made)) == (Action.UNCHANGED, Reason.FRESH)
+
+
+def test_shared_tasks_of_another_identity_are_compared() -> None:
+    known = state([record("a", "t", identity=SOMEONE)])
+    made = plan([desired("a", "new")], known, view([remote("t")]))
+    assert only(made).action is Action.CHANGED
+
+
+def test_moved() -> None:
+    known = state([record("old", "t", "same")])
+    task = only(plan([desired("a", "same", moved_from="old")], known, view([remote("t")])))
+    assert said(task) == (Action.MOVE, Reason.MOVED)
+    assert (task.task_id, task.moved_from) == ("t", TaskRef("acme", "old"))
+
+
+def test_moved_and_settled_is_unchanged() -> None:
+    known = state([record("a", "t", "same")])
+    task = only(plan([desired("a", "same", moved_from="old")], known, view([remote("t")])))
+    assert task.action is Action.UNCHANGED
+
+
+def test_an_attempt_under_the_old_name_belongs_to_the_new() -> None:
+    known = state(attempts=[attempt("old", ago(minutes=9), "same")])
+    seen = view([remote("t", ago(minutes=8))], {"t": message("same", ago(minutes=9))})
+    task = only(plan([desired("a", "same", moved_from="old")], known, seen))
+    assert said(task) == (Action.ADOPT, Reason.ATTEMPT)
+
+
+def test_task_id_is_adopted_or_undecided_never_created() -> None:
+    wanted = desired("a", task_id="t")
+    assert said(only(plan([wanted], seen=view([remote("t")])))) == (Action.ADOPT, Reason.TASK_ID)
+    assert said(only(plan([wanted], seen=view(absent=["t"])))) == (
+        Action.UNDECIDED,
+        Reason.CONFLICT,
+    )
+    recorded_otherwise = plan([wanted], state([record("a", "u")]), view([remote("t"), remote("u")]))
+    assert said(only(recorded_otherwise)) == (Action.UNDECIDED, Reason.CONFLICT)
+    known = state([record("b", "t")])
+    made = plan([wanted, desired("b")], known, view([remote("t")]))
+    assert [said(t)[1] for t in made.tasks] == [Reason.CONFLICT, Reason.SAME]
+
+
+def test_orphaned_only_inside_the_scope() -> None:
+    known = state([record("x", "t", file="tasks/b.yaml")])
+    assert said(only(plan([], known))) == (Action.ORPHANED, Reason.REMOVED)
+    assert only(plan([], known, scope=("tasks",))).action is Action.ORPHANED
+    assert only(plan([], known, scope=("tasks/b.yaml",))).action is Action.ORPHANED
+    assert plan([], known, scope=("tasks/a.yaml",)).tasks == ()
+    assert plan([], known, scope=("task",)).tasks == ()
+
+
+def test_a_new_key_beside_an_orphan_with_the_same_work_is_undecided() -> None:
+    known = state([record("old", "t", "same")])
+    made = plan([desired("a", "same")], known, view([remote("t")]))
+    assert [said(t) for t in made.tasks] == [
+        (Action.UNDECIDED, Reason.RENAMED),
+        (Action.ORPHANED, Reason.REMOVED),
+    ]
+    assert "state mv acme/old acme/a" in made.tasks[0].remedy
+    settled = plan([desired("a", "same", adopt=False)], known, view([remote("t")]))
+    assert settled.tasks[0].action is Action.CREATE
+
+
+def test_another_organization_from_outside_the_manifest_is_undecided() -> None:
+    known = state([record("a", "t", org_name="before")])
+    outside = plan([desired("a", org_from_manifest=False)], known)
+    assert said(outside.tasks[0]) == (Action.UNDECIDED, Reason.OTHER_ORG)
+    assert plan([desired("a")], known).tasks[0].action is Action.CREATE
+
+
+def test_attempts() -> None:
+    old, young = attempt("a", ago(minutes=9)), attempt("a", ago(seconds=9))
+    retry = plan([desired("a")], state(attempts=[old]))
+    assert said(only(retry)) == (Action.CREATE, Reason.RETRY)
+    wait = plan([desired("a")], state(attempts=[young]))
+    assert said(only(wait)) == (Action.UNDECIDED, Reason.SETTLING)
+    assert only(wait).settled_at == ago(seconds=9) + timedelta(seconds=150)
+    assert wait.can_apply()
+    other = plan([desired("a")], state(attempts=[replace(old, identity=SOMEONE)]))
+    assert said(only(other)) == (Action.UNDECIDED, Reason.OTHER_IDENTITY)
+    assert not other.can_apply()
+    seen = view([remote("t", ago(minutes=8))], {"t": message("work of a", ago(minutes=9))})
+    found = plan([desired("a", "edited since")], state(attempts=[old]), seen)
+    assert said(only(found)) == (Action.ADOPT, Reason.ATTEMPT)
+
+
+def test_an_attempt_to_make_a_gone_task_anew_is_looked_up_before_another() -> None:
+    """The first recreate's answer was lost: with the flag still on, none may be sent again."""
+    known = state([record("a", "t")], [attempt("a", ago(seconds=9))])
+    options = PlanOptions(allow_recreate=("*",))
+    made = plan([desired("a")], known, view(absent=["t"]), options)
+    assert said(only(made)) == (Action.UNDECIDED, Reason.SETTLING)
+    old = state([record("a", "t")], [attempt("a", ago(minutes=9))])
+    again = plan([desired("a")], old, view(absent=["t"]))
+    assert said(only(again)) == (Action.GONE, Reason.NOT_FOUND)
+    assert len(again.closed) == 1
+
+
+def test_attempts_whose_key_left_the_manifests() -> None:
+    old = attempt("x", ago(minutes=9))
+    seen = view([remote("t", ago(minutes=8))], {"t": message("work of x", ago(minutes=9))})
+    assert said(only(plan([], state(attempts=[old]), seen))) == (Action.ADOPT, Reason.ATTEMPT)
+    nothing = plan([], state(attempts=[old]))
+    assert nothing.tasks == ()
+    assert nothing.closed == (old.mark,)
+    young = plan([], state(attempts=[attempt("x", ago(seconds=9))]))
+    assert only(young).reason is Reason.SETTLING
+
+
+LOOK = {"t": message("work of a", ago(days=3))}
+
+
+def test_look_alikes() -> None:
+    seen = view([remote("t", ago(days=3))], LOOK)
+    made = plan([desired("a")], seen=seen)
+    task = only(made)
+    assert said(task) == (Action.ADOPT, Reason.LOOK_ALIKE)
+    assert "3 d old" in task.note
+    assert "me" in task.note
+    assert "https://app.example.com/acme/neo/tasks/t" in task.note
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown", "options", "is_new", "adopts"),
+    [
+        ({}, {"created": ago(days=30)}, {}, True, True),
+        ({}, {"created": ago(days=30)}, {}, False, False),
+        ({}, {"created": ago(days=30)}, {"adopt": AdoptScope.ALL}, False, True),
+        ({}, {}, {"adopt": AdoptScope.NONE}, True, False),
+        ({}, {"created": ago(days=2)}, {"adopt_since": timedelta(days=1)}, False, False),
+        ({"adopt": False}, {}, {}, True, False),
+        ({}, {"createdBy": {"githubLogin": "someone"}}, {}, True, False),
+        ({"planMode": True}, {}, {}, True, False),
+        ({"planMode": True}, {"planMode": True}, {}, True, True),
+        ({"planMode": False}, {}, {}, True, True),
+        ({"source": "api"}, {}, {}, True, True),
+        ({"source": "cli"}, {"source": "api"}, {}, True, False),
+        ({"approvalMode": "auto"}, {"approvalMode": "manual"}, {}, True, True),
+        ({"entities": [{"type": "stack", "name": "s", "project": "p"}]}, {}, {}, True, False),
+    ],
+)
+def test_which_look_alikes(
+    wanted: dict[str, Any],
+    shown: dict[str, Any],
+    options: dict[str, Any],
+    *,
+    is_new: bool,
+    adopts: bool,
+) -> None:
+    seen = view([remote("t", **{"created": ago(hours=1), **shown})], LOOK)
+    made = plan([desired("a", **wanted)], state(is_new=is_new), seen, PlanOptions(**options))
+    assert only(made).action is (Action.ADOPT if adopts else Action.CREATE)
+
+
+def test_the_newest_is_adopted_by_one_key_only() -> None:
+    seen = view(
+        [remote("older", ago(days=3)), remote("newer", ago(days=2))],
+        {"older": message("same"), "newer": message("same")},
+    )
+    made = plan([desired("a", "same"), desired("b", "same"), desired("c", "same")], seen=seen)
+    assert [t.task_id for t in made.tasks] == ["newer", "older", None]
+
+
+def test_a_recorded_task_is_nobodys_look_alike() -> None:
+    known = state([record("b", "t", "work of a")])
+    made = plan([desired("a"), desired("b", "work of a")], known, view([remote("t")], LOOK))
+    assert made.tasks[0].action is Action.CREATE
+
+
+def test_what_was_not_looked_at_is_undecided_on_a_new_state() -> None:
+    seen = view(cut_short=frozenset({"acme"}))
+    assert only(plan([desired("a")], state(is_new=True), seen)).action is Action.UNDECIDED
+    assert only(plan([desired("a")], state(), seen)).action is Action.CREATE
+    unread = view([remote("t", ago(hours=1))], unreadable={"t": "HTTP 500"})
+    assert said(only(plan([desired("a")], seen=unread))) == (Action.UNDECIDED, Reason.UNREADABLE)
+
+
+def test_a_look_alike_with_its_credentials_removed_is_undecided() -> None:
+    seen = view([remote("t", ago(hours=1))], {"t": message("use [REDACTED] now")})
+    assert only(plan([desired("a", "use ghp_1 now")], seen=seen)).action is Action.UNDECIDED
+
+
+def test_unfinished_patches_are_to_be_applied() -> None:
+    known = state([record("a", "t", name="N", pending={"name": "N"})])
+    made = plan([desired("a", name="N")], known, view([remote("t")]))
+    assert said(only(made)) == (Action.CHANGED, Reason.UNFINISHED)
+    assert made.can_apply()
+
+
+def test_more_creates_than_allowed_is_an_error() -> None:
+    made = plan([desired("a"), desired("b")], options=PlanOptions(max_creates=1))
+    assert "2 tasks would be created" in made.diagnostics[0].summary
+    assert plan([desired("a")], options=PlanOptions(max_creates=1)).diagnostics == ()
+
+
+def test_two_tasks_with_the_marks_of_one_key_are_reported() -> None:
+    mark = ago(hours=1)
+    known = state([record("a", "t", marks=(attempt("a", mark).mark,))])
+    seen = view([remote("t"), remote("u", mark)], {"u": message("work of a", mark)})
+    made = plan([desired("a")], known, seen)
+    assert "t, u" in made.diagnostics[0].summary
+    assert "/u/cancel" in made.diagnostics[0].detail
+    assert "/t/cancel" not in made.diagnostics[0].detail
+
+
+def test_a_plan_for_some_keys_knows_the_others() -> None:
+    wanted = [desired("a"), desired("b")]
+    known = state(attempts=[attempt("a", ago(minutes=9)), attempt("b", ago(minutes=9))])
+    made = plan(wanted, known, only={TaskRef("acme", "a")})
+    assert [t.ref.key for t in made.tasks] == ["a"]
+
+
+# Properties
+
+KEYS = st.sampled_from([f"k{n}" for n in range(6)])
+TEXTS = st.sampled_from(["x", "y", "z"])
+MODES = st.sampled_from([None, "manual", "auto"])
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[list[Any], list[Any], list[Any], list[Any], dict[str, Any]]:
+    """Any mixture of the three sides, and attempts on top."""
+
+    def settings() -> dict[str, Any]:
+        mode = draw(MODES)
+        return {} if mode is None else {"approvalMode": mode}
+
+    wanted = [desired(k, draw(TEXTS), **settings()) for k in draw(st.sets(KEYS))]
+    records = [record(k, f"id-{k}", draw(TEXTS), **settings()) for k in draw(st.sets(KEYS))]
+    attempts = [
+        attempt(k, ago(seconds=draw(st.integers(1, 400)), milliseconds=n), draw(TEXTS))
+        for n, k in enumerate(draw(st.sets(KEYS)))
+    ]
+    tasks, messages = [], {}
+    for r in records:
+        if draw(st.booleans()):
+            tasks.append(remote(r.task_id, **settings()))
+    for n in range(draw(st.integers(0, 4))):
+        made = ago(seconds=draw(st.integers(0, 900_000)))
+        tasks.append(remote(f"free-{n}", made))
+        messages[f"free-{n}"] = message(draw(TEXTS), made)
+    return wanted, records, attempts, tasks, messages
+
+
+@given(worlds(), st.randoms(use_true_random=False))
+def test_each_task_once_and_in_whatever_order(world: Any, order: Any) -> None:
+    wanted, records, attempts, tasks, messages = world
+    absent = [r.task_id for r in records if r.task_id not in {t.id for t in tasks}]
+    made = plan(wanted, state(records, attempts), view(tasks, messages, absent=absent))
+    refs = [task.ref for task in made.tasks]
+    assert refs == sorted(set(refs))
+    assert {task.ref for task in wanted} <= set(refs)
+    assert {r.ref for r in records} <= set(refs)
+    for part in (wanted, records, attempts, tasks):
+        order.shuffle(part)
+    keys = list(messages)
+    order.shuffle(keys)
+    seen = view(tasks, {k: messages[k] for k in keys}, absent=absent)
+    assert plan(wanted, state(records, attempts), seen) == made
+
+
+@given(worlds())
+def test_no_two_keys_take_one_task(world: Any) -> None:
+    wanted, records, attempts, tasks, messages = world
+    made = plan(wanted, state(records, attempts), view(tasks, messages))
+    taken = [t.task_id for t in made.tasks if t.action in (Action.ADOPT, Action.MOVE)]
+    assert len(taken) == len(set(taken))
+    recorded = {r.task_id for r in records}
+    assert not recorded & {t.task_id for t in made.tasks if t.action is Action.ADOPT}
+
+
+@given(worlds())
+def test_applied_perfectly_it_comes_to_rest(world: Any) -> None:
+    """At once where there are no attempts; else as soon as what hindered one is settled."""
+    wanted, records, attempts, tasks, messages = world
+    known, there = state(records, attempts), tasks
+    for _ in range(1 + len(attempts)):
+        made = plan(wanted, known, view(there, messages))
+        known, there = _apply(made, known.records.values(), known.attempts.values(), there)
+    again = plan(wanted, known, view(there, messages))
+    assert not again.can_apply()
+    assert again.summary()["create"] == again.summary()["adopt"] == again.summary()["move"] == 0
+
+
+def _apply(made: Plan, records: Any, attempts: Any, tasks: Any) -> Any:
+    """What is known and there after all that the plan says was done and all that waits is over."""
+    known = {r.ref: r for r in records}
+    there = {t.id: t for t in tasks}
+    for r in records:
+        there.setdefault(r.task_id, remote(r.task_id))
+    left = {a.mark: a for a in attempts if a.mark not in made.closed}
+    for task in made.tasks:
+        if task.reason is Reason.SETTLING or task.creates:
+            task_id = f"new-{task.ref.key}"
+        elif task.action is Action.ADOPT:
+            task_id = task.task_id
+        else:
+            continue
+        source = task.attempt if task.action is Action.ADOPT and task.attempt else task.desired
+        left = {m: a for m, a in left.items() if a.ref != task.ref}
+        if source is None:
+            continue
+        shown = {k: v for k, v in source.inputs.items() if k != "message"}
+        there.setdefault(task_id, remote(task_id, NOW, **shown))
+        known[task.ref] = replace(record(task.ref.key, task_id), inputs=source.inputs)
+    return state(known.values(), left.values()), list(there.values())
+
+
+def test_identity_is_who_made_it_not_the_login() -> None:
+    renamed = replace(ME, login="me-renamed")
+    known = state([record("a", "t")])
+    assert only(plan([desired("a")], known, view(absent=["t"], identity=renamed))).action is (
+        Action.GONE
+    )
