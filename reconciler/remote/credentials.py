@@ -1,0 +1,215 @@
+"""Backend, token and organization: from an option, the environment and Pulumi's own files.
+
+The order is the contract's, section 3. Nothing here comes from a file of the repository.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.errors import TaskctlError
+from reconciler.remote.addresses import DEFAULT_URL, Backend, backend_name, service_url
+
+__all__ = ["Backend", "Resolved", "Token", "resolve_backend", "resolve_org", "resolve_token"]
+
+LOCAL_IDENTITY = "local"
+_SEALED = "$pulumiSecureStore"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A setting, where it came from, and what was looked at before (for -v)."""
+
+    value: str
+    source: str
+    trace: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that does not show itself in a repr."""
+
+    value: str = field(repr=False)
+    source: str
+
+
+def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> Backend:
+    """`--backend`, TASKCTL_BACKEND, PULUMI_BACKEND_URL, `current` of credentials.json, the default.
+
+    TaskctlError for a name that cannot be one, and for a credentials file that cannot be read.
+    Pulumi's own setting may be a place to keep state (`s3://...`): passed over, with a note.
+    """
+    for text, source in ((option, "--backend"), (env.get("TASKCTL_BACKEND"), "TASKCTL_BACKEND")):
+        if text and text.strip():
+            return Backend(backend_name(text, home, source), source)
+    notes = []
+    for text, source in _pulumi_backends(env, home):
+        if text is None:
+            notes.append(f"{source} is encrypted ({_SEALED}): its current backend was not read")
+        elif _keeps_state_only(text):
+            scheme = text.partition("://")[0]
+            notes.append(f"{source} is a {scheme}:// state backend, no service: passed over")
+        else:
+            return Backend(service_url(text, source), source, tuple(notes))
+    return Backend(DEFAULT_URL, "the default", tuple(notes))
+
+
+def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Token:
+    """PULUMI_ACCESS_TOKEN, else the entry of credentials.json for the backend. TaskctlError: none.
+
+    The embedded service takes any token, each an identity of its own: TASKCTL_LOCAL_TOKEN, else a
+    fixed one. A real token is not handed to it.
+    """
+    if backend.is_local:
+        text = env.get("TASKCTL_LOCAL_TOKEN", "").strip()
+        return Token(text, "TASKCTL_LOCAL_TOKEN") if text else Token(LOCAL_IDENTITY, "the default")
+    text = env.get("PULUMI_ACCESS_TOKEN", "").strip()
+    if text:
+        return Token(text, "PULUMI_ACCESS_TOKEN")
+    path = _folder(env, home) / "credentials.json"
+    data = _read(path)
+    if _is_sealed(data):
+        raise _sealed_error(path)
+    token = _stored_token(data, backend.name)
+    if _is_sealed(token):
+        raise _sealed_error(path)
+    if isinstance(token, str) and token.strip():
+        return Token(token.strip(), str(path))
+    raise TaskctlError.of(
+        f"no access token for {backend.name}",
+        "Set one (the service's console makes it, under access tokens):\n"
+        "  export PULUMI_ACCESS_TOKEN=...\n"
+        "or try it without an account:\n"
+        "  --backend local",
+    )
+
+
+def resolve_org(
+    option: str | None,
+    env: Mapping[str, str],
+    home: Path,
+    backend: Backend,
+    ask: Callable[[], str | None] | None = None,
+) -> Resolved | None:
+    """The organization of a task that names none; None where nothing says it.
+
+    `--org`, TASKCTL_ORG, PULUMI_DEFAULT_ORGANIZATION, the backend's `defaultOrg` in config.json,
+    then `ask`: the service's own default.
+
+    TaskctlError where config.json is needed and cannot be read; whatever `ask` raises.
+    """
+    trace: list[str] = []
+    path = _folder(env, home) / "config.json"
+    sources: list[tuple[str, Callable[[], str | None]]] = [
+        ("--org", lambda: option),
+        ("TASKCTL_ORG", lambda: env.get("TASKCTL_ORG")),
+        ("PULUMI_DEFAULT_ORGANIZATION", lambda: env.get("PULUMI_DEFAULT_ORGANIZATION")),
+        (f"defaultOrg in {path}", lambda: _configured_org(path, backend)),
+        (f"the default organization at {backend.name}", ask or (lambda: None)),
+    ]
+    for source, look in sources:
+        value = (look() or "").strip()
+        if value:
+            return Resolved(value, source, tuple(trace))
+        trace.append(f"{source}: not set")
+    return None
+
+
+def _pulumi_backends(env: Mapping[str, str], home: Path) -> list[tuple[str | None, str]]:
+    """What Pulumi itself would use, in its order; None for a file that is encrypted."""
+    text = env.get("PULUMI_BACKEND_URL", "").strip()
+    if text and not _keeps_state_only(text):
+        return [(text, "PULUMI_BACKEND_URL")]
+    found: list[tuple[str | None, str]] = [(text, "PULUMI_BACKEND_URL")] if text else []
+    path = _folder(env, home) / "credentials.json"
+    data = _read(path)
+    if _is_sealed(data):
+        return [*found, (None, str(path))]
+    current = data.get("current")
+    if isinstance(current, str) and current.strip():
+        found.append((current.strip(), f"current in {path}"))
+    return found
+
+
+def _keeps_state_only(text: str) -> bool:
+    """`s3://`, `file://` and their like: where Pulumi keeps state, with no service behind."""
+    scheme, sign, _ = text.partition("://")
+    return bool(sign) and scheme.lower() not in ("http", "https")
+
+
+def _folder(env: Mapping[str, str], home: Path) -> Path:
+    """Where Pulumi keeps credentials.json and config.json."""
+    for name in ("PULUMI_CREDENTIALS_PATH", "PULUMI_HOME"):
+        if env.get(name):
+            return Path(env[name])
+    return home / ".pulumi"
+
+
+def _read(path: Path) -> Mapping[str, object]:
+    """A file of Pulumi's; empty where there is none. TaskctlError for one that cannot be used."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as exc:
+        raise _unusable(path, f"it cannot be read ({exc.strerror})") from None
+    except (ValueError, RecursionError):
+        raise _unusable(path, "it holds no JSON") from None
+    if not isinstance(data, Mapping):
+        raise _unusable(path, "it holds no JSON object")
+    return data
+
+
+def _unusable(path: Path, why: str) -> TaskctlError:
+    return TaskctlError.of(
+        f"{path}: {why}",
+        "It is Pulumi's own file. Mend it (`pulumi login` writes a new one), or do without it: set "
+        "PULUMI_ACCESS_TOKEN, and give --backend and --org.",
+    )
+
+
+def _is_sealed(value: object) -> bool:
+    return (isinstance(value, Mapping) and _SEALED in value) or (
+        isinstance(value, str) and _SEALED in value
+    )
+
+
+def _sealed_error(path: Path) -> TaskctlError:
+    return TaskctlError.of(
+        f"{path}: the token in it is encrypted ({_SEALED}), and only Pulumi's CLI can read it",
+        "Give the token itself:\n  export PULUMI_ACCESS_TOKEN=...",
+    )
+
+
+def _stored_token(data: Mapping[str, object], name: str) -> object:
+    token = _entry(data.get("accessTokens"), name)
+    if token is not None:
+        return token
+    account = _entry(data.get("accounts"), name)
+    return account.get("accessToken") if isinstance(account, Mapping) else None
+
+
+def _entry(table: object, name: str) -> object:
+    """The value for a backend, however its address is spelled in the file."""
+    for key, value in table.items() if isinstance(table, Mapping) else ():
+        if isinstance(key, str) and (key == name or _same(key, name)):
+            return value
+    return None
+
+
+def _same(key: str, name: str) -> bool:
+    try:
+        return service_url(key) == name
+    except TaskctlError:
+        return False
+
+
+def _configured_org(path: Path, backend: Backend) -> str | None:
+    if backend.is_local:
+        return None
+    entry = _entry(_read(path).get("backends"), backend.name)
+    org_name = entry.get("defaultOrg") if isinstance(entry, Mapping) else None
+    return org_name if isinstance(org_name, str) else None

@@ -1,0 +1,44 @@
+"""Text from outside, made fit for a message: on one line, printable, short, without secrets."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, quote_plus, urlsplit
+
+_SHOWN = 400
+
+
+def shown(text: str, limit: int = _SHOWN) -> str:
+    """Text from outside on one line: white space folded, what cannot be printed escaped, cut."""
+    folded = " ".join(text[: 4 * limit].split())
+    plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in folded)
+    return plain if len(plain) <= limit else plain[: limit - 3] + "..."
+
+
+def bare_url(url: str) -> str:
+    """An address without what may be secret in it: no user, no query, no fragment."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "an address that is no URL"
+    return shown(f"{parts.scheme}://{host}{parts.path}" if host else parts.path)
+
+
+class Scrubber:
+    """Takes the secrets it was made with out of any text, also where they are percent-encoded.
+
+    What is shorter than six characters is no secret, and would garble every message: it stays.
+    """
+
+    def __init__(self, *secrets: str) -> None:
+        kept = [secret for secret in secrets if len(secret) > 5]
+        spellings = {how for s in kept for how in (s, quote(s, safe=""), quote_plus(s))}
+        self._secrets = sorted(spellings, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text
+
+    def __repr__(self) -> str:
+        return "Scrubber()"

@@ -1,0 +1,266 @@
+"""One request, one answer: pooled connections, timeouts, retries of what may be sent twice."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+from requests.exceptions import RequestException
+from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
+from urllib3.exceptions import HTTPError, ProtocolError
+
+from reconciler.errors import TaskctlError
+from reconciler.remote.addresses import is_loopback, service_url
+from reconciler.remote.connections import Exchange, PooledAdapter, watched
+from reconciler.remote.failures import passes_by_itself
+from reconciler.remote.retries import RETRIED, RetryPolicy, retry_after
+from reconciler.remote.text import Scrubber, bare_url, shown
+from reconciler.remote.wsgi import WSGIAdapter, WSGIApp
+
+__all__ = ["Answer", "NoAnswerError", "Request", "Timeouts", "Transport", "WSGIAdapter", "WSGIApp"]
+
+log = logging.getLogger("taskctl.remote")
+
+_CHUNK = 1 << 16
+_NO_ANSWER = (RequestException, HTTPError, http.client.HTTPException, OSError, UnicodeError)
+_LOCAL_URL = "http://localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds. `create` is how long a create may take to answer; `body` how long any body may
+    take to arrive, however steadily it drips. See contract, section 1."""
+
+    connect: float = 10.0
+    read: float = 30.0
+    create: float = 120.0
+    body: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`path` is percent-encoded and begins with a slash, the query included."""
+
+    method: str
+    path: str
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. `headers` ignore case; `received` is on the transport's clock."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    received: float
+
+    @property
+    def request_id(self) -> str:
+        return shown(self.headers.get("X-Pulumi-Request-ID", ""), 80)
+
+
+class NoAnswerError(Exception):
+    """No whole answer came. `begun` False: the request never left (see connections.Exchange)."""
+
+    def __init__(self, cause: BaseException, *, begun: bool) -> None:
+        super().__init__(type(cause).__name__)
+        self.cause = cause
+        self.begun = begun
+
+
+class TooLargeError(ProtocolError):
+    """An answer beyond what any real one is: not read to its end."""
+
+
+def _never() -> bool:
+    return False
+
+
+class Transport:
+    """Sends to one base URL with one token. Safe to use from many threads.
+
+    TaskctlError at construction: plain http to other than loopback, a token that no header can
+    carry, a CA bundle that is not there, a SOCKS proxy. Environment: HTTPS_PROXY, ALL_PROXY,
+    NO_PROXY, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE; never a `.netrc`. Loopback needs no proxy and
+    gets none: it would see the token. A redirect is an answer like any other, never followed.
+    """
+
+    max_body = 64 << 20
+    max_idle_for_create = 3.0
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        token: str,
+        *,
+        app: WSGIApp | None = None,
+        connections: int = 16,
+        timeouts: Timeouts | None = None,
+        policy: RetryPolicy | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        spread: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        _check_token(token)
+        self._base = _LOCAL_URL if app is not None else service_url(base_url)
+        self._proxies = {} if app is not None else _proxies(self._base)
+        self._verify = _ca_bundle() if self._base.startswith("https:") else True
+        self._headers = {**headers, "Authorization": f"token {token}"}
+        self._adapter: BaseAdapter = WSGIAdapter(app) if app else PooledAdapter(connections)
+        self._timeouts = timeouts or Timeouts()
+        self._policy = policy or RetryPolicy()
+        self._sleep, self._clock, self._spread = sleep, clock, spread
+        proxy = select_proxy(self._base, self._proxies) or ""
+        self.scrub = Scrubber(token, ":".join(get_auth_from_url(proxy)))
+
+    def __repr__(self) -> str:
+        return f"Transport({self._base!r})"
+
+    def address(self, request: Request) -> str:
+        """Where a request goes, for a message: without its query."""
+        return bare_url(self._base + request.path)
+
+    def close(self) -> None:
+        """Closes the connections that are kept alive."""
+        self._adapter.close()
+
+    def create(self, request: Request) -> Answer:
+        """Sends once, whatever happens. NoAnswerError where no whole answer came."""
+        return self._once(request, self._timeouts.create, self.max_idle_for_create)
+
+    def repeatable(self, request: Request, stopped: Callable[[], bool] = _never) -> Answer:
+        """Sends what does no harm twice, again and again as the policy says: the last answer.
+
+        NoAnswerError where the last try got none. `stopped` True: no further try.
+        """
+        begun = self._clock()
+        for tried in itertools.count(1):
+            outcome = self._try(request)
+            pause = self._pause(outcome, tried, self._clock() - begun)
+            if pause is None or stopped():
+                break
+            log.info("%s %s: again in %.1f s", request.method, self._path(request), pause)
+            self._sleep(pause)
+        if isinstance(outcome, NoAnswerError):
+            raise outcome
+        return outcome
+
+    def _try(self, request: Request) -> Answer | NoAnswerError:
+        try:
+            return self._once(request, self._timeouts.read, float("inf"))
+        except NoAnswerError as exc:
+            return exc
+
+    def _pause(self, outcome: Answer | NoAnswerError, tried: int, spent: float) -> float | None:
+        """Seconds until the next try; None where the outcome stands."""
+        if isinstance(outcome, NoAnswerError):
+            asked, final = None, not passes_by_itself(outcome.cause)
+        else:
+            asked = retry_after(outcome.headers, datetime.now(UTC))
+            final = outcome.status not in RETRIED
+        return None if final else self._policy.wait(tried, spent, asked, self._spread)
+
+    def _once(self, request: Request, read: float, max_idle: float) -> Answer:
+        exchange = Exchange(max_idle, self._clock)
+        begun = self._clock()
+        try:
+            with watched(exchange):
+                answer = self._exchange(request, read)
+        except _NO_ANSWER as exc:
+            taken = (self._clock() - begun) * 1000
+            why = type(exc).__name__
+            log.info("%s %s -> %s, %.0f ms", request.method, self._path(request), why, taken)
+            raise NoAnswerError(exc, begun=exchange.begun) from None
+        log.info(
+            "%s %s -> %d, %.0f ms%s",
+            request.method,
+            self._path(request),
+            answer.status,
+            (answer.received - begun) * 1000,
+            f", request {self.scrub(answer.request_id)}" if answer.request_id else "",
+        )
+        return answer
+
+    def _exchange(self, request: Request, read: float) -> Answer:
+        prepared = requests.PreparedRequest()
+        prepared.prepare(
+            method=request.method,
+            url=self._base + request.path,
+            headers=self._headers,
+            data=request.body,
+        )
+        response = self._adapter.send(
+            prepared,
+            stream=True,
+            timeout=(self._timeouts.connect, read),
+            verify=self._verify,
+            proxies=self._proxies,
+        )
+        try:
+            received = self._clock()
+            body = self._body(response, received)
+        finally:
+            response.close()
+        return Answer(response.status_code, response.headers, body, received)
+
+    def _body(self, response: requests.Response, begun: float) -> bytes:
+        chunks, size = [], 0
+        for chunk in response.raw.stream(_CHUNK, decode_content=True):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > self.max_body:
+                raise TooLargeError(f"the answer is larger than {self.max_body >> 20} MiB")
+            if self._clock() - begun > self._timeouts.body:
+                raise TimeoutError("the body did not end in time")
+        return b"".join(chunks)
+
+    def _path(self, request: Request) -> str:
+        return self.scrub(shown(request.path))
+
+
+def _check_token(token: str) -> None:
+    if not token or not all("!" <= c <= "~" for c in token):
+        raise TaskctlError.of(
+            "the access token holds characters that no token has",
+            "Set PULUMI_ACCESS_TOKEN to the token alone: no quotes, spaces or line ends.",
+        )
+
+
+def _proxies(base: str) -> dict[str, str]:
+    if is_loopback(urlsplit(base).hostname or ""):
+        return {}
+    proxies: dict[str, str] = get_environ_proxies(base)
+    proxy = select_proxy(base, proxies) or ""
+    if proxy.lower().startswith("socks"):
+        raise TaskctlError.of(
+            f"{bare_url(proxy)}: a SOCKS proxy is not supported",
+            "Set HTTPS_PROXY to an http:// proxy, or name the service's host in NO_PROXY.",
+        )
+    return proxies
+
+
+def _ca_bundle() -> bool | str:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(name)
+        if not path:
+            continue
+        if not Path(path).exists():
+            raise TaskctlError.of(
+                f"{name}: {shown(path)} is not there",
+                f"Name a PEM file of certificate authorities, or unset {name}.",
+            )
+        return path
+    return True
