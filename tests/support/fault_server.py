@@ -1,0 +1,235 @@
+"""A real HTTP/1.1 server on loopback that speaks the service's protocol, and fails as it is told.
+
+In a test's own process:
+
+    with FaultServer([Rule("create", Fault("reset", committed=True), nth=(1,))]) as server:
+        Client(server.url, "a-token").create_task("acme", body)
+        assert server.tasks_by_work() == {"Do it.": [ANY]}
+
+As a process of its own, which outlives clients that are killed, and is itself killed at the end:
+
+    with FaultServerProcess([...], {"list_lag": 10}) as server:
+        server.url; server.report(); server.change(habits={"clock_offset": 60}, rules=[...])
+
+By hand: `python -m tests.support.fault_server --port 0 --config '{"habits": {}, "rules": []}'`
+prints its URL. `GET /_control` answers with the report, `POST /_control` changes rules and habits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from tests.support.fault_http import Handler
+from tests.support.fault_script import Call, Chooser, Fault, Rule, Script
+from tests.support.fault_world import Habits, World
+
+__all__ = ["Call", "Fault", "FaultServer", "FaultServerProcess", "Habits", "Rule"]
+
+ROOT = Path(__file__).parents[2]
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    owner: FaultServer
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), OSError):
+            self.owner.errors.append(traceback.format_exc())
+
+
+class FaultServer:
+    """The server, running from entering it to leaving it. All it saw is in its attributes.
+
+    `faults` is a list of rules, or a function from a call to its fault (None: none). `clock` is
+    the clock that its own is made from (seconds since the epoch). `tls` has it speak https.
+    """
+
+    def __init__(
+        self,
+        faults: Sequence[Rule] | Chooser = (),
+        habits: Habits | None = None,
+        *,
+        port: int = 0,
+        clock: Callable[[], float] = time.time,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.habits = habits or Habits()
+        self.world = World(self.habits, clock)
+        self.choose: Chooser = faults if callable(faults) else Script(faults)
+        self.calls: list[Call] = []
+        self.connections = 0
+        self.traps_sprung = 0
+        self.errors: list[str] = []
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._stopping = threading.Event()
+        handler = type("BoundHandler", (Handler,), {"owner": self})
+        self._listener = _Listener(("127.0.0.1", port), handler)
+        self._listener.owner = self
+        if tls is not None:
+            self._listener.socket = tls.wrap_socket(
+                self._listener.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.port = int(self._listener.server_address[1])
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(
+            target=self._listener.serve_forever, args=(0.02,), daemon=True
+        )
+
+    def __enter__(self) -> FaultServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        if self.errors:
+            raise AssertionError("the fault server itself failed:\n" + "\n".join(self.errors))
+
+    def stop(self) -> None:
+        """Stops listening; requests that wait go on at once."""
+        self._stopping.set()
+        self._listener.shutdown()
+        self._listener.server_close()
+        self._thread.join()
+
+    @property
+    def posts(self) -> list[str]:
+        """The bodies of all creates that came in, whatever became of them."""
+        return [call.body for call in self.of("create")]
+
+    def of(self, endpoint: str) -> list[Call]:
+        with self._lock:
+            return [call for call in self.calls if call.endpoint == endpoint]
+
+    def tasks_by_work(self) -> dict[str, list[str]]:
+        return self.world.tasks_by_work()
+
+    def report(self) -> dict[str, Any]:
+        """All it saw, as JSON values."""
+        with self._lock:
+            calls = [asdict(call) for call in self.calls]
+        return {
+            "calls": calls,
+            "connections": self.connections,
+            "tasksByWork": self.tasks_by_work(),
+            "errors": list(self.errors),
+        }
+
+    def control(self, change: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Changes `habits` (those named) and `rules` (all, counting from 1 anew); the report."""
+        if change is not None:
+            for name, value in change.get("habits", {}).items():
+                setattr(self.habits, name, value)
+            if "rules" in change:
+                with self._lock:
+                    self._counts.clear()
+                    self.choose = Script([Rule.from_json(rule) for rule in change["rules"]])
+        return self.report()
+
+    def connected(self) -> int:
+        with self._lock:
+            self.connections += 1
+            return self.connections
+
+    def trap_sprung(self) -> None:
+        with self._lock:
+            self.traps_sprung += 1
+
+    def record(
+        self,
+        endpoint: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: str,
+        connection: int,
+        task_id: str | None,
+    ) -> Call:
+        with self._lock:
+            self._counts[endpoint] += 1
+            nth = self._counts[endpoint]
+            call = Call(endpoint, nth, method, path, headers, body, connection, task_id)
+            self.calls.append(call)
+            return call
+
+    def pause(self, seconds: float) -> None:
+        if seconds > 0:
+            self._stopping.wait(seconds)
+
+
+class FaultServerProcess:
+    """The same in a process of its own, from entering to leaving."""
+
+    def __init__(self, rules: Sequence[Rule] = (), habits: Mapping[str, Any] | None = None) -> None:
+        self._config = json.dumps(
+            {"habits": dict(habits or {}), "rules": [rule.to_json() for rule in rules]}
+        )
+        self.url = ""
+
+    def __enter__(self) -> FaultServerProcess:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.fault_server", "--config", self._config],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip()
+        assert self.url, "the fault server did not start"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def report(self) -> dict[str, Any]:
+        return self._control(None)
+
+    def change(self, **changes: Any) -> dict[str, Any]:
+        """`habits` (a mapping) and `rules` (a list of Rule), either or both."""
+        if "rules" in changes:
+            changes["rules"] = [rule.to_json() for rule in changes["rules"]]
+        return self._control(changes)
+
+    def tasks_by_work(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = self.report()["tasksByWork"]
+        return found
+
+    def _control(self, change: Mapping[str, Any] | None) -> dict[str, Any]:
+        data = None if change is None else json.dumps(change).encode()
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{self.url}/_control", data=data, timeout=10) as answer:
+            report: dict[str, Any] = json.load(answer)
+        return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--config", default="{}", help="JSON: habits and rules")
+    options = parser.parse_args()
+    config = json.loads(options.config)
+    rules = [Rule.from_json(rule) for rule in config.get("rules", [])]
+    with FaultServer(rules, Habits(**config.get("habits", {})), port=options.port) as server:
+        print(server.url, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""The tasks of the fault server: a small agent task service in memory, with its own habits."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, Literal
+
+Marks = Literal["kept", "rounded", "replaced", "shifted"]
+_CREDENTIAL = re.compile(r"AKIA[0-9A-Z]{16}|(?<=password=)\S+")
+_PATCHABLE = ("approvalMode", "permissionMode", "role", "name", "isShared")
+
+
+@dataclass
+class Habits:
+    """How the service behaves when nothing fails; all can be changed while it runs.
+
+    `clock_offset`: seconds its clock is ahead. `list_lag`: seconds until the list (and nothing
+    else) shows a new task, on its own clock. `latency`: seconds every answer takes. `marks`: what
+    becomes of a message's timestamp: kept, rounded to seconds, replaced by the server's clock, or
+    shifted (the same instant, spelled in another time zone). `redact`: credentials in a message
+    are replaced. `tokens`: token -> user id; empty: any token, each a user of its own.
+    `orgs`: the organizations there are; empty: any.
+    """
+
+    clock_offset: float = 0.0
+    list_lag: float = 0.0
+    latency: float = 0.0
+    marks: Marks = "kept"
+    redact: bool = False
+    tokens: dict[str, str] = field(default_factory=dict)
+    orgs: tuple[str, ...] = ()
+    default_org: str = "acme"
+
+
+@dataclass
+class Task:
+    seq: int
+    id: str
+    org: str
+    user: str
+    work: str
+    committed: float
+    shown: dict[str, Any]
+    events: list[dict[str, Any]]
+
+
+class ProblemError(Exception):
+    """An answer that is no 2xx."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class World:
+    """All tasks, and what the endpoints do with them. Safe to use from many threads."""
+
+    def __init__(self, habits: Habits, clock: Callable[[], float] = time.time) -> None:
+        self.habits = habits
+        self.tasks: list[Task] = []
+        self._by_id: dict[str, Task] = {}
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        """The service's clock, in seconds since the epoch."""
+        return self._clock() + self.habits.clock_offset
+
+    def moment(self) -> str:
+        return _text(datetime.fromtimestamp(self.now(), UTC))
+
+    def user_of(self, authorization: str) -> str:
+        scheme, _, token = authorization.partition(" ")
+        if scheme != "token" or not token:
+            raise ProblemError(401, "Unauthorized: No credentials provided or are invalid.")
+        if not self.habits.tokens:
+            return "user-" + hashlib.sha256(token.encode()).hexdigest()[:12]
+        user = self.habits.tokens.get(token)
+        if user is None:
+            raise ProblemError(401, "Unauthorized: No credentials provided or are invalid.")
+        return user
+
+    def user(self, user: str) -> dict[str, Any]:
+        return {"id": user, "githubLogin": f"{user}-login", "name": user, "organizations": []}
+
+    def check_org(self, org: str) -> None:
+        if self.habits.orgs and org not in self.habits.orgs:
+            raise ProblemError(404, f"Not Found: Organization '{org}' not found")
+
+    def create(self, user: str, org: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        message = body.get("message")
+        content = message.get("content") if isinstance(message, Mapping) else None
+        if not isinstance(message, Mapping) or not isinstance(content, str) or not content.strip():
+            raise ProblemError(400, "Bad Request: prompt is required")
+        with self._lock:
+            seq = len(self.tasks) + 1
+            task_id = str(uuid.UUID(int=seq << 64 | uuid.uuid4().int & (1 << 64) - 1))
+            shown = self._shown(task_id, user, message, body)
+            events = self._events(seq, message)
+            work = _work(message)
+            task = Task(seq, task_id, org, user, work, self.now(), shown, events)
+            self.tasks.append(task)
+            self._by_id[task_id] = task
+        return {"taskId": task_id}
+
+    def list_tasks(self, user: str, org: str, query: Mapping[str, str]) -> dict[str, Any]:
+        size = _page_size(query)
+        newest_first = query.get("sortDirection", "desc") == "desc"
+        after = _offset(query)
+        horizon = self.now() - self.habits.list_lag
+        with self._lock:
+            seen = [
+                t
+                for t in self.tasks
+                if t.org == org and self._sees(user, t) and t.committed <= horizon
+            ]
+        seen.sort(key=lambda t: t.seq, reverse=newest_first)
+        if after is not None:
+            seen = [t for t in seen if (t.seq < after if newest_first else t.seq > after)]
+        page = seen[:size]
+        more = len(seen) > size
+        return {
+            "tasks": [dict(t.shown) for t in page],
+            "continuationToken": _token(page[-1].seq) if more else None,
+        }
+
+    def get(self, user: str, org: str, task_id: str) -> dict[str, Any]:
+        return dict(self._find(user, org, task_id).shown)
+
+    def events(self, user: str, org: str, task_id: str, query: Mapping[str, str]) -> dict[str, Any]:
+        task, size, start = self._find(user, org, task_id), _page_size(query), _offset(query) or 0
+        end = start + size
+        more = len(task.events) > end
+        return {
+            "events": task.events[start:end],
+            "continuationToken": _token(end) if more else None,
+        }
+
+    def patch(
+        self, user: str, org: str, task_id: str, changes: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        task = self._find(user, org, task_id)
+        if task.user != user:
+            raise ProblemError(404, "Not Found: task not found or not owned by user")
+        with self._lock:
+            for name in _PATCHABLE:
+                if changes.get(name) is not None:
+                    task.shown[name] = changes[name]
+        return dict(task.shown)
+
+    def tasks_by_work(self) -> dict[str, list[str]]:
+        """Task ids by what the task is to do (the prompt as it was sent, and its entities)."""
+        found: dict[str, list[str]] = {}
+        with self._lock:
+            for task in self.tasks:
+                found.setdefault(task.work, []).append(task.id)
+        return found
+
+    def _sees(self, user: str, task: Task) -> bool:
+        return task.user == user or task.shown.get("isShared") is True
+
+    def _find(self, user: str, org: str, task_id: str) -> Task:
+        with self._lock:
+            task = self._by_id.get(task_id)
+        if task is not None and task.org == org and self._sees(user, task):
+            return task
+        raise ProblemError(404, "Not Found: task")
+
+    def _shown(
+        self, task_id: str, user: str, message: Mapping[str, Any], body: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        diff = message.get("entity_diff") or {}
+        return {
+            "id": task_id,
+            "name": str(message["content"]).strip().splitlines()[0][:60],
+            "status": "running",
+            "createdAt": self.moment(),
+            "createdBy": {"name": user, "githubLogin": f"{user}-login", "avatarUrl": ""},
+            "entities": list(diff.get("add") or []),
+            "isShared": False,
+            "approvalMode": body.get("approvalMode") or "balanced",
+            "permissionMode": body.get("permissionMode") or "default",
+            "planMode": bool(body.get("planMode")),
+            "source": body.get("source") or "api",
+            "toolExecutionMode": body.get("toolExecutionMode") or "cloud",
+            "role": body.get("role"),
+            "taskType": "sync",
+            "tokensUsed": 0,
+            "someNewerField": {"kept": True},
+        }
+
+    def _events(self, seq: int, message: Mapping[str, Any]) -> list[dict[str, Any]]:
+        content = str(message["content"])
+        said = {
+            **message,
+            "type": "user_message",
+            "content": _CREDENTIAL.sub("[REDACTED]", content) if self.habits.redact else content,
+            "timestamp": self._mark(str(message.get("timestamp") or "")),
+        }
+        start = {"type": "someNewerEvent", "timestamp": self.moment()}
+        return [
+            {"id": f"{seq}-0", "type": "systemNote", "isSynthetic": True, "eventBody": start},
+            {"id": f"{seq}-1", "type": "userInput", "isSynthetic": False, "eventBody": said},
+        ]
+
+    def _mark(self, mark: str) -> str:
+        try:
+            moment = datetime.fromisoformat(mark)
+        except ValueError:
+            return self.moment()
+        match self.habits.marks:
+            case "kept":
+                return mark
+            case "rounded":
+                whole = moment.replace(microsecond=0)
+                return _text(whole).replace(".000Z", "Z")
+            case "replaced":
+                return self.moment()
+            case "shifted":
+                return moment.astimezone(timezone(timedelta(hours=2))).isoformat()
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _work(message: Mapping[str, Any]) -> str:
+    added = (message.get("entity_diff") or {}).get("add") or []
+    text = str(message["content"])
+    return f"{text}\n{json.dumps(added, sort_keys=True)}" if added else text
+
+
+def _page_size(query: Mapping[str, str]) -> int:
+    text = query.get("pageSize", "100")
+    size = int(text) if text.isdigit() else 0
+    if not 1 <= size <= 1000:
+        raise ProblemError(400, "Bad Request: pageSize must be between 1 and 1000")
+    return size
+
+
+def _token(number: int) -> str:
+    return base64.b64encode(f"at:{number}+/".encode()).decode()
+
+
+def _offset(query: Mapping[str, str]) -> int | None:
+    token = query.get("continuationToken")
+    if not token:
+        return None
+    try:
+        return int(base64.b64decode(token).decode().removeprefix("at:").removesuffix("+/"))
+    except ValueError:
+        raise ProblemError(400, "Bad Request: invalid continuationToken") from None
