@@ -75,7 +75,10 @@ class Record:
 class State:
     """The whole of what is known. `attempts` are the open ones, by mark.
 
-    `last_mark` is the latest mark ever given out: the next is later.
+    `last_mark` is the latest mark ever given out: the next is later. `is_new`: no apply has come to
+    its end on this state yet, so tasks may exist that it does not know of, however old they are.
+    It outlives a save: an apply on a lost state that was stopped half way has not looked for the
+    other half.
     """
 
     lineage: str
@@ -137,7 +140,18 @@ def fold(state: State, events: Iterable[Event]) -> State:
     Each event sets absolute values, so a journal that was folded but not yet removed when a
     process died does no harm when it is folded once more.
     """
-    records, attempts, last_mark = dict(state.records), dict(state.attempts), state.last_mark
+    records, attempts = dict(state.records), dict(state.attempts)
+    last_mark = fold_into(records, attempts, state.last_mark, events)
+    return replace(state, records=records, attempts=attempts, last_mark=last_mark)
+
+
+def fold_into(
+    records: dict[TaskRef, Record],
+    attempts: dict[str, Attempt],
+    last_mark: str,
+    events: Iterable[Event],
+) -> str:
+    """`fold` in place, for who adds one event at a time to many records; gives the last mark."""
     for event in events:
         match event:
             case Attempted(attempt):
@@ -151,4 +165,9 @@ def fold(state: State, events: Iterable[Event]) -> State:
                     attempts.pop(mark, None)
             case Forgotten(ref):
                 records.pop(ref, None)
-    return replace(state, records=records, attempts=attempts, last_mark=last_mark)
+    return last_mark
+
+
+def kept_outputs(task: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record keeps of a task as the service shows it: `OUTPUTS`, those that have a value."""
+    return {name: task[name] for name in OUTPUTS if task.get(name) is not None}

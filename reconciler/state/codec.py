@@ -1,0 +1,302 @@
+"""The state file: its text, and what is said of each kind of text that is none."""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from reconciler.diagnostics import error
+from reconciler.errors import StateError
+from reconciler.model import TaskRef
+from reconciler.state.model import (
+    Attempt,
+    Attempted,
+    Closed,
+    Event,
+    Forgotten,
+    Record,
+    Recorded,
+    State,
+)
+from reconciler.state.shapes import (
+    Json,
+    WrongShapeError,
+    attempt_json,
+    check_mark,
+    name_of,
+    need,
+    need_filled,
+    read_attempt,
+    read_record,
+    read_ref,
+    record_json,
+)
+
+VERSION = 1
+
+_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
+# In a review these would be invisible or turn the text around; UTF-8 cannot hold the last.
+_HIDDEN = re.compile(
+    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+
+
+def encode_state(state: State) -> bytes:
+    """The state file: sorted keys, indent 2, UTF-8, a newline at the end; the same for the same."""
+    value: Json = {
+        "version": VERSION,
+        "serial": state.serial,
+        "lineage": state.lineage,
+        "backend": state.backend,
+        "lastMark": state.last_mark,
+        "attempts": {mark: attempt_json(a) for mark, a in state.attempts.items()},
+        "tasks": {str(ref): record_json(record) for ref, record in state.records.items()},
+    }
+    if state.is_new:
+        value["isNew"] = True
+    text = _text(value, indent=2, separators=(",", ": "), ensure_ascii=False)
+    if not text.isascii():
+        text = _HIDDEN.sub(_escaped, text)
+    return text.encode() + b"\n"
+
+
+def _text(
+    value: object, *, indent: int | None, separators: tuple[str, str], ensure_ascii: bool
+) -> str:
+    def dumps(of: object) -> str:
+        return json.dumps(
+            of,
+            indent=indent,
+            separators=separators,
+            ensure_ascii=ensure_ascii,
+            sort_keys=True,
+            allow_nan=False,
+        )
+
+    try:
+        return dumps(value)
+    except ValueError:
+        return dumps(_finite(value))
+
+
+def _finite(value: object) -> object:
+    """A service may answer NaN; that must not keep a task's id from being written down."""
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _escaped(hidden: re.Match[str]) -> str:
+    return json.dumps(hidden.group())[1:-1]
+
+
+def decode_state(data: bytes, *, file: str, backend: str, way_out: str) -> State:
+    """What `encode_state` wrote. `way_out` is what to do about a `file` that is broken.
+
+    Raises StateError for anything else: nothing that cannot be read counts as absent.
+    """
+    value = _parsed(data, file, way_out)
+    try:
+        _check_version(value, file)
+        check_backend(need_filled(value, "backend"), backend, file)
+        with _no_collection():
+            return _read_state(value)
+    except WrongShapeError as wrong:
+        refuse(f"{wrong.path}: {wrong}" if wrong.path else str(wrong), way_out, file=file)
+
+
+def refuse(
+    summary: str, detail: str, *, file: str, line: int | None = None, column: int | None = None
+) -> NoReturn:
+    raise StateError([error(summary, detail, file=file, line=line, column=column)])
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Many objects at once, none of them garbage: looking for some takes half of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _parsed(data: bytes, file: str, way_out: str) -> Json:
+    if not data.strip(b"\0 \t\r\n"):
+        what = "holds only zeros, as after a power failure" if data.strip() else "is empty"
+        refuse(f"the state file {what}", way_out, file=file)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        refuse(f"the state file is not UTF-8 (byte {problem.start + 1})", way_out, file=file)
+    try:
+        with _no_collection():
+            value = json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as problem:
+        _refuse_json(text, problem, file, way_out)
+    except (ValueError, RecursionError) as problem:
+        refuse(f"the state file is not the JSON it should be: {problem}", way_out, file=file)
+    if type(value) is not dict:
+        refuse(f"the state file must be an object, not {name_of(value)}", way_out, file=file)
+    _refuse_twice(text, value, file, way_out)
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _refuse_json(text: str, problem: json.JSONDecodeError, file: str, way_out: str) -> NoReturn:
+    conflict = _CONFLICT.search(text)
+    if conflict:
+        refuse(
+            "the state file holds the marks of an unfinished merge",
+            "Two branches changed it. Keep the `tasks` of both sides (each key once), the higher"
+            " `serial` and the later `lastMark`, and see what comes of it:\n  taskctl plan",
+            file=file,
+            line=text.count("\n", 0, conflict.start()) + 1,
+        )
+    cut = problem.pos >= len(text.rstrip()) or problem.msg.startswith("Unterminated string")
+    what = "is cut off" if cut else f"is no JSON: {problem.msg}"
+    refuse(f"the state file {what}", way_out, file=file, line=problem.lineno, column=problem.colno)
+
+
+def _refuse_twice(text: str, value: Json, file: str, way_out: str) -> None:
+    """Refuses one task under one key twice, as a merge by hand may leave it; JSON keeps the last.
+
+    Looking at every object costs as much again as parsing, so it is done only where there are
+    more ids than tasks.
+    """
+    tasks = value.get("tasks")
+    if type(tasks) is not dict or text.count('"taskId":') <= len(tasks):
+        return
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            refuse(f"{json.dumps(twice)} is in one object twice", way_out, file=file)
+        return found
+
+    json.loads(text, object_pairs_hook=once)
+
+
+def _check_version(value: Json, file: str) -> None:
+    version = need(value, "version", int)
+    if version > VERSION:
+        refuse(
+            f"the state was written by a newer taskctl (format {version}, this one knows"
+            f" {VERSION})",
+            "Use that one, or upgrade:\n  pip install --upgrade taskctl",
+            file=file,
+        )
+    if version < VERSION:
+        raise WrongShapeError("version", f"must be {VERSION}, not {version}")
+
+
+def check_backend(found: str, wanted: str, file: str) -> None:
+    if found.rstrip("/") != wanted.rstrip("/"):
+        refuse(
+            f"the state belongs to the backend {found}, and this run is for {wanted}",
+            "Its tasks are not there, so all of them would be created again. Either use its"
+            f" backend:\n  taskctl plan --backend {found}\nor a state of its own for this one:\n"
+            "  taskctl plan --state NAME.state.json",
+            file=file,
+        )
+
+
+def _read_state(value: Json) -> State:
+    serial = need(value, "serial", int)
+    if serial < 0:
+        raise WrongShapeError("serial", f"must not be negative, and is {serial}")
+    last_mark = need(value, "lastMark", str)
+    if last_mark:
+        check_mark(last_mark, "lastMark")
+    attempts = _read_attempts(need(value, "attempts", dict))
+    is_new = value.get("isNew", False)
+    if type(is_new) is not bool:
+        raise WrongShapeError("isNew", f"must be true or false, not {name_of(is_new)}")
+    return State(
+        lineage=need_filled(value, "lineage"),
+        serial=serial,
+        backend=need_filled(value, "backend"),
+        records=_read_tasks(need(value, "tasks", dict)),
+        attempts=attempts,
+        last_mark=max([last_mark, *attempts]),
+        is_new=is_new,
+    )
+
+
+def _read_tasks(tasks: Json) -> dict[TaskRef, Record]:
+    records: dict[TaskRef, Record] = {}
+    for name in tasks:
+        try:
+            ref = read_ref(name)
+            records[ref] = read_record(ref, _an_object(tasks, name))
+        except WrongShapeError as wrong:
+            raise wrong.under(f"tasks[{json.dumps(name)}]") from None
+    return records
+
+
+def _read_attempts(attempts: Json) -> dict[str, Attempt]:
+    read: dict[str, Attempt] = {}
+    for mark in attempts:
+        try:
+            read[mark] = read_attempt(mark, _an_object(attempts, mark))
+        except WrongShapeError as wrong:
+            raise wrong.under(f"attempts[{json.dumps(mark)}]") from None
+    return read
+
+
+def _an_object(holder: Json, name: str) -> Json:
+    value = holder[name]
+    if type(value) is not dict:
+        raise WrongShapeError("", f"must be an object, not {name_of(value)}")
+    return value
+
+
+def encode_event(event: Event) -> bytes:
+    """One line of JSON without its newline, in ASCII."""
+    value = _event_json(event)
+    return _text(value, indent=None, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def _event_json(event: Event) -> Json:
+    match event:
+        case Attempted(attempt):
+            return {"event": "attempted", "mark": attempt.mark, **attempt_json(attempt)}
+        case Closed(mark, reason):
+            return {"event": "closed", "mark": mark, "reason": reason}
+        case Recorded(record):
+            return {"event": "recorded", "task": str(record.ref), **record_json(record)}
+        case Forgotten(ref):
+            return {"event": "forgotten", "task": str(ref)}
+
+
+def decode_event(data: bytes) -> Event:
+    """What `encode_event` wrote; WrongShapeError or ValueError for anything else."""
+    value = json.loads(data, parse_constant=_no_constant)
+    if type(value) is not dict:
+        raise WrongShapeError("", f"must be an object, not {name_of(value)}")
+    kind = need(value, "event", str)
+    if kind == "attempted":
+        return Attempted(read_attempt(need(value, "mark", str), value))
+    if kind == "closed":
+        return Closed(need(value, "mark", str), need(value, "reason", str))
+    if kind == "recorded":
+        ref = read_ref(need(value, "task", str))
+        return Recorded(read_record(ref, value))
+    if kind == "forgotten":
+        return Forgotten(read_ref(need(value, "task", str)))
+    raise WrongShapeError("event", f"must be one that this taskctl knows, not {json.dumps(kind)}")

@@ -1,0 +1,306 @@
+"""The journal: what happened since the state was last written, each event durable before it counts.
+
+A header line and one line per event, `CRC LENGTH JSON`. CRC is the CRC-32 of the rest of the line,
+carried on from the line before: a line that was changed, moved or taken out shows, as does a
+journal put together from two. LENGTH tells a line that was cut off from two that grew together.
+
+One write and one fsync serve all events that are waiting (group commit). So only the end of the
+file can be half written: a last line without its newline, or zeros where a file system had made
+room before a power failure. That is dropped, since nobody was told that it was durable. Anything
+else that does not fit was durable once and is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import StateError
+from reconciler.state import disk
+from reconciler.state.codec import decode_event, encode_event, refuse
+from reconciler.state.model import Event
+from reconciler.state.shapes import Json, WrongShapeError, need, need_filled
+
+VERSION = 1
+
+_CUT_OFF = re.compile(
+    rb"[0-9a-f]{0,8}|[0-9a-f]{8} \d{0,9}|[0-9a-f]{8} (\d{1,9}) (\{.*)?", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the journal belongs to: enough to begin a state anew when the file itself is lost."""
+
+    lineage: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A journal as read. Its first `end` bytes are whole, and `crc` is that of its last line.
+
+    `header` None: there is no journal, or its very first write was cut off.
+    """
+
+    header: Header | None = None
+    events: tuple[Event, ...] = ()
+    end: int = 0
+    crc: int = 0
+    size: int = 0
+
+
+def read_journal(data: bytes, *, file: str, way_out: str) -> Replay:
+    """The events of a journal, less what was cut off at its end; StateError for any damage."""
+    body = data.rstrip(b"\0")
+    lines = body.split(b"\n")
+    rest = lines.pop()
+    if not _may_be_cut_off(rest):
+        last = len(lines) + 1
+        refuse(f"line {last} of the journal is damaged", way_out, file=file, line=last)
+    header: Header | None = None
+    events: list[Event] = []
+    crc = end = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            crc, text = _unpack(line, crc)
+            if header is None:
+                header = _read_header(text, file)
+            else:
+                events.append(decode_event(text))
+        except (WrongShapeError, ValueError, RecursionError) as problem:
+            refuse(
+                f"line {number} of the journal is damaged: {_said(problem)}",
+                way_out,
+                file=file,
+                line=number,
+            )
+        end += len(line) + 1
+    return Replay(header, tuple(events), end, crc, len(data))
+
+
+def _said(problem: Exception) -> str:
+    if isinstance(problem, WrongShapeError) and problem.path:
+        return f"{problem.path} {problem}"
+    return str(problem)
+
+
+def _may_be_cut_off(rest: bytes) -> bool:
+    """Whether this is the beginning of a line that was being written, and no more than that."""
+    found = _CUT_OFF.fullmatch(rest)
+    if not found:
+        return False
+    length, text = found.groups()
+    return text is None or len(text) <= int(length)
+
+
+def _pack(text: bytes, crc: int) -> tuple[int, bytes]:
+    counted = b"%d %b" % (len(text), text)
+    crc = zlib.crc32(counted, crc)
+    return crc, b"%08x %b\n" % (crc, counted)
+
+
+def _unpack(line: bytes, crc: int) -> tuple[int, bytes]:
+    crc = zlib.crc32(line[9:], crc)
+    if line[:9] != b"%08x " % crc:
+        raise ValueError("its checksum does not fit")
+    length, _, text = line[9:].partition(b" ")
+    if length != b"%d" % len(text):
+        raise ValueError("its length does not fit")
+    return crc, text
+
+
+def _header_text(header: Header) -> bytes:
+    value = {"backend": header.backend, "lineage": header.lineage, "version": VERSION}
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _read_header(text: bytes, file: str) -> Header:
+    value: Json = json.loads(text)
+    version = need(value, "version", int)
+    if version > VERSION:
+        refuse(
+            f"the journal was written by a newer taskctl (format {version}, this one knows"
+            f" {VERSION})",
+            "Use that one, or upgrade:\n  pip install --upgrade taskctl",
+            file=file,
+        )
+    return Header(need_filled(value, "lineage"), need_filled(value, "backend"))
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """The events of one `append`, until they are durable or have failed."""
+
+    events: Sequence[Event]
+    texts: list[bytes]
+    done: bool = False
+    failure: str = ""
+
+
+class _SyncFailedError(OSError):
+    """An fsync said no: what is on the disk is not known any more, and asking again lies."""
+
+
+class Journal:
+    """Appends to a file, which is made at the first event. Safe to use from many threads."""
+
+    def __init__(
+        self,
+        path: Path,
+        header: Header,
+        replay: Replay,
+        durable: Callable[[Sequence[Event]], None],
+        *,
+        shown: str,
+    ) -> None:
+        """`replay` is what was read from `path`. `shown` is how messages name it.
+
+        `durable` is called with the events of each write, in the order in which they are in the
+        file, before any `append` of them returns.
+        """
+        self._path, self._header, self._replay = path, header, replay
+        self._durable, self._shown = durable, shown
+        self._fd: int | None = None
+        self._end, self._crc = replay.end, replay.crc
+        self._lost = ""
+        self._turn = threading.Condition()
+        self._busy = False
+        self._waiting: list[_Waiting] = []
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Returns once all of `events` are durable; StateError when they are not.
+
+        Whoever comes first writes for all who wait, and those who come meanwhile wait for the next.
+        """
+        mine = _Waiting(events, [encode_event(event) for event in events])
+        with self._turn:
+            self._waiting.append(mine)
+            while self._busy and not mine.done:
+                self._turn.wait()
+            if not mine.done:
+                self._busy = True
+                batch, self._waiting = self._waiting, []
+        if not mine.done:
+            self._lead(batch)
+        if mine.failure:
+            raise StateError.of(
+                f"the journal cannot be written: {mine.failure}",
+                "Nothing is sent without it, and what it held before is safe. Make room for it or"
+                " make it writable, then run the same command again: it goes on from there.",
+                file=self._shown,
+            )
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nothing is written meanwhile; appends wait."""
+        with self._turn:
+            while self._busy:
+                self._turn.wait()
+            self._busy = True
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def remove(self) -> None:
+        """No journal any more, durably; to be called `paused`, once the state holds its events.
+
+        The next event begins a new one. Raises OSError.
+        """
+        self._close()
+        if self._path.exists():
+            disk.remove(self._path)
+            disk.sync_folder(self._path.parent)
+        self._replay, self._end, self._crc, self._lost = Replay(), 0, 0, ""
+
+    def shut(self) -> None:
+        """Closes the file for good; to be called `paused`: no append may follow the lock's end."""
+        self._close()
+        self._lost = "the run has given the state back"
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _lead(self, batch: list[_Waiting]) -> None:
+        failure = "it was interrupted"
+        try:
+            failure = self._commit([text for waiting in batch for text in waiting.texts])
+            if not failure:
+                for waiting in batch:
+                    self._durable(waiting.events)
+        finally:
+            for waiting in batch:
+                waiting.done, waiting.failure = True, failure
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        with self._turn:
+            self._busy = False
+            self._turn.notify_all()
+
+    def _commit(self, texts: list[bytes]) -> str:
+        """Writes and syncs; why that failed, or nothing."""
+        if self._lost:
+            return self._lost
+        is_first, crc, lines = self._end == 0, self._crc, []
+        for text in [_header_text(self._header), *texts] if is_first else texts:
+            crc, line = _pack(text, crc)
+            lines.append(line)
+        data = b"".join(lines)
+        self._lost = "a write to it was interrupted"
+        try:
+            fd = self._opened()
+            disk.write_all(fd, data)
+            self._sync(fd)
+            if is_first:
+                self._sync_name()
+        except OSError as problem:
+            why = problem.strerror or str(problem)
+            stays = isinstance(problem, _SyncFailedError) or not self._cut_back()
+            self._lost = f"an earlier write to it failed ({why})" if stays else ""
+            return why
+        self._end, self._crc, self._lost = self._end + len(data), crc, ""
+        return ""
+
+    def _opened(self) -> int:
+        """Ready to append: what was cut off is taken away first."""
+        if self._fd is None:
+            found = self._replay
+            self._fd = disk.open_to_append(self._path) if found.size else disk.create(self._path)
+            if found.size > found.end:
+                os.ftruncate(self._fd, found.end)
+                self._sync(self._fd)
+        return self._fd
+
+    def _sync(self, fd: int) -> None:
+        try:
+            disk.sync(fd)
+        except OSError as problem:
+            raise _SyncFailedError(problem.errno, problem.strerror) from problem
+
+    def _sync_name(self) -> None:
+        try:
+            disk.sync_folder(self._path.parent)
+        except OSError as problem:
+            raise _SyncFailedError(problem.errno, problem.strerror) from problem
+
+    def _cut_back(self) -> bool:
+        """Takes away what a failed write left; False where even that fails."""
+        if self._fd is None:
+            return True
+        try:
+            os.ftruncate(self._fd, self._end)
+            self._sync(self._fd)
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,189 @@
+"""The lock that keeps two applies on one state apart, and what it says of its holder.
+
+It is the kernel's own (`flock`, on Windows `LockFileEx`) on `STATE.lock`, so it is gone with the
+process that held it, however that ended. The file stays: taking it away would let one process
+lock the old file and another a new one. What it holds, who has the lock, is only for people: the
+words of a dead holder lock nobody out.
+
+What holds where:
+
+- A local file system: as said.
+- NFS: Linux turns `flock` into a lock at the server, so applies on two machines exclude each other
+  too, as long as lockd (v3) or v4 is at work and nobody mounted with `nolock` or `local_lock`. A
+  machine that dies keeps its lock until the server gives up on it, about 90 seconds.
+- Windows: the same lock, and another process may not be able to read who holds it. A folder cannot
+  be synced there, so NTFS alone decides when a rename is durable; mode 0600 means nothing, the
+  folder's access rules do.
+- A file system without locks (some FUSE ones): refused. A lock that only one side keeps is none.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.diagnostics import error
+from reconciler.errors import StateError
+from reconciler.model import rfc3339
+from reconciler.state.disk import PRIVATE
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+_READS = 25
+_BETWEEN_READS = 0.02  # seconds: a new holder needs that long at most to say who it is
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has the lock: process id, host, user, when it was taken (RFC 3339), and for what."""
+
+    pid: int
+    host: str
+    user: str
+    started: str
+    purpose: str
+
+    def __str__(self) -> str:
+        return (
+            f"process {self.pid} on {self.host} (user {self.user}, {self.purpose}, since"
+            f" {self.started})"
+        )
+
+
+class Lock:
+    """Held from `take` to `release`."""
+
+    def __init__(self, path: Path, *, shown: str) -> None:
+        """`path` is the lock's file, `shown` the state's path as messages name it."""
+        self._path, self._shown = path, shown
+        self._lock: BaseFileLock | None = None
+
+    def take(
+        self, purpose: str, timeout: timedelta, waiting: Callable[[str], None] | None = None
+    ) -> None:
+        """Waits up to `timeout`; StateError names the holder when that was not enough.
+
+        `waiting` is called once, with the holder in words, if it does have to wait.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(
+            self._path,
+            mode=PRIVATE,
+            thread_local=False,
+            fallback_to_soft=False,
+            preserve_lock_file=True,
+            on_acquired=lambda fd: _sign(fd, purpose),
+        )
+        try:
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                if timeout <= timedelta():
+                    raise
+                if waiting is not None:
+                    waiting(self._holder_in_words())
+                lock.acquire(timeout=timeout.total_seconds())
+        except Timeout:
+            raise self._is_held(timeout) from None
+        except OSError as problem:
+            raise self._cannot(problem) from problem
+        self._lock = lock
+
+    def release(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    def _is_held(self, timeout: timedelta) -> StateError:
+        waited = f" after {timeout.total_seconds():g} s of waiting" if timeout else ""
+        problem = error(
+            f"the state is locked{waited}: {self._holder_in_words()} holds it",
+            "Two runs that change one state would create tasks twice, so they exclude each other."
+            " Wait for the other one to end:\n  taskctl apply --lock-timeout 10m\n"
+            "The lock ends with the process that holds it, and no file needs to be removed.",
+            file=self._shown,
+        )
+        return StateError([problem])
+
+    def _cannot(self, problem: OSError) -> StateError:
+        said = error(
+            f"the state cannot be locked: {problem.strerror or problem}",
+            f"{self._path} must be a file that can be written, on a file system with locks, so that"
+            " two applies exclude each other. What needs no lock, and shows what would be done:\n"
+            "  taskctl plan",
+            file=self._shown,
+        )
+        return StateError([said])
+
+    def _holder_in_words(self) -> str:
+        holder = self._holder()
+        return str(holder) if holder else "another process, which has not said who it is,"
+
+    def _holder(self) -> Holder | None:
+        """Read a few times: what a dead one left is there until the new holder has signed."""
+        for _ in range(_READS):
+            holder = read_holder(self._path)
+            if holder is not None and not _is_dead(holder):
+                return holder
+            time.sleep(_BETWEEN_READS)
+        return None
+
+
+def read_holder(path: Path) -> Holder | None:
+    """Who signed the lock last; None where nobody did, or it cannot be read."""
+    try:
+        found = json.loads(path.read_bytes())
+        return Holder(
+            pid=int(found["pid"]),
+            host=str(found["host"]),
+            user=str(found["user"]),
+            started=str(found["started"]),
+            purpose=str(found["purpose"]),
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _sign(fd: int, purpose: str) -> None:
+    value = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "purpose": purpose,
+        "started": rfc3339(datetime.now(UTC)),
+        "user": _user(),
+    }
+    with suppress(OSError):  # a full disk: the lock holds all the same
+        os.ftruncate(fd, 0)
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.write(fd, json.dumps(value).encode() + b"\n")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def _is_dead(holder: Holder) -> bool:
+    """Whether it ran on this machine and does not any more."""
+    if os.name == "nt" or holder.host != socket.gethostname():
+        return False
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False

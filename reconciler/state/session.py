@@ -1,0 +1,249 @@
+"""One run's hold on a state: the lock, the state and its journal folded into one, the save.
+
+What happens is durable in the journal as it happens. The state file is written once, at the end,
+and the journal goes when that is durable; whatever dies in between leaves both, and folding twice
+is folding once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+
+from reconciler.diagnostics import error
+from reconciler.errors import StateError
+from reconciler.model import RemoteTask, instant, rfc3339
+from reconciler.state import disk
+from reconciler.state.codec import encode_state, refuse
+from reconciler.state.files import Files, Loaded, load, saved_state, version_of
+from reconciler.state.journal import Header, Journal
+from reconciler.state.lock import Lock
+from reconciler.state.model import Event, State, fold, fold_into, kept_outputs
+from reconciler.state.stores.local import LocalStore
+
+_READS = 10
+_TICK = timedelta(milliseconds=1)
+
+
+def read_state(path: Path, *, backend: str) -> State:
+    """The state as it is, its journal folded in: no lock, nothing written. For `plan`.
+
+    No file and no journal: a new state with a lineage of its own. StateError for what cannot be
+    read or is another backend's.
+    """
+    files = Files.of(path)
+    for _ in range(_READS):
+        loaded = load(files, backend)
+        # A run that saves meanwhile first replaces the state and then removes the journal.
+        if version_of(files) == loaded.version:
+            return fold(loaded.saved, loaded.replay.events)
+    said = error(
+        "the state file changes faster than it can be read",
+        "Something writes it all the time. Try again when that has ended.",
+        file=files.shown,
+    )
+    raise StateError([said])
+
+
+class Session:
+    """The one who may change a state, from `open` to `close`. Its methods are thread-safe.
+
+    As a context manager it closes, and so saves, at the end, whatever ended it.
+    """
+
+    def __init__(self, files: Files, lock: Lock, loaded: Loaded) -> None:
+        self._files, self._lock = files, lock
+        self._saved, self._version = loaded.saved, loaded.version
+        self._records, self._attempts = dict(loaded.saved.records), dict(loaded.saved.attempts)
+        self._is_new = loaded.saved.is_new
+        self._guard = threading.Lock()
+        self._last_mark = self._given_mark = loaded.saved.last_mark
+        self._view: State | None = None
+        self._seen: Mapping[str, Mapping[str, object]] = {}
+        self._closed = False
+        self._fold(loaded.replay.events)
+        header = Header(loaded.saved.lineage, loaded.saved.backend)
+        self._journal = Journal(
+            files.journal, header, loaded.replay, self._fold, shown=files.journal_shown
+        )
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        backend: str,
+        lock_timeout: timedelta,
+        purpose: str,
+        waiting: Callable[[str], None] | None = None,
+    ) -> Session:
+        """Takes the lock and reads. StateError where the lock is held or the state unusable.
+
+        `purpose` is told to who finds the lock taken (`apply`). `waiting` is called once, with the
+        holder in words, where the lock has to be waited for.
+        """
+        files = Files.of(path)
+        try:
+            disk.make_folder(files.store.path.parent)
+        except OSError as problem:
+            refuse(
+                f"the folder of the state cannot be made: {problem.strerror or problem}",
+                "A state is a file in a folder that can be written. Name another one:\n"
+                "  taskctl apply --state PATH",
+                file=files.shown,
+            )
+        lock = Lock(files.lock, shown=files.shown)
+        lock.take(purpose, lock_timeout, waiting)
+        try:
+            return cls(files, lock, load(files, backend))
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def state(self) -> State:
+        """What is known now, all that was appended included."""
+        with self._guard:
+            if self._view is None:
+                self._view = replace(
+                    self._saved,
+                    records=dict(self._records),
+                    attempts=dict(self._attempts),
+                    last_mark=self._last_mark,
+                    is_new=self._is_new,
+                )
+            return self._view
+
+    def next_mark(self, now: datetime) -> str:
+        """The mark of the next attempt: `now`, or just later than the latest one ever given."""
+        with self._guard:
+            earliest = instant(self._given_mark)
+            if earliest is not None:
+                try:
+                    now = max(now, earliest + _TICK)
+                except OverflowError:
+                    refuse("lastMark is the end of time", "", file=self._files.shown)
+            self._given_mark = rfc3339(now)
+            return self._given_mark
+
+    def append(self, *events: Event) -> None:
+        """Durable when it returns, and part of `state`. StateError: neither of both.
+
+        Many threads at once share one fsync. The events of one call are written together.
+        """
+        if events:
+            self._journal.append(events)
+
+    def refresh(self, tasks: Iterable[RemoteTask]) -> None:
+        """Outputs as last read: written with the next save that something else needs."""
+        self._seen = {task.id: task.raw for task in tasks}
+
+    def established(self) -> None:
+        """The state is not new any more: an apply has come to its end, all look-ups made."""
+        with self._guard:
+            self._is_new, self._view = False, None
+
+    def save(self) -> None:
+        """Folds all into the state file and removes the journal.
+
+        Nothing new: the file stays as it is, byte for byte. StateError: the journal still holds
+        everything, and the next run goes on from there.
+        """
+        with self._journal.paused():
+            self._save()
+
+    def close(self) -> None:
+        """Saves and gives the lock back, the latter even where saving fails. Once is enough."""
+        if self._closed:
+            return
+        self._closed = True
+        with ExitStack() as then, self._journal.paused():
+            then.callback(self._lock.release)
+            then.callback(self._journal.shut)
+            self._save()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _fold(self, events: Sequence[Event]) -> None:
+        with self._guard:
+            self._last_mark = fold_into(self._records, self._attempts, self._last_mark, events)
+            self._given_mark = max(self._given_mark, self._last_mark)
+            self._view = None
+
+    def _save(self) -> None:
+        state = self.state
+        if self._is_worth_saving(state):
+            self._write(self._with_refreshed(replace(state, serial=state.serial + 1)))
+        try:
+            self._journal.remove()
+        except OSError as problem:
+            self._cannot_save(problem)
+
+    def _is_worth_saving(self, state: State) -> bool:
+        if self._version is None and not state.records and not state.attempts:
+            return bool(state.last_mark)
+        return state != self._saved
+
+    def _with_refreshed(self, state: State) -> State:
+        seen = self._seen
+        fresh = {
+            ref: replace(record, outputs=kept_outputs(seen[record.task_id]))
+            for ref, record in state.records.items()
+            if record.task_id in seen
+        }
+        return replace(state, records={**state.records, **fresh}) if fresh else state
+
+    def _write(self, state: State) -> None:
+        store = self._files.store
+        try:
+            self._refuse_changed(store)
+            store.replace(encode_state(state))
+            self._version = store.version()
+        except OSError as problem:
+            self._cannot_save(problem)
+        with self._guard:
+            self._saved = self._view = state
+            self._records.update(state.records)
+
+    def _refuse_changed(self, store: LocalStore) -> None:
+        """Another hand changed the file under the lock, say a checkout: its word is not lost."""
+        if store.version() == self._version:
+            return
+        there = saved_state(self._files, self._saved.backend)
+        if there is None or (there.lineage, there.serial) != (
+            self._saved.lineage,
+            self._saved.serial,
+        ):
+            refuse(
+                "the state file was changed by something else while this run held its lock",
+                "It was left as it is now, and what this run did is in"
+                f" {self._files.journal_shown}. See what comes of both:\n  taskctl plan",
+                file=self._files.shown,
+            )
+
+    def _cannot_save(self, problem: OSError) -> NoReturn:
+        files = self._files
+        holds = f"{files.journal_shown} holds all of it, and " if files.journal.exists() else ""
+        said = error(
+            f"the state cannot be saved: {problem.strerror or problem}",
+            f"Nothing is lost: {holds}the state file is whole. Keep the two together. Make room"
+            " for the state or make its folder writable, then run again, which saves it:\n"
+            "  taskctl apply",
+            file=files.shown,
+        )
+        raise StateError([said]) from problem

@@ -1,0 +1,213 @@
+"""Records, attempts and identities as JSON, read strictly: what is wrong is named by its path.
+
+Fields that version 1 does not know are passed over, so that a later taskctl may add some.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from reconciler.model import Identity, TaskRef, instant, rfc3339
+from reconciler.state.model import Attempt, Record, kept_outputs
+
+Json = dict[str, Any]
+_T = TypeVar("_T")
+
+_NAMES: dict[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}
+
+
+class WrongShapeError(Exception):
+    """`path` is where, as in `tasks["acme/rotate"].taskId`; the message is what is wrong there."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(what)
+        self.path = path
+
+    def under(self, outer: str) -> WrongShapeError:
+        """The same, seen from further out."""
+        inner = self.path
+        dot = "" if not inner or inner.startswith("[") else "."
+        return WrongShapeError(f"{outer}{dot}{inner}", str(self))
+
+
+def name_of(value: object) -> str:
+    return _NAMES.get(type(value), "something else")
+
+
+def need(holder: Json, name: str, kind: type[_T]) -> _T:
+    """The field, of just that type: true is no number."""
+    value = holder.get(name, holder)
+    if type(value) is not kind:
+        if value is holder:
+            raise WrongShapeError(name, "is missing")
+        raise WrongShapeError(name, f"must be {_NAMES[kind]}, not {name_of(value)}")
+    return value
+
+
+def may(holder: Json, name: str, kind: type[_T]) -> _T | None:
+    """The field, or None where it is absent or null."""
+    return None if holder.get(name) is None else need(holder, name, kind)
+
+
+def need_filled(holder: Json, name: str) -> str:
+    value = need(holder, name, str)
+    if not value:
+        raise WrongShapeError(name, "must not be empty")
+    return value
+
+
+def _need_moment(holder: Json, name: str) -> datetime:
+    moment = instant(need(holder, name, str))
+    if moment is None:
+        raise WrongShapeError(name, "must be an RFC 3339 time, as in 2026-11-24T14:44:49.123Z")
+    return moment
+
+
+def _may_moment(holder: Json, name: str) -> datetime | None:
+    return None if holder.get(name) is None else _need_moment(holder, name)
+
+
+def check_mark(mark: str, path: str) -> str:
+    """Marks are compared as text, so there is one way to write them."""
+    moment = instant(mark)
+    if moment is None or rfc3339(moment) != mark:
+        raise WrongShapeError(
+            path, "must be a time to the millisecond, as in 2026-11-24T14:44:49.123Z"
+        )
+    return mark
+
+
+def read_ref(text: str) -> TaskRef:
+    ref = TaskRef.parse(text)
+    if not ref.org_name or not ref.key:
+        raise WrongShapeError("", "must be named ORGANIZATION/KEY")
+    return ref
+
+
+def _texts(holder: Json, name: str) -> tuple[str, ...]:
+    found = may(holder, name, list) or []
+    for at, value in enumerate(found):
+        if type(value) is not str:
+            raise WrongShapeError(f"{name}[{at}]", f"must be text, not {name_of(value)}")
+    return tuple(found)
+
+
+def _inputs(holder: Json) -> Json:
+    inputs = need(holder, "inputs", dict)
+    message = inputs.get("message")
+    if message is None:
+        if "message" in inputs:
+            raise WrongShapeError("inputs.message", "must be an object, not null")
+        return inputs
+    if type(message) is not dict:
+        raise WrongShapeError("inputs.message", f"must be an object, not {name_of(message)}")
+    if type(message.get("content")) is not str:
+        raise WrongShapeError("inputs.message.content", "must be text")
+    return inputs
+
+
+def read_identity(holder: Json) -> Identity:
+    value = need(holder, "identity", dict)
+    try:
+        return _identity(
+            need_filled(value, "id"),
+            may(value, "organization", str),
+            may(value, "team", str),
+            may(value, "login", str) or "",
+        )
+    except WrongShapeError as wrong:
+        raise wrong.under("identity") from None
+
+
+@lru_cache(maxsize=64)
+def _identity(user_id: str, organization: str | None, team: str | None, login: str) -> Identity:
+    """One value for the many records that one identity made."""
+    return Identity(user_id, organization, team, login)
+
+
+def read_record(ref: TaskRef, value: Json) -> Record:
+    return Record(
+        ref=ref,
+        task_id=need_filled(value, "taskId"),
+        file=need(value, "file", str),
+        inputs=_inputs(value),
+        digest=need_filled(value, "digest"),
+        identity=read_identity(value),
+        created_at=_may_moment(value, "createdAt"),
+        marks=_texts(value, "marks"),
+        pending=may(value, "pending", dict) or {},
+        outputs=may(value, "outputs", dict) or {},
+    )
+
+
+def read_attempt(mark: str, value: Json) -> Attempt:
+    try:
+        ref = read_ref(need(value, "task", str))
+    except WrongShapeError as wrong:
+        raise wrong if wrong.path else wrong.under("task") from None
+    return Attempt(
+        ref=ref,
+        mark=check_mark(mark, ""),
+        inputs=_inputs(value),
+        digest=need_filled(value, "digest"),
+        identity=read_identity(value),
+        file=need(value, "file", str),
+        started_at=_need_moment(value, "startedAt"),
+        service_clock=_may_moment(value, "serviceClock"),
+    )
+
+
+def record_json(record: Record) -> Json:
+    value: Json = {
+        "taskId": record.task_id,
+        "file": record.file,
+        "inputs": dict(record.inputs),
+        "digest": record.digest,
+        "identity": identity_json(record.identity),
+        "outputs": kept_outputs(record.outputs),
+    }
+    if record.created_at is not None:
+        value["createdAt"] = _time(record.created_at)
+    if record.marks:
+        value["marks"] = list(record.marks)
+    if record.pending:
+        value["pending"] = dict(record.pending)
+    return value
+
+
+def attempt_json(attempt: Attempt) -> Json:
+    value: Json = {
+        "task": str(attempt.ref),
+        "inputs": dict(attempt.inputs),
+        "digest": attempt.digest,
+        "identity": identity_json(attempt.identity),
+        "file": attempt.file,
+        "startedAt": _time(attempt.started_at),
+    }
+    if attempt.service_clock is not None:
+        value["serviceClock"] = _time(attempt.service_clock)
+    return value
+
+
+def identity_json(identity: Identity) -> Json:
+    value: Json = {"id": identity.id, "login": identity.login}
+    if identity.organization is not None:
+        value["organization"] = identity.organization
+    if identity.team is not None:
+        value["team"] = identity.team
+    return value
+
+
+def _time(moment: datetime) -> str:
+    """As exact as it is: marks end at milliseconds, clocks do not."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
