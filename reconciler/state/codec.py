@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,15 +35,11 @@ from reconciler.state.shapes import (
     read_ref,
     record_json,
 )
+from reconciler.state.writing import indented, one_line
 
 VERSION = 1
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
-# In a review these would be invisible or turn the text around; UTF-8 cannot hold the last.
-_HIDDEN = re.compile(
-    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f\ud800-\udfff]"
-)
 
 
 def encode_state(state: State) -> bytes:
@@ -60,42 +55,7 @@ def encode_state(state: State) -> bytes:
     }
     if state.is_new:
         value["isNew"] = True
-    text = _text(value, indent=2, separators=(",", ": "), ensure_ascii=False)
-    if not text.isascii():
-        text = _HIDDEN.sub(_escaped, text)
-    return text.encode() + b"\n"
-
-
-def _text(
-    value: object, *, indent: int | None, separators: tuple[str, str], ensure_ascii: bool
-) -> str:
-    def dumps(of: object) -> str:
-        return json.dumps(
-            of,
-            indent=indent,
-            separators=separators,
-            ensure_ascii=ensure_ascii,
-            sort_keys=True,
-            allow_nan=False,
-        )
-
-    try:
-        return dumps(value)
-    except ValueError:
-        return dumps(_finite(value))
-
-
-def _finite(value: object) -> object:
-    """A service may answer NaN; that must not keep a task's id from being written down."""
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _escaped(hidden: re.Match[str]) -> str:
-    return json.dumps(hidden.group())[1:-1]
+    return indented(value).encode() + b"\n"
 
 
 def decode_state(data: bytes, *, file: str, backend: str, way_out: str) -> State:
@@ -269,7 +229,7 @@ def _an_object(holder: Json, name: str) -> Json:
 def encode_event(event: Event) -> bytes:
     """One line of JSON without its newline, in ASCII."""
     value = _event_json(event)
-    return _text(value, indent=None, separators=(",", ":"), ensure_ascii=True).encode()
+    return one_line(value)
 
 
 def _event_json(event: Event) -> Json:

@@ -1,0 +1,195 @@
+"""The repair kit: what `taskctl state mv | rm | accept | settle` does, as events.
+
+Each function takes the state and gives the events to append, in an order in which a run that dies
+between two of them leaves a task known twice rather than not at all. StateError where there is
+nothing to do it to, with the names that come near.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from difflib import get_close_matches
+
+from reconciler.canonical import digest
+from reconciler.diagnostics import error
+from reconciler.errors import StateError
+from reconciler.model import Inputs, TaskRef
+from reconciler.state.model import (
+    Attempt,
+    Attempted,
+    Closed,
+    Event,
+    Forgotten,
+    Record,
+    Recorded,
+    State,
+)
+from reconciler.wire import patch_after_create
+
+_KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
+
+
+def find(state: State, name: str) -> TaskRef:
+    """The recorded or attempted task that a user means by `KEY` or `ORG/KEY`."""
+    known = _known(state)
+    if "/" in name:
+        ref = TaskRef.parse(name)
+        if ref in known:
+            return ref
+        raise _unknown(name, [str(other) for other in known])
+    found = sorted(ref for ref in known if ref.key == name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise _problem(
+            f"{name} is the key of {len(found)} tasks",
+            "It is in several organizations. Say which one is meant:\n"
+            + "\n".join(f"  {ref}" for ref in found),
+            name,
+        )
+    raise _unknown(name, [ref.key for ref in known] + [str(ref) for ref in known])
+
+
+def destination(name: str, old: TaskRef) -> TaskRef:
+    """Where a user wants `old` moved to: `KEY` in the same organization, or `ORG/KEY`."""
+    ref = TaskRef.parse(name) if "/" in name else TaskRef(old.org_name, name)
+    if not ref.org_name or not _KEY.fullmatch(ref.key):
+        raise _problem(
+            f"{name} is no task key",
+            "A key begins with a small letter or a digit and goes on with those, '.', '_' or '-',"
+            " up to 128 of them.",
+            name,
+        )
+    return ref
+
+
+def mv(state: State, old: TaskRef, new: TaskRef) -> list[Event]:
+    """`old`'s record and open attempts become `new`'s."""
+    record, attempts = state.records.get(old), state.attempts_for(old)
+    if record is None and not attempts:
+        raise _unknown(str(old), [str(ref) for ref in _known(state)])
+    if new == old:
+        raise _problem(f"{old} has that key already", "Give it another one.", old.key)
+    if new in state.records or state.attempts_for(new):
+        raise _problem(
+            f"{new} exists already",
+            "A key is kept for one task. See what it is, and take it out first if it is in the"
+            f" way:\n  taskctl state show {_quoted(new)}",
+            new.key,
+        )
+    events: list[Event] = []
+    if record is not None:
+        events.append(Recorded(replace(record, ref=new)))
+    events += [Attempted(replace(attempt, ref=new)) for attempt in attempts]
+    return [*events, Forgotten(old)] if record is not None else events
+
+
+def rm(state: State, ref: TaskRef) -> list[Event]:
+    """`ref`'s record is forgotten; its task goes on. Attempts without outcome are not forgotten."""
+    if state.attempts_for(ref):
+        raise _problem(
+            f"{ref} has an attempt to create it whose outcome is not known",
+            "Forgetting that could make a second task. Say first what came of it:\n"
+            f"  taskctl state settle {_quoted(ref)} --task-id ID\n"
+            f"  taskctl state settle {_quoted(ref)} --not-created",
+            ref.key,
+        )
+    return [Forgotten(_record(state, ref).ref)]
+
+
+def accept(state: State, ref: TaskRef, inputs: Inputs, file: str) -> list[Event]:
+    """The manifest's `inputs` count as those that `ref` was created with; `file` is its source.
+
+    No events where nothing differs.
+    """
+    record = _record(state, ref)
+    accepted = replace(record, inputs=inputs, digest=digest(inputs), file=file)
+    return [] if accepted == record else [Recorded(accepted)]
+
+
+def settle(
+    state: State, ref: TaskRef, task_id: str | None, *, created_at: datetime | None = None
+) -> list[Event]:
+    """What came of `ref`'s open attempts: the task `task_id`, or none at all (None).
+
+    `created_at` is when the service says the task was created. Whether it already has its name
+    and sharing is not known, so they are left pending.
+    """
+    attempts = state.attempts_for(ref)
+    if not attempts:
+        known = ref in state.records
+        if not known:
+            raise _unknown(str(ref), [str(other) for other in _known(state)])
+        raise _problem(
+            f"{ref} has no attempt without outcome: there is nothing to settle",
+            f"It is recorded. See it:\n  taskctl state show {_quoted(ref)}",
+            ref.key,
+        )
+    if task_id is None:
+        return [
+            Closed(attempt.mark, "settled by hand: no task was created") for attempt in attempts
+        ]
+    _check_free(state, ref, task_id)
+    return [Recorded(_settled(state.records.get(ref), attempts, task_id, created_at))]
+
+
+def _settled(
+    known: Record | None, attempts: tuple[Attempt, ...], task_id: str, created_at: datetime | None
+) -> Record:
+    marks = tuple(attempt.mark for attempt in attempts)
+    if known is not None and known.task_id == task_id:
+        return replace(known, marks=tuple(dict.fromkeys((*known.marks, *marks))))
+    latest = attempts[-1]
+    return Record(
+        ref=latest.ref,
+        task_id=task_id,
+        file=latest.file,
+        inputs=latest.inputs,
+        digest=latest.digest,
+        identity=latest.identity,
+        created_at=created_at,
+        marks=marks,
+        pending=patch_after_create(latest.inputs),
+    )
+
+
+def _check_free(state: State, ref: TaskRef, task_id: str) -> None:
+    holder = state.recorded_ids().get(task_id)
+    if holder is not None and holder != ref:
+        raise _problem(
+            f"task {task_id} is recorded for {holder}",
+            f"A task is kept for one key. If it is {ref} that it was made for, take the other"
+            f" record out first:\n  taskctl state rm {_quoted(holder)}",
+            ref.key,
+        )
+
+
+def _record(state: State, ref: TaskRef) -> Record:
+    record = state.records.get(ref)
+    if record is None:
+        raise _unknown(str(ref), [str(other) for other in state.records])
+    return record
+
+
+def _known(state: State) -> set[TaskRef]:
+    return {*state.records, *(attempt.ref for attempt in state.attempts.values())}
+
+
+def _unknown(name: str, known: Iterable[str]) -> StateError:
+    near = get_close_matches(name, sorted(set(known)), n=3)
+    hint = f" Is it {' or '.join(near)}?" if near else ""
+    return _problem(
+        f"{name} is not in the state", f"Nothing was changed.{hint}\n  taskctl state list", name
+    )
+
+
+def _problem(summary: str, detail: str, key: str) -> StateError:
+    return StateError([error(summary, detail, key=key)])
+
+
+def _quoted(ref: TaskRef) -> str:
+    return shlex.quote(str(ref))
