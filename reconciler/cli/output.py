@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -35,16 +35,22 @@ class Common:
 
 
 class Output:
-    """One command's stdout and stderr. `told` says that the result was written."""
+    """One command's stdout and stderr.
+
+    `told` says that the result was written. `source` is where a problem's line is found, for all
+    that is said from when it is set.
+    """
 
     def __init__(self, common: Common) -> None:
         self.common = common
         self.told = False
+        self.source: Source = no_source
 
-    def report(self, report: Report, source: Source = no_source) -> None:
+    def report(self, report: Report, source: Source | None = None) -> None:
         """The result, in the format asked for. As text its diagnostics go to stderr, before it."""
+        self.source = source or self.source
         if self.common.format == "text":
-            self.diagnostics(report.diagnostics, source)
+            self.diagnostics(report.diagnostics)
             if isinstance(report, FailureReport):
                 return
         self.told = True
@@ -55,7 +61,7 @@ class Output:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def diagnostics(self, diagnostics: Iterable[Diagnostic], source: Source = no_source) -> None:
+    def diagnostics(self, diagnostics: Iterable[Diagnostic]) -> None:
         """To stderr, in order; with `-q` errors only, on a terminal with their source lines."""
         shown = [
             d
@@ -66,8 +72,8 @@ class Output:
             return
         from reconciler.render.diagnostics import render_all
 
-        style = self.style(sys.stderr, source if self.is_terminal(sys.stderr) else no_source)
-        say(render_all(shown, style))
+        source = self.source if self.is_terminal(sys.stderr) else no_source
+        say(render_all(shown, replace(self.style(sys.stderr), source=source)))
 
     def note(self, text: str) -> None:
         """A line to stderr for a person, unless `-q`; made inert."""
@@ -79,14 +85,13 @@ class Output:
         if self.common.verbose:
             self._line(text)
 
-    def style(self, stream: TextIO, source: Source = no_source) -> Style:
+    def style(self, stream: TextIO) -> Style:
         return Style(
             color=self.colored(stream),
             width=columns(),
             quiet=self.common.quiet,
             verbose=self.common.verbose,
             diagnostics=False,
-            source=source,
         )
 
     def colored(self, stream: TextIO) -> bool:

@@ -1,0 +1,215 @@
+"""Hypothesis strategies for plans and all that they hold, hostile text included."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from reconciler.canonical import digest
+from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.model import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.settings import AdoptScope, PlanOptions
+from reconciler.state.model import Attempt, Record, State
+
+HOSTILE = (
+    "::error::boom",
+    "  ::set-output name=x::y",
+    "\ufe0f::warning::x",
+    "##[error]x",
+    "a ##vso[task.complete]x",
+    "##teamcity[x]",
+    "\x1b[2J\x1b]0;title\x07",
+    "\x9b31m",
+    "a\rb",
+    "\u202egpj.exe",
+    "\u2066x\u2069",
+    "a\u2028b\u2029c",
+    "\u200b\u200d\ufeff",
+    "\ud800",
+    "| a | b |",
+    "<script>alert(1)</script>",
+    "```\n# x",
+    "a\n::error::b\n##[error]c",
+    "\x7f\x00",
+    "\x85::error::x",
+    "\xa0::error::x",
+    "\U000e0041\U000e0042",
+    "漢字\ttab",
+)
+
+hostile_text = st.sampled_from(HOSTILE)
+text = st.one_of(hostile_text, st.text(max_size=30))
+prompts = st.one_of(
+    text, st.lists(st.one_of(st.text(max_size=50), hostile_text), max_size=12).map("\n".join)
+)
+keys = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,12}", fullmatch=True)
+organizations = st.one_of(st.sampled_from(["acme", "other-org"]), text)
+refs = st.builds(TaskRef, organizations, keys)
+moments = st.timedeltas(timedelta(), timedelta(days=3650)).map(
+    lambda since: datetime(2020, 1, 1, tzinfo=UTC) + since
+)
+maybe_text = st.none() | text
+lines = st.none() | st.integers(1, 10_000)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=6,
+)
+
+entities = st.fixed_dictionaries(
+    {"type": st.sampled_from(["stack", "repository"]), "name": text}, optional={"project": text}
+)
+messages = st.fixed_dictionaries(
+    {"content": prompts},
+    optional={
+        "entity_diff": st.fixed_dictionaries({"add": st.lists(entities, max_size=3)}),
+        "commands": st.dictionaries(text, values, max_size=2),
+    },
+)
+inputs: st.SearchStrategy[Inputs] = st.fixed_dictionaries(
+    {"message": messages},
+    optional={
+        "approvalMode": st.sampled_from(["manual", "auto", "balanced"]),
+        "planMode": st.booleans(),
+        "enabledIntegrations": st.lists(st.fixed_dictionaries({"id": text}), max_size=3),
+        "name": text,
+        "isShared": st.booleans(),
+    },
+)
+
+identities = st.builds(Identity, text, maybe_text, maybe_text, text)
+diagnostics = st.builds(
+    Diagnostic,
+    st.sampled_from(Severity),
+    text,
+    prompts,
+    file=maybe_text,
+    line=lines,
+    column=lines,
+    key=maybe_text,
+)
+changes = st.builds(
+    Change,
+    text,
+    st.just(ABSENT) | values | prompts,
+    st.just(ABSENT) | values | prompts,
+    st.sampled_from(Origin),
+)
+remotes = st.builds(RemoteTask, organizations, text, st.dictionaries(text, values, max_size=3))
+
+
+@st.composite
+def desired_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> DesiredTask:
+    ref = draw(of)
+    return DesiredTask(
+        key=ref.key,
+        org_name=ref.org_name,
+        inputs=draw(inputs),
+        file=draw(text),
+        line=draw(st.integers(1, 999)),
+        column=draw(st.integers(1, 99)),
+        task_id=draw(maybe_text),
+        moved_from=draw(st.none() | keys),
+        adopt=draw(st.booleans()),
+        org_from_manifest=draw(st.booleans()),
+    )
+
+
+@st.composite
+def records(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Record:
+    made = draw(inputs)
+    return Record(
+        ref=draw(of),
+        task_id=draw(text),
+        file=draw(text),
+        inputs=made,
+        digest=digest(made),
+        identity=draw(identities),
+        created_at=draw(st.none() | moments),
+        marks=tuple(draw(st.lists(text, max_size=2))),
+        pending=draw(st.dictionaries(text, values, max_size=2)),
+        outputs=draw(st.dictionaries(text, values, max_size=2)),
+    )
+
+
+@st.composite
+def attempts(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Attempt:
+    made = draw(inputs)
+    return Attempt(
+        ref=draw(of),
+        mark=draw(text),
+        inputs=made,
+        digest=digest(made),
+        identity=draw(identities),
+        file=draw(text),
+        started_at=draw(moments),
+        service_clock=draw(st.none() | moments),
+    )
+
+
+@st.composite
+def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> PlannedTask:
+    """Any mixture of fields, also those that no planner would make."""
+    ref = draw(of)
+    just = st.just(ref)
+    return PlannedTask(
+        ref=ref,
+        action=draw(st.sampled_from(Action)),
+        reason=draw(st.sampled_from(Reason)),
+        file=draw(text),
+        line=draw(lines),
+        task_id=draw(maybe_text),
+        diff=tuple(draw(st.lists(changes, max_size=3))),
+        note=draw(text),
+        remedy=draw(prompts),
+        desired=draw(st.none() | desired_tasks(just)),
+        record=draw(st.none() | records(just)),
+        remote=draw(st.none() | remotes),
+        attempt=draw(st.none() | attempts(just)),
+        moved_from=draw(st.none() | refs),
+        settled_at=draw(st.none() | moments),
+    )
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    wanted = sorted(draw(st.lists(refs, unique=True, max_size=4)))
+    return Plan(
+        backend=draw(text),
+        scope=tuple(draw(st.lists(text, max_size=2))),
+        tasks=tuple(draw(planned_tasks(st.just(ref))) for ref in wanted),
+        identity=draw(st.none() | identities),
+        complete=draw(st.booleans()),
+        diagnostics=tuple(draw(st.lists(diagnostics, max_size=3))),
+        options=draw(st.dictionaries(text, values, max_size=2)),
+        closed=tuple(draw(st.lists(text, max_size=2))),
+    )
+
+
+durations = st.timedeltas(timedelta(), timedelta(days=400))
+plan_options = st.builds(
+    PlanOptions,
+    settle_time=durations,
+    adopt=st.none() | st.sampled_from(AdoptScope),
+    adopt_since=durations,
+    adopt_limit=st.integers(0, 10_000),
+    allow_recreate=st.lists(text, max_size=2).map(tuple),
+    max_creates=st.none() | st.integers(0, 100),
+)
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    recorded = [draw(records(st.just(ref))) for ref in draw(st.lists(refs, max_size=2))]
+    tried = draw(st.lists(attempts(), max_size=2))
+    return State(
+        lineage=draw(text),
+        serial=draw(st.integers(0, 99)),
+        backend=draw(text),
+        records={record.ref: record for record in recorded},
+        attempts={attempt.mark: attempt for attempt in tried},
+        last_mark=draw(text),
+        is_new=draw(st.booleans()),
+    )

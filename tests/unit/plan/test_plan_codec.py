@@ -1,0 +1,309 @@
+"""The plan document keeps to its schema; the saved plan comes back as it was, or is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.errors import TaskctlError
+from reconciler.model import Identity, TaskRef
+from reconciler.plan.codec import (
+    Basis,
+    SavedPlan,
+    basis_of,
+    encode_saved_plan,
+    is_saved_plan,
+    options_json,
+    plan_document,
+    read_saved_plan,
+)
+from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.resources import schema_text
+from reconciler.settings import PlanOptions
+from reconciler.state.model import State
+from tests.support import plan_strategies as some
+
+SCHEMA = json.loads(schema_text("plan"))
+VALID = jsonschema.Draft7Validator(SCHEMA)
+SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+IDENTITY = Identity("user-1", login="ada")
+PLAN = Plan(
+    backend="https://api.pulumi.com",
+    scope=("tasks",),
+    identity=IDENTITY,
+    options=options_json(PlanOptions()),
+    tasks=(
+        PlannedTask(
+            TaskRef("acme", "rotate"),
+            Action.CHANGED,
+            Reason.DIFFERS,
+            "tasks/iam.yaml",
+            7,
+            "id-1",
+            diff=(Change("role", ABSENT, None, Origin.MANIFEST),),
+        ),
+    ),
+)
+OPTIONS = PLAN.options
+STATE = State("line", 3, "https://api.pulumi.com")
+
+
+def basis(**changes: Any) -> Basis:
+    return replace(basis_of(PLAN, [], STATE), **changes)
+
+
+def saved() -> SavedPlan:
+    return SavedPlan(PLAN, basis())
+
+
+def test_the_schema_is_one_and_describes_every_property() -> None:
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+
+    def properties(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        own = list(schema.get("properties", {}).items())
+        below = [*schema.get("definitions", {}).values(), *(value for _, value in own)]
+        return own + [found for part in below for found in properties(part)]
+
+    assert [name for name, value in properties(SCHEMA) if not value.get("description")] == []
+
+
+@SLOW
+@given(some.plans())
+def test_every_plan_document_is_valid(plan: Plan) -> None:
+    document = plan_document(plan)
+    assert next(iter(document)) == "formatVersion"
+    VALID.validate(document)
+    VALID.validate(json.loads(json.dumps(document)))
+    assert [task["key"] for task in document["tasks"]] == [task.ref.key for task in plan.tasks]
+
+
+def test_the_plan_document_is_the_contract_s() -> None:
+    task = PlannedTask(
+        TaskRef("acme", "rotate-iam-keys"), Action.CREATE, Reason.NEW, "tasks/iam.yaml", 7
+    )
+    assert plan_document(replace(PLAN, tasks=(task,))) == {
+        "formatVersion": 1,
+        "backend": "https://api.pulumi.com",
+        "scope": ["tasks"],
+        "complete": True,
+        "diagnostics": [],
+        "summary": {
+            "create": 1,
+            "adopt": 0,
+            "move": 0,
+            "changed": 0,
+            "gone": 0,
+            "orphaned": 0,
+            "unchanged": 0,
+            "undecided": 0,
+        },
+        "tasks": [
+            {
+                "key": "rotate-iam-keys",
+                "orgName": "acme",
+                "action": "create",
+                "reason": "new",
+                "taskId": None,
+                "file": "tasks/iam.yaml",
+                "line": 7,
+                "diff": [],
+            }
+        ],
+    }
+
+
+def test_an_absent_side_is_left_out_and_null_is_not() -> None:
+    (task,) = plan_document(PLAN)["tasks"]
+    assert task["diff"] == [{"path": "role", "after": None, "origin": "manifest"}]
+
+
+def test_tasks_are_sorted_whatever_the_plan_says() -> None:
+    tasks = tuple(replace(PLAN.tasks[0], ref=TaskRef(*ref)) for ref in ("ba", "ab", "aa"))
+    document = plan_document(replace(PLAN, tasks=tasks))
+    assert [(t["orgName"], t["key"]) for t in document["tasks"]] == [
+        *map(tuple, ("aa", "ab", "ba"))
+    ]
+
+
+@SLOW
+@given(some.plans(), some.states(), st.lists(some.desired_tasks(), max_size=2))
+def test_a_saved_plan_comes_back_as_it_was(plan: Plan, state: State, desired: list[Any]) -> None:
+    unique = {task.ref: task for task in desired}.values()
+    kept = SavedPlan(plan, basis_of(plan, unique, state))
+    data = encode_saved_plan(kept)
+    assert is_saved_plan(data)
+    back = read_saved_plan(data, "plan")
+    assert back == kept
+    assert encode_saved_plan(back) == data
+    assert back.basis.differences(kept.basis) == ()
+    back.refuse_unless(kept.basis, "plan")
+
+
+def test_absent_comes_back_as_the_one_absent() -> None:
+    (task,) = read_saved_plan(encode_saved_plan(saved()), "plan").plan.tasks
+    assert task.diff[0].before is ABSENT
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"manifest": "other"}, "the manifests"),
+        ({"serial": 4}, "the state (serial 3 then, 4 now)"),
+        ({"lineage": "other"}, "the state"),
+        ({"state": "other"}, "the state"),
+        ({"backend": "local"}, "the backend (https://api.pulumi.com then, local now)"),
+        ({"identity": Identity("user-2", login="bob")}, "the identity (ada then, bob now)"),
+        ({"identity": None}, "the identity (ada then, nobody now)"),
+        ({"scope": ()}, "the scope (tasks then, all now)"),
+        (
+            {"options": {**OPTIONS, "adoptLimit": 5, "maxCreates": 1}},
+            "--adopt-limit, --max-creates",
+        ),
+    ],
+)
+def test_a_saved_plan_is_refused_once_something_differs(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(TaskctlError) as refused:
+        saved().refuse_unless(basis(**change), "p.taskctl")
+    (problem,) = refused.value.diagnostics
+    assert words in problem.detail
+    assert "taskctl plan --out" in problem.detail
+    assert problem.file == "p.taskctl"
+
+
+def test_another_login_of_the_same_user_is_no_difference() -> None:
+    assert basis(identity=replace(IDENTITY, login="ada2")).differences(basis()) == ()
+
+
+def test_a_state_that_is_not_there_is_the_same_each_time() -> None:
+    first, second = (basis_of(PLAN, [], State(lineage, 0, "b", is_new=True)) for lineage in "xy")
+    assert first == second
+
+
+@SLOW
+@given(some.desired_tasks(), some.inputs)
+def test_the_manifest_s_tasks_count_but_not_their_lines(task: Any, inputs: Any) -> None:
+    def made(desired: Any) -> Basis:
+        return basis_of(PLAN, [desired], STATE)
+
+    assert made(replace(task, line=task.line + 1, column=1)) == made(task)
+    assert (made(replace(task, inputs=inputs)) == made(task)) == (inputs == task.inputs)
+    assert made(replace(task, adopt=not task.adopt)) != made(task)
+
+
+@SLOW
+@given(some.states(), some.records())
+def test_the_state_counts(state: State, record: Any) -> None:
+    changed = replace(state, records={**state.records, record.ref: record})
+    same = state.records.get(record.ref) == record
+    assert (basis_of(PLAN, [], state).state
+            == basis_of(PLAN, [], changed).state) == same  # fmt: skip
+
+
+@SLOW
+@given(some.plan_options)
+def test_the_plan_keeps_its_options(options: PlanOptions) -> None:
+    plan = replace(PLAN, options=options_json(options))
+    back = read_saved_plan(encode_saved_plan(SavedPlan(plan, basis())), "plan")
+    assert back.options(PlanOptions()) == options
+    assert back.options(options) == options
+
+
+def test_an_option_given_that_the_plan_was_not_made_with_is_refused() -> None:
+    with pytest.raises(TaskctlError, match="another --adopt-limit"):
+        saved().options(PlanOptions(adopt_limit=5))
+
+
+def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
+    whole = json.loads(encode_saved_plan(saved()))
+    change(whole)
+    return json.dumps(whole).encode()
+
+
+GOOD = encode_saved_plan(saved())
+BAD = {
+    "empty": (b" \n", "is empty"),
+    "not UTF-8": (b'{"formatVersion": "\xff"}', "not UTF-8"),
+    "cut short": (GOOD[: len(GOOD) // 2], "cut short"),
+    "not JSON": (b'{"formatVersion": 1, nonsense}', "no JSON"),
+    "a manifest": (b"version: 1\ntasks: {}\n", "this is no saved plan"),
+    "a manifest in JSON": (b'{"version": 1, "tasks": {}}', "but a manifest"),
+    "a state": (b'{"lineage": "x", "tasks": {}}', "but a state file"),
+    "a list": (b"[1]", "holds no object"),
+    "deep": (b"[" * 200_000, "nested too deeply"),
+    "a plan document": (json.dumps(plan_document(PLAN)).encode(), "a plan document"),
+    "an apply document": (b'{"formatVersion": 1, "tasks": []}', "another document"),
+    "another kind": (edited(lambda w: w.update(kind="x")), "its kind is 'x'"),
+    "newer": (edited(lambda w: w.update(formatVersion=2, new=1)), "has format 2"),
+    "no version": (edited(lambda w: w.update(formatVersion=True)), "never was"),
+    "a part missing": (edited(lambda w: w.pop("basis")), "basis: is missing"),
+    "a part too many": (edited(lambda w: w.update(x=1)), "x: is not known"),
+    "edited": (edited(lambda w: w["plan"].update(backend="b")), "changed after it was written"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_each_bad_file_has_its_own_message(name: str) -> None:
+    data, words = BAD[name]
+    with pytest.raises(TaskctlError) as refused:
+        read_saved_plan(data, "p.taskctl")
+    (problem,) = refused.value.diagnostics
+    assert words in problem.summary
+    assert problem.file == "p.taskctl"
+    assert "taskctl plan --out FILE" in problem.detail
+
+
+@SLOW
+@given(st.data())
+def test_a_wrong_shape_is_named_by_its_path(data: st.DataObject) -> None:
+    from reconciler.canonical import digest
+
+    wrong = data.draw(
+        st.sampled_from(
+            [
+                ("backend", 1, "plan.backend"),
+                ("complete", "yes", "plan.complete"),
+                ("tasks", {}, "plan.tasks"),
+                ("tasks", [{"ref": ["a"]}], "plan.tasks[0].ref"),
+                ("tasks", [{"ref": ["a", "b"], "action": "x"}], "plan.tasks[0].action"),
+                ("tasks", [{"ref": ["a", "b"], "action": "gone"}], "plan.tasks[0].reason"),
+                ("wrong", 1, "plan.wrong"),
+            ]
+        )
+    )
+    name, value, path = wrong
+    whole = json.loads(GOOD)
+    whole["plan"][name] = value
+    whole["digest"] = digest({"basis": whole["basis"], "plan": whole["plan"]})
+    with pytest.raises(TaskctlError) as refused:
+        read_saved_plan(json.dumps(whole).encode(), "p")
+    assert path.removeprefix("plan.") in refused.value.diagnostics[0].summary
+
+
+@SLOW
+@given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: GOOD[:150] + tail))
+def test_no_file_does_worse_than_be_refused(data: bytes) -> None:
+    with pytest.raises(TaskctlError):
+        read_saved_plan(data, "p")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "is_one"),
+    [
+        (b'{"formatVersion": 1', True),
+        (b'\xef\xbb\xbf{\n "formatVersion" : 2', True),
+        (b"formatVersion: 1\n", True),
+        (b"version: 1\n", False),
+        (b'{"version": 1, "formatVersion": 1', False),
+        (b"# formatVersion: 1\n", False),
+        (b"", False),
+    ],
+)
+def test_the_first_key_tells_a_plan_from_a_manifest(beginning: bytes, *, is_one: bool) -> None:
+    assert is_saved_plan(beginning) is is_one
