@@ -13,10 +13,10 @@ from typing import TextIO
 
 from reconciler.diagnostics import Diagnostic, Severity, in_order
 from reconciler.render import renderer
-from reconciler.render.reports import FailureReport, Report, Style, no_source
+from reconciler.render.reports import FailureReport, Report, Style
 
-Source = Callable[[str, int], str | None]
-"""The text of a line of a file (counted from 1), to show a problem where it is."""
+Source = Callable[[str], str | None]
+"""The text of a file that a problem is in, to show it where it is: `Manifests.text_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class Common:
 class Output:
     """One command's stdout and stderr.
 
-    `told` says that the result was written. `source` is where a problem's line is found, for all
-    that is said from when it is set.
+    `told` says that the result was written. `source` gives the files of problems, for all that is
+    said from when it is set.
     """
 
     def __init__(self, common: Common) -> None:
         self.common = common
         self.told = False
-        self.source: Source = no_source
+        self.source: Source | None = None
 
     def report(self, report: Report, source: Source | None = None) -> None:
         """The result, in the format asked for. As text its diagnostics go to stderr, before it."""
@@ -72,8 +72,7 @@ class Output:
             return
         from reconciler.render.diagnostics import render_all
 
-        source = self.source if self.is_terminal(sys.stderr) else no_source
-        say(render_all(shown, replace(self.style(sys.stderr), source=source)))
+        say(render_all(shown, replace(self.style(sys.stderr), source=self._source_line)))
 
     def note(self, text: str) -> None:
         """A line to stderr for a person, unless `-q`; made inert."""
@@ -103,6 +102,20 @@ class Output:
     def interactive(self) -> bool:
         """Whether a person can be asked: stdin and stderr are a terminal, the result is text."""
         return sys.stdin.isatty() and sys.stderr.isatty() and self.common.format == "text"
+
+    def ask(self, question: str) -> bool:
+        """Asks on stderr; as with Terraform, only `yes` in full is one."""
+        from reconciler.render import safe
+
+        say(f"\n{safe.block(question)} Only 'yes' is taken for one: ")
+        return sys.stdin.readline().strip() == "yes"
+
+    def _source_line(self, file: str, line: int) -> str | None:
+        """Only a person gets to see it: on a terminal."""
+        if self.source is None or not self.is_terminal(sys.stderr):
+            return None
+        lines = (self.source(file) or "").split("\n")
+        return lines[line - 1] if 0 < line <= len(lines) else None
 
     def _line(self, text: str) -> None:
         from reconciler.render import safe

@@ -163,17 +163,19 @@ class _Writer:
         for task in self.plan.tasks:
             if task.reason is Reason.UNSEEN:
                 why.setdefault(task.note or _WHY[Reason.UNSEEN], []).append(task)
+        sign = self.palette.dim(SIGNS[Action.UNCHANGED])
         for note, tasks in why.items():
             named = tasks[0].ref.key if len(tasks) == 1 else f"{len(tasks)} tasks"
-            text = f"{safe.line(named)}, unseen: {safe.line(note)}"
-            yield from (f"  {self.palette.dim(row)}" for row in cells.flowed(text, self._room))
+            yield f"  {sign} {safe.line(named)}"
+            for row in cells.flowed(safe.line(note), self.style.width - len(_INDENT)):
+                yield f"{_INDENT}{row}"
             yield ""
 
     def _closing(self, shown: list[PlannedTask]) -> Iterator[str]:
         if not self.plan.complete:
             text = "Not complete: what the service has could not be read to the end."
-            yield from (self.palette.yellow(row) for row in cells.flowed(text, self._room))
-            yield ""
+            rows = cells.flowed(text, self.style.width)
+            yield from (self.palette.yellow(row) for row in rows)
         if not any(task.action is not Action.UNCHANGED for task in shown):
             count = len(self.plan.tasks)
             yield "No changes. " + (
@@ -181,10 +183,6 @@ class _Writer:
             )
         elif not self.plan.can_apply():
             yield "Nothing to do: apply leaves all of this as it is."
-
-    @property
-    def _room(self) -> int:
-        return self.style.width - 2
 
     def _paint(self, action: Action) -> Callable[[str], str]:
         palette = self.palette

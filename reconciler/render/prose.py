@@ -12,7 +12,7 @@ from reconciler.render.palette import Palette
 
 CONTEXT = 2  # unchanged lines shown around a change
 RUN = 8  # rows shown of lines that are wholly new or wholly gone
-KEPT = 30  # columns kept of an unchanged stretch beside a changed word, in a line that is too long
+KEPT = 24  # columns kept at least, in a line that is too long, beside a changed word
 PAIRABLE = 30  # lines in one change, beyond which none are matched up
 ALIKE = 0.5  # share of equal words from which two lines belong together
 
@@ -35,24 +35,32 @@ class Prose:
         rows = [row for line in _lines(text.strip("\n")) for row in cells.wrap(line, self.columns)]
         return self._shortened(rows, limit)
 
-    def diff(self, before: str, after: str) -> list[str]:
-        """Rows that begin with `- `, `+ ` or, unchanged, two blanks."""
-        old, new = _lines(before), _lines(after)
+    def diff(self, before: str | None, after: str | None, limit: int) -> list[str]:
+        """The first `limit` rows of a difference: each begins with `- `, `+ ` or two blanks.
+
+        None is text that is not there at all.
+        """
+        old, new = ([] if text is None else _lines(text) for text in (before, after))
         if old == new:
             return [self.palette.dim("(only line ends differ)")]
+        if old[-1:] == new[-1:] == [""]:  # both end in a line feed, which is no line
+            old, new = old[:-1], new[:-1]
+        return self._shortened(list(self._groups(old, new)), limit)
+
+    def _groups(self, old: list[str], new: list[str]) -> Iterator[str]:
         matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > 4000)
-        rows: list[str] = []
+        reached = 0
         for group in matcher.get_grouped_opcodes(CONTEXT):
-            if rows or group[0][1] > 0:
-                rows.append(self.palette.dim("..."))
+            if group[0][1] > reached:
+                yield self.palette.dim("...")
+            reached = group[-1][2]
             for tag, i1, i2, j1, j2 in group:
                 if tag == "equal":
-                    rows += self._marked("  ", old[i1:i2], str)
+                    yield from self._marked("  ", old[i1:i2], str)
                 else:
-                    rows += self._replaced(old[i1:i2], new[j1:j2])
-        if group[-1][2] < len(old):
-            rows.append(self.palette.dim("..."))
-        return rows
+                    yield from self._replaced(old[i1:i2], new[j1:j2])
+        if reached < len(old):
+            yield self.palette.dim("...")
 
     def _replaced(self, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
         i, j = 0, 0
@@ -74,7 +82,8 @@ class Prose:
         left, right = _tokens(old, new)
         room = self.columns - 2
         if max(cells.width(old), cells.width(new)) > room:
-            left, right = _elided(left), _elided(right)
+            keep = max(KEPT, room * 2 // 5)
+            left, right = _elided(left, keep), _elided(right, keep)
         blanks = " (ends in blanks)"
         for mark, line, tokens, paint, stress in (
             ("- ", old, left, self.palette.red, self.palette.removed),
@@ -109,11 +118,11 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
     start = 0
     for i, line in enumerate(old):
         mine = _WORDS.findall(line)
-        scores = [(_alike(mine, words[j]), -j) for j in range(start, len(new))]
-        score, j = max(scores, default=(0.0, 0))
-        if score >= ALIKE:
-            start = 1 - j
-            yield i, -j
+        scores = {j: _alike(mine, words[j]) for j in range(start, len(new))}
+        j = max(scores, key=lambda j: scores[j], default=None)
+        if j is not None and scores[j] >= ALIKE:
+            start = j + 1
+            yield i, j
 
 
 def _alike(old: list[str], new: list[str]) -> float:
@@ -141,17 +150,17 @@ def _joined(tokens: Sequence[Token]) -> list[Token]:
     return joined
 
 
-def _elided(tokens: Sequence[Token]) -> list[Token]:
+def _elided(tokens: Sequence[Token], keep: int) -> list[Token]:
     """Long unchanged stretches give way to `...`; what is beside a changed word stays."""
     joined = _joined(tokens)
     kept: list[Token] = []
     for index, (text, differs) in enumerate(joined):
         first, last = index == 0, index == len(joined) - 1
-        if differs or len(text) <= KEPT * (1 if first or last else 2) + 5:
+        if differs or len(text) <= keep * (1 if first or last else 2) + 5:
             kept.append((text, differs))
             continue
-        head = "" if first else text[:KEPT].rpartition(" ")[0] + " "
-        tail = "" if last else " " + text[-KEPT:].partition(" ")[2]
+        head = "" if first else text[:keep].rpartition(" ")[0] + " "
+        tail = "" if last else " " + text[-keep:].partition(" ")[2]
         kept.append((f"{head}...{tail}", False))
     return [(word, differs) for text, differs in kept for word in _WORDS.findall(text)]
 

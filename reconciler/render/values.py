@@ -15,6 +15,7 @@ from reconciler.render.prose import Prose
 
 PROMPT_ROWS = 12  # of a new task's prompt, unless -v
 DIFF_ROWS = 40  # of one field's difference, unless -v
+GUTTER = 4  # columns that our own mark takes before outside text
 NAMES_UP_TO = 22  # columns up to which values stand below each other
 
 ORIGINS = {
@@ -54,7 +55,7 @@ def setting_rows(inputs: Inputs, columns: int, palette: Palette, *, verbose: boo
         else:
             rows += _table({f"message.{name}": value}, columns, palette)
     if isinstance(message.get("content"), str):
-        prose = Prose(columns - 2, palette, verbose=verbose)
+        prose = Prose(columns - GUTTER, palette, verbose=verbose)
         rows += ["message:", *_gutter(prose.rows(message["content"], PROMPT_ROWS), palette)]
     return rows
 
@@ -66,21 +67,21 @@ def change_rows(
     short = [change for change in diff if not _is_prose(change) and _fits(change, columns)]
     pad = _pad(change.path for change in short)
     rows: list[str] = []
+    for change in short:
+        name = f"{safe.line(change.path)}:"
+        sides = f"{palette.red(flow(change.before))} -> {palette.green(flow(change.after))}"
+        rows.append(f"{name:{pad}} {sides}  {_origin(change, palette)}")
+    prose = Prose(columns - GUTTER, palette, verbose=verbose)
     for change in diff:
-        origin = palette.dim(f"({ORIGINS[change.origin]})")
-        if change in short:
-            name = f"{safe.line(change.path)}:"
-            sides = f"{palette.red(flow(change.before))} -> {palette.green(flow(change.after))}"
-            rows.append(f"{name:{pad}} {sides}  {origin}")
-            continue
-        rows.append(f"{safe.line(change.path)}:  {origin}")
-        prose = Prose(columns - 2, palette, verbose=verbose)
-        lines = prose.diff(*map(_text, (change.before, change.after)))
-        if not verbose and len(lines) > DIFF_ROWS + 1:
-            more = f"({len(lines) - DIFF_ROWS} more lines, -v shows them)"
-            lines = [*lines[:DIFF_ROWS], palette.dim(more)]
-        rows += _gutter(lines, palette)
+        if change not in short:
+            rows.append(f"{safe.line(change.path)}:  {_origin(change, palette)}")
+            before, after = map(_text, (change.before, change.after))
+            rows += _gutter(prose.diff(before, after, DIFF_ROWS), palette)
     return rows
+
+
+def _origin(change: Change, palette: Palette) -> str:
+    return palette.dim(f"({ORIGINS[change.origin]})")
 
 
 def _is_prose(change: Change) -> bool:
@@ -93,8 +94,10 @@ def _fits(change: Change, columns: int) -> bool:
     return cells.width(change.path) + sides + len("  ->   (changed in the manifest)") <= columns
 
 
-def _text(side: Any) -> str:
-    """What a line diff compares: text as it is, a list one element a line."""
+def _text(side: Any) -> str | None:
+    """What a line diff compares: text as it is, a list one element a line; None: not there."""
+    if side is ABSENT:
+        return None
     if isinstance(side, str):
         return side
     if isinstance(side, list | tuple) and side:
@@ -113,18 +116,18 @@ def _table(settings: Mapping[str, Any], columns: int, palette: Palette) -> list[
             rows += _list(name, value, columns, palette)
         else:
             rows += [f"{safe.line(name)}:"]
-            rows += _gutter(cells.wrap(flow(value), columns - 2), palette)
+            rows += _gutter(cells.wrap(flow(value), columns - GUTTER), palette)
     return rows
 
 
 def _list(name: str, values: Iterable[Any], columns: int, palette: Palette) -> list[str]:
-    rows = [row for value in values for row in cells.wrap(flow(value), columns - 2)]
+    rows = [row for value in values for row in cells.wrap(flow(value), columns - GUTTER)]
     return [f"{safe.line(name)}:", *_gutter(rows, palette)]
 
 
 def _gutter(rows: Iterable[str], palette: Palette) -> list[str]:
     """Our own mark before every row of outside text: no row begins with what it holds."""
-    return [f"{palette.dim('|')} {row}".rstrip() for row in rows]
+    return [f"  {palette.dim('|')} {row}".rstrip() for row in rows]
 
 
 def _pad(names: Iterable[str]) -> int:

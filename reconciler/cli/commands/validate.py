@@ -29,5 +29,5 @@ def command(paths: tuple[str, ...], out: Output) -> int:
     report = ValidateReport(
         len(manifests.tasks), len(manifests.files), tuple(manifests.diagnostics)
     )
-    out.report(report, manifests.source_line)
+    out.report(report, manifests.text_of)
     return int(has_errors(manifests.diagnostics))
