@@ -23,7 +23,6 @@ from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.service import Created, NotSent, Refused, Service, Unknown
 from reconciler.state.model import (
-    OUTPUTS,
     Attempt,
     Attempted,
     Closed,
@@ -32,6 +31,7 @@ from reconciler.state.model import (
     Record,
     Recorded,
     State,
+    kept_outputs,
 )
 from reconciler.wire import create_body, patch_after_create
 
@@ -82,12 +82,14 @@ class Executor:
         self._throttle = Throttle(around.monotonic, around.wait)
         self._out_of_reach = threading.Event()
         self._count = threading.Lock()
+        self._open: dict[TaskRef | None, list[str]] = {}
         self.sent: Counter[TaskRef] = Counter()
         self.own_marks: set[str] = set()
 
     def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:
         """A result for each of these; others go on when one fails."""
         tasks = list(tasks)
+        self._open = _open_marks(self._around.ledger.state)
         remote = [t for t in tasks if t.creates or self._talks(t)]
         local = [t for t in tasks if not (t.creates or self._talks(t))]
         results = {t.ref: self._told(t, self._note) for t in local}
@@ -138,7 +140,7 @@ class Executor:
         if desired is None:  # a plan creates from manifests only
             return self._result(task, Result.FAILED, error="no manifest says what to create")
         refs = (task.ref, moved_ref(desired))
-        earlier = [a.mark for ref in refs if ref is not None for a in self._open(ref)]
+        earlier = [mark for ref in refs for mark in self._open.get(ref, ())]
         over, waited, tries = list(earlier), 0.0, 0
         while True:
             if self._out_of_reach.is_set() or not self._throttle.pass_through():
@@ -155,9 +157,6 @@ class Executor:
                 return self._give_up(task, attempt, outcome)
             self._throttle.pause(pause)
             over = [attempt.mark]
-
-    def _open(self, ref: TaskRef) -> tuple[Attempt, ...]:
-        return self._around.ledger.state.attempts_for(ref)
 
     def _attempt(self, desired: DesiredTask, over: Iterable[str]) -> Attempt:
         """A new durable attempt that takes the place of those `over`."""
@@ -295,11 +294,16 @@ class Executor:
         )
 
 
+def _open_marks(state: State) -> dict[TaskRef | None, list[str]]:
+    marks: dict[TaskRef | None, list[str]] = {}
+    for mark, attempt in sorted(state.attempts.items()):
+        marks.setdefault(attempt.ref, []).append(mark)
+    return marks
+
+
 def outputs_of(remote: RemoteTask | None) -> dict[str, object]:
     """What a record keeps of a task as last read."""
-    if remote is None:
-        return {}
-    return {name: remote.raw[name] for name in OUTPUTS if name in remote.raw}
+    return kept_outputs(remote.raw) if remote is not None else {}
 
 
 def _made_from(task: PlannedTask) -> Inputs:

@@ -51,6 +51,7 @@ class Loop:
         self._settle_time = settle_time
         self._tasks: dict[TaskRef, PlannedTask] = {}
         self._results: dict[TaskRef, TaskResult] = {}
+        self._attempts: dict[TaskRef, list[Attempt]] = {}
         self._problem: str | None = None
         self._look = _FIRST_LOOK
 
@@ -74,7 +75,8 @@ class Loop:
         if events := [Closed(mark, "made no task") for mark in closed]:
             self._around.ledger.append(*events)
         taken = [self._within_rounds(task) for task in tasks]
-        self._tasks.update((task.ref, task) for task in taken)
+        undone = (t for t in taken if t.applies or t.action is Action.UNDECIDED)
+        self._tasks.update((task.ref, task) for task in undone)
         ready = [t for t in taken if t.applies and t.reason is not Reason.SETTLING]
         if ready:
             self._look = _FIRST_LOOK
@@ -93,30 +95,35 @@ class Loop:
 
     def _open(self) -> set[TaskRef]:
         """Keys with an attempt that time or another look-up may still settle."""
+        self._attempts = {}
+        for attempt in self._around.ledger.state.attempts.values():
+            self._attempts.setdefault(attempt.ref, []).append(attempt)
+        if not self._attempts:
+            return set()
+        now = self._around.clock()
         return {
             ref
             for ref, task in self._tasks.items()
-            if self._may_settle(task) and self._around.clock() < self._gives_up(task)
+            if self._may_settle(task) and now < self._gives_up(task)
         }
 
     def _may_settle(self, task: PlannedTask) -> bool:
-        if not self._attempts(task):
+        if not self._attempts_of(task):
             return False
         if task.reason in (Reason.SETTLING, Reason.UNREADABLE):
             return True
         done = self._results.get(task.ref)
         return task.applies and done is not None and done.result is Result.UNDECIDED
 
-    def _attempts(self, task: PlannedTask) -> list[Attempt]:
-        refs = {task.ref}
-        if task.desired is not None and (old := moved_ref(task.desired)) is not None:
-            refs.add(old)
-        return [a for a in self._around.ledger.state.attempts.values() if a.ref in refs]
+    def _attempts_of(self, task: PlannedTask) -> list[Attempt]:
+        own = self._attempts.get(task.ref, [])
+        old = moved_ref(task.desired) if task.desired is not None else None
+        return own + self._attempts.get(old, []) if old is not None else own
 
     def _settles_at(self, task: PlannedTask) -> datetime:
         if task.settled_at is not None:
             return task.settled_at
-        latest = max(attempt.started_at for attempt in self._attempts(task))
+        latest = max(attempt.started_at for attempt in self._attempts_of(task))
         return latest + self._settle_time
 
     def _gives_up(self, task: PlannedTask) -> datetime:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, has_errors
 
 
 class Result(StrEnum):
@@ -45,6 +45,7 @@ class ApplyReport:
         return {result.value: counts[result] for result in Result}
 
     def failed(self) -> bool:
-        """Whether apply must exit 1: a task failed, stayed undecided or was not started."""
+        """Whether apply must exit 1: a task failed, stayed undecided or was not started,
+        or something beside the tasks went wrong."""
         bad = (Result.FAILED, Result.UNDECIDED, Result.NOT_STARTED)
-        return any(task.result in bad for task in self.tasks)
+        return any(task.result in bad for task in self.tasks) or has_errors(self.diagnostics)

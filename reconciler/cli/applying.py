@@ -1,0 +1,253 @@
+"""One `taskctl apply` from its manifests to its report; what it does is in `reconciler.apply`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.apply.executor import Executor, Surroundings
+from reconciler.apply.loop import Loop
+from reconciler.apply.report import ApplyReport, Result
+from reconciler.cli.options import Connection
+from reconciler.cli.output import Output
+from reconciler.cli.planfile import is_plan_file, read_plan_file
+from reconciler.cli.progress import progress_for
+from reconciler.cli.signals import Interrupts
+from reconciler.cli.wiring import (
+    Planning,
+    Workspace,
+    open_workspace,
+    planner_for,
+    tell_if_new,
+    utcnow,
+)
+from reconciler.diagnostics import has_errors
+from reconciler.errors import RemoteError, StateError, TaskctlError
+from reconciler.model import RemoteTask
+from reconciler.plan.codec import SavedPlan, basis_of
+from reconciler.plan.plan import Plan, PlannedTask, Reason
+from reconciler.settings import PlanOptions
+from reconciler.state.session import Session
+
+if TYPE_CHECKING:
+    from reconciler.plan.view import RemoteView
+
+PAGE = 1000
+
+
+def saved_plan(paths: tuple[str, ...], out: Output) -> SavedPlan | None:
+    """The saved plan that the arguments name; None where they are manifests."""
+    plan_files = [path for path in paths if is_plan_file(out.common.path(path))]
+    if not plan_files:
+        return None
+    if len(paths) > 1:
+        raise TaskctlError.of(
+            f"{plan_files[0]} is a saved plan, and there are further arguments",
+            f"A saved plan knows what it was made for. Give it alone:\n"
+            f"    taskctl apply {plan_files[0]}",
+        )
+    return read_plan_file(out.common.path(paths[0]), paths[0])
+
+
+class Applying:
+    """`saved` is the plan to hold to; `file` names it. `yes`: do not ask."""
+
+    def __init__(
+        self,
+        space: Workspace,
+        session: Session,
+        *,
+        saved: SavedPlan | None,
+        file: str,
+        yes: bool,
+    ) -> None:
+        self._space = space
+        self._out = space.out
+        self._session = session
+        self._saved = saved
+        self._file = file
+        self._yes = yes
+        self._planning = Planning(space)
+        self._options = space.options
+
+    def run(self) -> int:
+        """The exit code. Raises TaskctlError where nothing was sent."""
+        plan = self._plan()
+        first_view = self._planning.view
+        self._show(plan)
+        if has_errors(plan.diagnostics):
+            raise TaskctlError(plan.diagnostics)
+        if plan.can_apply() and not self._agreed():
+            self._out.note("Nothing was created.")
+            return 1
+        with Interrupts(self._stopping) as interrupts:
+            report = self._carry_out(plan, interrupts)
+        report = replace(report, diagnostics=(*plan.diagnostics, *report.diagnostics))
+        if interrupts.exit_code is None:
+            self._refresh(report, first_view)
+            if plan.complete and not report.summary()[Result.NOT_STARTED]:
+                self._session.established()
+        report = self._save(report)
+        self._out.report(report, self._space.manifests.text_of)
+        if interrupts.exit_code is not None:
+            return interrupts.exit_code
+        return int(report.failed())
+
+    def _plan(self) -> Plan:
+        state = self._session.state
+        tell_if_new(self._space, state)
+        plan = self._planning.plan(state, self._options)
+        plan = replace(plan, diagnostics=(*self._space.warnings, *plan.diagnostics))
+        if self._saved is not None:
+            self._saved.refuse_unless(basis_of(plan, self._space.desired, state), self._file)
+            _refuse_more(self._saved.plan, plan, self._file)
+        elif not self._yes and (again := self._ask_about_gone(plan.tasks)):
+            self._options = replace(self._options, allow_recreate=again)
+            plan = self._planning.plan(state, self._options)
+        return plan
+
+    def _ask_about_gone(self, tasks: Iterable[PlannedTask]) -> tuple[str, ...] | None:
+        """The keys that may be created anew, where a person allowed one more; else None."""
+        gone = [
+            task
+            for task in tasks
+            if task.reason is Reason.NOT_FOUND
+            and task.desired is not None
+            and task.desired.task_id is None
+        ]
+        if not gone or not self._out.interactive():
+            return None
+        allowed = [
+            task.ref.key
+            for task in gone
+            if self._out.ask(f"{task.ref.key}: {task.note}. Create it anew?")
+        ]
+        return (*self._options.allow_recreate, *allowed) if allowed else None
+
+    def _show(self, plan: Plan) -> None:
+        if self._out.common.format == "text":
+            self._out.report(plan, self._space.manifests.text_of)
+
+    def _agreed(self) -> bool:
+        if self._yes:
+            return True
+        if not self._out.interactive():
+            raise TaskctlError.of(
+                "there is something to do, and nobody to ask; nothing was created",
+                "Look at the plan, then say yes beforehand:\n    taskctl apply --yes",
+            )
+        return self._out.ask("Do this?")
+
+    def _stopping(self) -> None:
+        self._out.note(
+            "Stopping: nothing new is started, what runs is waited for. Again to leave at once."
+        )
+
+    def _carry_out(self, plan: Plan, interrupts: Interrupts) -> ApplyReport:
+        session, space = self._session, self._space
+        total = sum(1 for task in plan.tasks if task.applies)
+        progress = progress_for(self._out, total, utcnow)
+        around = Surroundings(
+            service=space.client,
+            ledger=session,
+            identity=space.client.identity(),
+            clock=utcnow,
+            monotonic=time.monotonic,
+            wait=interrupts.wait,
+            started=progress.started,
+            ended=progress.ended,
+        )
+        loop = Loop(
+            around,
+            Executor(around, space.connection.parallelism),
+            planner_for(self._planning, lambda: session.state, self._options),
+            progress.waiting,
+            self._options.settle_time,
+        )
+        try:
+            return loop.run(plan)
+        finally:
+            progress.close()
+
+    def _refresh(self, report: ApplyReport, view: RemoteView | None) -> None:
+        """Outputs of what was seen, and of what was just made as far as the list shows it."""
+        seen: list[RemoteTask] = list(view.tasks.values()) if view is not None else []
+        made: dict[str, set[str]] = {}
+        for result in report.tasks:
+            if result.result is Result.CREATED and result.task_id is not None:
+                made.setdefault(result.org_name, set()).add(result.task_id)
+        with suppress(RemoteError):
+            for org_name, ids in made.items():
+                pages = self._space.client.list_tasks(org_name)
+                for _, page in zip(range(2 + len(ids) // PAGE), pages, strict=False):
+                    seen += [task for task in page if task.id in ids]
+                    ids.difference_update(task.id for task in page)
+                    if not ids:
+                        break
+        self._session.refresh(seen)
+
+    def _save(self, report: ApplyReport) -> ApplyReport:
+        """Saves; where that fails the report still tells what became of each task."""
+        try:
+            self._session.save()
+        except StateError as problem:
+            return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
+        return report
+
+
+def apply(
+    paths: tuple[str, ...],
+    connection: Connection,
+    options: PlanOptions,
+    out: Output,
+    *,
+    yes: bool,
+) -> int:
+    """The whole command; gives its exit code, raises TaskctlError."""
+    saved = saved_plan(paths, out)
+    file = paths[0] if saved is not None else ""
+    if saved is not None:
+        paths, options = saved.plan.scope, saved.options(options)
+    space = open_workspace(paths, connection, options, out)
+    try:
+        session = Session.open(
+            space.state_path,
+            backend=space.backend.name,
+            lock_timeout=connection.lock_timeout,
+            purpose="apply",
+            waiting=lambda holder: out.note(f"The state is locked by {holder}; waiting for it."),
+        )
+        applying = Applying(space, session, saved=saved, file=file, yes=yes or saved is not None)
+        with closing(session):
+            return applying.run()
+    finally:
+        space.close()
+
+
+@contextmanager
+def closing(session: Session) -> Iterator[None]:
+    """Closes, whatever ended it. Where saving fails twice, it was said the first time."""
+    try:
+        yield
+    except BaseException:
+        with suppress(StateError):
+            session.close()
+        raise
+    with suppress(StateError):
+        session.close()
+
+
+def _refuse_more(saved: Plan, plan: Plan, file: str) -> None:
+    """A saved plan was agreed to: what it did not mean to create is not created."""
+    agreed = {task.ref for task in saved.tasks if task.applies}
+    more = [task.ref.key for task in plan.tasks if task.creates and task.ref not in agreed]
+    if more:
+        raise TaskctlError.of(
+            f"the saved plan does not fit any more: it would not create {', '.join(more)}",
+            "The service changed since it was made; nothing was sent. Make a new one:\n"
+            "    taskctl plan --out FILE",
+            file=file,
+        )

@@ -1,0 +1,70 @@
+"""`taskctl plan`: what apply would do, and nothing done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from reconciler.cli.options import (
+    Connection,
+    common_options,
+    connection_options,
+    make_command,
+    paths_argument,
+    plan_options,
+)
+from reconciler.cli.output import Output
+from reconciler.diagnostics import has_errors
+from reconciler.settings import PlanOptions
+
+
+@make_command(
+    "plan",
+    examples=[
+        ("taskctl plan", "tasks/ and *.tasks.yaml in this folder"),
+        ("taskctl plan --backend local", "on the embedded service, no account needed"),
+        ("taskctl plan --out plan.taskctl", "keep it, for `taskctl apply plan.taskctl`"),
+        ("taskctl plan --detailed-exitcode", "exit 2 where apply would have something to do"),
+    ],
+)
+@paths_argument
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there is something to do.")
+@click.option("--out", "out_file", metavar="FILE", help="Keep the plan in FILE for apply.")
+@plan_options
+@connection_options
+@common_options
+def command(
+    paths: tuple[str, ...],
+    detailed_exitcode: bool,  # noqa: FBT001 - click passes it by name
+    out_file: str | None,
+    options: PlanOptions,
+    connection: Connection,
+    out: Output,
+) -> int:
+    """Show what apply would do: nothing is changed, here or at the service.
+
+    A PATH is a file, or a folder whose *.yaml and *.yml are all read.
+    """
+    from reconciler.cli.planfile import write_plan_file
+    from reconciler.cli.wiring import Planning, open_workspace, tell_if_new
+    from reconciler.plan.codec import SavedPlan, basis_of
+    from reconciler.state.session import read_state
+
+    space = open_workspace(paths, connection, options, out)
+    try:
+        state = read_state(space.state_path, backend=space.backend.name)
+        tell_if_new(space, state)
+        made = Planning(space).plan(state, space.options)
+    finally:
+        space.close()
+    made = replace(made, diagnostics=(*space.warnings, *made.diagnostics))
+    if out_file is not None:
+        saved = SavedPlan(made, basis_of(made, space.desired, state))
+        write_plan_file(out.common.path(out_file), out_file, saved)
+    out.report(made, space.manifests.text_of)
+    if out_file is not None:
+        out.note(f"The plan was kept. To do just that:\n    taskctl apply {out_file}")
+    if has_errors(made.diagnostics):
+        return 1
+    return 2 if detailed_exitcode and made.has_changes() else 0

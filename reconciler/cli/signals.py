@@ -1,0 +1,52 @@
+"""SIGINT and SIGTERM while creates run: the first ends it in order, the second at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import FrameType, TracebackType
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts(AbstractContextManager["Interrupts"]):
+    """In force while it is entered. `stopping` is called at the first signal, in the main thread.
+
+    After the second the process is gone with exit code 130 or 143; the attempts that were running
+    are in the journal as open (contract, section 3).
+    """
+
+    def __init__(self, stopping: Callable[[], None]) -> None:
+        self._stopping = stopping
+        self._stop = threading.Event()
+        self._before: dict[int, Any] = {}
+        self.exit_code: int | None = None
+
+    def wait(self, seconds: float) -> bool:
+        """Sleeps so long, or until a signal comes; whether to go on."""
+        return not (self._stop.wait(seconds) if seconds > 0 else self._stop.is_set())
+
+    def __enter__(self) -> Interrupts:
+        for number in _SIGNALS:
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.exit_code is not None:
+            os._exit(128 + number)
+        self.exit_code = 128 + number
+        self._stop.set()
+        self._stopping()
