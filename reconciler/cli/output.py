@@ -53,8 +53,9 @@ class Output:
             self.diagnostics(report.diagnostics)
             if isinstance(report, FailureReport):
                 return
+        text = renderer(self.common.format).render(report, self.style(sys.stdout))
         self.told = True
-        self.result(renderer(self.common.format).render(report, self.style(sys.stdout)))
+        self.result(text)
 
     def result(self, text: str) -> None:
         """To stdout, as it is: of text from outside only what `render.safe` made inert."""

@@ -135,7 +135,7 @@ class _Writer:
         yield f"  {sign} {org}{palette.bold(safe.line(task.ref.key))}  {place}".rstrip()
         for row in self._explained(task):
             yield f"{_INDENT}{row}"
-        for row in task.remedy.splitlines():
+        for row in task.remedy.split("\n") if task.remedy else ():
             yield f"{_INDENT}  {palette.cyan(safe.line(row))}"
         columns = self.style.width - len(_INDENT)
         verbose = self.style.verbose
@@ -176,6 +176,9 @@ class _Writer:
             text = "Not complete: what the service has could not be read to the end."
             rows = cells.flowed(text, self.style.width)
             yield from (self.palette.yellow(row) for row in rows)
+        anew = sum(task.reason is Reason.RECREATE for task in shown)
+        if anew:
+            yield f"Of those gone, apply creates {anew} anew."
         if not any(task.action is not Action.UNCHANGED for task in shown):
             count = len(self.plan.tasks)
             yield "No changes. " + (

@@ -84,20 +84,11 @@ class Prose:
         if max(cells.width(old), cells.width(new)) > room:
             keep = max(KEPT, room * 2 // 5)
             left, right = _elided(left, keep), _elided(right, keep)
-        blanks = " (ends in blanks)"
-        for mark, line, tokens, paint, stress in (
-            ("- ", old, left, self.palette.red, self.palette.removed),
-            ("+ ", new, right, self.palette.green, self.palette.added),
-        ):
-            rows = list(_broken(tokens, room))
-            for row in rows:
-                yield (
-                    paint(mark)
-                    + "".join(
-                        stress(text) if differs else paint(text) for text, differs in _joined(row)
-                    )
-                    + (blanks if row is rows[-1] and line != line.rstrip() else "")
-                )
+        at_end = [line[len(line.rstrip()) :] for line in (old, new)]
+        blanks = [" (ends in blanks)" if end and at_end[0] != at_end[1] else "" for end in at_end]
+        palette = self.palette
+        yield from _word_rows("- ", left, room, palette.red, palette.removed, blanks[0])
+        yield from _word_rows("+ ", right, room, palette.green, palette.added, blanks[1])
 
     def _shortened(self, rows: list[str], limit: int) -> list[str]:
         if self.verbose or len(rows) <= limit + 1:
@@ -138,6 +129,22 @@ def _tokens(old: str, new: str) -> tuple[list[Token], list[Token]]:
         left += [(word, tag != "equal") for word in a[i1:i2]]
         right += [(word, tag != "equal") for word in b[j1:j2]]
     return left, right
+
+
+def _word_rows(
+    mark: str,
+    tokens: Sequence[Token],
+    columns: int,
+    paint: Callable[[str], str],
+    stress: Callable[[str], str],
+    ending: str,
+) -> Iterator[str]:
+    rows = [
+        paint(mark) + "".join(stress(text) if new else paint(text) for text, new in _joined(row))
+        for row in _broken(tokens, columns)
+    ]
+    rows[-1] += ending
+    yield from rows
 
 
 def _joined(tokens: Sequence[Token]) -> list[Token]:

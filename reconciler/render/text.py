@@ -57,7 +57,8 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
     yield f"{paint(word)} {palette.bold(safe.line(task.key))}  {where}".rstrip()
     if task.error:
         yield from (f"    {row}" for row in safe.block(task.error).split("\n") if row)
-    yield from (f"      {palette.cyan(safe.line(row))}" for row in task.remedy.splitlines())
+    if task.remedy:
+        yield from (f"      {palette.cyan(safe.line(row))}" for row in task.remedy.split("\n"))
 
 
 def apply_summary(report: ApplyReport) -> str:

@@ -136,4 +136,4 @@ def _pad(names: Iterable[str]) -> int:
 
 
 def _name(name: str) -> str:
-    return name if _PLAIN_NAME.fullmatch(name) else json.dumps(safe.line(name), ensure_ascii=False)
+    return name if _PLAIN_NAME.fullmatch(name) else flow(name)

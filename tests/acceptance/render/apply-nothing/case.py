@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from reconciler.apply.report import ApplyReport
+
+REPORT = ApplyReport(())

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.support.plan_sample import PLAN
+
+REPORT = PLAN

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.model import Identity
+from reconciler.plan.plan import ABSENT, Action, Change, Origin, Reason
+from tests.support.plan_sample import PLAN, task, wanted
+from tests.support.plan_strategies import HOSTILE
+
+BAD = "\n".join(HOSTILE)
+REPORT = replace(
+    PLAN,
+    backend=BAD,
+    identity=Identity("id", login=BAD, organization=BAD),
+    tasks=(
+        task(
+            "a",
+            Action.CREATE,
+            Reason.NEW,
+            org=BAD,
+            file=BAD,
+            note=BAD,
+            remedy=BAD,
+            task_id=BAD,
+            desired=wanted("a", BAD, [{"type": BAD, BAD: BAD}], name=BAD, **{BAD: [BAD]}),
+        ),
+        task(
+            "b",
+            Action.CHANGED,
+            Reason.DIFFERS,
+            diff=(
+                Change(BAD, BAD, ABSENT, Origin.BOTH),
+                Change("message.content", BAD, BAD.replace("boom", "bang"), Origin.BOTH),
+                Change("name", HOSTILE[6], HOSTILE[7], Origin.REMOTE),
+            ),
+        ),
+    ),
+)
+STYLE = {"verbose": True}

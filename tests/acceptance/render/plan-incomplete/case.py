@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.plan.plan import Action, Reason
+from tests.support.plan_sample import PLAN, task
+
+REPORT = replace(
+    PLAN,
+    complete=False,
+    tasks=(task("rotate-iam-keys", Action.UNDECIDED, Reason.UNREADABLE),),
+)

@@ -1,0 +1,6 @@
+from __future__ import annotations
+
+from tests.support.plan_sample import PLAN
+
+REPORT = PLAN
+FORMAT = "json"

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.model import TaskRef
+from tests.support.plan_sample import PLAN, UNSEEN
+
+REPORT = replace(
+    PLAN, tasks=tuple(replace(UNSEEN, ref=TaskRef("acme", f"key-{n}")) for n in range(40))
+)

@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.support.plan_sample import PLAN
+
+REPORT = replace(PLAN, tasks=(), identity=None, backend="local")

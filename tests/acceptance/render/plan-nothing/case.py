@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.support.plan_sample import PLAN, SAME
+
+REPORT = replace(PLAN, tasks=(SAME,) * 7)

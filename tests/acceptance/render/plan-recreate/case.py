@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.plan.plan import Action, Reason
+from tests.support.plan_sample import PLAN, task, wanted
+
+REPORT = replace(
+    PLAN,
+    tasks=(
+        task(
+            "old-incident",
+            Action.GONE,
+            Reason.RECREATE,
+            task_id="t-3333",
+            desired=wanted("old-incident", "Follow up on the incident.", planMode=False),
+        ),
+    ),
+)

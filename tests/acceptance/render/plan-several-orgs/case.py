@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.model import Identity, TaskRef
+from tests.support.plan_sample import PLAN, SAME
+
+REPORT = replace(
+    PLAN,
+    identity=Identity("user-9", organization="acme", team="platform"),
+    tasks=(*PLAN.tasks[1:3], replace(PLAN.tasks[1], ref=TaskRef("zeta", "upgrade-eks")), SAME),
+)

@@ -1,0 +1,89 @@
+"""As JSON a report is one document: ASCII, inert, and all that was in it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.plan.plan import Plan
+from reconciler.render import FORMATS, renderer
+from reconciler.render.json import document, dump
+from reconciler.render.reports import FailureReport, Style, ValidateReport
+from tests.support import plan_strategies as some
+from tests.support.inert import commands_in, unseen_in
+
+SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+
+
+@SLOW
+@given(st.dictionaries(some.text, some.values, min_size=1, max_size=4))
+def test_any_document_comes_back_from_its_text(values: dict[str, Any]) -> None:
+    text = dump(values)
+    assert json.loads(text) == values
+    assert text.isascii()
+    assert unseen_in(text) <= {"\n"}
+    assert commands_in(text) == []
+    assert text.endswith("}\n")
+
+
+@SLOW
+@given(some.plans(), st.booleans())
+def test_every_report_has_a_version_and_diagnostics(plan: Plan, quiet: bool) -> None:
+    reports = [
+        plan,
+        ApplyReport((), plan.diagnostics),
+        ValidateReport(1, 1, plan.diagnostics),
+        FailureReport(plan.diagnostics),
+    ]
+    for report in reports:
+        text = renderer("json").render(report, Style(quiet=quiet, color=True, width=40))
+        shown = json.loads(text)
+        assert next(iter(shown)) == "formatVersion"
+        assert shown["formatVersion"] == 1
+        assert len(shown["diagnostics"]) == len(plan.diagnostics)
+        assert shown == document(report)
+
+
+def test_an_apply_report_has_the_contract_s_fields() -> None:
+    task = TaskResult("a", "acme", Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2)
+    shown = document(ApplyReport((task,)))
+    assert shown["summary"] == {
+        "created": 1,
+        "adopted": 0,
+        "failed": 0,
+        "undecided": 0,
+        "notStarted": 0,
+    }
+    assert shown["tasks"] == [
+        {
+            "key": "a",
+            "orgName": "acme",
+            "result": "created",
+            "taskId": "t-1",
+            "url": "https://x/t-1",
+            "error": None,
+            "file": "a.yaml",
+            "line": 2,
+        }
+    ]
+
+
+@pytest.mark.parametrize("result", Result)
+def test_what_makes_an_apply_fail(result: Result) -> None:
+    failed = ApplyReport((TaskResult("a", "acme", result),)).failed()
+    assert failed == (result in (Result.FAILED, Result.UNDECIDED, Result.NOT_STARTED))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_format_s_module_renders(name: str) -> None:
+    assert renderer(name).render(ValidateReport(1, 1), Style())
+
+
+def test_an_unknown_format_is_none() -> None:
+    with pytest.raises(KeyError):
+        renderer("nonsense")

@@ -1,0 +1,118 @@
+"""Text from outside is inert: nothing unseen, no command, and nothing else is changed."""
+
+from __future__ import annotations
+
+import html
+import sys
+import unicodedata
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from reconciler.render import safe
+from tests.support.inert import commands_in, unseen_in
+from tests.support.plan_strategies import HOSTILE, hostile_text
+
+some_text = st.lists(st.one_of(st.text(max_size=20), hostile_text), max_size=4).map("".join)
+commandlike = st.text(st.sampled_from(":#[] \t\n\r\xa0\u2003\u200b\ufe0fvsoerror"), max_size=30)
+
+
+@given(some_text | commandlike)
+def test_a_line_is_one_visible_line_without_commands(text: str) -> None:
+    shown = safe.line(text)
+    assert unseen_in(shown) == set()
+    assert commands_in(shown) == []
+    assert safe.line(shown) == shown
+
+
+@given(some_text | commandlike)
+def test_a_block_has_lines_and_nothing_else_unseen(text: str) -> None:
+    shown = safe.block(text)
+    assert unseen_in(shown) <= {"\n"}
+    assert commands_in(shown) == []
+    assert shown.count("\n") == text.replace("\r\n", "\n").count("\n")
+    assert safe.block(shown) == shown
+
+
+@given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"])))
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    if commands_in(text) == []:
+        assert safe.line(text) == safe.block(text) == text
+
+
+def test_no_character_of_unicode_slips_through() -> None:
+    unseen = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    through = [
+        hex(code)
+        for code in range(sys.maxunicode + 1)
+        if unicodedata.category(chr(code)) in unseen and safe.line(chr(code)) == chr(code)
+    ]
+    assert through == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "block"),
+    [
+        ("\x1b[2J\x07", r"\x1b[2J\x07", r"\x1b[2J\x07"),
+        ("a\r\nb\rc\td", r"a\r\nb\rc\td", "a\nb\\rc\\td"),
+        ("\u202eabc\u2069", r"\u202eabc\u2069", r"\u202eabc\u2069"),
+        ("\ud83d", r"\ud83d", r"\ud83d"),
+        ("\U000e0041", r"\U000e0041", r"\U000e0041"),
+        ("  ::error::x", r"  \x3a:error::x", r"  \x3a:error::x"),
+        ("a\n ::error::x", r"a\n ::error::x", "a\n \\x3a:error::x"),
+        ("a::b", "a::b", "a::b"),
+        ("x ##[error]", r"x \x23#[error]", r"x \x23#[error]"),
+        ("## [link](y)", "## [link](y)", "## [link](y)"),
+        ("⚠️ naïve 漢字 \xa0 \ufffd", "⚠️ naïve 漢字 \xa0 \ufffd", "⚠️ naïve 漢字 \xa0 \ufffd"),
+    ],
+)
+def test_how_it_is_shown(text: str, line: str, block: str) -> None:
+    assert (safe.line(text), safe.block(text)) == (line, block)
+
+
+class Seen(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, list[tuple[str, str | None]]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, attrs))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@given(some_text)
+def test_html_is_text_and_attribute_and_nothing_more(text: str) -> None:
+    page = Seen()
+    page.feed(f'<p title="{safe.html(text)}">{safe.html(text)}</p>')
+    page.close()
+    assert page.tags == [("p", [("title", safe.block(text))])]
+    assert page.text == safe.block(text)
+
+
+@given(some_text)
+def test_markdown_stays_in_its_cell(text: str) -> None:
+    cell = safe.markdown(text)
+    assert not set("|`*_<>[]#\\@~\n") & set(cell.replace("&#", ""))
+    table = (
+        MarkdownIt("commonmark").enable("table").render(f"| a | b |\n|---|---|\n| x{cell}x | y |\n")
+    )
+    assert table.count("<td>") == 2
+    page = Seen()
+    page.feed(table)
+    tags = {tag for tag, _ in page.tags}
+    assert tags == {"table", "thead", "tbody", "tr", "th", "td"}
+    assert safe.line(text) in html.unescape(page.text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_inert_in_each_form(text: str) -> None:
+    for form in (safe.line, safe.block, safe.html, safe.markdown):
+        shown = form(text)
+        assert unseen_in(shown) <= {"\n"}
+        assert commands_in(shown) == []

@@ -1,0 +1,170 @@
+"""Whatever a report holds, as text it is inert, in its width, and ends with the count."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.diagnostics import error
+from reconciler.plan.plan import Action, Plan, Reason
+from reconciler.render import cells
+from reconciler.render.diagnostics import render_one
+from reconciler.render.plan_text import summary_row
+from reconciler.render.prose import Palette, Prose
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.text import render
+from tests.support import plan_strategies as some
+from tests.support.inert import commands_in, unseen_in
+from tests.support.plan_sample import PLAN, TASKS
+
+SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+PAINT = re.compile(r"\x1b\[[0-9;]*m")
+
+results = st.builds(
+    TaskResult,
+    some.text,
+    some.text,
+    st.sampled_from(Result),
+    some.maybe_text,
+    some.maybe_text,
+    st.none() | some.prompts,
+    some.maybe_text,
+    some.lines,
+    some.prompts,
+)
+found = st.lists(some.diagnostics, max_size=3).map(tuple)
+reports: st.SearchStrategy[Report] = st.one_of(
+    some.plans(),
+    st.builds(ApplyReport, st.lists(results, max_size=4).map(tuple), found),
+    st.builds(ValidateReport, st.integers(0, 9), st.integers(0, 9), found),
+    st.builds(FailureReport, found),
+)
+styles = st.builds(
+    Style,
+    color=st.booleans(),
+    width=st.integers(40, 120),
+    quiet=st.booleans(),
+    verbose=st.booleans(),
+    diagnostics=st.booleans(),
+    source=st.none() | some.text.map(lambda text: lambda _file, _line: text),
+).map(lambda style: replace(style, source=style.source or (lambda _file, _line: None)))
+
+
+@SLOW
+@given(reports, styles)
+def test_text_is_inert(report: Report, style: Style) -> None:
+    shown = render(report, style)
+    assert not shown or shown.endswith("\n")
+    bare = PAINT.sub("", shown) if style.color else shown
+    assert unseen_in(bare) <= {"\n"}
+    assert commands_in(bare) == []
+    assert commands_in(shown) == []
+
+
+@SLOW
+@given(some.plans(), styles)
+def test_color_adds_nothing_but_color(plan: Plan, style: Style) -> None:
+    painted, plain = (render(plan, replace(style, color=color)) for color in (True, False))
+    assert PAINT.sub("", painted) == plain
+
+
+@SLOW
+@given(some.plans(), styles)
+def test_the_last_line_is_the_count(plan: Plan, style: Style) -> None:
+    shown = render(plan, replace(style, color=False, diagnostics=False))
+    last = shown.splitlines()[-1]
+    assert last == summary_row(plan)
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (?:to )?(\w+)", last)}
+    assert counts == {
+        action.value: number
+        for action, number in plan.summary().items()
+        for action in [Action(action)]
+        if number or action not in (Action.MOVE, Action.GONE, Action.UNDECIDED)
+    }
+
+
+def test_the_count_is_the_contract_s() -> None:
+    def count(**numbers: int) -> str:
+        tasks = [
+            replace(TASKS[0], action=Action(action))
+            for action, number in numbers.items()
+            for _ in range(number)
+        ]
+        return summary_row(replace(PLAN, tasks=tuple(tasks)))
+
+    assert (
+        count(create=1, changed=1, unchanged=7)
+        == "Plan: 1 to create, 0 to adopt, 1 changed, 0 orphaned, 7 unchanged."
+    )
+    assert (
+        count(move=2, gone=1, undecided=3)
+        == "Plan: 0 to create, 0 to adopt, 2 to move, 0 changed, 1 gone, 0 orphaned, 0 unchanged, "
+        "3 undecided."
+    )
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_usual_plan_keeps_to_the_width(width: int) -> None:
+    rows = render(PLAN, Style(width=width, verbose=True)).splitlines()
+    assert [row for row in rows[:-1] if cells.width(row) > width and "https://" not in row] == []
+
+
+def test_unchanged_tasks_are_hidden_unless_verbose() -> None:
+    assert "  = same" not in render(PLAN, Style())
+    assert "  = same" in render(PLAN, Style(verbose=True))
+
+
+def test_every_reason_is_explained_but_those_that_say_themselves() -> None:
+    for reason in set(Reason) - {Reason.NEW, Reason.DIFFERS, Reason.REMOVED, Reason.SAME}:
+        task = replace(TASKS[0], action=Action.GONE, reason=reason, note="", desired=None)
+        assert "iam.yaml:7\n      " in render(replace(PLAN, tasks=(task,)), Style()), reason
+
+
+@given(some.text, st.integers(1, 60))
+def test_wrapping_keeps_every_word(text: str, columns: int) -> None:
+    from reconciler.render import safe
+
+    shown = safe.line(text)
+    rows = cells.wrap(shown, columns)
+    assert "".join("".join(rows).split()) == "".join(shown.split())
+    assert all(cells.width(row) <= max(columns, 2) for row in rows)
+
+
+@given(some.prompts, some.prompts)
+def test_a_difference_shows_each_changed_line(before: str, after: str) -> None:
+    rows = Prose(10_000, Palette(on=False), verbose=True).diff(before, after, 1)
+    same = before.replace("\r\n", "\n") == after.replace("\r\n", "\n")
+    marked = [row for row in rows if row[:1] in "+-"]
+    assert bool(marked) != same
+
+
+@given(st.text(max_size=300), st.integers(1, 400), st.integers(40, 120))
+def test_the_caret_stands_below_the_column(source: str, column: int, width: int) -> None:
+    from reconciler.render import safe
+
+    problem = error("x", file="f", line=1, column=column)
+    style = Style(width=width, source=lambda _file, _line: source)
+    rows = render_one(problem, style).split("\n")
+    excerpt, caret = rows[1].removeprefix("    1 | "), rows[2].removeprefix("      | ")
+    assert caret.strip() == "^"
+    kept = source.rstrip("\r\n")
+    if column <= len(kept):
+        at = len(caret) - 1
+        wanted = safe.line(kept[column - 1].replace("\t", "    "))
+        reached = 0
+        for index, character in enumerate(excerpt):
+            if reached >= at and cells.width(character):
+                assert excerpt[index:].startswith(wanted[:1].strip()) or not cells.width(wanted)
+                break
+            reached += cells.width(character)
+
+
+def test_diagnostics_may_be_shown_elsewhere() -> None:
+    plan = replace(PLAN, tasks=(), diagnostics=(error("wrong", file="a.yaml", line=2, column=3),))
+    assert render(plan, Style()).startswith("a.yaml:2:3: error: wrong\n\nPlan for")
+    assert "wrong" not in render(plan, Style(diagnostics=False))
