@@ -97,13 +97,13 @@ def read(answer: Answer, about: About, scrub: Scrub) -> object:
         except ValueError:
             raise _not_json(answer, about.where, scrub) from None
     summary, detail = _wording(answer, about)
-    kind = NotFoundError if is_not_found(answer) else RemoteError
+    kind = NotFoundError if says(answer, 404) else RemoteError
     raise kind([error(scrub(summary), scrub(detail))], answer.status)
 
 
-def is_not_found(answer: Answer) -> bool:
-    """A 404 that the service itself gave: a proxy's page proves nothing about a task."""
-    return answer.status == 404 and _service_words(answer) is not None
+def says(answer: Answer, *statuses: int) -> bool:
+    """Whether the service itself answered so: a proxy's page with that status proves nothing."""
+    return answer.status in statuses and _service_words(answer) is not None
 
 
 def malformed(where: str, what: str) -> RemoteError:
@@ -150,10 +150,12 @@ def _service_words(answer: Answer) -> str | None:
 
 
 def _name(answer: Answer) -> str:
-    """An answer in few words: status, whose words, and the request id to ask about."""
+    """An answer in few words: its status, its own words, and a failure's request id."""
     words = _service_words(answer)
     text = f"{answer.status}: {words}" if words else f"{answer.status}, {_beginning(answer)}"
-    return f"{text} (X-Pulumi-Request-ID {answer.request_id})" if answer.request_id else text
+    if answer.status < 500 or not answer.request_id:
+        return text
+    return f"{text} (X-Pulumi-Request-ID {answer.request_id})"
 
 
 def _beginning(answer: Answer) -> str:

@@ -31,7 +31,6 @@ from reconciler.service import CreateOutcome
 HEADERS = {
     "Accept": "application/vnd.pulumi+8",
     "Accept-Encoding": "gzip, deflate",
-    "Content-Type": "application/json",
     "User-Agent": f"taskctl/{__version__}",
 }
 
@@ -73,6 +72,7 @@ class Client:
             clock=clock,
             spread=spread,
         )
+        self._asking = threading.Lock()
         self._lock = threading.Lock()
         self._identity: Identity | None = None
         self._seen: tuple[datetime, float] | None = None
@@ -92,23 +92,19 @@ class Client:
 
     def identity(self) -> Identity:
         """Who the token speaks for; asked once, then remembered. RemoteError."""
-        with self._lock:
-            known = self._identity
-        if known is not None:
-            return known
-        request = Request("GET", "/api/user")
-        identity = wire.identity(self._decoded(request, self._send(request)))
-        if identity is None:
-            raise answers.malformed(self._transport.address(request), "no user with an id")
-        with self._lock:
-            self._identity = identity
-        return identity
+        with self._asking:
+            if self._identity is None:
+                request = Request("GET", "/api/user")
+                self._identity = wire.identity(self._decoded(request, self._send(request)))
+                if self._identity is None:
+                    raise answers.malformed(self._transport.address(request), "no user with an id")
+            return self._identity
 
     def default_org(self) -> str | None:
         """The organization that the service would choose; None where it names none. RemoteError."""
         request = Request("GET", "/api/user/organizations/default")
         answer = self._send(request)
-        if answer.status in (400, 404):
+        if answers.says(answer, 400, 404):
             return None
         data = self._decoded(request, answer)
         name = data.get("GitHubLogin") if isinstance(data, Mapping) else None
@@ -136,7 +132,7 @@ class Client:
         """One task; None where the service itself says 404. RemoteError."""
         request = Request("GET", _task_path(org_name, task_id))
         answer = self._send(request)
-        if answers.is_not_found(answer):
+        if answers.says(answer, 404):
             return None
         return self._task(request, answer, org_name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from reconciler.errors import TaskctlError
 from reconciler.remote.failures import remote_error
@@ -15,7 +15,7 @@ ReadPage = Callable[[str | None, Callable[[], bool]], Page]
 """Reads the page of a token (None: the first). It tries again no more once the second says so."""
 
 
-def pages(read: ReadPage) -> Iterator[list[object]]:
+def pages(read: ReadPage) -> Generator[list[object], None, None]:
     """The entries, page by page; the next page is on its way while one is looked at.
 
     A reader who stops early leaves nothing behind but, at most, one request that ends by itself.

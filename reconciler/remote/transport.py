@@ -119,6 +119,7 @@ class Transport:
         self._proxies = {} if app is not None else _proxies(self._base)
         self._verify = _ca_bundle() if self._base.startswith("https:") else True
         self._headers = {**headers, "Authorization": f"token {token}"}
+        self._headers_of_body = {**self._headers, "Content-Type": "application/json"}
         self._adapter: BaseAdapter = WSGIAdapter(app) if app else PooledAdapter(connections)
         self._timeouts = timeouts or Timeouts()
         self._policy = policy or RetryPolicy()
@@ -199,7 +200,7 @@ class Transport:
         prepared.prepare(
             method=request.method,
             url=self._base + request.path,
-            headers=self._headers,
+            headers=self._headers if request.body is None else self._headers_of_body,
             data=request.body,
         )
         response = self._adapter.send(

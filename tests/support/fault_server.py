@@ -120,6 +120,10 @@ class FaultServer:
     def tasks_by_work(self) -> dict[str, list[str]]:
         return self.world.tasks_by_work()
 
+    def wait_for_tasks(self, number: int, seconds: float = 10.0) -> None:
+        """Until that many tasks exist: commits may come after their client has gone."""
+        self.world.wait_for_tasks(number, seconds)
+
     def report(self) -> dict[str, Any]:
         """All it saw, as JSON values."""
         with self._lock:

@@ -71,6 +71,7 @@ class World:
         self._by_id: dict[str, Task] = {}
         self._clock = clock
         self._lock = threading.Lock()
+        self._grown = threading.Condition(self._lock)
 
     def now(self) -> float:
         """The service's clock, in seconds since the epoch."""
@@ -111,6 +112,7 @@ class World:
             task = Task(seq, task_id, org, user, work, self.now(), shown, events)
             self.tasks.append(task)
             self._by_id[task_id] = task
+            self._grown.notify_all()
         return {"taskId": task_id}
 
     def list_tasks(self, user: str, org: str, query: Mapping[str, str]) -> dict[str, Any]:
@@ -165,6 +167,10 @@ class World:
             for task in self.tasks:
                 found.setdefault(task.work, []).append(task.id)
         return found
+
+    def wait_for_tasks(self, number: int, seconds: float) -> None:
+        with self._grown:
+            assert self._grown.wait_for(lambda: len(self.tasks) >= number, seconds)
 
     def _sees(self, user: str, task: Task) -> bool:
         return task.user == user or task.shown.get("isShared") is True

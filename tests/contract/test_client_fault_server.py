@@ -1,0 +1,132 @@
+"""The fault server itself: that its habits are what the tests built on it take them for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from reconciler.model import instant
+from reconciler.remote.client import Client
+from reconciler.service import Created, Unknown
+from tests.support.client_tools import TOKEN, create_body, make_client
+from tests.support.fault_server import Call, Fault, FaultServer, FaultServerProcess, Habits, Rule
+from tests.support.fault_world import Marks
+
+MARK = "2026-11-24T14:44:49.123Z"
+
+
+def created(client: Client, text: str = "Do it.") -> str:
+    outcome = client.create_task("acme", create_body(text, MARK))
+    assert isinstance(outcome, Created)
+    return outcome.task_id
+
+
+def listed(client: Client) -> list[str]:
+    return [task.id for page in client.list_tasks("acme") for task in page]
+
+
+def test_the_list_lags_by_the_servers_own_clock() -> None:
+    with FaultServer(habits=Habits(list_lag=10.0)) as server, make_client(server.url) as client:
+        task_id = created(client)
+        assert listed(client) == []
+        assert client.get_task("acme", task_id) is not None
+        server.habits.clock_offset += 10.0
+        assert listed(client) == [task_id]
+
+
+@pytest.mark.parametrize(
+    ("marks", "shown"),
+    [
+        ("kept", MARK),
+        ("rounded", "2026-11-24T14:44:49Z"),
+        ("shifted", "2026-11-24T16:44:49.123000+02:00"),
+    ],
+)
+def test_marks(marks: Marks, shown: str) -> None:
+    with FaultServer(habits=Habits(marks=marks)) as server, make_client(server.url) as client:
+        message = client.first_message("acme", created(client))
+    assert message is not None
+    assert message.mark == shown
+    assert (message.instant == instant(MARK)) == (marks != "rounded")
+
+
+def test_a_replaced_mark_is_the_servers_clock() -> None:
+    habits = Habits(marks="replaced", clock_offset=3600.0)
+    with FaultServer(habits=habits) as server, make_client(server.url) as client:
+        message = client.first_message("acme", created(client))
+        now = datetime.fromtimestamp(server.world.now()).astimezone()
+    assert message is not None
+    assert message.instant is not None
+    assert abs(now - message.instant) < timedelta(seconds=20)
+
+
+def test_redaction_is_in_the_text_and_not_in_the_work() -> None:
+    text = "Use AKIAABCDEFGHIJKLMNOP and password=hunter2"
+    with FaultServer(habits=Habits(redact=True)) as server, make_client(server.url) as client:
+        message = client.first_message("acme", created(client, text))
+        assert list(server.tasks_by_work()) == [text]
+    assert message is not None
+    assert message.text == "Use [REDACTED] and password=[REDACTED]"
+
+
+def test_each_token_is_an_identity_with_tasks_of_its_own() -> None:
+    with FaultServer() as server, make_client(server.url) as mine:
+        theirs = Client(server.url, "another-token")
+        task_id = created(mine)
+        assert not mine.identity().same_as(theirs.identity())
+        assert theirs.get_task("acme", task_id) is None
+        assert listed(theirs) == []
+        mine.patch_task("acme", task_id, {"isShared": True})
+        assert listed(theirs) == [task_id]
+        theirs.close()
+
+
+def test_rules_by_number_text_and_task() -> None:
+    rules = [
+        Rule("create", Fault("status", status=500), nth=(2,)),
+        Rule("create", Fault("reset", committed=True), contains="second", nth=(1,)),
+        Rule("get", Fault("status", status=404), task="hidden"),
+    ]
+    assert [Rule.from_json(rule.to_json()) for rule in rules] == rules
+    with FaultServer(rules) as server, make_client(server.url) as client:
+        created(client, "first")
+        assert isinstance(client.create_task("acme", create_body("other")), Unknown)
+        assert isinstance(client.create_task("acme", create_body("second")), Unknown)
+        created(client, "second")
+        assert {k: len(v) for k, v in server.tasks_by_work().items()} == {"first": 1, "second": 2}
+        assert client.get_task("acme", "hidden") is None
+
+
+def test_a_function_may_choose() -> None:
+    def choose(call: Call) -> Fault | None:
+        return Fault("status", status=503) if call.nth % 2 else None
+
+    with FaultServer(choose) as server, make_client(server.url) as client:
+        assert isinstance(client.create_task("acme", create_body()), Unknown)
+        created(client)
+
+
+def test_a_slow_commit_survives_its_client() -> None:
+    with FaultServer([Rule("create", Fault(before=0.6))]) as server:
+        with make_client(server.url) as client:
+            assert isinstance(client.create_task("acme", create_body()), Unknown)
+        assert server.tasks_by_work() == {}
+        server.wait_for_tasks(1)
+        assert len(server.tasks_by_work()["Do it."]) == 1
+
+
+def test_as_a_process_of_its_own() -> None:
+    rules = [Rule("create", Fault("reset", committed=True), nth=(1,))]
+    with FaultServerProcess(rules, {"list_lag": 5.0}) as server:
+        with make_client(server.url) as client:
+            assert isinstance(client.create_task("acme", create_body()), Unknown)
+            assert listed(client) == []
+            server.change(habits={"list_lag": 0.0}, rules=[])
+            assert listed(client) == server.tasks_by_work()["Do it."]
+            created(client)
+        report = server.report()
+    assert len(report["tasksByWork"]["Do it."]) == 2
+    assert [call["endpoint"] for call in report["calls"]].count("create") == 2
+    assert report["errors"] == []
+    assert TOKEN in report["calls"][0]["headers"]["Authorization"]

@@ -1,0 +1,234 @@
+"""Between the client and the service: names, ports, TLS, proxies; what was surely not sent."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import RemoteError, TaskctlError
+from reconciler.remote.client import Client
+from reconciler.service import Created, NotSent, Unknown
+from tests.support.client_tools import TOKEN, create_body, make_client
+from tests.support.fault_network import Proxy, certificate, closed_port, full_port, silent_port
+from tests.support.fault_server import Fault, FaultServer, Rule
+
+HOST = "https://taskctl.test"
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    return certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def secure(tls: tuple[Path, ssl.SSLContext]) -> Iterator[FaultServer]:
+    with FaultServer(tls=tls[1]) as server:
+        yield server
+
+
+def problem_of(client: Client) -> tuple[str, str]:
+    with pytest.raises(RemoteError) as caught:
+        client.identity()
+    return caught.value.diagnostics[0].summary, caught.value.diagnostics[0].detail
+
+
+def test_nothing_listens() -> None:
+    url = f"http://127.0.0.1:{closed_port()}"
+    client = make_client(url)
+    outcome = client.create_task("acme", create_body())
+    assert outcome == NotSent("nothing listens there (connection refused)")
+    summary, detail = problem_of(client)
+    assert summary == f"{url}/api/user: nothing listens there (connection refused)"
+    assert "--backend" in detail
+
+
+def test_the_name_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    client = make_client(HOST)
+    assert client.create_task("acme", create_body()) == NotSent(
+        "the name of its host could not be resolved"
+    )
+    assert "could not be resolved" in problem_of(client)[0]
+
+
+def test_the_connection_does_not_come_about_in_time() -> None:
+    with full_port() as port:
+        outcome = make_client(f"http://127.0.0.1:{port}").create_task("acme", create_body())
+    assert outcome == NotSent("no connection came about in time")
+
+
+def test_tls_does_not_come_about_in_time() -> None:
+    with silent_port() as port:
+        outcome = make_client(f"https://127.0.0.1:{port}").create_task("acme", create_body())
+    assert isinstance(outcome, NotSent)
+
+
+def test_plain_http_answers_where_tls_was_wanted() -> None:
+    with FaultServer() as server:
+        client = make_client(server.url.replace("http:", "https:"))
+        outcome = client.create_task("acme", create_body())
+        assert isinstance(outcome, NotSent)
+        assert "no TLS connection" in outcome.why
+        assert server.posts == []
+
+
+def test_a_port_that_says_nothing_may_have_taken_it() -> None:
+    with silent_port() as port:
+        outcome = make_client(f"http://127.0.0.1:{port}").create_task("acme", create_body())
+    assert outcome == Unknown("it did not answer in time")
+
+
+def test_an_unknown_certificate(secure: FaultServer) -> None:
+    client = make_client(secure.url)
+    outcome = client.create_task("acme", create_body())
+    assert isinstance(outcome, NotSent)
+    assert "certificate could not be verified" in outcome.why
+    summary, detail = problem_of(client)
+    assert "certificate could not be verified" in summary
+    assert "export REQUESTS_CA_BUNDLE=" in detail
+    assert secure.calls == []
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_certificate_authority_of_ones_own(
+    name: str,
+    secure: FaultServer,
+    tls: tuple[Path, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(name, str(tls[0]))
+    with make_client(secure.url) as client:
+        assert isinstance(client.create_task("acme", create_body()), Created)
+
+
+def test_a_ca_bundle_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
+    with pytest.raises(TaskctlError, match=r"REQUESTS_CA_BUNDLE: /no/such/file.pem is not there"):
+        make_client(HOST)
+
+
+def test_through_a_proxy(
+    secure: FaultServer, tls: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls[0]))
+    with Proxy(secure.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:proxy-secret@"))
+        with make_client(HOST) as client:
+            assert isinstance(client.create_task("acme", create_body()), Created)
+            assert client.identity().id
+        assert len(proxy.heard) == 1
+        assert "CONNECT taskctl.test:443" in proxy.heard[0]
+        assert "Proxy-Authorization: Basic" in proxy.heard[0]
+        assert TOKEN not in proxy.heard[0]
+    assert secure.connections == 1
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_reset_behind_a_proxy_is_unknown(
+    *,
+    committed: bool,
+    tls: tuple[Path, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls[0]))
+    faults = [Rule("create", Fault("reset", committed=committed))]
+    with FaultServer(faults, tls=tls[1]) as server, Proxy(server.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with make_client(HOST) as client:
+            assert isinstance(client.create_task("acme", create_body()), Unknown)
+        assert len(server.posts) == 1
+
+
+@pytest.mark.parametrize("answer", ["HTTP/1.1 407 Login", "HTTP/1.1 403 No", "HTTP/1.1 502 Bad"])
+def test_a_proxy_that_makes_no_connection(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultServer() as server, Proxy(server.port, answer) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:proxy-secret@"))
+        client = make_client(HOST)
+        outcome = client.create_task("acme", create_body())
+        assert isinstance(outcome, NotSent)
+        assert answer.split()[1] in outcome.why
+        summary, detail = problem_of(client)
+        assert summary.startswith(f"{HOST}/api/user: the proxy did not make the connection")
+        assert "NO_PROXY" in detail
+        assert "proxy-secret" not in summary + detail
+        assert server.connections == 0
+
+
+def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
+    client = make_client(HOST)
+    assert isinstance(client.create_task("acme", create_body()), NotSent)
+    assert "the proxy did not make the connection" in problem_of(client)[0]
+
+
+def test_loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultServer() as server, Proxy(server.port) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("ALL_PROXY", proxy.url)
+        assert make_client(server.url).identity().id
+        assert proxy.heard == []
+
+
+def test_no_proxy_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Proxy(closed_port()) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "taskctl.test")
+        monkeypatch.setattr(socket, "getaddrinfo", _unresolved)
+        assert "could not be resolved" in problem_of(make_client(HOST))[0]
+        assert proxy.heard == []
+
+
+def _unresolved(*_: object, **__: object) -> None:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def test_a_socks_proxy_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://user:proxy-secret@127.0.0.1:1080")
+    with pytest.raises(TaskctlError, match="SOCKS") as caught:
+        make_client(HOST)
+    assert "proxy-secret" not in str(caught.value.diagnostics)
+
+
+def test_a_netrc_does_not_replace_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with FaultServer() as server, make_client(server.url) as client:
+        client.create_task("acme", create_body())
+        assert server.calls[0].headers["Authorization"] == f"token {TOKEN}"
+
+
+def test_cookies_are_not_kept() -> None:
+    fault = Fault("status", status=200, headers={"Set-Cookie": "a=b; Path=/"})
+    with FaultServer([Rule("default-org", fault)]) as server, make_client(server.url) as client:
+        client.default_org()
+        client.identity()
+        assert "Cookie" not in server.of("user")[0].headers
+
+
+def test_localhost_that_leads_elsewhere_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.remote.connections.is_loopback", lambda _: False)
+    with FaultServer() as server:
+        outcome = make_client(server.url).create_task("acme", create_body())
+        assert isinstance(outcome, NotSent)
+        assert "not this machine" in outcome.why
+        assert server.calls == []

@@ -1,0 +1,260 @@
+"""Reading from the service: retries, pages to the end, its clock, and errors that help."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reconciler.errors import RemoteError
+from reconciler.remote.retries import RetryPolicy
+from tests.support.client_tools import FakeTime, create_body, make_client
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+
+
+def fill(server: FaultServer, number: int) -> None:
+    with make_client(server.url) as client:
+        for n in range(number):
+            client.create_task("acme", create_body(f"job {n}"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault("reset"), Fault("close"), Fault("cut"), Fault(after=0.8), Fault("html", status=502)]
+    + [Fault("status", status=s) for s in (408, 425, 429, 500, 502, 503, 504)],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+@pytest.mark.parametrize("endpoint", ["user", "list", "patch"])
+def test_what_passes_is_tried_again(endpoint: str, fault: Fault) -> None:
+    time = FakeTime()
+    with FaultServer([Rule(endpoint, fault, nth=(1, 2))]) as server:
+        fill(server, 1)
+        task_id = server.tasks_by_work()["job 0"][0]
+        with make_client(server.url, time) as client:
+            if endpoint == "user":
+                assert client.identity().id.startswith("user-")
+            elif endpoint == "list":
+                assert [t.id for page in client.list_tasks("acme") for t in page] == [task_id]
+            else:
+                assert client.patch_task("acme", task_id, {"name": "new"}).name == "new"
+        assert len(server.of(endpoint)) == 3
+    assert time.naps == [1.0, 2.0]
+
+
+def test_it_gives_up_after_the_last_try() -> None:
+    time = FakeTime()
+    fault = Fault("status", status=503, headers={"X-Pulumi-Request-ID": "abc-1"})
+    with FaultServer([Rule("user", fault)]) as server, make_client(server.url, time) as client:
+        with pytest.raises(RemoteError, match=r"the service failed .*abc-1") as caught:
+            client.identity()
+        assert len(server.of("user")) == 4
+    assert caught.value.status == 503
+    assert time.naps == [1.0, 2.0, 4.0]
+
+
+def test_retry_after_is_kept_and_spread() -> None:
+    time = FakeTime()
+    fault = Fault("status", status=429, headers={"Retry-After": "5"})
+    with FaultServer([Rule("user", fault, nth=(1,))]) as server:
+        make_client(server.url, time).identity()
+    assert time.naps == [6.0]
+
+
+def test_a_long_429_ends_at_once_and_says_how_long() -> None:
+    time = FakeTime()
+    fault = Fault("status", status=429, headers={"Retry-After": "3600"})
+    with FaultServer([Rule("user", fault)]) as server:
+        with pytest.raises(RemoteError, match="slow down") as caught:
+            make_client(server.url, time).identity()
+        assert len(server.of("user")) == 1
+    assert "in 3600 seconds" in caught.value.diagnostics[0].detail
+    assert time.naps == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 501])
+def test_a_no_is_not_asked_again(status: int) -> None:
+    with FaultServer([Rule("user", Fault("status", status=status, text="No, sir"))]) as server:
+        with pytest.raises(RemoteError, match=f"{status}: No, sir"):
+            make_client(server.url).identity()
+        assert len(server.of("user")) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "then"),
+    [
+        (401, "the access token was not accepted", "export PULUMI_ACCESS_TOKEN"),
+        (403, "the access token may not do this", "--org NAME"),
+        (404, "no agent tasks of an organization acme", "no agent tasks (check --backend)"),
+        (500, "the service failed", "status.pulumi.com"),
+    ],
+)
+def test_errors_for_an_organization_say_what_to_do(status: int, words: str, then: str) -> None:
+    with FaultServer([Rule("list", Fault("status", status=status))]) as server:
+        with pytest.raises(RemoteError) as caught:
+            next(make_client(server.url).list_tasks("acme"))
+        problem = caught.value.diagnostics[0]
+        assert problem.summary.startswith(f"{server.url}/api/preview/agents/acme/tasks: {words}")
+        assert then in problem.detail
+        assert caught.value.status == status
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status: int) -> None:
+    with FaultServer() as other:
+        location = f"{other.url.replace('//', '//user:pass@')}/api/user?secret=1"
+        fault = Fault("redirect", status=status, headers={"Location": location})
+        with FaultServer([Rule("user", fault)]) as server:
+            with pytest.raises(RemoteError, match=f"redirect .{status}. to {other.url}/api/user,"):
+                make_client(server.url).identity()
+            assert len(server.of("user")) == 1
+        assert other.connections == 0
+
+
+def test_a_page_of_something_in_between() -> None:
+    with FaultServer([Rule("user", Fault("html", status=200))]) as server:
+        with pytest.raises(RemoteError, match=r"non-JSON answer .*text/html.*DOCTYPE") as caught:
+            make_client(server.url).identity()
+        assert len(server.of("user")) == 1
+    assert "HTTPS_PROXY" in caught.value.diagnostics[0].detail
+
+
+@pytest.mark.parametrize("endpoint", ["user", "list", "get", "events", "patch"])
+def test_an_answer_without_what_was_asked_for(endpoint: str) -> None:
+    with FaultServer([Rule(endpoint, Fault("empty"))]) as server:
+        fill(server, 1)
+        task_id = server.tasks_by_work()["job 0"][0]
+        client = make_client(server.url)
+        calls = {
+            "user": client.identity,
+            "list": lambda: list(client.list_tasks("acme")),
+            "get": lambda: client.get_task("acme", task_id),
+            "events": lambda: client.first_message("acme", task_id),
+            "patch": lambda: client.patch_task("acme", task_id, {"name": "x"}),
+        }
+        with pytest.raises(RemoteError, match="the answer holds no"):
+            calls[endpoint]()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 1000])
+def test_the_list_is_read_to_its_end_newest_first(size: int) -> None:
+    with FaultServer() as server:
+        fill(server, 4)
+        pages = list(make_client(server.url, page_size=size).list_tasks("acme"))
+        calls = server.of("list")
+    assert [t.raw["name"] for page in pages for t in page] == ["job 3", "job 2", "job 1", "job 0"]
+    assert len(calls) == -(-4 // size)
+    assert all(f"sortBy=created&sortDirection=desc&pageSize={size}" in c.path for c in calls)
+
+
+def test_an_empty_list_is_one_empty_page() -> None:
+    with FaultServer() as server:
+        assert list(make_client(server.url).list_tasks("acme")) == [[]]
+
+
+def test_one_page_is_fetched_ahead_and_no_more() -> None:
+    with FaultServer() as server:
+        fill(server, 9)
+        pages = make_client(server.url, page_size=2).list_tasks("acme")
+        next(pages)
+        next(pages)
+        pages.close()
+        assert len(server.of("list")) <= 3
+        for thread in threading.enumerate():
+            if thread.name == "taskctl-page-ahead":
+                thread.join(5)
+                assert not thread.is_alive()
+
+
+def test_a_page_fetched_ahead_fails_as_any_other() -> None:
+    time = FakeTime()
+    with FaultServer([Rule("list", Fault("status", status=403), nth=(2,))]) as server:
+        fill(server, 3)
+        pages = make_client(server.url, time, page_size=2).list_tasks("acme")
+        assert len(next(pages)) == 2
+        with pytest.raises(RemoteError, match="403"):
+            next(pages)
+
+
+def test_newer_fields_are_kept() -> None:
+    with FaultServer() as server:
+        fill(server, 1)
+        task = next(make_client(server.url).list_tasks("acme"))[0]
+    assert task.raw["someNewerField"] == {"kept": True}
+    assert "role" not in task.raw
+
+
+def test_404_for_a_task() -> None:
+    with FaultServer() as server, make_client(server.url) as client:
+        assert client.get_task("acme", "nope/../x") is None
+        assert client.first_message("acme", "nope") is None
+        with pytest.raises(RemoteError, match="not this token's") as caught:
+            client.patch_task("acme", "nope", {"name": "x"})
+        assert server.of("get")[0].task_id == "nope/../x"
+    assert caught.value.status == 404
+
+
+def test_a_proxys_404_proves_nothing() -> None:
+    faults = [Rule(e, Fault("html", status=404)) for e in ("get", "events")]
+    with FaultServer(faults) as server, make_client(server.url) as client:
+        with pytest.raises(RemoteError):
+            client.get_task("acme", "a")
+        with pytest.raises(RemoteError):
+            client.first_message("acme", "a")
+
+
+def test_the_first_message_is_found_on_a_later_page() -> None:
+    with FaultServer() as server, make_client(server.url) as client:
+        fill(server, 1)
+        task = server.world.tasks[0]
+        noise = [{"id": f"n{n}", "type": "later", "isSynthetic": False} for n in range(50)]
+        task.events[:0] = noise
+        found = client.first_message("acme", task.id)
+        assert len(server.of("events")) == 3
+        assert len(list(client.events("acme", task.id, page_size=7))) == 52
+    assert found is not None
+    assert (found.text, found.mark) == ("job 0", "2026-11-24T14:44:49.123Z")
+
+
+def test_the_identity_is_asked_once() -> None:
+    with FaultServer() as server, make_client(server.url) as client:
+        assert client.identity() == client.identity()
+        assert len(server.of("user")) == 1
+
+
+def test_the_default_organization() -> None:
+    with FaultServer(habits=Habits(default_org="umbrella")) as server:
+        assert make_client(server.url).default_org() == "umbrella"
+    with FaultServer([Rule("default-org", Fault("status", status=400))]) as server:
+        assert make_client(server.url).default_org() is None
+
+
+@pytest.mark.parametrize("offset", [-3600.0, 0.0, 90.0])
+def test_the_services_clock_goes_on_by_itself(offset: float) -> None:
+    time = FakeTime()
+    with FaultServer(habits=Habits(clock_offset=offset)) as server:
+        client = make_client(server.url, time)
+        assert client.service_clock() is None
+        client.identity()
+        before = client.service_clock()
+        time.now += 10.0
+        after = client.service_clock()
+    assert before is not None
+    assert after == before + timedelta(seconds=10)
+    assert abs(before - datetime.now(UTC) - timedelta(seconds=offset)) < timedelta(seconds=20)
+
+
+def test_the_clock_is_not_taken_from_a_failure() -> None:
+    with FaultServer([Rule("user", Fault("html", status=200))]) as server:
+        client = make_client(server.url)
+        with pytest.raises(RemoteError):
+            client.identity()
+        assert client.service_clock() is None
+
+
+def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultServer() as server:
+        client = make_client(server.url, policy=RetryPolicy(tries=1))
+        monkeypatch.setattr("reconciler.remote.transport.Transport.max_body", 10)
+        with pytest.raises(RemoteError, match="larger than"):
+            client.identity()

@@ -1,0 +1,103 @@
+"""The token is in no output: not in logs, errors, reprs or tracebacks, whatever happens."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+import pytest
+
+from reconciler.errors import TaskctlError
+from reconciler.remote.client import Client
+from tests.support.client_tools import TOKEN, create_body, make_client
+from tests.support.fault_network import closed_port
+from tests.support.fault_server import Fault, FaultServer, Rule
+
+ECHO = f"you sent {TOKEN}, did you not?"
+FAULTS = [
+    Fault(),
+    Fault("reset"),
+    Fault("cut"),
+    Fault("garbage"),
+    Fault("html", status=200),
+    Fault("redirect", status=302, headers={"Location": f"https://x.test/{TOKEN}?t={TOKEN}"}),
+    Fault("status", status=500, text=ECHO, headers={"X-Pulumi-Request-ID": TOKEN}),
+    *(Fault("status", status=s, text=ECHO) for s in (400, 401, 403, 404, 409, 429)),
+]
+
+
+def everything(client: Client) -> str:
+    """All that a user could come to see of a client that is asked for everything."""
+    seen = [repr(client), repr(vars(client)), str(client.create_task("acme", create_body()))]
+    calls = [
+        client.identity,
+        client.default_org,
+        lambda: list(client.list_tasks("acme")),
+        lambda: client.get_task("acme", "x"),
+        lambda: client.first_message("acme", "x"),
+        lambda: client.patch_task("acme", "x", {"name": "y"}),
+    ]
+    for call in calls:
+        try:
+            seen.append(repr(call()))
+        except TaskctlError as exc:
+            seen += [repr(exc), str(exc.diagnostics), *traceback.format_exception(exc)]
+    return "\n".join(seen)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.kind}-{fault.status}")
+def test_whatever_the_service_does(fault: Fault, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    endpoints = ("create", "list", "get", "patch", "events", "user", "default-org")
+    with FaultServer([Rule(endpoint, fault) for endpoint in endpoints]) as server:
+        seen = everything(make_client(server.url))
+    assert TOKEN not in seen
+    assert TOKEN not in caplog.text
+    assert "/api/user" in caplog.text
+
+
+def test_whatever_the_network_does(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert TOKEN not in everything(make_client(f"http://127.0.0.1:{closed_port()}"))
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", f" {TOKEN}", f"{TOKEN}\u00e9", f"\x00{TOKEN}"])
+def test_a_token_that_no_header_can_carry(token: str) -> None:
+    with pytest.raises(TaskctlError, match="access token") as caught:
+        Client("https://api.pulumi.com", token)
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.pulumi.com",
+        "http://127.0.0.1.evil.test",
+        "http://localhost.evil.test:8080",
+        "http://10.0.0.1",
+        "http://[2001:db8::1]",
+        "http://2130706433",
+    ],
+)
+def test_a_token_never_goes_over_plain_http(url: str) -> None:
+    with pytest.raises(TaskctlError, match="plain http"):
+        Client(url, TOKEN)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.9.9.9", "http://[::1]:8765"])
+def test_except_to_this_machine(url: str) -> None:
+    Client(url, TOKEN).close()
+
+
+def test_the_log_names_method_path_status_and_request(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "taskctl.remote")
+    with FaultServer([Rule("user", Fault("status", status=503), nth=(1,))]) as server:
+        make_client(server.url).identity()
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.partition(",")[0] for line in lines] == [
+        "GET /api/user -> 503",
+        "GET /api/user: again in 1.0 s",
+        "GET /api/user -> 200",
+    ]
+    assert "request req-1" in lines[0]

@@ -1,0 +1,44 @@
+"""Clients for tests: quick timeouts, and a time that passes only when somebody sleeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.remote.client import Client
+from reconciler.remote.retries import RetryPolicy
+from reconciler.remote.transport import Timeouts
+
+TOKEN = "pul-0123456789abcdef-the-token"
+QUICK = Timeouts(connect=0.5, read=0.4, create=0.4, body=5.0)
+
+
+class FakeTime:
+    """A monotonic clock, and sleeps that are noted instead of slept."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.naps: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+
+
+def make_client(url: str, time: FakeTime | None = None, **settings: Any) -> Client:
+    """A client with quick timeouts; its retries draw the longest wait there is."""
+    time = time or FakeTime()
+    defaults: dict[str, Any] = {
+        "timeouts": QUICK,
+        "policy": RetryPolicy(tries=4, base=1.0, cap=10.0, total=60.0),
+        "sleep": time.sleep,
+        "clock": time.clock,
+        "spread": lambda low, high: high,
+    }
+    return Client(url, TOKEN, **{**defaults, **settings})
+
+
+def create_body(text: str = "Do it.", mark: str = "2026-11-24T14:44:49.123Z") -> dict[str, Any]:
+    return {"message": {"content": text, "type": "user_message", "timestamp": mark}}

@@ -1,0 +1,134 @@
+"""What can stand between a client and the service: certificates, a proxy, a port that hangs."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_REQUEST = """\
+[req]
+distinguished_name = name
+x509_extensions = ext
+prompt = no
+[name]
+CN = taskctl.test
+[ext]
+subjectAltName = DNS:taskctl.test,IP:127.0.0.1
+basicConstraints = critical,CA:TRUE
+"""
+
+
+def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A self-signed certificate for taskctl.test and 127.0.0.1, made now by the openssl command.
+
+    Its PEM file, to be trusted or not, and what a server needs to show it.
+    """
+    config, pem, key = folder / "openssl.cnf", folder / "ca.pem", folder / "key.pem"
+    config.write_text(_REQUEST)
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    files = ["-config", str(config), "-keyout", str(key), "-out", str(pem)]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, key)
+    return pem, context
+
+
+class Proxy:
+    """A CONNECT proxy on loopback: whatever host is asked for, it leads to `port`.
+
+    `answer` is what it says to a CONNECT instead, if not empty (a status line, and then it hangs
+    up). `heard` holds the head of each request it got.
+    """
+
+    def __init__(self, port: int, answer: str = "") -> None:
+        self._target = port
+        self._answer = answer
+        self.heard: list[str] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open = [self._listener]
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Proxy:
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sock in self._open:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def _start(self, work: object, *args: object) -> None:
+        assert callable(work)
+        threading.Thread(target=work, args=args, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._open.append(client)
+                self._start(self._serve, client)
+
+    def _serve(self, client: socket.socket) -> None:
+        head = b""
+        with suppress(OSError):
+            while b"\r\n\r\n" not in head:
+                piece = client.recv(4096)
+                if not piece:
+                    return
+                head += piece
+            self.heard.append(head.decode("latin-1"))
+            if self._answer or not head.startswith(b"CONNECT "):
+                answer = self._answer or "HTTP/1.1 501 Not Implemented"
+                client.sendall(f"{answer}\r\nContent-Length: 0\r\n\r\n".encode())
+                client.close()
+                return
+            target = socket.create_connection(("127.0.0.1", self._target))
+            self._open.append(target)
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            self._start(_copy, client, target)
+            _copy(target, client)
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)
+
+
+def closed_port() -> int:
+    """A port on loopback where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield int(sock.getsockname()[1])
+
+
+@contextmanager
+def full_port() -> Iterator[int]:
+    """A port that takes no more connections: its queue is full, so connecting hangs."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as sock:
+        port = int(sock.getsockname()[1])
+        waiting = [socket.socket() for _ in range(8)]
+        for one in waiting:
+            one.setblocking(False)
+            with suppress(BlockingIOError):
+                one.connect(("127.0.0.1", port))
+        try:
+            yield port
+        finally:
+            for one in waiting:
+                one.close()

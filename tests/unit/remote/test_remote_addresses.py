@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import TaskctlError
+from reconciler.remote.addresses import Backend, backend_name, is_loopback
+
+HOME = Path("/home/ada")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("https://api.pulumi.com", "https://api.pulumi.com"),
+        ("https://api.pulumi.com/", "https://api.pulumi.com"),
+        (" HTTPS://API.Pulumi.com:443// ", "https://api.pulumi.com"),
+        ("https://pulumi.acme.test:8443/base/", "https://pulumi.acme.test:8443/base"),
+        ("http://127.0.0.1:80", "http://127.0.0.1"),
+        ("http://LOCALHOST:8765/", "http://localhost:8765"),
+        ("http://[::1]:8765", "http://[::1]:8765"),
+        ("local", "local"),
+        ("local:.taskctl/local.db", "local"),
+        ("local:./.taskctl//local.db", "local"),
+        ("local:./a/../b.db", "local:b.db"),
+        ("local:/tmp/b.db", "local:/tmp/b.db"),
+        ("local:~/b.db", "local:/home/ada/b.db"),
+    ],
+)
+def test_one_spelling(text: str, name: str) -> None:
+    assert backend_name(text, HOME) == name
+    assert backend_name(name, HOME) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("api.pulumi.com", "no address of a service"),
+        ("", "no address of a service"),
+        ("s3://bucket", "no address of a service"),
+        ("https://", "no address of a service"),
+        ("https://a b.test", "no address of a service"),
+        ("https://api.pulumi.com:x", "no address of a service"),
+        ("https://[::1", "no address of a service"),
+        ("https://user:hunter2@api.pulumi.com", "a user name or password"),
+        ("https://api.pulumi.com?x=1", "has a [?] or #"),
+        ("http://api.pulumi.com", "never goes over plain http"),
+        ("local:", "names no file"),
+    ],
+)
+def test_what_cannot_be_a_backend(text: str, words: str) -> None:
+    with pytest.raises(TaskctlError, match=f"TASKCTL_BACKEND: .*{words}") as caught:
+        backend_name(text, HOME, "TASKCTL_BACKEND")
+    assert "hunter2" not in str(caught.value.diagnostics)
+
+
+def test_what_a_backend_brings_along() -> None:
+    assert Backend("local", "").local_db == Path(".taskctl/local.db")
+    assert Backend("local:b.db", "").local_db == Path("b.db")
+    assert Backend("local:b.db", "").default_state == ".taskctl/local.state.json"
+    assert Backend("https://api.pulumi.com", "").local_db is None
+    assert Backend("https://api.pulumi.com", "").default_state == "taskctl.state.json"
+    assert not Backend("https://local", "").is_local
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.255.0.9", "::1", "[::1]", "localhost"])
+def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["127.1", "128.0.0.1", "localhost.test", "::2", "", "0.0.0.0"])
+def test_not_loopback(host: str) -> None:
+    assert not is_loopback(host)

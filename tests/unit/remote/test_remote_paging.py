@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from reconciler.errors import RemoteError
+from reconciler.remote.failures import remote_error
+from reconciler.remote.paging import Page, items, pages
+
+Table = dict[str | None, Page]
+
+
+def reader(table: Table, asked: list[str | None]) -> Callable[..., Page]:
+    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+        asked.append(token)
+        return table[token]
+
+    return read
+
+
+THREE: Table = {None: ([1, 2], "a"), "a": ([], "b"), "b": ([3], None)}
+
+
+def test_to_the_end() -> None:
+    asked: list[str | None] = []
+    assert list(pages(reader(THREE, asked))) == [[1, 2], [], [3]]
+    assert asked == [None, "a", "b"]
+    assert list(items(reader(THREE, asked))) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("read_all", [pages, items])
+def test_never_round_in_circles(read_all: Callable[..., Iterator[object]]) -> None:
+    asked: list[str | None] = []
+    circle: Table = {None: ([1], "a"), "a": ([2], "b"), "b": ([3], "a")}
+    with pytest.raises(RemoteError, match="circles"):
+        list(read_all(reader(circle, asked)))
+    assert asked == [None, "a", "b"]
+
+
+def test_items_are_read_only_as_needed() -> None:
+    asked: list[str | None] = []
+    stream = items(reader(THREE, asked))
+    assert next(stream) == 1
+    assert asked == [None]
+
+
+def test_the_next_page_is_on_its_way() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+        if token is None:
+            return [1], "a"
+        begun.set()
+        assert go_on.wait(10)
+        return [2], None
+
+    stream = pages(read)
+    assert next(stream) == [1]
+    assert begun.wait(10)
+    go_on.set()
+    assert list(stream) == [[2]]
+
+
+def test_one_who_stops_early_is_heard_by_the_page_on_its_way() -> None:
+    heard, done = threading.Event(), threading.Event()
+
+    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+        if token is None:
+            return [1], "a"
+        assert heard.wait(10)
+        assert stopped()
+        done.set()
+        return [2], "b"
+
+    stream = pages(read)
+    next(stream)
+    stream.close()
+    heard.set()
+    assert done.wait(10)
+
+
+def test_an_error_ahead_comes_when_its_page_is_due() -> None:
+    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+        if token is None:
+            return [1], "a"
+        raise remote_error("no", "more")
+
+    stream = pages(read)
+    assert next(stream) == [1]
+    with pytest.raises(RemoteError, match="no"):
+        next(stream)

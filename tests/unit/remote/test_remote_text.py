@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.remote.text import Scrubber, bare_url, shown
+
+
+@given(st.text(), st.integers(4, 100))
+def test_shown_is_one_printable_line_of_bounded_length(text: str, limit: int) -> None:
+    line = shown(text, limit)
+    assert line.isprintable()
+    assert len(line) <= limit
+
+
+def test_shown_folds_and_escapes() -> None:
+    assert shown("a\r\n  b\x1b[0m \u202e c") == r"a b\u001b[0m \u202e c"
+    assert shown("x" * 500, 10) == "xxxxxxx..."
+
+
+def test_a_bare_url_keeps_no_secret() -> None:
+    assert bare_url("https://u:p@h.test:8/a?t=1#f") == "https://h.test:8/a"
+    assert bare_url("/login?t=1") == "/login"
+    assert bare_url("http://[") == "an address that is no URL"
+    assert bare_url("") == ""
+
+
+def test_secrets_are_taken_out_however_spelled() -> None:
+    scrub = Scrubber("pul-a/b c", "", "short")
+    assert scrub("x pul-a/b c y") == "x [secret] y"
+    assert scrub("?t=pul-a%2Fb%20c&u=pul-a%2Fb+c") == "?t=[secret]&u=[secret]"
+    assert scrub("a short word") == "a short word"
+    assert "pul" not in repr(scrub)

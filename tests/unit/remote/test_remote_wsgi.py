@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from reconciler.remote.client import Client
+from reconciler.remote.wsgi import WSGIAdapter
+from reconciler.service import Created, Refused, Unknown
+from tests.support.client_tools import TOKEN, create_body
+
+Start = Callable[..., Any]
+Environ = dict[str, Any]
+
+
+def session(app: Callable[[Environ, Start], Iterable[bytes]]) -> requests.Session:
+    made = requests.Session()
+    made.mount("http://", WSGIAdapter(app))
+    return made
+
+
+def test_what_the_application_sees_and_what_comes_back() -> None:
+    seen: Environ = {}
+
+    def app(environ: Environ, start: Start) -> Iterable[bytes]:
+        seen.update(environ, body=environ["wsgi.input"].read())
+        start("202 Fine", [("X-Pulumi-Request-ID", "7"), ("Set-Cookie", "a=b")])
+        return [b'{"a":', b" 1}"]
+
+    answer = session(app).post(
+        "http://localhost/api/a%2Fb%C3%BC?q=1&r=%20", json={"x": "y"}, headers={"X-One": "two"}
+    )
+    assert (answer.status_code, answer.reason, answer.json()) == (202, "Fine", {"a": 1})
+    assert answer.headers["x-pulumi-request-id"] == "7"
+    assert "Date" in answer.headers
+    assert seen["PATH_INFO"].encode("latin-1").decode() == "/api/a/bü"
+    assert seen["QUERY_STRING"] == "q=1&r=%20"
+    assert seen["REQUEST_METHOD"] == "POST"
+    assert seen["CONTENT_TYPE"] == "application/json"
+    assert seen["CONTENT_LENGTH"] == str(len(seen["body"]))
+    assert json.loads(seen["body"]) == {"x": "y"}
+    assert seen["HTTP_X_ONE"] == "two"
+
+
+def test_the_body_streams_and_is_closed() -> None:
+    made: list[str] = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            for n in range(3):
+                made.append(f"made {n}")
+                yield f"data: {n}\n\n".encode()
+
+        def close(self) -> None:
+            made.append("closed")
+
+    def app(environ: Environ, start: Start) -> Iterable[bytes]:
+        start("200 OK", [("Content-Type", "text/event-stream")])
+        return Body()
+
+    with session(app).get("http://localhost/", stream=True) as answer:
+        assert made == []
+        lines = answer.iter_lines(chunk_size=9)
+        assert next(lines) == b"data: 0"
+        assert "made 2" not in made
+    assert made[-1] == "closed"
+
+
+def test_an_application_that_starts_late() -> None:
+    def app(environ: Environ, start: Start) -> Iterator[bytes]:
+        write = start("200 OK", [])
+        write(b"a")
+        yield b"b"
+        yield b""
+        yield b"c"
+
+    assert session(app).get("http://localhost/").text == "abc"
+
+
+def test_a_body_that_is_shorter_than_it_said_is_cut_off() -> None:
+    def app(environ: Environ, start: Start) -> Iterable[bytes]:
+        start("200 OK", [("Content-Length", "10")])
+        return [b"short"]
+
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        session(app).get("http://localhost/")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        ("201 Created", b'{"taskId": "t1"}', Created("t1")),
+        (
+            "400 Bad",
+            b'{"code": 400, "message": "prompt is required"}',
+            Refused("prompt is required", 400),
+        ),
+        ("500 Oops", b'{"code": 500, "message": "oops"}', Unknown("500: oops")),
+    ],
+)
+def test_a_client_over_it(status: str, body: bytes, outcome: object) -> None:
+    def app(environ: Environ, start: Start) -> Iterable[bytes]:
+        assert environ["HTTP_AUTHORIZATION"] == f"token {TOKEN}"
+        start(status, [("Content-Type", "application/json")])
+        return [body]
+
+    with Client("local", TOKEN, app=app) as client:
+        assert client.create_task("acme", create_body()) == outcome
+        assert client.backend == "local"
+        assert (client.service_clock() is None) == (status[0] != "2")
