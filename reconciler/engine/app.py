@@ -17,7 +17,7 @@ from reconciler.engine.handlers import ROUTES
 from reconciler.engine.identity import authenticate
 from reconciler.engine.lifecycle import Life, finishing
 from reconciler.engine.routing import find
-from reconciler.engine.storage import Storage
+from reconciler.engine.storage import Storage, is_busy
 from reconciler.engine.wsgi import ApiError, Request, Response, error_response, path_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,6 @@ class App:
 
 def _storage_error(problem: sqlite3.Error) -> ApiError:
     """What the database could not do: busy is worth another try, all else is not."""
-    code = getattr(problem, "sqlite_errorcode", None)
-    busy = isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    busy = is_busy(problem)
     headers = (("Retry-After", "1"),) if busy else ()
     return ApiError(503 if busy else 500, f"the service's database failed: {problem}", headers)

@@ -33,7 +33,7 @@ GRACE_SECONDS = 5.0
 
 
 class Server:
-    """An App on a socket of its own, from `run` until `stop`."""
+    """An App on a socket of its own: `run` serves it until `stop`, then `close`."""
 
     def __init__(self, app: App, host: str, port: int) -> None:
         """Listens from now on; port 0 picks one. TaskctlError where the address is not free."""
@@ -49,7 +49,6 @@ class Server:
             threads=MAX_STREAMS + REQUEST_THREADS,
             connection_limit=CONNECTIONS,
             channel_request_lookahead=1,
-            send_bytes=1,
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
             ident="taskctl",
@@ -64,17 +63,18 @@ class Server:
         return f"http://{host}:{port}" if address.version == 4 else f"http://[{host}]:{port}"
 
     def run(self) -> None:
-        """Serves until `stop`; then lets answers under way end, and closes every connection."""
-        try:
-            while not self._stopping.is_set():
-                self._turn(1.0)
-            self._server.accepting = False
-            deadline = time.monotonic() + GRACE_SECONDS
-            while self._is_busy() and time.monotonic() < deadline:
-                self._turn(0.02)
-        finally:
-            self._server.task_dispatcher.shutdown(timeout=1)
-            self._server.asyncore.close_all(self._channels, ignore_all=True)
+        """Serves until `stop`; then takes no more clients and lets answers under way end."""
+        while not self._stopping.is_set():
+            self._turn(1.0)
+        self._server.accepting = False
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self._is_busy() and time.monotonic() < deadline:
+            self._turn(0.02)
+
+    def close(self) -> None:
+        """Closes every connection, once `run` has ended."""
+        self._server.task_dispatcher.shutdown(timeout=1)
+        self._server.asyncore.close_all(self._channels, ignore_all=True)
 
     def stop(self) -> None:
         """From any thread, or from a signal handler."""
@@ -95,11 +95,13 @@ def serve(host: str, port: int, db: Path, token: str | None, out: Callable[[str]
 
     To be called in the main thread. TaskctlError for a database or an address that cannot be used.
     """
-    with closing(App(db, token=token)) as app:
-        server = Server(app, host, port)
-        with _stopped_by_signals(server.stop):
-            out(server.url)
-            server.run()
+    with (
+        closing(App(db, token=token)) as app,
+        closing(Server(app, host, port)) as server,
+        _stopped_by_signals(server.stop),
+    ):
+        out(server.url)
+        server.run()
 
 
 @contextmanager
@@ -124,6 +126,8 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
+        if not 0 <= port <= 65535:
+            raise OverflowError("a port is a number from 0 to 65535")
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]

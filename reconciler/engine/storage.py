@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -79,6 +80,7 @@ class Storage:
         self._jobs: deque[_Job] = deque()
         self._writing = Lock()
         self._idle: deque[sqlite3.Connection] = deque()
+        self._closed = False
         self._writer = open_database(path)
 
     def write(self, work: Work[T]) -> T:
@@ -106,11 +108,15 @@ class Storage:
         try:
             yield connection
         finally:
-            self._idle.append(connection)
+            if self._closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
 
     def close(self) -> None:
         """Closes what is open; the last process to close folds the log into the file."""
         with self._writing:
+            self._closed = True
             while self._idle:
                 self._idle.pop().close()
             self._writer.close()
@@ -169,29 +175,44 @@ class _Job:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
+    """A connection in autocommit mode; the file is not looked at yet."""
+    return sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
 
 
 def open_database(path: Path) -> sqlite3.Connection:
     """A connection to `path` in today's form; TaskctlError, the file left as it was, otherwise."""
     _prepare(path)
-    try:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
         connection = connect(path)
         try:
             _bring_up(connection, path)
+        except sqlite3.Error as problem:
+            connection.close()
+            if not is_busy(problem) or time.monotonic() > deadline:
+                raise _unusable(path, problem) from problem
+            # While another process makes the log, or removes it, SQLite does not wait by itself.
+            time.sleep(0.005)
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as problem:
-        raise TaskctlError.of(
-            f"{path}: this file cannot be used as the embedded service's database: {problem}",
-            "It was left as it was. Name another file, or move this one away to begin a new one.",
-        ) from problem
-    return connection
+        else:
+            return connection
+
+
+def is_busy(problem: sqlite3.Error) -> bool:
+    """Whether another process holds the file, so that another try may do."""
+    code = getattr(problem, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _unusable(path: Path, problem: sqlite3.Error) -> TaskctlError:
+    return TaskctlError.of(
+        f"{path}: this file cannot be used as the embedded service's database: {problem}",
+        "It was left as it was. Name another file, or move this one away to begin a new one.",
+    )
 
 
 def _prepare(path: Path) -> None:
@@ -207,9 +228,14 @@ def _prepare(path: Path) -> None:
 
 
 def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection, path) == SCHEMA_VERSION:
-        return
+    connection.execute("PRAGMA synchronous = FULL")
     # Two processes may find the file empty at once: who comes second sees it made.
+    # In a transaction, for what is read must be of one moment.
+    connection.execute("BEGIN")
+    version = _version(connection, path)
+    connection.execute("COMMIT")
+    if version == SCHEMA_VERSION:
+        return
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
     if _version(connection, path) == 0:

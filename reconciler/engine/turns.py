@@ -83,6 +83,7 @@ def begin(
     connection: sqlite3.Connection, task: Task, user: User, event: JsonObject, life: Life, now: int
 ) -> None:
     """A further turn of an idle task, begun by `event`."""
+    now = max(now, task.turn_ms)  # a clock that was set back must not reorder events
     entities = merged(task.entity_list(), event)
     turn = Turn(task.turn + 1, event, now, entities, task.approval_mode)
     script = life(turn)
@@ -111,6 +112,7 @@ def cancel(
 
     `event` is the user's `user_cancel`, None for a cancel by force.
     """
+    now = max(now, task.turn_ms)
     running = task.is_running(now)
     connection.execute("DELETE FROM events WHERE task = ? AND at_ms > ?", (task.seq, now))
     tokens, context = task.used_at(now)

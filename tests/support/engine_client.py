@@ -1,0 +1,151 @@
+"""The embedded service called as a WSGI callable, without a socket, at a clock that a test sets."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlencode
+from wsgiref.types import WSGIApplication
+
+MARK = "2026-11-24T14:44:49.123Z"
+
+
+@dataclass
+class Clock:
+    """The time of day, which stands still until it is told to go on."""
+
+    at: datetime = field(default_factory=lambda: datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def message(self) -> str:
+        assert self.json["code"] == self.status
+        return str(self.json["message"])
+
+
+@dataclass
+class Api:
+    """One caller of a service, by its token. `org` is where its tasks are."""
+
+    app: WSGIApplication
+    token: str | None = "alice"
+    org: str = "acme"
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Iterable[tuple[str, object]] = (),
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        data = body if isinstance(body, bytes) else b"" if body is None else _encode(body)
+        status, head, chunks = self.start(method, path, data, query, headers)
+        try:
+            return Answer(status, head, b"".join(chunks))
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+
+    def start(
+        self,
+        method: str,
+        path: str,
+        data: bytes = b"",
+        query: Iterable[tuple[str, object]] = (),
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, dict[str, str], Iterable[bytes]]:
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+            "QUERY_STRING": urlencode(list(query)),
+            "CONTENT_LENGTH": str(len(data)),
+            "wsgi.input": io.BytesIO(data),
+        }
+        if self.token is not None:
+            environ["HTTP_AUTHORIZATION"] = f"token {self.token}"
+        for name, value in (headers or {}).items():
+            environ["HTTP_" + name.upper().replace("-", "_")] = value
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, head: list[tuple[str, str]], _exc: object = None) -> Any:
+            started.append((status, head))
+
+        chunks = self.app(environ, start_response)
+        status, head = started[0]
+        return int(status.split()[0]), dict(head), chunks
+
+    @property
+    def tasks(self) -> str:
+        return f"/api/preview/agents/{self.org}/tasks"
+
+    def post(self, **body: object) -> Answer:
+        return self.call("POST", self.tasks, body)
+
+    def create(self, content: str = "Do the work.", **settings: object) -> str:
+        answer = self.post(message=message(content), **settings)
+        assert answer.status == 201, answer.body
+        return str(answer.json["taskId"])
+
+    def task(self, task_id: str) -> Any:
+        answer = self.call("GET", f"{self.tasks}/{task_id}")
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    def patch(self, task_id: str, **changes: object) -> Answer:
+        return self.call("PATCH", f"{self.tasks}/{task_id}", changes)
+
+    def respond(self, task_id: str, **event: object) -> Answer:
+        return self.call("POST", f"{self.tasks}/{task_id}", {"event": {"timestamp": MARK, **event}})
+
+    def cancel(self, task_id: str, *, force: object = True) -> Answer:
+        return self.call("POST", f"{self.tasks}/{task_id}/cancel", {"force": force})
+
+    def list(self, **query: object) -> Answer:
+        return self.call("GET", self.tasks, query=query.items())
+
+    def pages(self, path: str | None = None, **query: object) -> list[list[Any]]:
+        """All pages of a list, of tasks or of events, each as its items."""
+        pages: list[list[Any]] = []
+        token: dict[str, object] = {}
+        while True:
+            parameters = {**query, **token}.items()
+            answer = self.call("GET", path or self.tasks, query=parameters)
+            assert answer.status == 200, answer.body
+            pages.append(answer.json.get("tasks", answer.json.get("events")))
+            if "continuationToken" not in answer.json:
+                return pages
+            token = {"continuationToken": answer.json["continuationToken"]}
+
+    def events(self, task_id: str, **query: object) -> list[Any]:
+        path = f"{self.tasks}/{task_id}/events"
+        return [event for page in self.pages(path, **query) for event in page]
+
+
+def message(content: str = "Do the work.", **fields: object) -> dict[str, object]:
+    return {"type": "user_message", "timestamp": MARK, "content": content, **fields}
+
+
+def _encode(body: object) -> bytes:
+    return json.dumps(body).encode()
