@@ -57,6 +57,14 @@ class Output:
         self.told = True
         self.result(text)
 
+    def document(self, text: str) -> None:
+        """The result of a command that has no report, in the format asked for."""
+        self.told = True
+        self.result(text)
+
+    def style_of_result(self) -> Style:
+        return self.style(sys.stdout)
+
     def result(self, text: str) -> None:
         """To stdout, as it is: of text from outside only what `render.safe` made inert."""
         sys.stdout.write(text)

@@ -1,0 +1,124 @@
+"""The state for a reader: a table of its tasks, one task whole. For a program: `state_document`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from reconciler.model import TaskRef, rfc3339
+from reconciler.render import safe
+from reconciler.render.palette import Palette
+from reconciler.render.reports import Style
+from reconciler.render.values import setting_rows
+from reconciler.state.model import Attempt, Record, State
+from reconciler.wire import console_url
+
+FORMAT_VERSION = 1
+
+
+def state_table(state: State, style: Style) -> str:
+    """A line for each task, and for each attempt without outcome."""
+    palette = Palette(style.color)
+    rows = [("TASK", "TASK ID", "STATUS", "FILE")]
+    for ref, record in sorted(state.records.items()):
+        status = str(record.outputs.get("status") or "-")
+        rows.append((str(ref), record.task_id, status, record.file))
+    for _, attempt in sorted(state.attempts.items()):
+        rows.append((str(attempt.ref), "-", "no outcome", attempt.file))
+    if len(rows) == 1:
+        return "The state holds no tasks.\n"
+    cells = [[safe.line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[n]) for row in cells) for n in range(3)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
+        for row in cells
+    ]
+    lines[0] = palette.bold(lines[0])
+    return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def task_text(state: State, ref: TaskRef, style: Style) -> str:
+    """Everything that is known of one task."""
+    palette = Palette(style.color)
+    rows = [palette.bold(safe.line(str(ref)))]
+    record = state.records.get(ref)
+    if record is not None:
+        rows += _fields(_facts(state, record), palette)
+        rows += ["  made with:"]
+        rows += [f"    {row}" for row in _settings(record.inputs, style, palette)]
+    for attempt in state.attempts_for(ref):
+        rows += [palette.yellow("  attempt without outcome:")]
+        rows += _fields(_attempt_facts(attempt), palette, indent=4)
+    return "\n".join(rows) + "\n"
+
+
+def state_document(state: State, refs: Iterable[TaskRef]) -> dict[str, Any]:
+    """What `state list` and `state show` are for a program."""
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "diagnostics": [],
+        "backend": state.backend,
+        "lineage": state.lineage,
+        "serial": state.serial,
+        "tasks": [_task_document(state, ref) for ref in refs],
+    }
+
+
+def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:
+    record = state.records.get(ref)
+    known: dict[str, Any] = {"key": ref.key, "orgName": ref.org_name, "taskId": None}
+    if record is not None:
+        known |= {
+            "taskId": record.task_id,
+            "url": console_url(state.backend, ref.org_name, record.task_id),
+            "file": record.file,
+            "createdAt": rfc3339(record.created_at) if record.created_at else None,
+            "marks": list(record.marks),
+            "pending": dict(record.pending),
+            "inputs": dict(record.inputs),
+            "digest": record.digest,
+            "outputs": dict(record.outputs),
+        }
+    known["attempts"] = [
+        {"mark": attempt.mark, "startedAt": rfc3339(attempt.started_at)}
+        for attempt in state.attempts_for(ref)
+    ]
+    return known
+
+
+def _facts(state: State, record: Record) -> Mapping[str, str]:
+    facts = {
+        "task id": record.task_id,
+        "link": console_url(state.backend, record.ref.org_name, record.task_id),
+        "manifest": record.file,
+        "made by": record.identity.login or record.identity.id,
+    }
+    if record.created_at is not None:
+        facts["created"] = rfc3339(record.created_at)
+    for name, label in (("status", "status"), ("name", "name"), ("tokensUsed", "tokens used")):
+        if name in record.outputs:
+            facts[label] = str(record.outputs[name])
+    if record.pending:
+        facts["to be set"] = " and ".join(sorted(record.pending))
+    if record.marks:
+        facts["attempts"] = ", ".join(record.marks)
+    return facts
+
+
+def _attempt_facts(attempt: Attempt) -> Mapping[str, str]:
+    return {
+        "mark": attempt.mark,
+        "begun": rfc3339(attempt.started_at),
+        "by": attempt.identity.login or attempt.identity.id,
+        "manifest": attempt.file,
+    }
+
+
+def _fields(facts: Mapping[str, str], palette: Palette, indent: int = 2) -> Iterator[str]:
+    width = max(map(len, facts)) + 1
+    for name, text in facts.items():
+        yield f"{'':{indent}}{palette.dim((name + ':').ljust(width))} {safe.line(text)}"
+
+
+def _settings(inputs: Mapping[str, Any], style: Style, palette: Palette) -> list[str]:
+    return setting_rows(inputs, style.width - 4, palette, verbose=style.verbose)
