@@ -1,0 +1,140 @@
+"""From what the user named to desired tasks: find, read, check, build; all problems at once."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from reconciler.diagnostics import Diagnostic, in_order
+from reconciler.manifest.build import Built, build
+from reconciler.manifest.files import Finder, unreadable
+from reconciler.manifest.problems import Problem, placed
+from reconciler.manifest.schema import check
+from reconciler.manifest.source import MAX_BYTES, Source, read_source
+from reconciler.manifest.together import compare
+from reconciler.model import DesiredTask
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """What all files ask for, in the order of the files' names.
+
+    With errors among `diagnostics` the tasks are not to be used: some may be missing.
+    `max_creates` is the smallest of all files. `texts` are those of files with diagnostics.
+    """
+
+    tasks: tuple[DesiredTask, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    files: tuple[str, ...]
+    max_creates: int | None = None
+    texts: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def text_of(self, file: str) -> str | None:
+        """A file's text, to show a line of it; only of files that a diagnostic is about."""
+        body = self.texts.get(file)
+        return None if body is None else body.decode("utf-8", "replace")
+
+    def in_org(self, org_name: str) -> Manifests:
+        """With `org_name` for the tasks whose manifest names none.
+
+        Where a manifest names it for another task, the two may clash now: further diagnostics.
+        """
+        tasks = tuple(
+            task if task.org_name is not None else replace(task, org_name=org_name)
+            for task in self.tasks
+        )
+        changed = {task.org_from_manifest for task in tasks if task.org_name == org_name}
+        found = self.diagnostics
+        if len(changed) > 1:
+            known = {(d.file, d.summary) for d in found}
+            new = [_at_its_key(task, problem) for task, problem in compare(tasks)]
+            found = tuple(in_order([*found, *(d for d in new if (d.file, d.summary) not in known)]))
+        return replace(self, tasks=tasks, diagnostics=found)
+
+
+def load(paths: Sequence[str], *, root: Path) -> Manifests:
+    """Reads the manifests that `paths` (relative to `root`) name; none: those in the usual places.
+
+    Never raises for what a user wrote: every problem of every file is a diagnostic.
+    """
+    finder = Finder(root)
+    for path in paths:
+        finder.path(path)
+    if not paths:
+        finder.usual_places()
+    with _collector_paused():
+        return _Loading(finder.diagnostics).run(finder.files)
+
+
+class _Loading:
+    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+        self._diagnostics = diagnostics
+        self._sources: dict[str, Source] = {}
+        self._problems: dict[str, list[Problem]] = {}
+        self._builds: list[Built] = []
+
+    def run(self, files: Mapping[str, Path]) -> Manifests:
+        for name in sorted(files):
+            content = self._content(files[name], name)
+            if content is not None:
+                self._read(name, content)
+        tasks = [task for built in self._builds for task in built.tasks]
+        unusable = [task for built in self._builds for task in built.unusable]
+        for task, problem in compare(tasks, unusable):
+            self._problems[task.file].append(problem)
+        found = {name: source for name, source in self._sources.items() if self._problems[name]}
+        for name, source in found.items():
+            self._diagnostics += placed(
+                self._problems[name], file=name, text=source.text, events=source.events
+            )
+        limits = [built.max_creates for built in self._builds if built.max_creates is not None]
+        return Manifests(
+            tasks=tuple(tasks),
+            diagnostics=tuple(in_order(self._diagnostics)),
+            files=tuple(sorted(files)),
+            max_creates=min(limits, default=None),
+            texts={name: source.body for name, source in found.items()},
+        )
+
+    def _read(self, name: str, content: bytes) -> None:
+        source = self._sources[name] = read_source(content)
+        problems = [*source.problems, *(check(source.data) if source.data is not None else ())]
+        built = build(source.data, source.keys.get("tasks", {}), name, problems)
+        source.data = None  # its parts live on in the tasks
+        self._problems[name] = [*problems, *built.problems]
+        self._builds.append(built)
+
+    def _content(self, place: Path, name: str) -> bytes | None:
+        try:
+            with place.open("rb") as file:
+                return file.read(MAX_BYTES + 1)
+        except OSError as problem:
+            self._diagnostics.append(unreadable(name, problem))
+            return None
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Many values are made here and none in a circle: looking for circles costs a seventh."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _at_its_key(task: DesiredTask, problem: Problem) -> Diagnostic:
+    return Diagnostic(
+        problem.severity,
+        f"{problem.where}: {problem.what}",
+        problem.detail,
+        task.file,
+        task.line,
+        task.column,
+        task.key,
+    )

@@ -1,0 +1,155 @@
+"""Where in a file things are: paths into the data, and the lines and columns they stand at.
+
+The data itself carries no positions. They are read from the parser's events in a second pass, for
+just the paths that have something to say: most files have none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from ruamel.yaml.events import (
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+Path = tuple[str | int, ...]
+"""Keys and indexes from the root of a document down to a value."""
+
+NextEvent = Callable[[], Any]
+"""Gives the next parser event, None after the last."""
+
+_BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_LONGEST_NAME = 60
+
+
+class Spot(NamedTuple):
+    """Where a value stands: its key (or, in a list, the value again), its begin and its last line.
+
+    Lines and columns count from 1, columns in characters.
+    """
+
+    key_line: int
+    key_column: int
+    line: int
+    column: int
+    last_line: int
+
+
+def shown(path: Path) -> str:
+    """A path in one line of text: `tasks.rotate.enabledIntegrations[0].id`."""
+    parts: list[str] = []
+    for step in path:
+        if isinstance(step, int):
+            parts.append(f"[{step}]")
+        elif _BARE.fullmatch(step) and len(step) <= _LONGEST_NAME:
+            parts.append(f".{step}" if parts else step)
+        else:
+            parts.append(f"[{quoted(step)}]")
+    return "".join(parts) or "manifest"
+
+
+def quoted(text: str) -> str:
+    """A text of a user as it may stand in a message: one line, of bearable length."""
+    short = text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
+    return json.dumps(short, ensure_ascii=False)
+
+
+class _Node:
+    """A wanted path, as a tree: what is wanted below it, and where it was found."""
+
+    __slots__ = ("below", "spot")
+
+    def __init__(self) -> None:
+        self.below: dict[str | int, _Node] = {}
+        self.spot: Spot | None = None
+
+
+def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, Spot]:
+    """The spots of `paths`; of one that is not there (behind an alias, say), its nearest parent's.
+
+    The events must be those of a document that was read without an error in its form.
+    """
+    wanted = tuple(dict.fromkeys(paths))
+    root = _Node()
+    for path in wanted:
+        node = root
+        for step in path:
+            node = node.below.setdefault(step, _Node())
+    _Locator(next_event).document(root)
+    return {path: _nearest(root, path) for path in wanted}
+
+
+def _nearest(root: _Node, path: Path) -> Spot:
+    node, found = root, root.spot or Spot(1, 1, 1, 1, 1)
+    for step in path:
+        node = node.below[step]
+        if node.spot is None:
+            break
+        found = node.spot
+    return found
+
+
+class _Locator:
+    def __init__(self, next_event: NextEvent) -> None:
+        self._next = next_event
+
+    def document(self, root: _Node) -> None:
+        """Goes through the first document that is not empty."""
+        while (event := self._next()) is not None:
+            if isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent):
+                self._value(event, root, event.start_mark)
+                if not isinstance(event, ScalarEvent):
+                    return
+
+    def _value(self, event: Any, node: _Node | None, key: Any) -> None:
+        if node is None or node.spot is not None:  # of a key that is there twice, the first counts
+            self._skip(event)
+            return
+        begin = event.start_mark
+        if isinstance(event, MappingStartEvent):
+            last = self._mapping(node)
+        elif isinstance(event, SequenceStartEvent):
+            last = self._sequence(node)
+        else:
+            last = event
+        end = last.end_mark
+        node.spot = Spot(
+            key_line=key.line + 1,
+            key_column=key.column + 1,
+            line=begin.line + 1,
+            column=begin.column + 1,
+            last_line=end.line + (end.column > 0),
+        )
+
+    def _mapping(self, node: _Node) -> Any:
+        while not isinstance(event := self._next(), MappingEndEvent):
+            wanted = node.below.get(event.value) if isinstance(event, ScalarEvent) else None
+            if wanted is None:
+                self._skip(event)
+            self._value(self._next(), wanted, event.start_mark)
+        return event
+
+    def _sequence(self, node: _Node) -> Any:
+        index = 0
+        while not isinstance(event := self._next(), SequenceEndEvent):
+            self._value(event, node.below.get(index), event.start_mark)
+            index += 1
+        return event
+
+    def _skip(self, event: Any) -> None:
+        depth = 0
+        while True:
+            if isinstance(event, MappingStartEvent | SequenceStartEvent):
+                depth += 1
+            elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+                depth -= 1
+            if depth == 0:
+                return
+            event = self._next()

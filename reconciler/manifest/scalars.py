@@ -1,0 +1,111 @@
+"""What a plain scalar means: the core schema of YAML 1.2 (section 10.3.2), and nothing of 1.1.
+
+So `on`, `no`, `1_000` and dates are text, and `010` is ten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+Scalar = None | bool | int | float | str
+
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUE = frozenset({"true", "True", "TRUE"})
+_FALSE = frozenset({"false", "False", "FALSE"})
+_FIRST = frozenset("+-.0123456789")
+_LONGEST_NUMBER = 400
+
+CORE = "tag:yaml.org,2002:"
+
+
+class ScalarError(ValueError):
+    """A scalar that has no value here; the text says why, for a user."""
+
+
+def plain(text: str) -> Scalar:
+    """The value of an untagged plain scalar. ScalarError for numbers that JSON cannot hold."""
+    if text in _NULL:
+        return None
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    return _number(text) if text[0] in _FIRST else text
+
+
+def tagged(text: str, tag: str) -> Scalar:
+    """The value of a scalar with a core tag, which may not contradict its text (ScalarError)."""
+    if tag == "!":  # the non-specific tag: this is text
+        return text
+    read = _TAGGED.get(tag.removeprefix(CORE)) if tag.startswith(CORE) else None
+    if read is None:
+        raise ScalarError(wrong_tag(tag))
+    return read(text)
+
+
+def wrong_tag(tag: str) -> str:
+    """What to say of a tag that does not belong there, spelled as one writes it."""
+    if tag.startswith(CORE):
+        spelled = f"!!{tag.removeprefix(CORE)}"
+    else:
+        spelled = tag if tag.startswith("!") else f"!<{tag}>"
+    return f"the tag `{spelled}` does not belong here; leave it out"
+
+
+def _number(text: str) -> Scalar:
+    for pattern, read in _FORMS:
+        if pattern.fullmatch(text):
+            if len(text) > _LONGEST_NUMBER:
+                raise ScalarError(f"a number of {len(text)} digits; quote it if it is text")
+            return read(text)
+    return text
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ScalarError(f"`{text}` is too large a number; quote it if it is text")
+    return value
+
+
+def _special(text: str) -> float:
+    raise ScalarError(f"`{text}` is a number that JSON cannot hold; quote it if it is text")
+
+
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[str], Scalar]], ...] = (
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0o[0-7]+"), lambda text: int(text[2:], 8)),
+    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text[2:], 16)),
+    (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), _finite),
+    (re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"), _special),
+)
+
+
+def _only(kind: type, name: str) -> Callable[[str], Scalar]:
+    def read(text: str) -> Scalar:
+        value = plain(text)
+        if type(value) is not kind:
+            raise ScalarError(f"`!!{name}` does not fit this text")
+        return value
+
+    return read
+
+
+def _float(text: str) -> Scalar:
+    value = plain(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ScalarError("`!!float` does not fit this text")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ScalarError("too large a number; quote it if it is text") from None
+
+
+_TAGGED: dict[str, Callable[[str], Scalar]] = {
+    "str": str,
+    "null": _only(type(None), "null"),
+    "bool": _only(bool, "bool"),
+    "int": _only(int, "int"),
+    "float": _float,
+}

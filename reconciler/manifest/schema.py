@@ -1,0 +1,204 @@
+"""The rules that `schemas/manifest.schema.json` holds, and its verdicts in plain words.
+
+jsonschema is the reference: it says what is wrong. jsonschema-rs, where it is installed, only says
+that nothing is, which spares importing the other; both agree (a property test).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from reconciler.manifest.places import Path, quoted
+from reconciler.manifest.problems import Problem
+from reconciler.resources import schema_text
+
+if TYPE_CHECKING:
+    from jsonschema import Draft7Validator
+    from jsonschema.exceptions import ValidationError
+
+_KINDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_YAML_1_1_BOOLEANS = {"on": "true", "yes": "true", "off": "false", "no": "false"}
+_MERGE = "YAML 1.2 has no merge key; put what tasks share under `defaults`"
+_MISSING = {
+    "version": "is missing; write `version: 1`",
+    "tasks": "is missing; a manifest without a task says `tasks: {}`",
+    "message": "is missing: what is the agent to do? (Only a task with `taskID` goes without.)",
+}
+_MISPLACED = {
+    ("defaults", "message"): "belongs to one task and has no default",
+    ("defaults", "taskID"): "belongs to one task and has no default",
+    ("defaults", "movedFrom"): "belongs to one task and has no default",
+    (
+        "message",
+        "timestamp",
+    ): "cannot be given: taskctl sets it, to find each create again",
+}
+
+
+def check(data: Any) -> list[Problem]:
+    """What the schema finds wrong with a document; empty where it is a manifest."""
+    accepts = _accelerator()
+    if accepts is not None and accepts(data):
+        return []
+    if not isinstance(data, dict) or not data.keys() & {"version", "tasks"}:
+        what = "this is no manifest: it has neither `version` nor `tasks`"
+        return [Problem((), what, "Give taskctl the files or the folder with its manifests.")]
+    return explain(data if accepts is None else _suspects(data, accepts))
+
+
+def explain(data: Any) -> list[Problem]:
+    """The verdict of the reference validator, alone."""
+    problems: dict[Problem, None] = {}
+    for error in _reference().iter_errors(data):
+        problems.update(dict.fromkeys(_worded(error)))
+    return list(problems)
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(schema_text("manifest"))
+    return schema
+
+
+@cache
+def _accelerator() -> Callable[[Any], bool] | None:
+    try:
+        import jsonschema_rs
+    except ImportError:
+        return None
+    accepts: Callable[[Any], bool] = jsonschema_rs.Draft7Validator(_schema()).is_valid
+    return accepts
+
+
+@cache
+def _reference() -> Draft7Validator:
+    from jsonschema import Draft7Validator
+
+    return Draft7Validator(_schema())
+
+
+def _suspects(data: dict[str, Any], accepts: Callable[[Any], bool]) -> dict[str, Any]:
+    """The document without its faultless tasks: no rule for one task looks at another."""
+    tasks = data.get("tasks")
+    if not isinstance(tasks, dict):
+        return data
+    wrong = {
+        key: task
+        for key, task in tasks.items()
+        if not accepts({"version": 1, "tasks": {key: task}})
+    }
+    return {**data, "tasks": wrong}
+
+
+def _worded(error: ValidationError) -> Iterator[Problem]:
+    path: Path = tuple(error.absolute_path)
+    schema: Any = error.schema
+    instance: Any = error.instance
+    if "propertyNames" in error.absolute_schema_path:
+        name = str(instance)
+        what = _MERGE if name == "<<" else _refused_value(error, schema)
+        yield Problem((*path, name), what, on_key=True)
+    elif error.validator == "required":
+        for name in schema["required"]:
+            if name not in instance:
+                what = _MISSING.get(name, "is missing")
+                yield Problem(path, what, on_key=True, shown_path=(*path, name))
+    elif error.validator == "additionalProperties":
+        known = list(schema.get("properties", {}))
+        for name in instance:
+            if name not in known:
+                what = _unknown(name, path, known)
+                yield Problem((*path, name), what, f"Known: {', '.join(known)}.", on_key=True)
+    else:
+        yield Problem(path, _refused_value(error, schema))
+
+
+def _unknown(name: str, path: Path, known: list[str]) -> str:
+    if name == "<<":
+        return _MERGE
+    misplaced = _MISPLACED.get((str(path[-1]) if path else "", name))
+    if misplaced is not None:
+        return misplaced
+    if not path and name in _schema()["definitions"]["task"]["properties"]:
+        return "belongs to a task, or under `defaults`"
+    if path and name in _schema()["properties"]:
+        return "has its place at the top of the file"
+    near = _near(name, known)
+    return f"is not known here; did you mean `{near}`?" if near else "is not known here"
+
+
+def _refused_value(error: ValidationError, schema: Any) -> str:
+    value: Any = error.instance
+    rule: Any = error.validator_value
+    match error.validator:
+        case "type":
+            return _wrong_type(value, [rule] if isinstance(rule, str) else list(rule))
+        case "enum":
+            return _not_among(value, [choice for choice in rule if choice is not None])
+        case "const":
+            return f"must be {_shown(rule)}, not {_shown(value)}"
+        case "pattern":
+            return f"{schema['patternErrorMessage']}; not {_shown(value)}"
+        case "minLength":
+            return "is empty"
+        case "maxLength":
+            return f"has {len(value)} characters; at most {rule} are allowed"
+        case "minimum":
+            return f"must be {rule} or more, not {_shown(value)}"
+        case "maximum":
+            return f"must be {rule} or less, not {_shown(value)}"
+        case _:
+            return quoted(error.message)
+
+
+def _wrong_type(value: Any, types: list[str]) -> str:
+    wanted = " or ".join(_KINDS[kind] for kind in types if kind != "null")
+    if value is None:
+        return f"is empty; it must be {wanted}"
+    if "boolean" in types and isinstance(value, str) and value.lower() in _YAML_1_1_BOOLEANS:
+        meant = _YAML_1_1_BOOLEANS[value.lower()]
+        return f"must be {wanted}; {_shown(value)} is text in YAML 1.2: write `{meant}`"
+    hint = ""
+    if "string" in types and isinstance(value, bool | int | float):
+        hint = "; put it in quotes"
+    return f"must be {wanted}, not {_shown(value)}{hint}"
+
+
+def _not_among(value: Any, choices: list[Any]) -> str:
+    names = [str(choice) for choice in choices]
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    near = _near(value, names) if isinstance(value, str) else None
+    hint = f"; did you mean `{near}`?" if near is not None else ""
+    return f"must be {listed}, not {_shown(value)}{hint}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        return quoted(value)
+    return quoted(json.dumps(value)).strip('"')
+
+
+def _near(name: str, known: list[str]) -> str | None:
+    import difflib
+
+    plain = {_folded(choice): choice for choice in known}
+    found = difflib.get_close_matches(_folded(name), list(plain), n=1, cutoff=0.7)
+    return plain[found[0]] if found else None
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")

@@ -1,0 +1,160 @@
+"""Bytes of a manifest -> plain data with places, or the reasons why not.
+
+ruamel.yaml parses: its C parser where it is installed, else its pure one, which yields the same
+events. The data comes from `construct.py`; here are the checks before it and its errors after.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from ruamel.yaml.error import YAMLError
+
+from reconciler.manifest.construct import Constructed, Place, Refused, construct
+from reconciler.manifest.places import NextEvent, locate
+from reconciler.manifest.problems import Problem
+from reconciler.manifest.syntax import syntax_problem
+
+MAX_BYTES = 64 * 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+_CONTROL = bytes(set(range(0x20)) - {0x09, 0x0A, 0x0D}) + b"\x7f"
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+
+
+@dataclass(slots=True)
+class Source:
+    """A file that was read. `data` is the document, None where there is none or it cannot be used.
+
+    `keys` are the places of the keys below a key of the root. `body` is its text without a byte
+    order mark: UTF-8, unless a problem says otherwise.
+    """
+
+    body: bytes
+    data: Any = None
+    keys: dict[str, dict[str, Place]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def events(self) -> NextEvent:
+        """The parser's events from the start; only for a file whose form has no error."""
+        return open_events(self.body)
+
+
+def read_source(content: bytes) -> Source:
+    """Reads a manifest's YAML; never raises: what is wrong is in `problems`."""
+    source = Source(content.removeprefix(_BOM))
+    problem = _unreadable(source.body)
+    if problem is not None:
+        source.problems.append(problem)
+        return source
+    made = Constructed()
+    source.problems, source.keys = made.problems, made.keys
+    try:
+        construct(open_events(source.body), len(source.body), made)
+    except Refused:
+        pass
+    except (YAMLError, ValueError, OverflowError) as error:
+        source.problems.append(syntax_problem(error, source.body))
+    else:
+        source.data = _only_document(made)
+    source.problems.extend(_repeated(made, source))
+    return source
+
+
+def open_events(body: bytes) -> NextEvent:
+    """The parser's events for a text, of the C parser if there is one."""
+    parser = _c_parser()
+    if parser is None:
+        return pure_events(body)
+    next_event: NextEvent = parser(body).get_event
+    return next_event
+
+
+def _c_parser() -> Any:
+    """ruamel.yaml's C parser by its name in any of its homes; None where none is installed."""
+    for home in ("_ruamel_yaml", "_ruamel_yaml_clibz"):
+        try:
+            return import_module(home).CParser
+        except ImportError:
+            continue
+    return None
+
+
+def pure_events(body: bytes) -> NextEvent:
+    """The same events, more slowly, from Python alone."""
+    from ruamel.yaml import YAML
+
+    events = YAML(typ="safe", pure=True).parse(body)
+    return lambda: next(events, None)
+
+
+def _unreadable(body: bytes) -> Problem | None:
+    """What keeps a text from being parsed at all: size, encoding, control characters."""
+    if len(body) > MAX_BYTES:
+        limit = MAX_BYTES // 1024 // 1024
+        return _at_byte(body, 0, f"the file is larger than {limit} MiB; split it")
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _at_byte(body, 0, "the file is UTF-16; save it as UTF-8")
+    if body.isascii() and len(body.translate(None, _CONTROL)) == len(body):
+        return None
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        what = f"byte 0x{body[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        return _at_byte(body, error.start, what)
+    found = _UNPRINTABLE.search(text)
+    if found is None:
+        return None
+    offset = len(text[: found.start()].encode("utf-8"))
+    what = f"the character U+{ord(found[0]):04X} cannot be seen and may not stand in a manifest"
+    return _at_byte(body, offset, what + _ESCAPE.get(found[0], ""))
+
+
+_ESCAPE = {
+    "\x85": '; within "..." it is written \\N',
+    "\u2028": '; within "..." it is written \\L',
+    "\u2029": '; within "..." it is written \\P',
+}
+
+
+def _at_byte(body: bytes, offset: int, what: str) -> Problem:
+    before = body[:offset].decode("utf-8", "replace")
+    lines = re.split("\r\n|\r|\n", before)
+    return Problem((), what, line=len(lines), column=len(lines[-1]) + 1)
+
+
+def _only_document(made: Constructed) -> Any:
+    if not made.documents:
+        what = "the file holds no manifest; begin it with `version: 1`"
+        made.problems.append(Problem((), what, line=1, column=1))
+        return None
+    for line, column in made.starts[1:]:
+        what = "a second document; a manifest is one: give this one a file of its own"
+        made.problems.append(Problem((), what, line=line, column=column))
+    return made.documents[0]
+
+
+def _repeated(made: Constructed, source: Source) -> list[Problem]:
+    """Keys that are there twice; both lines are named."""
+    if not made.repeats:
+        return []
+    try:
+        firsts = locate(source.events(), [path for path, _ in made.repeats])
+    except YAMLError:  # reported already: the first lines remain unknown
+        firsts = {}
+    problems = []
+    for path, (line, column) in made.repeats:
+        first = firsts.get(path)
+        place = f"; the first is in line {first.key_line}" if first else ""
+        what = f"the key is here twice{place}: rename one or take it out"
+        problems.append(Problem(path, what, line=line, column=column))
+    return problems
