@@ -24,7 +24,8 @@ def create(path: Path) -> int:
 
 
 def open_to_append(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | _FLAGS)
+    """The file, made private and empty where there is none."""
+    return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | _FLAGS, PRIVATE)
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -276,7 +276,7 @@ class Journal:
         """Ready to append: what was cut off is taken away first."""
         if self._fd is None:
             found = self._replay
-            self._fd = disk.open_to_append(self._path) if found.size else disk.create(self._path)
+            self._fd = disk.open_to_append(self._path)
             if found.size > found.end:
                 os.ftruncate(self._fd, found.end)
                 self._sync(self._fd)

@@ -46,9 +46,9 @@ def name_of(value: object) -> str:
 
 def need(holder: Json, name: str, kind: type[_T]) -> _T:
     """The field, of just that type: true is no number."""
-    value = holder.get(name, holder)
+    value = holder.get(name)
     if type(value) is not kind:
-        if value is holder:
+        if name not in holder:
             raise WrongShapeError(name, "is missing")
         raise WrongShapeError(name, f"must be {_NAMES[kind]}, not {name_of(value)}")
     return value

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from hypothesis import given
+
+from reconciler.state.model import OUTPUTS, Event, State, fold, kept_outputs
+from tests.support.state_samples import attempt, empty, histories, history, mark_at, record, states
+
+
+@given(states, histories)
+def test_folding_twice_is_folding_once(state: State, happened: list[Event]) -> None:
+    once = fold(state, happened)
+    assert fold(once, happened) == once
+
+
+@given(states, histories, histories)
+def test_folding_a_journal_that_was_folded_in_part_gives_the_whole(
+    state: State, first: list[Event], rest: list[Event]
+) -> None:
+    assert fold(fold(state, first), first + rest) == fold(state, first + rest)
+
+
+def test_a_history_leaves_records_and_what_is_open() -> None:
+    state = fold(empty(), history(4))
+    assert {ref.key: r.task_id for ref, r in state.records.items()} == {
+        "moved": "id-0",
+        "task-2": "id-2",
+    }
+    assert state.attempts == {mark_at(3): attempt(3)}
+    assert state.last_mark == mark_at(3)
+    assert state.attempts_for(attempt(3).ref) == (attempt(3),)
+    assert state.recorded_ids()["id-2"] == record(2).ref
+
+
+def test_only_the_outputs_that_have_a_value_are_kept() -> None:
+    shown = dict.fromkeys(OUTPUTS, 1) | {"status": None, "isShared": False, "surprise": 1}
+    kept = kept_outputs(shown)
+    assert set(kept) == set(OUTPUTS) - {"status"}
+    assert kept["isShared"] is False
