@@ -104,7 +104,7 @@ def title_of(prompt: str) -> str:
         if len(longer) > TITLE_LIMIT:
             return title + "…" if title else word[:TITLE_LIMIT]
         title = longer
-    return title.rstrip(".:;,")
+    return title.rstrip(" .:;,")
 
 
 def stamp(at_ms: int) -> str:
