@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from io import TextIOWrapper
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -118,11 +119,11 @@ class Ending:
         return True
 
     def _judge(self, error: BaseException) -> int:
+        if isinstance(error, click.exceptions.Exit):  # also how --help ends: imports nothing
+            return error.exit_code
         from reconciler.errors import TaskctlError
 
         match error:
-            case click.exceptions.Exit():
-                return error.exit_code
             case KeyboardInterrupt():
                 return self._fail(130, "interrupted")
             case Terminated():
@@ -243,8 +244,8 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> NoReturn:
     """The entry point of the process."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError):  # a stream that something else put there
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):  # whatever the encoding: no report fails by it
+            stream.reconfigure(errors="backslashreplace")
     if "_TASKCTL_COMPLETE" in os.environ:
         from click.shell_completion import shell_complete
 

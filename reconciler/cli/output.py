@@ -123,7 +123,8 @@ class Output:
         """Only a person gets to see it: on a terminal."""
         if self.source is None or not self.is_terminal(sys.stderr):
             return None
-        lines = (self.source(file) or "").split("\n")
+        text = self.source(file)
+        lines = [] if text is None else text.split("\n")
         return lines[line - 1] if 0 < line <= len(lines) else None
 
     def _line(self, text: str) -> None:

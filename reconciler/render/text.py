@@ -73,12 +73,13 @@ def apply_summary(report: ApplyReport) -> str:
 
 
 def validate_summary(report: ValidateReport) -> str:
-    """`9 tasks in 6 files: valid.`, or how many problems there are."""
-    what = f"{_count(report.tasks, 'task')} in {_count(report.files, 'file')}"
+    """`9 tasks in 6 files: valid.`, or `3 errors, 1 warning in 6 files.`"""
+    files = _count(report.files, "file")
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
-    problems = [_count(errors, "error")] if errors else ["valid"]
-    problems += [_count(warnings, "warning")] if warnings else []
-    return f"{what}: {', '.join(problems)}."
+    odd = f", {_count(warnings, 'warning')}" if warnings else ""
+    if errors:
+        return f"{_count(errors, 'error')}{odd} in {files}."
+    return f"{_count(report.tasks, 'task')} in {files}: valid{odd}."
 
 
 def _count(number: int, word: str) -> str:

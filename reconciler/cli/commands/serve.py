@@ -40,5 +40,5 @@ def command(host: str, port: int, db: str, token: str | None, out: Output) -> in
     """
     from reconciler.engine.server import serve
 
-    serve(host, port, out.common.path(db), token, out.result)
+    serve(host, port, out.common.path(db), token, lambda url: out.result(f"{url}\n"))
     return 0

@@ -1,0 +1,214 @@
+"""The command as a process: what it imports, exit codes, signals, encodings, closed pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler import __version__
+from reconciler.cli.planfile import is_plan_file, read_plan_file, write_plan_file
+from reconciler.errors import TaskctlError
+from reconciler.plan.codec import SavedPlan, basis_of, plan_document
+from reconciler.state.model import State
+from tests.support.inert import commands_in, unseen_in
+from tests.support.plan_sample import PLAN
+
+SAVED = SavedPlan(PLAN, basis_of(PLAN, [], State("line", 3, PLAN.backend)))
+FAKE = """
+import sys, types, signal
+from reconciler.cli import main
+from reconciler.cli.options import common_options, make_command
+module = types.ModuleType("reconciler.cli.commands.try")
+@make_command("try", examples=[])
+@common_options
+def command(out):
+    {body}
+module.command = command
+sys.modules[module.__name__] = module
+main.COMMANDS["try"] = "Try."
+main.main()
+"""
+
+
+def taskctl(
+    *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "reconciler", *arguments],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd()), **(env or {})},
+    )
+
+
+@pytest.fixture
+def plan_file(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.taskctl"
+    write_plan_file(path, "plan.taskctl", SAVED)
+    return path
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that a run has imported when it ends, those of a bare start left out."""
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "from reconciler.cli.main import run\n"
+        f"run({list(arguments)!r})\n"
+        "sys.stdout.write('\\n' + ' '.join(set(sys.modules) - before))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(ran.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_click_alone(option: str) -> None:
+    modules = imported(option)
+    ours = {name for name in modules if name.split(".")[0] == "reconciler"}
+    assert ours == {
+        "reconciler",
+        "reconciler.cli",
+        "reconciler.cli.main",
+        "reconciler.cli.shared",
+        "reconciler.render",
+    }
+    others = {name.split(".")[0] for name in modules - ours} - sys.stdlib_module_names
+    assert {name for name in others if not name.startswith("_")} == {"click"}
+
+
+def test_show_imports_neither_network_nor_manifests(plan_file: Path) -> None:
+    modules = {name.split(".")[0] for name in imported("show", str(plan_file))}
+    assert not modules & {"requests", "urllib3", "deepdiff", "rich", "jsonschema", "ruamel"}
+
+
+def test_the_version(tmp_path: Path) -> None:
+    ran = taskctl("--version", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout.decode().strip()) == (0, f"taskctl {__version__}")
+
+
+def test_show_shows_a_saved_plan_in_each_format(plan_file: Path) -> None:
+    ran = taskctl("show", str(plan_file))
+    text = ran.stdout.decode()
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert text.splitlines()[-1].startswith("Plan: 2 to create, 1 to adopt, ")
+    assert unseen_in(text) == {"\n"}
+    assert commands_in(text) == []
+    ran = taskctl("show", "-C", str(plan_file.parent), plan_file.name, "--format=json")
+    assert json.loads(ran.stdout) == json.loads(json.dumps(plan_document(PLAN)))
+    assert taskctl("show", "-q", str(plan_file)).stdout.count(b"\n") == 1
+    painted = taskctl("show", "--color=always", str(plan_file), env={"NO_COLOR": "1"})
+    assert b"\x1b[32m" in painted.stdout
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_show_of_anything_else_fails_in_words(tmp_path: Path, form: str) -> None:
+    (tmp_path / "tasks.yaml").write_text("version: 1\n")
+    for name, words in (("tasks.yaml", "no saved plan"), ("none", "cannot read the plan file")):
+        ran = taskctl("show", name, "--format", form, cwd=tmp_path)
+        assert ran.returncode == 1
+        assert words in (ran.stdout if form == "json" else ran.stderr).decode()
+        assert (ran.stderr if form == "json" else ran.stdout) == b""
+        if form == "json":
+            (problem,) = json.loads(ran.stdout)["diagnostics"]
+            assert problem["file"] == name
+
+
+def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Path) -> None:
+    assert is_plan_file(plan_file)
+    assert read_plan_file(plan_file, "p") == SAVED
+    plan_file.chmod(0o644)
+    before = plan_file.read_bytes()
+    write_plan_file(plan_file, "p", SAVED)
+    assert plan_file.read_bytes() == before
+    if os.name == "posix":
+        assert stat.S_IMODE(plan_file.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == [plan_file.name]
+    assert not is_plan_file(tmp_path)
+    assert not is_plan_file(tmp_path / "none")
+    with pytest.raises(TaskctlError, match="cannot write the plan file"):
+        write_plan_file(tmp_path / "none" / "p", "none/p", SAVED)
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "cp1252"},
+        {"PYTHONIOENCODING": "ascii:strict"},
+    ],
+)
+def test_no_encoding_stops_a_report(tmp_path: Path, env: dict[str, str]) -> None:
+    path = tmp_path / "plan.taskctl"
+    plan = replace(PLAN, backend="漢字 \ud800 é")
+    write_plan_file(path, "p", SavedPlan(plan, SAVED.basis))
+    ran = taskctl("show", str(path), env=env)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert b"\\u6f22\\u5b57" in ran.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSIX")
+def test_a_closed_pipe_is_no_news(plan_file: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "show", str(plan_file)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writer)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (1, b"")
+
+
+def test_a_full_disk_is_said(plan_file: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        return
+    with full.open("wb") as stdout:
+        ran = subprocess.run(
+            [sys.executable, "-m", "reconciler", "show", str(plan_file)],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr.decode() == "error: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
+)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_signals_end_it_with_their_code(number: signal.Signals, code: int, form: str) -> None:
+    body = "sys.stderr.write('ready\\n'); sys.stderr.flush(); signal.pause()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", FAKE.format(body=body), "try", "--format", form],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"ready\n"
+    process.send_signal(number)
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert b"Traceback" not in said
+    if form == "json":
+        assert len(json.loads(out)["diagnostics"]) == 1
+
+
+def test_completion_is_offered() -> None:
+    env = {"_TASKCTL_COMPLETE": "bash_complete", "COMP_WORDS": "taskctl va", "COMP_CWORD": "1"}
+    ran = taskctl(env=env)
+    assert ran.stdout.decode().split() == ["plain,validate"]

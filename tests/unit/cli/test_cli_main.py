@@ -1,0 +1,159 @@
+"""Whatever ends a command: an exit code, words for a person, one document for a program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+import pytest
+
+from reconciler.cli.main import COMMANDS, Terminated, app, run
+from reconciler.cli.options import common_options
+from reconciler.cli.output import Output
+from reconciler.diagnostics import error, warning
+from reconciler.errors import StateError
+from reconciler.render.reports import ValidateReport
+from tests.support.commands import add_command
+from tests.support.inert import commands_in, unseen_in
+
+Ends = Callable[[Callable[[Output], int | None]], None]
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> Ends:
+    def put(function: Callable[[Output], int | None]) -> None:
+        def command(out: Output, **_values: Any) -> int | None:
+            return function(out)
+
+        add_command(monkeypatch, command, common_options)
+
+    return put
+
+
+def raising(problem: BaseException) -> Callable[[Output], NoReturn]:
+    def command(_out: Output) -> NoReturn:
+        raise problem
+
+    return command
+
+
+ENDINGS: list[tuple[BaseException, int, str]] = [
+    (StateError([warning("odd"), error("bad state", "mend it")]), 1, "bad state"),
+    (KeyboardInterrupt(), 130, "interrupted"),
+    (Terminated(), 143, "terminated"),
+    (click.Abort(), 1, "no answer"),
+    (EOFError(), 1, "no answer"),
+    (PermissionError(13, "Permission denied", "a.yaml"), 1, "a.yaml: Permission denied"),
+    (OSError("odd"), 1, "odd"),
+    (ValueError("odd \x1b[1m"), 1, "internal error (ValueError: odd"),
+    (RecursionError(), 1, "internal error (RecursionError())"),
+    (click.UsageError("No such thing."), 1, "no such thing"),
+]
+
+
+@pytest.mark.parametrize(("problem", "code", "words"), ENDINGS, ids=lambda value: repr(value)[:30])
+def test_in_words_on_stderr(
+    ends: Ends, capsys: pytest.CaptureFixture[str], problem: BaseException, code: int, words: str
+) -> None:
+    ends(raising(problem))
+    assert run(["try"]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert unseen_in(said.err) == {"\n"}
+
+
+@pytest.mark.parametrize(("problem", "code", "words"), ENDINGS, ids=lambda value: repr(value)[:30])
+def test_as_one_document_on_stdout(
+    ends: Ends, capsys: pytest.CaptureFixture[str], problem: BaseException, code: int, words: str
+) -> None:
+    ends(raising(problem))
+    assert run(["try", "--format=json"]) == code
+    said = capsys.readouterr()
+    shown = json.loads(said.out)
+    assert shown["formatVersion"] == 1
+    assert any(words in found["summary"] for found in shown["diagnostics"])
+    assert said.err == ""
+
+
+def test_a_second_document_never_follows_the_first(
+    ends: Ends, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(out: Output) -> NoReturn:
+        out.report(ValidateReport(1, 1))
+        raise ValueError("late")
+
+    ends(command)
+    assert run(["try", "--format", "json"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["valid"] is True
+    assert "late" in said.err
+
+
+def test_a_traceback_is_shown_with_v_only_and_without_the_token(
+    ends: Ends, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-secret")
+    ends(raising(ValueError("bad header 'token pul-secret' ::error::\n::error::x")))
+    assert run(["try", "-v"]) == 1
+    said = capsys.readouterr()
+    assert "Traceback" in said.err
+    assert said.err.splitlines()[-1].endswith("report it")
+    assert "pul-secret" not in said.err
+    assert commands_in(said.err) == []
+    assert run(["try"]) == 1
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 1
+    assert "run again with -v" in said.err
+
+
+@pytest.mark.parametrize(("given", "code"), [(None, 0), (0, 0), (2, 2)])
+def test_a_command_s_answer_is_the_exit_code(ends: Ends, given: int | None, code: int) -> None:
+    ends(lambda _out: given)
+    assert run(["try"]) == code
+
+
+def test_an_early_exit_keeps_its_code(ends: Ends) -> None:
+    ends(lambda _out: click.get_current_context().exit(3))
+    assert run(["try"]) == 3
+
+
+def test_an_unknown_command_has_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plna"]) == 1
+    said = capsys.readouterr()
+    assert said.err == (
+        "error: there is no command 'plna'; did you mean 'plan'?\n    taskctl --help\n"
+    )
+
+
+def test_no_command_shows_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert all(name in said.err for name in COMMANDS)
+    assert run(["--format", "json"]) == 1
+    assert "diagnostics" in json.loads(capsys.readouterr().out)
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for name, words in COMMANDS.items():
+        assert f"  {name}" in shown
+        assert words in " ".join(shown.split())
+    assert "Examples:" in shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_exists_and_has_examples(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = app.get_command(click.Context(app), name)
+    below = list(command.commands) if isinstance(command, click.Group) else [""]
+    assert below
+    for part in below:
+        assert run([name, *part.split(), "--help"]) == 0
+        assert f"Examples:\n  taskctl {name}" in capsys.readouterr().out

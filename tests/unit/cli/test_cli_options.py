@@ -1,0 +1,150 @@
+"""Options become plain values, before the command or after it, from the environment too."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.cli.options import (
+    Connection,
+    common_options,
+    connection_options,
+    paths_argument,
+    plan_options,
+)
+from reconciler.cli.output import Common, Output
+from reconciler.settings import AdoptScope, PlanOptions
+from tests.support.commands import add_command
+
+
+class Seen:
+    paths: tuple[str, ...]
+    options: PlanOptions
+    connection: Connection
+    common: Common
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    for name in ("TASKCTL_BACKEND", "TASKCTL_ORG", "TASKCTL_STATE", "TASKCTL_SETTLE_TIME"):
+        monkeypatch.delenv(name, raising=False)
+    found = Seen()
+
+    def keep(out: Output, **values: Any) -> None:
+        vars(found).update(values, common=out.common)
+
+    add_command(monkeypatch, keep, paths_argument, plan_options, connection_options, common_options)
+    return found
+
+
+def test_without_options_all_is_as_documented(seen: Seen) -> None:
+    assert run(["try"]) == 0
+    assert seen.options == PlanOptions()
+    assert seen.connection == Connection(None, None, None, 10, timedelta())
+    assert seen.common == Common(Path(), "text", "auto", quiet=False, verbose=False)
+    assert seen.paths == ()
+
+
+def test_each_option_is_read(seen: Seen) -> None:
+    line = (
+        "try --backend local --org acme --state s.json --parallelism 3 --lock-timeout 2m "
+        "--settle-time 1m30s --adopt none --adopt-since 2d --adopt-limit 5 --max-creates 0 "
+        "--allow-recreate=b --allow-recreate=a --allow-recreate=b --format json --color never "
+        "-q -v a.yaml b"
+    )
+    assert run(line.split()) == 0
+    assert seen.connection == Connection("local", "acme", "s.json", 3, timedelta(minutes=2))
+    assert seen.options == PlanOptions(
+        settle_time=timedelta(seconds=90),
+        adopt=AdoptScope.NONE,
+        adopt_since=timedelta(days=2),
+        adopt_limit=5,
+        allow_recreate=("a", "b"),
+        max_creates=0,
+    )
+    assert seen.common == Common(Path(), "json", "never", quiet=True, verbose=True)
+    assert seen.paths == ("a.yaml", "b")
+
+
+def test_the_environment_is_read_and_the_option_wins(
+    seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASKCTL_BACKEND", "local")
+    monkeypatch.setenv("TASKCTL_ORG", "acme")
+    monkeypatch.setenv("TASKCTL_STATE", "there.json")
+    monkeypatch.setenv("TASKCTL_SETTLE_TIME", "1s")
+    assert run(["try", "--org", "other"]) == 0
+    assert seen.connection == Connection("local", "other", "there.json")
+    assert seen.options.settle_time == timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "keys", "paths"),
+    [
+        (["--allow-recreate", "tasks"], ("*",), ("tasks",)),
+        (["tasks", "--allow-recreate"], ("*",), ("tasks",)),
+        (["--allow-recreate=key", "tasks"], ("key",), ("tasks",)),
+        (["--", "--allow-recreate"], (), ("--allow-recreate",)),
+    ],
+)
+def test_allow_recreate_never_takes_a_path_for_a_key(
+    seen: Seen, words: list[str], keys: tuple[str, ...], paths: tuple[str, ...]
+) -> None:
+    assert run(["try", *words]) == 0
+    assert (seen.options.allow_recreate, seen.paths) == (keys, paths)
+
+
+def test_shared_options_may_stand_before_the_command(seen: Seen, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    line = ["-C", str(tmp_path), "--format", "json", "--color", "always", "-q", "-v", "try"]
+    assert run(line) == 0
+    assert seen.common == Common(tmp_path, "json", "always", quiet=True, verbose=True)
+    assert run([*line, "-C", "in", "--format", "text", "--color", "never"]) == 0
+    assert seen.common == Common(tmp_path / "in", "text", "never", quiet=True, verbose=True)
+    assert seen.common.path("x") == tmp_path / "in" / "x"
+    assert seen.common.path("/x") == Path("/x")
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--parallelism", "0"], "--parallelism"),
+        (["--settle-time", "soon"], "'soon' is no duration"),
+        (["--adopt", "some"], "--adopt"),
+        (["--format", "xml"], "--format"),
+        (["--max-creates", "-1"], "--max-creates"),
+        (["-C", "nowhere"], "'nowhere'"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.usefixtures("seen")
+def test_wrong_usage_exits_1_in_words(
+    words: list[str], named: str, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["try", "--format", form, *words]) == 1
+    said = capsys.readouterr()
+    if form == "json":
+        (problem,) = json.loads(said.out)["diagnostics"]
+        assert named in problem["summary"]
+        assert problem["detail"] == "taskctl try --help"
+        assert said.err == ""
+    else:
+        assert said.out == ""
+        assert named in said.err.splitlines()[0]
+        assert said.err.splitlines()[1] == "    taskctl try --help"
+
+
+@pytest.mark.usefixtures("seen")
+def test_help_shows_every_variable_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["try", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("TASKCTL_BACKEND", "TASKCTL_ORG", "TASKCTL_STATE", "TASKCTL_SETTLE_TIME"):
+        assert name in shown
+    assert "Examples:\n  taskctl try\n      to see\n" in shown
+    assert "--allow-recreate [=KEY]" in shown

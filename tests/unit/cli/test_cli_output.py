@@ -1,0 +1,98 @@
+"""The result goes to stdout, everything else to stderr; color only where it is wanted."""
+
+from __future__ import annotations
+
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.output import Common, Output, say, wants_color
+from reconciler.diagnostics import error, warning
+from reconciler.render.reports import FailureReport, ValidateReport
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Closed(StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize(
+    ("choice", "env", "terminal", "wanted"),
+    [
+        ("auto", {}, True, True),
+        ("auto", {}, False, False),
+        ("auto", {"NO_COLOR": "1"}, True, False),
+        ("auto", {"NO_COLOR": ""}, True, True),
+        ("auto", {"TERM": "dumb"}, True, False),
+        ("always", {"NO_COLOR": "1", "TERM": "dumb"}, False, True),
+        ("never", {}, True, False),
+    ],
+)
+def test_when_there_is_color(
+    choice: str, env: dict[str, str], *, terminal: bool, wanted: bool
+) -> None:
+    assert bool(wants_color(choice, env, terminal=terminal)) is wanted
+
+
+def test_notes_and_details(capsys: pytest.CaptureFixture[str]) -> None:
+    for common, expected in (
+        (Common(), "note\n"),
+        (Common(quiet=True), ""),
+        (Common(verbose=True), "note\ndetail\n"),
+    ):
+        out = Output(common)
+        out.note("note")
+        out.detail("detail")
+        said = capsys.readouterr()
+        assert (said.out, said.err) == ("", expected)
+
+
+def test_text_reports_have_their_diagnostics_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    found = (error("b", file="b.yaml", line=1), warning("a", file="a.yaml", line=2))
+    Output(Common()).report(ValidateReport(1, 2, found))
+    said = capsys.readouterr()
+    assert said.out == "1 error, 1 warning in 2 files.\n"
+    assert said.err == "a.yaml:2: warning: a\nb.yaml:1: error: b\n"
+    Output(Common(quiet=True)).report(ValidateReport(1, 2, found))
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "b.yaml:1: error: b\n")
+    Output(Common()).report(FailureReport(found))
+    assert capsys.readouterr().out == ""
+
+
+def test_a_source_line_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream, shown in ((StringIO(), False), (Terminal(), True)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setenv("NO_COLOR", "1")
+        out = Output(Common())
+        out.source = {"a.yaml": "one\ntwo\n"}.get
+        out.diagnostics([error("odd", file="a.yaml", line=2, column=1)])
+        assert ("    2 | two\n      | ^\n" in stream.getvalue()) is shown
+
+
+@pytest.mark.parametrize("line", [0, 4, 99])
+def test_a_line_that_is_not_there_is_not_shown(monkeypatch: pytest.MonkeyPatch, line: int) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Output(Common())
+    out.source = {"a.yaml": "one\ntwo\n"}.get
+    out.diagnostics([error("odd", file="a.yaml", line=line), error("odd", file="b.yaml", line=1)])
+    assert "|" not in stream.getvalue()
+
+
+def test_nobody_listening_to_notes_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Closed())
+    say("x")
+    Output(Common()).note("x")
+
+
+def test_a_path_is_seen_from_the_folder() -> None:
+    assert Common(root=Path("a")).path("b") == Path("a/b")
