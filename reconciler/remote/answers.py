@@ -126,7 +126,7 @@ def create_outcome(answer: Answer, scrub: Scrub) -> CreateOutcome:
 
 def lost_create(lost: NoAnswerError, scrub: Scrub) -> CreateOutcome:
     """What became of a create that got no whole answer."""
-    why = scrub(explain(lost.cause)[0])
+    why = scrub(explain(lost.cause, begun=lost.begun)[0])
     return Unknown(why) if lost.begun else NotSent(why)
 
 

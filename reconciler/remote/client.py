@@ -206,7 +206,7 @@ class Client:
             return self._transport.repeatable(request, stopped)
         except NoAnswerError as lost:
             scrub = self._transport.scrub
-            what, then = explain(lost.cause)
+            what, then = explain(lost.cause, begun=lost.begun)
             where = self._transport.address(request)
             raise remote_error(scrub(f"{where}: {what}"), scrub(then)) from None
 

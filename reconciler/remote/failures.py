@@ -54,11 +54,15 @@ def passes_by_itself(exc: BaseException) -> bool:
     return True
 
 
-def explain(exc: BaseException) -> tuple[str, str]:
-    """What was wrong, and what to do next, for a request that got no whole answer."""
+def explain(exc: BaseException, *, begun: bool) -> tuple[str, str]:
+    """What was wrong, and what to do next, for a request that got no whole answer.
+
+    `begun`: the request was on its way, so the connection stood; urllib3 blames the proxy all the
+    same, for a reset long after it made the connection.
+    """
     found = list(causes(exc))
     last = next((str(c) for c in reversed(found) if str(c)), type(exc).__name__)
-    if any(isinstance(c, ProxyError | InvalidProxyURL) for c in found):
+    if not begun and any(isinstance(c, ProxyError | InvalidProxyURL) for c in found):
         return f"the proxy did not make the connection ({shown(_reason(found), 200)})", _PROXY_HINT
     for cause in found:
         words = _words(cause)

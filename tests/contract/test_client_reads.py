@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -258,3 +259,17 @@ def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr("reconciler.remote.transport.Transport.max_body", 10)
         with pytest.raises(RemoteError, match="larger than"):
             client.identity()
+
+
+def test_a_body_that_drips_is_given_up() -> None:
+    time = FakeTime()
+
+    def drip(environ: dict[str, object], start: Callable[..., object]) -> Iterator[bytes]:
+        start("200 OK", [])
+        while True:
+            time.now += 60.0
+            yield b" "
+
+    client = make_client("local", time, app=drip, policy=RetryPolicy(tries=1))
+    with pytest.raises(RemoteError, match="did not answer in time"):
+        client.identity()
