@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import StateError
+from reconciler.state import lock as lock_module
+from reconciler.state.lock import Lock, read_holder
+from reconciler.state.session import Session
+from tests.support.crash_points import ROOT
+from tests.support.state_samples import BACKEND
+
+HOLD = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from reconciler.state.session import Session
+with Session.open(
+    Path(sys.argv[1]), backend=sys.argv[2], lock_timeout=timedelta(), purpose="holding on"
+):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "taskctl.state.json"
+
+
+@contextmanager
+def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that holds the lock until its standard input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path), BACKEND],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def open_at(path: Path, seconds: float = 0) -> Session:
+    return Session.open(
+        path, backend=BACKEND, lock_timeout=timedelta(seconds=seconds), purpose="a test"
+    )
+
+
+def test_two_processes_exclude_each_other_and_the_second_hears_of_the_first(path: Path) -> None:
+    with holder(path) as process:
+        with pytest.raises(StateError) as caught:
+            open_at(path)
+        (said,) = caught.value.diagnostics
+        found = read_holder(path.with_name(path.name + ".lock"))
+        assert found is not None
+        assert (found.pid, found.host, found.purpose) == (
+            process.pid,
+            socket.gethostname(),
+            "holding on",
+        )
+        for word in (str(process.pid), found.host, found.user, found.started, "holding on"):
+            assert word in said.summary
+        assert "--lock-timeout" in said.detail
+        with pytest.raises(StateError, match=r"after 0\.2 s of waiting"):
+            open_at(path, 0.2)
+
+
+def test_a_killed_process_holds_nothing_and_its_name_is_no_obstacle(path: Path) -> None:
+    lock = path.with_name(path.name + ".lock")
+    with holder(path) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert read_holder(lock) is not None
+        same = lock.stat().st_ino
+        with open_at(path):
+            found = read_holder(lock)
+            assert found is not None
+            assert found.pid == os.getpid()
+        assert lock.stat().st_ino == same
+    assert lock.stat().st_mode & 0o777 == 0o600
+
+
+def test_who_waits_gets_it_when_the_other_ends(path: Path) -> None:
+    told: list[str] = []
+
+    def waiting(words: str) -> None:
+        told.append(words)
+        assert process.stdin is not None
+        process.stdin.close()
+
+    with holder(path) as process:
+        session = Session.open(
+            path,
+            backend=BACKEND,
+            lock_timeout=timedelta(seconds=30),
+            purpose="a test",
+            waiting=waiting,
+        )
+        session.close()
+    assert len(told) == 1
+    assert f"process {process.pid}" in told[0]
+
+
+def test_two_in_one_process_exclude_each_other_too(path: Path) -> None:
+    with open_at(path), pytest.raises(StateError, match=f"process {os.getpid()} "):
+        open_at(path)
+    open_at(path).close()
+
+
+def test_a_failed_start_gives_the_lock_back(path: Path) -> None:
+    path.write_text("garbage")
+    for _ in range(2):
+        with pytest.raises(StateError, match="is no JSON"):
+            open_at(path)
+
+
+@pytest.mark.parametrize("words", [b"", b"not JSON", b'{"pid": 1}', b'["x"]', b'{"pid": "x"}'])
+def test_a_holder_that_did_not_sign_still_holds(
+    path: Path, words: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock_module, "_READS", 2)
+    with open_at(path):
+        path.with_name(path.name + ".lock").write_bytes(words)
+        with pytest.raises(StateError, match="has not said who it is"):
+            open_at(path)
+
+
+def test_what_a_dead_one_left_is_not_taken_for_the_new_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new holder signs a moment after it has the lock; until then the old words are there."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    lock = path.with_name(path.name + ".lock")
+    with open_at(path):
+        signed = lock.read_bytes()
+        stale = {**json.loads(signed), "pid": ended.pid, "purpose": "long gone"}
+        lock.write_text(json.dumps(stale))
+        signing = threading.Thread(target=lambda: lock.write_bytes(signed))
+        pauses: list[float] = []
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 1:
+                signing.start()
+                signing.join()
+
+        monkeypatch.setattr(lock_module.time, "sleep", pause)
+        with pytest.raises(StateError) as caught:
+            open_at(path)
+    assert "long gone" not in str(caught.value)
+    assert "a test" in str(caught.value)
+
+
+def test_someone_on_another_machine_is_never_taken_for_dead(path: Path) -> None:
+    lock = path.with_name(path.name + ".lock")
+    with open_at(path):
+        there = {"pid": 2**22 + 1, "host": "far-away", "user": "x", "started": "y", "purpose": "z"}
+        lock.write_text(json.dumps(there))
+        with pytest.raises(StateError, match="on far-away"):
+            open_at(path)
+
+
+def test_a_lock_that_can_not_be_made_is_told(path: Path) -> None:
+    path.with_name(path.name + ".lock").mkdir()
+    with pytest.raises(StateError, match="cannot be locked") as caught:
+        open_at(path)
+    assert "taskctl plan" in caught.value.diagnostics[0].detail
+
+
+def test_a_release_without_a_lock_is_nothing(path: Path) -> None:
+    Lock(path, shown="x").release()

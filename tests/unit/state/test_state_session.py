@@ -1,0 +1,410 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import StateError
+from reconciler.model import RemoteTask, rfc3339
+from reconciler.state import files
+from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, fold
+from reconciler.state.session import Session, read_state
+from tests.support.state_samples import (
+    BACKEND,
+    NOON,
+    attempt,
+    history,
+    mark_at,
+    record,
+)
+
+AT_ONCE = timedelta()
+
+
+def open_at(path: Path, *, backend: str = BACKEND) -> Session:
+    return Session.open(path, backend=backend, lock_timeout=AT_ONCE, purpose="a test")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "taskctl.state.json"
+
+
+def beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def listing(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        found.name: (found.read_bytes(), found.stat().st_mtime_ns)
+        for found in folder.iterdir()
+        if found.suffix != ".lock"
+    }
+
+
+def saved(path: Path, *, count: int = 4) -> None:
+    with open_at(path) as session:
+        session.append(*history(count))
+        session.established()
+
+
+def test_no_file_is_a_new_state(path: Path) -> None:
+    state = read_state(path, backend=BACKEND)
+    assert state.is_new
+    assert (state.serial, state.backend, state.records, state.attempts) == (0, BACKEND, {}, {})
+    assert state.lineage != read_state(path, backend=BACKEND).lineage
+    assert list(path.parent.iterdir()) == []
+
+
+def test_what_was_appended_is_there_before_and_after_the_save(path: Path) -> None:
+    happened = history(4)
+    with open_at(path) as session:
+        for event in happened:
+            session.append(event)
+        assert session.state == fold(session.state, happened)
+        assert session.state.serial == 0
+        assert not path.exists()
+        assert read_state(path, backend=BACKEND).records == session.state.records
+        session.save()
+        assert session.state.serial == 1
+        assert not beside(path, ".journal").exists()
+        known = session.state
+    assert read_state(path, backend=BACKEND) == known
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert {found.name for found in path.parent.iterdir()} == {path.name, path.name + ".lock"}
+
+
+def test_the_state_does_not_change_under_who_holds_it(path: Path) -> None:
+    with open_at(path) as session:
+        before = session.state
+        assert session.state is before
+        session.append(Recorded(record(0)))
+        assert before.records == {}
+        assert record(0).ref in session.state.records
+
+
+def test_nothing_new_leaves_the_file_as_it_is(path: Path) -> None:
+    saved(path)
+    before = listing(path.parent)
+    with open_at(path) as session:
+        session.save()
+        session.append()
+    with open_at(path) as session:
+        session.append(Recorded(record(2)))
+        session.append(Closed("2026-01-01T00:00:00.000Z", "of no attempt"))
+        session.refresh([RemoteTask("acme", "id-2", {"status": "done"})])
+    assert listing(path.parent) == before
+
+
+def test_a_new_state_of_which_nothing_is_known_makes_no_file(path: Path) -> None:
+    with open_at(path) as session:
+        session.established()
+    assert listing(path.parent) == {}
+
+
+def test_each_write_counts_and_keeps_the_one_before(path: Path) -> None:
+    saved(path)
+    first = path.read_bytes()
+    with open_at(path) as session:
+        lineage = session.state.lineage
+        session.append(Recorded(record(7)))
+    second = path.read_bytes()
+    assert beside(path, ".backup").read_bytes() == first
+    assert beside(path, ".backup").stat().st_mode & 0o777 == 0o600
+    with open_at(path) as session:
+        session.append(Forgotten(record(7).ref))
+        session.save()
+        session.append(Recorded(record(8)))
+    assert json.loads(path.read_bytes())["serial"] == 4
+    assert beside(path, ".backup").read_bytes() != second
+    assert read_state(path, backend=BACKEND).lineage == lineage
+
+
+def test_a_state_is_new_until_an_apply_has_come_to_its_end(path: Path) -> None:
+    with open_at(path) as session:
+        session.append(Recorded(record(0)))
+    assert read_state(path, backend=BACKEND).is_new
+    with open_at(path) as session:
+        assert session.state.is_new
+        session.established()
+        assert not session.state.is_new
+    assert not read_state(path, backend=BACKEND).is_new
+    assert "isNew" not in path.read_text()
+
+
+def test_outputs_are_refreshed_in_a_write_that_something_else_needs(path: Path) -> None:
+    saved(path)
+    with open_at(path) as session:
+        seen = {"id": "id-2", "status": "done", "sharedAt": None, "surprise": 1}
+        session.refresh([RemoteTask("acme", "id-2", seen), RemoteTask("acme", "id-9", seen)])
+        assert session.state.records[record(2).ref].outputs["status"] == "idle"
+        session.append(Recorded(record(7)))
+    records = read_state(path, backend=BACKEND).records
+    assert records[record(2).ref].outputs == {"status": "done"}
+    assert records[record(7).ref].outputs == record(7).outputs
+
+
+def test_a_journal_that_a_dead_run_left_is_folded(path: Path) -> None:
+    saved(path)
+    with open_at(path) as session:
+        session.append(Attempted(attempt(7)))
+        left = beside(path, ".journal").read_bytes()
+    old = beside(path, ".backup").read_bytes()
+    path.write_bytes(old)
+    beside(path, ".journal").write_bytes(left)
+    assert mark_at(7) in read_state(path, backend=BACKEND).attempts
+    assert path.read_bytes() == old
+    with open_at(path) as session:
+        assert session.state.last_mark == mark_at(7)
+    assert not beside(path, ".journal").exists()
+    assert mark_at(7) in json.loads(path.read_bytes())["attempts"]
+
+
+def test_a_journal_that_is_in_the_state_already_changes_nothing(path: Path) -> None:
+    with open_at(path) as session:
+        session.append(*history(3))
+        left = beside(path, ".journal").read_bytes()
+    before = path.read_bytes()
+    beside(path, ".journal").write_bytes(left)
+    with open_at(path):
+        pass
+    assert path.read_bytes() == before
+    assert not beside(path, ".journal").exists()
+
+
+def test_a_journal_without_its_state_begins_a_new_one(path: Path) -> None:
+    saved(path)
+    with open_at(path) as session:
+        session.append(Attempted(attempt(7)), Recorded(record(8)))
+        lineage = session.state.lineage
+        left = beside(path, ".journal").read_bytes()
+    path.unlink()
+    beside(path, ".journal").write_bytes(left)
+    state = read_state(path, backend=BACKEND)
+    assert (state.lineage, state.is_new, state.serial) == (lineage, True, 0)
+    assert set(state.records) == {record(8).ref}
+    assert set(state.attempts) == {mark_at(7)}
+
+
+def test_a_lost_state_may_go_on_from_a_first_write_that_was_cut_off(path: Path) -> None:
+    beside(path, ".journal").write_bytes(b'0123abcd 77 {"backend"')
+    assert read_state(path, backend=BACKEND).is_new
+    with open_at(path) as session:
+        session.append(Recorded(record(0)))
+    assert set(read_state(path, backend=BACKEND).records) == {record(0).ref}
+
+
+def test_a_journal_of_another_state_is_refused(tmp_path: Path) -> None:
+    path, other = tmp_path / "one" / "state.json", tmp_path / "other" / "state.json"
+    saved(path)
+    with open_at(other) as session:
+        session.append(Recorded(record(0)))
+        left = beside(other, ".journal").read_bytes()
+    beside(path, ".journal").write_bytes(left)
+    before = listing(path.parent)
+    for refused in (lambda: read_state(path, backend=BACKEND), lambda: open_at(path)):
+        with pytest.raises(StateError) as caught:
+            refused()
+        assert "belongs to another state" in str(caught.value)
+        assert "mv " in caught.value.diagnostics[0].detail
+    assert listing(path.parent) == before
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_another_backend_is_refused(path: Path, lost: bool) -> None:
+    saved(path)
+    with open_at(path) as session:
+        session.append(Recorded(record(9)))
+        left = beside(path, ".journal").read_bytes()
+    if lost:
+        path.unlink()
+        beside(path, ".journal").write_bytes(left)
+    before = listing(path.parent)
+    with pytest.raises(StateError, match=f"belongs to the backend {BACKEND}"):
+        read_state(path, backend="https://other.example.com")
+    with pytest.raises(StateError, match=f"belongs to the backend {BACKEND}"):
+        open_at(path, backend="https://other.example.com")
+    assert listing(path.parent) == before
+
+
+def test_marks_are_unique_and_ascend_whatever_the_clock_does(path: Path) -> None:
+    with open_at(path) as session:
+        given = [session.next_mark(NOON) for _ in range(3)]
+        given.append(session.next_mark(NOON - timedelta(hours=1)))
+        given.append(session.next_mark(NOON + timedelta(seconds=1, microseconds=900)))
+        assert given == [mark_at(n) for n in (0, 1, 2, 3, 1000)]
+        session.append(Attempted(attempt(2000)))
+        assert session.next_mark(NOON) == mark_at(2001)
+        session.append(Closed(mark_at(2000), "refused"))
+    with open_at(path) as session:
+        assert session.next_mark(NOON) == mark_at(2001)
+
+
+def test_marks_are_unique_over_threads(path: Path) -> None:
+    with open_at(path) as session, ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda _: session.next_mark(NOON), range(400)))
+    assert sorted(given) == [mark_at(number) for number in range(400)]
+
+
+def test_the_end_of_time_is_told(path: Path) -> None:
+    end = rfc3339(datetime.max.replace(tzinfo=UTC))
+    saved(path)
+    value = json.loads(path.read_bytes())
+    value["lastMark"] = end
+    path.write_text(json.dumps(value))
+    with open_at(path) as session, pytest.raises(StateError, match="lastMark"):
+        session.next_mark(NOON)
+
+
+def test_many_threads_append_at_once(path: Path) -> None:
+    def work(worker: int) -> None:
+        for number in range(worker * 20, worker * 20 + 20):
+            session.append(Attempted(attempt(number)))
+            assert mark_at(number) in session.state.attempts
+            session.append(Recorded(record(number)))
+            if number % 7 == 0:
+                session.save()
+
+    with open_at(path) as session, ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+        assert len(session.state.records) == 160
+        assert session.state.attempts == {}
+        known = session.state
+    assert read_state(path, backend=BACKEND).records == known.records
+
+
+def test_after_the_close_nothing_is_written(path: Path) -> None:
+    with open_at(path) as session:
+        session.append(Recorded(record(0)))
+    with pytest.raises(StateError):
+        session.append(Recorded(record(1)))
+    session.close()
+    assert set(read_state(path, backend=BACKEND).records) == {record(0).ref}
+    assert not beside(path, ".journal").exists()
+
+
+def test_whatever_ends_a_run_it_saves(path: Path) -> None:
+    def run() -> None:
+        with open_at(path) as session:
+            session.append(Attempted(attempt(0)))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run()
+    assert mark_at(0) in json.loads(path.read_bytes())["attempts"]
+    open_at(path).close()
+
+
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere" / "real.json"
+    link = tmp_path / "here" / "taskctl.state.json"
+    link.parent.mkdir()
+    link.symlink_to("../elsewhere/real.json")
+    for number in range(2):
+        with open_at(link) as session:
+            session.append(Recorded(record(number)))
+            with pytest.raises(StateError, match="is locked"):
+                open_at(target)
+    assert link.is_symlink()
+    assert [found.name for found in link.parent.iterdir()] == [link.name]
+    assert read_state(target, backend=BACKEND) == read_state(link, backend=BACKEND)
+    assert beside(target, ".backup").exists()
+
+
+def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+    link = tmp_path / "taskctl.state.json"
+    link.symlink_to(link)
+    with pytest.raises(StateError):
+        read_state(link, backend=BACKEND)
+
+
+def test_folders_are_made_on_the_way(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "state.json"
+    assert read_state(path, backend=BACKEND).is_new
+    assert not (tmp_path / "a").exists()
+    saved(path)
+    assert path.exists()
+
+
+def test_a_half_written_file_of_a_dead_run_is_in_nobodys_way(path: Path) -> None:
+    beside(path, ".tmp").write_bytes(b"half")
+    saved(path)
+    assert not beside(path, ".tmp").exists()
+
+
+def test_another_hand_on_the_file_is_not_overwritten(path: Path) -> None:
+    saved(path)
+    session = open_at(path)
+    session.append(Recorded(record(9)))
+    value = json.loads(path.read_bytes())
+    value["serial"] += 5
+    del value["tasks"]["acme/moved"]
+    theirs = json.dumps(value)
+    path.write_text(theirs)
+    with pytest.raises(StateError, match="changed by something else") as caught:
+        session.close()
+    assert ".journal" in caught.value.diagnostics[0].detail
+    assert path.read_text() == theirs
+    with open_at(path) as session:
+        assert record(9).ref in session.state.records
+        assert session.state.serial == value["serial"]
+    assert not beside(path, ".journal").exists()
+
+
+def test_a_file_that_was_only_touched_is_saved_over(path: Path) -> None:
+    saved(path)
+    with open_at(path) as session:
+        session.append(Recorded(record(9)))
+        os.utime(path, (1, 1))
+    assert record(9).ref in read_state(path, backend=BACKEND).records
+
+
+def test_a_plan_reads_state_and_journal_of_one_moment(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save between the two reads would hide what only the journal held a moment ago."""
+    session = open_at(path)
+    session.append(Recorded(record(0)))
+    real = files.read_journal
+
+    def save_first(data: bytes, **words: str) -> object:
+        if not session._closed:
+            session.append(Recorded(record(1)))
+            session.close()
+        return real(data, **words)
+
+    monkeypatch.setattr(files, "read_journal", save_first)
+    state = read_state(path, backend=BACKEND)
+    assert set(state.records) == {record(0).ref, record(1).ref}
+    assert state.serial == 1
+
+
+def test_a_file_that_never_rests_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(path)
+    real = files.read_journal
+    ticks = iter(range(1, 1000))
+
+    def touched(data: bytes, **words: str) -> object:
+        os.utime(path, (1, next(ticks)))
+        return real(data, **words)
+
+    monkeypatch.setattr(files, "read_journal", touched)
+    with pytest.raises(StateError, match="changes faster"):
+        read_state(path, backend=BACKEND)
+
+
+@pytest.mark.parametrize("read", [read_state, lambda path, backend: open_at(path).state])
+def test_a_state_of_two_thousand_tasks_is_the_same_again(
+    path: Path, read: Callable[..., object]
+) -> None:
+    with open_at(path) as session:
+        session.append(*(Recorded(record(number)) for number in range(2000)))
+        session.save()
+        known = session.state
+    assert read(path, backend=BACKEND) == known
+    assert len(known.records) == 2000
