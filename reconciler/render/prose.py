@@ -14,6 +14,8 @@ CONTEXT = 2  # unchanged lines shown around a change
 RUN = 8  # rows shown of lines that are wholly new or wholly gone
 KEPT = 24  # columns kept at least, in a line that is too long, beside a changed word
 PAIRABLE = 30  # lines in one change, beyond which none are matched up
+WORDS = 20_000  # words in a line, beyond which it is matched up with none
+LONG = 600  # elements from which an exact difference takes too long to wait for
 ALIKE = 0.5  # share of equal words from which two lines belong together
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -48,7 +50,7 @@ class Prose:
         return self._shortened(list(self._groups(old, new)), limit)
 
     def _groups(self, old: list[str], new: list[str]) -> Iterator[str]:
-        matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > 4000)
+        matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > LONG)
         reached = 0
         for group in matcher.get_grouped_opcodes(CONTEXT):
             if group[0][1] > reached:
@@ -117,18 +119,33 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _alike(old: list[str], new: list[str]) -> float:
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    return matcher.ratio() if matcher.quick_ratio() >= ALIKE else 0.0
+    if max(len(old), len(new)) > WORDS or SequenceMatcher(None, old, new).quick_ratio() < ALIKE:
+        return 0.0
+    equal = sum(i2 - i1 for tag, i1, i2, _, _ in _opcodes(old, new) if tag == "equal")
+    return 2 * equal / (len(old) + len(new) or 1)
 
 
 def _tokens(old: str, new: str) -> tuple[list[Token], list[Token]]:
     a, b = _WORDS.findall(old), _WORDS.findall(new)
     left: list[Token] = []
     right: list[Token] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in _opcodes(a, b):
         left += [(word, tag != "equal") for word in a[i1:i2]]
         right += [(word, tag != "equal") for word in b[j1:j2]]
     return left, right
+
+
+def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
+    """SequenceMatcher's, which is slow on long lists, for what is between equal ends only."""
+    shorter = min(len(a), len(b))
+    head = next((n for n in range(shorter) if a[n] != b[n]), shorter)
+    tail = next((n for n in range(shorter - head) if a[-1 - n] != b[-1 - n]), shorter - head)
+    yield "equal", 0, head, 0, head
+    x, y = a[head : len(a) - tail], b[head : len(b) - tail]
+    matcher = SequenceMatcher(None, x, y, autojunk=len(x) + len(y) > LONG)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        yield tag, head + i1, head + i2, head + j1, head + j2
+    yield "equal", len(a) - tail, len(a), len(b) - tail, len(b)
 
 
 def _word_rows(
@@ -176,7 +193,8 @@ def _broken(tokens: Sequence[Token], columns: int) -> Iterator[list[Token]]:
     row: list[Token] = []
     used = 0
     for text, differs in tokens:
-        for piece in cells.chunks(text, columns):
+        size = cells.width(text)
+        for piece in [text] if size <= columns else cells.chunks(text, columns):
             size = cells.width(piece)
             if row and used + size > columns:
                 yield row

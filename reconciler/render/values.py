@@ -25,6 +25,7 @@ ORIGINS = {
 }
 
 _FIRST = ("name", "approvalMode", "permissionMode", "planMode", "role")
+_encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -37,7 +38,7 @@ def flow(value: Any) -> str:
         return "{" + ", ".join(members) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
-    return safe.line(json.dumps(value, ensure_ascii=False, default=str))
+    return safe.line(_encoded(value))
 
 
 def setting_rows(inputs: Inputs, columns: int, palette: Palette, *, verbose: bool) -> list[str]:

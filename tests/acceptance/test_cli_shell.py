@@ -157,7 +157,6 @@ def test_no_encoding_stops_a_report(tmp_path: Path, env: dict[str, str]) -> None
     assert b"\\u6f22\\u5b57" in ran.stdout
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes and signals of POSIX")
 def test_a_closed_pipe_is_no_news(plan_file: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -164,6 +164,16 @@ def test_the_caret_stands_below_the_column(source: str, column: int, width: int)
             reached += cells.width(character)
 
 
+def test_huge_prompts_differ_in_no_time() -> None:
+    """Each would take minutes by the exact method; the test's own time limit is the measure."""
+    words = " ".join(f"word{n % 50}" for n in range(60_000))
+    texts = [words, words.replace("word7 ", "other ", 3), words[::-1]]
+    blank = "\n".join("" if n % 2 else f"line {n % 9}" for n in range(20_000))
+    for before, after in ((texts[0], texts[1]), (texts[0], texts[2]), (blank, "x\n" + blank[9:])):
+        rows = Prose(74, Palette(on=False)).diff(before, after, 40)
+        assert 2 <= len(rows) <= 42
+
+
 def test_diagnostics_may_be_shown_elsewhere() -> None:
     plan = replace(PLAN, tasks=(), diagnostics=(error("wrong", file="a.yaml", line=2, column=3),))
     assert render(plan, Style()).startswith("a.yaml:2:3: error: wrong\n\nPlan for")

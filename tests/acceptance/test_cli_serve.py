@@ -1,0 +1,62 @@
+"""`taskctl serve` as a process: it says where it listens, answers, and ends when it is told to."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from reconciler.cli.main import run
+
+
+@contextmanager
+def served(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "serve", "--port", "0", "-C", str(folder), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().rstrip("\n")
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=30)
+
+
+def user(url: str, token: str) -> dict[str, object]:
+    request = Request(f"{url}/api/user", headers={"Authorization": f"token {token}"})
+    with urlopen(request, timeout=30) as answer:
+        read: dict[str, object] = json.load(answer)
+    return read
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_where_answers_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with served(tmp_path) as (process, url):
+        assert url.startswith("http://127.0.0.1:")
+        assert user(url, "any")["id"]
+        assert (tmp_path / ".taskctl" / "local.db").exists()
+        process.send_signal(number)
+        out, said = process.communicate(timeout=30)
+        assert (process.returncode, out, said) == (0, "", "")
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with served(tmp_path) as (_process, url):
+        port = url.rpartition(":")[2]
+        db = str(tmp_path / "other.db")
+        assert run(["serve", "--port", port, "--db", db]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert port in said.err
