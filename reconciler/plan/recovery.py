@@ -115,7 +115,7 @@ def recover(
     left = [a for a in ours if a.mark not in verdicts]
     free = [c for c in candidates if c.id not in taken]
     for attempt in left:
-        verdicts[attempt.mark] = _by_text(attempt, left, free, view, settle_time)
+        verdicts[attempt.mark] = _by_text(attempt, left, free, view, wanted, settle_time)
     return verdicts
 
 
@@ -158,7 +158,7 @@ def _by_mark(
             # The service redacts what looks like a credential, so another text can be ours, but
             # not one that is somebody else's: a clock that replaces marks hits ours by chance.
             others = _texts_of_others(attempt, attempts, wanted)
-            mine = [c for c in marked if c.text not in others]
+            mine = [c for c in marked if _fits(c, attempt) or not _is_among(c.text, others)]
         taken.update(c.id for c in mine)
         if len(mine) == 1:
             verdicts[attempt.mark] = Found(mine[0].task)
@@ -173,6 +173,7 @@ def _by_text(
     open_attempts: list[Attempt],
     free: list[_Candidate],
     view: RemoteView,
+    wanted: Mapping[TaskRef, str],
     settle_time: timedelta,
 ) -> Verdict:
     """Settles an attempt whose mark no task bears: the service may have rounded or replaced it."""
@@ -183,19 +184,40 @@ def _by_text(
     if unread:
         why = f"the first message of a task could not be read: {view.unreadable[unread[0].id]}"
         return wait or Undecided("unreadable", why, tuple(c.task.id for c in unread))
-    same = [c for c in near if c.text == _text(attempt)]
-    rivals = [a for a in open_attempts if a is not attempt and _text(a) == _text(attempt)]
-    if len(same) == 1 and not any(may_be_of(rival, same[0].task) for rival in rivals):
+    fitting = [c for c in near if _fits(c, attempt)]
+    if not fitting:
+        return wait or NotCreated()
+    if len(fitting) == 1 and not _fits_others(fitting[0], attempt, open_attempts, wanted):
         # Until the settle time the list may still hide a task that bears our very mark.
-        return Found(same[0].task) if _rounded(attempt, same[0]) else wait or Found(same[0].task)
-    if same:
-        why = "the same prompt under another time stamp, and more than one way to match them"
-        return wait or Undecided("ambiguous", why, tuple(c.task.id for c in same))
-    redacted = [c for c in near if is_redaction_of(c.text, _text(attempt))]
-    if redacted:
-        why = "a prompt that may be ours with its credentials removed, under another time stamp"
-        return wait or Undecided("ambiguous", why, tuple(c.task.id for c in redacted))
-    return wait or NotCreated()
+        found = Found(fitting[0].task)
+        return found if _rounded(attempt, fitting[0]) else wait or found
+    why = "the same prompt under another time stamp, and more than one way to match them"
+    return wait or Undecided("ambiguous", why, tuple(c.task.id for c in fitting))
+
+
+def _fits(candidate: _Candidate, attempt: Attempt) -> bool:
+    """Whether the task's prompt is the attempt's, credentials that the service removed aside."""
+    ours = _text(attempt)
+    return candidate.text == ours or is_redaction_of(candidate.text, ours)
+
+
+def _fits_others(
+    candidate: _Candidate,
+    attempt: Attempt,
+    open_attempts: list[Attempt],
+    wanted: Mapping[TaskRef, str],
+) -> bool:
+    if any(
+        may_be_of(other, candidate.task) and _fits(candidate, other)
+        for other in open_attempts
+        if other is not attempt
+    ):
+        return True
+    return candidate.text != _text(attempt) and any(
+        is_redaction_of(candidate.text, comparable_text(text))
+        for ref, text in wanted.items()
+        if ref != attempt.ref
+    )
 
 
 def _rounded(attempt: Attempt, candidate: _Candidate) -> bool:
@@ -216,6 +238,10 @@ def _texts_of_others(
     texts.update(comparable_text(text) for ref, text in wanted.items() if ref != attempt.ref)
     texts.discard(_text(attempt))
     return texts
+
+
+def _is_among(text: str, texts: set[str]) -> bool:
+    return text in texts or any(is_redaction_of(text, other) for other in texts)
 
 
 def is_redaction_of(theirs: str, ours: str) -> bool:

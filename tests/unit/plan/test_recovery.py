@@ -81,6 +81,14 @@ def test_a_mark_hit_by_chance_is_not_ours_when_the_text_is_another_tasks() -> No
     assert isinstance(found, NotCreated)
 
 
+def test_a_mark_hit_by_chance_is_not_ours_when_the_text_is_anothers_redacted() -> None:
+    a = attempt("a", OLD, "first ghp_1")
+    b = attempt("b", OLD + timedelta(milliseconds=5), "second ghp_2")
+    found = verdicts(shown(("t", "second [REDACTED]", OLD)), a, b)
+    assert isinstance(found[0], NotCreated)
+    assert ids(found)[1] == "t"
+
+
 def test_an_edited_prompt_of_its_own_key_is_not_anothers() -> None:
     seen = shown(("t", "use [REDACTED]", OLD))
     found = verdicts(seen, attempt("a", OLD, "use ghp_1"), wanted={"a": "use [REDACTED]"})
@@ -191,10 +199,14 @@ def test_clocks_may_be_minutes_apart() -> None:
     assert ids(verdicts(early, attempt("a", OLD))) == ["t"]
 
 
-def test_redacted_under_another_mark_is_undecided_not_sent_again() -> None:
+def test_redacted_under_another_mark_is_ours_if_it_is_nobody_elses() -> None:
     seen = shown(("t", "use [REDACTED] now", OLD + timedelta(seconds=9)))
-    (found,) = verdicts(seen, attempt("a", OLD, "use ghp_1 now"))
-    assert isinstance(found, Undecided)
+    ours = attempt("a", OLD, "use ghp_1 now")
+    assert ids(verdicts(seen, ours)) == ["t"]
+    (taken,) = verdicts(seen, ours, wanted={"a": "use ghp_1 now", "b": "use ghp_2 now"})
+    assert isinstance(taken, Undecided)
+    rival = attempt("b", OLD + timedelta(milliseconds=1), "use ghp_2 now")
+    assert [type(v) for v in verdicts(seen, ours, rival)] == [Undecided, Undecided]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,155 @@
+"""A real apply is killed (SIGKILL) at every point of it, then applied again: one task per key.
+
+Contract, section 5, point 1. A point is before, within or after each write, fsync, rename, unlink
+and request (see tests.support.crash_points).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from subprocess import TimeoutExpired
+from typing import Any
+
+import pytest
+
+from tests.support.crash_points import Run, run
+from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.ground import TOKEN, Ground, as_tasks, prompts
+
+CHUNKS = 6
+TEXTS = prompts(3)
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
+        yield Ground(tmp_path, server)
+
+
+def fresh(ground: Ground, name: str) -> Ground:
+    """The same server, with an organization and a folder of its own for each run."""
+    folder = ground.folder / name
+    folder.mkdir()
+    made = Ground(folder, ground.server, ground.settle)
+    made.write(as_tasks({k: f"{name} {t}" for k, t in TEXTS.items()}, named=["k0"]))
+    return made
+
+
+def killed(ground: Ground, point: int | None) -> Run:
+    return run(
+        ground.arguments("apply", "--parallelism", "1"),
+        kill_at=point,
+        cwd=ground.folder,
+        env={**ground.environment()},
+    )
+
+
+def assert_whole(ground: Ground, name: str) -> None:
+    """One task per key, the recorded one, with its name and sharing; nothing left to do."""
+    made = ground.server.tasks_by_work()
+    recorded = ground.recorded()
+    for key, text in TEXTS.items():
+        assert made.pop(f"{name} {text}") == [recorded[key]]
+    assert not [text for text in made if text.startswith(f"{name} ")]
+    shown = get(ground, f"/api/preview/agents/acme/tasks/{recorded['k0']}")
+    assert (shown["name"], shown["isShared"]) == ("A name", True)
+    assert not ground.state()["attempts"]
+    assert not (ground.folder / "taskctl.state.json.journal").exists()
+
+
+def get(ground: Ground, path: str) -> Any:
+    request = urllib.request.Request(
+        ground.server.url + path, headers={"Authorization": f"token {TOKEN}"}
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_killed_at_every_point(ground: Ground, chunk: int) -> None:
+    whole = fresh(ground, "whole")
+    counted = killed(whole, None)
+    assert counted.returncode == 0, counted.stderr
+    assert_whole(whole, "whole")
+    assert len(counted.points) > 70
+    for point in counted.points[chunk::CHUNKS]:
+        name = f"p{point.number}"
+        here = fresh(ground, name)
+        first = killed(here, point.number)
+        assert first.killed, f"{point}: {first.stderr}"
+        again = here.run("apply")
+        assert again.code == 0, f"{point}: {again.stdout}{again.stderr}"
+        try:
+            assert_whole(here, name)
+        except AssertionError as problem:
+            raise AssertionError(f"killed {point}: {problem}\n{again.stdout}") from problem
+        assert here.run("apply").document["tasks"] == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("chunk", range(3))
+def test_killed_again_while_it_recovers(ground: Ground, chunk: int) -> None:
+    """Killed with an attempt open, then at every point of the apply that recovers from that."""
+    posts = [
+        point.number
+        for point in killed(fresh(ground, "whole"), None).points
+        if point.operation == "send" and point.phase == "after" and "POST" in point.what
+    ]
+    counted = fresh(ground, "counted")
+    assert killed(counted, posts[1]).killed
+    points = killed(counted, None).points
+    assert_whole(counted, "counted")
+    assert len(points) > 40
+    for point in points[chunk::3]:
+        name = f"r{point.number}"
+        here = fresh(ground, name)
+        assert killed(here, posts[1]).killed
+        assert killed(here, point.number).killed, point
+        again = here.run("apply")
+        assert again.code == 0, f"{point}: {again.stdout}{again.stderr}"
+        assert_whole(here, name)
+
+
+def many(ground: Ground, seed: int, parallelism: int, kills: int) -> None:
+    """Killed `kills` times at random moments, then left to end."""
+    chance = random.Random(seed)
+    texts = prompts(12)
+    ground.write(as_tasks(texts, named=["k3", "k7"]))
+    for _ in range(kills):
+        process = ground.start("apply", "--parallelism", str(parallelism))
+        with suppress(TimeoutExpired):
+            process.wait(chance.uniform(0.25, 0.9))
+        process.kill()
+        process.communicate()
+    ended = ground.run("apply", "--parallelism", str(parallelism))
+    assert ended.code == 0, f"seed {seed}: {ended.stdout}{ended.stderr}"
+    ground.assert_exactly_one_each(texts)
+
+
+SLOW = [Rule("create", Fault(before=0.03, after=0.03))]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("parallelism", [1, 4, 10])
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_at_random(tmp_path: Path, seed: int, parallelism: int) -> None:
+    """Five kills each: thirty in all."""
+    with FaultServerProcess(SLOW, {"tokens": {TOKEN: "me"}}) as server:
+        many(Ground(tmp_path, server, settle="2s"), seed * 100 + parallelism, parallelism, kills=5)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("parallelism", [1, 4, 10])
+@pytest.mark.parametrize("seed", range(1000, 1020))
+def test_killed_at_random_for_long(tmp_path: Path, seed: int, parallelism: int) -> None:
+    """Six kills in each of sixty runs: three hundred and sixty."""
+    with FaultServerProcess(SLOW, {"tokens": {TOKEN: "me"}}) as server:
+        many(Ground(tmp_path, server, settle="2s"), seed, parallelism, kills=6)

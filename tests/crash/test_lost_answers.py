@@ -1,0 +1,297 @@
+"""Whatever becomes of a create's answer: never two tasks for a key, and none lost.
+
+Contract, section 5, points 1 and 3, over a real server that fails as it is told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli import main
+from reconciler.remote import transport
+from tests.support.fault_server import Fault, FaultServer, FaultServerProcess, Habits, Rule
+from tests.support.ground import TOKEN, Ended, Ground, as_tasks, prompts
+
+TEXTS = prompts(4)
+HTML = {"Content-Type": "text/html"}
+
+
+@dataclass
+class Here:
+    """taskctl in this process, before a fault server in a thread."""
+
+    ground: Ground
+    server: FaultServer
+    capture: pytest.CaptureFixture[str]
+
+    def run(self, command: str, *more: str) -> Ended:
+        code = main.run(self.ground.arguments(command, *more))
+        out, err = self.capture.readouterr()
+        return Ended(code, out, err)
+
+    def run_state(self, *words: str) -> Ended:
+        code = main.run(["state", *words, "--backend", self.server.url, "--format", "json"])
+        out, err = self.capture.readouterr()
+        return Ended(code, out, err)
+
+    def assert_settled(self, texts: dict[str, str] | None = None) -> None:
+        self.ground.assert_exactly_one_each(texts or TEXTS)
+        again = self.run("apply")
+        assert (again.code, again.document["tasks"]) == (0, [])
+        self.ground.assert_exactly_one_each(texts or TEXTS)
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Here]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(transport, "Timeouts", partial(transport.Timeouts, create=0.5))
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
+        ground = Ground(tmp_path, server)
+        for name, value in ground.environment().items():
+            monkeypatch.setenv(name, value)
+        ground.write(as_tasks(TEXTS, named=["k1"]))
+        yield Here(ground, server, capsys)
+
+
+def on_create(*faults: Fault) -> Sequence[Rule]:
+    """The second, third ... create meets these; the first goes well."""
+    return [Rule("create", fault, nth=(n,)) for n, fault in enumerate(faults, 2)]
+
+
+def status(code: int, *, committed: bool = False, **headers: str) -> Fault:
+    return Fault("status", status=code, committed=committed, headers=headers)
+
+
+UNKNOWN = {
+    "reset before the commit": Fault("reset"),
+    "reset after the commit": Fault("reset", committed=True),
+    "closed before the commit": Fault("close"),
+    "closed after the commit": Fault("close", committed=True),
+    "cut answer": Fault("cut"),
+    "garbage": Fault("garbage"),
+    "no id": Fault("empty"),
+    "a proxy's page, nothing done": Fault("html", status=502, headers=HTML),
+    "a proxy's page, done": Fault("html", status=502, headers=HTML, committed=True),
+    "a proxy's page that says 200": Fault("html", status=200, headers=HTML, committed=True),
+    "too late": Fault(after=1.0),
+    "never": Fault("close", before=1.0),
+    **{
+        f"{code}, {'done' if committed else 'nothing done'}": status(code, committed=committed)
+        for code in (408, 409, 425, 499, 500, 502, 503, 504)
+        for committed in (False, True)
+    },
+    **{
+        f"redirect {code}, {'done' if committed else 'nothing done'}": Fault(
+            "redirect", status=code, headers={"Location": "/elsewhere"}, committed=committed
+        )
+        for code in (301, 302, 303, 307, 308)
+        for committed in (False, True)
+    },
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_an_answer_that_tells_nothing(here: Here, case: str) -> None:
+    here.server.control({"rules": [r.to_json() for r in on_create(UNKNOWN[case])]})
+    ended = here.run("apply")
+    assert ended.code == 0, ended.stdout
+    assert set(ended.results().values()) == {"created"}
+    here.assert_settled()
+
+
+@pytest.mark.parametrize("asked", [{}, {"Retry-After": "1"}])
+def test_slow_down(here: Here, asked: dict[str, str]) -> None:
+    fault = Fault("status", status=429, headers=asked)
+    here.server.control({"rules": [r.to_json() for r in on_create(fault, fault)]})
+    assert here.run("apply").code == 0
+    assert len(here.server.posts) == len(TEXTS) + 2
+    here.assert_settled()
+
+
+def test_a_refusal_is_told_in_the_services_words_at_the_manifests_line(here: Here) -> None:
+    fault = Fault("status", status=400, text="stack entity: no such stack")
+    here.server.control({"rules": [Rule("create", fault, contains="do 2").to_json()]})
+    ended = here.run("apply")
+    assert ended.code == 1
+    (failed,) = [t for t in ended.document["tasks"] if t["result"] == "failed"]
+    assert "no such stack" in failed["error"]
+    assert failed["key"] == "k2"
+    assert sorted(set(ended.results().values())) == ["created", "failed"]
+    assert not here.ground.state()["attempts"]
+    here.server.control({"rules": []})
+    assert here.run("apply").results() == {"k2": "created"}
+    here.assert_settled()
+
+
+def test_all_answers_lost(here: Here) -> None:
+    """Every first create is lost, half of them committed."""
+    lost = [Rule("create", Fault("reset", committed=n % 2 == 0), nth=(n,)) for n in range(1, 5)]
+    here.server.control({"rules": [r.to_json() for r in lost]})
+    ended = here.run("apply")
+    assert ended.code == 0
+    here.assert_settled()
+
+
+def test_after_three_rounds_without_an_answer_it_is_undecided(here: Here) -> None:
+    here.server.control({"rules": [Rule("create", Fault("reset"), contains="do 2").to_json()]})
+    ended = here.run("apply")
+    assert ended.code == 1
+    assert ended.results()["k2"] == "undecided"
+    assert sum("do 2" in post for post in here.server.posts) == 3
+    here.server.control({"rules": []})
+    assert here.run("apply").code == 0
+    here.assert_settled()
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize("redact", [False, True])
+@pytest.mark.parametrize("marks", ["kept", "rounded", "replaced", "shifted"])
+def test_what_the_service_does_to_marks_and_texts(
+    here: Here, marks: str, *, redact: bool, committed: bool
+) -> None:
+    texts = {f"k{n}": f"connect with password=s{n}cret and do {n}" for n in range(3)}
+    here.ground.write(as_tasks(texts))
+    fault = Fault("reset", committed=committed)
+    rules = [r.to_json() for r in on_create(fault, fault)]
+    here.server.control({"habits": {"marks": marks, "redact": redact}, "rules": rules})
+    ended = here.run("apply")
+    assert ended.code == 0, ended.stdout
+    here.assert_settled(texts)
+
+
+@pytest.mark.parametrize("redact", [False, True])
+def test_equal_texts_with_marks_replaced_are_undecided_never_doubled(
+    here: Here, *, redact: bool
+) -> None:
+    """With `redact` they are equal only once their credentials are gone."""
+    texts = [f"use password=s{n if redact else ''}cret" for n in range(2)]
+    here.ground.write(as_tasks(dict(zip("ab", texts, strict=True))))
+    lost = [Rule("create", Fault("reset", committed=True)).to_json()]
+    habits = {"marks": "replaced", "redact": redact, "clock_offset": 5.0}
+    here.server.control({"habits": habits, "rules": lost})
+    for _ in range(2):
+        ended = here.run("apply")
+        assert ended.code == 1
+        assert ended.results() == {"a": "undecided", "b": "undecided"}
+        assert len(here.server.world.tasks) == 2
+    here.server.control({"rules": []})
+    made = here.server.tasks_by_work()
+    ids = [task.id for task in here.server.world.tasks]
+    for key, text in zip("ab", texts, strict=True):
+        task_id = made[text][0] if redact else ids.pop()
+        assert here.run_state("settle", key, "--task-id", task_id).code == 0
+    assert here.run("apply").code == 0
+    assert len(here.server.world.tasks) == 2
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize("offset", [-60.0, 60.0])
+def test_clocks_a_minute_apart(here: Here, offset: float, *, committed: bool) -> None:
+    rules = [r.to_json() for r in on_create(Fault("reset", committed=committed))]
+    here.server.control({"habits": {"clock_offset": offset}, "rules": rules})
+    assert here.run("apply").code == 0
+    here.assert_settled()
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_list_that_lags(here: Here, *, committed: bool) -> None:
+    here.ground.settle = "4s"
+    rules = [r.to_json() for r in on_create(Fault("reset", committed=committed))]
+    here.server.control({"habits": {"list_lag": 3.0}, "rules": rules})
+    assert here.run("apply").code == 0
+    here.assert_settled()
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize("endpoint", ["list", "events"])
+def test_the_look_up_fails_for_a_while(here: Here, endpoint: str, *, committed: bool) -> None:
+    failing = Rule(endpoint, status(503), nth=tuple(range(2, 9)))
+    rules = [r.to_json() for r in [*on_create(Fault("reset", committed=committed)), failing]]
+    here.server.control({"rules": rules})
+    ended = here.run("apply")
+    if ended.code:
+        assert "undecided" in ended.results().values()
+        assert here.run("apply").code == 0
+    here.assert_settled()
+
+
+def test_a_look_up_that_keeps_failing_is_undecided_and_found_later(here: Here) -> None:
+    failing = Rule("events", status(500))
+    rules = [r.to_json() for r in [*on_create(Fault("reset", committed=True)), failing]]
+    here.server.control({"rules": rules})
+    ended = here.run("apply")
+    assert ended.code == 1
+    assert sorted(ended.results().values()) == ["created", "created", "created", "undecided"]
+    here.server.control({"rules": []})
+    assert here.run("apply").code == 0
+    here.assert_settled()
+
+
+def test_an_attempt_of_another_identity_is_undecided(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [Rule("create", Fault("reset", committed=True), contains="do 2")]
+    here.server.control({"rules": [r.to_json() for r in [*rules, Rule("events", status(500))]]})
+    assert here.run("apply").results()["k2"] == "undecided"
+    here.server.control({"rules": [], "habits": {"tokens": {TOKEN: "me", "other": "other"}}})
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "other")
+    ended = here.run("apply")
+    assert ended.code == 1
+    assert ended.results() == {"k2": "undecided"}
+    assert len(here.server.posts) == len(TEXTS)
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
+    assert here.run("apply").results() == {"k2": "adopted"}
+    here.assert_settled()
+
+
+def test_killed_while_the_service_is_still_committing(tmp_path: Path) -> None:
+    """The client dies; the server commits a second later; the next apply comes in between."""
+    slow = [Rule("create", Fault(before=1.5), contains="do 1")]
+    with FaultServerProcess(slow, {"tokens": {TOKEN: "me"}}) as server:
+        ground = Ground(tmp_path, server, settle="4s")
+        ground.write(as_tasks(TEXTS))
+        process = ground.start("apply")
+        while not any("do 1" in c["body"] for c in _creates(server)):
+            assert process.poll() is None
+        process.kill()
+        process.communicate()
+        ended = ground.run("apply")
+        assert ended.code == 0, ended.stdout
+        ground.assert_exactly_one_each(TEXTS)
+
+
+def _creates(server: FaultServerProcess) -> list[dict[str, Any]]:
+    return [call for call in server.report()["calls"] if call["endpoint"] == "create"]
+
+
+def test_a_lost_state_is_found_again(here: Here) -> None:
+    """No state, no journal, the service alone: everything is adopted, once."""
+    assert here.run("apply").code == 0
+    here.assert_settled()
+    (here.ground.folder / "taskctl.state.json").unlink()
+    ended = here.run("apply")
+    assert set(ended.results().values()) == {"adopted"}
+    here.assert_settled()
+
+
+def test_a_patch_that_fails_is_finished_by_the_next_apply(here: Here) -> None:
+    here.server.control({"rules": [Rule("patch", status(403)).to_json()]})
+    ended = here.run("apply")
+    assert ended.code == 1
+    assert ended.results()["k1"] == "created"
+    assert "name" in json.dumps(ended.document["diagnostics"])
+    here.server.control({"rules": []})
+    assert here.run("plan").actions()["k1"] == "changed"
+    assert here.run("apply").code == 0
+    named = [t.shown for t in here.server.world.tasks if t.shown["name"] == "A name"]
+    assert [t["isShared"] for t in named] == [True]
+    here.assert_settled()

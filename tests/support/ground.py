@@ -1,0 +1,113 @@
+"""A repository of manifests before a fault server, and the real taskctl applied to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "pul-0123456789abcdef0123456789abcdef01234567"
+STATE = "taskctl.state.json"
+
+
+class Server(Protocol):
+    url: str
+
+    def tasks_by_work(self) -> dict[str, list[str]]: ...
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One command: `document` is its stdout as JSON."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        made: dict[str, Any] = json.loads(self.stdout)
+        return made
+
+    def results(self) -> dict[str, str]:
+        return {task["key"]: task["result"] for task in self.document["tasks"]}
+
+    def actions(self) -> dict[str, str]:
+        return {task["key"]: task["action"] for task in self.document["tasks"]}
+
+
+@dataclass
+class Ground:
+    """`settle` is the settle time of every command, as text; `env` is added to its environment."""
+
+    folder: Path
+    server: Server
+    settle: str = "1s"
+    env: dict[str, str] = field(default_factory=dict)
+
+    def write(self, tasks: Mapping[str, Mapping[str, Any]], name: str = "all") -> None:
+        """The manifest `tasks/NAME.yaml` (JSON is YAML)."""
+        path = self.folder / "tasks" / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": tasks}))
+
+    def arguments(self, command: str, *more: str) -> list[str]:
+        where = ["--backend", self.server.url, "--format", "json", "--settle-time", self.settle]
+        return [command, *where, *(["--yes"] if command == "apply" else []), *more]
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PULUMI_ACCESS_TOKEN": TOKEN,
+            "PULUMI_HOME": str(self.folder / "pulumi-home"),
+            **self.env,
+        }
+
+    def start(self, command: str, *more: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "reconciler", *self.arguments(command, *more)],
+            cwd=self.folder,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, command: str, *more: str, timeout: float = 60) -> Ended:
+        process = self.start(command, *more)
+        out, err = process.communicate(timeout=timeout)
+        return Ended(process.returncode, out, err)
+
+    def state(self) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads((self.folder / STATE).read_text())
+        return read
+
+    def recorded(self) -> dict[str, str]:
+        """Task ids by key."""
+        return {ref.split("/")[1]: t["taskId"] for ref, t in self.state()["tasks"].items()}
+
+    def assert_exactly_one_each(self, texts: Mapping[str, str]) -> None:
+        """One task for each key (`texts`: its prompt), and that one recorded, and no more."""
+        made = self.server.tasks_by_work()
+        wanted = {text: [self.recorded()[key]] for key, text in texts.items()}
+        assert made == wanted
+
+
+def prompts(count: int) -> dict[str, str]:
+    return {f"k{number}": f"do {number}" for number in range(count)}
+
+
+def as_tasks(texts: Mapping[str, str], named: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
+    """Manifest tasks; those `named` are patched after the create."""
+    patched = {"name": "A name", "isShared": True}
+    return {
+        key: {"message": text, **(patched if key in named else {})} for key, text in texts.items()
+    }
