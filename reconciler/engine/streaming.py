@@ -63,14 +63,14 @@ class EventStream:
 def _chunks(look: Look, after: int, stopping: Flag, is_gone: Callable[[], bool]) -> Iterator[bytes]:
     yield _HELLO
     last_sent = time.monotonic()
-    while not stopping.is_set() and not is_gone():
+    while not is_gone():
         news = look(after, _BATCH)
         if news.events:
             after = news.events[-1].number
             last_sent = time.monotonic()
             yield b"".join([_frame(event) for event in news.events])
             continue
-        if news.is_over:
+        if news.is_over or stopping.is_set():
             return
         if time.monotonic() - last_sent >= HEARTBEAT_SECONDS:
             last_sent = time.monotonic()
