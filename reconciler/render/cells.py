@@ -13,22 +13,27 @@ def width(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_cell, text))
 
 
-def wrap(text: str, columns: int) -> list[str]:
-    """One line as rows of at most `columns`, broken between words where that is possible."""
+def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
+    """One line as rows of at most `columns`, broken between words where that is possible.
+
+    Rows after the first begin with `hang` blanks, where those leave room enough.
+    """
     if width(text) <= columns:
         return [text]
+    indent = " " * hang if hang <= columns // 2 else ""
     rows, row, used = [], "", 0
     for token in _TOKENS.findall(text):
         size = width(token)
         if used + size > columns:
             if row.strip():
                 rows.append(row.rstrip())
-                row, used = "", 0
+                row, used = indent, len(indent)
             if token.isspace():
                 continue
-            *full, token_end = chunks(token, columns)
-            rows.extend(full)
-            row, used = token_end, width(token_end)
+            *full, end = chunks(token, columns - used)
+            rows.extend(row + piece for piece in full)
+            row = (indent if full else row) + end
+            used = width(row)
             continue
         row, used = row + token, used + size
     return [*rows, row.rstrip()] if row.strip() or not rows else rows

@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 
 from reconciler.render import cells, safe
 from reconciler.render.palette import Palette
+from reconciler.render.paragraphs import hang_of, paragraphs
 
 CONTEXT = 2  # unchanged lines shown around a change
 RUN = 8  # rows shown of lines that are wholly new or wholly gone
@@ -33,8 +34,11 @@ class Prose:
     verbose: bool = False
 
     def rows(self, text: str, limit: int) -> list[str]:
-        """Text as it is, its first `limit` rows."""
-        rows = [row for line in _lines(text.strip("\n")) for row in cells.wrap(line, self.columns)]
+        """The first `limit` rows of a text, its paragraphs filled anew; `verbose`: each line as it
+        is, and all of them."""
+        lines = _lines(text.strip("\n"))
+        units = [(line, hang_of(line)) for line in lines] if self.verbose else paragraphs(lines)
+        rows = [row for unit, hang in units for row in cells.wrap(unit, self.columns, hang)]
         return self._shortened(rows, limit)
 
     def diff(self, before: str | None, after: str | None, limit: int) -> list[str]:

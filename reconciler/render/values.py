@@ -117,12 +117,12 @@ def _table(settings: Mapping[str, Any], columns: int, palette: Palette) -> list[
             rows += _list(name, value, columns, palette)
         else:
             rows += [f"{safe.line(name)}:"]
-            rows += _gutter(cells.wrap(flow(value), columns - GUTTER), palette)
+            rows += _gutter(cells.wrap(flow(value), columns - GUTTER, 2), palette)
     return rows
 
 
 def _list(name: str, values: Iterable[Any], columns: int, palette: Palette) -> list[str]:
-    rows = [row for value in values for row in cells.wrap(flow(value), columns - GUTTER)]
+    rows = [row for value in values for row in cells.wrap(flow(value), columns - GUTTER, 2)]
     return [f"{safe.line(name)}:", *_gutter(rows, palette)]
 
 
