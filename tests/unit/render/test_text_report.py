@@ -164,6 +164,15 @@ def test_the_caret_stands_below_the_column(source: str, column: int, width: int)
             reached += cells.width(character)
 
 
+def test_many_changed_words_are_broken_to_the_width() -> None:
+    before = " ".join(f"stays{n} word{n}" for n in range(20))
+    after = " ".join(f"stays{n} {'other' if n % 3 else 'word'}{n}" for n in range(20))
+    rows = Prose(40, Palette(on=False)).diff(before, after, 40)
+    assert {row[:2] for row in rows} == {"- ", "+ "}
+    assert all(cells.width(row) <= 40 for row in rows)
+    assert "".join(row[2:] for row in rows if row[0] == "+") == after
+
+
 def test_huge_prompts_differ_in_no_time() -> None:
     """Each would take minutes by the exact method; the test's own time limit is the measure."""
     words = " ".join(f"word{n % 50}" for n in range(60_000))
