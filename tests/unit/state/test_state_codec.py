@@ -20,13 +20,11 @@ from tests.support.state_samples import (
     BACKEND,
     attempt,
     empty,
-    events,
     history,
     mark_at,
     record,
-    states,
-    values,
 )
+from tests.support.state_strategies import events, states, values
 
 GOLDEN = """\
 {

@@ -15,7 +15,8 @@ from reconciler.errors import StateError
 from reconciler.state import disk
 from reconciler.state.journal import Header, Journal, Replay, read_journal
 from reconciler.state.model import Closed, Event
-from tests.support.state_samples import BACKEND, LINEAGE, attempt, histories, history, mark_at
+from tests.support.state_samples import BACKEND, LINEAGE, attempt, history, mark_at
+from tests.support.state_strategies import histories
 
 HEADER = Header(LINEAGE, BACKEND)
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 
 from reconciler.state.model import OUTPUTS, Event, State, fold, kept_outputs
-from tests.support.state_samples import attempt, empty, histories, history, mark_at, record, states
+from tests.support.state_samples import attempt, empty, history, mark_at, record
+from tests.support.state_strategies import histories, states
 
 
 @given(states, histories)

@@ -1,0 +1,70 @@
+"""The tool that kills is itself to be trusted: it sees every kind of write, and dies where told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import crash_points
+
+CALL = "tests.support.crash_sample:touch_everything"
+
+
+def names(run: crash_points.Run) -> list[str]:
+    return [f"{point.phase} {point.operation}" for point in run.points]
+
+
+def around(*operations: str) -> list[str]:
+    return [f"{phase} {name}" for name in operations for phase in _phases(name)]
+
+
+def _phases(operation: str) -> tuple[str, ...]:
+    return ("before", "within", "after") if operation == "write" else ("before", "after")
+
+
+FILES = around(
+    *("mkdir", "create", "write", "fsync", "ftruncate"),
+    *("create", "write", "create", "write", "write", "write"),
+    *("replace", "rename", "link", "truncate"),
+    *("unlink", "unlink", "unlink", "unlink", "rmdir"),
+)
+
+
+def test_every_kind_of_write_is_counted_and_nothing_else(tmp_path: Path) -> None:
+    whole = crash_points.run([str(tmp_path / "x")], call=CALL, files_only=True)
+    assert whole.returncode == 0, whole.stderr
+    assert names(whole) == FILES
+    assert [point.number for point in whole.points] == list(range(len(FILES)))
+    assert whole.stdout == "done\n"
+
+
+@pytest.mark.parametrize("number", [0, 5, 6, len(FILES) - 1])
+def test_it_dies_where_it_is_told(tmp_path: Path, number: int) -> None:
+    ended = crash_points.run([str(tmp_path / "x")], call=CALL, files_only=True, kill_at=number)
+    assert ended.killed
+    assert names(ended) == FILES[: number + 1]
+    assert ended.stdout == ""
+    first = tmp_path / "x" / "first"
+    if number in (5, 6):
+        assert first.read_bytes() == (b"01234" if number == 5 else b"0123456789")
+
+
+def test_requests_are_counted_once_each() -> None:
+    ended = crash_points.run([], call="tests.support.crash_sample:ask", env={"NO_PROXY": "*"})
+    assert ended.returncode == 0, ended.stderr
+    sends = [point for point in ended.points if point.operation == "send"]
+    assert [(point.phase, point.what.split(":")[0]) for point in sends] == [
+        ("before", "GET http"),
+        ("after", "GET http"),
+    ]
+    before = crash_points.run([], call="tests.support.crash_sample:ask", kill_at=sends[0].number)
+    assert "got it" not in before.stderr
+    after = crash_points.run([], call="tests.support.crash_sample:ask", kill_at=sends[1].number)
+    assert "got it" in after.stderr
+    assert after.stdout == ""
+
+
+def test_a_point_says_what_it_is() -> None:
+    point = crash_points.Point(3, "write", "within", "x.json")
+    assert str(point) == "3: within write x.json"

@@ -1,0 +1,96 @@
+"""The disk fills at any byte of a run: what was confirmed is there, and the next run goes on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import StateError
+from reconciler.state import disk
+from reconciler.state.session import read_state
+from tests.support import state_scenario
+from tests.support.crash_points import ROOT
+from tests.support.state_samples import BACKEND
+
+
+class Full:
+    """So many bytes go to files below a folder, then no more; a file removed gives its own back."""
+
+    def __init__(self, room: int, write: Callable[[int, memoryview], int]) -> None:
+        self.room, self.refused, self._write = room, 0, write
+
+    def __call__(self, fd: int, data: memoryview) -> int:
+        part = data[: max(self.room, 0)]
+        if not part:
+            self.refused += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= len(part)
+        return self._write(fd, part)
+
+
+@pytest.mark.parametrize("name", state_scenario.PREPARED)
+def test_no_byte_at_which_it_fills_loses_anything(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    state_scenario.PREPARED[name](origin / "state.json")
+    before = read_state(origin / "state.json", backend=BACKEND)
+    write, room = os.write, 0
+    while True:
+        folder = tmp_path / "full"
+        shutil.copytree(origin, folder)
+        path, confirmed = folder / "state.json", set[str]()
+        old = path.read_bytes() if path.exists() else None
+        full = Full(room, write)
+        monkeypatch.setattr(disk.os, "write", full)
+        try:
+            state_scenario.work(path, confirmed.add)
+        except StateError as problem:
+            assert "No space left" in str(problem)  # noqa: PT017
+            assert full.refused
+        monkeypatch.setattr(disk.os, "write", write)
+        if not full.refused:
+            break
+        assert path.exists() or old is None
+        state_scenario.check(before, read_state(path, backend=BACKEND), confirmed)
+        state_scenario.work(path, lambda _: None)
+        assert not path.with_name("state.json.journal").exists()
+        shutil.rmtree(folder)
+        room += 61
+    assert room > 3000
+    assert "closed" in confirmed
+
+
+@pytest.mark.parametrize("room", [0, 100, 400, 900, 1400, 1900, 2400, 100_000])
+def test_a_file_that_may_not_grow_loses_nothing(tmp_path: Path, room: int) -> None:
+    """A limit that the kernel itself keeps: writes are short, then refused."""
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    path = tmp_path / "state.json"
+    state_scenario.known(path)
+    before = read_state(path, backend=BACKEND)
+    code = (
+        "import sys; from tests.support import state_scenario as s; s.run_small_disk(*sys.argv[1:])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), str(room)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    confirmed = set(ended.stdout.splitlines())
+    assert ended.returncode == (0 if room == 100_000 else 1), ended.stderr
+    assert ("closed" in confirmed) == (ended.returncode == 0)
+    state_scenario.check(before, read_state(path, backend=BACKEND), confirmed)
+    state_scenario.work(path, lambda _: None)
+    assert not path.with_name("state.json.journal").exists()

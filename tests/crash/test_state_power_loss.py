@@ -1,0 +1,68 @@
+"""The power fails at any moment of a run: whatever was confirmed is there, all can be read."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import StateError
+from reconciler.state import disk
+from reconciler.state.model import State
+from reconciler.state.session import read_state
+from tests.support import state_scenario
+from tests.support.state_power_loss import Crash, Recording
+from tests.support.state_samples import BACKEND
+
+
+def recorded(folder: Path, name: str) -> tuple[State, Recording]:
+    """The state before a run, and all that the run did to the disk."""
+    path = folder / "state.json"
+    folder.mkdir()
+    state_scenario.PREPARED[name](path)
+    before = read_state(path, backend=BACKEND)
+    with Recording(folder) as recording:
+        state_scenario.work(path, recording.confirm)
+    return before, recording
+
+
+def survive(crash: Crash, folder: Path, before: State) -> None:
+    crash.write_to(folder)
+    path = folder / "state.json"
+    confirmed = set(crash.confirmed)
+    state_scenario.check(before, read_state(path, backend=BACKEND), confirmed)
+    with state_scenario.open_at(path) as opened:
+        state_scenario.check(before, opened.state, confirmed)
+    state_scenario.check(before, read_state(path, backend=BACKEND), confirmed)
+
+
+def survive_all(folder: Path, before: State, recording: Recording) -> int:
+    count = 0
+    for crash in recording.crashes():
+        count += 1
+        folder.mkdir()
+        try:
+            survive(crash, folder, before)
+        except (AssertionError, StateError) as problem:
+            problem.add_note(f"{crash.moment}, confirmed {crash.confirmed}: {crash.files}")
+            raise
+        shutil.rmtree(folder)
+    return count
+
+
+@pytest.mark.parametrize("name", state_scenario.PREPARED)
+def test_whatever_was_confirmed_survives(tmp_path: Path, name: str) -> None:
+    before, recording = recorded(tmp_path / "run", name)
+    assert recording.moments > 30
+    assert survive_all(tmp_path / "after", before, recording) > 100
+
+
+@pytest.mark.parametrize("missing", ["sync", "sync_folder"])
+def test_each_kind_of_sync_is_needed(
+    tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, missing, lambda _: None)
+    before, recording = recorded(tmp_path / "run", "fresh")
+    with pytest.raises((AssertionError, StateError)):
+        survive_all(tmp_path / "after", before, recording)

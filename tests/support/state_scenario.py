@@ -1,0 +1,126 @@
+"""A run that uses a state as an apply does, for the tests that kill it or take its power.
+
+It tells on standard output what was confirmed to it, a line each, as a user would have seen it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from reconciler.errors import StateError
+from reconciler.state.model import Attempt, Attempted, Event, Record, Recorded, State, fold
+from reconciler.state.session import Session
+from tests.support.state_samples import BACKEND, attempt, record
+
+Prepare = Callable[[Path], None]
+
+
+def open_at(path: Path) -> Session:
+    return Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="a test")
+
+
+def steps() -> list[list[Event]]:
+    """Three creates: the second is saved half way, the third has no outcome."""
+    return [
+        [Attempted(attempt(0))],
+        [Recorded(record(0))],
+        [Attempted(attempt(1)), Attempted(attempt(2))],
+        [Recorded(record(1))],
+    ]
+
+
+def work(path: Path, confirmed: Callable[[str], None]) -> None:
+    """Appends `steps`, saves once in between, and closes."""
+    with open_at(path) as session:
+        for number, events in enumerate(steps()):
+            session.append(*events)
+            confirmed(f"step {number}")
+            if number == 1:
+                session.save()
+                confirmed("saved")
+        session.established()
+    confirmed("closed")
+
+
+def run(folder: str) -> None:
+    """For `tests.support.crash_points --call`."""
+    work(Path(folder) / "state.json", lambda word: print(word, flush=True))
+
+
+def run_small_disk(folder: str, room: str) -> None:
+    """The same where no file may grow beyond `room` bytes; what fails is told and gone past."""
+    import resource
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(room), int(room)))
+    try:
+        work(Path(folder) / "state.json", lambda word: print(word, flush=True))
+    except StateError as problem:
+        print(f"refused {problem}", flush=True)
+        sys.exit(1)
+
+
+def fresh(path: Path) -> None:
+    """Nothing there yet."""
+
+
+def known(path: Path) -> None:
+    """A state with a task, and the one before it kept."""
+    for number in (8, 9):
+        with open_at(path) as session:
+            session.append(Recorded(record(number)))
+
+
+def torn(path: Path) -> None:
+    """A state and a journal whose last record was cut off."""
+    known(path)
+    with open_at(path) as session:
+        session.append(Attempted(attempt(7)))
+        session.append(Attempted(attempt(7)))
+        left = path.with_name("state.json.journal").read_bytes()
+        before = path.read_bytes()
+    path.write_bytes(before)
+    path.with_name("state.json.journal").write_bytes(left[:-10])
+
+
+def lost(path: Path) -> None:
+    """A journal whose state is gone."""
+    torn(path)
+    path.unlink()
+
+
+PREPARED: dict[str, Prepare] = {"fresh": fresh, "known": known, "torn": torn, "lost": lost}
+
+
+def check(before: State, after: State, confirmed: set[str]) -> None:
+    """Nothing that was durable is missing, and nothing is there that did not happen."""
+    done = [f"step {number}" in confirmed for number in range(len(steps()))]
+    least = sum(done)
+    assert done == [True] * least + [False] * (len(done) - least)
+    possible = list(_possible(before, least))
+    assert (after.records, after.attempts) in possible
+    if before.serial:
+        assert after.lineage == before.lineage
+    assert after.last_mark == max([before.last_mark, *after.attempts, *_marks(after)])
+
+
+def _possible(
+    before: State, least: int
+) -> Iterator[tuple[dict[object, Record], dict[str, Attempt]]]:
+    """What may be known: all that was confirmed, then event by event what was on its way."""
+    flat = [event for events in steps()[:least] for event in events]
+    on_its_way = steps()[least] if least < len(steps()) else []
+    for extra in range(len(on_its_way) + 1):
+        state = fold(before, flat + on_its_way[:extra])
+        yield dict(state.records), dict(state.attempts)
+
+
+def _marks(state: State) -> list[str]:
+    return [mark for held in state.records.values() for mark in held.marks if held.task_id in MADE]
+
+
+MADE = ("id-0", "id-1")

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from reconciler.canonical import digest
+from reconciler.errors import StateError
+from reconciler.model import TaskRef
+from reconciler.state.edit import accept, destination, find, mv, rm, settle
+from reconciler.state.model import Attempted, Closed, Event, Forgotten, Recorded, State, fold
+from tests.support.state_samples import NOON, attempt, empty, mark_at, record
+
+ONE, TWO, OPEN = record(1).ref, record(2).ref, attempt(3, "open").ref
+ELSEWHERE = TaskRef("other", "task-2")
+
+
+@pytest.fixture
+def state() -> State:
+    return fold(
+        empty(),
+        [
+            Recorded(record(1)),
+            Recorded(record(2)),
+            Recorded(replace(record(4), ref=ELSEWHERE)),
+            Attempted(attempt(3, "open")),
+            Attempted(attempt(5, "open")),
+        ],
+    )
+
+
+def refusal(action: Callable[[], object]) -> str:
+    with pytest.raises(StateError) as caught:
+        action()
+    (said,) = caught.value.diagnostics
+    return f"{said.summary}\n{said.detail}"
+
+
+def test_a_task_is_found_by_its_key_or_its_full_name(state: State) -> None:
+    assert find(state, "task-1") == ONE
+    assert find(state, "open") == OPEN
+    assert find(state, "other/task-2") == ELSEWHERE
+
+
+def test_a_key_of_two_organizations_needs_its_full_name(state: State) -> None:
+    said = refusal(lambda: find(state, "task-2"))
+    assert "  acme/task-2\n  other/task-2" in said
+
+
+@pytest.mark.parametrize(("name", "near"), [("tsak-1", "task-1"), ("acme/tsk-1", "acme/task-1")])
+def test_an_unknown_name_brings_up_what_is_near(state: State, name: str, near: str) -> None:
+    said = refusal(lambda: find(state, name))
+    assert f"{name} is not in the state" in said
+    assert near in said
+    assert "taskctl state list" in said
+
+
+def test_nothing_near_is_no_guess(state: State) -> None:
+    assert "Is it" not in refusal(lambda: find(state, "zzzzzz"))
+
+
+def test_a_record_moves(state: State) -> None:
+    new = destination("renamed", ONE)
+    assert new == TaskRef("acme", "renamed")
+    moved = fold(state, mv(state, ONE, new))
+    assert moved.records[new] == replace(record(1), ref=new)
+    assert ONE not in moved.records
+
+
+def test_open_attempts_move_along(state: State) -> None:
+    new = destination("other/renamed", OPEN)
+    moved = fold(state, mv(state, OPEN, new))
+    assert [a.mark for a in moved.attempts_for(new)] == [mark_at(3), mark_at(5)]
+    assert moved.attempts_for(OPEN) == ()
+    assert moved.last_mark == state.last_mark
+
+
+def test_a_move_that_dies_half_way_forgets_nothing(state: State) -> None:
+    events = mv(state, ONE, destination("renamed", ONE))
+    for length in range(len(events) + 1):
+        known = fold(state, events[:length]).records.values()
+        assert "id-1" in {held.task_id for held in known}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (ONE, TWO, "acme/task-2 exists already"),
+        (ONE, OPEN, "acme/open exists already"),
+        (ONE, ONE, "has that key already"),
+        (TaskRef("acme", "tas-1"), TaskRef("acme", "x"), "acme/task-1"),
+    ],
+)
+def test_a_move_that_can_not_be_is_refused(
+    state: State, old: TaskRef, new: TaskRef, said: str
+) -> None:
+    assert said in refusal(lambda: mv(state, old, new))
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "a b", "/x", "a/", "a/b/c", "x" * 129, "-x"])
+def test_a_destination_is_a_key(name: str) -> None:
+    assert "is no task key" in refusal(lambda: destination(name, ONE))
+
+
+def test_a_record_is_forgotten(state: State) -> None:
+    assert rm(state, ONE) == [Forgotten(ONE)]
+    assert "not in the state" in refusal(lambda: rm(state, TaskRef("acme", "none")))
+
+
+def test_an_attempt_is_not_forgotten_but_settled(state: State) -> None:
+    said = refusal(lambda: rm(state, OPEN))
+    assert "taskctl state settle acme/open --task-id ID" in said
+    assert "taskctl state settle acme/open --not-created" in said
+
+
+def test_the_manifests_inputs_are_accepted(state: State) -> None:
+    inputs = {"message": {"content": "Do 1, without the typo.\n"}}
+    (event,) = accept(state, ONE, inputs, "tasks/b.yaml")
+    assert isinstance(event, Recorded)
+    assert event.record == replace(
+        record(1), inputs=inputs, digest=digest(inputs), file="tasks/b.yaml"
+    )
+    after = fold(state, [event])
+    assert accept(after, ONE, inputs, "tasks/b.yaml") == []
+    assert "not in the state" in refusal(lambda: accept(state, OPEN, inputs, "x"))
+
+
+def test_an_attempt_is_settled_by_the_task_it_made(state: State) -> None:
+    events = settle(state, OPEN, "id-found", created_at=NOON)
+    after = fold(state, events)
+    assert after.attempts == {}
+    made = after.records[OPEN]
+    assert (made.task_id, made.created_at, made.marks) == (
+        "id-found",
+        NOON,
+        (mark_at(3), mark_at(5)),
+    )
+    assert (made.inputs, made.digest) == (attempt(5).inputs, attempt(5).digest)
+
+
+def test_name_and_sharing_are_still_to_be_patched_after_a_settle() -> None:
+    inputs = {**attempt(3).inputs, "name": "N", "isShared": True}
+    state = fold(empty(), [Attempted(replace(attempt(3), inputs=inputs))])
+    (event,) = settle(state, attempt(3).ref, "id-3")
+    assert isinstance(event, Recorded)
+    assert event.record.pending == {"name": "N", "isShared": True}
+
+
+def test_an_attempt_is_settled_as_having_made_nothing(state: State) -> None:
+    events = settle(state, OPEN, None)
+    assert [type(event) for event in events] == [Closed, Closed]
+    after = fold(state, events)
+    assert after.attempts == {}
+    assert OPEN not in after.records
+
+
+@pytest.mark.parametrize("task_id", ["id-1", "id-again"])
+def test_a_recorded_key_with_attempts_is_settled_too(state: State, task_id: str) -> None:
+    """A task that was gone and is created again has both."""
+    known: list[Event] = [Attempted(attempt(7, "task-1"))]
+    state = fold(state, known)
+    after = fold(state, settle(state, ONE, task_id))
+    made = after.records[ONE]
+    assert made.task_id == task_id
+    assert mark_at(7) in made.marks
+    assert (mark_at(1) in made.marks) == (task_id == "id-1")
+    assert after.attempts_for(ONE) == ()
+
+
+def test_what_can_not_be_settled_is_told(state: State) -> None:
+    assert "there is nothing to settle" in refusal(lambda: settle(state, ONE, None))
+    assert "not in the state" in refusal(lambda: settle(state, TaskRef("acme", "opne"), None))
+    said = refusal(lambda: settle(state, OPEN, "id-1"))
+    assert "task id-1 is recorded for acme/task-1" in said
+    assert "taskctl state rm acme/task-1" in said
