@@ -58,12 +58,13 @@ def encode_state(state: State) -> bytes:
     return indented(value).encode() + b"\n"
 
 
-def decode_state(data: bytes, *, file: str, backend: str, way_out: str) -> State:
+def decode_state(text: str, *, file: str, backend: str, way_out: str) -> State:
     """What `encode_state` wrote. `way_out` is what to do about a `file` that is broken.
 
     Raises StateError for anything else: nothing that cannot be read counts as absent.
     """
-    value = _parsed(data, file, way_out)
+    value = _parsed(text, file, way_out)
+    del text  # as much again as all that it holds, where it is large
     try:
         _check_version(value, file)
         check_backend(need_filled(value, "backend"), backend, file)
@@ -71,6 +72,17 @@ def decode_state(data: bytes, *, file: str, backend: str, way_out: str) -> State
             return _read_state(value)
     except WrongShapeError as wrong:
         refuse(f"{wrong.path}: {wrong}" if wrong.path else str(wrong), way_out, file=file)
+
+
+def text_of(data: bytes, *, file: str, way_out: str) -> str:
+    """The text of a state file; StateError where it holds nothing or is no text."""
+    if not data.startswith(b"{") and not data.strip(b"\0 \t\r\n"):
+        what = "holds only zeros, as after a power failure" if data.strip() else "is empty"
+        refuse(f"the state file {what}", way_out, file=file)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        refuse(f"the state file is not UTF-8 (byte {problem.start + 1})", way_out, file=file)
 
 
 def refuse(
@@ -91,14 +103,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _parsed(data: bytes, file: str, way_out: str) -> Json:
-    if not data.strip(b"\0 \t\r\n"):
-        what = "holds only zeros, as after a power failure" if data.strip() else "is empty"
-        refuse(f"the state file {what}", way_out, file=file)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        refuse(f"the state file is not UTF-8 (byte {problem.start + 1})", way_out, file=file)
+def _parsed(text: str, file: str, way_out: str) -> Json:
     try:
         with _no_collection():
             value = json.loads(text, parse_constant=_no_constant)
@@ -200,10 +205,11 @@ def _read_state(value: Json) -> State:
 
 def _read_tasks(tasks: Json) -> dict[TaskRef, Record]:
     records: dict[TaskRef, Record] = {}
-    for name in tasks:
+    for name in list(tasks):
         try:
             ref = read_ref(name)
             records[ref] = read_record(ref, _an_object(tasks, name))
+            del tasks[name]  # in a large state each record takes the place of what it is read from
         except WrongShapeError as wrong:
             raise wrong.under(f"tasks[{json.dumps(name)}]") from None
     return records

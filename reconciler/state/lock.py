@@ -19,10 +19,8 @@ What holds where:
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -157,7 +155,7 @@ def read_holder(path: Path) -> Holder | None:
 
 def _sign(fd: int, purpose: str) -> None:
     value = {
-        "host": socket.gethostname(),
+        "host": _host(),
         "pid": os.getpid(),
         "purpose": purpose,
         "started": rfc3339(datetime.now(UTC)),
@@ -169,7 +167,15 @@ def _sign(fd: int, purpose: str) -> None:
         os.write(fd, json.dumps(value).encode() + b"\n")
 
 
+def _host() -> str:
+    import socket  # what `taskctl plan` does not need is not loaded for it
+
+    return socket.gethostname()
+
+
 def _user() -> str:
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -178,7 +184,7 @@ def _user() -> str:
 
 def _is_dead(holder: Holder) -> bool:
     """Whether it ran on this machine and does not any more."""
-    if os.name == "nt" or holder.host != socket.gethostname():
+    if os.name == "nt" or holder.host != _host():
         return False
     try:
         os.kill(holder.pid, 0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import StateError
 from reconciler.resources import schema_text
-from reconciler.state.codec import decode_event, decode_state, encode_event, encode_state
+from reconciler.state.codec import decode_event, decode_state, encode_event, encode_state, text_of
 from reconciler.state.model import Attempted, Closed, Event, Forgotten, Recorded, State, fold
 from reconciler.state.shapes import WrongShapeError
 from reconciler.state.writing import indented
@@ -90,7 +90,8 @@ def golden_state() -> State:
 
 def decode(data: bytes | str) -> State:
     data = data.encode() if isinstance(data, str) else data
-    return decode_state(data, file="x.json", backend=BACKEND, way_out="the way out")
+    text = text_of(data, file="x.json", way_out="the way out")
+    return decode_state(text, file="x.json", backend=BACKEND, way_out="the way out")
 
 
 def refusal(data: bytes | str) -> str:
