@@ -1,0 +1,90 @@
+"""Runs commands and looks at the clock: peers take turns, and medians are compared."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PYTHON = sys.executable
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).resolve().parents[1]
+TOKEN = "pul-0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line and where it runs; `prepare` is called before each run, unmeasured."""
+
+    words: Sequence[str]
+    folder: Path = ROOT
+    env: Mapping[str, str] | None = None
+    prepare: Callable[[], None] = lambda: None
+    codes: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One run: wall time in seconds, and the peak of its resident memory in MiB."""
+
+    seconds: float
+    peak: float
+    stdout: str
+
+
+def taskctl(*words: str, folder: Path = ROOT, **more: object) -> Command:
+    """This project's command, with a token and a home of its own."""
+    env = {"PULUMI_ACCESS_TOKEN": TOKEN, "PULUMI_HOME": str(folder / ".pulumi-home")}
+    return Command((str(BIN / "taskctl"), *words), folder, env, **more)  # type: ignore[arg-type]
+
+
+def run(command: Command) -> Ran:
+    """Runs it once; RuntimeError with what it said where it ends otherwise than it should."""
+    command.prepare()
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            command.words,
+            cwd=command.folder,
+            env={**os.environ, **(command.env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begun
+        process.returncode = code = os.waitstatus_to_exitcode(status)
+        stdout.seek(0)
+        stderr.seek(0)
+        said = stdout.read().decode("utf-8", "replace")
+        if code not in command.codes:
+            words = " ".join(command.words)
+            raise RuntimeError(f"{words}: exit {code}\n{said[-2000:]}{stderr.read()[-4000:]!r}")
+    scale = 1024 if sys.platform != "darwin" else 1024 * 1024
+    return Ran(seconds, usage.ru_maxrss / scale, said)
+
+
+def take_turns(commands: Sequence[Command], rounds: int) -> list[list[Ran]]:
+    """Each command once a round, the order turned each time; a first round warms up, unmeasured."""
+    runs: list[list[Ran]] = [[] for _ in commands]
+    for number in range(rounds + 1):
+        order = range(len(commands)) if number % 2 else reversed(range(len(commands)))
+        for index in order:
+            ran = run(commands[index])
+            if number:
+                runs[index].append(ran)
+    return runs
+
+
+def seconds(runs: Sequence[Ran]) -> float:
+    return statistics.median(ran.seconds for ran in runs)
+
+
+def peak(runs: Sequence[Ran]) -> float:
+    return max(ran.peak for ran in runs)

@@ -1,0 +1,104 @@
+"""Makes what a settled plan needs, in a process of its own so that the measuring one stays small.
+
+`python -m bench.prepare list FOLDER FILE`: FOLDER's tasks as the list shows them, a line each.
+`python -m bench.prepare database FOLDER DB`: the embedded service's file with these tasks in it.
+`python -m bench.prepare state FOLDER URL [--only N] [--ids FILE]`: the state after an apply there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.fast_server import shown
+from bench.measure import TOKEN
+from reconciler.canonical import digest
+from reconciler.engine.identity import user_of
+from reconciler.engine.lifecycle import finishing
+from reconciler.engine.storage import Storage
+from reconciler.engine.turns import create
+from reconciler.engine.validation import create_request
+from reconciler.manifest import load
+from reconciler.model import DesiredTask
+from reconciler.remote.client import Client
+from reconciler.state.codec import encode_state
+from reconciler.state.model import Record, State, kept_outputs
+from reconciler.wire import create_body
+
+DAY_MS = 86_400_000
+MARK = "2026-01-01T00:00:00.000Z"
+
+
+def desired_in(folder: Path) -> Sequence[DesiredTask]:
+    return load((), root=folder).tasks
+
+
+def write_list(folder: Path, file: Path) -> None:
+    tasks = desired_in(folder)
+    with file.open("wb") as lines:
+        for age, task in enumerate(reversed(tasks)):
+            lines.write(shown(f"task-{task.key}", task.key, age) + b"\n")
+
+
+def write_database(folder: Path, db: Path) -> None:
+    """Also `DB.ids`: the ids by key, in JSON."""
+    storage, life, user = Storage(db), finishing(1.0), user_of(TOKEN)
+    begun = time.time_ns() // 1_000_000 - 30 * DAY_MS
+    tasks = desired_in(folder)
+    requests = [create_request(create_body(task.inputs, MARK)) for task in tasks]
+    ids = storage.write(
+        lambda connection: {
+            task.key: create(connection, task.ref.org_name, user, new, life, begun + number)
+            for number, (task, new) in enumerate(zip(tasks, requests, strict=True))
+        }
+    )
+    storage.close()
+    db.with_suffix(".ids").write_text(json.dumps(ids))
+
+
+def write_state(folder: Path, url: str, only: int | None, ids: Path | None) -> None:
+    known = json.loads(ids.read_text()) if ids else {}
+    with Client(url, TOKEN) as client:
+        identity = client.identity()
+    made = datetime.now(UTC)
+    raw = json.loads(shown("", "", 0))
+    records = {
+        task.ref: Record(
+            ref=task.ref,
+            task_id=known.get(task.key, f"task-{task.key}"),
+            file=task.file,
+            inputs=task.inputs,
+            digest=digest(task.inputs),
+            identity=identity,
+            created_at=made,
+            marks=(MARK,),
+            outputs=kept_outputs(raw),
+        )
+        for task in desired_in(folder)[:only]
+    }
+    state = State("bench", 1, url, records, last_mark=MARK)
+    (folder / "taskctl.state.json").write_bytes(encode_state(state))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("list", "database", "state"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("target")
+    parser.add_argument("--only", type=int)
+    parser.add_argument("--ids", type=Path)
+    given = parser.parse_args()
+    if given.what == "list":
+        write_list(given.folder, Path(given.target))
+    elif given.what == "database":
+        write_database(given.folder, Path(given.target))
+    else:
+        write_state(given.folder, given.target, given.only, given.ids)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Servers as processes of their own, for as long as a block runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.measure import BIN, PYTHON, ROOT
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+
+    def counts(self) -> dict[str, int]:
+        """How often each kind of request came since this was asked last (fast server only)."""
+        counts: dict[str, int] = json.loads(_get(f"{self.url}/_counts"))
+        return counts
+
+    def forget(self) -> None:
+        """Whatever was created is not there any more (fast server only)."""
+        _get(f"{self.url}/_forget")
+
+
+@contextmanager
+def embedded(db: Path) -> Iterator[Server]:
+    """`taskctl serve` on `db`."""
+    with _process([str(BIN / "taskctl"), "serve", "--port", "0", "--db", str(db)]) as server:
+        yield server
+
+
+@contextmanager
+def fast(tasks: Path | None = None, latency: float = 0.0) -> Iterator[Server]:
+    """`bench.fast_server` with the tasks of a list file."""
+    words = [PYTHON, "-m", "bench.fast_server", "--latency", str(latency)]
+    with _process([*words, *(["--tasks", str(tasks)] if tasks else [])]) as server:
+        yield server
+
+
+@contextmanager
+def _process(words: Sequence[str]) -> Iterator[Server]:
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            url = process.stdout.readline().strip()
+            if not url:
+                raise RuntimeError(f"{words[0]} did not start")
+            yield Server(url)
+        finally:
+            process.terminate()
+
+
+def _get(url: str) -> bytes:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=30) as answer:
+        body: bytes = answer.read()
+    return body

@@ -1,0 +1,50 @@
+"""A row of the table, and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured: `value` beside what it must be at least and what it aims at.
+
+    `smaller`: a value below these is better. `unit` follows each of them. `medians` tells what
+    the ratio was made of.
+    """
+
+    what: str
+    value: float
+    at_least: float
+    aim: float
+    unit: str
+    medians: str
+    smaller: bool = False
+
+    @property
+    def verdict(self) -> str:
+        if self._reaches(self.aim):
+            return "aim"
+        return "met" if self._reaches(self.at_least) else "MISSED"
+
+    def _reaches(self, mark: float) -> bool:
+        return self.value <= mark if self.smaller else self.value >= mark
+
+    def cells(self) -> tuple[str, ...]:
+        shown = [_number(number) + self.unit for number in (self.value, self.at_least, self.aim)]
+        return (self.what, *shown, self.verdict, self.medians)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Markdown, its columns aligned."""
+    head = ("what", "measured", "at least", "aim", "", "medians")
+    lines = [head, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    texts = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]
+    rule = "| " + " | ".join("-" * width for width in widths) + " |"
+    return "\n".join([texts[0], rule, *texts[1:]])
+
+
+def _number(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 or number == int(number) else f"{number:.2f}"
