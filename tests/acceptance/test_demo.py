@@ -1,0 +1,61 @@
+"""`make demo`, in a checkout of its own, for somebody who has set nothing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkout import checkout, git
+from tests.support.documents import ROOT, environment, shell
+
+KEYS = {
+    key
+    for path in (ROOT / "examples" / "tasks").glob("*.yaml")
+    for key in re.findall(
+        r"^  ([a-z0-9][\w.-]*):$", path.read_text(encoding="utf-8").partition("\ntasks:\n")[2], re.M
+    )
+}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    return checkout(folder)
+
+
+@pytest.mark.parametrize("shell_name", ["sh", "bash"])
+def test_the_demo_shows_the_plan_and_creates_each_task_once(clone: Path, shell_name: str) -> None:
+    assert shutil.which(shell_name), "the demo is a shell script"
+    home = clone.parent / "home"
+    home.mkdir()
+    env = environment(home, TASKCTL_STATE="elsewhere.json", PULUMI_ACCESS_TOKEN="pul-of-a-user")
+    for _ in range(2):
+        ended = shell(f"{shell_name} examples/demo.sh", clone, env)
+        assert ended.returncode == 0, ended.stderr
+        out = ended.stdout
+        assert re.search(rf"^{len(KEYS)} tasks in \d+ files: valid\.$", out, re.M)
+        assert set(re.findall(r"^  \+ (\S+)  tasks/", out, re.M)) == KEYS
+        assert sorted(re.findall(r"^created (\S+)  local/", out, re.M)) == sorted(KEYS)
+        assert f"Plan: {len(KEYS)} to create" in out
+        assert f"0 orphaned, {len(KEYS)} unchanged." in out
+        assert "What to try next" in out
+    assert git(clone, "status", "--porcelain") == ""
+    assert not list(home.iterdir())
+
+
+def test_the_demo_says_how_to_run_it(clone: Path) -> None:
+    ended = shell("PATH=/usr/bin:/bin sh examples/demo.sh", clone, environment(clone))
+    assert ended.returncode == 1
+    assert "make demo" in ended.stderr
+
+
+def test_make_lists_its_targets(clone: Path) -> None:
+    ended = shell("make", clone, environment(clone))
+    assert ended.returncode == 0, ended.stderr
+    listed = set(re.findall(r"^  make (\S+)", ended.stdout, re.M))
+    wanted = {"demo", "test", "test-tools", "soak", "lint", "types", "format", "bench", "clean"}
+    assert wanted <= listed

@@ -1,0 +1,71 @@
+"""The code blocks of the documents, so that tests can do what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Block:
+    """`language` is the word after the fence, `heading` the last `## ` above it."""
+
+    language: str
+    text: str
+    heading: str
+
+
+def blocks(document: str) -> Iterator[Block]:
+    """Those of a document of the repository, in order."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    headings = [
+        (found.start(), found[1]) for found in re.finditer(r"^## (.*)$", text, re.MULTILINE)
+    ]
+    for found in _FENCE.finditer(text):
+        above = [heading for start, heading in headings if start < found.start()]
+        yield Block(found[2], found[3], above[-1] if above else "")
+
+
+def commands(console: str) -> Iterator[tuple[str, str]]:
+    """The commands of a `console` block (after `$ `), each with the output shown below it."""
+    for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield command, output
+
+
+def without_ids(text: str) -> str:
+    """Task ids, which differ each time, made equal."""
+    return _UUID.sub("ID", text)
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """That of somebody who has set nothing yet, with `taskctl` on PATH."""
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("TASKCTL", "PULUMI", "GIT_"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
+    return {**kept, "PATH": path, "HOME": str(home), "COLUMNS": "80", "NO_COLOR": "1", **more}
+
+
+def shell(
+    script: str, folder: Path, env: dict[str, str], timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """What `sh -e` makes of it."""
+    return subprocess.run(
+        ["sh", "-e", "-c", script],
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
