@@ -226,14 +226,16 @@ class _Construction:
     def _key(self, event: Any, key: str, frame: Frame) -> str:
         """Notes where a key is; gives another name for one that its mapping has already.
 
-        So the value of the first one stays.
+        So the value of the first one stays. Within the value of a later one, which must go, no
+        further ones are looked for.
         """
         mapping, _, _, places = frame
         if mapping is None or key not in mapping:
             if places is not None:
                 places[key] = _place(event.start_mark)
             return key
-        self._out.repeats.append(((*self._path(frame), key), _place(event.start_mark)))
+        if not any((outer or "").startswith(_SPOILT) for _, _, outer, _ in self._stack):
+            self._out.repeats.append(((*self._path(frame), key), _place(event.start_mark)))
         self._spoilt.append((mapping, _SPOILT + key))
         return _SPOILT + key
 

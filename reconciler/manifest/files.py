@@ -34,7 +34,7 @@ class Finder:
         if (self._root / FOLDER).is_dir():
             self._folder(self._root / FOLDER, FOLDER)
         for entry in self._entries(self._root, "."):
-            if entry.name.endswith(LONE_SUFFIX) and entry.is_file():
+            if entry.name.endswith(LONE_SUFFIX) and Path(entry.path).is_file():
                 self._file(Path(entry.path), entry.name)
         if not self.files and not self.diagnostics:
             what = f"no manifests: there are none in {FOLDER}/ and no *{LONE_SUFFIX} here"
@@ -74,10 +74,11 @@ class Finder:
             if entry.name.startswith("."):
                 continue
             below = entry.name if name == "." else f"{name}/{entry.name}"
-            if entry.is_dir():
-                self._folder(Path(entry.path), below)
-            elif entry.name.endswith(SUFFIXES) and (entry.is_file() or entry.is_symlink()):
-                self._file(Path(entry.path), below)
+            path = Path(entry.path)  # which, unlike the entry, bears links that lead in a circle
+            if path.is_dir():
+                self._folder(path, below)
+            elif entry.name.endswith(SUFFIXES) and (path.is_file() or path.is_symlink()):
+                self._file(path, below)
 
     def _entries(self, place: Path, name: str) -> Sequence[os.DirEntry[str]]:
         try:

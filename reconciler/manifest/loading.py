@@ -23,7 +23,8 @@ class Manifests:
     """What all files ask for, in the order of the files' names.
 
     With errors among `diagnostics` the tasks are not to be used: some may be missing.
-    `max_creates` is the smallest of all files. `texts` are those of files with diagnostics.
+    `max_creates` is the smallest of all files. `texts` are those of files with
+    diagnostics, without what looks like a credential.
     """
 
     tasks: tuple[DesiredTask, ...]
@@ -96,12 +97,17 @@ class _Loading:
             diagnostics=tuple(in_order(self._diagnostics)),
             files=tuple(sorted(files)),
             max_creates=min(limits, default=None),
-            texts={name: source.body for name, source in found.items()},
+            texts={
+                name: _masked(source.body, self._problems[name]) for name, source in found.items()
+            },
         )
 
     def _read(self, name: str, content: bytes) -> None:
         source = self._sources[name] = read_source(content)
-        problems = [*source.problems, *(check(source.data) if source.data is not None else ())]
+        problems = source.problems
+        if source.data is not None:
+            refused = {problem.path for problem in problems}
+            problems += [found for found in check(source.data) if found.path not in refused]
         built = build(source.data, source.keys.get("tasks", {}), name, problems)
         source.data = None  # its parts live on in the tasks
         self._problems[name] = [*problems, *built.problems]
@@ -114,6 +120,14 @@ class _Loading:
         except OSError as problem:
             self._diagnostics.append(unreadable(name, problem))
             return None
+
+
+def _masked(body: bytes, problems: Sequence[Problem]) -> bytes:
+    """A text whose lines may be shown: what looks like a credential is made unreadable."""
+    for problem in problems:
+        if problem.secret is not None:
+            body = body.replace(problem.secret.encode(), b"*" * len(problem.secret))
+    return body
 
 
 @contextmanager

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     MappingEndEvent,
     MappingStartEvent,
@@ -27,6 +29,7 @@ NextEvent = Callable[[], Any]
 
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _LONGEST_NAME = 60
+_LONGEST_PATH = 12
 
 
 class Spot(NamedTuple):
@@ -45,13 +48,15 @@ class Spot(NamedTuple):
 def shown(path: Path) -> str:
     """A path in one line of text: `tasks.rotate.enabledIntegrations[0].id`."""
     parts: list[str] = []
-    for step in path:
+    for step in path[:_LONGEST_PATH]:
         if isinstance(step, int):
             parts.append(f"[{step}]")
         elif _BARE.fullmatch(step) and len(step) <= _LONGEST_NAME:
             parts.append(f".{step}" if parts else step)
         else:
             parts.append(f"[{quoted(step)}]")
+    if len(path) > _LONGEST_PATH:
+        parts.append("…")
     return "".join(parts) or "manifest"
 
 
@@ -74,7 +79,7 @@ class _Node:
 def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, Spot]:
     """The spots of `paths`; of one that is not there (behind an alias, say), its nearest parent's.
 
-    The events must be those of a document that was read without an error in its form.
+    In a file with an error in its form, what is before the error is found.
     """
     wanted = tuple(dict.fromkeys(paths))
     root = _Node()
@@ -82,7 +87,8 @@ def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, Spot]:
         node = root
         for step in path:
             node = node.below.setdefault(step, _Node())
-    _Locator(next_event).document(root)
+    with suppress(YAMLError):
+        _Locator(next_event).document(root)
     return {path: _nearest(root, path) for path in wanted}
 
 
@@ -113,6 +119,8 @@ class _Locator:
             self._skip(event)
             return
         begin = event.start_mark
+        if isinstance(event, ScalarEvent) and not event.value and not event.style:
+            begin = key  # the parsers differ on where nothing stands
         if isinstance(event, MappingStartEvent):
             last = self._mapping(node)
         elif isinstance(event, SequenceStartEvent):

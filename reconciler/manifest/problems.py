@@ -56,7 +56,7 @@ def placed(
 
 def _diagnostic(problem: Problem, file: str, spot: Spot | None, lines: list[str]) -> Diagnostic:
     line, column = problem.line, problem.column
-    if spot is not None:
+    if line is None and spot is not None:
         line, column = spot.line, spot.column
         if problem.on_key:
             line, column = spot.key_line, spot.key_column

@@ -29,6 +29,7 @@ _KINDS = {
 }
 _YAML_1_1_BOOLEANS = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 _MERGE = "YAML 1.2 has no merge key; put what tasks share under `defaults`"
+_MESSAGE_PATH = ("tasks", "KEY", "message")
 _MISSING = {
     "version": "is missing; write `version: 1`",
     "tasks": "is missing; a manifest without a task says `tasks: {}`",
@@ -126,7 +127,8 @@ def _worded(error: ValidationError) -> Iterator[Problem]:
 def _unknown(name: str, path: Path, known: list[str]) -> str:
     if name == "<<":
         return _MERGE
-    misplaced = _MISPLACED.get((str(path[-1]) if path else "", name))
+    group = path[0] if len(path) == 1 else path[-1] if len(path) == len(_MESSAGE_PATH) else ""
+    misplaced = _MISPLACED.get((str(group), name))
     if misplaced is not None:
         return misplaced
     if not path and name in _schema()["definitions"]["task"]["properties"]:

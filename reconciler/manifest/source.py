@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from reconciler.manifest.construct import Constructed, Place, Refused, construct
 from reconciler.manifest.places import NextEvent, locate
 from reconciler.manifest.problems import Problem
-from reconciler.manifest.syntax import syntax_problem
+from reconciler.manifest.syntax import is_gap_of_c_parser, syntax_problem
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -32,11 +32,12 @@ class Source:
     """A file that was read. `data` is the document, None where there is none or it cannot be used.
 
     `keys` are the places of the keys below a key of the root. `body` is its text without a byte
-    order mark: UTF-8, unless a problem says otherwise.
+    order mark: UTF-8, unless a problem says otherwise. `pure`: the pure parser is to read it.
     """
 
     body: bytes
     data: Any = None
+    pure: bool = False
     keys: dict[str, dict[str, Place]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -46,7 +47,7 @@ class Source:
 
     def events(self) -> NextEvent:
         """The parser's events from the start; only for a file whose form has no error."""
-        return open_events(self.body)
+        return pure_events(self.body) if self.pure else open_events(self.body)
 
 
 def read_source(content: bytes) -> Source:
@@ -56,18 +57,29 @@ def read_source(content: bytes) -> Source:
     if problem is not None:
         source.problems.append(problem)
         return source
+    failure = _construct(source)
+    if failure is not None and is_gap_of_c_parser(failure):
+        source = Source(source.body, pure=True)
+        failure = _construct(source)
+    if failure is not None:
+        source.problems.append(syntax_problem(failure, source.body))
+    return source
+
+
+def _construct(source: Source) -> Exception | None:
+    """Fills `source`; the parser's exception where the form of the text is at fault."""
     made = Constructed()
     source.problems, source.keys = made.problems, made.keys
+    failure: Exception | None = None
     try:
-        construct(open_events(source.body), len(source.body), made)
+        construct(source.events(), len(source.body), made)
+        source.data = _only_document(made)
     except Refused:
         pass
     except (YAMLError, ValueError, OverflowError) as error:
-        source.problems.append(syntax_problem(error, source.body))
-    else:
-        source.data = _only_document(made)
-    source.problems.extend(_repeated(made, source))
-    return source
+        failure = error
+    made.problems.extend(_repeated(made, source))
+    return failure
 
 
 def open_events(body: bytes) -> NextEvent:
@@ -147,14 +159,10 @@ def _repeated(made: Constructed, source: Source) -> list[Problem]:
     """Keys that are there twice; both lines are named."""
     if not made.repeats:
         return []
-    try:
-        firsts = locate(source.events(), [path for path, _ in made.repeats])
-    except YAMLError:  # reported already: the first lines remain unknown
-        firsts = {}
+    firsts = locate(source.events(), [path for path, _ in made.repeats])
     problems = []
     for path, (line, column) in made.repeats:
-        first = firsts.get(path)
-        place = f"; the first is in line {first.key_line}" if first else ""
-        what = f"the key is here twice{place}: rename one or take it out"
+        first = firsts[path].key_line
+        what = f"the key is here twice; the first is in line {first}: rename one or take it out"
         problems.append(Problem(path, what, line=line, column=column))
     return problems

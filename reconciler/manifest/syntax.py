@@ -26,6 +26,7 @@ _WORDINGS = (
     ("tab character", _TAB),
     ("anchor|alias", "`&` begins an anchor and `*` an alias; quote the text"),
     ("block scalar", "behind `|` or `>` only `+`, `-` and an indentation can stand"),
+    ("node content", "a value is missing here, or begins with a character that needs quotes"),
     ("tag", "`!` begins a tag; quote the text"),
     ("document (?:start|end)", "nothing can stand here but a new document, after `---`"),
     ("directive|YAML document|version", "a line that begins with `%` cannot be understood"),
@@ -34,16 +35,23 @@ _WORDINGS = (
 _SHOWN_WHERE_IT_BEGINS = re.compile("quoted scalar|simple key")
 
 
+def is_gap_of_c_parser(error: Exception) -> bool:
+    """Whether it only lacks YAML 1.2 there: `[10:30, http://host]` it takes for badly written."""
+    return "unexpected ':'" in _complaint(error)
+
+
 def syntax_problem(error: Exception, body: bytes) -> Problem:
     """What a parser raised, at the place where a reader would look for it."""
     text = body.decode("utf-8", "replace")
     lines = re.split("\r\n|\r|\n", text)
     mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     line, column = (mark.line, mark.column) if mark is not None else (0, 0)
-    at_end = (line, column) >= (len(lines) - 1, len(lines[-1]))
-    what = _worded(error, lines, line, column)
+    end = (len(lines) - 1, len(lines[-1]))
+    at_end = (line, column) >= end
+    what = _worded(error, lines, *min((line, column), end))
     if begin is not None and (at_end or _SHOWN_WHERE_IT_BEGINS.search(_complaint(error))):
         line, column = begin.line, begin.column
+    line, column = min((line, column), end)  # the end is where the last line ends
     return Problem((), what, shown_path=("YAML",), line=line + 1, column=column + 1)
 
 
@@ -60,5 +68,6 @@ def _worded(error: Exception, lines: list[str], line: int, column: int) -> str:
 
 def _complaint(error: Any) -> str:
     if isinstance(error, MarkedYAMLError):
-        return f"{error.context or ''}: {error.problem or ''}"
+        problem = re.sub(" but (?:found|got) .*", "", str(error.problem or ""))
+        return f"{error.context or ''}: {problem}"
     return str(error)

@@ -18,12 +18,14 @@ _TWICE_DETAIL = (
 )
 
 
-def compare(tasks: Sequence[DesiredTask], unusable: Iterable[DesiredTask] = ()) -> list[Found]:
+def compare(tasks: Sequence[DesiredTask], unusable: Sequence[DesiredTask] = ()) -> list[Found]:
     """Keys, task ids and former keys that are claimed twice; and, as a warning, the same work.
 
     `unusable` are tasks whose own errors are reported already: just their keys count.
     """
-    everything = [*tasks, *unusable]
+    everything = list(tasks)
+    if unusable:
+        everything = sorted([*tasks, *unusable], key=lambda task: (task.file, task.line))
     by_ref: dict[tuple[str | None, str], DesiredTask] = {}
     found: list[Found] = []
     for task in everything:

@@ -1,0 +1,41 @@
+"""Every kind of bad manifest: its exact place and words, through the command too."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.manifest import load
+from tests.support.manifest_cases import CASES, NAMES, expected, lines
+
+
+def test_there_are_enough_kinds() -> None:
+    assert len([name for name in NAMES if not name.startswith("warn-")]) >= 30
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_place_and_words(name: str) -> None:
+    assert lines(load([name], root=CASES)) == expected(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_command_says_the_same(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(["-C", str(CASES), "validate", "--color", "never", name])
+    said = capsys.readouterr()
+    assert code == int(any(": error: " in line for line in expected(name)))
+    assert [x for x in expected(name) if x not in said.out + said.err] == []
+
+
+def test_all_problems_of_all_files_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["-C", str(CASES), "validate", "--color", "never", "."]) == 1
+    said = capsys.readouterr()
+    everything = said.out + said.err
+    missing = [
+        line
+        for name in NAMES
+        for line in expected(name)
+        # Which of two is the first one differs here, where every file is looked at.
+        if ": error: " in line and "already (" not in line and "still a task" not in line
+        if line not in everything
+    ]
+    assert [line for line in missing if " too: " not in line] == []

@@ -1,0 +1,126 @@
+"""Which files a PATH stands for, and their names in messages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reconciler.manifest import Manifests, load
+
+EMPTY = "version: 1\ntasks: {}\n"
+
+
+def put(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(EMPTY)
+
+
+def files(root: Path, *paths: str) -> list[str]:
+    manifests = load(paths, root=root)
+    assert manifests.diagnostics == ()
+    return list(manifests.files)
+
+
+def summary(manifests: Manifests) -> str:
+    (only,) = manifests.diagnostics
+    assert only.detail
+    return f"{only.file}: {only.summary}"
+
+
+def test_a_folder_is_read_to_its_depth(tmp_path: Path) -> None:
+    put(tmp_path, "t/b.yaml", "t/a.yml", "t/x/y/c.yaml", "t/.hidden.yaml", "t/.git/d.yaml")
+    put(tmp_path, "t/notes.txt", "t/e.json", "t/.d/e.yml")
+    assert files(tmp_path, "t") == ["t/a.yml", "t/b.yaml", "t/x/y/c.yaml"]
+    assert files(tmp_path, "t/") == files(tmp_path, "./t") == files(tmp_path, "t/x/../")
+
+
+def test_a_file_is_read_whatever_its_name(tmp_path: Path) -> None:
+    put(tmp_path, "t/.hidden", "notes.txt")
+    assert files(tmp_path, "t/.hidden", "notes.txt") == ["notes.txt", "t/.hidden"]
+
+
+def test_each_file_once(tmp_path: Path) -> None:
+    put(tmp_path, "t/a.yaml", "t/u/b.yaml")
+    (tmp_path / "t/link.yaml").symlink_to("a.yaml")
+    (tmp_path / "again").symlink_to("t")
+    assert files(tmp_path, "t/a.yaml", "t", "t/u", "again") == ["t/a.yaml", "t/u/b.yaml"]
+    assert files(tmp_path, ".") == ["again/a.yaml", "again/u/b.yaml"]
+
+
+def test_a_circle_of_links_ends(tmp_path: Path) -> None:
+    put(tmp_path, "t/a.yaml")
+    (tmp_path / "t/up").symlink_to("..")
+    (tmp_path / "t/self.yaml").symlink_to("self.yaml")
+    manifests = load(["t"], root=tmp_path)
+    assert manifests.files == ("t/a.yaml",)
+    assert summary(manifests).startswith("t/self.yaml: manifest: cannot be read: ")
+
+
+def test_names_outside_the_root(tmp_path: Path) -> None:
+    put(tmp_path, "out/a.yaml", "root/b.yaml")
+    root = tmp_path / "root"
+    assert files(root, "../out") == ["../out/a.yaml"]
+    assert files(root, str(tmp_path / "out")) == [f"{tmp_path.as_posix()}/out/a.yaml"]
+    assert files(root, str(root / "b.yaml")) == ["b.yaml"]
+    assert files(root, str(root)) == ["b.yaml"]
+
+
+def test_a_relative_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "r/tasks/a.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert files(Path("r")) == ["tasks/a.yaml"]
+    assert files(Path("r"), "tasks", str(tmp_path / "r" / "tasks")) == ["tasks/a.yaml"]
+
+
+def test_the_usual_places(tmp_path: Path) -> None:
+    put(tmp_path, "tasks/a.yaml", "iam.tasks.yaml", "other.yaml", "x/deep.tasks.yaml")
+    assert files(tmp_path) == ["iam.tasks.yaml", "tasks/a.yaml"]
+
+
+def test_nothing_in_the_usual_places(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "folder.tasks.yaml").mkdir()
+    said = summary(load([], root=tmp_path))
+    assert said == "None: no manifests: there are none in tasks/ and no *.tasks.yaml here"
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    put(tmp_path, "t/.x/a.yaml", "t/readme.md")
+    assert summary(load(["t"], root=tmp_path)) == (
+        "None: no manifests: no *.yaml or *.yml file is in t"
+    )
+    assert load(["t", "t"], root=tmp_path).diagnostics == load(["t"], root=tmp_path).diagnostics
+
+
+def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+    put(tmp_path, "a.yaml")
+    manifests = load(["a.yaml", "nowhere.yaml"], root=tmp_path)
+    assert summary(manifests) == (
+        "nowhere.yaml: manifest: cannot be read: No such file or directory"
+    )
+    assert manifests.files == ("a.yaml",)
+
+
+def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "t/a.yaml", "t/b.yaml")
+    opened = Path.open
+
+    def refusing(self: Path, *args: str) -> object:
+        if self.name == "a.yaml":
+            raise PermissionError(13, "Permission denied")
+        return opened(self, *args)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    assert summary(load(["t"], root=tmp_path)) == (
+        "t/a.yaml: manifest: cannot be read: Permission denied"
+    )
+
+    def closed(path: Path) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert summary(load(["t"], root=tmp_path)) == "t: manifest: cannot be read: Permission denied"

@@ -1,0 +1,172 @@
+"""All files together: duplicates, moves, the same work, limits, organizations from outside."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import reconciler.manifest
+from reconciler.diagnostics import has_errors
+from reconciler.manifest import Manifests, load, source
+from tests.support.manifest_cases import CASES, NAMES, expected, lines, loaded
+
+ROOT = Path(__file__).parents[3]
+
+
+def of(folder: Path, **texts: str) -> Manifests:
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text("version: 1\n" + text)
+    return load(["."], root=folder)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_pure_parser_says_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "_c_parser", lambda: None)
+    assert lines(load([name], root=CASES)) == expected(name)
+
+
+def test_the_examples_are_without_fault() -> None:
+    manifests = load(["examples/tasks"], root=ROOT)
+    assert manifests.diagnostics == ()
+    assert len(manifests.files) >= 6
+    used = {name for task in manifests.tasks for name in task.inputs}
+    texts = "".join((ROOT / name).read_text("utf-8") for name in manifests.files)
+    assert used == {
+        "message",
+        "approvalMode",
+        "planMode",
+        "enabledIntegrations",
+        "cliIntegrations",
+        "permissionMode",
+        "toolExecutionMode",
+        "source",
+        "role",
+        "agentDefinitionId",
+        "name",
+        "isShared",
+    }
+    for word in ("taskID:", "movedFrom:", "adopt: false", "maxCreates:", "commands:", "remove:"):
+        assert word in texts
+    for name in manifests.files:
+        head, _, path = (ROOT / name).read_text("utf-8").splitlines()[0].partition("$schema=")
+        assert head == "# yaml-language-server: "
+        assert ((ROOT / name).parent / path).resolve() == ROOT / "schemas/manifest.schema.json"
+
+
+def test_the_order_of_paths_does_not_matter(tmp_path: Path) -> None:
+    a = of(
+        tmp_path, b="tasks: {b: {message: x}}\n", a="tasks: {z: {message: y}, a: {message: z}}\n"
+    )
+    assert [task.key for task in a.tasks] == ["z", "a", "b"]
+    assert load(["b.yaml", "a.yaml"], root=tmp_path) == load(["a.yaml", "b.yaml"], root=tmp_path)
+
+
+def test_the_smallest_limit_counts(tmp_path: Path) -> None:
+    made = of(
+        tmp_path, a="maxCreates: 7\ntasks: {}\n", b="tasks: {}\n", c="maxCreates: 0\ntasks: {}\n"
+    )
+    assert made.max_creates == 0
+    assert loaded("version: 1\ntasks: {}\n", tmp_path / "..", "x.yaml").max_creates is None
+
+
+def test_one_key_in_two_organizations_is_two_tasks(tmp_path: Path) -> None:
+    made = of(
+        tmp_path,
+        a="orgName: one\ntasks: {k: {message: x, movedFrom: old}}\n",
+        b="orgName: two\ntasks: {k: {message: x, movedFrom: old}, old2: {message: y}}\n",
+    )
+    assert made.diagnostics == ()
+    assert len(made.tasks) == 3
+
+
+def test_an_organization_from_outside_may_bring_two_together(tmp_path: Path) -> None:
+    made = of(
+        tmp_path,
+        a="orgName: acme\ntasks: {k: {message: x}, m: {message: y, movedFrom: old}}\n",
+        b="tasks: {k: {message: z}, n: {message: x}, old: {message: w}}\n",
+    )
+    assert made.diagnostics == ()
+    assert made.in_org("other").diagnostics == ()
+    resolved = made.in_org("acme")
+    assert {task.org_name for task in resolved.tasks} == {"acme"}
+    assert [task.org_from_manifest for task in resolved.tasks] == [True, True, False, False, False]
+    moved = "tasks.m.movedFrom: `old` is still a task (b.yaml:2), so it did not move"
+    assert lines(resolved) == [
+        f"a.yaml:3:26: error: {moved}",
+        "b.yaml:2:9: error: tasks.k: the key is in a.yaml:3 too: rename one or take it out",
+        "b.yaml:2:26: warning: tasks.n: does the same work as `k` (a.yaml:3)",
+    ]
+
+
+def test_an_organization_from_outside_for_all_changes_nothing_else(tmp_path: Path) -> None:
+    made = of(tmp_path, a="tasks: {k: {message: x}, n: {message: x}}\n")
+    resolved = made.in_org("acme")
+    assert resolved.diagnostics == made.diagnostics
+    assert [task.ref for task in resolved.tasks] == [("acme", "k"), ("acme", "n")]
+
+
+def test_errors_leave_the_other_tasks(tmp_path: Path) -> None:
+    made = of(tmp_path, a="tasks: {k: {message: x, y: z}, n: {message: ok}}\n")
+    assert has_errors(made.diagnostics)
+    assert [task.key for task in made.tasks] == ["n"]
+
+
+def test_every_diagnostic_of_a_task_has_its_key(tmp_path: Path) -> None:
+    made = of(tmp_path, a="tasks: {k: {message: x, y: z}, n: {}}\nfoo: 1\n")
+    assert [(d.key, d.line) for d in made.diagnostics] == [("k", 2), ("n", 2), (None, 3)]
+
+
+def test_text_only_of_files_with_something_to_say(tmp_path: Path) -> None:
+    made = of(tmp_path, a="tasks: {}\n", b="tasks: {é: {message: x}}\n")
+    assert made.text_of("a.yaml") is None
+    assert made.text_of("nowhere") is None
+    assert made.text_of("b.yaml") == "version: 1\ntasks: {é: {message: x}}\n"
+
+
+def test_the_collector_is_as_it_was(tmp_path: Path) -> None:
+    for enabled in (True, False):
+        (gc.enable if enabled else gc.disable)()
+        try:
+            of(tmp_path, a="tasks: {}\n")
+            assert gc.isenabled() is enabled
+        finally:
+            gc.enable()
+
+
+def test_nothing_else_is_exported() -> None:
+    assert reconciler.manifest.Manifests is Manifests
+    with pytest.raises(AttributeError):
+        _ = reconciler.manifest.nonsense
+
+
+def test_what_validating_imports(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("version: 1\ntasks: {a: {message: hi}}\n")
+    code = (
+        "import sys; from pathlib import Path; from reconciler.manifest import load;"
+        "m = load(['a.yaml'], root=Path('.')); assert m.tasks and not m.diagnostics;"
+        "print(*{n.partition('.')[0] for n in sys.modules}, *sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    unwanted = {"requests", "deepdiff", "rich", "jsonschema", "sqlite3", "difflib", "filelock"}
+    assert unwanted & set(done.stdout.split()) == set()
+
+
+def test_many_tasks(tmp_path: Path) -> None:
+    tasks = "".join(
+        f"  t{i}:\n    message: |\n      Job {i}\n      of many.\n    planMode: true\n"
+        for i in range(3_000)
+    )
+    made = of(tmp_path, a="defaults: {approvalMode: manual}\ntasks:\n" + tasks)
+    assert len(made.tasks) == 3_000
+    assert made.tasks[-1].line == 4 + 5 * 2_999
+    (warning,) = made.diagnostics
+    assert "`t0`, `t1`, `t2` and 2997 more" in warning.summary
+    bad = of(tmp_path, a="tasks:\n" + tasks.replace("planMode: true", "planMode: on"))
+    assert len(bad.diagnostics) == 3_000
+    assert [d.line for d in bad.diagnostics[:2]] == [7, 12]

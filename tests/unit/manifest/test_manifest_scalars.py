@@ -1,0 +1,118 @@
+"""YAML 1.2's core schema, to the letter; what 1.1 had beyond it is text."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.manifest.scalars import CORE, ScalarError, plain, tagged, wrong_tag
+
+
+@pytest.mark.parametrize("text", ["", "~", "null", "Null", "NULL"])
+def test_nothing(text: str) -> None:
+    assert plain(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *((t, True) for t in ("true", "True", "TRUE")),
+        *((t, False) for t in ("false", "False", "FALSE")),
+        ("0", 0),
+        ("010", 10),
+        ("-7", -7),
+        ("+7", 7),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("-1.5e-3", -0.0015),
+        ("+12E03", 12000.0),
+        ("1e3", 1000.0),
+        ("-0", 0),
+    ],
+)
+def test_a_value(text: str, value: object) -> None:
+    read = plain(text)
+    assert (type(read), read) == (type(value), value)
+
+
+TEXTS = """
+on off yes no y n tRUE nULL 1_000 0b1 0o8 0xG -0x1 1__0 12:30:45 2026-11-24 1e . .. +. -
+.e3 e3 .Nan .iNF ٣ 1.2.3 0.0.0.0 =
+"""
+
+
+@pytest.mark.parametrize("text", TEXTS.split())
+def test_text(text: str) -> None:
+    assert plain(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", [".inf", "-.Inf", "+.INF", ".nan", ".NaN", ".NAN", "1e999", "-1e999", "9" * 401]
+)
+def test_what_json_cannot_hold(text: str) -> None:
+    with pytest.raises(ScalarError, match="quote it if it is text"):
+        plain(text)
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "value"),
+    [
+        ("str", "5", "5"),
+        ("int", "0x10", 16),
+        ("float", "3", 3.0),
+        ("float", "1.5", 1.5),
+        ("bool", "True", True),
+        ("null", "", None),
+    ],
+)
+def test_core_tags(tag: str, text: str, value: object) -> None:
+    assert tagged(text, CORE + tag) == value
+    assert tagged(text, "!") == text
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("int", "1.5"),
+        ("int", "true"),
+        ("bool", "yes"),
+        ("null", "0"),
+        ("float", "true"),
+        ("float", "x"),
+        ("float", "0x" + "f" * 300),
+        ("float", ".inf"),
+        ("timestamp", "2026-11-24"),
+        ("binary", "aGk="),
+        ("seq", "x"),
+    ],
+)
+def test_tags_that_do_not_fit(tag: str, text: str) -> None:
+    with pytest.raises(ScalarError):
+        tagged(text, CORE + tag)
+
+
+def test_tags_are_spelled_as_written() -> None:
+    assert "`!!set`" in wrong_tag(CORE + "set")
+    assert "`!mine`" in wrong_tag("!mine")
+    assert "`!<tag:example.org:x>`" in wrong_tag("tag:example.org:x")
+
+
+@given(st.integers())
+def test_every_integer(number: int) -> None:
+    assert plain(str(number)) == number
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_float(number: float) -> None:
+    assert plain(repr(number)) == number
+
+
+@given(st.text())
+def test_never_anything_but_a_value_or_words(text: str) -> None:
+    with suppress(ScalarError):
+        assert plain(text) is None or isinstance(plain(text), bool | int | float | str)

@@ -1,0 +1,191 @@
+"""The schema file itself, and the two validators that read it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from reconciler.manifest import schema
+from reconciler.resources import schema_text
+from tests.support.manifest_cases import CASES, lines, loaded
+
+SCHEMA = json.loads(schema_text("manifest"))
+
+
+def described(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema that an editor would show for a property."""
+    for name, value in node.items() if isinstance(node, dict) else ():
+        if name == "properties":
+            yield from ((f"{path}/{key}", found) for key, found in value.items())
+        yield from described(value, f"{path}/{name}")
+    for index, value in enumerate(node) if isinstance(node, list) else ():
+        yield from described(value, f"{path}/{index}")
+
+
+def test_it_is_draft_7() -> None:
+    assert SCHEMA["$schema"] == "http://json-schema.org/draft-07/schema#"
+    Draft7Validator.check_schema(SCHEMA)
+
+
+def test_every_property_is_described_and_has_a_valid_example() -> None:
+    found = [item for item in described(SCHEMA) if set(item[1]) != {"const"}]
+    assert len(found) > 40
+    for path, node in found:
+        full = SCHEMA["definitions"][node["$ref"].split("/")[-1]] if "$ref" in node else node
+        assert full["title"], path
+        assert full["description"].endswith("."), path
+        validator = Draft7Validator({**full, "definitions": SCHEMA["definitions"]})
+        assert full["examples"], path
+        for example in full["examples"]:
+            assert validator.is_valid(example), path
+
+
+def test_every_pattern_has_words() -> None:
+    def patterns(node: Any) -> Iterator[dict[str, Any]]:
+        children = node.values() if isinstance(node, dict) else node
+        for child in children if isinstance(node, dict | list) else ():
+            yield from patterns(child)
+        if isinstance(node, dict) and isinstance(node.get("pattern"), str):
+            yield node
+
+    assert all("patternErrorMessage" in node for node in patterns(SCHEMA))
+
+
+def test_defaults_are_the_settings_of_a_task() -> None:
+    task = set(SCHEMA["definitions"]["task"]["properties"])
+    defaults = set(SCHEMA["definitions"]["defaults"]["properties"])
+    assert task - defaults == {"message", "taskID", "orgName", "movedFrom"}
+    assert defaults <= task
+
+
+GOOD: dict[str, Any] = {
+    "version": 1,
+    "orgName": "acme",
+    "maxCreates": 3,
+    "defaults": {"permissionMode": "read-only", "role": None, "adopt": True},
+    "tasks": {
+        "a": {"message": "x", "planMode": None, "enabledIntegrations": [{"id": "datadog"}]},
+        "b": {
+            "message": {
+                "type": "user_message",
+                "content": "x",
+                "commands": None,
+                "entity_diff": {
+                    "add": [
+                        {"type": "stack", "name": "p", "project": "q"},
+                        {"type": "pull_request", "number": 1, "repo": {"org": "o", "name": "n"}},
+                    ],
+                    "remove": None,
+                },
+            }
+        },
+        "c": {"taskID": "t-1", "name": "n", "cliIntegrations": []},
+    },
+}
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    pairs = enumerate(node) if isinstance(node, list) else ()
+    for key, value in node.items() if isinstance(node, dict) else pairs:
+        yield from places(value, (*path, key))
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 10**30),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["", "a", "a\n", "A b", "auto", "read-only", "k" * 129, "é", "stack", "x/y"]),
+    st.sampled_from([[], {}, [1], [{"id": "a"}], {"type": "stack"}, {"content": "x"}, {"a": {}}]),
+)
+NAMES = st.sampled_from(["id", "type", "x", "a\n", "Bad", "name", "message", "taskID", "tasks"])
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Any:
+    """The good document with some of its values, keys and members spoilt."""
+    document = copy.deepcopy(GOOD)
+    for _ in range(draw(st.integers(0, 3))):
+        path = draw(st.sampled_from(sorted(places(document), key=repr)))
+        parent: Any = document
+        for step in path[:-1]:
+            parent = parent[step]
+        kind = draw(st.sampled_from(["replace", "replace", "remove", "add"]))
+        if not path:
+            if draw(st.integers(0, 20)) == 0:
+                return draw(JUNK)
+            continue
+        if kind == "replace":
+            parent[path[-1]] = draw(JUNK)
+        elif kind == "remove" and isinstance(parent, dict):
+            del parent[path[-1]]
+        elif isinstance(parent[path[-1]], dict):
+            parent[path[-1]][draw(NAMES)] = draw(JUNK)
+    return document
+
+
+@settings(max_examples=400, deadline=None)
+@given(documents())
+def test_both_validators_agree(document: Any) -> None:
+    accepts = schema._accelerator()
+    assert accepts is not None
+    problems = schema.explain(document)
+    assert accepts(document) is (problems == [])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "_accelerator", lambda: None)
+        alone = schema.check(document)
+    assert set(schema.check(document)) == set(alone)
+
+
+def test_the_good_document_is_good() -> None:
+    assert schema.check(GOOD) == []
+    assert schema.explain(GOOD) == []
+
+
+def test_without_the_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
+    assert schema._accelerator.__wrapped__() is None
+
+
+def test_jsonschema_stays_out_where_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "_reference", lambda: pytest.fail("not needed"))
+    assert schema.check(GOOD) == []
+
+
+def test_every_message_names_what_it_is_about() -> None:
+    everything = "".join(path.read_text("utf-8") for path in CASES.glob("*.expect"))
+    assert "given schemas" not in everything
+    assert "does not match" not in everything
+    assert "is not of type" not in everything
+
+
+def test_a_rule_without_words_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "_reference", lambda: Draft7Validator({"minProperties": 9}))
+    (problem,) = schema.explain({"a": 1})
+    assert "does not have enough properties" in problem.what
+
+
+def test_a_task_may_be_called_message(tmp_path: Path) -> None:
+    text = (
+        "version: 1\ntasks: {message: {message: x, timestamp: y}, defaults: {orgName: a, a: b}}\n"
+    )
+    assert [line.partition("error: ")[2][:40] for line in lines(loaded(text, tmp_path))] == [
+        "tasks.message.timestamp: is not known he",
+        "tasks.defaults.message: is missing: what",
+        "tasks.defaults.a: is not known here",
+    ]
+
+
+def test_a_long_value_is_cut_short() -> None:
+    (problem,) = schema.check({"version": 1, "tasks": {"a": {"message": "x", "source": "s" * 999}}})
+    assert len(problem.what) < 200

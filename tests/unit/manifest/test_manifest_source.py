@@ -1,0 +1,269 @@
+"""Text to data: keys, scalars, anchors, limits; by the C parser and by the pure one."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from reconciler.manifest import source
+from reconciler.manifest.places import Spot, locate, shown
+from reconciler.manifest.source import Source, open_events, read_source
+from tests.support.manifest_yaml import SOUP, documents
+
+
+@pytest.fixture(params=["c", "pure"])
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "pure":
+        monkeypatch.setattr(source, "_c_parser", lambda: None)
+    return str(request.param)
+
+
+def read(text: str) -> Source:
+    return read_source(text.encode("utf-8", "surrogatepass"))
+
+
+def data(text: str) -> Any:
+    found = read(text)
+    assert found.problems == []
+    return found.data
+
+
+def whats(text: str) -> list[str]:
+    return [f"{p.line}:{p.column} {p.where}: {p.what}" for p in read(text).problems]
+
+
+def test_styles(parser: str) -> None:
+    text = """\
+plain: a b
+single: 'it''s'
+double: "a\\tb\\u00e9"
+literal: |
+  one
+   two
+
+folded: >-
+  one
+  two
+nothing:
+flow: {a: [1, two, {b: null}], 'c': ""}
+"""
+    assert data(text) == {
+        "plain": "a b",
+        "single": "it's",
+        "double": "a\tbé",
+        "literal": "one\n two\n",
+        "folded": "one two",
+        "nothing": None,
+        "flow": {"a": [1, "two", {"b": None}], "c": ""},
+    }
+
+
+def test_keys_are_text_always(parser: str) -> None:
+    assert data("1: a\non: b\nnull: c\ntrue: d\n2026-11-24: e\n'': f\n! x: g\n!!str 7: h\n") == {
+        "1": "a",
+        "on": "b",
+        "null": "c",
+        "true": "d",
+        "2026-11-24": "e",
+        "": "f",
+        "x": "g",
+        "7": "h",
+    }
+
+
+def test_quoted_scalars_are_text(parser: str) -> None:
+    assert data("[\"1\", 'true', \"null\", '']") == ["1", "true", "null", ""]
+
+
+def test_tags_of_the_core(parser: str) -> None:
+    text = "a: !!str 5\nb: !!int '6'\nc: !!map {d: !!seq [! 7]}\ne: !!float 1\nf: ! {g: ! []}\n"
+    assert data(text) == {"a": "5", "b": 6, "c": {"d": ["7"]}, "e": 1.0, "f": {"g": []}}
+
+
+def test_anchors_and_aliases(parser: str) -> None:
+    text = "a: &a {x: 1}\nb: *a\nc: &a two\nd: *a\n&k e: 5\nf: *k\ng: [&n 1, *n]\n"
+    made = data(text)
+    assert made["b"] == {"x": 1}
+    assert made["b"] is made["a"]
+    assert (made["d"], made["f"], made["g"]) == ("two", "e", [1, 1])
+
+
+def test_times_and_addresses_in_brackets(parser: str) -> None:
+    # libyaml knows YAML 1.1 here; the pure parser is asked where it gives up
+    text = "{at: 12:30:45, to: [http://x.org/?q=1, 2026-11-24T09:00:00Z]}"
+    assert data(text) == {"at": "12:30:45", "to": ["http://x.org/?q=1", "2026-11-24T09:00:00Z"]}
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 1\n---\n", "a: 1\n...\n", "a: 1\n---\n# x\n...\n---\n", "---\n---\na: 1\n"]
+)
+def test_empty_documents_are_passed_over(parser: str, text: str) -> None:
+    assert data(text) == {"a": 1}
+
+
+def test_a_byte_order_mark_is_nothing(parser: str) -> None:
+    assert data("\ufeffa: 1\n") == {"a": 1}
+    assert whats("\ufeffa: 1\na: 2\n")[0].startswith("2:1 ")
+
+
+def test_line_ends(parser: str) -> None:
+    assert data("a: |\r\n  x\r\n  y\r\nb: 1\rc: 2\r") == {"a": "x\ny\n", "b": 1, "c": 2}
+
+
+def test_keys_below_the_root_have_places(parser: str) -> None:
+    found = read("version: 1\ntasks:\n  # why\n  b: {x: {y: z}}\n  a:\n    x: 1\n")
+    assert found.keys == {"tasks": {"b": (4, 3), "a": (5, 3)}}
+
+
+def test_a_repeated_key_keeps_its_first_value_and_place(parser: str) -> None:
+    found = read("t:\n  a: {x: 1}\n  a: {x: 2}\n  a: 3\n")
+    assert found.data == {"t": {"a": {"x": 1}}}
+    assert found.keys == {"t": {"a": (2, 3)}}
+    assert [(p.line, p.where) for p in found.problems] == [(3, "t.a"), (4, "t.a")]
+    assert all("in line 2" in p.what for p in found.problems)
+
+
+def test_problems_below_a_repeated_key(parser: str) -> None:
+    assert whats("a: 1\na: {b: [.inf, {c: !x 1, d: 1, d: 2}]}\n") == [
+        "2:9 a.b[0]: `.inf` is a number that JSON cannot hold; quote it if it is text",
+        "2:19 a.b[1].c: the tag `!x` does not belong here; leave it out",
+        "2:1 a: the key is here twice; the first is in line 1: rename one or take it out",
+    ]
+
+
+def test_a_later_error_of_form_does_not_hide_a_repeated_key(parser: str) -> None:
+    assert whats("a: 1\na: 2\nb: [\n") == [
+        "2:1 a: the key is here twice; the first is in line 1: rename one or take it out",
+        "4:1 YAML: a value is missing here, or begins with a character that needs quotes",
+    ]
+
+
+def test_escapes_that_cannot_be_sent(parser: str) -> None:
+    assert "cannot be sent" in whats('a: "x\\0"\n')[0]
+    assert read('a: "\\e[0m \\x07"').problems == []  # written on purpose; shown escaped
+
+
+@pytest.mark.parametrize("text", ['"\\uD800"', '"\\UFFFFFFFF"'])
+def test_escapes_that_are_no_character(parser: str, text: str) -> None:
+    assert len(whats(f"a: {text}\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"), [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", ""), ("&a [", "]")]
+)
+def test_nesting_has_an_end(parser: str, opening: str, closing: str) -> None:
+    (problem,) = read(opening * 5_000 + "x" + closing * 5_000).problems
+    assert "nested more than 100 levels" in problem.what or "must be text" in problem.what
+    assert len(problem.where) < 100
+
+
+def test_nesting_behind_an_alias_counts(parser: str) -> None:
+    deep = "[" * 60 + "x" + "]" * 60
+    assert "nested" in whats(f"a: &a {deep}\nb: {'[' * 60}*a{']' * 60}\n")[0]
+    assert whats(f"a: &a {deep}\nb: [[*a]]\n") == []
+
+
+def test_aliases_cannot_make_a_file_large(parser: str) -> None:
+    text = (
+        "a: &a "
+        + "x" * 1000
+        + "\n"
+        + "".join(
+            f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"
+            for old, new in zip("abcdefg", "bcdefgh", strict=True)
+        )
+    )
+    assert "aliases make far more" in whats(text)[0]
+
+
+def test_honest_aliases_are_free(parser: str) -> None:
+    shared = "a: &a " + "x" * 2000 + "\n"
+    assert whats(shared + "".join(f"b{i}: *a\n" for i in range(1000))) == []
+
+
+def test_too_large_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MAX_BYTES", 1024 * 1024)
+    assert whats("# " + "x" * 1024 * 1024) == [
+        "1:1 manifest: the file is larger than 1 MiB; split it"
+    ]
+
+
+@pytest.mark.parametrize(
+    "code", [0, 1, 8, 0xB, 0xC, 0x1B, 0x7F, 0x85, 0x9F, 0x2028, 0x2029, 0xFFFE]
+)
+def test_unseen_characters(code: int) -> None:
+    (found,) = whats(f"a: é\nb: é{chr(code)}\n")
+    assert found.startswith(f"2:5 manifest: the character U+{code:04X} ")
+
+
+def test_the_parsers_homes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(name: str) -> Any:
+        raise ImportError(name)
+
+    assert source._c_parser() is not None
+    monkeypatch.setattr(source, "import_module", nowhere)
+    assert source._c_parser() is None
+    assert next(iter([open_events(b"a: 1")()])) is not None
+    assert importlib.import_module("ruamel.yaml") is not None
+
+
+def test_spots() -> None:
+    body = b"t:\n  a: &x\n    - 1\n    - {k: v}\n  b: *x\n  ? [c]\n  : d\n  e: |\n    f\n\n  g: 1\n"
+    spots = locate(
+        open_events(body),
+        [("t", "a", 1, "k"), ("t", "b", 0), ("t", "e"), ("t", "g"), ("u",), ("t", "a", 1)],
+    )
+    assert spots == {
+        ("t", "a", 1, "k"): Spot(4, 8, 4, 11, 4),
+        ("t", "b", 0): Spot(5, 3, 5, 6, 5),
+        ("t", "e"): Spot(8, 3, 8, 6, 10),
+        ("t", "g"): Spot(11, 3, 11, 6, 11),
+        ("u",): Spot(1, 1, 1, 1, 11),
+        ("t", "a", 1): Spot(4, 7, 4, 7, 4),
+    }
+    assert locate(open_events(b""), [()]) == {(): Spot(1, 1, 1, 1, 1)}
+
+
+def test_paths_are_one_short_line() -> None:
+    assert shown(()) == "manifest"
+    assert shown(("tasks", "a.b", "x", 0, "id")) == "tasks.a.b.x[0].id"
+    assert shown(("tasks", "a\nb", "<<")) == 'tasks["a\\nb"]["<<"]'
+    assert len(shown(("tasks", "x" * 10_000))) < 80
+    assert len(shown((0,) * 1000)) < 60
+
+
+def both(text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Source, Source]:
+    quick = read(text)
+    with monkeypatch.context() as patch:
+        patch.setattr(source, "_c_parser", lambda: None)
+        return quick, read(text)
+
+
+def unopened(found: Source) -> tuple[Any, ...]:
+    return found.body, found.data, found.keys, found.problems
+
+
+@settings(max_examples=300, deadline=None)
+@given(documents())
+def test_both_parsers_read_the_same(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        quick, pure = both(text, patch)
+    assert unopened(quick) == unopened(pure)
+
+
+@settings(max_examples=300, deadline=None)
+@given(SOUP)
+def test_soup_is_refused_by_place_or_read_alike(text: str) -> None:
+    # Where just one takes it, the other says where it does not: the grammars of 1.1 and 1.2
+    # differ at their edges (a key that is not there, signs in the name of an anchor).
+    with pytest.MonkeyPatch.context() as patch:
+        quick, pure = both(text, patch)
+    if not quick.problems and not pure.problems:
+        assert unopened(quick) == unopened(pure)
+    for problem in [*quick.problems, *pure.problems]:
+        assert problem.line is not None
+        assert problem.column is not None
+        assert 1 <= problem.line <= text.count("\n") + 1
