@@ -109,10 +109,10 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     put(tmp_path, "t/a.yaml", "t/b.yaml")
     opened = Path.open
 
-    def refusing(self: Path, *args: str) -> object:
+    def refusing(self: Path, mode: str) -> object:
         if self.name == "a.yaml":
             raise PermissionError(13, "Permission denied")
-        return opened(self, *args)
+        return opened(self, mode)
 
     monkeypatch.setattr(Path, "open", refusing)
     assert summary(load(["t"], root=tmp_path)) == (
