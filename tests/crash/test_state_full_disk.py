@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import StateError
-from reconciler.state import disk
 from reconciler.state.session import read_state
 from tests.support import state_scenario
 from tests.support.crash_points import ROOT
@@ -51,13 +50,13 @@ def test_no_byte_at_which_it_fills_loses_anything(
         path, confirmed = folder / "state.json", set[str]()
         old = path.read_bytes() if path.exists() else None
         full = Full(room, write)
-        monkeypatch.setattr(disk.os, "write", full)
+        monkeypatch.setattr(os, "write", full)
         try:
             state_scenario.work(path, confirmed.add)
         except StateError as problem:
             assert "No space left" in str(problem)  # noqa: PT017
             assert full.refused
-        monkeypatch.setattr(disk.os, "write", write)
+        monkeypatch.setattr(os, "write", write)
         if not full.refused:
             break
         assert path.exists() or old is None

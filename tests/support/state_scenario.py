@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from reconciler.errors import StateError
+from reconciler.model import TaskRef
 from reconciler.state.model import Attempt, Attempted, Event, Record, Recorded, State, fold
 from reconciler.state.session import Session
 from tests.support.state_samples import BACKEND, attempt, record
@@ -110,7 +111,7 @@ def check(before: State, after: State, confirmed: set[str]) -> None:
 
 def _possible(
     before: State, least: int
-) -> Iterator[tuple[dict[object, Record], dict[str, Attempt]]]:
+) -> Iterator[tuple[dict[TaskRef, Record], dict[str, Attempt]]]:
     """What may be known: all that was confirmed, then event by event what was on its way."""
     flat = [event for events in steps()[:least] for event in events]
     on_its_way = steps()[least] if least < len(steps()) else []

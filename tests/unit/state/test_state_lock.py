@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -163,7 +164,7 @@ def test_what_a_dead_one_left_is_not_taken_for_the_new_one(
                 signing.start()
                 signing.join()
 
-        monkeypatch.setattr(lock_module.time, "sleep", pause)
+        monkeypatch.setattr(time, "sleep", pause)
         with pytest.raises(StateError) as caught:
             open_at(path)
     assert "long gone" not in str(caught.value)

@@ -1,0 +1,69 @@
+"""Journals and states on the disk, and what is there after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from reconciler.state.journal import Header, Journal, Replay, read_journal
+from reconciler.state.model import Event
+from reconciler.state.session import Session
+from tests.support.state_samples import BACKEND, LINEAGE, history
+
+HEADER = Header(LINEAGE, BACKEND)
+
+
+def read(data: bytes) -> Replay:
+    return read_journal(data, file="x.journal", way_out="the way out")
+
+
+class Written:
+    """A journal on the disk, what it said was durable, and how often it was synced."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.durable: list[Event] = []
+        self.journal = self.again()
+
+    def again(self) -> Journal:
+        replay = read(self.bytes())
+        return Journal(self.path, HEADER, replay, self.durable.extend, shown="x.journal")
+
+    def bytes(self) -> bytes:
+        return self.path.read_bytes() if self.path.exists() else b""
+
+    def events(self) -> list[Event]:
+        return list(read(self.bytes()).events)
+
+
+def journal_of(path: Path, happened: Sequence[Event]) -> bytes:
+    journal = Journal(path, HEADER, Replay(), lambda _: None, shown="x")
+    for event in happened:
+        journal.append([event])
+    data = path.read_bytes()
+    with journal.paused():
+        journal.remove()
+    return data
+
+
+def open_at(path: Path, *, backend: str = BACKEND) -> Session:
+    return Session.open(path, backend=backend, lock_timeout=timedelta(), purpose="a test")
+
+
+def beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def listing(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        found.name: (found.read_bytes(), found.stat().st_mtime_ns)
+        for found in folder.iterdir()
+        if found.suffix != ".lock"
+    }
+
+
+def saved(path: Path, *, count: int = 4) -> None:
+    with open_at(path) as session:
+        session.append(*history(count))
+        session.established()

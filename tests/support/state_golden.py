@@ -1,0 +1,87 @@
+"""A state file as it has always been, and what is said of others."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.errors import StateError
+from reconciler.state.codec import decode_state, text_of
+from reconciler.state.model import Attempted, Recorded, State, fold
+from tests.support.state_samples import BACKEND, attempt, empty, record
+
+GOLDEN = """\
+{
+  "attempts": {
+    "2026-11-24T12:00:00.001Z": {
+      "digest": "sha256:b4f275cb85be8e7029b3bf23d2406fb284d1fc337eb3ec0de3c2b8cdcf04323f",
+      "file": "tasks/a.yaml",
+      "identity": {
+        "id": "u-1",
+        "login": "octocat"
+      },
+      "inputs": {
+        "message": {
+          "content": "Do 1.\\n"
+        },
+        "planMode": true
+      },
+      "serviceClock": "2026-11-24T11:59:59Z",
+      "startedAt": "2026-11-24T12:00:00Z",
+      "task": "acme/task-1"
+    }
+  },
+  "backend": "https://api.example.com",
+  "lastMark": "2026-11-24T12:00:00.001Z",
+  "lineage": "5f0c1b9de2a74a6f8f3b7d1c9a04e6b2",
+  "serial": 7,
+  "tasks": {
+    "acme/task-0": {
+      "createdAt": "2026-11-24T12:00:00Z",
+      "digest": "sha256:050234d3fd1ea94cb2b23cb9277c3223a214e1a03135bf416717957c10fa0569",
+      "file": "tasks/a.yaml",
+      "identity": {
+        "id": "u-1",
+        "login": "octocat"
+      },
+      "inputs": {
+        "message": {
+          "content": "Do 0.\\n"
+        },
+        "planMode": true
+      },
+      "marks": [
+        "2026-11-24T12:00:00.000Z"
+      ],
+      "outputs": {
+        "status": "idle",
+        "tokensUsed": 0
+      },
+      "pending": {
+        "name": "Task 0"
+      },
+      "taskId": "id-0"
+    }
+  },
+  "version": 1
+}
+"""
+
+
+def golden_state() -> State:
+    return fold(empty(serial=7), [Recorded(record(0)), Attempted(attempt(1))])
+
+
+def decode(data: bytes | str) -> State:
+    data = data.encode() if isinstance(data, str) else data
+    text = text_of(data, file="x.json", way_out="the way out")
+    return decode_state(text, file="x.json", backend=BACKEND, way_out="the way out")
+
+
+def refusal(data: bytes | str) -> str:
+    """What is said of a file, all in one."""
+    with pytest.raises(StateError) as caught:
+        decode(data)
+    (said,) = caught.value.diagnostics
+    assert said.file == "x.json"
+    assert said.detail
+    return f"{said.line}:{said.column}: {said.summary}\n{said.detail}"

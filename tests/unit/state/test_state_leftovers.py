@@ -1,0 +1,200 @@
+"""What a state is opened with: journals of dead runs, links, files that others changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import StateError
+from reconciler.state import journal
+from reconciler.state.model import Attempted, Recorded
+from reconciler.state.session import read_state
+from tests.support.state_files import beside, listing, open_at, saved
+from tests.support.state_samples import (
+    BACKEND,
+    attempt,
+    history,
+    mark_at,
+    record,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "taskctl.state.json"
+
+
+def test_a_journal_that_a_dead_run_left_is_folded(path: Path) -> None:
+    saved(path)
+    with open_at(path) as session:
+        session.append(Attempted(attempt(7)))
+        left = beside(path, ".journal").read_bytes()
+    old = beside(path, ".backup").read_bytes()
+    path.write_bytes(old)
+    beside(path, ".journal").write_bytes(left)
+    assert mark_at(7) in read_state(path, backend=BACKEND).attempts
+    assert path.read_bytes() == old
+    with open_at(path) as session:
+        assert session.state.last_mark == mark_at(7)
+    assert not beside(path, ".journal").exists()
+    assert mark_at(7) in json.loads(path.read_bytes())["attempts"]
+
+
+def test_a_journal_that_is_in_the_state_already_changes_nothing(path: Path) -> None:
+    with open_at(path) as session:
+        session.append(*history(3))
+        left = beside(path, ".journal").read_bytes()
+    before = path.read_bytes()
+    beside(path, ".journal").write_bytes(left)
+    with open_at(path):
+        pass
+    assert path.read_bytes() == before
+    assert not beside(path, ".journal").exists()
+
+
+def test_a_journal_without_its_state_begins_a_new_one(path: Path) -> None:
+    saved(path)
+    with open_at(path) as session:
+        session.append(Attempted(attempt(7)), Recorded(record(8)))
+        lineage = session.state.lineage
+        left = beside(path, ".journal").read_bytes()
+    path.unlink()
+    beside(path, ".journal").write_bytes(left)
+    state = read_state(path, backend=BACKEND)
+    assert (state.lineage, state.is_new, state.serial) == (lineage, True, 0)
+    assert set(state.records) == {record(8).ref}
+    assert set(state.attempts) == {mark_at(7)}
+
+
+def test_a_lost_state_may_go_on_from_a_first_write_that_was_cut_off(path: Path) -> None:
+    beside(path, ".journal").write_bytes(b'0123abcd 77 {"backend"')
+    assert read_state(path, backend=BACKEND).is_new
+    with open_at(path) as session:
+        session.append(Recorded(record(0)))
+    assert set(read_state(path, backend=BACKEND).records) == {record(0).ref}
+
+
+def test_a_journal_of_another_state_is_refused(tmp_path: Path) -> None:
+    path, other = tmp_path / "one" / "state.json", tmp_path / "other" / "state.json"
+    saved(path)
+    with open_at(other) as session:
+        session.append(Recorded(record(0)))
+        left = beside(other, ".journal").read_bytes()
+    beside(path, ".journal").write_bytes(left)
+    before = listing(path.parent)
+    for refused in (lambda: read_state(path, backend=BACKEND), lambda: open_at(path)):
+        with pytest.raises(StateError) as caught:
+            refused()
+        assert "belongs to another state" in str(caught.value)
+        assert "mv " in caught.value.diagnostics[0].detail
+    assert listing(path.parent) == before
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_another_backend_is_refused(path: Path, lost: bool) -> None:
+    saved(path)
+    with open_at(path) as session:
+        session.append(Recorded(record(9)))
+        left = beside(path, ".journal").read_bytes()
+    if lost:
+        path.unlink()
+        beside(path, ".journal").write_bytes(left)
+    before = listing(path.parent)
+    with pytest.raises(StateError, match=f"belongs to the backend {BACKEND}"):
+        read_state(path, backend="https://other.example.com")
+    with pytest.raises(StateError, match=f"belongs to the backend {BACKEND}"):
+        open_at(path, backend="https://other.example.com")
+    assert listing(path.parent) == before
+
+
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere" / "real.json"
+    link = tmp_path / "here" / "taskctl.state.json"
+    link.parent.mkdir()
+    link.symlink_to("../elsewhere/real.json")
+    for number in range(2):
+        with open_at(link) as session:
+            session.append(Recorded(record(number)))
+            with pytest.raises(StateError, match="is locked"):
+                open_at(target)
+    assert link.is_symlink()
+    assert [found.name for found in link.parent.iterdir()] == [link.name]
+    assert read_state(target, backend=BACKEND) == read_state(link, backend=BACKEND)
+    assert beside(target, ".backup").exists()
+
+
+def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+    link = tmp_path / "taskctl.state.json"
+    link.symlink_to(link)
+    with pytest.raises(StateError):
+        read_state(link, backend=BACKEND)
+
+
+def test_a_half_written_file_of_a_dead_run_is_in_nobodys_way(path: Path) -> None:
+    beside(path, ".tmp").write_bytes(b"half")
+    saved(path)
+    assert not beside(path, ".tmp").exists()
+
+
+def test_another_hand_on_the_file_is_not_overwritten(path: Path) -> None:
+    saved(path)
+    session = open_at(path)
+    session.append(Recorded(record(9)))
+    value = json.loads(path.read_bytes())
+    value["serial"] += 5
+    del value["tasks"]["acme/moved"]
+    theirs = json.dumps(value)
+    path.write_text(theirs)
+    with pytest.raises(StateError, match="changed by something else") as caught:
+        session.close()
+    assert ".journal" in caught.value.diagnostics[0].detail
+    assert path.read_text() == theirs
+    with open_at(path) as session:
+        assert record(9).ref in session.state.records
+        assert session.state.serial == value["serial"]
+    assert not beside(path, ".journal").exists()
+
+
+def test_a_file_that_was_only_touched_is_saved_over(path: Path) -> None:
+    saved(path)
+    with open_at(path) as session:
+        session.append(Recorded(record(9)))
+        os.utime(path, (1, 1))
+    assert record(9).ref in read_state(path, backend=BACKEND).records
+
+
+def test_a_plan_reads_state_and_journal_of_one_moment(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save between the two reads would hide what only the journal held a moment ago."""
+    session = open_at(path)
+    session.append(Recorded(record(0)))
+    real = journal.read_journal
+
+    def save_first(data: bytes, **words: str) -> object:
+        if not session._closed:
+            session.append(Recorded(record(1)))
+            session.close()
+        return real(data, **words)
+
+    monkeypatch.setattr("reconciler.state.files.read_journal", save_first)
+    state = read_state(path, backend=BACKEND)
+    assert set(state.records) == {record(0).ref, record(1).ref}
+    assert state.serial == 1
+
+
+def test_a_file_that_never_rests_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(path)
+    real = journal.read_journal
+    ticks = iter(range(1, 1000))
+
+    def touched(data: bytes, **words: str) -> object:
+        os.utime(path, (1, next(ticks)))
+        return real(data, **words)
+
+    monkeypatch.setattr("reconciler.state.files.read_journal", touched)
+    with pytest.raises(StateError, match="changes faster"):
+        read_state(path, backend=BACKEND)
