@@ -1,0 +1,129 @@
+"""The three ways of docs/ci-state.md, from its own workflows: each job has a runner of its own.
+
+The first apply is killed with two tasks made and told, one made whose answer is lost, one that the
+service makes later, and one whose request was lost.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.ci_runner import CI, KILLED, workflow
+from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.ground import TOKEN, as_tasks, prompts
+
+WAYS = ("State committed", "State as cache or artifact", "No state")
+KEEPING = WAYS[:2]
+TEXTS = prompts(5)
+SETTLE = 3
+FAULTS = [
+    Rule("create", Fault(after=20.0), contains="do 2"),
+    Rule("create", Fault(before=1.5), contains="do 3"),
+    Rule("create", Fault("reset"), contains="do 4"),
+]
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServerProcess]:
+    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
+        yield server
+
+
+@pytest.fixture
+def ci(tmp_path: Path, server: FaultServerProcess) -> CI:
+    return CI(tmp_path, server.url, SETTLE)
+
+
+def manifest(texts: dict[str, str], **more: Any) -> dict[str, str]:
+    """The files of a push: one manifest (JSON is YAML)."""
+    tasks = {key: {**task, **more} for key, task in as_tasks(texts).items()}
+    return {"tasks/all.yaml": json.dumps({"version": 1, "orgName": "acme", "tasks": tasks})}
+
+
+def steps(way: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = workflow(way)["jobs"]["apply"]["steps"]
+    return found
+
+
+def assert_one_each(server: FaultServerProcess) -> None:
+    made = {text: len(ids) for text, ids in server.tasks_by_work().items()}
+    assert made == dict.fromkeys(TEXTS.values(), 1)
+
+
+def nothing_to_do(ci: CI, way: str) -> bool:
+    assert ci.run(steps(way)) == 0, ci.said
+    return any("Apply: 0 created, " in said for said in ci.said[-2:])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_apply_that_is_killed_is_finished_by_the_next_runner(
+    ci: CI, server: FaultServerProcess, way: str
+) -> None:
+    ci.push(manifest(TEXTS))
+    server.change(rules=FAULTS)
+    assert ci.run(steps(way), killed=True) == KILLED, ci.said
+    server.change(rules=[])
+    assert ci.run(steps(way)) == 0, ci.said
+    assert_one_each(server)
+    assert nothing_to_do(ci, way)
+    assert_one_each(server)
+
+
+@pytest.mark.parametrize("way", KEEPING)
+def test_a_runner_that_is_lost_is_made_up_for_after_the_wait(
+    ci: CI, server: FaultServerProcess, way: str
+) -> None:
+    """Its journal went with it, and what it made is found among what is recent."""
+    first, *_ = TEXTS.items()
+    ci.push(manifest(dict([first])))
+    assert ci.run(steps(way)) == 0, ci.said
+    ci.push(manifest(TEXTS))
+    server.change(rules=FAULTS[:1])
+    assert ci.run(steps(way), lost=True) == KILLED, ci.said
+    server.change(rules=[])
+    time.sleep(SETTLE)
+    assert ci.run(steps(way)) == 0, ci.said
+    assert_one_each(server)
+
+
+@pytest.mark.parametrize("way", KEEPING)
+def test_with_a_state_an_edited_prompt_makes_no_second_task(
+    ci: CI, server: FaultServerProcess, way: str
+) -> None:
+    ci.push(manifest(TEXTS))
+    assert ci.run(steps(way)) == 0, ci.said
+    ci.push(manifest({key: f"{text}, please" for key, text in TEXTS.items()}))
+    assert nothing_to_do(ci, way)
+    assert "5 changed" in ci.said[-2] + ci.said[-1]
+    assert_one_each(server)
+
+
+def test_without_a_state_an_edited_prompt_makes_a_second_task(
+    ci: CI, server: FaultServerProcess
+) -> None:
+    """As the document says of that way, so that nobody takes it for another."""
+    ci.push(manifest(TEXTS))
+    assert ci.run(steps("No state")) == 0, ci.said
+    ci.push(manifest({**TEXTS, "k0": "do 0, please"}))
+    assert ci.run(steps("No state")) == 0, ci.said
+    assert len(server.tasks_by_work()) == len(TEXTS) + 1
+    ci.push(manifest({"k9": "do 9"}, adopt=False))
+    for count in (1, 2):
+        assert ci.run(steps("No state")) == 0, ci.said
+        assert len(server.tasks_by_work()["do 9"]) == count
+
+
+def test_the_state_is_in_the_history_and_the_lock_is_not(ci: CI) -> None:
+    ci.push(manifest(TEXTS))
+    assert ci.run(steps("State committed")) == 0, ci.said
+    ci.push({"README": "pulls"})
+    clone = ci.folder / "developer"
+    assert sorted(path.name for path in clone.glob("taskctl*")) == ["taskctl.state.json"]
+    recorded = json.loads((clone / "taskctl.state.json").read_text())["tasks"]
+    assert set(recorded) == {f"acme/{key}" for key in TEXTS}

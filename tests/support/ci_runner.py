@@ -1,0 +1,186 @@
+"""A CI system in small: runs the workflows of docs/ci-state.md, each job on a new runner.
+
+Of GitHub's actions it knows those that the workflows use, done with git and a folder as the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.support.checkout import git, git_environment
+from tests.support.documents import ROOT, blocks
+from tests.support.ground import TOKEN
+
+KILLED = 137
+"""How a shell reports a command that got SIGKILL."""
+
+_KILL = """#!{python}
+import subprocess, sys, time
+from tests.support.fault_server import FaultServerProcess
+server = FaultServerProcess()
+server.url = {url!r}
+taskctl = subprocess.Popen([sys.executable, "-m", "reconciler", *sys.argv[1:]])
+until = time.monotonic() + 30
+while True:
+    report = server.report()
+    sent = sum(call["endpoint"] == "create" for call in report["calls"])
+    made = sum(map(len, report["tasksByWork"].values()))
+    if sent >= {sent} and made >= {made} or time.monotonic() > until:
+        break
+    time.sleep(0.02)
+taskctl.kill()
+taskctl.wait()
+sys.exit({code})
+"""
+"""A taskctl that is killed once so many creates came in and so many tasks exist."""
+
+
+def workflow(heading: str) -> dict[str, Any]:
+    """The workflow that the document shows under a heading."""
+    (text,) = [
+        block.text
+        for block in blocks("docs/ci-state.md")
+        if block.language == "yaml" and block.heading == heading
+    ]
+    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    return loaded
+
+
+def ignored() -> str:
+    """The `.gitignore` that the document shows."""
+    (block,) = [block for block in blocks("docs/ci-state.md") if block.language == "gitignore"]
+    return block.text
+
+
+@dataclass
+class CI:
+    """A remote repository, a cache, and the runs so far. `service` is the fault server's URL."""
+
+    folder: Path
+    service: str
+    settle: int
+    runs: int = 0
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.folder / "cache").mkdir()
+        git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", "origin")
+        self.push({".gitignore": ignored()})
+
+    def push(self, files: Mapping[str, str]) -> None:
+        """Somebody pushes these files to main."""
+        clone = self.folder / "developer"
+        if not clone.exists():
+            git(self.folder, "clone", "--quiet", "origin", "developer")
+        elif (clone / ".gitignore").exists():
+            git(clone, "pull", "--quiet")
+        for name, text in files.items():
+            (clone / name).parent.mkdir(exist_ok=True)
+            (clone / name).write_text(text, encoding="utf-8")
+        git(clone, "add", "--all")
+        git(clone, "commit", "--quiet", "--message=Work")
+        git(clone, "push", "--quiet", "origin", "HEAD:main")
+
+    def run(self, steps: list[dict[str, Any]], *, killed: bool = False, lost: bool = False) -> int:
+        """One job on a new runner: 0, or the exit code of the first step that failed.
+
+        `killed`: its apply is. `lost`: the machine is gone in the middle, no later step runs.
+        """
+        self.runs += 1
+        runner = _Runner(self, self.folder / f"runner-{self.runs}")
+        runner.provide("kill" if killed or lost else "run")
+        failed = 0
+        for step in steps:
+            if failed and (lost or step.get("if") != "always()"):
+                continue
+            code = runner.do(step)
+            failed = failed or code
+        return failed
+
+    def taskctl(self, kind: str) -> str:
+        if kind == "run":
+            return f'#!/bin/sh\nexec "{sys.executable}" -m reconciler "$@"\n'
+        return _KILL.format(python=sys.executable, url=self.service, sent=5, made=3, code=KILLED)
+
+
+class _Runner:
+    """A machine with an empty disk."""
+
+    def __init__(self, ci: CI, folder: Path) -> None:
+        self._ci, self._folder = ci, folder
+        self._work = folder / "work"
+        self._work.mkdir(parents=True)
+
+    def provide(self, kind: str) -> None:
+        command = self._folder / "bin" / "taskctl"
+        command.parent.mkdir()
+        command.write_text(self._ci.taskctl(kind), encoding="utf-8")
+        command.chmod(0o755)
+
+    def do(self, step: Mapping[str, Any]) -> int:
+        if step.get("name") == "Install":
+            return 0
+        if "run" in step:
+            return self._shell(step["run"])
+        uses, options = step["uses"].partition("@")[0], step.get("with", {})
+        match uses:
+            case "actions/checkout":
+                git(self._ci.folder, "clone", "--quiet", "--branch", options["ref"], "origin",
+                    str(self._work))  # fmt: skip
+            case "actions/cache/restore":
+                self._restore(options["restore-keys"])
+            case "actions/cache/save":
+                prefix = options["key"].partition("$")[0]
+                self._save(f"{prefix}{self._ci.runs}", options["path"].split())
+            case _:
+                raise AssertionError(f"no runner knows {uses}")
+        return 0
+
+    def _restore(self, prefix: str) -> None:
+        saved = sorted(
+            p for p in (self._ci.folder / "cache").iterdir() if p.name.startswith(prefix)
+        )
+        if saved:
+            shutil.copytree(saved[-1], self._work, dirs_exist_ok=True)
+
+    def _save(self, key: str, paths: list[str]) -> None:
+        target = self._ci.folder / "cache" / key
+        target.mkdir()
+        for name in paths:
+            if (self._work / name).exists():
+                shutil.copy2(self._work / name, target / name)
+
+    def _shell(self, script: str) -> int:
+        env = {
+            **git_environment(),
+            "PATH": f"{self._folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(self._folder),
+            "PULUMI_HOME": str(self._folder / "pulumi"),
+            "PULUMI_ACCESS_TOKEN": TOKEN,
+            "TASKCTL_BACKEND": self._ci.service,
+            "TASKCTL_SETTLE_TIME": f"{self._ci.settle}s",
+            "SETTLE_SECONDS": str(self._ci.settle),
+        }
+        ended = subprocess.run(
+            ["bash", "-e", "-c", script],
+            cwd=self._work,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        self._ci.said.append(ended.stdout)
+        return ended.returncode
