@@ -1,0 +1,255 @@
+"""The shape of the code base, as docs/architecture.md describes it, held by reading the source."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "reconciler"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+ROWS = (
+    (
+        "model",
+        "wire",
+        "canonical",
+        "diagnostics",
+        "errors",
+        "settings",
+        "service",
+        "resources",
+        "collector",
+    ),
+    ("state.model", "apply.report"),
+    ("plan", "manifest"),
+    ("apply", "render", "remote", "engine", "state"),
+    ("cli",),
+    ("__main__",),
+)
+"""From the bottom up. The longest name that fits a module is its row's: `state.model` and
+`apply.report` are values, and stand below the rest of their packages."""
+
+DOORS = {
+    "click": "cli/",
+    "deepdiff": "plan/diff.py",
+    "filelock": "state/lock.py",
+    "jsonschema": "manifest/schema.py",
+    "jsonschema_rs": "manifest/schema.py",
+    "requests": "remote/",
+    "rich": "cli/progress.py",
+    "ruamel": "manifest/",
+    "urllib3": "remote/",
+    "waitress": "engine/server.py",
+}
+"""Where each library may be imported, and nowhere else."""
+
+PURE = ("plan", "model", "wire", "canonical", "diagnostics", "state.model", "apply.report")
+OUTSIDE = {"os", "pathlib", "socket", "sqlite3", "subprocess", "sys", "tempfile", "time", "random"}
+
+LONGEST_FILE, LONGEST_FUNCTION = 350, 50
+COVERAGE_PRAGMAS = 0
+
+
+def named(path: Path) -> str:
+    """`plan/diff.py` as `plan.diff`; a package's own file as the package."""
+    name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """All that a module imports, wherever it does: also in functions and for types alone."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module, names, 0):
+                yield from (f"{module}.{alias.name}" for alias in names)
+            case ast.ImportFrom():
+                yield "a relative import"
+
+
+def own_imports(path: Path) -> Iterator[str]:
+    """Those of the package, without its name; a module's members count as the module."""
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "reconciler" and rest != "__version__":
+            yield rest
+
+
+def fits(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def row(name: str) -> int:
+    found = [(len(p), n) for n, line in enumerate(ROWS) for p in line if fits(name, p)]
+    assert found, f"{name} has no place in the house"
+    return max(found)[1]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_imports_point_down(path: Path) -> None:
+    name = named(path)
+    if name == "__init__":
+        assert not list(imports(path))
+        return
+    here, package = row(name), name.partition(".")[0]
+    for imported in own_imports(path):
+        there = row(imported)
+        beside = there == here and (here == 0 or package == imported.partition(".")[0])
+        assert there < here or beside, f"{name} imports {imported}"
+
+
+def test_the_plan_knows_neither_stores_nor_remote_and_the_two_services_not_each_other() -> None:
+    strangers = {"plan": ("state.", "remote"), "engine": ("remote",), "remote": ("engine",)}
+    for package, others in strangers.items():
+        for path in sorted((PACKAGE / package).rglob("*.py")):
+            known = {i for i in own_imports(path) if not fits(i, "state.model")}
+            assert not [i for i in known if i.startswith(others)], path
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_each_library_has_one_door(path: Path) -> None:
+    where = path.relative_to(PACKAGE).as_posix()
+    for name in imports(path):
+        top = name.partition(".")[0]
+        if top in ("reconciler", "_typeshed") or top in sys.stdlib_module_names:
+            continue
+        assert top in DOORS, f"{where} imports {top}, which no line of DOORS mentions"
+        assert where.startswith(DOORS[top]), f"{where} imports {top}: its door is {DOORS[top]}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_the_middle_is_pure(path: Path) -> None:
+    name = named(path)
+    if any(fits(name, pure) for pure in PURE):
+        assert not {i.partition(".")[0] for i in imports(path)} & OUTSIDE
+        assert not re.search(r"\b(?:now|utcnow|today)\(", path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_files_and_functions_are_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < LONGEST_FILE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            length = (node.end_lineno or first) - first + 1
+            assert length < LONGEST_FUNCTION, f"{node.name}: {length} lines"
+
+
+def test_every_module_is_annotated_from_the_future() -> None:
+    empty = [path for path in MODULES if path.name == "__init__.py"]
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        assert "from __future__ import annotations" in text or path in empty, path
+
+
+def test_the_budget_of_coverage_pragmas() -> None:
+    """Code that no test reaches is written down as such here, or not at all."""
+    marked = [p for p in MODULES if "pragma: no" in p.read_text(encoding="utf-8")]
+    assert len(marked) == COVERAGE_PRAGMAS, marked
+
+
+# What a command may import: each module costs milliseconds of every commit.
+
+
+def loaded(folder: Path, *arguments: str) -> set[str]:
+    """The modules that are there when `taskctl ARGUMENTS` has ended."""
+    code = (
+        "import sys\nfrom reconciler.cli.main import run\n"
+        f"code = run({list(arguments)!r})\n"
+        "sys.stderr.write('\\n'.join(sys.modules)); sys.exit(code)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(ended.stderr.splitlines())
+
+
+VALUES = {"apply", "apply.report", "plan", "plan.plan", "state", "state.model"}
+"""What the reports that a renderer knows are made of."""
+
+HEAVY = {"deepdiff", "filelock", "jsonschema", "requests", "rich", "sqlite3", "urllib3", "waitress"}
+
+
+def heavy_of(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules} & HEAVY
+
+
+def test_validate_imports_what_it_needs() -> None:
+    modules = loaded(ROOT, "validate", "examples/tasks")
+    assert not heavy_of(modules)
+    ours = {n.removeprefix("reconciler.") for n in modules if n.startswith("reconciler.")}
+    strangers = ("apply", "engine", "plan", "remote", "service", "state", "wire")
+    assert not {n for n in ours if n.startswith(strangers)} - VALUES
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_click_alone(option: str) -> None:
+    modules = loaded(ROOT, option)
+    assert not heavy_of(modules)
+    assert "ruamel" not in {name.partition(".")[0] for name in modules}
+
+
+# What the documents name is there.
+
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+FOLDERS = ("reconciler", "tests", "docs", "examples", "schemas", "bench", "script", ".ci")
+ELSEWHERE = (".taskctl", ".demo", ".venv", "tasks", "actions")
+"""What runs make, a user writes, or others have."""
+
+
+ON_THEIR_OWN = ("cli", "apply", "engine", "manifest", "plan", "remote", "render", "state")
+
+
+def paths_in(text: str) -> set[str]:
+    """What looks like a path of the repository: in backquotes with a slash, or linked to."""
+    found = set(re.findall(r"`([\w.{},*-]+/[\w./{},*-]*)`", text))
+    found.update(re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text))
+    return found
+
+
+def spelled_out(path: str) -> list[str]:
+    """`a/{b,c}.py` is two paths."""
+    match = re.search(r"\{([^{}]*)\}", path)
+    if match is None:
+        return [path]
+    before, after = path[: match.start()], path[match.end() :]
+    return [p for part in match[1].split(",") for p in spelled_out(before + part + after)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_path_that_a_document_names_exists(document: Path) -> None:
+    for path in sorted(paths_in(document.read_text(encoding="utf-8"))):
+        for one in spelled_out(path):
+            top = one.partition("/")[0]
+            if top in ELSEWHERE:
+                continue
+            if top in FOLDERS:
+                places = [ROOT / one]
+            elif top in ON_THEIR_OWN:
+                places = [PACKAGE / one]
+            else:
+                places = [document.parent / one]
+            assert any(p.exists() or list(p.parent.glob(p.name)) for p in places), path
+
+
+def test_the_architecture_names_every_package() -> None:
+    named_there = paths_in((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
+    spelled = {one for path in named_there for one in spelled_out(path)}
+    packages = {p.parent.relative_to(PACKAGE).as_posix() for p in MODULES} - {"."}
+    assert not [name for name in packages if not any(s.startswith(f"{name}/") for s in spelled)]
