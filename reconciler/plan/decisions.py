@@ -179,14 +179,14 @@ def other_org(task: DesiredTask, recorded: TaskRef) -> PlannedTask:
     )
 
 
-def renamed(task: DesiredTask, orphan: Record) -> PlannedTask:
-    note = f"{orphan.ref.key} did the same work and left the manifests: a new name, or a new task?"
+def renamed(task: DesiredTask, orphan: TaskRef) -> PlannedTask:
+    note = f"{orphan.key} did the same work and left the manifests: a new name, or a new task?"
     return plan_for(
         task,
         Action.UNDECIDED,
         Reason.RENAMED,
         note=note,
-        remedy=f"taskctl state mv {orphan.ref} {task.ref}   # for a new task: `adopt: false`",
+        remedy=f"taskctl state mv {orphan} {task.ref}   # for a new task: `adopt: false`",
     )
 
 

@@ -15,7 +15,7 @@ from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason
 from reconciler.plan.recovery import Found, NotCreated, Undecided, Verdict, recover
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.settings import PlanOptions
-from reconciler.state.model import Record, State
+from reconciler.state.model import Attempt, Record, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,7 @@ class _Planner:
         self.verdicts = self._recover()
         self.closed: list[str] = []
         self.orphans = self._orphans()
-        self.orphaned_work: dict[tuple[str, str], Record] = {
-            (r.ref.org_name, work): r
-            for r in self.orphans
-            if (work := work_of(r.inputs)) is not None
-        }
+        self.orphaned_work = dict(self._orphaned_work())
 
     def plan(self) -> Plan:
         tasks = {task.ref: self._task(task) for task in self.sides.desired if self._asked(task.ref)}
@@ -109,6 +105,27 @@ class _Planner:
             if ref not in self.wanted
             and not self._is_moving(ref)
             and self.sides.in_scope(record.file)
+        ]
+
+    def _orphaned_work(self) -> Iterable[tuple[tuple[str, str], TaskRef]]:
+        """The work of tasks that exist or may exist for a key which no manifest has any more."""
+        left: list[Attempt | Record] = [
+            attempt
+            for attempt in self._strays()
+            if not isinstance(self.verdicts[attempt.mark], NotCreated)
+            and self.sides.in_scope(attempt.file)
+        ]
+        for known in [*left, *self.orphans]:
+            work = work_of(known.inputs)
+            if work is not None:
+                yield (known.ref.org_name, work), known.ref
+
+    def _strays(self) -> list[Attempt]:
+        """Attempts whose key left the manifests."""
+        return [
+            attempt
+            for _, attempt in sorted(self.state.attempts.items())
+            if self.heirs.get(attempt.ref, attempt.ref) not in self.wanted
         ]
 
     def _is_moving(self, ref: TaskRef) -> bool:
@@ -236,9 +253,8 @@ class _Planner:
 
     def _stray_attempts(self) -> Iterable[PlannedTask]:
         """Attempts whose key left the manifests: looked up, recorded, orphaned, or closed."""
-        for attempt in sorted(self.state.attempts.values(), key=lambda a: a.mark):
-            heir = self.heirs.get(attempt.ref, attempt.ref)
-            if heir in self.wanted or not self._asked(attempt.ref):
+        for attempt in self._strays():
+            if not self._asked(attempt.ref):
                 continue
             planned = decisions.stray(attempt, self.verdicts[attempt.mark])
             if planned is None:

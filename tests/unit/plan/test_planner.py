@@ -196,6 +196,21 @@ def test_a_new_key_beside_an_orphan_with_the_same_work_is_undecided() -> None:
     assert settled.tasks[0].action is Action.CREATE
 
 
+def test_a_new_key_beside_an_attempt_of_one_that_left_is_undecided() -> None:
+    """Renamed while the answer to its create was lost: the attempt may have made just this."""
+    tried = attempt("old", ago(minutes=9), "same")
+    seen = view([remote("t", ago(minutes=8))], {"t": message("same", ago(minutes=9))})
+    made = plan([desired("a", "same")], state(attempts=[tried]), seen)
+    assert [said(t) for t in made.tasks] == [
+        (Action.UNDECIDED, Reason.RENAMED),
+        (Action.ADOPT, Reason.ATTEMPT),
+    ]
+    young = plan([desired("a", "same")], state(attempts=[attempt("old", ago(seconds=9), "same")]))
+    assert [t.reason for t in young.tasks] == [Reason.RENAMED, Reason.SETTLING]
+    nothing = plan([desired("a", "same")], state(attempts=[tried]))
+    assert [said(t) for t in nothing.tasks] == [(Action.CREATE, Reason.NEW)]
+
+
 def test_another_organization_from_outside_the_manifest_is_undecided() -> None:
     known = state([record("a", "t", org_name="before")])
     outside = plan([desired("a", org_from_manifest=False)], known)

@@ -1,0 +1,177 @@
+"""Any sequence of applies, kills, losses and edits: never two tasks for a key.
+
+After a last calm apply each key has exactly one task, or is named undecided (contract, 5.1).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from reconciler.errors import StateError
+from reconciler.plan.plan import Action
+from reconciler.state.session import Session
+from tests.support.model_world import BACKEND, SETTLE, Fate, World
+from tests.support.worlds import desired
+
+KEYS = st.sampled_from(["a", "b", "c", "d"])
+ANSWERS = st.lists(st.sampled_from(["ok", "lost", "unsent", "slow down"]), max_size=4)
+DEATHS = st.one_of(st.none(), st.integers(1, 40))
+
+
+class Repository(RuleBasedStateMachine):
+    """`wanted`: the prompt of each key, and the key it was moved from. `lineages`: for each prompt
+    that was ever wanted, the key it was wanted for, renames followed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.world = World(Path(self.folder.name))
+        self.wanted: dict[str, tuple[str, str | None]] = {}
+        self.edits = 0
+        self.prompts_of: dict[str, set[str]] = {}
+        self.renamed: set[str] = set()
+        self.others = self.lost_state = False
+
+    def teardown(self) -> None:
+        self.world.close()
+        self.folder.cleanup()
+
+    def tasks(self) -> list[Any]:
+        return [
+            desired(key, text, moved_from=old, name=f"Task {key}")
+            for key, (text, old) in sorted(self.wanted.items())
+        ]
+
+    @rule(key=KEYS)
+    def add(self, key: str) -> None:
+        """Not a key that another was made of silently: both would do the old one's work."""
+        if key not in self.wanted and key not in self.renamed:
+            self._want(key)
+
+    @rule(key=KEYS)
+    def edit(self, key: str) -> None:
+        if key in self.wanted:
+            self._want(key)
+
+    def _want(self, key: str) -> None:
+        self.edits += 1
+        text = f"prompt {self.edits}"
+        self.wanted[key] = (text, None)
+        self.prompts_of.setdefault(key, set()).add(text)
+
+    @rule(key=KEYS)
+    def leave(self, key: str) -> None:
+        self.wanted.pop(key, None)
+
+    @rule(key=KEYS, new=st.sampled_from(["m", "n"]), says=st.booleans())
+    def rename(self, key: str, new: str, *, says: bool) -> None:
+        """With or without `movedFrom`; without, it must come out undecided, not doubled."""
+        if key in self.wanted and new not in self.prompts_of:
+            text, _ = self.wanted.pop(key)
+            self.wanted[new] = (text, key if says else None)
+            if says:
+                self.prompts_of[new] = self.prompts_of.pop(key)
+            else:  # edited as well, nothing tells it from a new task
+                self.prompts_of[key].discard(text)
+                self.prompts_of[new] = {text}
+                self.renamed.add(key)
+
+    @rule(answers=ANSWERS, death=DEATHS)
+    def apply(self, answers: list[str], death: int | None) -> None:
+        self.world.apply(self.tasks(), Fate(list(answers), death))
+
+    @precondition(lambda self: self.world.state_path.exists())
+    @rule(answers=ANSWERS)
+    def apply_as_somebody_else(self, answers: list[str]) -> None:
+        self.world.apply(self.tasks(), Fate(list(answers)), token="someone")
+        self.others = True
+
+    @rule(seconds=st.sampled_from([1, 60, 200, 90_000]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.clock.sleep(seconds)
+
+    @precondition(lambda self: self.world.state_path.exists() and not self.others)
+    @rule()
+    def lose_the_state(self) -> None:
+        """The promise asks for two things then: that the last attempt is older than the settle
+        time, and that one identity made all there is and applies next."""
+        self.world.lose_state()
+        self.world.clock.sleep((SETTLE + timedelta(seconds=1)).total_seconds())
+        self.lost_state = True
+
+    @rule()
+    def two_at_once(self) -> None:
+        where = {"backend": BACKEND, "lock_timeout": timedelta(), "purpose": "apply"}
+        first = Session.open(self.world.state_path, **where)
+        with pytest.raises(StateError, match="lock"):
+            Session.open(self.world.state_path, **where)
+        first.close()
+
+    @invariant()
+    def no_prompt_runs_twice(self) -> None:
+        made = self.world.prompts()
+        assert {text: ids for text, ids in made.items() if len(ids) > 1} == {}
+        if not self.lost_state:
+            for key, texts in self.prompts_of.items():
+                assert len([text for text in texts if text in made]) <= 1, key
+
+    def calm_end(self) -> None:
+        """What every sequence ends with: a calm apply by the usual identity."""
+        self.world.clock.sleep(SETTLE.total_seconds() + 1)
+        self.world.apply(self.tasks(), Fate())
+        self.no_prompt_runs_twice()
+        plan = self.world.plan(self.tasks())
+        settled = (Action.UNCHANGED, Action.CHANGED, Action.UNDECIDED)
+        left = {t.ref.key: t.action for t in plan.tasks if t.ref.key in self.wanted}
+        assert {key: action for key, action in left.items() if action not in settled} == {}
+        assert set(left) == set(self.wanted)
+
+
+def machine() -> Callable[[], RuleBasedStateMachine]:
+    class Calmed(Repository):
+        def teardown(self) -> None:
+            try:
+                self.calm_end()
+            finally:
+                super().teardown()
+
+    return Calmed
+
+
+def run(examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        machine(),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.timeout(300)
+def test_any_sequence() -> None:
+    run(150, 15)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_any_sequence_for_long() -> None:
+    run(2000, 30)
