@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler import collector
 from reconciler.apply.executor import Executor, Surroundings
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
@@ -83,6 +84,7 @@ class Applying:
         if plan.can_apply() and not self._agreed():
             self._out.note("Nothing was created.")
             return 1
+        collector.resume()  # from here on it is requests, of which each leaves some garbage
         with Interrupts(self._stopping) as interrupts:
             report = self._carry_out(plan, interrupts)
         report = replace(report, diagnostics=(*plan.diagnostics, *report.diagnostics))
@@ -198,6 +200,7 @@ class Applying:
         return report
 
 
+@collector.paused()
 def apply(
     paths: tuple[str, ...],
     connection: Connection,

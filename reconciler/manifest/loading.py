@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from reconciler import collector
 from reconciler.diagnostics import Diagnostic, in_order
 from reconciler.manifest.build import Built, build
 from reconciler.manifest.files import Finder, unreadable
@@ -66,7 +65,7 @@ def load(paths: Sequence[str], *, root: Path) -> Manifests:
         finder.path(path)
     if not paths:
         finder.usual_places()
-    with _collector_paused():
+    with collector.paused():
         return _Loading(finder.diagnostics).run(finder.files)
 
 
@@ -128,18 +127,6 @@ def _masked(body: bytes, problems: Sequence[Problem]) -> bytes:
         if problem.secret is not None:
             body = body.replace(problem.secret.encode(), b"*" * len(problem.secret))
     return body
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Many values are made here and none in a circle: looking for circles costs a seventh."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _at_its_key(task: DesiredTask, problem: Problem) -> Diagnostic:

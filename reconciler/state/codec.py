@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NoReturn
 
+from reconciler import collector
 from reconciler.diagnostics import error
 from reconciler.errors import StateError
 from reconciler.model import TaskRef
@@ -68,7 +66,7 @@ def decode_state(text: str, *, file: str, backend: str, way_out: str) -> State:
     try:
         _check_version(value, file)
         check_backend(need_filled(value, "backend"), backend, file)
-        with _no_collection():
+        with collector.paused():
             return _read_state(value)
     except WrongShapeError as wrong:
         refuse(f"{wrong.path}: {wrong}" if wrong.path else str(wrong), way_out, file=file)
@@ -91,21 +89,9 @@ def refuse(
     raise StateError([error(summary, detail, file=file, line=line, column=column)])
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Many objects at once, none of them garbage: looking for some takes half of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 def _parsed(text: str, file: str, way_out: str) -> Json:
     try:
-        with _no_collection():
+        with collector.paused():
             value = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as problem:
         _refuse_json(text, problem, file, way_out)

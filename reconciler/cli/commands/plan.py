@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import click
 
+from reconciler import collector
 from reconciler.cli.options import (
     Connection,
     common_options,
@@ -34,6 +35,7 @@ from reconciler.settings import PlanOptions
 @plan_options
 @connection_options
 @common_options
+@collector.paused()
 def command(
     paths: tuple[str, ...],
     detailed_exitcode: bool,  # noqa: FBT001 - click passes it by name
