@@ -36,7 +36,9 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
     task_id = raw.get("id")
     if not isinstance(task_id, str) or not task_id:
         return None
-    return RemoteTask(org_name, task_id, {k: v for k, v in raw.items() if v is not None})
+    if None in raw.values():
+        raw = {name: value for name, value in raw.items() if value is not None}
+    return RemoteTask(org_name, task_id, raw)
 
 
 def created_task_id(answer: object) -> str | None:

@@ -24,9 +24,9 @@ def too_many_creates(tasks: Iterable[PlannedTask], limit: int | None) -> Iterato
 
 def duplicates(state: State, view: RemoteView) -> Iterator[Diagnostic]:
     """A warning for each key whose attempts' marks are borne by two tasks at the service."""
-    owners = {moment: ref for ref, mark in _marks(state) if (moment := instant(mark)) is not None}
-    if not owners:
+    if not view.messages:
         return
+    owners = {moment: ref for ref, mark in _marks(state) if (moment := instant(mark)) is not None}
     bearers: dict[TaskRef, set[str]] = {}
     for task_id, message in view.messages.items():
         ref = owners.get(message.instant) if message and message.instant else None

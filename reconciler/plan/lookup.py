@@ -78,7 +78,7 @@ def lookups(
     tried = {attempt.ref for attempt in state.attempts.values()}
     by_org: dict[str, list[DesiredTask]] = {}
     for task in desired:
-        by_org.setdefault(task.ref.org_name, []).append(task)
+        by_org.setdefault(task.org_name or "", []).append(task)
     for attempt in state.attempts.values():
         by_org.setdefault(attempt.ref.org_name, [])
     found = []
@@ -113,8 +113,9 @@ def may_be_adopted(task: DesiredTask, state: State) -> bool:
 
 def record_ref(task: DesiredTask, state: State) -> TaskRef | None:
     """The key under which the task is recorded: its own, else the one it was moved from."""
-    if task.ref in state.records:
-        return task.ref
+    ref = task.ref
+    if ref in state.records:
+        return ref
     moved = moved_ref(task)
     return moved if moved in state.records else None
 

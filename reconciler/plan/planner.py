@@ -56,13 +56,25 @@ class _Planner:
             for task in sides.desired
             if (old := moved_ref(task)) is not None and old not in self.wanted
         }
+        self.unwanted: dict[str, list[TaskRef]] = {}
+        for ref in self.state.records.keys() - self.wanted.keys():
+            self.unwanted.setdefault(ref.key, []).append(ref)
         self.verdicts = self._recover()
         self.closed: list[str] = []
         self.orphans = self._orphans()
         self.orphaned_work = dict(self._orphaned_work())
+        # One desired task: the first rule that knows an answer gives it.
+        self.rules: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
+            self._conflicting,
+            self._attempted,
+            self._recorded,
+            self._known_by_id,
+            self._under_another_org,
+            self._renamed,
+        )
 
     def plan(self) -> Plan:
-        tasks = {task.ref: self._task(task) for task in self.sides.desired if self._asked(task.ref)}
+        tasks = {ref: self._task(task) for ref, task in self.wanted.items() if self._asked(ref)}
         self._adopt_look_alikes(tasks)
         for orphan in self.orphans:
             if self._asked(orphan.ref):
@@ -88,23 +100,21 @@ class _Planner:
         yield from checks.duplicates(self.state, self.view)
 
     def _recover(self) -> dict[str, Verdict]:
-        prompts = {
-            ref: text for ref, t in self.wanted.items() if (text := text_of(t.inputs)) is not None
-        }
         attempts = self.state.attempts.values()
         settle = self.options.settle_time
         if not attempts:
             return {}
+        prompts = {
+            ref: text for ref, t in self.wanted.items() if (text := text_of(t.inputs)) is not None
+        }
         moved = [replace(a, ref=self.heirs.get(a.ref, a.ref)) for a in attempts]
         return recover(moved, self.view, self.recorded, prompts, settle)
 
     def _orphans(self) -> list[Record]:
         return [
-            record
-            for ref, record in sorted(self.state.records.items())
-            if ref not in self.wanted
-            and not self._is_moving(ref)
-            and self.sides.in_scope(record.file)
+            self.state.records[ref]
+            for ref in sorted(ref for refs in self.unwanted.values() for ref in refs)
+            if not self._is_moving(ref) and self.sides.in_scope(self.state.records[ref].file)
         ]
 
     def _orphaned_work(self) -> Iterable[tuple[tuple[str, str], TaskRef]]:
@@ -132,18 +142,8 @@ class _Planner:
         heir = self.heirs.get(ref)
         return heir is not None and heir not in self.state.records
 
-    # One desired task: the first rule that knows an answer gives it.
-
     def _task(self, task: DesiredTask) -> PlannedTask:
-        rules: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
-            self._conflicting,
-            self._attempted,
-            self._recorded,
-            self._known_by_id,
-            self._under_another_org,
-            self._renamed,
-        )
-        for rule in rules:
+        for rule in self.rules:
             planned = rule(task)
             if planned is not None:
                 return planned
@@ -168,7 +168,8 @@ class _Planner:
         remote = self.view.find(ref, record.task_id)
         if remote is None and (planned := self._not_seen(task, record)) is not None:
             return planned
-        equal = record.digest == digest(task.inputs)
+        # Equal values have equal digests, and are far quicker to compare than to digest.
+        equal = record.inputs == task.inputs or record.digest == digest(task.inputs)
         if equal and (remote is None or remote_agrees(task.inputs, remote)):
             diff: tuple[Change, ...] = ()
         else:
@@ -206,6 +207,8 @@ class _Planner:
 
     def _attempted(self, task: DesiredTask) -> PlannedTask | None:
         """The outcome of attempts that have none yet; the latest where there are several."""
+        if not self.state.attempts:
+            return None
         refs = {task.ref, moved_ref(task)}
         own = sorted(
             (a for a in self.state.attempts.values() if a.ref in refs), key=lambda a: a.mark
@@ -222,12 +225,11 @@ class _Planner:
     def _under_another_org(self, task: DesiredTask) -> PlannedTask | None:
         if task.org_from_manifest:
             return None
-        others = [ref for ref in self.state.records if ref.key == task.key and ref != task.ref]
-        others = sorted(ref for ref in others if ref not in self.wanted)
-        return decisions.other_org(task, others[0]) if others else None
+        others = self.unwanted.get(task.key)
+        return decisions.other_org(task, min(others)) if others else None
 
     def _renamed(self, task: DesiredTask) -> PlannedTask | None:
-        work = task.work
+        work = task.work if self.orphaned_work else None
         if not task.adopt or work is None:
             return None
         orphan = self.orphaned_work.get((task.ref.org_name, work))
