@@ -145,7 +145,8 @@ class Executor:
         while True:
             if self._out_of_reach.is_set() or not self._throttle.pass_through():
                 self._close(over)
-                return self._result(task, Result.NOT_STARTED)
+                why = "the service is out of reach" if self._out_of_reach.is_set() else None
+                return self._result(task, Result.NOT_STARTED, error=why)
             attempt = self._attempt(desired, over)
             outcome = self._send(task, attempt, earlier)
             if not isinstance(outcome, NotSent):

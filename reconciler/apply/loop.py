@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.apply.executor import Executor, Surroundings
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.diagnostics import error
-from reconciler.errors import RemoteError
+from reconciler.diagnostics import Diagnostic, error
+from reconciler.errors import RemoteError, StateError
 from reconciler.model import TaskRef
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
@@ -57,18 +57,23 @@ class Loop:
 
     def run(self, plan: Plan) -> ApplyReport:
         """Does what the plan says for each of its tasks that it has something to do for."""
-        self._take(plan.tasks, plan.closed)
-        while open_refs := self._open():
-            if not self._pause(open_refs):
-                break
-            try:
-                found = self._replan(open_refs)
-            except RemoteError as problem:
-                self._problem = str(problem)
-            else:
-                self._problem = None
-                self._take((t for t in found.tasks if t.ref in open_refs), found.closed)
+        try:
+            self._take(plan.tasks, plan.closed)
+            while (open_refs := self._open()) and self._pause(open_refs):
+                self._look_again(open_refs)
+        except StateError as problem:
+            # What was done stays done, and has to be told all the same.
+            return self._report(problem.diagnostics)
         return self._report()
+
+    def _look_again(self, open_refs: Collection[TaskRef]) -> None:
+        try:
+            found = self._replan(open_refs)
+        except RemoteError as problem:
+            self._problem = str(problem)
+        else:
+            self._problem = None
+            self._take((t for t in found.tasks if t.ref in open_refs), found.closed)
 
     def _take(self, tasks: Iterable[PlannedTask], closed: Iterable[str]) -> None:
         """Does what can be done now for these, and keeps what they are."""
@@ -139,8 +144,8 @@ class Loop:
         self._look = min(_LAST_LOOK, self._look * 2)
         return self._around.wait(seconds)
 
-    def _report(self) -> ApplyReport:
-        results, diagnostics = [], []
+    def _report(self, problems: Sequence[Diagnostic] = ()) -> ApplyReport:
+        results, diagnostics = [], list(problems)
         for ref, task in sorted(self._tasks.items()):
             result = self._result(task)
             if result is None:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 
+STOPPING = "\nStopping: nothing new is started, what runs is waited for. Again to leave at once.\n"
+
 
 def saved_plan(paths: tuple[str, ...], out: Output) -> SavedPlan | None:
     """The saved plan that the arguments name; None where they are manifests."""
@@ -85,7 +87,7 @@ class Applying:
             self._out.note("Nothing was created.")
             return 1
         collector.resume()  # from here on it is requests, of which each leaves some garbage
-        with Interrupts(self._stopping) as interrupts:
+        with Interrupts("" if self._out.common.quiet else STOPPING) as interrupts:
             report = self._carry_out(plan, interrupts)
         report = replace(report, diagnostics=(*plan.diagnostics, *report.diagnostics))
         if interrupts.exit_code is None:
@@ -142,11 +144,6 @@ class Applying:
                 "Look at the plan, then say yes beforehand:\n    taskctl apply --yes",
             )
         return self._out.ask("Do this?")
-
-    def _stopping(self) -> None:
-        self._out.note(
-            "Stopping: nothing new is started, what runs is waited for. Again to leave at once."
-        )
 
     def _carry_out(self, plan: Plan, interrupts: Interrupts) -> ApplyReport:
         session, space = self._session, self._space

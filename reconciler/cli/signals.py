@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -14,14 +13,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts(AbstractContextManager["Interrupts"]):
-    """In force while it is entered. `stopping` is called at the first signal, in the main thread.
+    """In force while it is entered. The first signal writes `words` to stderr.
 
     After the second the process is gone with exit code 130 or 143; the attempts that were running
     are in the journal as open (contract, section 3).
     """
 
-    def __init__(self, stopping: Callable[[], None]) -> None:
-        self._stopping = stopping
+    def __init__(self, words: str) -> None:
+        self._words = words.encode()
         self._stop = threading.Event()
         self._before: dict[int, Any] = {}
         self.exit_code: int | None = None
@@ -49,4 +48,5 @@ class Interrupts(AbstractContextManager["Interrupts"]):
             os._exit(128 + number)
         self.exit_code = 128 + number
         self._stop.set()
-        self._stopping()
+        with suppress(OSError):
+            os.write(2, self._words)  # not sys.stderr: the signal may have come while it writes

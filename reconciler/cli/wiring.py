@@ -206,6 +206,11 @@ def tell_if_new(space: Workspace, state: State) -> None:
     """On a new state one has to know that tasks may be adopted, and why."""
     if state.is_new and space.options.adopt in (None, AdoptScope.ALL):
         space.out.note(f"no state at {space.state_path}: looking for existing tasks")
+        if space.scope:
+            space.out.note(
+                "Only for those of the PATHs. If a state was lost, apply once without any, or with "
+                "--adopt all, so that the others are looked for as well."
+            )
 
 
 def planner_for(

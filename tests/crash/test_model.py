@@ -6,7 +6,6 @@ After a last calm apply each key has exactly one task, or is named undecided (co
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -116,11 +115,14 @@ class Repository(RuleBasedStateMachine):
 
     @rule()
     def two_at_once(self) -> None:
-        where = {"backend": BACKEND, "lock_timeout": timedelta(), "purpose": "apply"}
-        first = Session.open(self.world.state_path, **where)
+        first = self._open()
         with pytest.raises(StateError, match="lock"):
-            Session.open(self.world.state_path, **where)
+            self._open()
         first.close()
+
+    def _open(self) -> Session:
+        path = self.world.state_path
+        return Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply")
 
     @invariant()
     def no_prompt_runs_twice(self) -> None:
@@ -142,20 +144,17 @@ class Repository(RuleBasedStateMachine):
         assert set(left) == set(self.wanted)
 
 
-def machine() -> Callable[[], RuleBasedStateMachine]:
-    class Calmed(Repository):
-        def teardown(self) -> None:
-            try:
-                self.calm_end()
-            finally:
-                super().teardown()
-
-    return Calmed
+class Calmed(Repository):
+    def teardown(self) -> None:
+        try:
+            self.calm_end()
+        finally:
+            super().teardown()
 
 
 def run(examples: int, steps: int) -> None:
     run_state_machine_as_test(
-        machine(),
+        Calmed,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
