@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
@@ -17,6 +16,8 @@ def canonical_json(value: Any) -> bytes:
 
 def digest(value: Any) -> str:
     """`sha256:` and the hex SHA-256 of the canonical JSON."""
+    import hashlib  # costs OpenSSL's start-up, and `taskctl validate` mostly needs no digest
+
     return "sha256:" + hashlib.sha256(canonical_json(value)).hexdigest()
 
 
