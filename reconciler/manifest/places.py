@@ -27,6 +27,9 @@ Path = tuple[str | int, ...]
 NextEvent = Callable[[], Any]
 """Gives the next parser event, None after the last."""
 
+PARSER_ERRORS = (YAMLError, ValueError, OverflowError, AssertionError)
+"""What the parsers raise for a text that is not YAML; all but the first only the pure one."""
+
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _LONGEST_NAME = 60
 _LONGEST_PATH = 12
@@ -87,7 +90,7 @@ def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, Spot]:
         node = root
         for step in path:
             node = node.below.setdefault(step, _Node())
-    with suppress(YAMLError):
+    with suppress(*PARSER_ERRORS):
         _Locator(next_event).document(root)
     return {path: _nearest(root, path) for path in wanted}
 

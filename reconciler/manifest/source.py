@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from ruamel.yaml.error import YAMLError
-
 from reconciler.manifest.construct import Constructed, Place, Refused, construct
-from reconciler.manifest.places import NextEvent, locate
+from reconciler.manifest.places import PARSER_ERRORS, NextEvent, locate
 from reconciler.manifest.problems import Problem
 from reconciler.manifest.syntax import is_gap_of_c_parser, syntax_problem
 
@@ -22,9 +20,7 @@ MAX_BYTES = 64 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _CONTROL = bytes(set(range(0x20)) - {0x09, 0x0A, 0x0D}) + b"\x7f"
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
-)
+_UNPRINTABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 
 
 @dataclass(slots=True)
@@ -76,7 +72,7 @@ def _construct(source: Source) -> Exception | None:
         source.data = _only_document(made)
     except Refused:
         pass
-    except (YAMLError, ValueError, OverflowError) as error:
+    except PARSER_ERRORS as error:
         failure = error
     made.problems.extend(_repeated(made, source))
     return failure
@@ -123,7 +119,7 @@ def _unreadable(body: bytes) -> Problem | None:
     except UnicodeDecodeError as error:
         what = f"byte 0x{body[error.start]:02x} is not UTF-8; save the file as UTF-8"
         return _at_byte(body, error.start, what)
-    found = _UNPRINTABLE.search(text)
+    found = re.search(_UNPRINTABLE, text)
     if found is None:
         return None
     offset = len(text[: found.start()].encode("utf-8"))

@@ -126,11 +126,11 @@ def documents(draw: st.DrawFn) -> Any:
                 return draw(JUNK)
             continue
         if kind == "replace":
-            parent[path[-1]] = draw(JUNK)
+            parent[path[-1]] = copy.deepcopy(draw(JUNK))
         elif kind == "remove" and isinstance(parent, dict):
             del parent[path[-1]]
         elif isinstance(parent[path[-1]], dict):
-            parent[path[-1]][draw(NAMES)] = draw(JUNK)
+            parent[path[-1]][draw(NAMES)] = copy.deepcopy(draw(JUNK))
     return document
 
 
