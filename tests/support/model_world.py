@@ -55,6 +55,11 @@ class Clock:
         with self._lock:
             self._passed += max(seconds, 0.001)
 
+    def wait(self, seconds: float) -> bool:
+        """What the executor waits with; it is never told to stop."""
+        self.sleep(seconds)
+        return True
+
 
 @dataclass
 class Fate:
@@ -154,7 +159,7 @@ class World:
             identity=client.identity(),
             clock=self.clock.now,
             monotonic=self.clock.monotonic,
-            wait=lambda seconds: self.clock.sleep(seconds) is None,
+            wait=self.clock.wait,
             started=lambda ref: None,
             ended=lambda result: None,
         )

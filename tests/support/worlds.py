@@ -32,20 +32,19 @@ def inputs(text: str = "do it", **settings: Any) -> dict[str, Any]:
 
 
 def desired(key: str, text: str | None = None, **more: Any) -> DesiredTask:
-    fields = {
+    fields: dict[str, Any] = {
         name: more.pop(name)
         for name in ("task_id", "moved_from", "adopt", "org_from_manifest", "file")
         if name in more
     }
     org_name = more.pop("org_name", ORG)
     made = inputs(text or f"work of {key}", **more)
-    return DesiredTask(
-        key, org_name, made, **{"file": "tasks/a.yaml", "line": 3, "column": 3, **fields}
-    )
+    place: dict[str, Any] = {"file": "tasks/a.yaml", "line": 3, "column": 3, **fields}
+    return DesiredTask(key, org_name, made, **place)
 
 
 def record(key: str, task_id: str, text: str | None = None, **more: Any) -> Record:
-    fields = {
+    fields: dict[str, Any] = {
         name: more.pop(name)
         for name in ("identity", "created_at", "marks", "pending", "file")
         if name in more

@@ -443,7 +443,7 @@ def _apply(made: Plan, records: Any, attempts: Any, tasks: Any) -> Any:
         if task.reason is Reason.SETTLING or task.creates:
             task_id = f"new-{task.ref.key}"
         elif task.action is Action.ADOPT:
-            task_id = task.task_id
+            task_id = task.task_id or ""
         else:
             continue
         source = task.attempt if task.action is Action.ADOPT and task.attempt else task.desired

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import random
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -40,7 +41,7 @@ def ids(found: list[Verdict]) -> list[str | None]:
     return [v.task.id if isinstance(v, Found) else None for v in found]
 
 
-def shown(*tasks: tuple[str, str, object], created: object = OLD) -> RemoteView:
+def shown(*tasks: tuple[str, str, datetime | str], created: datetime = OLD) -> RemoteView:
     """Tasks as (id, first text, mark)."""
     return view(
         [remote(i, created + JUST_AFTER) for i, _, _ in tasks],
@@ -143,10 +144,8 @@ def test_nothing_found_waits_then_may_be_sent_again() -> None:
 @pytest.mark.parametrize("ours_first", [True, False])
 def test_the_younger_of_two_ages_counts(*, ours_first: bool) -> None:
     """One clock jumped ahead: the other still says that the attempt is young."""
-    clocks = {"started_at": YOUNG, "service_clock": OLD}
-    if not ours_first:
-        clocks = {"started_at": OLD, "service_clock": YOUNG}
-    (found,) = verdicts(view(), attempt("a", OLD, **clocks))
+    ours, theirs = (YOUNG, OLD) if ours_first else (OLD, YOUNG)
+    (found,) = verdicts(view(), attempt("a", OLD, started_at=ours, service_clock=theirs))
     assert isinstance(found, Wait)
 
 
@@ -248,7 +247,7 @@ KEYS = st.sampled_from("abcd")
     order=st.randoms(use_true_random=False),
 )
 def test_a_task_that_exists_is_never_taken_for_not_created(
-    made: list[tuple[str, bool, int]], order: object
+    made: list[tuple[str, bool, int]], order: random.Random
 ) -> None:
     """Whatever the service does to marks, no attempt that made a task may be sent again, and no
     two attempts may take the same task."""
