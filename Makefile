@@ -2,8 +2,10 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
+RUNS := $(VENV)/.installed-to-run
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-for-bench
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-tools soak lint format types bench clean
@@ -11,13 +13,19 @@ BENCH_STAMP := $(VENV)/.installed-for-bench
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(STAMP): pyproject.toml constraints.txt
+$(RUNS): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'taskctl needs Python 3.11 or newer; name one:  make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev --editable .
+	@$(PIP) --editable .
 	@touch $@
 
-demo: $(STAMP) ## Validate, plan and apply the examples on the embedded service
+$(STAMP): $(RUNS)
+	@$(PIP) --upgrade "pip>=25.1"
+	@$(PIP) --group dev
+	@touch $@
+
+demo: $(RUNS) ## Validate, plan and apply the examples on the embedded service
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: lint types $(STAMP) ## Lint, types and all tests
@@ -41,7 +49,7 @@ format: $(STAMP) ## Put the code in its form
 	$(BIN)/ruff format .
 
 $(BENCH_STAMP): $(STAMP)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group bench
+	@$(PIP) --group bench
 	@touch $@
 
 bench: $(BENCH_STAMP) ## Measure against the peers; prints ratios

@@ -1,0 +1,154 @@
+"""What is built is whole: the wheel, in an environment of its own, does what the tests ask."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from reconciler import __version__
+from tests.support.checkout import checkout
+from tests.support.documents import ROOT, environment
+
+AGAINST_THE_WHEEL = (
+    "tests/acceptance/test_bad_manifests.py",
+    "tests/acceptance/test_cli_render_cases.py",
+    "tests/acceptance/test_cli_serve.py",
+    "tests/acceptance/test_cli_shell.py",
+    "tests/acceptance/test_cli_validate.py",
+    "tests/acceptance/test_readme.py",
+    "tests/contract/test_sdk_tasks.py",
+    "tests/unit/manifest/test_manifest_schema.py",
+)
+"""Those that a file missing from the wheel would fail: schemas, commands, renderers, endpoints."""
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("built")
+    source = checkout(tmp_path_factory.mktemp("source"))
+    run([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)], source)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has the wheel, and the libraries of this one."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    run([sys.executable, "-m", "venv", "--without-pip", str(folder)], folder.parent)
+    python = folder / "bin" / "python"
+    (wheel,) = built.glob("*.whl")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
+    run([*pip, "install", "--quiet", "--no-index", "--no-deps", str(wheel)], folder)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "of-the-tests.pth").write_text(sysconfig.get_paths()["purelib"])
+    return python
+
+
+def run(command: list[str], folder: Path, *, timeout: float = 110) -> str:
+    """Stdout of a command that must succeed."""
+    env = environment(folder)
+    env = {n: v for n, v in env.items() if not n.startswith(("PYTEST", "COV", "PYTHONPATH"))}
+    path = f"{Path(command[0]).parent}{os.pathsep}{env['PATH']}"
+    ended = subprocess.run(
+        command,
+        cwd=folder,
+        env={**env, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert ended.returncode == 0, f"{command}:\n{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}"
+    return ended.stdout
+
+
+def test_the_wheel_holds_the_package_and_its_schemas_alone(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    assert wheel.name == f"taskctl-{__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        info = f"taskctl-{__version__}.dist-info"
+        metadata = archive.read(f"{info}/METADATA").decode()
+    assert {PurePosixPath(name).parts[0] for name in names} == {"reconciler", info}
+    modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / "reconciler").rglob("*.py")}
+    schemas = {f"reconciler/schemas/{p.name}" for p in (ROOT / "schemas").glob("*.json")}
+    shipped = {name for name in names if name.startswith("reconciler/")}
+    assert shipped == modules | schemas | {"reconciler/py.typed"}
+    assert f"{info}/licenses/LICENSE" in names
+    for line in ("Name: taskctl", "License-Expression: Apache-2.0", "Requires-Python: >=3.11"):
+        assert line in metadata.splitlines()
+
+
+def test_the_sdist_holds_what_building_and_testing_needs(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {"/".join(PurePosixPath(name).parts[1:]) for name in archive.getnames()}
+    for needed in ("pyproject.toml", "Makefile", "constraints.txt", "README.md", "LICENSE"):
+        assert needed in names
+    for folder in ("reconciler", "schemas", "examples", "docs", "tests"):
+        for path in (ROOT / folder).rglob("*.[pmy]*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                assert path.relative_to(ROOT).as_posix() in names
+    assert not [name for name in names if name.startswith((".venv", ".taskctl", ".git/", ".demo"))]
+
+
+def test_the_wheel_does_the_whole_job(installed: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "tasks", tmp_path / "tasks")
+    taskctl = [str(installed.parent / "taskctl")]
+    local = ["--backend", "local", "--format", "json"]
+    where = run([str(installed), "-c", "import reconciler; print(reconciler.__file__)"], tmp_path)
+    assert Path(where.strip()).is_relative_to(installed.parents[1])
+    said = run([str(installed), "-m", "reconciler", "--version"], tmp_path)
+    assert said == run([*taskctl, "--version"], tmp_path) == f"taskctl {__version__}\n"
+    assert "valid" in run([*taskctl, "validate"], tmp_path)
+    plan = json.loads(run([*taskctl, "plan", "--out", "kept", *local], tmp_path))
+    count = plan["summary"]["create"]
+    assert count == len(plan["tasks"]) > 0
+    assert json.loads(run([*taskctl, "show", "kept", "--format", "json"], tmp_path)) == plan
+    done = json.loads(run([*taskctl, "apply", "kept", *local], tmp_path))
+    assert done["summary"]["created"] == count
+    again = json.loads(run([*taskctl, "apply", "--yes", *local], tmp_path))
+    assert again["tasks"] == []
+
+
+def test_the_tests_pass_against_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """In a folder that has the tests and what they read, and not the package."""
+    for name in ("tests", "examples", "docs"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    pytest_command = [str(installed), "-m", "pytest", "-p", "no:cacheprovider"]
+    said = run([*pytest_command, *AGAINST_THE_WHEEL], tmp_path)
+    assert re.search(r"^\d{3,} passed|%\]$", said.strip(), re.M), said[-300:]
+
+
+def test_what_is_pinned_is_all_that_is_used_and_names_no_address() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {match[1].lower(): match[2] for line in lines if (match := PIN.match(line))}
+    assert len(pinned) == len(lines)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    for more in project["project"]["optional-dependencies"].values():
+        asked += more
+    for group in project["dependency-groups"].values():
+        asked += [line for line in group if isinstance(line, str)]
+    for requirement in asked:
+        name = re.split(r"[\[<>=~! ;]", requirement)[0].lower()
+        assert name in pinned or name.replace("-", "_") in pinned, requirement
+
+
+PIN = re.compile(r"([A-Za-z0-9._-]+)==([\w.+!-]+)$")
