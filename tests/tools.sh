@@ -1,0 +1,142 @@
+#!/bin/sh
+# The checks that need more than Python: shells and linters of other languages, a fresh install.
+# Says what it ran and what it did not run, and why. In CI, as root on Debian, it installs what is
+# missing. `make test-tools` runs this with the repository's .venv on PATH.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0 left_out=0
+
+check() { # check NAME COMMAND...: runs it, and shows its output where it fails
+  name=$1
+  shift
+  if "$@" >"$work/said" 2>&1 </dev/null; then
+    passed=$((passed + 1))
+    echo "passed    $name"
+  else
+    failed=$((failed + 1))
+    echo "FAILED    $name"
+    sed 's/^/          | /' "$work/said"
+  fi
+}
+
+left_out() { # left_out NAME WHY
+  left_out=$((left_out + 1))
+  echo "NOT RUN   $1: $2"
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+provide() { # provide COMMAND...: Debian packages of the same name, where that is asked for
+  [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && has apt-get || return 0
+  missing=
+  for command in "$@"; do
+    has "$command" || missing="$missing $command"
+  done
+  [ -n "$missing" ] || return 0
+  echo "installing$missing"
+  # shellcheck disable=SC2086 # a list of names
+  { apt-get -qq update && apt-get -qq install --yes --no-install-recommends $missing; } \
+    >"$work/apt" 2>&1 || tail -n 3 "$work/apt"
+}
+
+# Completion: each shell loads what taskctl prints for it, and then offers its commands.
+
+complete_in_bash() {
+  _TASKCTL_COMPLETE=bash_source taskctl >"$work/c.bash" || return 1
+  bash --norc -c '
+    . "$1"; COMP_WORDS=(taskctl va) COMP_CWORD=1
+    _taskctl_completion taskctl va taskctl && [ "${COMPREPLY[*]}" = validate ]' - "$work/c.bash"
+}
+
+complete_in_zsh() {
+  _TASKCTL_COMPLETE=zsh_source taskctl >"$work/c.zsh" || return 1
+  zsh -f -c '
+    autoload -Uz compinit && compinit -D -u && source "$1" || exit 1
+    [[ ${_comps[taskctl]} = _taskctl_completion ]]' - "$work/c.zsh"
+}
+
+complete_in_fish() {
+  _TASKCTL_COMPLETE=fish_source taskctl >"$work/c.fish" || return 1
+  HOME=$work fish --no-config -c "
+    source $work/c.fish; contains validate (complete --do-complete 'taskctl va' | cut -f1)"
+}
+
+# The workflows of docs/ci-state.md, each as a file, where actionlint looks for them.
+
+workflows() {
+  mkdir -p "$work/repo/.github/workflows"
+  awk -v to="$work/repo/.github/workflows/" '
+    /^```yaml$/ { inside = 1; count++; file = to count ".yaml"; next }
+    /^```$/ { inside = 0 }
+    inside { print > file }' docs/ci-state.md
+}
+
+actionlint_at=github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+
+provide_actionlint() { # from PATH, else built from its source
+  has actionlint && return 0
+  why='neither actionlint nor go is installed'
+  has go || return 1
+  why="go could not build $actionlint_at"
+  GOBIN=$work/bin go install "$actionlint_at" >/dev/null 2>&1 || return 1
+  PATH=$work/bin:$PATH
+}
+
+lint_workflows() {
+  workflows && actionlint "$work"/repo/.github/workflows/*.yaml
+}
+
+demo_with() {
+  "$1" examples/demo.sh >"$work/demo" 2>&1 && grep -q 'What to try next' "$work/demo"
+}
+
+same_from_anywhere() { # the demo finds its place by itself
+  (cd / && sh "$OLDPWD/examples/demo.sh")
+}
+
+install() {
+  script/install "$work/prefix" && env -i HOME="$work" PATH=/usr/bin:/bin "$work/prefix/bin/taskctl" \
+    -C examples validate tasks
+}
+
+provide zsh fish shellcheck dash
+
+for shell in bash zsh fish; do
+  if has $shell; then
+    check "completion in $shell" "complete_in_$shell"
+  else
+    left_out "completion in $shell" "$shell is not installed"
+  fi
+done
+
+for shell in sh dash bash; do
+  if has $shell; then
+    check "the demo under $shell" demo_with $shell
+  else
+    left_out "the demo under $shell" "$shell is not installed"
+  fi
+done
+check "the demo from another folder" same_from_anywhere
+
+if has shellcheck; then
+  check "shellcheck of all scripts" shellcheck examples/demo.sh script/install script/in-venv \
+    tests/tools.sh .ci/run
+else
+  left_out "shellcheck of all scripts" "shellcheck is not installed"
+fi
+
+if provide_actionlint; then
+  check "actionlint of the workflows in docs/ci-state.md" lint_workflows
+else
+  left_out "actionlint of the workflows in docs/ci-state.md" "$why"
+fi
+
+check "script/install into an empty prefix" install
+
+echo
+[ "$left_out" = 0 ] || echo "$left_out not run, for the reasons above"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
