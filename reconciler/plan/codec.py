@@ -17,6 +17,7 @@ from reconciler import __version__
 from reconciler.canonical import digest
 from reconciler.errors import TaskctlError
 from reconciler.model import DesiredTask, Identity
+from reconciler.plan.digest import plan_digest
 from reconciler.plan.packing import ShapeError, camel, pack, unpack
 from reconciler.plan.plan import ABSENT, Change, Plan, PlannedTask
 from reconciler.settings import PlanOptions
@@ -37,6 +38,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "backend": plan.backend,
         "scope": list(plan.scope),
         "complete": plan.complete,
+        "digest": plan_digest(plan),
         "diagnostics": [diagnostic.to_json() for diagnostic in plan.diagnostics],
         "summary": plan.summary(),
         "tasks": [_task(task) for task in tasks],

@@ -24,6 +24,7 @@ from reconciler.plan.codec import (
     plan_document,
     read_saved_plan,
 )
+from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.resources import schema_text
 from reconciler.settings import PlanOptions
@@ -88,11 +89,13 @@ def test_the_plan_document_is_the_contract_s() -> None:
     task = PlannedTask(
         TaskRef("acme", "rotate-iam-keys"), Action.CREATE, Reason.NEW, "tasks/iam.yaml", 7
     )
-    assert plan_document(replace(PLAN, tasks=(task,))) == {
+    plan = replace(PLAN, tasks=(task,))
+    assert plan_document(plan) == {
         "formatVersion": 1,
         "backend": "https://api.pulumi.com",
         "scope": ["tasks"],
         "complete": True,
+        "digest": plan_digest(plan),
         "diagnostics": [],
         "summary": {
             "create": 1,

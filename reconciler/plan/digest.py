@@ -1,0 +1,71 @@
+"""A plan's digest: what `apply --expect-plan` holds the fresh plan against.
+
+Equal digests mean that apply would do the same: the same tasks, for the same identity, at the same
+service, from the same inputs, under the same options. What only tells a reader something (ages,
+notes, files and lines, tasks that are left alone) is not in it, so it is the same on each machine.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from reconciler.canonical import digest
+from reconciler.errors import TaskctlError
+from reconciler.plan.plan import Plan, PlannedTask, Reason
+
+VERSION = 1
+"""Rises when equal plans would get another digest than before."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def plan_digest(plan: Plan) -> str:
+    """`sha256:` and 64 hex digits; the order of tasks and of scope does not matter."""
+    who = plan.identity
+    return digest(
+        {
+            "version": VERSION,
+            "backend": plan.backend,
+            "identity": [who.id, who.organization or None, who.team or None] if who else None,
+            "scope": sorted(plan.scope),
+            "options": dict(plan.options),
+            "tasks": [
+                _done(task) for task in sorted(plan.tasks, key=lambda t: t.ref) if task.applies
+            ],
+        }
+    )
+
+
+def _done(task: PlannedTask) -> dict[str, Any]:
+    """What apply would do about one task."""
+    wanted = task.desired
+    return {
+        "task": [task.ref.org_name, task.ref.key],
+        "does": _deed(task),
+        "taskId": None if task.creates else task.task_id,
+        "movedFrom": [task.moved_from.org_name, task.moved_from.key] if task.moved_from else None,
+        "inputs": digest(wanted.inputs) if wanted is not None else None,
+    }
+
+
+def _deed(task: PlannedTask) -> str:
+    if task.creates:
+        return "create"
+    return task.reason.value if task.reason is Reason.UNFINISHED else task.action.value
+
+
+def is_digest(text: str) -> bool:
+    return _DIGEST.fullmatch(text) is not None
+
+
+def refuse_unexpected(plan: Plan, expected: str) -> None:
+    """TaskctlError unless the plan has this digest, whatever else was agreed to."""
+    found = plan_digest(plan)
+    if found != expected:
+        raise TaskctlError.of(
+            "the plan is not the expected one; nothing was sent",
+            f"Expected {expected},\nand it is {found} now: manifests, options, the state or the "
+            "service\nare not what they were when that plan was made. Look at it anew:\n"
+            "    taskctl plan",
+        )

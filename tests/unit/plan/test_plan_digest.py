@@ -1,0 +1,161 @@
+"""The digest of a plan: the same for the same deeds, another for others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.diagnostics import warning
+from reconciler.errors import TaskctlError
+from reconciler.model import Identity, TaskRef
+from reconciler.plan.codec import (
+    SavedPlan,
+    basis_of,
+    encode_saved_plan,
+    options_json,
+    plan_document,
+    read_saved_plan,
+)
+from reconciler.plan.digest import is_digest, plan_digest, refuse_unexpected
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.settings import PlanOptions
+from reconciler.state.model import State
+from tests.support import plan_strategies as some
+from tests.support.plan_sample import PLAN, ROTATE, wanted
+
+SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+SAMPLE = replace(PLAN, options=options_json(PlanOptions()), scope=("a", "tasks"))
+SOON = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def changed(key: str, **changes: Any) -> Plan:
+    """The sample with one task changed."""
+    tasks = (replace(t, **changes) if t.ref.key == key else t for t in SAMPLE.tasks)
+    return replace(SAMPLE, tasks=tuple(tasks))
+
+
+@SLOW
+@given(some.plans())
+def test_a_kept_plan_has_the_digest_that_it_had(plan: Plan) -> None:
+    kept = SavedPlan(plan, basis_of(plan, [], State("line", 1, plan.backend)))
+    read = read_saved_plan(encode_saved_plan(kept), "plan.taskctl").plan
+    assert plan_digest(read) == plan_digest(plan)
+    assert plan_document(plan)["digest"] == plan_digest(plan)
+    assert is_digest(plan_digest(plan))
+
+
+@SLOW
+@given(some.plans(), st.randoms())
+def test_the_order_of_tasks_and_scope_does_not_matter(plan: Plan, random: Any) -> None:
+    tasks, scope = list(plan.tasks), list(plan.scope)
+    random.shuffle(tasks)
+    random.shuffle(scope)
+    other = replace(plan, tasks=tuple(tasks), scope=tuple(scope))
+    assert plan_digest(other) == plan_digest(plan)
+
+
+@SLOW
+@given(some.plans(), some.plans())
+def test_what_is_left_alone_does_not_matter(plan: Plan, other: Plan) -> None:
+    known = {task.ref for task in plan.tasks}
+    idle = [t for t in other.tasks if not t.applies and t.ref not in known]
+    assert plan_digest(replace(plan, tasks=(*plan.tasks, *idle))) == plan_digest(plan)
+
+
+def test_it_is_this_one_on_each_machine_and_in_each_release() -> None:
+    """Where this fails, plans that were reviewed are refused: raise `VERSION`, and say so."""
+    assert plan_digest(SAMPLE) == (
+        "sha256:f2436e538b33eedca1ba572a873a02fe6c2953cfcc856c63768adfe958de7064"
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        changed("rotate-iam-keys", file="other.yaml", line=99, note="now", remedy="do"),
+        changed("rotate-iam-keys", reason=Reason.RETRY),
+        changed("drift-report", note="3 days old"),
+        changed("tag-buckets", settled_at=SOON),
+        changed("cost-review", diff=()),
+        changed("same", action=Action.ORPHANED, reason=Reason.REMOVED),
+        replace(SAMPLE, identity=Identity("user-1", organization="", login="ada-renamed")),
+        replace(SAMPLE, diagnostics=(warning("look"),), closed=("mark",), complete=False),
+    ],
+)
+def test_what_only_tells_something_does_not_change_it(other: Plan) -> None:
+    assert plan_digest(other) == plan_digest(SAMPLE)
+
+
+def without(key: str) -> Plan:
+    return replace(SAMPLE, tasks=tuple(t for t in SAMPLE.tasks if t.ref.key != key))
+
+
+def more(task: PlannedTask) -> Plan:
+    return replace(SAMPLE, tasks=(*SAMPLE.tasks, task))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        without("rotate-iam-keys"),
+        more(replace(ROTATE, ref=TaskRef("acme", "another"))),
+        changed("rotate-iam-keys", ref=TaskRef("other-org", "rotate-iam-keys")),
+        changed("rotate-iam-keys", desired=wanted("rotate-iam-keys", "Another prompt.")),
+        changed("rotate-iam-keys", action=Action.ADOPT, reason=Reason.LOOK_ALIKE, task_id="t-1"),
+        changed("drift-report", task_id="t-other"),
+        changed("narrow-iam", moved_from=TaskRef("acme", "yet-another")),
+        changed("old-incident", reason=Reason.RECREATE),
+        changed("cost-review", reason=Reason.UNFINISHED),
+        changed("tag-buckets", action=Action.CREATE, reason=Reason.RETRY),
+        replace(SAMPLE, backend="http://127.0.0.1:8765"),
+        replace(SAMPLE, identity=Identity("user-2", login="ada")),
+        replace(SAMPLE, identity=Identity("user-1", organization="acme", login="ada")),
+        replace(SAMPLE, identity=None),
+        replace(SAMPLE, scope=("tasks",)),
+        replace(SAMPLE, options=options_json(PlanOptions(max_creates=9))),
+    ],
+)
+def test_other_deeds_change_it(other: Plan) -> None:
+    assert plan_digest(other) != plan_digest(SAMPLE)
+
+
+def test_a_key_that_is_gone_and_comes_back_is_a_create_like_any() -> None:
+    """Its old id says nothing of what apply would do."""
+    anew = {"reason": Reason.RECREATE}
+    assert plan_digest(changed("old-incident", **anew)) == plan_digest(
+        changed("old-incident", task_id="t-older", **anew)
+    )
+
+
+def test_another_digest_is_refused_with_both() -> None:
+    refuse_unexpected(SAMPLE, plan_digest(SAMPLE))
+    other = f"sha256:{'0' * 64}"
+    with pytest.raises(TaskctlError) as refused:
+        refuse_unexpected(SAMPLE, other)
+    (found,) = refused.value.diagnostics
+    assert "nothing was sent" in found.summary
+    assert other in found.detail
+    assert plan_digest(SAMPLE) in found.detail
+
+
+MANGLED: list[Callable[[str], str]] = [
+    lambda _: "",
+    lambda whole: whole[7:],
+    lambda whole: whole.upper(),
+    lambda whole: f"{whole}\n",
+    lambda whole: whole[:-1],
+]
+
+
+@pytest.mark.parametrize("mangled", MANGLED)
+def test_a_digest_is_known_by_its_form(mangled: Callable[[str], str]) -> None:
+    whole = json.loads(json.dumps(plan_digest(SAMPLE)))
+    assert is_digest(whole)
+    assert not is_digest(mangled(whole))
