@@ -43,7 +43,7 @@ class Repository(RuleBasedStateMachine):
         self.wanted: dict[str, tuple[str, str | None]] = {}
         self.edits = 0
         self.prompts_of: dict[str, set[str]] = {}
-        self.renamed: set[str] = set()
+        self.renamed: set[str | None] = set()
         self.others = self.lost_state = False
 
     def teardown(self) -> None:
@@ -58,8 +58,10 @@ class Repository(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def add(self, key: str) -> None:
-        """Not a key that another was made of silently: both would do the old one's work."""
-        if key not in self.wanted and key not in self.renamed:
+        """Not a key that another was made of: said, it is refused (a movedFrom that also exists);
+        silently, both would do the old one's work."""
+        moved = {old for _, old in self.wanted.values()}
+        if key not in self.wanted and key not in self.renamed | moved:
             self._want(key)
 
     @rule(key=KEYS)
