@@ -1,6 +1,7 @@
-"""Python's search for circles of garbage, put off where many values are made and none is garbage.
+"""Python's search for circles of garbage, put off while many values are made and none is garbage.
 
 Each of its rounds looks at every value that is alive: with 100,000 tasks that is a third of a plan.
+`cli.main` begins without it; a command resumes it where its work leaves garbage behind.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def paused() -> Iterator[None]:
 
 
 def resume() -> None:
-    """Ends every pause. All values that are there now are passed over by each later search."""
-    gc.freeze()
-    gc.enable()
+    """Ends a pause; the values that are there by now are passed over by each later search."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()

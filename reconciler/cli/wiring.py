@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.options import Connection
+from reconciler import collector
 from reconciler.cli.output import Output
+from reconciler.cli.service_options import Connection
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.errors import ManifestError, TaskctlError
 from reconciler.model import DesiredTask, TaskRef
@@ -198,6 +199,7 @@ class Planning:
             lambda identity, now: lookups(asked, state, identity, options, now)
         )
         self.view = view
+        collector.resume()  # comparing leaves circles behind, and so does each create
         made = make_plan(Sides(space.desired, state, view, options, space.scope, only))
         return replace(made, options=options_json(options))
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.plan.plan import Plan
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+
+if TYPE_CHECKING:
+    from reconciler.apply.report import ApplyReport, TaskResult
 
 FORMAT_VERSION = 1
 
 # A runner looks for its commands anywhere in a line; in JSON `##` occurs in strings only.
-_INERT = re.compile(r"\x7f|##(?=\w*\[)")
+_INERT = r"\x7f|##(?=\w*\[)"
 
 
 def render(report: Report, style: Style) -> str:
@@ -26,35 +27,35 @@ def render(report: Report, style: Style) -> str:
 
 def document(report: Report) -> dict[str, Any]:
     """The document as JSON values: `formatVersion` first, always with `diagnostics`."""
-    match report:
-        case Plan():
-            from reconciler.plan.codec import plan_document
+    if isinstance(report, FailureReport):
+        return _document(report.diagnostics)
+    if isinstance(report, ValidateReport):
+        errors = report.count(Severity.ERROR)
+        summary = {
+            "tasks": report.tasks,
+            "files": report.files,
+            "errors": errors,
+            "warnings": report.count(Severity.WARNING),
+        }
+        return _document(report.diagnostics, valid=not errors, summary=summary)
+    from reconciler.apply.report import ApplyReport
 
-            return plan_document(report)
-        case ApplyReport():
-            return _document(
-                report.diagnostics,
-                summary=_apply_summary(report),
-                tasks=[_task_result(task) for task in report.tasks],
-            )
-        case ValidateReport():
-            errors = report.count(Severity.ERROR)
-            summary = {
-                "tasks": report.tasks,
-                "files": report.files,
-                "errors": errors,
-                "warnings": report.count(Severity.WARNING),
-            }
-            return _document(report.diagnostics, valid=not errors, summary=summary)
-        case FailureReport():
-            return _document(report.diagnostics)
+    if isinstance(report, ApplyReport):
+        return _document(
+            report.diagnostics,
+            summary=_apply_summary(report),
+            tasks=[_task_result(task) for task in report.tasks],
+        )
+    from reconciler.plan.codec import plan_document
+
+    return plan_document(report)
 
 
 def dump(document: Mapping[str, Any]) -> str:
     """The text of a document: ASCII, so that no terminal and no encoding can mistake it."""
     members = [f"{json.dumps(name)}: {_value(value)}" for name, value in document.items()]
     text = "{" + ",\n ".join(members) + "}\n"
-    return _INERT.sub(lambda found: "\\u007f" if found[0] == "\x7f" else "\\u0023#", text)
+    return re.sub(_INERT, lambda found: "\\u007f" if found[0] == "\x7f" else "\\u0023#", text)
 
 
 def _value(value: object) -> str:
@@ -70,6 +71,8 @@ def _document(diagnostics: tuple[Diagnostic, ...], **fields: Any) -> dict[str, A
 
 def _apply_summary(report: ApplyReport) -> dict[str, int]:
     """The contract's five counts, and `moved` where there is one."""
+    from reconciler.apply.report import Result
+
     summary = report.summary()
     if not summary[Result.MOVED]:
         del summary[Result.MOVED]

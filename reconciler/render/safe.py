@@ -8,7 +8,6 @@ Rules of the runners: GitHub's takes `::name::` where a line begins, white space
 
 from __future__ import annotations
 
-import html as _html
 import re
 
 # Controls (all but line feed), surrogates, format characters, line and paragraph separators, and
@@ -19,39 +18,45 @@ _UNSEEN = (
     r"\ufe00-\ufe0e\ufeff\uffa0\ufff0-\uffff\U000110bd\U000110cd\U00013430-\U0001343f"
     r"\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_IN_BLOCK = re.compile(f"[{_UNSEEN}]")
-_IN_LINE = re.compile(f"[\n{_UNSEEN}]")
+_IN_BLOCK = f"[{_UNSEEN}]"  # these are compiled when text needs them, which most does not
+_IN_LINE = f"[\n{_UNSEEN}]"
 _VISIBLE = "\ufffc\ufffd"  # the object and replacement characters do show something
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_COMMAND = re.compile(r"^(?P<space>[^\S\n]*\ufe0f*[^\S\n]*)::|##(?=\w*\[)", re.MULTILINE)
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|~@$:^-]")
+_COMMAND = r"(?m)^(?P<space>[^\S\n]*\ufe0f*[^\S\n]*)::|##(?=\w*\[)"
+_MARKDOWN = r"[\\`*_{}\[\]()#+!|~@$:^-]"
 
 
 def line(text: str) -> str:
     """As one line: line ends and tabs are escaped too."""
-    return without_commands(_IN_LINE.sub(_escape, text))
+    if not (text.isascii() and text.isprintable()):
+        text = re.sub(_IN_LINE, _escape, text)
+    return without_commands(text)
 
 
 def block(text: str) -> str:
     """As lines: line feeds stay, a carriage return right before one is left out."""
-    return without_commands(_IN_BLOCK.sub(_escape, text.replace("\r\n", "\n")))
+    return without_commands(re.sub(_IN_BLOCK, _escape, text.replace("\r\n", "\n")))
 
 
 def without_commands(text: str) -> str:
     """No line of `text` is a workflow command; nothing else is changed."""
     if "::" not in text and "##" not in text:
         return text
-    return _COMMAND.sub(_break, text)
+    return re.sub(_COMMAND, _break, text)
 
 
 def html(text: str) -> str:
     """As text or a quoted attribute of an HTML page; lines stay."""
-    return _html.escape(block(text), quote=True)
+    from html import escape  # builds a table of all entities; few formats need it
+
+    return escape(block(text), quote=True)
 
 
 def markdown(text: str) -> str:
     """As one line of Markdown, a table's cell too: nothing in it is markup, a link or a mention."""
-    return _MARKDOWN.sub(lambda found: f"&#{ord(found[0])};", _html.escape(line(text)))
+    from html import escape
+
+    return re.sub(_MARKDOWN, lambda found: f"&#{ord(found[0])};", escape(line(text)))
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -38,7 +38,10 @@ def command(host: str, port: int, db: str, token: str | None, out: Output) -> in
 
     Its address is printed on a line of its own once it listens.
     """
+    from reconciler import collector
     from reconciler.engine.server import serve
+
+    collector.resume()
 
     serve(host, port, out.common.path(db), token, lambda url: out.result(f"{url}\n"))
     return 0

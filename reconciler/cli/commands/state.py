@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import (
-    Connection,
-    common_options,
-    connection_options,
-    make_command,
-)
+from reconciler.cli.options import common_options, make_command
 from reconciler.cli.output import Output
+from reconciler.cli.service_options import Connection, connection_options
 from reconciler.errors import TaskctlError
 
 if TYPE_CHECKING:

@@ -1,0 +1,52 @@
+"""What an apply did as text, for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.render import safe
+from reconciler.render.diagnostics import place_of
+from reconciler.render.palette import Palette
+from reconciler.render.reports import Style
+
+_WORDS = {Result.NOT_STARTED: "not started"}
+
+
+def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
+    """A row or more for each task, the count last; with `-q` that row alone."""
+    palette = Palette(style.color)
+    for task in report.tasks if not style.quiet else ():
+        yield from result_rows(task, palette)
+    if report.tasks and not style.quiet:
+        yield ""
+    yield palette.bold(apply_summary(report))
+
+
+def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
+    """`created rotate-iam-keys  https://...`; what went wrong below it."""
+    word = _WORDS.get(task.result, task.result.value)
+    paint = {
+        Result.CREATED: palette.green,
+        Result.ADOPTED: palette.cyan,
+        Result.MOVED: palette.cyan,
+        Result.FAILED: palette.red,
+        Result.UNDECIDED: palette.magenta,
+    }.get(task.result, palette.dim)
+    where = safe.line(task.url) if task.url else place_of(task.file, task.line)
+    yield f"{paint(word)} {palette.bold(safe.line(task.key))}  {where}".rstrip()
+    if task.error:
+        yield from (f"    {row}" for row in safe.block(task.error).split("\n") if row)
+    if task.remedy:
+        yield from (f"      {palette.cyan(safe.line(row))}" for row in task.remedy.split("\n"))
+
+
+def apply_summary(report: ApplyReport) -> str:
+    """`Apply: 3 created, ...`; moved ones are counted where there are any."""
+    counts = report.summary()
+    shown = [
+        f"{counts[result]} {_WORDS.get(result, result.value)}"
+        for result in Result
+        if counts[result] or result is not Result.MOVED
+    ]
+    return f"Apply: {', '.join(shown)}."
