@@ -29,7 +29,7 @@ class Palette:
         return self._paint("33", text)
 
     def blue(self, text: str) -> str:
-        return self._paint("34", text)
+        return self._paint("94", text)
 
     def magenta(self, text: str) -> str:
         return self._paint("35", text)
