@@ -1,0 +1,163 @@
+"""What the executor and the loop are given of the world, in memory and in simulated time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.apply.executor import Executor, Surroundings
+from reconciler.apply.loop import Loop, Waiting
+from reconciler.apply.report import TaskResult
+from reconciler.errors import RemoteError, StateError
+from reconciler.model import FirstMessage, Identity, RemoteTask, TaskRef, instant, rfc3339
+from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.service import Created, CreateOutcome, Unknown
+from reconciler.state.model import Event, State, fold
+from tests.support.worlds import ME, NOW, plan, state
+
+Effect = CreateOutcome | Callable[[], CreateOutcome]
+
+
+@dataclass
+class Story:
+    """Everything in the order in which it happened: `append`, `create`, `patch`, `told`."""
+
+    lines: list[tuple[str, Any]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tell(self, what: str, of: Any) -> None:
+        with self.lock:
+            self.lines.append((what, of))
+
+    def of(self, what: str) -> list[Any]:
+        return [of for kind, of in self.lines if kind == what]
+
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.lines]
+
+
+class Ledger:
+    """A journal in memory. `full`: whether the next append fails, asked each time."""
+
+    def __init__(self, known: State, story: Story) -> None:
+        self.state = known
+        self.story = story
+        self.full: Callable[[tuple[Event, ...]], bool] = lambda events: False
+        self.slow: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()
+        self._mark = known.last_mark
+
+    def next_mark(self, now: datetime) -> str:
+        with self._lock:
+            latest = instant(self._mark)
+            if latest is not None:
+                now = max(now, latest + timedelta(milliseconds=1))
+            self._mark = rfc3339(now)
+            return self._mark
+
+    def append(self, *events: Event) -> None:
+        self.slow()
+        with self._lock:
+            if self.full(events):
+                raise StateError.of("the journal cannot be written: no space", "Make room.")
+            self.story.tell("append", events)
+            self.state = fold(self.state, events)
+
+
+class Service:
+    """Answers creates with `outcomes`, by key of the prompt's last word; then `then`."""
+
+    backend = "https://api.example.com"
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.outcomes: dict[str, list[Effect]] = {}
+        self.then: Effect | None = None
+        self.refuses_patches = False
+        self.clock: datetime | None = NOW
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def identity(self) -> Identity:
+        return ME
+
+    def service_clock(self) -> datetime | None:
+        return self.clock
+
+    def list_tasks(self, org_name: str) -> Iterator[list[RemoteTask]]:
+        raise AssertionError(org_name)
+
+    def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
+        raise AssertionError(org_name, task_id)
+
+    def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
+        raise AssertionError(org_name, task_id)
+
+    def create_task(self, org_name: str, body: Mapping[str, Any]) -> CreateOutcome:
+        key = str(body["message"]["content"]).split()[-1]
+        self.story.tell("create", (key, body))
+        with self._lock:
+            self._count += 1
+            queue = self.outcomes.get(key, [])
+            effect = queue.pop(0) if queue else self.then or Created(f"id-{key}")
+        return effect() if callable(effect) else effect
+
+    def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
+        self.story.tell("patch", (task_id, dict(changes)))
+        if self.refuses_patches:
+            raise RemoteError.of("not allowed")
+        return RemoteTask(org_name, task_id, {"id": task_id, **changes})
+
+    def task_url(self, org_name: str, task_id: str) -> str:
+        return f"{self.backend}/{org_name}/{task_id}"
+
+
+class World:
+    """Time passes when something waits. `stop_after`: how many waits until apply is to stop."""
+
+    def __init__(self, known: State | None = None, parallelism: int = 1) -> None:
+        self.story = Story()
+        self.ledger = Ledger(known or state(), self.story)
+        self.service = Service(self.story)
+        self.passed = 0.0
+        self.stopped = False
+        self.waits: list[float] = []
+        self.awaited: list[Waiting] = []
+        self.around = Surroundings(
+            service=self.service,
+            ledger=self.ledger,
+            identity=ME,
+            clock=self.now,
+            monotonic=lambda: self.passed,
+            wait=self._wait,
+            started=lambda ref: self.story.tell("started", ref),
+            ended=lambda result: self.story.tell("told", result),
+        )
+        self.executor = Executor(self.around, parallelism)
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.passed)
+
+    def _wait(self, seconds: float) -> bool:
+        if seconds > 0:
+            self.waits.append(seconds)
+            self.passed += seconds
+        return not self.stopped
+
+    def run(self, *tasks: PlannedTask) -> dict[str, TaskResult]:
+        return {ref.key: result for ref, result in self.executor.run(tasks).items()}
+
+    def loop(
+        self, replan: Callable[[Collection[TaskRef]], Plan], settle: timedelta = timedelta(0, 150)
+    ) -> Loop:
+        return Loop(self.around, self.executor, replan, self.awaited.append, settle)
+
+    def planned(self, *wanted: Any, **more: Any) -> tuple[PlannedTask, ...]:
+        return plan(wanted, self.ledger.state, **more).tasks
+
+
+def lost() -> CreateOutcome:
+    return Unknown("504: gateway timeout")

@@ -1,0 +1,306 @@
+"""The order of things in a create, and what each outcome leaves behind (contract, section 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.apply.executor import LONGEST_PAUSE, STALE_AFTER, TRIES
+from reconciler.apply.report import Result
+from reconciler.plan.plan import Action, Reason
+from reconciler.service import CreateOutcome, NotSent, Refused
+from reconciler.settings import PlanOptions
+from reconciler.state.model import Forgotten, Recorded
+from tests.support.apply_world import World, lost
+from tests.support.worlds import NOW, ago, attempt, desired, message, record, remote, state, view
+
+
+def kinds(events: tuple[Any, ...]) -> list[str]:
+    return [type(event).__name__ for event in events]
+
+
+def test_the_intent_is_durable_before_the_request_and_the_id_before_anybody_is_told() -> None:
+    world = World()
+    results = world.run(*world.planned(desired("a")))
+    assert results["a"].result is Result.CREATED
+    assert world.story.kinds() == ["append", "started", "create", "append", "told"]
+    intent, outcome = world.story.of("append")
+    assert kinds(intent) == ["Attempted"]
+    assert kinds(outcome) == ["Recorded"]
+    (_, body), made = world.story.of("create")[0], intent[0].attempt
+    assert body["message"]["timestamp"] == made.mark
+    assert made.service_clock == NOW
+    assert outcome[0].record.task_id == "id-a"
+    assert not world.ledger.state.attempts
+
+
+def test_nothing_is_sent_that_cannot_be_journalled() -> None:
+    world = World()
+    world.ledger.full = lambda events: True
+    result = world.run(*world.planned(desired("a")))["a"]
+    assert result.result is Result.FAILED
+    assert "no space" in (result.error or "")
+    assert world.story.of("create") == []
+
+
+def test_an_id_that_cannot_be_journalled_is_not_shown_and_the_attempt_stays_open() -> None:
+    world = World()
+    world.ledger.full = lambda events: any(isinstance(event, Recorded) for event in events)
+    result = world.run(*world.planned(desired("a")))["a"]
+    assert result.result is Result.UNDECIDED
+    assert result.task_id is None
+    assert result.url is None
+    assert "id-a" not in (result.error or "")
+    assert len(world.ledger.state.attempts) == 1
+
+
+def test_an_unknown_outcome_is_sent_once_and_stays_open() -> None:
+    world = World()
+    world.service.then = lost
+    assert world.run(*world.planned(desired("a")))["a"].result is Result.UNDECIDED
+    assert len(world.story.of("create")) == 1
+    assert len(world.ledger.state.attempts) == 1
+    assert sum(world.executor.sent.values()) == 1
+
+
+def test_a_refusal_closes_the_attempt_and_speaks_the_services_words() -> None:
+    world = World()
+    world.service.then = Refused("no such stack", 400)
+    result = world.run(*world.planned(desired("a")))["a"]
+    assert (result.result, result.error) == (Result.FAILED, "no such stack (HTTP 400)")
+    assert (result.file, result.line) == ("tasks/a.yaml", 3)
+    assert not world.ledger.state.attempts
+
+
+def test_each_try_has_a_mark_of_its_own_and_closes_the_one_before() -> None:
+    world = World()
+    world.service.outcomes["a"] = [NotSent("refused"), NotSent("refused")]
+    assert world.run(*world.planned(desired("a")))["a"].result is Result.CREATED
+    marks = [body["message"]["timestamp"] for _, body in world.story.of("create")]
+    assert len(set(marks)) == 3
+    assert marks == sorted(marks)
+    appended = [kinds(events) for events in world.story.of("append")]
+    assert appended == [
+        ["Attempted"],
+        ["Closed", "Attempted"],
+        ["Closed", "Attempted"],
+        ["Recorded"],
+    ]
+
+
+def test_out_of_reach_ends_after_some_tries_and_holds_the_others_back() -> None:
+    world = World()
+    world.service.then = NotSent("connection refused")
+    results = world.run(*world.planned(desired("a"), desired("b")))
+    assert results["a"].result is Result.FAILED
+    assert results["b"].result is Result.NOT_STARTED
+    assert len(world.story.of("create")) == TRIES
+    assert not world.ledger.state.attempts
+
+
+def test_retry_after_is_kept_by_all() -> None:
+    world = World()
+    world.service.outcomes["a"] = [NotSent("429", 17.0, throttled=True)]
+    results = world.run(*world.planned(desired("a"), desired("b")))
+    assert {r.result for r in results.values()} == {Result.CREATED}
+    assert sum(world.waits) >= 17.0
+
+
+def test_slowed_down_for_too_long_fails_alone() -> None:
+    world = World()
+    world.service.outcomes["a"] = [NotSent("429", LONGEST_PAUSE + 1, throttled=True)]
+    results = world.run(*world.planned(desired("a"), desired("b")))
+    assert results["a"].result is Result.FAILED
+    assert results["b"].result is Result.CREATED
+    assert world.passed == 0
+
+
+def test_an_attempt_that_took_too_long_to_note_is_not_sent() -> None:
+    """Its age counts from when it was noted: sent late it could commit after the settle time."""
+    world = World()
+    pauses = [STALE_AFTER + 1, 0.0, 0.0]
+
+    def slow() -> None:
+        world.passed += pauses.pop(0)
+
+    world.ledger.slow = slow
+    assert world.run(*world.planned(desired("a")))["a"].result is Result.CREATED
+    ((_, body),) = world.story.of("create")
+    first, second, _ = world.story.of("append")
+    assert kinds(second) == ["Closed", "Attempted"]
+    assert body["message"]["timestamp"] == second[1].attempt.mark != first[0].attempt.mark
+
+
+def test_nothing_new_is_started_once_apply_is_to_stop() -> None:
+    world = World()
+    world.stopped = True
+    assert world.run(*world.planned(desired("a")))["a"].result is Result.NOT_STARTED
+    assert world.story.kinds() == ["told"]
+
+
+def test_stopped_while_it_waits_the_attempt_that_never_left_is_closed() -> None:
+    world = World()
+
+    def refuse() -> CreateOutcome:
+        world.stopped = True
+        return NotSent("connection refused")
+
+    world.service.then = refuse
+    assert world.run(*world.planned(desired("a")))["a"].result is Result.NOT_STARTED
+    assert not world.ledger.state.attempts
+
+
+# Attempts of earlier applies
+
+
+def old_attempt(key: str = "a") -> Any:
+    return attempt(key, ago(minutes=10))
+
+
+def test_a_retry_closes_the_earlier_attempt_in_the_same_write() -> None:
+    world = World(state(attempts=[old_attempt()]))
+    (planned,) = world.planned(desired("a"))
+    assert planned.reason is Reason.RETRY
+    world.run(planned)
+    first = world.story.of("append")[0]
+    assert kinds(first) == ["Closed", "Attempted"]
+    assert first[0].mark == old_attempt().mark
+    made = world.ledger.state.records[planned.ref]
+    assert made.marks == (old_attempt().mark, first[1].attempt.mark)
+
+
+def test_an_earlier_attempt_stays_open_where_its_retry_is_not_started() -> None:
+    world = World(state(attempts=[old_attempt()]))
+    tasks = world.planned(desired("a"))
+    world.stopped = True
+    world.run(*tasks)
+    assert list(world.ledger.state.attempts) == [old_attempt().mark]
+
+
+def test_held_back_before_its_retry_an_earlier_attempt_stays_open() -> None:
+    world = World(state(attempts=[old_attempt("b")]))
+    world.service.outcomes["a"] = [NotSent("connection refused")] * TRIES
+    results = world.run(*world.planned(desired("a"), desired("b")))
+    assert results["b"].result is Result.NOT_STARTED
+    assert list(world.ledger.state.attempts) == [old_attempt("b").mark]
+
+
+def test_an_attempt_under_the_former_key_is_closed_by_the_retry() -> None:
+    world = World(state(attempts=[old_attempt("old")]))
+    (planned,) = world.planned(desired("new", moved_from="old"))
+    assert planned.reason is Reason.RETRY
+    world.run(planned)
+    assert not world.ledger.state.attempts
+    assert len(world.ledger.state.records) == 1
+
+
+def test_a_found_attempt_is_recorded_with_its_mark_and_what_is_still_to_be_patched() -> None:
+    mark = ago(minutes=10)
+    text = message("work of a", mark)
+    known = state(attempts=[attempt("a", mark, inputs={**desired("a").inputs, "name": "N"})])
+    world = World(known)
+    seen = view([remote("t", mark)], {"t": text})
+    (planned,) = world.planned(desired("a", name="N"), seen=seen)
+    assert (planned.action, planned.reason) == (Action.ADOPT, Reason.ATTEMPT)
+    assert world.run(planned)["a"].result is Result.ADOPTED
+    recorded, patched = world.story.of("append")
+    assert recorded[0].record.marks == (attempt("a", mark).mark,)
+    assert dict(recorded[0].record.pending) == {"name": "N"}
+    assert dict(patched[0].record.pending) == {}
+    assert world.story.of("patch") == [("t", {"name": "N"})]
+
+
+def test_one_found_within_the_apply_that_made_it_counts_as_created() -> None:
+    world = World()
+    world.service.then = lost
+    world.run(*world.planned(desired("a")))
+    (open_attempt,) = world.ledger.state.attempts.values()
+    text = message("work of a", open_attempt.mark)
+    (planned,) = world.planned(desired("a"), seen=view([remote("t", NOW)], {"t": text}))
+    assert world.run(planned)["a"].result is Result.CREATED
+
+
+# What a create cannot carry
+
+
+def test_name_and_sharing_are_journalled_before_and_after_their_patch() -> None:
+    world = World()
+    world.run(*world.planned(desired("a", name="N", isShared=True)))
+    assert world.story.kinds() == [
+        "append",
+        "started",
+        "create",
+        "append",
+        "patch",
+        "append",
+        "told",
+    ]
+    _, created, patched = world.story.of("append")
+    assert dict(created[0].record.pending) == {"name": "N", "isShared": True}
+    assert dict(patched[0].record.pending) == {}
+
+
+def test_a_patch_that_fails_is_told_and_left_to_the_next_apply() -> None:
+    world = World()
+    world.service.refuses_patches = True
+    wanted = desired("a", name="N")
+    result = world.run(*world.planned(wanted))["a"]
+    assert result.result is Result.CREATED
+    assert result.task_id == "id-a"
+    assert "its name could not be set" in (result.error or "")
+    world.service.refuses_patches = False
+    again = world.planned(wanted, seen=view([remote("id-a", NOW)]))
+    assert again[0].reason is Reason.UNFINISHED
+    assert world.run(*again)["a"].error is None
+    assert len(world.story.of("create")) == 1
+    assert not dict(world.ledger.state.records[again[0].ref].pending)
+
+
+def test_a_move_records_before_it_forgets() -> None:
+    world = World(state([record("old", "t")]))
+    seen = view([remote("t")])
+    planned = world.planned(desired("new", "work of old", moved_from="old"), seen=seen)
+    assert world.run(*planned)["new"].result is Result.MOVED
+    ((recorded, forgotten),) = world.story.of("append")
+    assert isinstance(recorded, Recorded)
+    assert isinstance(forgotten, Forgotten)
+    assert world.story.of("create") == []
+
+
+def test_made_anew_it_keeps_the_marks_of_before() -> None:
+    known = state([record("a", "t", marks=("2026-11-01T00:00:00.000Z",))])
+    world = World(known)
+    options = PlanOptions(allow_recreate=("a",))
+    planned = world.planned(desired("a"), seen=view(absent=["t"]), options=options)
+    assert world.run(*planned)["a"].result is Result.CREATED
+    (made,) = world.ledger.state.records.values()
+    assert made.task_id == "id-a"
+    assert made.marks[0] == "2026-11-01T00:00:00.000Z"
+    assert len(made.marks) == 2
+
+
+# Many at once
+
+
+@pytest.mark.parametrize("parallelism", [1, 4, 10])
+def test_one_failure_hinders_nobody_else(parallelism: int) -> None:
+    world = World(parallelism=parallelism)
+    world.service.outcomes = {"k3": [Refused("no", 400)], "k5": [lost]}
+    results = world.run(*world.planned(*(desired(f"k{n}") for n in range(12))))
+    assert results["k3"].result is Result.FAILED
+    assert results["k5"].result is Result.UNDECIDED
+    others = {r.result for key, r in results.items() if key not in ("k3", "k5")}
+    assert others == {Result.CREATED}
+    marks = [body["message"]["timestamp"] for _, body in world.story.of("create")]
+    assert len(set(marks)) == 12
+    assert len(world.story.of("told")) == 12
+
+
+def test_adopting_and_moving_send_nothing() -> None:
+    seen = view([remote("t", ago(hours=1))], {"t": message("work of a", ago(hours=1))})
+    world = World()
+    planned = world.planned(desired("a"), seen=seen)
+    assert planned[0].reason is Reason.LOOK_ALIKE
+    assert world.run(*planned)["a"].result is Result.ADOPTED
+    assert world.story.kinds() == ["append", "told"]

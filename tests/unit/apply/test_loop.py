@@ -1,0 +1,193 @@
+"""How long one apply goes on about an attempt without outcome, and when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from reconciler.apply.loop import LONGEST_GRACE, ROUNDS
+from reconciler.apply.report import ApplyReport, Result
+from reconciler.errors import RemoteError
+from reconciler.model import DesiredTask, RemoteTask, TaskRef
+from reconciler.plan.plan import Plan
+from reconciler.service import Created, CreateOutcome, Unknown
+from tests.support.apply_world import World, lost
+from tests.support.worlds import ago, attempt, desired, message, plan, remote, state, view
+
+SETTLE = timedelta(seconds=150)
+
+
+class There:
+    """What the service shows from when on (seconds of simulated time), and whether it answers."""
+
+    def __init__(self, world: World, *wanted: DesiredTask) -> None:
+        self.world, self.wanted = world, wanted
+        self.shown: list[tuple[float, RemoteTask, str, str]] = []
+        self.fails_until = 0.0
+        self.looks: list[float] = []
+
+    def show(self, task_id: str, text: str, mark: str, *, lag: float = 0.0) -> None:
+        task = remote(task_id, self.world.now())
+        self.shown.append((self.world.passed + lag, task, text, mark))
+
+    def plan(self, only: Collection[TaskRef] | None = None) -> Plan:
+        self.looks.append(self.world.passed)
+        if only is not None and self.world.passed < self.fails_until:
+            raise RemoteError.of("HTTP 503")
+        now = self.world.now()
+        seen = [entry for entry in self.shown if entry[0] <= self.world.passed]
+        messages = {task.id: message(text, mark) for _, task, text, mark in seen}
+        there = view([task for _, task, _, _ in seen], messages, now=now, service_now=now)
+        more: dict[str, Any] = {} if only is None else {"only": only}
+        return plan(self.wanted, self.world.ledger.state, there, **more)
+
+    def apply(self) -> ApplyReport:
+        return self.world.loop(self.plan).run(self.plan())
+
+
+def results(report: ApplyReport) -> dict[str, Result]:
+    return {task.key: task.result for task in report.tasks}
+
+
+def committed(world: World, there: There, key: str, *, lag: float = 0.0) -> None:
+    """The next create of `key` is done, and its answer lost."""
+
+    def effect() -> CreateOutcome:
+        _, body = world.story.of("create")[-1]
+        content, mark = body["message"]["content"], body["message"]["timestamp"]
+        there.show(f"t-{key}", content, mark, lag=lag)
+        return Unknown("reset")
+
+    world.service.outcomes.setdefault(key, []).append(effect)
+
+
+def test_a_lost_answer_is_found_and_counts_as_created() -> None:
+    world = World()
+    there = There(world, desired("a"), desired("b"))
+    committed(world, there, "a", lag=10)
+    report = there.apply()
+    assert results(report) == {"a": Result.CREATED, "b": Result.CREATED}
+    assert report.tasks[0].task_id == "t-a"
+    assert len(world.story.of("create")) == 2
+    assert world.passed < 30
+    assert world.awaited[0].refs == (TaskRef("acme", "a"),)
+
+
+def test_nothing_is_sent_again_before_the_settle_time() -> None:
+    world = World()
+    there = There(world, desired("a"))
+    sent: list[float] = []
+
+    def effect() -> CreateOutcome:
+        sent.append(world.passed)
+        return lost() if len(sent) == 1 else Created("t")
+
+    world.service.then = effect
+    report = there.apply()
+    assert results(report) == {"a": Result.CREATED}
+    assert sent[1] - sent[0] >= SETTLE.total_seconds()
+    assert sent[1] - sent[0] < SETTLE.total_seconds() + 1
+
+
+def test_three_rounds_and_no_more() -> None:
+    world = World()
+    world.service.then = lost
+    there = There(world, desired("a"))
+    report = there.apply()
+    assert results(report) == {"a": Result.UNDECIDED}
+    assert len(world.story.of("create")) == ROUNDS
+    assert report.tasks[0].remedy
+    assert len(world.ledger.state.attempts) == 1
+
+
+def test_tries_that_never_left_are_no_rounds() -> None:
+    from reconciler.service import NotSent
+
+    world = World()
+    slow = NotSent("429", 1.0, throttled=True)
+    world.service.outcomes["a"] = [slow] * (ROUNDS + 2)
+    assert results(There(world, desired("a")).apply()) == {"a": Result.CREATED}
+
+
+def test_all_young_attempts_are_waited_for_together() -> None:
+    young = [attempt("a", ago(seconds=20)), attempt("b", ago(seconds=10))]
+    world = World(state(attempts=young))
+    there = There(world, desired("a"), desired("b"))
+    assert results(there.apply()) == {"a": Result.CREATED, "b": Result.CREATED}
+    assert world.passed < 142
+    assert world.awaited[0].refs == (TaskRef("acme", "a"), TaskRef("acme", "b"))
+
+
+def test_looks_come_quickly_at_first_and_slowly_later() -> None:
+    world = World(state(attempts=[attempt("a", ago(seconds=1))]))
+    there = There(world, desired("a"))
+    there.apply()
+    assert there.looks[1] < 1
+    assert len(there.looks) < 30
+
+
+def test_a_look_up_that_fails_is_tried_again() -> None:
+    world = World(state(attempts=[attempt("a", ago(seconds=140))]))
+    there = There(world, desired("a"))
+    there.fails_until = 30.0
+    assert results(there.apply()) == {"a": Result.CREATED}
+    assert any(waiting.problem == "HTTP 503" for waiting in world.awaited)
+
+
+def test_a_look_up_that_keeps_failing_is_given_up() -> None:
+    world = World(state(attempts=[attempt("a", ago(seconds=140))]))
+    there = There(world, desired("a"))
+    there.fails_until = 1e9
+    report = there.apply()
+    assert results(report) == {"a": Result.UNDECIDED}
+    assert "HTTP 503" in (report.tasks[0].error or "")
+    assert world.passed < 10 + LONGEST_GRACE.total_seconds() + 11
+    assert world.story.of("create") == []
+
+
+def test_a_signal_ends_the_waiting() -> None:
+    world = World(state(attempts=[attempt("a", ago(seconds=1))]))
+    there = There(world, desired("a"))
+    world.stopped = True
+    report = there.apply()
+    assert results(report) == {"a": Result.UNDECIDED}
+    assert len(there.looks) == 1
+    assert len(world.ledger.state.attempts) == 1
+
+
+def test_an_attempt_whose_key_left_is_found_recorded_or_closed() -> None:
+    made, nothing = attempt("x", ago(minutes=9)), attempt("y", ago(minutes=8))
+    world = World(state(attempts=[made, nothing]))
+    there = There(world)
+    there.shown.append((0.0, remote("t", ago(minutes=9)), "work of x", made.mark))
+    assert results(there.apply()) == {"x": Result.ADOPTED}
+    assert not world.ledger.state.attempts
+    assert [r.task_id for r in world.ledger.state.records.values()] == ["t"]
+
+
+def test_what_was_made_and_could_not_be_recorded_is_recorded_as_soon_as_it_can_be() -> None:
+    """The disk was full for a moment: the id comes back by its mark."""
+    world = World()
+    there = There(world, desired("a"))
+
+    def effect() -> CreateOutcome:
+        _, body = world.story.of("create")[-1]
+        there.show("t-a", body["message"]["content"], body["message"]["timestamp"])
+        return Created("t-a")
+
+    world.service.then = effect
+    full = [True]
+    world.ledger.full = lambda events: (
+        type(events[0]).__name__ == "Recorded" and bool(full and full.pop())
+    )
+    report = there.apply()
+    assert results(report) == {"a": Result.CREATED}
+    assert report.tasks[0].task_id == "t-a"
+    assert len(world.story.of("create")) == 1
+
+
+def test_nothing_to_do_is_nothing_done() -> None:
+    world = World()
+    assert There(world).apply().tasks == ()
+    assert world.story.lines == []
