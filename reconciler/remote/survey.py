@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -173,15 +173,14 @@ class _Listing:
             self._found.tasks[task_id] = task
             self.wanted.append(task_id)
 
-    def _is_enough(self, page: Iterable[RemoteTask]) -> bool:
+    def _is_enough(self, page: Sequence[RemoteTask]) -> bool:
         if len(self._unseen) > FEW:
             return False
         if not self._lookup.searches:
             return True
         if not self._lookup.attempts and len(self.wanted) > self._lookup.limit:
             return True
-        oldest = min((t.created_at for t in page if t.created_at is not None), default=None)
-        return self._start is not None and oldest is not None and oldest < self._start
+        return self._start is not None and _is_older(page, self._start)
 
     def _keep_newest(self) -> None:
         """Those for adoption up to the limit; those that an attempt may have made, all."""
@@ -196,3 +195,10 @@ class _Listing:
             else:
                 self._found.cut_short.add(task_id.org_name)
         self.wanted = kept
+
+
+def _is_older(page: Sequence[RemoteTask], start: datetime) -> bool:
+    """Whether all of a page is: one old task alone proves nothing of the pages after it, since a
+    service that sorts otherwise than asked would hide what an attempt made."""
+    created = [task.created_at for task in page]
+    return bool(created) and all(made is not None and made < start for made in created)

@@ -1,0 +1,117 @@
+"""A cache that can be deleted, damaged or unwritable at any time, and leaks nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reconciler.plan.view import TaskId
+from reconciler.remote.message_cache import MessageCache
+from tests.support.worlds import message
+
+BACKEND = "https://api.example.com"
+TASK = TaskId("acme", "t")
+TEXT = message("do it", "2026-11-24T12:00:00.000Z", [{"type": "stack", "name": "s"}])
+
+
+def filled(folder: Path, backend: str = BACKEND) -> Path:
+    cache = MessageCache(folder, backend)
+    cache.put(TASK, TEXT)
+    cache.save()
+    (path,) = folder.glob("first-messages-*.json")
+    return path
+
+
+def test_what_was_put_is_there_again(tmp_path: Path) -> None:
+    filled(tmp_path / "deep" / "er")
+    kept = MessageCache(tmp_path / "deep" / "er", BACKEND)
+    assert kept.get(TASK) == TEXT
+    assert kept.get(TaskId("acme", "u")) is None
+    assert kept.get(TaskId("other", "t")) is None
+
+
+def test_each_backend_has_its_own(tmp_path: Path) -> None:
+    filled(tmp_path)
+    assert MessageCache(tmp_path, "https://elsewhere.example.com").get(TASK) is None
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    assert filled(tmp_path).stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_new_is_not_written(tmp_path: Path) -> None:
+    cache = MessageCache(tmp_path / "none", BACKEND)
+    cache.get(TASK)
+    cache.save()
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"\0\0\0",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b'{"version": 2, "messages": {"acme/t": ["m", "x", []]}}',
+        b'{"version": 1, "messages": []}',
+        b'{"version": 1, "messages": {"acme/t": null}}',
+        b'{"version": 1, "messages": {"acme/t": ["m", "x"]}}',
+        b'{"version": 1, "messages": {"acme/t": ["m", 1, []]}}',
+        b'{"version": 1, "messages": {"acme/t": ["m", "x", [1]]}}',
+        b'{"version": 1, "messages": {"acme/t": {"mark": "m"}}}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_damaged_one_is_done_without_and_replaced(tmp_path: Path, damage: bytes) -> None:
+    path = filled(tmp_path)
+    path.write_bytes(damage)
+    assert MessageCache(tmp_path, BACKEND).get(TASK) is None
+    filled(tmp_path)
+    assert MessageCache(tmp_path, BACKEND).get(TASK) == TEXT
+
+
+def test_a_whole_entry_beside_a_broken_one_counts(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    kept = json.loads(path.read_text())
+    kept["messages"]["acme/broken"] = [1, 2, 3]
+    path.write_text(json.dumps(kept))
+    assert MessageCache(tmp_path, BACKEND).get(TASK) == TEXT
+
+
+def test_where_it_cannot_be_written_nothing_is_lost_but_time(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    cache = MessageCache(tmp_path / "file", BACKEND)
+    cache.put(TASK, TEXT)
+    cache.save()
+    assert cache.get(TASK) == TEXT
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_write_that_fails_leaves_the_old_one_and_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = filled(tmp_path)
+    before = path.read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(json, "dump", full)
+    cache = MessageCache(tmp_path, BACKEND)
+    cache.put(TaskId("acme", "u"), TEXT)
+    cache.save()
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_lone_surrogate_survives(tmp_path: Path) -> None:
+    cache = MessageCache(tmp_path, BACKEND)
+    odd = message("half of \ud83d")
+    cache.put(TASK, odd)
+    cache.save()
+    assert MessageCache(tmp_path, BACKEND).get(TASK) == odd
