@@ -127,7 +127,7 @@ def _candidates(
         if task.id in recorded or not any(may_be_of(a, task) for a in attempts):
             continue
         message = view.messages.get(task_id)
-        if message is None and task_id not in view.unreadable:
+        if message is None and not _hides_its_message(task_id, task, view):
             continue
         text = comparable_text(message.text) if message is not None else ""
         found.append(
@@ -136,6 +136,16 @@ def _candidates(
             )
         )
     return found
+
+
+def _hides_its_message(task_id: TaskId, task: RemoteTask, view: RemoteView) -> bool:
+    """Whether a task without a first message may be ours all the same: it could not be read, or
+    the service shows none of a task that this identity made."""
+    if task_id in view.unreadable:
+        return True
+    login = task.creator_login
+    is_own = login is None or not view.identity.login or login == view.identity.login
+    return is_own and task_id in view.messages
 
 
 def _by_mark(
@@ -182,7 +192,8 @@ def _by_text(
     near = [c for c in free if may_be_of(attempt, c.task)]
     unread = [c for c in near if c.message is None]
     if unread:
-        why = f"the first message of a task could not be read: {view.unreadable[unread[0].id]}"
+        reason = view.unreadable.get(unread[0].id, "the service shows none")
+        why = f"the first message of a task could not be read: {reason}"
         return wait or Undecided("unreadable", why, tuple(c.task.id for c in unread))
     fitting = [c for c in near if _fits(c, attempt)]
     if not fitting:

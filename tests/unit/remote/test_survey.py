@@ -178,13 +178,15 @@ def test_a_404_while_the_list_fails_is_an_error_not_absence(reader: Reader) -> N
 def test_all_that_an_attempt_may_have_made_is_read_and_no_page_beyond(reader: Reader) -> None:
     made = attempt("a", ago(minutes=9))
     service = Shown(
-        [remote("new", ago(minutes=1)), remote("slack", ago(minutes=13))],
+        [remote("new", ago(minutes=1))],
+        [remote("slack", ago(minutes=10))],
+        [remote("more", ago(minutes=13))],
         [remote("older", ago(minutes=15))],
         [remote("never read", ago(minutes=16))],
     )
     view = reader.read(service, desired("a"), known=state(attempts=[made]))
-    assert ids(view) == {"new", "slack"}
-    assert "page 2" not in service.asked
+    assert ids(view) == {"new", "slack", "more"}
+    assert "page 4" not in service.asked
 
 
 def test_a_list_without_dates_is_read_to_its_end(reader: Reader) -> None:
