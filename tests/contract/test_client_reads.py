@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -126,7 +126,7 @@ def test_an_answer_without_what_was_asked_for(endpoint: str) -> None:
         fill(server, 1)
         task_id = server.tasks_by_work()["job 0"][0]
         client = make_client(server.url)
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "user": client.identity,
             "list": lambda: list(client.list_tasks("acme")),
             "get": lambda: client.get_task("acme", task_id),
@@ -159,6 +159,7 @@ def test_one_page_is_fetched_ahead_and_no_more() -> None:
         pages = make_client(server.url, page_size=2).list_tasks("acme")
         next(pages)
         next(pages)
+        assert isinstance(pages, Generator)
         pages.close()
         assert len(server.of("list")) <= 3
         for thread in threading.enumerate():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 
 import pytest
 
@@ -29,7 +30,7 @@ FAULTS = [
 def everything(client: Client) -> str:
     """All that a user could come to see of a client that is asked for everything."""
     seen = [repr(client), repr(vars(client)), str(client.create_task("acme", create_body()))]
-    calls = [
+    calls: list[Callable[[], object]] = [
         client.identity,
         client.default_org,
         lambda: list(client.list_tasks("acme")),

@@ -167,7 +167,7 @@ def test_the_budget(service: Service, sdk: Sdk) -> None:
 def _asking(turn: Turn) -> Script:
     if turn.number > 1:
         return finishing(0)(turn)
-    request = {
+    request: dict[str, object] = {
         "type": "user_approval_request",
         "id": "question-1",
         "message": "May I?",

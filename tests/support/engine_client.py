@@ -122,9 +122,6 @@ class Api:
     def cancel(self, task_id: str, *, force: object = True) -> Answer:
         return self.call("POST", f"{self.tasks}/{task_id}/cancel", {"force": force})
 
-    def list(self, **query: object) -> Answer:
-        return self.call("GET", self.tasks, query=query.items())
-
     def pages(self, path: str | None = None, **query: object) -> list[list[Any]]:
         """All pages of a list, of tasks or of events, each as its items."""
         pages: list[list[Any]] = []
@@ -141,6 +138,9 @@ class Api:
     def events(self, task_id: str, **query: object) -> list[Any]:
         path = f"{self.tasks}/{task_id}/events"
         return [event for page in self.pages(path, **query) for event in page]
+
+    def list(self, **query: object) -> Answer:  # the last: it hides the type of its name
+        return self.call("GET", self.tasks, query=query.items())
 
 
 def message(content: str = "Do the work.", **fields: object) -> dict[str, object]:

@@ -182,7 +182,7 @@ def asking(turn: Turn) -> Script:
     if turn.number > 1:
         return finishing(10)(turn)
     at = turn.started_ms + 10_000
-    request = {
+    request: dict[str, object] = {
         "type": "user_approval_request",
         "id": "question-1",
         "message": "May I?",

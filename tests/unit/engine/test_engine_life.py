@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -58,7 +59,7 @@ def test_a_task_runs_and_then_is_idle(api: Api, clock: Clock) -> None:
 
 def test_events_ascend_and_stay_as_they_are(api: Api, clock: Clock) -> None:
     task_id = api.create()
-    seen: list[dict[str, dict[str, object]]] = []
+    seen: list[dict[str, Any]] = []
     for _ in range(12):
         events = api.events(task_id)
         assert events[: len(seen)] == seen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -95,8 +96,9 @@ def test_the_clock_moves_nothing_between_two_pages(api: Api, clock: Clock) -> No
     clock.forward(6)
     made += [api.create() for _ in range(3)]
     for sort_by in ORDERS:
-        query = {"sortBy": sort_by, "pageSize": 2}
-        seen, token = [], {}
+        query: dict[str, object] = {"sortBy": sort_by, "pageSize": 2}
+        seen: list[str] = []
+        token: dict[str, object] = {}
         for _ in range(3):
             answer = api.list(**query, **token).json
             seen += [task["id"] for task in answer["tasks"]]
@@ -133,7 +135,7 @@ def test_filters(api: Api, clock: Clock) -> None:
     with_issue = api.post(message=message(entity_diff={"add": [issue]})).json["taskId"]
     api.patch(with_issue, name="Close the BUCKET")
 
-    def found(**query: object) -> list[str]:
+    def found(**query: Any) -> list[str]:
         return ids(api.pages(sortBy="created", sortDirection="asc", **query))
 
     assert found(taskType="async") == [scheduled]

@@ -13,7 +13,7 @@ from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.plan.plan import Plan
 from reconciler.render import FORMATS, renderer
 from reconciler.render.json import document, dump
-from reconciler.render.reports import FailureReport, Style, ValidateReport
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support import plan_strategies as some
 from tests.support.inert import commands_in, unseen_in
 
@@ -34,7 +34,7 @@ def test_any_document_comes_back_from_its_text(values: dict[str, Any]) -> None:
 @SLOW
 @given(some.plans(), st.booleans())
 def test_every_report_has_a_version_and_diagnostics(plan: Plan, quiet: bool) -> None:
-    reports = [
+    reports: list[Report] = [
         plan,
         ApplyReport((), plan.diagnostics),
         ValidateReport(1, 1, plan.diagnostics),

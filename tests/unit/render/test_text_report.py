@@ -14,9 +14,10 @@ from reconciler.diagnostics import error
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells
 from reconciler.render.diagnostics import render_one
+from reconciler.render.palette import Palette
 from reconciler.render.plan_text import summary_row
-from reconciler.render.prose import Palette, Prose
-from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.prose import Prose
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport, no_source
 from reconciler.render.text import render
 from tests.support import plan_strategies as some
 from tests.support.inert import commands_in, unseen_in
@@ -51,8 +52,8 @@ styles = st.builds(
     quiet=st.booleans(),
     verbose=st.booleans(),
     diagnostics=st.booleans(),
-    source=st.none() | some.text.map(lambda text: lambda _file, _line: text),
-).map(lambda style: replace(style, source=style.source or (lambda _file, _line: None)))
+    source=st.just(no_source) | some.text.map(lambda text: lambda _file, _line: text),
+)
 
 
 @SLOW
