@@ -5,6 +5,7 @@ Nothing but click is imported before a command is known: `--help` and `--version
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli.shared import WithExamples, shared_options
+from reconciler.cli.shared import WithExamples, shared_report_options
 
 if TYPE_CHECKING:
     from reconciler.cli.output import Common, Output
@@ -41,6 +42,9 @@ EXAMPLES = (
     ("taskctl plan tasks/ --out plan.taskctl", "keep a plan, for"),
     ("taskctl apply plan.taskctl", "just what was reviewed, or nothing"),
 )
+
+
+SIGNALLED = 128  # an exit code above it names the signal that ended the command
 
 
 class Terminated(SystemExit):
@@ -89,7 +93,7 @@ class Commands(WithExamples, click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="taskctl", message="%(prog)s %(version)s")
-@shared_options
+@shared_report_options
 def app(**_shared: object) -> None:
     """Keep a list of Pulumi Cloud agent tasks in a repository, and create just the missing ones.
 
@@ -115,8 +119,14 @@ class Ending:
         trace: TracebackType | None,
     ) -> bool:
         if error is not None:
-            self.code = self._judge(error)
+            code = self._judge(error)
+            self.code = self.code if self.code > SIGNALLED else code
         return True
+
+    def write_files(self) -> None:
+        """The reports in files, after everything else: what fails here is one more error."""
+        with self:
+            self._output().write_files()
 
     def _judge(self, error: BaseException) -> int:
         if isinstance(error, click.exceptions.Exit):  # also how --help ends: imports nothing
@@ -177,11 +187,12 @@ class Ending:
         from reconciler.render.reports import FailureReport
 
         out = self._output()
+        out.keep(diagnostics)
         if out.told or out.common.format == "text":
             out.diagnostics(diagnostics)
         else:
             with suppress(BrokenPipeError):
-                out.report(FailureReport(tuple(diagnostics)))
+                out.show(FailureReport(tuple(diagnostics)))
         return 1
 
     def _output(self) -> Output:
@@ -204,7 +215,7 @@ def _asked(arguments: Sequence[str]) -> Common:
         name, equals, value = word.partition("=")
         if not equals:
             value = "".join(words[index + 1 : index + 2])
-        if name == "--format" and value in FORMATS:
+        if name in ("--format", "--report") and value in FORMATS:
             found = replace(found, format=value)
         elif name == "--color" and value in ("auto", "always", "never"):
             found = replace(found, color=value)
@@ -231,6 +242,7 @@ def run(arguments: Sequence[str]) -> int:
             ending.context = context
             ending.code = app.invoke(context) or 0
         sys.stdout.flush()
+    ending.write_files()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -252,6 +264,7 @@ def main() -> NoReturn:
         instruction = os.environ["_TASKCTL_COMPLETE"]
         sys.exit(shell_complete(app, {}, "taskctl", "_TASKCTL_COMPLETE", instruction))
     signal.signal(signal.SIGTERM, _terminate)
+    gc.disable()  # as collector.pause; who leaves garbage behind resumes it
     code = run(sys.argv[1:])
     os._exit(code)  # all is written and closed; to free each value first takes a tenth of a run
 

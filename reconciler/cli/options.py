@@ -1,31 +1,24 @@
-"""The options that commands share, read once into plain values (contract, section 3)."""
+"""The options that all commands share, read once into plain values (contract, section 3)."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from reconciler.cli.output import Common, Output
-from reconciler.cli.shared import NAMES, Run, WithExamples, shared_options, with_options
-from reconciler.errors import TaskctlError
-from reconciler.settings import AdoptScope, PlanOptions, parse_duration
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """Where the service and the state are, as given; None: to be found as the contract says."""
-
-    backend: str | None
-    org: str | None
-    state: str | None
-    parallelism: int = 10
-    lock_timeout: timedelta = timedelta()
+from reconciler.cli.output import Common, Output, ReportFile
+from reconciler.cli.shared import (
+    NAMES,
+    Run,
+    WithExamples,
+    shared_options,
+    shared_report_options,
+    with_options,
+)
+from reconciler.render import BASIC_FORMATS, FORMATS
 
 
 class Command(WithExamples):
@@ -47,150 +40,61 @@ def make_command(name: str, *, examples: Sequence[tuple[str, str]]) -> Callable[
 
 def common_options(function: Run) -> Run:
     """Gives the command `out: Output`; its settings are `out.common`."""
+    return shared_options(_with_output(function))
 
+
+def report_options(function: Run) -> Run:
+    """The same for a command that has a report: in every format, and in files beside stdout."""
+    return shared_report_options(with_options(_with_output(function), [_REPORT]))
+
+
+def _with_output(function: Run) -> Run:
     @functools.wraps(function)
     def gathered(**values: Any) -> int | None:
-        own = {name: values.pop(name) for name in NAMES}
+        own = {name: values.pop(name) for name in (*NAMES, "reports") if name in values}
         context = click.get_current_context()
         root = context.find_root()
         out = Output(_common(root.params if root is not context else {}, own))
         root.obj = out
         return function(out=out, **values)
 
-    return shared_options(gathered)
-
-
-def connection_options(function: Run) -> Run:
-    """Gives the command `connection: Connection`."""
-    names = ("backend", "org", "state", "parallelism", "lock_timeout")
-
-    @functools.wraps(function)
-    def gathered(**values: Any) -> int | None:
-        own = {name: values.pop(name) for name in names}
-        return function(connection=Connection(**own), **values)
-
-    return with_options(gathered, _CONNECTION)
-
-
-def plan_options(function: Run) -> Run:
-    """Gives the command `options: PlanOptions`: all that changes what apply would do."""
-    names = (
-        "settle_time",
-        "adopt",
-        "adopt_since",
-        "adopt_limit",
-        "allow_recreate",
-        "max_creates",
-    )
-
-    @functools.wraps(function)
-    def gathered(**values: Any) -> int | None:
-        own = {name: values.pop(name) for name in names}
-        own["adopt"] = AdoptScope(own["adopt"]) if own["adopt"] else None
-        own["allow_recreate"] = tuple(sorted(set(own["allow_recreate"])))
-        return function(options=PlanOptions(**own), **values)
-
-    return with_options(gathered, _PLAN)
+    return gathered
 
 
 paths_argument = click.argument("paths", nargs=-1, metavar="[PATH]...")
 """Gives the command `paths: tuple[str, ...]` as they were typed."""
 
 
-def _duration(ctx: click.Context, param: click.Parameter, value: str) -> timedelta:
-    try:
-        return parse_duration(value)
-    except TaskctlError as problem:
-        found = problem.diagnostics[0]
-        raise click.BadParameter(f"{found.summary}. {found.detail}", ctx, param) from problem
+def _reports(
+    ctx: click.Context, param: click.Parameter, values: Sequence[str]
+) -> tuple[ReportFile, ...]:
+    """`FORMAT[=FILE]`; without a file, and for `-` and the like, it is for stdout."""
+    reports: list[ReportFile] = []
+    for value in values:
+        name, equals, file = value.partition("=")
+        if name not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise click.BadParameter(f"{name!r} is no format; there are {known}", ctx, param)
+        if equals and not file:
+            raise click.BadParameter(f"{value!r} names no file after '='", ctx, param)
+        reports.append(ReportFile(name, None if file in _STDOUT else file))
+    files = [report.file for report in reports if report.file is not None]
+    twice = next((file for file in files if files.count(file) > 1), None)
+    if twice is not None:
+        raise click.BadParameter(f"two reports cannot be one file, {twice!r}", ctx, param)
+    return tuple(reports)
 
 
-_CONNECTION = [
-    click.option(
-        "--backend",
-        envvar="TASKCTL_BACKEND",
-        show_envvar=True,
-        metavar="URL|local|local:PATH",
-        help="The service; local: the embedded one, no account needed.",
-    ),
-    click.option(
-        "--org",
-        envvar="TASKCTL_ORG",
-        show_envvar=True,
-        metavar="NAME",
-        help="Organization of tasks whose manifest names none.",
-    ),
-    click.option(
-        "--state",
-        envvar="TASKCTL_STATE",
-        show_envvar=True,
-        metavar="PATH",
-        help="State file.  [default: taskctl.state.json]",
-    ),
-    click.option(
-        "--parallelism",
-        type=click.IntRange(min=1),
-        default=10,
-        show_default=True,
-        metavar="N",
-        help="Requests at once.",
-    ),
-    click.option(
-        "--lock-timeout",
-        callback=_duration,
-        default="0s",
-        show_default=True,
-        metavar="DURATION",
-        help="How long to wait for another apply on the state.",
-    ),
-]
-
-_PLAN = [
-    click.option(
-        "--settle-time",
-        callback=_duration,
-        default="150s",
-        show_default=True,
-        envvar="TASKCTL_SETTLE_TIME",
-        show_envvar=True,
-        metavar="DURATION",
-        help="How old an attempt without an answer must be before it is sent again.",
-    ),
-    click.option(
-        "--adopt",
-        type=click.Choice([scope.value for scope in AdoptScope]),
-        help="Look for tasks that exist unrecorded among these.  "
-        "[default: all on a new state, else recent]",
-    ),
-    click.option(
-        "--adopt-since",
-        callback=_duration,
-        default="7d",
-        show_default=True,
-        metavar="DURATION",
-        help="How far back recent goes.",
-    ),
-    click.option(
-        "--adopt-limit",
-        type=click.IntRange(min=0),
-        default=1000,
-        show_default=True,
-        metavar="N",
-        help="Look at so many of the newest at most.",
-    ),
-    click.option(
-        "--allow-recreate",
-        multiple=True,
-        metavar="[=KEY]",
-        help="Create tasks anew that are gone at the service: all, or this one (repeatable).",
-    ),
-    click.option(
-        "--max-creates",
-        type=click.IntRange(min=0),
-        metavar="N",
-        help="With more than N to create, send nothing and fail.",
-    ),
-]
+_STDOUT = ("", "-", "/dev/stdout", "/dev/fd/1")
+_REPORT = click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    callback=_reports,
+    metavar="FORMAT[=FILE]",
+    help=f"A report to FILE beside the result, or as the result: {', '.join(FORMATS)} "
+    "(repeatable).",
+)
 
 
 def _common(before: dict[str, Any], after: dict[str, Any]) -> Common:
@@ -201,11 +105,28 @@ def _common(before: dict[str, Any], after: dict[str, Any]) -> Common:
         raise click.BadParameter(f"there is no folder {str(root)!r}", param_hint="'-C'")
     return Common(
         root=root,
-        format=after["format_name"] or before.get("format_name") or "text",
+        format=_result_format(before.get("format_name"), after),
         color=after["color"] or before.get("color") or "auto",
         quiet=bool(after["quiet"] or before.get("quiet")),
         verbose=bool(after["verbose"] or before.get("verbose")),
+        reports=tuple(report for report in after.get("reports", ()) if report.file is not None),
     )
+
+
+def _result_format(before: str | None, after: dict[str, Any]) -> str:
+    """The one format of stdout: of `--format`, or of the `--report` that names no file."""
+    asked = after["format_name"] or before
+    if "reports" not in after and asked is not None and asked not in BASIC_FORMATS:
+        known = " or ".join(BASIC_FORMATS)
+        raise click.BadParameter(f"this command gives {known}, no {asked}", param_hint="'--format'")
+    formats = [report.format for report in after.get("reports", ()) if report.file is None]
+    formats = [*([asked] if asked is not None else []), *formats]
+    if len(formats) > 1:
+        raise click.UsageError(
+            f"stdout takes one report, not {' and '.join(formats)}; "
+            f"give the others a file: --report {formats[-1]}=FILE"
+        )
+    return formats[0] if formats else "text"
 
 
 def _with_optional_values(args: Sequence[str]) -> list[str]:

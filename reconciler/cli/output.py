@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 from reconciler.diagnostics import Diagnostic, Severity, in_order
-from reconciler.render import renderer
+from reconciler.render import BASIC_FORMATS, renderer
 from reconciler.render.reports import FailureReport, Report, Style
 
 Source = Callable[[str], str | None]
@@ -20,14 +19,23 @@ Source = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
+class ReportFile:
+    """One `--report`: its format and the file as the user typed it (None: stdout)."""
+
+    format: str
+    file: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Common:
-    """The settings of every command. `root` is the folder after `-C`."""
+    """The settings of every command. `root` is the folder after `-C`, `reports` go to files."""
 
     root: Path = Path()
     format: str = "text"
     color: str = "auto"
     quiet: bool = False
     verbose: bool = False
+    reports: tuple[ReportFile, ...] = ()
 
     def path(self, text: str) -> Path:
         """A path as the user typed it, seen from `root`."""
@@ -38,24 +46,50 @@ class Output:
     """One command's stdout and stderr.
 
     `told` says that the result was written. `source` gives the files of problems, for all that is
-    said from when it is set.
+    said from when it is set. `kept` is what goes to the reports in files.
     """
 
     def __init__(self, common: Common) -> None:
         self.common = common
         self.told = False
         self.source: Source | None = None
+        self.kept: Report | None = None
 
     def report(self, report: Report, source: Source | None = None) -> None:
         """The result, in the format asked for. As text its diagnostics go to stderr, before it."""
+        self.kept = report
+        self.show(report, source)
+
+    def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
+        """Problems for the reports in files, beside what these have to tell already."""
+        known = self.kept or FailureReport(())
+        self.kept = replace(known, diagnostics=(*known.diagnostics, *diagnostics))
+
+    def write_files(self) -> None:
+        """The reports in files. TaskctlError where one cannot be written; the others are."""
+        if self.common.reports and self.kept is not None:
+            from reconciler.cli.reportfile import write_reports
+
+            write_reports(self.kept, self.common)
+
+    def show(self, report: Report, source: Source | None = None) -> None:
+        """The same for what is not the last word: it goes to no file."""
         self.source = source or self.source
         if self.common.format == "text":
             self.diagnostics(report.diagnostics)
             if isinstance(report, FailureReport):
                 return
-        text = renderer(self.common.format).render(report, self.style(sys.stdout))
+        text = renderer(self.common.format).render(report, self._style_of_report())
         self.told = True
         self.result(text)
+
+    def _style_of_report(self) -> Style:
+        style = self.style_of_result()
+        if self.common.format in BASIC_FORMATS:
+            return style
+        from reconciler.cli.repository import locator
+
+        return replace(style, locate=locator(self.common.root))
 
     def document(self, text: str) -> None:
         """The result of a command that has no report, in the format asked for."""
@@ -149,4 +183,15 @@ def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
 
 def columns() -> int:
     """The width to write for: the terminal's, or 80; neither too narrow nor too wide to read."""
-    return max(40, min(120, shutil.get_terminal_size((80, 24)).columns))
+    return max(40, min(120, _columns() or 80))
+
+
+def _columns() -> int:
+    """`COLUMNS`, else the terminal's; 0 for none. As `shutil` does, which imports compressors."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else 0
+    except (OSError, ValueError):
+        return 0

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
 
-from reconciler.render import FORMATS
+from reconciler.render import BASIC_FORMATS, FORMATS
 
 Run = Callable[..., int | None]
 """What a command is: keyword arguments in, exit code out (None: 0)."""
 
 NAMES = ("directory", "format_name", "color", "quiet", "verbose")
 
+_DIRECTORY = click.option("-C", "directory", metavar="DIR", help="Work in this folder.")
 _OPTIONS = [
-    click.option("-C", "directory", metavar="DIR", help="Work in this folder."),
-    click.option(
-        "--format", "format_name", type=click.Choice(list(FORMATS)), help="Form of the result."
-    ),
     click.option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),
@@ -30,7 +27,18 @@ _OPTIONS = [
 
 
 def shared_options(function: Run) -> Run:
-    return with_options(function, _OPTIONS)
+    """Those of a command whose result is text or a JSON document."""
+    return with_options(function, [_DIRECTORY, _format(BASIC_FORMATS), *_OPTIONS])
+
+
+def shared_report_options(function: Run) -> Run:
+    """Those of a command whose result is a report, and of what stands before any command."""
+    return with_options(function, [_DIRECTORY, _format(FORMATS), *_OPTIONS])
+
+
+def _format(names: Iterable[str]) -> Callable[[Run], Run]:
+    kinds = click.Choice(list(names))
+    return click.option("--format", "format_name", type=kinds, help="Form of the result.")
 
 
 def with_options(function: Run, options: Sequence[Callable[[Run], Run]]) -> Run:

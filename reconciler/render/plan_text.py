@@ -24,7 +24,7 @@ SIGNS = {
     Action.UNDECIDED: "?",
 }
 
-_LEGEND = {
+LEGEND = {
     Action.CREATE: "it is missing: apply creates it",
     Action.ADOPT: "it exists already: apply records it",
     Action.MOVE: "its key changed: apply moves its record",
@@ -34,7 +34,7 @@ _LEGEND = {
     Action.UNDECIDED: "it may exist already: not created before that is settled",
 }
 
-_WHY = {
+WHY = {
     Reason.RETRY: "an earlier attempt made no task",
     Reason.TASK_ID: "the manifest names it",
     Reason.ATTEMPT: "an attempt whose answer was lost made it",
@@ -119,13 +119,13 @@ class _Writer:
     def _header(self, shown: list[PlannedTask]) -> Iterator[str]:
         made = f", as {who(self.plan.identity)}" if self.plan.identity else ""
         yield self.palette.bold(f"Plan for {safe.line(self.plan.backend)}{made}")
-        actions = [action for action in _LEGEND if any(t.action is action for t in shown)]
+        actions = [action for action in LEGEND if any(t.action is action for t in shown)]
         if actions:
             yield ""
         pad = max((len(action) for action in actions), default=0)
         for action in actions:
             sign = self._paint(action)(f"{SIGNS[action]} {action.value:{pad}}")
-            yield f"  {sign}  {_LEGEND[action]}"
+            yield f"  {sign}  {LEGEND[action]}"
 
     def _task(self, task: PlannedTask, *, several: bool) -> Iterator[str]:
         palette = self.palette
@@ -148,7 +148,7 @@ class _Writer:
 
     def _explained(self, task: PlannedTask) -> list[str]:
         columns = self.style.width - len(_INDENT)
-        why = task.note or _WHY.get(task.reason, "")
+        why = task.note or WHY.get(task.reason, "")
         rows = cells.flowed(safe.line(why), columns) if why else []
         told = task.task_id is None or task.task_id in task.note
         if told or task.action is Action.UNCHANGED:
@@ -162,7 +162,7 @@ class _Writer:
         why: dict[str, list[PlannedTask]] = {}
         for task in self.plan.tasks:
             if task.reason is Reason.UNSEEN:
-                why.setdefault(task.note or _WHY[Reason.UNSEEN], []).append(task)
+                why.setdefault(task.note or WHY[Reason.UNSEEN], []).append(task)
         sign = self.palette.dim(SIGNS[Action.UNCHANGED])
         for note, tasks in why.items():
             named = tasks[0].ref.key if len(tasks) == 1 else f"{len(tasks)} tasks"

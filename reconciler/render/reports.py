@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from reconciler.apply.report import ApplyReport
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from reconciler.apply.report import ApplyReport
+    from reconciler.model import DesiredTask
+    from reconciler.plan.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
 class ValidateReport:
+    """`listed` are the tasks that could be made out, `names` the files that were read."""
+
     tasks: int
     files: int
     diagnostics: tuple[Diagnostic, ...] = ()
+    listed: tuple[DesiredTask, ...] = ()
+    names: tuple[str, ...] = ()
 
     def count(self, severity: Severity) -> int:
         return sum(d.severity is severity for d in self.diagnostics)
@@ -28,11 +35,15 @@ class FailureReport:
     diagnostics: tuple[Diagnostic, ...]
 
 
-Report = ValidateReport | Plan | ApplyReport | FailureReport
+Report: TypeAlias = "ValidateReport | Plan | ApplyReport | FailureReport"
 
 
 def no_source(_file: str, _line: int) -> str | None:
     return None
+
+
+def as_named(file: str) -> str:
+    return file
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,8 @@ class Style:
 
     `width` is in columns. `source` gives the text of a line of a file (counted from 1), so that
     a problem is shown where it is; None where it is not to be shown. `diagnostics` says whether
-    they are part of the text (a program's format always has them).
+    they are part of the text (a program's format always has them). `locate` turns the name of a
+    file into its path from the root of its repository, for formats that others link to files.
     """
 
     color: bool = False
@@ -50,6 +62,7 @@ class Style:
     verbose: bool = False
     diagnostics: bool = True
     source: Callable[[str, int], str | None] = no_source
+    locate: Callable[[str], str] = as_named
 
 
 class Renderer(Protocol):

@@ -65,7 +65,7 @@ def change_rows(
     diff: Sequence[Change], columns: int, palette: Palette, *, verbose: bool
 ) -> list[str]:
     """Field by field: `approvalMode: "manual" -> "auto"  (changed at the service)`."""
-    short = [change for change in diff if not _is_prose(change) and _fits(change, columns)]
+    short = [change for change in diff if not is_prose(change) and _fits(change, columns)]
     pad = _pad(change.path for change in short)
     rows: list[str] = []
     for change in short:
@@ -76,7 +76,7 @@ def change_rows(
     for change in diff:
         if change not in short:
             rows.append(f"{safe.line(change.path)}:  {_origin(change, palette)}")
-            before, after = map(_text, (change.before, change.after))
+            before, after = map(side_text, (change.before, change.after))
             rows += _gutter(prose.diff(before, after, DIFF_ROWS), palette)
     return rows
 
@@ -85,7 +85,7 @@ def _origin(change: Change, palette: Palette) -> str:
     return palette.dim(f"({ORIGINS[change.origin]})")
 
 
-def _is_prose(change: Change) -> bool:
+def is_prose(change: Change) -> bool:
     sides = (change.before, change.after)
     return any(isinstance(side, str) and "\n" in side for side in sides)
 
@@ -95,7 +95,7 @@ def _fits(change: Change, columns: int) -> bool:
     return cells.width(change.path) + sides + len("  ->   (changed in the manifest)") <= columns
 
 
-def _text(side: Any) -> str | None:
+def side_text(side: Any) -> str | None:
     """What a line diff compares: text as it is, a list one element a line; None: not there."""
     if side is ABSENT:
         return None

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.options import (
-    Connection,
-    common_options,
-    connection_options,
-    make_command,
-    plan_options,
-)
+from reconciler.cli.options import make_command, report_options
 from reconciler.cli.output import Output
+from reconciler.cli.service_options import Connection, connection_options, plan_options
 from reconciler.settings import PlanOptions
+
+
+def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Empty text is refused, too: a variable that was never set must not mean any plan."""
+    from reconciler.plan.digest import is_digest
+
+    if value is not None and not is_digest(value):
+        what = f"{value!r} is no digest of a plan: sha256: and 64 hex digits"
+        raise click.BadParameter(what, ctx, param)
+    return value
 
 
 @make_command(
@@ -21,17 +26,26 @@ from reconciler.settings import PlanOptions
         ("taskctl apply", "show the plan, ask, create"),
         ("taskctl apply --yes", "without asking, as CI does"),
         ("taskctl apply plan.taskctl", "just what `taskctl plan --out plan.taskctl` showed"),
+        ("taskctl apply --yes --report junit=apply.xml", "with a report that CI shows"),
+        ("taskctl apply --yes --expect-plan sha256:4f1c...", "just what a plan with it showed"),
         ("taskctl apply --backend local --yes", "on the embedded service, no account needed"),
     ],
 )
 @click.argument("paths", nargs=-1, metavar="[PATH... | PLANFILE]")
 @click.option("-y", "--yes", "--auto-approve", "yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--expect-plan",
+    callback=_digest,
+    metavar="DIGEST",
+    help="Go on only if the plan has this digest, as `taskctl plan` told it.",
+)
 @plan_options
 @connection_options
-@common_options
+@report_options
 def command(
     paths: tuple[str, ...],
     yes: bool,  # noqa: FBT001 - click passes it by name
+    expect_plan: str | None,
     options: PlanOptions,
     connection: Connection,
     out: Output,
@@ -40,7 +54,8 @@ def command(
 
     A PATH is a file, or a folder whose *.yaml and *.yml are all read. A PLANFILE is what
     `taskctl plan --out` kept: it is refused once anything that it was made from has changed.
+    Where the file cannot be passed on, --expect-plan refuses whatever would do something else.
     """
     from reconciler.cli.applying import apply
 
-    return apply(paths, connection, options, out, yes=yes)
+    return apply(paths, connection, options, out, yes=yes, expected=expect_plan)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import click
 
-from reconciler import collector
-from reconciler.cli.options import (
-    Connection,
-    common_options,
-    connection_options,
-    make_command,
-    paths_argument,
-    plan_options,
-)
+from reconciler.cli.options import make_command, paths_argument, report_options
 from reconciler.cli.output import Output
+from reconciler.cli.service_options import Connection, connection_options, plan_options
 from reconciler.diagnostics import has_errors
 from reconciler.settings import PlanOptions
 
@@ -27,6 +21,7 @@ from reconciler.settings import PlanOptions
         ("taskctl plan --backend local", "on the embedded service, no account needed"),
         ("taskctl plan --out plan.taskctl", "keep it, for `taskctl apply plan.taskctl`"),
         ("taskctl plan --detailed-exitcode", "exit 2 where apply would have something to do"),
+        ("taskctl plan --report markdown=plan.md", "for a comment on the pull request, too"),
     ],
 )
 @paths_argument
@@ -34,8 +29,7 @@ from reconciler.settings import PlanOptions
 @click.option("--out", "out_file", metavar="FILE", help="Keep the plan in FILE for apply.")
 @plan_options
 @connection_options
-@common_options
-@collector.paused()
+@report_options
 def command(
     paths: tuple[str, ...],
     detailed_exitcode: bool,  # noqa: FBT001 - click passes it by name
@@ -51,6 +45,7 @@ def command(
     from reconciler.cli.planfile import write_plan_file
     from reconciler.cli.wiring import Planning, open_workspace, tell_if_new
     from reconciler.plan.codec import SavedPlan, basis_of
+    from reconciler.plan.digest import plan_digest
     from reconciler.state.session import read_state
 
     space = open_workspace(paths, connection, options, out)
@@ -69,4 +64,7 @@ def command(
         out.note(f"The plan was kept. To do just that:\n    taskctl apply {out_file}")
     if has_errors(made.diagnostics):
         return 1
+    if out_file is None and made.can_apply():
+        command_line = shlex.join(["taskctl", "apply", *paths, "--expect-plan", plan_digest(made)])
+        out.note(f"To do just that, with the same options:\n    {command_line}")
     return 2 if detailed_exitcode and made.has_changes() else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.cli.options import common_options, make_command, paths_argument
+from reconciler.cli.options import make_command, paths_argument, report_options
 from reconciler.cli.output import Output
 from reconciler.diagnostics import has_errors
 from reconciler.render.reports import ValidateReport
@@ -14,10 +14,11 @@ from reconciler.render.reports import ValidateReport
         ("taskctl validate", "tasks/ and *.tasks.yaml in this folder"),
         ("taskctl validate tasks/iam.yaml", "one file, as a pre-commit hook does"),
         ("taskctl validate --format json | jq .diagnostics", "for another program"),
+        ("taskctl validate --report sarif=taskctl.sarif", "for code scanning, beside the text"),
     ],
 )
 @paths_argument
-@common_options
+@report_options
 def command(paths: tuple[str, ...], out: Output) -> int:
     """Check manifests: every problem of every file, in order. Nothing is sent anywhere.
 
@@ -27,7 +28,11 @@ def command(paths: tuple[str, ...], out: Output) -> int:
 
     manifests = load(paths, root=out.common.root)
     report = ValidateReport(
-        len(manifests.tasks), len(manifests.files), tuple(manifests.diagnostics)
+        tasks=len(manifests.tasks),
+        files=len(manifests.files),
+        diagnostics=tuple(manifests.diagnostics),
+        listed=tuple(manifests.tasks),
+        names=tuple(manifests.files),
     )
     out.report(report, manifests.text_of)
     return int(has_errors(manifests.diagnostics))

@@ -1,0 +1,79 @@
+"""Reports in files: written after everything else, each whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from reconciler.cli.output import Common, ReportFile
+from reconciler.cli.repository import locator
+from reconciler.diagnostics import Diagnostic, error
+from reconciler.errors import TaskctlError
+from reconciler.render import renderer
+from reconciler.render.reports import Report, Style
+
+_DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stderr))")
+
+
+def write_reports(report: Report, common: Common) -> None:
+    """Writes each of `common.reports`; TaskctlError for those that cannot be, the others done."""
+    style = Style(
+        quiet=common.quiet, verbose=common.verbose, locate=locator(common.root), diagnostics=True
+    )
+    failed = [
+        problem
+        for wanted in common.reports
+        if (problem := _written(report, style, wanted, common)) is not None
+    ]
+    if failed:
+        raise TaskctlError(failed)
+
+
+def _written(report: Report, style: Style, wanted: ReportFile, common: Common) -> Diagnostic | None:
+    name = wanted.file or ""
+    text = renderer(wanted.format).render(report, style)
+    try:
+        write_whole(common.path(name), text.encode("utf-8", "backslashreplace"))
+    except OSError as problem:
+        return error(
+            f"cannot write the {wanted.format} report: {problem.strerror or problem}",
+            "Everything else was done, and what it came to was told. Choose another place:\n"
+            f"    --report {wanted.format}=FILE",
+            file=name,
+        )
+    return None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Makes the file, and folders above it, or replaces it: at each moment it is whole. Raises
+    OSError.
+
+    What is no regular file (a pipe, a device, an open descriptor) is written to as it is.
+    """
+    descriptor = _DESCRIPTOR.fullmatch(str(path))
+    if descriptor is not None:
+        sys.stderr.flush()
+        _write(os.dup(int(descriptor[1] or 2)), data)
+        return
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        _write(os.open(target, os.O_WRONLY), data)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
+    try:
+        _write(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), data)
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

@@ -1,0 +1,143 @@
+"""How two texts differ: by line, and within lines that belong together by word. Text is inert."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from reconciler.render import safe
+
+WORD = re.compile(r"\w+|\s+|[^\w\s]")
+PAIRABLE = 30  # lines in one change, beyond which none are matched up
+WORDS = 20_000  # words in a line, beyond which it is matched up with none
+LONG = 600  # elements from which an exact difference takes too long to wait for
+ALIKE = 0.5  # share of equal words from which two lines belong together
+
+Token = tuple[str, bool]
+"""A word or what is between two, and whether it differs."""
+
+
+class Line(NamedTuple):
+    """One line of a text, counted from 1."""
+
+    number: int
+    tokens: Sequence[Token]
+
+
+class Row(NamedTuple):
+    """A line before and the same one after; None where it is on one side only."""
+
+    old: Line | None
+    new: Line | None
+    differs: bool
+
+
+class Gap(NamedTuple):
+    """Unchanged lines that are left out."""
+
+    lines: int
+
+
+def lines_of(text: str) -> list[str]:
+    return [safe.line(line) for line in text.replace("\r\n", "\n").split("\n")]
+
+
+def side_by_side(before: str | None, after: str | None, context: int) -> list[Row | Gap]:
+    """All that differs, `context` unchanged lines around it. None: text that is not there."""
+    old, new = ([] if text is None else lines_of(text) for text in (before, after))
+    if old[-1:] == new[-1:] == [""]:  # both end in a line feed, which is no line
+        old, new = old[:-1], new[:-1]
+    matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > LONG)
+    rows: list[Row | Gap] = []
+    reached = 0
+    for group in matcher.get_grouped_opcodes(context):
+        if group[0][1] > reached:
+            rows.append(Gap(group[0][1] - reached))
+        reached = group[-1][2]
+        for tag, i1, i2, j1, j2 in group:
+            if tag == "equal":
+                rows += [_row(old, new, i1 + n, j1 + n, differs=False) for n in range(i2 - i1)]
+            else:
+                rows += _replaced(old, new, (i1, i2), (j1, j2))
+    if reached < len(old):
+        rows.append(Gap(len(old) - reached))
+    return rows
+
+
+def _replaced(
+    old: Sequence[str], new: Sequence[str], before: tuple[int, int], after: tuple[int, int]
+) -> Iterator[Row]:
+    i, j = before[0], after[0]
+    found = pairs(old[slice(*before)], new[slice(*after)])
+    for left, right in [*((i + a, j + b) for a, b in found), (before[1], after[1])]:
+        for n in range(i, left):
+            yield Row(Line(n + 1, [(old[n], False)]), None, True)
+        for n in range(j, right):
+            yield Row(None, Line(n + 1, [(new[n], False)]), True)
+        if left < before[1]:
+            yield _row(old, new, left, right, differs=True)
+        i, j = left + 1, right + 1
+
+
+def _row(old: Sequence[str], new: Sequence[str], i: int, j: int, *, differs: bool) -> Row:
+    if not differs:
+        return Row(Line(i + 1, [(old[i], False)]), Line(j + 1, [(new[j], False)]), False)
+    left, right = tokens(old[i], new[j])
+    return Row(Line(i + 1, joined(left)), Line(j + 1, joined(right)), True)
+
+
+def pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Which lines are the same one in two wordings; in order, each once."""
+    if max(len(old), len(new)) > PAIRABLE:
+        return
+    words = [WORD.findall(line) for line in new]
+    start = 0
+    for i, line in enumerate(old):
+        mine = WORD.findall(line)
+        scores = {j: _alike(mine, words[j]) for j in range(start, len(new))}
+        j = max(scores, key=lambda j: scores[j], default=None)
+        if j is not None and scores[j] >= ALIKE:
+            start = j + 1
+            yield i, j
+
+
+def _alike(old: list[str], new: list[str]) -> float:
+    if max(len(old), len(new)) > WORDS or SequenceMatcher(None, old, new).quick_ratio() < ALIKE:
+        return 0.0
+    equal = sum(i2 - i1 for tag, i1, i2, _, _ in _opcodes(old, new) if tag == "equal")
+    return 2 * equal / (len(old) + len(new) or 1)
+
+
+def tokens(old: str, new: str) -> tuple[list[Token], list[Token]]:
+    a, b = WORD.findall(old), WORD.findall(new)
+    left: list[Token] = []
+    right: list[Token] = []
+    for tag, i1, i2, j1, j2 in _opcodes(a, b):
+        left += [(word, tag != "equal") for word in a[i1:i2]]
+        right += [(word, tag != "equal") for word in b[j1:j2]]
+    return left, right
+
+
+def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
+    """SequenceMatcher's, which is slow on long lists, for what is between equal ends only."""
+    shorter = min(len(a), len(b))
+    head = next((n for n in range(shorter) if a[n] != b[n]), shorter)
+    tail = next((n for n in range(shorter - head) if a[-1 - n] != b[-1 - n]), shorter - head)
+    yield "equal", 0, head, 0, head
+    x, y = a[head : len(a) - tail], b[head : len(b) - tail]
+    matcher = SequenceMatcher(None, x, y, autojunk=len(x) + len(y) > LONG)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        yield tag, head + i1, head + i2, head + j1, head + j2
+    yield "equal", len(a) - tail, len(a), len(b) - tail, len(b)
+
+
+def joined(tokens: Sequence[Token]) -> list[Token]:
+    joined: list[Token] = []
+    for text, differs in tokens:
+        if joined and joined[-1][1] == differs:
+            joined[-1] = (joined[-1][0] + text, differs)
+        else:
+            joined.append((text, differs))
+    return joined

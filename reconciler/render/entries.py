@@ -1,0 +1,160 @@
+"""What the formats for CI and for a browser show of a task: the same of a plan and of an apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.diagnostics import Diagnostic, Severity, in_order
+from reconciler.model import Inputs
+from reconciler.plan.plan import Action, Change, Plan, PlannedTask
+from reconciler.render.apply_text import apply_summary
+from reconciler.render.plan_text import SIGNS, WHY, summary_row
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.text import validate_summary
+from reconciler.wire import console_url
+
+
+class Level(StrEnum):
+    """How much a task asks for a look."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One task. `word` is its action or result, `label` the same for a reader; `why` is a sentence
+    or more, `remedy` a command. `inputs` are shown of a task that is to be created. `file` is
+    located. Nothing in it is inert yet.
+    """
+
+    org_name: str
+    key: str
+    word: str
+    label: str
+    sign: str
+    level: Level | None
+    file: str | None
+    line: int | None
+    why: str = ""
+    remedy: str = ""
+    task_id: str | None = None
+    url: str | None = None
+    inputs: Inputs | None = None
+    diff: tuple[Change, ...] = ()
+
+
+_RESULT_SIGNS = {
+    Result.CREATED: "+",
+    Result.ADOPTED: ">",
+    Result.MOVED: ">",
+    Result.FAILED: "x",
+    Result.UNDECIDED: "?",
+    Result.NOT_STARTED: "-",
+}
+_RESULT_LEVELS = {
+    Result.FAILED: Level.ERROR,
+    Result.UNDECIDED: Level.ERROR,
+    Result.NOT_STARTED: Level.WARNING,
+}
+_LABELS = {Result.NOT_STARTED.value: "not started"}
+_ACTION_ORDER = {action.value: place for place, action in enumerate(Action)}
+
+
+def entries(report: Report, style: Style) -> list[Entry]:
+    """The tasks of a plan, what is to be done first; those of an apply as it has them."""
+    match report:
+        case Plan():
+            found = [_planned(report, task, style) for task in report.tasks]
+            return sorted(found, key=lambda e: (_ACTION_ORDER[e.word], e.org_name, e.key))
+        case ApplyReport():
+            return [_result(task, style) for task in report.tasks]
+    return []
+
+
+def located(report: Report, style: Style) -> list[Diagnostic]:
+    """The problems in order, their files as paths from the root of the repository."""
+    return [
+        d if d.file is None else replace(d, file=style.locate(d.file))
+        for d in in_order(report.diagnostics)
+    ]
+
+
+def command_of(report: Report) -> str:
+    """The command a report is of; of one that could not go on it is not known."""
+    match report:
+        case Plan():
+            return "plan"
+        case ApplyReport():
+            return "apply"
+        case ValidateReport():
+            return "validate"
+    return ""
+
+
+def summary(report: Report) -> str:
+    """The last line of the text form, without its full stop."""
+    match report:
+        case Plan():
+            text = summary_row(report)
+        case ApplyReport():
+            text = apply_summary(report)
+        case ValidateReport():
+            text = validate_summary(report)
+        case FailureReport():
+            errors = sum(d.severity is Severity.ERROR for d in report.diagnostics)
+            text = f"Failed: {errors} error{'' if errors == 1 else 's'}."
+    return text.removesuffix(".")
+
+
+def counts(report: Report) -> Iterator[tuple[str, str, int]]:
+    """Word, label and number, of each action or result that there is."""
+    if isinstance(report, Plan | ApplyReport):
+        for word, number in report.summary().items():
+            if number:
+                yield word, _LABELS.get(word, word), number
+
+
+def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
+    level = None
+    if task.action is Action.UNDECIDED:
+        level = Level.WARNING
+    elif task.action is Action.GONE and not task.creates:
+        level = Level.NOTE
+    return Entry(
+        org_name=task.ref.org_name,
+        key=task.ref.key,
+        word=task.action.value,
+        label=task.action.value,
+        sign=SIGNS[task.action],
+        level=level,
+        file=style.locate(task.file) if task.file else None,
+        line=task.line,
+        why=task.note or WHY.get(task.reason, ""),
+        remedy=task.remedy,
+        task_id=task.task_id,
+        url=console_url(plan.backend, task.ref.org_name, task.task_id) if task.task_id else None,
+        inputs=task.desired.inputs if task.creates and task.desired is not None else None,
+        diff=task.diff,
+    )
+
+
+def _result(task: TaskResult, style: Style) -> Entry:
+    return Entry(
+        org_name=task.org_name,
+        key=task.key,
+        word=task.result.value,
+        label=_LABELS.get(task.result.value, task.result.value),
+        sign=_RESULT_SIGNS[task.result],
+        level=_RESULT_LEVELS.get(task.result),
+        file=style.locate(task.file) if task.file else None,
+        line=task.line,
+        why=task.error or "",
+        remedy=task.remedy,
+        task_id=task.task_id,
+        url=task.url,
+    )

@@ -1,0 +1,100 @@
+"""Reports as annotations of GitHub's workflows: one command a line, at a file and its line.
+
+A step shows ten errors, ten warnings and ten notices and drops the rest silently: so this gives ten
+of each at most, the last notice being the number of those left out. Escaping is the toolkit's:
+`%`, line ends, and in properties `:` and `,` as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from reconciler.diagnostics import Diagnostic
+from reconciler.render import safe
+from reconciler.render.entries import Entry, Level, entries, located
+from reconciler.render.reports import Report, Style
+
+MOST = 10
+"""Annotations of one kind that GitHub shows of a step."""
+
+_KINDS = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
+
+
+class _Annotation(NamedTuple):
+    level: Level
+    message: str
+    title: str
+    file: str | None
+    line: int | None
+    column: int | None = None
+
+
+def render(report: Report, style: Style) -> str:
+    """A line for each annotation, errors first; nothing where there is nothing to say."""
+    found = [_of_problem(problem) for problem in located(report, style)]
+    found += [_of_task(entry) for entry in entries(report, style) if entry.level is not None]
+    found.sort(key=lambda annotation: list(Level).index(annotation.level))
+    return "".join(f"{_command(annotation)}\n" for annotation in _shown(found))
+
+
+def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
+    """As many as are shown; one notice stands in for all the others."""
+    counts = Counter(annotation.level for annotation in found)
+    most = dict.fromkeys(Level, MOST)
+    if any(count > MOST for count in counts.values()):
+        most[Level.NOTE] -= 1
+    given: Counter[Level] = Counter()
+    for annotation in found:
+        if given[annotation.level] < most[annotation.level]:
+            given[annotation.level] += 1
+            yield annotation
+    more = [
+        f"{counts[level] - given[level]} {_KINDS[level]}{'s' * (counts[level] - given[level] > 1)}"
+        for level in Level
+        if counts[level] > given[level]
+    ]
+    if more:
+        left_out = sum(counts.values()) - sum(given.values())
+        text = f"{left_out} more that a step does not show: {', '.join(more)}"
+        yield _Annotation(Level.NOTE, text, "taskctl", None, None)
+
+
+def _of_problem(problem: Diagnostic) -> _Annotation:
+    level = Level(problem.severity.value)
+    text = "\n".join(part for part in (problem.summary, problem.detail) if part)
+    return _Annotation(level, text, _title(problem.key), problem.file, problem.line, problem.column)
+
+
+def _of_task(entry: Entry) -> _Annotation:
+    level = entry.level or Level.NOTE
+    head = f"{entry.key}: {entry.label}"
+    text = "\n".join(
+        part for part in (f"{head}: {entry.why}".removesuffix(": "), entry.remedy) if part
+    )
+    return _Annotation(level, text, _title(entry.key), entry.file, entry.line)
+
+
+def _title(key: str | None) -> str:
+    return "taskctl" if key is None else f"taskctl: {key}"
+
+
+def _command(annotation: _Annotation) -> str:
+    places = {
+        "file": annotation.file,
+        "line": annotation.line if annotation.file else None,
+        "col": annotation.column if annotation.file and annotation.line else None,
+        "title": annotation.title,
+    }
+    given = ",".join(f"{name}={_property(value)}" for name, value in places.items() if value)
+    return f"::{_KINDS[annotation.level]} {given}::{_data(annotation.message)}"
+
+
+def _data(text: str) -> str:
+    escaped = safe.block(text).replace("%", "%25")
+    return escaped.replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(value: object) -> str:
+    return _data(safe.line(str(value))).replace(":", "%3A").replace(",", "%2C")

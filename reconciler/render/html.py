@@ -1,0 +1,163 @@
+"""Reports as one page for a browser: it asks for nothing, and runs nothing but its own filter.
+
+The page reads without the script too. Its policy names style and script by their digests, so that
+neither an attribute nor a further element could run; all text goes through `safe.html`.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+
+from reconciler import __version__
+from reconciler.diagnostics import Diagnostic
+from reconciler.plan.plan import Plan
+from reconciler.render import safe
+from reconciler.render.diagnostics import place_of
+from reconciler.render.entries import Entry, command_of, counts, entries, located, summary
+from reconciler.render.html_task import task_item
+from reconciler.render.plan_text import who
+from reconciler.render.reports import Report, Style, ValidateReport
+
+OPEN_UP_TO = 10
+"""Tasks that are shown with their details unfolded, if there are no more."""
+
+_SLOT = re.compile(r"\{\{(policy|title|body)\}\}")
+_INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
+
+
+def render(report: Report, style: Style) -> str:
+    """The whole page."""
+    title = f"{summary(report)} - taskctl {command_of(report)}".rstrip()
+    slots = {
+        "policy": policy(),
+        "title": safe.html(title),
+        "body": "\n".join(_body(report, style)),
+    }
+    return _SLOT.sub(lambda found: slots[found[1]], template())
+
+
+@cache
+def template() -> str:
+    return files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+
+
+@cache
+def policy() -> str:
+    """Nothing is fetched, framed, sent or changed; one style and one script, by their digests."""
+    digests = {
+        name: b64encode(sha256(text.encode()).digest()).decode()
+        for name, text in _INLINE.findall(template())
+    }
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digests['style']}'; "
+        f"script-src 'sha256-{digests['script']}'; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'"
+    )
+
+
+def _body(report: Report, style: Style) -> Iterator[str]:
+    found = entries(report, style)
+    problems = located(report, style)
+    kind = "Validate: " if isinstance(report, ValidateReport) else ""
+    yield "<header>"
+    yield f'<p class="brand">taskctl {command_of(report)}</p>'
+    yield f"<h1>{safe.html(kind + summary(report))}</h1>"
+    yield from _about(report)
+    yield "</header>\n<main>"
+    if problems:
+        yield '<section aria-labelledby="problems">\n<h2 id="problems">Problems</h2>'
+        yield '<ul class="problems">'
+        yield from map(_problem, problems)
+        yield "</ul>\n</section>"
+    if found:
+        yield from _tasks(report, found)
+    elif isinstance(report, ValidateReport):
+        yield from _files(report, style)
+    yield "</main>"
+    yield f"<footer>Made by taskctl {safe.html(__version__)}.</footer>"
+
+
+def _about(report: Report) -> Iterator[str]:
+    if not isinstance(report, Plan):
+        return
+    by = f" as <b>{safe.html(who(report.identity))}</b>" if report.identity else ""
+    scope = ", ".join(f"<code>{safe.html(safe.line(path))}</code>" for path in report.scope)
+    where = f" for {scope}" if scope else ""
+    yield f'<p class="about">At <code>{safe.html(safe.line(report.backend))}</code>{by}{where}</p>'
+    if not report.complete:
+        yield "<p><b>Not complete:</b> what the service has could not be read to the end.</p>"
+
+
+def _problem(problem: Diagnostic) -> str:
+    word = problem.severity.value
+    place = safe.html(place_of(problem.file, problem.line, problem.column))
+    detail = f'<p class="detail">{safe.html(problem.detail)}</p>' if problem.detail else ""
+    return (
+        f'<li class="{word}"><div class="head"><span class="tag">{word}</span>'
+        f'<span class="what">{safe.html(safe.line(problem.summary))}</span>'
+        f'<span class="place">{place}</span></div>{detail}</li>'
+    )
+
+
+def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
+    shown = [entry for entry in found if entry.word != "unchanged"]
+    rest = [entry for entry in found if entry.word == "unchanged"]
+    several = len({entry.org_name for entry in found}) > 1
+    unfolded = len(shown) <= OPEN_UP_TO
+    yield '<section aria-labelledby="tasks">\n<h2 id="tasks" class="unseen">Tasks</h2>'
+    yield from _bar(report)
+    yield '<h2 class="unseen">What there is to see</h2>' if shown else ""
+    yield '<ul class="tasks">'
+    yield from (task_item(entry, several=several, unfolded=unfolded) for entry in shown)
+    yield "</ul>"
+    if not shown:
+        yield "<p>No changes. Each task of the manifests exists.</p>"
+    yield '<p id="none" hidden>No task fits the filter.</p>'
+    if rest:
+        yield f'<details class="rest"><summary>{len(rest):,} unchanged</summary>'
+        yield '<ul class="tasks">'
+        yield from (task_item(entry, several=several, unfolded=False) for entry in rest)
+        yield "</ul></details>"
+    yield "</section>"
+
+
+def _bar(report: Report) -> Iterator[str]:
+    """The counts; with the script they are the filter, beside a field for text."""
+    yield '<div class="bar"><form role="search" aria-label="Filter the tasks">'
+    yield '<div class="counts" role="group" aria-label="Show only">'
+    for word, label, number in counts(report):
+        yield (
+            f'<button type="button" class="{word}" data-word="{word}" aria-pressed="false" '
+            f"disabled><b>{number:,}</b> {label}</button>"
+        )
+    yield "</div>"
+    yield '<div class="search" data-js hidden><label for="search" class="unseen">Filter by text'
+    yield '</label><input id="search" type="search" autocomplete="off" spellcheck="false"'
+    yield ' placeholder="Filter by key, file or text   ( / )"></div>'
+    yield '<div class="tools" data-js hidden><button type="button" data-open="true">Unfold all'
+    yield '</button> <button type="button" data-open="false">Fold all</button></div>'
+    yield '</form><p class="found" role="status" data-js hidden></p></div>'
+
+
+def _files(report: ValidateReport, style: Style) -> Iterator[str]:
+    """What was checked, with the number of tasks that were made out in each file."""
+    numbers = dict.fromkeys(report.names, 0)
+    for task in report.listed:
+        numbers[task.file] = numbers.get(task.file, 0) + 1
+    if numbers:
+        yield '<section aria-labelledby="files">\n<h2 id="files">Files</h2>\n<table class="fields">'
+        yield "<thead><tr><th>File</th><th>Tasks</th></tr></thead>\n<tbody>"
+        yield from _file_rows(numbers.items(), style)
+        yield "</tbody></table>\n</section>"
+
+
+def _file_rows(numbers: Iterable[tuple[str, int]], style: Style) -> Iterator[str]:
+    for name, number in numbers:
+        file = safe.html(safe.line(style.locate(name)))
+        yield f'<tr><th scope="row"><code>{file}</code></th>'
+        yield f'<td data-label="tasks">{number:,}</td></tr>'

@@ -1,0 +1,141 @@
+"""One task of the page: what is to be done and why, its settings, what differs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler.model import Inputs
+from reconciler.plan.plan import ABSENT, Change
+from reconciler.render import safe
+from reconciler.render.diagnostics import place_of
+from reconciler.render.differences import Gap, Line, Row, side_by_side
+from reconciler.render.entries import Entry
+from reconciler.render.values import ORIGINS, flow, is_prose, side_text
+
+CONTEXT = 3
+"""Unchanged lines shown around a change."""
+
+
+def task_item(entry: Entry, *, several: bool, unfolded: bool) -> str:
+    """The list's element of a task; folded where it has more than a line to show."""
+    org = f'<span class="org">{_line(entry.org_name)}/</span>' if several else ""
+    head = (
+        f'<span class="tag"><i aria-hidden="true">{safe.html(entry.sign)}</i>{entry.label}</span> '
+        f"<h3>{org}{_line(entry.key)}</h3> "
+        f'<span class="place">{safe.html(place_of(entry.file, entry.line))}</span>'
+    )
+    body = "\n".join(_body(entry))
+    if body:
+        state = " open" if unfolded else ""
+        inside = (
+            f'<details{state}><summary class="head">{head}</summary>\n'
+            f'<div class="body">{body}</div></details>'
+        )
+    else:
+        inside = f'<div class="head">{head}</div>'
+    return f'<li class="{entry.word}" data-word="{entry.word}">{inside}</li>'
+
+
+def _body(entry: Entry) -> Iterator[str]:
+    if entry.why:
+        yield f"<p>{safe.html(entry.why)}</p>"
+    if entry.remedy:
+        yield f'<pre class="remedy">{safe.html(entry.remedy)}</pre>'
+    if entry.task_id and entry.url and entry.url.startswith(("https://", "http://")):
+        yield (
+            f'<p>Task <a href="{safe.html(safe.line(entry.url))}" rel="noopener noreferrer">'
+            f"<code>{_line(entry.task_id)}</code></a></p>"
+        )
+    elif entry.task_id:
+        yield f"<p>Task <code>{_line(entry.task_id)}</code></p>"
+    if entry.inputs is not None:
+        yield from _settings(entry.inputs)
+    if entry.diff:
+        yield from _changes(entry.diff)
+
+
+def _settings(inputs: Inputs) -> Iterator[str]:
+    message = inputs.get("message")
+    parts: Mapping[str, Any] = message if isinstance(message, Mapping) else {}
+    shown = {name: value for name, value in sorted(inputs.items()) if name != "message"}
+    shown |= {f"message.{k}": v for k, v in sorted(parts.items()) if k != "content"}
+    if shown:
+        yield '<table class="settings">'
+        for name, value in shown.items():
+            yield f'<tr><th scope="row">{_line(name)}</th><td>{_value(value)}</td></tr>'
+        yield "</table>"
+    content = parts.get("content")
+    if isinstance(content, str):
+        yield f'<h4>Prompt</h4>\n<pre class="text" dir="auto">{safe.html(content.strip())}</pre>'
+
+
+def _changes(diff: Sequence[Change]) -> Iterator[str]:
+    short = [change for change in diff if not is_prose(change)]
+    if short:
+        yield '<table class="fields"><thead><tr><th>Setting</th><th>Before</th><th>After</th>'
+        yield "<th>Changed</th></tr></thead><tbody>"
+        for change in short:
+            origin = ORIGINS[change.origin].removeprefix("changed ")
+            yield (
+                f'<tr><th scope="row"><code>{_line(change.path)}</code></th>'
+                f'<td data-label="before">{_value(change.before)}</td>'
+                f'<td data-label="after">{_value(change.after)}</td>'
+                f'<td data-label="changed">{origin}</td></tr>'
+            )
+        yield "</tbody></table>"
+    for change in diff:
+        if is_prose(change):
+            yield f"<h4><code>{_line(change.path)}</code>, {ORIGINS[change.origin]}</h4>"
+            yield from _side_by_side(change)
+
+
+def _side_by_side(change: Change) -> Iterator[str]:
+    rows = side_by_side(side_text(change.before), side_text(change.after), CONTEXT)
+    if not rows:
+        yield "<p>Only line ends differ.</p>"
+        return
+    yield '<table class="diff"><colgroup><col class="n"><col><col class="n"><col></colgroup>'
+    yield '<thead><tr><th colspan="2">Before</th><th colspan="2">After</th></tr></thead><tbody>'
+    for row in rows:
+        if isinstance(row, Gap):
+            words = f"{row.lines:,} unchanged line{'s' * (row.lines > 1)}"
+            yield f'<tr class="gap"><td colspan="4">{words}</td></tr>'
+        else:
+            yield f"<tr>{_old(row)}{_new(row)}</tr>"
+    yield "</tbody></table>"
+
+
+def _old(row: Row) -> str:
+    return _cells(row.old, ("old" if row.differs else "same"), "-", "del", whole=row.new is None)
+
+
+def _new(row: Row) -> str:
+    kind = "new" if row.differs else "same again"
+    return _cells(row.new, kind, "+", "ins", whole=row.old is None)
+
+
+def _cells(line: Line | None, kind: str, sign: str, element: str, *, whole: bool) -> str:
+    if line is None:
+        return '<td class="n void"></td><td class="void"></td>'
+    number = f"{line.number} {sign}" if kind in ("old", "new") else f"{line.number}"
+    text = "".join(
+        f'<{element} class="w">{safe.html(word)}</{element}>' if differs else safe.html(word)
+        for word, differs in line.tokens
+    )
+    if whole:
+        text = f"<{element}>{text}</{element}>"
+    return f'<td class="n {kind}">{number}</td><td class="{kind}">{text}</td>'
+
+
+def _value(value: Any) -> str:
+    """A list of several with one of them a line."""
+    if value is ABSENT:
+        return '<span class="none">not set</span>'
+    if isinstance(value, list | tuple) and len(value) > 1:
+        return "<br>".join(f"<code>{safe.html(flow(item))}</code>" for item in value)
+    return f"<code>{safe.html(flow(value))}</code>"
+
+
+def _line(text: str) -> str:
+    return safe.html(safe.line(text))

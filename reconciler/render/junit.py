@@ -1,0 +1,166 @@
+"""Reports as JUnit XML: a suite for each manifest file, a case for each task.
+
+A case fails where a person has to do something before `apply` ends well: a manifest's error, a task
+that failed or is undecided. What is left alone on purpose (gone) or waited for is skipped. All else
+passes, and says in `system-out` what is to be done or was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from xml.sax.saxutils import escape, quoteattr
+
+from reconciler.apply.report import ApplyReport, Result
+from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.plan.plan import Action, Plan, Reason
+from reconciler.render import safe
+from reconciler.render.entries import Entry, command_of, entries, located
+from reconciler.render.palette import Palette
+from reconciler.render.reports import Report, Style, ValidateReport
+from reconciler.render.values import change_rows
+
+ELSEWHERE = "taskctl"
+"""The suite of what belongs to no file."""
+
+_FILE = "(file)"
+_WIDTH = 100
+
+
+@dataclass(slots=True)
+class _Case:
+    """One case; the first of `failures` is its message. `skipped` counts where none failed."""
+
+    name: str
+    class_name: str
+    line: int | None = None
+    failures: list[str] = field(default_factory=list)
+    skipped: str = ""
+    said: list[str] = field(default_factory=list)
+
+
+class _Suites:
+    def __init__(self) -> None:
+        self.by_file: dict[str, dict[tuple[str, str], _Case]] = {}
+
+    def case(self, file: str | None, org_name: str, key: str, line: int | None = None) -> _Case:
+        cases = self.by_file.setdefault(file or ELSEWHERE, {})
+        if (org_name, key) not in cases:
+            class_name = ".".join(part for part in (file or ELSEWHERE, org_name) if part)
+            cases[org_name, key] = _Case(key, class_name, line)
+        return cases[org_name, key]
+
+    def problem(self, problem: Diagnostic, command: str) -> None:
+        """To the case of its task, whatever organization that is in; else to the file's own."""
+        key = problem.key or (_FILE if problem.file else command or "failed")
+        cases = self.by_file.get(problem.file or ELSEWHERE, {})
+        case = next((c for (_, name), c in cases.items() if name == key), None)
+        if case is None:
+            case = self.case(problem.file, "", key, problem.line)
+        place = (
+            f"{problem.file}:{problem.line or 1}:{problem.column or 1}: " if problem.file else ""
+        )
+        text = "\n".join(part for part in (place + problem.summary, problem.detail) if part)
+        if problem.severity is Severity.ERROR:
+            case.failures.append(text)
+        else:
+            case.said.append(f"warning: {text}")
+
+
+def render(report: Report, style: Style) -> str:
+    """One document. No times: none of a report's values has one."""
+    suites = _Suites()
+    if isinstance(report, ValidateReport):
+        for task in report.listed:
+            suites.case(style.locate(task.file), task.org_name or "", task.key, task.line)
+    _add_tasks(suites, report, style)
+    command = command_of(report)
+    for problem in located(report, style):
+        suites.problem(problem, command)
+    if isinstance(report, ValidateReport):
+        for name in map(style.locate, report.names):
+            if name not in suites.by_file:
+                suites.case(name, "", _FILE)
+    return "\n".join(_document(suites, command)) + "\n"
+
+
+def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
+    if not isinstance(report, Plan | ApplyReport):
+        return
+    waited_for = {
+        (task.ref.org_name, task.ref.key)
+        for task in (report.tasks if isinstance(report, Plan) else ())
+        if task.reason is Reason.SETTLING
+    }
+    for entry in entries(report, style):
+        case = suites.case(entry.file, entry.org_name, entry.key, entry.line)
+        text = "\n".join(
+            part
+            for part in (f"{entry.label}: {entry.why}".removesuffix(": "), entry.remedy)
+            if part
+        )
+        if entry.word in (Result.FAILED, Action.UNDECIDED):
+            if (entry.org_name, entry.key) in waited_for:
+                case.skipped = text
+            else:
+                case.failures.append(text)
+        elif entry.word == Result.NOT_STARTED or entry.level is not None:
+            case.skipped = text
+        elif entry.word != Action.UNCHANGED or entry.why:
+            case.said += [text, *_further(entry)]
+
+
+def _further(entry: Entry) -> Iterator[str]:
+    if entry.url:
+        yield entry.url
+    yield from change_rows(entry.diff, _WIDTH, Palette(on=False), verbose=True)
+
+
+def _document(suites: _Suites, command: str) -> Iterator[str]:
+    cases = [case for by_key in suites.by_file.values() for case in by_key.values()]
+    yield '<?xml version="1.0" encoding="UTF-8"?>'
+    name = f"taskctl {command}".rstrip()
+    yield f"<testsuites {_attributes(name=name, **_counts(cases))}>"
+    for file, by_key in sorted(suites.by_file.items()):
+        yield f"  <testsuite {_attributes(name=file, **_counts(list(by_key.values())))}>"
+        for case in by_key.values():
+            yield from _case(case, file)
+        yield "  </testsuite>"
+    yield "</testsuites>"
+
+
+def _case(case: _Case, file: str) -> Iterator[str]:
+    place = {} if file == ELSEWHERE else {"file": file}
+    if place and case.line is not None:
+        place["line"] = str(case.line)
+    head = _attributes(name=case.name, classname=case.class_name, time="0", **place)
+    inside = []
+    if case.failures:
+        message = _attributes(message=case.failures[0].split("\n")[0], type="error")
+        inside.append(f"<failure {message}>{_text(case.failures)}</failure>")
+    elif case.skipped:
+        inside.append(f"<skipped {_attributes(message=case.skipped)}/>")
+    if case.said:
+        inside.append(f"<system-out>{_text(case.said)}</system-out>")
+    if not inside:
+        yield f"    <testcase {head}/>"
+        return
+    yield f"    <testcase {head}>"
+    yield from (f"      {element}" for element in inside)
+    yield "    </testcase>"
+
+
+def _counts(cases: list[_Case]) -> dict[str, str]:
+    failures = sum(bool(case.failures) for case in cases)
+    skipped = sum(bool(case.skipped and not case.failures) for case in cases)
+    numbers = {"tests": len(cases), "failures": failures, "errors": 0, "skipped": skipped}
+    return {name: str(number) for name, number in numbers.items()} | {"time": "0"}
+
+
+def _attributes(**values: str) -> str:
+    return " ".join(f"{name}={quoteattr(safe.line(value))}" for name, value in values.items())
+
+
+def _text(parts: list[str]) -> str:
+    """Characters that XML does not know are escapes already, as all are that show nothing."""
+    return escape(safe.block("\n".join(parts)))
