@@ -8,14 +8,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler import collector
 from reconciler.apply.executor import Executor, Surroundings
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
-from reconciler.cli.options import Connection
 from reconciler.cli.output import Output
 from reconciler.cli.planfile import is_plan_file, read_plan_file
 from reconciler.cli.progress import progress_for
+from reconciler.cli.service_options import Connection
 from reconciler.cli.signals import Interrupts
 from reconciler.cli.wiring import (
     Planning,
@@ -25,10 +24,11 @@ from reconciler.cli.wiring import (
     tell_if_new,
     utcnow,
 )
-from reconciler.diagnostics import has_errors
+from reconciler.diagnostics import error, has_errors
 from reconciler.errors import RemoteError, StateError, TaskctlError
 from reconciler.model import RemoteTask
 from reconciler.plan.codec import SavedPlan, basis_of
+from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.plan import Plan, PlannedTask, Reason
 from reconciler.settings import PlanOptions
 from reconciler.state.session import Session
@@ -56,7 +56,8 @@ def saved_plan(paths: tuple[str, ...], out: Output) -> SavedPlan | None:
 
 
 class Applying:
-    """`saved` is the plan to hold to; `file` names it. `yes`: do not ask."""
+    """`saved` is the plan to hold to, `file` names it; `expected` is the digest of one. `yes`: do
+    not ask."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Applying:
         *,
         saved: SavedPlan | None,
         file: str,
+        expected: str | None,
         yes: bool,
     ) -> None:
         self._space = space
@@ -72,6 +74,7 @@ class Applying:
         self._session = session
         self._saved = saved
         self._file = file
+        self._expected = expected
         self._yes = yes
         self._planning = Planning(space)
         self._options = space.options
@@ -85,8 +88,8 @@ class Applying:
             raise TaskctlError(plan.diagnostics)
         if plan.can_apply() and not self._agreed():
             self._out.note("Nothing was created.")
+            self._out.keep([error("the plan was not agreed to; nothing was created")])
             return 1
-        collector.resume()  # from here on it is requests, of which each leaves some garbage
         with Interrupts("" if self._out.common.quiet else STOPPING) as interrupts:
             report = self._carry_out(plan, interrupts)
         report = replace(report, diagnostics=(*plan.diagnostics, *report.diagnostics))
@@ -108,7 +111,9 @@ class Applying:
         if self._saved is not None:
             self._saved.refuse_unless(basis_of(plan, self._space.desired, state), self._file)
             _refuse_more(self._saved.plan, plan, self._file)
-        elif not self._yes and (again := self._ask_about_gone(plan.tasks)):
+        if self._expected is not None:
+            refuse_unexpected(plan, self._expected)
+        elif self._saved is None and not self._yes and (again := self._ask_about_gone(plan.tasks)):
             self._options = replace(self._options, allow_recreate=again)
             plan = self._planning.plan(state, self._options)
         return plan
@@ -133,7 +138,7 @@ class Applying:
 
     def _show(self, plan: Plan) -> None:
         if self._out.common.format == "text":
-            self._out.report(plan, self._space.manifests.text_of)
+            self._out.show(plan, self._space.manifests.text_of)
 
     def _agreed(self) -> bool:
         if self._yes:
@@ -197,7 +202,6 @@ class Applying:
         return report
 
 
-@collector.paused()
 def apply(
     paths: tuple[str, ...],
     connection: Connection,
@@ -205,6 +209,7 @@ def apply(
     out: Output,
     *,
     yes: bool,
+    expected: str | None = None,
 ) -> int:
     """The whole command; gives its exit code, raises TaskctlError."""
     saved = saved_plan(paths, out)
@@ -220,7 +225,14 @@ def apply(
             purpose="apply",
             waiting=lambda holder: out.note(f"The state is locked by {holder}; waiting for it."),
         )
-        applying = Applying(space, session, saved=saved, file=file, yes=yes or saved is not None)
+        applying = Applying(
+            space,
+            session,
+            saved=saved,
+            file=file,
+            expected=expected,
+            yes=yes or saved is not None,
+        )
         with closing(session):
             return applying.run()
     finally:
