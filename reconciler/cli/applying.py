@@ -96,7 +96,7 @@ class Applying:
         if interrupts.exit_code is None:
             self._refresh(report, first_view)
             if plan.complete and not report.summary()[Result.NOT_STARTED]:
-                self._session.established()
+                self._session.established(self._space.scope)
         report = self._save(report)
         self._out.report(report, self._space.manifests.text_of)
         if interrupts.exit_code is not None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from reconciler.canonical import comparable_text
 from reconciler.model import DesiredTask, FirstMessage, RemoteTask, TaskRef, text_of
-from reconciler.plan.lookup import adopt_scope, is_own, settings_agree
+from reconciler.plan.lookup import adopt_since, is_own, settings_agree
 from reconciler.plan.recovery import is_redaction_of
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.settings import AdoptScope, PlanOptions
@@ -39,16 +39,13 @@ def look_alikes(
     `spoken_for` are ids that an attempt has a claim on.
     """
     pairs = LookAlikes()
-    scope = adopt_scope(state, options)
     wanted = sorted((task for task in missing if task.adopt), key=lambda task: task.ref)
-    if scope is AdoptScope.NONE or not wanted:
+    if options.adopt is AdoptScope.NONE or not wanted:
         return pairs
-    since = None
-    if scope is AdoptScope.RECENT:
-        since = (view.service_now or view.now) - options.adopt_since
-    pool = _pool(state, view, since, spoken_for)
+    pool, now = _pool(state, view, spoken_for), view.service_now or view.now
     for task in wanted:
-        _match(task, pool, state, view, pairs)
+        since = adopt_since(task.file, state, options, now)
+        _match(task, pool, state, view, since, pairs)
     return pairs
 
 
@@ -61,17 +58,13 @@ class _Pool:
         self.unread: dict[str, list[TaskId]] = {}
 
 
-def _pool(
-    state: State, view: RemoteView, since: datetime | None, spoken_for: Collection[str]
-) -> _Pool:
+def _pool(state: State, view: RemoteView, spoken_for: Collection[str]) -> _Pool:
     pool, recorded = _Pool(), state.recorded_ids()
     newest_first = sorted(
         view.tasks.items(), key=lambda item: (item[1].created_at or _OLDEST, item[0]), reverse=True
     )
     for task_id, task in newest_first:
         if task.id in recorded or task.id in spoken_for or not is_own(task, view.identity):
-            continue
-        if since is not None and task.created_at is not None and task.created_at < since:
             continue
         message = view.messages.get(task_id)
         if message is not None:
@@ -83,19 +76,31 @@ def _pool(
     return pool
 
 
+def _may_be(task: DesiredTask, remote: RemoteTask, since: datetime | None) -> bool:
+    created = remote.created_at
+    if since is not None and created is not None and created < since:
+        return False
+    return settings_agree(task.inputs, remote)
+
+
 def _match(
-    task: DesiredTask, pool: _Pool, state: State, view: RemoteView, pairs: LookAlikes
+    task: DesiredTask,
+    pool: _Pool,
+    state: State,
+    view: RemoteView,
+    since: datetime | None,
+    pairs: LookAlikes,
 ) -> None:
     org_name = task.ref.org_name
     alike = pool.by_work.get((org_name, task.work or ""), [])
     for remote in alike:
-        if settings_agree(task.inputs, remote):
+        if _may_be(task, remote, since):
             alike.remove(remote)
             pairs.found[task.ref] = remote
             return
     text = comparable_text(text_of(task.inputs) or "")
     for remote, message in pool.redacted.get(org_name, ()):
-        agrees = settings_agree(task.inputs, remote)
+        agrees = _may_be(task, remote, since)
         if agrees and is_redaction_of(comparable_text(message.text), text):
             pairs.unsure[task.ref] = (
                 f"task {remote.id} may be this one: its prompt is the same but for credentials "
@@ -103,13 +108,13 @@ def _match(
             )
             return
     for task_id in pool.unread.get(org_name, ()):
-        if settings_agree(task.inputs, view.tasks[task_id]):
+        if _may_be(task, view.tasks[task_id], since):
             pairs.unsure[task.ref] = (
                 f"task {task_id.id} may be this one: its first message could not be read "
                 f"({view.unreadable[task_id]})"
             )
             return
-    if org_name in view.cut_short and state.is_new:
+    if org_name in view.cut_short and state.is_new_for(task.file):
         pairs.unsure[task.ref] = (
             "the state is new and the look-up for existing tasks ended at its limit before "
             "all of them were read"

@@ -72,8 +72,6 @@ def lookups(
     now: datetime,
 ) -> list[Lookup]:
     """What to read for these tasks, by organization; `now` is the service's clock."""
-    scope = adopt_scope(state, options)
-    since = None if scope is AdoptScope.ALL else now - options.adopt_since
     recorded = frozenset(state.recorded_ids())
     tried = {attempt.ref for attempt in state.attempts.values()}
     by_org: dict[str, list[DesiredTask]] = {}
@@ -83,9 +81,10 @@ def lookups(
         by_org.setdefault(attempt.ref.org_name, [])
     found = []
     for org_name, tasks in sorted(by_org.items()):
-        missing = []
-        if scope is not AdoptScope.NONE:
+        missing: list[DesiredTask] = []
+        if options.adopt is not AdoptScope.NONE:
             missing = [t for t in tasks if may_be_adopted(t, state) and t.ref not in tried]
+        since = [adopt_since(task.file, state, options, now) for task in missing]
         attempts = [a for a in state.attempts.values() if a.ref.org_name == org_name]
         found.append(
             Lookup(
@@ -93,7 +92,7 @@ def lookups(
                 ids=frozenset(_ids(tasks, state)),
                 missing=tuple(missing),
                 attempts=tuple(a for a in attempts if identity.same_as(a.identity)),
-                adopt_since=since,
+                adopt_since=None if None in since else now - options.adopt_since,
                 limit=options.adopt_limit,
                 recorded=recorded,
             )
@@ -101,9 +100,13 @@ def lookups(
     return found
 
 
-def adopt_scope(state: State, options: PlanOptions) -> AdoptScope:
-    """All that exists on a new state (its file may be lost), else what is recent."""
-    return options.adopt or (AdoptScope.ALL if state.is_new else AdoptScope.RECENT)
+def adopt_since(file: str, state: State, options: PlanOptions, now: datetime) -> datetime | None:
+    """No task older than this is adopted for one of that manifest file; None: however old.
+
+    All that exists on a new state (its file may be lost), else what is recent.
+    """
+    scope = options.adopt or (AdoptScope.ALL if state.is_new_for(file) else AdoptScope.RECENT)
+    return None if scope is AdoptScope.ALL else now - options.adopt_since
 
 
 def may_be_adopted(task: DesiredTask, state: State) -> bool:

@@ -15,7 +15,7 @@ from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason
 from reconciler.plan.recovery import Found, NotCreated, Undecided, Verdict, recover
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.settings import PlanOptions
-from reconciler.state.model import Attempt, Record, State
+from reconciler.state.model import Attempt, Record, State, is_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,7 @@ class Sides:
 
     def in_scope(self, file: str) -> bool:
         """Whether a manifest file is one of the PATHs, or lies inside one. No PATH: all are."""
-        if not self.scope:
-            return True
-        return any(
-            path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in self.scope
-        )
+        return not self.scope or is_in(file, self.scope)
 
 
 def make_plan(sides: Sides) -> Plan:

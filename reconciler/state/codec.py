@@ -32,6 +32,7 @@ from reconciler.state.shapes import (
     read_record,
     read_ref,
     record_json,
+    texts,
 )
 from reconciler.state.writing import indented, one_line
 
@@ -53,6 +54,8 @@ def encode_state(state: State) -> bytes:
     }
     if state.is_new:
         value["isNew"] = True
+        if state.searched:
+            value["searched"] = list(state.searched)
     return indented(value).encode() + b"\n"
 
 
@@ -186,6 +189,7 @@ def _read_state(value: Json) -> State:
         attempts=attempts,
         last_mark=max([last_mark, *attempts]),
         is_new=is_new,
+        searched=texts(value, "searched"),
     )
 
 

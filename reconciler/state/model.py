@@ -78,7 +78,8 @@ class State:
     `last_mark` is the latest mark ever given out: the next is later. `is_new`: no apply has come to
     its end on this state yet, so tasks may exist that it does not know of, however old they are.
     It outlives a save: an apply on a lost state that was stopped half way has not looked for the
-    other half.
+    other half. `searched` are PATHs for whose manifests alone one did: what other files want was
+    not looked for.
     """
 
     lineage: str
@@ -92,6 +93,11 @@ class State:
     def attempts_for(self, ref: TaskRef) -> tuple[Attempt, ...]:
         return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
 
+    searched: tuple[str, ...] = ()
+
+    def is_new_for(self, file: str) -> bool:
+        """Whether tasks of any age may exist that a manifest file wants and no record names."""
+        return self.is_new and not is_in(file, self.searched)
     def recorded_ids(self) -> dict[str, TaskRef]:
         return {record.task_id: ref for ref, record in self.records.items()}
 
@@ -100,6 +106,11 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+def is_in(file: str, paths: Iterable[str]) -> bool:
+    """Whether a manifest file is one of the PATHs, or lies inside one."""
+    return any(path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in paths)
+
+
 class Attempted:
     """A create is about to leave."""
 

@@ -61,7 +61,7 @@ class Session:
         self._files, self._lock = files, lock
         self._saved, self._version = loaded.saved, loaded.version
         self._records, self._attempts = dict(loaded.saved.records), dict(loaded.saved.attempts)
-        self._is_new = loaded.saved.is_new
+        self._is_new, self._searched = loaded.saved.is_new, loaded.saved.searched
         self._guard = threading.Lock()
         self._last_mark = self._given_mark = loaded.saved.last_mark
         self._view: State | None = None
@@ -117,6 +117,7 @@ class Session:
                     attempts=dict(self._attempts),
                     last_mark=self._last_mark,
                     is_new=self._is_new,
+                    searched=self._searched,
                 )
             return self._view
 
@@ -144,10 +145,17 @@ class Session:
         """Outputs as last read: written with the next save that something else needs."""
         self._seen = {task.id: task.raw for task in tasks}
 
-    def established(self) -> None:
-        """The state is not new any more: an apply has come to its end, all look-ups made."""
+    def established(self, scope: Sequence[str] = ()) -> None:
+        """An apply for the PATHs `scope` has come to its end, all look-ups made.
+
+        For everything (no PATH, or `.`) the state is not new any more; else for those PATHs only.
+        """
         with self._guard:
-            self._is_new, self._view = False, None
+            if not self._is_new:
+                return
+            self._is_new = bool(scope) and "." not in scope
+            self._searched = tuple(sorted({*self._searched, *scope})) if self._is_new else ()
+            self._view = None
 
     def save(self) -> None:
         """Folds all into the state file and removes the journal.

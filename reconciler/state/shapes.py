@@ -94,7 +94,7 @@ def read_ref(text: str) -> TaskRef:
     return ref
 
 
-def _texts(holder: Json, name: str) -> tuple[str, ...]:
+def texts(holder: Json, name: str) -> tuple[str, ...]:
     found = may(holder, name, list) or []
     for at, value in enumerate(found):
         if type(value) is not str:
@@ -144,7 +144,7 @@ def read_record(ref: TaskRef, value: Json) -> Record:
         digest=need_filled(value, "digest"),
         identity=read_identity(value),
         created_at=_may_moment(value, "createdAt"),
-        marks=_texts(value, "marks"),
+        marks=texts(value, "marks"),
         pending=may(value, "pending", dict) or {},
         outputs=may(value, "outputs", dict) or {},
     )

@@ -135,3 +135,19 @@ def test_clocks_that_jumped_back_make_an_attempt_younger_never_older() -> None:
     (task,) = plan([desired("a")], state(attempts=[made]), view(service_now=None)).tasks
     assert task.reason is Reason.SETTLING
     assert task.settled_at == NOW + timedelta(minutes=50) + SETTLE
+
+
+def test_a_state_is_new_for_what_no_apply_has_looked_for_yet() -> None:
+    """A lost state, then an apply for one file only: the others' tasks are still found."""
+    known = state(is_new=True, searched=("tasks/a.yaml",))
+    month = ago(days=30)
+    tasks = [remote("t", month), remote("u", month)]
+    seen = view(tasks, {"t": message("work of a", month), "u": message("work of b", month)})
+    wanted = [desired("a"), desired("b", file="tasks/b.yaml")]
+    made = plan(wanted, known, seen)
+    assert [(t.action, t.task_id) for t in made.tasks] == [
+        (Action.CREATE, None),
+        (Action.ADOPT, "u"),
+    ]
+    cut = plan(wanted, known, view(cut_short=frozenset({"acme"})))
+    assert [t.action for t in cut.tasks] == [Action.CREATE, Action.UNDECIDED]

@@ -283,6 +283,14 @@ def test_a_new_state_reads_all_another_one_week(reader: Reader) -> None:
     assert ids(week) == {"new"}
 
 
+def test_a_state_that_is_new_for_one_file_reads_all_for_its_sake(reader: Reader) -> None:
+    pages = [[remote("new", ago(days=1))], [remote("old", ago(days=60))]]
+    known = state(is_new=True, searched=("tasks/a.yaml",))
+    assert ids(reader.read(Shown(*pages), desired("a"), known=known)) == {"new"}
+    other = desired("b", file="tasks/b.yaml")
+    assert ids(reader.read(Shown(*pages), desired("a"), other, known=known)) == {"new", "old"}
+
+
 def test_only_own_unrecorded_tasks_with_fitting_settings_are_read(reader: Reader) -> None:
     service = Shown(
         [

@@ -1,0 +1,59 @@
+"""A state new for some manifests only: an apply has ended for the others (contract, 5.1)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.model import TaskRef
+from reconciler.state.model import Recorded, State
+from reconciler.state.session import Session, read_state
+from tests.support.worlds import record
+
+BACKEND = "https://api.example.com"
+
+
+def ended(path: Path, *scope: str) -> State:
+    """The state after an apply for these PATHs."""
+    with Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply") as session:
+        session.append(Recorded(record("a", "t")))
+        session.established(scope)
+    return read_state(path, backend=BACKEND)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.json"
+
+
+def test_for_some_paths_it_stays_new_for_the_others(path: Path) -> None:
+    state = ended(path, "tasks/a.yaml", "infra")
+    assert (state.is_new, state.searched) == (True, ("infra", "tasks/a.yaml"))
+    assert not state.is_new_for("tasks/a.yaml")
+    assert not state.is_new_for("infra/deep/x.yaml")
+    assert state.is_new_for("tasks/b.yaml")
+    assert state.is_new_for("infra.yaml")
+    assert TaskRef("acme", "a") in state.records
+
+
+def test_paths_add_up(path: Path) -> None:
+    ended(path, "tasks/a.yaml")
+    assert ended(path, "tasks/b.yaml").searched == ("tasks/a.yaml", "tasks/b.yaml")
+
+
+@pytest.mark.parametrize("scope", [(), (".",), (".", "tasks")])
+def test_for_everything_it_is_new_no_more(path: Path, scope: tuple[str, ...]) -> None:
+    ended(path, "tasks/a.yaml")
+    state = ended(path, *scope)
+    assert (state.is_new, state.searched) == (False, ())
+    assert not state.is_new_for("tasks/b.yaml")
+    assert "searched" not in path.read_text()
+
+
+def test_what_is_new_no_more_does_not_become_so_again(path: Path) -> None:
+    ended(path)
+    before = path.read_bytes()
+    assert not ended(path, "tasks/a.yaml").is_new
+    assert path.read_bytes() == before
