@@ -62,7 +62,7 @@ class DesiredTask:
 
     `org_name` is what the manifest says (None: to be resolved from outside it, after which
     `org_from_manifest` stays False). `line` and `column` are those of its key, from 1.
-    `inputs` lacks `message` only where `task_id` is given.
+    `inputs` lacks `message` only where `task_id` is given. `sensitive`: no report shows its prompt.
     """
 
     key: str
@@ -75,6 +75,7 @@ class DesiredTask:
     moved_from: str | None = None
     adopt: bool = True
     org_from_manifest: bool = True
+    sensitive: bool = False
 
     @property
     def ref(self) -> TaskRef:

@@ -172,6 +172,7 @@ class Executor:
             file=desired.file,
             started_at=now,
             service_clock=around.service.service_clock(),
+            sensitive=desired.sensitive,
         )
         closed = [Closed(mark, "superseded") for mark in over]
         around.ledger.append(*closed, Attempted(attempt))
@@ -216,6 +217,7 @@ class Executor:
             created_at=around.service.service_clock() or around.clock(),
             marks=(*old, *earlier, attempt.mark),
             pending=patch_after_create(attempt.inputs),
+            sensitive=attempt.sensitive,
         )
         try:
             around.ledger.append(Recorded(record))
@@ -269,6 +271,7 @@ class Executor:
             marks=(attempt.mark,) if attempt is not None else (),
             pending=patch_after_create(inputs) if by_attempt else {},
             outputs=outputs_of(task.remote),
+            sensitive=task.sensitive,
         )
 
     def _adopted_as(self, task: PlannedTask) -> Result:

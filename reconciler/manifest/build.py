@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.manifest.construct import Place
@@ -11,7 +12,7 @@ from reconciler.manifest.inspection import Inspection
 from reconciler.manifest.problems import Problem
 from reconciler.model import DesiredTask
 
-_NOT_INPUTS = frozenset({"orgName", "taskID", "movedFrom", "adopt", "message"})
+_NOT_INPUTS = frozenset({"orgName", "taskID", "movedFrom", "adopt", "sensitive", "message"})
 _NOWHERE: Place = (1, 1)
 
 
@@ -26,30 +27,41 @@ class Built:
 
 
 def build(
-    data: Any, places: Mapping[str, Place], file: str, problems: Iterable[Problem] = ()
+    data: Any,
+    places: Mapping[str, Place],
+    file: str,
+    problems: Iterable[Problem] = (),
+    prompts: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Built:
     """The tasks of one document. `places` are those of its task keys.
 
     `problems` are what is known to be wrong: what they concern is left out, the rest is looked at.
+    `prompts` are those that lie in files, by task key; None: one that cannot be used.
     """
     built = Built()
     if not isinstance(data, dict) or not isinstance(data.get("tasks"), dict):
         return built
     wrong = [problem.path for problem in problems]
     bad_tasks = {path[1] for path in wrong if len(path) > 1 and path[0] == "tasks"}
+    bad_tasks.update(key for key, prompt in prompts.items() if prompt is None)
     bad_defaults = {path[1] for path in wrong if len(path) > 1 and path[0] == "defaults"}
     defaults = data.get("defaults")
     defaults = defaults if isinstance(defaults, dict) else {}
+    all_sensitive = defaults.get("sensitive")
     defaults = {n: v for n, v in defaults.items() if v is not None and n not in bad_defaults}
     org_name = data.get("orgName")
     org_name = org_name if isinstance(org_name, str) else None
     inspection = Inspection(defaults)
     for key, task in data["tasks"].items():
         place = places.get(key, _NOWHERE)
+        sensitive = _is_sensitive(task, all_sensitive)
         if not isinstance(task, dict) or not inspection.texts(key, task) or key in bad_tasks:
-            built.unusable.append(_unusable(key, task, org_name, file, place))
+            unusable = _unusable(key, task, org_name, file, place)
+            built.unusable.append(replace(unusable, sensitive=sensitive))
             continue
-        desired = _desired(key, task, defaults, org_name, file, place)
+        desired = _desired(key, task, defaults, org_name, file, place, prompts.get(key))
+        if sensitive:
+            desired = replace(desired, sensitive=True)
         inspection.settings(key, task, desired.inputs)
         built.tasks.append(desired)
     built.problems = inspection.problems()
@@ -66,11 +78,12 @@ def _desired(
     org_name: str | None,
     file: str,
     place: Place,
+    prompt: str | None,
 ) -> DesiredTask:
     settings = {**defaults, **task} if defaults else task
     inputs = {n: v for n, v in settings.items() if v is not None and n not in _NOT_INPUTS}
     if "message" in task:
-        inputs["message"] = _message(task["message"])
+        inputs["message"] = _message(task["message"], prompt)
     if "name" in inputs:
         inputs["name"] = inputs["name"].strip()
     own_org = task.get("orgName", org_name)
@@ -88,16 +101,22 @@ def _desired(
     )
 
 
+def _is_sensitive(task: Any, by_default: Any) -> bool:
+    """What is no plain `false` is one, an error in its value too."""
+    given = task.get("sensitive", by_default) if isinstance(task, dict) else by_default
+    return given is not None and given is not False
+
+
 def _unusable(key: str, task: Any, org_name: str | None, file: str, place: Place) -> DesiredTask:
     own_org = task.get("orgName", org_name) if isinstance(task, dict) else org_name
     own_org = own_org if isinstance(own_org, str) else None
     return DesiredTask(key, own_org, {}, file, *place, org_from_manifest=own_org is not None)
 
 
-def _message(given: str | Mapping[str, Any]) -> dict[str, Any]:
+def _message(given: str | Mapping[str, Any], prompt: str | None) -> dict[str, Any]:
     if isinstance(given, str):
         return {"content": given}
-    message: dict[str, Any] = {"content": given["content"]}
+    message: dict[str, Any] = {"content": given["content"] if prompt is None else prompt}
     diff = given.get("entity_diff") or {}
     diff = {name: [_entity(entity) for entity in diff[name]] for name in diff if diff[name]}
     if diff:

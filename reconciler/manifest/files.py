@@ -42,7 +42,7 @@ class Finder:
 
     def path(self, given: str) -> None:
         """What the user named: a file of any name, or a folder with at least one manifest."""
-        place, name = self._root / given, self._name(given)
+        place, name = self._root / given, shown_name(self._root, given)
         if not place.is_dir():
             self._file(place, name)
             return
@@ -92,13 +92,14 @@ class Finder:
         status = place.stat()
         return status.st_dev, status.st_ino
 
-    def _name(self, given: str) -> str:
-        """As the user would write it: relative to the root where inside it, with slashes."""
-        absolute = os.path.normpath(self._root.absolute() / given)
-        root = os.path.normpath(self._root.absolute())
-        if absolute == root or absolute.startswith(root.rstrip(os.sep) + os.sep):
-            return Path(os.path.relpath(absolute, root)).as_posix()
-        return Path(os.path.normpath(given)).as_posix()
+
+def shown_name(root: Path, given: str) -> str:
+    """As the user would write it: relative to the root where inside it, with slashes."""
+    absolute = os.path.normpath(root.absolute() / given)
+    folder = os.path.normpath(root.absolute())
+    if absolute == folder or absolute.startswith(folder.rstrip(os.sep) + os.sep):
+        return Path(os.path.relpath(absolute, folder)).as_posix()
+    return Path(os.path.normpath(given)).as_posix()
 
 
 def unreadable(name: str, problem: OSError) -> Diagnostic:

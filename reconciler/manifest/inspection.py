@@ -40,7 +40,7 @@ class Inspection:
         if isinstance(message, Mapping):
             self._found.extend(_message_object((*root, "message"), message))
         elif isinstance(message, str):
-            self._found.extend(_prompt((*root, "message"), message))
+            self._found.extend(prompt_problems((*root, "message"), message))
         if "name" in given:
             self._found.extend(_name((*root, "name"), given["name"]))
         if given.get("movedFrom") == key:
@@ -73,18 +73,20 @@ class Inspection:
 
 
 def _message_object(path: Path, message: Mapping[str, Any]) -> Iterator[Problem]:
-    yield from _prompt((*path, "content"), message.get("content"))
+    yield from prompt_problems((*path, "content"), message.get("content"))
     commands = message.get("commands")
     for name, command in commands.items() if isinstance(commands, Mapping) else ():
         if isinstance(command, Mapping):
-            yield from _prompt((*path, "commands", name, "prompt"), command.get("prompt"))
+            text = command.get("prompt")
+            yield from prompt_problems((*path, "commands", name, "prompt"), text)
     diff = message.get("entity_diff")
     for part, entities in diff.items() if isinstance(diff, Mapping) else ():
         for index, entity in enumerate(entities if isinstance(entities, list) else ()):
             yield from _blank_texts((*path, "entity_diff", part, index), entity)
 
 
-def _prompt(path: Path, text: object) -> Iterator[Problem]:
+def prompt_problems(path: Path, text: object) -> Iterator[Problem]:
+    """A prompt that is blank, or holds what looks like a credential."""
     if not isinstance(text, str):
         return
     if text.isspace():

@@ -11,7 +11,9 @@ from reconciler.diagnostics import Diagnostic, in_order
 from reconciler.manifest.build import Built, build
 from reconciler.manifest.files import Finder, unreadable
 from reconciler.manifest.problems import Problem, placed
+from reconciler.manifest.prompts import PromptFiles, hidden
 from reconciler.manifest.schema import check
+from reconciler.manifest.sensitive import concealed, unnamed
 from reconciler.manifest.source import MAX_BYTES, Source, read_source
 from reconciler.manifest.together import compare
 from reconciler.model import DesiredTask
@@ -23,7 +25,7 @@ class Manifests:
 
     With errors among `diagnostics` the tasks are not to be used: some may be missing.
     `max_creates` is the smallest of all files. `texts` are those of files with
-    diagnostics, without what looks like a credential.
+    diagnostics, prompts' files too, without what looks like a credential or is sensitive.
     """
 
     tasks: tuple[DesiredTask, ...]
@@ -66,13 +68,15 @@ def load(paths: Sequence[str], *, root: Path) -> Manifests:
     if not paths:
         finder.usual_places()
     with collector.paused():
-        return _Loading(finder.diagnostics).run(finder.files)
+        return _Loading(finder.diagnostics, root).run(finder.files)
 
 
 class _Loading:
-    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+    def __init__(self, diagnostics: list[Diagnostic], root: Path) -> None:
         self._diagnostics = diagnostics
+        self._prompts = PromptFiles(root)
         self._sources: dict[str, Source] = {}
+        self._cut_short: set[str] = set()
         self._problems: dict[str, list[Problem]] = {}
         self._builds: list[Built] = []
 
@@ -80,34 +84,57 @@ class _Loading:
         for name in sorted(files):
             content = self._content(files[name], name)
             if content is not None:
-                self._read(name, content)
+                self._read(name, files[name], content)
         tasks = [task for built in self._builds for task in built.tasks]
         unusable = [task for built in self._builds for task in built.unusable]
         for task, problem in compare(tasks, unusable):
             self._problems[task.file].append(problem)
-        found = {name: source for name, source in self._sources.items() if self._problems[name]}
-        for name, source in found.items():
-            self._diagnostics += placed(
-                self._problems[name], file=name, text=source.text, events=source.events
-            )
+        sensitive = _sensitive([*tasks, *unusable])
+        texts = self._tell(sensitive)
         limits = [built.max_creates for built in self._builds if built.max_creates is not None]
         return Manifests(
             tasks=tuple(tasks),
             diagnostics=tuple(in_order(self._diagnostics)),
             files=tuple(sorted(files)),
             max_creates=min(limits, default=None),
-            texts={
-                name: _masked(source.body, self._problems[name]) for name, source in found.items()
-            },
+            texts=texts,
         )
 
-    def _read(self, name: str, content: bytes) -> None:
+    def _tell(self, sensitive: Mapping[str, set[str]]) -> dict[str, bytes]:
+        """Gives the problems of every file their places; the texts to show these with."""
+        texts = {}
+        for name, source in self._sources.items():
+            keys = sensitive.get(name, set())
+            problems = [unnamed(problem, keys) for problem in self._problems[name]]
+            if problems:
+                self._diagnostics += placed(
+                    problems, file=name, text=source.text, events=source.events
+                )
+                body = _masked(source.body, problems)
+                whole = name not in self._cut_short
+                texts[name] = concealed(body, source, keys, whole=whole)
+        for name, file in self._prompts.files.items():
+            self._diagnostics += placed(
+                file.problems, file=name, text="", events=lambda: lambda: None
+            )
+            if hidden(file, sensitive):
+                texts.pop(name, None)
+            elif file.problems:
+                texts[name] = _masked(texts.get(name, file.body), file.problems)
+        return texts
+
+    def _read(self, name: str, place: Path, content: bytes) -> None:
         source = self._sources[name] = read_source(content)
         problems = source.problems
         if source.data is not None:
             refused = {problem.path for problem in problems}
             problems += [found for found in check(source.data) if found.path not in refused]
-        built = build(source.data, source.keys.get("tasks", {}), name, problems)
+        else:
+            self._cut_short.add(name)
+        refused = {problem.path for problem in problems}
+        prompts = self._prompts.of(source.data, name, place.parent, refused)
+        problems += prompts.problems
+        built = build(source.data, source.keys.get("tasks", {}), name, problems, prompts.texts)
         source.data = None  # its parts live on in the tasks
         self._problems[name] = [*problems, *built.problems]
         self._builds.append(built)
@@ -119,6 +146,15 @@ class _Loading:
         except OSError as problem:
             self._diagnostics.append(unreadable(name, problem))
             return None
+
+
+def _sensitive(tasks: Sequence[DesiredTask]) -> dict[str, set[str]]:
+    """By file, the keys of the tasks whose prompts nothing may show."""
+    keys: dict[str, set[str]] = {}
+    for task in tasks:
+        if task.sensitive:
+            keys.setdefault(task.file, set()).add(task.key)
+    return keys
 
 
 def _masked(body: bytes, problems: Sequence[Problem]) -> bytes:

@@ -34,6 +34,7 @@ _MISSING = {
     "version": "is missing; write `version: 1`",
     "tasks": "is missing; a manifest without a task says `tasks: {}`",
     "message": "is missing: what is the agent to do? (Only a task with `taskID` goes without.)",
+    "content": "is missing; give the prompt, or its file as `contentFile`",
 }
 _MISPLACED = {
     ("defaults", "message"): "belongs to one task and has no default",
@@ -120,6 +121,9 @@ def _worded(error: ValidationError) -> Iterator[Problem]:
             if name not in known:
                 what = _unknown(name, path, known)
                 yield Problem((*path, name), what, f"Known: {', '.join(known)}.", on_key=True)
+    elif error.validator == "not":  # of a message that has both, the only use of it
+        what = "stands beside `content`: give the prompt or its file, not both"
+        yield Problem((*path, "contentFile"), what, on_key=True)
     else:
         yield Problem(path, _refused_value(error, schema))
 

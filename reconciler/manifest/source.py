@@ -6,11 +6,11 @@ events. The data comes from `construct.py`; here are the checks before it and it
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from reconciler.manifest import encoding
 from reconciler.manifest.construct import Constructed, Place, Refused, construct
 from reconciler.manifest.places import PARSER_ERRORS, NextEvent, locate
 from reconciler.manifest.problems import Problem
@@ -18,9 +18,7 @@ from reconciler.manifest.syntax import is_gap_of_c_parser, syntax_problem
 
 MAX_BYTES = 64 * 1024 * 1024
 
-_BOM = b"\xef\xbb\xbf"
-_CONTROL = bytes(set(range(0x20)) - {0x09, 0x0A, 0x0D}) + b"\x7f"
-_UNPRINTABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+_ESCAPES = {"U+0085": "\\N", "U+2028": "\\L", "U+2029": "\\P"}
 
 
 @dataclass(slots=True)
@@ -48,7 +46,7 @@ class Source:
 
 def read_source(content: bytes) -> Source:
     """Reads a manifest's YAML; never raises: what is wrong is in `problems`."""
-    source = Source(content.removeprefix(_BOM))
+    source = Source(content.removeprefix(encoding.BOM))
     problem = _unreadable(source.body)
     if problem is not None:
         source.problems.append(problem)
@@ -109,35 +107,13 @@ def _unreadable(body: bytes) -> Problem | None:
     """What keeps a text from being parsed at all: size, encoding, control characters."""
     if len(body) > MAX_BYTES:
         limit = MAX_BYTES // 1024 // 1024
-        return _at_byte(body, 0, f"the file is larger than {limit} MiB; split it")
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _at_byte(body, 0, "the file is UTF-16; save it as UTF-8")
-    if body.isascii() and len(body.translate(None, _CONTROL)) == len(body):
+        return encoding.at_byte(body, 0, f"the file is larger than {limit} MiB; split it")
+    problem = encoding.unreadable(body, "a manifest")
+    if problem is None:
         return None
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        what = f"byte 0x{body[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        return _at_byte(body, error.start, what)
-    found = re.search(_UNPRINTABLE, text)
-    if found is None:
-        return None
-    offset = len(text[: found.start()].encode("utf-8"))
-    what = f"the character U+{ord(found[0]):04X} cannot be seen and may not stand in a manifest"
-    return _at_byte(body, offset, what + _ESCAPE.get(found[0], ""))
-
-
-_ESCAPE = {
-    "\x85": '; within "..." it is written \\N',
-    "\u2028": '; within "..." it is written \\L',
-    "\u2029": '; within "..." it is written \\P',
-}
-
-
-def _at_byte(body: bytes, offset: int, what: str) -> Problem:
-    before = body[:offset].decode("utf-8", "replace")
-    lines = re.split("\r\n|\r|\n", before)
-    return Problem((), what, line=len(lines), column=len(lines[-1]) + 1)
+    escape = next((text for code, text in _ESCAPES.items() if code in problem.what), None)
+    hint = f'; within "..." it is written {escape}' if escape else ""
+    return problem._replace(what=problem.what + hint)
 
 
 def _only_document(made: Constructed) -> Any:

@@ -106,6 +106,14 @@ class PlannedTask:
     settled_at: datetime | None = None
 
     @property
+    def sensitive(self) -> bool:
+        """Whether its manifest, record or attempt says that no report may show its prompt."""
+        return any(
+            known is not None and known.sensitive
+            for known in (self.desired, self.record, self.attempt)
+        )
+
+    @property
     def creates(self) -> bool:
         return self.action is Action.CREATE or self.reason is Reason.RECREATE
 

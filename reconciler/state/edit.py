@@ -101,13 +101,15 @@ def rm(state: State, ref: TaskRef) -> list[Event]:
     return [Forgotten(_record(state, ref).ref)]
 
 
-def accept(state: State, ref: TaskRef, inputs: Inputs, file: str) -> list[Event]:
+def accept(
+    state: State, ref: TaskRef, inputs: Inputs, file: str, *, sensitive: bool = False
+) -> list[Event]:
     """The manifest's `inputs` count as those that `ref` was created with; `file` is its source.
 
     No events where nothing differs.
     """
     record = _record(state, ref)
-    accepted = replace(record, inputs=inputs, digest=digest(inputs), file=file)
+    accepted = replace(record, inputs=inputs, digest=digest(inputs), file=file, sensitive=sensitive)
     return [] if accepted == record else [Recorded(accepted)]
 
 
@@ -154,6 +156,7 @@ def _settled(
         created_at=created_at,
         marks=marks,
         pending=patch_after_create(latest.inputs),
+        sensitive=latest.sensitive,
     )
 
 

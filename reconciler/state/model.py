@@ -36,7 +36,8 @@ class Attempt:
 
     `mark` is the `message.timestamp` that was sent, unique over all attempts of a state.
     `started_at` is this machine's clock when it began; `service_clock` what the service's own was
-    then (the last `Date` header plus the time since), None where none had been seen.
+    then (the last `Date` header plus the time since), None where none had been seen. `sensitive`:
+    no report shows its prompt.
     """
 
     ref: TaskRef
@@ -47,6 +48,7 @@ class Attempt:
     file: str
     started_at: datetime
     service_clock: datetime | None = None
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Record:
     `inputs` are those it was created with (of an adopted task: the manifest's when it was adopted)
     and `digest` theirs. `marks` are those of all attempts made for the key. `pending` is what is
     still to be patched after the create. `created_at` is when the create was answered or the task
-    adopted, by the clock of the service where it is known.
+    adopted, by the clock of the service where it is known. `sensitive`: no report shows its prompt,
+    though its manifest may have lost it.
     """
 
     ref: TaskRef
@@ -69,6 +72,7 @@ class Record:
     marks: tuple[str, ...] = ()
     pending: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +93,28 @@ class State:
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     last_mark: str = ""
     is_new: bool = False
-
-    def attempts_for(self, ref: TaskRef) -> tuple[Attempt, ...]:
-        return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
-
     searched: tuple[str, ...] = ()
 
     def is_new_for(self, file: str) -> bool:
         """Whether tasks of any age may exist that a manifest file wants and no record names."""
         return self.is_new and not is_in(file, self.searched)
+
+    def attempts_for(self, ref: TaskRef) -> tuple[Attempt, ...]:
+        return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
+
     def recorded_ids(self) -> dict[str, TaskRef]:
         return {record.task_id: ref for ref, record in self.records.items()}
+
+
+def is_in(file: str, paths: Iterable[str]) -> bool:
+    """Whether a manifest file is one of the PATHs, or lies inside one."""
+    return any(path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in paths)
 
 
 # Events: each is one line of the journal. Applying one twice gives what applying it once gives.
 
 
 @dataclass(frozen=True, slots=True)
-def is_in(file: str, paths: Iterable[str]) -> bool:
-    """Whether a manifest file is one of the PATHs, or lies inside one."""
-    return any(path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in paths)
-
-
 class Attempted:
     """A create is about to leave."""
 

@@ -147,6 +147,7 @@ def read_record(ref: TaskRef, value: Json) -> Record:
         marks=texts(value, "marks"),
         pending=may(value, "pending", dict) or {},
         outputs=may(value, "outputs", dict) or {},
+        sensitive=may(value, "sensitive", bool) or False,
     )
 
 
@@ -164,6 +165,7 @@ def read_attempt(mark: str, value: Json) -> Attempt:
         file=need(value, "file", str),
         started_at=_need_moment(value, "startedAt"),
         service_clock=_may_moment(value, "serviceClock"),
+        sensitive=may(value, "sensitive", bool) or False,
     )
 
 
@@ -182,6 +184,8 @@ def record_json(record: Record) -> Json:
         value["marks"] = list(record.marks)
     if record.pending:
         value["pending"] = dict(record.pending)
+    if record.sensitive:
+        value["sensitive"] = True
     return value
 
 
@@ -196,6 +200,8 @@ def attempt_json(attempt: Attempt) -> Json:
     }
     if attempt.service_clock is not None:
         value["serviceClock"] = _time(attempt.service_clock)
+    if attempt.sensitive:
+        value["sensitive"] = True
     return value
 
 

@@ -1,0 +1,276 @@
+"""Prompts in files: what is read, from where, and what a change of the file is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.manifest import Manifests, load
+from reconciler.manifest.prompts import MAX_BYTES
+from tests.support.manifest_cases import lines, loaded
+
+
+def manifest(contents: str, key: str = "rotate", more: str = "") -> str:
+    return f"version: 1\ntasks:\n  {key}: {{message: {{contentFile: {contents}}}{more}}}\n"
+
+
+def only_summary(manifests: Manifests) -> str:
+    (found,) = manifests.diagnostics
+    return found.summary
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    (folder / ".git").mkdir(parents=True)
+    (folder / "tasks" / "prompts").mkdir(parents=True)
+    (folder / "tasks" / "prompts" / "rotate.md").write_text("Rotate.\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("content", "prompt"),
+    [
+        (b"Rotate.\n", "Rotate.\n"),
+        (b"Rotate.", "Rotate."),
+        (b"Rotate.\n\n\n", "Rotate.\n"),
+        (b"\n\nRotate.  \n \n", "\n\nRotate.  \n \n"),
+        (b"one\r\ntwo\rthree\r\n\r\n", "one\ntwo\nthree\n"),
+        (b"\xef\xbb\xbfRotate.\n", "Rotate.\n"),
+        ("Schl\u00fcssel \U0001f511\n".encode(), "Schl\u00fcssel \U0001f511\n"),
+    ],
+)
+def test_the_text_is_as_a_block_scalar_would_hold_it(
+    content: bytes, prompt: str, repository: Path
+) -> None:
+    (repository / "p.md").write_bytes(content)
+    found = loaded(manifest("p.md"), repository)
+    assert found.diagnostics == ()
+    assert found.tasks[0].inputs == {"message": {"content": prompt}}
+
+
+def test_where_the_prompt_is_kept_is_no_part_of_the_task(repository: Path) -> None:
+    text = "Rotate the keys.\n\nThen say so.\n"
+    (repository / "p.md").write_text(text)
+    block = "version: 1\ntasks:\n  rotate:\n    message:\n      content: |\n"
+    block += "".join(f"        {line}\n" for line in text.splitlines())
+    more = "      entity_diff: {add: [{type: stack, name: prod, project: net}]}\n"
+    inline = loaded(block + more, repository, "a.yaml")
+    apart = loaded(
+        "version: 1\ntasks:\n  rotate:\n    message:\n      contentFile: p.md\n" + more,
+        repository,
+        "b.yaml",
+    )
+    assert inline.diagnostics == apart.diagnostics == ()
+    assert inline.tasks[0].inputs == apart.tasks[0].inputs
+    assert apart.tasks[0].file == "b.yaml"
+    assert apart.tasks[0].line == 3
+
+
+def test_the_path_counts_from_the_manifest(repository: Path) -> None:
+    place = repository / "tasks" / "iam.yaml"
+    place.write_text(manifest("prompts/rotate.md"))
+    for root, name in (
+        (repository, "tasks/iam.yaml"),
+        (repository / "tasks" / "prompts", str(place)),
+    ):
+        found = load([name], root=root)
+        assert found.diagnostics == ()
+        assert found.tasks[0].inputs["message"] == {"content": "Rotate.\n"}
+
+
+def test_dots_may_lead_anywhere_in_the_repository(repository: Path) -> None:
+    (repository / "prompts").mkdir()
+    (repository / "prompts" / "shared.md").write_text("\x1b\n")
+    (repository / "tasks" / "iam.yaml").write_text(manifest("../prompts/shared.md"))
+    assert [d.file for d in load([], root=repository).diagnostics] == ["prompts/shared.md"]
+    below = load(["iam.yaml"], root=repository / "tasks")
+    assert [d.file for d in below.diagnostics] == ["../prompts/shared.md"]
+
+
+@pytest.mark.parametrize("given", ["../outside.md", "tasks/../../outside.md", "../gone.md"])
+def test_it_never_leads_out_of_the_repository(given: str, repository: Path) -> None:
+    (repository.parent / "outside.md").write_text("Rotate.\n")
+    found = loaded(manifest(given), repository)
+    assert "leads out of the repository" in only_summary(found)
+    assert lines(found)[0].startswith("a.yaml:3:35: error: tasks.rotate.message.contentFile: ")
+    assert found.tasks == ()
+
+
+def test_nor_by_a_link(repository: Path) -> None:
+    outside = repository.parent / "outside"
+    outside.mkdir()
+    (outside / "p.md").write_text("Rotate.\n")
+    (repository / "p.md").symlink_to(outside / "p.md")
+    (repository / "folder").symlink_to(outside)
+    (repository / "twice").symlink_to("folder")
+    for given in ("p.md", "folder/p.md", "twice/p.md", "folder/gone.md"):
+        assert "leads out of the repository" in only_summary(loaded(manifest(given), repository))
+
+
+def test_a_link_within_the_repository_is_followed(repository: Path) -> None:
+    (repository / "p.md").symlink_to("tasks/prompts/rotate.md")
+    found = loaded(manifest("p.md"), repository)
+    assert found.tasks[0].inputs["message"] == {"content": "Rotate.\n"}
+    (repository / "tasks" / "prompts" / "rotate.md").write_text(" \n")
+    assert [d.file for d in loaded(manifest("p.md"), repository).diagnostics] == ["p.md"]
+
+
+def test_links_in_a_circle_are_told(repository: Path) -> None:
+    (repository / "p.md").symlink_to("q.md")
+    (repository / "q.md").symlink_to("p.md")
+    assert "cannot be read" in only_summary(loaded(manifest("p.md"), repository))
+
+
+@pytest.mark.parametrize("given", [".git/config", "tasks/../.git/config", "kept/.GIT/config"])
+def test_git_s_own_files_are_refused(given: str, repository: Path) -> None:
+    (repository / ".git" / "config").write_text("[http] extraheader = AUTHORIZATION: basic x\n")
+    assert "leads into `.git`" in only_summary(loaded(manifest(given), repository))
+
+
+def test_a_linked_work_tree_is_a_repository_too(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "tasks").mkdir(parents=True)
+    (tree / ".git").write_text("gitdir: ../repository/.git/worktrees/tree\n")
+    (tree / "p.md").write_text("Rotate.\n")
+    (tree / "tasks" / "a.yaml").write_text(manifest("../p.md"))
+    assert load(["a.yaml"], root=tree / "tasks").diagnostics == ()
+    (tmp_path / "p.md").write_text("Rotate.\n")
+    (tree / "tasks" / "a.yaml").write_text(manifest("../../p.md"))
+    assert "leads out of the repository" in only_summary(load([], root=tree))
+
+
+def test_without_a_repository_the_working_folder_bounds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os.path, "lexists", lambda _path: False)
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "p.md").write_text("Rotate.\n")
+    (tmp_path / "tasks" / "a.yaml").write_text(manifest("../p.md"))
+    assert load(["tasks"], root=tmp_path).diagnostics == ()
+    found = load(["a.yaml"], root=tmp_path / "tasks")
+    assert "leads out of the working folder" in only_summary(found)
+
+
+def test_another_folder_to_work_in(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository / "tasks" / "a.yaml").write_text(manifest("prompts/rotate.md"))
+    assert run(["-C", str(repository), "validate"]) == 0
+    (repository / "tasks" / "prompts" / "rotate.md").write_text("one\n\x07\n")
+    assert run(["-C", str(repository), "validate"]) == 1
+    assert "\ntasks/prompts/rotate.md:2:1: error: " in "\n" + capsys.readouterr().err
+
+
+def test_what_is_no_file_is_not_waited_for(repository: Path) -> None:
+    os.mkfifo(repository / "pipe")
+    summary = only_summary(loaded(manifest("pipe"), repository))
+    assert summary.endswith('"pipe" cannot be read: it is no regular file')
+
+
+def test_a_file_that_no_model_reads(repository: Path) -> None:
+    (repository / "p.md").write_bytes(b"x" * MAX_BYTES)
+    assert loaded(manifest("p.md"), repository).diagnostics == ()
+    (repository / "p.md").write_bytes(b"x" * (MAX_BYTES + 1))
+    found = loaded(manifest("p.md"), repository)
+    assert lines(found)[0].startswith("p.md:1:1: error: tasks.rotate.message: the file is larger")
+
+
+def test_a_file_is_read_once_and_told_of_once(repository: Path) -> None:
+    (repository / "p.md").write_bytes(b"\xff")
+    text = "version: 1\ntasks:\n"
+    text += "".join(f"  t{n}: {{message: {{contentFile: p.md}}}}\n" for n in range(3))
+    found = loaded(text, repository)
+    assert [(d.file, d.key) for d in found.diagnostics] == [("p.md", "t0")]
+    assert found.tasks == ()
+
+
+def test_aliases_may_share_a_message(repository: Path) -> None:
+    text = "version: 1\ntasks:\n  a: {message: &m {contentFile: tasks/prompts/rotate.md}}\n"
+    found = loaded(text + "  b: {message: *m, adopt: false}\n", repository)
+    assert [t.inputs["message"] for t in found.tasks] == [{"content": "Rotate.\n"}] * 2
+
+
+def test_other_mistakes_of_the_task_are_told_too(repository: Path) -> None:
+    found = loaded(manifest("gone.md", more=", planMode: maybe"), repository)
+    assert len(found.diagnostics) == 2
+
+
+def test_a_manifest_may_be_a_prompt(repository: Path) -> None:
+    found = loaded(manifest("a.yaml"), repository)
+    assert found.diagnostics == ()
+    assert found.tasks[0].inputs["message"] == {"content": manifest("a.yaml")}
+
+
+# What a diagnostic may show of a sensitive task
+
+
+def test_the_line_of_a_problem_in_a_prompt_can_be_shown(repository: Path) -> None:
+    (repository / "p.md").write_bytes(b"one\rtwo \x07\r")
+    found = loaded(manifest("p.md"), repository)
+    assert found.text_of("p.md") == "one\ntwo \x07\n"
+    assert found.diagnostics[0].line == 2
+    hidden = loaded(manifest("p.md", more=", sensitive: true"), repository)
+    assert hidden.diagnostics == found.diagnostics
+    assert hidden.text_of("p.md") is None
+
+
+def test_one_sensitive_user_hides_the_file_for_all(repository: Path) -> None:
+    (repository / "p.md").write_bytes(b"one \x07\n")
+    text = manifest("p.md") + "  other: {message: {contentFile: p.md}, sensitive: true}\n"
+    assert loaded(text, repository).text_of("p.md") is None
+
+
+SENSITIVE = """\
+version: 1
+tasks:
+  open:
+    message: Say hello.
+    planMode: maybe
+  kept:
+    sensitive: true
+    message: |
+      Move the offer of Globex
+      to the vault.
+    planMode: maybe
+"""
+
+
+def test_no_line_of_a_sensitive_task_is_shown(tmp_path: Path) -> None:
+    text = loaded(SENSITIVE, tmp_path).text_of("a.yaml") or ""
+    shown = text.split("\n")
+    assert shown[:5] == SENSITIVE.split("\n")[:5]
+    assert [set(line) - {"*"} for line in shown[6:11]] == [set(" "), *[set()] * 4]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("      to the vault", "   to the vault"),
+        ("      to the vault.", "    to the vault: now"),
+        ("    message: |\n", "    message:\n      told: |\n"),
+        ("    sensitive: true\n", "    sensitive: maybe\n"),
+        ("    planMode: maybe\n  kept", "    planMode: [\n  kept"),
+        ("  kept:\n    sensitive: true\n", "  kept:\n    sensitive: true\n    sensitive: false\n"),
+        ("tasks:\n", "defaults: {sensitive: true}\ntasks:\n"),
+    ],
+)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_whatever_else_is_wrong(before: str, after: str, line_end: str, tmp_path: Path) -> None:
+    text = SENSITIVE.replace(before, after).replace("\n", line_end)
+    found = loaded(text, tmp_path)
+    told = "\n".join([*lines(found), *(d.detail for d in found.diagnostics)])
+    assert found.diagnostics
+    for secret in ("Globex", "to the vault"):
+        assert secret not in told
+        assert secret not in (found.text_of("a.yaml") or "")
+
+
+def test_defaults_may_make_all_sensitive(tmp_path: Path) -> None:
+    text = "version: 1\ndefaults: {sensitive: true}\ntasks:\n"
+    text += "  a: {message: A}\n  b: {message: B, sensitive: false}\n"
+    text += "  c: {message: C, sensitive: null}\n  d: {message: D, sensitive: true}\n"
+    found = loaded(text, tmp_path)
+    assert [task.sensitive for task in found.tasks] == [True, False, False, True]
+    assert all("sensitive" not in task.inputs for task in found.tasks)
