@@ -36,7 +36,8 @@ class Attempt:
 
     `mark` is the `message.timestamp` that was sent, unique over all attempts of a state.
     `started_at` is this machine's clock when it began; `service_clock` what the service's own was
-    then (the last `Date` header plus the time since), None where none had been seen.
+    then (the last `Date` header plus the time since), None where none had been seen. `sensitive`:
+    no report shows its prompt.
     """
 
     ref: TaskRef
@@ -47,6 +48,7 @@ class Attempt:
     file: str
     started_at: datetime
     service_clock: datetime | None = None
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Record:
     `inputs` are those it was created with (of an adopted task: the manifest's when it was adopted)
     and `digest` theirs. `marks` are those of all attempts made for the key. `pending` is what is
     still to be patched after the create. `created_at` is when the create was answered or the task
-    adopted, by the clock of the service where it is known.
+    adopted, by the clock of the service where it is known. `sensitive`: no report shows its prompt,
+    though its manifest may have lost it.
     """
 
     ref: TaskRef
@@ -69,6 +72,7 @@ class Record:
     marks: tuple[str, ...] = ()
     pending: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
