@@ -85,6 +85,18 @@ def open_events(body: bytes) -> NextEvent:
     return next_event
 
 
+def open_tokens(body: bytes, *, pure: bool) -> NextEvent:
+    """The scanner's tokens for a text, which the events are made of: each with its place."""
+    parser = None if pure else _c_parser()
+    if parser is not None:
+        next_token: NextEvent = parser(body).get_token
+        return next_token
+    from ruamel.yaml import YAML
+
+    scanned = YAML(typ="safe", pure=True).scan(body)
+    return lambda: next(scanned, None)
+
+
 def _c_parser() -> Any:
     """ruamel.yaml's C parser by its name in any of its homes; None where none is installed."""
     for home in ("_ruamel_yaml", "_ruamel_yaml_clibz"):

@@ -1,0 +1,220 @@
+"""A manifest's text in its canonical layout: white space is moved, and nothing else is touched.
+
+Comments, anchors, quotes, escapes, numbers and the forms of block texts stay as they are because no
+value is ever written anew: every token is copied, and only what is between tokens is made up.
+What a text means is compared before and after in `fmt.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reconciler.manifest.blocks import block_scalar, folded_lines
+from reconciler.manifest.tokens import Token, tokens
+
+STEP = 2
+
+_OPENING = ("FlowSequenceStart", "FlowMappingStart")
+_CLOSING = ("FlowSequenceEnd", "FlowMappingEnd")
+_AT_THE_EDGE = ("Directive", "DocumentStart", "DocumentEnd", "StreamEnd")
+_BEFORE_A_NODE = ("Value", "BlockEntry", "Key", "Anchor", "Tag")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Level:
+    """An open block collection: the column of its keys or dashes as it was, and as it is to be."""
+
+    was: int
+    now: int
+    is_list: bool = False
+    indentless: bool = False  # a list whose dashes stand under its key: the scanner begins none
+
+
+class Spot(NamedTuple):
+    """Where the token at hand begins its line."""
+
+    was: int
+    now: int
+
+
+def laid_out(text: str, *, pure: bool) -> str:
+    """The canonical layout of a text that was read without a problem, its line ends line feeds."""
+    layout = _Layout(text)
+    for token in tokens(text, pure=pure):
+        layout.take(token)
+    return layout.text()
+
+
+class _Layout:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._done: list[str] = []
+        self._line = ""  # the one that grows
+        self._shift = 0  # how far it was moved to the right
+        self._at = 0  # up to where the text was copied
+        self._blank = False  # an empty line is to come before the next one
+        self._levels: list[Level] = []
+        self._before: list[Level] = []  # those that were open at the last token seen
+        self._flow = 0
+        self._last: Token | None = None
+        self._at_key = False
+        self._open_end = False
+
+    def text(self) -> str:
+        body = "\n".join(self._done)
+        return body if self._open_end or not body else body + "\n"
+
+    def take(self, token: Token) -> None:
+        if token.seen:
+            self._place(token)
+            self._before = list(self._levels)
+            self._at_key = False
+        elif token.kind in ("BlockMappingStart", "BlockSequenceStart"):
+            is_list = token.kind == "BlockSequenceStart"
+            self._levels.append(Level(token.column, self._inside(), is_list))
+        elif token.kind == "BlockEnd":
+            self._end_indentless()
+            self._levels.pop()
+        elif token.kind == "Key" and not self._flow:
+            self._end_indentless()
+            self._at_key = True
+
+    def _place(self, token: Token) -> None:
+        gap = self._text[self._at : token.start]
+        begins = self._last is None or "\n" in gap or token.kind == "StreamEnd"
+        if begins:
+            now = self._indent(token)
+            self._between(gap, Spot(token.column, now))
+            if token.kind == "StreamEnd":
+                self._end_line()
+                return
+            self._begin_line(" " * now)
+            self._shift = now - token.column
+        else:
+            now = self._indent(token)
+            self._line += self._space_before(token)
+            if not self._flow and (self._at_key or token.kind == "BlockEntry"):
+                self._shift = now - token.column
+        self._flow += (token.kind in _OPENING) - (token.kind in _CLOSING)
+        self._copy(token)
+        self._last = token
+
+    def _copy(self, token: Token) -> None:
+        text, self._at = self._text[token.start : token.end], token.end
+        if token.block:
+            self._copy_block(token, text)
+        elif "\n" in text:
+            first, *more = folded_lines(text, " " * max(self._flow_indent(), STEP))
+            self._line += first
+            for line in more:
+                self._done.append(self._line)
+                self._line = line
+            last = text[text.rindex("\n") + 1 :]
+            was = len(last) - len(last.lstrip(" \t"))
+            self._shift = len(self._line) - len(self._line.lstrip(" ")) - was
+        else:
+            self._line += text
+
+    def _copy_block(self, token: Token, head: str) -> None:
+        parent = self._levels[-1] if self._levels else Level(0, 0)
+        self._line += head
+        rest = self._text.find("\n", token.end)
+        rest = len(self._text) if rest < 0 else rest
+        self._beside(self._text[token.end : rest], token.end)
+        found = block_scalar(self._text, rest, head, parent.was, parent.now)
+        self._done.append(self._line)
+        self._done.extend(found.lines)
+        self._line, self._at = "", found.end
+        self._open_end = found.open_end
+
+    def _indent(self, token: Token) -> int:
+        """The column of a token that begins a line; notes where a list without indent begins."""
+        if token.kind in _AT_THE_EDGE:
+            return 0
+        if self._flow:
+            return self._flow_indent() - STEP * (token.kind in _CLOSING)
+        if token.kind == "BlockEntry":
+            if not self._levels[-1].is_list:
+                level = Level(token.column, self._inside(), is_list=True, indentless=True)
+                self._levels.append(level)
+            return self._levels[-1].now
+        if token.kind == "Key":
+            self._end_indentless()
+        if token.kind == "Value" and self._text[self._at : token.start].count("\n"):
+            self._end_indentless()
+        if self._at_key or token.kind in ("Key", "Value"):
+            return self._levels[-1].now
+        return self._inside()
+
+    def _inside(self) -> int:
+        return self._levels[-1].now + STEP if self._levels else 0
+
+    def _flow_indent(self) -> int:
+        """YAML wants the lines of `[` and `{` further in than what they belong to."""
+        return self._inside() + STEP * self._flow
+
+    def _end_indentless(self) -> None:
+        if self._levels and self._levels[-1].indentless:
+            self._levels.pop()
+
+    def _space_before(self, token: Token) -> str:
+        last, kind = self._last.kind if self._last else "", token.kind
+        if last in _OPENING:
+            return ""
+        if kind in _CLOSING or kind == "FlowEntry":
+            return " " if last == "Value" else ""
+        if kind == "Value":
+            return "" if last in ("Scalar", *_CLOSING) else " "
+        return " "
+
+    def _between(self, gap: str, next_spot: Spot) -> None:
+        """Comments and empty lines before a token that begins a line."""
+        first, *lines = gap.split("\n") if self._last is not None else ["", *gap.split("\n")]
+        self._beside(first, self._at)
+        if lines and not lines[-1].strip(" \t"):
+            lines.pop()
+        for line in lines:
+            comment = line.strip(" \t")
+            if comment:
+                column = len(line) - len(line.lstrip(" \t"))
+                indent = self._comment_indent(column, next_spot)
+                self._begin_line(" " * indent + comment)
+            else:
+                self._end_line()
+                self._blank = True
+
+    def _beside(self, rest: str, at: int) -> None:
+        """A comment behind what its line says; comments under each other stay so."""
+        comment = rest.strip(" \t")
+        if not comment:
+            return
+        start = at + len(rest) - len(rest.lstrip(" \t"))
+        column = start - self._text.rfind("\n", 0, start) - 1 + self._shift
+        self._line += " " * max(1, column - len(self._line)) + comment
+
+    def _comment_indent(self, column: int, next_spot: Spot) -> int:
+        """A comment goes with what follows, or where it stands further in, with what ends here."""
+        if self._flow:
+            return self._flow_indent()
+        found = Level(next_spot.was, next_spot.now)
+        open_still = set(map(id, self._levels))
+        ended = [level for level in self._before if id(level) not in open_still]
+        if self._last is not None and self._last.kind in _BEFORE_A_NODE and self._before:
+            ended.append(Level(self._before[-1].was + 1, self._before[-1].now + STEP))
+        for level in ended:
+            if found.was < level.was <= column:
+                found = level
+        return found.now
+
+    def _begin_line(self, line: str) -> None:
+        self._end_line()
+        if self._blank and self._done:
+            self._done.append("")
+        self._blank = False
+        self._line = line
+
+    def _end_line(self) -> None:
+        if self._line.strip(" "):
+            self._done.append(self._line.rstrip(" "))
+        self._line = ""

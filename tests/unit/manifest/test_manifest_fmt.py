@@ -1,0 +1,266 @@
+"""The canonical form: white space is moved, and nothing that a manifest says is another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.manifest import fmt, source
+from reconciler.manifest.fmt import format_manifest
+from reconciler.manifest.source import read_source
+from tests.support.manifest_layouts import texts
+from tests.support.manifest_yaml import SOUP, documents
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(params=["C", "pure"])
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "pure":
+        monkeypatch.setattr(source, "_c_parser", lambda: None)
+
+
+def formatted(text: str) -> str:
+    found = format_manifest(text.encode(), "tasks/a.yaml")
+    assert found.content is not None, found.diagnostics
+    again = format_manifest(found.content, "tasks/a.yaml")
+    assert again.content == found.content
+    assert not again.changed
+    return found.content.decode()
+
+
+BEFORE = dedent("""\
+
+
+    # yaml-language-server: $schema=../../schemas/manifest.schema.json
+    version:   1
+    orgName: acme  \x20
+
+    defaults:
+        # permissionMode: read-only
+
+
+    tasks:   # all of them
+        # the first
+        rotate:
+            message: |   # why
+
+                Rotate  it
+                  all of it.\x20\x20
+
+                # no comment
+            # planMode: true
+          # odd
+            cliIntegrations:
+            - {catalogId:   aws ,name: prod}
+            # between
+            -   catalogId: gcp   # one
+                name: x          # two
+        # the next
+        review: &anchor
+            message: >2-
+                further in
+              out
+            enabledIntegrations: [
+              {id: a},   # first
+              # own
+              {id: b} ]
+            name: one
+             two  \x20
+
+             three   # behind
+            role: "x\\x41 \\
+                \\  y \\\x20
+               z"
+        again:  *anchor
+
+
+    # end""")
+
+AFTER = dedent("""\
+    # yaml-language-server: $schema=../../schemas/manifest.schema.json
+    version: 1
+    orgName: acme
+
+    defaults:
+      # permissionMode: read-only
+
+    tasks:   # all of them
+      # the first
+      rotate:
+        message: |   # why
+
+          Rotate  it
+            all of it.\x20\x20
+
+          # no comment
+        # planMode: true
+        # odd
+        cliIntegrations:
+          - {catalogId: aws, name: prod}
+          # between
+          - catalogId: gcp   # one
+            name: x          # two
+      # the next
+      review: &anchor
+        message: >2-
+            further in
+          out
+        enabledIntegrations: [
+            {id: a},   # first
+            # own
+            {id: b}]
+        name: one
+          two
+
+          three   # behind
+        role: "x\\x41 \\
+          \\  y \\\x20
+          z"
+      again: *anchor
+
+    # end
+""")
+
+
+@pytest.mark.usefixtures("parser")
+def test_the_form() -> None:
+    assert formatted(BEFORE) == AFTER
+    assert formatted(BEFORE.replace("\n", "\r\n")) == AFTER
+    assert formatted("\ufeff" + BEFORE) == AFTER
+
+
+@pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a: 1", "a: 1\n"),
+        ("--- # c\n\n\na: 1\n...\n\n", "--- # c\n\na: 1\n...\n"),
+        ("%YAML 1.2\n---\na: 1\n---\n", "%YAML 1.2\n---\na: 1\n---\n"),
+        ("a:\n- b\n-   - c\n    - d\n", "a:\n  - b\n  - - c\n    - d\n"),
+        ("a:\n-\n      b: 1\n", "a:\n  -\n    b: 1\n"),
+        ("a:\n    !!map\n    b: 010\n", "a:\n  !!map\n  b: 010\n"),
+        ("? a\n:   1\n", "? a\n: 1\n"),
+        ('{"a":1 , "b" : [ ] }\n', '{"a": 1, "b": []}\n'),
+        ('{\n    "a": {\n        "b": 1\n    }\n}\n', '{\n  "a": {\n    "b": 1\n  }\n}\n'),
+        ("a: 1 #b\nb:   2#c\n", "a: 1 #b\nb: 2#c\n"),
+        ("a: |+\n    x\n\n\n\nb: 1\n", "a: |+\n  x\n\n\n\nb: 1\n"),
+        ("a: |\n    x\n\n\n\nb: 1\n", "a: |\n  x\n\nb: 1\n"),
+        ("a: |+\n    x\n\n\n", "a: |+\n  x\n\n\n"),
+        ("a: >\n\n\n   x\n    y\n\n   z\n", "a: >\n\n\n  x\n   y\n\n  z\n"),
+        ("a: |\n    x\n      \t\n", "a: |\n  x\n    \t\n"),
+        ("a: |\nb: >-\n   \nc:\n", "a: |\nb: >-\n\nc:\n"),
+        ("a: 'x  \n\n\n  y'\n", "a: 'x\n\n\n  y'\n"),
+        ("a:\n    'x'\n", "a:\n  'x'\n"),
+        ("a:\n    [\n  1,\n  [2,\n3]]\n", "a:\n  [\n    1,\n    [2,\n      3]]\n"),
+        ("a: [x: ,y]\n", "a: [x: , y]\n"),
+    ],
+)
+def test_further_forms(before: str, after: str) -> None:
+    assert formatted(before) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("a: |\n    x", "x"), ("a: |+\n    x\n\n  ", "x\n\n"), ("a: |-\n  x", "x")]
+)
+def test_a_text_at_the_end_keeps_its_end(text: str, meant: str) -> None:
+    """A line feed at the end of a file would become part of a block text that has none."""
+    made = formatted(text)
+    assert read_source(made.encode()).data == {"a": meant}
+    assert made.endswith("\n") is not text.startswith("a: |\n")
+
+
+def test_examples_have_the_form() -> None:
+    for path in sorted((ROOT / "examples/tasks").glob("*.yaml")):
+        assert not format_manifest(path.read_bytes(), path.name).changed, path
+
+
+SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
+
+
+@given(st.one_of(texts(), documents(), SOUP))
+@SETTINGS
+def test_nothing_is_meant_otherwise(text: str) -> None:
+    """The same data by the reader of validate, the same comments, and the form of the form."""
+    content = text.encode("utf-8", "surrogatepass")
+    before, found = read_source(content), format_manifest(content, "f")
+    if before.problems:
+        assert found.content is None
+        assert found.diagnostics
+        return
+    if found.content is None:
+        # Only where a text stands that looks like a marker: `  ---` is text, `---` is not.
+        assert text.lstrip("\ufeff \n").startswith(("---", "..."))
+        return
+    after = read_source(found.content)
+    assert not after.problems
+    assert repr(after.data) == repr(before.data)
+    assert b"".join(found.content.split()) == b"".join(before.body.split())
+    assert not [line for line in _outside_texts(found.content) if line != line.rstrip(b" \t")]
+    assert not format_manifest(found.content, "f").changed
+
+
+def _outside_texts(content: bytes) -> list[bytes]:
+    """The lines of a file that has no scalar of several lines; else none."""
+    lines = content.split(b"\n")
+    return [] if any(sign in content for sign in b"|>'\"") else lines
+
+
+@given(texts())
+@SETTINGS
+def test_what_a_person_may_write_is_never_refused(text: str) -> None:
+    found = format_manifest(text.encode(), "f")
+    assert found.content is not None
+    assert b"\r" not in found.content
+    assert (
+        b"\n\n\n" not in found.content
+        or b"|" in found.content
+        or b">" in found.content
+        or (b'"' in found.content or b"'" in found.content or b"begin" in found.content)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [1\n", "lacks a comma or its `]`"),
+        ("a: 1\na: 2\n", "the key is here twice"),
+        ("a: *x\n", "is an alias for an anchor that is not above it"),
+        ("", "the file holds no manifest"),
+    ],
+)
+def test_what_has_no_form_is_refused_as_validate_does(text: str, words: str) -> None:
+    found = format_manifest(text.encode(), "tasks/a.yaml")
+    assert found.content is None
+    assert not found.changed
+    (problem,) = found.diagnostics
+    assert words in problem.summary
+    assert (problem.file, problem.line) == ("tasks/a.yaml", problem.line or 1)
+
+
+def test_what_a_schema_finds_wrong_does_not_matter() -> None:
+    assert formatted("nonsense:   yes\n") == "nonsense: yes\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        ("a: 1\nb: 3\n", 2),  # another text
+        ("a: 1\nb: '2'\n", 2),  # another style
+        ("a: 1\nb: [\n", 2),  # no form
+        ("a: 1\n#\nb: 2\n", 1),  # a comment that was not there
+    ],
+)
+def test_a_layout_that_changed_the_meaning_is_not_given_back(
+    monkeypatch: pytest.MonkeyPatch, made: str, line: int
+) -> None:
+    monkeypatch.setattr(fmt, "laid_out", lambda text, pure: made)
+    found = format_manifest(b"a: 1\nb:  2\n", "tasks/a.yaml")
+    assert found.content is None
+    (problem,) = found.diagnostics
+    assert "left as it is" in problem.summary
+    assert problem.line == line
