@@ -1,0 +1,338 @@
+"""Runs taskctl for the GitHub Action: job summary, outputs, annotations, and one comment.
+
+Python's own library alone. What the inputs say comes by environment (`INPUT_*`), never as part of
+a script. A comment that cannot be written is a warning: it never decides the job.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from email.message import Message
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+LIMIT = 64_000  # characters; GitHub takes 65,536 of a comment
+PAGES = 100  # of 100 comments each
+TRIES = 4
+PATIENCE = 60.0  # seconds; a rate limit that asks for more is not waited for
+
+
+class InputError(Exception):
+    """Something that ends the step; its text is for a reader."""
+
+
+class RefusedError(Exception):
+    """GitHub will not do it, however often it is asked."""
+
+
+class PassingError(Exception):
+    """GitHub may do it later; `wait` is how long it asks to be left alone, in seconds."""
+
+    def __init__(self, what: str, wait: float | None = None) -> None:
+        super().__init__(what)
+        self.wait = wait
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A token goes where it was sent and nowhere else."""
+
+    def redirect_request(
+        self, req: object, fp: object, code: int, msg: str, headers: object, newurl: str
+    ) -> None:
+        del req, fp, code, msg, headers, newurl
+
+
+class Api:
+    """GitHub's REST API. `url` has no slash at its end."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url, self._token = url, token
+        self._opener = urllib.request.build_opener(_NoRedirect)
+
+    def call(self, method: str, path: str, body: object = None) -> tuple[Any, str | None]:
+        """The answer as JSON values, and the next page. Raises RefusedError, PassingError."""
+        request = urllib.request.Request(
+            self._url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {self._token}",
+                "Accept": "application/vnd.github+json",
+                "Content-Type": "application/json",
+                "User-Agent": "taskctl-action",
+                "X-GitHub-Api-Version": "2022-11-28",
+            },
+        )
+        try:
+            with self._opener.open(request, timeout=30) as answer:
+                return json.loads(answer.read()), self._next(answer.headers.get("Link", ""))
+        except urllib.error.HTTPError as error:
+            raise _failure(error.code, error.headers, error.read(2000)) from error
+        except (OSError, HTTPException, ValueError) as error:
+            raise PassingError(f"GitHub's API did not answer: {error}") from error
+
+    def pages(self, path: str) -> Iterator[Any]:
+        following: str | None = path
+        for _ in range(PAGES):
+            if following is None:
+                return
+            page, following = self.call("GET", following)
+            yield from page
+
+    def _next(self, links: str) -> str | None:
+        found = re.search(r'<([^>]*)>\s*;[^,]*\brel="?next\b', links)
+        if found is None or not found[1].startswith(f"{self._url}/"):
+            return None
+        return found[1].removeprefix(self._url)
+
+
+def _failure(code: int, headers: Message, body: bytes) -> Exception:
+    text = f"GitHub's API says {code}: {_message(body)}"
+    asked = headers.get("Retry-After", "")
+    wait = float(asked) if asked.isdecimal() else None
+    limited = code == 429 or (code == 403 and (wait or headers.get("X-RateLimit-Remaining") == "0"))
+    if limited and wait is None and headers.get("X-RateLimit-Reset", "").isdecimal():
+        wait = max(0.0, float(headers["X-RateLimit-Reset"]) - time.time())
+    if (limited and (wait or 0.0) <= PATIENCE) or code >= 500 or code == 408:
+        return PassingError(text, wait)
+    return RefusedError(text)
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, TypeError, KeyError):
+        return "no reason given"
+
+
+def marker_of(folder: str) -> str:
+    """What hides in the comment of a folder; nothing in it can end the HTML comment early."""
+    return f"<!-- taskctl:{urllib.parse.quote(folder, safe='/ .,_')} -->"
+
+
+def upsert(
+    api: Api, repository: str, number: int, marker: str, body: str, pause: Callable[[float], object]
+) -> str:
+    """Edits the comment that begins with the marker, or makes it; tells which. Raises RefusedError.
+
+    A try that failed is begun anew with the search, since its comment may be there all the same.
+    """
+    for attempt in range(1, TRIES + 1):
+        try:
+            return _upsert(api, f"/repos/{repository}/issues", number, marker, body)
+        except PassingError as problem:
+            if attempt == TRIES:
+                raise RefusedError(str(problem)) from problem
+            pause(2.0**attempt if problem.wait is None else min(problem.wait, PATIENCE))
+    raise AssertionError
+
+
+def _upsert(api: Api, issues: str, number: int, marker: str, body: str) -> str:
+    try:
+        login = api.call("GET", "/user")[0]["login"]
+    except RefusedError:  # the token of a workflow is no user's
+        login = None
+    for comment in api.pages(f"{issues}/{number}/comments?per_page=100"):
+        author = comment.get("user") or {}
+        ours = author.get("login") == login if login else author.get("type") == "Bot"
+        if ours and str(comment.get("body", "")).startswith(marker):
+            api.call("PATCH", f"{issues}/comments/{comment['id']}", {"body": body})
+            return "edited"
+    api.call("POST", f"{issues}/{number}/comments", {"body": body})
+    return "made"
+
+
+def cut(text: str, limit: int = LIMIT) -> str:
+    """At most `limit` characters, ended at a line, with what is open there closed."""
+    if len(text) <= limit:
+        return text
+    kept = text[: limit - 500].rpartition("\n")[0]
+    fences = re.findall(r"^(`{3,})", kept, re.MULTILINE)
+    closing = [fences[-1]] if len(fences) % 2 else []
+    closing += ["</details>"] * (kept.count("<details") - kept.count("</details>"))
+    return "\n\n".join([kept, *closing[:20], "*Cut here; the summary of the job has all of it.*\n"])
+
+
+def pull_request(env: Mapping[str, str]) -> int | None:
+    """The number of the pull request that the event is about."""
+    try:
+        event = json.loads(Path(env["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+    except (KeyError, OSError, ValueError):
+        return None
+    issue = event.get("issue") or {}
+    about = event.get("pull_request") or (issue if "pull_request" in issue else {})
+    number = about.get("number")
+    return number if isinstance(number, int) else None
+
+
+def _is_plan(path: Path) -> bool:
+    return path.is_file() and path.suffix not in (".yaml", ".yml")
+
+
+def tell(kind: str, text: str) -> None:
+    """A workflow command; its text is inert."""
+    for sign, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        text = text.replace(sign, code)
+    print(f"::{kind} title=taskctl::{text}", flush=True)
+
+
+class Action:
+    """One step. `env` has what GitHub and `action.yml` say; `folder` is where reports go."""
+
+    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
+        self._env, self._folder = env, folder
+        self._command = env.get("INPUT_COMMAND") or "plan"
+        self._paths = [line.strip() for line in env.get("INPUT_PATH", "").splitlines()]
+        self._paths = [path for path in self._paths if path]
+        self._where = os.path.normpath(env.get("INPUT_WORKING_DIRECTORY") or ".")
+        self._plan_file = folder / "plan.taskctl"
+        if self._command not in ("validate", "plan", "apply"):
+            raise InputError(f"the input command is validate, plan or apply, not {self._command}")
+        if not Path(self._where).is_dir():
+            raise InputError(f"the input working-directory names no folder: {self._where}")
+
+    def run(self) -> int:
+        """The exit code of the step."""
+        self._wait()
+        code = self._taskctl()
+        report = self._read("report.json")
+        self._print(self._read("report.github"))
+        document = json.loads(report) if report else {}
+        self._put("GITHUB_OUTPUT", self._outputs(document))
+        shown = self._read("report.md")
+        if shown:
+            body = f"{self._heading()}{shown}{self._footer(document)}"
+            self._put("GITHUB_STEP_SUMMARY", f"{body}\n")
+            if self._env.get("INPUT_COMMENT") == "true" and self._command != "validate":
+                self._comment(body)
+        return 0 if code == 2 and self._command == "plan" else code
+
+    def _wait(self) -> None:
+        if self._command == "apply" and self._env.get("INPUT_STATE") == "none":
+            try:
+                seconds = float(self._env.get("INPUT_WAIT") or 150)
+            except ValueError as problem:
+                raise InputError("the input wait is a number of seconds") from problem
+            print(f"Waiting {seconds:g} seconds: an earlier run may have a create under way.")
+            time.sleep(max(0.0, seconds))
+
+    def _taskctl(self) -> int:
+        process = subprocess.Popen(  # a session of its own: it gets each signal once, from here
+            self._arguments(), cwd=self._where, env=self._environment(), start_new_session=True
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda got, _frame: process.send_signal(got))
+        return process.wait()
+
+    def _arguments(self) -> list[str]:
+        given = self._env.get
+        kinds = {"json": "report.json", "markdown": "report.md", "github": "report.github"}
+        made = ["taskctl", self._command]
+        made += [f"--report={form}={self._folder / name}" for form, name in kinds.items()]
+        if self._command == "plan":
+            made += ["--detailed-exitcode", "--out", str(self._plan_file)]
+        if self._command == "apply":
+            made += ["--yes"]
+        if given("INPUT_EXPECT_PLAN"):
+            made += ["--expect-plan", given("INPUT_EXPECT_PLAN", "")]
+        if given("INPUT_BACKEND") and self._command != "validate":
+            made += ["--backend", given("INPUT_BACKEND", "")]
+        return [*made, *shlex.split(given("INPUT_ARGS", "")), "--", *self._paths]
+
+    def _environment(self) -> dict[str, str]:
+        """taskctl has no use for what this script is given."""
+        return {n: v for n, v in self._env.items() if not n.startswith("INPUT_")}
+
+    def _outputs(self, document: Mapping[str, Any]) -> str:
+        summary = document.get("summary", {})
+        made: dict[str, object] = {}
+        if self._command == "plan" and "tasks" in document:
+            creates = summary["create"] + sum(
+                task["reason"] == "recreate" for task in document["tasks"]
+            )
+            open_ends = creates + summary["adopt"] + summary["undecided"]
+            made = {"has-changes": open_ends > 0, "creates": creates}
+            made |= {"plan-file": self._plan_file, "plan-digest": document["digest"]}
+        if self._command == "apply" and "tasks" in document:
+            done = sum(summary.get(name, 0) for name in ("created", "adopted", "moved"))
+            made = {"has-changes": done > 0, "creates": summary["created"]}
+        end = secrets.token_hex(8)
+        text = {n: str(v).lower() if isinstance(v, bool) else str(v) for n, v in made.items()}
+        return "".join(f"{name}<<{end}\n{value}\n{end}\n" for name, value in text.items())
+
+    def _name(self) -> str:
+        """The folder of manifests, as the comment and the summary name it."""
+        manifests = [p for p in self._paths if not _is_plan(Path(self._where, p))]
+        return ", ".join(os.path.normpath(Path(self._where, p)) for p in manifests or ["."])
+
+    def _heading(self) -> str:
+        name = re.sub(r"[^\w ./,-]", "?", self._name())
+        return "" if name == "." else f"`{name}`\n\n"
+
+    def _footer(self, document: Mapping[str, Any]) -> str:
+        if self._command != "plan" or "digest" not in document:
+            return ""
+        return f"\nDigest of this plan: `{document['digest']}`\n"
+
+    def _comment(self, body: str) -> None:
+        number, token = pull_request(self._env), self._env.get("INPUT_GITHUB_TOKEN")
+        if number is None:
+            print("No comment: this is no run for a pull request.")
+            return
+        if not token:
+            tell("warning", "no comment: the input github-token is empty")
+            return
+        marker = marker_of(self._name())
+        api = Api(self._env.get("GITHUB_API_URL", "https://api.github.com").rstrip("/"), token)
+        repository = self._env.get("GITHUB_REPOSITORY", "")
+        try:
+            did = upsert(api, repository, number, marker, cut(f"{marker}\n{body}"), time.sleep)
+        except RefusedError as problem:
+            tell(
+                "warning",
+                f"the comment could not be written: {problem}. It needs `permissions: pull-requests"
+                ": write`; the token of a fork's pull request has no such right, and the summary "
+                "of this job tells the same",
+            )
+            return
+        print(f"The comment on pull request {number} was {did}.")
+
+    def _read(self, name: str) -> str:
+        path = self._folder / name
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def _print(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def _put(self, variable: str, text: str) -> None:
+        if self._env.get(variable):
+            with Path(self._env[variable]).open("a", encoding="utf-8") as file:
+                file.write(text)
+
+
+def main() -> int:
+    folder = Path(mkdtemp(prefix="taskctl-", dir=os.environ.get("RUNNER_TEMP")))
+    try:
+        return Action(os.environ, folder).run()
+    except InputError as problem:
+        tell("error", str(problem))
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

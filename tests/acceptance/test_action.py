@@ -1,0 +1,261 @@
+"""The GitHub Action: its script against a stand-in for GitHub's API."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.action_runner import SCRIPT, Runner, metadata
+from tests.support.github_api import BOT, Fault, GitHub
+from tests.support.github_api import TOKEN as GITHUB_TOKEN
+from tests.support.ground import TOKEN, as_tasks, prompts
+
+MARKER = "<!-- taskctl:. -->"
+PERSON = {"login": "mallory", "type": "User"}
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    with GitHub() as github:
+        yield github
+
+
+@pytest.fixture
+def runner(tmp_path: Path, github: GitHub) -> Runner:
+    runner = Runner(tmp_path / "runner", tmp_path / "work", github.url)
+    runner.workspace.mkdir()
+    write(runner, prompts(2))
+    return runner
+
+
+def write(runner: Runner, texts: dict[str, str], folder: str = "tasks") -> None:
+    path = runner.workspace / folder / "all.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    manifest = {"version": 1, "orgName": "acme", "tasks": as_tasks(texts)}
+    path.write_text(json.dumps(manifest, indent=1))
+
+
+def test_a_plan_is_told_in_summary_outputs_and_one_comment(runner: Runner, github: GitHub) -> None:
+    ran = runner.script("plan", backend="local")
+    assert ran.code == 0, ran.said
+    assert ran.outputs["has-changes"] == "true"
+    assert ran.outputs["creates"] == "2"
+    assert Path(ran.outputs["plan-file"]).stat().st_mode & 0o777 == 0o600
+    assert "2 to create" in ran.summary
+    (body,) = github.bodies(7)
+    assert body.startswith(f"{MARKER}\n")
+    assert body.removeprefix(f"{MARKER}\n") == ran.summary.removesuffix("\n")
+    assert ran.outputs["plan-digest"] in body
+    assert "Plan: 2 to create" in ran.said
+    for secret in (TOKEN, GITHUB_TOKEN):
+        assert secret not in ran.said + ran.summary + body
+
+
+def test_the_comment_is_edited_also_when_there_is_nothing_to_do(
+    runner: Runner, github: GitHub
+) -> None:
+    planned = runner.script("plan", backend="local")
+    applied = runner.script("apply", backend="local", expect_plan=planned.outputs["plan-digest"])
+    assert applied.code == 0, applied.said
+    assert applied.outputs == {"has-changes": "true", "creates": "2"}
+    (body,) = github.bodies(7)
+    assert "2 created" in body
+    again = runner.script("plan", backend="local")
+    assert (again.code, again.outputs["has-changes"]) == (0, "false")
+    (body,) = github.bodies(7)
+    assert "0 to create" in body
+    assert "2 unchanged" in body
+
+
+def test_a_saved_plan_is_applied_and_another_digest_is_refused(runner: Runner) -> None:
+    planned = runner.script("plan", backend="local")
+    other = runner.script("apply", backend="local", expect_plan=f"sha256:{'0' * 64}")
+    assert other.code == 1
+    assert "nothing was sent" in other.said
+    ran = runner.script("apply", backend="local", path=planned.outputs["plan-file"])
+    assert (ran.code, ran.outputs["creates"]) == (0, "2"), ran.said
+
+
+def test_each_folder_has_its_comment(runner: Runner, github: GitHub) -> None:
+    write(runner, prompts(1), "infra/tasks")
+    write(runner, prompts(3), "infra/more -->")
+    for _ in range(2):
+        assert runner.script("plan", backend="local").code == 0
+        assert runner.script("plan", backend="local", working_directory="infra").code == 0
+        odd = runner.script(
+            "plan", backend="local", working_directory="./infra/", path="more -->\n\ntasks"
+        )
+        assert odd.code == 1  # the keys of both are the same ones
+    markers = [body.partition("\n")[0] for body in github.bodies(7)]
+    assert markers == [
+        MARKER,
+        "<!-- taskctl:infra -->",
+        "<!-- taskctl:infra/more --%3E, infra/tasks -->",
+    ]
+    assert "k0" in github.bodies(7)[2]
+
+
+def test_the_comment_is_found_on_page_three_and_a_person_s_is_not_taken_for_it(
+    runner: Runner, github: GitHub
+) -> None:
+    github.add(7, f"{MARKER}\nI am the plan", PERSON)
+    for number in range(230):
+        github.add(7, f"{number}", PERSON)
+    ours = github.add(7, f"{MARKER}\nold")
+    assert runner.script("plan", backend="local").code == 0
+    assert len(github.bodies(7)) == 232
+    assert "2 to create" in ours["body"]
+    assert github.bodies(7)[0].endswith("I am the plan")
+    assert sum("page=3" in call for call in github.calls) == 1
+
+
+def test_with_a_person_s_token_the_comment_is_that_person_s(runner: Runner, github: GitHub) -> None:
+    github.login = "ci-user"
+    github.add(7, f"{MARKER}\nof another app", BOT)
+    for _ in range(2):
+        assert runner.script("plan", backend="local").code == 0
+    assert len(github.bodies(7)) == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_token_that_may_only_read_is_a_warning(
+    runner: Runner, github: GitHub, method: str
+) -> None:
+    github.faults += [Fault(method, 403), Fault(method, 403)]
+    ran = runner.script("plan", backend="local")
+    assert ran.code == 0
+    assert "::warning title=taskctl::the comment could not be written" in ran.said
+    assert "pull-requests: write" in ran.said
+    assert github.bodies(7) == []
+    assert ran.outputs["creates"] == "2"
+    assert "2 to create" in ran.summary
+
+
+def test_what_github_did_and_answered_with_500_is_not_done_twice(
+    runner: Runner, github: GitHub
+) -> None:
+    github.faults += [Fault("GET", 502), Fault("POST", 500, after=True)]
+    ran = runner.script("plan", backend="local")
+    assert (ran.code, len(github.bodies(7))) == (0, 1)
+    assert "was edited" in ran.said
+
+
+def test_a_limit_is_waited_for_as_long_as_it_asks(runner: Runner, github: GitHub) -> None:
+    github.faults.append(Fault("POST", 403, {"Retry-After": "1"}))
+    assert runner.script("plan", backend="local").code == 0
+    assert len(github.bodies(7)) == 1
+    later = str(int(time.time()) + 3000)
+    limit = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": later}
+    github.faults.append(Fault("PATCH", 403, limit))
+    ran = runner.script("plan", backend="local")
+    assert ran.code == 0
+    assert "::warning" in ran.said
+
+
+def test_a_redirect_is_not_followed(runner: Runner, github: GitHub) -> None:
+    with GitHub() as elsewhere:
+        github.faults += [Fault("GET", 302, {"Location": f"{elsewhere.url}/user"})] * 9
+        ran = runner.script("plan", backend="local")
+        assert (ran.code, elsewhere.calls) == (0, [])
+
+
+def test_nobody_at_the_api_and_no_token_are_warnings(runner: Runner) -> None:
+    ran = runner.script("plan", backend="local", github_token="")
+    assert (ran.code, "::warning" in ran.said) == (0, True)
+
+
+def test_what_is_no_run_for_a_pull_request_has_no_comment(runner: Runner, github: GitHub) -> None:
+    runner.pull_request = None
+    assert runner.script("plan", backend="local").code == 0
+    runner.pull_request = 7
+    assert runner.script("plan", backend="local", comment="false").code == 0
+    assert github.calls == []
+
+
+def test_a_comment_is_never_too_long(runner: Runner, github: GitHub) -> None:
+    write(runner, {f"k{n}": f"{'do it well, ' * 90}{n}" for n in range(150)})
+    ran = runner.script("plan", backend="local")
+    assert (ran.code, ran.outputs["creates"]) == (0, "150")
+    (body,) = github.bodies(7)
+    assert len(body) <= 64_000
+    assert "150 to create" in body
+    assert body.count("<details>") == body.count("</details>")
+
+
+def test_a_bad_manifest_is_annotated_and_fails_the_step(runner: Runner, github: GitHub) -> None:
+    path = runner.workspace / "tasks" / "bad.yaml"
+    path.write_text("version: 1\ntasks:\n  a: {mesage: x}\n")
+    ran = runner.script("validate")
+    assert ran.code == 1
+    assert "::error " in ran.said
+    assert "file=tasks/bad.yaml,line=3" in ran.said
+    assert ran.outputs == {}
+    assert github.calls == []
+    assert runner.script("plan", backend="local").code == 1
+    (body,) = github.bodies(7)
+    assert "bad.yaml" in body
+    path.unlink()
+    assert runner.script("validate").code == 0
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ({"command": "destroy"}, "validate, plan or apply"),
+        ({"working_directory": "nowhere"}, "names no folder"),
+        ({"state": "none", "command": "apply", "wait": "long"}, "a number of seconds"),
+    ],
+)
+def test_a_wrong_input_is_named(runner: Runner, inputs: dict[str, str], told: str) -> None:
+    ran = runner.script(**{"command": "plan", **inputs})
+    assert ran.code == 1
+    assert told in ran.said
+
+
+def test_inputs_are_words_and_no_script(runner: Runner) -> None:
+    odd = "$(touch pwned); `touch pwned`"
+    ran = runner.script("plan", backend="local", path=odd, args=f"--org '{odd}'")
+    assert ran.code == 1
+    assert runner.script("plan", backend="local", path="--version").code == 1
+    assert not list(runner.workspace.rglob("pwned*"))
+
+
+def test_no_script_of_the_action_has_an_expression_in_it() -> None:
+    for step in metadata()["runs"]["steps"]:
+        assert "${{" not in step.get("run", "")
+
+
+def test_a_signal_reaches_taskctl_once_and_is_waited_for(runner: Runner, tmp_path: Path) -> None:
+    """GitHub cancels with SIGINT, then SIGTERM; a second signal of one kind would be "at once"."""
+    stand_in = tmp_path / "bin" / "taskctl"
+    stand_in.parent.mkdir()
+    stand_in.write_text(
+        f"#!{sys.executable}\n"
+        "import signal, sys, time\n"
+        "def note(*_):\n"
+        "    print('stopping', flush=True); time.sleep(0.3); sys.exit(130)\n"
+        "signal.signal(signal.SIGINT, note)\n"
+        "print('running', flush=True)\n"
+        "time.sleep(30)\n"
+    )
+    stand_in.chmod(0o755)
+    env = {"PATH": f"{stand_in.parent}:/usr/bin:/bin", "INPUT_COMMAND": "plan"}
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT)],
+        cwd=runner.workspace,
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "running\n"
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=20)
+    assert (process.returncode, rest) == (130, "stopping\n")

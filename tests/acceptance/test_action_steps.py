@@ -1,0 +1,154 @@
+"""The GitHub Action from its first step to its last, installed as a workflow would have it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.action_runner import Runner
+from tests.support.checkout import checkout, git
+from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.github_api import GitHub
+from tests.support.ground import TOKEN, as_tasks, prompts
+
+
+@pytest.fixture(scope="module")
+def action(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The action's own checkout, as a runner downloads it."""
+    return checkout(tmp_path_factory.mktemp("action"))
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServerProcess]:
+    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
+        yield server
+
+
+@pytest.fixture
+def runner(tmp_path: Path, server: FaultServerProcess) -> Iterator[Runner]:
+    """A repository with two tasks, cloned on a machine."""
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "origin")
+    git(tmp_path, "clone", "--quiet", "origin", "work")
+    with GitHub() as github:
+        env = {"TASKCTL_BACKEND": server.url}
+        runner = Runner(tmp_path / "runner", tmp_path / "work", github.url, env=env)
+        tasks = {"version": 1, "orgName": "acme", "tasks": as_tasks(prompts(2))}
+        (runner.workspace / "tasks").mkdir()
+        (runner.workspace / "tasks" / "all.yaml").write_text(json.dumps(tasks))
+        (runner.workspace / ".gitignore").write_text(".taskctl/\ntaskctl.state.json.[!j]*\n")
+        git(runner.workspace, "add", "--all")
+        git(runner.workspace, "commit", "--quiet", "--message=Tasks")
+        git(runner.workspace, "push", "--quiet", "origin", "HEAD:main")
+        yield runner
+
+
+@pytest.fixture
+def installed(runner: Runner, tmp_path: Path) -> None:
+    """A machine that takes no time to install: an environment there is this one's taskctl."""
+    shim = tmp_path / "shim" / "python3"
+    shim.parent.mkdir()
+    taskctl = Path(sys.executable).parent / "taskctl"
+    shim.write_text(
+        "#!/bin/sh\n"
+        f'if [ "$1 $2" != "-m venv" ]; then exec "{sys.executable}" "$@"; fi\n'
+        f'mkdir -p "$4/bin" && ln -s "{taskctl}" "$4/bin/taskctl"\n'
+        'ln -s /bin/true "$4/bin/python"\n'
+    )
+    shim.chmod(0o755)
+    runner.env["PATH"] = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def again(runner: Runner, tmp_path: Path) -> None:
+    """The next job has a machine of its own."""
+    shutil.rmtree(runner.workspace)
+    git(tmp_path, "clone", "--quiet", "--branch=main", "origin", "work")
+
+
+def test_it_installs_itself_applies_and_commits_the_state(
+    action: Path,
+    runner: Runner,
+    server: FaultServerProcess,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    ran = runner.composite(action, command="apply")
+    assert ran.code == 0, ran.said
+    assert ran.outputs["creates"] == "2"
+    assert "taskctl 0." in ran.said
+    again(runner, tmp_path)
+    assert (runner.workspace / "taskctl.state.json").exists()
+    said = git(runner.workspace, "log", "-1", "--format=%an: %s", "--name-only")
+    assert said.split("\n\n") == ["taskctl: Tasks: what was applied", "taskctl.state.json\n"]
+    request.getfixturevalue("installed")
+    ran = runner.composite(action, command="apply")
+    assert (ran.code, ran.outputs["has-changes"]) == (0, "false"), ran.said
+    assert len(git(runner.workspace, "log", "--format=%h").split()) == 2
+    assert {text: len(ids) for text, ids in server.tasks_by_work().items()} == {
+        "do 0": 1,
+        "do 1": 1,
+    }
+
+
+def test_it_keeps_the_state_in_the_cache(
+    action: Path, runner: Runner, installed: None, tmp_path: Path
+) -> None:
+    ran = runner.composite(action, command="apply", state="cache")
+    assert ran.code == 0, ran.said
+    again(runner, tmp_path)
+    assert not (runner.workspace / "taskctl.state.json").exists()
+    ran = runner.composite(action, command="plan", state="cache")
+    assert (ran.code, ran.outputs["has-changes"]) == (0, "false"), ran.said
+    assert "no state at" not in ran.said
+
+
+def test_it_does_without_a_state(
+    action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
+) -> None:
+    for said in ("Apply: 2 created", "Apply: 0 created, 2 adopted"):
+        ran = runner.composite(action, command="apply", state="none", wait="0.1")
+        assert ran.code == 0, ran.said
+        assert said in ran.said
+        assert "Waiting 0.1 seconds" in ran.said
+        again(runner, tmp_path)
+    assert sorted(map(len, server.tasks_by_work().values())) == [1, 1]
+
+
+def test_what_an_apply_that_failed_left_is_pushed_as_well(
+    action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
+) -> None:
+    """One create fails, one is made; in the meantime somebody pushes."""
+    server.change(rules=[Rule("create", Fault("status", status=403), contains="do 1")])
+    git(tmp_path, "clone", "--quiet", "--branch=main", "origin", "somebody")
+    somebody = tmp_path / "somebody"
+    (somebody / "README").write_text("Tasks")
+    git(somebody, "add", "--all")
+    git(somebody, "commit", "--quiet", "--message=Read me")
+    git(somebody, "push", "--quiet")
+    ran = runner.composite(action, command="apply")
+    assert ran.code == 1
+    again(runner, tmp_path)
+    kept = json.loads((runner.workspace / "taskctl.state.json").read_text())
+    assert list(kept["tasks"]) == ["acme/k0"]
+    assert (runner.workspace / "README").exists()
+
+
+def test_a_state_that_cannot_be_pushed_fails_the_job(
+    action: Path, runner: Runner, installed: None
+) -> None:
+    git(runner.workspace, "checkout", "--quiet", "--detach")
+    ran = runner.composite(action, command="apply")
+    assert ran.code == 1
+    assert "::error title=taskctl::the state can be pushed to a branch only" in ran.said
+
+
+@pytest.mark.parametrize("version", ["0.1.0 --index-url x", "--pre", "$(id)", "1;id"])
+def test_a_version_is_a_version(action: Path, runner: Runner, version: str) -> None:
+    ran = runner.composite(action, command="validate", version=version)
+    assert ran.code == 1
+    assert "is no version" in ran.said

@@ -1,0 +1,182 @@
+"""The action as GitHub runs it: its script alone, or all steps of action.yml, in small."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tests.support.checkout import git_environment
+from tests.support.documents import ROOT
+from tests.support.github_api import TOKEN as GITHUB_TOKEN
+from tests.support.ground import TOKEN
+
+SCRIPT = ROOT / "action" / "run.py"
+_EXPRESSION = re.compile(r"\$\{\{\s*([\w.-]+)\s*\}\}")
+
+
+def metadata(folder: Path = ROOT) -> dict[str, Any]:
+    """`action.yml`, read."""
+    text = (folder / "action.yml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    return loaded
+
+
+@dataclass
+class Step:
+    """What became of a run: `outputs` as a workflow sees them, `summary` of the job."""
+
+    code: int
+    said: str
+    outputs: dict[str, str]
+    summary: str
+
+
+@dataclass
+class Runner:
+    """A machine that has `workspace` checked out, before a pull request (None: a push)."""
+
+    folder: Path
+    workspace: Path
+    api: str = "http://127.0.0.1:9"
+    pull_request: int | None = 7
+    env: dict[str, str] = field(default_factory=dict)
+    runs: int = 0
+
+    def script(self, command: str, **inputs: str) -> Step:
+        """`action/run.py` with the defaults of action.yml, and taskctl on PATH."""
+        files = self._files()
+        env = {**self._environment(files), **_as_environment({"command": command, **inputs})}
+        env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+        code, said = self._run([sys.executable, str(SCRIPT)], env)
+        return Step(code, said, _outputs(files), (files / "summary").read_text("utf-8"))
+
+    def composite(self, action: Path, **inputs: str) -> Step:
+        """Every step of `action.yml` in order, with bash; the action is checked out in `action`."""
+        files, described = self._files(), metadata(action)
+        given = {n: str(i.get("default", "")) for n, i in described["inputs"].items()}
+        known = {f"inputs.{n}": v for n, v in {**given, **inputs}.items()}
+        known |= {"github.action_path": str(action), "github.run_attempt": "1"}
+        known |= {"github.token": GITHUB_TOKEN, "github.run_id": str(self.runs)}
+        known = {name: _filled(value, known) for name, value in known.items()}
+        env, failed, said = self._environment(files), 0, ""
+        for step in described["runs"]["steps"]:
+            condition = str(step.get("if", "success()"))
+            if not _holds(condition if "always()" in condition else f"{condition} && success()",
+                          known, failed):  # fmt: skip
+                continue
+            if "uses" in step:
+                self._cache(step, known)
+                continue
+            more = {n: _filled(v, known) for n, v in step.get("env", {}).items()}
+            paths = (files / "path").read_text("utf-8").split()
+            path = os.pathsep.join([*reversed(paths), env["PATH"]])
+            assert "${{" not in step["run"]
+            code, text = self._run(["bash", "-e", "-o", "pipefail", "-c", step["run"]],
+                                   {**env, **more, "PATH": path})  # fmt: skip
+            said, failed = said + text, failed or code
+            if "id" in step:
+                known[f"steps.{step['id']}.outcome"] = "failure" if code else "success"
+                known |= {f"steps.{step['id']}.outputs.{n}": v for n, v in _outputs(files).items()}
+        outputs = {n: _filled(o["value"], known) for n, o in described["outputs"].items()}
+        return Step(failed, said, outputs, (files / "summary").read_text("utf-8"))
+
+    def _files(self) -> Path:
+        self.runs += 1
+        files = self.folder / f"run-{self.runs}"
+        files.mkdir(parents=True)
+        for name in ("output", "summary", "path"):
+            (files / name).touch()
+        about = {"number": self.pull_request}
+        event = {"pull_request": about} if self.pull_request is not None else {"ref": "main"}
+        (files / "event.json").write_text(json.dumps(event))
+        return files
+
+    def _environment(self, files: Path) -> dict[str, str]:
+        base = {n: v for n, v in git_environment().items() if not n.startswith("PYTHON")}
+        return {
+            **{n: v for n, v in base.items() if not n.startswith(("TASKCTL", "PULUMI", "COV_"))},
+            "HOME": str(files),
+            "PULUMI_ACCESS_TOKEN": TOKEN,
+            "RUNNER_TEMP": str(files),
+            "GITHUB_API_URL": self.api,
+            "GITHUB_EVENT_PATH": str(files / "event.json"),
+            "GITHUB_OUTPUT": str(files / "output"),
+            "GITHUB_PATH": str(files / "path"),
+            "GITHUB_REPOSITORY": "acme/infra",
+            "GITHUB_STEP_SUMMARY": str(files / "summary"),
+            **self.env,
+        }
+
+    def _run(self, command: list[str], env: Mapping[str, str]) -> tuple[int, str]:
+        ended = subprocess.run(
+            command,
+            cwd=self.workspace,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+        return ended.returncode, ended.stdout
+
+    def _cache(self, step: Mapping[str, Any], known: Mapping[str, str]) -> None:
+        cache = self.folder / "cache"
+        options = {name: _filled(text, known) for name, text in step["with"].items()}
+        if step["uses"] == "actions/cache/restore@v4":
+            prefix = options["restore-keys"]
+            kept = sorted(p for p in cache.glob("*") if p.name.startswith(prefix))
+            if kept:
+                shutil.copytree(kept[-1], self.workspace, dirs_exist_ok=True)
+            return
+        assert step["uses"] == "actions/cache/save@v4"
+        for name in options["path"].split():
+            if (self.workspace / name).exists():
+                target = cache / options["key"] / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self.workspace / name, target)
+
+
+def _as_environment(inputs: Mapping[str, str]) -> dict[str, str]:
+    """The inputs as the step that runs the script gives them to it."""
+    described = metadata()
+    (step,) = [step for step in described["runs"]["steps"] if step.get("id") == "run"]
+    given = {n: str(i.get("default", "")) for n, i in described["inputs"].items()}
+    known = {f"inputs.{n}": v for n, v in {**given, "github-token": GITHUB_TOKEN}.items()}
+    known |= {f"inputs.{name.replace('_', '-')}": value for name, value in inputs.items()}
+    known["github.action_path"] = str(ROOT)
+    return {name: _filled(value, known) for name, value in step["env"].items()}
+
+
+def _filled(text: str, known: Mapping[str, str]) -> str:
+    return _EXPRESSION.sub(lambda found: known.get(found[1], ""), str(text))
+
+
+def _holds(condition: str, known: Mapping[str, str], failed: int) -> bool:
+    """An `if` of comparisons joined by `&&`."""
+
+    def one(part: str) -> bool:
+        if part in ("always()", "success()"):
+            return part == "always()" or not failed
+        name, sign, value = part.split()
+        return (known.get(name, "") == value.strip("'")) == (sign == "==")
+
+    return all(one(part.strip()) for part in condition.split("&&"))
+
+
+def _outputs(files: Path) -> dict[str, str]:
+    text = (files / "output").read_text(encoding="utf-8")
+    long = re.findall(r"^([\w-]+)<<(\w+)\n(.*?)\n\2$", text, re.MULTILINE | re.DOTALL)
+    short = re.findall(r"^([\w-]+)=(.*)$", text, re.MULTILINE)
+    return {**dict(short), **{name: value for name, _, value in long}}
