@@ -14,6 +14,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from reconciler import __version__
+from reconciler.apply.report import ApplyReport, Result
 from reconciler.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
 from reconciler.render import safe
@@ -32,7 +33,7 @@ _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 
 def render(report: Report, style: Style) -> str:
     """The whole page."""
-    title = f"{summary(report)} - taskctl {command_of(report)}".rstrip()
+    title = f"{_headline(report)} - taskctl {command_of(report)}".rstrip(" -")
     slots = {
         "policy": policy(),
         "title": safe.html(title),
@@ -63,10 +64,9 @@ def policy() -> str:
 def _body(report: Report, style: Style) -> Iterator[str]:
     found = entries(report, style)
     problems = located(report, style)
-    kind = "Validate: " if isinstance(report, ValidateReport) else ""
     yield "<header>"
     yield f'<p class="brand">taskctl {command_of(report)}</p>'
-    yield f"<h1>{safe.html(kind + summary(report))}</h1>"
+    yield f"<h1>{safe.html(_headline(report))}</h1>"
     yield from _about(report)
     yield "</header>\n<main>"
     if problems:
@@ -80,6 +80,20 @@ def _body(report: Report, style: Style) -> Iterator[str]:
         yield from _files(report, style)
     yield "</main>"
     yield f"<footer>Made by taskctl {safe.html(__version__)}.</footer>"
+
+
+def _headline(report: Report) -> str:
+    """What there is to do or was done; all numbers are below it."""
+    if not isinstance(report, Plan | ApplyReport):
+        return summary(report)
+    words = {"create": "to create", "adopt": "to adopt", "move": "to move"}
+    telling = {"undecided"} if isinstance(report, Plan) else set(Result)
+    parts = [
+        f"{number:,} {words.get(word, label)}"
+        for word, label, number in counts(report)
+        if word in words or word in telling
+    ]
+    return ", ".join(parts) or "Nothing to do"
 
 
 def _about(report: Report) -> Iterator[str]:

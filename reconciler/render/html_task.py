@@ -59,7 +59,11 @@ def _settings(inputs: Inputs) -> Iterator[str]:
     message = inputs.get("message")
     parts: Mapping[str, Any] = message if isinstance(message, Mapping) else {}
     shown = {name: value for name, value in sorted(inputs.items()) if name != "message"}
-    shown |= {f"message.{k}": v for k, v in sorted(parts.items()) if k != "content"}
+    for name, value in sorted(parts.items()):
+        if name == "entity_diff" and isinstance(value, Mapping) and set(value) == {"add"}:
+            shown["entities"] = value["add"]
+        elif name != "content":
+            shown[f"message.{name}"] = value
     if shown:
         yield '<table class="settings">'
         for name, value in shown.items():

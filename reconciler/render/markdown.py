@@ -108,7 +108,7 @@ def _head(report: Report, shown: list[Entry]) -> str:
 def _row(entry: Entry, *, several: bool) -> str:
     name = f"{entry.org_name}/{entry.key}" if several else entry.key
     place = ":".join(str(part) for part in (entry.file, entry.line) if part)
-    at_service = link(entry.url) if entry.url else ""
+    at_service = link(entry.url, entry.task_id or "open") if entry.url else ""
     cells_of_row = (
         f"`{entry.sign}` {entry.label}",
         span(name),
@@ -191,9 +191,9 @@ def paragraph(text: str) -> str:
     return f"<p>{'<br>'.join(' '.join(map(_word, line.split())) for line in lines)}</p>"
 
 
-def link(url: str) -> str:
-    """A link, of an address that is just that; anything else as code."""
-    return f"[open]({url})" if _LINK.fullmatch(url) and len(url) <= SPAN else span(url)
+def link(url: str, text: str) -> str:
+    """A link, of an address that is just that; else its text alone."""
+    return f"[{span(text)}]({url})" if _LINK.fullmatch(url) and len(url) <= SPAN else span(text)
 
 
 def _word(word: str) -> str:

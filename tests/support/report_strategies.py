@@ -1,0 +1,107 @@
+"""Reports of every kind, with text that tries to break out of each format."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.plan.plan import Plan
+from reconciler.render.reports import FailureReport, Report, ValidateReport
+from tests.support import plan_strategies as some
+
+OUTBREAKS = (
+    "@octocat and @acme/platform",
+    "fixes #123, acme/infra#7, GH-5 and ABC-12",
+    "0123456789abcdef0123456789abcdef01234567",
+    "https://evil.example/?a=b www.evil.example mailto:a@b.example a@b.example",
+    "[click](https://evil.example) ![x](https://evil.example/x.png) <https://evil.example>",
+    "a | b \\| c \\",
+    "`a` ``b`` ```c```` `",
+    "````````\n~~~~\n```diff\n</details>\n<details open>",
+    "</code></pre></td></table></summary></details><img src=x onerror=alert(1)>",
+    "<script>document.title='broken'</script><svg onload=alert(1)>",
+    "\"><b x='",
+    "--> ]]> <![CDATA[ <!-- &lt; &#64;x &amp;",
+    ":tada: $x$ **b** _i_ ~~s~~ # h",
+    "\n\n\n# heading\n\n---\n- item\n    code\n",
+    "{{body}} {{policy}} ${x} %s {0}",
+    "::error file=x,line=1::boom%0A%25,a:b",
+    "javascript:alert(1)",
+    "<!-- taskctl -->",
+    "\ufffe\uffff\x00\x0b",
+    " ",
+    "",
+)
+
+text = st.one_of(st.sampled_from(OUTBREAKS), some.text)
+long_text = st.lists(text, max_size=6).map("\n".join)
+SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+
+_problems = st.lists(
+    st.builds(
+        lambda found, summary, detail, file, key: replace(
+            found, summary=summary, detail=detail, file=file, key=key
+        ),
+        some.diagnostics,
+        text,
+        long_text,
+        st.none() | text,
+        st.none() | text,
+    ),
+    max_size=4,
+).map(tuple)
+
+_results = st.builds(
+    TaskResult,
+    key=text,
+    org_name=text,
+    result=st.sampled_from(Result),
+    task_id=st.none() | text,
+    url=st.none() | text,
+    error=st.none() | long_text,
+    file=st.none() | text,
+    line=some.lines,
+    remedy=long_text,
+)
+
+
+@st.composite
+def hostile_plans(draw: st.DrawFn) -> Plan:
+    plan = draw(some.plans())
+    tasks = tuple(
+        replace(
+            task,
+            note=draw(text),
+            remedy=draw(long_text),
+            file=draw(text),
+            task_id=draw(st.none() | text),
+            diff=tuple(
+                replace(change, path=draw(text), before=draw(long_text), after=draw(long_text))
+                for change in task.diff
+            ),
+        )
+        for task in plan.tasks
+    )
+    return replace(plan, tasks=tasks, backend=draw(text), diagnostics=draw(_problems))
+
+
+reports: st.SearchStrategy[Report] = st.one_of(
+    hostile_plans(),
+    st.builds(
+        ApplyReport,
+        st.lists(_results, max_size=4, unique_by=lambda r: (r.org_name, r.key)).map(tuple),
+        _problems,
+    ),
+    st.builds(
+        ValidateReport,
+        st.integers(0, 9),
+        st.integers(0, 9),
+        _problems,
+        st.lists(some.desired_tasks(), max_size=3).map(tuple),
+        st.lists(text, max_size=3).map(tuple),
+    ),
+    st.builds(FailureReport, _problems),
+)

@@ -1,0 +1,115 @@
+"""As workflow commands a report is what GitHub's runner reads back, and no more."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.diagnostics import Diagnostic, Severity, error, warning
+from reconciler.render.github import render
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from tests.support.inert import unseen_in
+from tests.support.plan_sample import PLAN
+from tests.support.report_strategies import SLOW, reports
+
+COMMAND = re.compile(r"::(error|warning|notice) (.*?)::(.*)")
+UNESCAPED = {"%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ",", "%25": "%"}
+
+
+def read(shown: str) -> list[tuple[str, dict[str, str], str]]:
+    """As the runner does: a line, its properties up to the first `::`, its data."""
+    found = []
+    for line in shown.splitlines():
+        match = COMMAND.fullmatch(line)
+        assert match, line
+        pairs = [pair.split("=", 1) for pair in match[2].split(",")]
+        properties = {name: _unescaped(value) for name, value in pairs}
+        found.append((match[1], properties, _unescaped(match[3])))
+    return found
+
+
+def _unescaped(text: str) -> str:
+    return re.sub("%(?:0D|0A|3A|2C|25)", lambda found: UNESCAPED[found[0]], text)
+
+
+@SLOW
+@given(reports)
+def test_every_line_is_a_command_of_ours(report: Report) -> None:
+    shown = render(report, Style())
+    for kind, properties, _ in read(shown):
+        assert kind in ("error", "warning", "notice")
+        assert set(properties) <= {"file", "line", "col", "title"}
+        assert re.fullmatch(r"\d*", properties.get("line", "") + properties.get("col", ""))
+    assert unseen_in(shown) <= {"\n"}
+    errors = sum(d.severity is Severity.ERROR for d in report.diagnostics)
+    assert (errors == 0) <= ("::error" not in shown or isinstance(report, ApplyReport))
+
+
+def test_a_problem_is_annotated_where_it_is() -> None:
+    problem = error(
+        "tasks.a,b: 100% wrong", "Why.\nHow.", file="a,b:c.yaml", line=7, column=3, key="a"
+    )
+    shown = render(ValidateReport(0, 1, (problem,)), Style(locate=lambda file: f"sub/{file}"))
+    assert shown == (
+        "::error file=sub/a%2Cb%3Ac.yaml,line=7,col=3,title=taskctl%3A a::"
+        "tasks.a,b: 100%25 wrong%0AWhy.%0AHow.\n"
+    )
+    assert read(shown) == [
+        (
+            "error",
+            {"file": "sub/a,b:c.yaml", "line": "7", "col": "3", "title": "taskctl: a"},
+            "tasks.a,b: 100% wrong\nWhy.\nHow.",
+        )
+    ]
+
+
+def test_a_problem_in_no_file_has_no_place() -> None:
+    shown = render(FailureReport((error("no token"),)), Style())
+    assert shown == "::error title=taskctl::no token\n"
+
+
+def test_undecided_and_gone_tasks_are_at_their_manifest_s_line() -> None:
+    found = read(render(PLAN, Style()))
+    assert [(kind, properties["title"], properties["line"]) for kind, properties, _ in found] == [
+        ("warning", "taskctl: tag-buckets", "7"),
+        ("notice", "taskctl: old-incident", "7"),
+    ]
+    assert "taskctl apply --allow-recreate=old-incident" in found[1][2]
+
+
+def test_what_failed_in_an_apply() -> None:
+    results = [
+        TaskResult("a", "acme", Result.FAILED, error="no\nway", file="a.yaml", line=2),
+        TaskResult("b", "acme", Result.CREATED, "t-1", "https://x/t-1"),
+        TaskResult("c", "acme", Result.NOT_STARTED),
+    ]
+    found = read(render(ApplyReport(tuple(results)), Style()))
+    assert [(kind, text) for kind, _, text in found] == [
+        ("error", "a: failed: no\nway"),
+        ("warning", "c: not started"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("errors", "warnings", "more"),
+    [
+        (10, 10, None),
+        (11, 0, "1 more that a step does not show: 1 error"),
+        (0, 12, "2 more that a step does not show: 2 warnings"),
+        (10_000, 10_000, "19980 more that a step does not show: 9990 errors, 9990 warnings"),
+    ],
+)
+def test_ten_of_each_and_one_for_the_rest(errors: int, warnings: int, more: str | None) -> None:
+    found: list[Diagnostic] = [warning(f"w{n}", file="a.yaml", line=n) for n in range(warnings)]
+    found += [error(f"e{n}", file="b.yaml", line=n) for n in range(errors)]
+    shown = read(render(ValidateReport(0, 1, tuple(found)), Style()))
+    kinds = [kind for kind, _, _ in shown]
+    assert kinds.count("error") == min(errors, 10)
+    assert kinds.count("warning") == min(warnings, 10)
+    assert kinds.count("notice") == (0 if more is None else 1)
+    assert kinds == sorted(kinds, key=["error", "warning", "notice"].index)
+    if more is not None:
+        assert shown[-1][2] == more

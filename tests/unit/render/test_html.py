@@ -1,0 +1,140 @@
+"""As a page a report is well-formed, asks for nothing, and holds text as text."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html.parser import HTMLParser
+
+from hypothesis import given
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.diagnostics import error
+from reconciler.plan.plan import Plan
+from reconciler.render.html import render
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from tests.support.inert import commands_in, unseen_in
+from tests.support.plan_sample import PLAN, wanted
+from tests.support.report_strategies import SLOW, reports
+
+VOID = {"meta", "link", "br", "input", "col"}
+FETCHING = {"img", "iframe", "object", "embed", "video", "audio", "source", "base", "svg", "frame"}
+
+
+class _Page(HTMLParser):
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.data: dict[str, str] = {}
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.opened.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.opened.pop() == tag
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(data)
+
+    def handle_data(self, data: str) -> None:
+        inside = self.opened[-1] if self.opened else ""
+        self.data[inside] = self.data.get(inside, "") + data
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def page_of(report: Report, style: Style | None = None) -> _Page:
+    shown = render(report, style or Style())
+    assert unseen_in(shown) <= {"\n"}
+    assert commands_in(shown) == []
+    page = _Page(shown)
+    assert page.opened == []
+    names = [name for name, _ in page.elements]
+    assert not FETCHING & set(names)
+    assert [names.count(name) for name in ("html", "head", "body", "style", "script")] == [1] * 5
+    for name, attributes in page.elements:
+        assert not [a for a in attributes if a.startswith("on") or a in ("style", "src", "srcset")]
+        href = attributes.get("href")
+        if name == "link":
+            assert href == "data:,"
+        elif href is not None:
+            assert re.match(r"https?://", href)
+    _check_policy(page)
+    return page
+
+
+def _check_policy(page: _Page) -> None:
+    """Only that style and that script may be, by what the page really holds."""
+    (policy,) = [m["content"] or "" for m in page.named("meta") if "http-equiv" in m]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules.pop("img-src") == "data:"
+    for kind in ("style", "script"):
+        digest = b64encode(sha256(page.data[kind].encode()).digest()).decode()
+        assert rules.pop(f"{kind}-src") == f"'sha256-{digest}'"
+    assert rules == {
+        "default-src": "'none'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "require-trusted-types-for": "'script'",
+    }
+
+
+@SLOW
+@given(reports)
+def test_text_is_text(report: Report) -> None:
+    page = page_of(report)
+    items = [attributes for attributes in page.named("li") if "data-word" in attributes]
+    assert len(items) == (len(report.tasks) if isinstance(report, Plan | ApplyReport) else 0)
+    assert page.data["script"] == page_of(PLAN).data["script"]
+
+
+def test_what_a_reviewer_sees() -> None:
+    page = page_of(PLAN, Style(locate=lambda file: f"infra/{file}"))
+    shown = render(PLAN, Style(locate=lambda file: f"infra/{file}"))
+    assert page.data["h1"] == "2 to create, 1 to adopt, 1 to move, 1 undecided"
+    assert "infra/tasks/cost.yaml:12" in shown
+    assert '<del class="w">three</del>' in shown
+    assert '<ins class="w">six</ins>' in shown
+    assert 'href="https://app.pulumi.com/acme/neo/tasks/t-2222"' in shown
+    assert len(page.named("details")) == 8 + 1 + 2  # unchanged ones are in a fold of their own
+    words = [button["data-word"] for button in page.named("button") if "data-word" in button]
+    assert words == [word for word, number in PLAN.summary().items() if number]
+
+
+def test_headings_tables_and_controls_can_be_read_out() -> None:
+    page = page_of(PLAN)
+    assert page.named("html") == [{"lang": "en"}]
+    assert len(page.named("h1")) == 1
+    assert len(page.named("main")) == len(page.named("header")) == 1
+    (search,) = page.named("input")
+    assert [label["for"] for label in page.named("label")] == [search["id"]]
+    assert all("aria-pressed" in b for b in page.named("button") if "data-word" in b)
+    assert all(button["type"] == "button" for button in page.named("button"))
+
+
+def test_every_command_has_a_page() -> None:
+    problem = error("tasks.x: <b>", "Why.\nHow.", file="a.yaml", line=3, column=9)
+    page = page_of(FailureReport((problem,)))
+    assert page.data["h1"] == "Failed: 1 error"
+    assert "a.yaml:3:9" in page.data["span"]
+    report = ValidateReport(1, 2, (), (wanted("a", "x"),), ("tasks/iam.yaml", "b.yaml"))
+    page = page_of(report, Style(locate=lambda file: f"infra/{file}"))
+    assert page.data["h1"] == "1 task in 2 files: valid"
+    assert "infra/b.yaml" in page.data["code"]
+    done = TaskResult("a", "acme", Result.CREATED, "t-1", "javascript:alert(1)")
+    page = page_of(ApplyReport((done,)))
+    assert page.data["h1"] == "1 created"
+    assert page.named("a") == []
+    assert page_of(ApplyReport(())).data["h1"] == "Nothing to do"
+
+
+def test_the_template_s_slots_are_filled_once() -> None:
+    page = page_of(FailureReport((error("{{body}} {{policy}}"),)))
+    assert "{{body}} {{policy}}" in page.data["span"]

@@ -1,0 +1,125 @@
+"""As JUnit XML a report is well-formed whatever it holds, and its counts are those of its cases."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from hypothesis import given
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.diagnostics import error, warning
+from reconciler.plan.plan import Plan
+from reconciler.render.junit import render
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from tests.support.inert import commands_in, unseen_in
+from tests.support.plan_sample import PLAN, wanted
+from tests.support.report_strategies import SLOW, reports
+
+
+def read(report: Report, style: Style | None = None) -> ET.Element:
+    """The document, after a check of its shape and its counts."""
+    shown = render(report, style or Style())
+    assert unseen_in(shown) <= {"\n"}
+    assert commands_in(shown) == []
+    root = ET.fromstring(shown)
+    assert root.tag == "testsuites"
+    for suite in [root, *root.iter("testsuite")]:
+        cases = list(suite.iter("testcase"))
+        assert suite.get("tests") == str(len(cases))
+        assert suite.get("failures") == str(sum(c.find("failure") is not None for c in cases))
+        assert suite.get("skipped") == str(sum(c.find("skipped") is not None for c in cases))
+        assert suite.get("errors") == "0"
+    for case in root.iter("testcase"):
+        assert {"name", "classname", "time"} <= set(case.keys())
+        assert [child.tag for child in case] in (
+            [],
+            ["failure"],
+            ["skipped"],
+            ["system-out"],
+            ["failure", "system-out"],
+            ["skipped", "system-out"],
+        )
+    return root
+
+
+def outcomes(root: ET.Element) -> dict[str, str]:
+    return {
+        f"{suite.get('name')} {case.get('name')}": next(
+            (child.tag for child in case if child.tag != "system-out"), "passed"
+        )
+        for suite in root.iter("testsuite")
+        for case in suite.iter("testcase")
+    }
+
+
+@SLOW
+@given(reports)
+def test_any_report_is_well_formed(report: Report) -> None:
+    root = read(report)
+    if isinstance(report, Plan | ApplyReport):
+        assert len(list(root.iter("testcase"))) >= len(report.tasks)
+
+
+def test_validate_has_a_suite_for_each_file_and_a_case_for_each_task() -> None:
+    problems = (
+        error("tasks.b.name: is blank", "Name it.", file="tasks/iam.yaml", line=9, key="b"),
+        error("tasks.b.source: must be api", file="tasks/iam.yaml", line=10, column=4, key="b"),
+        warning("tasks.rotate.message: a secret", file="tasks/iam.yaml", line=8, key="rotate"),
+        error("manifest: is empty", file="tasks/empty.yaml"),
+    )
+    report = ValidateReport(
+        1, 3, problems, (wanted("rotate", "x"),), ("tasks/empty.yaml", "tasks/iam.yaml", "z.yaml")
+    )
+    root = read(report, Style(locate=lambda file: f"infra/{file}"))
+    assert root.get("name") == "taskctl validate"
+    assert outcomes(root) == {
+        "infra/tasks/empty.yaml (file)": "failure",
+        "infra/tasks/iam.yaml b": "failure",
+        "infra/tasks/iam.yaml rotate": "passed",
+        "infra/z.yaml (file)": "passed",
+    }
+    failure = root.find(".//testcase[@name='b']/failure")
+    assert failure is not None
+    assert failure.get("message") == "infra/tasks/iam.yaml:9:1: tasks.b.name: is blank"
+    assert "Name it." in (failure.text or "")
+    assert "10:4: tasks.b.source" in (failure.text or "")
+    case = root.find(".//testcase[@name='rotate']")
+    assert case is not None
+    assert (case.get("file"), case.get("line")) == ("infra/tasks/iam.yaml", "7")
+    assert "warning: " in (case.findtext("system-out") or "")
+
+
+def test_a_plan_fails_where_a_person_is_needed() -> None:
+    found = outcomes(read(PLAN))
+    assert found["tasks/iam.yaml tag-buckets"] == "skipped"  # apply waits for it
+    assert found["tasks/iam.yaml old-incident"] == "skipped"
+    assert [name for name, outcome in found.items() if outcome != "passed"] == [
+        "tasks/iam.yaml old-incident",
+        "tasks/iam.yaml tag-buckets",
+    ]
+    changed = read(PLAN).findtext(".//testcase[@name='cost-review']/system-out") or ""
+    assert 'approvalMode:           "manual" -> "auto"' in changed
+
+
+def test_an_apply_fails_where_it_did() -> None:
+    results = [
+        TaskResult("a", "acme", Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2),
+        TaskResult("b", "acme", Result.FAILED, error="no <way>\nat all", file="a.yaml"),
+        TaskResult("c", "acme", Result.UNDECIDED, error="who knows", file="a.yaml"),
+        TaskResult("d", "acme", Result.NOT_STARTED, file="a.yaml"),
+    ]
+    root = read(ApplyReport(tuple(results), (error("cannot save the state"),)))
+    assert outcomes(root) == {
+        "a.yaml a": "passed",
+        "a.yaml b": "failure",
+        "a.yaml c": "failure",
+        "a.yaml d": "skipped",
+        "taskctl apply": "failure",
+    }
+    assert "https://x/t-1" in (root.findtext(".//testcase[@name='a']/system-out") or "")
+
+
+def test_a_command_that_could_not_go_on_has_a_case_that_failed() -> None:
+    assert outcomes(read(FailureReport((error("no token"),)))) == {"taskctl failed": "failure"}
+    found = outcomes(read(FailureReport((error("tasks.a: x", file="a.yaml", key="a"),))))
+    assert found == {"a.yaml a": "failure"}

@@ -1,0 +1,197 @@
+"""As Markdown a report stays in its table, its fences and its folds, in GitHub's own renderer."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from cmarkgfm import github_flavored_markdown_to_html
+from cmarkgfm.cmark import Options
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.diagnostics import error
+from reconciler.model import TaskRef
+from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.render.markdown import LIMIT, fence, link, paragraph, render, span
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from tests.support.inert import commands_in, unseen_in
+from tests.support.plan_sample import PLAN, wanted
+from tests.support.report_strategies import OUTBREAKS, SLOW, long_text, reports, text
+
+OURS = {"h3", "p", "code", "br", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"}
+OURS |= {"pre", "a", "strong", "blockquote"}
+
+
+class _Page(HTMLParser):
+    """What GitHub would look through: elements, links, and text that is in no code."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.links: list[str] = []
+        self.prose: list[str] = []
+        self.code: list[str] = []
+        self.feed(github_flavored_markdown_to_html(source, Options.CMARK_OPT_UNSAFE))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "a":
+            self.links.append(dict(attrs).get("href") or "")
+        if tag != "br":
+            self.opened.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.opened.pop() == tag
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(data)
+
+    def handle_data(self, data: str) -> None:
+        inside = {"code", "pre"} & set(self.opened)
+        (self.code if inside else self.prose).append(data)
+
+
+def page_of(source: str) -> _Page:
+    page = _Page(source)
+    assert page.opened == []
+    names = {name for name, _ in page.elements}
+    assert names <= OURS, names - OURS
+    for name, attributes in page.elements:
+        assert set(attributes) <= {"a": {"href"}, "pre": {"lang"}}.get(name, set())
+    prose = "".join(page.prose)
+    assert not re.search(r"[@#$`|]|\w:\w|://|www\.|[0-9a-f]{7}|\b[A-Z]+-\d", prose), prose
+    return page
+
+
+@SLOW
+@given(reports)
+def test_nothing_breaks_out(report: Report) -> None:
+    shown = render(report, Style())
+    page = page_of(shown)
+    assert page.links == [] or all("evil" not in address for address in page.links)
+    assert unseen_in(shown) <= {"\n"}
+    assert commands_in(shown) == []
+    tasks = len(report.tasks) if isinstance(report, Plan | ApplyReport) else 0
+    assert sum(name == "details" for name, _ in page.elements) <= tasks
+    rows = sum(name == "tr" for name, _ in page.elements)
+    assert rows <= tasks + 1
+    assert sum(name in ("td", "th") for name, _ in page.elements) == 4 * rows
+
+
+@SLOW
+@given(text)
+def test_a_span_holds_its_text_in_a_cell(hostile: str) -> None:
+    page = page_of(f"| a | b |\n| --- | --- |\n| {span(hostile)} | x |")
+    assert sum(name == "td" for name, _ in page.elements) == 2
+    assert sum(name == "code" for name, _ in page.elements) == 1
+
+
+@SLOW
+@given(long_text)
+def test_a_fence_is_longer_than_what_is_in_it(hostile: str) -> None:
+    page = page_of(f"{fence(hostile)}\n")
+    assert [name for name, _ in page.elements] == ["pre", "code"]
+
+
+@SLOW
+@given(long_text)
+def test_a_paragraph_is_one(hostile: str) -> None:
+    page = page_of(f"<details>\n<summary>x</summary>\n\n{paragraph(hostile)}\n\n</details>")
+    assert [name for name, _ in page.elements if name not in ("code", "br")] == [
+        "details",
+        "summary",
+        "p",
+    ]
+
+
+def test_prose_reads_as_prose() -> None:
+    shown = paragraph('does the same: "Weekly report", 2 days old (by ada), see t-1 and @bob')
+    assert shown == (
+        "<p>does the same: &quot;Weekly report&quot;, 2 days old (by ada), see "
+        "<code>t-1</code> and <code>@bob</code></p>"
+    )
+
+
+@pytest.mark.parametrize("hostile", OUTBREAKS)
+def test_only_an_address_is_a_link(hostile: str) -> None:
+    assert "](" not in link(hostile, "open") or hostile in link(hostile, "open")
+    assert page_of(link(hostile, "open")).links == []
+    assert page_of(link(f"https://x.example/{hostile} y", "open")).links == []
+
+
+def test_what_a_reviewer_sees() -> None:
+    shown = render(PLAN, Style(locate=lambda file: f"infra/{file}"))
+    page = page_of(shown)
+    assert shown.startswith("### Plan: 2 to create, 1 to adopt,")
+    assert "| `~` changed | `cost-review` | `infra/tasks/cost.yaml:12` | [`t-2222`](https" in shown
+    assert "\n- Group it by team and service, compare it with the three months" in shown
+    assert "\n+ Group it by team and service, compare it with the six months" in shown
+    assert "unseen" not in "".join(page.code)  # unchanged
+    assert sum(name == "details" for name, _ in page.elements) == 8
+
+
+def test_problems_and_what_failed() -> None:
+    problem = error("tasks.x.source: must be api", "Write api.", file="a.yaml", line=3, column=9)
+    shown = render(FailureReport((problem,)), Style())
+    assert shown == (
+        "### Failed: 1 error\n\n```text\na.yaml:3:9: error: tasks.x.source: must be api\n"
+        "    Write api.\n```\n"
+    )
+    assert render(ValidateReport(2, 1), Style()) == "### Validate: 2 tasks in 1 file: valid\n"
+    failed = TaskResult("a", "acme", Result.FAILED, error="403: not @allowed", file="a.yaml")
+    shown = render(ApplyReport((failed,)), Style())
+    assert "| `x` failed | `a` | `a.yaml` |  |" in shown
+    assert "<p><code>403:</code> not <code>@allowed</code></p>" in shown or "403:" in shown
+
+
+def big_plan(number: int, prompt: str) -> Plan:
+    tasks = tuple(
+        PlannedTask(
+            TaskRef("acme", f"task-{n:05}"),
+            Action.CREATE,
+            Reason.NEW,
+            "tasks/many.yaml",
+            n,
+            desired=wanted(f"task-{n:05}", prompt),
+        )
+        for n in range(number)
+    )
+    problems = tuple(error(f"tasks.t{n}: " + "x" * 300) for n in range(number // 20))
+    return Plan("https://api.pulumi.com", (), tasks, diagnostics=problems)
+
+
+@pytest.mark.parametrize(
+    ("number", "prompt"), [(1, "x" * 200_000), (1, "```\n" * 40_000), (300, "Do it.\n" * 90)]
+)
+def test_it_is_never_too_long_and_says_what_was_cut(number: int, prompt: str) -> None:
+    shown = render(big_plan(number, prompt), Style())
+    page = page_of(shown)
+    assert len(shown) <= LIMIT
+    assert shown.startswith(f"### Plan: {number} to create")
+    assert "left out" in shown or "too long to show whole" in "".join(page.code)
+    assert "task-00000" in shown
+
+
+def test_ten_thousand_tasks() -> None:
+    shown = render(big_plan(10_000, "Do it."), Style())
+    page = page_of(shown)
+    assert LIMIT // 2 < len(shown) <= LIMIT
+    assert re.search(r"left out: \d+ more problems, 9,\d{3} more tasks, the details", shown)
+    assert "taskctl plan" in "".join(page.code)
+
+
+@SLOW
+@given(st.lists(long_text, min_size=1, max_size=5), st.integers(1, 400))
+def test_no_cut_breaks_a_fence(hostile: list[str], times: int) -> None:
+    change = Change("message.content", "\n", "\n".join(hostile) * times, Origin.MANIFEST)
+    task = PlannedTask(
+        TaskRef("o", "k"), Action.CHANGED, Reason.DIFFERS, "a.yaml", diff=(change,) * 12
+    )
+    shown = render(Plan("local", (), (task,)), Style())
+    assert len(shown) <= LIMIT
+    page_of(shown)

