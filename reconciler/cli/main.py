@@ -31,6 +31,7 @@ COMMANDS = {
     "apply": "Show the plan, ask, and create the tasks that are missing.",
     "show": "Show a saved plan.",
     "state": "Look at the state, and repair it.",
+    "fmt": "Put manifests in their canonical form.",
     "serve": "Serve the embedded service over HTTP.",
 }
 """Each is `reconciler.cli.commands.NAME`, whose `command` is a click command."""

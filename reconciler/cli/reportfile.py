@@ -8,6 +8,7 @@ import secrets
 import sys
 from contextlib import suppress
 from pathlib import Path
+from stat import S_IMODE
 
 from reconciler.cli.output import Common, ReportFile
 from reconciler.cli.repository import locator
@@ -49,8 +50,8 @@ def _written(report: Report, style: Style, wanted: ReportFile, common: Common) -
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Makes the file, and folders above it, or replaces it: at each moment it is whole. Raises
-    OSError.
+    """Makes the file, and folders above it, or replaces it, its mode and links to it kept: at each
+    moment it is whole. Raises OSError.
 
     What is no regular file (a pipe, a device, an open descriptor) is written to as it is.
     """
@@ -65,8 +66,12 @@ def write_whole(path: Path, data: bytes) -> None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
+    mode = S_IMODE(target.stat().st_mode) if target.exists() else None
     try:
-        _write(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), data)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        _write(os.open(temporary, flags, 0o666 if mode is None else mode), data)
+        if mode is not None:
+            temporary.chmod(mode)
         temporary.replace(target)
     except BaseException:
         with suppress(OSError):

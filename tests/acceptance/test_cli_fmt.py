@@ -1,0 +1,169 @@
+"""`taskctl fmt` as a person, a hook, CI and an editor call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.main import run
+from tests.support.inert import commands_in, unseen_in
+
+ROOT = Path(__file__).resolve().parents[2]
+UGLY = "version:   1\ntasks:\n    a:\n        message: |\n            Do it.\n    # end\n"
+GOOD = "version: 1\ntasks:\n  a:\n    message: |\n      Do it.\n  # end\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/a.yaml").write_text(UGLY)
+    (tmp_path / "b.tasks.yaml").write_text(GOOD)
+    return tmp_path
+
+
+def test_files_are_rewritten_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fmt"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "tasks/a.yaml\n"
+    assert said.err == "1 file formatted, 1 file in form already.\n"
+    assert (folder / "tasks/a.yaml").read_text() == GOOD
+    assert run(["fmt"]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "2 files in form already.\n")
+
+
+def test_what_is_in_form_is_not_written(folder: Path) -> None:
+    before = (folder / "b.tasks.yaml").stat()
+    assert run(["fmt", "-q"]) == 0
+    after = (folder / "b.tasks.yaml").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_check_writes_nothing_and_says_it_with_the_exit_code(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["fmt", "--check"]) == 1
+    assert capsys.readouterr().out == "tasks/a.yaml\n"
+    assert (folder / "tasks/a.yaml").read_text() == UGLY
+    assert run(["fmt", "--check", "b.tasks.yaml"]) == 0
+    assert run(["fmt", "--check", "--diff"]) == 1
+    assert run(["fmt", "--diff"]) == 0
+    assert (folder / "tasks/a.yaml").read_text() == UGLY
+
+
+def test_a_diff_is_one_that_patch_takes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fmt", "--diff"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("--- tasks/a.yaml\n+++ tasks/a.yaml\n@@ ")
+    assert "-    # end\n" in said.out
+    assert "+  # end\n" in said.out
+    subprocess.run(["patch", "-p0"], input=said.out.encode(), check=True, capture_output=True)
+    assert (folder / "tasks/a.yaml").read_text() == GOOD
+
+
+def test_a_diff_steers_no_terminal_and_no_log(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = UGLY.replace("# end", "# \u202eend\n::error::x").replace("\n", "\r\n")
+    (folder / "tasks/a.yaml").write_bytes(hostile.replace("::error", "a:\r\n# ::error").encode())
+    run(["fmt", "--diff", "--color", "never", "tasks"])
+    said = capsys.readouterr()
+    assert unseen_in(said.out) <= {"\n"}
+    assert commands_in(said.out) == []
+
+
+def test_mode_and_links_stay(folder: Path) -> None:
+    path, link = folder / "tasks/a.yaml", folder / "tasks/link.yaml"
+    path.chmod(0o640)
+    link.symlink_to("a.yaml")
+    assert run(["fmt", "-q", "tasks/link.yaml"]) == 0
+    assert link.is_symlink()
+    assert os.name != "posix" or stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert path.read_text() == GOOD
+    assert sorted(p.name for p in path.parent.iterdir()) == ["a.yaml", "link.yaml"]
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_done(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "tasks/bad.yaml").write_text("tasks: [\n")
+    assert run(["fmt", "tasks", "none.yaml"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "tasks/a.yaml\n"
+    assert "tasks/bad.yaml:2:1: error: YAML: " in said.err
+    assert "none.yaml: error: manifest: cannot be read" in said.err
+    assert (folder / "tasks/bad.yaml").read_text() == "tasks: [\n"
+    assert (folder / "tasks/a.yaml").read_text() == GOOD
+
+
+def test_json_is_one_document(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "tasks/bad.yaml").write_text("tasks: [\n")
+    assert run(["fmt", "--diff", "--format", "json"]) == 1
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert said.err == ""
+    assert document["formatVersion"] == 1
+    assert document["summary"] == {"changed": 1, "unchanged": 1}
+    (problem,) = document["diagnostics"]
+    assert (problem["file"], problem["line"]) == ("tasks/bad.yaml", 2)
+    good, ugly = document["files"]
+    assert good == {"file": "b.tasks.yaml", "changed": False}
+    assert (ugly["file"], ugly["changed"]) == ("tasks/a.yaml", True)
+    assert ugly["diff"].startswith("--- tasks/a.yaml\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_quiet_is_silent_but_for_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fmt", "-q", "--check", "--diff"]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def through(text: bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "reconciler", "fmt", "-", *arguments],
+        input=text,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
+    )
+
+
+def test_stdin_to_stdout() -> None:
+    text = UGLY.replace("Do it", "Tü es").encode()
+    ran = through(text)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout == GOOD.replace("Do it", "Tü es").encode()
+    ran = through(text, "--check")
+    assert (ran.returncode, ran.stdout) == (1, b"<stdin>\n")
+    document = json.loads(through(text, "--format", "json").stdout)
+    assert document["text"] == GOOD.replace("Do it", "Tü es")
+    ran = through(b"a: [\n")
+    assert (ran.returncode, ran.stdout) == (1, b"")
+    assert ran.stderr.startswith(b"<stdin>:2:1: error: ")
+    ran = through(text, "tasks")
+    assert ran.returncode == 1
+    assert b"'-' is stdin, and stands alone" in ran.stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_cannot_be_written_is_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("reconciler.cli.formatting.write_whole", full)
+    assert run(["fmt"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "tasks/a.yaml: error: manifest: cannot be written: No space left" in said.err
+    assert (folder / "tasks/a.yaml").read_text() == UGLY
