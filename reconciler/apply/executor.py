@@ -7,26 +7,24 @@ is told (contract, section 5, point 2). What comes between is settled by `plan.r
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Protocol
+from dataclasses import replace
 
 from reconciler.apply.report import Result, TaskResult
+from reconciler.apply.surroundings import Surroundings
 from reconciler.apply.throttle import Throttle
 from reconciler.canonical import digest
 from reconciler.errors import RemoteError, StateError
-from reconciler.model import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.model import DesiredTask, Inputs, RemoteTask, TaskRef
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.service import Created, NotSent, Refused, Service, Unknown
+from reconciler.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.state.model import (
     Attempt,
     Attempted,
     Closed,
-    Event,
     Forgotten,
     Record,
     Recorded,
@@ -46,39 +44,19 @@ LONGEST_PAUSE = 300.0
 """Seconds that a create may be put off by the service, in all, before it fails."""
 
 
-class Ledger(Protocol):
-    """Where attempts and outcomes are kept; `state.session.Session` is the real one."""
-
-    @property
-    def state(self) -> State: ...
-
-    def next_mark(self, now: datetime) -> str: ...
-
-    def append(self, *events: Event) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the executor is given of the world. `wait` sleeps so many seconds, or less: it answers
-    False once apply is to stop."""
-
-    service: Service
-    ledger: Ledger
-    identity: Identity
-    clock: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    wait: Callable[[float], bool]
-    started: Callable[[TaskRef], None]
-    ended: Callable[[TaskResult], None]
-
-
 class Executor:
-    """Carries out planned tasks, `parallelism` creates at once. `sent` counts, for each key, the
-    creates that may have reached the service; `own_marks` are those of this apply's attempts."""
+    """Carries out planned tasks, `parallelism` requests at once. `sent` counts, for each key, the
+    creates that may have reached the service; `own_marks` are those of this apply's attempts.
+
+    A worker holds a place from before its attempt is noted until the answer is there. So there are
+    twice as many workers: while one waits for the disk to keep an answer, another asks. One request
+    at once has one worker, and so an order.
+    """
 
     def __init__(self, around: Surroundings, parallelism: int) -> None:
         self._around = around
-        self._parallelism = parallelism
+        self._workers = 1 if parallelism == 1 else 2 * parallelism
+        self._places = threading.BoundedSemaphore(parallelism)
         self._throttle = Throttle(around.monotonic, around.wait)
         self._out_of_reach = threading.Event()
         self._count = threading.Lock()
@@ -94,10 +72,20 @@ class Executor:
         local = [t for t in tasks if not (t.creates or self._talks(t))]
         results = {t.ref: self._told(t, self._note) for t in local}
         if remote:
-            with ThreadPoolExecutor(min(self._parallelism, len(remote)), "apply") as pool:
-                done = pool.map(lambda t: self._told(t, self._talk), remote)
-                results.update(zip((t.ref for t in remote), done, strict=True))
+            left, count = deque(remote), min(self._workers, len(remote))
+            with ThreadPoolExecutor(count, "apply") as pool:
+                for worker in [pool.submit(self._work, left, results) for _ in range(count)]:
+                    worker.result()
         return results
+
+    def _work(self, left: deque[PlannedTask], results: dict[TaskRef, TaskResult]) -> None:
+        """One worker: the next that is left, until none is. Whatever is raised ends all of them."""
+        try:
+            while (task := _next_of(left)) is not None:
+                results[task.ref] = self._told(task, self._talk)
+        except BaseException:
+            left.clear()
+            raise
 
     def _talks(self, task: PlannedTask) -> bool:
         if task.reason is Reason.UNFINISHED:
@@ -143,14 +131,15 @@ class Executor:
         earlier = [mark for ref in refs for mark in self._open.get(ref, ())]
         over, waited, tries = list(earlier), 0.0, 0
         while True:
-            if self._out_of_reach.is_set() or not self._throttle.pass_through():
-                self._close(over)
-                why = "the service is out of reach" if self._out_of_reach.is_set() else None
-                return self._result(task, Result.NOT_STARTED, error=why)
-            attempt = self._attempt(desired, over)
-            outcome = self._send(task, attempt, earlier)
+            with self._places:
+                if self._out_of_reach.is_set() or not self._throttle.pass_through():
+                    self._close(over)
+                    why = "the service is out of reach" if self._out_of_reach.is_set() else None
+                    return self._result(task, Result.NOT_STARTED, error=why)
+                attempt = self._attempt(desired, over)
+                outcome = self._send(attempt)
             if not isinstance(outcome, NotSent):
-                return outcome
+                return self._settled(task, attempt, outcome, earlier)
             tries += 1
             pause = _pause(outcome, tries)
             waited += pause
@@ -180,22 +169,26 @@ class Executor:
             self.own_marks.add(attempt.mark)
         return attempt
 
-    def _send(
-        self, task: PlannedTask, attempt: Attempt, earlier: Sequence[str]
-    ) -> TaskResult | NotSent:
+    def _send(self, attempt: Attempt) -> CreateOutcome:
         around = self._around
         if (around.clock() - attempt.started_at).total_seconds() > STALE_AFTER:
             return NotSent("this machine took too long to note the attempt; it was not sent")
-        around.started(task.ref)
+        around.started(attempt.ref)
         body = create_body(attempt.inputs, attempt.mark)
-        outcome = around.service.create_task(task.ref.org_name, body)
+        return around.service.create_task(attempt.ref.org_name, body)
+
+    def _settled(
+        self,
+        task: PlannedTask,
+        attempt: Attempt,
+        outcome: Created | Refused | Unknown,
+        earlier: Sequence[str],
+    ) -> TaskResult:
         match outcome:
-            case NotSent():
-                return outcome
             case Created(task_id):
                 return self._created(task, attempt, task_id, earlier)
             case Refused(why, status):
-                around.ledger.append(Closed(attempt.mark, f"refused: {status}"))
+                self._around.ledger.append(Closed(attempt.mark, f"refused: {status}"))
                 return self._result(task, Result.FAILED, error=f"{why} (HTTP {status})")
             case Unknown(why):
                 with self._count:
@@ -232,9 +225,10 @@ class Executor:
         if not record.pending:
             return self._result(task, result, record.task_id)
         try:
-            self._around.service.patch_task(
-                record.ref.org_name, record.task_id, dict(record.pending)
-            )
+            with self._places:
+                self._around.service.patch_task(
+                    record.ref.org_name, record.task_id, dict(record.pending)
+                )
             self._around.ledger.append(Recorded(replace(record, pending={})))
         except (RemoteError, StateError) as problem:
             names = " and ".join(sorted(record.pending))
@@ -296,6 +290,13 @@ class Executor:
             file=task.file,
             line=task.line,
         )
+
+
+def _next_of(left: deque[PlannedTask]) -> PlannedTask | None:
+    try:
+        return left.popleft()
+    except IndexError:
+        return None
 
 
 def _open_marks(state: State) -> dict[TaskRef | None, list[str]]:

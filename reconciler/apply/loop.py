@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.apply.executor import Executor, Surroundings
+from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.apply.surroundings import Surroundings
 from reconciler.diagnostics import Diagnostic, error
 from reconciler.errors import RemoteError, StateError
 from reconciler.model import TaskRef

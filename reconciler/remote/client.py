@@ -234,7 +234,10 @@ class Client:
 
 def encode(body: Mapping[str, Any]) -> bytes:
     """A request body. Pure ASCII: a lone surrogate of a manifest has no other spelling."""
-    return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _ENCODER.encode(body).encode("ascii")
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def _tasks_path(org_name: str) -> str:

@@ -35,6 +35,7 @@ log = logging.getLogger("taskctl.remote")
 _CHUNK = 1 << 16
 _NO_ANSWER = (RequestException, HTTPError, http.client.HTTPException, OSError, UnicodeError)
 _LOCAL_URL = "http://localhost"
+_Prepared = tuple[tuple[str, str], requests.PreparedRequest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class Transport:
         self._adapter: BaseAdapter = WSGIAdapter(app) if app else PooledAdapter(connections)
         self._timeouts = timeouts or Timeouts()
         self._policy = policy or RetryPolicy()
+        self._latest: _Prepared = (("", ""), requests.PreparedRequest())
         self._sleep, self._clock, self._spread = sleep, clock, spread
         proxy = select_proxy(self._base, self._proxies) or ""
         self.scrub = Scrubber(token, ":".join(get_auth_from_url(proxy)))
@@ -196,15 +198,8 @@ class Transport:
         return answer
 
     def _exchange(self, request: Request, read: float) -> Answer:
-        prepared = requests.PreparedRequest()
-        prepared.prepare(
-            method=request.method,
-            url=self._base + request.path,
-            headers=self._headers if request.body is None else self._headers_of_body,
-            data=request.body,
-        )
         response = self._adapter.send(
-            prepared,
+            self._prepared(request),
             stream=True,
             timeout=(self._timeouts.connect, read),
             verify=self._verify,
@@ -216,6 +211,21 @@ class Transport:
         finally:
             response.close()
         return Answer(response.status_code, response.headers, body, received)
+
+    def _prepared(self, request: Request) -> requests.PreparedRequest:
+        """In requests' form. Many creates go to one address: that is taken apart once."""
+        asked, known = self._latest
+        if asked != (request.method, request.path):
+            known = requests.PreparedRequest()
+            known.prepare(
+                method=request.method,
+                url=self._base + request.path,
+                headers=self._headers if request.body is None else self._headers_of_body,
+            )
+            self._latest = (request.method, request.path), known
+        prepared = known.copy()
+        prepared.prepare_body(request.body, None)
+        return prepared
 
     def _body(self, response: requests.Response, begun: float) -> bytes:
         chunks, size = [], 0

@@ -22,19 +22,21 @@ def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
         return [text]
     indent = " " * hang if hang <= columns // 2 else ""
     rows, row, used = [], "", 0
+    measure = len if text.isascii() else width
     for token in _TOKENS.findall(text):
-        size = width(token)
+        size = measure(token)
         if used + size > columns:
             if row.strip():
                 rows.append(row.rstrip())
                 row, used = indent, len(indent)
             if token.isspace():
                 continue
-            *full, end = chunks(token, columns - used)
-            rows.extend(row + piece for piece in full)
-            row = (indent if full else row) + end
-            used = width(row)
-            continue
+            if used + size > columns:
+                *full, end = chunks(token, columns - used)
+                rows.extend(row + piece for piece in full)
+                row = (indent if full else row) + end
+                used = width(row)
+                continue
         row, used = row + token, used + size
     return [*rows, row.rstrip()] if row.strip() or not rows else rows
 

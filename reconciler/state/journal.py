@@ -17,7 +17,7 @@ import os
 import re
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,12 +135,16 @@ def _read_header(text: bytes, file: str) -> Header:
     return Header(need_filled(value, "lineage"), need_filled(value, "backend"))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
-    """The events of one `append`, until they are durable or have failed."""
+    """The events of one `append`, until they are durable or have failed.
+
+    `turn` wakes its thread alone: to wake all twenty for each write would take longer than it.
+    """
 
     events: Sequence[Event]
     texts: list[bytes]
+    turn: threading.Condition
     done: bool = False
     failure: str = ""
 
@@ -171,7 +175,8 @@ class Journal:
         self._fd: int | None = None
         self._end, self._crc = replay.end, replay.crc
         self._lost = ""
-        self._turn = threading.Condition()
+        self._lock = threading.Lock()
+        self._free = threading.Condition(self._lock)
         self._busy = False
         self._waiting: list[_Waiting] = []
 
@@ -180,15 +185,9 @@ class Journal:
 
         Whoever comes first writes for all who wait, and those who come meanwhile wait for the next.
         """
-        mine = _Waiting(events, [encode_event(event) for event in events])
-        with self._turn:
-            self._waiting.append(mine)
-            while self._busy and not mine.done:
-                self._turn.wait()
-            if not mine.done:
-                self._busy = True
-                batch, self._waiting = self._waiting, []
-        if not mine.done:
+        texts = [encode_event(event) for event in events]
+        mine = _Waiting(events, texts, threading.Condition(self._lock))
+        if batch := self._batch_to_lead(mine):
             self._lead(batch)
         if mine.failure:
             raise StateError.of(
@@ -198,12 +197,30 @@ class Journal:
                 file=self._shown,
             )
 
+    def _batch_to_lead(self, mine: _Waiting) -> list[_Waiting]:
+        """All who wait, for the one whose turn it is to write; none once that was done for it."""
+        with self._lock:
+            self._waiting.append(mine)
+            try:
+                while self._busy and not mine.done:
+                    mine.turn.wait()
+            except BaseException:
+                if mine in self._waiting:
+                    self._waiting.remove(mine)
+                    self._wake_next()
+                raise
+            if mine.done:
+                return []
+            self._busy = True
+            batch, self._waiting = self._waiting, []
+            return batch
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Nothing is written meanwhile; appends wait."""
-        with self._turn:
+        with self._lock:
             while self._busy:
-                self._turn.wait()
+                self._free.wait()
             self._busy = True
         try:
             yield
@@ -241,12 +258,20 @@ class Journal:
         finally:
             for waiting in batch:
                 waiting.done, waiting.failure = True, failure
-            self._pass_on()
+            self._pass_on(batch)
 
-    def _pass_on(self) -> None:
-        with self._turn:
+    def _pass_on(self, served: Iterable[_Waiting] = ()) -> None:
+        with self._lock:
             self._busy = False
-            self._turn.notify_all()
+            for waiting in served:
+                waiting.turn.notify()
+            self._wake_next()
+
+    def _wake_next(self) -> None:
+        """Wakes who is to write next; the lock is held."""
+        if self._waiting:
+            self._waiting[0].turn.notify()
+        self._free.notify_all()
 
     def _commit(self, texts: list[bytes]) -> str:
         """Writes and syncs; why that failed, or nothing."""

@@ -17,6 +17,9 @@ _HIDDEN = re.compile(
 )
 
 
+_COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def indented(value: object) -> str:
     """As `json.dumps` with indent 2 and sorted keys, text as it is but for what is not visible."""
     text = _indented(value, "\n")
@@ -52,7 +55,7 @@ def _indented(value: object, line: str) -> str:
 
 
 def _compact(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return _COMPACT.encode(value).encode()
 
 
 def _finite(value: object) -> object:

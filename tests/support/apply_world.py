@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.apply.executor import Executor, Surroundings
+from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
+from reconciler.apply.surroundings import Surroundings
 from reconciler.errors import RemoteError, StateError
 from reconciler.model import FirstMessage, Identity, RemoteTask, TaskRef, instant, rfc3339
 from reconciler.plan.plan import Plan, PlannedTask

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.apply.executor import Executor, Surroundings
+from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport
+from reconciler.apply.surroundings import Surroundings
 from reconciler.engine.app import App
 from reconciler.model import DesiredTask, TaskRef
 from reconciler.plan.lookup import lookups
