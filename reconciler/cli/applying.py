@@ -30,6 +30,8 @@ from reconciler.model import RemoteTask
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.plan import Plan, PlannedTask, Reason
+from reconciler.render import renderer
+from reconciler.render.reports import FailureReport
 from reconciler.settings import PlanOptions
 from reconciler.state.session import Session
 
@@ -90,7 +92,8 @@ class Applying:
             self._out.note("Nothing was created.")
             self._out.keep([error("the plan was not agreed to; nothing was created")])
             return 1
-        with Interrupts("" if self._out.common.quiet else STOPPING) as interrupts:
+        words = "" if self._out.common.quiet else STOPPING
+        with Interrupts(words, self._farewell()) as interrupts:
             report = self._carry_out(plan, interrupts)
         report = replace(report, diagnostics=(*plan.diagnostics, *report.diagnostics))
         if interrupts.exit_code is None:
@@ -102,6 +105,18 @@ class Applying:
         if interrupts.exit_code is not None:
             return interrupts.exit_code
         return int(report.failed())
+
+    def _farewell(self) -> str:
+        """The result where a second signal leaves no time for one: a program gets its document."""
+        if self._out.common.format == "text":
+            return ""
+        left = error(
+            "stopped by a second signal: what had begun is left open in the journal",
+            "A task may have been made for it. See, and go on:\n  taskctl apply",
+        )
+        return renderer(self._out.common.format).render(
+            FailureReport((left,)), self._out.style_of_result()
+        )
 
     def _plan(self) -> Plan:
         state = self._session.state

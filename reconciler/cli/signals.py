@@ -15,12 +15,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts(AbstractContextManager["Interrupts"]):
     """In force while it is entered. The first signal writes `words` to stderr.
 
-    After the second the process is gone with exit code 130 or 143; the attempts that were running
-    are in the journal as open (contract, section 3).
+    The second writes `farewell`, the whole result, to stdout, and the process is gone with exit
+    code 130 or 143; the attempts that were running are in the journal as open (contract,
+    section 3).
     """
 
-    def __init__(self, words: str) -> None:
-        self._words = words.encode()
+    def __init__(self, words: str, farewell: str = "") -> None:
+        self._words, self._farewell = words.encode(), farewell.encode()
         self._stop = threading.Event()
         self._before: dict[int, Any] = {}
         self.exit_code: int | None = None
@@ -45,6 +46,8 @@ class Interrupts(AbstractContextManager["Interrupts"]):
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.exit_code is not None:
+            with suppress(OSError):
+                os.write(1, self._farewell)
             os._exit(128 + number)
         self.exit_code = 128 + number
         self._stop.set()

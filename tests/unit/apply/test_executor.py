@@ -304,3 +304,12 @@ def test_adopting_and_moving_send_nothing() -> None:
     assert planned[0].reason is Reason.LOOK_ALIKE
     assert world.run(*planned)["a"].result is Result.ADOPTED
     assert world.story.kinds() == ["append", "told"]
+
+
+def test_no_patch_is_begun_once_apply_is_to_stop() -> None:
+    wanted = desired("a", name="N")
+    world = World(state([record("a", "t", name="N", pending={"name": "N"})]))
+    tasks = world.planned(wanted, seen=view([remote("t")]))
+    world.stopped = True
+    assert world.run(*tasks)["a"].result is Result.NOT_STARTED
+    assert world.story.of("patch") == []

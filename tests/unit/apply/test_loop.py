@@ -12,6 +12,7 @@ from reconciler.errors import RemoteError
 from reconciler.model import DesiredTask, RemoteTask, TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.service import Created, CreateOutcome, Unknown
+from reconciler.state.model import Closed
 from tests.support.apply_world import World, lost
 from tests.support.worlds import ago, attempt, desired, message, plan, remote, state, view
 
@@ -191,3 +192,15 @@ def test_nothing_to_do_is_nothing_done() -> None:
     world = World()
     assert There(world).apply().tasks == ()
     assert world.story.lines == []
+
+
+def test_a_journal_that_fails_after_something_was_done_leaves_a_report_of_it() -> None:
+    """The other attempt's end cannot be noted: what was created is told all the same."""
+    world = World(state(attempts=[attempt("x", ago(seconds=140))]))
+    there = There(world, desired("a"))
+    world.ledger.full = lambda events: (
+        events[0] == Closed(attempt("x", ago(seconds=140)).mark, "made no task")
+    )
+    report = there.apply()
+    assert results(report)["a"] is Result.CREATED
+    assert any("no space" in problem.summary for problem in report.diagnostics)
