@@ -1,0 +1,156 @@
+"""The hooks for repositories of manifests, installed and run by the real pre-commit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.support.checkout import checkout, git, git_environment
+from tests.support.documents import ROOT
+
+GOOD = "version: 1\norgName: acme\ntasks:\n  {key}:\n    message: Do it.\n"
+CONFIG = """\
+repos:
+  - repo: {tool}
+    rev: v0
+    hooks:
+      - id: taskctl-validate
+      - id: taskctl-fmt
+      - id: taskctl-plan
+"""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Somebody's repository of manifests; `cache` is where pre-commit keeps what it installed."""
+
+    folder: Path
+    cache: Path
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        git(self.folder, "add", "--all")
+
+    def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        kept = {
+            n: v
+            for n, v in git_environment().items()
+            if not n.startswith(("PYTHON", "COV_", "TASKCTL", "PULUMI"))
+        }
+        tools = str(Path(sys.executable).parent)
+        return subprocess.run(
+            [f"{tools}/pre-commit", *arguments],
+            cwd=self.folder,
+            env={**kept, "PRE_COMMIT_HOME": str(self.cache), "HOME": str(self.cache), **more},
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This project as it is cloned, with a release."""
+    clone = checkout(tmp_path_factory.mktemp("tool"))
+    git(clone, "tag", "v0")
+    return clone
+
+
+@pytest.fixture
+def repository(tmp_path: Path, cache: Path, tool: Path) -> Repository:
+    made = Repository(tmp_path, cache)
+    git(tmp_path, "init", "--quiet")
+    made.write(".gitignore", ".taskctl/\ntaskctl.state.json*\n")
+    made.write(".pre-commit-config.yaml", CONFIG.format(tool=tool))
+    made.write("tasks/one.yaml", GOOD.format(key="one"))
+    return made
+
+
+def test_a_good_commit_passes_and_a_bad_one_is_stopped_at_its_line(repository: Repository) -> None:
+    """The first of these tests also installs: one environment for all three hooks."""
+    ran = repository.run("run")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.count("Passed") == 2, ran.stdout
+    assert "taskctl plan" not in ran.stdout
+    repository.write("tasks/two.yaml", GOOD.format(key="two").replace("message", "mesage"))
+    ran = repository.run("run", "taskctl-validate")
+    assert ran.returncode == 1
+    assert "tasks/two.yaml:5:5: error:" in ran.stdout
+    assert "did you mean" in ran.stdout
+    assert len(list(repository.cache.glob("repo*/py_env-*"))) == 1
+
+
+def test_only_manifests_are_checked(repository: Repository) -> None:
+    for name in ("notes.yaml", "other/tasks/x.yaml", "tasks/notes.md", "x.tasks.yaml.txt"):
+        repository.write(name, "nonsense: [\n" if name.endswith("md") else "nonsense: 1\n")
+    ran = repository.run("run", "taskctl-validate")
+    assert ran.returncode == 0, ran.stdout
+    for name in ("team/iam.tasks.yml", "iam.tasks.yaml", "tasks/deep/er/x.yml"):
+        repository.write(name, "nonsense: 1\n")
+        ran = repository.run("run", "taskctl-validate")
+        assert (ran.returncode, f"{name}:1:1: error:" in ran.stdout) == (1, True), ran.stdout
+        repository.write(name, GOOD.format(key=f"k{len(name)}"))
+
+
+def test_keys_are_compared_among_the_files_of_the_commit(repository: Repository) -> None:
+    """A hook is given the files that changed: what is in the others, a run without PATH tells."""
+    git(repository.folder, "commit", "--quiet", "--no-verify", "--message=One")
+    repository.write("tasks/again.yaml", GOOD.format(key="one"))
+    assert repository.run("run", "taskctl-validate").returncode == 0
+    ran = repository.run("run", "taskctl-validate", "--all-files")
+    assert ran.returncode == 1
+    assert "tasks/one.yaml" in ran.stdout
+    assert "tasks/again.yaml" in ran.stdout
+
+
+@pytest.mark.parametrize("stage", ["pre-push", "manual"])
+def test_the_plan_is_shown_before_a_push_and_by_hand(repository: Repository, stage: str) -> None:
+    ran = repository.run(
+        "run", "taskctl-plan", f"--hook-stage={stage}", "--all-files", TASKCTL_BACKEND="local"
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert "Plan: 1 to create" in ran.stdout
+    ran = repository.run("run", "taskctl-plan", f"--hook-stage={stage}", "--all-files")
+    assert ran.returncode == 1
+    assert "PULUMI_ACCESS_TOKEN" in ran.stdout
+
+
+def test_a_commit_is_put_in_form(repository: Repository) -> None:
+    untidy = "version:   1   \norgName: acme\ntasks:\n      one: {message: Do it.}   # why\n\n\n"
+    repository.write("tasks/one.yaml", untidy)
+    ran = repository.run("run", "taskctl-fmt")
+    assert (ran.returncode, "files were modified by this hook" in ran.stdout) == (1, True)
+    tidied = (repository.folder / "tasks" / "one.yaml").read_text(encoding="utf-8")
+    assert tidied != untidy
+    assert "# why\n" in tidied
+    git(repository.folder, "add", "--all")
+    assert repository.run("run").returncode == 0
+
+
+def test_the_file_is_one_and_its_hooks_share_an_environment(tmp_path: Path) -> None:
+    path = ROOT / ".pre-commit-hooks.yaml"
+    tools = Path(sys.executable).parent
+    ended = subprocess.run(
+        [tools / "pre-commit", "validate-manifest", path],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PRE_COMMIT_HOME": str(tmp_path)},
+    )
+    assert ended.returncode == 0, ended.stdout
+    hooks = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    assert {hook["language"] for hook in hooks} == {"python"}
+    assert {tuple(hook["additional_dependencies"]) for hook in hooks} == {("jsonschema-rs>=0.30",)}
