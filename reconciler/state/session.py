@@ -233,10 +233,8 @@ class Session:
         if store.version() == self._version:
             return
         there = saved_state(self._files, self._saved.backend)
-        if there is None or (there.lineage, there.serial) != (
-            self._saved.lineage,
-            self._saved.serial,
-        ):
+        # Two branches may have gone on from one serial, each to the same next one.
+        if there is None or encode_state(there) != encode_state(self._saved):
             refuse(
                 "the state file was changed by something else while this run held its lock",
                 "It was left as it is now, and what this run did is in"

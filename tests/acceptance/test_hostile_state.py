@@ -1,0 +1,209 @@
+"""What becomes of the state while an apply runs, and of what an apply finds (contract, 5)."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.ground import STATE, TOKEN, Ended, Ground, as_tasks, prompts
+
+TEXTS = prompts(3)
+SLOW = [Rule("create", Fault(before=1.5))]
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as running:
+        yield running
+
+
+@pytest.fixture
+def ground(tmp_path: Path, server: FaultServer) -> Ground:
+    made = Ground(tmp_path, server)
+    made.write(as_tasks(TEXTS))
+    return made
+
+
+def sending(ground: Ground, server: FaultServer, *more: str) -> subprocess.Popen[str]:
+    """An apply whose creates are at the service, which takes its time."""
+    server.control({"rules": [rule.to_json() for rule in SLOW]})
+    before = len(server.posts)
+    process = ground.start("apply", *more)
+    until = monotonic() + 20
+    while len(server.posts) == before:
+        assert process.poll() is None, process.communicate()
+        assert monotonic() < until
+    return process
+
+
+def test_the_second_of_two_names_the_first_or_waits_for_it(
+    ground: Ground, server: FaultServer
+) -> None:
+    first = sending(ground, server)
+    second = ground.run("apply")
+    assert second.code == 1
+    (said,) = second.document["diagnostics"]
+    assert f"process {first.pid} on {os.uname().nodename}" in said["summary"]
+    assert "user " in said["summary"]
+    assert "since 20" in said["summary"]
+    assert "--lock-timeout" in said["detail"]
+    plan = ground.run("plan")  # takes no lock, and sees the attempts of the first
+    assert plan.code == 0, plan.stdout
+    assert set(plan.actions().values()) <= {"undecided", "unchanged", "changed"}
+    third = ground.run("apply", "--lock-timeout", "30s")
+    assert (third.code, third.document["tasks"]) == (0, [])
+    assert "waiting" in third.stderr
+    out, _ = first.communicate(timeout=20)
+    assert first.returncode == 0, out
+    ground.assert_exactly_one_each(TEXTS)
+
+
+@pytest.mark.parametrize("same_serial", [True, False])
+def test_a_checkout_under_a_running_apply_is_not_overwritten(
+    ground: Ground, server: FaultServer, *, same_serial: bool
+) -> None:
+    """Another branch's state, which may have gone on from the same serial."""
+    ground.write(as_tasks({"k0": TEXTS["k0"]}))
+    assert ground.run("apply").code == 0
+    ours = ground.state()
+    ground.write(as_tasks(TEXTS))
+    process = sending(ground, server)
+    theirs = json.loads(json.dumps(ours))
+    theirs["tasks"]["acme/k0"]["file"] = "tasks/of-another-branch.yaml"
+    theirs["serial"] += 0 if same_serial else 1
+    text = json.dumps(theirs)
+    (ground.folder / STATE).write_text(text)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    document = json.loads(out)
+    assert {t["key"]: t["result"] for t in document["tasks"]} == {"k1": "created", "k2": "created"}
+    assert "changed by something else" in document["diagnostics"][0]["summary"]
+    assert (ground.folder / STATE).read_text() == text
+    again = ground.run("apply")
+    assert (again.code, again.document["tasks"]) == (0, [])
+    ground.assert_exactly_one_each(TEXTS)
+
+
+LIMITED = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+os.execv(sys.executable, [sys.executable, "-m", "reconciler", *sys.argv[2:]])
+"""
+
+
+@pytest.mark.parametrize("room", [100, 700, 1400, 2100])
+def test_a_disk_that_fills_in_the_middle_loses_nothing(
+    ground: Ground, server: FaultServer, room: int
+) -> None:
+    """No file may grow beyond so many bytes: now the journal, now the state is in the way."""
+    arguments = ground.arguments("apply", "--parallelism", "2")
+    ended = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(room), *arguments],
+        cwd=ground.folder,
+        env=ground.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stdout
+    assert "Traceback" not in ended.stderr
+    document = Ended(1, ended.stdout, ended.stderr).document
+    assert document["diagnostics"] or any(task["error"] for task in document["tasks"])
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    again = ground.run("apply")
+    assert again.code == 0, again.stdout
+    ground.assert_exactly_one_each(TEXTS)
+
+
+def test_a_lost_state_is_found_again_file_by_file(ground: Ground, server: FaultServer) -> None:
+    """Tasks that are older than what an established state looks for (`--adopt-since`)."""
+    ground.write(as_tasks({"k0": TEXTS["k0"]}), "one")
+    ground.write(as_tasks({"k1": TEXTS["k1"], "k2": TEXTS["k2"]}), "all")
+    old = ("--adopt-since", "1ms")
+    assert ground.run("apply").code == 0
+    (ground.folder / STATE).unlink()
+    first = ground.run("apply", "tasks/one.yaml", *old)
+    assert first.results() == {"k0": "adopted"}
+    rest = ground.run("apply", *old)
+    assert rest.results() == {"k1": "adopted", "k2": "adopted"}
+    ground.assert_exactly_one_each(TEXTS)
+    assert "isNew" not in ground.state()
+
+
+def test_a_state_stays_new_where_what_exists_could_not_be_read(
+    ground: Ground, server: FaultServer
+) -> None:
+    """An apply that did not see everything has not looked for it."""
+    assert ground.run("apply").code == 0
+    (ground.folder / STATE).unlink()
+    hidden = next(task.id for task in server.world.tasks if task.work == TEXTS["k2"])
+    failing = Rule("events", Fault("status", status=501), task=hidden)
+    server.control({"rules": [failing.to_json()]})
+    ended = ground.run("apply")
+    assert ended.results() == {"k0": "adopted", "k1": "adopted", "k2": "undecided"}
+    assert ground.state()["isNew"] is True
+    server.control({"rules": []})
+    assert ground.run("apply", "--adopt-since", "1ms").results() == {"k2": "adopted"}
+    ground.assert_exactly_one_each(TEXTS)
+
+
+def test_another_backends_state_is_refused_and_left(ground: Ground, server: FaultServer) -> None:
+    assert ground.run("apply").code == 0
+    before = (ground.folder / STATE).read_bytes()
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as other:
+        ground.server = other
+        ended = ground.run("apply")
+        assert ended.code == 1
+        assert other.posts == []
+    assert "belongs to the backend" in ended.document["diagnostics"][0]["summary"]
+    assert (ground.folder / STATE).read_bytes() == before
+
+
+def test_another_organization_from_outside_the_manifest_is_undecided(
+    ground: Ground, server: FaultServer
+) -> None:
+    manifest = ground.folder / "tasks" / "all.yaml"
+    manifest.write_text(json.dumps({"version": 1, "tasks": as_tasks(TEXTS)}))
+    assert ground.run("apply", "--org", "acme").code == 0
+    ended = ground.run("apply", "--org", "elsewhere")
+    assert ended.code == 1
+    assert set(ended.results().values()) == {"undecided"}
+    assert len(server.posts) == 3
+    ground.assert_exactly_one_each(TEXTS)
+
+
+def test_a_chain_of_renames_that_was_never_applied_creates_nothing(
+    ground: Ground, server: FaultServer
+) -> None:
+    ground.write({"a": {"message": "work"}})
+    assert ground.run("apply").code == 0
+    ground.write({"c": {"message": "work", "movedFrom": "b"}})
+    ended = ground.run("apply")
+    assert ended.results() == {"c": "undecided"}
+    ground.write({"b": {"message": "work", "movedFrom": "a"}})
+    assert ground.run("apply").results() == {"b": "moved"}
+    ground.write({"c": {"message": "work", "movedFrom": "b"}})
+    assert ground.run("apply").results() == {"c": "moved"}
+    assert len(server.posts) == 1
+
+
+def test_a_task_id_that_is_recorded_otherwise_is_undecided(
+    ground: Ground, server: FaultServer
+) -> None:
+    assert ground.run("apply").code == 0
+    owned, other = ground.recorded()["k0"], "00000000-0000-0000-0000-000000000000"
+    ground.write({"k0": {"taskID": other}, "thief": {"taskID": owned}, "none": {"taskID": "no"}})
+    ended = ground.run("apply", "tasks/all.yaml")
+    assert ended.results() == {"k0": "undecided", "thief": "undecided", "none": "undecided"}
+    assert len(server.posts) == 3
