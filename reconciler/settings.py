@@ -38,7 +38,8 @@ class PlanOptions:
     """Every flag that changes what apply would do: plan has it too, a saved plan keeps it.
 
     `adopt` None: `all` on a new state, else `recent`. `allow_recreate`: keys, or `*` for every one.
-    `max_creates` None: no limit. See contract, sections 3 and 4.
+    `max_creates` None: no limit. `target` and `exclude`: keys or globs, see `plan/selection.py`.
+    See contract, sections 3 and 4.
     """
 
     settle_time: timedelta = timedelta(seconds=150)
@@ -47,3 +48,5 @@ class PlanOptions:
     adopt_limit: int = 1000
     allow_recreate: tuple[str, ...] = ()
     max_creates: int | None = None
+    target: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()

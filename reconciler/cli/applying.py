@@ -99,7 +99,7 @@ class Applying:
         if interrupts.exit_code is None:
             self._refresh(report, first_view)
             if plan.complete and not report.summary()[Result.NOT_STARTED]:
-                self._session.established(self._space.scope)
+                self._establish()
         report = self._save(report)
         self._out.report(report, self._space.manifests.text_of)
         if interrupts.exit_code is not None:
@@ -117,6 +117,11 @@ class Applying:
         return renderer(self._out.common.format).render(
             FailureReport((left,)), self._out.style_of_result()
         )
+
+    def _establish(self) -> None:
+        """Of keys that were not asked for, nothing was looked up: for them the state stays new."""
+        if not self._options.target and not self._options.exclude:
+            self._session.established(self._space.scope)
 
     def _plan(self) -> Plan:
         state = self._session.state

@@ -49,13 +49,16 @@ def plan_options(function: Run) -> Run:
         "adopt_limit",
         "allow_recreate",
         "max_creates",
+        "target",
+        "exclude",
     )
 
     @functools.wraps(function)
     def gathered(**values: Any) -> int | None:
         own = {name: values.pop(name) for name in names}
         own["adopt"] = AdoptScope(own["adopt"]) if own["adopt"] else None
-        own["allow_recreate"] = tuple(sorted(set(own["allow_recreate"])))
+        for name in ("allow_recreate", "target", "exclude"):
+            own[name] = tuple(sorted(set(own[name])))
         return function(options=PlanOptions(**own), **values)
 
     return with_options(gathered, _PLAN)
@@ -110,6 +113,18 @@ _CONNECTION = [
 ]
 
 _PLAN = [
+    click.option(
+        "--target",
+        multiple=True,
+        metavar="KEY|GLOB",
+        help="Only these tasks, ORG/KEY where it has a slash (repeatable).",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="KEY|GLOB",
+        help="All tasks but these (repeatable).",
+    ),
     click.option(
         "--settle-time",
         callback=_duration,

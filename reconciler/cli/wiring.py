@@ -22,6 +22,7 @@ from reconciler.state.model import State
 
 if TYPE_CHECKING:
     from reconciler.manifest import Manifests
+    from reconciler.plan.selection import Selection
     from reconciler.plan.view import RemoteView
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Backend
@@ -181,6 +182,7 @@ class Planning:
             clock=utcnow,
         )
         self.view: RemoteView | None = None
+        self._selection: Selection | None = None
 
     def plan(
         self,
@@ -192,8 +194,12 @@ class Planning:
         from reconciler.plan.codec import options_json
         from reconciler.plan.lookup import lookups
         from reconciler.plan.planner import Sides, make_plan
+        from reconciler.plan.selection import select
 
         space = self._space
+        # Once: what apply does makes attempts vanish, and a pattern may match nothing else.
+        chosen = self._selection or select(options, space.desired, state, space.scope)
+        self._selection, only = chosen, chosen.within(only)
         asked = [t for t in space.desired if only is None or t.ref in only]
         view = self._survey.read(
             lambda identity, now: lookups(asked, state, identity, options, now)
@@ -201,7 +207,8 @@ class Planning:
         self.view = view
         collector.resume()  # comparing leaves circles behind, and so does each create
         made = make_plan(Sides(space.desired, state, view, options, space.scope, only))
-        return replace(made, options=options_json(options))
+        notes = (*made.diagnostics, *chosen.notes(options))
+        return replace(made, options=options_json(options), diagnostics=notes)
 
 
 def tell_if_new(space: Workspace, state: State) -> None:

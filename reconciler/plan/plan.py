@@ -144,6 +144,11 @@ class Plan:
     options: Mapping[str, Any] = field(default_factory=dict)
     closed: tuple[str, ...] = ()
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether `--target` or `--exclude` leave tasks out."""
+        return bool(self.options.get("target") or self.options.get("exclude"))
+
     def summary(self) -> dict[str, int]:
         """The number of tasks for each action, in the order of `Action`; those without one too."""
         counts = Counter(task.action for task in self.tasks)

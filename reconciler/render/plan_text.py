@@ -181,9 +181,8 @@ class _Writer:
             yield f"Of those gone, apply creates {anew} anew."
         if not any(task.action is not Action.UNCHANGED for task in shown):
             count = len(self.plan.tasks)
-            yield "No changes. " + (
-                "Each task of the manifests exists." if count else "There are no tasks."
-            )
+            which = "selected task" if self.plan.is_restricted else "task of the manifests"
+            yield "No changes. " + (f"Each {which} exists." if count else "There are no tasks.")
         elif not self.plan.can_apply():
             yield "Nothing to do: apply leaves all of this as it is."
 

@@ -1,0 +1,105 @@
+"""plan and apply with --target and --exclude, on the embedded service."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import run
+
+MANIFEST = """\
+version: 1
+orgName: acme
+tasks:
+  iam-keys: {message: Rotate the keys.}
+  iam-roles: {message: Look at the roles.}
+  costs: {message: What costs most.}
+"""
+LOCAL = ["--backend", "local"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/a.yaml").write_text(MANIFEST)
+    return tmp_path
+
+
+def document(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    said = capsys.readouterr()
+    assert said.err == "", said.err
+    made: dict[str, Any] = json.loads(said.out)
+    return made
+
+
+def planned(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, str]:
+    capsys.readouterr()
+    assert run(["plan", *LOCAL, "-q", "--format", "json", *arguments]) == 0
+    return {task["key"]: task["action"] for task in document(capsys)["tasks"]}
+
+
+def recorded(folder: Path) -> set[str]:
+    state = json.loads((folder / ".taskctl/local.state.json").read_text())
+    return {ref.split("/")[1] for ref in state["tasks"]}
+
+
+def test_only_what_is_selected_is_planned_and_created(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = ["--target", "iam-*", "--exclude", "iam-roles"]
+    assert planned(capsys, *chosen) == {"iam-keys": "create"}
+    assert run(["apply", *LOCAL, "--yes", *chosen]) == 0
+    said = capsys.readouterr()
+    assert "Plan: 1 to create, " in said.out
+    assert "warning: this is about 1 of 3 tasks: --target iam-* --exclude iam-roles" in said.err
+    assert recorded(folder) == {"iam-keys"}
+    assert run(["apply", *LOCAL, "--yes", *chosen]) == 0
+    assert "No changes. Each selected task exists." in capsys.readouterr().out
+    assert planned(capsys) == {"iam-keys": "unchanged", "iam-roles": "create", "costs": "create"}
+
+
+def test_a_state_stays_new_for_what_was_not_selected(folder: Path) -> None:
+    """A lost state: tasks of other keys, however old, are still looked for afterwards."""
+    assert run(["apply", *LOCAL, "-q", "--yes", "--target", "costs"]) == 0
+    state = folder / ".taskctl/local.state.json"
+    assert json.loads(state.read_text()).get("isNew") is True
+    assert run(["apply", *LOCAL, "-q", "--yes"]) == 0
+    assert "isNew" not in json.loads(state.read_text())
+
+
+def test_orphans_show_only_where_selected(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["apply", *LOCAL, "-q", "--yes"]) == 0
+    text = MANIFEST.replace("  iam-roles: {message: Look at the roles.}\n", "")
+    (folder / "tasks/a.yaml").write_text(text)
+    assert planned(capsys, "--exclude", "iam-roles")["costs"] == "unchanged"
+    assert "iam-roles" not in planned(capsys, "--target", "costs")
+    assert planned(capsys, "--target", "*-roles") == {"iam-roles": "orphaned"}
+
+
+def test_a_saved_plan_keeps_the_selection(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", *LOCAL, "--target", "costs", "--out", "p"]) == 0
+    capsys.readouterr()
+    assert run(["show", "p"]) == 0
+    said = capsys.readouterr()
+    assert "this is about 1 of 3 tasks: --target costs" in said.err
+    assert run(["apply", *LOCAL, "p", "--target", "iam-keys"]) == 1
+    assert "made with another --target" in capsys.readouterr().err
+    assert run(["apply", *LOCAL, "p"]) == 0
+    assert recorded(folder) == {"costs"}
+
+
+def test_a_typo_is_an_error_before_anything_is_done(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["plan"], ["apply", "--yes"]):
+        assert run([*command, *LOCAL, "--target", "iam-key", "--exclude", "cots"]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "error: --target iam-key: no task has such a key; nothing was done" in said.err
+        assert "Did you mean iam-keys" in said.err
+        assert "error: --exclude cots: no task has such a key" in said.err
+    assert not (folder / ".taskctl/local.state.json").exists()

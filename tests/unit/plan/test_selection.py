@@ -1,0 +1,147 @@
+"""--target and --exclude: which keys a plan is about, and what the others still count for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.errors import TaskctlError
+from reconciler.model import TaskRef
+from reconciler.plan.plan import Action, Plan, Reason
+from reconciler.plan.selection import Selection, select
+from reconciler.settings import PlanOptions
+from reconciler.state.model import State
+from tests.support.worlds import (
+    ORG,
+    ago,
+    attempt,
+    desired,
+    message,
+    plan,
+    record,
+    remote,
+    state,
+    view,
+)
+
+WANTED = [desired("iam-keys"), desired("iam-roles"), desired("costs"), desired("x", org_name="b")]
+
+
+def options(*target: str, exclude: tuple[str, ...] = ()) -> PlanOptions:
+    return PlanOptions(target=target, exclude=exclude)
+
+
+def keys(found: Selection) -> list[str]:
+    assert found.refs is not None
+    return sorted(map(str, found.refs))
+
+
+def restricted(wanted: PlanOptions, known: State, **more: Any) -> Plan:
+    tasks = [desired("iam-keys"), desired("costs")]
+    found = select(wanted, tasks, known)
+    return plan(tasks, known, options=wanted, only=found.refs, **more)
+
+
+def test_without_flags_a_plan_is_about_all() -> None:
+    found = select(options(), WANTED, state())
+    assert found.refs is None
+    assert found.within(None) is None
+    assert found.within({TaskRef(ORG, "a")}) == {TaskRef(ORG, "a")}
+    assert list(found.notes(options())) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "exclude", "left"),
+    [
+        (("costs",), (), ["acme/costs"]),
+        (("iam-*",), (), ["acme/iam-keys", "acme/iam-roles"]),
+        (("iam-*", "costs"), ("*-roles",), ["acme/costs", "acme/iam-keys"]),
+        ((), ("iam-*",), ["acme/costs", "b/x"]),
+        (("acme/*",), ("acme/iam-?oles",), ["acme/costs", "acme/iam-keys"]),
+        (("[cx]*",), (), ["acme/costs", "b/x"]),
+        (("b/x",), ("*",), []),
+    ],
+)
+def test_patterns(target: tuple[str, ...], exclude: tuple[str, ...], left: list[str]) -> None:
+    assert keys(select(options(*target, exclude=exclude), WANTED, state())) == left
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("iam-kys", "Did you mean iam-keys"),
+        ("other/costs", "acme/costs"),
+        ("IAM-KEYS", "The tasks are: costs, iam-keys, iam-roles, x"),
+        ("zz*", "The tasks are: "),
+    ],
+)
+@pytest.mark.parametrize("flag", ["--target", "--exclude"])
+def test_a_pattern_that_matches_nothing_is_an_error(flag: str, pattern: str, words: str) -> None:
+    given = options(pattern) if flag == "--target" else options(exclude=(pattern,))
+    with pytest.raises(TaskctlError) as caught:
+        select(given, WANTED, state())
+    (problem,) = caught.value.diagnostics
+    assert problem.summary == f"{flag} {pattern}: no task has such a key; nothing was done"
+    assert words in problem.detail
+
+
+def test_recorded_and_attempted_tasks_can_be_selected_too() -> None:
+    known = state([record("old", "t1")], [attempt("tried", ago(hours=1))])
+    assert keys(select(options("old", "tried"), WANTED, known)) == ["acme/old", "acme/tried"]
+    with pytest.raises(TaskctlError):
+        select(options("old"), WANTED, known, scope=("elsewhere",))
+
+
+def test_a_task_that_moves_goes_by_both_keys() -> None:
+    wanted = [desired("new", moved_from="old"), desired("other")]
+    known = state([record("old", "t1")])
+    for name in ("old", "new"):
+        assert keys(select(options(name), wanted, known)) == ["acme/new"]
+    assert keys(select(options(exclude=("old",)), wanted, known)) == ["acme/other"]
+
+
+def test_only_the_selection_is_listed_and_counted() -> None:
+    known = state([record("gone-1", "t1"), record("costs", "t2")])
+    seen = view([remote("t1"), remote("t2")])
+    made = restricted(options("iam-*"), known, seen=seen)
+    assert [(t.ref.key, t.action) for t in made.tasks] == [("iam-keys", Action.CREATE)]
+    assert sum(made.summary().values()) == 1
+    made = restricted(options("gone-*"), known, seen=seen)
+    assert [(t.ref.key, t.action) for t in made.tasks] == [("gone-1", Action.ORPHANED)]
+    assert not made.can_apply()
+
+
+def test_a_limit_of_creates_is_for_the_selection() -> None:
+    limited = PlanOptions(target=("costs",), max_creates=1)
+    assert restricted(limited, state()).diagnostics == ()
+    assert plan(WANTED, options=PlanOptions(max_creates=1)).diagnostics != ()
+
+
+def test_attempts_of_other_keys_are_left_alone() -> None:
+    mark = ago(hours=1)
+    known = state([], [attempt("costs", mark), attempt("stray", mark - timedelta(seconds=1))])
+    made = restricted(options("iam-*"), known)
+    assert [t.ref.key for t in made.tasks] == ["iam-keys"]
+    assert made.closed == ()
+    assert restricted(options(exclude=("iam-*",)), known).closed != ()
+
+
+def test_the_task_of_an_attempt_for_another_key_is_adopted_by_none() -> None:
+    """An unselected key's attempt still has its claim: with the same prompt, too."""
+    mark = ago(hours=1)
+    text = "work of iam-keys"
+    known = state([], [attempt("costs", mark, text)])
+    seen = view([remote("t1", mark)], {"t1": message(text, mark)})
+    made = restricted(options("iam-*"), known, seen=seen)
+    (task,) = made.tasks
+    assert (task.action, task.reason) == (Action.CREATE, Reason.NEW)
+
+
+def test_a_restricted_plan_says_so() -> None:
+    chosen = options("iam-*", exclude=("iam-roles",))
+    (note,) = select(chosen, WANTED, state()).notes(chosen)
+    assert note.summary == "this is about 1 of 4 tasks: --target iam-* --exclude iam-roles"
+    assert Plan("b", (), (), options={"target": ["a"], "exclude": []}).is_restricted
+    assert not Plan("b", (), (), options={"target": [], "exclude": []}).is_restricted
