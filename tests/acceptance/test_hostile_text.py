@@ -1,0 +1,214 @@
+"""Text from outside steers nothing, and the token is nowhere (contract, section 5, 7 and 8)."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.ground import TOKEN, Ground
+from tests.support.inert import commands_in, unseen_in
+
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[31m\r::error::stop\n::set-output name=x::y\n  ::warning::z\n"
+    "##[error]bad\n##vso[task.complete]\n\u202eesrever\u2066 | <script>alert(1)</script> "
+    "![x](http://evil.example) \x9b31m \u200b\x00\x08"
+)
+IN_MANIFESTS = HOSTILE.replace("\x00", "")  # YAML knows no NUL
+RAW = ["\x1b]0;", "\x07", "\x9b", "\u202e", "\u2066", "\u200b", "\x00", "\x08"]
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as running:
+        yield running
+
+
+@pytest.fixture
+def ground(tmp_path: Path, server: FaultServer) -> Ground:
+    made = Ground(tmp_path, server, settle="100ms")
+    made.write(
+        {
+            "a": {"message": f"one {IN_MANIFESTS}", "name": IN_MANIFESTS},
+            "b": {"message": f"two {IN_MANIFESTS}"},
+            "c": {"message": f"three {IN_MANIFESTS}"},
+        }
+    )
+    return made
+
+
+def refusing(server: FaultServer, text: str = HOSTILE) -> None:
+    rules = [
+        Rule("create", Fault("status", status=400, text=text), contains="two"),
+        Rule("create", Fault("status", status=500, text=text), contains="three"),
+        Rule("patch", Fault("status", status=403, text=text)),
+    ]
+    server.control({"rules": [rule.to_json() for rule in rules]})
+
+
+def in_text(ground: Ground, command: str, *more: str) -> list[str]:
+    words = [word for word in ground.arguments(command, *more) if word not in ("--format", "json")]
+    return [sys.executable, "-m", "reconciler", *words]
+
+
+def both(ground: Ground, command: str, *more: str) -> str:
+    """stdout and stderr of the command in text, and of one in JSON, one after the other."""
+    ended = subprocess.run(
+        in_text(ground, command, *more),
+        cwd=ground.folder,
+        env=ground.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert b"Traceback" not in ended.stderr
+    again = ground.run(command, *more)
+    json.loads(again.stdout)
+    return "\n".join([ended.stdout.decode(), ended.stderr.decode(), again.stdout, again.stderr])
+
+
+def assert_inert(text: str) -> None:
+    assert unseen_in(text) <= {"\n"}
+    assert commands_in(text) == []
+
+
+def test_manifests_service_and_their_errors_are_inert(ground: Ground, server: FaultServer) -> None:
+    refusing(server)
+    seen = [both(ground, "plan", "-v"), both(ground, "apply", "-v")]
+    for task in server.world.tasks:
+        task.shown["name"] = HOSTILE
+        task.shown["createdBy"] = {"githubLogin": "me-login", "name": HOSTILE}
+    refusing(server)
+    (ground.folder / "taskctl.state.json").unlink()
+    seen += [both(ground, "plan", "-v"), both(ground, "apply", "-v"), both(ground, "plan", "-v")]
+    text = "\n".join(seen)
+    assert "owned" in text
+    assert_inert(text)
+
+
+@pytest.mark.parametrize("endpoint", ["list", "user", "events"])
+def test_so_are_the_words_of_a_failing_service(
+    ground: Ground, server: FaultServer, endpoint: str
+) -> None:
+    assert ground.run("apply").code == 0
+    (ground.folder / "taskctl.state.json").unlink()
+    fault = Fault("status", status=403, text=HOSTILE, headers={"X-Pulumi-Request-ID": "::x::"})
+    server.control({"rules": [Rule(endpoint, fault).to_json()]})
+    assert_inert(both(ground, "plan", "-v") + both(ground, "apply", "-v"))
+
+
+def test_names_of_files_organizations_and_backends_are_inert(
+    ground: Ground, server: FaultServer
+) -> None:
+    name = "\x1b[31m\u202e::error::x.yaml"
+    (ground.folder / "tasks" / name).write_text('{"version": 1, "tasks": {"a": {"nope": 1}}}')
+    assert_inert(both(ground, "plan"))
+    (ground.folder / "tasks" / name).unlink()
+    assert_inert(both(ground, "plan", "--state", f"{name}/state.json"))
+    assert_inert(both(ground, "apply", name))
+    (ground.folder / "tasks" / "all.yaml").write_text(
+        json.dumps({"version": 1, "tasks": {"a": {"message": "x"}}})
+    )
+    assert_inert(both(ground, "plan", "--org", "\x1b[31m\n::error::org"))
+
+
+def on_terminal(ground: Ground, command: str, *more: str) -> str:
+    """All that the command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        in_text(ground, command, *more),
+        cwd=ground.folder,
+        env={**ground.environment(), "TERM": "xterm-256color", "COLUMNS": "100"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    written = b""
+    with suppress(OSError):  # the terminal is gone with its last writer
+        while data := os.read(ours, 65536):
+            written += data
+    os.close(ours)
+    process.wait(timeout=60)
+    return written.decode()
+
+
+def test_a_terminal_with_a_bar_is_not_steered(ground: Ground, server: FaultServer) -> None:
+    refusing(server)
+    written = on_terminal(ground, "apply")
+    assert "owned" in written
+    assert "\u2501" in written or "\u2578" in written or "1/3" in written  # the bar itself
+    assert [raw for raw in RAW if raw in written] == []
+    ours = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written)
+    assert "\x1b" not in ours
+    assert "\x1b[31m\r" not in written
+
+
+KINDS = {
+    "echoed by a refusal": Fault("status", status=400, text=f"token {TOKEN} is no good"),
+    "echoed by a failure": Fault("status", status=500, text=f"Authorization: token {TOKEN}"),
+    "not accepted": Fault("status", status=401, text=f"{TOKEN}?"),
+    "redirect": Fault("redirect", status=307, headers={"Location": f"https://x.example/{TOKEN}"}),
+    "a proxy's page": Fault("html", status=502),
+    "garbage": Fault("garbage"),
+    "reset": Fault("reset"),
+    "request id": Fault("status", status=500, headers={"X-Pulumi-Request-ID": TOKEN}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_token_is_nowhere(tmp_path: Path, server: FaultServer, kind: str) -> None:
+    """Not in what is said with -v, and in no file: state, journal, lock, cache, plan."""
+    ground = Ground(tmp_path, server, settle="100ms")
+    ground.write({"a": {"message": "one"}, "b": {"message": "two", "name": "N"}})
+    rules = [
+        Rule("create", KINDS[kind], contains="two"),
+        Rule("events", KINDS[kind], nth=(1, 2)),
+        Rule("get", KINDS[kind], nth=(1,)),
+    ]
+    server.control({"rules": [rule.to_json() for rule in rules]})
+    said = ""
+    for command in (["plan", "-v", "--out", "p.taskctl"], ["apply", "-v"], ["apply", "-v"]):
+        ended = ground.run(*command)
+        assert "Traceback" not in ended.stderr
+        said += ended.stdout + ended.stderr
+    ended = ground.run("plan", "-v", "--org", "x")
+    said += ended.stdout + ended.stderr
+    assert TOKEN not in said
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.name == "p.taskctl" for path in files)
+    assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
+    assert all(call.headers.get("Authorization") == f"token {TOKEN}" for call in server.calls)
+
+
+@pytest.mark.parametrize("url", ["http://api.example.com", "http://192.0.2.1:8080"])
+def test_no_token_over_plain_http_to_elsewhere(
+    ground: Ground, server: FaultServer, url: str
+) -> None:
+    ended = ground.run("plan", "--backend", url)
+    assert ended.code == 1
+    assert "plain http" in ended.document["diagnostics"][0]["summary"]
+    assert server.calls == []
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_redirect_is_never_followed(ground: Ground, server: FaultServer, status: int) -> None:
+    with FaultServer() as elsewhere:
+        to = {"Location": f"{elsewhere.url}/api/preview/agents/acme/tasks"}
+        fault = Fault("redirect", status=status, headers=to)
+        rules = [Rule("create", fault), Rule("events", fault)]
+        server.control({"rules": [rule.to_json() for rule in rules]})
+        assert ground.run("apply").code == 1
+        server.control({"rules": [Rule("list", fault).to_json(), Rule("user", fault).to_json()]})
+        assert ground.run("plan").code == 1
+        assert elsewhere.calls == []
