@@ -17,6 +17,9 @@ from reconciler.plan.plan import Plan, PlannedTask, Reason
 VERSION = 1
 """Rises when equal plans would get another digest than before."""
 
+_LATER = ("target", "exclude")
+"""Options that there were not when the first digests were made; they count where they are set."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -29,7 +32,7 @@ def plan_digest(plan: Plan) -> str:
             "backend": plan.backend,
             "identity": [who.id, who.organization or None, who.team or None] if who else None,
             "scope": sorted(plan.scope),
-            "options": dict(plan.options),
+            "options": {n: v for n, v in plan.options.items() if v or n not in _LATER},
             "tasks": [
                 _done(task) for task in sorted(plan.tasks, key=lambda t: t.ref) if task.applies
             ],
