@@ -1,0 +1,106 @@
+"""The repair kit through the command line, on the embedded service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import run
+
+STATE = Path(".taskctl/local.state.json")
+
+Taskctl = Callable[..., str]
+
+
+@pytest.fixture
+def taskctl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Taskctl:
+    """Runs a command that must end with `code`, and gives its stdout, or stderr where it fails."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PULUMI_ACCESS_TOKEN", "TASKCTL_STATE", "TASKCTL_ORG", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TASKCTL_BACKEND", "local")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str, code: int = 0) -> str:
+        capsys.readouterr()
+        assert run(arguments) == code, capsys.readouterr().err
+        out, err = capsys.readouterr()
+        return err if code == 1 and not out else out
+
+    write({"a": {"message": "Do a."}, "b": {"message": "Do b."}})
+    call("apply", "--yes")
+    return call
+
+
+def write(tasks: dict[str, Any]) -> None:
+    Path("tasks").mkdir(exist_ok=True)
+    text = json.dumps({"version": 1, "orgName": "acme", "tasks": tasks})
+    Path("tasks/all.yaml").write_text(text, encoding="utf-8")
+
+
+def recorded() -> dict[str, str]:
+    tasks = json.loads(STATE.read_text())["tasks"]
+    return {ref: task["taskId"] for ref, task in tasks.items()}
+
+
+def test_list_and_show(taskctl: Taskctl) -> None:
+    ids = recorded()
+    table = taskctl("state", "list")
+    assert [line.split()[:2] for line in table.splitlines()[1:]] == [
+        ["acme/a", ids["acme/a"]],
+        ["acme/b", ids["acme/b"]],
+    ]
+    shown = taskctl("state", "show", "a")
+    for part in ("acme/a", ids["acme/a"], "tasks/all.yaml", "| Do a."):
+        assert part in shown
+    document = json.loads(taskctl("state", "show", "acme/b", "--format", "json"))
+    assert (document["formatVersion"], document["diagnostics"]) == (1, [])
+    assert ids["acme/b"] in json.dumps(document)
+    assert "Do a." not in json.dumps(document)
+
+
+def test_what_is_not_recorded_is_said_with_what_is_near(taskctl: Taskctl) -> None:
+    before = STATE.read_bytes()
+    for command in (["show", "c"], ["mv", "c", "d"], ["rm", "c"], ["accept", "c"]):
+        assert "c" in taskctl("state", *command, code=1)
+    assert STATE.read_bytes() == before
+
+
+def test_mv_and_rm_change_the_record_alone_and_keep_the_last_one(taskctl: Taskctl) -> None:
+    ids, before = recorded(), STATE.read_bytes()
+    assert taskctl("state", "mv", "b", "c") == "acme/b is acme/c now.\n"
+    assert recorded() == {"acme/a": ids["acme/a"], "acme/c": ids["acme/b"]}
+    assert STATE.with_name("local.state.json.backup").read_bytes() == before
+    write({"a": {"message": "Do a."}, "c": {"message": "Do b."}})
+    assert json.loads(taskctl("plan", "--format", "json"))["summary"]["unchanged"] == 2
+    said = json.loads(taskctl("state", "rm", "c", "--format", "json"))
+    assert (said["changed"], said["formatVersion"]) == (True, 1)
+    assert recorded() == {"acme/a": ids["acme/a"]}
+    plan = json.loads(taskctl("plan", "--format", "json"))
+    assert (plan["summary"]["adopt"], plan["summary"]["create"]) == (1, 0)
+
+
+def test_accept_lets_the_manifest_count(taskctl: Taskctl) -> None:
+    write({"a": {"message": "Do a, please."}, "b": {"message": "Do b."}})
+    assert json.loads(taskctl("plan", "--format", "json"))["summary"]["changed"] == 1
+    assert "tasks/all.yaml" in taskctl("state", "accept", "a", "tasks")
+    assert json.loads(taskctl("plan", "--format", "json"))["summary"]["unchanged"] == 2
+    assert taskctl("state", "accept", "a", "tasks", "-q") == ""
+    write({"b": {"message": "Do b."}})
+    assert "in no manifest" in taskctl("state", "accept", "a", code=1)
+
+
+def test_settle_asks_the_service_and_believes_no_more(taskctl: Taskctl) -> None:
+    ids = recorded()
+    assert "either" in taskctl("state", "settle", "a", code=1)
+    assert "there is no task nowhere" in taskctl(
+        "state", "settle", "a", "--task-id", "nowhere", code=1
+    )
+    assert "acme/a" in taskctl("state", "settle", "a", "--not-created", code=1)
+    assert recorded() == ids
