@@ -83,10 +83,11 @@ def test_the_wheel_holds_the_package_and_its_schemas_alone(built: Path) -> None:
         info = f"taskctl-{__version__}.dist-info"
         metadata = archive.read(f"{info}/METADATA").decode()
     assert {PurePosixPath(name).parts[0] for name in names} == {"reconciler", info}
-    modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / "reconciler").rglob("*.py")}
+    files = [p for p in (ROOT / "reconciler").rglob("*") if p.is_file() and p.suffix != ".pyc"]
     schemas = {f"reconciler/schemas/{p.name}" for p in (ROOT / "schemas").glob("*.json")}
     shipped = {name for name in names if name.startswith("reconciler/")}
-    assert shipped == modules | schemas | {"reconciler/py.typed"}
+    assert shipped == {p.relative_to(ROOT).as_posix() for p in files} | schemas
+    assert "reconciler/py.typed" in shipped
     assert f"{info}/licenses/LICENSE" in names
     for line in ("Name: taskctl", "License-Expression: Apache-2.0", "Requires-Python: >=3.11"):
         assert line in metadata.splitlines()
