@@ -79,6 +79,10 @@ class Survey:
         listing = _Listing(lookup, identity, found)
         if lookup.searches or len(lookup.ids) > FEW:
             listing.read(self._service.list_tasks(lookup.org_name))
+            if listing.pages > 1 and (lookup.attempts or lookup.adopt_since is None):
+                # What left the list meanwhile moves the rest up by one: a page may lack a task
+                # that no page had, and taking that for none would make a second one.
+                listing.read(self._service.list_tasks(lookup.org_name))
         self._one_by_one(lookup, found, pool, listed=listing.answered)
         self._messages(listing.wanted, service_now, found, pool)
 
@@ -152,10 +156,12 @@ class _Listing:
         self._start = lookup.goes_back_to()
         self.wanted: list[TaskId] = []
         self.answered = False
+        self.pages = 0
 
     def read(self, pages: Iterator[list[RemoteTask]]) -> None:
         for page in pages:
             self.answered = True
+            self.pages += 1
             for task in page:
                 self._take(task)
             if self._is_enough(page):

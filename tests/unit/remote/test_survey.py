@@ -49,6 +49,7 @@ class Shown:
         self.hidden: dict[str, int] = {}
         self.others: dict[str, Sequence[RemoteTask]] = {}
         self.broken_list = False
+        self.omitted: list[str] = []
         self.clock: datetime | None = NOW
         self.asked: list[str] = []
         self.meanwhile: Callable[[], None] = lambda: None
@@ -61,6 +62,7 @@ class Shown:
 
     def list_tasks(self, org_name: str) -> Iterator[list[RemoteTask]]:
         self.asked.append(f"list {org_name}")
+        omitted = self.omitted.pop(0) if self.omitted else ""
         if self.broken_list:
             raise RemoteError.of("HTTP 500")
         if org_name != "acme":
@@ -68,7 +70,7 @@ class Shown:
             return
         for number, page in enumerate(self.pages):
             self.asked.append(f"page {number}")
-            yield list(page)
+            yield [task for task in page if task.id != omitted]
         if not self.pages:
             yield []
 
@@ -213,6 +215,22 @@ def test_repeats_do_no_harm(reader: Reader) -> None:
     view = reader.read(service, desired("a"), known=state(attempts=[attempt("a", ago(minutes=9))]))
     assert ids(view) == {"t"}
     assert service.asked.count("events t") == 1
+
+
+def test_what_one_reading_of_several_pages_leaves_out_another_has(reader: Reader) -> None:
+    """A task that leaves the list while it is read moves another past the end of a page."""
+    service = Shown([remote("new", ago(minutes=1))], [remote("ours", ago(minutes=8))])
+    service.omitted = ["ours"]
+    view = reader.read(service, desired("a"), known=state(attempts=[attempt("a", ago(minutes=9))]))
+    assert ids(view) == {"new", "ours"}
+    service.omitted = ["ours"]
+    assert ids(reader.read(service, desired("a"), known=state(is_new=True))) == {"new", "ours"}
+
+
+def test_one_page_is_read_once(reader: Reader) -> None:
+    service = Shown([remote("new", ago(minutes=1))])
+    reader.read(service, desired("a"), known=state(attempts=[attempt("a", ago(minutes=9))]))
+    assert service.asked.count("list acme") == 1
 
 
 def test_attempts_in_an_organization_that_no_manifest_names_are_looked_up(reader: Reader) -> None:
