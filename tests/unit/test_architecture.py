@@ -27,9 +27,10 @@ ROWS = (
         "service",
         "resources",
         "collector",
+        "sharing",
     ),
     ("state.model", "apply.report"),
-    ("plan", "manifest"),
+    ("plan", "manifest", "follow"),
     ("apply", "render", "remote", "engine", "state"),
     ("cli",),
     ("__main__",),
@@ -51,7 +52,16 @@ DOORS = {
 }
 """Where each library may be imported, and nowhere else."""
 
-PURE = ("plan", "model", "wire", "canonical", "diagnostics", "state.model", "apply.report")
+PURE = (
+    "plan",
+    "follow",
+    "model",
+    "wire",
+    "canonical",
+    "diagnostics",
+    "state.model",
+    "apply.report",
+)
 OUTSIDE = {"os", "pathlib", "socket", "sqlite3", "subprocess", "sys", "tempfile", "time", "random"}
 
 LONGEST_FILE, LONGEST_FUNCTION = 350, 50
@@ -207,19 +217,16 @@ def test_help_and_version_import_click_alone(option: str) -> None:
 # What the documents name is there.
 
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-FOLDERS = ("reconciler", "tests", "docs", "examples", "schemas", "bench", "script", ".ci")
-ELSEWHERE = (".taskctl", ".demo", ".venv", "tasks", "actions")
-"""What runs make, a user writes, or others have."""
+MADE_BY_RUNS = (".taskctl", ".demo", ".venv")
 
 
-ON_THEIR_OWN = ("cli", "apply", "engine", "manifest", "plan", "remote", "render", "state")
+def named_paths(text: str) -> set[str]:
+    """What stands in backquotes and has a slash."""
+    return set(re.findall(r"`([\w.{},*-]+/[\w./{},*-]*)`", text))
 
 
-def paths_in(text: str) -> set[str]:
-    """What looks like a path of the repository: in backquotes with a slash, or linked to."""
-    found = set(re.findall(r"`([\w.{},*-]+/[\w./{},*-]*)`", text))
-    found.update(re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text))
-    return found
+def linked_paths(text: str) -> set[str]:
+    return set(re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text))
 
 
 def spelled_out(path: str) -> list[str]:
@@ -231,24 +238,25 @@ def spelled_out(path: str) -> list[str]:
     return [p for part in match[1].split(",") for p in spelled_out(before + part + after)]
 
 
+def is_there(path: Path) -> bool:
+    return path.exists() or any(path.parent.glob(path.name))
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_path_that_a_document_names_exists(document: Path) -> None:
-    for path in sorted(paths_in(document.read_text(encoding="utf-8"))):
-        for one in spelled_out(path):
-            top = one.partition("/")[0]
-            if top in ELSEWHERE:
-                continue
-            if top in FOLDERS:
-                places = [ROOT / one]
-            elif top in ON_THEIR_OWN:
-                places = [PACKAGE / one]
-            else:
-                places = [document.parent / one]
-            assert any(p.exists() or list(p.parent.glob(p.name)) for p in places), path
+    """As seen from the repository, or from the package. What begins with no folder of either is
+    a reader's own, or others', but for the architecture, which names ours alone."""
+    text = document.read_text(encoding="utf-8")
+    assert not [path for path in linked_paths(text) if not is_there(document.parent / path)]
+    for path in sorted(one for name in named_paths(text) for one in spelled_out(name)):
+        top = path.partition("/")[0]
+        ours = [root for root in (ROOT, PACKAGE) if (root / top).exists()]
+        if top not in MADE_BY_RUNS and (ours or document.name == "architecture.md"):
+            assert any(is_there(root / path) for root in ours), path
 
 
 def test_the_architecture_names_every_package() -> None:
-    named_there = paths_in((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
+    named_there = named_paths((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
     spelled = {one for path in named_there for one in spelled_out(path)}
     packages = {p.parent.relative_to(PACKAGE).as_posix() for p in MODULES} - {"."}
     assert not [name for name in packages if not any(s.startswith(f"{name}/") for s in spelled)]
