@@ -235,7 +235,7 @@ def apply(
     saved = saved_plan(paths, out)
     file = paths[0] if saved is not None else ""
     if saved is not None:
-        paths, options = saved.plan.scope, saved.options(options)
+        paths, options = saved.plan.scope, saved.options(out.common.config.taken_out(options))
     space = open_workspace(paths, connection, options, out)
     try:
         session = Session.open(

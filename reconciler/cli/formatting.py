@@ -66,6 +66,7 @@ class Formatting:
 
     def _files(self, paths: Sequence[str]) -> dict[str, Path]:
         finder = Finder(self._out.common.root)
+        paths = paths or self._out.common.config.paths
         for path in paths:
             finder.path(path)
         if not paths:

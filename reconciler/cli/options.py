@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from reconciler.cli.config import Config, config_of
 from reconciler.cli.output import Common, Output, ReportFile
 from reconciler.cli.shared import (
     NAMES,
@@ -54,8 +57,12 @@ def _with_output(function: Run) -> Run:
         own = {name: values.pop(name) for name in (*NAMES, "reports") if name in values}
         context = click.get_current_context()
         root = context.find_root()
-        out = Output(_common(root.params if root is not context else {}, own))
-        root.obj = out
+        common = _common(root.params if root is not context else {}, own)
+        root.obj = out = Output(common)
+        config = config_of(context)
+        root.obj = out = Output(_configured(common, config))
+        if config.file is not None:
+            out.detail(f"config: {config.file}")
         return function(out=out, **values)
 
     return gathered
@@ -106,11 +113,17 @@ def _common(before: dict[str, Any], after: dict[str, Any]) -> Common:
     return Common(
         root=root,
         format=_result_format(before.get("format_name"), after),
-        color=after["color"] or before.get("color") or "auto",
+        color=after["color"] or before.get("color") or "",
         quiet=bool(after["quiet"] or before.get("quiet")),
         verbose=bool(after["verbose"] or before.get("verbose")),
         reports=tuple(report for report in after.get("reports", ()) if report.file is not None),
     )
+
+
+def _configured(common: Common, config: Config) -> Common:
+    """With what a configuration file says, where nothing else did: NO_COLOR is heard before it."""
+    color = None if os.environ.get("NO_COLOR") else config.values.get("color")
+    return replace(common, color=common.color or color or "auto", config=config)
 
 
 def _result_format(before: str | None, after: dict[str, Any]) -> str:

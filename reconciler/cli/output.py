@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
+from reconciler.cli.config import NO_CONFIG, Config
 from reconciler.diagnostics import Diagnostic, Severity, in_order
 from reconciler.render import BASIC_FORMATS, renderer
 from reconciler.render.reports import FailureReport, Report, Style
@@ -28,7 +29,10 @@ class ReportFile:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The settings of every command. `root` is the folder after `-C`, `reports` go to files."""
+    """The settings of every command. `root` is the folder after `-C`, `reports` go to files.
+
+    `config` is in them already, but for what only some commands ask of it.
+    """
 
     root: Path = Path()
     format: str = "text"
@@ -36,6 +40,7 @@ class Common:
     quiet: bool = False
     verbose: bool = False
     reports: tuple[ReportFile, ...] = ()
+    config: Config = NO_CONFIG
 
     def path(self, text: str) -> Path:
         """A path as the user typed it, seen from `root`."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.config import config_of
 from reconciler.cli.shared import Run, with_options
 from reconciler.errors import TaskctlError
 from reconciler.settings import AdoptScope, PlanOptions, parse_duration
@@ -35,6 +36,8 @@ def connection_options(function: Run) -> Run:
     @functools.wraps(function)
     def gathered(**values: Any) -> int | None:
         own = {name: values.pop(name) for name in names}
+        context = click.get_current_context()
+        config_of(context).fill(own, context)
         return function(connection=Connection(**own), **values)
 
     return with_options(gathered, _CONNECTION)
@@ -56,6 +59,8 @@ def plan_options(function: Run) -> Run:
     @functools.wraps(function)
     def gathered(**values: Any) -> int | None:
         own = {name: values.pop(name) for name in names}
+        context = click.get_current_context()
+        config_of(context).fill(own, context)
         own["adopt"] = AdoptScope(own["adopt"]) if own["adopt"] else None
         for name in ("allow_recreate", "target", "exclude"):
             own[name] = tuple(sorted(set(own[name])))

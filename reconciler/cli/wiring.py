@@ -68,7 +68,9 @@ def open_workspace(
     """
     manifests = read_manifests(paths, out)
     if options.max_creates is None:
-        options = replace(options, max_creates=manifests.max_creates)
+        limits = (manifests.max_creates, out.common.config.values.get("max_creates"))
+        least = min((limit for limit in limits if limit is not None), default=None)
+        options = replace(options, max_creates=least)
     backend = find_backend(connection, out)
     client = connect(backend, connection, out)
     try:
@@ -92,7 +94,7 @@ def read_manifests(paths: Sequence[str], out: Output) -> Manifests:
     """The manifests; ManifestError with every problem of every file where one has an error."""
     from reconciler.manifest import load
 
-    manifests = load(paths, root=out.common.root)
+    manifests = load(paths or out.common.config.paths, root=out.common.root)
     if has_errors(manifests.diagnostics):
         out.source = manifests.text_of
         raise ManifestError(manifests.diagnostics)
@@ -115,7 +117,8 @@ def find_backend(connection: Connection, out: Output) -> Backend:
 
 
 def find_state(connection: Connection, backend: Backend, out: Output) -> Path:
-    path = out.common.path(connection.state or backend.default_state)
+    configured = None if backend.local_db is not None else out.common.config.values.get("state")
+    path = out.common.path(connection.state or configured or backend.default_state)
     out.detail(f"state: {path}")
     return path
 

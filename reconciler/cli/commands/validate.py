@@ -26,7 +26,7 @@ def command(paths: tuple[str, ...], out: Output) -> int:
     """
     from reconciler.manifest import load
 
-    manifests = load(paths, root=out.common.root)
+    manifests = load(paths or out.common.config.paths, root=out.common.root)
     report = ValidateReport(
         tasks=len(manifests.tasks),
         files=len(manifests.files),

@@ -1,0 +1,82 @@
+"""taskctl.toml at work: on the embedded service, from a folder below it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.main import run
+
+LOCAL = ["--backend", "local"]
+
+
+def manifest(*keys: str, head: str = "") -> str:
+    tasks = "".join(f"  {key}:\n    message: Do {key}.\n" for key in keys)
+    return f"version: 1\norgName: acme\n{head}tasks:\n{tasks}"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "agents/below").mkdir(parents=True)
+    (tmp_path / "agents/a.yaml").write_text(manifest("a", "b", "c"))
+    (tmp_path / "taskctl.toml").write_text('paths = ["agents"]\nsettle-time = "1s"\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_its_paths_are_where_manifests_are(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["validate"]) == 0
+    assert capsys.readouterr().out == "3 tasks in 1 file: valid.\n"
+    (repository / "other.yaml").write_text(manifest("x"))
+    assert run(["validate", "other.yaml"]) == 0
+    assert capsys.readouterr().out == "1 task in 1 file: valid.\n"
+    assert run(["-C", "agents/below", "fmt", "--check"]) == 0
+    assert run(["-C", "agents/below", "validate"]) == 0
+    assert capsys.readouterr().out == "3 tasks in 1 file: valid.\n"
+
+
+def test_its_paths_are_all_there_is(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As with the usual places, what is recorded from any file and in no manifest is orphaned."""
+    assert run(["apply", *LOCAL, "--yes", "-q"]) == 0
+    (repository / "agents/a.yaml").write_text(manifest("a", "b"))
+    capsys.readouterr()
+    assert run(["plan", *LOCAL, "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["scope"] == []
+    assert document["summary"]["orphaned"] == 1
+
+
+def test_its_state_is_not_that_of_the_embedded_service(repository: Path) -> None:
+    with (repository / "taskctl.toml").open("a") as file:
+        file.write('state = "state/taskctl.state.json"\n')
+    assert run(["apply", *LOCAL, "--yes", "-q"]) == 0
+    assert (repository / ".taskctl/local.state.json").exists()
+    assert not (repository / "state").exists()
+
+
+def test_the_least_limit_of_creates_counts(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (repository / "taskctl.toml").open("a") as file:
+        file.write("max-creates = 2\n")
+    assert run(["plan", *LOCAL]) == 1
+    assert "3 tasks would be created, and at most 2 may be" in capsys.readouterr().err
+    (repository / "agents/a.yaml").write_text(manifest("a", "b", "c", head="maxCreates: 1\n"))
+    assert run(["plan", *LOCAL]) == 1
+    assert "at most 1 may be" in capsys.readouterr().err
+    assert run(["plan", *LOCAL, "--max-creates", "3"]) == 0
+
+
+def test_a_saved_plan_goes_by_its_own_options(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", *LOCAL, "--settle-time", "2s", "--out", "p"]) == 0
+    assert run(["apply", *LOCAL, "p"]) == 0
+    assert "3 created" in capsys.readouterr().out
+    state = json.loads((repository / ".taskctl/local.state.json").read_text())
+    assert len(state["tasks"]) == 3
