@@ -8,7 +8,7 @@ BENCH_STAMP := $(VENV)/.installed-for-bench
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools soak lint format types bench clean
+.PHONY: help demo test test-tools soak lint format types docs bench clean
 
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ lint: $(STAMP) ## Style and common mistakes
 types: $(STAMP) ## Types, strictly
 	$(BIN)/mypy
 
+docs: $(STAMP) ## Write the reference anew, build the site strictly, into site/
+	$(BIN)/python -m tools.reference
+	$(BIN)/zensical build --clean --strict
+
 format: $(STAMP) ## Put the code in its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -56,4 +60,4 @@ bench: $(BENCH_STAMP) ## Measure against the peers; prints ratios
 	$(BIN)/python -m bench $(ROWS)
 
 clean: ## Remove what was made
-	rm -rf $(VENV) .demo dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .demo dist build site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

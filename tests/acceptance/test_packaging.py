@@ -26,7 +26,7 @@ AGAINST_THE_WHEEL = (
     "tests/acceptance/test_cli_serve.py",
     "tests/acceptance/test_cli_shell.py",
     "tests/acceptance/test_cli_validate.py",
-    "tests/acceptance/test_readme.py",
+    "tests/acceptance/test_docs_shell.py",
     "tests/contract/test_sdk_tasks.py",
     "tests/unit/manifest/test_manifest_schema.py",
 )

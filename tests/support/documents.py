@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +37,7 @@ def blocks(document: str) -> Iterator[Block]:
     ]
     for found in _FENCE.finditer(text):
         above = [heading for start, heading in headings if start < found.start()]
-        yield Block(found[2], found[3], above[-1] if above else "")
+        yield Block(found[2], dedent(found[3]), above[-1] if above else "")
 
 
 def commands(console: str) -> Iterator[tuple[str, str]]:
@@ -69,3 +73,61 @@ def shell(
         timeout=timeout,
         check=False,
     )
+
+
+RUN, NOT_RUN = ("console", "sh"), "shell"
+"""Languages of blocks: `console` shows commands and what they print, `sh` is a script; both are
+run. `shell` is one that is not, since it installs packages or pushes; a test names them all."""
+
+_FILE = re.compile(r"# ([\w./-]+\.ya?ml)(?::.*)?\n")
+
+
+def pages() -> list[str]:
+    """The README and every page of docs/, as paths from the root."""
+    docs = (ROOT / "docs").rglob("*.md")
+    return ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in docs)]
+
+
+def write_file(block: Block, folder: Path) -> None:
+    """Writes a YAML block that begins with its file's name."""
+    named = _FILE.match(block.text)
+    if block.language == "yaml" and named is not None:
+        path = folder / named[1]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.text, encoding="utf-8")
+
+
+def at_terminal(
+    script: str, folder: Path, env: dict[str, str], timeout: float = 60
+) -> tuple[int, str, str]:
+    """A script run by somebody who says yes: its exit code, its stdout, and what the terminal
+    showed besides."""
+    ours, theirs = pty.openpty()
+    os.write(ours, b"yes\n" * 4)
+    process = subprocess.Popen(
+        ["sh", "-e", "-c", script],
+        cwd=folder,
+        env=env,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown: list[bytes] = []
+    reader = threading.Thread(target=_drain, args=(ours, shown), daemon=True)
+    reader.start()
+    try:
+        out, _ = process.communicate(timeout=timeout)
+    finally:
+        process.kill()
+        reader.join(10)
+        os.close(ours)
+    return process.returncode, out, b"".join(shown).decode(errors="replace")
+
+
+def _drain(descriptor: int, shown: list[bytes]) -> None:
+    with suppress(OSError):  # how Linux says that nobody has the other end any more
+        while data := os.read(descriptor, 4096):
+            shown.append(data)

@@ -1,0 +1,83 @@
+"""Every shell block of the README and the documentation is run, in a scratch folder for each page.
+
+What is said for Pulumi Cloud meets `taskctl serve` there. After a change of what is printed:
+`TASKCTL_WRITE_DOCS=1 pytest tests/acceptance/test_docs_shell.py` writes it into the pages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.documents import (
+    NOT_RUN,
+    ROOT,
+    RUN,
+    Block,
+    at_terminal,
+    blocks,
+    commands,
+    environment,
+    pages,
+    shell,
+    without_ids,
+    write_file,
+)
+from tests.support.engine_server import running_server
+
+LEFT_OUT = {
+    "README.md": 2,  # the demo and the installation: tested on their own
+    "docs/ci.md": 1,  # pre-commit: likewise
+    "docs/first-ten-minutes.md": 1,  # the installation
+    "docs/moving-from-pulumi-up.md": 1,  # the other tool
+}
+"""The blocks that are not run, since they install packages, push, or belong to other tools."""
+
+MANIFEST = "version: 1\norgName: acme\ntasks:\n  scratch:\n    message: Do it.\n"
+WITH_SHELL = [p for p in pages() if any(b.language in RUN for b in blocks(p))]
+
+
+@pytest.mark.parametrize("page", WITH_SHELL)
+def test_a_page_does_what_it_says(page: str, tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    if not any(b.text.startswith("# tasks/") for b in blocks(page)):
+        (tmp_path / "tasks" / "scratch.yaml").write_text(MANIFEST)
+    with running_server(tmp_path / "cloud.db") as url:
+        env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-scratch")
+        for block in blocks(page):
+            write_file(block, tmp_path)
+            if block.language == "sh":
+                code, out, shown = at_terminal(block.text, tmp_path, env)
+                assert code == 0, f"{block.text}\n{out}\n{shown}"
+            elif block.language == "console":
+                shows_what_is_printed(page, block, tmp_path, env)
+
+
+def shows_what_is_printed(page: str, block: Block, folder: Path, env: dict[str, str]) -> None:
+    for command, shown in commands(block.text):
+        ended = shell(command, folder, env)
+        assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
+        if without_ids(ended.stdout) == without_ids(shown):
+            continue
+        assert os.environ.get("TASKCTL_WRITE_DOCS"), f"{command}\n{ended.stdout}"
+        rewrite(ROOT / page, f"$ {command}\n", shown, ended.stdout)
+
+
+def rewrite(path: Path, command: str, shown: str, printed: str) -> None:
+    """The first that is so: those before it were put right already."""
+    text = path.read_text(encoding="utf-8")
+    found = re.search(re.escape(command + shown) + r"(?=\s*```|\$ )", text)
+    assert found is not None, command
+    path.write_text(text[: found.start()] + command + printed + text[found.end() :], "utf-8")
+
+
+def test_what_is_not_run_is_known() -> None:
+    """A block that is not run is marked as `shell`; each has a reason here, and no more of them."""
+    found = Counter(p for p in pages() for b in blocks(p) if b.language == NOT_RUN)
+    assert found == LEFT_OUT
+    others = {b.language for p in pages() for b in blocks(p)} - {*RUN, NOT_RUN}
+    assert others <= {"yaml", "json", "text", "gitignore", "toml", "diff"}

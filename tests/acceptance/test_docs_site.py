@@ -1,0 +1,158 @@
+"""The site of docs/ is built strictly, its reference is up to date, its examples are good."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.support.action_runner import metadata
+from tests.support.documents import ROOT, blocks, environment, shell
+from tests.support.engine_server import running_server
+from tools.commands_page import commands_page
+from tools.manifest_page import manifest_page
+from tools.reference import outdated
+
+TOOLS = Path(sys.executable).parent
+WORKFLOWS = sorted((ROOT / "examples" / "ci").glob("github-*.yml"))
+
+
+def run(*command: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [f"{TOOLS}/{command[0]}", *command[1:]],
+        cwd=folder,
+        env={**environment(folder), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(ROOT / "docs", folder / "docs")
+    shutil.copy(ROOT / "mkdocs.yml", folder)
+    built = run("zensical", "build", "--strict", folder=folder)
+    assert built.returncode == 0, built.stderr
+    return folder / "site"
+
+
+def test_what_is_generated_is_up_to_date() -> None:
+    """Where it is not: `python -m tools.reference`."""
+    assert [path.name for path, _ in outdated()] == []
+
+
+def test_every_property_is_told_with_an_example() -> None:
+    rows = [line for line in manifest_page().splitlines() if line.startswith("| `")]
+    assert len(rows) > 50
+    for row in rows:
+        name, value, default, what = (cell.strip() for cell in row.strip("|").split(" | "))
+        assert name
+        assert value
+        assert default
+        assert re.fullmatch(r".+ Example: `.+`", what), row
+
+
+def test_every_command_is_told_with_examples() -> None:
+    page = commands_page()
+    for name in ("validate", "plan", "apply", "show", "serve", "state list", "state settle"):
+        _, _, part = page.partition(f"# taskctl {name}\n")
+        assert "Examples:\n" in part.partition("# taskctl")[0], name
+    assert "`TASKCTL_SETTLE_TIME`" in page
+    assert "| 143 |" in page
+
+
+def test_the_site_has_every_page_and_no_page_is_missing_from_its_menu(site: Path) -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = re.findall(r": ([\w/-]+\.md)$", text, re.MULTILINE)
+    docs = ROOT / "docs"
+    assert sorted(listed) == sorted(p.relative_to(docs).as_posix() for p in docs.rglob("*.md"))
+    for page in listed:
+        place = page.removesuffix(".md").removesuffix("index")
+        assert (site / place / "index.html").is_file(), page
+
+
+def test_the_site_asks_no_other_host(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        loaded = re.findall(
+            r'<(?:script|link|img)[^>]+(?:src|href)="?(https?:[^" >]+)', page.read_text()
+        )
+        assert loaded == [], page
+
+
+def test_options_with_bars_are_shown_as_they_are_typed(site: Path) -> None:
+    page = unescape((site / "reference" / "commands" / "index.html").read_text(encoding="utf-8"))
+    assert "--color [auto|always|never]" in page
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_the_workflows_are_workflows_and_use_the_action_as_it_is(path: Path) -> None:
+    ended = run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(path))
+    assert ended.returncode == 0, ended.stdout
+    loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    steps = [step for job in loaded["jobs"].values() for step in job["steps"]]
+    used = [step for step in steps if "/taskctl@" in step.get("uses", "")]
+    assert used
+    for step in used:
+        assert step["with"].keys() <= metadata()["inputs"].keys()
+    if path.name == "github-apply.yml":
+        assert loaded["concurrency"]["cancel-in-progress"] is False
+
+
+def test_the_other_files_of_ci_are_what_they_should_be() -> None:
+    for schema, path, more in (
+        ("vendor.github-actions", "action.yml", []),
+        ("vendor.gitlab-ci", "examples/ci/gitlab-ci.yml", ["--data-transform", "gitlab-ci"]),
+    ):
+        ended = run("check-jsonschema", "--builtin-schema", schema, *more, path)
+        assert ended.returncode == 0, ended.stdout
+
+
+def test_what_gitlab_runs_is_what_taskctl_takes(tmp_path: Path) -> None:
+    """Its scripts, one job after the other."""
+    text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
+    jobs = YAML(typ="safe", pure=True).load(text)
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "a.yaml").write_text(MANIFEST)
+    with running_server(tmp_path / "cloud.db") as url:
+        env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
+        for name in jobs["stages"]:
+            ended = shell("\n".join(jobs[name]["script"]), tmp_path, env)
+            assert ended.returncode == 0, ended.stderr
+    assert "1 created" in ended.stdout
+    for kept in ("taskctl.xml", "plan.html", *jobs[".state"]["cache"]["paths"][:1]):
+        assert (tmp_path / kept).is_file()
+
+
+def test_the_plain_shell_one_applies_and_finds_nothing_to_do_the_next_day(tmp_path: Path) -> None:
+    script = ROOT / "examples" / "ci" / "plain.sh"
+    (tmp_path / "infra" / "tasks").mkdir(parents=True)
+    (tmp_path / "infra" / "tasks" / "a.yaml").write_text(MANIFEST)
+    with running_server(tmp_path / "cloud.db") as url:
+        env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
+        for said in ("1 created", "0 created"):
+            ended = shell(f"{script} infra", tmp_path, env)
+            assert ended.returncode == 0, ended.stderr
+            assert f"Apply: {said}" in ended.stdout
+    ended = shell(f"{script} infra", tmp_path, environment(tmp_path))
+    assert (ended.returncode, "PULUMI_ACCESS_TOKEN" in ended.stderr) != (0, False)
+    assert (tmp_path / "infra" / "taskctl.state.json").is_file()
+
+
+def test_the_hooks_that_are_recommended_are_there() -> None:
+    (config,) = [b.text for b in blocks("docs/ci.md") if b.text.startswith("# .pre-commit")]
+    offered = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
+    yaml = YAML(typ="safe", pure=True)
+    known = {hook["id"] for hook in yaml.load(offered)}
+    assert {hook["id"] for hook in yaml.load(config)["repos"][0]["hooks"]} == known
+
+
+MANIFEST = "version: 1\norgName: acme\ntasks:\n  a:\n    message: Do it.\n"

@@ -1,0 +1,1 @@
+"""Chores of this repository: `python -m tools.reference` writes the reference pages anew."""

@@ -1,0 +1,43 @@
+"""The parts of docs/ci.md that are copies: the files of examples/ci/, and the action's inputs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = {
+    "GitHub: a plan on each pull request": "github-plan.yml",
+    "GitHub: apply on main": "github-apply.yml",
+    "GitLab": "gitlab-ci.yml",
+    "Any other: a shell": "plain.sh",
+}
+_TABLES = re.compile(r"\| input \|.*?(?=\n\n## )", re.DOTALL)
+
+
+def ci_page() -> str:
+    """The page as it is, with its copies made anew."""
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    for heading, name in EXAMPLES.items():
+        copy = (ROOT / "examples" / "ci" / name).read_text(encoding="utf-8")
+        before, title, after = text.partition(f"\n## {heading}\n")
+        head, fence, rest = after.partition("\n```")
+        language, _, rest = rest.partition("\n")
+        _, end, rest = rest.partition("```\n")
+        text = f"{before}{title}{head}{fence}{language}\n{copy}{end}{rest}"
+    return _TABLES.sub(lambda _: _tables(), text, count=1)
+
+
+def _tables() -> str:
+    action = YAML(typ="safe", pure=True).load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    rows = ["| input | default | |", "| --- | --- | --- |"]
+    for name, described in action["inputs"].items():
+        default = f"`{described['default']}`" if described["default"] else ""
+        rows.append(f"| `{name}` | {default} | {described['description']} |")
+    rows += ["", "| output | |", "| --- | --- |"]
+    rows += [
+        f"| `{n}` | {described['description']} |" for n, described in action["outputs"].items()
+    ]
+    return "\n".join(rows)

@@ -1,0 +1,43 @@
+"""Writes docs/reference/ and the copies in docs/ci.md anew: `python -m tools.reference`.
+
+With `--check` it writes nothing, and exits 1 where a page is not up to date.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.ci_page import ci_page
+from tools.commands_page import commands_page
+from tools.manifest_page import manifest_page
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    "docs/reference/manifest.md": manifest_page,
+    "docs/reference/commands.md": commands_page,
+    "docs/ci.md": ci_page,
+}
+
+
+def outdated() -> Iterator[tuple[Path, str]]:
+    """Each page that is not what it should be, and what it should be."""
+    for name, make in PAGES.items():
+        path, text = ROOT / name, make()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            yield path, text
+
+
+def main(arguments: list[str]) -> int:
+    found = list(outdated())
+    for path, text in found:
+        print(path.relative_to(ROOT))
+        if "--check" not in arguments:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+    return int(bool(found) and "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
