@@ -33,13 +33,13 @@ def ground(tmp_path: Path, server: FaultServer) -> Ground:
     return made
 
 
-def sending(ground: Ground, server: FaultServer, *more: str) -> subprocess.Popen[str]:
-    """An apply whose creates are at the service, which takes its time."""
+def sending(ground: Ground, server: FaultServer, creates: int) -> subprocess.Popen[str]:
+    """An apply whose creates, so many, are at the service, which takes its time."""
     server.control({"rules": [rule.to_json() for rule in SLOW]})
     before = len(server.posts)
-    process = ground.start("apply", *more)
+    process = ground.start("apply")
     until = monotonic() + 20
-    while len(server.posts) == before:
+    while len(server.posts) < before + creates:
         assert process.poll() is None, process.communicate()
         assert monotonic() < until
     return process
@@ -48,7 +48,7 @@ def sending(ground: Ground, server: FaultServer, *more: str) -> subprocess.Popen
 def test_the_second_of_two_names_the_first_or_waits_for_it(
     ground: Ground, server: FaultServer
 ) -> None:
-    first = sending(ground, server)
+    first = sending(ground, server, 3)
     second = ground.run("apply")
     assert second.code == 1
     (said,) = second.document["diagnostics"]
@@ -76,7 +76,7 @@ def test_a_checkout_under_a_running_apply_is_not_overwritten(
     assert ground.run("apply").code == 0
     ours = ground.state()
     ground.write(as_tasks(TEXTS))
-    process = sending(ground, server)
+    process = sending(ground, server, 2)
     theirs = json.loads(json.dumps(ours))
     theirs["tasks"]["acme/k0"]["file"] = "tasks/of-another-branch.yaml"
     theirs["serial"] += 0 if same_serial else 1

@@ -1,0 +1,69 @@
+"""What a person sees while apply runs: the same things in each form, and inert in all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reconciler.apply.loop import Waiting
+from reconciler.apply.report import Result, TaskResult
+from reconciler.cli.progress import Bar, Lines, Progress, Silent
+from reconciler.model import TaskRef
+from tests.support.inert import commands_in, unseen_in
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOSTILE = "\x1b]0;owned\x07\x9b31m\n::error::stop\u202e\u2066 [red]x[/red]"
+ONE = TaskRef("acme", "a")
+
+
+def progress(kind: str) -> Progress:
+    if kind == "bar":
+        return Bar(2, lambda: NOW, color=False)
+    return Lines(lambda: NOW) if kind == "lines" else Silent()
+
+
+def everything(shown: Progress, text: str) -> None:
+    ref = TaskRef(f"org {text}", f"key {text}")
+    shown.started(ref)
+    shown.waiting(Waiting((ref, ONE), NOW + timedelta(seconds=30), problem=text))
+    shown.ended(TaskResult(ref.key, ref.org_name, Result.FAILED, url=text, error=text))
+    shown.note(text)
+    shown.close()
+
+
+@pytest.mark.parametrize("kind", ["bar", "lines"])
+def test_whatever_it_is_told_is_inert(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    everything(progress(kind), HOSTILE)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "owned" in err
+    assert unseen_in(err) <= {"\n"}
+    assert commands_in(err) == []
+
+
+@pytest.mark.parametrize("kind", ["bar", "lines"])
+def test_an_end_is_told_with_its_link(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    shown = progress(kind)
+    shown.started(ONE)
+    shown.ended(TaskResult("a", "acme", Result.CREATED, "t", "https://app.example.com/:x:/t"))
+    shown.close()
+    assert "acme/a: created https://app.example.com/:x:/t" in capfd.readouterr().err
+
+
+def test_what_is_awaited_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
+    shown = Lines(lambda: NOW)
+    for left in (30, 20, 10):
+        shown.waiting(Waiting((ONE,), NOW + timedelta(seconds=left)))
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert "looking for a: no answer came; up to 30 s" in err
+
+
+def test_quiet_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+    shown = Silent()
+    shown.started(ONE)
+    shown.waiting(Waiting((ONE,), NOW))
+    shown.ended(TaskResult("a", "acme", Result.CREATED))
+    shown.close()
+    assert capfd.readouterr() == ("", "")
