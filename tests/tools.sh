@@ -72,6 +72,12 @@ workflows() {
     /^```yaml$/ { inside = 1; count++; file = to count ".yaml"; next }
     /^```$/ { inside = 0 }
     inside { print > file }' docs/ci-state.md
+  # Those of examples/ci/ with this repository's action, so that its inputs are checked too.
+  cp -R action.yml action "$work/repo/"
+  for example in examples/ci/github-*.yml; do
+    sed 's|uses: your-org/taskctl@.*|uses: ./|' "$example" \
+      >"$work/repo/.github/workflows/$(basename "$example" .yml).yaml"
+  done
 }
 
 actionlint_at=github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
@@ -85,8 +91,8 @@ provide_actionlint() { # from PATH, else built from its source
   PATH=$work/bin:$PATH
 }
 
-lint_workflows() {
-  workflows && actionlint "$work"/repo/.github/workflows/*.yaml
+lint_workflows() { # from their repository, which `uses: ./` is looked up in
+  workflows && (cd "$work/repo" && git init -q && actionlint .github/workflows/*.yaml)
 }
 
 demo_with() {
@@ -122,16 +128,26 @@ done
 check "the demo from another folder" same_from_anywhere
 
 if has shellcheck; then
-  check "shellcheck of all scripts" shellcheck examples/demo.sh script/install script/in-venv \
-    tests/tools.sh .ci/run
+  check "shellcheck of all scripts" shellcheck examples/demo.sh examples/ci/plain.sh action/*.sh \
+    script/install script/in-venv tests/tools.sh .ci/run
 else
   left_out "shellcheck of all scripts" "shellcheck is not installed"
 fi
 
 if provide_actionlint; then
-  check "actionlint of the workflows in docs/ci-state.md" lint_workflows
+  check "actionlint of the workflows in docs/ and examples/ci/" lint_workflows
 else
-  left_out "actionlint of the workflows in docs/ci-state.md" "$why"
+  left_out "actionlint of the workflows in docs/ and examples/ci/" "$why"
+fi
+
+provide chromium
+for browser in chromium chromium-browser google-chrome google-chrome-stable ''; do
+  has "$browser" && break
+done
+if [ -n "$browser" ]; then
+  check "the html report in $browser" python -m tests.tools_html
+else
+  left_out "the html report in a browser" "no Chromium is installed"
 fi
 
 check "script/install into an empty prefix" install

@@ -24,6 +24,7 @@ from reconciler.render.html_task import task_item
 from reconciler.render.plan_text import who
 from reconciler.render.reports import Report, Style, ValidateReport
 
+MANY = 100  # tasks from which those out of sight are not laid out
 OPEN_UP_TO = 10
 """Tasks that are shown with their details unfolded, if there are no more."""
 
@@ -71,7 +72,7 @@ def _body(report: Report, style: Style) -> Iterator[str]:
     yield "</header>\n<main>"
     if problems:
         yield '<section aria-labelledby="problems">\n<h2 id="problems">Problems</h2>'
-        yield '<ul class="problems">'
+        yield '<ul class="problems" role="list">'
         yield from map(_problem, problems)
         yield "</ul>\n</section>"
     if found:
@@ -122,22 +123,24 @@ def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
     shown = [entry for entry in found if entry.word != "unchanged"]
     rest = [entry for entry in found if entry.word == "unchanged"]
     several = len({entry.org_name for entry in found}) > 1
-    unfolded = len(shown) <= OPEN_UP_TO
     yield '<section aria-labelledby="tasks">\n<h2 id="tasks" class="unseen">Tasks</h2>'
     yield from _bar(report)
     yield '<h2 class="unseen">What there is to see</h2>' if shown else ""
-    yield '<ul class="tasks">'
-    yield from (task_item(entry, several=several, unfolded=unfolded) for entry in shown)
-    yield "</ul>"
+    yield from _list(shown, several=several, unfolded=len(shown) <= OPEN_UP_TO)
     if not shown:
         yield "<p>No changes. Each task of the manifests exists.</p>"
     yield '<p id="none" hidden>No task fits the filter.</p>'
     if rest:
         yield f'<details class="rest"><summary>{len(rest):,} unchanged</summary>'
-        yield '<ul class="tasks">'
-        yield from (task_item(entry, several=several, unfolded=False) for entry in rest)
-        yield "</ul></details>"
+        yield from _list(rest, several=several, unfolded=False)
+        yield "</details>"
     yield "</section>"
+
+
+def _list(some: list[Entry], *, several: bool, unfolded: bool) -> Iterator[str]:
+    yield f'<ul class="tasks{" many" * (len(some) > MANY)}" role="list">'
+    yield from (task_item(entry, several=several, unfolded=unfolded) for entry in some)
+    yield "</ul>"
 
 
 def _bar(report: Report) -> Iterator[str]:

@@ -61,7 +61,10 @@ class Page:
     def run(self, script: str) -> Any:
         """The JSON value of an expression; AssertionError where it throws."""
         answer = self._call(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+            "Runtime.evaluate",
+            expression=script,
+            returnByValue=True,
+            allowUnsafeEvalBlockedByCSP=False,
         )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")

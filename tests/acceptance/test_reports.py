@@ -1,0 +1,274 @@
+"""`--report FORMAT[=FILE]`: beside the result, in files that are whole, changing nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.cli.planfile import write_plan_file
+from reconciler.cli.repository import locator, repository_root
+from reconciler.plan.codec import SavedPlan, basis_of
+from reconciler.render import FORMATS
+from reconciler.state.model import State
+from tests.support.plan_sample import PLAN
+
+GOOD = """\
+version: 1
+orgName: acme
+tasks:
+  rotate-iam-keys:
+    message: Rotate them.
+  cost-review:
+    message: Review it.
+"""
+BAD = "version: 1\ntasks:\n  a:\n    message: x\n    source: nowhere\n"
+FILES = {
+    "text": "r.txt",
+    "json": "r.json",
+    "markdown": "r.md",
+    "github": "r.log",
+    "sarif": "r.sarif",
+    "junit": "r.xml",
+    "html": "r.html",
+}
+HEADS = {
+    "text": "",
+    "json": '{"formatVersion": 1,',
+    "markdown": "### ",
+    "github": "",
+    "sarif": '{"$schema": ',
+    "junit": "<?xml",
+    "html": "<!DOCTYPE html>",
+}
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with manifests two folders down; the working folder is its root."""
+    folder = tmp_path / "infra" / "agents" / "tasks"
+    folder.mkdir(parents=True)
+    (folder / "iam.yaml").write_text(GOOD)
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL", "TASKCTL_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def every_report(prefix: str = "out/") -> list[str]:
+    return [f"--report={name}={prefix}{file}" for name, file in FILES.items()]
+
+
+def places(folder: Path) -> set[str]:
+    """The files that the formats for a code host name, in a folder with all reports."""
+    sarif = json.loads((folder / "r.sarif").read_text())
+    found = {
+        location["physicalLocation"]["artifactLocation"]["uri"]
+        for result in sarif["runs"][0]["results"]
+        for location in result["locations"]
+    }
+    annotations = (folder / "r.log").read_text().splitlines()
+    found |= {line.split("file=")[1].split(",")[0] for line in annotations if "file=" in line}
+    suites = ET.fromstring((folder / "r.xml").read_text()).iter("testsuite")
+    return found | {suite.get("name") or "" for suite in suites}
+
+
+def test_all_of_them_in_one_run_change_nothing_else(repository: Path, capsys: Capture) -> None:
+    (repository / "infra/agents/tasks/bad.yaml").write_text(BAD)
+    code = run(["validate", "-C", "infra/agents"])
+    plain = capsys.readouterr()
+    assert run(["validate", "-C", "infra/agents", *every_report()]) == code == 1
+    assert capsys.readouterr() == plain
+    out = repository / "infra" / "agents" / "out"
+    assert sorted(path.name for path in out.iterdir()) == sorted(FILES.values())
+    for name, file in FILES.items():
+        assert (out / file).read_text().startswith(HEADS[name])
+    assert places(out) == {"infra/agents/tasks/bad.yaml", "infra/agents/tasks/iam.yaml"}
+    assert "infra/agents/tasks/bad.yaml:5:" in (out / "r.md").read_text()
+    assert "tasks/bad.yaml:5:" in (out / "r.txt").read_text()
+
+
+def test_in_a_subfolder_paths_are_those_of_the_repository(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository / "infra")
+    (repository / "infra/agents/tasks/bad.yaml").write_text(BAD)
+    assert run(["validate", "agents/tasks", *every_report()]) == 1
+    assert places(Path("out")) == {"infra/agents/tasks/bad.yaml", "infra/agents/tasks/iam.yaml"}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_report_without_a_file_is_the_result(
+    repository: Path, capsys: Capture, name: str
+) -> None:
+    assert run(["validate", "-C", "infra/agents", "--report", name]) == 0
+    reported = capsys.readouterr()
+    assert reported.err == ""
+    assert reported.out.startswith(HEADS[name])
+    assert run(["--format", name, "validate", "-C", "infra/agents"]) == 0
+    assert capsys.readouterr() == reported
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--report", "json", "--report", "html"],
+        ["--format", "json", "--report", "json"],
+        ["--format=text", "--report=github=-"],
+        ["--report=json=/dev/stdout", "--report", "junit"],
+        ["--report=json=a", "--report=html=a"],
+        ["--report", "pdf"],
+        ["--report", "json="],
+    ],
+)
+def test_wrong_usage(repository: Path, capsys: Capture, arguments: list[str]) -> None:
+    assert run(["validate", "-C", "infra/agents", *arguments]) == 1
+    said = capsys.readouterr()
+    assert "validate --help" in said.out + said.err
+    assert list(repository.glob("**/a")) == []
+
+
+def test_commands_without_a_report_have_no_further_formats(
+    repository: Path, capsys: Capture
+) -> None:
+    assert run(["--format", "html", "state", "list", "--backend", "local"]) == 1
+    assert "this command gives text or json" in capsys.readouterr().out
+    assert run(["state", "list", "--backend", "local", "--report", "json"]) == 1
+
+
+def test_plan_and_apply(repository: Path, capsys: Capture) -> None:
+    at = ["-C", "infra/agents", "--backend", "local"]
+    out = repository / "infra/agents/out"
+    assert run(["plan", *at, "--detailed-exitcode", *every_report()]) == 2
+    assert "Plan: 2 to create" in capsys.readouterr().out
+    assert (out / "r.md").read_text().startswith("### Plan: 2 to create")
+    assert "`infra/agents/tasks/iam.yaml:4`" in (out / "r.md").read_text()
+    assert json.loads((out / "r.json").read_text())["summary"]["create"] == 2
+
+    assert run(["apply", *at, "--yes", *every_report()]) == 0
+    said = capsys.readouterr().out
+    assert "Plan: 2 to create" in said
+    assert "Apply: 2 created" in said
+    assert json.loads((out / "r.json").read_text())["summary"]["created"] == 2
+    assert (out / "r.md").read_text().startswith("### Apply: 2 created")
+    assert places(out) == {"infra/agents/tasks/iam.yaml"}
+
+    assert run(["plan", *at, "--detailed-exitcode", "--report=markdown"]) == 0
+    assert "No changes." in capsys.readouterr().out
+
+
+def test_an_apply_that_nobody_agreed_to(repository: Path, capsys: Capture) -> None:
+    at = ["-C", "infra/agents", "--backend", "local", "--report=json=r.json"]
+    assert run(["apply", *at]) == 1
+    (problem,) = json.loads((repository / "infra/agents/r.json").read_text())["diagnostics"]
+    assert "nobody to ask" in problem["summary"]
+    assert "Plan: 2 to create" in capsys.readouterr().out
+
+
+def test_what_could_not_go_on_is_reported(repository: Path, capsys: Capture) -> None:
+    assert (
+        run(["plan", "-C", "infra/agents", "--backend", "http://x.example", *every_report()]) == 1
+    )
+    said = capsys.readouterr()
+    assert said.out == ""
+    out = repository / "infra/agents/out"
+    summary = json.loads((out / "r.json").read_text())["diagnostics"][0]["summary"]
+    assert summary in said.err
+    for file in ("r.txt", "r.md", "r.xml"):
+        assert summary.split(":")[0] in (out / file).read_text()
+    assert (out / "r.log").read_text().startswith("::error ")
+
+
+def test_a_saved_plan_is_shown_in_every_format(repository: Path, capsys: Capture) -> None:
+    saved = SavedPlan(PLAN, basis_of(PLAN, [], State("line", 3, PLAN.backend)))
+    write_plan_file(repository / "plan.taskctl", "plan.taskctl", saved)
+    assert run(["show", "plan.taskctl", *every_report()]) == 0
+    assert "cost-review" in capsys.readouterr().out
+    for name in ("json", "markdown", "sarif", "junit", "html"):
+        assert "old-incident" in (repository / "out" / FILES[name]).read_text()
+
+
+@pytest.mark.parametrize("place", ["infra", "infra/agents/tasks/iam.yaml/r.json"])
+def test_a_file_that_cannot_be_written_is_one_error_and_loses_nothing(
+    repository: Path, capsys: Capture, place: str
+) -> None:
+    at = ["-C", ".", "infra/agents/tasks", "--backend", "local"]
+    reports = [f"--report=json={place}", "--report=junit=r.xml"]
+    assert run(["apply", *at, "--yes", *reports]) == 1
+    said = capsys.readouterr()
+    assert "Apply: 2 created" in said.out
+    errors = [line for line in said.err.splitlines() if "error: " in line]
+    assert len(errors) == 1
+    assert errors[0].startswith(f"{place}: error: cannot write the json report: ")
+    assert len(list(ET.parse(repository / "r.xml").iter("testcase"))) == 2
+    assert run(["plan", *at, "--detailed-exitcode"]) == 0
+    assert (repository / "infra/agents/tasks/iam.yaml").read_text() == GOOD
+    leftover = list(repository.rglob("*.tmp"))
+    assert leftover == []
+
+
+def test_a_failed_write_leaves_the_old_file(
+    repository: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = repository / "r.json"
+    old.write_text("old")
+
+    def full(*_args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    assert run(["validate", "infra/agents/tasks", "--report=json=r.json"]) == 1
+    assert "cannot write the json report: No space left on device" in capsys.readouterr().err
+    assert old.read_text() == "old"
+    assert [path.name for path in repository.iterdir() if path.is_file()] == ["r.json"]
+
+
+def test_a_link_stays_one_and_a_pipe_is_written_to(repository: Path) -> None:
+    (repository / "kept").mkdir()
+    (repository / "link.json").symlink_to("kept/real.json")
+    assert run(["validate", "infra/agents/tasks", "--report=json=link.json"]) == 0
+    assert (repository / "link.json").is_symlink()
+    assert json.loads((repository / "kept/real.json").read_text())["valid"] is True
+
+    os.mkfifo("pipe")
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(Path("pipe").read_text()))
+    reader.start()
+    assert run(["validate", "infra/agents/tasks", "--report=json=pipe"]) == 0
+    reader.join(timeout=30)
+    assert json.loads(read[0])["valid"] is True
+    assert stat.S_ISFIFO((repository / "pipe").stat().st_mode)
+
+
+def test_annotations_can_go_beside_the_text(
+    repository: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "infra/agents/tasks/bad.yaml").write_text(BAD)
+    assert run(["validate", "infra/agents/tasks", "--report=github=/dev/stderr"]) == 1
+    said = capfd.readouterr()
+    assert said.out.startswith("1 error in 2 files.")
+    assert "\n::error file=infra/agents/tasks/bad.yaml,line=5," in said.err
+
+
+def test_where_a_repository_begins(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    (top / "a" / "b").mkdir(parents=True)
+    (top / ".git").write_text("gitdir: elsewhere\n")  # as in a linked work tree
+    assert repository_root(top / "a" / "b") == top.resolve()
+    locate = locator(top / "a")
+    assert locate("b/x.yaml") == "a/b/x.yaml"
+    assert locate("../y.yaml") == "y.yaml"
+    assert locate(str(top / "a" / "x.yaml")) == "a/x.yaml"
+    assert locate("../../outside.yaml") == "../../outside.yaml"
+    (tmp_path / "link").symlink_to(top / "a")
+    assert locator(tmp_path / "link")("x.yaml") == "a/x.yaml"
+    assert locate(str(tmp_path / "link" / "x.yaml")) == "a/x.yaml"
