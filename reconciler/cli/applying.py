@@ -31,8 +31,10 @@ from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.plan import Plan, PlannedTask, Reason
 from reconciler.render import renderer
+from reconciler.render.masking import secrets_of
 from reconciler.render.reports import FailureReport
 from reconciler.settings import PlanOptions
+from reconciler.state.edit import as_sensitive
 from reconciler.state.session import Session
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ class Applying:
     def run(self) -> int:
         """The exit code. Raises TaskctlError where nothing was sent."""
         plan = self._plan()
+        self._out.protect(secrets_of(plan))
         first_view = self._planning.view
         self._show(plan)
         if has_errors(plan.diagnostics):
@@ -216,6 +219,7 @@ class Applying:
     def _save(self, report: ApplyReport) -> ApplyReport:
         """Saves; where that fails the report still tells what became of each task."""
         try:
+            self._session.append(*as_sensitive(self._session.state, self._space.desired))
             self._session.save()
         except StateError as problem:
             return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))

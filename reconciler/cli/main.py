@@ -172,7 +172,8 @@ class Ending:
         if out.common.verbose:
             import traceback
 
-            say(safe.block(_without_token("".join(traceback.format_exception(error)))))
+            trace = out.concealed("".join(traceback.format_exception(error)))
+            say(safe.block(_without_token(trace)))
         what = _without_token(f"{type(error).__name__}: {error}" if str(error) else repr(error))
         again = "report it" if out.common.verbose else "run again with -v and report what it shows"
         return self._fail(1, f"internal error ({what}): {again}")

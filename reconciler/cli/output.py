@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from reconciler.cli.config import NO_CONFIG, Config
 from reconciler.diagnostics import Diagnostic, Severity, in_order
 from reconciler.render import BASIC_FORMATS, renderer
-from reconciler.render.reports import FailureReport, Report, Style
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+
+if TYPE_CHECKING:
+    from reconciler.render.secrets import Secrets
 
 Source = Callable[[str], str | None]
 """The text of a file that a problem is in, to show it where it is: `Manifests.text_of`."""
@@ -51,7 +54,8 @@ class Output:
     """One command's stdout and stderr.
 
     `told` says that the result was written. `source` gives the files of problems, for all that is
-    said from when it is set. `kept` is what goes to the reports in files.
+    said from when it is set. `kept` is what goes to the reports in files. Nothing that is said here
+    holds the prompt of a sensitive task.
     """
 
     def __init__(self, common: Common) -> None:
@@ -59,16 +63,38 @@ class Output:
         self.told = False
         self.source: Source | None = None
         self.kept: Report | None = None
+        self._secrets: Secrets | None = None
+
+    def protect(self, secrets: Secrets) -> None:
+        """From now on nothing that is said repeats these prompts."""
+        if secrets:
+            self._secrets = secrets if self._secrets is None else self._secrets | secrets
+
+    def masked(self, report: Report) -> Report:
+        """The report as it may be shown; the prompts that its tasks keep to themselves are
+        protected from now on."""
+        if self._secrets is None and isinstance(report, FailureReport | ValidateReport):
+            listed = report.listed if isinstance(report, ValidateReport) else ()
+            if not any(task.sensitive for task in listed):
+                return report
+        from reconciler.render import masking
+
+        self.protect(masking.secrets_of(report))
+        return report if self._secrets is None else masking.masked(report, self._secrets)
+
+    def concealed(self, text: str) -> str:
+        """Words of others, such as the service's, with none of the protected prompts."""
+        return text if self._secrets is None else self._secrets.conceal(text)
 
     def report(self, report: Report, source: Source | None = None) -> None:
         """The result, in the format asked for. As text its diagnostics go to stderr, before it."""
-        self.kept = report
-        self.show(report, source)
+        self.kept = self.masked(report)
+        self.show(self.kept, source)
 
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Problems for the reports in files, beside what these have to tell already."""
         known = self.kept or FailureReport(())
-        self.kept = replace(known, diagnostics=(*known.diagnostics, *diagnostics))
+        self.kept = self.masked(replace(known, diagnostics=(*known.diagnostics, *diagnostics)))
 
     def write_files(self) -> None:
         """The reports in files. TaskctlError where one cannot be written; the others are."""
@@ -80,6 +106,7 @@ class Output:
     def show(self, report: Report, source: Source | None = None) -> None:
         """The same for what is not the last word: it goes to no file."""
         self.source = source or self.source
+        report = self.masked(report)
         if self.common.format == "text":
             self.diagnostics(report.diagnostics)
             if isinstance(report, FailureReport):
@@ -118,6 +145,10 @@ class Output:
         ]
         if not shown:
             return
+        if self._secrets is not None:
+            from reconciler.render.masking import concealed
+
+            shown = list(concealed(shown, self._secrets))
         from reconciler.render.diagnostics import render_all
 
         say(render_all(shown, replace(self.style(sys.stderr), source=self._source_line)))
@@ -155,7 +186,7 @@ class Output:
         """Asks on stderr; as with Terraform, only `yes` in full is one."""
         from reconciler.render import safe
 
-        say(f"\n{safe.block(question)} Only 'yes' is taken for one: ")
+        say(f"\n{safe.block(self.concealed(question))} Only 'yes' is taken for one: ")
         return sys.stdin.readline().strip() == "yes"
 
     def _source_line(self, file: str, line: int) -> str | None:
@@ -169,7 +200,7 @@ class Output:
     def _line(self, text: str) -> None:
         from reconciler.render import safe
 
-        say(safe.block(text) + "\n")
+        say(safe.block(self.concealed(text)) + "\n")
 
 
 def say(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,6 +41,10 @@ class Progress(Protocol):
 
 def progress_for(out: Output, total: int, clock: Callable[[], datetime]) -> Progress:
     """`total` is the number of tasks that there is something to do for."""
+    return Discreet(_shown_as(out, total, clock), out.concealed)
+
+
+def _shown_as(out: Output, total: int, clock: Callable[[], datetime]) -> Progress:
     import sys
 
     if out.common.quiet:
@@ -47,6 +52,31 @@ def progress_for(out: Output, total: int, clock: Callable[[], datetime]) -> Prog
     if out.is_terminal(sys.stderr) and out.common.format == "text" and total:
         return Bar(total, clock, color=out.colored(sys.stderr))
     return Lines(clock)
+
+
+class Discreet:
+    """Another progress that is told no prompt which must not be shown; `conceal` takes it out."""
+
+    def __init__(self, inner: Progress, conceal: Callable[[str], str]) -> None:
+        self._inner = inner
+        self._conceal = conceal
+
+    def started(self, ref: TaskRef) -> None:
+        self._inner.started(ref)
+
+    def ended(self, result: TaskResult) -> None:
+        error = self._conceal(result.error or "")
+        self._inner.ended(replace(result, error=error) if error else result)
+
+    def waiting(self, waiting: Waiting) -> None:
+        problem = self._conceal(waiting.problem or "")
+        self._inner.waiting(replace(waiting, problem=problem) if problem else waiting)
+
+    def note(self, text: str) -> None:
+        self._inner.note(self._conceal(text))
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 class Silent:

@@ -95,6 +95,10 @@ def read_manifests(paths: Sequence[str], out: Output) -> Manifests:
     from reconciler.manifest import load
 
     manifests = load(paths or out.common.config.paths, root=out.common.root)
+    if any(task.sensitive for task in manifests.tasks):
+        from reconciler.render.masking import secrets_in
+
+        out.protect(secrets_in(manifests.tasks))
     if has_errors(manifests.diagnostics):
         out.source = manifests.text_of
         raise ManifestError(manifests.diagnostics)

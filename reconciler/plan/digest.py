@@ -25,6 +25,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 def plan_digest(plan: Plan) -> str:
     """`sha256:` and 64 hex digits; the order of tasks and of scope does not matter."""
+    if plan.shown_digest:
+        return plan.shown_digest
     who = plan.identity
     return digest(
         {

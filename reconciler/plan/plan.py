@@ -108,9 +108,11 @@ class PlannedTask:
     @property
     def sensitive(self) -> bool:
         """Whether its manifest, record or attempt says that no report may show its prompt."""
-        return any(
-            known is not None and known.sensitive
-            for known in (self.desired, self.record, self.attempt)
+        desired, record, attempt = self.desired, self.record, self.attempt
+        return bool(
+            (desired is not None and desired.sensitive)
+            or (record is not None and record.sensitive)
+            or (attempt is not None and attempt.sensitive)
         )
 
     @property
@@ -132,7 +134,8 @@ class Plan:
     """`tasks` are sorted by organization and key; `scope` are the PATHs it was made for.
 
     `closed` are marks of attempts that made no task and whose key is in no manifest: apply only
-    notes them. `options` are the flags that would change what apply does.
+    notes them. `options` are the flags that would change what apply does. `shown_digest` is the
+    plan's digest where prompts were taken out of it since.
     """
 
     backend: str
@@ -143,6 +146,7 @@ class Plan:
     diagnostics: tuple[Diagnostic, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     closed: tuple[str, ...] = ()
+    shown_digest: str = ""
 
     @property
     def is_restricted(self) -> bool:

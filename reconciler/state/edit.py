@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from reconciler.canonical import digest
 from reconciler.diagnostics import error
 from reconciler.errors import StateError
-from reconciler.model import Inputs, TaskRef
+from reconciler.model import DesiredTask, Inputs, TaskRef
 from reconciler.state.model import (
     Attempt,
     Attempted,
@@ -111,6 +111,16 @@ def accept(
     record = _record(state, ref)
     accepted = replace(record, inputs=inputs, digest=digest(inputs), file=file, sensitive=sensitive)
     return [] if accepted == record else [Recorded(accepted)]
+
+
+def as_sensitive(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
+    """Records are as sensitive as their manifests say now; no events where they are already."""
+    known = ((state.records.get(task.ref), task.sensitive) for task in desired)
+    return [
+        Recorded(replace(record, sensitive=sensitive))
+        for record, sensitive in known
+        if record is not None and record.sensitive is not sensitive
+    ]
 
 
 def settle(

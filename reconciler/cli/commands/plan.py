@@ -46,6 +46,7 @@ def command(
     from reconciler.cli.wiring import Planning, open_workspace, tell_if_new
     from reconciler.plan.codec import SavedPlan, basis_of
     from reconciler.plan.digest import plan_digest
+    from reconciler.render.masking import masked_plan
     from reconciler.state.session import read_state
 
     space = open_workspace(paths, connection, options, out)
@@ -57,7 +58,7 @@ def command(
         space.close()
     made = replace(made, diagnostics=(*space.warnings, *made.diagnostics))
     if out_file is not None:
-        saved = SavedPlan(made, basis_of(made, space.desired, state))
+        saved = SavedPlan(masked_plan(made), basis_of(made, space.desired, state))
         write_plan_file(out.common.path(out_file), out_file, saved)
     out.report(made, space.manifests.text_of)
     if out_file is not None:

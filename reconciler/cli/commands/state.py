@@ -102,7 +102,7 @@ def accept_inputs(key: str, paths: tuple[str, ...], connection: Connection, out:
     def edit(state: State) -> tuple[list[Event], str]:
         ref = find(state, key)
         wanted = _wanted(manifests.tasks, ref)
-        events = accept(state, ref, wanted.inputs, wanted.file)
+        events = accept(state, ref, wanted.inputs, wanted.file, sensitive=wanted.sensitive)
         return events, f"{ref} counts as created with what {wanted.file} says."
 
     return _change(connection, out, "state accept", edit)
@@ -152,11 +152,14 @@ for _part in (list_tasks, show, move, remove, accept_inputs, settle_attempts):
 
 
 def _read(connection: Connection, out: Output) -> State:
+    """The state as it may be shown."""
     from reconciler.cli.wiring import find_backend, find_state
+    from reconciler.render.masking import masked_state
     from reconciler.state.session import read_state
 
     backend = find_backend(connection, out)
-    return read_state(find_state(connection, backend, out), backend=backend.name)
+    state = read_state(find_state(connection, backend, out), backend=backend.name)
+    return masked_state(state)
 
 
 def _change(

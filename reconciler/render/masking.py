@@ -1,0 +1,216 @@
+"""Reports without the prompts of sensitive tasks: the one place where that is decided.
+
+It is done before any format sees a report, so none can forget it. Values that are a prompt become
+its digest, the SHA-256 of its UTF-8, as `sha256sum` gives it: so a reader sees whether it changed.
+In words that may repeat one, such as the service's, it gives way to a stand-in. Display names and
+entities are no part of a prompt and are shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reconciler.diagnostics import Diagnostic
+from reconciler.model import DesiredTask, Inputs
+from reconciler.render.reports import FailureReport, Report, ValidateReport
+from reconciler.render.secrets import Secrets
+
+if TYPE_CHECKING:
+    from reconciler.apply.report import TaskResult
+    from reconciler.plan.plan import Change, Plan, PlannedTask
+    from reconciler.state.model import Attempt, Record, State
+
+R = TypeVar("R", bound="DesiredTask | Record | Attempt")
+
+_HIDDEN = re.compile(r"\(sensitive\) sha256:[0-9a-f]{64}")
+_SHOWN_OF_MESSAGE = "entity_diff"
+
+
+def masked(report: Report, secrets: Secrets) -> Report:
+    """The report with nothing in it of `secrets` or of its own sensitive tasks' prompts."""
+    secrets |= secrets_of(report)
+    if not secrets:
+        return report
+    report = replace(report, diagnostics=concealed(report.diagnostics, secrets))
+    if isinstance(report, FailureReport):
+        return report
+    if isinstance(report, ValidateReport):
+        return replace(report, listed=tuple(_without_prompt(task) for task in report.listed))
+    from reconciler.plan.plan import Plan
+
+    if isinstance(report, Plan):
+        return _plan(report, secrets)
+    return replace(report, tasks=tuple(_result(task, secrets) for task in report.tasks))
+
+
+def masked_plan(plan: Plan) -> Plan:
+    """A plan as it is kept in a file: `apply` takes prompts from the manifests, never from that."""
+    secrets = secrets_of(plan)
+    if not secrets:
+        return plan
+    return _plan(replace(plan, diagnostics=concealed(plan.diagnostics, secrets)), secrets)
+
+
+def secrets_of(report: Report) -> Secrets:
+    """The prompts that a report's own tasks keep from it."""
+    if isinstance(report, FailureReport):
+        return Secrets()
+    if isinstance(report, ValidateReport):
+        return secrets_in(report.listed)
+    from reconciler.plan.plan import Plan
+
+    if not isinstance(report, Plan):
+        return Secrets()
+    return Secrets(
+        text
+        for task in report.tasks
+        if task.sensitive
+        for known in (task.desired, task.record, task.attempt)
+        if known is not None
+        for text in _texts(known.inputs)
+    )
+
+
+def secrets_in(tasks: Iterable[DesiredTask | Record | Attempt]) -> Secrets:
+    """The prompts of those that are sensitive, their commands' too."""
+    return Secrets(text for task in tasks if task.sensitive for text in _texts(task.inputs))
+
+
+def masked_state(state: State) -> State:
+    """The state as it may be shown."""
+    secrets = secrets_in(state.records.values()) | secrets_in(state.attempts.values())
+    if not secrets:
+        return state
+    records = {
+        ref: _record(record, secrets) if record.sensitive else record
+        for ref, record in state.records.items()
+    }
+    attempts = {mark: _without_prompt(attempt) for mark, attempt in state.attempts.items()}
+    return replace(state, records=records, attempts=attempts)
+
+
+def concealed(diagnostics: Iterable[Diagnostic], secrets: Secrets) -> tuple[Diagnostic, ...]:
+    """Problems in words that repeat none of the prompts."""
+    return tuple(
+        replace(d, summary=secrets.conceal(d.summary), detail=secrets.conceal(d.detail))
+        for d in diagnostics
+    )
+
+
+def _texts(value: Inputs) -> Iterable[str]:
+    message = value.get("message") or {}
+    for name, part in message.items():
+        if name != _SHOWN_OF_MESSAGE:
+            yield from _strings(part)
+
+
+def _strings(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        if not _HIDDEN.fullmatch(value):
+            yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _strings(part)
+
+
+def _result(task: TaskResult, secrets: Secrets) -> TaskResult:
+    """What became of a task; its error has the service's words."""
+    return replace(task, error=secrets.conceal(task.error)) if task.error else task
+
+
+def _plan(plan: Plan, secrets: Secrets) -> Plan:
+    from reconciler.plan.digest import plan_digest
+
+    tasks = tuple(_task(task, secrets) for task in plan.tasks)
+    return replace(plan, tasks=tasks, shown_digest=plan_digest(plan))
+
+
+def _task(task: PlannedTask, secrets: Secrets) -> PlannedTask:
+    if task.note:
+        task = replace(task, note=secrets.conceal(task.note))
+    if not task.sensitive:
+        return task
+    remote, name = task.remote, _name(task.desired) or _name(task.record)
+    return replace(
+        task,
+        diff=tuple(_change(change, secrets, name) for change in task.diff),
+        desired=_hidden(task.desired),
+        record=_record(task.record, secrets) if task.record is not None else None,
+        attempt=_hidden(task.attempt),
+        remote=replace(remote, raw=_swept(remote.raw, secrets, name)) if remote else None,
+    )
+
+
+def _change(change: Change, secrets: Secrets, name: str | None) -> Change:
+    """A prompt as its digest; of a message that was not there before, or is not any more, too."""
+    sides = (change.before, change.after)
+    if change.path == "message":
+        before, after = (_message(side) if isinstance(side, Mapping) else side for side in sides)
+    elif re.match(r"message\b(?!\.entity_diff)", change.path):
+        before, after = map(_digested, sides)
+    else:
+        before, after = (_swept(side, secrets, name) for side in sides)
+    return replace(change, before=before, after=after)
+
+
+def _record(record: Record, secrets: Secrets) -> Record:
+    """The service's own name for a task may begin as its prompt does."""
+    outputs = _swept(record.outputs, secrets, _name(record))
+    return replace(record, inputs=_inputs(record.inputs), outputs=outputs)
+
+
+def _without_prompt(task: R) -> R:
+    return replace(task, inputs=_inputs(task.inputs)) if task.sensitive else task
+
+
+def _hidden(known: R | None) -> R | None:
+    """Of a sensitive task, whichever of its sides it is that says so."""
+    return replace(known, inputs=_inputs(known.inputs)) if known is not None else None
+
+
+def _inputs(inputs: Inputs) -> Inputs:
+    message = inputs.get("message")
+    return inputs if message is None else {**inputs, "message": _message(message)}
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: part if name == _SHOWN_OF_MESSAGE else _digested(part)
+        for name, part in message.items()
+    }
+
+
+def _digested(value: Any) -> Any:
+    """Each text in it as its digest, which stays what it is when this is done once more."""
+    if isinstance(value, str):
+        return value if _HIDDEN.fullmatch(value) else _digest(value)
+    if isinstance(value, Mapping):
+        return {name: _digested(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_digested(part) for part in value]
+    return value
+
+
+def _digest(text: str) -> str:
+    from hashlib import sha256
+
+    return f"(sensitive) sha256:{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _swept(value: Any, secrets: Secrets, name: str | None) -> Any:
+    """Each text in it without what is a prompt's; but a name of the manifest stays."""
+    if isinstance(value, str):
+        return value if value == name else secrets.conceal(value)
+    if isinstance(value, Mapping):
+        return {key: _swept(part, secrets, name) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_swept(part, secrets, name) for part in value]
+    return value
+
+
+def _name(task: DesiredTask | Record | None) -> str | None:
+    name = task.inputs.get("name") if task is not None else None
+    return name if isinstance(name, str) else None

@@ -1,0 +1,277 @@
+"""No format shows the prompt of a sensitive task, whatever kind of report it is in."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.canonical import digest
+from reconciler.diagnostics import error, warning
+from reconciler.model import DesiredTask, RemoteTask, TaskRef
+from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
+from reconciler.plan.diff import changes
+from reconciler.plan.digest import plan_digest
+from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.render import FORMATS, renderer
+from reconciler.render.masking import masked, masked_plan, masked_state
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.secrets import STAND_IN, Secrets
+from reconciler.render.state import state_document, state_table, task_text
+from reconciler.state.model import Attempt, Record, State
+from tests.support.worlds import ME, NOW
+
+words = st.text(st.sampled_from("qzxjvwkQZXJVWK5793é鍵"), min_size=3, max_size=9)
+"""Of letters that no text of our own has in a row."""
+
+lines = st.lists(words, min_size=2, max_size=8).map(" ".join)
+prompts = st.lists(lines, min_size=1, max_size=5).map(lambda found: "\n".join(found) + "\n")
+
+
+def pieces(*texts: str) -> set[str]:
+    """What must be in no output: whole prompts, and their lines longer than eight characters."""
+    found = {text.strip() for text in texts}
+    found.update(line for text in texts for line in text.splitlines() if len(line) > 8)
+    return {piece for piece in found if len(piece) > 8}
+
+
+def echoes(text: str) -> Iterator[str]:
+    """The ways in which a service or a proxy may repeat a prompt."""
+    body = json.dumps({"message": {"content": text}})
+    yield f"invalid message: {text}"
+    yield f"400: cannot parse {body}"
+    yield f"400: cannot parse {json.dumps(text, ensure_ascii=False)!r}"
+    yield f"<p>{html.escape(text)}</p>"
+    yield f"the prompt {text[: len(text) // 2]!r}... is refused"
+    yield " ".join(text.split())
+    yield repr(text)
+
+
+def inputs(text: str, **more: Any) -> dict[str, Any]:
+    command = {"name": "/x", "description": text, "prompt": text, "builtIn": False}
+    diff = {"add": [{"type": "stack", "name": "prod", "project": "net"}]}
+    message = {"content": text, "entity_diff": diff, "commands": {"/x": command}}
+    return {"message": message, "name": "A name to show", **more}
+
+
+def desired(key: str, text: str, *, sensitive: bool = True) -> DesiredTask:
+    place = ("tasks/a.yaml", 3, 3)
+    return DesiredTask(key, "acme", inputs(text), *place, sensitive=sensitive)
+
+
+def record(key: str, text: str, *, sensitive: bool = True) -> Record:
+    made, ref = inputs(text), TaskRef("acme", key)
+    outputs = {"name": text.splitlines()[0][:60], "status": "idle"}
+    return Record(
+        ref, f"id-{key}", "tasks/a.yaml", made, digest(made), ME, outputs=outputs,
+        sensitive=sensitive,
+    )  # fmt: skip
+
+
+def attempt(key: str, text: str) -> Attempt:
+    made = inputs(text)
+    mark = "2026-11-24T12:00:00.000Z"
+    ref, file = TaskRef("acme", key), "tasks/a.yaml"
+    return Attempt(ref, mark, made, digest(made), ME, file, NOW, sensitive=True)
+
+
+def planned(key: str, action: Action, reason: Reason, **more: Any) -> PlannedTask:
+    return PlannedTask(TaskRef("acme", key), action, reason, "tasks/a.yaml", 3, **more)
+
+
+def a_plan(before: str, after: str, said: str) -> Plan:
+    """One of each: to create, changed on either side, orphaned, undecided, found again."""
+    old, new = record("b", before), desired("b", after)
+    whole = Change("message", {"content": before}, {"content": after}, Origin.MANIFEST)
+    remote = RemoteTask("acme", "id-e", {"name": after[:40], "status": "idle"})
+    tasks = (
+        planned("a", Action.CREATE, Reason.NEW, desired=desired("a", after)),
+        planned(
+            "b", Action.CHANGED, Reason.DIFFERS, desired=new, record=old,
+            diff=changes(old.inputs, new.inputs, None),
+        ),
+        planned("c", Action.CHANGED, Reason.DIFFERS, record=record("c", before), diff=(whole,)),
+        planned("d", Action.ORPHANED, Reason.REMOVED, record=record("d", before), note=said),
+        planned(
+            "e", Action.ADOPT, Reason.ATTEMPT, attempt=attempt("e", before), remote=remote,
+            note=f"{after[:40]!r}, 3 d old", desired=desired("e", after, sensitive=False),
+        ),
+        planned("f", Action.UNDECIDED, Reason.UNREADABLE, note=said, remedy="taskctl apply"),
+    )  # fmt: skip
+    noted = (warning(said, detail=said, file="tasks/a.yaml", line=3, column=3, key="a"),)
+    return Plan("local", (), tasks, ME, diagnostics=noted)
+
+
+def reports(before: str, after: str, said: str) -> Iterator[Report]:
+    yield a_plan(before, after, said)
+    yield FailureReport((error(said, said),))
+    yield ValidateReport(1, 1, (error(said),), (desired("a", after), desired("b", before)), ("a",))
+    results = tuple(
+        TaskResult(f"k{n}", "acme", result, "id", "https://x", said, "tasks/a.yaml", 3)
+        for n, result in enumerate(Result)
+    )
+    yield ApplyReport(results, (error(f"k1: {said}"),))
+
+
+def shown(report: Report) -> Iterator[tuple[str, str]]:
+    for name in FORMATS:
+        for style in (Style(), Style(color=True, width=120, verbose=True), Style(width=40)):
+            yield name, renderer(name).render(report, style)
+
+
+def assert_none(text: str, secrets: set[str], where: object) -> None:
+    """Neither as it is nor as JSON or HTML would write it; wherever a line was broken."""
+    for reading in (text, "".join(text.split()), html.unescape(text)):
+        for secret in secrets:
+            for form in (secret, json.dumps(secret)[1:-1], html.escape(secret), quote(secret)):
+                assert form not in reading, (where, form)
+                assert "".join(form.split()) not in reading, (where, form)
+
+
+@settings(max_examples=15, deadline=None)
+@given(prompts, prompts, st.data())
+def test_no_format_shows_a_sensitive_prompt(before: str, after: str, data: st.DataObject) -> None:
+    said = data.draw(st.sampled_from([*echoes(before), *echoes(after)]))
+    secrets = pieces(before, after)
+    for report in reports(before, after, said):
+        hidden = masked(report, Secrets([before, after]))
+        for name, text in shown(hidden):
+            assert_none(text, secrets, (type(report).__name__, name))
+        assert_none(repr(hidden), secrets, type(report).__name__)
+
+
+@settings(max_examples=30, deadline=None)
+@given(prompts, prompts)
+def test_a_plan_needs_nobody_to_say_what_is_secret(before: str, after: str) -> None:
+    plan = a_plan(before, after, f"refused: {before}")
+    hidden = masked(plan, Secrets())
+    assert hidden == masked_plan(plan)
+    assert masked(hidden, Secrets([before])) == hidden
+    assert_none(repr(hidden), pieces(before, after), "plan")
+
+
+def test_digests_tell_that_a_prompt_changed() -> None:
+    plan = masked_plan(a_plan("what it was before\n", "what it is now\n", "said"))
+    change = next(c for c in plan.tasks[1].diff if c.path == "message.content")
+    expected = [sha256(t).hexdigest() for t in (b"what it was before\n", b"what it is now\n")]
+    assert change.before == f"(sensitive) sha256:{expected[0]}"
+    assert change.after == f"(sensitive) sha256:{expected[1]}"
+    created = plan.tasks[0].desired
+    assert created is not None
+    assert created.inputs["name"] == "A name to show"
+    assert created.inputs["message"]["entity_diff"]["add"][0]["name"] == "prod"
+
+
+def test_apply_expects_the_plan_as_it_is() -> None:
+    plan = a_plan("what it was before\n", "what it is now\n", "said")
+    hidden = masked_plan(plan)
+    assert plan_digest(hidden) == plan_digest(plan)
+    assert json.loads(renderer("json").render(hidden, Style()))["digest"] == plan_digest(plan)
+
+
+def test_what_is_not_sensitive_is_left_as_it_is() -> None:
+    plan = a_plan("before", "after", "said")
+    tasks = (
+        planned("a", Action.CREATE, Reason.NEW, desired=desired("a", "x" * 40, sensitive=False)),
+    )
+    plan = replace(plan, tasks=tasks)
+    assert masked(plan, Secrets()) is plan
+    assert masked_plan(plan) is plan
+    report = FailureReport((error("x"),))
+    assert masked(report, Secrets()) is report
+
+
+def test_another_task_may_say_the_same() -> None:
+    text = "Rotate every access key of the vault.\n"
+    tasks = (
+        planned("a", Action.CREATE, Reason.NEW, desired=desired("a", text)),
+        planned("b", Action.CREATE, Reason.NEW, desired=desired("b", text, sensitive=False)),
+    )
+    hidden = masked_plan(Plan("local", (), tasks))
+    wanted = hidden.tasks[1].desired
+    assert wanted is not None
+    assert wanted.inputs["message"]["content"] == text
+
+
+@settings(max_examples=20, deadline=None)
+@given(prompts, prompts)
+def test_neither_does_the_state(before: str, after: str) -> None:
+    known = {r.ref: r for r in (record("a", before), record("b", "Say hello.", sensitive=False))}
+    state = State("l", 1, "local", known, {"m": attempt("c", after)})
+    hidden = masked_state(state)
+    refs = [*known, TaskRef("acme", "c")]
+    said = json.dumps(state_document(hidden, refs)) + state_table(hidden, Style())
+    said += "".join(task_text(hidden, ref, Style(verbose=True)) for ref in refs)
+    assert_none(said, pieces(before, after), "state")
+    assert_none(repr(hidden), pieces(before, after), "state")
+    assert "Say hello." in said
+
+
+# Prompts in the words of others
+
+
+@settings(max_examples=60, deadline=None)
+@given(prompts)
+def test_an_echo_is_found_in_every_form(text: str) -> None:
+    for said in echoes(text):
+        assert_none(Secrets([text]).conceal(said), pieces(text), said)
+
+
+@given(st.text(max_size=200), prompts)
+@example("", "qqq zzz xxx\n")
+def test_words_of_one_s_own_are_left_alone(said: str, text: str) -> None:
+    letters = set(filter(str.isalnum, text))
+    if not letters & set(said):
+        assert Secrets([text]).conceal(said) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("no such stack", "no such stack"),
+        ("refused: Move the offer of Globex!", f"refused: {STAND_IN}!"),
+        ("bad 'Move the offer of Gl...' (400)", f"bad '{STAND_IN}...' (400)"),
+        (r"bad \"Move the\noffer of Globex\nto\" x", rf"bad \"{STAND_IN}\" x"),
+        ("a &quot;Move the&#32;offer of Globex&quot; b", f"a &quot;{STAND_IN}&quot; b"),
+        ("ask for \\u0047lobex vault 7 now", f"ask for {STAND_IN} now"),
+        ("the offer is refused", "the offer is refused"),
+    ],
+)
+def test_what_is_left_of_an_echo(said: str, left: str) -> None:
+    secrets = Secrets(["Move the offer of Globex\nto the vault.\nGlobex vault 7\n"])
+    assert secrets.conceal(said) == left
+
+
+def test_a_short_line_alone_is_no_secret() -> None:
+    assert Secrets(["fix\nit\n"]).conceal("cannot fix it") == "cannot fix it"
+    assert Secrets().conceal("Move the offer") == "Move the offer"
+
+
+def test_a_long_prompt_is_searched_in_no_time() -> None:
+    text = "".join(f"line {number} of a prompt that goes on and on\n" for number in range(20_000))
+    said = "the service says something that is not in it at all, " * 20
+    assert Secrets([text]).conceal(said) == said
+
+
+# Saved plans
+
+
+def test_a_saved_plan_holds_no_sensitive_prompt() -> None:
+    before, after = "qzx jvw kqz\nxjv wkq zxj\n", "vwk qzx jvw\nkqz xjv wkq\n"
+    plan = a_plan(before, after, f"refused: {after}")
+    basis = basis_of(plan, [t.desired for t in plan.tasks if t.desired], State("l", 0, "local"))
+    data = encode_saved_plan(SavedPlan(masked_plan(plan), basis))
+    assert_none(data.decode(), pieces(before, after), "file")
+    again = read_saved_plan(data, "plan.taskctl").plan
+    assert again == masked_plan(plan)
+    assert masked_plan(again) == again
+    assert plan_digest(again) == plan_digest(plan)
