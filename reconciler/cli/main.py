@@ -29,6 +29,7 @@ COMMANDS = {
     "validate": "Check manifests; offline, changes nothing.",
     "plan": "Show what apply would do; changes nothing.",
     "apply": "Show the plan, ask, and create the tasks that are missing.",
+    "status": "Show how the tasks stand, those that need a person first.",
     "show": "Show a saved plan.",
     "state": "Look at the state, and repair it.",
     "fmt": "Put manifests in their canonical form.",

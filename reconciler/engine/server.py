@@ -24,6 +24,7 @@ from types import FrameType
 from waitress.server import create_server
 
 from reconciler.engine.app import MAX_STREAMS, App
+from reconciler.engine.lifecycle import Life
 from reconciler.errors import TaskctlError
 
 REQUEST_THREADS = 16
@@ -90,13 +91,22 @@ class Server:
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
 
 
-def serve(host: str, port: int, db: Path, token: str | None, out: Callable[[str], None]) -> None:
+def serve(
+    host: str,
+    port: int,
+    db: Path,
+    token: str | None,
+    out: Callable[[str], None],
+    *,
+    life: Life | None = None,
+) -> None:
     """Serves the tasks in `db` until SIGINT or SIGTERM; gives `out` the URL once it listens.
 
-    To be called in the main thread. TaskctlError for a database or an address that cannot be used.
+    To be called in the main thread. `life`: as for App. TaskctlError for a database or an address
+    that cannot be used.
     """
     with (
-        closing(App(db, token=token)) as app,
+        closing(App(db, token=token, life=life)) as app,
         closing(Server(app, host, port)) as server,
         _stopped_by_signals(server.stop),
     ):

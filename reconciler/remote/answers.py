@@ -106,6 +106,13 @@ def says(answer: Answer, *statuses: int) -> bool:
     return answer.status in statuses and _service_words(answer) is not None
 
 
+def refusal(answer: Answer, scrub: Scrub) -> tuple[int, str]:
+    """Status and words of an answer that says no; status 0 where another than the service
+    answered: its 404 or 409 proves nothing."""
+    words = _service_words(answer)
+    return (answer.status, scrub(words)) if words else (0, scrub(_name(answer)))
+
+
 def malformed(where: str, what: str) -> RemoteError:
     return remote_error(f"{where}: the answer holds {what}", _NOT_PULUMI)
 

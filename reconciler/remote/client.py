@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from requests import Response
+
 from reconciler import __version__, wire
 from reconciler.errors import TaskctlError
 from reconciler.model import FirstMessage, Identity, RemoteTask
@@ -146,6 +148,32 @@ class Client:
         for event in items(self._page_reader(path, "events", query, org_name, is_task=True)):
             if isinstance(event, Mapping):
                 yield event
+
+    def events_page(self, org_name: str, task_id: str, token: str | None) -> Page:
+        """One page of a task's events, and the token of the next. RemoteError as for `events`."""
+        path = f"{_task_path(org_name, task_id)}/events"
+        query = {"pageSize": str(self._page_size)}
+        read = self._page_reader(path, "events", query, org_name, is_task=True)
+        return read(token, lambda: False)
+
+    def tell(self, org_name: str, task_id: str, body: Mapping[str, Any], part: str = "") -> Answer:
+        """Posts to a task (`part` "": a response), once: it may act on what it is told twice.
+        NoAnswerError."""
+        path = _task_path(org_name, task_id) + part
+        return self._transport.create(Request("POST", path, encode(body)))
+
+    def opened_events(self, org_name: str, task_id: str, after: str, idle: float) -> Response:
+        """The event stream, to be read and closed; `after` is the last event that is known.
+        NoAnswerError."""
+        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        if after:
+            headers["Last-Event-ID"] = after
+        path = f"{_task_path(org_name, task_id)}/events/stream"
+        return self._transport.opened(Request("GET", path), headers, idle)
+
+    def scrub(self, text: str) -> str:
+        """The text without the token."""
+        return self._transport.scrub(text)
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
         """What the task was created with; None where its events hold none, or for the service's

@@ -144,6 +144,20 @@ class Transport:
         """Sends once, whatever happens. NoAnswerError where no whole answer came."""
         return self._once(request, self._timeouts.create, self.max_idle_for_create)
 
+    def opened(
+        self, request: Request, headers: Mapping[str, str], idle: float
+    ) -> requests.Response:
+        """Sends once; the caller reads the body as it comes, and closes the answer. `idle`: how
+        long it may say nothing (seconds). NoAnswerError where not even its head came."""
+        exchange = Exchange(idle, self._clock)
+        try:
+            with watched(exchange):
+                response = self._exchanged(request, idle, headers)
+        except _NO_ANSWER as exc:
+            raise NoAnswerError(exc, begun=exchange.begun) from None
+        log.info("%s %s -> %d", request.method, self._path(request), response.status_code)
+        return response
+
     def repeatable(self, request: Request, stopped: Callable[[], bool] = _never) -> Answer:
         """Sends what does no harm twice, again and again as the policy says: the last answer.
 
@@ -198,19 +212,26 @@ class Transport:
         return answer
 
     def _exchange(self, request: Request, read: float) -> Answer:
-        response = self._adapter.send(
-            self._prepared(request),
-            stream=True,
-            timeout=(self._timeouts.connect, read),
-            verify=self._verify,
-            proxies=self._proxies,
-        )
+        response = self._exchanged(request, read, {})
         try:
             received = self._clock()
             body = self._body(response, received)
         finally:
             response.close()
         return Answer(response.status_code, response.headers, body, received)
+
+    def _exchanged(
+        self, request: Request, read: float, headers: Mapping[str, str]
+    ) -> requests.Response:
+        prepared = self._prepared(request)
+        prepared.headers.update(headers)
+        return self._adapter.send(
+            prepared,
+            stream=True,
+            timeout=(self._timeouts.connect, read),
+            verify=self._verify,
+            proxies=self._proxies,
+        )
 
     def _prepared(self, request: Request) -> requests.PreparedRequest:
         """In requests' form. Many creates go to one address: that is taken apart once."""

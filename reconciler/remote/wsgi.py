@@ -42,6 +42,10 @@ class _Body(io.RawIOBase):
         buffer[:size], self._left = self._left[:size], self._left[size:]
         return size
 
+    def read1(self, size: int = -1) -> bytes:
+        """What has come, without waiting for more; urllib3 asks a stream so."""
+        return self.read(size if size > 0 else io.DEFAULT_BUFFER_SIZE) or b""
+
     def close(self) -> None:
         if not self.closed:
             end = getattr(self._result, "close", None)

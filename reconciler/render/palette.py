@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 _RESET = "\x1b[0m"
@@ -47,3 +48,8 @@ class Palette:
 
     def _paint(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}{_RESET}" if self.on and text else text
+
+
+def unpainted(text: str) -> str:
+    """Inert text that was painted, without its paint."""
+    return re.sub("\x1b\\[[0-9;]*m", "", text)

@@ -1,0 +1,74 @@
+"""`taskctl status`: how the tasks stand."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import timedelta
+
+import click
+
+from reconciler.cli.follow_options import interval_option
+from reconciler.cli.options import common_options, make_command
+from reconciler.cli.output import Output
+from reconciler.cli.service_options import Connection, connection_options
+
+
+@make_command(
+    "status",
+    examples=[
+        ("taskctl status", "every recorded task, those that need a person first"),
+        ("taskctl status tasks/iam.yaml", "those of one manifest"),
+        ("taskctl status --watch", "redrawn in place until nothing is left to do"),
+        ("taskctl status --exit-code -q", "for a script: 0 done, 2 running, 3 waiting, 1 failed"),
+    ],
+)
+@click.argument("words", nargs=-1, metavar="[PATH|KEY]...")
+@click.option("--watch", is_flag=True, help="Show it again whenever it changes, until all is done.")
+@interval_option
+@click.option(
+    "--exit-code",
+    "tell",
+    is_flag=True,
+    help="Exit 0 if all are done, 2 if some run, 3 if some wait for a person, 1 if some failed.",
+)
+@connection_options
+@common_options
+def command(
+    words: tuple[str, ...],
+    watch: bool,  # noqa: FBT001 - click passes it by name
+    interval: timedelta,
+    tell: bool,  # noqa: FBT001
+    connection: Connection,
+    out: Output,
+) -> int:
+    """Show how the tasks stand that the state knows. Nothing is changed.
+
+    The service says running or idle; waiting, failed, cancelled and done follow from the events.
+    What did not end well counts as failed: gone, stopped, cancelled, an attempt without outcome.
+    """
+    from reconciler.cli.following import chosen, watched
+    from reconciler.cli.screen import Screen
+    from reconciler.cli.wiring import utcnow
+    from reconciler.follow.status import SETTLED, exit_code
+    from reconciler.render.json import dump
+    from reconciler.render.status import status_document, status_rows
+
+    if watch and out.common.format == "json":
+        raise click.UsageError("--watch shows text; for a program, run status again and again")
+    with watched(connection, out) as tasks:
+        refs = chosen(tasks.state, words, out)
+        on_terminal = out.is_terminal(sys.stdout)
+        screen = Screen(sys.stdout, in_place=watch and on_terminal)
+        while True:
+            found, now = tasks.statuses(refs), tasks.client.service_clock() or utcnow()
+            if out.common.format == "json":
+                out.document(dump(status_document(found, now)))
+            elif not (out.common.quiet and tell):
+                out.told = True
+                fold = on_terminal and not watch
+                screen.show(status_rows(found, out.style_of_result(), now, fold=fold))
+            if not watch or all(status.standing in SETTLED for status in found):
+                break
+            time.sleep(max(0.1, interval.total_seconds()))
+    return exit_code(found) if tell else 0

@@ -1,0 +1,94 @@
+"""What the commands after the create share: the recorded tasks, and the service to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.cli.output import Output
+from reconciler.cli.service_options import Connection
+from reconciler.cli.wiring import CACHE, connect, find_backend, find_state, normal
+from reconciler.errors import TaskctlError
+from reconciler.follow.status import Standing, TaskStatus, in_order
+from reconciler.model import TaskRef
+from reconciler.state.edit import find
+from reconciler.state.model import Record, State, is_in
+
+if TYPE_CHECKING:
+    from reconciler.remote.client import Client
+    from reconciler.remote.following import Following
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The state as it was read, and the tasks at the service."""
+
+    out: Output
+    state: State
+    client: Client
+    following: Following
+    parallelism: int
+
+    def record(self, key: str) -> Record:
+        """The record of one key. TaskctlError where there is none."""
+        ref = find(self.state, key)
+        record = self.state.records.get(ref)
+        if record is None:
+            raise TaskctlError.of(
+                f"{ref}: the attempt to create it has no outcome yet, so no task is known",
+                "See what became of it:\n    taskctl plan",
+            )
+        return record
+
+    def statuses(self, refs: Sequence[TaskRef]) -> tuple[TaskStatus, ...]:
+        """How the tasks stand now, those that need a person first. RemoteError."""
+        records = [self.state.records[ref] for ref in refs if ref in self.state.records]
+        found = self.following.statuses(records, self.parallelism)
+        files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
+        unknown = [ref for ref in refs if ref not in self.state.records]
+        found += [TaskStatus(ref, Standing.UNDECIDED, files[ref]) for ref in unknown]
+        return in_order(found)
+
+
+@contextmanager
+def watched(connection: Connection, out: Output) -> Iterator[Watched]:
+    """Reads the state, which it neither locks nor writes, and connects. TaskctlError."""
+    from reconciler.remote.course_cache import CourseCache
+    from reconciler.remote.following import Following
+    from reconciler.render.masking import secrets_in
+    from reconciler.state.session import read_state
+
+    backend = find_backend(connection, out)
+    state = read_state(find_state(connection, backend, out), backend=backend.name)
+    out.protect(secrets_in(state.records.values()) | secrets_in(state.attempts.values()))
+    client = connect(backend, connection, out)
+    try:
+        identity = client.identity()
+        cache = CourseCache(out.common.path(CACHE), backend.name, repr(identity))
+        following = Following(client, cache, out.concealed)
+        yield Watched(out, state, client, following, connection.parallelism)
+    finally:
+        client.close()
+
+
+def chosen(state: State, words: Sequence[str], out: Output) -> tuple[TaskRef, ...]:
+    """The tasks that `PATH` and `KEY` mean, all that are known where there is none of them: a
+    word that is a key is one, whatever file has its name. StateError for what is neither."""
+    files = {attempt.ref: attempt.file for attempt in state.attempts.values()}
+    files |= {ref: record.file for ref, record in state.records.items()}
+    if not words:
+        return tuple(sorted(files))
+    found: set[TaskRef] = set()
+    for word in words:
+        keys = {ref for ref in files if word in (ref.key, str(ref))}
+        inside = {ref for ref, file in files.items() if is_in(file, [normal(word)])}
+        if len(keys) == 1 or not (keys or inside or out.common.path(word).exists()):
+            found.add(find(state, word))
+        elif keys:
+            find(state, word)  # says that it is in several organizations
+        elif not inside:
+            out.note(f"note: no task is recorded from {word}")
+        found |= set() if keys else inside
+    return tuple(sorted(found))

@@ -1,0 +1,140 @@
+"""How tasks stand, as a table and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from reconciler.diagnostics import Diagnostic
+from reconciler.follow.status import Standing, TaskStatus, counts
+from reconciler.model import rfc3339
+from reconciler.render import cells, safe
+from reconciler.render.palette import Palette
+from reconciler.render.reports import Style
+
+FORMAT_VERSION = 1
+NARROWEST_KEY = 12
+
+_HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT", "LINK")
+_RIGHT = frozenset({3, 4, 5})
+
+_WORDS = {
+    Standing.UNDECIDED: "no outcome",
+}
+
+
+def status_table(
+    statuses: Sequence[TaskStatus], style: Style, now: datetime, *, fold: bool = False
+) -> str:
+    """A row for each task, in the given order; `fold`: links that do not fit go below their row."""
+    return "".join(f"{row}\n" for row in status_rows(statuses, style, now, fold=fold))
+
+
+def status_rows(
+    statuses: Sequence[TaskStatus], style: Style, now: datetime, *, fold: bool
+) -> list[str]:
+    """The table's rows, and how many there are of each."""
+    if not statuses:
+        return ["No tasks are recorded."]
+    palette = Palette(style.color)
+    several = len({status.ref.org_name for status in statuses}) > 1
+    table = [_row(status, now, with_org=several) for status in statuses]
+    columns = list(zip(_HEADER, *table, strict=True))
+    widths = [max(map(cells.width, column)) for column in columns]
+    links = max(widths[:-1]) and sum(widths) + 2 * (len(widths) - 1) > style.width
+    below = fold and bool(links)
+    rows = [palette.bold(_joined(_HEADER[:-1] if below else _HEADER, widths))]
+    for status, row in zip(statuses, table, strict=True):
+        paint = _paint(palette, status.standing)
+        rows.append(_joined(row[:-1] if below else row, widths, paint))
+        if below and row[-1]:
+            rows.append(palette.dim(f"  {row[-1]}"))
+    return [*rows, "", summary(statuses)]
+
+
+def summary(statuses: Iterable[TaskStatus]) -> str:
+    """`1 waiting, 2 running, 3 done.`"""
+    found = counts(statuses)
+    parts = [f"{number} {_WORDS.get(one, one.value)}" for one, number in found.items()]
+    return ", ".join(parts) + "." if parts else "No tasks."
+
+
+def age(seconds: float) -> str:
+    """`40s`, `12m`, `3h`, `9d`: the largest unit that there is one of."""
+    whole = max(0, int(seconds))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
+def status_document(
+    statuses: Sequence[TaskStatus], now: datetime, diagnostics: Sequence[Diagnostic] = ()
+) -> dict[str, Any]:
+    """For a program: each task with every output that the service has, unknown ones too."""
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "diagnostics": [one.to_json() for one in diagnostics],
+        "readAt": rfc3339(now),
+        "summary": {one.value: number for one, number in counts(statuses).items()},
+        "tasks": [_task(status) for status in statuses],
+    }
+
+
+def _task(status: TaskStatus) -> dict[str, Any]:
+    course = status.course
+    return {
+        "key": status.ref.key,
+        "orgName": status.ref.org_name,
+        "status": status.standing.value,
+        "taskId": status.task_id,
+        "url": status.url,
+        "file": status.file,
+        "contextPercent": status.context_percent,
+        "lastEvent": {
+            "id": course.event_id or None,
+            "says": course.last.value,
+            "timestamp": rfc3339(course.at) if course.at else None,
+            "words": course.words or None,
+        },
+        "approvals": [dict(approval.body) for approval in status.approvals],
+        "outputs": dict(status.raw),
+    }
+
+
+def _row(status: TaskStatus, now: datetime, *, with_org: bool) -> tuple[str, ...]:
+    created, tokens, used = status.created_at, status.tokens_used, status.context_percent
+    texts = (
+        str(status.ref) if with_org else status.ref.key,
+        _WORDS.get(status.standing, status.standing.value),
+        status.phase or "-",
+        age((now - created).total_seconds()) if created else "-",
+        f"{tokens:,}" if tokens is not None else "-",
+        f"{used}%" if used is not None else "-",
+        status.url or "",
+    )
+    return tuple(safe.line(text) for text in texts)
+
+
+def _joined(
+    row: Sequence[str], widths: Sequence[int], paint: Callable[[str], str] | None = None
+) -> str:
+    padded = []
+    for number, text in enumerate(row):
+        blanks = " " * (widths[number] - cells.width(text))
+        shown = paint(text) if paint is not None and number == 1 else text
+        last = number == len(row) - 1
+        padded.append(blanks + shown if number in _RIGHT else shown + ("" if last else blanks))
+    return "  ".join(padded).rstrip()
+
+
+def _paint(palette: Palette, standing: Standing) -> Callable[[str], str]:
+    match standing:
+        case Standing.WAITING:
+            return palette.yellow
+        case Standing.RUNNING:
+            return palette.cyan
+        case Standing.DONE:
+            return palette.green
+    return palette.red

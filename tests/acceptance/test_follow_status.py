@@ -1,0 +1,106 @@
+"""`taskctl status` on the embedded service."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.followed import Place, placed
+
+LIVES = {
+    "good": "finishing well",
+    "asks": "approving of it",
+    "bad": "failing always",
+    "half": "stopping early",
+}
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+def test_each_kind_is_told_and_those_that_need_a_person_come_first(place: Place) -> None:
+    place.apply(LIVES)
+    time.sleep(0.2)
+    code, out, err = place.run("status", "--exit-code")
+    assert (code, err) == (1, "")
+    head, *rows = out.splitlines()
+    assert head.split() == ["KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT", "LINK"]
+    told = [tuple(row.split()[:2]) for row in rows[:4]]
+    assert told == [
+        ("asks", "waiting"), ("bad", "failed"), ("half", "stopped"), ("good", "done")
+    ]  # fmt: skip
+    assert rows[-1] == "1 waiting, 1 failed, 1 stopped, 1 done."
+    assert f"{place.url}/acme/neo/tasks/{place.task_id('asks')}" in rows[0]
+
+
+@pytest.mark.parametrize(("key", "code"), [("good", 0), ("asks", 3), ("bad", 1), ("slow", 2)])
+def test_the_exit_code_tells_how_they_stand(place: Place, key: str, code: int) -> None:
+    place.apply({**LIVES, "slow": "slow but sure"}, isShared=False)
+    time.sleep(0.15)
+    assert place.run("status", key, "--exit-code", "-q")[:2] == (code, "")
+    assert place.run("status", key)[0] == 0
+
+
+def test_a_program_gets_every_output(place: Place) -> None:
+    place.apply(LIVES)
+    time.sleep(0.2)
+    document = place.document("status", "asks", "tasks/all.yaml")
+    assert document["summary"] == {"waiting": 1, "failed": 1, "stopped": 1, "done": 1}
+    asks = document["tasks"][0]
+    assert asks["outputs"]["pendingInputCount"] == 1
+    assert asks["outputs"]["source"] == "api"
+    assert asks["approvals"][0]["context"]["tool_name"] == "pulumi_up"
+
+
+def test_what_is_neither_key_nor_path_is_told(place: Place) -> None:
+    place.apply(LIVES)
+    code, out, err = place.run("status", "godo")
+    assert (code, out) == (1, "")
+    assert "good" in err
+
+
+def test_events_are_read_once_and_the_cache_may_go_or_lie(place: Place) -> None:
+    place.apply({"asks": LIVES["asks"]})
+    time.sleep(0.2)
+    assert place.statuses() == {"asks": "waiting"}
+    caches = list((place.folder / ".taskctl").glob("events-*.json"))
+    assert len(caches) == 1
+    kept = json.loads(caches[0].read_text())
+    for token, event in ((None, "none of them"), ("no token", "e"), ("no token", None)):
+        entry = next(iter(kept["tasks"].values()))
+        entry["token"] = token
+        entry["event"] = event or entry["event"]
+        caches[0].write_text(json.dumps(kept))
+        assert place.statuses() == {"asks": "waiting"}
+    caches[0].write_text("{")
+    assert place.statuses() == {"asks": "waiting"}
+    caches[0].unlink()
+    assert place.statuses() == {"asks": "waiting"}
+
+
+def test_watch_ends_when_nothing_is_left_to_do(place: Place) -> None:
+    place.apply({"good": LIVES["good"], "slow": "slow one"})
+    code, out, _ = place.run("status", "--watch", "--interval", "100ms")
+    assert code == 0
+    assert "running" in out
+    assert out.endswith("2 done.\n")
+    assert "\x1b" not in out
+
+
+def test_gone_and_unseen_are_told_apart(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.apply({"good": LIVES["good"]})
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
+    assert place.statuses() == {"good": "unseen"}
+
+
+def test_no_tasks(place: Place) -> None:
+    assert place.run("status", "--exit-code")[:2] == (0, "No tasks are recorded.\n")

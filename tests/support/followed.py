@@ -1,0 +1,98 @@
+"""Tasks at an embedded service over HTTP, whose lives a test chooses, and the real commands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.engine.app import App
+from reconciler.engine.lives import LIVES
+from reconciler.engine.server import Server
+from tests.support.engine_client import Api
+from tests.support.ground import TOKEN
+
+
+@dataclass
+class Place:
+    """A repository before a service; commands run in this process."""
+
+    folder: Path
+    url: str
+    api: Api
+    capture: pytest.CaptureFixture[str]
+
+    def write(self, tasks: Mapping[str, str], **settings: Any) -> None:
+        """The manifest `tasks/all.yaml`: prompts by key."""
+        path = self.folder / "tasks" / "all.yaml"
+        path.parent.mkdir(exist_ok=True)
+        made = {key: {"message": text, **settings} for key, text in tasks.items()}
+        path.write_text(json.dumps({"version": 1, "orgName": "acme", "tasks": made}))
+
+    def apply(self, tasks: Mapping[str, str], **settings: Any) -> None:
+        self.write(tasks, **settings)
+        code, _, err = self.run("apply", "--yes")
+        assert code == 0, err
+
+    def run(self, command: str, *more: str) -> tuple[int, str, str]:
+        self.capture.readouterr()
+        arguments = [command, *more, "--backend", self.url, "-C", str(self.folder)]
+        code = run(arguments)
+        said = self.capture.readouterr()
+        return code, said.out, said.err
+
+    def document(self, command: str, *more: str) -> dict[str, Any]:
+        code, out, err = self.run(command, *more, "--format", "json")
+        assert out, (code, err)
+        read: dict[str, Any] = json.loads(out)
+        return read
+
+    def statuses(self) -> dict[str, str]:
+        return {task["key"]: task["status"] for task in self.document("status")["tasks"]}
+
+    def task_id(self, key: str) -> str:
+        state = json.loads((self.folder / "taskctl.state.json").read_text())
+        return str(state["tasks"][f"acme/{key}"]["taskId"])
+
+    def start(self, command: str, *more: str) -> subprocess.Popen[str]:
+        arguments = [command, *more, "--backend", self.url, "-C", str(self.folder)]
+        return subprocess.Popen(
+            [sys.executable, "-m", "reconciler", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@contextmanager
+def placed(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capture: pytest.CaptureFixture[str],
+    *,
+    work_seconds: float = 0.05,
+) -> Iterator[Place]:
+    """The first word of each prompt says how its task lives (see `engine/lives.py`)."""
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
+    monkeypatch.setenv("PULUMI_HOME", str(folder / "pulumi-home"))
+    with (
+        closing(App(folder / "service.db", life=LIVES["story"](work_seconds))) as app,
+        closing(Server(app, "127.0.0.1", 0)) as server,
+    ):
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            yield Place(folder, server.url, Api(app, token=TOKEN), capture)
+        finally:
+            server.stop()
+            thread.join(10)
