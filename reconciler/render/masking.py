@@ -1,7 +1,7 @@
 """Reports without the prompts of sensitive tasks: the one place where that is decided.
 
 It is done before any format sees a report, so none can forget it. Values that are a prompt become
-its digest, the SHA-256 of its UTF-8, as `sha256sum` gives it: so a reader sees whether it changed.
+its digest, the SHA-256 of its UTF-8 as `sha256sum` begins it: so a reader sees whether it changed.
 In words that may repeat one, such as the service's, it gives way to a stand-in. Display names and
 entities are no part of a prompt and are shown.
 """
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="DesiredTask | Record | Attempt")
 
-_HIDDEN = re.compile(r"\(sensitive\) sha256:[0-9a-f]{64}")
+_HIDDEN = re.compile(r"\(sensitive\) sha256:[0-9a-f]{32}")
+_DIGITS = 32  # half a digest fits into a row beside its label, and is enough to tell texts apart
 _SHOWN_OF_MESSAGE = "entity_diff"
 
 
@@ -197,7 +198,8 @@ def _digested(value: Any) -> Any:
 def _digest(text: str) -> str:
     from hashlib import sha256
 
-    return f"(sensitive) sha256:{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    hexadecimal = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"(sensitive) sha256:{hexadecimal[:_DIGITS]}"
 
 
 def _swept(value: Any, secrets: Secrets, name: str | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -115,6 +116,24 @@ def test_keys_are_compared_among_the_files_of_the_commit(repository: Repository)
     assert ran.returncode == 1
     assert "tasks/one.yaml" in ran.stdout
     assert "tasks/again.yaml" in ran.stdout
+
+
+def test_prompts_in_files_are_checked_with_the_recipe_of_the_docs(repository: Repository) -> None:
+    page = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
+    recipe = re.search(r"```yaml\n# \.pre-commit-config\.yaml\n(.*?)```", page, re.DOTALL)
+    assert recipe is not None
+    tool = YAML(typ="safe").load((repository.folder / ".pre-commit-config.yaml").read_text())
+    (known,) = tool["repos"]
+    config = recipe[1].replace("https://github.com/your-org/taskctl", known["repo"])
+    repository.write(".pre-commit-config.yaml", config.replace("v0.1.0", "v0"))
+    task = "version: 1\ntasks:\n  one: {message: {contentFile: prompts/one.md}}\n"
+    repository.write("tasks/one.yaml", task)
+    repository.write("tasks/prompts/one.md", "Do it.\n")
+    assert repository.run("run").returncode == 0
+    git(repository.folder, "commit", "--quiet", "--no-verify", "--message=One")
+    repository.write("tasks/prompts/one.md", "\n")
+    ran = repository.run("run")
+    assert (ran.returncode, "tasks/prompts/one.md:1:1: error:" in ran.stdout) == (1, True)
 
 
 @pytest.mark.parametrize("stage", ["pre-push", "manual"])

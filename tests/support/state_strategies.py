@@ -47,7 +47,16 @@ outputs = st.dictionaries(
     st.sampled_from(OUTPUTS), values.filter(lambda v: v is not None), max_size=4
 )
 attempts = st.builds(
-    Attempt, refs, marks, inputs, filled, identities, text, moments, st.none() | moments
+    Attempt,
+    refs,
+    marks,
+    inputs,
+    filled,
+    identities,
+    text,
+    moments,
+    st.none() | moments,
+    st.booleans(),
 )
 records = st.builds(
     Record,
@@ -61,6 +70,7 @@ records = st.builds(
     st.lists(marks, max_size=3).map(tuple),
     st.dictionaries(text, values, max_size=2),
     outputs,
+    st.booleans(),
 )
 events = st.one_of(
     st.builds(Attempted, attempts),

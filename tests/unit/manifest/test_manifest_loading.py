@@ -49,7 +49,8 @@ def test_the_examples_are_without_fault() -> None:
         "name",
         "isShared",
     }
-    for word in ("taskID:", "movedFrom:", "adopt: false", "maxCreates:", "commands:", "remove:"):
+    words = ("taskID:", "movedFrom:", "adopt: false", "maxCreates:", "commands:", "remove:")
+    for word in (*words, "contentFile:"):
         assert word in texts
     for name in manifests.files:
         head, _, path = (ROOT / name).read_text("utf-8").splitlines()[0].partition("$schema=")
