@@ -8,11 +8,13 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
+from reconciler.state.session import Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.ground import STATE, TOKEN, Ended, Ground, as_tasks, prompts
 
@@ -48,22 +50,26 @@ def sending(ground: Ground, server: FaultServer, creates: int) -> subprocess.Pop
 def test_the_second_of_two_names_the_first_or_waits_for_it(
     ground: Ground, server: FaultServer
 ) -> None:
-    first = sending(ground, server, 3)
-    second = ground.run("apply")
-    assert second.code == 1
-    (said,) = second.document["diagnostics"]
-    assert f"process {first.pid} on {os.uname().nodename}" in said["summary"]
-    assert "user " in said["summary"]
-    assert "since 20" in said["summary"]
-    assert "--lock-timeout" in said["detail"]
-    plan = ground.run("plan")  # takes no lock, and sees the attempts of the first
-    assert plan.code == 0, plan.stdout
-    assert set(plan.actions().values()) <= {"undecided", "unchanged", "changed"}
-    third = ground.run("apply", "--lock-timeout", "30s")
-    assert (third.code, third.document["tasks"]) == (0, [])
-    assert "waiting" in third.stderr
-    out, _ = first.communicate(timeout=20)
-    assert first.returncode == 0, out
+    path = ground.folder / STATE
+    first = Session.open(path, backend=server.url, lock_timeout=timedelta(), purpose="apply")
+    try:
+        second = ground.run("apply")
+        assert second.code == 1
+        (said,) = second.document["diagnostics"]
+        assert f"process {os.getpid()} on {os.uname().nodename}" in said["summary"]
+        assert "user " in said["summary"]
+        assert "since 20" in said["summary"]
+        assert "--lock-timeout" in said["detail"]
+        assert ground.run("plan").actions() == dict.fromkeys(TEXTS, "create")  # takes no lock
+        third = ground.start("apply", "--lock-timeout", "60s")
+        assert third.stderr is not None
+        while "waiting for it" not in (line := third.stderr.readline()):
+            assert line, "it ended before it waited"
+        assert server.posts == []
+    finally:
+        first.close()
+    third.communicate(timeout=60)
+    assert third.returncode == 0
     ground.assert_exactly_one_each(TEXTS)
 
 
