@@ -127,8 +127,10 @@ class Ending:
 
     def write_files(self) -> None:
         """The reports in files, after everything else: what fails here is one more error."""
-        with self:
-            self._output().write_files()
+        out: Output | None = self.context.obj if self.context is not None else None
+        if out is not None:  # else it came to no command, and nothing more is imported
+            with self:
+                out.write_files()
 
     def _judge(self, error: BaseException) -> int:
         if isinstance(error, click.exceptions.Exit):  # also how --help ends: imports nothing

@@ -12,9 +12,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reconciler.cli.main import run
+from reconciler.cli.main import Ending, run
 from reconciler.cli.planfile import write_plan_file
 from reconciler.cli.repository import locator, repository_root
+from reconciler.errors import TaskctlError
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.render import FORMATS
 from reconciler.state.model import State
@@ -214,6 +215,15 @@ def test_a_file_that_cannot_be_written_is_one_error_and_loses_nothing(
     assert (repository / "infra/agents/tasks/iam.yaml").read_text() == GOOD
     leftover = list(repository.rglob("*.tmp"))
     assert leftover == []
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 1), (1, 1), (2, 1), (130, 130), (143, 143)])
+def test_a_failed_write_hides_no_signal(before: int, after: int) -> None:
+    ending = Ending([])
+    ending.code = before
+    with ending:
+        raise TaskctlError.of("cannot write the json report")
+    assert ending.code == after
 
 
 def test_a_failed_write_leaves_the_old_file(
