@@ -15,3 +15,8 @@ def schema_text(name: str) -> str:
         if path.is_file():
             return path.read_text(encoding="utf-8")
     raise FileNotFoundError(f"{name}.schema.json is not where the package was installed")
+
+
+def template_text(name: str) -> str:
+    """The text of a file that `taskctl init` writes or shows."""
+    return (_HERE / "templates" / name).read_text(encoding="utf-8")

@@ -70,11 +70,14 @@ def config_of(context: click.Context) -> Config:
     known = context.meta.get(__name__)
     if isinstance(known, Config):
         return known
-    root = context.find_root()
-    parts = [c.params.get("directory") for c in dict.fromkeys((root, context))]
-    found = find_config(Path(*(part for part in parts if part)))
-    context.meta[__name__] = found
+    found = context.meta[__name__] = find_config(folder_of(context))
     return found
+
+
+def folder_of(context: click.Context) -> Path:
+    """The folder that a command works in: that of `-C`, before it or after it."""
+    parts = [c.params.get("directory") for c in dict.fromkeys((context.find_root(), context))]
+    return Path(*(part for part in parts if part))
 
 
 def find_config(folder: Path) -> Config:

@@ -33,6 +33,9 @@ COMMANDS = {
     "show": "Show a saved plan.",
     "state": "Look at the state, and repair it.",
     "fmt": "Put manifests in their canonical form.",
+    "init": "Begin: a first manifest, and what to do next.",
+    "schema": "Print a JSON Schema, for editors and programs.",
+    "completion": "Print the script that completes taskctl in a shell.",
     "serve": "Serve the embedded service over HTTP.",
 }
 """Each is `reconciler.cli.commands.NAME`, whose `command` is a click command."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.completing import files
 from reconciler.cli.config import Config, config_of
 from reconciler.cli.output import Common, Output, ReportFile
 from reconciler.cli.shared import (
@@ -68,7 +69,11 @@ def _with_output(function: Run) -> Run:
     return gathered
 
 
-paths_argument = click.argument("paths", nargs=-1, metavar="[PATH]...")
+class Group(WithExamples, click.Group):
+    """Commands below a command."""
+
+
+paths_argument = click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=files)
 """Gives the command `paths: tuple[str, ...]` as they were typed."""
 
 

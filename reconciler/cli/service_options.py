@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.completing import files, keys
 from reconciler.cli.config import config_of
 from reconciler.cli.shared import Run, with_options
 from reconciler.errors import TaskctlError
@@ -97,6 +98,7 @@ _CONNECTION = [
         envvar="TASKCTL_STATE",
         show_envvar=True,
         metavar="PATH",
+        shell_complete=files,
         help="State file.  [default: taskctl.state.json]",
     ),
     click.option(
@@ -122,12 +124,14 @@ _PLAN = [
         "--target",
         multiple=True,
         metavar="KEY|GLOB",
+        shell_complete=keys,
         help="Only these tasks, ORG/KEY where it has a slash (repeatable).",
     ),
     click.option(
         "--exclude",
         multiple=True,
         metavar="KEY|GLOB",
+        shell_complete=keys,
         help="All tasks but these (repeatable).",
     ),
     click.option(

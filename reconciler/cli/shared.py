@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.render import BASIC_FORMATS, FORMATS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Run = Callable[..., int | None]
 """What a command is: keyword arguments in, exit code out (None: 0)."""
 
 NAMES = ("directory", "format_name", "color", "quiet", "verbose")
 
-_DIRECTORY = click.option("-C", "directory", metavar="DIR", help="Work in this folder.")
+
+
+def _folders(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
+
+
+_DIRECTORY = click.option(
+    "-C", "directory", metavar="DIR", shell_complete=_folders, help="Work in this folder."
+)
 _OPTIONS = [
     click.option(
         "--color",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.completing import files
 from reconciler.cli.options import make_command, report_options
 from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection, connection_options, plan_options
@@ -31,7 +32,7 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
         ("taskctl apply --backend local --yes", "on the embedded service, no account needed"),
     ],
 )
-@click.argument("paths", nargs=-1, metavar="[PATH... | PLANFILE]")
+@click.argument("paths", nargs=-1, metavar="[PATH... | PLANFILE]", shell_complete=files)
 @click.option("-y", "--yes", "--auto-approve", "yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--expect-plan",

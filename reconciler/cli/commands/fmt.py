@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.completing import files
 from reconciler.cli.options import common_options, make_command
 from reconciler.cli.output import Output
 
@@ -17,7 +18,7 @@ from reconciler.cli.output import Output
         ("taskctl fmt - < a.yaml", "stdin to stdout, as editors do"),
     ],
 )
-@click.argument("paths", nargs=-1, metavar="[PATH... | -]")
+@click.argument("paths", nargs=-1, metavar="[PATH... | -]", shell_complete=files)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show the changes.")
 @common_options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.completing import files
 from reconciler.cli.options import make_command, report_options
 from reconciler.cli.output import Output
 
@@ -17,7 +18,7 @@ from reconciler.cli.output import Output
         ("taskctl show plan.taskctl --report html=plan.html", "as a page for a browser"),
     ],
 )
-@click.argument("planfile", metavar="PLANFILE")
+@click.argument("planfile", metavar="PLANFILE", shell_complete=files)
 @report_options
 def command(planfile: str, out: Output) -> int:
     """Show a saved plan. Nothing is read but the file, nothing is changed."""

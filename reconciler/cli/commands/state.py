@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import common_options, make_command
+from reconciler.cli.completing import recorded_keys, wanted_keys
+from reconciler.cli.options import Group, common_options, make_command, paths_argument
 from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection, connection_options
 from reconciler.errors import TaskctlError
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
     from reconciler.state.model import Event, State
 
 
-@click.group("state", short_help="Look at the state, and repair it.")
+@click.group(
+    "state",
+    cls=Group,
+    short_help="Look at the state, and repair it.",
+    examples=[
+        ("taskctl state list", "every task that is recorded"),
+        ("taskctl state show cost-review", "all that is known of one"),
+        ("taskctl state mv old-key new-key", "after a key was renamed"),
+        ("taskctl state settle cost-review --not-created", "after a look at the service"),
+    ],
+)
 def command() -> None:
     """Look at what is known of each task, and repair it.
 
@@ -39,7 +50,7 @@ def list_tasks(connection: Connection, out: Output) -> int:
 
 
 @make_command("show", examples=[("taskctl state show rotate-iam-keys", "all that is known of it")])
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
 @connection_options
 @common_options
 def show(key: str, connection: Connection, out: Output) -> int:
@@ -53,8 +64,8 @@ def show(key: str, connection: Connection, out: Output) -> int:
 
 
 @make_command("mv", examples=[("taskctl state mv old-key new-key", "the task goes on as new-key")])
-@click.argument("old", metavar="OLD")
-@click.argument("new", metavar="NEW")
+@click.argument("old", metavar="OLD", shell_complete=recorded_keys)
+@click.argument("new", metavar="NEW", shell_complete=wanted_keys)
 @connection_options
 @common_options
 def move(old: str, new: str, connection: Connection, out: Output) -> int:
@@ -70,7 +81,7 @@ def move(old: str, new: str, connection: Connection, out: Output) -> int:
 
 
 @make_command("rm", examples=[("taskctl state rm old-key", "forget it; its task goes on")])
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
 @connection_options
 @common_options
 def remove(key: str, connection: Connection, out: Output) -> int:
@@ -85,8 +96,8 @@ def remove(key: str, connection: Connection, out: Output) -> int:
 
 
 @make_command("accept", examples=[("taskctl state accept cost-review", "a typo was corrected")])
-@click.argument("key", metavar="KEY")
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
+@paths_argument
 @connection_options
 @common_options
 def accept_inputs(key: str, paths: tuple[str, ...], connection: Connection, out: Output) -> int:
@@ -115,7 +126,7 @@ def accept_inputs(key: str, paths: tuple[str, ...], connection: Connection, out:
         ("taskctl state settle cost-review --not-created", "it made none: it may be sent again"),
     ],
 )
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
 @click.option("--task-id", metavar="ID", help="The attempt made this task.")
 @click.option("--not-created", is_flag=True, help="The attempt made no task.")
 @connection_options

@@ -1,0 +1,211 @@
+"""`taskctl init` and `taskctl schema`, as a newcomer uses them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.main import COMMANDS, app, run
+from reconciler.manifest import load
+from reconciler.manifest.fmt import format_manifest
+from reconciler.resources import schema_text, template_text
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = [
+    ".github/workflows/taskctl-apply.yml",
+    ".github/workflows/taskctl-plan.yml",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    "tasks/example.yaml",
+    "tasks/manifest.schema.json",
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(
+        p.relative_to(folder).as_posix()
+        for p in folder.rglob("*")
+        if p.is_file() and ".git" not in p.relative_to(folder).parts
+    )
+
+
+def test_the_first_manifest_works(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.startswith("wrote       tasks/example.yaml\n")
+    assert "What next:\n    taskctl validate " in said.out
+    assert "Where the state should live:\n" in said.out
+    assert files(folder) == ["tasks/example.yaml", "tasks/manifest.schema.json"]
+    manifests = load([], root=folder)
+    assert (len(manifests.tasks), manifests.diagnostics) == (1, ())
+    content = (folder / "tasks/example.yaml").read_bytes()
+    assert not format_manifest(content, "example.yaml").changed
+    assert run(["apply", "--backend", "local", "--yes", "-q"]) == 0
+
+
+def test_what_is_shown_can_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["init"])
+    shown = capsys.readouterr().out
+    for name in ("gitignore", "pre-commit-config.yaml", "github-apply.yml"):
+        for row in template_text(name).splitlines():
+            assert f"    {row}".rstrip() in shown.splitlines()
+    assert run(["init", "--hook", "--workflow", "--gitignore"]) == 0
+    written = capsys.readouterr().out
+    assert files(folder) == ALL
+    assert "repos:" not in written
+    assert "`your-org/taskctl` stands for " in written
+    assert (folder / ".gitignore").read_text() == template_text("gitignore")
+
+
+def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    everything = ["init", "--hook", "--workflow", "--gitignore"]
+    for name in ALL[:4]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("mine")
+    (folder / "tasks").mkdir()
+    (folder / "tasks/own.yaml").write_text("tasks: {}\n")
+    assert run([*everything, "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["formatVersion"] == 1
+    assert document["written"] == [".gitignore"]
+    assert sorted(document["leftAlone"]) == [*ALL[:2], ".pre-commit-config.yaml", "tasks/own.yaml"]
+    assert files(folder) == [*ALL[:4], "tasks/own.yaml"]
+    assert (folder / ".gitignore").read_text() == "mine\n" + template_text("gitignore")
+    assert (folder / ".pre-commit-config.yaml").read_text() == "mine"
+    before = {name: (folder / name).read_bytes() for name in files(folder)}
+    assert run(everything) == 0
+    said = capsys.readouterr().out
+    assert "wrote" not in said
+    assert "left alone  .gitignore\n" in said
+    assert {name: (folder / name).read_bytes() for name in files(folder)} == before
+
+
+def test_another_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", "a/b", "--gitignore"]) == 0
+    assert "wrote       a/b/tasks/example.yaml\n" in capsys.readouterr().out
+    assert files(folder / "a/b") == [".gitignore", *ALL[4:]]
+    assert run(["init", "-q", "-C", "a", "c"]) == 0
+    assert capsys.readouterr().out == ""
+    assert files(folder / "a/c") == ALL[4:]
+
+
+def test_what_cannot_be_written_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "tasks").write_text("a file")
+    assert run(["init"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("tasks/example.yaml: error: cannot be written: ")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    ran = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=60
+    )
+    return ran.stdout
+
+
+def test_git_passes_over_what_belongs_to_one_disk_and_not_the_journal(folder: Path) -> None:
+    git(folder, "init", "-q")
+    run(["init", "--gitignore", "-q"])
+    state = "taskctl.state.json"
+    ignored = [f"{state}.lock", f"{state}.backup", f"{state}.1a2b.tmp", ".taskctl/local.db"]
+    kept = [state, f"{state}.journal"]
+    (folder / ".taskctl").mkdir()
+    for name in ignored + kept:
+        (folder / name).write_text("")
+    status = git(folder, "status", "--porcelain", "--untracked-files=all")
+    assert sorted(line[3:] for line in status.splitlines()) == sorted(
+        [".gitignore", *kept, *ALL[4:]]
+    )
+
+
+def test_the_hook_runs_in_pre_commit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(folder, "init", "-q")
+    run(["init", "--hook", "-q"])
+    (folder / "bin").mkdir()
+    (folder / "bin/taskctl").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reconciler "$@"\n')
+    (folder / "bin/taskctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}:{Path(sys.executable).parent}", prepend=":")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PRE_COMMIT_HOME", str(folder / "cache"))
+    git(folder, "add", ".pre-commit-config.yaml", "tasks")
+    hooks = [sys.executable, "-m", "pre_commit", "run"]
+    ran = subprocess.run(hooks, capture_output=True, text=True, check=False, timeout=100)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.count("Passed") == 2
+    manifest = folder / "tasks/example.yaml"
+    manifest.write_text(manifest.read_text().replace("    name:", "      name:"))
+    git(folder, "add", "tasks")
+    ran = subprocess.run(hooks, capture_output=True, text=True, check=False, timeout=100)
+    assert ran.returncode == 1
+    assert "tasks/example.yaml:" in ran.stdout
+
+
+def test_the_workflows_are_those_of_the_examples() -> None:
+    for name in ("github-plan.yml", "github-apply.yml"):
+        assert template_text(name) == (ROOT / "examples/ci" / name).read_text()
+
+
+def test_the_lines_for_git_are_those_of_the_documentation() -> None:
+    lines = [line for line in template_text("gitignore").splitlines() if not line.startswith("#")]
+    assert "```gitignore\n" + "\n".join(lines) + "\n```" in (ROOT / "docs/ci-state.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["manifest", "plan", "state"])
+def test_a_schema_is_printed_as_it_is(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema", name]) == 0
+    text = capsys.readouterr().out
+    assert text == schema_text(name) == (ROOT / f"schemas/{name}.schema.json").read_text()
+    if name == "manifest":
+        assert run(["schema"]) == 0
+        assert capsys.readouterr().out == text
+
+
+def schema_named_by(manifest: Path) -> Path:
+    """What yaml-language-server reads for a manifest: seen from the manifest's folder."""
+    first = manifest.read_text().splitlines()[0]
+    head, _, named = first.partition("$schema=")
+    assert head == "# yaml-language-server: "
+    return manifest.parent / named
+
+
+def test_an_editor_finds_the_schema(folder: Path) -> None:
+    run(["init", "-q"])
+    made = schema_named_by(folder / "tasks/example.yaml")
+    assert json.loads(made.read_text())["$id"] == "urn:taskctl:schema:manifest:1"
+    for path in sorted((ROOT / "examples/tasks").glob("*.yaml")):
+        assert schema_named_by(path).samefile(ROOT / "schemas/manifest.schema.json")
+
+
+def test_the_entry_for_schemastore_is_one() -> None:
+    """As its catalog wants them: a name, a description, patterns of files, an address."""
+    entry = json.loads((ROOT / "docs/schemastore.json").read_text())
+    assert set(entry) == {"name", "description", "fileMatch", "url"}
+    assert entry["fileMatch"] == ["*.tasks.yaml", "*.tasks.yml"]  # `tasks/*.yaml` is Ansible's, too
+    assert entry["url"].startswith("https://")
+    assert entry["url"].endswith("/schemas/manifest.schema.json")
+    for word in ("schema", "json"):  # their rule: the description says what the file is for
+        assert word not in entry["description"].lower()
+
+
+def test_every_command_has_examples_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    context = app.make_context("taskctl", ["validate"])
+    lines = [[name] for name in COMMANDS]
+    state = app.get_command(context, "state")
+    lines += [["state", name] for name in getattr(state, "commands", {})]
+    for line in [[], *lines]:
+        assert run([*line, "--help"]) == 0
+        shown = capsys.readouterr().out
+        examples = shown.partition("\nExamples:\n")[2]
+        assert "  taskctl" in examples, line

@@ -1,0 +1,190 @@
+"""Completion in the shells themselves: commands, options, keys."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.main import run
+from tests.support.shells import Shell
+
+ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = """\
+version: 1
+orgName: acme
+tasks:
+  rotate-iam-keys: {message: Rotate the keys., orgName: other}
+  review-costs: {message: Look at the costs.}
+"""
+STATE = '{"version": 1, "tasks": {"acme/review-costs": {}, "acme/old-task": {}, "b/old-task": {}}}'
+SHELLS = [name for name in ("bash", "zsh", "fish") if shutil.which(name)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/a.yaml").write_text(MANIFEST)
+    (tmp_path / "taskctl.state.json").write_text(STATE)
+    (tmp_path / "bin").mkdir()
+    taskctl = tmp_path / "bin/taskctl"
+    taskctl.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reconciler "$@"\n')
+    taskctl.chmod(0o755)
+    return tmp_path
+
+
+def environment(folder: Path) -> dict[str, str]:
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("TASKCTL_", "COMP_"))}
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return {**kept, "PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(folder)}
+
+
+def offered(folder: Path, line: str) -> list[str]:
+    """What is offered for the last word of a line, by the protocol of bash's script."""
+    words = line.split(" ")
+    ran = subprocess.run(
+        [str(folder / "bin/taskctl")],
+        cwd=folder,
+        env={
+            **environment(folder),
+            "_TASKCTL_COMPLETE": "bash_complete",
+            "COMP_WORDS": "\n".join(words),
+            "COMP_CWORD": str(len(words) - 1),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.stderr == ""
+    return ran.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("taskctl comp", ["plain,completion"]),
+        ("taskctl completion z", ["plain,zsh"]),
+        ("taskctl schema p", ["plain,plan"]),
+        ("taskctl plan --max", ["plain,--max-creates"]),
+        ("taskctl plan --target r", ["plain,review-costs", "plain,rotate-iam-keys"]),
+        ("taskctl apply --exclude o", ["plain,old-task"]),
+        ("taskctl plan --target acme/", ["plain,acme/old-task", "plain,acme/review-costs"]),
+        ("taskctl plan --target other/", ["plain,other/rotate-iam-keys"]),
+        ("taskctl plan tasks/a.yaml --target ro", ["plain,rotate-iam-keys"]),
+        ("taskctl state show r", ["plain,review-costs"]),
+        ("taskctl state mv old", ["plain,old-task"]),
+        ("taskctl state mv old-task ro", ["plain,rotate-iam-keys"]),
+        ("taskctl state rm --state none.json old", ["plain,old-task"]),
+        ("taskctl state accept old-task ta", ["file,ta"]),
+        ("taskctl -C tasks state show o", []),
+        ("taskctl -C ta", ["dir,ta"]),
+        ("taskctl validate ta", ["file,ta"]),
+        ("taskctl fmt ta", ["file,ta"]),
+        ("taskctl show pl", ["file,pl"]),
+        ("taskctl plan --state ta", ["file,ta"]),
+    ],
+)
+def test_what_is_offered(folder: Path, line: str, words: list[str]) -> None:
+    assert offered(folder, line) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tasks/a.yaml", "tasks: [\n"),
+        ("tasks/a.yaml", "tasks: 1\n"),
+        ("tasks/a.yaml", "- tasks\n"),
+        ("tasks/a.yaml", "tasks: {a: 1}\n"),
+        ("taskctl.state.json", "{"),
+        ("taskctl.state.json", "[]"),
+        ("taskctl.state.json", '{"tasks": []}'),
+        ("taskctl.toml", "backend = 1\n"),
+        ("taskctl.toml", "paths = ["),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_not_said_here(folder: Path, name: str, content: str) -> None:
+    (folder / name).write_text(content)
+    assert set(offered(folder, "taskctl plan --target ")) <= {
+        "plain,a",
+        "plain,old-task",
+        "plain,review-costs",
+        "plain,rotate-iam-keys",
+    }
+
+
+def test_a_configuration_says_where_keys_are(folder: Path) -> None:
+    (folder / "tasks").rename(folder / "agents")
+    (folder / "taskctl.state.json").rename(folder / "agents/s.json")
+    assert offered(folder, "taskctl plan --target r") == []
+    (folder / "taskctl.toml").write_text("paths = ['agents']\nstate = 'agents/s.json'\n")
+    assert offered(folder, "taskctl plan --target ro") == ["plain,rotate-iam-keys"]
+    assert offered(folder, "taskctl state rm ol") == ["plain,old-task"]
+
+
+@pytest.mark.parametrize("shell", [name for name in SHELLS if name != "fish"])
+def test_at_a_terminal(folder: Path, shell: str) -> None:
+    start = {
+        "bash": ["bash", "--norc", "--noprofile", "-i"],
+        "zsh": ["zsh", "-f", "-i"],
+    }[shell]
+    setup = {
+        "bash": 'eval "$(taskctl completion bash)"',
+        "zsh": 'autoload -U compinit; compinit -u; eval "$(taskctl completion zsh)"',
+    }[shell]
+    with Shell(start, folder, environment(folder)) as terminal:
+        terminal.until("ready> ")
+        terminal.type(f"{setup}; echo set''up\r")
+        terminal.until("setup")
+        terminal.type("taskctl state show rev\t")
+        terminal.until("iew-costs")
+        terminal.type("\x15taskctl plan --target ro\t")
+        terminal.until("tate-iam-keys")
+        terminal.type("\x15taskctl compl\t")
+        terminal.until("etion")
+        terminal.type("\x15taskctl validate ta\t")
+        terminal.until("sk")
+
+
+@pytest.mark.parametrize("shell", [name for name in SHELLS if name == "fish"])
+def test_in_fish(folder: Path, shell: str) -> None:
+    """fish itself tells what it would offer."""
+    script = (
+        "taskctl completion fish | source\n"
+        'complete -C "taskctl state show rev"\n'
+        'complete -C "taskctl plan --target ro"\n'
+        'complete -C "taskctl compl"\n'
+    )
+    ran = subprocess.run(
+        [shell, "--no-config", "-c", script],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    words = [line.split("\t")[0] for line in ran.stdout.splitlines()]
+    assert words == ["review-costs", "rotate-iam-keys", "completion"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_script_is_one(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "_TASKCTL_COMPLETE" in script
+    subprocess.run([shell, "-n"], input=script.encode(), check=True, timeout=60)
+
+
+def test_keys_are_there_soon(folder: Path) -> None:
+    """A thousand tasks: still quicker than a person notices, on a slow machine too."""
+    tasks = "".join(f"  task-{n}: {{message: Do {n}.}}\n" for n in range(1000))
+    (folder / "tasks/b.yaml").write_text(f"version: 1\ntasks:\n{tasks}")
+    begin = time.monotonic()
+    assert offered(folder, "taskctl plan --target task-999") == ["plain,task-999"]
+    assert time.monotonic() - begin < 10
