@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.apply.executor import Executor, Surroundings
+from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
+from reconciler.apply.surroundings import Surroundings
 from reconciler.cli.output import Output
 from reconciler.cli.planfile import is_plan_file, read_plan_file
 from reconciler.cli.progress import progress_for
