@@ -18,7 +18,6 @@ Run = Callable[..., int | None]
 NAMES = ("directory", "format_name", "color", "quiet", "verbose")
 
 
-
 def _folders(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
