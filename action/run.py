@@ -196,8 +196,8 @@ class Action:
     def __init__(self, env: Mapping[str, str], folder: Path) -> None:
         self._env, self._folder = env, folder
         self._command = env.get("INPUT_COMMAND") or "plan"
-        self._paths = [line.strip() for line in env.get("INPUT_PATH", "").splitlines()]
-        self._paths = [path for path in self._paths if path]
+        lines = env.get("INPUT_PATH", "").splitlines()
+        self._paths = [line.strip() for line in lines if line.strip()]
         self._where = os.path.normpath(env.get("INPUT_WORKING_DIRECTORY") or ".")
         self._plan_file = folder / "plan.taskctl"
         if self._command not in ("validate", "plan", "apply"):
@@ -210,7 +210,7 @@ class Action:
         self._wait()
         code = self._taskctl()
         report = self._read("report.json")
-        self._print(self._read("report.github"))
+        print(self._read("report.github"), end="", flush=True)
         document = json.loads(report) if report else {}
         self._put("GITHUB_OUTPUT", self._outputs(document))
         shown = self._read("report.md")
@@ -231,11 +231,24 @@ class Action:
             time.sleep(max(0.0, seconds))
 
     def _taskctl(self) -> int:
-        process = subprocess.Popen(  # a session of its own: it gets each signal once, from here
+        """Its exit code. It is in a session of its own, so it gets each signal once: from here."""
+        running: list[subprocess.Popen[bytes]] = []
+        early: list[int] = []  # what came before it ran
+
+        def forward(number: int, _frame: object) -> None:
+            if running:
+                running[0].send_signal(number)
+            else:
+                early.append(number)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, forward)
+        process = subprocess.Popen(
             self._arguments(), cwd=self._where, env=self._environment(), start_new_session=True
         )
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda got, _frame: process.send_signal(got))
+        running.append(process)
+        for came in early:
+            process.send_signal(came)
         return process.wait()
 
     def _arguments(self) -> list[str]:
@@ -314,10 +327,6 @@ class Action:
     def _read(self, name: str) -> str:
         path = self._folder / name
         return path.read_text(encoding="utf-8") if path.exists() else ""
-
-    def _print(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
 
     def _put(self, variable: str, text: str) -> None:
         if self._env.get(variable):

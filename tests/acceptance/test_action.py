@@ -238,11 +238,11 @@ def test_a_signal_reaches_taskctl_once_and_is_waited_for(runner: Runner, tmp_pat
     stand_in.parent.mkdir()
     stand_in.write_text(
         f"#!{sys.executable}\n"
-        "import signal, sys, time\n"
+        "import os, signal, sys, time\n"
         "def note(*_):\n"
-        "    print('stopping', flush=True); time.sleep(0.3); sys.exit(130)\n"
+        "    os.write(1, b'stopping\\n'); time.sleep(0.3); sys.exit(130)\n"
         "signal.signal(signal.SIGINT, note)\n"
-        "print('running', flush=True)\n"
+        "os.write(1, b'running\\n')\n"
         "time.sleep(30)\n"
     )
     stand_in.chmod(0o755)
