@@ -92,3 +92,11 @@ def chosen(state: State, words: Sequence[str], out: Output) -> tuple[TaskRef, ..
             out.note(f"note: no task is recorded from {word}")
         found |= set() if keys else inside
     return tuple(sorted(found))
+
+
+def unseen_error(tasks: Watched, record: Record) -> TaskctlError:
+    """The service shows no such task: gone, or somebody else's."""
+    from reconciler.follow.refusals import Refusal, Told, problem
+
+    told = Told(record.ref, "", record.identity, tasks.client.identity())
+    return TaskctlError([problem(Refusal(404, ""), told)])

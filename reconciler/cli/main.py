@@ -30,6 +30,7 @@ COMMANDS = {
     "plan": "Show what apply would do; changes nothing.",
     "apply": "Show the plan, ask, and create the tasks that are missing.",
     "status": "Show how the tasks stand, those that need a person first.",
+    "logs": "Show the conversation of a task, and follow it.",
     "show": "Show a saved plan.",
     "state": "Look at the state, and repair it.",
     "fmt": "Put manifests in their canonical form.",

@@ -65,26 +65,24 @@ class EventStream:
     def events(self, org_name: str, task_id: str) -> Iterator[Event]:
         """All events of a task, and further ones until it has nothing left to do. RemoteError."""
         task = _Followed(org_name, task_id)
-        yield from self._read(task)
         cuts = 0
-        while not self._is_over(task):
+        while True:
+            found = self._client.get_task(org_name, task_id)
+            yield from self._read(task)  # after it: what an idle task said is there by now
+            if found is None or standing_of(found.raw, task.course) in SETTLED:
+                return
             if cuts >= CUTS_IN_A_ROW:
                 self._sleep(POLL_SECONDS)
+                continue
+            before = len(task.seen)
+            streams = yield from self._stream(task)
+            if not streams:
+                cuts = CUTS_IN_A_ROW
+            elif len(task.seen) > before:
+                cuts = 0
             else:
-                before = len(task.seen)
-                streams = yield from self._stream(task)
-                if not streams:
-                    cuts = CUTS_IN_A_ROW
-                elif len(task.seen) > before:
-                    cuts = 0
-                else:
-                    cuts += 1
-                    self._sleep(POLL_SECONDS / 2)
-            yield from self._read(task)
-
-    def _is_over(self, task: _Followed) -> bool:
-        found = self._client.get_task(task.org_name, task.task_id)
-        return found is None or standing_of(found.raw, task.course) in SETTLED
+                cuts += 1
+                self._sleep(POLL_SECONDS / 2)
 
     def _read(self, task: _Followed) -> Iterator[Event]:
         """What the list of events has that no stream told, which may have been cut anywhere."""

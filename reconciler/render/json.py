@@ -54,7 +54,16 @@ def document(report: Report) -> dict[str, Any]:
 def dump(document: Mapping[str, Any]) -> str:
     """The text of a document: ASCII, so that no terminal and no encoding can mistake it."""
     members = [f"{json.dumps(name)}: {_value(value)}" for name, value in document.items()]
-    text = "{" + ",\n ".join(members) + "}\n"
+    return inert("{" + ",\n ".join(members) + "}\n")
+
+
+def line(value: Mapping[str, Any]) -> str:
+    """A document on one line, for a stream of them."""
+    return inert(json.dumps(value)) + "\n"
+
+
+def inert(text: str) -> str:
+    """ASCII JSON, no part of which a workflow runner takes for a command."""
     return re.sub(_INERT, lambda found: "\\u007f" if found[0] == "\x7f" else "\\u0023#", text)
 
 

@@ -1,0 +1,124 @@
+"""`taskctl logs` on the embedded service, its stream cut, refused and polled."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from requests import Response
+
+from reconciler.remote import event_stream
+from reconciler.remote.client import Client
+from tests.support.followed import Place, placed
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.05)
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+def ids(out: str) -> list[str]:
+    return [json.loads(line)["id"] for line in out.splitlines()]
+
+
+def test_the_conversation_so_far(place: Place) -> None:
+    place.apply({"asks": "approving of ::error:: \x1b[31mred"})
+    time.sleep(0.2)
+    code, out, err = place.run("logs", "asks")
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert "user       approving of ::error:: \\x1b[31mred" in out
+    assert "approval   May I run `pulumi up` on the stack?" in out
+    assert "tool permission, sensitive, tool pulumi_up, id approval-" in out
+    assert place.run("logs", "asks", "--since", "1d")[1] == out
+    assert place.run("logs", "asks", "--since", "2999-01-01T00:00:00Z")[1] == ""
+    assert "neither" in place.run("logs", "asks", "--since", "soon")[2]
+
+
+def test_it_follows_to_the_end(place: Place) -> None:
+    place.apply({"slow": "slow one"})
+    code, out, _ = place.run("logs", "slow", "--follow", "--format", "json")
+    assert code == 0
+    told = ids(out)
+    assert len(told) == len(set(told)) == 42
+    assert told == ids(place.run("logs", "slow", "--format", "json")[1])
+
+
+class Cut:
+    """A stream that breaks off after so many reads."""
+
+    def __init__(self, answer: Response, reads: int) -> None:
+        self._raw, self._left = answer.raw, reads
+
+    def read1(self, size: int) -> bytes:
+        if not self._left:
+            raise ConnectionResetError
+        self._left -= 1
+        data: bytes = self._raw.read1(size)
+        return data[: len(data) // 2] if not self._left else data
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._raw, name)
+
+
+def test_it_goes_on_after_each_cut(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, after = Client.opened_events, []
+
+    def cut(self: Client, org_name: str, task_id: str, last: str, idle: float) -> Response:
+        after.append(last)
+        answer = opened(self, org_name, task_id, last, idle)
+        answer.raw = Cut(answer, 3)
+        return answer
+
+    monkeypatch.setattr(Client, "opened_events", cut)
+    place.apply({"slow": "slow one"})
+    out = place.run("logs", "slow", "--follow", "--format", "json")[1]
+    assert len(ids(out)) == 42
+    assert len(after) > 1
+    assert len(set(after)) == len(after)
+    assert all(after)
+
+
+@pytest.mark.parametrize("status", [404, 501, 200])
+def test_without_a_stream_it_polls(
+    place: Place, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    def refused(*_: object) -> Response:
+        answer = Response()
+        answer.status_code, answer.raw = status, io.BytesIO()
+        answer.headers["Content-Type"] = "text/html"
+        return answer
+
+    monkeypatch.setattr(Client, "opened_events", refused)
+    place.apply({"slow": "slow one"})
+    out = place.run("logs", "slow", "--follow", "--format", "json")[1]
+    assert len(ids(out)) == 42
+
+
+def test_the_embedded_service_in_the_process_streams_as_well(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.url = "local"
+    place.apply({"good": "Just do it"})
+    code, out, _ = place.run("logs", "good", "--follow")
+    assert code == 0
+    assert "tool       look done after" in out
+    assert "**Just do it**" in out
+
+
+def test_a_task_that_is_gone_or_somebody_elses(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.apply({"good": "finishing well"})
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
+    code, out, err = place.run("logs", "good")
+    assert (code, out) == (1, "")
+    assert "somebody else's" in err
