@@ -31,6 +31,7 @@ COMMANDS = {
     "apply": "Show the plan, ask, and create the tasks that are missing.",
     "status": "Show how the tasks stand, those that need a person first.",
     "logs": "Show the conversation of a task, and follow it.",
+    "wait": "Wait until the tasks are done.",
     "show": "Show a saved plan.",
     "state": "Look at the state, and repair it.",
     "fmt": "Put manifests in their canonical form.",

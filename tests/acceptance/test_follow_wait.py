@@ -1,0 +1,63 @@
+"""`taskctl wait` on the embedded service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.support.followed import Place, placed
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+def test_until_all_are_done(place: Place) -> None:
+    place.apply({"good": "finishing well", "slow": "slow one"})
+    code, out, err = place.run("wait", "--interval", "100ms")
+    assert code == 0
+    assert out.endswith("2 done.\n")
+    assert "acme/slow: running" in err
+    assert "acme/slow: done" in err
+
+
+def test_until_the_time_is_up(place: Place) -> None:
+    place.apply({"asks": "approving of it"})
+    code, _, err = place.run("wait", "--timeout", "400ms", "--interval", "100ms")
+    assert code == 3
+    assert "`taskctl approve acme/asks`" in err
+    assert "the time is up" in err
+
+
+def test_a_report_for_a_ci_system(place: Place) -> None:
+    place.apply({"bad": "failing", "good": "finishing", "asks": "approving"})
+    report = place.folder / "wait.xml"
+    wait = ("--timeout", "400ms", "--interval", "100ms", "--junit", "wait.xml")
+    assert place.run("wait", *wait)[0] == 1
+    suites = ET.parse(report).getroot()
+    suite = suites[0]
+    assert suite.get("name") == "tasks/all.yaml"
+    assert [suite.get(name) for name in ("tests", "failures", "skipped")] == ["3", "1", "1"]
+    failure = suite.find("testcase[@name='bad']/failure")
+    assert failure is not None
+    assert "could not be read" in (failure.get("message") or "")
+
+
+def test_a_report_that_cannot_be_written_is_told(place: Place) -> None:
+    place.apply({"good": "finishing"})
+    code, _, err = place.run("wait", "--junit", "no/such/folder.xml")
+    assert code == 1
+    assert "cannot write the report" in err
+
+
+def test_a_program_gets_the_document(place: Place) -> None:
+    place.apply({"good": "finishing"})
+    document = place.document("wait", "good", "--interval", "100ms")
+    assert document["summary"] == {"done": 1}
