@@ -33,6 +33,7 @@ from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.plan import Plan, PlannedTask, Reason
 from reconciler.render import renderer
 from reconciler.render.masking import secrets_of
+from reconciler.render.plan_text import summary_row
 from reconciler.render.reports import FailureReport
 from reconciler.settings import PlanOptions
 from reconciler.state.edit import as_sensitive
@@ -92,7 +93,7 @@ class Applying:
         self._show(plan)
         if has_errors(plan.diagnostics):
             raise TaskctlError(plan.diagnostics)
-        if plan.can_apply() and not self._agreed():
+        if plan.can_apply() and not self._agreed(plan):
             self._out.note("Nothing was created.")
             self._out.keep([error("the plan was not agreed to; nothing was created")])
             return 1
@@ -164,7 +165,7 @@ class Applying:
         if self._out.common.format == "text":
             self._out.show(plan, self._space.manifests.text_of)
 
-    def _agreed(self) -> bool:
+    def _agreed(self, plan: Plan) -> bool:
         if self._yes:
             return True
         if not self._out.interactive():
@@ -172,7 +173,8 @@ class Applying:
                 "there is something to do, and nobody to ask; nothing was created",
                 "Look at the plan, then say yes beforehand:\n    taskctl apply --yes",
             )
-        return self._out.ask("Do this?")
+        what = f"{summary_row(plan)}\n" if self._out.common.quiet else ""  # not shown before
+        return self._out.ask(f"{what}Do this?")
 
     def _carry_out(self, plan: Plan, interrupts: Interrupts) -> ApplyReport:
         session, space = self._session, self._space

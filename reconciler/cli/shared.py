@@ -33,7 +33,7 @@ _OPTIONS = [
         type=click.Choice(["auto", "always", "never"]),
         help="Colors; auto: on a terminal, unless NO_COLOR is set.",
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Say no more than has to be said."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong."),
     click.option("-v", "--verbose", is_flag=True, help="Say more; whole prompts, too."),
 ]
 

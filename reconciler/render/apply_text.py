@@ -10,15 +10,19 @@ from reconciler.render.diagnostics import place_of
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 
+_WELL = (Result.CREATED, Result.ADOPTED, Result.MOVED)
 _WORDS = {Result.NOT_STARTED: "not started"}
 
 
 def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
-    """A row or more for each task, the count last; with `-q` that row alone."""
+    """A row or more for each task, the count last; with `-q` only what did not go well."""
+    if style.quiet and not report.failed():
+        return
     palette = Palette(style.color)
-    for task in report.tasks if not style.quiet else ():
+    shown = [task for task in report.tasks if not style.quiet or task.result not in _WELL]
+    for task in shown:
         yield from result_rows(task, palette)
-    if report.tasks and not style.quiet:
+    if shown:
         yield ""
     yield palette.bold(apply_summary(report))
 

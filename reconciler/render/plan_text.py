@@ -59,10 +59,8 @@ _INDENT = "      "
 
 
 def plan_rows(plan: Plan, style: Style) -> list[str]:
-    """The whole text, its last row the count; with `-q` that row alone."""
-    if style.quiet:
-        return [summary_row(plan)]
-    return _Writer(plan, style).rows()
+    """The whole text, its last row the count; nothing with `-q`, which leaves the exit code."""
+    return [] if style.quiet else _Writer(plan, style).rows()
 
 
 def summary_row(plan: Plan) -> str:

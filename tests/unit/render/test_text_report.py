@@ -77,7 +77,7 @@ def test_color_adds_nothing_but_color(plan: Plan, style: Style) -> None:
 @SLOW
 @given(some.plans(), styles)
 def test_the_last_line_is_the_count(plan: Plan, style: Style) -> None:
-    shown = render(plan, replace(style, color=False, diagnostics=False))
+    shown = render(plan, replace(style, color=False, quiet=False, diagnostics=False))
     last = shown.splitlines()[-1]
     assert last == summary_row(plan)
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (?:to )?(\w+)", last)}
