@@ -28,3 +28,8 @@ interval_option = click.option(
     help="How often to look.",
 )
 """Gives the command `interval: timedelta`."""
+
+request_option = click.option(
+    "--request", metavar="ID", help="Answer this request, where several wait."
+)
+"""Gives the command `request: str | None`."""

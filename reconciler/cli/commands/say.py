@@ -1,0 +1,41 @@
+"""`taskctl say KEY TEXT`: a further message to a task."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from reconciler.cli.options import common_options, make_command
+from reconciler.cli.output import Output
+from reconciler.cli.service_options import Connection, connection_options
+
+
+@make_command(
+    "say",
+    examples=[
+        ('taskctl say rotate-iam-keys "The audit role as well."', "to a task that is idle"),
+        ("taskctl say rotate-iam-keys - < note.md", "what is in a file"),
+    ],
+)
+@click.argument("key", metavar="KEY")
+@click.argument("text", metavar="TEXT|-")
+@connection_options
+@common_options
+def command(key: str, text: str, connection: Connection, out: Output) -> int:
+    """Tell a task something further: it takes its work up again, which spends tokens.
+
+    It is sent once. A task that is busy refuses it; what it said last is shown first, on stderr.
+    """
+    from reconciler.cli.answering import addressed, show_last_words
+    from reconciler.cli.following import watched
+
+    words = sys.stdin.read() if text == "-" else text
+    if not words.strip():
+        raise click.UsageError("there is nothing to say: TEXT is empty")
+    with watched(connection, out) as tasks:
+        task = addressed(tasks, key)
+        show_last_words(task)
+        event = task.event("user_message", content=words)
+        task.respond(event, "the message")
+        return task.done("told.", sent=event)

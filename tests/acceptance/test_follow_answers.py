@@ -1,0 +1,149 @@
+"""approve, reject, say and cancel on the embedded service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.remote.client import Client
+from reconciler.remote.transport import Answer, NoAnswerError
+from tests.support.followed import Place, placed
+from tests.support.ground import TOKEN
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+def settled(place: Place, **expected: str) -> None:
+    """Waits until the tasks stand so."""
+    for _ in range(50):
+        if (found := place.statuses()) == expected:
+            return
+        time.sleep(0.05)
+    assert found == expected
+
+
+def bodies(place: Place, key: str) -> list[dict[str, Any]]:
+    path = f"{place.api.tasks}/{place.task_id(key)}/events"
+    events: list[dict[str, Any]] = place.api.call("GET", path).json["events"]
+    return [event["eventBody"] for event in events]
+
+
+def test_approve_shows_what_it_answers_and_sends(place: Place) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    code, out, err = place.run("approve", "asks", "-y")
+    assert (code, out) == (0, "acme/asks: approved.\n")
+    assert "acme/asks asks:\n  May I run `pulumi up` on the stack?" in err
+    assert "+ runtime: nodejs" in err
+    settled(place, asks="done")
+    code, out, err = place.run("approve", "asks", "-y")
+    assert (code, out) == (1, "")
+    assert "waits for no approval: it is done" in err
+
+
+def test_approve_without_a_terminal_sends_nothing(place: Place) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    code, _, err = place.run("approve", "asks")
+    assert code == 1
+    assert "taskctl approve acme/asks --request approval-" in err
+    assert "no request odd waits" in place.run("approve", "asks", "--request", "odd", "-y")[2]
+    assert place.statuses() == {"asks": "waiting"}
+
+
+def test_reject_says_what_to_do_instead(place: Place) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    assert place.run("reject", "asks", "-m", "Use a preview.")[1] == "acme/asks: rejected.\n"
+    settled(place, asks="done")
+    out = place.run("logs", "asks")[1]
+    assert "answer     rejected: Use a preview." in out
+    assert "Not done, as you say: Use a preview." in out
+
+
+def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: Place) -> None:
+    place.apply({"good": "finishing", "slow": "slow one"})
+    code, out, err = place.run("say", "slow", "And more.")
+    assert (code, out) == (1, "")
+    assert "the task is busy" in err
+    time.sleep(0.2)
+    code, out, err = place.run("say", "good", "And more.")
+    assert (code, out) == (0, "acme/good: told.\n")
+    assert err.startswith("acme/good is done: ")
+    assert place.run("say", "good", " ")[0] == 1
+    told = [body["content"] for body in bodies(place, "good") if body["type"] == "user_message"]
+    assert told == ["finishing", "And more."]
+
+
+def test_cancel_asks_the_agent_and_force_ends_its_session(place: Place) -> None:
+    place.apply({"one": "slow one", "two": "slow two", "asks": "approving"})
+    assert "taskctl cancel acme/one -y" in place.run("cancel", "one")[2]
+    assert place.run("cancel", "one", "-y")[:2] == (0, "acme/one: cancelled.\n")
+    code, out, _ = place.run("cancel", "two", "--force", "-y")
+    assert (code, out) == (0, "acme/two: its session was ended.\n")
+    settled(place, one="cancelled", two="cancelled", asks="waiting")
+    assert place.run("cancel", "asks", "-y")[0] == 0
+    assert place.statuses()["asks"] == "cancelled"
+    assert place.run("cancel", "one", "-y")[1] == "acme/one: nothing to cancel.\n"
+    assert "user_cancel" in [body["type"] for body in bodies(place, "one")]
+    assert "user_cancel" not in [body["type"] for body in bodies(place, "two")]
+
+
+def test_gone_and_somebody_elses_are_told_apart(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.apply({"good": "finishing"}, isShared=True)
+    monkeypatch.setattr(Client, "tell", answered(404, "Not Found"))
+    assert "the task is gone" in place.run("say", "good", "x")[2]
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
+    for status in (403, 404):
+        monkeypatch.setattr(Client, "tell", answered(status, "no"))
+        assert "the task is somebody else's of user-" in place.run("say", "good", "x")[2]
+
+
+def answered(status: int, words: str) -> Any:
+    body = f'{{"code": {status}, "message": "{words}"}}'.encode()
+    return lambda *_: Answer(status, {}, body, 0.0)
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_lost_answer_is_looked_for_and_nothing_is_sent_twice(
+    place: Place, monkeypatch: pytest.MonkeyPatch, *, arrives: bool
+) -> None:
+    place.apply({"good": "finishing"})
+    settled(place, good="done")
+    tell, sent = Client.tell, []
+
+    def lost(
+        self: Client, org_name: str, task_id: str, body: Mapping[str, Any], part: str = ""
+    ) -> Answer:
+        sent.append(body)
+        if arrives:
+            tell(self, org_name, task_id, body, part)
+        raise NoAnswerError(ConnectionResetError(), begun=True)
+
+    monkeypatch.setattr(Client, "tell", lost)
+    code, _, err = place.run("say", "good", "And more.")
+    assert len(sent) == 1
+    assert code == (0 if arrives else 1)
+    assert ("no answer came" in err) is not arrives
+    assert TOKEN not in err
+
+
+def test_a_program_gets_a_document(place: Place) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    document = place.document("approve", "asks", "-y")
+    assert document["answered"]["approval_type"] == "tool_permission"
+    assert document["sent"]["ok"] is True
+    assert place.document("approve", "asks", "-y")["diagnostics"][0]["severity"] == "error"
