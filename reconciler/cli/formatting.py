@@ -143,10 +143,17 @@ class Formatting:
 
 def _diff(name: str, found: Formatted) -> Iterator[str]:
     """A unified diff, its rows without line ends. A carriage return that goes shows as `\\r`."""
-    before = found.before.decode("utf-8").split("\n")
-    after = (found.content or b"").decode("utf-8").split("\n")
-    for row in unified_diff(before, after, name, name, lineterm=""):
-        yield row.replace("\r", "\\r")
+    before, after = _lines(found.before), _lines(found.content or b"")
+    for row in unified_diff(before, after, name, name):
+        yield row.removesuffix("\n").replace("\r", "\\r")
+        if not row.endswith("\n"):
+            yield "\\ No newline at end of file"
+
+
+def _lines(content: bytes) -> list[str]:
+    """With their line feeds; those of a text mean nothing else here."""
+    *lines, last = content.decode("utf-8").split("\n")
+    return [f"{line}\n" for line in lines] + ([last] if last else [])
 
 
 def _joined(name: str, found: Formatted) -> str:

@@ -41,9 +41,9 @@ def tokens(text: str, *, pure: bool) -> Iterator[Token]:
     while (token := next_token()) is not None:
         kind = type(token).__name__.removesuffix("Token")
         start, end = token.start_mark.index, token.end_mark.index
-        if kind == "StreamEnd":
-            start = end = len(text)
         column = start - starts[bisect_right(starts, start) - 1]
+        if kind == "StreamEnd":
+            start, end, column = len(text), len(text), 0
         head = _BLOCK_HEAD.match(text, start) if kind == "Scalar" else None
         if head is None:
             yield Token(kind, start, end, column)

@@ -68,6 +68,19 @@ def test_a_diff_is_one_that_patch_takes(folder: Path, capsys: pytest.CaptureFixt
     assert (folder / "tasks/a.yaml").read_text() == GOOD
 
 
+def test_a_diff_tells_of_a_line_feed_at_the_end(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "tasks/a.yaml").write_text(GOOD.rstrip("\n"))
+    assert run(["fmt", "--diff", "-q", "b.tasks.yaml"]) == 0
+    assert run(["fmt", "--diff", "tasks"]) == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "-  # end",
+        "\\ No newline at end of file",
+        "+  # end",
+    ]
+
+
 def test_a_diff_steers_no_terminal_and_no_log(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -139,6 +139,8 @@ def test_the_form() -> None:
     ("before", "after"),
     [
         ("a: 1", "a: 1\n"),
+        ("a:\n    b: 1\n    # c\n  # d", "a:\n  b: 1\n  # c\n# d\n"),
+        ("a:\n    b: 1\n    # c", "a:\n  b: 1\n  # c\n"),
         ("--- # c\n\n\na: 1\n...\n\n", "--- # c\n\na: 1\n...\n"),
         ("%YAML 1.2\n---\na: 1\n---\n", "%YAML 1.2\n---\na: 1\n---\n"),
         ("a:\n- b\n-   - c\n    - d\n", "a:\n  - b\n  - - c\n    - d\n"),
