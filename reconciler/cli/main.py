@@ -36,7 +36,7 @@ COMMANDS = {
     "reject": "Reject what a task asks for, and say what to do instead.",
     "say": "Tell a task something further.",
     "cancel": "Cancel what a task does.",
-    "show": "Show a saved plan.",
+    "show": "Show a saved plan, or everything about one task.",
     "state": "Look at the state, and repair it.",
     "fmt": "Put manifests in their canonical form.",
     "init": "Begin: a first manifest, and what to do next.",

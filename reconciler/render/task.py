@@ -1,0 +1,92 @@
+"""Everything that is known of one task: its record, its manifest, and the service's outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reconciler.diagnostics import Diagnostic
+from reconciler.follow.status import TaskStatus
+from reconciler.model import DesiredTask, TaskRef
+from reconciler.plan.plan import ABSENT, Change
+from reconciler.render import safe
+from reconciler.render.palette import Palette
+from reconciler.render.reports import Style
+from reconciler.render.state import state_document, task_text
+from reconciler.render.status import age, status_document
+from reconciler.render.values import change_rows, flow, setting_rows
+from reconciler.state.model import State
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """One task, as it may be shown. `desired` None: it is in no manifest. `status` is how it
+    stands, `diff` what its manifest wants otherwise."""
+
+    ref: TaskRef
+    state: State
+    status: TaskStatus
+    desired: DesiredTask | None
+    diff: tuple[Change, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def report_text(report: TaskReport, style: Style, now: datetime) -> str:
+    """For a person."""
+    palette = Palette(style.color)
+    text = task_text(report.state, report.ref, style)
+    return text + "".join(f"{row}\n" for row in _further(report, style, palette, now))
+
+
+def report_document(report: TaskReport, now: datetime) -> dict[str, Any]:
+    """For a program: the task of `state show` and of `status` in one, and its manifest's side."""
+    shown = status_document([report.status], now, report.diagnostics)
+    known = state_document(report.state, [report.ref])["tasks"][0]
+    recorded = known.pop("outputs", {})
+    desired = report.desired
+    manifest = None
+    if desired is not None:
+        manifest = {
+            "file": desired.file,
+            "line": desired.line,
+            "inputs": dict(desired.inputs),
+        }
+    task = {
+        **known,
+        **shown["tasks"][0],
+        "recordedOutputs": recorded,
+        "manifest": manifest,
+        "diff": [_change(change) for change in report.diff],
+    }
+    return {**shown, "tasks": [task]}
+
+
+def _further(report: TaskReport, style: Style, palette: Palette, now: datetime) -> Sequence[str]:
+    rows = ["  in its manifest:"]
+    columns = style.width - 4
+    if report.desired is None:
+        rows.append("    (it is in none that could be read)")
+    elif not report.diff:
+        rows.append("    the same")
+    else:
+        whole = setting_rows(report.desired.inputs, columns, palette, verbose=True)
+        changes = change_rows(report.diff, columns, palette, verbose=style.verbose)
+        rows += [f"    {row}" for row in (whole if style.verbose else ())]
+        rows += ["  so it differs:", *(f"    {row}" for row in changes)]
+    status = report.status
+    created = status.created_at
+    since = f", {age((now - created).total_seconds())} old" if created else ""
+    rows.append(f"  at the service: {status.standing.value}{since}")
+    pad = max(map(len, status.raw), default=0) + 1
+    for name, value in sorted(status.raw.items()):
+        label = palette.dim(f"{safe.line(name)}:".ljust(pad))
+        rows.append(f"    {label} {flow(value)}")
+    return [safe.without_commands(row) for row in rows]
+
+
+def _change(change: Change) -> dict[str, Any]:
+    sides = {"before": change.before, "after": change.after}
+    present = {name: side for name, side in sides.items() if side is not ABSENT}
+    return {"path": change.path, **present, "origin": change.origin.value}

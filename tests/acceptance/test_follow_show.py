@@ -1,0 +1,82 @@
+"""`taskctl show KEY`: everything that is known of a task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.followed import Place, placed
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+def test_all_sides_of_a_task(place: Place) -> None:
+    place.apply({"good": "finishing", "more": "finishing too"}, approvalMode="manual")
+    time.sleep(0.2)
+    assert "  in its manifest:\n    the same\n" in place.run("show", "good")[1]
+    place.write({"good": "finishing at last"}, approvalMode="auto")
+    for name in ("good", "acme/good"):
+        code, out, err = place.run("show", name)
+        assert (code, err) == (0, "")
+        assert "  so it differs:" in out
+        assert "approvalMode:" in out
+        assert "  at the service: done" in out
+        assert "pendingInputCount:" in out
+    assert "it is in none that could be read" in place.run("show", "more")[1]
+
+
+def test_a_program_gets_all_of_it(place: Place) -> None:
+    place.apply({"good": "finishing"}, approvalMode="manual")
+    time.sleep(0.2)
+    place.write({"good": "finishing"}, approvalMode="auto")
+    (task,) = place.document("show", "good")["tasks"]
+    assert task["status"] == "done"
+    assert task["inputs"]["approvalMode"] == "manual"
+    assert task["manifest"]["inputs"]["approvalMode"] == "auto"
+    (change,) = task["diff"]
+    assert (change["path"], change["before"], change["after"]) == ("approvalMode", "manual", "auto")
+    assert len(task["marks"]) == 1
+    assert task["outputs"]["source"] == "api"
+    assert task["attempts"] == []
+
+
+def test_a_manifest_that_cannot_be_read_hides_nothing_else(place: Place) -> None:
+    place.apply({"good": "finishing"})
+    (place.folder / "tasks" / "all.yaml").write_text("version: 1\ntasks: {good: {mesage: x}}\n")
+    code, out, err = place.run("show", "good")
+    assert code == 0
+    assert "mesage" in err
+    assert "at the service:" in out
+
+
+def test_the_prompt_of_a_sensitive_task_is_shown_nowhere(place: Place) -> None:
+    secret = "finishing the launch of the yellow submarine"
+    place.apply({"good": secret}, sensitive=True)
+    time.sleep(0.2)
+    place.write({"good": secret + " in the bay of wonders tomorrow"}, sensitive=True)
+    for command in (("show", "good"), ("logs", "good"), ("status",), ("wait", "good")):
+        for form in ("text", "json"):
+            for verbose in ((), ("-v",)):
+                _, out, err = place.run(*command, "--format", form, *verbose)
+                assert "submarine" not in out + err, command
+                assert "wonders" not in out + err, command
+    for cache in (place.folder / ".taskctl").glob("events-*"):
+        assert "submarine" not in cache.read_text()
+
+
+def test_what_is_neither_a_plan_nor_a_task_is_told(place: Place) -> None:
+    place.apply({"good": "finishing"})
+    code, out, err = place.run("show", "godo")
+    assert (code, out) == (1, "")
+    assert "good" in err
+    assert "cannot read the plan file" in place.run("show", "no.taskctl")[2]
+    assert place.run("show", "good", "--format", "markdown")[0] == 1
