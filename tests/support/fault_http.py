@@ -38,7 +38,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_one_request(self) -> None:
         if self.trapped:
-            select.select([self.connection], [], [], 60)
+            waiting = select.poll()  # select() knows no descriptor over 1023
+            waiting.register(self.connection, select.POLLIN)
+            waiting.poll(60_000)
             self.owner.trap_sprung()
             self._reset()
             return
