@@ -36,8 +36,9 @@ _SHOWN_WHERE_IT_BEGINS = re.compile("quoted scalar|simple key")
 
 
 def is_gap_of_c_parser(error: Exception) -> bool:
-    """Whether it only lacks YAML 1.2 there: `[10:30, http://host]` it takes for badly written."""
-    return "unexpected ':'" in _complaint(error)
+    """Whether it may only lack YAML 1.2 there: `[10:30, http://host]` and `{message: Why?}` it
+    takes for badly written."""
+    return re.search("unexpected ':'|expected ',' or", _complaint(error)) is not None
 
 
 def syntax_problem(error: Exception, body: bytes) -> Problem:

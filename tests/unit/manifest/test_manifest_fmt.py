@@ -160,6 +160,7 @@ def test_the_form() -> None:
         ("a:\n    'x'\n", "a:\n  'x'\n"),
         ("a:\n    [\n  1,\n  [2,\n3]]\n", "a:\n  [\n    1,\n    [2,\n      3]]\n"),
         ("a: [x: ,y]\n", "a: [x: , y]\n"),
+        ("a: {b:  Why?}\nc: [10:30 , http://host]\n", "a: {b: Why?}\nc: [10:30, http://host]\n"),
     ],
 )
 def test_further_forms(before: str, after: str) -> None:

@@ -95,6 +95,10 @@ def test_times_and_addresses_in_brackets(parser: str) -> None:
     # libyaml knows YAML 1.1 here; the pure parser is asked where it gives up
     text = "{at: 12:30:45, to: [http://x.org/?q=1, 2026-11-24T09:00:00Z]}"
     assert data(text) == {"at": "12:30:45", "to": ["http://x.org/?q=1", "2026-11-24T09:00:00Z"]}
+    assert data("{message: Why?, ask: [Who?, What now?]}") == {
+        "message": "Why?",
+        "ask": ["Who?", "What now?"],
+    }
 
 
 @pytest.mark.parametrize(
