@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.cli.output import Output
+from reconciler.cli.repository import repository_root
 from reconciler.errors import TaskctlError
 from reconciler.render import safe
 from reconciler.resources import schema_text, template_text
@@ -59,6 +60,16 @@ class Beginning:
             with _refusing(self._name + ".gitignore"), path.open("a", encoding="utf-8") as file:
                 file.write(before + "".join(f"{line}\n" for line in missing))
             self._written.append(".gitignore")
+
+    def place(self) -> None:
+        """Tells a person who begins below the root of a repository."""
+        top = repository_root(self._folder)
+        if top is not None and top != self._folder.resolve():
+            below = self._folder.resolve().relative_to(top).as_posix()
+            self._out.note(
+                f"note: hooks and workflows are read at the root of the repository, {top}: put "
+                f"them there, with {below}/tasks for tasks, and with `-C {below}` behind taskctl."
+            )
 
     def hook(self, *, write: bool) -> None:
         name, text = ".pre-commit-config.yaml", template_text("pre-commit-config.yaml")

@@ -30,7 +30,7 @@ class Selection:
 
     def notes(self, options: PlanOptions) -> Iterator[Diagnostic]:
         """What a reader of a restricted plan has to know, as Terraform tells it."""
-        if self.refs is not None:
+        if self.refs is not None and len(self.refs) < self.count:
             flags = [f"--target {pattern}" for pattern in options.target]
             flags += [f"--exclude {pattern}" for pattern in options.exclude]
             yield warning(

@@ -100,6 +100,16 @@ def test_another_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert files(folder / "a/c") == ALL[4:]
 
 
+def test_below_the_root_of_a_repository_it_says_where_hooks_belong(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / ".git").mkdir()
+    assert run(["init"]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["init", "a/b"]) == 0
+    assert "with a/b/tasks for tasks, and with `-C a/b` behind taskctl." in capsys.readouterr().err
+
+
 def test_what_cannot_be_written_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "tasks").write_text("a file")
     assert run(["init"]) == 1

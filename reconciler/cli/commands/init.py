@@ -40,5 +40,6 @@ def command(
     beginning.gitignore(write=gitignore)
     beginning.hook(write=hook)
     beginning.workflow(write=workflow)
+    beginning.place()
     beginning.tell()
     return 0

@@ -143,5 +143,6 @@ def test_a_restricted_plan_says_so() -> None:
     chosen = options("iam-*", exclude=("iam-roles",))
     (note,) = select(chosen, WANTED, state()).notes(chosen)
     assert note.summary == "this is about 1 of 4 tasks: --target iam-* --exclude iam-roles"
+    assert list(select(options("*"), WANTED, state()).notes(options("*"))) == []
     assert Plan("b", (), (), options={"target": ["a"], "exclude": []}).is_restricted
     assert not Plan("b", (), (), options={"target": [], "exclude": []}).is_restricted
