@@ -281,7 +281,7 @@ def closing(session: Session) -> Iterator[None]:
 
 def _refuse_more(saved: Plan, plan: Plan, file: str) -> None:
     """A saved plan was agreed to: what it did not mean to create is not created."""
-    agreed = {task.ref for task in saved.tasks if task.applies}
+    agreed = {t.ref for t in saved.tasks if t.creates or t.reason is Reason.SETTLING}
     more = [task.ref.key for task in plan.tasks if task.creates and task.ref not in agreed]
     if more:
         raise TaskctlError.of(
