@@ -1,0 +1,20 @@
+"""Which event holds what a task was created with; contract, section 1."""
+
+from __future__ import annotations
+
+from reconciler.wire import first_message
+
+
+def test_synthetic_events_are_passed_over() -> None:
+    body = {"type": "user_message", "timestamp": "2026-11-24T12:00:00Z"}
+    events = [
+        {"type": "userInput", "isSynthetic": True, "eventBody": {**body, "content": "made up"}},
+        {
+            "type": "triggerUserInput",
+            "isSynthetic": False,
+            "eventBody": {**body, "content": "ours"},
+        },
+    ]
+    message = first_message(events)
+    assert message is not None
+    assert message.text == "ours"
