@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.model import PATCHED_AFTER_CREATE, FirstMessage, Identity, Inputs, RemoteTask
+from reconciler.sharing import share_parts
 
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 
@@ -38,6 +39,8 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
         return None
     if None in raw.values():
         raw = {name: value for name, value in raw.items() if value is not None}
+    if type(raw) is dict:
+        share_parts(raw)
     return RemoteTask(org_name, task_id, raw)
 
 

@@ -11,6 +11,7 @@ from reconciler.manifest.construct import Place
 from reconciler.manifest.inspection import Inspection
 from reconciler.manifest.problems import Problem
 from reconciler.model import DesiredTask
+from reconciler.sharing import shared
 
 _NOT_INPUTS = frozenset({"orgName", "taskID", "movedFrom", "adopt", "sensitive", "message"})
 _NOWHERE: Place = (1, 1)
@@ -132,4 +133,4 @@ def _entity(given: Mapping[str, Any]) -> dict[str, Any]:
     if entity["type"] == "pull_request":
         entity.setdefault("merged", False)
         entity["repo"] = _entity({**entity["repo"], "type": "repository"})
-    return entity
+    return shared(entity)

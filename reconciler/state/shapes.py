@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from sys import intern
 from typing import Any, TypeVar
 
 from reconciler.model import Identity, TaskRef, instant, rfc3339
+from reconciler.sharing import share_parts, shared
 from reconciler.state.model import Attempt, Record, kept_outputs
 
 Json = dict[str, Any]
+_NOTHING: Json = {}
 _T = TypeVar("_T")
 
 _NAMES: dict[type, str] = {
@@ -88,10 +91,10 @@ def check_mark(mark: str, path: str) -> str:
 
 
 def read_ref(text: str) -> TaskRef:
-    ref = TaskRef.parse(text)
-    if not ref.org_name or not ref.key:
+    org_name, key = TaskRef.parse(text)
+    if not org_name or not key:
         raise WrongShapeError("", "must be named ORGANIZATION/KEY")
-    return ref
+    return TaskRef(intern(org_name), key)
 
 
 def texts(holder: Json, name: str) -> tuple[str, ...]:
@@ -113,7 +116,15 @@ def _inputs(holder: Json) -> Json:
         raise WrongShapeError("inputs.message", f"must be an object, not {name_of(message)}")
     if type(message.get("content")) is not str:
         raise WrongShapeError("inputs.message.content", "must be text")
+    _share_entities(message)
     return inputs
+
+
+def _share_entities(message: Json) -> None:
+    diff = message.get("entity_diff")
+    added = diff.get("add") if type(diff) is dict else None
+    if type(added) is list:
+        added[:] = [shared(entity) if type(entity) is dict else entity for entity in added]
 
 
 def read_identity(holder: Json) -> Identity:
@@ -135,18 +146,26 @@ def _identity(user_id: str, organization: str | None, team: str | None, login: s
     return Identity(user_id, organization, team, login)
 
 
+def _outputs(holder: Json) -> Json:
+    outputs = may(holder, "outputs", dict)
+    if not outputs:
+        return _NOTHING
+    share_parts(outputs)
+    return outputs
+
+
 def read_record(ref: TaskRef, value: Json) -> Record:
     return Record(
         ref=ref,
         task_id=need_filled(value, "taskId"),
-        file=need(value, "file", str),
+        file=intern(need(value, "file", str)),
         inputs=_inputs(value),
         digest=need_filled(value, "digest"),
         identity=read_identity(value),
         created_at=_may_moment(value, "createdAt"),
         marks=texts(value, "marks"),
-        pending=may(value, "pending", dict) or {},
-        outputs=may(value, "outputs", dict) or {},
+        pending=may(value, "pending", dict) or _NOTHING,
+        outputs=_outputs(value),
         sensitive=may(value, "sensitive", bool) or False,
     )
 
