@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler import collector
 from reconciler.cli.output import Output
@@ -59,10 +59,27 @@ class Workspace:
         self.client.close()
 
 
+class Place(NamedTuple):
+    """A backend, and the file that keeps what is known of it."""
+
+    backend: Backend
+    state_path: Path
+
+
+def find_place(connection: Connection, out: Output) -> Place:
+    backend = find_backend(connection, out)
+    return Place(backend, find_state(connection, backend, out))
+
+
 def open_workspace(
-    paths: Sequence[str], connection: Connection, options: PlanOptions, out: Output
+    paths: Sequence[str],
+    connection: Connection,
+    options: PlanOptions,
+    out: Output,
+    place: Place | None = None,
 ) -> Workspace:
-    """Reads the manifests, then finds backend, token and organization. Raises TaskctlError.
+    """Reads the manifests, then finds the place (if it is not known yet), token and organization.
+    Raises TaskctlError.
 
     Nothing is sent before every manifest is known to be good.
     """
@@ -71,7 +88,7 @@ def open_workspace(
         limits = (manifests.max_creates, out.common.config.values.get("max_creates"))
         least = min((limit for limit in limits if limit is not None), default=None)
         options = replace(options, max_creates=least)
-    backend = find_backend(connection, out)
+    backend, state_path = place or find_place(connection, out)
     client = connect(backend, connection, out)
     try:
         manifests = with_organizations(manifests, connection, backend, client, out)
@@ -86,7 +103,7 @@ def open_workspace(
         manifests=manifests,
         backend=backend,
         client=client,
-        state_path=find_state(connection, backend, out),
+        state_path=state_path,
     )
 
 
