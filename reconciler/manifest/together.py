@@ -70,14 +70,17 @@ def _same_ids(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
 
 
 def _same_work(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
-    by_text: dict[tuple[str | None, str], list[DesiredTask]] = {}
+    firsts: dict[int, DesiredTask] = {}
+    alike: dict[int, list[DesiredTask]] = {}
     for task in tasks:
         text = text_of(task.inputs)
         if text is not None:
-            by_text.setdefault((task.org_name, comparable_text(text)), []).append(task)
-    for alike in by_text.values():
-        if len(alike) > 1:  # only then is it worth two digests each
-            yield from _repeated_work(alike)
+            likely = hash((task.org_name, comparable_text(text)))
+            first = firsts.setdefault(likely, task)
+            if first is not task:
+                alike.setdefault(likely, [first]).append(task)
+    for group in alike.values():  # only these are worth a digest each
+        yield from _repeated_work(group)
 
 
 def _repeated_work(alike: Iterable[DesiredTask]) -> Iterator[Found]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.model import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.plan.recovery import earliest, may_be_of
 from reconciler.settings import AdoptScope, PlanOptions
-from reconciler.state.model import Attempt, State
+from reconciler.state.model import Attempt, Record, State
 
 _SERVICE_DEFAULTS = {"planMode": False, "source": "api", "toolExecutionMode": "cloud"}
 """What the API document says of settings that were left out, of those that never change later."""
@@ -21,12 +21,13 @@ class Lookup:
 
     `ids` are tasks to be seen themselves. `missing` and `attempts` ask for tasks that may belong to
     them: all of them not older than `since` (None: however old), `limit` at most for the sake of
-    `missing`.
+    `missing`, whose settings that never change are `settings`, each once.
     """
 
     org_name: str
     ids: frozenset[str] = frozenset()
     missing: tuple[DesiredTask, ...] = ()
+    settings: tuple[tuple[object, ...], ...] = ()
     attempts: tuple[Attempt, ...] = ()
     adopt_since: datetime | None = None
     limit: int = 0
@@ -61,7 +62,7 @@ class Lookup:
         created = task.created_at
         if self.adopt_since is not None and created is not None and created < self.adopt_since:
             return False
-        return any(settings_agree(wanted.inputs, task) for wanted in self.missing)
+        return _settings(task.raw) in self.settings
 
 
 def lookups(
@@ -81,16 +82,27 @@ def lookups(
         by_org.setdefault(attempt.ref.org_name, [])
     found = []
     for org_name, tasks in sorted(by_org.items()):
+        ids: list[str] = []
         missing: list[DesiredTask] = []
-        if options.adopt is not AdoptScope.NONE:
-            missing = [t for t in tasks if may_be_adopted(t, state) and t.ref not in tried]
-        since = [adopt_since(task.file, state, options, now) for task in missing]
+        for task in tasks:
+            record = record_of(task, state)
+            if task.task_id is not None:
+                ids.append(task.task_id)
+            elif record is None and task.adopt and task.ref not in tried:
+                missing.append(task)
+            if record is not None:
+                ids.append(record.task_id)
+        if options.adopt is AdoptScope.NONE:
+            missing = []
+        files = {task.file for task in missing}
+        since = [adopt_since(file, state, options, now) for file in files]
         attempts = [a for a in state.attempts.values() if a.ref.org_name == org_name]
         found.append(
             Lookup(
                 org_name,
-                ids=frozenset(_ids(tasks, state)),
+                ids=frozenset(ids),
                 missing=tuple(missing),
+                settings=tuple({_settings(task.inputs) for task in missing}),
                 attempts=tuple(a for a in attempts if identity.same_as(a.identity)),
                 adopt_since=None if None in since else now - options.adopt_since,
                 limit=options.adopt_limit,
@@ -109,18 +121,12 @@ def adopt_since(file: str, state: State, options: PlanOptions, now: datetime) ->
     return None if scope is AdoptScope.ALL else now - options.adopt_since
 
 
-def may_be_adopted(task: DesiredTask, state: State) -> bool:
-    """Whether an unrecorded task at the service may be taken for this one."""
-    return task.adopt and task.task_id is None and record_ref(task, state) is None
-
-
-def record_ref(task: DesiredTask, state: State) -> TaskRef | None:
-    """The key under which the task is recorded: its own, else the one it was moved from."""
-    ref = task.ref
-    if ref in state.records:
-        return ref
-    moved = moved_ref(task)
-    return moved if moved in state.records else None
+def record_of(task: DesiredTask, state: State) -> Record | None:
+    """The task's record: under its own key, else under the one it was moved from."""
+    record = state.records.get(task.ref)
+    if record is None and (moved := moved_ref(task)) is not None:
+        return state.records.get(moved)
+    return record
 
 
 def moved_ref(task: DesiredTask) -> TaskRef | None:
@@ -138,18 +144,9 @@ def settings_agree(inputs: Inputs, task: RemoteTask) -> bool:
 
     What can be patched is not compared: it may have been changed since.
     """
-    return all(_setting(task.raw, name) == _setting(inputs, name) for name in _SERVICE_DEFAULTS)
+    return _settings(task.raw) == _settings(inputs)
 
 
-def _setting(values: Mapping[str, object], name: str) -> object:
-    value = values.get(name)
-    return _SERVICE_DEFAULTS[name] if value is None else value
-
-
-def _ids(tasks: Iterable[DesiredTask], state: State) -> Iterable[str]:
-    for task in tasks:
-        ref = record_ref(task, state)
-        if ref is not None:
-            yield state.records[ref].task_id
-        if task.task_id is not None:
-            yield task.task_id
+def _settings(values: Mapping[str, object]) -> tuple[object, ...]:
+    found = ((values.get(name), default) for name, default in _SERVICE_DEFAULTS.items())
+    return tuple(default if value is None else value for value, default in found)

@@ -10,7 +10,7 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.model import DesiredTask, TaskRef, text_of, work_of
 from reconciler.plan import adoption, checks, decisions
 from reconciler.plan.diff import changes, remote_agrees
-from reconciler.plan.lookup import moved_ref, record_ref
+from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason
 from reconciler.plan.recovery import Found, NotCreated, Undecided, Verdict, recover
 from reconciler.plan.view import RemoteView, TaskId
@@ -149,19 +149,18 @@ class _Planner:
         """A taskID that is recorded otherwise."""
         if task.task_id is None:
             return None
-        ref = record_ref(task, self.state)
-        if ref is not None:
-            recorded_id = self.state.records[ref].task_id
-            return None if recorded_id == task.task_id else decisions.other_id(task, recorded_id)
+        record = record_of(task, self.state)
+        if record is not None:
+            same = record.task_id == task.task_id
+            return None if same else decisions.other_id(task, record.task_id)
         owner = self.recorded.get(task.task_id)
         return decisions.owned_id(task, owner) if owner is not None else None
 
     def _recorded(self, task: DesiredTask) -> PlannedTask | None:
-        ref = record_ref(task, self.state)
-        if ref is None:
+        record = record_of(task, self.state)
+        if record is None:
             return None
-        record = self.state.records[ref]
-        remote = self.view.find(ref, record.task_id)
+        remote = self.view.find(record.ref, record.task_id)
         if remote is None and (planned := self._not_seen(task, record)) is not None:
             return planned
         # Equal values have equal digests, and are far quicker to compare than to digest.
@@ -170,7 +169,7 @@ class _Planner:
             diff: tuple[Change, ...] = ()
         else:
             diff = changes(record.inputs, task.inputs, remote)
-        if ref != task.ref:
+        if record.ref.key != task.key:
             return decisions.moved(task, record, remote, diff)
         return decisions.compared(task, record, remote, diff)
 
@@ -212,7 +211,7 @@ class _Planner:
         if not own:
             return None
         verdicts = [self.verdicts[a.mark] for a in own]
-        if record_ref(task, self.state) and all(isinstance(v, NotCreated) for v in verdicts):
+        if record_of(task, self.state) and all(isinstance(v, NotCreated) for v in verdicts):
             # What was to replace a task that is gone: whether it is still to be is asked anew.
             self.closed.extend(a.mark for a in own)
             return None

@@ -169,13 +169,14 @@ class _Listing:
         self._keep_newest()
 
     def _take(self, task: RemoteTask) -> None:
+        if task.id in self._unseen:
+            self._unseen.discard(task.id)
+            self._found.tasks[TaskId(task.org_name, task.id)] = task
+            return
         task_id = TaskId(task.org_name, task.id)
         if task_id in self._found.tasks:
             return
-        if task.id in self._unseen:
-            self._unseen.discard(task.id)
-            self._found.tasks[task_id] = task
-        elif self._lookup.searches and self._lookup.wants_message(task, self._identity):
+        if self._lookup.searches and self._lookup.wants_message(task, self._identity):
             self._found.tasks[task_id] = task
             self.wanted.append(task_id)
 
