@@ -126,6 +126,13 @@ class FirstMessage:
         return _work(self.text, self.entities)
 
 
+def acts_alone(settings: Mapping[str, Any]) -> bool:
+    """Whether a task with these settings asks nobody. Without approvalMode the organization's own
+    holds, which the service does not tell. A read-only one may still open pull requests."""
+    is_limited = settings.get("permissionMode") == "read-only"
+    return settings.get("approvalMode") == "auto" and not is_limited
+
+
 def instant(text: object) -> datetime | None:
     """An RFC 3339 timestamp as an aware UTC datetime; None for anything else."""
     if not isinstance(text, str):

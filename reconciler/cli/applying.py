@@ -33,7 +33,7 @@ from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.plan import Plan, PlannedTask, Reason
 from reconciler.render import renderer
 from reconciler.render.masking import secrets_of
-from reconciler.render.plan_text import summary_row
+from reconciler.render.plan_text import alone_row, summary_row
 from reconciler.render.reports import FailureReport
 from reconciler.settings import PlanOptions
 from reconciler.state.edit import as_sensitive
@@ -174,7 +174,8 @@ class Applying:
                 "Look at the plan, then say yes beforehand:\n    taskctl apply --yes",
             )
         what = f"{summary_row(plan)}\n" if self._out.common.quiet else ""  # not shown before
-        return self._out.ask(f"{what}Do this?")
+        alone = alone_row(plan)
+        return self._out.ask(f"{what}{alone}{' ' if alone else ''}Do this?")
 
     def _carry_out(self, plan: Plan, interrupts: Interrupts) -> ApplyReport:
         session, space = self._session, self._space

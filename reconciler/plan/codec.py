@@ -61,6 +61,8 @@ def _task(task: PlannedTask) -> dict[str, Any]:
         "note": task.note,
         "remedy": task.remedy,
     }
+    if task.acts_alone:
+        shown["autonomous"] = True
     return shown | {name: text for name, text in further.items() if text}
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.diagnostics import Diagnostic
-from reconciler.model import DesiredTask, Identity, RemoteTask, TaskRef
+from reconciler.model import DesiredTask, Identity, RemoteTask, TaskRef, acts_alone
 from reconciler.state.model import Attempt, Record
 
 
@@ -113,6 +113,14 @@ class PlannedTask:
             (desired is not None and desired.sensitive)
             or (record is not None and record.sensitive)
             or (attempt is not None and attempt.sensitive)
+        )
+
+    @property
+    def acts_alone(self) -> bool:
+        """Whether its manifest (else its record) or the service lets it act without approval."""
+        known = self.desired or self.record
+        return (known is not None and acts_alone(known.inputs)) or (
+            self.remote is not None and acts_alone(self.remote.raw)
         )
 
     @property

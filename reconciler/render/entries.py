@@ -29,7 +29,7 @@ class Level(StrEnum):
 class Entry:
     """One task. `word` is its action or result, `label` the same for a reader; `why` is a sentence
     or more, `remedy` a command. `inputs` are shown of a task that is to be created. `file` is
-    located. Nothing in it is inert yet.
+    located. `alone`: it may act without approval. Nothing in it is inert yet.
     """
 
     org_name: str
@@ -46,6 +46,7 @@ class Entry:
     url: str | None = None
     inputs: Inputs | None = None
     diff: tuple[Change, ...] = ()
+    alone: bool = False
 
 
 _RESULT_SIGNS = {
@@ -140,6 +141,7 @@ def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
         url=console_url(plan.backend, task.ref.org_name, task.task_id) if task.task_id else None,
         inputs=task.desired.inputs if task.creates and task.desired is not None else None,
         diff=task.diff,
+        alone=task.acts_alone,
     )
 
 

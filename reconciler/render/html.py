@@ -21,7 +21,7 @@ from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entries import Entry, command_of, counts, entries, located, summary
 from reconciler.render.html_task import task_item
-from reconciler.render.plan_text import who
+from reconciler.render.plan_text import ALONE, ALONE_MEANS, who
 from reconciler.render.reports import Report, Style, ValidateReport
 
 MANY = 100  # tasks from which those out of sight are not laid out
@@ -126,6 +126,8 @@ def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
     yield '<section aria-labelledby="tasks">\n<h2 id="tasks" class="unseen">Tasks</h2>'
     yield from _bar(report)
     yield '<h2 class="unseen">What there is to see</h2>' if shown else ""
+    if any(entry.alone for entry in found):
+        yield f'<p class="about"><span class="alone">{ALONE}</span> {ALONE_MEANS}.</p>'
     yield from _list(shown, several=several, unfolded=len(shown) <= OPEN_UP_TO)
     if not shown:
         yield "<p>No changes. Each task of the manifests exists.</p>"

@@ -11,6 +11,7 @@ from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.differences import Gap, Line, Row, side_by_side
 from reconciler.render.entries import Entry
+from reconciler.render.plan_text import ALONE
 from reconciler.render.values import ORIGINS, flow, is_prose, side_text
 
 CONTEXT = 3
@@ -20,10 +21,11 @@ CONTEXT = 3
 def task_item(entry: Entry, *, several: bool, unfolded: bool) -> str:
     """The list's element of a task; folded where it has more than a line to show."""
     org = f'<span class="org">{_line(entry.org_name)}/</span>' if several else ""
+    alone = f'<span class="alone">{ALONE}</span> ' if entry.alone else ""
     head = (
         f'<span class="tag"><i aria-hidden="true">{safe.html(entry.sign)}</i>{entry.label}</span> '
         f"<h3>{org}{_line(entry.key)}</h3> "
-        f'<span class="place">{safe.html(place_of(entry.file, entry.line))}</span>'
+        f'{alone}<span class="place">{safe.html(place_of(entry.file, entry.line))}</span>'
     )
     body = "\n".join(_body(entry))
     if body:

@@ -16,7 +16,7 @@ from reconciler.render.diagnostics import render_one
 from reconciler.render.differences import Gap, Line, side_by_side
 from reconciler.render.entries import Entry, command_of, entries, located, summary
 from reconciler.render.palette import Palette
-from reconciler.render.plan_text import LEGEND, who
+from reconciler.render.plan_text import ALONE, ALONE_MEANS, LEGEND, who
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.values import ORIGINS, flow, is_prose, setting_rows, side_text
 
@@ -100,6 +100,8 @@ def _head(report: Report, shown: list[Entry]) -> str:
             blocks.append("No changes. Each task of the manifests exists.")
         used = {entry.word for entry in shown}
         meant = [f"**{action.value}**: {why}" for action, why in LEGEND.items() if action in used]
+        if any(entry.alone for entry in shown):
+            meant.append(f"**[{ALONE}]**: {ALONE_MEANS}")
         if meant:
             blocks.append("<br>\n".join(meant))
     return "\n\n".join(blocks)
@@ -109,8 +111,9 @@ def _row(entry: Entry, *, several: bool) -> str:
     name = f"{entry.org_name}/{entry.key}" if several else entry.key
     place = ":".join(str(part) for part in (entry.file, entry.line) if part)
     at_service = link(entry.url, entry.task_id or "open") if entry.url else ""
+    alone = f" **[{ALONE}]**" if entry.alone else ""
     cells_of_row = (
-        f"`{entry.sign}` {entry.label}",
+        f"`{entry.sign}` {entry.label}{alone}",
         span(name),
         span(place) if place else "",
         at_service,

@@ -54,6 +54,10 @@ WHY = {
     Reason.CONFLICT: "its taskID is not found, or recorded otherwise",
 }
 
+ALONE = "acts alone"
+"""The mark of a task that nobody is asked about; `ALONE_MEANS` is its legend."""
+ALONE_MEANS = "approvalMode is auto, not read-only: it asks nobody"
+
 _ORDER = {action: place for place, action in enumerate(Action)}
 _INDENT = "      "
 
@@ -78,6 +82,12 @@ def summary_row(plan: Plan) -> str:
         if counts[action] or action not in rare
     ]
     return f"Plan: {', '.join(shown)}."
+
+
+def alone_row(plan: Plan) -> str:
+    """`2 of these may act alone.`, of what apply would do something about; empty where none may."""
+    number = sum(task.applies and task.acts_alone for task in plan.tasks)
+    return f"{number} of these may act alone." if number else ""
 
 
 def who(identity: Identity) -> str:
@@ -124,13 +134,19 @@ class _Writer:
         for action in actions:
             sign = self._paint(action)(f"{SIGNS[action]} {action.value:{pad}}")
             yield f"  {sign}  {LEGEND[action]}"
+        if any(task.acts_alone for task in shown):
+            yield f"  {self._alone()}  {ALONE_MEANS}"
+
+    def _alone(self) -> str:
+        return self.palette.yellow(f"[{ALONE}]")
 
     def _task(self, task: PlannedTask, *, several: bool) -> Iterator[str]:
         palette = self.palette
         org = f"{safe.line(task.ref.org_name)}/" if several else ""
         place = palette.dim(place_of(task.file or None, task.line))
         sign = palette.bold(self._paint(task.action)(SIGNS[task.action]))
-        yield f"  {sign} {org}{palette.bold(safe.line(task.ref.key))}  {place}".rstrip()
+        alone = f" {self._alone()}" if task.acts_alone else ""
+        yield f"  {sign} {org}{palette.bold(safe.line(task.ref.key))}{alone}  {place}".rstrip()
         for row in self._explained(task):
             yield f"{_INDENT}{row}"
         for row in task.remedy.split("\n") if task.remedy else ():

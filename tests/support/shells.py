@@ -6,8 +6,10 @@ import os
 import pty
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -45,6 +47,14 @@ class Shell:
         self._process.wait(10)
         os.close(self._ours)
 
+    def ended(self) -> int:
+        """Reads on until the process ends; its exit code."""
+        end = time.monotonic() + DEADLINE
+        with suppress(OSError):  # the terminal is gone with its last writer
+            while self._more(end):
+                pass
+        return self._process.wait(10)
+
     def type(self, keys: str) -> None:
         self.screen = ""
         os.write(self._ours, keys.encode())
@@ -53,7 +63,24 @@ class Shell:
         """AssertionError with what is there instead, after a minute."""
         end = time.monotonic() + DEADLINE
         while text not in self.screen:
-            left = end - time.monotonic()
-            assert left > 0, f"{text!r} is not on the screen: {self.screen!r}"
-            if select.select([self._ours], [], [], left)[0]:
-                self.screen += os.read(self._ours, 4096).decode("utf-8", "replace")
+            assert self._more(end), f"{text!r} is not on the screen: {self.screen!r}"
+
+    def _more(self, end: float) -> bool:
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([self._ours], [], [], left)[0]:
+            return False
+        read = os.read(self._ours, 4096)
+        self.screen += read.decode("utf-8", "replace")
+        return bool(read)
+
+
+_AT_TERMINAL = """\
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is a signal
+os.execv(sys.executable, [sys.executable, "-m", "reconciler", *sys.argv[1:]])
+"""
+
+
+def typed(folder: Path, env: Mapping[str, str], *arguments: str) -> Shell:
+    """`taskctl ARGUMENTS` at a terminal, with nothing between."""
+    return Shell([sys.executable, "-c", _AT_TERMINAL, *arguments], folder, env)

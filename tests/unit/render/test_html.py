@@ -102,6 +102,8 @@ def test_what_a_reviewer_sees() -> None:
     assert "infra/tasks/cost.yaml:12" in shown
     assert '<del class="w">three</del>' in shown
     assert '<ins class="w">six</ins>' in shown
+    assert '<h3>upgrade-eks</h3> <span class="alone">acts alone</span>' in shown
+    assert shown.count('class="alone"') == 2  # and what it means
     assert 'href="https://app.pulumi.com/acme/neo/tasks/t-2222"' in shown
     assert len(page.named("details")) == 8 + 1 + 2  # unchanged ones are in a fold of their own
     words = [button["data-word"] for button in page.named("button") if "data-word" in button]

@@ -131,6 +131,8 @@ def test_what_a_reviewer_sees() -> None:
     assert "| `~` changed | `cost-review` | `infra/tasks/cost.yaml:12` | [`t-2222`](https" in shown
     assert "\n- Group it by team and service, compare it with the three months" in shown
     assert "\n+ Group it by team and service, compare it with the six months" in shown
+    assert "| `+` create **[acts alone]** | `upgrade-eks` |" in shown
+    assert shown.count("**[acts alone]**") == 2  # and what it means
     assert "unseen" not in "".join(page.code)  # unchanged
     assert sum(name == "details" for name, _ in page.elements) == 8
 

@@ -1,0 +1,28 @@
+"""Who may act without approval: by its manifest, at the service; not who is read-only."""
+
+from __future__ import annotations
+
+from reconciler.model import RemoteTask
+from reconciler.plan.plan import Action, Plan, Reason
+from tests.support.plan_sample import task, wanted
+
+AUTO = {"approvalMode": "auto"}
+TASKS = (
+    task("by-manifest", Action.CREATE, Reason.NEW, desired=wanted("by-manifest", "Do it.", **AUTO)),
+    task(
+        "by-service",
+        Action.CHANGED,
+        Reason.DIFFERS,
+        desired=wanted("by-service", "Do it.", approvalMode="manual"),
+        remote=RemoteTask("acme", "t1", AUTO),
+    ),
+    task("default", Action.CREATE, Reason.NEW, desired=wanted("default", "Do it.")),
+    task(
+        "limited",
+        Action.CREATE,
+        Reason.NEW,
+        desired=wanted("limited", "Do it.", permissionMode="read-only", **AUTO),
+    ),
+    task("now-not", Action.UNCHANGED, Reason.SAME, desired=wanted("now-not", "Do it.", **AUTO)),
+)
+REPORT = Plan("https://api.pulumi.com", (), TASKS)

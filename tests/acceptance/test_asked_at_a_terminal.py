@@ -1,0 +1,113 @@
+"""Questions of approve, cancel and apply at a real terminal: as a person types."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.followed import Place, placed
+from tests.support.ground import ROOT
+from tests.support.shells import Shell, typed
+
+CTRL_C, CTRL_D = "\x03", "\x04"
+NOES = {
+    "y\n": (1, "Nothing was sent."),
+    "n\n": (1, "Nothing was sent."),
+    "\n": (1, "Nothing was sent."),
+    CTRL_D: (1, "Nothing was sent."),
+    CTRL_C: (130, "interrupted"),
+}
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+def at_terminal(place: Place, *arguments: str) -> Shell:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return typed(place.folder, env, *arguments, "--backend", place.url)
+
+
+def settled(place: Place, **expected: str) -> None:
+    for _ in range(100):
+        if (found := place.statuses()) == expected:
+            return
+        time.sleep(0.05)
+    assert found == expected
+
+
+@pytest.mark.parametrize("answer", NOES)
+def test_no_approval_without_yes(place: Place, answer: str) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    with at_terminal(place, "approve", "asks") as person:
+        person.until("Approve it? Only 'yes' is taken for one: ")
+        assert "May I run `pulumi up` on the stack?" in person.screen
+        person.type(answer)
+        code, words = NOES[answer]
+        assert person.ended() == code
+        assert words in person.screen
+        assert "Traceback" not in person.screen
+    assert place.statuses() == {"asks": "waiting"}
+
+
+def test_yes_approves(place: Place) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    with at_terminal(place, "approve", "asks") as person:
+        person.until("for one: ")
+        person.type("yes\n")
+        assert person.ended() == 0
+        assert "acme/asks: approved." in person.screen
+    settled(place, asks="done")
+
+
+@pytest.mark.parametrize("answer", NOES)
+def test_no_cancel_without_yes(place: Place, answer: str) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    with at_terminal(place, "cancel", "asks") as person:
+        person.until("Cancel acme/asks? Only 'yes' is taken for one: ")
+        person.type(answer)
+        code, words = NOES[answer]
+        assert person.ended() == code
+        assert words in person.screen
+    assert place.statuses() == {"asks": "waiting"}
+
+
+def test_yes_cancels_by_force_too(place: Place) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    with at_terminal(place, "cancel", "asks", "--force") as person:
+        person.until("End the session of acme/asks?")
+        person.type("yes\n")
+        assert person.ended() == 0
+    settled(place, asks="cancelled")
+
+
+def test_reject_says_it_all_on_its_line_and_asks_nothing(place: Place) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    with at_terminal(place, "reject", "asks", "-m", "Use a preview.") as person:
+        assert person.ended() == 0
+        assert person.screen.index("May I run") < person.screen.index("acme/asks: rejected.")
+    settled(place, asks="done")
+
+
+@pytest.mark.parametrize("answer", [*NOES, "yes\n"])
+def test_apply_tells_how_many_may_act_alone(place: Place, answer: str) -> None:
+    place.write({"one": "finishing", "two": "finishing too"}, approvalMode="auto")
+    with at_terminal(place, "apply") as person:
+        person.until("2 of these may act alone. Do this? Only 'yes' is taken for one: ")
+        assert "+ one [acts alone]" in person.screen
+        person.type(answer)
+        assert person.ended() == (0 if answer == "yes\n" else NOES[answer][0])
+    assert len(place.document("status")["tasks"]) == (2 if answer == "yes\n" else 0)
