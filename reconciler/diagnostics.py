@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+POLICY = "policy: "
+"""What the message begins with where a task breaks the policy of its repository."""
+
 
 class Severity(StrEnum):
     ERROR = "error"

@@ -24,7 +24,7 @@ from reconciler.settings import PlanOptions
 NAME = "taskctl.toml"
 PYPROJECT = "pyproject.toml"
 
-_APART = {"paths", "state", "max_creates", "color"}
+_APART = {"paths", "policy", "state", "max_creates", "color"}
 """What is more to them than the place of an option that was not given."""
 
 _PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")

@@ -80,6 +80,7 @@ def _adopt(value: object, where: Where) -> AdoptScope:
 KEYS: dict[str, Callable[[Any, Where], Any]] = {
     "paths": _paths,
     "state": lambda value, where: where.path(value),
+    "policy": lambda value, where: where.path(value),
     "parallelism": _number(1),
     "lock-timeout": _duration,
     "settle-time": _duration,

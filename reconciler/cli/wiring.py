@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler import collector
 from reconciler.cli.output import Output
+from reconciler.cli.reading import load_manifests
 from reconciler.cli.service_options import Connection
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.errors import ManifestError, TaskctlError
@@ -109,9 +110,7 @@ def open_workspace(
 
 def read_manifests(paths: Sequence[str], out: Output) -> Manifests:
     """The manifests; ManifestError with every problem of every file where one has an error."""
-    from reconciler.manifest import load
-
-    manifests = load(paths or out.common.config.paths, root=out.common.root)
+    manifests = load_manifests(paths, out)
     if any(task.sensitive for task in manifests.tasks):
         from reconciler.render.masking import secrets_in
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler import collector
 from reconciler.diagnostics import Diagnostic, in_order
@@ -17,6 +18,9 @@ from reconciler.manifest.sensitive import concealed, unnamed
 from reconciler.manifest.source import MAX_BYTES, Source, read_source
 from reconciler.manifest.together import compare
 from reconciler.model import DesiredTask
+
+if TYPE_CHECKING:
+    from reconciler.manifest.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,12 @@ class Manifests:
         return replace(self, tasks=tasks, diagnostics=found)
 
 
-def load(paths: Sequence[str], *, root: Path) -> Manifests:
+def load(paths: Sequence[str], *, root: Path, policy: Policy | None = None) -> Manifests:
     """Reads the manifests that `paths` (relative to `root`) name; none: those in the usual places.
+    Each task must satisfy `policy`, too.
 
-    Never raises for what a user wrote: every problem of every file is a diagnostic.
+    Never raises for what a user wrote there: every problem of every file is a diagnostic.
+    ManifestError for a policy that cannot be used.
     """
     finder = Finder(root)
     for path in paths:
@@ -68,11 +74,14 @@ def load(paths: Sequence[str], *, root: Path) -> Manifests:
     if not paths:
         finder.usual_places()
     with collector.paused():
-        return _Loading(finder.diagnostics, root).run(finder.files)
+        return _Loading(finder.diagnostics, root, policy).run(finder.files)
 
 
 class _Loading:
-    def __init__(self, diagnostics: list[Diagnostic], root: Path) -> None:
+    def __init__(
+        self, diagnostics: list[Diagnostic], root: Path, policy: Policy | None = None
+    ) -> None:
+        self._policy = policy
         self._diagnostics = diagnostics
         self._prompts = PromptFiles(root)
         self._sources: dict[str, Source] = {}
@@ -135,8 +144,10 @@ class _Loading:
         prompts = self._prompts.of(source.data, name, place.parent, refused)
         problems += prompts.problems
         built = build(source.data, source.keys.get("tasks", {}), name, problems, prompts.texts)
-        source.data = None  # its parts live on in the tasks
         self._problems[name] = [*problems, *built.problems]
+        if self._policy is not None:
+            self._problems[name] += self._policy.problems(built.tasks, source.data)
+        source.data = None  # its parts live on in the tasks
         self._builds.append(built)
 
     def _content(self, place: Path, name: str) -> bytes | None:

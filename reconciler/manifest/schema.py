@@ -7,11 +7,11 @@ that nothing is, which spares importing the other; both agree (a property test).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler.manifest.places import Path, quoted
+from reconciler.manifest.places import Path, quoted, shown
 from reconciler.manifest.problems import Problem
 from reconciler.resources import schema_text
 
@@ -56,6 +56,88 @@ def check(data: Any) -> list[Problem]:
         what = "this is no manifest: it has neither `version` nor `tasks`"
         return [Problem((), what, "Give taskctl the files or the folder with its manifests.")]
     return explain(data if accepts is None else _suspects(data, accepts))
+
+
+class Found(NamedTuple):
+    """What a value breaks: the rule of that name, which wants `wants`, of `schema`, found by
+    `steps` from the root, where no reference that was followed is named."""
+
+    path: Path
+    steps: Path
+    rule: str | None
+    wants: Any
+    value: Any
+    schema: Any
+
+
+class BadSchemaError(ValueError):
+    """A JSON Schema of somebody else's that cannot be used; the text says why."""
+
+
+MOST_STEPS = 1_000_000
+"""Keywords that are looked at for one value: a schema may refer to itself twice over."""
+
+
+def judge_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Found]]:
+    """What finds the errors of a value by a schema whose `$ref`s all stay in it. BadSchemaError,
+    here or for a value. The reference validator alone: its verdict is the same everywhere."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
+    from referencing.exceptions import Unresolvable
+
+    named = schema.get("$schema")
+    unknown: Any = None
+    kind: Any = Draft202012Validator
+    if named is not None:
+        kind = validator_for({"$schema": str(named)}, unknown)
+    if kind is None:
+        raise BadSchemaError(f"its $schema {_shown(schema['$schema'])} is not known")
+    steps = [0]
+    try:
+        kind.check_schema(schema)
+        validator = _counting(kind, steps)(schema)
+    except SchemaError as problem:
+        where = shown(tuple(problem.absolute_path)) if problem.absolute_path else "its root"
+        raise BadSchemaError(
+            f"it is no JSON Schema: {where}: {quoted(problem.message)}"
+        ) from problem
+    except RecursionError as problem:
+        raise BadSchemaError("it is nested too deeply") from problem
+
+    def judge(value: Any) -> list[Found]:
+        steps[0] = 0
+        try:
+            return [_found(error) for error in validator.iter_errors(value)]
+        except Unresolvable as problem:
+            raise BadSchemaError(f"a $ref leads nowhere: {quoted(str(problem))}") from problem
+        except RecursionError as problem:
+            raise BadSchemaError("it refers to itself without end") from problem
+
+    return judge
+
+
+def _found(error: ValidationError) -> Found:
+    path, steps = tuple(error.absolute_path), tuple(error.absolute_schema_path)
+    wants: Any = error.validator_value
+    name = error.validator if isinstance(error.validator, str) else None
+    return Found(path, steps, name, wants, error.instance, error.schema)
+
+
+def _counting(kind: Any, steps: list[int]) -> Any:
+    from jsonschema import validators
+
+    def counted(rule: Any) -> Any:
+        def look(*arguments: Any) -> Any:
+            steps[0] += 1
+            if steps[0] > MOST_STEPS:
+                raise BadSchemaError("it takes more than a million steps for one task")
+            return rule(*arguments)
+
+        return look
+
+    extend: Any = validators.extend
+    return extend(kind, {name: counted(rule) for name, rule in kind.VALIDATORS.items()})
 
 
 def explain(data: Any) -> list[Problem]:

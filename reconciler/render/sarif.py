@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from reconciler import __version__
 from reconciler.canonical import digest
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.diagnostics import POLICY, Diagnostic, Severity
 from reconciler.render import safe
 from reconciler.render.entries import Entry, Level, command_of, entries, located
 from reconciler.render.json import dump
@@ -40,6 +40,10 @@ _FIXED = {
     "manifest/unknown": (
         "A setting that is not known",
         "What a manifest does not know would be ignored in silence, so it is refused.",
+    ),
+    "policy": (
+        "A task against the policy of its repository",
+        "What `policy` names in taskctl.toml asks more of a task than the manifest's schema does.",
     ),
     "problem": (
         "A problem beside the manifests",
@@ -165,6 +169,8 @@ def _rule_of(problem: Diagnostic, settings: Mapping[str, tuple[str, str]]) -> st
         return "problem"
     if found["top"] == "manifest":
         return "manifest"
+    if problem.summary.startswith(POLICY, found.end()):
+        return "policy"
     steps = [a or b for a, b in _STEP.findall(found["rest"])]
     if found["top"] in ("tasks", "defaults"):
         depth = 1 if found["top"] == "tasks" else 0

@@ -44,6 +44,7 @@ DOORS = {
     "filelock": "state/lock.py",
     "jsonschema": "manifest/schema.py",
     "jsonschema_rs": "manifest/schema.py",
+    "referencing": "manifest/schema.py",
     "requests": "remote/",
     "rich": "cli/progress.py",
     "ruamel": "manifest/",

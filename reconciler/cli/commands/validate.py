@@ -24,9 +24,9 @@ def command(paths: tuple[str, ...], out: Output) -> int:
 
     A PATH is a file, or a folder whose *.yaml and *.yml are all read.
     """
-    from reconciler.manifest import load
+    from reconciler.cli.reading import load_manifests
 
-    manifests = load(paths or out.common.config.paths, root=out.common.root)
+    manifests = load_manifests(paths, out)
     report = ValidateReport(
         tasks=len(manifests.tasks),
         files=len(manifests.files),

@@ -1,0 +1,129 @@
+"""`policy` in taskctl.toml: the same words from validate, plan, apply and in every report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.main import run
+from tests.support.documents import blocks
+from tests.support.ground import ROOT
+
+LOCAL = ["--backend", "local"]
+POLICY = """\
+required: [role]
+errorMessage: "::error::name a\\trole"
+"""
+TASK = "version: 1\norgName: acme\ntasks:\n  one:\n    message: Do it.\n"
+LINE = "tasks/a.yaml:4:3: error: tasks.one.role: policy: "
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "tasks/a.yaml").write_text(TASK)
+    (tmp_path / "rules/policy.yaml").write_text(POLICY)
+    (tmp_path / "taskctl.toml").write_text('policy = "rules/policy.yaml"\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_all_say_the_same_and_nothing_is_created(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["validate"], ["plan", *LOCAL], ["apply", "--yes", *LOCAL]):
+        assert run(command) == 1
+        assert capsys.readouterr().err == f"{LINE}::error::name a\\trole\n"
+    assert not (repository / ".taskctl").exists()
+    role = TASK.replace("Do it.", "Do it.\n    role: r")
+    (repository / "tasks/a.yaml").write_text(role)
+    assert run(["apply", "--yes", *LOCAL]) == 0
+
+
+def test_a_saved_plan_is_held_against_the_policy_of_now(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "rules/policy.yaml").write_text("{}\n")
+    assert run(["plan", "--out", "p.taskctl", *LOCAL]) == 0
+    (repository / "rules/policy.yaml").write_text(POLICY)
+    capsys.readouterr()
+    assert run(["apply", "p.taskctl", *LOCAL]) == 1
+    assert LINE in capsys.readouterr().err
+    assert run(["status", *LOCAL]) == 0
+    assert "No tasks are recorded." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["json", "sarif", "github", "junit", "markdown", "html"])
+def test_every_report_has_it(
+    repository: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    assert run(["validate", "--format", form]) == 1
+    out = capsys.readouterr().out
+    assert "policy: " in out
+    assert "\t" not in out
+    if form == "sarif":
+        results = json.loads(out)["runs"][0]["results"]
+        assert [result["ruleId"] for result in results] == ["policy"]
+    if form == "json":
+        (problem,) = json.loads(out)["diagnostics"]
+        assert (problem["file"], problem["line"], problem["key"]) == ("tasks/a.yaml", 4, "one")
+
+
+def test_from_a_folder_below(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["-C", "tasks", "validate", "a.yaml"]) == 1
+    assert "a.yaml:4:3: error: tasks.one.role: policy: " in capsys.readouterr().err
+    (repository / "rules/policy.yaml").unlink()
+    assert run(["-C", "tasks", "validate", "a.yaml"]) == 1
+    assert capsys.readouterr().err == (
+        "../rules/policy.yaml: error: policy: cannot be read: No such file or directory "
+        "(set in ../taskctl.toml, as policy)\n"
+    )
+
+
+def test_a_policy_outside_of_the_repository_is_refused(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "link.json").symlink_to("/etc/hostname")
+    for path in ("../policy.json", "/etc/hostname", "link.json", ".git/config"):
+        (repository / "taskctl.toml").write_text(f'policy = "{path}"\n')
+        assert run(["validate"]) == 1
+        assert "taskctl.toml:1: error: policy: " in capsys.readouterr().err
+    (repository / "taskctl.toml").write_text("policy = 1\n")
+    assert run(["validate"]) == 1
+    assert "policy: must be a path" in capsys.readouterr().err
+
+
+def modules(folder: Path) -> set[str]:
+    code = (
+        "import sys\nfrom reconciler.cli.main import run\nrun(['validate', '-q'])\n"
+        "print(*sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(ran.stdout.split())
+
+
+def test_without_a_policy_it_costs_nothing(repository: Path) -> None:
+    asked = {"reconciler.manifest.policy", "jsonschema", "referencing"}
+    assert modules(repository) >= asked
+    (repository / "taskctl.toml").write_text('paths = ["tasks"]\n')
+    assert not modules(repository) & asked
+
+
+def test_the_example_is_the_one_of_the_page() -> None:
+    example = (ROOT / "examples/policy.yaml").read_text(encoding="utf-8")
+    assert example in [block.text for block in blocks("docs/policy.md")]
