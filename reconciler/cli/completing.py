@@ -42,6 +42,19 @@ def recorded_keys(
     return _items(_recorded(ctx, *_surroundings(ctx)), incomplete)
 
 
+def recorded_keys_or_files(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Both; the files first, since bash's script forgets what it was told before them."""
+    return [*files(ctx, param, incomplete), *recorded_keys(ctx, param, incomplete)]
+
+
+def keys_or_files(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    return [*files(ctx, param, incomplete), *keys(ctx, param, incomplete)]
+
+
 def wanted_keys(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

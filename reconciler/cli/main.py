@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from io import TextIOWrapper
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -22,6 +22,8 @@ from reconciler import __version__
 from reconciler.cli.shared import WithExamples, shared_report_options
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from reconciler.cli.output import Common, Output
     from reconciler.diagnostics import Diagnostic
 
@@ -91,6 +93,13 @@ class Commands(WithExamples, click.Group):
         near = get_close_matches(name, COMMANDS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise click.UsageError(f"there is no command {name!r}{hint}", ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        from click.shell_completion import CompletionItem
+
+        found = [(name, text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=text) for name, text in found), *options]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
@@ -275,6 +284,9 @@ def main() -> NoReturn:
     if "_TASKCTL_COMPLETE" in os.environ:
         from click.shell_completion import shell_complete
 
+        from reconciler.cli import shells
+
+        shells.register()
         instruction = os.environ["_TASKCTL_COMPLETE"]
         sys.exit(shell_complete(app, {}, "taskctl", "_TASKCTL_COMPLETE", instruction))
     signal.signal(signal.SIGTERM, _terminate)

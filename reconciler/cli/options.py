@@ -97,6 +97,10 @@ def _reports(
     return tuple(reports)
 
 
+def _formats(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
 _STDOUT = ("", "-", "/dev/stdout", "/dev/fd/1")
 _REPORT = click.option(
     "--report",
@@ -104,6 +108,7 @@ _REPORT = click.option(
     multiple=True,
     callback=_reports,
     metavar="FORMAT[=FILE]",
+    shell_complete=_formats,
     help=f"A report to FILE beside the result, or as the result: {', '.join(FORMATS)} "
     "(repeatable).",
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.completing import files, keys
+from reconciler.cli.completing import files, keys, recorded_keys
 from reconciler.cli.config import config_of
 from reconciler.cli.shared import Run, with_options
 from reconciler.errors import TaskctlError
@@ -170,6 +170,7 @@ _PLAN = [
         "--allow-recreate",
         multiple=True,
         metavar="[=KEY]",
+        shell_complete=recorded_keys,
         help="Create tasks anew that are gone at the service: all, or this one (repeatable).",
     ),
     click.option(

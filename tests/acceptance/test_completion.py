@@ -87,6 +87,21 @@ def offered(folder: Path, line: str) -> list[str]:
         ("taskctl validate ta", ["file,ta"]),
         ("taskctl fmt ta", ["file,ta"]),
         ("taskctl show pl", ["file,pl"]),
+        ("taskctl show re", ["file,re", "plain,review-costs"]),
+        ("taskctl status old", ["file,old", "plain,old-task"]),
+        ("taskctl wait old", ["file,old", "plain,old-task"]),
+        *(
+            (f"taskctl {name} old", ["plain,old-task"])
+            for name in ("approve", "cancel", "logs", "reject", "say")
+        ),
+        ("taskctl plan --report h", ["plain,html"]),
+        ("taskctl plan --out pl", ["file,pl"]),
+        ("taskctl plan --target = ro", ["plain,rotate-iam-keys"]),  # as bash breaks words
+        (
+            "taskctl plan --target = ro --exclude =",
+            ["plain,old-task", "plain,review-costs", "plain,rotate-iam-keys"],
+        ),
+        ("taskctl apply --allow-recreate = ol", ["plain,old-task"]),
         ("taskctl plan --state ta", ["file,ta"]),
     ],
 )
@@ -145,6 +160,10 @@ def test_at_a_terminal(folder: Path, shell: str) -> None:
         terminal.until("iew-costs")
         terminal.type("\x15taskctl plan --target ro\t")
         terminal.until("tate-iam-keys")
+        terminal.type("\x15taskctl plan --target=ro\t")
+        terminal.until("tate-iam-keys")
+        terminal.type("\x01echo \x05\r")
+        terminal.until("taskctl plan --target=rotate-iam-keys")
         terminal.type("\x15taskctl compl\t")
         terminal.until("etion")
         terminal.type("\x15taskctl validate ta\t")
@@ -159,6 +178,8 @@ def test_in_fish(folder: Path, shell: str) -> None:
         'complete -C "taskctl state show rev"\n'
         'complete -C "taskctl plan --target ro"\n'
         'complete -C "taskctl compl"\n'
+        'complete -C "taskctl plan --target=ro"\n'
+        'complete -C "taskctl plan --targ" | string match "*repeatable*" | string sub --length 8\n'
     )
     ran = subprocess.run(
         [shell, "--no-config", "-c", script],
@@ -170,7 +191,13 @@ def test_in_fish(folder: Path, shell: str) -> None:
         check=True,
     )
     words = [line.split("\t")[0] for line in ran.stdout.splitlines()]
-    assert words == ["review-costs", "rotate-iam-keys", "completion"]
+    assert words == [
+        "review-costs",
+        "rotate-iam-keys",
+        "completion",
+        "--target=rotate-iam-keys",
+        "--target",
+    ]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.completing import recorded_keys
 from reconciler.cli.follow_options import request_option
 from reconciler.cli.options import common_options, make_command
 from reconciler.cli.output import Output
@@ -17,7 +18,7 @@ from reconciler.cli.service_options import Connection, connection_options
         ("taskctl approve rotate-iam-keys --request ID -y", "just the request that was seen"),
     ],
 )
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
 @request_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @connection_options

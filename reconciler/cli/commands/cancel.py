@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.completing import recorded_keys
 from reconciler.cli.options import common_options, make_command
 from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection, connection_options
@@ -16,7 +17,7 @@ from reconciler.cli.service_options import Connection, connection_options
         ("taskctl cancel rotate-iam-keys --force -y", "end its session, if it did not stop"),
     ],
 )
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
 @click.option("--force", is_flag=True, help="End the session at once: for a task that is stuck.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @connection_options

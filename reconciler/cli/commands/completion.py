@@ -28,9 +28,8 @@ from reconciler.cli.output import Output
 @common_options
 def command(shell: str, out: Output) -> int:
     """Print the script by which a shell completes taskctl; keys of tasks are completed too."""
-    from click.shell_completion import BashComplete, FishComplete, ZshComplete
+    from reconciler.cli.shells import SHELLS
 
-    kinds = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
     root = click.get_current_context().find_root().command
-    out.document(kinds[shell](root, {}, "taskctl", "_TASKCTL_COMPLETE").source() + "\n")
+    out.document(SHELLS[shell](root, {}, "taskctl", "_TASKCTL_COMPLETE").source() + "\n")
     return 0

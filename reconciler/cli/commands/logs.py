@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.completing import recorded_keys
 from reconciler.cli.options import common_options, make_command
 from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection, connection_options
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
         ("taskctl logs rotate-iam-keys --format json", "for a program: one event a line"),
     ],
 )
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the task has nothing left to do.")
 @click.option("--since", metavar="DURATION|TIME", help="Only what is not older, or not before it.")
 @connection_options

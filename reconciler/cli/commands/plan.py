@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import click
 
+from reconciler.cli.completing import files
 from reconciler.cli.options import make_command, paths_argument, report_options
 from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection, connection_options, plan_options
@@ -26,7 +27,13 @@ from reconciler.settings import PlanOptions
 )
 @paths_argument
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there is something to do.")
-@click.option("--out", "out_file", metavar="FILE", help="Keep the plan in FILE for apply.")
+@click.option(
+    "--out",
+    "out_file",
+    metavar="FILE",
+    shell_complete=files,
+    help="Keep the plan in FILE for apply.",
+)
 @plan_options
 @connection_options
 @report_options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.completing import recorded_keys
 from reconciler.cli.follow_options import request_option
 from reconciler.cli.options import common_options, make_command
 from reconciler.cli.output import Output
@@ -16,7 +17,7 @@ from reconciler.cli.service_options import Connection, connection_options
         ('taskctl reject rotate-iam-keys -m "Not in production."', "no, and what to do instead"),
     ],
 )
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
 @click.option("-m", "--message", required=True, metavar="TEXT", help="What to do instead.")
 @request_option
 @connection_options

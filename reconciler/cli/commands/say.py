@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from reconciler.cli.completing import recorded_keys
 from reconciler.cli.options import common_options, make_command
 from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection, connection_options
@@ -18,7 +19,7 @@ from reconciler.cli.service_options import Connection, connection_options
         ("taskctl say rotate-iam-keys - < note.md", "what is in a file"),
     ],
 )
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
 @click.argument("text", metavar="TEXT|-")
 @connection_options
 @common_options

@@ -6,7 +6,7 @@ import re
 
 import click
 
-from reconciler.cli.completing import files
+from reconciler.cli.completing import keys_or_files
 from reconciler.cli.options import make_command, report_options
 from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection, connection_options
@@ -26,7 +26,7 @@ _PLAN = (".taskctl", ".plan", ".json")
         ("taskctl show rotate-iam-keys", "one task: its record, its manifest, the service's side"),
     ],
 )
-@click.argument("planfile", metavar="PLANFILE|KEY", shell_complete=files)
+@click.argument("planfile", metavar="PLANFILE|KEY", shell_complete=keys_or_files)
 @connection_options
 @report_options
 def command(planfile: str, connection: Connection, out: Output) -> int:

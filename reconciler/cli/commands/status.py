@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import click
 
+from reconciler.cli.completing import recorded_keys_or_files
 from reconciler.cli.follow_options import interval_option
 from reconciler.cli.options import common_options, make_command
 from reconciler.cli.output import Output
@@ -23,7 +24,7 @@ from reconciler.cli.service_options import Connection, connection_options
         ("taskctl status --exit-code -q", "for a script: 0 done, 2 running, 3 waiting, 1 failed"),
     ],
 )
-@click.argument("words", nargs=-1, metavar="[PATH|KEY]...")
+@click.argument("words", nargs=-1, metavar="[PATH|KEY]...", shell_complete=recorded_keys_or_files)
 @click.option("--watch", is_flag=True, help="Show it again whenever it changes, until all is done.")
 @interval_option
 @click.option(

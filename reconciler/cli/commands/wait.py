@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.completing import files, recorded_keys_or_files
 from reconciler.cli.follow_options import duration, interval_option
 from reconciler.cli.options import common_options, make_command
 from reconciler.cli.output import Output
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
         ("taskctl wait --junit wait.xml", "with a report for a CI system"),
     ],
 )
-@click.argument("words", nargs=-1, metavar="[KEY|PATH]...")
+@click.argument("words", nargs=-1, metavar="[KEY|PATH]...", shell_complete=recorded_keys_or_files)
 @click.option(
     "--timeout",
     callback=duration,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     metavar="DURATION",
     help="How long to wait at most.",
 )
-@click.option("--junit", metavar="FILE", help="A JUnit report to FILE.")
+@click.option("--junit", metavar="FILE", shell_complete=files, help="A JUnit report to FILE.")
 @interval_option
 @connection_options
 @common_options

@@ -1,0 +1,54 @@
+"""How bash, zsh and fish ask what completes a line: click's ways, and `--option=VALUE` in each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
+
+
+class Bash(BashComplete):
+    """Takes `--option=value` for three words, and replaces the last."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        args, incomplete = super().get_completion_args()
+        return [arg for arg in args if arg != "="], incomplete
+
+
+class Zsh(ZshComplete):
+    """Has one word, of which `compset` says that its beginning stays."""
+
+    source_template = ZshComplete.source_template.replace(
+        "    for type key descr", "    compset -P 1 '--*='\n    for type key descr"
+    ).replace("compadd -U", 'compadd -U -i "$IPREFIX"')
+
+
+class Fish(FishComplete):
+    """Has one word, and replaces the whole of it; a description may have commas."""
+
+    source_template = FishComplete.source_template.replace(
+        'string split ","', 'string split --max 1 ","'
+    )
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[Any]]:
+        found = super().get_completions(args, incomplete)
+        name, equals, _ = incomplete.partition("=")
+        if equals and name.startswith("--"):
+            for item in found:
+                item.value = f"{name}={item.value}"
+        return found
+
+
+SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
+
+
+def register() -> None:
+    for shell in SHELLS.values():
+        add_completion_class(shell)
