@@ -12,6 +12,7 @@ from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.apply.surroundings import Surroundings
+from reconciler.cli.applied import Applied, applied, finish
 from reconciler.cli.output import Output
 from reconciler.cli.planfile import is_plan_file, read_plan_file
 from reconciler.cli.progress import progress_for
@@ -40,6 +41,7 @@ from reconciler.state.edit import as_sensitive
 from reconciler.state.session import Session
 
 if TYPE_CHECKING:
+    from reconciler.cli.waiting import Wait
     from reconciler.plan.view import RemoteView
 
 PAGE = 1000
@@ -85,8 +87,8 @@ class Applying:
         self._planning = Planning(space)
         self._options = space.options
 
-    def run(self) -> int:
-        """The exit code. Raises TaskctlError where nothing was sent."""
+    def run(self) -> Applied:
+        """What it came to. Raises TaskctlError where nothing was sent."""
         plan = self._plan()
         self._out.protect(secrets_of(plan))
         first_view = self._planning.view
@@ -96,7 +98,7 @@ class Applying:
         if plan.can_apply() and not self._agreed(plan):
             self._out.note("Nothing was created.")
             self._out.keep([error("the plan was not agreed to; nothing was created")])
-            return 1
+            return Applied(1)
         words = "" if self._out.common.quiet else STOPPING
         with Interrupts(words, self._farewell()) as interrupts:
             report = self._carry_out(plan, interrupts)
@@ -105,11 +107,7 @@ class Applying:
             self._refresh(report, first_view)
             if plan.complete and not report.summary()[Result.NOT_STARTED]:
                 self._establish()
-        report = self._save(report)
-        self._out.report(report, self._space.manifests.text_of)
-        if interrupts.exit_code is not None:
-            return interrupts.exit_code
-        return int(report.failed())
+        return applied(plan, self._save(report), interrupts.exit_code)
 
     def _farewell(self) -> str:
         """The result where a second signal leaves no time for one: a program gets its document."""
@@ -238,6 +236,7 @@ def apply(
     *,
     yes: bool,
     expected: str | None = None,
+    wait: Wait | None = None,
 ) -> int:
     """The whole command; gives its exit code, raises TaskctlError."""
     saved = saved_plan(paths, out)
@@ -262,7 +261,8 @@ def apply(
             yes=yes or saved is not None,
         )
         with closing(session):
-            return applying.run()
+            ended = applying.run()
+        return finish(space, ended, session.state, wait)
     finally:
         space.close()
 

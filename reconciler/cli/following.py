@@ -18,6 +18,7 @@ from reconciler.state.model import Record, State, is_in
 
 if TYPE_CHECKING:
     from reconciler.remote.client import Client
+    from reconciler.remote.credentials import Backend
     from reconciler.remote.following import Following
 
 
@@ -55,8 +56,6 @@ class Watched:
 @contextmanager
 def watched(connection: Connection, out: Output) -> Iterator[Watched]:
     """Reads the state, which it neither locks nor writes, and connects. TaskctlError."""
-    from reconciler.remote.course_cache import CourseCache
-    from reconciler.remote.following import Following
     from reconciler.render.masking import secrets_in
     from reconciler.state.session import read_state
 
@@ -65,12 +64,21 @@ def watched(connection: Connection, out: Output) -> Iterator[Watched]:
     out.protect(secrets_in(state.records.values()) | secrets_in(state.attempts.values()))
     client = connect(backend, connection, out)
     try:
-        identity = client.identity()
-        cache = CourseCache(out.common.path(CACHE), backend.name, repr(identity))
-        following = Following(client, cache, out.concealed)
-        yield Watched(out, state, client, following, connection.parallelism)
+        yield watching(out, state, client, backend, connection.parallelism)
     finally:
         client.close()
+
+
+def watching(
+    out: Output, state: State, client: Client, backend: Backend, parallelism: int
+) -> Watched:
+    """The tasks of a state that is read already, by a client that is there. RemoteError."""
+    from reconciler.remote.course_cache import CourseCache
+    from reconciler.remote.following import Following
+
+    cache = CourseCache(out.common.path(CACHE), backend.name, repr(client.identity()))
+    following = Following(client, cache, out.concealed)
+    return Watched(out, state, client, following, parallelism)
 
 
 def chosen(state: State, words: Sequence[str], out: Output) -> tuple[TaskRef, ...]:

@@ -18,6 +18,11 @@ class Screen:
         self._in_place = in_place
         self._shown: list[str] = []
 
+    def clear(self) -> None:
+        """Takes away what is shown, where rows are replaced."""
+        if self._in_place and self._shown:
+            self.show(())
+
     def show(self, rows: Sequence[str]) -> None:
         """Writes the rows, cut to what the terminal has room for."""
         text = _fitted(rows, self._stream) if self._in_place else list(rows)

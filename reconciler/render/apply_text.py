@@ -9,6 +9,8 @@ from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
+from reconciler.render.status import status_rows
+from reconciler.render.waited import WaitedReport
 
 _WELL = (Result.CREATED, Result.ADOPTED, Result.MOVED)
 _WORDS = {Result.NOT_STARTED: "not started"}
@@ -25,6 +27,15 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     if shown:
         yield ""
     yield palette.bold(apply_summary(report))
+
+
+def waited_rows(report: WaitedReport, style: Style) -> Iterator[str]:
+    """What was applied, if it is apply's, and how the tasks stand."""
+    if report.command == "apply":
+        yield from apply_rows(report, style)
+        yield ""
+    if not style.quiet:
+        yield from status_rows(report.statuses, style, report.read_at)
 
 
 def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:

@@ -8,12 +8,16 @@ from enum import StrEnum
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.diagnostics import Diagnostic, Severity, in_order
-from reconciler.model import Inputs
+from reconciler.follow.status import Standing, TaskStatus
+from reconciler.follow.status import counts as standings
+from reconciler.model import Inputs, TaskRef
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask
 from reconciler.render.apply_text import apply_summary
 from reconciler.render.plan_text import SIGNS, WHY, summary_row
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from reconciler.render.status import summary as status_summary
 from reconciler.render.text import validate_summary
+from reconciler.render.waited import WaitedReport, next_step
 from reconciler.wire import console_url
 
 
@@ -62,6 +66,12 @@ _RESULT_LEVELS = {
     Result.UNDECIDED: Level.ERROR,
     Result.NOT_STARTED: Level.WARNING,
 }
+_STANDINGS: dict[Standing, tuple[str, Level | None]] = {
+    Standing.DONE: ("=", None),
+    Standing.RUNNING: ("~", Level.WARNING),
+    Standing.WAITING: ("?", Level.WARNING),
+}
+"""All others ended otherwise than well."""
 _LABELS = {Result.NOT_STARTED.value: "not started"}
 _ACTION_ORDER = {action.value: place for place, action in enumerate(Action)}
 
@@ -72,6 +82,11 @@ def entries(report: Report, style: Style) -> list[Entry]:
         case Plan():
             found = [_planned(report, task, style) for task in report.tasks]
             return sorted(found, key=lambda e: (_ACTION_ORDER[e.word], e.org_name, e.key))
+        case WaitedReport():
+            waited_for = {status.ref for status in report.statuses}
+            found = [_standing(status, style) for status in report.statuses]
+            rest = [t for t in report.tasks if TaskRef(t.org_name, t.key) not in waited_for]
+            return [*found, *(_result(task, style) for task in rest)]
         case ApplyReport():
             return [_result(task, style) for task in report.tasks]
     return []
@@ -90,6 +105,8 @@ def command_of(report: Report) -> str:
     match report:
         case Plan():
             return "plan"
+        case WaitedReport():
+            return report.command
         case ApplyReport():
             return "apply"
         case ValidateReport():
@@ -102,6 +119,9 @@ def summary(report: Report) -> str:
     match report:
         case Plan():
             text = summary_row(report)
+        case WaitedReport():
+            before = f"{apply_summary(report)} " if report.command == "apply" else ""
+            text = f"{before}Wait: {status_summary(report.statuses)}"
         case ApplyReport():
             text = apply_summary(report)
         case ValidateReport():
@@ -114,7 +134,10 @@ def summary(report: Report) -> str:
 
 def counts(report: Report) -> Iterator[tuple[str, str, int]]:
     """Word, label and number, of each action or result that there is."""
-    if isinstance(report, Plan | ApplyReport):
+    if isinstance(report, WaitedReport):
+        for standing, number in standings(report.statuses).items():
+            yield standing.value, standing.value, number
+    elif isinstance(report, Plan | ApplyReport):
         for word, number in report.summary().items():
             if number:
                 yield word, _LABELS.get(word, word), number
@@ -142,6 +165,25 @@ def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
         inputs=task.desired.inputs if task.creates and task.desired is not None else None,
         diff=task.diff,
         alone=task.acts_alone,
+    )
+
+
+def _standing(status: TaskStatus, style: Style) -> Entry:
+    """How a task stands that was waited for."""
+    sign, level = _STANDINGS.get(status.standing, ("x", Level.ERROR))
+    return Entry(
+        org_name=status.ref.org_name,
+        key=status.ref.key,
+        word=status.standing.value,
+        label=status.standing.value,
+        sign=sign,
+        level=level,
+        file=style.locate(status.file) if status.file else None,
+        line=None,
+        why=status.course.words,
+        remedy=next_step(status),
+        task_id=status.task_id,
+        url=status.url,
     )
 
 

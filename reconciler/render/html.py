@@ -23,6 +23,7 @@ from reconciler.render.entries import Entry, command_of, counts, entries, locate
 from reconciler.render.html_task import task_item
 from reconciler.render.plan_text import ALONE, ALONE_MEANS, who
 from reconciler.render.reports import Report, Style, ValidateReport
+from reconciler.render.waited import WaitedReport
 
 MANY = 100  # tasks from which those out of sight are not laid out
 OPEN_UP_TO = 10
@@ -85,7 +86,7 @@ def _body(report: Report, style: Style) -> Iterator[str]:
 
 def _headline(report: Report) -> str:
     """What there is to do or was done; all numbers are below it."""
-    if not isinstance(report, Plan | ApplyReport):
+    if not isinstance(report, Plan | ApplyReport) or isinstance(report, WaitedReport):
         return summary(report)
     words = {"create": "to create", "adopt": "to adopt", "move": "to move"}
     telling = {"undecided"} if isinstance(report, Plan) else set(Result)

@@ -12,6 +12,7 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 
 if TYPE_CHECKING:
     from reconciler.apply.report import ApplyReport, TaskResult
+    from reconciler.render.waited import WaitedReport
 
 FORMAT_VERSION = 1
 
@@ -41,11 +42,9 @@ def document(report: Report) -> dict[str, Any]:
     from reconciler.apply.report import ApplyReport
 
     if isinstance(report, ApplyReport):
-        return _document(
-            report.diagnostics,
-            summary=_apply_summary(report),
-            tasks=[_task_result(task) for task in report.tasks],
-        )
+        from reconciler.render.waited import WaitedReport
+
+        return _waited(report) if isinstance(report, WaitedReport) else _applied(report)
     from reconciler.plan.codec import plan_document
 
     return plan_document(report)
@@ -71,6 +70,26 @@ def _value(value: object) -> str:
     if not isinstance(value, list | tuple) or not value:
         return json.dumps(value)
     return "[\n  " + ",\n  ".join(json.dumps(element) for element in value) + "]"
+
+
+def _applied(report: ApplyReport) -> dict[str, Any]:
+    return _document(
+        report.diagnostics,
+        summary=_apply_summary(report),
+        tasks=[_task_result(task) for task in report.tasks],
+    )
+
+
+def _waited(report: WaitedReport) -> dict[str, Any]:
+    """How the tasks stand: the whole document of `wait`, a member of apply's."""
+    from reconciler.render.status import status_document
+
+    stood = status_document(report.statuses, report.read_at, report.diagnostics)
+    stood = {"end": report.end.value, **stood}
+    if report.command == "wait":
+        return {"formatVersion": stood.pop("formatVersion"), **stood}
+    del stood["formatVersion"], stood["diagnostics"]
+    return {**_applied(report), "wait": stood}
 
 
 def _document(diagnostics: tuple[Diagnostic, ...], **fields: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from reconciler.apply.report import ApplyReport, Result
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
-from reconciler.render.entries import Entry, command_of, entries, located
+from reconciler.render.entries import Entry, Level, command_of, entries, located
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.values import change_rows
@@ -99,7 +99,7 @@ def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
             for part in (f"{entry.label}: {entry.why}".removesuffix(": "), entry.remedy)
             if part
         )
-        if entry.word in (Result.FAILED, Action.UNDECIDED):
+        if entry.level is Level.ERROR or entry.word in (Result.FAILED, Action.UNDECIDED):
             if (entry.org_name, entry.key) in waited_for:
                 case.skipped = text
             else:

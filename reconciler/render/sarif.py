@@ -58,6 +58,11 @@ _FIXED = {
         "It was recorded and is left alone: apply creates it anew only with --allow-recreate.",
     ),
     "task/failed": ("A task was not created", "The service refused it; the message says why."),
+    "task/waiting": ("A task waits for a person", "Answer it: taskctl approve, or reject."),
+    "task/running": ("A task is not done yet", "The time to wait for it was up."),
+    "task/stopped": ("A task stopped before it was done", "Its session ended without a last word."),
+    "task/cancelled": ("A task was cancelled", "Somebody ended what it did."),
+    "task/unseen": ("A task cannot be seen", "Another identity made it, and did not share it."),
     "task/notStarted": ("A task was not started", "apply ended before it; run it again."),
 }
 

@@ -32,7 +32,7 @@ def status_table(
 
 
 def status_rows(
-    statuses: Sequence[TaskStatus], style: Style, now: datetime, *, fold: bool
+    statuses: Sequence[TaskStatus], style: Style, now: datetime, *, fold: bool = False
 ) -> list[str]:
     """The table's rows, and how many there are of each."""
     if not statuses:

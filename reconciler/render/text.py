@@ -28,8 +28,11 @@ def _rows(report: Report, style: Style) -> Iterable[str]:
     from reconciler.apply.report import ApplyReport
 
     if isinstance(report, ApplyReport):
-        from reconciler.render.apply_text import apply_rows
+        from reconciler.render.apply_text import apply_rows, waited_rows
+        from reconciler.render.waited import WaitedReport
 
+        if isinstance(report, WaitedReport):
+            return waited_rows(report, style)
         return apply_rows(report, style)
     from reconciler.render.plan_text import plan_rows
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -52,12 +54,37 @@ def test_a_report_for_a_ci_system(place: Place) -> None:
 
 def test_a_report_that_cannot_be_written_is_told(place: Place) -> None:
     place.apply({"good": "finishing"})
-    code, _, err = place.run("wait", "--junit", "no/such/folder.xml")
+    code, _, err = place.run("wait", "--junit", "tasks/all.yaml/wait.xml")
     assert code == 1
-    assert "cannot write the report" in err
+    assert "cannot write the junit report" in err
 
 
 def test_a_program_gets_the_document(place: Place) -> None:
     place.apply({"good": "finishing"})
     document = place.document("wait", "good", "--interval", "100ms")
     assert document["summary"] == {"done": 1}
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "sarif", "github", "junit", "json", "text"])
+def test_every_report_tells_how_they_stand(place: Place, form: str) -> None:
+    place.apply({"bad": "failing", "good": "finishing", "asks": "approving"})
+    wait = ("--timeout", "400ms", "--interval", "100ms", "--report", f"{form}=report")
+    assert place.run("wait", *wait)[0] == 1
+    shown = (place.folder / "report").read_text()
+    for words in ("waiting", "failed", "could not be read"):
+        assert words in shown or (form == "text" and words.startswith("could"))
+    assert ("done" in shown) is (form not in ("sarif", "github"))  # nothing is wrong with it
+
+
+def test_stopped_by_hand_it_leaves_the_tasks_alone(place: Place) -> None:
+    place.apply({"asks": "approving of it"})
+    process = place.start("wait", "--interval", "100ms", "--format", "json")
+    assert process.stderr is not None
+    while "waiting" not in (line := process.stderr.readline()):
+        assert line
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "the tasks go on" in err
+    assert json.loads(out)["end"] == "interrupted"
+    assert place.statuses() == {"asks": "waiting"}

@@ -8,6 +8,7 @@ from reconciler.cli.completing import files
 from reconciler.cli.options import make_command, report_options
 from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection, connection_options, plan_options
+from reconciler.cli.waiting import Wait, wait_options
 from reconciler.settings import PlanOptions
 
 
@@ -29,6 +30,7 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
         ("taskctl apply plan.taskctl", "just what `taskctl plan --out plan.taskctl` showed"),
         ("taskctl apply --yes --report junit=apply.xml", "with a report that CI shows"),
         ("taskctl apply --yes --expect-plan sha256:4f1c...", "just what a plan with it showed"),
+        ("taskctl apply --yes --wait --timeout 1h", "and wait until all are done; exits as wait"),
         ("taskctl apply --backend local --yes", "on the embedded service, no account needed"),
     ],
 )
@@ -40,6 +42,7 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     metavar="DIGEST",
     help="Go on only if the plan has this digest, as `taskctl plan` told it.",
 )
+@wait_options
 @plan_options
 @connection_options
 @report_options
@@ -47,6 +50,7 @@ def command(
     paths: tuple[str, ...],
     yes: bool,  # noqa: FBT001 - click passes it by name
     expect_plan: str | None,
+    wait: Wait | None,
     options: PlanOptions,
     connection: Connection,
     out: Output,
@@ -56,7 +60,10 @@ def command(
     A PATH is a file, or a folder whose *.yaml and *.yml are all read. A PLANFILE is what
     `taskctl plan --out` kept: it is refused once anything that it was made from has changed.
     Where the file cannot be passed on, --expect-plan refuses whatever would do something else.
+
+    With --wait it goes on, once all went well, until the tasks of these manifests are done, those
+    that were there before too, and exits as `taskctl wait` does. Ctrl-C ends the waiting alone.
     """
     from reconciler.cli.applying import apply
 
-    return apply(paths, connection, options, out, yes=yes, expected=expect_plan)
+    return apply(paths, connection, options, out, yes=yes, expected=expect_plan, wait=wait)

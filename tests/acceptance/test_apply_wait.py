@@ -1,0 +1,157 @@
+"""`taskctl apply --wait` on the embedded service."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from reconciler.remote.client import Client
+from reconciler.remote.failures import remote_error
+from tests.support.followed import Place, placed
+from tests.support.ground import ROOT
+from tests.support.shells import typed
+
+QUICK = ("--yes", "--wait", "--interval", "100ms")
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+def test_it_waits_for_those_of_the_manifests_and_no_others(place: Place) -> None:
+    place.apply({"left": "approving", "before": "slow one"})
+    place.write({"before": "slow one", "new": "slow two"})
+    code, out, err = place.run("apply", *QUICK)
+    assert code == 0
+    assert out.index("created new") < out.index("Apply: 1 created") < out.index("2 done.")
+    assert "left" not in out.partition("Apply: ")[2]  # orphaned, and waits for a person
+    assert "acme/new: running" in err
+    assert "acme/before: done" in err
+    code, out, _ = place.run("apply", *QUICK, "--target", "new")  # there is nothing to do
+    assert (code, out.splitlines()[-1]) == (0, "1 done.")
+
+
+@pytest.mark.parametrize(("prompt", "code"), [("approving", 3), ("slow", 2), ("failing", 1)])
+def test_it_exits_as_wait_does(place: Place, prompt: str, code: int) -> None:
+    place.write({"one": prompt})
+    timeout = "300ms" if prompt != "failing" else "1m"
+    ended, _, err = place.run("apply", *QUICK, "--timeout", timeout)
+    assert ended == code
+    assert ("the time is up" in err) is (code != 1)
+
+
+def test_a_program_gets_one_document(place: Place) -> None:
+    place.write({"good": "finishing", "asks": "approving"})
+    document = place.document("apply", *QUICK, "--timeout", "400ms")
+    assert document["summary"]["created"] == 2
+    wait = document["wait"]
+    assert (wait["end"], wait["summary"]) == ("timeout", {"waiting": 1, "done": 1})
+    asks = wait["tasks"][0]
+    assert (asks["key"], asks["outputs"]["pendingInputCount"]) == ("asks", 1)
+    assert "diagnostics" not in wait
+
+
+def test_its_junit_report_fails_with_the_task(place: Place) -> None:
+    place.write({"good": "finishing", "bad": "failing"})
+    assert place.run("apply", *QUICK, "--report", "junit=a.xml", "-q")[0] == 1
+    suite = ET.parse(place.folder / "a.xml").getroot()[0]
+    assert [suite.get(name) for name in ("tests", "failures")] == ["2", "1"]
+    failure = suite.find("testcase[@name='bad']/failure")
+    assert failure is not None
+    assert "could not be read" in (failure.get("message") or "")
+
+
+def test_what_apply_could_not_do_comes_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write({"one": "approving"})
+    create = Client.create_task
+
+    def refused(self: Client, org_name: str, body: Mapping[str, Any], *more: Any) -> Any:
+        return create(self, org_name, {**body, "approvalMode": "nonsense"}, *more)
+
+    monkeypatch.setattr(Client, "create_task", refused)
+    code, out, err = place.run("apply", *QUICK)
+    assert code == 1
+    assert "1 failed" in out
+    assert "Not waited for the tasks" in err
+
+
+def test_the_result_is_told_though_the_service_is_gone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write({"one": "approving"})
+    monkeypatch.setattr(Client, "get_task", _gone_away)
+    document = place.document("apply", *QUICK)
+    assert document["summary"]["created"] == 1
+    assert [problem["summary"] for problem in document["diagnostics"]] == ["the service is away"]
+    assert "wait" not in document
+
+
+def _gone_away(*_: Any) -> None:
+    raise remote_error("the service is away", "Try again.")
+
+
+def test_one_that_is_not_shown_yet_is_no_failure(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service may lag a create by seconds."""
+    place.write({"one": "finishing"})
+    get, asked = Client.get_task, []
+
+    def lagging(self: Client, org_name: str, task_id: str) -> Any:
+        asked.append(task_id)
+        return None if len(asked) < 4 else get(self, org_name, task_id)
+
+    monkeypatch.setattr(Client, "get_task", lagging)
+    code, out, err = place.run("apply", *QUICK)
+    assert (code, out.splitlines()[-1]) == (0, "1 done.")
+    assert "gone" not in err
+
+
+def test_its_options_are_of_the_waiting(place: Place) -> None:
+    place.write({"one": "finishing"})
+    code, _, err = place.run("apply", "--yes", "--timeout", "5m")
+    assert code == 1
+    assert "--timeout is of the waiting: it needs --wait" in err
+    assert place.run("status")[1] == "No tasks are recorded.\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_waiting_alone(place: Place, number: int, code: int) -> None:
+    place.write({"asks": "approving"})
+    process = place.start("apply", *QUICK, "--format", "json")
+    assert process.stderr is not None
+    while "asks: waiting" not in (line := process.stderr.readline()):
+        assert line
+    assert not (place.folder / "taskctl.state.json.journal").exists()  # others may apply meanwhile
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert "the tasks go on" in err
+    document = json.loads(out)
+    assert document["summary"]["created"] == 1
+    assert document["wait"]["end"] == "interrupted"
+    assert place.statuses() == {"asks": "waiting"}
+
+
+def test_at_a_terminal_the_table_is_redrawn_and_gone_in_the_end(place: Place) -> None:
+    place.write({"one": "slow one", "two": "slow two"})
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    arguments = ("apply", *QUICK, "--backend", place.url)
+    with typed(place.folder, env, *arguments) as person:
+        assert person.ended() == 0
+        redrawn = person.screen.split("\x1b[J")
+    assert len(redrawn) > 2
+    assert "running" in redrawn[1]
+    assert redrawn[-1].count("KEY") == 1
+    assert redrawn[-1].rstrip().endswith("2 done.")
