@@ -215,7 +215,7 @@ class Action:
         self._put("GITHUB_OUTPUT", self._outputs(document))
         shown = self._read("report.md")
         if shown:
-            body = f"{self._heading()}{shown}{self._footer(document)}"
+            body = f"{self._heading()}{shown}"
             self._put("GITHUB_STEP_SUMMARY", f"{body}\n")
             if self._env.get("INPUT_COMMENT") == "true" and self._command != "validate":
                 self._comment(body)
@@ -295,11 +295,6 @@ class Action:
     def _heading(self) -> str:
         name = re.sub(r"[^\w ./,-]", "?", self._name())
         return "" if name == "." else f"`{name}`\n\n"
-
-    def _footer(self, document: Mapping[str, Any]) -> str:
-        if self._command != "plan" or "digest" not in document:
-            return ""
-        return f"\nDigest of this plan: `{document['digest']}`\n"
 
     def _comment(self, body: str) -> None:
         number, token = pull_request(self._env), self._env.get("INPUT_GITHUB_TOKEN")

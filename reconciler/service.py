@@ -78,5 +78,5 @@ class Service(Protocol):
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
         """Changes what can be changed; the task as it is then."""
 
-    def task_url(self, org_name: str, task_id: str) -> str:
-        """The task's page for a person."""
+    def task_url(self, org_name: str, task_id: str) -> str | None:
+        """The task's page for a person; None where there are none."""

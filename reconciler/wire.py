@@ -89,11 +89,14 @@ def identity(user: object) -> Identity | None:
     )
 
 
-def console_url(backend: str, org_name: str, task_id: str) -> str:
-    """A task's page: `api.` at the head of the backend's host gives way to `app.`."""
+def console_url(backend: str, org_name: str, task_id: str) -> str | None:
+    """A task's page: `api.` at the head of the backend's host gives way to `app.`.
+
+    None where the backend is in the process and has no pages.
+    """
     parts = urlsplit(backend)
     if parts.scheme not in ("http", "https"):
-        return f"{backend}/{org_name}/neo/tasks/{task_id}"
+        return None
     host = parts.netloc
     host = "app." + host[4:] if host.startswith("api.") else host
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}/{org_name}/neo/tasks/{task_id}"

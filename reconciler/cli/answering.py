@@ -58,10 +58,10 @@ class Addressed:
             what = "it waits for input, but for no approval that its events show"
         else:
             what = f"it waits for no approval: it is {self.status.standing.value}"
-        url = self.status.url
+        page = f"\n    {self.status.url}" if self.status.url else ""
         return TaskctlError.of(
             f"{self.name}: {what}",
-            f"Nothing was sent. See what was said:\n    taskctl logs {self.name}\n    {url}",
+            f"Nothing was sent. See what was said:\n    taskctl logs {self.name}{page}",
         )
 
     def event(self, kind: str, **members: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from reconciler.cli.wiring import (
     tell_if_new,
     utcnow,
 )
-from reconciler.diagnostics import error, has_errors
+from reconciler.diagnostics import Severity, error, has_errors
 from reconciler.errors import RemoteError, StateError, TaskctlError
 from reconciler.model import RemoteTask
 from reconciler.plan.codec import SavedPlan, basis_of
@@ -160,8 +160,10 @@ class Applying:
         return (*self._options.allow_recreate, *allowed) if allowed else None
 
     def _show(self, plan: Plan) -> None:
+        """Errors, for which nothing is done, come last."""
         if self._out.common.format == "text":
-            self._out.show(plan, self._space.manifests.text_of)
+            hints = tuple(d for d in plan.diagnostics if d.severity is not Severity.ERROR)
+            self._out.show(replace(plan, diagnostics=hints), self._space.manifests.text_of)
 
     def _agreed(self, plan: Plan) -> bool:
         if self._yes:

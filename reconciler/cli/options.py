@@ -29,7 +29,11 @@ class Command(WithExamples):
     """A command as they all are."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _with_optional_values(args))
+        try:
+            return super().parse_args(ctx, _with_optional_values(args))
+        except click.UsageError as problem:
+            problem.ctx = problem.ctx or ctx  # the parser knows none, and help is asked of this one
+            raise
 
 
 def make_command(name: str, *, examples: Sequence[tuple[str, str]]) -> Callable[[Run], Command]:

@@ -64,6 +64,7 @@ class Output:
         self.source: Source | None = None
         self.kept: Report | None = None
         self._secrets: Secrets | None = None
+        self._said: set[Diagnostic] = set()
 
     def protect(self, secrets: Secrets) -> None:
         """From now on nothing that is said repeats these prompts."""
@@ -137,12 +138,14 @@ class Output:
         sys.stdout.flush()
 
     def diagnostics(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """To stderr, in order; with `-q` errors only, on a terminal with their source lines."""
+        """To stderr, in order, each once in a run; with `-q` errors only, on a terminal with their
+        source lines."""
         shown = [
             d
             for d in in_order(diagnostics)
-            if d.severity is Severity.ERROR or not self.common.quiet
+            if d not in self._said and (d.severity is Severity.ERROR or not self.common.quiet)
         ]
+        self._said.update(shown)
         if not shown:
             return
         if self._secrets is not None:

@@ -184,8 +184,8 @@ def _rich_progress(*, color: bool) -> RichProgress:
 def _line(result: TaskResult) -> str:
     name = TaskRef(result.org_name, result.key)
     parts = [f"{name}: {_WORDS[result.result]}"]
-    if result.url:
-        parts.append(result.url)
+    if result.task_id:
+        parts.append(result.url or f"taskID {result.task_id}")
     if result.error:
         parts.append(f"({result.error})")
     return " ".join(parts)

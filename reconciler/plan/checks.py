@@ -50,7 +50,7 @@ def _marks(state: State) -> Iterator[tuple[TaskRef, str]]:
 
 def _duplicate(state: State, ref: TaskRef, ids: list[str]) -> Diagnostic:
     record = state.records.get(ref)
-    lines = [console_url(state.backend, ref.org_name, task_id) for task_id in ids]
+    lines = [console_url(state.backend, ref.org_name, task_id) or task_id for task_id in ids]
     extra = [task_id for task_id in ids if record is None or task_id != record.task_id]
     lines.append("Look at them, and end the one that is too many:")
     lines += [

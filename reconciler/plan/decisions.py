@@ -110,7 +110,8 @@ def adopt(
         parts.append(f"{_age((view.service_now or view.now) - created)} old")
     if remote.creator_login:
         parts.append(f"made by {remote.creator_login}")
-    note = ", ".join(parts) + f": {console_url(backend, remote.org_name, remote.id)}"
+    where = console_url(backend, remote.org_name, remote.id) or f"taskID {remote.id}"
+    note = ", ".join(parts) + f": {where}"
     hidden = [name for name in _UNSEEN_INPUTS if name in task.inputs]
     if reason is Reason.LOOK_ALIKE and hidden:
         note += f"; whether its {' and '.join(hidden)} agree cannot be seen"

@@ -200,8 +200,8 @@ class Client:
         request = Request("PATCH", _task_path(org_name, task_id), encode(changes))
         return self._task(request, self._send(request), org_name)
 
-    def task_url(self, org_name: str, task_id: str) -> str:
-        """The task's page for a person."""
+    def task_url(self, org_name: str, task_id: str) -> str | None:
+        """The task's page for a person; None where there are none."""
         return wire.console_url(self.backend, org_name, task_id)
 
     def _task(self, request: Request, answer: Answer, org_name: str) -> RemoteTask:

@@ -48,7 +48,8 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
         Result.FAILED: palette.red,
         Result.UNDECIDED: palette.magenta,
     }.get(task.result, palette.dim)
-    where = safe.line(task.url) if task.url else place_of(task.file, task.line)
+    named = task.url or (f"taskID {task.task_id}" if task.task_id else "")
+    where = safe.line(named) if named else place_of(task.file, task.line)
     yield f"{paint(word)} {palette.bold(safe.line(task.key))}  {where}".rstrip()
     if task.error:
         yield from (f"    {row}" for row in safe.block(task.error).split("\n") if row)

@@ -21,7 +21,7 @@ from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entries import Entry, command_of, counts, entries, located, summary
 from reconciler.render.html_task import task_item
-from reconciler.render.plan_text import ALONE, ALONE_MEANS, who
+from reconciler.render.plan_text import ALONE, ALONE_MEANS, no_changes_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.waited import WaitedReport
 
@@ -130,8 +130,8 @@ def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
     if any(entry.alone for entry in found):
         yield f'<p class="about"><span class="alone">{ALONE}</span> {ALONE_MEANS}.</p>'
     yield from _list(shown, several=several, unfolded=len(shown) <= OPEN_UP_TO)
-    if not shown:
-        yield "<p>No changes. Each task of the manifests exists.</p>"
+    if not shown and isinstance(report, Plan):
+        yield f"<p>{no_changes_row(report)}</p>"
     yield '<p id="none" hidden>No task fits the filter.</p>'
     if rest:
         yield f'<details class="rest"><summary>{len(rest):,} unchanged</summary>'

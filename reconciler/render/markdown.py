@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Change, Plan
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import render_one
 from reconciler.render.differences import Gap, Line, side_by_side
 from reconciler.render.entries import Entry, command_of, entries, located, summary
 from reconciler.render.palette import Palette
-from reconciler.render.plan_text import ALONE, ALONE_MEANS, LEGEND, who
+from reconciler.render.plan_text import ALONE, ALONE_MEANS, LEGEND, no_changes_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.values import ORIGINS, flow, is_prose, setting_rows, side_text
 
@@ -96,21 +97,26 @@ def _head(report: Report, shown: list[Entry]) -> str:
         blocks.append(f"For {span(report.backend)}{by}.")
         if not report.complete:
             blocks.append("**Not complete:** what the service has could not be read to the end.")
-        if not shown and report.tasks:
-            blocks.append("No changes. Each task of the manifests exists.")
+        if not shown:
+            blocks.append(no_changes_row(report))
         used = {entry.word for entry in shown}
         meant = [f"**{action.value}**: {why}" for action, why in LEGEND.items() if action in used]
         if any(entry.alone for entry in shown):
             meant.append(f"**[{ALONE}]**: {ALONE_MEANS}")
         if meant:
             blocks.append("<br>\n".join(meant))
+        if report.can_apply():
+            blocks.append(
+                f"Digest of this plan, for `apply --expect-plan`: `{plan_digest(report)}`"
+            )
     return "\n\n".join(blocks)
 
 
 def _row(entry: Entry, *, several: bool) -> str:
     name = f"{entry.org_name}/{entry.key}" if several else entry.key
     place = ":".join(str(part) for part in (entry.file, entry.line) if part)
-    at_service = link(entry.url, entry.task_id or "open") if entry.url else ""
+    task_id = span(entry.task_id) if entry.task_id else ""
+    at_service = link(entry.url, entry.task_id or "open") if entry.url else task_id
     alone = f" **[{ALONE}]**" if entry.alone else ""
     cells_of_row = (
         f"`{entry.sign}` {entry.label}{alone}",

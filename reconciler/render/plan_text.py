@@ -84,6 +84,14 @@ def summary_row(plan: Plan) -> str:
     return f"Plan: {', '.join(shown)}."
 
 
+def no_changes_row(plan: Plan) -> str:
+    """For a plan whose tasks are all unchanged."""
+    if not plan.tasks:
+        return "No changes. There are no tasks."
+    which = "selected task" if plan.is_restricted else "task of the manifests"
+    return f"No changes. Each {which} exists."
+
+
 def alone_row(plan: Plan) -> str:
     """`2 of these may act alone.`, of what apply would do something about; empty where none may."""
     number = sum(task.applies and task.acts_alone for task in plan.tasks)
@@ -194,9 +202,7 @@ class _Writer:
         if anew:
             yield f"Of those gone, apply creates {anew} anew."
         if not any(task.action is not Action.UNCHANGED for task in shown):
-            count = len(self.plan.tasks)
-            which = "selected task" if self.plan.is_restricted else "task of the manifests"
-            yield "No changes. " + (f"Each {which} exists." if count else "There are no tasks.")
+            yield no_changes_row(self.plan)
         elif not self.plan.can_apply():
             yield "Nothing to do: apply leaves all of this as it is."
 

@@ -89,7 +89,7 @@ def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:
 def _facts(state: State, record: Record) -> Mapping[str, str]:
     facts = {
         "task id": record.task_id,
-        "link": console_url(state.backend, record.ref.org_name, record.task_id),
+        "link": console_url(state.backend, record.ref.org_name, record.task_id) or "",
         "manifest": record.file,
         "made by": record.identity.login or record.identity.id,
     }
@@ -117,7 +117,8 @@ def _attempt_facts(attempt: Attempt) -> Mapping[str, str]:
 def _fields(facts: Mapping[str, str], palette: Palette, indent: int = 2) -> Iterator[str]:
     width = max(map(len, facts)) + 1
     for name, text in facts.items():
-        yield f"{'':{indent}}{palette.dim((name + ':').ljust(width))} {safe.line(text)}"
+        if text:
+            yield f"{'':{indent}}{palette.dim((name + ':').ljust(width))} {safe.line(text)}"
 
 
 def _settings(inputs: Mapping[str, Any], style: Style, palette: Palette) -> list[str]:

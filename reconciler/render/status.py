@@ -112,7 +112,7 @@ def _row(status: TaskStatus, now: datetime, *, with_org: bool) -> tuple[str, ...
         age((now - created).total_seconds()) if created else "-",
         f"{tokens:,}" if tokens is not None else "-",
         f"{used}%" if used is not None else "-",
-        status.url or "",
+        status.url or status.task_id or "",
     )
     return tuple(safe.line(text) for text in texts)
 

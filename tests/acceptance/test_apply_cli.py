@@ -61,6 +61,31 @@ def test_more_creates_than_allowed_sends_nothing(ground: Ground, server: FaultSe
     ground.assert_exactly_one_each(TEXTS)
 
 
+def test_a_problem_is_told_once_and_an_error_last(ground: Ground, server: FaultServer) -> None:
+    same = next(iter(TEXTS.values()))
+    ground.write(as_tasks({**TEXTS, "twin": same}))
+    words = ground.arguments("apply", "--max-creates", "1")
+    words = [word for word in words if word not in ("--format", "json")]
+    ended = subprocess.run(
+        [sys.executable, "-m", "reconciler", *words],
+        cwd=ground.folder,
+        env=ground.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = ended.stdout
+    assert ended.returncode == 1
+    assert said.count("does the same work as") == 1
+    assert said.count("3 tasks would be created") == 1
+    assert said.index("does the same work as") < said.index("Plan: 3 to create")
+    assert said.index("Plan: 3 to create") < said.index("3 tasks would be created")
+    assert server.posts == []
+
+
 def test_a_saved_plan_does_what_it_says(ground: Ground, server: FaultServer) -> None:
     assert ground.run("plan", "--out", PLAN).code == 0
     assert ground.run("apply", PLAN).code == 0

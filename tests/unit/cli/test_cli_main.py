@@ -129,6 +129,11 @@ def test_an_unknown_command_has_a_suggestion(capsys: pytest.CaptureFixture[str])
     )
 
 
+def test_help_is_asked_of_the_command_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["apply", "--expect-plan"]) == 1
+    assert "requires an argument\n    taskctl apply --help\n" in capsys.readouterr().err
+
+
 def test_no_command_shows_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 1
     said = capsys.readouterr()

@@ -7,6 +7,7 @@ from reconciler.remote.answers import About, decode, read, says
 from reconciler.remote.text import Scrubber
 from reconciler.remote.transport import Answer
 from reconciler.service import Service
+from reconciler.wire import console_url
 from tests.support.client_tools import make_client
 
 ABOUT = About("GET", "https://api.test/api/user")
@@ -66,3 +67,7 @@ def test_a_name_that_would_lead_elsewhere(name: str) -> None:
 def test_where_a_task_is_for_a_person() -> None:
     client = make_client("http://127.0.0.1:9")
     assert client.task_url("acme", "t1") == "http://127.0.0.1:9/acme/neo/tasks/t1"
+    assert console_url("https://api.pulumi.com", "acme", "t1") == (
+        "https://app.pulumi.com/acme/neo/tasks/t1"
+    )
+    assert console_url("local", "acme", "t1") is None

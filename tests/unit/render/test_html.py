@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -11,7 +12,7 @@ from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.diagnostics import error
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Action, Plan
 from reconciler.render.html import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.inert import commands_in, unseen_in
@@ -140,3 +141,10 @@ def test_every_command_has_a_page() -> None:
 def test_the_template_s_slots_are_filled_once() -> None:
     page = page_of(FailureReport((error("{{body}} {{policy}}"),)))
     assert "{{body}} {{policy}}" in page.data["span"]
+
+
+def test_no_changes_are_of_the_tasks_that_were_selected() -> None:
+    known = replace(PLAN, tasks=tuple(t for t in PLAN.tasks if t.action is Action.UNCHANGED))
+    assert "No changes. Each task of the manifests exists." in render(known, Style())
+    part = replace(known, options={"target": ["a"]})
+    assert "No changes. Each selected task exists." in render(part, Style())

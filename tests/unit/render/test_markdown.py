@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.diagnostics import error
 from reconciler.model import TaskRef
+from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render.markdown import LIMIT, fence, link, paragraph, render, span
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
@@ -197,3 +199,22 @@ def test_no_cut_breaks_a_fence(hostile: list[str], times: int) -> None:
     shown = render(Plan("local", (), (task,)), Style())
     assert len(shown) <= LIMIT
     page_of(shown)
+
+
+def test_a_plan_that_can_be_applied_tells_its_digest() -> None:
+    assert f"`apply --expect-plan`: `{plan_digest(PLAN)}`" in render(PLAN, Style())
+    idle = replace(PLAN, tasks=tuple(task for task in PLAN.tasks if not task.applies))
+    assert "expect-plan" not in render(idle, Style())
+
+
+def test_no_changes_are_of_the_tasks_that_were_selected() -> None:
+    known = replace(PLAN, tasks=tuple(t for t in PLAN.tasks if t.action is Action.UNCHANGED))
+    assert "No changes. Each task of the manifests exists." in render(known, Style())
+    part = replace(known, options={"target": ["a"]})
+    assert "No changes. Each selected task exists." in render(part, Style())
+    assert "No changes. There are no tasks." in render(Plan("local", (), ()), Style())
+
+
+def test_a_task_without_a_page_is_named_by_its_id() -> None:
+    done = TaskResult("a", "acme", Result.CREATED, "t-1")
+    assert "| `t-1` |" in render(ApplyReport((done,)), Style())
