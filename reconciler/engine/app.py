@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event, Semaphore
 from typing import TYPE_CHECKING
 
-from reconciler.engine.budget import TokenBudget
+from reconciler.engine.budget import TokenBudget, keep_budget
 from reconciler.engine.context import Context
 from reconciler.engine.handlers import ROUTES
 from reconciler.engine.identity import authenticate
@@ -52,8 +52,9 @@ class App:
 
         `token`: the only one that is taken; None: any, each an identity of its own. `now`: the
         service's clock (aware datetimes), shown as `Date` too. `work_seconds`: how long a task
-        runs, unless `life` says how tasks live. `redact`: credential-like text in messages is
-        replaced. `max_streams`: how many event streams may be open; one more is answered 503.
+        runs, unless `life` says how tasks live. `budget` is kept in `db`. `redact`:
+        credential-like text in messages is replaced. `max_streams`: how many event streams may be
+        open; one more is answered 503.
         """
         self._token = token
         self._context = Context(
@@ -61,11 +62,12 @@ class App:
             now=now,
             life=life or finishing(work_seconds),
             default_org=default_org,
-            budget=budget,
             redacts=redact,
             stopping=Event(),
             stream_places=Semaphore(max_streams),
         )
+        if budget is not None:
+            keep_budget(self._context.storage, budget)
         self._closed = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -81,6 +83,10 @@ class App:
         ]
         start_response(response.status_line, [*response.headers, *common])
         return response.chunks
+
+    def forget_budget(self) -> None:
+        """No budget applies any more, whatever `db` has kept."""
+        keep_budget(self._context.storage, None)
 
     def stop_streams(self) -> None:
         """Ends every open stream soon, and each new one at once; all else is still answered."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Semaphore
 
-from reconciler.engine.budget import TokenBudget
 from reconciler.engine.lifecycle import Life, milliseconds
 from reconciler.engine.storage import Storage
 
@@ -20,7 +19,6 @@ class Context:
     now: Callable[[], datetime]
     life: Life
     default_org: str
-    budget: TokenBudget | None
     redacts: bool
     stopping: Event
     stream_places: Semaphore

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import cast
 
 from reconciler.engine import listing, turns, validation
+from reconciler.engine.budget import kept_budget, refuse_over_budget, used_tokens
 from reconciler.engine.context import Context
 from reconciler.engine.identity import profile
 from reconciler.engine.redaction import redacted
 from reconciler.engine.routing import route
 from reconciler.engine.streaming import EventStream, News
-from reconciler.engine.tasks import TOKENS_AT, Task, find
+from reconciler.engine.tasks import Task, find
 from reconciler.engine.wsgi import (
     ApiError,
     JsonObject,
@@ -32,6 +33,7 @@ def create_task(context: Context, request: Request) -> Response:
 
     def work(connection: sqlite3.Connection) -> str:
         now = context.now_ms()
+        refuse_over_budget(connection, request.org_name, now)
         return turns.create(connection, request.org_name, request.user, new, context.life, now)
 
     return json_response(201, {"taskId": context.storage.write(work)})
@@ -130,16 +132,15 @@ def stream_events(context: Context, request: Request) -> Response:
 
 
 def get_token_budget(context: Context, request: Request) -> Response:
-    if context.budget is None:
-        raise ApiError(404, "Not Found: no Neo token cap applies to this organization")
     task_id = request.query().get("taskId", [""])[0]
-    consumed = " ".join(("SELECT total(", TOKENS_AT, ") FROM tasks WHERE org = :org"))
     with context.storage.reading() as connection:
+        budget, now = kept_budget(connection), context.now_ms()
+        if budget is None:
+            raise ApiError(404, "Not Found: no Neo token cap applies to this organization")
         if task_id and find(connection, request.org_name, task_id, request.user) is None:
             raise ApiError(404, "Not Found: taskId is no task of this organization")
-        values = {"org": request.org_name, "now": context.now_ms()}
-        used = connection.execute(consumed, values).fetchone()[0]
-    return json_response(200, context.budget.document(int(used)))
+        used = used_tokens(connection, budget, request.org_name, now)
+    return json_response(200, budget.document(used, now))
 
 
 def get_user(context: Context, request: Request) -> Response:

@@ -24,6 +24,7 @@ from types import FrameType
 from waitress.server import create_server
 
 from reconciler.engine.app import MAX_STREAMS, App
+from reconciler.engine.budget import TokenBudget
 from reconciler.engine.lifecycle import Life
 from reconciler.errors import TaskctlError
 
@@ -99,17 +100,22 @@ def serve(
     out: Callable[[str], None],
     *,
     life: Life | None = None,
+    budget: TokenBudget | None = None,
+    no_budget: bool = False,
 ) -> None:
     """Serves the tasks in `db` until SIGINT or SIGTERM; gives `out` the URL once it listens.
 
-    To be called in the main thread. `life`: as for App. TaskctlError for a database or an address
+    To be called in the main thread. `life` and `budget`: as for App; `no_budget`: what it
+    has kept is forgotten. TaskctlError for a database or an address
     that cannot be used.
     """
     with (
-        closing(App(db, token=token, life=life)) as app,
+        closing(App(db, token=token, life=life, budget=budget)) as app,
         closing(Server(app, host, port)) as server,
         _stopped_by_signals(server.stop),
     ):
+        if no_budget:
+            app.forget_budget()
         out(server.url)
         server.run()
 

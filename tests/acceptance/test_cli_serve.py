@@ -6,9 +6,12 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -60,3 +63,46 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
     assert said.out == ""
     assert said.err.startswith("error: ")
     assert port in said.err
+
+
+def budget(url: str) -> dict[str, Any] | None:
+    request = Request(f"{url}/api/orgs/acme/neo/token-budget", headers={"Authorization": "token t"})
+    try:
+        with urlopen(request, timeout=30) as answer:
+            read: dict[str, Any] = json.load(answer)
+    except HTTPError as problem:
+        assert problem.code == 404
+        problem.close()
+        return None
+    return read
+
+
+def test_a_budget_is_played_until_it_is_taken_away(tmp_path: Path) -> None:
+    with served(tmp_path, "--token-budget", "500", "--budget-window", "1h") as (_, url):
+        told = budget(url)
+        assert told is not None
+        assert told["effectiveAllowanceTokens"] == 500
+        assert 3500 < told["windowEnd"] - time.time() <= 3601
+    with served(tmp_path) as (_, url):
+        assert budget(url) == told
+    with served(tmp_path, "--token-budget", "none") as (_, url):
+        assert budget(url) is None
+    with served(tmp_path, "--token-budget", "0") as (_, url):
+        told = budget(url)
+        assert told is not None
+        assert (told["exhausted"], told["windowEnd"]) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--token-budget", "-1"], ["--token-budget", "many"], ["--token-budget", "9" * 17],
+        ["--budget-window", "1h"], ["--token-budget", "none", "--budget-window", "1h"],
+    ],
+)  # fmt: skip
+def test_a_budget_that_makes_no_sense_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert run(["serve", "--port", "0", "-C", str(tmp_path), *options]) == 1
+    assert "budget" in capsys.readouterr().err
+    assert not (tmp_path / ".taskctl").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import click
@@ -10,6 +11,18 @@ from reconciler.cli.follow_options import duration
 from reconciler.cli.options import common_options, make_command
 from reconciler.cli.output import Output
 
+NO_BUDGET = -1
+MOST_TOKENS = 2**53
+
+
+def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    if value is None or value == "none":
+        return NO_BUDGET if value else None
+    plain = value.isascii() and value.isdigit() and len(value) < 17
+    if not plain or int(value) > MOST_TOKENS:
+        raise click.BadParameter(f"{value!r} is no number of tokens, nor none", ctx, param)
+    return int(value)
+
 
 @make_command(
     "serve",
@@ -17,6 +30,7 @@ from reconciler.cli.output import Output
         ("taskctl serve", "http://127.0.0.1:8765, any token is taken"),
         ("taskctl serve --port 0 --db /tmp/demo.db", "a free port, a file of its own"),
         ("taskctl serve --life approving", "tasks that ask for approval, to try `approve` on"),
+        ("taskctl serve --token-budget 50000 --budget-window 1h", "tokens to spend each hour"),
         ("taskctl plan --backend http://127.0.0.1:8765", "in another terminal"),
     ],
 )
@@ -51,6 +65,18 @@ from reconciler.cli.output import Output
     metavar="DURATION",
     help="How long a task works.",
 )
+@click.option(
+    "--token-budget",
+    callback=_tokens,
+    metavar="N|none",
+    help="Neo tokens that each organization may use, kept in the file; none: no limit any more.",
+)
+@click.option(
+    "--budget-window",
+    callback=duration,
+    metavar="DURATION",
+    help="How long they have to last, from now on and again and again.  [default: for ever]",
+)
 @common_options
 def command(
     host: str,
@@ -59,6 +85,8 @@ def command(
     token: str | None,
     life: str,
     work_time: timedelta,
+    token_budget: int | None,
+    budget_window: timedelta | None,
     out: Output,
 ) -> int:
     """Serve the embedded service over HTTP until SIGINT or SIGTERM.
@@ -66,11 +94,26 @@ def command(
     Its address is printed on a line of its own once it listens.
     """
     from reconciler import collector
+    from reconciler.engine.budget import TokenBudget
     from reconciler.engine.lives import LIVES
     from reconciler.engine.server import serve
 
     collector.resume()
-    lived = LIVES[life](work_time.total_seconds())
-    path = out.common.path(db)
-    serve(host, port, path, token, lambda url: out.result(f"{url}\n"), life=lived)
+    budget = None
+    if token_budget is not None and token_budget != NO_BUDGET:
+        seconds = max(1, round(budget_window.total_seconds())) if budget_window else 0
+        ends = round(time.time()) + seconds if seconds else 0
+        budget = TokenBudget(token_budget, window_end=ends, window_seconds=seconds)
+    elif budget_window is not None:
+        raise click.UsageError("--budget-window says how long --token-budget N has to last: give N")
+    serve(
+        host,
+        port,
+        out.common.path(db),
+        token,
+        lambda url: out.result(f"{url}\n"),
+        life=LIVES[life](work_time.total_seconds()),
+        budget=budget,
+        no_budget=token_budget == NO_BUDGET,
+    )
     return 0

@@ -171,6 +171,56 @@ def test_the_budget_counts_what_tasks_used(db: Path, clock: Clock, kind: str) ->
         assert api.call("GET", path, query=[("taskId", "no-such")]).status == 404
 
 
+def test_a_used_up_budget_refuses_a_create_until_the_window_ends(db: Path, clock: Clock) -> None:
+    now = int(clock().timestamp())
+    budget = TokenBudget(1000, window_end=now + 100, window_seconds=100)
+    with closing(App(db, now=clock, budget=budget)) as app:
+        api, path = Api(app), "/api/orgs/acme/neo/token-budget"
+        api.create()
+        api.create()
+        clock.forward(50)
+        answer = api.call("GET", path).json
+        assert (answer["exhausted"], answer["windowEnd"]) == (True, now + 100)
+        refused = api.post(message=message())
+        assert (refused.status, "usage limit" in refused.message) == (402, True)
+        assert Api(app, org="other").post(message=message()).status == 201
+        clock.forward(50)
+        answer = api.call("GET", path).json
+        assert answer["consumedTokens"] == 0
+        assert (answer["exhausted"], answer["windowEnd"]) == (False, now + 200)
+        api.create()
+        clock.forward(310)
+        answer = api.call("GET", path).json
+        assert (answer["consumedTokens"], answer["windowEnd"]) == (0, now + 500)
+
+
+def test_a_turn_after_the_window_began_counts_by_itself(db: Path, clock: Clock) -> None:
+    now = int(clock().timestamp())
+    budget = TokenBudget(10**6, window_end=now + 100, window_seconds=100)
+    with closing(App(db, now=clock, budget=budget)) as app:
+        api, path = Api(app), "/api/orgs/acme/neo/token-budget"
+        task_id = api.create()
+        clock.forward(100)
+        first = api.task(task_id)["tokensUsed"]
+        assert api.respond(task_id, type="user_message", content="More").status == 202
+        clock.forward(50)
+        assert (
+            api.call("GET", path).json["consumedTokens"] == api.task(task_id)["tokensUsed"] - first
+        )
+
+
+def test_a_budget_is_kept_in_the_database_until_it_is_forgotten(db: Path, clock: Clock) -> None:
+    budget, path = TokenBudget(7, 1, 5, "trial", 3), "/api/orgs/acme/neo/token-budget"
+    with closing(App(db, now=clock, budget=budget)) as app:
+        kept = Api(app).call("GET", path).json
+    with closing(App(db, now=clock)) as app:
+        assert Api(app).call("GET", path).json == kept
+        app.forget_budget()
+        assert Api(app).call("GET", path).status == 404
+    with closing(App(db, now=clock)) as app:
+        assert Api(app).call("GET", path).status == 404
+
+
 def test_a_database_that_fails_is_a_500_or_503(
     app: App, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
