@@ -39,6 +39,7 @@ class PlanOptions:
 
     `adopt` None: `all` on a new state, else `recent`. `allow_recreate`: keys, or `*` for every one.
     `max_creates` None: no limit. `target` and `exclude`: keys or globs, see `plan/selection.py`.
+    `over_budget`: create though the Neo token budget is used up.
     See contract, sections 3 and 4.
     """
 
@@ -50,3 +51,4 @@ class PlanOptions:
     max_creates: int | None = None
     target: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    over_budget: bool = False

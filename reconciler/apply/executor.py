@@ -43,6 +43,11 @@ TRIES = 5
 LONGEST_PAUSE = 300.0
 """Seconds that a create may be put off by the service, in all, before it fails."""
 
+PAYMENT_REQUIRED = 402
+"""What the service answers a create with whose organization or user has no Neo tokens left."""
+
+USED_UP = "taskctl apply   # once the window has ended or the limit was raised"
+
 
 class Executor:
     """Carries out planned tasks, `parallelism` requests at once. `sent` counts, for each key, the
@@ -189,7 +194,8 @@ class Executor:
                 return self._created(task, attempt, task_id, earlier)
             case Refused(why, status):
                 self._around.ledger.append(Closed(attempt.mark, f"refused: {status}"))
-                return self._result(task, Result.FAILED, error=f"{why} (HTTP {status})")
+                failed = self._result(task, Result.FAILED, error=f"{why} (HTTP {status})")
+                return replace(failed, remedy=USED_UP) if status == PAYMENT_REQUIRED else failed
             case Unknown(why):
                 with self._count:
                     self.sent[task.ref] += 1

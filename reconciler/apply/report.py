@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from reconciler.diagnostics import Diagnostic, has_errors
 
@@ -36,8 +38,11 @@ class TaskResult:
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
+    """`budget` is that of the plan document, as it was before anything was created."""
+
     tasks: tuple[TaskResult, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
+    budget: Mapping[str, Any] | None = None
 
     def summary(self) -> dict[str, int]:
         """The number of tasks for each result, in the order of `Result`; those without one too."""

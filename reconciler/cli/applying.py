@@ -29,6 +29,7 @@ from reconciler.cli.wiring import (
 from reconciler.diagnostics import Severity, error, has_errors
 from reconciler.errors import RemoteError, StateError, TaskctlError
 from reconciler.model import RemoteTask
+from reconciler.plan.budget import budget_document, budget_problems
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.plan import Plan, PlannedTask, Reason
@@ -102,7 +103,9 @@ class Applying:
         words = "" if self._out.common.quiet else STOPPING
         with Interrupts(words, self._farewell()) as interrupts:
             report = self._carry_out(plan, interrupts)
-        report = replace(report, diagnostics=(*plan.diagnostics, *report.diagnostics))
+        money = budget_document(plan.budgets) if plan.budgets else None
+        told = (*plan.diagnostics, *report.diagnostics)
+        report = replace(report, diagnostics=told, budget=money)
         if interrupts.exit_code is None:
             self._refresh(report, first_view)
             if plan.complete and not report.summary()[Result.NOT_STARTED]:
@@ -139,7 +142,9 @@ class Applying:
         elif self._saved is None and not self._yes and (again := self._ask_about_gone(plan.tasks)):
             self._options = replace(self._options, allow_recreate=again)
             plan = self._planning.plan(state, self._options)
-        return plan
+        over = self._options.over_budget
+        money = budget_problems(plan.budgets, over_budget=over, refusing=True)
+        return replace(plan, diagnostics=(*plan.diagnostics, *money))
 
     def _ask_about_gone(self, tasks: Iterable[PlannedTask]) -> tuple[str, ...] | None:
         """The keys that may be created anew, where a person allowed one more; else None."""

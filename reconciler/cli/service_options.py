@@ -55,6 +55,7 @@ def plan_options(function: Run) -> Run:
         "max_creates",
         "target",
         "exclude",
+        "over_budget",
     )
 
     @functools.wraps(function)
@@ -178,5 +179,10 @@ _PLAN = [
         type=click.IntRange(min=0),
         metavar="N",
         help="With more than N to create, send nothing and fail.",
+    ),
+    click.option(
+        "--over-budget",
+        is_flag=True,
+        help="Create though the Neo token budget is used up; the service may refuse all the same.",
     ),
 ]

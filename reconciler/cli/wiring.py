@@ -193,6 +193,7 @@ class Planning:
     """Reads the service and makes plans for one workspace; `view` is what was read last."""
 
     def __init__(self, space: Workspace) -> None:
+        from reconciler.cli.budgets import Budgets
         from reconciler.remote.message_cache import MessageCache
         from reconciler.remote.survey import Survey
 
@@ -206,6 +207,7 @@ class Planning:
         )
         self.view: RemoteView | None = None
         self._selection: Selection | None = None
+        self._budgets = Budgets(space.client, space.out)
 
     def plan(
         self,
@@ -222,6 +224,7 @@ class Planning:
         space = self._space
         # Once: what apply does makes attempts vanish, and a pattern may match nothing else.
         chosen = self._selection or select(options, space.desired, state, space.scope)
+        whole = only is None
         self._selection, only = chosen, chosen.within(only)
         asked = [t for t in space.desired if only is None or t.ref in only]
         view = self._survey.read(
@@ -231,7 +234,8 @@ class Planning:
         collector.resume()  # comparing leaves circles behind, and so does each create
         made = make_plan(Sides(space.desired, state, view, options, space.scope, only))
         notes = (*made.diagnostics, *chosen.notes(options))
-        return replace(made, options=options_json(options), diagnostics=notes)
+        made = replace(made, options=options_json(options), diagnostics=notes)
+        return self._budgets.planned(made, state, view) if whole else made
 
 
 def tell_if_new(space: Workspace, state: State) -> None:

@@ -17,6 +17,7 @@ from reconciler import __version__
 from reconciler.canonical import digest
 from reconciler.errors import TaskctlError
 from reconciler.model import DesiredTask, Identity
+from reconciler.plan.budget import budget_document
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.packing import ShapeError, camel, pack, unpack
 from reconciler.plan.plan import ABSENT, Change, Plan, PlannedTask
@@ -33,6 +34,7 @@ _AGAIN = "Make a new one:\n    taskctl plan --out FILE"
 def plan_document(plan: Plan) -> dict[str, Any]:
     """The plan as JSON values, valid by `schemas/plan.schema.json`; `formatVersion` first."""
     tasks = sorted(plan.tasks, key=lambda task: task.ref)
+    budget = {"budget": budget_document(plan.budgets)} if plan.budgets else {}
     return {
         "formatVersion": FORMAT_VERSION,
         "backend": plan.backend,
@@ -41,6 +43,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "digest": plan_digest(plan),
         "diagnostics": [diagnostic.to_json() for diagnostic in plan.diagnostics],
         "summary": plan.summary(),
+        **budget,
         "tasks": [_task(task) for task in tasks],
     }
 

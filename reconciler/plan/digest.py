@@ -17,7 +17,7 @@ from reconciler.plan.plan import Plan, PlannedTask, Reason
 VERSION = 1
 """Rises when equal plans would get another digest than before."""
 
-_LATER = ("target", "exclude")
+_LATER = ("target", "exclude", "overBudget")
 """Options that there were not when the first digests were made; they count where they are set."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.diagnostics import Diagnostic
 from reconciler.model import DesiredTask, Identity, RemoteTask, TaskRef, acts_alone
+from reconciler.plan.budget import Outlook
 from reconciler.state.model import Attempt, Record
 
 
@@ -143,7 +144,8 @@ class Plan:
 
     `closed` are marks of attempts that made no task and whose key is in no manifest: apply only
     notes them. `options` are the flags that would change what apply does. `shown_digest` is the
-    plan's digest where prompts were taken out of it since.
+    plan's digest where prompts were taken out of it since. `budgets` are those of the organizations
+    that it creates tasks in, where the service has one.
     """
 
     backend: str
@@ -155,6 +157,7 @@ class Plan:
     options: Mapping[str, Any] = field(default_factory=dict)
     closed: tuple[str, ...] = ()
     shown_digest: str = ""
+    budgets: tuple[Outlook, ...] = ()
 
     @property
     def is_restricted(self) -> bool:

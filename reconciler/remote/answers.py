@@ -110,7 +110,7 @@ def refusal(answer: Answer, scrub: Scrub) -> tuple[int, str]:
     """Status and words of an answer that says no; status 0 where another than the service
     answered: its 404 or 409 proves nothing."""
     words = _service_words(answer)
-    return (answer.status, scrub(words)) if words else (0, scrub(_name(answer)))
+    return (answer.status, scrub(words)) if words else (0, scrub(name_of(answer)))
 
 
 def malformed(where: str, what: str) -> RemoteError:
@@ -122,13 +122,15 @@ def create_outcome(answer: Answer, scrub: Scrub) -> CreateOutcome:
     status = answer.status
     if 200 <= status < 300:
         task_id = _created_id(answer)
-        return Created(task_id) if task_id else Unknown(scrub(f"{_name(answer)} without a task id"))
+        return (
+            Created(task_id) if task_id else Unknown(scrub(f"{name_of(answer)} without a task id"))
+        )
     if status == 429:
         asked = retry_after(answer.headers, datetime.now(UTC))
-        return NotSent(scrub(_name(answer)), asked, throttled=True)
+        return NotSent(scrub(name_of(answer)), asked, throttled=True)
     if 400 <= status < 500 and status not in MAY_HAVE_CREATED:
-        return Refused(scrub(_service_words(answer) or _name(answer)), status)
-    return Unknown(scrub(_name(answer)))
+        return Refused(scrub(_service_words(answer) or name_of(answer)), status)
+    return Unknown(scrub(name_of(answer)))
 
 
 def lost_create(lost: NoAnswerError, scrub: Scrub) -> CreateOutcome:
@@ -156,7 +158,7 @@ def _service_words(answer: Answer) -> str | None:
     return shown(message) if isinstance(message, str) and message.strip() else "no reason given"
 
 
-def _name(answer: Answer) -> str:
+def name_of(answer: Answer) -> str:
     """An answer in few words: its status, its own words, and a failure's request id."""
     words = _service_words(answer)
     text = f"{answer.status}: {words}" if words else f"{answer.status}, {_beginning(answer)}"
@@ -173,7 +175,7 @@ def _beginning(answer: Answer) -> str:
 
 def _not_json(answer: Answer, where: str, scrub: Scrub) -> RemoteError:
     return remote_error(
-        scrub(f"{where}: a non-JSON answer from something in between ({_name(answer)})"),
+        scrub(f"{where}: a non-JSON answer from something in between ({name_of(answer)})"),
         _NOT_JSON,
         answer.status,
     )
@@ -181,7 +183,7 @@ def _not_json(answer: Answer, where: str, scrub: Scrub) -> RemoteError:
 
 def _wording(answer: Answer, about: About) -> tuple[str, str]:
     """What was wrong and where, and what to do next."""
-    status, where, name = answer.status, about.where, _name(answer)
+    status, where, name = answer.status, about.where, name_of(answer)
     if 300 <= status < 400:
         target = bare_url(answer.headers.get("Location", "")) or "nowhere"
         return f"{where}: a redirect ({status}) to {target}, which is not followed", _MOVED

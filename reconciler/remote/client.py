@@ -171,6 +171,10 @@ class Client:
         path = f"{_task_path(org_name, task_id)}/events/stream"
         return self._transport.opened(Request("GET", path), headers, idle)
 
+    def asked_once(self, request: Request, seconds: float) -> Answer:
+        """Sends once and waits no longer: for what one can do without. NoAnswerError."""
+        return self._transport.once(request, seconds)
+
     def scrub(self, text: str) -> str:
         """The text without the token."""
         return self._transport.scrub(text)

@@ -144,6 +144,10 @@ class Transport:
         """Sends once, whatever happens. NoAnswerError where no whole answer came."""
         return self._once(request, self._timeouts.create, self.max_idle_for_create)
 
+    def once(self, request: Request, seconds: float) -> Answer:
+        """Sends once, for an answer within `seconds`. NoAnswerError where no whole one came."""
+        return self._once(request, seconds, float("inf"))
+
     def opened(
         self, request: Request, headers: Mapping[str, str], idle: float
     ) -> requests.Response:

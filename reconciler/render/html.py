@@ -18,6 +18,7 @@ from reconciler.apply.report import ApplyReport, Result
 from reconciler.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
 from reconciler.render import safe
+from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entries import Entry, command_of, counts, entries, located, summary
 from reconciler.render.html_task import task_item
@@ -105,6 +106,8 @@ def _about(report: Report) -> Iterator[str]:
     scope = ", ".join(f"<code>{safe.html(safe.line(path))}</code>" for path in report.scope)
     where = f" for {scope}" if scope else ""
     yield f'<p class="about">At <code>{safe.html(safe.line(report.backend))}</code>{by}{where}</p>'
+    for line in budget_lines(report.budgets, verbose=True):
+        yield f'<p class="about">{safe.html(line)}</p>'
     if not report.complete:
         yield "<p><b>Not complete:</b> what the service has could not be read to the end.</p>"
 

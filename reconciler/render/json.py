@@ -76,6 +76,7 @@ def _applied(report: ApplyReport) -> dict[str, Any]:
     return _document(
         report.diagnostics,
         summary=_apply_summary(report),
+        **({"budget": report.budget} if report.budget else {}),
         tasks=[_task_result(task) for task in report.tasks],
     )
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Change, Plan
 from reconciler.render import cells, safe
+from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import render_one
 from reconciler.render.differences import Gap, Line, side_by_side
 from reconciler.render.entries import Entry, command_of, entries, located, summary
@@ -95,6 +96,7 @@ def _head(report: Report, shown: list[Entry]) -> str:
     if isinstance(report, Plan):
         by = f" as {span(who(report.identity))}" if report.identity else ""
         blocks.append(f"For {span(report.backend)}{by}.")
+        blocks += budget_lines(report.budgets, verbose=True, name=span, mark="`")
         if not report.complete:
             blocks.append("**Not complete:** what the service has could not be read to the end.")
         if not shown:

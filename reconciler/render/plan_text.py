@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reconciler.model import Identity
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
+from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
@@ -127,6 +128,7 @@ class _Writer:
             rows += [*self._task(task, several=several), ""]
         rows += self._unseen()
         rows += self._closing(shown)
+        rows += budget_rows(self.plan.budgets, self.style)
         return [*rows, self.palette.bold(summary_row(self.plan))]
 
     def _is_shown(self, task: PlannedTask) -> bool:

@@ -71,8 +71,9 @@ def budget(url: str) -> dict[str, Any] | None:
         with urlopen(request, timeout=30) as answer:
             read: dict[str, Any] = json.load(answer)
     except HTTPError as problem:
-        assert problem.code == 404
         problem.close()
+        if problem.code != 404:
+            raise
         return None
     return read
 

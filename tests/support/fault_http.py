@@ -97,6 +97,8 @@ class Handler(BaseHTTPRequestHandler):
                     return 200, world.events(user, org, call.task_id or "", query)
                 case "user":
                     return 200, world.user(user)
+                case "budget":
+                    return world.budget()
                 case "default-org":
                     return 200, {"GitHubLogin": world.habits.default_org, "Messages": []}
             raise ProblemError(404, "Not Found")
@@ -171,6 +173,8 @@ def route(method: str, path: str) -> tuple[str, str, str | None]:
             return "user", "", None
         case ["api", "user", "organizations", "default"]:
             return "default-org", "", None
+        case ["api", "orgs", org, "neo", "token-budget"]:
+            return "budget", org, None
         case ["api", "preview", "agents", org, "tasks"]:
             return ("create" if method == "POST" else "list"), org, None
         case ["api", "preview", "agents", org, "tasks", task_id]:

@@ -47,7 +47,8 @@ class Fault:
 
 @dataclass(frozen=True)
 class Rule:
-    """A fault for the calls of one endpoint: create, list, get, patch, events, user, default-org.
+    """A fault for the calls of one endpoint: create, list, get, patch, events, user, default-org,
+    budget.
 
     `nth`: which calls, from 1 (none named: every one), counted for the endpoint as a whole, or
     among those that match where `task` (a task id) or `contains` (text in the body) is given.

@@ -28,7 +28,8 @@ class Habits:
     becomes of a message's timestamp: kept, rounded to seconds, replaced by the server's clock, or
     shifted (the same instant, spelled in another time zone). `redact`: credentials in a message
     are replaced. `tokens`: token -> user id; empty: any token, each a user of its own.
-    `orgs`: the organizations there are; empty: any.
+    `orgs`: the organizations there are; empty: any. `budget`: what the Neo token budget answers, as
+    JSON values; None: 404.
     """
 
     clock_offset: float = 0.0
@@ -39,6 +40,7 @@ class Habits:
     tokens: dict[str, str] = field(default_factory=dict)
     orgs: tuple[str, ...] = ()
     default_org: str = "acme"
+    budget: object = None
 
 
 @dataclass
@@ -159,6 +161,11 @@ class World:
                 if changes.get(name) is not None:
                     task.shown[name] = changes[name]
         return dict(task.shown)
+
+    def budget(self) -> tuple[int, Any]:
+        if self.habits.budget is None:
+            raise ProblemError(404, "Not Found: no Neo token cap applies to this organization")
+        return 200, self.habits.budget
 
     def tasks_by_work(self) -> dict[str, list[str]]:
         """Task ids by what the task is to do (the prompt as it was sent, and its entities)."""

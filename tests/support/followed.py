@@ -16,6 +16,7 @@ import pytest
 
 from reconciler.cli.main import run
 from reconciler.engine.app import App
+from reconciler.engine.budget import TokenBudget
 from reconciler.engine.lives import LIVES
 from reconciler.engine.server import Server
 from tests.support.engine_client import Api
@@ -81,12 +82,15 @@ def placed(
     capture: pytest.CaptureFixture[str],
     *,
     work_seconds: float = 0.05,
+    budget: TokenBudget | None = None,
 ) -> Iterator[Place]:
     """The first word of each prompt says how its task lives (see `engine/lives.py`)."""
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("PULUMI_HOME", str(folder / "pulumi-home"))
     with (
-        closing(App(folder / "service.db", life=LIVES["story"](work_seconds))) as app,
+        closing(
+            App(folder / "service.db", life=LIVES["story"](work_seconds), budget=budget)
+        ) as app,
         closing(Server(app, "127.0.0.1", 0)) as server,
     ):
         thread = threading.Thread(target=server.run)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reconciler.canonical import digest
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.model import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.plan.budget import MOST, Basis, Budget, Forecast, Outlook
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.settings import AdoptScope, PlanOptions
 from reconciler.state.model import Attempt, Record, State
@@ -174,6 +175,13 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
     )
 
 
+counts = st.integers(0, 10_000)
+tokens = st.integers(0, MOST)
+budgets = st.builds(Budget, text, tokens, tokens, st.booleans(), st.none() | moments, text)
+forecasts = st.builds(Forecast, counts, st.none() | tokens, counts, st.sampled_from(Basis))
+outlooks = st.builds(Outlook, budgets, moments, st.none() | forecasts)
+
+
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     wanted = sorted(draw(st.lists(refs, unique=True, max_size=4)))
@@ -186,6 +194,7 @@ def plans(draw: st.DrawFn) -> Plan:
         diagnostics=tuple(draw(st.lists(diagnostics, max_size=3))),
         options=draw(st.dictionaries(text, values, max_size=2)),
         closed=tuple(draw(st.lists(text, max_size=2))),
+        budgets=tuple(draw(st.lists(outlooks, max_size=2))),
     )
 
 

@@ -85,7 +85,13 @@ def hostile_plans(draw: st.DrawFn) -> Plan:
         )
         for task in plan.tasks
     )
-    return replace(plan, tasks=tasks, backend=draw(text), diagnostics=draw(_problems))
+    budgets = tuple(
+        replace(one, budget=replace(one.budget, org_name=draw(text), window_kind=draw(text)))
+        for one in plan.budgets
+    )
+    return replace(
+        plan, tasks=tasks, backend=draw(text), diagnostics=draw(_problems), budgets=budgets
+    )
 
 
 reports: st.SearchStrategy[Report] = st.one_of(

@@ -51,6 +51,7 @@ def command(
     """
     from reconciler.cli.planfile import write_plan_file
     from reconciler.cli.wiring import Planning, find_place, open_workspace, tell_if_new
+    from reconciler.plan.budget import budget_problems
     from reconciler.plan.codec import SavedPlan, basis_of
     from reconciler.plan.digest import plan_digest
     from reconciler.render.masking import masked_plan
@@ -65,7 +66,8 @@ def command(
         made = Planning(space).plan(state, space.options)
     finally:
         space.close()
-    made = replace(made, diagnostics=(*space.warnings, *made.diagnostics))
+    money = budget_problems(made.budgets, over_budget=space.options.over_budget, refusing=False)
+    made = replace(made, diagnostics=(*space.warnings, *made.diagnostics, *money))
     if out_file is not None:
         saved = SavedPlan(masked_plan(made), basis_of(made, space.desired, state))
         write_plan_file(out.common.path(out_file), out_file, saved)
@@ -74,7 +76,9 @@ def command(
         out.note(f"The plan was kept. To do just that:\n    taskctl apply {out_file}")
     if has_errors(made.diagnostics):
         return 1
-    if out_file is None and made.can_apply():
+    used_up = any(outlook.budget.exhausted for outlook in made.budgets)
+    refused = used_up and not space.options.over_budget
+    if out_file is None and made.can_apply() and not refused:
         command_line = shlex.join(["taskctl", "apply", *paths, "--expect-plan", plan_digest(made)])
         out.note(f"To do just that, with the same options:\n    {command_line}")
     return 2 if detailed_exitcode and made.has_changes() else 0

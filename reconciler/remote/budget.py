@@ -1,0 +1,35 @@
+"""Asks for the Neo token budget: one request for each organization, and no answer is an error.
+
+Nothing depends on it but a forecast and a refusal that the service would make itself.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from reconciler.plan.budget import Budget, read_budget
+from reconciler.remote import answers
+from reconciler.remote.client import Client
+from reconciler.remote.failures import explain
+from reconciler.remote.transport import NoAnswerError, Request
+
+PATIENCE = 10.0
+"""Seconds that the answer may take: a plan must not wait for what it can do without."""
+
+
+def ask_budget(client: Client, org_name: str) -> Budget | str:
+    """The budget of this token's user there; else, in words without secrets, why there is none."""
+    path = f"/api/orgs/{quote(org_name.encode('utf-8', 'surrogatepass'), safe='')}/neo/token-budget"
+    try:
+        answer = client.asked_once(Request("GET", path), PATIENCE)
+    except NoAnswerError as lost:
+        return client.scrub(explain(lost.cause, begun=lost.begun)[0])
+    if answers.says(answer, 404):
+        return "no Neo token budget applies there, or the service knows of none"
+    if not 200 <= answer.status < 300:
+        return client.scrub(answers.name_of(answer))
+    try:
+        found = read_budget(org_name, answers.decode(answer.body))
+    except ValueError:
+        found = None
+    return found or "the answer is no Neo token budget"

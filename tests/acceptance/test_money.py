@@ -1,0 +1,213 @@
+"""The Neo token budget through the command line: shown, refused, gone over."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reconciler.engine.app import App
+from reconciler.engine.budget import TokenBudget
+from tests.support.fault_server import Fault, FaultServer, Rule
+from tests.support.followed import Place, placed
+from tests.support.ground import Ground, as_tasks, prompts
+
+ONE = {"one": "finishing the first"}
+TWO = {**ONE, "two": "finishing the second"}
+LEFT = {"consumedTokens": 5, "effectiveAllowanceTokens": 9, "exhausted": False, "windowEnd": 0}
+USED_UP = {**LEFT, "consumedTokens": 9, "exhausted": True, "windowEnd": 4_102_444_800}
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    """One task was made and has ended; a second one would go beyond the budget."""
+    ends = int(time.time()) + 7 * 86400 + 60
+    budget = TokenBudget(4000, window_end=ends)
+    with placed(tmp_path, monkeypatch, capsys, budget=budget) as place:
+        place.apply(ONE)
+        time.sleep(0.2)
+        yield place
+
+
+def made(place: Place) -> int:
+    return len(place.api.list().json["tasks"])
+
+
+def spent(place: Place) -> None:
+    """The budget used up by what ran so far."""
+    with closing(App(place.folder / "service.db", budget=TokenBudget(1000))):
+        pass
+
+
+def test_plan_shows_the_budget_and_warns_of_a_forecast_beyond_it(place: Place) -> None:
+    place.write(TWO)
+    code, out, err = place.run("plan")
+    (line,) = [row for row in out.splitlines() if row.startswith("Budget: ")]
+    assert line.startswith("Budget: 2.5k of 4.0k tokens used, until 20")
+    assert "UTC (in 7 days); 1" in line
+    assert out.splitlines()[-1].startswith("Plan: 1 to create")
+    assert code == 0
+    assert "1 create may take about 2.5k tokens, and 1.5k of the Neo token budget of acme" in err
+    (budget,) = place.document("plan")["budget"]["organizations"]
+    forecast = budget["forecast"]
+    assert (budget["allowanceTokens"], budget["exhausted"]) == (4000, False)
+    assert forecast["tokens"] == budget["usedTokens"]
+    assert (forecast["creates"], forecast["basis"], forecast["samples"]) == (1, "sameSettings", 1)
+    assert place.run("apply", "--yes")[0] == 0
+    assert made(place) == 2
+
+
+@pytest.mark.parametrize("name", ["markdown", "html"])
+def test_reports_have_it_too(place: Place, name: str) -> None:
+    place.write(TWO)
+    _, out, _ = place.run("plan", "--format", name)
+    assert "2.5k of 4.0k tokens used" in out
+    assert "the median of 1 recorded task with the same settings" in out
+
+
+def test_apply_refuses_a_used_up_budget_and_makes_nothing(place: Place) -> None:
+    place.write(TWO)
+    spent(place)
+    code, out, err = place.run("plan")
+    assert (code, "apply would refuse" in err, "expect-plan" in err) == (0, True, False)
+    before = (place.folder / "taskctl.state.json").read_bytes()
+    code, out, err = place.run("apply", "--yes")
+    assert code == 1
+    assert "error: the Neo token budget of acme is used up: 2.5k of 1.0k tokens; nothing" in err
+    assert "taskctl apply --over-budget" in err
+    assert "Plan: 1 to create" in out
+    assert made(place) == 1
+    assert (place.folder / "taskctl.state.json").read_bytes() == before
+    told = place.document("apply", "--yes")["diagnostics"]
+    assert [d["severity"] for d in told] == ["error"]
+
+
+def test_over_budget_asks_the_service_which_says_its_own_no(place: Place) -> None:
+    place.write(TWO)
+    spent(place)
+    document = place.document("apply", "--yes", "--over-budget")
+    (task,) = document["tasks"]
+    assert task["result"] == "failed"
+    assert "usage limit of 'acme' is reached (HTTP 402)" in task["error"]
+    assert "once the window has ended" in task["remedy"]
+    assert document["budget"]["organizations"][0]["exhausted"] is True
+    assert made(place) == 1
+    assert json.loads((place.folder / "taskctl.state.json").read_text()).get("attempts", {}) == {}
+
+
+def test_a_settled_plan_asks_for_no_budget(ground: Ground, server: FaultServer) -> None:
+    ground.write(as_tasks(prompts(2)))
+    server.habits.budget = LEFT
+    assert ground.run("apply").code == 0
+    assert len(server.of("budget")) == 1
+    ended = ground.run("plan")
+    assert "budget" not in ended.document
+    assert len(server.of("budget")) == 1
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def ground(tmp_path: Path, server: FaultServer) -> Ground:
+    return Ground(tmp_path, server)
+
+
+def test_over_budget_goes_on_where_the_service_lets_it(ground: Ground, server: FaultServer) -> None:
+    ground.write(as_tasks(prompts(2)))
+    server.habits.budget = USED_UP
+    assert ground.run("apply").code == 1
+    assert server.posts == []
+    assert ground.run("plan", "--out", "plan.taskctl").code == 0
+    assert ground.run("apply", "plan.taskctl").code == 1
+    refused = ground.run("apply", "plan.taskctl", "--over-budget")
+    assert "another --over-budget" in refused.document["diagnostics"][0]["summary"]
+    assert server.posts == []
+    assert ground.run("plan", "--over-budget", "--out", "plan.taskctl").code == 0
+    assert ground.run("apply", "plan.taskctl").code == 0
+    ground.assert_exactly_one_each(prompts(2))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {**LEFT, "consumedTokens": -1}, {**LEFT, "consumedTokens": 10**40}, {"exhausted": True},
+        {**LEFT, "effectiveAllowanceTokens": "\x1b[2J"}, [], "no",
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_absurd_budget_is_none(ground: Ground, server: FaultServer, answer: object) -> None:
+    ground.write(as_tasks(prompts(1)))
+    server.habits.budget = answer
+    ended = ground.run("plan", "-v")
+    assert (ended.code, "budget" in ended.document) == (0, False)
+    assert "budget: none for acme: the answer is no Neo token budget" in ended.stderr
+    assert "budget" not in ground.run("plan").stderr
+    assert ground.run("apply").code == 0
+
+
+def test_odd_times_and_words_are_inert(ground: Ground, server: FaultServer) -> None:
+    ground.write(as_tasks(prompts(1)))
+    hostile = "\x1b[31m\u202e::error::" * 9
+    for end in (10**18, -1, hostile):
+        server.habits.budget = {**LEFT, "windowKind": hostile, "windowEnd": end}
+        for name in ("text", "markdown", "html", "json"):
+            ended = ground.run("plan", "--format", name)
+            assert ended.code == 0
+            assert "\x1b" not in ended.stdout
+            assert "\u202e" not in ended.stdout
+        assert ended.document["budget"]["organizations"][0]["windowEnd"] is None
+
+
+def test_a_service_without_a_budget_is_asked_once_and_nothing_is_said(
+    ground: Ground, server: FaultServer
+) -> None:
+    ground.write(as_tasks(prompts(1)))
+    ended = ground.run("apply")
+    assert (ended.code, "udget" in ended.stderr + ended.stdout) == (0, False)
+    assert len(server.of("budget")) == 1
+
+
+@pytest.mark.parametrize("status", [402, 403])
+def test_the_services_own_no_is_told_clearly(
+    ground: Ground, server: FaultServer, status: int
+) -> None:
+    ground.write(as_tasks(prompts(1)))
+    words = "Neo usage limit reached for acme"
+    rule = Rule("create", Fault("status", status=status, text=words))
+    server.control({"rules": [rule.to_json()]})
+    ended = ground.run("apply")
+    assert ended.code == 1
+    (task,) = ended.document["tasks"]
+    assert task["error"] == f"{words} (HTTP {status})"
+    assert ("remedy" in task) == (status == 402)
+    server.control({"rules": []})
+    assert ground.run("apply").code == 0
+    ground.assert_exactly_one_each(prompts(1))
+
+
+def test_the_local_service_plays_the_budget_that_serve_gave_it(tmp_path: Path) -> None:
+    (tmp_path / ".taskctl").mkdir()
+    with closing(App(tmp_path / ".taskctl" / "local.db", budget=TokenBudget(0))):
+        pass
+    ground = Ground(tmp_path, Local())
+    ground.write(as_tasks(prompts(1)))
+    ended = ground.run("apply")
+    assert ended.code == 1
+    assert "is used up: 0 of 0 tokens; nothing was created" in ended.stdout
+
+
+class Local:
+    url = "local"
+
+    def tasks_by_work(self) -> dict[str, list[str]]:
+        raise AssertionError

@@ -1,0 +1,57 @@
+"""Asking for the Neo token budget: one request, and no answer to it is an error."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from reconciler.plan.budget import Budget
+from reconciler.remote import budget
+from tests.support.client_tools import TOKEN, FakeTime, make_client
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+
+GOOD = {"consumedTokens": 5, "effectiveAllowanceTokens": 9, "exhausted": False, "windowEnd": 0}
+
+
+def test_a_budget_is_read() -> None:
+    with FaultServer(habits=Habits(budget=GOOD)) as server, make_client(server.url) as client:
+        assert budget.ask_budget(client, "a/b") == Budget("a/b", 5, 9, exhausted=False)
+        assert [call.path for call in server.calls] == ["/api/orgs/a%2Fb/neo/token-budget"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("reset"), Fault("close"), Fault("cut"), Fault("html", status=502), Fault("empty"),
+        Fault("garbage"), Fault("html", status=404), Fault("html"),
+        Fault("redirect", status=302, headers={"Location": "http://127.0.0.1:1/"}),
+        *(Fault("status", status=s, text=f"no \x1b[2J {TOKEN}") for s in (400, 401, 403, 404, 429)),
+        *(Fault("status", status=s, headers={"Retry-After": "1"}) for s in (429, 500, 503)),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)  # fmt: skip
+def test_whatever_else_comes_is_asked_for_once_and_told_in_words(fault: Fault) -> None:
+    clock = FakeTime()
+    with FaultServer([Rule("budget", fault)], Habits(budget=GOOD)) as server:
+        told = budget.ask_budget(make_client(server.url, clock), "acme")
+        assert len(server.of("budget")) == 1
+    assert isinstance(told, str)
+    assert told
+    assert TOKEN not in told
+    assert "\x1b" not in told
+    assert clock.naps == []
+
+
+@pytest.mark.parametrize("answer", [[], "x", 1, {}, {**GOOD, "consumedTokens": -1}, {"a": 10**500}])
+def test_another_shape_is_no_budget(answer: object) -> None:
+    with FaultServer(habits=Habits(budget=answer)) as server, make_client(server.url) as client:
+        assert budget.ask_budget(client, "acme") == "the answer is no Neo token budget"
+
+
+def test_a_slow_service_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "PATIENCE", 0.2)
+    with FaultServer([Rule("budget", Fault(before=5))], Habits(budget=GOOD)) as server:
+        began = time.monotonic()
+        assert isinstance(budget.ask_budget(make_client(server.url), "acme"), str)
+        assert time.monotonic() - began < 3
