@@ -75,7 +75,8 @@ def page_of(source: str) -> _Page:
 def test_nothing_breaks_out(report: Report) -> None:
     shown = render(report, Style())
     page = page_of(shown)
-    assert page.links == [] or all("evil" not in address for address in page.links)
+    home = report.backend if isinstance(report, Plan) else ""  # tasks are linked to where they are
+    assert all("evil" not in address or "evil" in home for address in page.links)
     assert unseen_in(shown) <= {"\n"}
     assert commands_in(shown) == []
     tasks = len(report.tasks) if isinstance(report, Plan | ApplyReport) else 0
