@@ -55,8 +55,8 @@ def created_task_id(answer: object) -> str | None:
     return None
 
 
-def first_message(events: Iterable[object]) -> FirstMessage | None:
-    """The first message that a user sent, which is what the task was created with.
+def first_user_message(events: Iterable[object]) -> Mapping[str, Any] | None:
+    """The body of the first message that a user sent, which is what the task was created with.
 
     Synthetic events, other types and unknown ones are passed over (contract, section 1).
     """
@@ -66,13 +66,20 @@ def first_message(events: Iterable[object]) -> FirstMessage | None:
         body = event.get("eventBody")
         if event.get("type") not in USER_EVENT_TYPES or not isinstance(body, Mapping):
             continue
-        if body.get("type") != "user_message" or not isinstance(body.get("content"), str):
-            continue
-        diff = body.get("entity_diff")
-        added = diff.get("add") if isinstance(diff, Mapping) else None
-        entities = tuple(e for e in added or () if isinstance(e, Mapping))
-        return FirstMessage(str(body.get("timestamp") or ""), body["content"], entities)
+        if body.get("type") == "user_message" and isinstance(body.get("content"), str):
+            return body
     return None
+
+
+def first_message(events: Iterable[object]) -> FirstMessage | None:
+    """The same, of which a plan needs no more than text, entities and mark."""
+    body = first_user_message(events)
+    if body is None:
+        return None
+    diff = body.get("entity_diff")
+    added = diff.get("add") if isinstance(diff, Mapping) else None
+    entities = tuple(e for e in added or () if isinstance(e, Mapping))
+    return FirstMessage(str(body.get("timestamp") or ""), body["content"], entities)
 
 
 def identity(user: object) -> Identity | None:

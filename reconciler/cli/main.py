@@ -39,6 +39,7 @@ COMMANDS = {
     "say": "Tell a task something further.",
     "cancel": "Cancel what a task does.",
     "show": "Show a saved plan, or everything about one task.",
+    "import": "Take over tasks that exist: write their manifest, and record them.",
     "state": "Look at the state, and repair it.",
     "fmt": "Put manifests in their canonical form.",
     "init": "Begin: a first manifest, and what to do next.",

@@ -16,6 +16,7 @@ from reconciler.diagnostics import Diagnostic, error
 from reconciler.errors import TaskctlError
 from reconciler.render import renderer
 from reconciler.render.reports import Report, Style
+from reconciler.state import disk
 
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stderr))")
 
@@ -49,9 +50,9 @@ def _written(report: Report, style: Style, wanted: ReportFile, common: Common) -
     return None
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Makes the file, and folders above it, or replaces it, its mode and links to it kept: at each
-    moment it is whole. Raises OSError.
+    moment it is whole. `durable`: on the disk when it returns. Raises OSError.
 
     What is no regular file (a pipe, a device, an open descriptor) is written to as it is.
     """
@@ -64,12 +65,13 @@ def write_whole(path: Path, data: bytes) -> None:
     if target.exists() and not target.is_file():
         _write(os.open(target, os.O_WRONLY), data)
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
+    disk.make_folder(target.parent)
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
     mode = S_IMODE(target.stat().st_mode) if target.exists() else None
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        _write(os.open(temporary, flags, 0o666 if mode is None else mode), data)
+        made = os.open(temporary, flags, 0o666 if mode is None else mode)
+        _write(made, data, durable=durable)
         if mode is not None:
             temporary.chmod(mode)
         temporary.replace(target)
@@ -77,8 +79,13 @@ def write_whole(path: Path, data: bytes) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
+    if durable:
+        disk.sync_folder(target.parent)
 
 
-def _write(descriptor: int, data: bytes) -> None:
+def _write(descriptor: int, data: bytes, *, durable: bool = False) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+        if durable:
+            file.flush()
+            disk.sync(descriptor)

@@ -29,14 +29,14 @@ ROWS = (
         "collector",
         "sharing",
     ),
-    ("state.model", "apply.report"),
+    ("state.model", "apply.report", "takeover.report"),
     ("plan", "manifest", "follow"),
-    ("apply", "render", "remote", "engine", "state"),
+    ("apply", "render", "remote", "engine", "state", "takeover"),
     ("cli",),
     ("__main__",),
 )
 """From the bottom up. The longest name that fits a module is its row's: `state.model` and
-`apply.report` are values, and stand below the rest of their packages."""
+the reports are values, and stand below the rest of their packages."""
 
 DOORS = {
     "click": "cli/",
@@ -56,6 +56,7 @@ DOORS = {
 PURE = (
     "plan",
     "follow",
+    "takeover",
     "model",
     "wire",
     "canonical",

@@ -1,0 +1,238 @@
+"""What `taskctl import` does, from the choice of tasks to the records.
+
+All is read before anything is written. Then the manifest is made durable, and only then are the
+records: whatever dies in between leaves a manifest whose `taskID`s the next plan adopts, and the
+next import records.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from reconciler.cli.choosing import Choice, chosen, not_of_attempts
+from reconciler.cli.import_target import Target, content_of
+from reconciler.cli.output import Output
+from reconciler.cli.service_options import Connection
+from reconciler.cli.wiring import connect, find_organization, find_place, utcnow
+from reconciler.diagnostics import error, has_errors
+from reconciler.errors import RemoteError, TaskctlError
+from reconciler.manifest.adding import Added, added
+from reconciler.manifest.files import shown_name
+from reconciler.model import TaskRef
+from reconciler.state.model import Recorded, State
+from reconciler.takeover.batch import Batch, Candidate
+from reconciler.takeover.existing import Opening, opening_of
+from reconciler.takeover.keys import Keys
+from reconciler.takeover.report import ImportReport, Result, Taken
+
+if TYPE_CHECKING:
+    from reconciler.remote.client import Client
+    from reconciler.takeover.pulumi import Resource
+
+Append = Callable[..., None]
+
+
+class Importing:
+    """One run. `file` is the manifest as the user named it; `dry_run` writes nothing."""
+
+    def __init__(self, out: Output, connection: Connection, file: str, *, dry_run: bool) -> None:
+        self._out, self._connection = out, connection
+        self._target = Target(out, file)
+        self._dry_run = dry_run
+        self._batch = Batch(Keys(()), self._target.hides_prompts())
+        self._origin = ""
+
+    def tell(self, report: ImportReport) -> int:
+        """Says what it came to; the exit code, 1 where something could not be taken over."""
+        from reconciler.render.imported import import_document, import_text, summary
+        from reconciler.render.json import dump
+
+        out = self._out
+        if out.common.format == "json":
+            out.document(dump(import_document(report)))
+        else:
+            out.diagnostics(report.diagnostics)
+            if report.dry_run:
+                out.document(report.manifest)
+                out.note(f"Nothing was written: {summary(report)}")
+            elif not out.common.quiet:
+                out.document(import_text(report, out.style_of_result()))
+                out.note(f"Next: {report.next_step}")
+        return int(has_errors(report.diagnostics))
+
+    def of_service(self, choice: Choice) -> ImportReport:
+        """Takes over tasks that the service shows. TaskctlError."""
+        with self._service() as (client, org_name, state, append):
+            tasks = chosen(client, org_name, choice, client.service_clock() or utcnow())
+            self._take([Candidate(task) for task in tasks], client, state)
+            return self._finish(client, append)
+
+    def of_program(self, file: str) -> ImportReport:
+        """Takes over what a Pulumi program or stack holds. The service is asked for tasks whose
+        ids are known, and for nothing else. TaskctlError."""
+        from reconciler.takeover.pulumi import read_program
+
+        self._origin = shown_name(self._out.common.root, file)
+        content = content_of(self._out.common.path(file), self._origin)
+        if content is None:
+            raise TaskctlError.of("there is no such file", file=self._origin)
+        program = read_program(content, self._origin)
+        self._batch.diagnostics += program.diagnostics
+        self._batch.told += [Taken(name, None, Result.FAILED) for name in program.failed]
+        known = [resource for resource in program.resources if resource.task_id is not None]
+        unknown = [resource for resource in program.resources if resource.task_id is None]
+        if not known:
+            state = self._read_state()
+            self._batch.keys = self._target.keys(state)
+            self._take_unknown(unknown, state)
+            return self._finish(None, lambda *_: None)
+        with self._service() as (client, org_name, state, append):
+            self._take(self._seen(known, client, org_name), client, state)
+            self._take_unknown(unknown, state)
+            return self._finish(client, append)
+
+    @contextmanager
+    def _service(self) -> Iterator[tuple[Client, str, State, Append]]:
+        from reconciler.state.session import Session, read_state
+
+        backend, path = find_place(self._connection, self._out)
+        client = connect(backend, self._connection, self._out)
+        with closing(client):
+            client.identity()
+            org_name = find_organization(self._connection, backend, client, self._out)
+            self._target.in_org(org_name)
+            if self._dry_run:
+                state = read_state(path, backend=backend.name)
+                self._batch.keys = self._target.keys(state)
+                yield client, org_name, state, lambda *_: None
+                return
+            with Session.open(
+                path,
+                backend=backend.name,
+                lock_timeout=self._connection.lock_timeout,
+                purpose="import",
+                waiting=self._out.note,
+            ) as session:
+                self._batch.keys = self._target.keys(session.state)
+                yield client, org_name, session.state, session.append
+
+    def _read_state(self) -> State:
+        from reconciler.state.session import read_state
+
+        backend, path = find_place(self._connection, self._out)
+        return read_state(path, backend=backend.name)
+
+    # What is to be written
+
+    def _seen(
+        self, resources: Sequence[Resource], client: Client, org_name: str
+    ) -> list[Candidate]:
+        """Those that this token sees; the others are errors."""
+        found = []
+        for resource in resources:
+            task = client.get_task(resource.org_name or org_name, resource.task_id or "")
+            if task is not None:
+                found.append(Candidate(task, resource))
+                continue
+            what = f"{resource.name}: there is no task {resource.task_id} that this token sees"
+            self._batch.diagnostics.append(
+                error(what, file=self._origin, line=resource.line, column=resource.column)
+            )
+            self._batch.told.append(
+                Taken(resource.name, resource.org_name, Result.FAILED, resource.task_id)
+            )
+        return found
+
+    def _take(self, candidates: Sequence[Candidate], client: Client, state: State) -> None:
+        """Those that are in no manifest are read and taken; the others are told of."""
+        batch, recorded = self._batch, state.recorded_ids()
+        new: dict[str, Candidate] = {}
+        for candidate in candidates:
+            task = candidate.task
+            ref, listed = recorded.get(task.id), self._target.listed(task)
+            if ref is not None:
+                batch.skip(task, ref.key, "recorded already", state.records[ref].file)
+            elif listed is not None and _is_spoken_for(TaskRef(task.org_name, listed.key), state):
+                batch.skip(task, listed.key, "another task is its key's", listed.file)
+            elif listed is not None:
+                not_of_attempts([task], state)
+                batch.take_listed(listed, task)
+            else:
+                new.setdefault(task.id, candidate)
+        not_of_attempts([candidate.task for candidate in new.values()], state)
+        openings = self._openings(list(new.values()), client)
+        for candidate, opening in zip(new.values(), openings, strict=True):
+            batch.take(candidate, opening)
+
+    def _take_unknown(self, resources: Sequence[Resource], state: State) -> None:
+        taken = {task.key: f"{task.file}:{task.line}" for task in self._target.known.tasks}
+        taken |= {ref.key: "the state" for ref in state.records}
+        taken |= {attempt.ref.key: "the state" for attempt in state.attempts.values()}
+        self._batch.take_unknown(resources, taken)
+
+    def _openings(self, candidates: Sequence[Candidate], client: Client) -> list[Opening]:
+        def read(candidate: Candidate) -> Opening:
+            task = candidate.task
+            try:
+                return opening_of(client.events(task.org_name, task.id, page_size=50))
+            except RemoteError as problem:
+                if problem.status != 404:
+                    raise
+                return Opening(None)
+
+        if not candidates:
+            return []
+        with ThreadPoolExecutor(self._connection.parallelism, "read") as pool:
+            return list(pool.map(read, candidates))
+
+    # Writing
+
+    def _finish(self, client: Client | None, append: Append) -> ImportReport:
+        batch = self._batch
+        made = added(self._target.before, self._target.name, batch.new) if batch.new else None
+        if made is not None:
+            self._protect(made)
+            batch.diagnostics += self._target.warnings(made)
+            batch.written(made.tasks)
+        if not self._dry_run:
+            if made is not None:
+                self._target.write(made.content)
+            if client is not None:
+                now = client.service_clock() or utcnow()
+                append(*map(Recorded, batch.records(client.identity(), now)))
+            if made is not None:
+                batch.diagnostics += self._target.against_policy(made)
+        return ImportReport(
+            self._target.name,
+            tuple(batch.told),
+            tuple(batch.diagnostics),
+            made.text if made is not None else "",
+            self._dry_run,
+            self._next_step(),
+        )
+
+    def _protect(self, made: Added) -> None:
+        if any(task.sensitive for task in made.tasks):
+            from reconciler.render.masking import secrets_in
+
+            self._out.protect(secrets_in(made.tasks))
+            if self._dry_run:
+                raise TaskctlError.of(
+                    "the manifest's defaults say `sensitive`, so its new tasks cannot be shown",
+                    "Write them, and look at the file:\n    taskctl import ... --write FILE",
+                    file=self._target.name,
+                )
+
+    def _next_step(self) -> str:
+        usual = self._dry_run or self._target.is_usual()
+        unknown = any(task.result is Result.WRITTEN for task in self._batch.told)
+        words = ["taskctl plan", *([] if usual else [shlex.quote(self._target.name)])]
+        return " ".join([*words, *(["--adopt all"] if unknown else [])])
+
+
+def _is_spoken_for(ref: TaskRef, state: State) -> bool:
+    return ref in state.records or bool(state.attempts_for(ref))

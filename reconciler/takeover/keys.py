@@ -1,0 +1,46 @@
+"""Keys for tasks that had none: made from their names, each once."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+LONGEST = 128
+_LONGEST_OF_WORDS = 50
+_OTHER = re.compile(r"[^a-z0-9._]+")
+
+
+def slug(text: str, longest: int = LONGEST) -> str:
+    """As much of a text as a key can hold (`[a-z0-9][a-z0-9._-]*`); empty where that is nothing.
+
+    Cut between words, if there is a place to.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    made = _OTHER.sub("-", plain).strip("._-")
+    if len(made) > longest:
+        whole, dash, _ = made[: longest + 1].rpartition("-")
+        made = (whole if dash else made[:longest]).rstrip("._-")
+    return made
+
+
+class Keys:
+    """Gives out keys, none twice and none of those `taken`."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+
+    def of(self, *texts: str) -> str:
+        """A key from the first of these texts that one can be made from, else `task`."""
+        slugs = (slug(text, _LONGEST_OF_WORDS) for text in texts)
+        return self.free(next((made for made in slugs if made), "task"))
+
+    def free(self, wanted: str) -> str:
+        """This key, with a number behind it where it is taken."""
+        key, number = wanted, 1
+        while key in self._taken:
+            number += 1
+            end = f"-{number}"
+            key = wanted[: LONGEST - len(end)] + end
+        self._taken.add(key)
+        return key

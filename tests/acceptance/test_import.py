@@ -1,0 +1,259 @@
+"""`taskctl import`: tasks that others made become a manifest and records."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.manifest.fmt import format_manifest
+from tests.support.engine_client import Api
+from tests.support.followed import Place, placed
+from tests.support.inert import commands_in, unseen_in
+
+PROMPT = "Look at the stacks.\n\n  - name each\n\t- and its owner: #1\n"
+NOBODY = "2026-11-01T00:00:00Z"
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        (tmp_path / "tasks").mkdir()
+        yield place
+
+
+def created(api: Api, message: str | Mapping[str, Any], **settings: Any) -> str:
+    """A task that no taskctl made."""
+    body = {"content": message} if isinstance(message, str) else message
+    stamped = {"type": "user_message", "timestamp": NOBODY, **body}
+    made = api.call("POST", "/api/preview/agents/acme/tasks", {"message": stamped, **settings})
+    return str(made.json["taskId"])
+
+
+def patched(api: Api, task_id: str, **changes: Any) -> None:
+    assert api.call("PATCH", f"/api/preview/agents/acme/tasks/{task_id}", changes).status == 200
+
+
+def unchanged(place: Place, *more: str) -> None:
+    code, out, err = place.run("plan", "--detailed-exitcode", *more)
+    assert code == 0, out + err
+    assert "No changes." in out, out
+
+
+def test_the_plan_right_after_is_empty(place: Place) -> None:
+    full = created(
+        place.api,
+        {
+            "content": PROMPT,
+            "entity_diff": {"add": [{"type": "stack", "name": "prod", "project": "net: #1"}]},
+        },
+        approvalMode="auto",
+        permissionMode="read-only",
+        planMode=True,
+        source="slack",
+        enabledIntegrations=[],
+    )
+    patched(place.api, full, name="Über: the *stacks*", isShared=True)
+    plain = created(place.api, "finishing it")
+    code, out, err = place.run("import", full, plain, "--org", "acme", "--write", "tasks/i.yaml")
+    assert (code, "Next: taskctl plan" in err) == (0, True), err
+    assert "2 imported into tasks/i.yaml." in out
+    unchanged(place)
+
+
+def test_a_file_that_is_there_is_added_to_and_its_comments_stay(place: Place) -> None:
+    before = (
+        "# Ours.\nversion: 1\norgName: acme\ndefaults:\n  permissionMode: read-only # looks\n"
+        "tasks:\n    # the first\n    first: {message: finishing the first}  # as it was\n\n# end\n"
+    )
+    file = place.folder / "tasks" / "ours.yaml"
+    file.write_text(before)
+    assert place.run("apply", "--yes")[0] == 0
+    ids = [created(place.api, f"finishing {word}") for word in ("this", "first", "first")]
+    assert place.run("import", *ids[:2], "--org", "acme", "--write", "tasks/ours.yaml")[0] == 0
+    unchanged(place)
+    code, out, _ = place.run("import", *ids, "--org", "acme", "--write", "tasks/ours.yaml")
+    assert (code, "1 imported into tasks/ours.yaml, 2 there already." in out) == (0, True), out
+    lines, kept = file.read_text().splitlines(), [line for line in before.splitlines() if line]
+    assert [line for line in lines if line in kept] == kept
+    for key in ("finishing-this", "finishing-first", "finishing-first-2"):
+        assert f"    {key}:" in lines
+    unchanged(place)
+
+
+def test_a_file_that_cannot_be_added_to_safely_is_left_alone(place: Place) -> None:
+    file = place.folder / "tasks" / "all.yaml"
+    file.write_text('{"version": 1, "tasks": {}}')
+    task_id = created(place.api, "finishing it")
+    code, out, err = place.run("import", task_id, "--org", "acme", "--write", "tasks/all.yaml")
+    assert (code, out) == (1, "")
+    assert "tasks/all.yaml: error: manifest: its tasks cannot be added to safely" in err
+    assert file.read_text() == '{"version": 1, "tasks": {}}'
+    assert not (place.folder / "taskctl.state.json").exists()
+
+
+def test_which_tasks(place: Place) -> None:
+    other = Api(place.api.app, token="another")
+    mine, shared = created(place.api, "finishing mine"), created(other, "finishing theirs")
+    created(other, "finishing what nobody sees")
+    patched(other, shared, isShared=True)
+
+    def listed(*choice: str) -> set[str]:
+        document = place.document("import", *choice, "--org", "acme", "--dry-run")
+        return {task["taskId"] for task in document["tasks"]}
+
+    assert listed("--all") == {mine, shared}
+    assert listed("--mine") == listed("--mine", "--since", "1h") == {mine}
+    assert listed("--all", "--since", "2100-01-01") == set()
+    assert listed(shared) == {shared}
+    assert not list((place.folder / "tasks").iterdir())
+    for wrong in ((), ("--all", "--mine"), ("x", "--mine"), ("x", "--since", "1d")):
+        assert place.run("import", *wrong, "--dry-run")[0] == 1
+    assert (
+        "neither a date nor a duration"
+        in place.run("import", "--all", "--since", "soon", "--org", "acme", "--dry-run")[2]
+    )
+    code, out, err = place.run("import", mine, "nowhere", "--org", "acme", "--write", "a.yaml")
+    assert (code, out) == (1, "")
+    assert "there is no task nowhere in acme, or this token may not see it" in err
+    assert not (place.folder / "a.yaml").exists()
+
+
+def test_the_task_of_another_user_that_vanishes_is_unseen_and_not_gone(place: Place) -> None:
+    other = Api(place.api.app, token="another")
+    shared = created(other, "finishing theirs")
+    patched(other, shared, isShared=True)
+    assert place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")[0] == 0
+    unchanged(place)
+    patched(other, shared, isShared=False)
+    (task,) = place.document("plan")["tasks"]
+    assert (task["action"], task["reason"]) == ("unchanged", "unseen")
+
+
+def test_a_name_that_the_agent_gave_is_left_to_it(place: Place) -> None:
+    named, unnamed = created(place.api, "finishing one"), created(place.api, "finishing two")
+    patched(place.api, named, name="By hand")
+    time.sleep(0.2)
+    place.run("import", named, unnamed, "--org", "acme", "--write", "tasks/i.yaml")
+    text = (place.folder / "tasks/i.yaml").read_text()
+    assert text.count("name:") == 1
+    assert "  by-hand:\n" in text
+
+
+def test_a_message_that_the_service_replaced_is_not_written(place: Place) -> None:
+    secret = created(place.api, "finishing [REDACTED] it")
+    code, _, err = place.run("import", secret, "--org", "acme", "--write", "tasks/i.yaml")
+    assert code == 0
+    assert "message: the service replaced a part of it by [REDACTED]; left out" in err
+    assert "message" not in (place.folder / "tasks/i.yaml").read_text()
+    unchanged(place)
+
+
+def test_what_a_text_holds_steers_nothing(place: Place) -> None:
+    texts = [
+        "finishing \x1b[31m\u202e it\n::error::no\n##[group]no\n",
+        "finishing &a *b !c %d @e `f` - # g: h\n---\n...\n",
+        "finishing\r\n  it \u2028 \ufeff\x85\n\n\n",
+        "finishing ::stop-commands::x",
+    ]
+    for text in texts:
+        created(place.api, text)
+    code, out, err = place.run("import", "--all", "--org", "acme", "--dry-run")
+    assert code == 0
+    assert not commands_in(out + err)
+    assert not unseen_in(out + err) - {"\n"}
+    assert place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")[0] == 0
+    state = json.loads((place.folder / "taskctl.state.json").read_text())
+    assert {task["inputs"]["message"]["content"] for task in state["tasks"].values()} == set(texts)
+    written = (place.folder / "tasks/i.yaml").read_bytes()
+    assert written.decode() == out
+    assert format_manifest(written, "i.yaml").content == written
+    unchanged(place)
+
+
+def test_a_credential_is_in_no_key_and_is_warned_of(place: Place) -> None:
+    created(place.api, "password: hunter2hunter2 finishing")
+    _, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
+    assert "hunter2" not in out + err
+    assert "holds what looks like a password" in err
+    assert "hunter2" not in place.run("validate")[2]
+
+
+def test_what_the_policy_of_the_repository_forbids_is_said(place: Place) -> None:
+    (place.folder / "taskctl.toml").write_text('policy = "policy.json"')
+    (place.folder / "policy.json").write_text('{"required": ["role"], "errorMessage": "no role"}')
+    created(place.api, "finishing it")
+    code, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
+    assert (code, "1 imported" in out) == (0, True), err
+    assert "tasks/i.yaml:4:3: warning: tasks.finishing-it.role: policy: no role" in err
+
+
+def test_a_manifest_outside_the_usual_places_is_named_in_the_next_step(place: Place) -> None:
+    created(place.api, "finishing it")
+    _, _, err = place.run("import", "--all", "--org", "acme", "--write", "old tasks.yaml")
+    assert "Next: taskctl plan 'old tasks.yaml'" in err
+    unchanged(place, "old tasks.yaml")
+
+
+def test_other_manifests_must_be_good(place: Place) -> None:
+    (place.folder / "tasks" / "bad.yaml").write_text("version: 1\ntasks: {a: {mesage: x}}\n")
+    created(place.api, "finishing it")
+    code, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
+    assert (code, out) == (1, "")
+    assert "tasks/bad.yaml:2:13: error: tasks.a.mesage" in err
+    assert not (place.folder / "tasks" / "i.yaml").exists()
+
+
+def test_an_import_that_died_before_its_records_is_healed(place: Place) -> None:
+    task_id = created(place.api, "finishing it")
+    place.run("import", task_id, "--org", "acme", "--write", "tasks/i.yaml")
+    state, written = place.folder / "taskctl.state.json", place.folder / "tasks" / "i.yaml"
+    recorded, text = state.read_text(), written.read_text()
+    state.unlink()
+    (task,) = place.document("plan")["tasks"]
+    assert (task["action"], task["taskId"]) == ("adopt", task_id)
+    (told,) = place.document("import", task_id, "--org", "acme", "--write", "b.yaml")["tasks"]
+    assert (told["result"], told["file"], told["line"]) == ("imported", "tasks/i.yaml", 4)
+    assert written.read_text() == text
+    assert not (place.folder / "b.yaml").exists()
+    assert json.loads(state.read_text())["tasks"].keys() == json.loads(recorded)["tasks"].keys()
+    unchanged(place)
+
+
+def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(place: Place) -> None:
+    place.apply({"good": "finishing"})
+    state = place.folder / "taskctl.state.json"
+    known = json.loads(state.read_text())
+    record = known["tasks"].pop("acme/good")
+    known["attempts"] = {
+        known["lastMark"]: {
+            "task": "acme/good",
+            **{name: record[name] for name in ("inputs", "digest", "identity", "file")},
+            "startedAt": known["lastMark"],
+        }
+    }
+    state.write_text(json.dumps(known))
+    code, out, err = place.run("import", "--all", "--org", "acme", "--write", "b.yaml")
+    assert (code, out) == (1, "")
+    assert "the attempt to create acme/good made" in err
+    assert "taskctl apply" in err
+    assert place.run("apply", "--yes")[0] == 0
+    assert len(place.api.list().json["tasks"]) == 1
+
+
+def test_a_sensitive_manifest_shows_nothing(place: Place) -> None:
+    file = place.folder / "tasks" / "s.yaml"
+    file.write_text("version: 1\norgName: acme\ndefaults: {sensitive: true}\ntasks: {}\n")
+    task_id = created(place.api, "finishing the yellow submarine\nin the bay")
+    where = (task_id, "--org", "acme", "--write", "tasks/s.yaml")
+    for more in (("--dry-run",), (), ("--format", "json")):
+        _, out, err = place.run("import", *where, *more)
+        assert "submarine" not in out + err, more
+    assert "submarine" in file.read_text()
+    unchanged(place)

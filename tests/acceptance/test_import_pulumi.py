@@ -1,0 +1,191 @@
+"""`taskctl import --from`: what a Pulumi program or a stack holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.acceptance.test_import import created, unchanged
+from tests.support.followed import Place, placed
+
+PROGRAM = """\
+name: agents
+runtime: yaml
+variables:
+  who: me
+resources:
+  bucket:
+    type: aws:s3:Bucket
+  Rotate Keys:
+    type: pulumiservice:api/agents:Task
+    options: {protect: true}
+    properties:
+      orgName: acme
+      message:
+        content: |
+          finishing the keys, all of $${ACCOUNT}
+        timestamp: 2026-01-01T00:00:00Z
+        entityDiff:
+          add: [{type: stack, name: prod, project: net}]
+      approvalMode: auto
+      enabledIntegrations: []
+  plain:
+    type: pulumiservice:api/agents:Task
+    properties: {orgName: acme, message: finishing the plain one, planMode: true}
+  computed:
+    type: pulumiservice:api/agents:Task
+    properties:
+      orgName: acme
+      message: finishing ${bucket.id}
+      planMode: {fn::invoke: {function: x}}
+  newer:
+    type: pulumiservice:api/agents:Task
+    properties: {orgName: acme, message: finishing it, temperature: 3, approvalMode: Auto}
+  read:
+    type: pulumiservice:api/agents:Task
+    get: {id: 4f1c}
+"""
+
+TOLD = [
+    ":3:1: warning: variables: ",
+    ":5:1: warning: resources: bucket: ",
+    ':10:5: warning: resources["Rotate Keys"].options: protect: ',
+    ':16:9: warning: resources["Rotate Keys"].properties.message.timestamp: ',
+    ":28:16: error: resources.computed.properties.message: is an expression",
+    ':29:18: error: resources.computed.properties.planMode["fn::invoke"]: "fn::invoke" computes',
+    ":32:56: error: resources.newer.properties.temperature: is no input",
+    ":32:86: error: resources.newer.properties.approvalMode: must be manual, auto or balanced",
+    ":35:5: error: resources.read.get: reads a task that exists",
+]
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        (tmp_path / "tasks").mkdir()
+        yield place
+
+
+def test_a_program_becomes_a_manifest_and_what_cannot_is_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.folder / "Pulumi.yaml").write_text(PROGRAM)
+    monkeypatch.delenv("PULUMI_ACCESS_TOKEN")
+    code, out, err = place.run("import", "--from", "Pulumi.yaml", "--write", "tasks/a.yaml")
+    assert code == 1
+    problems = [line for line in err.splitlines() if line.startswith("Pulumi.yaml:")]
+    assert len(problems) == len(TOLD), err
+    for line, start in zip(problems, TOLD, strict=True):
+        assert line.startswith(f"Pulumi.yaml{start}"), line
+    assert "2 written to tasks/a.yaml, of which no task is known, 3 could not be taken over" in out
+    assert "may have started agents all the same" in err
+    made = YAML(typ="safe").load(place.folder / "tasks/a.yaml")
+    assert made["orgName"] == "acme"
+    assert made["tasks"] == {
+        "rotate-keys": {
+            "message": {
+                "content": "finishing the keys, all of ${ACCOUNT}\n",
+                "entity_diff": {"add": [{"type": "stack", "name": "prod", "project": "net"}]},
+            },
+            "approvalMode": "auto",
+            "enabledIntegrations": [],
+        },
+        "plain": {"message": "finishing the plain one", "planMode": True},
+    }
+
+
+def test_what_pulumi_started_is_adopted_and_a_second_import_adds_nothing(place: Place) -> None:
+    (place.folder / "Pulumi.yaml").write_text(PROGRAM)
+    existing = created(place.api, "finishing the plain one", planMode=True)
+    arguments = ("--from", "Pulumi.yaml", "--write", "tasks/a.yaml")
+    assert "Next: taskctl plan --adopt all" in place.run("import", *arguments)[2]
+    before = (place.folder / "tasks/a.yaml").read_bytes()
+    tasks = {task["key"]: task for task in place.document("plan", "--adopt", "all")["tasks"]}
+    assert (tasks["plain"]["action"], tasks["plain"]["taskId"]) == ("adopt", existing)
+    assert tasks["rotate-keys"]["action"] == "create"
+    document = place.document("import", *arguments)
+    assert document["summary"] == {"imported": 0, "written": 0, "skipped": 2, "failed": 3}
+    assert (place.folder / "tasks/a.yaml").read_bytes() == before
+
+
+def stack(*resources: dict[str, Any], pending: tuple[dict[str, Any], ...] = ()) -> str:
+    kind = "pulumiservice:api/agents:Task"
+    made = [
+        {"urn": f"urn:pulumi:prod::p::{kind}::{r.pop('name')}", "type": kind, "custom": True, **r}
+        for r in (*resources, *pending)
+    ]
+    others = [{"urn": "urn:pulumi:prod::p::pulumi:pulumi:Stack::p-prod", "type": "x"}]
+    operations = [{"type": "creating", "resource": r} for r in made[len(resources) :]]
+    deployment = {"resources": [*others, *made[: len(resources)]], "pending_operations": operations}
+    return json.dumps({"version": 3, "deployment": deployment}, indent=4)
+
+
+SECRET = {
+    "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+    "ciphertext": "AAABAKc1phertext",
+}
+
+
+def test_a_stack_gives_records_where_it_knows_ids(place: Place) -> None:
+    known = created(place.api, "finishing the known one", approvalMode="auto")
+    inputs = {"orgName": "acme", "message": {"content": "finishing it", "type": "user_message"}}
+    text = stack(
+        {
+            "name": "known",
+            "id": f"acme/{known}",
+            "inputs": {"orgName": "acme", "message": SECRET, "enabledIntegrations": []},
+        },
+        {"name": "lost", "inputs": inputs},
+        {"name": "hidden", "inputs": {**inputs, "message": {"content": SECRET}}},
+        {"name": "stale", "id": "nowhere", "inputs": inputs},
+        {"name": "leaving", "id": known, "inputs": inputs, "delete": True},
+        pending=({"name": "begun", "inputs": {"orgName": "acme", "message": "finishing too"}},),
+    )
+    (place.folder / "stack.json").write_text(text)
+    arguments = ("--from", "stack.json", "--org", "acme", "--write", "tasks/a.yaml")
+    code, out, err = place.run("import", *arguments)
+    assert code == 1
+    assert "AAABA" not in out + err
+    assert "inputs.message: is a secret that the stack keeps in a form of its own; not writ" in err
+    assert "inputs.message.content: is a secret that the stack keeps" in err
+    assert "stale: there is no task nowhere that this token sees" in err
+    assert '"begun": Pulumi does not know how its creating ended' in err
+    assert '"leaving" is about to be deleted there' in err
+    made = YAML(typ="safe").load(place.folder / "tasks/a.yaml")["tasks"]
+    assert made == {
+        "known": {
+            "taskID": known,
+            "message": "finishing the known one",
+            "approvalMode": "auto",
+            "enabledIntegrations": [],
+        },
+        "lost": {"message": "finishing it"},
+        "begun": {"message": "finishing too"},
+    }
+    actions = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
+    assert actions == {"known": "unchanged", "lost": "create", "begun": "create"}
+
+
+def test_a_stack_whose_tasks_are_all_known_leaves_nothing_to_do(place: Place) -> None:
+    known = created(place.api, "finishing the known one")
+    (place.folder / "stack.json").write_text(stack({"name": "One", "id": known, "inputs": {}}))
+    arguments = ("--from", "stack.json", "--org", "acme", "--write", "tasks/a.yaml")
+    assert place.run("import", *arguments)[0] == 0
+    unchanged(place)
+    assert "1 there already." in place.run("import", *arguments)[1]
+
+
+@pytest.mark.parametrize("text", ["a: b\n", "- a\n", "resources: [\n", "{}", ""])
+def test_what_is_neither_is_told(place: Place, text: str) -> None:
+    (place.folder / "x.yaml").write_text(text)
+    code, _, err = place.run("import", "--from", "x.yaml", "--write", "tasks/a.yaml")
+    assert code == 1
+    assert "x.yaml:" in err
+    assert not list((place.folder / "tasks").iterdir())

@@ -1,0 +1,116 @@
+"""An import is killed before, within and after each of its writes; a run after it heals all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.main import run
+from tests.support import crash_points
+from tests.support.crash_points import Run
+from tests.support.fault_server import Fault, FaultServer, Habits, Rule
+from tests.support.ground import TOKEN, Ground
+
+BEFORE = "version: 1\norgName: acme\n# Ours.\ntasks: {}\n"
+IMPORT = ("import", "--all", "--org", "acme", "--write", "tasks/all.yaml")
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
+        for number in range(3):
+            _create(server.url, f"do {number}\nand more\n")
+        yield server
+
+
+def _create(url: str, text: str) -> None:
+    message = {"type": "user_message", "timestamp": "2026-11-01T00:00:00Z", "content": text}
+    request = urllib.request.Request(
+        f"{url}/api/preview/agents/acme/tasks",
+        json.dumps({"message": message}).encode(),
+        {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 201
+
+
+def _ground(folder: Path, server: FaultServer, before: str | None) -> Ground:
+    (folder / "tasks").mkdir(parents=True)
+    if before is not None:
+        (folder / "tasks" / "all.yaml").write_text(before)
+    return Ground(folder, server)
+
+
+def _killed(ground: Ground, number: int | None) -> Run:
+    where = ["--backend", ground.server.url]
+    return crash_points.run(
+        [*IMPORT, *where], kill_at=number, files_only=True, cwd=ground.folder, env=_env(ground)
+    )
+
+
+def _env(ground: Ground) -> dict[str, str]:
+    environment = ground.environment()
+    return {name: environment[name] for name in ("PULUMI_ACCESS_TOKEN", "PULUMI_HOME")}
+
+
+@pytest.mark.parametrize("before", [None, BEFORE])
+def test_killed_at_every_write_the_manifest_is_whole_and_the_next_run_heals(
+    tmp_path: Path,
+    server: FaultServer,
+    before: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = _ground(tmp_path / "whole", server, before)
+    ended = _killed(whole, None)
+    assert ended.returncode == 0, ended.stderr
+    after = (whole.folder / "tasks/all.yaml").read_text()
+    recorded = whole.recorded()
+    assert len(recorded) == 3
+
+    def die(number: int) -> None:
+        ground = _ground(tmp_path / str(number), server, before)
+        assert _killed(ground, number).killed
+        manifest = ground.folder / "tasks/all.yaml"
+        text = manifest.read_text() if manifest.exists() else None
+        assert text in (before, after)
+        again = IMPORT if number % 2 or text == before else ("apply", "--yes")
+        code = run([*again, "--backend", server.url, "-C", str(ground.folder)])
+        assert code == 0
+        assert manifest.read_text() == after
+        assert ground.recorded() == recorded
+        shutil.rmtree(ground.folder)
+
+    for name, value in _env(whole).items():
+        monkeypatch.setenv(name, value)
+    for number in _interesting(ended):
+        die(number)
+    assert len(server.posts) == 3
+
+
+def _interesting(ended: Run) -> Sequence[int]:
+    """All points but those of the cache, which is done without."""
+    return [p.number for p in ended.points if ".taskctl" not in p.what]
+
+
+@pytest.mark.parametrize("endpoint", ["user", "list", "events"])
+def test_where_a_read_fails_nothing_is_written(
+    tmp_path: Path, server: FaultServer, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = _ground(tmp_path / "here", server, BEFORE)
+    for name, value in _env(ground).items():
+        monkeypatch.setenv(name, value)
+    nth = (2,) if endpoint == "events" else ()
+    rules = [Rule(endpoint, Fault("status", status=403), nth=nth)]
+    server.control({"rules": [rule.to_json() for rule in rules]})
+    assert run([*IMPORT, "--backend", server.url, "-C", str(ground.folder)]) == 1
+    assert (ground.folder / "tasks/all.yaml").read_text() == BEFORE
+    assert not (ground.folder / "taskctl.state.json").exists()
+    assert not (ground.folder / "taskctl.state.json.journal").exists()
+    server.control({"rules": []})
+    assert run([*IMPORT, "--backend", server.url, "-C", str(ground.folder)]) == 0
+    assert len(ground.recorded()) == 3
