@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from reconciler.engine.app import App
 from reconciler.engine.budget import TokenBudget
+from tests.support.documents import at_terminal
 from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.followed import Place, placed
-from tests.support.ground import Ground, as_tasks, prompts
+from tests.support.ground import ROOT, TOKEN, Ground, as_tasks, prompts
 
 ONE = {"one": "finishing the first"}
 TWO = {**ONE, "two": "finishing the second"}
@@ -211,3 +215,49 @@ class Local:
 
     def tasks_by_work(self) -> dict[str, list[str]]:
         raise AssertionError
+
+
+def test_status_sums_up_what_was_used(place: Place) -> None:
+    place.write({"other": "finishing as well"})
+    (place.folder / "tasks" / "all.yaml").rename(place.folder / "tasks" / "more.yaml")
+    place.write(ONE)
+    assert place.run("apply", "--yes")[0] == 0
+    time.sleep(0.2)
+    code, out, err = place.run("status", "--totals")
+    assert (code, err) == (0, "")
+    rows = [row.split() for row in out.splitlines() if row]
+    today = datetime.now(UTC).date().isoformat()
+    assert {row[0] for row in rows[1:3]} == {"tasks/more.yaml", "tasks/all.yaml"}
+    assert rows[4][:2] == [today, "2"]
+    assert out.splitlines()[-2].endswith("tokens, used by 2 tasks.")
+    assert out.splitlines()[-1].startswith("Budget: 5.0k of 4.0k tokens used, until ")
+    document = place.document("status", "--totals")
+    used = {task["key"]: task["outputs"]["tokensUsed"] for task in document["tasks"]}
+    assert document["totals"]["tokens"] == sum(used.values())
+    assert {one["file"]: one["tokens"] for one in document["totals"]["byFile"]} == {
+        "tasks/all.yaml": used["one"],
+        "tasks/more.yaml": used["other"],
+    }
+    assert document["budget"]["organizations"][0]["exhausted"] is True
+    for chosen in ("one", "tasks/all.yaml"):
+        totals = place.document("status", "--totals", chosen)["totals"]
+        assert (totals["tasks"], totals["tokens"]) == (1, used["one"])
+    assert "totals" not in place.document("status")
+
+
+@pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "█"), ("ascii", "#")])
+def test_bars_are_drawn_on_a_terminal_as_it_can(place: Place, encoding: str, mark: str) -> None:
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONIOENCODING": encoding,
+        "PULUMI_ACCESS_TOKEN": TOKEN,
+        "NO_COLOR": "1",
+        "COLUMNS": "60",
+    }
+    words = f"{sys.executable} -m reconciler status --totals --backend {place.url} >&2"
+    code, out, shown = at_terminal(words, place.folder, env)
+    assert code == 0, out + shown
+    assert mark * 8 in out + shown
+    assert "\x1b" not in out + shown
+    assert max(map(len, (out + shown).splitlines())) <= 60

@@ -21,6 +21,7 @@ from reconciler.cli.service_options import Connection, connection_options
         ("taskctl status", "every recorded task, those that need a person first"),
         ("taskctl status tasks/iam.yaml", "those of one manifest"),
         ("taskctl status --watch", "redrawn in place until nothing is left to do"),
+        ("taskctl status --totals", "the tokens used, by manifest file and by day"),
         ("taskctl status --exit-code -q", "for a script: 0 done, 2 running, 3 waiting, 1 failed"),
     ],
 )
@@ -33,6 +34,12 @@ from reconciler.cli.service_options import Connection, connection_options
     is_flag=True,
     help="Exit 0 if all are done, 2 if some run, 3 if some wait for a person, 1 if some failed.",
 )
+@click.option(
+    "--totals",
+    "summed",
+    is_flag=True,
+    help="Sum up the tokens used, by manifest file and by the day of the create (UTC).",
+)
 @connection_options
 @common_options
 def command(
@@ -40,6 +47,7 @@ def command(
     watch: bool,  # noqa: FBT001 - click passes it by name
     interval: timedelta,
     tell: bool,  # noqa: FBT001
+    summed: bool,  # noqa: FBT001
     connection: Connection,
     out: Output,
 ) -> int:
@@ -50,25 +58,24 @@ def command(
     """
     from reconciler.cli.following import chosen, watched
     from reconciler.cli.screen import Screen
+    from reconciler.cli.standing import Listing, Summing
     from reconciler.cli.wiring import utcnow
     from reconciler.follow.status import SETTLED, exit_code
     from reconciler.render.json import dump
-    from reconciler.render.status import status_document, status_rows
 
     if watch and out.common.format == "json":
         raise click.UsageError("--watch shows text; for a program, run status again and again")
     with watched(connection, out) as tasks:
         refs = chosen(tasks.state, words, out)
-        on_terminal = out.is_terminal(sys.stdout)
-        screen = Screen(sys.stdout, in_place=watch and on_terminal)
+        looks = Summing(tasks, refs) if summed else Listing(out, fold=not watch)
+        screen = Screen(sys.stdout, in_place=watch and out.is_terminal(sys.stdout))
         while True:
             found, now = tasks.statuses(refs), tasks.client.service_clock() or utcnow()
             if out.common.format == "json":
-                out.document(dump(status_document(found, now)))
+                out.document(dump(looks.document(found, now)))
             elif not (out.common.quiet and tell):
                 out.told = True
-                fold = on_terminal and not watch
-                screen.show(status_rows(found, out.style_of_result(), now, fold=fold))
+                screen.show(looks.rows(found, now))
             if not watch or all(status.standing in SETTLED for status in found):
                 break
             time.sleep(max(0.1, interval.total_seconds()))

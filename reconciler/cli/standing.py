@@ -1,0 +1,61 @@
+"""The two looks that `taskctl status` has: a row for each task, or what they used in all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TextIO
+
+from reconciler.cli.budgets import Budgets
+from reconciler.cli.following import Watched
+from reconciler.cli.output import Output
+from reconciler.follow.status import TaskStatus
+from reconciler.follow.totals import totals
+from reconciler.model import TaskRef
+from reconciler.render.status import status_document, status_rows
+from reconciler.render.totals import ASCII, BLOCKS, totals_document, totals_rows
+
+
+class Listing:
+    """`fold`: on a terminal, links that do not fit stand below their row."""
+
+    def __init__(self, out: Output, *, fold: bool) -> None:
+        self._out = out
+        self._fold = fold and out.is_terminal(sys.stdout)
+
+    def rows(self, found: Sequence[TaskStatus], now: datetime) -> list[str]:
+        return status_rows(found, self._out.style_of_result(), now, fold=self._fold)
+
+    def document(self, found: Sequence[TaskStatus], now: datetime) -> dict[str, Any]:
+        return status_document(found, now)
+
+
+class Summing:
+    """The sums, and the budgets of the organizations of these tasks, as they were at first."""
+
+    def __init__(self, tasks: Watched, refs: Sequence[TaskRef]) -> None:
+        self._tasks = tasks
+        self._organizations = {ref.org_name for ref in refs}
+        self._budgets = Budgets(tasks.client, tasks.out)
+
+    def rows(self, found: Sequence[TaskStatus], now: datetime) -> list[str]:
+        out = self._tasks.out
+        used = totals(found, self._tasks.state.records)
+        left = self._budgets.outlooks(self._organizations, now)
+        marks = bar_marks(sys.stdout) if out.is_terminal(sys.stdout) else ""
+        return totals_rows(used, left, out.style_of_result(), marks)
+
+    def document(self, found: Sequence[TaskStatus], now: datetime) -> dict[str, Any]:
+        used = totals(found, self._tasks.state.records)
+        left = self._budgets.outlooks(self._organizations, now)
+        return {**status_document(found, now), **totals_document(used, left)}
+
+
+def bar_marks(stream: TextIO) -> str:
+    """The characters of a bar that the stream's encoding has."""
+    try:
+        BLOCKS.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return BLOCKS
