@@ -15,6 +15,7 @@ from reconciler.manifest.loading import Manifests, load
 from reconciler.manifest.source import read_source
 from reconciler.manifest.together import compare
 from reconciler.model import DesiredTask, RemoteTask
+from reconciler.plan.lookup import moved_ref
 from reconciler.state.model import State
 from reconciler.takeover.keys import Keys
 
@@ -54,6 +55,15 @@ class Target:
             if desired.task_id == task.id and desired.org_name in (None, task.org_name):
                 return desired
         return None
+
+    def waiting(self, state: State) -> list[DesiredTask]:
+        """The manifests' tasks that a look-alike may be taken for: nothing is known for them."""
+        tried = {attempt.ref for attempt in state.attempts.values()} | state.records.keys()
+        return [
+            task
+            for task in self.known.tasks
+            if task.adopt and task.task_id is None and not {task.ref, moved_ref(task)} & tried
+        ]
 
     def warnings(self, made: Added) -> Iterator[Diagnostic]:
         """What is worth saying of the new tasks, alone and beside the others."""

@@ -24,7 +24,7 @@ from reconciler.manifest.adding import Added, added
 from reconciler.manifest.files import shown_name
 from reconciler.model import TaskRef
 from reconciler.state.model import Recorded, State
-from reconciler.takeover.batch import Batch, Candidate
+from reconciler.takeover.batch import Batch, Candidate, claims
 from reconciler.takeover.existing import Opening, opening_of
 from reconciler.takeover.keys import Keys
 from reconciler.takeover.report import ImportReport, Result, Taken
@@ -61,7 +61,8 @@ class Importing:
                 out.note(f"Nothing was written: {summary(report)}")
             elif not out.common.quiet:
                 out.document(import_text(report, out.style_of_result()))
-                out.note(f"Next: {report.next_step}")
+                if report.next_step:
+                    out.note(f"Next: {report.next_step}")
         return int(has_errors(report.diagnostics))
 
     def of_service(self, choice: Choice) -> ImportReport:
@@ -165,8 +166,15 @@ class Importing:
                 new.setdefault(task.id, candidate)
         not_of_attempts([candidate.task for candidate in new.values()], state)
         openings = self._openings(list(new.values()), client)
-        for candidate, opening in zip(new.values(), openings, strict=True):
-            batch.take(candidate, opening)
+        read = list(zip(new.values(), openings, strict=True))
+        waiting = self._target.waiting(state)
+        taken = claims([(c.task, o) for c, o in read], waiting, client.identity())
+        for candidate, opening in read:
+            listed = taken.get(candidate.task.id)
+            if listed is not None:
+                batch.take_listed(listed, candidate.task)
+            else:
+                batch.take(candidate, opening)
 
     def _take_unknown(self, resources: Sequence[Resource], state: State) -> None:
         taken = {task.key: f"{task.file}:{task.line}" for task in self._target.known.tasks}
@@ -228,6 +236,8 @@ class Importing:
                 )
 
     def _next_step(self) -> str:
+        if all(task.result in (Result.SKIPPED, Result.FAILED) for task in self._batch.told):
+            return ""
         usual = self._dry_run or self._target.is_usual()
         unknown = any(task.result is Result.WRITTEN for task in self._batch.told)
         words = ["taskctl plan", *([] if usual else [shlex.quote(self._target.name)])]

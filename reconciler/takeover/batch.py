@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from reconciler.diagnostics import Diagnostic, warning
 from reconciler.manifest.adding import NewTask, faults
 from reconciler.manifest.credentials import credentials
 from reconciler.model import DesiredTask, Identity, RemoteTask, TaskRef
+from reconciler.plan.lookup import is_own, settings_agree
 from reconciler.state.model import Record, kept_outputs
 from reconciler.takeover.existing import UNNAMED, Existing, Opening, existing, fit, owner
 from reconciler.takeover.keys import Keys, slug
@@ -118,6 +119,28 @@ class Batch:
         named = found.task.name if found.task.name != UNNAMED else ""
         texts = [_without_credentials(text) for text in (named, found.opening.text)]
         return self.keys.of(*(texts if not self.hides else ()), f"task-{found.task.id}")
+
+
+def claims(
+    read: Sequence[tuple[RemoteTask, Opening]], waiting: Iterable[DesiredTask], identity: Identity
+) -> dict[str, DesiredTask]:
+    """Of the tasks, those that a plan would adopt for one of the `waiting`, by their ids.
+
+    With a key of its own besides, the job would be done a second time for the first. As with a
+    plan, the newest is taken (`read` is in order of age), one for each key.
+    """
+    by_work: dict[tuple[str | None, str | None], list[DesiredTask]] = {}
+    for desired in waiting:
+        by_work.setdefault((desired.org_name, desired.work), []).append(desired)
+    found = {}
+    for task, opening in reversed(read):
+        alike = by_work.get((task.org_name, opening.work), []) if opening.work else []
+        for desired in alike if is_own(task, identity) else ():
+            if settings_agree(desired.inputs, task):
+                alike.remove(desired)
+                found[task.id] = desired
+                break
+    return found
 
 
 def _imported(desired: DesiredTask, task: RemoteTask) -> Taken:

@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.manifest.places import Path, shown
 from reconciler.manifest.problems import Problem
 from reconciler.model import Identity, RemoteTask
-from reconciler.wire import first_user_message
+from reconciler.wire import first_message, first_user_message
 
 UNNAMED = "New task"
 FIRST_EVENTS = 50
@@ -56,6 +56,12 @@ class Opening:
     @property
     def text(self) -> str:
         return str(self.message["content"]) if self.message is not None else ""
+
+    @property
+    def work(self) -> str | None:
+        """The digest that a manifest's task has that does the same; None without a message."""
+        found = first_message([{"type": "userInput", "eventBody": self.message}])
+        return found.work if found is not None else None
 
 
 @dataclass(slots=True)

@@ -37,7 +37,11 @@ _SPECIAL = (
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the value of that mark for a secret
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _EXPRESSION = re.compile(r"(?<!\$)\$\{")
+_PAIR = re.compile(
+    rb"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+)
 _ASIDE = {
+    "components": "are not looked into",
     "variables": "are values of the program's",
     "config": "is the program's configuration",
     "configuration": "is the program's configuration",
@@ -71,7 +75,7 @@ class Program:
 
 def read_program(content: bytes, file: str) -> Program:
     """Tells by its content what a file is. What is wrong with it is in `diagnostics`."""
-    source = read_source(content)
+    source = read_source(_PAIR.sub(_character, content) if b"{" in content[:64] else content)
     reading = _Reading(source, file)
     if source.problems or source.data is None:
         reading.problems = source.problems
@@ -131,8 +135,10 @@ class _Reading:
             self._failed.append(name)
             return
         for member in resource:
-            if member not in ("type", "name", "properties"):
-                given = resource[member]
+            given = resource[member]
+            if isinstance(given, dict):
+                given = {name: value for name, value in given.items() if name != "import"}
+            if member not in ("type", "name", "properties") and given:
                 what = _named(given) if isinstance(given, dict) and given else "this"
                 self._warn((*path, member), f"{what}: a manifest has no counterpart; left out")
         own = resource.get("name")
@@ -140,7 +146,7 @@ class _Reading:
         if isinstance(own, str) and not _EXPRESSION.search(own):
             name = own
         if isinstance(properties, dict):
-            self._take(name, properties, (*path, "properties"), path, None)
+            self._take(name, properties, (*path, "properties"), path, _imported_id(resource))
         else:
             self._error((*path, "properties"), "must be a mapping")
             self._failed.append(name)
@@ -252,6 +258,12 @@ class _Reading:
         self.problems.append(Problem(path, what, detail, Severity.WARNING, on_key=True))
 
 
+def _character(pair: re.Match[bytes]) -> bytes:
+    """What JSON writes as two escapes is one character, and YAML knows no halves of it."""
+    halves = (int(half, 16).to_bytes(2, "big") for half in pair.groups()[1:])
+    return pair[1] + b"".join(halves).decode("utf-16-be").encode()
+
+
 def _not_plain(value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:
     if isinstance(value, str):
         if value == _UNKNOWN:
@@ -292,6 +304,14 @@ def _unescaped(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _unescaped(inner) for name, inner in value.items()}
     return value
+
+
+def _imported_id(resource: Mapping[str, Any]) -> str | None:
+    """The option `import` of a program names a task that exists."""
+    options = resource.get("options")
+    given = options.get("import") if isinstance(options, dict) else None
+    found = given.rpartition("/")[2] if isinstance(given, str) else ""
+    return found if found and not _EXPRESSION.search(found) else None
 
 
 def _logical_name(resource: Mapping[str, Any]) -> str:

@@ -247,6 +247,27 @@ def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(place: Place) ->
     assert len(place.api.list().json["tasks"]) == 1
 
 
+def test_what_a_plan_would_adopt_is_recorded_for_the_key_that_waits_for_it(place: Place) -> None:
+    place.write({"mine": "finishing it", "other": "finishing too"})
+    older, newer = created(place.api, "finishing it"), created(place.api, "finishing it")
+    created(place.api, "finishing too", planMode=True)
+    tasks = place.document("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")["tasks"]
+    told = {task["key"]: (task["taskId"], task["file"]) for task in tasks}
+    assert told.keys() == {"mine", "finishing-it", "finishing-too"}
+    assert told["mine"] == (newer, "tasks/all.yaml")
+    assert told["finishing-it"] == (older, "tasks/i.yaml")
+    actions = {task["key"]: task["action"] for task in place.document("plan")["tasks"]}
+    assert actions.pop("other") == "create"
+    assert set(actions.values()) == {"unchanged"}
+
+
+def test_a_key_that_adopts_nothing_is_left_alone(place: Place) -> None:
+    place.write({"never": "finishing it"}, adopt=False)
+    created(place.api, "finishing it")
+    (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
+    assert told["key"] == "finishing-it"
+
+
 def test_a_sensitive_manifest_shows_nothing(place: Place) -> None:
     file = place.folder / "tasks" / "s.yaml"
     file.write_text("version: 1\norgName: acme\ndefaults: {sensitive: true}\ntasks: {}\n")

@@ -182,6 +182,33 @@ def test_a_stack_whose_tasks_are_all_known_leaves_nothing_to_do(place: Place) ->
     assert "1 there already." in place.run("import", *arguments)[1]
 
 
+def test_characters_that_json_writes_as_two_escapes(place: Place) -> None:
+    text = "finishing \U0001f680 \\\\ud83d\\ude80 it"
+    inputs = {"orgName": "acme", "message": text}
+    (place.folder / "stack.json").write_text(stack({"name": "One", "inputs": inputs}))
+    assert "\\ud83d" in (place.folder / "stack.json").read_text()
+    arguments = ("--from", "stack.json", "--write", "tasks/a.yaml")
+    assert place.run("import", *arguments)[0] == 0
+    made = YAML(typ="safe").load(place.folder / "tasks/a.yaml")
+    assert made["tasks"]["one"]["message"] == text
+
+
+def test_the_option_import_names_the_task(place: Place) -> None:
+    known = created(place.api, "finishing the known one")
+    (place.folder / "Pulumi.yaml").write_text(
+        "resources:\n  one:\n    type: pulumiservice:api/agents:Task\n"
+        f"    options: {{import: {known}}}\n    properties: {{orgName: acme, message: other}}\n"
+        "components: {a: {resources: {}}}\n"
+    )
+    arguments = ("--from", "Pulumi.yaml", "--org", "acme", "--write", "tasks/a.yaml")
+    code, _, err = place.run("import", *arguments)
+    assert code == 0, err
+    assert "Pulumi.yaml:6:1: warning: components: are not looked into" in err
+    unchanged(place)
+    made = YAML(typ="safe").load(place.folder / "tasks/a.yaml")
+    assert made["tasks"]["one"]["taskID"] == known
+
+
 @pytest.mark.parametrize("text", ["a: b\n", "- a\n", "resources: [\n", "{}", ""])
 def test_what_is_neither_is_told(place: Place, text: str) -> None:
     (place.folder / "x.yaml").write_text(text)
