@@ -30,6 +30,12 @@ class Target:
         self.name = shown_name(out.common.root, file)
         self._out = out
         self._path = out.common.path(file)
+        if self._path.exists() and not self._path.is_file():
+            raise TaskctlError.of(
+                "manifest: it is no file that can be written whole",
+                "Name a file, or have it printed:\n    taskctl import ... --dry-run",
+                file=self.name,
+            )
         self.before = content_of(self._path, self.name)
         self.known = self._manifests()
 

@@ -8,6 +8,7 @@ next import records.
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -58,7 +59,8 @@ class Importing:
             out.diagnostics(report.diagnostics)
             if report.dry_run:
                 out.document(report.manifest)
-                out.note(f"Nothing was written: {summary(report)}")
+                would = "It would be: " if report.manifest else ""
+                out.note(f"Nothing was written. {would}{summary(report)}")
             elif not out.common.quiet:
                 out.document(import_text(report, out.style_of_result()))
                 if report.next_step:
@@ -77,8 +79,9 @@ class Importing:
         ids are known, and for nothing else. TaskctlError."""
         from reconciler.takeover.pulumi import read_program
 
-        self._origin = shown_name(self._out.common.root, file)
-        content = content_of(self._out.common.path(file), self._origin)
+        self._origin = "<stdin>" if file == "-" else shown_name(self._out.common.root, file)
+        place = self._out.common.path(file)
+        content = sys.stdin.buffer.read() if file == "-" else content_of(place, self._origin)
         if content is None:
             raise TaskctlError.of("there is no such file", file=self._origin)
         program = read_program(content, self._origin)

@@ -43,8 +43,9 @@ def import_text(report: ImportReport, style: Style) -> str:
 def summary(report: ImportReport) -> str:
     """`2 tasks imported into tasks/imported.yaml, 1 there already.`"""
     file, parts = safe.line(report.file), []
+    here = {task.file for task in report.tasks if task.result is Result.IMPORTED} <= {report.file}
     for result, words in (
-        (Result.IMPORTED, f"imported into {file}"),
+        (Result.IMPORTED, f"imported into {file}" if here else "imported"),
         (Result.WRITTEN, f"written to {file}, of which no task is known"),
         (Result.SKIPPED, "there already"),
         (Result.FAILED, "could not be taken over"),

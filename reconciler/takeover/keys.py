@@ -29,6 +29,7 @@ class Keys:
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
+        self._numbers: dict[str, int] = {}
 
     def of(self, *texts: str) -> str:
         """A key from the first of these texts that one can be made from, else `task`."""
@@ -37,10 +38,11 @@ class Keys:
 
     def free(self, wanted: str) -> str:
         """This key, with a number behind it where it is taken."""
-        key, number = wanted, 1
+        key, number = wanted, self._numbers.get(wanted, 1)
         while key in self._taken:
             number += 1
             end = f"-{number}"
             key = wanted[: LONGEST - len(end)] + end
+        self._numbers[wanted] = number
         self._taken.add(key)
         return key

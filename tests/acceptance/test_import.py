@@ -268,6 +268,12 @@ def test_a_key_that_adopts_nothing_is_left_alone(place: Place) -> None:
     assert told["key"] == "finishing-it"
 
 
+def test_only_a_file_can_be_written(place: Place) -> None:
+    code, out, err = place.run("import", "--all", "--write", "tasks", "--org", "acme")
+    assert (code, out) == (1, "")
+    assert "tasks: error: manifest: it is no file that can be written whole" in err
+
+
 def test_a_sensitive_manifest_shows_nothing(place: Place) -> None:
     file = place.folder / "tasks" / "s.yaml"
     file.write_text("version: 1\norgName: acme\ndefaults: {sensitive: true}\ntasks: {}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -191,6 +192,15 @@ def test_characters_that_json_writes_as_two_escapes(place: Place) -> None:
     assert place.run("import", *arguments)[0] == 0
     made = YAML(typ="safe").load(place.folder / "tasks/a.yaml")
     assert made["tasks"]["one"]["message"] == text
+
+
+def test_a_stack_comes_from_stdin_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = stack({"name": "One", "inputs": {"orgName": "acme", "message": SECRET}})
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    code, out, err = place.run("import", "--from", "-", "--dry-run")
+    assert (code, out) == (1, "")
+    assert "<stdin>:15:32: error: " in err
+    assert "AAABA" not in err
 
 
 def test_the_option_import_names_the_task(place: Place) -> None:

@@ -17,7 +17,7 @@ from reconciler.cli.service_options import Connection, connection_options
         ("taskctl import --mine --since 30d --write tasks/imported.yaml", "what I made lately"),
         ("taskctl import --all --dry-run", "what the manifest would be; writes nothing"),
         ("taskctl import --from Pulumi.yaml --write tasks/agents.yaml", "a Pulumi program's"),
-        ("taskctl import --from stack.json --write tasks/agents.yaml", "`pulumi stack export`"),
+        ("pulumi stack export | taskctl import --from - --write tasks/agents.yaml", "a stack's"),
     ],
 )
 @click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...")
@@ -31,9 +31,9 @@ from reconciler.cli.service_options import Connection, connection_options
 @click.option(
     "--from",
     "program",
-    metavar="FILE",
+    metavar="FILE|-",
     shell_complete=files,
-    help="The agent tasks of a Pulumi YAML program, or of `pulumi stack export`.",
+    help="The agent tasks of a Pulumi YAML program, or of `pulumi stack export`; -: stdin.",
 )
 @click.option(
     "--write",
