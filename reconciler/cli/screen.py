@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -17,6 +18,13 @@ class Screen:
         self._stream = stream
         self._in_place = in_place
         self._shown: list[str] = []
+        self._size: tuple[int, int] | None = None
+
+    @property
+    def lines(self) -> int | None:
+        """How many rows there is room for in place; None where that does not matter."""
+        size = _size(self._stream) if self._in_place else None
+        return size[1] - 1 if size is not None else None
 
     def clear(self) -> None:
         """Takes away what is shown, where rows are replaced."""
@@ -25,33 +33,53 @@ class Screen:
 
     def show(self, rows: Sequence[str]) -> None:
         """Writes the rows, cut to what the terminal has room for."""
-        text = _fitted(rows, self._stream) if self._in_place else list(rows)
-        if text == self._shown:
+        size = _size(self._stream) if self._in_place else None
+        text = _fitted(rows, *size) if size is not None else list(rows)
+        if (text, size) == (self._shown, self._size):
             return
-        up = f"\x1b[{len(self._shown)}A" if self._shown else ""
-        back = f"{up}\r\x1b[J" if self._in_place else "\n" if self._shown else ""
-        self._stream.write(back + "".join(f"{row}\n" for row in text))
+        self._stream.write(self._over(text, size) if self._in_place else self._below(text))
         self._stream.flush()
-        self._shown = text
+        self._shown, self._size = text, size
+
+    def _below(self, text: Sequence[str]) -> str:
+        return ("\n" if self._shown else "") + "".join(f"{row}\n" for row in text)
+
+    def _over(self, text: Sequence[str], size: tuple[int, int] | None) -> str:
+        """Over the old rows, each to its end, so that nothing flickers. After a change of size
+        nobody knows where those are: some terminals fill lines anew, others do not."""
+        up = f"\x1b[{len(self._shown)}A\r" if self._shown else "\r"
+        moved = self._shown and size != self._size
+        return ("\x1b[H" if moved else up) + "".join(f"{row}\x1b[K\n" for row in text) + "\x1b[J"
 
 
-def _fitted(rows: Sequence[str], stream: TextIO) -> list[str]:
-    """A row that wraps, or one too many, would be left behind when the cursor goes up."""
+def _size(stream: TextIO) -> tuple[int, int] | None:
+    """Columns and lines of a terminal; None for one that does not say."""
     try:
         size = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return list(rows)
-    if size.columns < 1 or size.lines < 1:
-        return list(rows)
+        return None
+    return (size.columns, size.lines) if size.columns > 0 and size.lines > 0 else None
+
+
+def _fitted(rows: Sequence[str], columns: int, lines: int) -> list[str]:
+    """A row that wraps, or one too many, would be left behind when the cursor goes up."""
     kept = list(rows)
-    if len(kept) >= size.lines:
-        more = len(kept) - size.lines + 3
-        kept = [*kept[: size.lines - 4], f"... ({more} more)", *kept[-2:]]
-    return [_cut(row, size.columns) for row in kept]
+    if len(kept) >= lines:
+        more = len(kept) - lines + 2
+        kept = [*kept[: max(0, lines - 4)], f"... ({more} more)", *kept[-2:]][-max(1, lines - 1) :]
+    return [_cut(row, columns) for row in kept]
 
 
 def _cut(row: str, columns: int) -> str:
-    plain = unpainted(row)
-    if cells.width(plain) <= columns:
+    """The row's beginning, with its paint."""
+    if cells.width(unpainted(row)) <= columns:
         return row
-    return cells.chunks(plain, columns - 1)[0] + "…"
+    kept, room = "", columns - 1
+    for part in re.split("(\x1b\\[[0-9;]*m)", row):
+        if part.startswith("\x1b"):
+            kept += part
+        elif part and room > 0:
+            piece = cells.chunks(part, room)[0]
+            kept += piece if cells.width(piece) <= room else ""
+            room = room - cells.width(piece) if piece == part else 0
+    return kept + "…"

@@ -10,22 +10,28 @@ from typing import Any, TextIO
 from reconciler.cli.budgets import Budgets
 from reconciler.cli.following import Watched
 from reconciler.cli.output import Output
+from reconciler.cli.screen import Screen
 from reconciler.follow.status import TaskStatus
 from reconciler.follow.totals import totals
 from reconciler.model import TaskRef
-from reconciler.render.status import status_document, status_rows
+from reconciler.render.status import ANY_ROOM, status_document, status_rows
 from reconciler.render.totals import ASCII, BLOCKS, totals_document, totals_rows
 
 
 class Listing:
-    """`fold`: on a terminal, links that do not fit stand below their row."""
+    """On a terminal, links that do not fit stand below their row; on the `screen` that the rows
+    are for, if there is room."""
 
-    def __init__(self, out: Output, *, fold: bool) -> None:
+    def __init__(self, out: Output, screen: Screen | None) -> None:
         self._out = out
-        self._fold = fold and out.is_terminal(sys.stdout)
+        self._screen = screen
 
     def rows(self, found: Sequence[TaskStatus], now: datetime) -> list[str]:
-        return status_rows(found, self._out.style_of_result(), now, fold=self._fold)
+        if self._screen is not None:
+            room = self._screen.lines
+        else:
+            room = ANY_ROOM if self._out.is_terminal(sys.stdout) else None
+        return status_rows(found, self._out.style_of_result(), now, room=room)
 
     def document(self, found: Sequence[TaskStatus], now: datetime) -> dict[str, Any]:
         return status_document(found, now)

@@ -151,7 +151,10 @@ class _Live:
             from reconciler.render.status import status_rows
 
             now = self._tasks.client.service_clock() or utcnow()
-            self._screen.show(["", *status_rows(found, self._out.style(sys.stderr), now)])
+            room = self._screen.lines
+            style = self._out.style(sys.stderr)
+            rows = status_rows(found, style, now, room=room and room - 1)
+            self._screen.show(["", *rows])
 
     def close(self) -> None:
         if self._screen is not None:

@@ -14,6 +14,7 @@ from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 
 TOOL_ROWS = 4  # of what a tool gave; -v shows all
+_NARROWEST = 10  # columns of text
 _GUTTER = 10 + 11  # the time of day and who it is
 
 _NAMES = {Kind.FINAL: "assistant", Kind.CALL: "tool", Kind.UNKNOWN: "other"}
@@ -79,7 +80,7 @@ class ConversationText:
 
     @property
     def _columns(self) -> int:
-        return max(20, self._style.width - _GUTTER)
+        return max(_NARROWEST, self._style.width - _GUTTER)
 
     def _flat(self, text: str) -> list[str]:
         return [self._cut(safe.line(text))]
@@ -97,13 +98,14 @@ def approval_rows(
 ) -> list[str]:
     """A request for approval with all that it shows of what it is for."""
     palette = Palette(style.color)
-    columns = max(20, style.width - indent)
+    columns = max(_NARROWEST, style.width - indent)
     rows = _prose(approval.message, columns, palette, rich=rich)
     facts = [approval.kind.replace("_", " ")]
     facts += ["sensitive"] if approval.is_sensitive else []
     facts += [f"tool {tool}"] if (tool := text_in(approval.context, "tool_name")) else []
     facts += [f"id {approval.id}"]
-    rows.append(palette.dim(safe.line(", ".join(fact for fact in facts if fact))))
+    told = safe.line(", ".join(fact for fact in facts if fact))
+    rows += [palette.dim(row) for row in (cells.flowed(told, columns) if rich else [told])]
     if plan := text_in(approval.context, "plan_description"):
         rows += ["", *_prose(plan, columns, palette, rich=rich)]
     diffs = approval.context.get("git_diff")

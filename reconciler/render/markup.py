@@ -7,7 +7,7 @@ what is not understood stays as it is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from reconciler.render import cells
 from reconciler.render.palette import Palette
@@ -17,6 +17,10 @@ _HEADING = re.compile(r"#{1,6}\s+(.*)")
 _BULLET = re.compile(r"(\s*)[-*+]\s+(.*)")
 _FENCES = ("```", "~~~")
 _SPAN = re.compile(r"`([^`]+)`|\*\*(?=\S)(.+?)(?<=\S)\*\*")
+
+
+Span = tuple[int, int, Callable[[str], str]]
+"""Where it begins and ends in a text, and its paint."""
 
 
 def plain_rows(text: str) -> list[str]:
@@ -34,7 +38,7 @@ def _rows(text: str, columns: int, palette: Palette) -> Iterator[str]:
     for line in plain_rows(text):
         if line.lstrip().startswith(_FENCES):
             fenced = not fenced
-            yield palette.dim(line)
+            yield from (palette.dim(row) for row in cells.wrap(line, columns))
         elif fenced:
             yield from (palette.cyan(row) for row in cells.wrap(line, columns))
         elif heading := _HEADING.fullmatch(line):
@@ -43,18 +47,34 @@ def _rows(text: str, columns: int, palette: Palette) -> Iterator[str]:
             bullet = _BULLET.fullmatch(line)
             shown = f"{bullet[1]}• {bullet[2]}" if bullet else line
             hang = len(bullet[1]) + 2 if bullet else hang_of(line)
-            yield from (_spans(row, palette) for row in cells.wrap(shown, columns, hang))
+            yield from _spanned(shown, columns, hang, palette)
 
 
-def _spans(row: str, palette: Palette) -> str:
-    """A span that a line break parts stays as it is written."""
+def _spanned(line: str, columns: int, hang: int, palette: Palette) -> Iterator[str]:
+    """Rows with what stands between marks painted, also where they part it."""
     if not palette.on:
-        return row
-    return _SPAN.sub(_painted(palette), row)
+        yield from cells.wrap(line, columns, hang)
+        return
+    plain, spans, end = "", [], 0
+    for found in _SPAN.finditer(line):
+        plain += line[end : found.start()]
+        inner, paint = (found[1], palette.cyan) if found[1] else (found[2], palette.bold)
+        spans.append((len(plain), len(plain) + len(inner), paint))
+        plain, end = plain + inner, found.end()
+    plain, at = plain + line[end:], 0
+    for row in cells.wrap(plain, columns, hang):
+        text = row.lstrip()
+        begin = plain.index(text, at)
+        at = begin + len(text)
+        yield row[: len(row) - len(text)] + _painted(plain, begin, at, spans)
 
 
-def _painted(palette: Palette) -> Callable[[re.Match[str]], str]:
-    def paint(found: re.Match[str]) -> str:
-        return palette.cyan(found[1]) if found[1] is not None else palette.bold(found[2])
-
-    return paint
+def _painted(text: str, begin: int, end: int, spans: Iterable[Span]) -> str:
+    """A part of a text, and what of the spans lies in it."""
+    shown, at = "", begin
+    for first, last, paint in spans:
+        here, there = max(first, at), min(last, end)
+        if here < there:
+            shown += text[at:here] + paint(text[here:there])
+            at = there
+    return shown + text[at:end]

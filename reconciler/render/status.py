@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,9 @@ from reconciler.render.reports import Style
 FORMAT_VERSION = 1
 NARROWEST_KEY = 12
 
+ANY_ROOM = sys.maxsize
+"""Of a terminal that scrolls: what is too long may go on in the next row."""
+
 _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT", "LINK")
 _RIGHT = frozenset({3, 4, 5})
 
@@ -28,13 +32,15 @@ def status_table(
     statuses: Sequence[TaskStatus], style: Style, now: datetime, *, fold: bool = False
 ) -> str:
     """A row for each task, in the given order; `fold`: links that do not fit go below their row."""
-    return "".join(f"{row}\n" for row in status_rows(statuses, style, now, fold=fold))
+    room = ANY_ROOM if fold else None
+    return "".join(f"{row}\n" for row in status_rows(statuses, style, now, room=room))
 
 
 def status_rows(
-    statuses: Sequence[TaskStatus], style: Style, now: datetime, *, fold: bool = False
+    statuses: Sequence[TaskStatus], style: Style, now: datetime, *, room: int | None = None
 ) -> list[str]:
-    """The table's rows, and how many there are of each."""
+    """The table's rows, and how many there are of each. Where there is room for so many rows and
+    links do not fit beside them, they go below, or where that is too much they are left out."""
     if not statuses:
         return ["No tasks are recorded."]
     palette = Palette(style.color)
@@ -43,14 +49,18 @@ def status_rows(
     columns = list(zip(_HEADER, *table, strict=True))
     widths = [max(map(cells.width, column)) for column in columns]
     links = max(widths[:-1]) and sum(widths) + 2 * (len(widths) - 1) > style.width
-    below = fold and bool(links)
-    rows = [palette.bold(_joined(_HEADER[:-1] if below else _HEADER, widths))]
+    apart = room is not None and bool(links)
+    below = room == ANY_ROOM or (
+        room is not None and 2 * len(statuses) + 3 <= room and widths[-1] + 2 <= style.width
+    )
+    rows = [palette.bold(_joined(_HEADER[:-1] if apart else _HEADER, widths))]
     for status, row in zip(statuses, table, strict=True):
         paint = _paint(palette, status.standing)
-        rows.append(_joined(row[:-1] if below else row, widths, paint))
-        if below and row[-1]:
+        rows.append(_joined(row[:-1] if apart else row, widths, paint))
+        if apart and below and row[-1]:
             rows.append(palette.dim(f"  {row[-1]}"))
-    return [*rows, "", summary(statuses)]
+    last = summary(statuses)
+    return [*rows, "", *([last] if room is None else cells.flowed(last, style.width))]
 
 
 def summary(statuses: Iterable[TaskStatus]) -> str:

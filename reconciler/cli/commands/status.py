@@ -67,8 +67,8 @@ def command(
         raise click.UsageError("--watch shows text; for a program, run status again and again")
     with watched(connection, out) as tasks:
         refs = chosen(tasks.state, words, out)
-        looks = Summing(tasks, refs) if summed else Listing(out, fold=not watch)
         screen = Screen(sys.stdout, in_place=watch and out.is_terminal(sys.stdout))
+        looks = Summing(tasks, refs) if summed else Listing(out, screen if watch else None)
         while True:
             found, now = tasks.statuses(refs), tasks.client.service_clock() or utcnow()
             if out.common.format == "json":
