@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+_WIDEST = 2
 _TOKENS = re.compile(r"\s+|\S+")
 
 
@@ -31,6 +32,8 @@ def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
                 row, used = indent, len(indent)
             if token.isspace():
                 continue
+            if columns - used < _WIDEST:
+                row, used = "", 0  # blanks at the begin leave no room for any character
             if used + size > columns:
                 *full, end = chunks(token, columns - used)
                 rows.extend(row + piece for piece in full)
