@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.cli.output import Output
-from reconciler.cli.repository import repository_root
 from reconciler.errors import TaskctlError
+from reconciler.manifest.repository import repository_root
 from reconciler.render import safe
 from reconciler.resources import schema_text, template_text
 
@@ -18,7 +18,9 @@ WORKFLOWS = {
     ".github/workflows/taskctl-plan.yml": "github-plan.yml",
     ".github/workflows/taskctl-apply.yml": "github-apply.yml",
 }
-_PLACEHOLDER = "`your-org/taskctl` stands for the repository that you keep taskctl in."
+_PLACEHOLDER = (
+    "Replace `your-org/taskctl` by the repository that you keep taskctl in, and `v0.1.0`."
+)
 
 
 class Beginning:

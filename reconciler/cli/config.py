@@ -19,6 +19,7 @@ from click.core import ParameterSource
 from reconciler.cli.config_values import KEYS, NEVER, ConfigError, Where
 from reconciler.diagnostics import Diagnostic, error
 from reconciler.errors import TaskctlError
+from reconciler.manifest.repository import repository_root
 from reconciler.settings import PlanOptions
 
 NAME = "taskctl.toml"
@@ -82,14 +83,13 @@ def folder_of(context: click.Context) -> Path:
 
 def find_config(folder: Path) -> Config:
     """The nearest one at or above `folder`, up to the root of its repository or file system."""
-    resolved = folder.resolve()
+    resolved, root = folder.resolve(), repository_root(folder)
     for top in (resolved, *resolved.parents):
-        is_repository = (top / ".git").exists()
         for name in (NAME, PYPROJECT):
             path = top / name
             if path.is_file() and (found := _read(path, folder)) is not None:
                 return found
-        if is_repository:
+        if top == root:
             break
     return NO_CONFIG
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.cli.repository import repository_root
 from reconciler.errors import TaskctlError
+from reconciler.manifest.repository import repository_root
 from reconciler.settings import AdoptScope, parse_duration
 
 

@@ -6,12 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-
-def repository_root(folder: Path) -> Path | None:
-    """The folder at or above `folder` that holds `.git` (a file in a linked work tree), resolved;
-    None outside any repository."""
-    resolved = folder.resolve()
-    return next((top for top in (resolved, *resolved.parents) if (top / ".git").exists()), None)
+from reconciler.manifest.repository import repository_root
 
 
 def locator(folder: Path) -> Callable[[str], str]:

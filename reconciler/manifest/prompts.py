@@ -20,6 +20,7 @@ from reconciler.manifest.files import shown_name
 from reconciler.manifest.inspection import prompt_problems
 from reconciler.manifest.places import Path, quoted
 from reconciler.manifest.problems import Problem
+from reconciler.manifest.repository import repository_root
 
 MAX_BYTES = 1024 * 1024
 """More text than the context of a model holds."""
@@ -138,13 +139,9 @@ def _resolved(path: FilePath) -> FilePath:
 
 
 def _home(folder: FilePath, working: FilePath) -> _Home:
-    """In the nearest folder at or above with `.git` (a file in a linked work tree), else in the
-    working folder."""
-    real = _resolved(folder)
-    for top in (real, *real.parents):
-        if os.path.lexists(top / ".git"):
-            return _Home(real, top, is_repository=True)
-    return _Home(real, _resolved(working), is_repository=False)
+    """In the repository of the folder, else in the working folder."""
+    real, top = _resolved(folder), repository_root(folder)
+    return _Home(real, top or _resolved(working), is_repository=top is not None)
 
 
 def _outside(real: FilePath, home: _Home) -> str | None:

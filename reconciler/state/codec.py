@@ -21,6 +21,7 @@ from reconciler.state.model import (
     State,
 )
 from reconciler.state.shapes import (
+    NEWER,
     Json,
     WrongShapeError,
     attempt_json,
@@ -152,7 +153,7 @@ def _check_version(value: Json, file: str) -> None:
         refuse(
             f"the state was written by a newer taskctl (format {version}, this one knows"
             f" {VERSION})",
-            "Use that one, or upgrade:\n  pip install --upgrade taskctl",
+            NEWER,
             file=file,
         )
     if version < VERSION:

@@ -26,7 +26,7 @@ from reconciler.errors import StateError
 from reconciler.state import disk
 from reconciler.state.codec import decode_event, encode_event, refuse
 from reconciler.state.model import Event
-from reconciler.state.shapes import Json, WrongShapeError, need, need_filled
+from reconciler.state.shapes import NEWER, Json, WrongShapeError, need, need_filled
 
 VERSION = 1
 
@@ -129,7 +129,7 @@ def _read_header(text: bytes, file: str) -> Header:
         refuse(
             f"the journal was written by a newer taskctl (format {version}, this one knows"
             f" {VERSION})",
-            "Use that one, or upgrade:\n  pip install --upgrade taskctl",
+            NEWER,
             file=file,
         )
     return Header(need_filled(value, "lineage"), need_filled(value, "backend"))

@@ -15,6 +15,12 @@ from reconciler.sharing import share_parts, shared
 from reconciler.state.model import Attempt, Record, kept_outputs
 
 Json = dict[str, Any]
+NEWER = (
+    "Use that one, or bring this one up to date in the way it was installed: script/install of a\n"
+    "newer checkout, or the version that an action, a hook or a list of requirements names."
+)
+"""What to do about a file of a newer taskctl."""
+
 _NOTHING: Json = {}
 _T = TypeVar("_T")
 

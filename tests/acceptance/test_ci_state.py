@@ -119,6 +119,19 @@ def test_without_a_state_an_edited_prompt_makes_a_second_task(
         assert len(server.tasks_by_work()["do 9"]) == count
 
 
+def test_somebody_pushes_while_the_apply_runs(ci: CI, server: FaultServerProcess) -> None:
+    ci.push(manifest(TEXTS))
+    meanwhile = (
+        f"git clone --quiet '{ci.folder / 'origin'}' other; cd other; touch a; git add a\n"
+        "git -c user.name=a -c user.email=a@b.c commit --quiet --message=Meanwhile\n"
+        "git push --quiet"
+    )
+    before, keep = steps("State committed")[:-1], steps("State committed")[-1]
+    assert ci.run([*before, {"run": f"({meanwhile})"}, keep]) == 0, ci.said
+    assert nothing_to_do(ci, "State committed")
+    assert_one_each(server)
+
+
 def test_the_state_is_in_the_history_and_the_lock_is_not(ci: CI) -> None:
     ci.push(manifest(TEXTS))
     assert ci.run(steps("State committed")) == 0, ci.said

@@ -64,7 +64,7 @@ def test_what_is_shown_can_be_written(folder: Path, capsys: pytest.CaptureFixtur
     written = capsys.readouterr().out
     assert files(folder) == ALL
     assert "repos:" not in written
-    assert "`your-org/taskctl` stands for " in written
+    assert "Replace `your-org/taskctl` by " in written
     assert (folder / ".gitignore").read_text() == template_text("gitignore")
 
 

@@ -14,8 +14,9 @@ import pytest
 
 from reconciler.cli.main import Ending, run
 from reconciler.cli.planfile import write_plan_file
-from reconciler.cli.repository import locator, repository_root
+from reconciler.cli.repository import locator
 from reconciler.errors import TaskctlError
+from reconciler.manifest.repository import repository_root
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.render import FORMATS
 from reconciler.state.model import State

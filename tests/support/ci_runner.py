@@ -160,8 +160,12 @@ class _Runner:
                 shutil.copy2(self._work / name, target / name)
 
     def _shell(self, script: str) -> int:
+        known = git_environment().items()
         env = {
-            **git_environment(),
+            **{n: v for n, v in known if not n.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_"))},
+            "GIT_CONFIG_COUNT": "1",  # a runner has no author, and none is to be guessed
+            "GIT_CONFIG_KEY_0": "user.useConfigOnly",
+            "GIT_CONFIG_VALUE_0": "true",
             "PATH": f"{self._folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "HOME": str(self._folder),

@@ -27,11 +27,14 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
 @make_command(
     "serve",
     examples=[
-        ("taskctl serve", "http://127.0.0.1:8765, any token is taken"),
+        ("taskctl serve", "at http://127.0.0.1:8765"),
         ("taskctl serve --port 0 --db /tmp/demo.db", "a free port, a file of its own"),
         ("taskctl serve --life approving", "tasks that ask for approval, to try `approve` on"),
         ("taskctl serve --token-budget 50000 --budget-window 1h", "tokens to spend each hour"),
-        ("taskctl plan --backend http://127.0.0.1:8765", "in another terminal"),
+        (
+            "PULUMI_ACCESS_TOKEN=any taskctl plan --backend http://127.0.0.1:8765",
+            "in another terminal: any token will do, but there must be one",
+        ),
     ],
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
@@ -49,7 +52,11 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
     metavar="PATH",
     help="SQLite file that keeps the tasks.",
 )
-@click.option("--token", metavar="T", help="The only token to take; without it any is taken.")
+@click.option(
+    "--token",
+    metavar="T",
+    help="The only token to take; without it any will do, but clients must send one.",
+)
 @click.option(
     "--life",
     type=click.Choice(["finishing", "approving", "failing", "stopping", "slow", "story"]),

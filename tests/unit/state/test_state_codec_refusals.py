@@ -40,7 +40,7 @@ def test_no_part_of_a_file_is_taken_for_all_of_it(length: int) -> None:
         ('{"version": true}', "version: must be a whole number, not true or false"),
         ('{"version": 0}', "version: must be 1, not 0"),
         ('{"version": 2}', "written by a newer taskctl (format 2, this one knows 1)"),
-        ('{"version": 2}', "pip install --upgrade taskctl"),
+        ('{"version": 2}', "script/install"),
         ('{"version": 1}', "backend: is missing"),
         (GOLDEN.replace(BACKEND, "https://other.example.com"), "--backend https://other."),
         (GOLDEN.replace(BACKEND, "https://other.example.com"), BACKEND),

@@ -159,7 +159,7 @@ def test_a_newer_one_is_left_to_a_newer_taskctl() -> None:
     with pytest.raises(StateError) as caught:
         read(b"%08x %b\n" % (zlib.crc32(counted), counted))
     assert "newer taskctl" in str(caught.value)
-    assert "pip install --upgrade" in caught.value.diagnostics[0].detail
+    assert "script/install" in caught.value.diagnostics[0].detail
 
 
 def test_an_attempt_is_one_line(tmp_path: Path) -> None:

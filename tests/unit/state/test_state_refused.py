@@ -52,7 +52,7 @@ def path(tmp_path: Path) -> Path:
         (b"garbage", "is no JSON", "cp "),
         (b"\x80\x81", "is not UTF-8", "cp "),
         (b"[]", "must be an object", "cp "),
-        (GOOD.replace(b'"version": 1', b'"version": 99'), "newer taskctl", "--upgrade"),
+        (GOOD.replace(b'"version": 1', b'"version": 99'), "newer taskctl", "script/install"),
         (GOOD.replace(BACKEND.encode(), b"https://x.example"), "https://x.example", "--state"),
         (GOOD.replace(b'"taskId": "id-2"', b'"taskId": 2'), "taskId: must be text", "cp "),
         (b"<<<<<<< ours\n" + GOOD, "unfinished merge", "taskctl plan"),
