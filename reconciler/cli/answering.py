@@ -129,7 +129,7 @@ def show_approval(task: Addressed, approval: Approval) -> None:
     from reconciler.render.conversation import approval_rows
 
     rows = approval_rows(approval, task.out.style(sys.stderr))
-    text = "".join(f"  {row}\n" for row in rows)
+    text = "".join(f"  {row}".rstrip() + "\n" for row in rows)
     say(safe.without_commands(f"{safe.line(task.name)} asks:\n{text}"))
 
 

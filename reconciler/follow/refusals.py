@@ -86,7 +86,7 @@ def problem(outcome: Refusal | Lost, told: Told) -> Diagnostic:
 
 def _others(told: Told, words: str) -> Diagnostic:
     maker = told.maker
-    whose = f" of {name_of(maker)}" if maker and not told.caller.same_as(maker) else ""
+    whose = f" ({name_of(maker)} made it)" if maker and not told.caller.same_as(maker) else ""
     return _error(
         told,
         f"the task is somebody else's{whose}: {name_of(told.caller)} may not do this{words}",

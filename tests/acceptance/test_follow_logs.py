@@ -69,7 +69,9 @@ class Cut:
         return getattr(self._raw, name)
 
 
-def test_it_goes_on_after_each_cut(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_goes_on_after_each_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     opened, after = Client.opened_events, []
 
     def cut(self: Client, org_name: str, task_id: str, last: str, idle: float) -> Response:
@@ -79,8 +81,9 @@ def test_it_goes_on_after_each_cut(place: Place, monkeypatch: pytest.MonkeyPatch
         return answer
 
     monkeypatch.setattr(Client, "opened_events", cut)
-    place.apply({"slow": "slow one"})
-    out = place.run("logs", "slow", "--follow", "--format", "json")[1]
+    with placed(tmp_path, monkeypatch, capsys, work_seconds=0.2) as place:  # longer than an apply
+        place.apply({"slow": "slow one"})
+        out = place.run("logs", "slow", "--follow", "--format", "json")[1]
     assert len(ids(out)) == 42
     assert len(after) > 1
     assert len(set(after)) == len(after)
