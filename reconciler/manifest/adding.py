@@ -52,7 +52,8 @@ class Added:
 
 def faults(task: NewTask) -> list[Problem]:
     """What is wrong with a task as it is to be written; paths as in a manifest that holds it."""
-    data = _plain({"version": 1, "tasks": {task.key: dict(task.members)}})
+    org = {} if task.org_name is None else {"orgName": task.org_name}
+    data = _plain({"version": 1, "tasks": {task.key: {**org, **task.members}}})
     found = check(data)
     found += build(data, {}, "", found).problems
     wrong = [problem for problem in found if problem.severity is Severity.ERROR]

@@ -163,7 +163,7 @@ class _Reading:
             if resource.get("delete") is True:
                 self._warn(path, f"{quoted(name)} is about to be deleted there; left out")
                 continue
-            seen.add(resource.get("urn"))
+            seen.add(str(resource.get("urn")))
             self._stacked(name, resource, path)
         for index, operation in enumerate(_list(deployment.get("pending_operations"))):
             resource = operation.get("resource") if isinstance(operation, dict) else None
@@ -172,7 +172,7 @@ class _Reading:
                 name = _logical_name(resource)
                 what = f"{quoted(name)}: Pulumi does not know how its {operation.get('type')} ended"
                 self._warn(path, what, "An agent may be at work. Look for it before you apply.")
-                if resource.get("urn") not in seen:
+                if str(resource.get("urn")) not in seen:
                     self._stacked(name, resource, path)
 
     def _stacked(self, name: str, resource: Mapping[str, Any], path: Path) -> None:
@@ -198,10 +198,12 @@ class _Reading:
             if raw is None or not self._is_plain(raw, where, known=task_id is not None):
                 continue
             value = _unescaped(raw) if _is_program(path) else raw
-            if member == "orgName":
-                org_name = value if isinstance(value, str) else None
+            if member in ("orgName", "taskID") and not (isinstance(value, str) and value):
+                self._error(where, "must be text")
+            elif member == "orgName":
+                org_name = value
             elif member == "taskID":
-                task_id = task_id or (value if isinstance(value, str) and value else None)
+                task_id = task_id or value
             elif member not in _INPUTS:
                 self._error(where, "is no input of an agent task that taskctl knows", on_key=True)
             else:

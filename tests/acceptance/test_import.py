@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli import importing
 from reconciler.manifest.fmt import format_manifest
+from reconciler.takeover.existing import opening_of
 from tests.support.engine_client import Api
 from tests.support.followed import Place, placed
 from tests.support.inert import commands_in, unseen_in
@@ -272,6 +274,43 @@ def test_only_a_file_can_be_written(place: Place) -> None:
     code, out, err = place.run("import", "--all", "--write", "tasks", "--org", "acme")
     assert (code, out) == (1, "")
     assert "tasks: error: manifest: it is no file that can be written whole" in err
+
+
+def test_a_key_whose_task_is_another_keeps_it(place: Place) -> None:
+    place.apply({"good": "finishing"})
+    other = created(place.api, "finishing more")
+    file = place.folder / "tasks" / "all.yaml"
+    file.write_text(f"version: 1\norgName: acme\ntasks: {{good: {{taskID: '{other}'}}}}\n")
+    (told,) = place.document("import", other, "--org", "acme", "--write", "b.yaml")["tasks"]
+    assert (told["result"], told["why"]) == ("skipped", "another task is its key's")
+    assert place.task_id("good") != other
+
+
+def test_a_file_that_changes_meanwhile_is_left_alone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created(place.api, "finishing it")
+    file = place.folder / "tasks" / "i.yaml"
+
+    def read(events: Any) -> Any:
+        file.write_text("version: 1\ntasks: {}\n")
+        return opening_of(events)
+
+    monkeypatch.setattr(importing, "opening_of", read)
+    code, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
+    assert (code, out) == (1, "")
+    assert "tasks/i.yaml: error: it was changed while this import ran" in err
+    assert file.read_text() == "version: 1\ntasks: {}\n"
+    assert not (place.folder / "taskctl.state.json").exists()
+
+
+def test_a_place_that_cannot_be_written(place: Place) -> None:
+    (place.folder / "file").write_text("")
+    created(place.api, "finishing it")
+    code, out, err = place.run("import", "--all", "--org", "acme", "--write", "file/i.yaml")
+    assert (code, out) == (1, "")
+    assert "file/i.yaml: error: manifest: " in err
+    assert not (place.folder / "taskctl.state.json").exists()
 
 
 def test_a_sensitive_manifest_shows_nothing(place: Place) -> None:
