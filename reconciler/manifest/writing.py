@@ -19,6 +19,7 @@ STEP = 2
 
 _WORDS_OF_YAML_1_1 = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _PLAIN = re.compile(r"[^\W\d_](?:[^\n\t:#]|:(?=[^\s:])|(?<=[^\s#])#(?!#))*")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a text in YAML 1.1 too
 _COMMAND = re.compile(r"::|##")  # a workflow runner might take a line with it for its own
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -75,7 +76,7 @@ def _list_lines(values: list[Any] | tuple[Any, ...], column: int) -> list[str]:
 
 
 def _is_plain(text: str) -> bool:
-    return (
+    return _UUID.fullmatch(text) is not None or (
         text.lower() not in _WORDS_OF_YAML_1_1
         and _PLAIN.fullmatch(text) is not None
         and not text.endswith(" ")
