@@ -241,7 +241,9 @@ class Planning:
 def tell_if_new(space: Workspace, state: State) -> None:
     """On a new state one has to know that tasks may be adopted, and why."""
     if state.is_new and space.options.adopt in (None, AdoptScope.ALL):
-        space.out.note(f"no state at {space.state_path}: looking for existing tasks")
+        path = space.state_path
+        why = f"no apply has ended well on {path} yet" if state.records else f"no state at {path}"
+        space.out.note(f"{why}: looking for existing tasks")
         if space.scope:
             space.out.note(
                 "Only for those of the PATHs. If a state was lost, apply once without any, or with "
