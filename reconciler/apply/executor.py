@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from reconciler.apply import records
 from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.surroundings import Surroundings
 from reconciler.apply.throttle import Throttle
 from reconciler.canonical import digest
 from reconciler.errors import RemoteError, StateError
-from reconciler.model import DesiredTask, Inputs, RemoteTask, TaskRef
+from reconciler.model import DesiredTask, TaskRef
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.service import Created, CreateOutcome, NotSent, Refused, Unknown
@@ -29,7 +30,6 @@ from reconciler.state.model import (
     Record,
     Recorded,
     State,
-    kept_outputs,
 )
 from reconciler.wire import create_body, patch_after_create
 
@@ -95,7 +95,7 @@ class Executor:
     def _talks(self, task: PlannedTask) -> bool:
         if task.reason is Reason.UNFINISHED:
             return True
-        return task.reason is Reason.ATTEMPT and bool(patch_after_create(_made_from(task)))
+        return task.reason is Reason.ATTEMPT and bool(patch_after_create(records.made_from(task)))
 
     def _told(self, task: PlannedTask, do: Callable[[PlannedTask], TaskResult]) -> TaskResult:
         try:
@@ -111,7 +111,7 @@ class Executor:
             record = replace(task.record, ref=task.ref, file=task.file)
             self._around.ledger.append(Recorded(record), Forgotten(task.record.ref))
             return self._result(task, Result.MOVED, record.task_id)
-        record = self._adopted(task)
+        record = records.adopted(task, self._around)
         self._around.ledger.append(Recorded(record))
         return self._result(task, self._adopted_as(task), record.task_id)
 
@@ -122,7 +122,7 @@ class Executor:
             return self._create(task)
         if task.reason is Reason.UNFINISHED and task.record is not None:
             return self._finish(task, task.record, Result.CREATED)
-        record = self._adopted(task)
+        record = records.adopted(task, self._around)
         self._around.ledger.append(Recorded(record))
         return self._finish(task, record, self._adopted_as(task))
 
@@ -204,22 +204,9 @@ class Executor:
     def _created(
         self, task: PlannedTask, attempt: Attempt, task_id: str, earlier: Sequence[str]
     ) -> TaskResult:
-        around = self._around
-        old = task.record.marks if task.record is not None else ()
-        record = Record(
-            ref=task.ref,
-            task_id=task_id,
-            file=attempt.file,
-            inputs=attempt.inputs,
-            digest=attempt.digest,
-            identity=around.identity,
-            created_at=around.service.service_clock() or around.clock(),
-            marks=(*old, *earlier, attempt.mark),
-            pending=patch_after_create(attempt.inputs),
-            sensitive=attempt.sensitive,
-        )
+        record = records.created(task, attempt, task_id, earlier, self._around)
         try:
-            around.ledger.append(Recorded(record))
+            self._around.ledger.append(Recorded(record))
         except StateError as problem:
             # Its id must not be shown before it is durable; the attempt is, and leads back to it.
             why = f"created, but that could not be recorded; the next apply finds it: {problem}"
@@ -255,24 +242,6 @@ class Executor:
             self._around.ledger.append(*own)
 
     # What comes of it
-
-    def _adopted(self, task: PlannedTask) -> Record:
-        inputs = _made_from(task)
-        attempt = task.attempt
-        by_attempt = attempt is not None
-        return Record(
-            ref=task.ref,
-            task_id=task.task_id or "",
-            file=task.file,
-            inputs=inputs,
-            digest=digest(inputs),
-            identity=self._around.identity,
-            created_at=self._around.service.service_clock() or self._around.clock(),
-            marks=(attempt.mark,) if attempt is not None else (),
-            pending=patch_after_create(inputs) if by_attempt else {},
-            outputs=outputs_of(task.remote),
-            sensitive=task.sensitive,
-        )
 
     def _adopted_as(self, task: PlannedTask) -> Result:
         ours = task.attempt is not None and task.attempt.mark in self.own_marks
@@ -310,18 +279,6 @@ def _open_marks(state: State) -> dict[TaskRef | None, list[str]]:
     for mark, attempt in sorted(state.attempts.items()):
         marks.setdefault(attempt.ref, []).append(mark)
     return marks
-
-
-def outputs_of(remote: RemoteTask | None) -> dict[str, object]:
-    """What a record keeps of a task as last read."""
-    return kept_outputs(remote.raw) if remote is not None else {}
-
-
-def _made_from(task: PlannedTask) -> Inputs:
-    """What an adopted task counts as created with: the attempt's inputs, else the manifest's."""
-    if task.attempt is not None:
-        return task.attempt.inputs
-    return task.desired.inputs if task.desired is not None else {}
 
 
 def _pause(outcome: NotSent, tries: int) -> float:
