@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from reconciler.model import Identity, Inputs, TaskRef
@@ -37,7 +38,7 @@ class Attempt:
     `mark` is the `message.timestamp` that was sent, unique over all attempts of a state.
     `started_at` is this machine's clock when it began; `service_clock` what the service's own was
     then (the last `Date` header plus the time since), None where none had been seen. `sensitive`:
-    no report shows its prompt.
+    no report shows its prompt. `replaces` is the task that the new one is to take the place of.
     """
 
     ref: TaskRef
@@ -49,6 +50,37 @@ class Attempt:
     started_at: datetime
     service_clock: datetime | None = None
     sensitive: bool = False
+    replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that became of a key: `what` is a word of `Happened`, or of a later taskctl.
+
+    `task_id` is the task that the key had from then on, `mark` the attempt's. `detail` names the
+    settings that were updated, the key that it was moved from, the task that was there before, or
+    why an attempt made none.
+    """
+
+    what: str
+    at: datetime | None = None
+    task_id: str = ""
+    mark: str = ""
+    detail: str = ""
+
+
+class Happened(StrEnum):
+    CREATED = "created"
+    ADOPTED = "adopted"
+    MOVED = "moved"
+    UPDATED = "updated"
+    REPLACED = "replaced"
+    RECREATED = "recreated"
+    NOT_CREATED = "notCreated"
+
+
+HISTORY = 50
+"""How many of the latest happenings a record keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +91,9 @@ class Record:
     and `digest` theirs. `marks` are those of all attempts made for the key. `pending` is what is
     still to be patched after the create. `created_at` is when the create was answered or the task
     adopted, by the clock of the service where it is known. `sensitive`: no report shows its prompt,
-    though its manifest may have lost it.
+    though its manifest may have lost it. `history` is what became of the key, once that is more
+    than one thing (see `history_of`). `former` are the ids of all tasks it had before: they are
+    nobody's, and adopted for nothing.
     """
 
     ref: TaskRef
@@ -73,6 +107,36 @@ class Record:
     pending: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     sensitive: bool = False
+    history: tuple[Happening, ...] = ()
+    former: tuple[str, ...] = ()
+
+    def history_of(self) -> tuple[Happening, ...]:
+        """What became of the key. A record that only one thing became of need not keep it."""
+        if self.history:
+            return self.history
+        mark = self.marks[-1] if self.marks else ""
+        what = Happened.CREATED if mark else Happened.ADOPTED
+        return (Happening(what.value, self.created_at, self.task_id, mark),)
+
+    def after(self, *happenings: Happening) -> Record:
+        """The record once that has happened as well."""
+        known = {(h.what, h.mark) for h in self.history if h.mark}
+        new = (h for h in happenings if not h.mark or (h.what, h.mark) not in known)
+        return replace(self, history=(*self.history_of(), *new)[-HISTORY:])
+
+    def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
+        """This record of a new task, which `attempt` made where its key had the record `old`."""
+        if old is None or old.task_id == self.task_id:
+            return self if old is None else replace(self, history=old.history, former=old.former)
+        mark = attempt.mark if attempt is not None else ""
+        anew = Happened.REPLACED if attempt is not None and attempt.replaces else Happened.RECREATED
+        said = Happening(anew.value, self.created_at, self.task_id, mark, old.task_id)
+        return replace(
+            self,
+            marks=tuple(dict.fromkeys((*old.marks, *self.marks))),
+            history=old.after(said).history,
+            former=tuple(dict.fromkeys((*old.former, old.task_id))),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +167,29 @@ class State:
         return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
 
     def recorded_ids(self) -> dict[str, TaskRef]:
-        return {record.task_id: ref for ref, record in self.records.items()}
+        """The ids of all tasks that have or had a key, each with the key."""
+        ids = {record.task_id: ref for ref, record in self.records.items()}
+        for ref, record in self.records.items():
+            for former in record.former:
+                ids.setdefault(former, ref)
+        return ids
+
+    def settled(self, marks: Iterable[str], why: str, at: datetime | None) -> list[Event]:
+        """That attempts made no task. Where their key has one, its record tells it ever after."""
+        events: list[Event] = []
+        records: dict[TaskRef, Record] = {}
+        for mark in marks:
+            attempt = self.attempts.get(mark)
+            ref = attempt.ref if attempt is not None else None
+            record = ref and (records.get(ref) or self.records.get(ref))
+            if ref is None or record is None:
+                events.append(Closed(mark, why))
+                continue
+            said = Happening(Happened.NOT_CREATED.value, at, record.task_id, mark, why)
+            known = tuple(dict.fromkeys((*record.marks, mark)))
+            records[ref] = replace(record.after(said), marks=known)
+            events.append(Recorded(records[ref]))
+        return events
 
 
 def is_in(file: str, paths: Iterable[str]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from reconciler.model import Identity, TaskRef, instant, rfc3339
 from reconciler.sharing import share_parts, shared
-from reconciler.state.model import Attempt, Record, kept_outputs
+from reconciler.state.model import Attempt, Happening, Record, kept_outputs
 
 Json = dict[str, Any]
 NEWER = (
@@ -173,7 +173,26 @@ def read_record(ref: TaskRef, value: Json) -> Record:
         pending=may(value, "pending", dict) or _NOTHING,
         outputs=_outputs(value),
         sensitive=may(value, "sensitive", bool) or False,
+        history=_history(value),
+        former=texts(value, "formerTaskIds"),
     )
+
+
+def _history(holder: Json) -> tuple[Happening, ...]:
+    found = []
+    for at, value in enumerate(may(holder, "history", list) or ()):
+        try:
+            if type(value) is not dict:
+                raise WrongShapeError("", f"must be an object, not {name_of(value)}")
+            happening = Happening(
+                need_filled(value, "what"),
+                _may_moment(value, "at"),
+                *(may(value, name, str) or "" for name in ("taskId", "mark", "detail")),
+            )
+        except WrongShapeError as wrong:
+            raise wrong.under(f"history[{at}]") from None
+        found.append(happening)
+    return tuple(found)
 
 
 def read_attempt(mark: str, value: Json) -> Attempt:
@@ -191,6 +210,7 @@ def read_attempt(mark: str, value: Json) -> Attempt:
         started_at=_need_moment(value, "startedAt"),
         service_clock=_may_moment(value, "serviceClock"),
         sensitive=may(value, "sensitive", bool) or False,
+        replaces=may(value, "replaces", str) or "",
     )
 
 
@@ -211,7 +231,23 @@ def record_json(record: Record) -> Json:
         value["pending"] = dict(record.pending)
     if record.sensitive:
         value["sensitive"] = True
+    if record.history:
+        value["history"] = [happening_json(happening) for happening in record.history]
+    if record.former:
+        value["formerTaskIds"] = list(record.former)
     return value
+
+
+def happening_json(happening: Happening) -> Json:
+    """Without what is not known."""
+    at = _time(happening.at) if happening.at is not None else ""
+    further = {
+        "at": at,
+        "taskId": happening.task_id,
+        "mark": happening.mark,
+        "detail": happening.detail,
+    }
+    return {"what": happening.what} | {name: text for name, text in further.items() if text}
 
 
 def attempt_json(attempt: Attempt) -> Json:
@@ -227,6 +263,8 @@ def attempt_json(attempt: Attempt) -> Json:
         value["serviceClock"] = _time(attempt.service_clock)
     if attempt.sensitive:
         value["sensitive"] = True
+    if attempt.replaces:
+        value["replaces"] = attempt.replaces
     return value
 
 

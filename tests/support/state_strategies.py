@@ -13,6 +13,7 @@ from reconciler.state.model import (
     Attempted,
     Closed,
     Forgotten,
+    Happening,
     Record,
     Recorded,
     fold,
@@ -57,7 +58,9 @@ attempts = st.builds(
     moments,
     st.none() | moments,
     st.booleans(),
+    text,
 )
+happenings = st.builds(Happening, filled, st.none() | moments, text, st.just("") | marks, text)
 records = st.builds(
     Record,
     refs,
@@ -71,6 +74,8 @@ records = st.builds(
     st.dictionaries(text, values, max_size=2),
     outputs,
     st.booleans(),
+    st.lists(happenings, max_size=3).map(tuple),
+    st.lists(filled, max_size=2).map(tuple),
 )
 events = st.one_of(
     st.builds(Attempted, attempts),

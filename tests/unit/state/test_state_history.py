@@ -1,0 +1,103 @@
+"""What a record tells of its key, in the file and without one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from reconciler.state.codec import encode_state
+from reconciler.state.model import HISTORY, Attempted, Happening, Recorded, State, fold
+from tests.support.state_golden import GOLDEN, decode, golden_state, refusal
+from tests.support.state_samples import NOON, attempt, empty, mark_at, record
+
+TOLD = """\
+      "formerTaskIds": [
+        "id-0"
+      ],
+      "history": [
+        {
+          "at": "2026-11-24T12:00:00Z",
+          "mark": "2026-11-24T12:00:00.000Z",
+          "taskId": "id-0",
+          "what": "created"
+        },
+        {
+          "at": "2026-11-24T12:00:00Z",
+          "detail": "id-0",
+          "mark": "2026-11-24T12:00:00.001Z",
+          "taskId": "id-1",
+          "what": "replaced"
+        }
+      ],
+"""
+
+
+def replaced() -> State:
+    made = replace(attempt(1, "task-0"), replaces="id-0")
+    new = record(1, "task-0").in_place_of(record(0), made)
+    return fold(empty(serial=7), [Recorded(record(0)), Attempted(made), Recorded(new)])
+
+
+def test_a_history_in_the_file() -> None:
+    text = encode_state(replaced()).decode()
+    assert TOLD in text
+    assert decode(text) == replaced()
+    assert not replaced().attempts
+
+
+def test_a_state_without_one_tells_what_its_records_say() -> None:
+    (known,) = decode(GOLDEN).records.values()
+    assert known.history == ()
+    assert known.history_of() == (Happening("created", NOON, "id-0", mark_at(0)),)
+    assert replace(known, marks=()).history_of() == (Happening("adopted", NOON, "id-0"),)
+    assert encode_state(golden_state()).decode() == GOLDEN
+
+
+def test_it_is_bounded_and_the_former_tasks_are_not() -> None:
+    known = record(0)
+    for number in range(1, HISTORY + 20):
+        made = replace(attempt(number, "task-0"), replaces="x")
+        known = record(number, "task-0").in_place_of(known, made)
+    assert len(known.history) == HISTORY
+    assert known.history[-1].task_id == f"id-{HISTORY + 19}"
+    assert len(known.former) == HISTORY + 19
+
+
+def test_attempts_that_made_no_task_are_told_once() -> None:
+    """Two of one key, twice over, as a journal that is folded again has it."""
+    tries = [Attempted(replace(attempt(n, "task-0"), replaces="id-0")) for n in (1, 2)]
+    known = fold(empty(), [Recorded(record(0)), *tries])
+    events = known.settled([mark_at(1), mark_at(2)], "made no task", NOON)
+    after = fold(known, events)
+    assert not after.attempts
+    (told,) = after.records.values()
+    assert [(h.what, h.mark) for h in told.history] == [
+        ("created", mark_at(0)),
+        ("notCreated", mark_at(1)),
+        ("notCreated", mark_at(2)),
+    ]
+    assert fold(after, [*tries, *events]) == after
+
+
+@pytest.mark.parametrize(
+    ("history", "said"),
+    [
+        ("x", "history: must be a list, not text"),
+        ([1], "history[0]: must be an object, not a whole number"),
+        ([{"what": ""}], "history[0].what"),
+        ([{"what": "created", "at": "noon"}], "history[0].at"),
+    ],
+)
+def test_a_history_that_is_none_is_refused_with_its_place(history: object, said: str) -> None:
+    broken = json.loads(encode_state(replaced()))
+    broken["tasks"]["acme/task-0"]["history"] = history
+    assert said in refusal(json.dumps(broken))
+
+
+def test_a_word_of_a_later_taskctl_is_kept() -> None:
+    later = json.loads(encode_state(replaced()))
+    later["tasks"]["acme/task-0"]["history"][0]["what"] = "praised"
+    (known,) = decode(json.dumps(later)).records.values()
+    assert known.history[0].what == "praised"
