@@ -274,15 +274,18 @@ class Action:
         summary = document.get("summary", {})
         made: dict[str, object] = {}
         if self._command == "plan" and "tasks" in document:
-            creates = summary["create"] + sum(
-                task["reason"] == "recreate" for task in document["tasks"]
+            creates = (
+                summary["create"]
+                + summary["replace"]
+                + sum(task["reason"] == "recreate" for task in document["tasks"])
             )
-            open_ends = creates + summary["adopt"] + summary["undecided"]
+            open_ends = creates + summary["adopt"] + summary.get("update", 0) + summary["undecided"]
             made = {"has-changes": open_ends > 0, "creates": creates}
             made |= {"plan-file": self._plan_file, "plan-digest": document["digest"]}
         if self._command == "apply" and "tasks" in document:
-            done = sum(summary.get(name, 0) for name in ("created", "adopted", "moved"))
-            made = {"has-changes": done > 0, "creates": summary["created"]}
+            creates = summary["created"] + summary.get("replaced", 0)
+            done = creates + sum(summary.get(name, 0) for name in ("adopted", "moved", "updated"))
+            made = {"has-changes": done > 0, "creates": creates}
         end = secrets.token_hex(8)
         text = {n: str(v).lower() if isinstance(v, bool) else str(v) for n, v in made.items()}
         return "".join(f"{name}<<{end}\n{value}\n{end}\n" for name, value in text.items())

@@ -40,6 +40,8 @@ class PlanOptions:
     `adopt` None: `all` on a new state, else `recent`. `allow_recreate`: keys, or `*` for every one.
     `max_creates` None: no limit. `target` and `exclude`: keys or globs, see `plan/selection.py`.
     `over_budget`: create though the Neo token budget is used up.
+    `update`: patch what can be changed in place. `replace`: `KEY` or `KEY=TASK_ID` each, see
+    `plan/replacing.py`; `cancel_replaced`: and cancel the tasks that were there before.
     See contract, sections 3 and 4.
     """
 
@@ -52,3 +54,6 @@ class PlanOptions:
     target: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     over_budget: bool = False
+    update: bool = False
+    replace: tuple[str, ...] = ()
+    cancel_replaced: bool = False

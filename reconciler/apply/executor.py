@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from reconciler.apply import records
+from reconciler.apply.patching import Patches
 from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.surroundings import Surroundings
 from reconciler.apply.throttle import Throttle
 from reconciler.canonical import digest
-from reconciler.errors import RemoteError, StateError
+from reconciler.errors import StateError
 from reconciler.model import DesiredTask, TaskRef
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, PlannedTask, Reason
@@ -62,6 +63,7 @@ class Executor:
         self._around = around
         self._workers = 1 if parallelism == 1 else 2 * parallelism
         self._places = threading.BoundedSemaphore(parallelism)
+        self._patches = Patches(around, self._places)
         self._throttle = Throttle(around.monotonic, around.wait)
         self._out_of_reach = threading.Event()
         self._count = threading.Lock()
@@ -93,7 +95,7 @@ class Executor:
             raise
 
     def _talks(self, task: PlannedTask) -> bool:
-        if task.reason is Reason.UNFINISHED:
+        if task.reason is Reason.UNFINISHED or task.patch or task.cancels:
             return True
         return task.reason is Reason.ATTEMPT and bool(patch_after_create(records.made_from(task)))
 
@@ -106,25 +108,52 @@ class Executor:
         return result
 
     def _note(self, task: PlannedTask) -> TaskResult:
-        """Adopting and moving change the ledger alone."""
-        if task.action is Action.MOVE and task.record is not None:
-            record = replace(task.record, ref=task.ref, file=task.file)
-            self._around.ledger.append(Recorded(record), Forgotten(task.record.ref))
-            return self._result(task, Result.MOVED, record.task_id)
-        record = records.adopted(task, self._around)
-        self._around.ledger.append(Recorded(record))
-        return self._result(task, self._adopted_as(task), record.task_id)
+        """Adopting, moving and what is agreed already change the ledger alone."""
+        record = task.record
+        if task.action is Action.MOVE and record is not None:
+            return self._moved(task, record)
+        if task.action is Action.UPDATE and record is not None:
+            return self._updated(task, record, Result.UPDATED)
+        adopted = records.adopted(task, self._around)
+        self._record(task, adopted)
+        return self._result(task, self._adopted_as(task), adopted.task_id)
 
     def _talk(self, task: PlannedTask) -> TaskResult:
         if not self._around.wait(0):
             return self._result(task, Result.NOT_STARTED)
         if task.creates:
             return self._create(task)
-        if task.reason is Reason.UNFINISHED and task.record is not None:
-            return self._finish(task, task.record, Result.CREATED)
-        record = records.adopted(task, self._around)
-        self._around.ledger.append(Recorded(record))
-        return self._finish(task, record, self._adopted_as(task))
+        record = task.record
+        if task.action is Action.MOVE and record is not None:
+            return self._moved(task, record)
+        if task.action is Action.UPDATE and record is not None:
+            return self._updated(task, record, Result.UPDATED)
+        if task.reason is Reason.UNFINISHED and record is not None:
+            return self._finish(task, record, Result.CREATED)
+        adopted = records.adopted(task, self._around)
+        self._record(task, adopted)
+        return self._finish(task, adopted, self._adopted_as(task))
+
+    def _record(self, task: PlannedTask, record: Record) -> None:
+        """Its key's record, which may have been another key's (`movedFrom`)."""
+        old = task.record.ref if task.record is not None else task.ref
+        self._around.ledger.append(Recorded(record), *([Forgotten(old)] if old != task.ref else ()))
+
+    def _moved(self, task: PlannedTask, old: Record) -> TaskResult:
+        record = records.moved(task, old, self._around)
+        self._record(task, record)
+        if task.update:
+            return self._updated(task, record, Result.MOVED)
+        return self._result(task, Result.MOVED, record.task_id)
+
+    def _updated(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
+        """First at the service, then in the record: what dies in between, the next plan finds
+        agreed, and only records it."""
+        done, error = self._patches.update(task, record)
+        if error is not None and result is Result.UPDATED:
+            result = Result.FAILED
+        told = self._result(task, result, record.task_id, error)
+        return replace(told, updated=done)
 
     # Creating
 
@@ -141,7 +170,7 @@ class Executor:
                     self._close(over)
                     why = "the service is out of reach" if self._out_of_reach.is_set() else None
                     return self._result(task, Result.NOT_STARTED, error=why)
-                attempt = self._attempt(desired, over)
+                attempt = self._attempt(task, desired, over)
                 outcome = self._send(attempt)
             if not isinstance(outcome, NotSent):
                 return self._settled(task, attempt, outcome, earlier)
@@ -153,7 +182,7 @@ class Executor:
             self._throttle.pause(pause)
             over = [attempt.mark]
 
-    def _attempt(self, desired: DesiredTask, over: Iterable[str]) -> Attempt:
+    def _attempt(self, task: PlannedTask, desired: DesiredTask, over: Iterable[str]) -> Attempt:
         """A new durable attempt that takes the place of those `over`."""
         around = self._around
         now = around.clock()
@@ -167,6 +196,7 @@ class Executor:
             started_at=now,
             service_clock=around.service.service_clock(),
             sensitive=desired.sensitive,
+            replaces=(task.task_id or "") if task.action is Action.REPLACE else "",
         )
         closed = [Closed(mark, "superseded") for mark in over]
         around.ledger.append(*closed, Attempted(attempt))
@@ -193,7 +223,7 @@ class Executor:
             case Created(task_id):
                 return self._created(task, attempt, task_id, earlier)
             case Refused(why, status):
-                self._around.ledger.append(Closed(attempt.mark, f"refused: {status}"))
+                self._settle([attempt.mark], f"refused: {status}")
                 failed = self._result(task, Result.FAILED, error=f"{why} (HTTP {status})")
                 return replace(failed, remedy=USED_UP) if status == PAYMENT_REQUIRED else failed
             case Unknown(why):
@@ -206,28 +236,21 @@ class Executor:
     ) -> TaskResult:
         record = records.created(task, attempt, task_id, earlier, self._around)
         try:
-            self._around.ledger.append(Recorded(record))
+            self._record(task, record)
         except StateError as problem:
             # Its id must not be shown before it is durable; the attempt is, and leads back to it.
             why = f"created, but that could not be recorded; the next apply finds it: {problem}"
             return self._result(task, Result.UNDECIDED, error=why)
-        return self._finish(task, record, Result.CREATED)
+        made = Result.REPLACED if task.action is Action.REPLACE else Result.CREATED
+        return self._finish(task, record, made)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
-        """The name and the sharing, which a create cannot carry; journalled like the rest."""
-        if not record.pending:
-            return self._result(task, result, record.task_id)
-        try:
-            with self._places:
-                self._around.service.patch_task(
-                    record.ref.org_name, record.task_id, dict(record.pending)
-                )
-            self._around.ledger.append(Recorded(replace(record, pending={})))
-        except (RemoteError, StateError) as problem:
-            names = " and ".join(sorted(record.pending))
-            why = f"it exists, but its {names} could not be set: {problem}; the next apply does it"
-            return self._result(task, result, record.task_id, why)
-        return self._result(task, result, record.task_id)
+        """The name and the sharing, which a create cannot carry; then what was there before."""
+        error = self._patches.finish(record) if record.pending else None
+        told = self._result(task, result, record.task_id, error)
+        if not task.cancels or task.record is None:
+            return told
+        return replace(told, warning=self._around.cancel(task.record))
 
     def _give_up(self, task: PlannedTask, attempt: Attempt, outcome: NotSent) -> TaskResult:
         if not outcome.throttled:
@@ -237,15 +260,20 @@ class Executor:
 
     def _close(self, marks: Iterable[str]) -> None:
         """Attempts of this apply that never left; those of earlier ones stay open for a look-up."""
-        own = [Closed(mark, "not sent") for mark in marks if mark in self.own_marks]
-        if own:
-            self._around.ledger.append(*own)
+        self._settle([mark for mark in marks if mark in self.own_marks], "not sent")
+
+    def _settle(self, marks: Sequence[str], why: str) -> None:
+        if marks:
+            at = records.now(self._around)
+            self._around.ledger.append(*self._around.ledger.state.settled(marks, why, at))
 
     # What comes of it
 
     def _adopted_as(self, task: PlannedTask) -> Result:
-        ours = task.attempt is not None and task.attempt.mark in self.own_marks
-        return Result.CREATED if ours else Result.ADOPTED
+        attempt = task.attempt
+        if attempt is None or attempt.mark not in self.own_marks:
+            return Result.ADOPTED
+        return Result.REPLACED if attempt.replaces else Result.CREATED
 
     def _result(
         self,
@@ -264,6 +292,7 @@ class Executor:
             error=error,
             file=task.file,
             line=task.line,
+            replaced=_replaced_by(task) if task_id else None,
         )
 
 
@@ -272,6 +301,12 @@ def _next_of(left: deque[PlannedTask]) -> PlannedTask | None:
         return left.popleft()
     except IndexError:
         return None
+
+
+def _replaced_by(task: PlannedTask) -> str | None:
+    if task.action is Action.REPLACE:
+        return task.task_id
+    return task.attempt.replaces or None if task.attempt is not None else None
 
 
 def _open_marks(state: State) -> dict[TaskRef | None, list[str]]:

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
+from reconciler.apply import records
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.apply.surroundings import Surroundings
-from reconciler.diagnostics import Diagnostic, error
+from reconciler.diagnostics import Diagnostic, error, warning
 from reconciler.errors import RemoteError, StateError
 from reconciler.model import TaskRef
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
-from reconciler.state.model import Attempt, Closed
+from reconciler.state.model import Attempt
 
 ROUNDS = 3
 """How often one apply sends a create for one key when no outcome can be had."""
 
 LONGEST_GRACE = timedelta(seconds=60)
 """How long past the settle time a look-up that fails is tried again, at the most."""
+
+_DONE = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED)
+"""Results that can have an error beside them: the task exists, but something is left to do."""
 
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
@@ -53,6 +58,7 @@ class Loop:
         self._tasks: dict[TaskRef, PlannedTask] = {}
         self._results: dict[TaskRef, TaskResult] = {}
         self._attempts: dict[TaskRef, list[Attempt]] = {}
+        self._notes: list[Diagnostic] = []
         self._problem: str | None = None
         self._look = _FIRST_LOOK
 
@@ -78,15 +84,33 @@ class Loop:
 
     def _take(self, tasks: Iterable[PlannedTask], closed: Iterable[str]) -> None:
         """Does what can be done now for these, and keeps what they are."""
-        if events := [Closed(mark, "made no task") for mark in closed]:
-            self._around.ledger.append(*events)
         taken = [self._within_rounds(task) for task in tasks]
-        undone = (t for t in taken if t.applies or t.action is Action.UNDECIDED)
-        self._tasks.update((task.ref, task) for task in undone)
+        if marks := list(closed):
+            self._close(marks, {task.ref for task in taken if task.creates})
+        for task in taken:
+            if task.applies or task.action is Action.UNDECIDED:
+                self._tasks[task.ref] = task
+            elif task.ref not in self._results:  # what was open came to nothing
+                self._tasks.pop(task.ref, None)
         ready = [t for t in taken if t.applies and t.reason is not Reason.SETTLING]
         if ready:
             self._look = _FIRST_LOOK
             self._results.update(self._executor.run(ready))
+
+    def _close(self, marks: Sequence[str], again: Collection[TaskRef]) -> None:
+        """Attempts that made no task; `again` are keys for which another is sent now."""
+        state, at = self._around.ledger.state, records.now(self._around)
+        for mark in marks:
+            attempt = state.attempts.get(mark)
+            if attempt is not None and attempt.replaces and attempt.ref not in again:
+                ref = attempt.ref
+                summary = f"{ref.key}: the attempt of {mark} to replace its task made none"
+                detail = (
+                    f"It has {attempt.replaces} as before. To replace that one all the same:\n"
+                    f"  taskctl apply --replace {ref.key}={attempt.replaces}"
+                )
+                self._notes.append(warning(summary, detail, file=attempt.file, key=ref.key))
+        self._around.ledger.append(*state.settled(marks, "made no task", at))
 
     def _within_rounds(self, task: PlannedTask) -> PlannedTask:
         if not task.creates or self._executor.sent[task.ref] < ROUNDS:
@@ -146,15 +170,18 @@ class Loop:
         return self._around.wait(seconds)
 
     def _report(self, problems: Sequence[Diagnostic] = ()) -> ApplyReport:
-        results, diagnostics = [], list(problems)
+        results, diagnostics = [], [*problems, *self._notes]
         for ref, task in sorted(self._tasks.items()):
             result = self._result(task)
             if result is None:
                 continue
             results.append(result)
-            if result.error is not None and result.result in (Result.CREATED, Result.ADOPTED):
-                summary = f"{ref.key}: {result.error}"
-                diagnostics.append(error(summary, file=result.file, line=result.line, key=ref.key))
+            place: dict[str, Any] = {"file": result.file, "line": result.line, "key": ref.key}
+            if result.error is not None and result.result in _DONE:
+                diagnostics.append(error(f"{ref.key}: {result.error}", **place))
+            if result.warning is not None:
+                summary, _, detail = result.warning.partition("\n")
+                diagnostics.append(warning(f"{ref.key}: {summary}", detail, **place))
         return ApplyReport(tuple(results), tuple(diagnostics))
 
     def _result(self, task: PlannedTask) -> TaskResult | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from reconciler.apply.surroundings import Surroundings
 from reconciler.canonical import digest
-from reconciler.model import Inputs
+from reconciler.model import Inputs, RemoteTask
 from reconciler.plan.plan import PlannedTask
-from reconciler.state.model import Attempt, Record, kept_outputs
+from reconciler.state.model import Attempt, Happened, Happening, Record, kept_outputs
 from reconciler.wire import patch_after_create
 
 
@@ -21,37 +23,61 @@ def created(
     around: Surroundings,
 ) -> Record:
     """The record of a create that was answered; `earlier` are marks of attempts before it."""
-    old = task.record.marks if task.record is not None else ()
-    return Record(
+    record = Record(
         ref=task.ref,
         task_id=task_id,
         file=attempt.file,
         inputs=attempt.inputs,
         digest=attempt.digest,
         identity=around.identity,
-        created_at=_now(around),
-        marks=(*old, *earlier, attempt.mark),
+        created_at=now(around),
+        marks=(*earlier, attempt.mark),
         pending=patch_after_create(attempt.inputs),
         sensitive=attempt.sensitive,
     )
+    return record.in_place_of(task.record, attempt)
 
 
 def adopted(task: PlannedTask, around: Surroundings) -> Record:
     """The record of a task that exists already."""
     inputs = made_from(task)
     attempt, remote = task.attempt, task.remote
-    return Record(
+    record = Record(
         ref=task.ref,
         task_id=task.task_id or "",
         file=task.file,
         inputs=inputs,
         digest=digest(inputs),
         identity=around.identity,
-        created_at=_now(around),
+        created_at=now(around),
         marks=(attempt.mark,) if attempt is not None else (),
         pending=patch_after_create(inputs) if attempt is not None else {},
         outputs=kept_outputs(remote.raw) if remote is not None else {},
         sensitive=task.sensitive,
+    )
+    return record.in_place_of(task.record, attempt)
+
+
+def moved(task: PlannedTask, record: Record, around: Surroundings) -> Record:
+    """The record under its new key."""
+    said = Happening(Happened.MOVED.value, now(around), record.task_id, "", record.ref.key)
+    return replace(record.after(said), ref=task.ref, file=task.file)
+
+
+def updated(
+    record: Record, values: Mapping[str, Any], shown: RemoteTask | None, around: Surroundings
+) -> Record:
+    """The record once the task has these settings, and `shown` is how the service shows it."""
+    inputs = {**record.inputs, **values}
+    said = Happening(
+        Happened.UPDATED.value, now(around), record.task_id, "", ", ".join(sorted(values))
+    )
+    return replace(
+        record.after(said),
+        inputs=inputs,
+        digest=digest(inputs),
+        pending={name: v for name, v in record.pending.items() if name not in values},
+        outputs=kept_outputs(shown.raw) if shown is not None else record.outputs,
     )
 
 
@@ -62,5 +88,6 @@ def made_from(task: PlannedTask) -> Inputs:
     return task.desired.inputs if task.desired is not None else {}
 
 
-def _now(around: Surroundings) -> datetime:
+def now(around: Surroundings) -> datetime:
+    """By the service's clock where it is known."""
     return around.service.service_clock() or around.clock()

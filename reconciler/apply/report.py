@@ -13,8 +13,10 @@ from reconciler.diagnostics import Diagnostic, has_errors
 
 class Result(StrEnum):
     CREATED = "created"
+    REPLACED = "replaced"
     ADOPTED = "adopted"
     MOVED = "moved"
+    UPDATED = "updated"
     FAILED = "failed"
     UNDECIDED = "undecided"
     NOT_STARTED = "notStarted"
@@ -23,7 +25,9 @@ class Result(StrEnum):
 @dataclass(frozen=True, slots=True)
 class TaskResult:
     """How one task ended. `error` says why it failed or what cannot be decided, in a line or more;
-    `remedy` is the command that settles it. `file` and `line` are its place in a manifest."""
+    `remedy` is the command that settles it. `file` and `line` are its place in a manifest.
+    `replaced` is the task that it took the place of, `updated` are the settings that were changed.
+    `warning` is what is to be known beside that."""
 
     key: str
     org_name: str
@@ -34,6 +38,9 @@ class TaskResult:
     file: str | None = None
     line: int | None = None
     remedy: str = ""
+    replaced: str | None = None
+    updated: tuple[str, ...] = ()
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 from reconciler.apply.report import TaskResult
 from reconciler.model import Identity, TaskRef
 from reconciler.service import Service
-from reconciler.state.model import Event, State
+from reconciler.state.model import Event, Record, State
 
 
 class Ledger(Protocol):
@@ -27,7 +27,8 @@ class Ledger(Protocol):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the executor is given of the world. `wait` sleeps so many seconds, or less: it answers
-    False once apply is to stop."""
+    False once apply is to stop. `cancel` asks the task of a record that another took the place
+    of to stop, and gives what is to be known if that failed."""
 
     service: Service
     ledger: Ledger
@@ -37,3 +38,4 @@ class Surroundings:
     wait: Callable[[float], bool]
     started: Callable[[TaskRef], None]
     ended: Callable[[TaskResult], None]
+    cancel: Callable[[Record], str | None]

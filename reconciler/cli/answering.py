@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.following import Watched, unseen_error
@@ -114,13 +114,25 @@ class Addressed:
         return 0
 
 
-def addressed(tasks: Watched, key: str) -> Addressed:
-    """The task of a key. TaskctlError where the service does not show it to this token."""
+def addressed(tasks: Watched, key: str, task_id: str | None = None) -> Addressed:
+    """The task of a key, or the one of that id which the key had before. TaskctlError where there
+    is none, or the service does not show it to this token."""
     record = tasks.record(key)
+    if task_id is not None:
+        record = _one_of(record, task_id)
     status = tasks.following.statuses([record], 1)[0]
     if status.standing in (Standing.GONE, Standing.UNSEEN):
         raise unseen_error(tasks, record)
     return Addressed(tasks, record, status)
+
+
+def _one_of(record: Record, task_id: str) -> Record:
+    if task_id not in (record.task_id, *record.former):
+        raise TaskctlError.of(
+            f"{record.ref} never had a task {task_id}",
+            f"Nothing was sent. See which it had:\n    taskctl show {record.ref}",
+        )
+    return replace(record, task_id=task_id)
 
 
 def show_approval(task: Addressed, approval: Approval) -> None:

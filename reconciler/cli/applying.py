@@ -16,6 +16,7 @@ from reconciler.cli.applied import Applied, applied, finish
 from reconciler.cli.output import Output
 from reconciler.cli.planfile import is_plan_file, read_plan_file
 from reconciler.cli.progress import progress_for
+from reconciler.cli.replacing import canceller
 from reconciler.cli.service_options import Connection
 from reconciler.cli.signals import Interrupts
 from reconciler.cli.wiring import (
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from reconciler.plan.view import RemoteView
 
 PAGE = 1000
+_MADE = (Result.CREATED, Result.REPLACED)
 
 STOPPING = "\nStopping: nothing new is started, what runs is waited for. Again to leave at once.\n"
 
@@ -195,6 +197,7 @@ class Applying:
             wait=interrupts.wait,
             started=progress.started,
             ended=progress.ended,
+            cancel=canceller(space),
         )
         loop = Loop(
             around,
@@ -212,8 +215,10 @@ class Applying:
         """Outputs of what was seen, and of what was just made as far as the list shows it."""
         seen: list[RemoteTask] = list(view.tasks.values()) if view is not None else []
         made: dict[str, set[str]] = {}
+        changed = {result.task_id for result in report.tasks if result.updated}
+        seen = [task for task in seen if task.id not in changed]
         for result in report.tasks:
-            if result.result is Result.CREATED and result.task_id is not None:
+            if result.result in _MADE and result.task_id is not None:
                 made.setdefault(result.org_name, set()).add(result.task_id)
         with suppress(RemoteError):
             for org_name, ids in made.items():

@@ -21,6 +21,8 @@ _WORDS = {
     Result.CREATED: "created",
     Result.ADOPTED: "adopted",
     Result.MOVED: "moved",
+    Result.REPLACED: "replaced",
+    Result.UPDATED: "updated",
     Result.FAILED: "failed",
     Result.UNDECIDED: "no answer yet",
     Result.NOT_STARTED: "not started",

@@ -56,6 +56,9 @@ def plan_options(function: Run) -> Run:
         "target",
         "exclude",
         "over_budget",
+        "update",
+        "replace",
+        "cancel_replaced",
     )
 
     @functools.wraps(function)
@@ -64,7 +67,7 @@ def plan_options(function: Run) -> Run:
         context = click.get_current_context()
         config_of(context).fill(own, context)
         own["adopt"] = AdoptScope(own["adopt"]) if own["adopt"] else None
-        for name in ("allow_recreate", "target", "exclude"):
+        for name in ("allow_recreate", "target", "exclude", "replace"):
             own[name] = tuple(sorted(set(own[name])))
         return function(options=PlanOptions(**own), **values)
 
@@ -77,6 +80,19 @@ def _duration(ctx: click.Context, param: click.Parameter, value: str) -> timedel
     except TaskctlError as problem:
         found = problem.diagnostics[0]
         raise click.BadParameter(f"{found.summary}. {found.detail}", ctx, param) from problem
+
+
+def _one_task_each(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        name, equals, task_id = value.partition("=")
+        if any(sign in name for sign in "*?["):
+            what = f"{value!r} is a pattern, and a new task costs money: name each key"
+            raise click.BadParameter(what, ctx, param)
+        if not name or (equals and not task_id):
+            raise click.BadParameter(f"{value!r} is not KEY or KEY=TASK_ID", ctx, param)
+    return values
 
 
 _CONNECTION = [
@@ -173,6 +189,25 @@ _PLAN = [
         metavar="[=KEY]",
         shell_complete=recorded_keys,
         help="Create tasks anew that are gone at the service: all, or this one (repeatable).",
+    ),
+    click.option(
+        "--update",
+        is_flag=True,
+        help="Change in place what a manifest changed and can be: "
+        "approvalMode, permissionMode, role, name, isShared.",
+    ),
+    click.option(
+        "--replace",
+        multiple=True,
+        callback=_one_task_each,
+        metavar="KEY[=TASK_ID]",
+        shell_complete=keys,
+        help="Create a new task for this key; with an id, only while it has that one (repeatable).",
+    ),
+    click.option(
+        "--cancel-replaced",
+        is_flag=True,
+        help="Cancel each task that --replace replaces, once the new one is recorded.",
     ),
     click.option(
         "--max-creates",

@@ -219,13 +219,17 @@ class Planning:
         from reconciler.plan.codec import options_json
         from reconciler.plan.lookup import lookups
         from reconciler.plan.planner import Sides, make_plan
+        from reconciler.plan.replacing import refuse_wrong
         from reconciler.plan.selection import select
 
         space = self._space
         # Once: what apply does makes attempts vanish, and a pattern may match nothing else.
-        chosen = self._selection or select(options, space.desired, state, space.scope)
+        if self._selection is None:
+            self._selection = select(options, space.desired, state, space.scope)
+            refuse_wrong(options, space.desired, state, self._selection.refs)
+        chosen = self._selection
         whole = only is None
-        self._selection, only = chosen, chosen.within(only)
+        only = chosen.within(only)
         asked = [t for t in space.desired if only is None or t.ref in only]
         view = self._survey.read(
             lambda identity, now: lookups(asked, state, identity, options, now)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from reconciler.diagnostics import Diagnostic, error, warning
 from reconciler.model import TaskRef, instant
 from reconciler.plan.plan import PlannedTask
-from reconciler.plan.view import RemoteView
+from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import State
 from reconciler.wire import console_url
 
@@ -30,7 +30,7 @@ def duplicates(state: State, view: RemoteView) -> Iterator[Diagnostic]:
     bearers: dict[TaskRef, set[str]] = {}
     for task_id, message in view.messages.items():
         ref = owners.get(message.instant) if message and message.instant else None
-        if ref is not None and ref.org_name == task_id.org_name:
+        if ref is not None and ref.org_name == task_id.org_name and not _was(state, ref, task_id):
             bearers.setdefault(ref, set()).add(task_id.id)
     for ref, ids in sorted(bearers.items()):
         record = state.records.get(ref)
@@ -38,6 +38,12 @@ def duplicates(state: State, view: RemoteView) -> Iterator[Diagnostic]:
             ids.add(record.task_id)
         if len(ids) > 1:
             yield _duplicate(state, ref, sorted(ids))
+
+
+def _was(state: State, ref: TaskRef, task_id: TaskId) -> bool:
+    """Whether the key had this task before another took its place: that there are two is meant."""
+    record = state.records.get(ref)
+    return record is not None and task_id.id in record.former
 
 
 def _marks(state: State) -> Iterator[tuple[TaskRef, str]]:

@@ -66,13 +66,16 @@ def _task(task: PlannedTask) -> dict[str, Any]:
     }
     if task.acts_alone:
         shown["autonomous"] = True
+    if task.update:
+        shown["update"] = sorted(task.update)
     return shown | {name: text for name, text in further.items() if text}
 
 
 def _change(change: Change) -> dict[str, Any]:
     sides = {"before": change.before, "after": change.after}
     present = {name: side for name, side in sides.items() if side is not ABSENT}
-    return {"path": change.path, **present, "origin": change.origin.value}
+    origin = {"origin": change.origin.value, "inPlace": change.in_place}
+    return {"path": change.path, **present, **origin}
 
 
 @dataclass(frozen=True, slots=True)

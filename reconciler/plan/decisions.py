@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from reconciler.model import DesiredTask, Identity, RemoteTask, TaskRef
-from reconciler.plan.plan import Action, Change, PlannedTask, Reason
+from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, Undecided, Verdict, Wait
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import Attempt, Record
@@ -19,32 +19,6 @@ _UNDECIDED = {
     "unreadable": Reason.UNREADABLE,
     "ambiguous": Reason.AMBIGUOUS,
 }
-
-
-def plan_for(task: DesiredTask, action: Action, reason: Reason, **more: Any) -> PlannedTask:
-    """A desired task with its place; `more` are further fields of PlannedTask."""
-    return PlannedTask(
-        ref=task.ref,
-        action=action,
-        reason=reason,
-        file=task.file,
-        line=task.line,
-        desired=task,
-        **more,
-    )
-
-
-def compared(
-    task: DesiredTask, record: Record, remote: RemoteTask | None, diff: tuple[Change, ...]
-) -> PlannedTask:
-    known: dict[str, Any] = {"task_id": record.task_id, "record": record, "remote": remote}
-    if record.pending:
-        names = " and ".join(sorted(record.pending))
-        note = f"created, but its {names} could not be set yet; apply does it"
-        return plan_for(task, Action.CHANGED, Reason.UNFINISHED, diff=diff, note=note, **known)
-    if diff:
-        return plan_for(task, Action.CHANGED, Reason.DIFFERS, diff=diff, **known)
-    return plan_for(task, Action.UNCHANGED, Reason.SAME, **known)
 
 
 def moved(
@@ -163,6 +137,19 @@ def owned_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
         task_id=task.task_id,
         note=note,
         remedy=f"taskctl state mv {owner} {task.ref}",
+    )
+
+
+def former_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
+    note = f"taskID {task.task_id} is one that {owner.key} had before another took its place"
+    return plan_for(
+        task,
+        Action.UNDECIDED,
+        Reason.CONFLICT,
+        task_id=task.task_id,
+        note=note,
+        remedy=f"take the taskID out of the manifest, or forget {owner.key}: "
+        f"taskctl state rm {owner}",
     )
 
 

@@ -37,17 +37,19 @@ def changes(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> tup
 def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
     """Whether every setting that the service shows is what the manifest wants."""
     for name in SHOWN_SETTINGS:  # a generator takes as long again
-        if name in desired and _at_service(name, remote) != desired[name]:
+        if name in desired and at_service(name, remote) != desired[name]:
             return False
     return True
 
 
-def _at_service(name: str, remote: RemoteTask) -> Any:
+def at_service(name: str, remote: RemoteTask) -> Any:
+    """What the service shows of one of SHOWN_SETTINGS, its documented default where it is silent;
+    else ABSENT."""
     return remote.raw.get(name, _SERVICE_DEFAULTS.get(name, ABSENT))
 
 
 def _shown(name: str, recorded: Inputs, desired: Inputs, remote: RemoteTask) -> Change | None:
-    wanted, present = desired[name], _at_service(name, remote)
+    wanted, present = desired[name], at_service(name, remote)
     if present is ABSENT:
         present = recorded.get(name, ABSENT)
     if present == wanted:

@@ -12,12 +12,12 @@ from typing import Any
 
 from reconciler.canonical import digest
 from reconciler.errors import TaskctlError
-from reconciler.plan.plan import Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 
 VERSION = 1
 """Rises when equal plans would get another digest than before."""
 
-_LATER = ("target", "exclude", "overBudget")
+_LATER = ("target", "exclude", "overBudget", "update", "replace", "cancelReplaced")
 """Options that there were not when the first digests were made; they count where they are set."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -45,18 +45,20 @@ def plan_digest(plan: Plan) -> str:
 def _done(task: PlannedTask) -> dict[str, Any]:
     """What apply would do about one task."""
     wanted = task.desired
+    update = {"update": sorted(task.patch), "agreed": sorted(task.agreed)} if task.update else {}
     return {
         "task": [task.ref.org_name, task.ref.key],
         "does": _deed(task),
-        "taskId": None if task.creates else task.task_id,
+        "taskId": task.task_id if not task.creates or task.action is Action.REPLACE else None,
         "movedFrom": [task.moved_from.org_name, task.moved_from.key] if task.moved_from else None,
         "inputs": digest(wanted.inputs) if wanted is not None else None,
+        **update,
     }
 
 
 def _deed(task: PlannedTask) -> str:
     if task.creates:
-        return "create"
+        return "replace" if task.action is Action.REPLACE else "create"
     return task.reason.value if task.reason is Reason.UNFINISHED else task.action.value
 
 

@@ -10,15 +10,17 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.diagnostics import Diagnostic
-from reconciler.model import DesiredTask, Identity, RemoteTask, TaskRef, acts_alone
+from reconciler.model import PATCHABLE, DesiredTask, Identity, RemoteTask, TaskRef, acts_alone
 from reconciler.plan.budget import Outlook
 from reconciler.state.model import Attempt, Record
 
 
 class Action(StrEnum):
     CREATE = "create"
+    REPLACE = "replace"
     ADOPT = "adopt"
     MOVE = "move"
+    UPDATE = "update"
     CHANGED = "changed"
     GONE = "gone"
     ORPHANED = "orphaned"
@@ -35,6 +37,8 @@ class Reason(StrEnum):
     ATTEMPT = "attempt"  # adopt: an attempt without outcome did make it
     LOOK_ALIKE = "lookAlike"  # adopt: an unrecorded task does the same work
     MOVED = "moved"  # move: recorded under movedFrom
+    ASKED = "asked"  # replace: --replace names it
+    IN_PLACE = "inPlace"  # update: settings that --update may change
     DIFFERS = "differs"  # changed: manifest or service differ
     UNFINISHED = "unfinished"  # changed: name or isShared are still to be patched after the create
     NOT_FOUND = "notFound"  # gone: the service says 404, twice
@@ -80,6 +84,13 @@ class Change:
     after: Any
     origin: Origin
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the task itself can be changed so; else only a new one can have it. A setting
+        that the manifest no longer has cannot be taken back: what the service's default is, it
+        does not tell."""
+        return self.path in PATCHABLE and self.after is not ABSENT
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
@@ -87,7 +98,9 @@ class PlannedTask:
 
     `note` is one sentence for a reader, `remedy` the command that settles what cannot go on.
     `settled_at` is when an undecided attempt is old enough (`Reason.SETTLING`), by this machine's
-    clock. `attempt` is the one that was found (`ATTEMPT`) or that `RETRY` follows.
+    clock. `attempt` is the one that was found (`ATTEMPT`) or that `RETRY` follows. `update` are the
+    settings to be changed in place; `agreed` are those of them that the service has already.
+    `cancels`: the task of `record` is to be cancelled once the new one is recorded.
     """
 
     ref: TaskRef
@@ -105,6 +118,14 @@ class PlannedTask:
     attempt: Attempt | None = None
     moved_from: TaskRef | None = None
     settled_at: datetime | None = None
+    update: Mapping[str, Any] = field(default_factory=dict)
+    agreed: tuple[str, ...] = ()
+    cancels: bool = False
+
+    @property
+    def patch(self) -> dict[str, Any]:
+        """What the service is to be told of `update`."""
+        return {name: value for name, value in self.update.items() if name not in self.agreed}
 
     @property
     def sensitive(self) -> bool:
@@ -126,16 +147,29 @@ class PlannedTask:
 
     @property
     def creates(self) -> bool:
-        return self.action is Action.CREATE or self.reason is Reason.RECREATE
+        return self.action in (Action.CREATE, Action.REPLACE) or self.reason is Reason.RECREATE
 
     @property
     def applies(self) -> bool:
         """Whether apply would do something about it without being told more."""
         return (
             self.creates
-            or self.action in (Action.ADOPT, Action.MOVE)
+            or self.action in (Action.ADOPT, Action.MOVE, Action.UPDATE)
             or self.reason in (Reason.UNFINISHED, Reason.SETTLING)
         )
+
+
+def plan_for(task: DesiredTask, action: Action, reason: Reason, **more: Any) -> PlannedTask:
+    """A desired task with its place; `more` are further fields of PlannedTask."""
+    return PlannedTask(
+        ref=task.ref,
+        action=action,
+        reason=reason,
+        file=task.file,
+        line=task.line,
+        desired=task,
+        **more,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,5 +209,11 @@ class Plan:
 
     def has_changes(self) -> bool:
         """What `plan --detailed-exitcode` answers 2 for (contract, section 3)."""
-        asked = (Action.CREATE, Action.ADOPT, Action.UNDECIDED)
+        asked = (
+            Action.CREATE,
+            Action.REPLACE,
+            Action.ADOPT,
+            Action.UPDATE,
+            Action.UNDECIDED,
+        )
         return any(t.action in asked or t.reason is Reason.RECREATE for t in self.tasks)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from reconciler.canonical import digest
 from reconciler.diagnostics import Diagnostic
 from reconciler.model import DesiredTask, TaskRef, text_of, work_of
-from reconciler.plan import adoption, checks, decisions
+from reconciler.plan import adoption, changing, checks, decisions, replacing
 from reconciler.plan.diff import changes, remote_agrees
 from reconciler.plan.lookup import moved_ref, record_of
-from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Undecided, Verdict, recover
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.settings import PlanOptions
@@ -57,12 +57,14 @@ class _Planner:
             self.unwanted.setdefault(ref.key, []).append(ref)
         self.verdicts = self._recover()
         self.closed: list[str] = []
+        self.wishes = replacing.wishes_of(self.options, sides.desired)
         self.orphans = self._orphans()
         self.orphaned_work = dict(self._orphaned_work())
         # One desired task: the first rule that knows an answer gives it.
         self.rules: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
             self._conflicting,
             self._attempted,
+            self._replaced,
             self._recorded,
             self._known_by_id,
             self._under_another_org,
@@ -94,6 +96,9 @@ class _Planner:
     def _diagnostics(self, tasks: Sequence[PlannedTask]) -> Iterable[Diagnostic]:
         yield from checks.too_many_creates(tasks, self.options.max_creates)
         yield from checks.duplicates(self.state, self.view)
+        yield from replacing.problems(self.wishes, tasks, self.view.service_now or self.view.now)
+        if self.options.update:
+            yield from changing.warnings(tasks, self.view.identity)
 
     def _recover(self) -> dict[str, Verdict]:
         attempts = self.state.attempts.values()
@@ -143,7 +148,7 @@ class _Planner:
             planned = rule(task)
             if planned is not None:
                 return planned
-        return decisions.plan_for(task, Action.CREATE, Reason.NEW)
+        return plan_for(task, Action.CREATE, Reason.NEW)
 
     def _conflicting(self, task: DesiredTask) -> PlannedTask | None:
         """A taskID that is recorded otherwise."""
@@ -154,7 +159,23 @@ class _Planner:
             same = record.task_id == task.task_id
             return None if same else decisions.other_id(task, record.task_id)
         owner = self.recorded.get(task.task_id)
-        return decisions.owned_id(task, owner) if owner is not None else None
+        if owner is None:
+            return None
+        replaced = self.state.records[owner].task_id != task.task_id
+        return decisions.former_id(task, owner) if replaced else decisions.owned_id(task, owner)
+
+    def _replaced(self, task: DesiredTask) -> PlannedTask | None:
+        """A recorded task that is to give way to a new one, however it stands."""
+        wish = self.wishes.get(task.ref) if self.wishes else None
+        record = record_of(task, self.state) if wish is not None else None
+        now = self.view.service_now or self.view.now
+        if wish is None or record is None or not wish.is_due(record, now):
+            return None
+        remote = self.view.find(record.ref, record.task_id)
+        gone = TaskId(record.ref.org_name, record.task_id) in self.view.absent
+        diff = changes(record.inputs, task.inputs, remote)
+        cancel = self.options.cancel_replaced
+        return replacing.replaced(task, record, diff, cancel=cancel, gone=gone)
 
     def _recorded(self, task: DesiredTask) -> PlannedTask | None:
         record = record_of(task, self.state)
@@ -169,9 +190,9 @@ class _Planner:
             diff: tuple[Change, ...] = ()
         else:
             diff = changes(record.inputs, task.inputs, remote)
-        if record.ref.key != task.key:
-            return decisions.moved(task, record, remote, diff)
-        return decisions.compared(task, record, remote, diff)
+        told = changing.compared if record.ref.key == task.key else changing.moved
+        who, update = self.view.identity, self.options.update
+        return told(task, record, remote, diff, who, update=update)
 
     def _not_seen(self, task: DesiredTask, record: Record) -> PlannedTask | None:
         """A recorded task that the service did not show; None where it is to be compared anyway."""
@@ -180,7 +201,7 @@ class _Planner:
         if TaskId(record.ref.org_name, record.task_id) not in self.view.absent:
             return None
         if self._is_fresh(record):
-            return decisions.plan_for(
+            return plan_for(
                 task, Action.UNCHANGED, Reason.FRESH, task_id=record.task_id, record=record
             )
         allowed = self.options.allow_recreate
@@ -211,11 +232,23 @@ class _Planner:
         if not own:
             return None
         verdicts = [self.verdicts[a.mark] for a in own]
-        if record_of(task, self.state) and all(isinstance(v, NotCreated) for v in verdicts):
-            # What was to replace a task that is gone: whether it is still to be is asked anew.
+        record = record_of(task, self.state)
+        if record and all(isinstance(v, NotCreated) for v in verdicts):
+            # What was to replace a task: whether it is still to be is asked anew.
             self.closed.extend(a.mark for a in own)
             return None
-        return decisions.recovered(task, own, verdicts)
+        planned = decisions.recovered(task, own, verdicts)
+        return self._in_place_of(record, planned) if record is not None else planned
+
+    def _in_place_of(self, record: Record, planned: PlannedTask) -> PlannedTask:
+        """What an attempt made takes the place of what its key had."""
+        attempt = planned.attempt
+        if planned.action is not Action.ADOPT or attempt is None:
+            return replace(planned, record=record)
+        asked = planned.ref in self.wishes and bool(attempt.replaces)
+        cancels = asked and self.options.cancel_replaced and attempt.replaces == record.task_id
+        note = f"{planned.note}; it takes the place of {record.task_id}"
+        return replace(planned, record=record, cancels=cancels, note=note)
 
     def _under_another_org(self, task: DesiredTask) -> PlannedTask | None:
         if task.org_from_manifest:
@@ -254,7 +287,8 @@ class _Planner:
             if not self._asked(attempt.ref):
                 continue
             planned = decisions.stray(attempt, self.verdicts[attempt.mark])
+            record = self.state.records.get(attempt.ref)
             if planned is None:
                 self.closed.append(attempt.mark)
             else:
-                yield planned
+                yield self._in_place_of(record, planned) if record is not None else planned

@@ -12,7 +12,8 @@ from reconciler.render.reports import Style
 from reconciler.render.status import status_rows
 from reconciler.render.waited import WaitedReport
 
-_WELL = (Result.CREATED, Result.ADOPTED, Result.MOVED)
+_WELL = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED, Result.UPDATED)
+_RARE = (Result.REPLACED, Result.MOVED, Result.UPDATED)
 _WORDS = {Result.NOT_STARTED: "not started"}
 
 
@@ -43,7 +44,9 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
     word = _WORDS.get(task.result, task.result.value)
     paint = {
         Result.CREATED: palette.green,
+        Result.REPLACED: palette.green,
         Result.ADOPTED: palette.cyan,
+        Result.UPDATED: palette.yellow,
         Result.MOVED: palette.cyan,
         Result.FAILED: palette.red,
         Result.UNDECIDED: palette.magenta,
@@ -51,6 +54,10 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
     named = task.url or (f"taskID {task.task_id}" if task.task_id else "")
     where = safe.line(named) if named else place_of(task.file, task.line)
     yield f"{paint(word)} {palette.bold(safe.line(task.key))}  {where}".rstrip()
+    if task.replaced:
+        yield palette.dim(f"    in the place of {safe.line(task.replaced)}")
+    if task.updated:
+        yield palette.dim(f"    set: {', '.join(map(safe.line, task.updated))}")
     if task.error:
         yield from (f"    {row}" for row in safe.block(task.error).split("\n") if row)
     if task.remedy:
@@ -58,11 +65,11 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
 
 
 def apply_summary(report: ApplyReport) -> str:
-    """`Apply: 3 created, ...`; moved ones are counted where there are any."""
+    """`Apply: 3 created, ...`; what is rare is counted where there is any."""
     counts = report.summary()
     shown = [
         f"{counts[result]} {_WORDS.get(result, result.value)}"
         for result in Result
-        if counts[result] or result is not Result.MOVED
+        if counts[result] or result not in _RARE
     ]
     return f"Apply: {', '.join(shown)}."

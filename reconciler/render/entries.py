@@ -55,8 +55,10 @@ class Entry:
 
 _RESULT_SIGNS = {
     Result.CREATED: "+",
+    Result.REPLACED: "-/+",
     Result.ADOPTED: ">",
     Result.MOVED: ">",
+    Result.UPDATED: "~",
     Result.FAILED: "x",
     Result.UNDECIDED: "?",
     Result.NOT_STARTED: "-",
@@ -144,7 +146,7 @@ def counts(report: Report) -> Iterator[tuple[str, str, int]]:
 
 
 def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
-    level = None
+    level, is_new = None, task.creates and not task.diff
     if task.action is Action.UNDECIDED:
         level = Level.WARNING
     elif task.action is Action.GONE and not task.creates:
@@ -162,7 +164,7 @@ def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
         remedy=task.remedy,
         task_id=task.task_id,
         url=console_url(plan.backend, task.ref.org_name, task.task_id) if task.task_id else None,
-        inputs=task.desired.inputs if task.creates and task.desired is not None else None,
+        inputs=task.desired.inputs if is_new and task.desired is not None else None,
         diff=task.diff,
         alone=task.acts_alone,
     )
@@ -197,7 +199,7 @@ def _result(task: TaskResult, style: Style) -> Entry:
         level=_RESULT_LEVELS.get(task.result),
         file=style.locate(task.file) if task.file else None,
         line=task.line,
-        why=task.error or "",
+        why=task.error or task.warning or "",
         remedy=task.remedy,
         task_id=task.task_id,
         url=task.url,

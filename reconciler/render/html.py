@@ -89,7 +89,13 @@ def _headline(report: Report) -> str:
     """What there is to do or was done; all numbers are below it."""
     if not isinstance(report, Plan | ApplyReport) or isinstance(report, WaitedReport):
         return summary(report)
-    words = {"create": "to create", "adopt": "to adopt", "move": "to move"}
+    words = {
+        "create": "to create",
+        "replace": "to replace",
+        "adopt": "to adopt",
+        "move": "to move",
+        "update": "to update",
+    }
     telling = {"undecided"} if isinstance(report, Plan) else set(Result)
     parts = [
         f"{number:,} {words.get(word, label)}"

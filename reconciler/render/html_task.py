@@ -12,7 +12,7 @@ from reconciler.render.diagnostics import place_of
 from reconciler.render.differences import Gap, Line, Row, side_by_side
 from reconciler.render.entries import Entry
 from reconciler.render.plan_text import ALONE
-from reconciler.render.values import ORIGINS, flow, is_prose, side_text
+from reconciler.render.values import flow, is_prose, moved_by, side_text
 
 CONTEXT = 3
 """Unchanged lines shown around a change."""
@@ -82,7 +82,7 @@ def _changes(diff: Sequence[Change]) -> Iterator[str]:
         yield '<table class="fields"><thead><tr><th>Setting</th><th>Before</th><th>After</th>'
         yield "<th>Changed</th></tr></thead><tbody>"
         for change in short:
-            origin = ORIGINS[change.origin].removeprefix("changed ")
+            origin = moved_by(change).removeprefix("changed ")
             yield (
                 f'<tr><th scope="row"><code>{_line(change.path)}</code></th>'
                 f'<td data-label="before">{_value(change.before)}</td>'
@@ -92,7 +92,7 @@ def _changes(diff: Sequence[Change]) -> Iterator[str]:
         yield "</tbody></table>"
     for change in diff:
         if is_prose(change):
-            yield f"<h4><code>{_line(change.path)}</code>, {ORIGINS[change.origin]}</h4>"
+            yield f"<h4><code>{_line(change.path)}</code>, {moved_by(change)}</h4>"
             yield from _side_by_side(change)
 
 

@@ -99,13 +99,12 @@ def _document(diagnostics: tuple[Diagnostic, ...], **fields: Any) -> dict[str, A
 
 
 def _apply_summary(report: ApplyReport) -> dict[str, int]:
-    """The contract's five counts, and `moved` where there is one."""
+    """The contract's five counts, and the others where there is one."""
     from reconciler.apply.report import Result
 
     summary = report.summary()
-    if not summary[Result.MOVED]:
-        del summary[Result.MOVED]
-    return summary
+    later = (Result.REPLACED, Result.MOVED, Result.UPDATED)
+    return {name: n for name, n in summary.items() if n or name not in later}
 
 
 def _task_result(task: TaskResult) -> dict[str, Any]:
@@ -119,4 +118,5 @@ def _task_result(task: TaskResult) -> dict[str, Any]:
         "file": task.file,
         "line": task.line,
     }
-    return {**shown, "remedy": task.remedy} if task.remedy else shown
+    further = {"remedy": task.remedy, "replaced": task.replaced, "updated": list(task.updated)}
+    return shown | {name: value for name, value in further.items() if value}

@@ -20,7 +20,7 @@ from reconciler.render.entries import Entry, command_of, entries, located, summa
 from reconciler.render.palette import Palette
 from reconciler.render.plan_text import ALONE, ALONE_MEANS, LEGEND, no_changes_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
-from reconciler.render.values import ORIGINS, flow, is_prose, setting_rows, side_text
+from reconciler.render.values import flow, is_prose, moved_by, setting_rows, side_text
 
 LIMIT = 64_000
 """Characters of a whole report: GitHub takes 65,536 of a comment, its poster may add a marker."""
@@ -150,7 +150,7 @@ def _difference(entry: Entry) -> Iterator[str]:
         rows = setting_rows(entry.inputs, COLUMNS, Palette(on=False), verbose=True)
         yield from (f"+ {row}" for row in rows)
     for change in entry.diff:
-        yield f"@@ {safe.line(change.path)} ({ORIGINS[change.origin]}) @@"
+        yield f"@@ {safe.line(change.path)} ({moved_by(change)}) @@"
         yield from _changed(change)
 
 

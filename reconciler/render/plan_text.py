@@ -16,8 +16,10 @@ from reconciler.render.values import change_rows, setting_rows
 
 SIGNS = {
     Action.CREATE: "+",
+    Action.REPLACE: "-/+",
     Action.ADOPT: ">",
     Action.MOVE: ">",
+    Action.UPDATE: "~",
     Action.CHANGED: "~",
     Action.GONE: "!",
     Action.ORPHANED: "#",
@@ -27,8 +29,10 @@ SIGNS = {
 
 LEGEND = {
     Action.CREATE: "it is missing: apply creates it",
+    Action.REPLACE: "it exists: apply creates a new one in its place",
     Action.ADOPT: "it exists already: apply records it",
     Action.MOVE: "its key changed: apply moves its record",
+    Action.UPDATE: "it differs from its manifest: apply changes it in place",
     Action.CHANGED: "it differs from its manifest: left as it is",
     Action.GONE: "the service does not find it any more",
     Action.ORPHANED: "it is in no manifest any more: left as it is",
@@ -41,6 +45,8 @@ WHY = {
     Reason.ATTEMPT: "an attempt whose answer was lost made it",
     Reason.LOOK_ALIKE: "it does the same work and has no record",
     Reason.MOVED: "the record of the old key becomes this one's",
+    Reason.ASKED: "--replace asks for a new task",
+    Reason.IN_PLACE: "its settings are changed in place",
     Reason.UNFINISHED: "its name or sharing is still to be set; apply does it",
     Reason.NOT_FOUND: "the service does not find it",
     Reason.RECREATE: "the service does not find it; apply creates it anew",
@@ -69,13 +75,15 @@ def plan_rows(plan: Plan, style: Style) -> list[str]:
 
 
 def summary_row(plan: Plan) -> str:
-    """`Plan: 1 to create, ...`; move, gone and undecided are counted where there are any."""
+    """`Plan: 1 to create, ...`; what is rare is counted where there is any."""
     words = {
         Action.CREATE: "to create",
         Action.ADOPT: "to adopt",
+        Action.REPLACE: "to replace",
         Action.MOVE: "to move",
+        Action.UPDATE: "to update",
     }
-    rare = (Action.MOVE, Action.GONE, Action.UNDECIDED)
+    rare = (Action.REPLACE, Action.MOVE, Action.UPDATE, Action.GONE, Action.UNDECIDED)
     counts = plan.summary()
     shown = [
         f"{counts[action]} {words.get(action, action.value)}"
@@ -141,8 +149,9 @@ class _Writer:
         if actions:
             yield ""
         pad = max((len(action) for action in actions), default=0)
+        width = max((len(SIGNS[action]) for action in actions), default=1)
         for action in actions:
-            sign = self._paint(action)(f"{SIGNS[action]} {action.value:{pad}}")
+            sign = self._paint(action)(f"{SIGNS[action]:{width}} {action.value:{pad}}")
             yield f"  {sign}  {LEGEND[action]}"
         if any(task.acts_alone for task in shown):
             yield f"  {self._alone()}  {ALONE_MEANS}"
@@ -164,7 +173,7 @@ class _Writer:
         columns = self.style.width - len(_INDENT)
         verbose = self.style.verbose
         rows: list[str] = []
-        if task.creates and task.desired is not None:
+        if task.creates and task.desired is not None and not task.diff:
             rows = setting_rows(task.desired.inputs, columns, palette, verbose=verbose)
         elif task.diff:
             rows = change_rows(task.diff, columns, palette, verbose=verbose)
@@ -212,7 +221,9 @@ class _Writer:
         palette = self.palette
         return {
             Action.CREATE: palette.green,
+            Action.REPLACE: palette.green,
             Action.ADOPT: palette.cyan,
+            Action.UPDATE: palette.yellow,
             Action.MOVE: palette.cyan,
             Action.CHANGED: palette.yellow,
             Action.GONE: palette.red,

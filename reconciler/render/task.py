@@ -89,4 +89,5 @@ def _further(report: TaskReport, style: Style, palette: Palette, now: datetime) 
 def _change(change: Change) -> dict[str, Any]:
     sides = {"before": change.before, "after": change.after}
     present = {name: side for name, side in sides.items() if side is not ABSENT}
-    return {"path": change.path, **present, "origin": change.origin.value}
+    origin = {"origin": change.origin.value, "inPlace": change.in_place}
+    return {"path": change.path, **present, **origin}

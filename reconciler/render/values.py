@@ -24,6 +24,8 @@ ORIGINS = {
     Origin.BOTH: "changed in both",
 }
 
+IN_PLACE = {True: "in place", False: "needs a new task"}
+
 _FIRST = ("name", "approvalMode", "permissionMode", "planMode", "role")
 _encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -65,8 +67,9 @@ def change_rows(
     diff: Sequence[Change], columns: int, palette: Palette, *, verbose: bool
 ) -> list[str]:
     """Field by field: `approvalMode: "manual" -> "auto"  (changed at the service)`."""
-    short = [change for change in diff if not is_prose(change) and _fits(change, columns)]
+    short = [change for change in diff if not is_prose(change) and _fits(change, columns, 0)]
     pad = _pad(change.path for change in short)
+    short = [change for change in short if _fits(change, columns, pad)]
     rows: list[str] = []
     for change in short:
         name = f"{safe.line(change.path)}:"
@@ -82,7 +85,12 @@ def change_rows(
 
 
 def _origin(change: Change, palette: Palette) -> str:
-    return palette.dim(f"({ORIGINS[change.origin]})")
+    return palette.dim(f"({moved_by(change)})")
+
+
+def moved_by(change: Change) -> str:
+    """Who moved, and how it can be had: `changed in the manifest, in place`."""
+    return f"{ORIGINS[change.origin]}, {IN_PLACE[change.in_place]}"
 
 
 def is_prose(change: Change) -> bool:
@@ -90,9 +98,10 @@ def is_prose(change: Change) -> bool:
     return any(isinstance(side, str) and "\n" in side for side in sides)
 
 
-def _fits(change: Change, columns: int) -> bool:
+def _fits(change: Change, columns: int, pad: int) -> bool:
     sides = cells.width(flow(change.before)) + cells.width(flow(change.after))
-    return cells.width(change.path) + sides + len("  ->   (changed in the manifest)") <= columns
+    name, told = max(cells.width(change.path) + 1, pad), f"  ->   ({moved_by(change)})"
+    return name + sides + len(told) <= columns
 
 
 def side_text(side: Any) -> str | None:

@@ -136,6 +136,7 @@ class World:
             wait=self._wait,
             started=lambda ref: self.story.tell("started", ref),
             ended=lambda result: self.story.tell("told", result),
+            cancel=lambda record: self.story.tell("cancel", record.task_id),
         )
         self.executor = Executor(self.around, parallelism)
 

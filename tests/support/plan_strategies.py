@@ -172,6 +172,9 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
         attempt=draw(st.none() | attempts(just)),
         moved_from=draw(st.none() | refs),
         settled_at=draw(st.none() | moments),
+        update=draw(st.dictionaries(text, values, max_size=2)),
+        agreed=tuple(draw(st.lists(text, max_size=1))),
+        cancels=draw(st.booleans()),
     )
 
 
@@ -207,6 +210,9 @@ plan_options = st.builds(
     adopt_limit=st.integers(0, 10_000),
     allow_recreate=st.lists(text, max_size=2).map(tuple),
     max_creates=st.none() | st.integers(0, 100),
+    update=st.booleans(),
+    replace=st.lists(text, max_size=2).map(tuple),
+    cancel_replaced=st.booleans(),
 )
 
 

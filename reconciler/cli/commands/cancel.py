@@ -14,17 +14,20 @@ from reconciler.cli.service_options import Connection, connection_options
     "cancel",
     examples=[
         ("taskctl cancel rotate-iam-keys", "ask it to stop, after a question"),
+        ("taskctl cancel rotate-iam-keys --task 0192f0c4", "one that `--replace` left behind"),
         ("taskctl cancel rotate-iam-keys --force -y", "end its session, if it did not stop"),
     ],
 )
 @click.argument("key", metavar="KEY", shell_complete=recorded_keys)
 @click.option("--force", is_flag=True, help="End the session at once: for a task that is stuck.")
+@click.option("--task", "task_id", metavar="ID", help="A task that the key had before.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @connection_options
 @common_options
 def command(
     key: str,
     force: bool,  # noqa: FBT001 - click passes it by name
+    task_id: str | None,
     yes: bool,  # noqa: FBT001
     connection: Connection,
     out: Output,
@@ -38,12 +41,12 @@ def command(
     from reconciler.follow.status import SETTLED
 
     with watched(connection, out) as tasks:
-        task = addressed(tasks, key)
+        task = addressed(tasks, key, task_id)
         show_last_words(task)
         if task.status.standing in SETTLED and not force:
             return task.done("nothing to cancel.", sent=None)
         question = f"{'End the session of' if force else 'Cancel'} {task.name}?"
-        flag = " --force" if force else ""
+        flag = (f" --task {task_id}" if task_id else "") + (" --force" if force else "")
         again = f"taskctl cancel {task.name}{flag} -y"
         if not confirm(out, question, yes=yes, otherwise=again):
             out.note("Nothing was sent.")

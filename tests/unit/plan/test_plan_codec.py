@@ -99,8 +99,10 @@ def test_the_plan_document_is_the_contract_s() -> None:
         "diagnostics": [],
         "summary": {
             "create": 1,
+            "replace": 0,
             "adopt": 0,
             "move": 0,
+            "update": 0,
             "changed": 0,
             "gone": 0,
             "orphaned": 0,
@@ -124,7 +126,7 @@ def test_the_plan_document_is_the_contract_s() -> None:
 
 def test_an_absent_side_is_left_out_and_null_is_not() -> None:
     (task,) = plan_document(PLAN)["tasks"]
-    assert task["diff"] == [{"path": "role", "after": None, "origin": "manifest"}]
+    assert task["diff"] == [{"path": "role", "after": None, "origin": "manifest", "inPlace": True}]
 
 
 def test_tasks_are_sorted_whatever_the_plan_says() -> None:

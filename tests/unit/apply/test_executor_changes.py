@@ -1,0 +1,209 @@
+"""What is changed in place, and what takes the place of another: durable, and told as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.apply.report import Result
+from reconciler.canonical import digest
+from reconciler.errors import RemoteError
+from reconciler.model import RemoteTask
+from reconciler.service import Refused
+from reconciler.settings import PlanOptions
+from reconciler.state.model import Record, Recorded, fold
+from tests.support.apply_world import World, lost
+from tests.support.worlds import (
+    SOMEONE,
+    ago,
+    attempt,
+    desired,
+    message,
+    record,
+    remote,
+    state,
+    view,
+)
+
+UPDATE = PlanOptions(update=True)
+REPLACE = PlanOptions(replace=("a",), cancel_replaced=True)
+
+
+def kept(world: World) -> Record:
+    (record,) = world.ledger.state.records.values()
+    return record
+
+
+def changed(**shown: Any) -> tuple[World, tuple[Any, ...]]:
+    world = World(state([record("a", "t", "as it was", approvalMode="manual", name="N")]))
+    wanted = desired("a", "edited", approvalMode="auto", name="N")
+    seen = view([remote("t", **{"approvalMode": "manual", "name": "N"} | shown)])
+    return world, world.planned(wanted, seen=seen, options=UPDATE)
+
+
+def test_the_record_holds_what_was_patched_and_nothing_else() -> None:
+    world, planned = changed()
+    result = world.run(*planned)["a"]
+    assert (result.result, result.updated) == (Result.UPDATED, ("approvalMode",))
+    assert world.story.of("patch") == [("t", {"approvalMode": "auto"})]
+    inputs = kept(world).inputs
+    assert inputs["approvalMode"] == "auto"
+    assert inputs["message"] == {"content": "as it was"}
+    assert kept(world).digest == digest(inputs)
+    assert [h.what for h in kept(world).history] == ["adopted", "updated"]
+    assert world.story.kinds() == ["patch", "append", "told"]
+
+
+def test_what_the_service_has_already_is_recorded_without_a_request() -> None:
+    world, planned = changed(approvalMode="auto")
+    assert world.run(*planned)["a"].result is Result.UPDATED
+    assert world.story.of("patch") == []
+    assert kept(world).inputs["approvalMode"] == "auto"
+
+
+def test_a_patch_that_fails_leaves_the_record() -> None:
+    world, planned = changed()
+    world.service.refuses_patches = True
+    result = world.run(*planned)["a"]
+    assert (result.result, result.error) == (Result.FAILED, "not updated: not allowed")
+    assert kept(world).inputs["approvalMode"] == "manual"
+
+
+@pytest.mark.parametrize(
+    ("status", "maker", "words"),
+    [
+        (404, None, "the task is gone"),
+        (404, SOMEONE, "somebody else's of someone"),
+        (403, SOMEONE, "somebody else's of someone"),
+        (403, None, "not updated: the words"),
+    ],
+)
+def test_gone_and_somebody_elses_are_told_apart(
+    status: int, maker: Any, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, (planned,) = changed()
+    if maker is not None and planned.record is not None:
+        planned = replace(planned, record=replace(planned.record, identity=maker))
+
+    def refuse(org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
+        problem = RemoteError.of("the words")
+        raise RemoteError(problem.diagnostics, status)
+
+    monkeypatch.setattr(world.service, "patch_task", refuse)
+    assert words in (world.run(planned)["a"].error or "")
+
+
+def test_a_setting_that_the_service_did_not_take_is_not_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, planned = changed()
+    monkeypatch.setattr(
+        world.service, "patch_task", lambda *_: remote("t", approvalMode="manual", name="N")
+    )
+    result = world.run(*planned)["a"]
+    assert result.result is Result.FAILED
+    assert "did not change approvalMode" in (result.error or "")
+    assert kept(world).inputs["approvalMode"] == "manual"
+
+
+def test_what_is_still_pending_goes_with_an_update() -> None:
+    known = record("a", "t", approvalMode="manual", name="N", pending={"name": "N"})
+    world = World(state([known]))
+    wanted = desired("a", approvalMode="auto", name="N")
+    seen = view([remote("t", approvalMode="manual", name="made up")])
+    world.run(*world.planned(wanted, seen=seen, options=UPDATE))
+    assert world.story.of("patch") == [("t", {"name": "N", "approvalMode": "auto"})]
+    assert not kept(world).pending
+
+
+# A new task in the place of another
+
+
+def replacing(**more: Any) -> tuple[World, tuple[Any, ...]]:
+    world = World(state([record("a", "old", marks=("2026-11-01T00:00:00.000Z",), **more)]))
+    wanted = desired("a", name="N")
+    return world, world.planned(wanted, seen=view([remote("old")]), options=REPLACE)
+
+
+def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
+    world, planned = replacing()
+    result = world.run(*planned)["a"]
+    assert (result.result, result.replaced, result.task_id) == (Result.REPLACED, "old", "id-a")
+    kinds = world.story.kinds()
+    assert kinds == ["append", "started", "create", "append", "patch", "append", "cancel", "told"]
+    assert world.story.of("cancel") == ["old"]
+    made = kept(world)
+    assert (made.task_id, made.former) == ("id-a", ("old",))
+    assert made.marks[0] == "2026-11-01T00:00:00.000Z"
+    assert [(h.what, h.task_id, h.detail) for h in made.history] == [
+        ("created", "old", ""),
+        ("replaced", "id-a", "old"),
+    ]
+    assert world.ledger.state.recorded_ids().keys() == {"old", "id-a"}
+
+
+def test_a_cancel_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, planned = replacing()
+    around = replace(world.around, cancel=lambda record: f"{record.task_id} could not be\nagain")
+    monkeypatch.setattr(world.executor, "_around", around)
+    result = world.run(*planned)["a"]
+    assert (result.result, result.error) == (Result.REPLACED, None)
+    assert result.warning == "old could not be\nagain"
+
+
+def test_refused_the_old_one_stands_and_the_record_tells() -> None:
+    world, planned = replacing()
+    world.service.then = Refused("no", 400)
+    assert world.run(*planned)["a"].result is Result.FAILED
+    assert world.story.of("cancel") == []
+    stands = kept(world)
+    assert (stands.task_id, stands.former) == ("old", ())
+    assert [(h.what, h.detail) for h in stands.history] == [
+        ("created", ""),
+        ("notCreated", "refused: 400"),
+    ]
+    assert not world.ledger.state.attempts
+
+
+def test_an_answer_that_is_lost_leaves_the_old_one_and_an_attempt_that_says_so() -> None:
+    world, planned = replacing()
+    world.service.then = lost
+    assert world.run(*planned)["a"].result is Result.UNDECIDED
+    assert kept(world).task_id == "old"
+    (open_one,) = world.ledger.state.attempts.values()
+    assert open_one.replaces == "old"
+    assert world.story.of("cancel") == []
+
+
+def test_found_again_it_takes_the_place_and_the_old_one_is_cancelled() -> None:
+    mark = ago(minutes=9)
+    known = state([record("a", "old")], [attempt("a", mark, replaces="old")])
+    world = World(known)
+    seen = view([remote("old"), remote("new", ago(minutes=8))], {"new": message("work of a", mark)})
+    result = world.run(*world.planned(desired("a"), seen=seen, options=REPLACE))["a"]
+    assert (result.result, result.replaced) == (Result.ADOPTED, "old")
+    assert kept(world).former == ("old",)
+    assert kept(world).history[-1].what == "replaced"
+    assert world.story.of("cancel") == ["old"]
+    assert not world.ledger.state.attempts
+
+
+def test_under_a_new_key_the_old_record_goes() -> None:
+    world = World(state([record("was", "old", "work of a")]))
+    wanted = desired("a", moved_from="was")
+    planned = world.planned(wanted, seen=view([remote("old")]), options=REPLACE)
+    assert world.run(*planned)["a"].result is Result.REPLACED
+    assert [ref.key for ref in world.ledger.state.records] == ["a"]
+    assert kept(world).former == ("old",)
+
+
+def test_folded_twice_the_history_is_the_same() -> None:
+    world, planned = replacing()
+    before = world.ledger.state
+    world.run(*planned)
+    events = [event for events in world.story.of("append") for event in events]
+    assert fold(fold(before, events), events) == fold(before, events)
+    assert isinstance(events[-1], Recorded)

@@ -1,0 +1,164 @@
+"""`--update`: only what the manifest moved is patched, and nothing that somebody moved there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.model import PATCHABLE, DesiredTask, RemoteTask
+from reconciler.plan.changing import update_of
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.settings import PlanOptions
+from reconciler.state.model import Record
+from tests.support.worlds import SOMEONE, desired, only, plan, record, remote, state, view
+
+UPDATE = PlanOptions(update=True)
+VALUES: dict[str, list[Any]] = {
+    "approvalMode": ["manual", "auto", "balanced"],
+    "permissionMode": ["default", "read-only"],
+    "role": ["r-1", "r-2", "r-3"],
+    "name": ["one", "two", "three"],
+    "isShared": [True, False],
+}
+SETTINGS = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(values) for name, values in VALUES.items()}
+)
+
+
+def made(known: Record, wanted: DesiredTask, shown: RemoteTask | None, **more: Any) -> Plan:
+    seen = view([shown] if shown is not None else [], **more)
+    return plan([wanted], state([known]), seen, UPDATE)
+
+
+def updated(known: Record, wanted: DesiredTask, shown: RemoteTask) -> PlannedTask:
+    return only(made(known, wanted, shown))
+
+
+def test_what_the_manifest_changed_is_patched_and_shown_without_the_flag() -> None:
+    known = record("a", "t", approvalMode="manual", name="N")
+    wanted = desired("a", approvalMode="auto", name="N")
+    seen = view([remote("t", approvalMode="manual", name="N")])
+    task = only(plan([wanted], state([known]), seen, UPDATE))
+    assert (task.action, task.reason) == (Action.UPDATE, Reason.IN_PLACE)
+    assert task.patch == {"approvalMode": "auto"}
+    assert task.applies
+    assert not task.creates
+    left = plan([wanted], state([known]), seen)
+    assert only(left).action is Action.CHANGED
+    assert only(left).remedy == "taskctl apply --update"
+    assert not left.can_apply()
+    assert not left.has_changes()
+    assert plan([wanted], state([known]), seen, UPDATE).has_changes()
+
+
+def test_what_somebody_renamed_or_shared_stays() -> None:
+    known = record("a", "t", name="N", approvalMode="manual", isShared=False)
+    wanted = desired("a", name="N", approvalMode="auto", isShared=False)
+    shown = remote("t", name="Theirs", approvalMode="manual", isShared=True)
+    task = updated(known, wanted, shown)
+    assert task.patch == {"approvalMode": "auto"}
+    still = updated(known, desired("a", name="N", approvalMode="manual", isShared=False), shown)
+    assert still.action is Action.CHANGED
+    assert still.remedy == ""
+
+
+def test_both_moved_is_left_alone_and_named_with_what_to_do() -> None:
+    known = record("a", "t", name="N", approvalMode="manual")
+    wanted = desired("a", name="Ours", approvalMode="auto")
+    found = made(known, wanted, remote("t", name="Theirs", approvalMode="manual"))
+    assert only(found).patch == {"approvalMode": "auto"}
+    (said,) = found.diagnostics
+    assert said.severity == "warning"
+    assert said.line == 3
+    assert "name was changed in the manifest and at the service" in said.summary
+    assert 'Write "Theirs" into the manifest' in said.detail
+    assert plan([wanted], state([known]), view([remote("t", name="Theirs")])).diagnostics == ()
+
+
+def test_a_setting_that_left_the_manifest_is_left_alone_and_named() -> None:
+    known = record("a", "t", approvalMode="manual")
+    found = made(known, desired("a"), remote("t", approvalMode="manual"))
+    assert only(found).action is Action.CHANGED
+    assert not only(found).diff[0].in_place
+    (said,) = found.diagnostics
+    assert "approvalMode left the manifest" in said.summary
+    assert "taskctl state accept acme/a" in said.detail
+
+
+def test_what_the_service_has_already_is_only_recorded() -> None:
+    known = record("a", "t", name="N")
+    wanted, shown = desired("a", name="M"), remote("t", name="M")
+    task = updated(known, wanted, shown)
+    assert (task.action, task.update, task.patch) == (Action.UPDATE, {"name": "M"}, {})
+    assert only(plan([wanted], state([known]), view([shown]))).action is Action.UNCHANGED
+
+
+def test_somebody_elses_task_is_told_apart() -> None:
+    known = record("a", "t", name="N", identity=SOMEONE)
+    found = made(known, desired("a", name="M"), remote("t", name="N", isShared=True))
+    assert only(found).action is Action.CHANGED
+    assert only(found).remedy == ""
+    (said,) = found.diagnostics
+    assert "somebody else's" in said.summary
+    assert "someone" in said.detail
+
+
+def test_a_task_that_moves_is_updated_as_well() -> None:
+    known = record("old", "t", "work of a", approvalMode="manual")
+    wanted = desired("a", moved_from="old", approvalMode="auto")
+    task = only(made(known, wanted, remote("t", approvalMode="manual")))
+    assert (task.action, task.patch) == (Action.MOVE, {"approvalMode": "auto"})
+
+
+@pytest.mark.parametrize("text", ["work of a", "another prompt"])
+def test_a_prompt_needs_a_new_task_and_the_plan_names_the_command(text: str) -> None:
+    known = record("a", "t", "work of a", approvalMode="manual")
+    wanted = desired("a", text, approvalMode="auto")
+    task = only(plan([wanted], state([known]), view([remote("t", approvalMode="manual")])))
+    commands = task.remedy.split("\n")
+    assert commands[0] == "taskctl apply --update"
+    if text == "another prompt":
+        assert commands[1].startswith("taskctl apply --replace a ")
+    assert [c.in_place for c in task.diff] == ([True, False][: len(commands)])
+
+
+@given(SETTINGS, SETTINGS, SETTINGS, st.sets(st.sampled_from(["name", "isShared"])))
+def test_each_setting_has_three_sides(
+    recorded: dict[str, Any], wanted: dict[str, Any], there: dict[str, Any], pending: set[str]
+) -> None:
+    waiting = {name: recorded[name] for name in pending if name in recorded}
+    known = record("a", "t", pending=waiting, **recorded)
+    usual: dict[str, Any] = {"name": "made up", "isShared": False, "permissionMode": "default"}
+    shown = remote("t", **usual | there)
+    found = update_of(known, desired("a", **wanted), shown)
+    told = {*found.values, *found.conflicts, *found.removed}
+    moved = {name for name in PATCHABLE if recorded.get(name) != wanted.get(name)}
+    assert told == moved
+    assert set(found.removed) == {name for name in moved if name not in wanted}
+    for name in found.values:
+        assert found.values[name] == wanted[name]
+        if name in found.agreed:
+            assert shown.raw[name] == wanted[name]
+        elif name in recorded and name not in waiting and name != "role" and name in shown.raw:
+            assert shown.raw[name] == recorded[name], "somebody's change would be reverted"
+    for name in found.conflicts:
+        assert len({str(recorded[name]), str(wanted[name]), str(shown.raw[name])}) > 1
+        assert shown.raw[name] != recorded[name]
+
+
+@given(SETTINGS, SETTINGS, SETTINGS)
+def test_done_once_it_is_done(
+    recorded: dict[str, Any], wanted: dict[str, Any], there: dict[str, Any]
+) -> None:
+    """Patched and recorded, or patched and not recorded: nothing is patched twice."""
+    known, task = record("a", "t", **recorded), desired("a", **wanted)
+    shown = remote("t", **there)
+    first = updated(known, task, shown)
+    after = remote("t", **there | first.patch)
+    unrecorded = updated(known, task, after)
+    assert set(unrecorded.patch) <= {"role"}  # the service need not show it as it was told
+    kept = record("a", "t", **recorded | dict(first.update))
+    assert not updated(kept, task, after).update

@@ -1,0 +1,204 @@
+"""`--replace`: one new task for one wish, whatever became of the attempts before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.errors import TaskctlError
+from reconciler.model import DesiredTask
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.plan.replacing import AGAIN, refuse_wrong
+from reconciler.settings import PlanOptions
+from reconciler.state.model import Happening, Record, State
+from tests.support.worlds import (
+    NOW,
+    SOMEONE,
+    ago,
+    attempt,
+    desired,
+    message,
+    only,
+    plan,
+    record,
+    remote,
+    state,
+    view,
+)
+
+ASKED = PlanOptions(replace=("a",))
+SEEN = view([remote("old")])
+
+
+def said(task: PlannedTask) -> tuple[Action, Reason]:
+    return task.action, task.reason
+
+
+def replaced(at: datetime = NOW, **more: Any) -> Record:
+    """A record whose task took the place of `old`."""
+    known = record("a", "new", **more)
+    history = (
+        Happening("created", ago(days=9), "old"),
+        Happening("replaced", at, "new", "m", "old"),
+    )
+    return replace(known, history=history, former=("old",))
+
+
+def test_a_recorded_task_is_replaced_and_counted_as_a_create() -> None:
+    made = plan([desired("a"), desired("b")], state([record("a", "old")]), SEEN, ASKED)
+    task = next(t for t in made.tasks if t.ref.key == "a")
+    assert said(task) == (Action.REPLACE, Reason.ASKED)
+    assert task.task_id == "old"
+    assert task.creates
+    assert made.summary()["replace"] == 1
+    assert made.has_changes()
+    few = replace(ASKED, max_creates=1)
+    (said_of,) = plan(
+        [desired("a"), desired("b")], state([record("a", "old")]), SEEN, few
+    ).diagnostics
+    assert "2 tasks would be created" in said_of.summary
+
+
+@pytest.mark.parametrize("shown", [view([remote("old")]), view(absent=["old"]), view()])
+def test_it_is_replaced_however_the_old_one_stands(shown: Any) -> None:
+    options = replace(ASKED, cancel_replaced=True)
+    task = only(plan([desired("a", "edited")], state([record("a", "old")]), shown, options))
+    assert said(task) == (Action.REPLACE, Reason.ASKED)
+    assert task.cancels is not bool(shown.absent)
+    foreign = state([record("a", "old", identity=SOMEONE)])
+    assert only(plan([desired("a")], foreign, view(), ASKED)).action is Action.REPLACE
+
+
+def test_an_open_attempt_is_settled_first() -> None:
+    """With the flag or without: found, it is the record; young, it is waited for; nothing of it
+    found, the flag alone sends another."""
+    young = attempt("a", ago(seconds=9), replaces="old")
+    old = attempt("a", ago(minutes=9), replaces="old")
+    there = view(
+        [remote("old"), remote("new", ago(minutes=8))],
+        {"new": message("work of a", ago(minutes=9))},
+    )
+    for options in (ASKED, PlanOptions()):
+        known = state([record("a", "old")], [young])
+        assert only(plan([desired("a")], known, SEEN, options)).reason is Reason.SETTLING
+        known = state([record("a", "old")], [old])
+        found = only(plan([desired("a")], known, there, options))
+        assert said(found) == (Action.ADOPT, Reason.ATTEMPT)
+        assert found.task_id == "new"
+        assert found.record is not None
+        nothing = plan([desired("a")], known, SEEN, options)
+        assert nothing.closed == (old.mark,)
+        assert only(nothing).action is (Action.REPLACE if options is ASKED else Action.UNCHANGED)
+
+
+def test_only_a_wish_of_this_run_cancels_what_an_earlier_one_left() -> None:
+    known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")])
+    there = view(
+        [remote("old"), remote("new", ago(minutes=8))],
+        {"new": message("work of a", ago(minutes=9))},
+    )
+    for options, cancels in (
+        (replace(ASKED, cancel_replaced=True), True),
+        (ASKED, False),
+        (PlanOptions(), False),
+    ):
+        assert only(plan([desired("a")], known, there, options)).cancels is cancels
+
+
+@pytest.mark.parametrize(
+    ("wish", "action"), [("a", "unchanged"), ("a=old", "unchanged"), ("a=new", "replace")]
+)
+def test_a_command_run_again_does_not_start_another(wish: str, action: str) -> None:
+    seen = view([remote("new"), remote("old")])
+    options = PlanOptions(replace=(wish,))
+    made = plan([desired("a")], state([replaced(ago(minutes=2))]), seen, options)
+    assert only(made).action == action
+    if action == "unchanged":
+        (said_of,) = made.diagnostics
+        assert said_of.severity == "warning"
+        assert "old was replaced already, by new" in said_of.summary
+        assert "--replace a=new" in said_of.detail
+        assert "taskctl cancel acme/a --task old" in said_of.detail
+
+
+@given(st.timedeltas(timedelta(), timedelta(days=9)))
+def test_a_wish_without_an_id_is_granted_once_in_a_while(since: timedelta) -> None:
+    seen = view([remote("new")])
+    known = state([replaced(NOW - since)])
+    again = only(plan([desired("a")], known, seen, ASKED)).action is Action.REPLACE
+    assert again is (since >= AGAIN)
+    named = PlanOptions(replace=("a=old",))
+    assert only(plan([desired("a")], known, seen, named)).action is Action.UNCHANGED
+
+
+def test_an_id_that_the_key_never_had_is_refused() -> None:
+    options = PlanOptions(replace=("a=other",))
+    made = plan([desired("a")], state([record("a", "old")]), SEEN, options)
+    (said_of,) = made.diagnostics
+    assert said_of.severity == "error"
+    assert "never had other" in said_of.summary
+
+
+def test_former_tasks_are_nobodys() -> None:
+    """Not a look-alike of another key, not what an attempt made, no duplicate, and no reason to
+    keep a new key with the same work waiting."""
+    known = state([replaced(ago(hours=2), marks=("2026-11-24T09:00:00.000Z",))])
+    mark = ago(hours=3)
+    messages = {"old": message("work of a", mark), "new": message("work of a", mark)}
+    seen = view([remote("old", ago(minutes=9)), remote("new", ago(minutes=9))], messages)
+    other = desired("b", "work of a")
+    made = plan([desired("a"), other], known, seen)
+    assert [t.action for t in made.tasks] == [Action.UNCHANGED, Action.CREATE]
+    assert made.diagnostics == ()
+    open_one = replace(attempt("b", ago(minutes=10), "work of a"), mark=messages["old"].mark)
+    tried = state(known.records.values(), [open_one])
+    assert [t.reason for t in plan([desired("a"), other], tried, seen).tasks][1] is Reason.RETRY
+    named = plan([desired("a"), desired("c", task_id="old")], known, seen)
+    assert [t.reason for t in named.tasks] == [Reason.SAME, Reason.CONFLICT]
+    assert "another took its place" in named.tasks[1].note
+
+
+def test_undecided_is_not_replaced_and_says_so_once() -> None:
+    other = attempt("a", ago(minutes=9), identity=SOMEONE)
+    made = plan([desired("a")], state([record("a", "old")], [other]), SEEN, ASKED)
+    assert only(made).action is Action.UNDECIDED
+    (said_of,) = made.diagnostics
+    assert "it is undecided, so it is not replaced" in said_of.summary
+    assert "taskctl state settle" in said_of.detail
+
+
+def refused(options: PlanOptions, *tasks: DesiredTask, known: State | None = None) -> str:
+    known = known or state([record("a", "old"), record("gone", "t")])
+    with pytest.raises(TaskctlError) as caught:
+        refuse_wrong(options, tasks, known)
+    return "\n".join(f"{d.summary} | {d.detail}" for d in caught.value.diagnostics)
+
+
+def test_wishes_that_cannot_be() -> None:
+    a, b = desired("a"), desired("b", task_id="t-b")
+    assert "Did you mean a?" in refused(PlanOptions(replace=("aa",)), a)
+    assert "it is in no manifest" in refused(PlanOptions(replace=("gone",)), a)
+    assert "nothing to replace" in refused(PlanOptions(replace=("new",)), desired("new"))
+    assert "never created" in refused(PlanOptions(replace=("b",)), a, b)
+    twins = (a, desired("a", org_name="other"))
+    assert "--replace other/a" in refused(PlanOptions(replace=("a",)), *twins)
+    assert "given twice" in refused(PlanOptions(replace=("a", "a=x")), a)
+    assert "needs --replace" in refused(PlanOptions(cancel_replaced=True), a)
+    tried = state(attempts=[attempt("a", ago(seconds=3))])
+    assert "no outcome yet" in refused(ASKED, a, known=tried)
+    with pytest.raises(TaskctlError, match="leave it out"):
+        refuse_wrong(ASKED, [a], state([record("a", "old")]), selected=())
+    refuse_wrong(ASKED, [a], state([record("a", "old")]))
+
+
+def test_under_a_new_key_it_is_replaced_there() -> None:
+    wanted = desired("a", moved_from="was")
+    made: Plan = plan([wanted], state([record("was", "old", "work of a")]), SEEN, ASKED)
+    task = only(made)
+    assert said(task) == (Action.REPLACE, Reason.ASKED)
+    assert task.moved_from is not None
