@@ -137,7 +137,7 @@ def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
     yield from _bar(report)
     yield '<h2 class="unseen">What there is to see</h2>' if shown else ""
     if any(entry.alone for entry in found):
-        yield f'<p class="about"><span class="alone">{ALONE}</span> {ALONE_MEANS}.</p>'
+        yield f'<p class="about legend"><span class="alone">{ALONE}</span> {ALONE_MEANS}.</p>'
     yield from _list(shown, several=several, unfolded=len(shown) <= OPEN_UP_TO)
     if not shown and isinstance(report, Plan):
         yield f"<p>{no_changes_row(report)}</p>"

@@ -152,6 +152,14 @@ def test_at_a_terminal_the_table_is_redrawn_and_gone_in_the_end(place: Place) ->
         assert person.ended() == 0
         redrawn = person.screen.split("\x1b[J")
     assert len(redrawn) > 2
-    assert "running" in redrawn[1]
+    assert "running" in "".join(redrawn[:-1])
     assert redrawn[-1].count("KEY") == 1
     assert redrawn[-1].rstrip().endswith("2 done.")
+
+
+def test_a_saved_plan_can_be_waited_for(place: Place) -> None:
+    place.write({"one": "finishing", "two": "finishing too"})
+    assert place.run("plan", "--target", "one", "--out", "p.taskctl")[0] == 0
+    plan = str(place.folder / "p.taskctl")
+    code, out, _ = place.run("apply", plan, "--wait", "--interval", "100ms")
+    assert (code, out.splitlines()[-1]) == (0, "1 done.")
