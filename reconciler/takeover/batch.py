@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.canonical import digest
-from reconciler.diagnostics import Diagnostic, warning
+from reconciler.diagnostics import Diagnostic, error, warning
 from reconciler.manifest.adding import NewTask, faults
 from reconciler.manifest.credentials import credentials
 from reconciler.model import DesiredTask, Identity, RemoteTask, TaskRef
@@ -49,7 +49,12 @@ class Batch:
         """A task that exists."""
         task, resource = candidate.task, candidate.resource
         found = existing(task, opening, resource.members if resource is not None else None)
-        fit(found, lambda members: faults(NewTask("task", task.org_name, members)))
+        fit(found, lambda members: faults(NewTask("task", None, members)))
+        if "taskID" not in found.members:
+            what = f"task {task.id}: its id is none that a manifest can hold; it is not taken over"
+            self.diagnostics.append(error(what))
+            self.told.append(Taken("", task.org_name, Result.FAILED, task.id))
+            return
         key = self._key(found, resource)
         self.new.append(NewTask(key, task.org_name, found.members))
         self._remote[key] = task
