@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from reconciler import collector
 from reconciler.cli.output import Output
 from reconciler.cli.reading import load_manifests
 from reconciler.cli.service_options import Connection
@@ -60,27 +59,16 @@ class Workspace:
         self.client.close()
 
 
-class Place(NamedTuple):
+def find_place(connection: Connection, out: Output) -> tuple[Backend, Path]:
     """A backend, and the file that keeps what is known of it."""
-
-    backend: Backend
-    state_path: Path
-
-
-def find_place(connection: Connection, out: Output) -> Place:
     backend = find_backend(connection, out)
-    return Place(backend, find_state(connection, backend, out))
+    return backend, find_state(connection, backend, out)
 
 
 def open_workspace(
-    paths: Sequence[str],
-    connection: Connection,
-    options: PlanOptions,
-    out: Output,
-    place: Place | None = None,
+    paths: Sequence[str], connection: Connection, options: PlanOptions, out: Output
 ) -> Workspace:
-    """Reads the manifests, then finds the place (if it is not known yet), token and organization.
-    Raises TaskctlError.
+    """Reads the manifests, then finds backend, token and organization. Raises TaskctlError.
 
     Nothing is sent before every manifest is known to be good.
     """
@@ -89,7 +77,7 @@ def open_workspace(
         limits = (manifests.max_creates, out.common.config.values.get("max_creates"))
         least = min((limit for limit in limits if limit is not None), default=None)
         options = replace(options, max_creates=least)
-    backend, state_path = place or find_place(connection, out)
+    backend, state_path = find_place(connection, out)
     client = connect(backend, connection, out)
     try:
         manifests = with_organizations(manifests, connection, backend, client, out)
@@ -235,7 +223,6 @@ class Planning:
             lambda identity, now: lookups(asked, state, identity, options, now)
         )
         self.view = view
-        collector.resume()  # comparing leaves circles behind, and so does each create
         made = make_plan(Sides(space.desired, state, view, options, space.scope, only))
         notes = (*made.diagnostics, *chosen.notes(options))
         made = replace(made, options=options_json(options), diagnostics=notes)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NoReturn
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from reconciler import collector
 from reconciler.diagnostics import error
 from reconciler.errors import StateError
 from reconciler.model import TaskRef
+from reconciler.state import pieces
 from reconciler.state.model import (
     Attempt,
     Attempted,
@@ -39,6 +41,7 @@ from reconciler.state.writing import indented, one_line
 
 VERSION = 1
 
+_TASK_ID = b'"taskId":'
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
 
@@ -60,23 +63,45 @@ def encode_state(state: State) -> bytes:
     return indented(value).encode() + b"\n"
 
 
-def decode_state(text: str, *, file: str, backend: str, way_out: str) -> State:
+def decode_state(data: bytes, *, file: str, backend: str, way_out: str) -> State:
     """What `encode_state` wrote. `way_out` is what to do about a `file` that is broken.
 
     Raises StateError for anything else: nothing that cannot be read counts as absent.
     """
-    value = _parsed(text, file, way_out)
-    del text  # as much again as all that it holds, where it is large
     try:
-        _check_version(value, file)
-        check_backend(need_filled(value, "backend"), backend, file)
         with collector.paused():
-            return _read_state(value)
+            state = _read_pieces(data, file, backend)
+            if state is None:
+                value = _parsed(_text_of(data, file, way_out), file, way_out)
+                _check_head(value, file, backend)
+                state = _read_state(value, _read_tasks([need(value, "tasks", dict)]))
+            return state
     except WrongShapeError as wrong:
         refuse(f"{wrong.path}: {wrong}" if wrong.path else str(wrong), way_out, file=file)
 
 
-def text_of(data: bytes, *, file: str, way_out: str) -> str:
+def _read_pieces(data: bytes, file: str, backend: str) -> State | None:
+    """None for a text that is not to be cut, and for one that is no JSON or names a task twice:
+    the whole of it will tell."""
+    cuts = pieces.cut(data)
+    if cuts is None:
+        return None
+    try:
+        value = _loads(cuts.around)
+        if type(value) is not dict or value.get("tasks", "") is not None:
+            return None
+        _check_head(value, file, backend)
+        records = _read_tasks(map(_loads, cuts.tasks))
+    except (ValueError, RecursionError):
+        return None
+    return None if data.count(_TASK_ID) > len(records) else _read_state(value, records)
+
+
+def _loads(data: bytes) -> Any:
+    return json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
+
+
+def _text_of(data: bytes, file: str, way_out: str) -> str:
     """The text of a state file; StateError where it holds nothing or is no text."""
     if not data.startswith(b"{") and not data.strip(b"\0 \t\r\n"):
         what = "holds only zeros, as after a power failure" if data.strip() else "is empty"
@@ -95,8 +120,7 @@ def refuse(
 
 def _parsed(text: str, file: str, way_out: str) -> Json:
     try:
-        with collector.paused():
-            value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as problem:
         _refuse_json(text, problem, file, way_out)
     except (ValueError, RecursionError) as problem:
@@ -133,7 +157,7 @@ def _refuse_twice(text: str, value: Json, file: str, way_out: str) -> None:
     more ids than tasks.
     """
     tasks = value.get("tasks")
-    if type(tasks) is not dict or text.count('"taskId":') <= len(tasks):
+    if type(tasks) is not dict or text.count(_TASK_ID.decode()) <= len(tasks):
         return
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -147,7 +171,7 @@ def _refuse_twice(text: str, value: Json, file: str, way_out: str) -> None:
     json.loads(text, object_pairs_hook=once)
 
 
-def _check_version(value: Json, file: str) -> None:
+def _check_head(value: Json, file: str, backend: str) -> None:
     version = need(value, "version", int)
     if version > VERSION:
         refuse(
@@ -158,6 +182,7 @@ def _check_version(value: Json, file: str) -> None:
         )
     if version < VERSION:
         raise WrongShapeError("version", f"must be {VERSION}, not {version}")
+    check_backend(need_filled(value, "backend"), backend, file)
 
 
 def check_backend(found: str, wanted: str, file: str) -> None:
@@ -171,7 +196,7 @@ def check_backend(found: str, wanted: str, file: str) -> None:
         )
 
 
-def _read_state(value: Json) -> State:
+def _read_state(value: Json, records: dict[TaskRef, Record]) -> State:
     serial = need(value, "serial", int)
     if serial < 0:
         raise WrongShapeError("serial", f"must not be negative, and is {serial}")
@@ -186,7 +211,7 @@ def _read_state(value: Json) -> State:
         lineage=need_filled(value, "lineage"),
         serial=serial,
         backend=need_filled(value, "backend"),
-        records=_read_tasks(need(value, "tasks", dict)),
+        records=records,
         attempts=attempts,
         last_mark=max([last_mark, *attempts]),
         is_new=is_new,
@@ -194,15 +219,15 @@ def _read_state(value: Json) -> State:
     )
 
 
-def _read_tasks(tasks: Json) -> dict[TaskRef, Record]:
+def _read_tasks(objects: Iterable[Json]) -> dict[TaskRef, Record]:
     records: dict[TaskRef, Record] = {}
-    for name in list(tasks):
-        try:
-            ref = read_ref(name)
-            records[ref] = read_record(ref, _an_object(tasks, name))
-            del tasks[name]  # in a large state each record takes the place of what it is read from
-        except WrongShapeError as wrong:
-            raise wrong.under(f"tasks[{json.dumps(name)}]") from None
+    for tasks in objects:
+        for name in tasks:
+            try:
+                ref = read_ref(name)
+                records[ref] = read_record(ref, _an_object(tasks, name))
+            except WrongShapeError as wrong:
+                raise wrong.under(f"tasks[{json.dumps(name)}]") from None
     return records
 
 

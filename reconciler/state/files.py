@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from reconciler.state.codec import check_backend, decode_state, refuse, text_of
+from reconciler.state.codec import check_backend, decode_state, refuse
 from reconciler.state.journal import Replay, read_journal
 from reconciler.state.model import State
 from reconciler.state.stores.local import LocalStore, Version
@@ -99,10 +99,7 @@ def saved_state(files: Files, backend: str) -> State | None:
         _refuse_unreadable(problem, files.shown)
     if data is None:
         return None
-    way_out = files.way_out()
-    text = text_of(data, file=files.shown, way_out=way_out)
-    del data
-    return decode_state(text, file=files.shown, backend=backend, way_out=way_out)
+    return decode_state(data, file=files.shown, backend=backend, way_out=files.way_out())
 
 
 def load(files: Files, backend: str) -> Loaded:

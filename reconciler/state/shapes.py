@@ -97,7 +97,7 @@ def check_mark(mark: str, path: str) -> str:
 
 
 def read_ref(text: str) -> TaskRef:
-    org_name, key = TaskRef.parse(text)
+    org_name, _, key = text.partition("/")
     if not org_name or not key:
         raise WrongShapeError("", "must be named ORGANIZATION/KEY")
     return TaskRef(intern(org_name), key)

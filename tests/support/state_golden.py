@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from reconciler.errors import StateError
-from reconciler.state.codec import decode_state, text_of
+from reconciler.state import pieces
+from reconciler.state.codec import decode_state
 from reconciler.state.model import Attempted, Recorded, State, fold
 from tests.support.state_samples import BACKEND, attempt, empty, record
 
@@ -72,15 +75,29 @@ def golden_state() -> State:
 
 
 def decode(data: bytes | str) -> State:
-    data = data.encode() if isinstance(data, str) else data
-    text = text_of(data, file="x.json", way_out="the way out")
-    return decode_state(text, file="x.json", backend=BACKEND, way_out="the way out")
+    """Read as a whole, and cut into as many pieces as there are tasks: both come to the same."""
+    state = _decode(data, sys.maxsize)
+    assert _decode(data, 0) == state
+    return state
 
 
 def refusal(data: bytes | str) -> str:
     """What is said of a file, all in one."""
+    said = _refusal(data, sys.maxsize)
+    assert _refusal(data, 0) == said
+    return said
+
+
+def _decode(data: bytes | str, size: int) -> State:
+    data = data.encode() if isinstance(data, str) else data
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "SIZE", size)
+        return decode_state(data, file="x.json", backend=BACKEND, way_out="the way out")
+
+
+def _refusal(data: bytes | str, size: int) -> str:
     with pytest.raises(StateError) as caught:
-        decode(data)
+        _decode(data, size)
     (said,) = caught.value.diagnostics
     assert said.file == "x.json"
     assert said.detail

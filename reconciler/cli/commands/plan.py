@@ -50,18 +50,16 @@ def command(
     A PATH is a file, or a folder whose *.yaml and *.yml are all read.
     """
     from reconciler.cli.planfile import write_plan_file
-    from reconciler.cli.wiring import Planning, find_place, open_workspace, tell_if_new
+    from reconciler.cli.wiring import Planning, open_workspace, tell_if_new
     from reconciler.plan.budget import budget_problems
     from reconciler.plan.codec import SavedPlan, basis_of
     from reconciler.plan.digest import plan_digest
     from reconciler.render.masking import masked_plan
     from reconciler.state.session import read_state
 
-    # The state comes first: its text and the values in it are the most that is held at once.
-    place = find_place(connection, out)
-    state = read_state(place.state_path, backend=place.backend.name)
-    space = open_workspace(paths, connection, options, out, place)
+    space = open_workspace(paths, connection, options, out)
     try:
+        state = read_state(space.state_path, backend=space.backend.name)
         tell_if_new(space, state)
         made = Planning(space).plan(state, space.options)
     finally:

@@ -125,6 +125,14 @@ def test_what_is_missing_is_named(name: str) -> None:
     assert f"{name}: is missing" in refusal(json.dumps(value))
 
 
+@pytest.mark.parametrize("end", ["\n  }", "}"])
+@pytest.mark.parametrize(("own", "said"), [("", "is missing"), ('"tasks": null,', "must be")])
+def test_tasks_deeper_in_the_file_are_not_its_own(own: str, said: str, end: str) -> None:
+    data = GOLDEN.replace('"tasks": {', f'{own} "x": {{\n  "tasks": {{')
+    data = data.replace('\n  },\n  "version"', f'\n  }}{end},\n  "version"')
+    assert f"tasks: {said}" in refusal(data)
+
+
 def test_one_key_twice_is_refused() -> None:
     text = GOLDEN
     start = text.index('    "acme/task-0"')
