@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler import collector
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
@@ -185,6 +186,7 @@ class Applying:
         return self._out.ask(f"{what}{alone}{' ' if alone else ''}Do this?")
 
     def _carry_out(self, plan: Plan, interrupts: Interrupts) -> ApplyReport:
+        collector.resume()  # each answer that is lost leaves circles behind
         session, space = self._session, self._space
         total = sum(1 for task in plan.tasks if task.applies)
         progress = progress_for(self._out, total, utcnow)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler import collector
 from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection
 from reconciler.cli.wiring import CACHE, connect, find_backend, find_state, normal
@@ -63,6 +64,7 @@ def watched(connection: Connection, out: Output) -> Iterator[Watched]:
     state = read_state(find_state(connection, backend, out), backend=backend.name)
     out.protect(secrets_in(state.records.values()) | secrets_in(state.attempts.values()))
     client = connect(backend, connection, out)
+    collector.resume()  # it may follow for days, and what fails leaves circles behind
     try:
         yield watching(out, state, client, backend, connection.parallelism)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from reconciler.model import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.plan.recovery import earliest, may_be_of
@@ -73,7 +74,7 @@ def lookups(
     now: datetime,
 ) -> list[Lookup]:
     """What to read for these tasks, by organization; `now` is the service's clock."""
-    recorded = frozenset(state.recorded_ids())
+    recorded = cache(lambda: frozenset(state.recorded_ids()))
     tried = {attempt.ref for attempt in state.attempts.values()}
     by_org: dict[str, list[DesiredTask]] = {}
     for task in desired:
@@ -106,7 +107,7 @@ def lookups(
                 attempts=tuple(a for a in attempts if identity.same_as(a.identity)),
                 adopt_since=None if None in since else now - options.adopt_since,
                 limit=options.adopt_limit,
-                recorded=recorded,
+                recorded=recorded() if missing or attempts else frozenset(),
             )
         )
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from reconciler.canonical import digest
 from reconciler.diagnostics import Diagnostic
@@ -46,15 +47,15 @@ class _Planner:
         self.sides = sides
         self.state, self.view, self.options = sides.state, sides.view, sides.options
         self.wanted = {task.ref: task for task in sides.desired}
-        self.recorded = sides.state.recorded_ids()
         self.heirs = {
             old: task.ref
             for task in sides.desired
             if (old := moved_ref(task)) is not None and old not in self.wanted
         }
         self.unwanted: dict[str, list[TaskRef]] = {}
-        for ref in self.state.records.keys() - self.wanted.keys():
-            self.unwanted.setdefault(ref.key, []).append(ref)
+        for ref in self.state.records:
+            if ref not in self.wanted:
+                self.unwanted.setdefault(ref.key, []).append(ref)
         self.verdicts = self._recover()
         self.closed: list[str] = []
         self.wishes = replacing.wishes_of(self.options, sides.desired)
@@ -89,6 +90,10 @@ class _Planner:
             diagnostics=tuple(self._diagnostics(ordered)),
             closed=tuple(sorted(self.closed)),
         )
+
+    @cached_property
+    def recorded(self) -> dict[str, TaskRef]:
+        return self.state.recorded_ids()
 
     def _asked(self, ref: TaskRef) -> bool:
         return self.sides.only is None or ref in self.sides.only
