@@ -32,15 +32,14 @@ def patch_after_create(inputs: Inputs) -> dict[str, Any]:
 
 def remote_task(org_name: str, raw: object) -> RemoteTask | None:
     """A task of a list or get answer; None where it has no id and so is no task."""
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         return None
     task_id = raw.get("id")
     if not isinstance(task_id, str) or not task_id:
         return None
     if None in raw.values():
         raw = {name: value for name, value in raw.items() if value is not None}
-    if type(raw) is dict:
-        share_parts(raw)
+    share_parts(raw)
     return RemoteTask(org_name, task_id, raw)
 
 

@@ -21,6 +21,7 @@ Headers = tuple[tuple[str, str], ...]
 BODY_LIMIT = 8 * 1024 * 1024
 """The largest request body that is read, in bytes."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -94,7 +95,7 @@ def error_response(problem: ApiError) -> Response:
 
 
 def to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def path_of(environ: WSGIEnvironment) -> str:

@@ -37,7 +37,7 @@ class Inspection:
         before = len(self._found)
         root: Path = ("tasks", key)
         message = given.get("message")
-        if isinstance(message, Mapping):
+        if isinstance(message, dict):
             self._found.extend(_message_object((*root, "message"), message))
         elif isinstance(message, str):
             self._found.extend(prompt_problems((*root, "message"), message))
@@ -75,12 +75,12 @@ class Inspection:
 def _message_object(path: Path, message: Mapping[str, Any]) -> Iterator[Problem]:
     yield from prompt_problems((*path, "content"), message.get("content"))
     commands = message.get("commands")
-    for name, command in commands.items() if isinstance(commands, Mapping) else ():
-        if isinstance(command, Mapping):
+    for name, command in commands.items() if isinstance(commands, dict) else ():
+        if isinstance(command, dict):
             text = command.get("prompt")
             yield from prompt_problems((*path, "commands", name, "prompt"), text)
     diff = message.get("entity_diff")
-    for part, entities in diff.items() if isinstance(diff, Mapping) else ():
+    for part, entities in diff.items() if isinstance(diff, dict) else ():
         for index, entity in enumerate(entities if isinstance(entities, list) else ()):
             yield from _blank_texts((*path, "entity_diff", part, index), entity)
 
@@ -97,10 +97,10 @@ def prompt_problems(path: Path, text: object) -> Iterator[Problem]:
 
 
 def _blank_texts(path: Path, entity: object) -> Iterator[Problem]:
-    for name, value in entity.items() if isinstance(entity, Mapping) else ():
+    for name, value in entity.items() if isinstance(entity, dict) else ():
         if isinstance(value, str) and value.isspace():
             yield Problem((*path, name), "is blank; the service refuses such an entity")
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             yield from _blank_texts((*path, name), value)
 
 
