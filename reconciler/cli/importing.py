@@ -159,7 +159,9 @@ class Importing:
             task = candidate.task
             ref, listed = recorded.get(task.id), self._target.listed(task)
             if ref is not None:
-                batch.skip(task, ref.key, "recorded already", state.records[ref].file)
+                record = state.records[ref]
+                why = "recorded already" if record.task_id == task.id else "its key's former task"
+                batch.skip(task, ref.key, why, record.file)
             elif listed is not None and _is_spoken_for(TaskRef(task.org_name, listed.key), state):
                 batch.skip(task, listed.key, "another task is its key's", listed.file)
             elif listed is not None:

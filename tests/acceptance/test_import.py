@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi_cloud_sdk import models
 
 from reconciler.cli import importing
 from reconciler.manifest.fmt import format_manifest
 from reconciler.takeover.existing import opening_of
 from tests.support.engine_client import Api
+from tests.support.engine_sdk import Sdk, user_message
 from tests.support.followed import Place, placed
+from tests.support.ground import TOKEN
 from tests.support.inert import commands_in, unseen_in
 
 PROMPT = "Look at the stacks.\n\n  - name each\n\t- and its owner: #1\n"
@@ -313,6 +316,18 @@ def test_a_place_that_cannot_be_written(place: Place) -> None:
     assert not (place.folder / "taskctl.state.json").exists()
 
 
+def test_what_was_replaced_is_not_imported(place: Place) -> None:
+    place.apply({"good": "finishing"})
+    old = place.task_id("good")
+    place.write({"good": "finishing anew"})
+    assert place.run("apply", "--yes", "--replace", "good")[0] == 0
+    assert place.task_id("good") != old
+    document = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")
+    why = {task["taskId"]: task["why"] for task in document["tasks"]}
+    assert why == {old: "its key's former task", place.task_id("good"): "recorded already"}
+    assert not (place.folder / "b.yaml").exists()
+
+
 def test_a_sensitive_manifest_shows_nothing(place: Place) -> None:
     file = place.folder / "tasks" / "s.yaml"
     file.write_text("version: 1\norgName: acme\ndefaults: {sensitive: true}\ntasks: {}\n")
@@ -323,3 +338,19 @@ def test_a_sensitive_manifest_shows_nothing(place: Place) -> None:
         assert "submarine" not in out + err, more
     assert "submarine" in file.read_text()
     unchanged(place)
+
+
+def test_tasks_that_pulumis_own_sdk_made(place: Place) -> None:
+    sdk = Sdk.of(place.url, TOKEN)
+    stack = models.AgentEntityStack(name="prod", project="net")
+    message = user_message("finishing it", entity_diff=models.AgentEntityDiff(add=[stack]))
+    request = models.CreateAgentTaskRequest(message=message, plan_mode=False)
+    task_id = str(sdk.agents.create_tasks("acme", request).task_id)
+    assert place.run("import", task_id, "--org", "acme", "--write", "tasks/i.yaml")[0] == 0
+    unchanged(place)
+    state = json.loads((place.folder / "taskctl.state.json").read_text())
+    (record,) = state["tasks"].values()
+    assert record["inputs"]["message"] == {
+        "content": "finishing it",
+        "entity_diff": {"add": [{"type": "stack", "name": "prod", "project": "net"}]},
+    }
