@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.apply.report import ApplyReport, Result
+from reconciler.apply.report import ApplyReport
 from reconciler.cli.following import watching
 from reconciler.cli.output import Output
 from reconciler.cli.signals import Interrupts
@@ -70,9 +70,7 @@ def _waited(
     interrupts: Interrupts,
 ) -> int:
     tasks = watching(space.out, state, space.client, space.backend, space.connection.parallelism)
-    fresh = {
-        TaskRef(task.org_name, task.key) for task in report.tasks if task.result is Result.CREATED
-    }
+    fresh = {TaskRef(task.org_name, task.key) for task in report.tasks}
     patience = space.options.settle_time.total_seconds()
     statuses, end = Waiting(tasks, refs, wait, fresh, patience).run(interrupts)
     whole = waited_after(report, statuses, end, space.client.service_clock() or utcnow())

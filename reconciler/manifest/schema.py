@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -82,39 +83,50 @@ def judge_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Found]]:
     """What finds the errors of a value by a schema whose `$ref`s all stay in it. BadSchemaError,
     here or for a value. The reference validator alone: its verdict is the same everywhere."""
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
     from jsonschema.validators import validator_for
-    from referencing.exceptions import Unresolvable
 
     named = schema.get("$schema")
     unknown: Any = None
     kind: Any = Draft202012Validator
-    if named is not None:
-        kind = validator_for({"$schema": str(named)}, unknown)
-    if kind is None:
-        raise BadSchemaError(f"its $schema {_shown(schema['$schema'])} is not known")
     steps = [0]
-    try:
+    with _faults():
+        if named is not None:
+            kind = validator_for({"$schema": str(named)}, unknown)
+        if kind is None:
+            raise BadSchemaError(f"its $schema {_shown(named)} is not known")
         kind.check_schema(schema)
         validator = _counting(kind, steps)(schema)
-    except SchemaError as problem:
-        where = shown(tuple(problem.absolute_path)) if problem.absolute_path else "its root"
-        raise BadSchemaError(
-            f"it is no JSON Schema: {where}: {quoted(problem.message)}"
-        ) from problem
-    except RecursionError as problem:
-        raise BadSchemaError("it is nested too deeply") from problem
 
     def judge(value: Any) -> list[Found]:
         steps[0] = 0
-        try:
+        with _faults():
             return [_found(error) for error in validator.iter_errors(value)]
-        except Unresolvable as problem:
-            raise BadSchemaError(f"a $ref leads nowhere: {quoted(str(problem))}") from problem
-        except RecursionError as problem:
-            raise BadSchemaError("it refers to itself without end") from problem
 
     return judge
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """Whatever a schema makes the library stumble over is a fault of the schema."""
+    from jsonschema.exceptions import SchemaError
+    from referencing.exceptions import Unresolvable
+
+    try:
+        yield
+    except BadSchemaError:
+        raise
+    except SchemaError as problem:
+        where = shown(tuple(problem.absolute_path)) if problem.absolute_path else "its root"
+        what = f"it is no JSON Schema: {where}: {quoted(problem.message)}"
+        raise BadSchemaError(what) from problem
+    except Unresolvable as problem:
+        raise BadSchemaError(f"a $ref leads nowhere: {quoted(str(problem))}") from problem
+    except RecursionError as problem:
+        what = "it refers to itself without end, or is nested too deeply"
+        raise BadSchemaError(what) from problem
+    except Exception as problem:
+        what = f"{type(problem).__name__}: {problem}".partition("\n")[0]
+        raise BadSchemaError(f"it cannot be used: {quoted(what)}") from problem
 
 
 def _found(error: ValidationError) -> Found:

@@ -14,6 +14,7 @@ from reconciler.errors import ManifestError
 from reconciler.manifest import load
 from reconciler.manifest.policy import Policy, read_policy, shape
 
+DRAFT_3 = {"$schema": "http://json-schema.org/draft-03/schema#"}
 MANIFEST = """\
 version: 1
 orgName: acme
@@ -155,6 +156,9 @@ def test_yaml_is_one_too_and_drafts_are_known(tmp_path: Path) -> None:
         ({"$ref": "other.json#/x"}, "nothing is fetched"),
         ({"$ref": "#/$defs/none"}, "a $ref leads nowhere: "),
         ({"$ref": "#"}, "it refers to itself without end"),
+        ({"$schema": "http://["}, 'it cannot be used: "ValueError: Invalid IPv6 URL"'),
+        ({**DRAFT_3, "type": "nothing"}, 'it cannot be used: "UnknownType: '),
+        ({**DRAFT_3, "patternProperties": {"(": {}}}, "it cannot be used: "),
         ({"errorMessage": {"required": "x"}}, "errorMessage must be text"),
         ({"severity": "note"}, "severity must be error or warning"),
         ("[" * 100_000, "nested too deeply"),
