@@ -16,6 +16,7 @@ from reconciler.cli.follow_options import duration, interval_option
 from reconciler.cli.output import Output
 from reconciler.cli.shared import Run, with_options
 from reconciler.diagnostics import error
+from reconciler.errors import RemoteError
 from reconciler.render import renderer
 from reconciler.render.reports import FailureReport
 
@@ -89,6 +90,7 @@ class Waiting:
         self._fresh = fresh
         self._begun = time.monotonic()
         self._patience = patience
+        self._lost: RemoteError | None = None
 
     def run(self, interrupts: Interrupts) -> tuple[tuple[TaskStatus, ...], End]:
         """How the tasks stand in the end, and why it ended. RemoteError."""
@@ -96,14 +98,17 @@ class Waiting:
         from reconciler.render.waited import End
 
         live = _Live(self._tasks)
+        found: tuple[TaskStatus, ...] | None = None
         try:
             while True:
-                found = self._look()
+                found = self._look() if found is None else self._again(found, live)
                 live.show(found)
                 if all(status.standing in SETTLED for status in found):
                     return found, End.SETTLED
                 waited = time.monotonic() - self._begun
                 left = self._wait.timeout.total_seconds() - waited
+                if left <= 0 and self._lost is not None:
+                    raise self._lost
                 if left <= 0:
                     return found, End.TIMEOUT
                 pause = min(left, max(0.1, self._wait.interval.total_seconds()))
@@ -111,6 +116,22 @@ class Waiting:
                     return found, End.INTERRUPTED
         finally:
             live.close()
+
+    def _again(self, before: tuple[TaskStatus, ...], live: _Live) -> tuple[TaskStatus, ...]:
+        """As they were before, where the service does not answer for a while: it is asked again."""
+        from reconciler.remote.retries import RETRIED
+
+        try:
+            found = self._look()
+        except RemoteError as problem:
+            if problem.status is not None and problem.status not in RETRIED:
+                raise
+            if self._lost is None:
+                live.note(f"{problem.diagnostics[0].summary}; looking again")
+            self._lost = problem
+            return before
+        self._lost = None
+        return found
 
     def _look(self) -> tuple[TaskStatus, ...]:
         from reconciler.follow.status import Standing, in_order
@@ -155,6 +176,11 @@ class _Live:
             style = self._out.style(sys.stderr)
             rows = status_rows(found, style, now, room=room and room - 1)
             self._screen.show(["", *rows])
+
+    def note(self, text: str) -> None:
+        if self._screen is not None:
+            self._screen.clear()
+        self._out.note(text)
 
     def close(self) -> None:
         if self._screen is not None:

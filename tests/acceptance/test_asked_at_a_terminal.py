@@ -102,6 +102,15 @@ def test_reject_says_it_all_on_its_line_and_asks_nothing(place: Place) -> None:
     settled(place, asks="done")
 
 
+def test_ctrl_c_ends_a_watch_without_complaint(place: Place) -> None:
+    place.apply({"asks": "approving"})
+    with at_terminal(place, "status", "--watch") as person:
+        person.until("1 waiting.")
+        person.type(CTRL_C)
+        assert person.ended() == 130
+        assert "error" not in person.screen
+
+
 @pytest.mark.parametrize("answer", [*NOES, "yes\n"])
 def test_apply_tells_how_many_may_act_alone(place: Place, answer: str) -> None:
     place.write({"one": "finishing", "two": "finishing too"}, approvalMode="auto")

@@ -6,10 +6,13 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from reconciler.remote.client import Client
+from reconciler.remote.failures import remote_error
 from tests.support.followed import Place, placed
 
 
@@ -88,3 +91,24 @@ def test_stopped_by_hand_it_leaves_the_tasks_alone(place: Place) -> None:
     assert "the tasks go on" in err
     assert json.loads(out)["end"] == "interrupted"
     assert place.statuses() == {"asks": "waiting"}
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_service_that_is_away_for_a_while_is_asked_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
+) -> None:
+    place.apply({"slow": "slow one"})
+    get, asked = Client.get_task, []
+
+    def away(self: Client, org_name: str, task_id: str) -> Any:
+        asked.append(task_id)
+        if len(asked) > 1 and not (comes_back and len(asked) > 3):
+            raise remote_error("the service is away", "Try again.")
+        return get(self, org_name, task_id)
+
+    monkeypatch.setattr(Client, "get_task", away)
+    timeout = "1m" if comes_back else "500ms"
+    code, _, err = place.run("wait", "--interval", "100ms", "--timeout", timeout)
+    assert code == (0 if comes_back else 1)
+    assert err.count("the service is away; looking again") == 1
+    assert ("error: the service is away" in err) is not comes_back

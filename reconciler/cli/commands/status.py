@@ -78,5 +78,8 @@ def command(
                 screen.show(looks.rows(found, now))
             if not watch or all(status.standing in SETTLED for status in found):
                 break
-            time.sleep(max(0.1, interval.total_seconds()))
+            try:
+                time.sleep(max(0.1, interval.total_seconds()))
+            except KeyboardInterrupt:  # how a person ends it
+                return 130
     return exit_code(found) if tell else 0
