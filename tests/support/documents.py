@@ -17,7 +17,15 @@ from textwrap import dedent
 ROOT = Path(__file__).resolve().parents[2]
 
 _FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DIFFERS = (
+    (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "ID"),
+    (re.compile(r"\b127\.0\.0\.1:\d+"), "127.0.0.1:8765"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DAY"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\b"), "TIME"),
+    (re.compile(r" +\d+s\b(?: +[\d,]+ +(?:\d+%|-))?"), " AGE, TOKENS"),
+    (re.compile(r" *\b\d{1,3},\d{3}\b"), " TOKENS"),
+    (re.compile(r"\bapproval-\d+"), "approval-ID"),
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,10 @@ def commands(console: str) -> Iterator[tuple[str, str]]:
 
 
 def without_ids(text: str) -> str:
-    """Task ids, which differ each time, made equal."""
-    return _UUID.sub("ID", text)
+    """What differs each time made equal: task ids, ports, times, and the spaces that follow."""
+    for found, instead in _DIFFERS:
+        text = found.sub(instead, text)
+    return text
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

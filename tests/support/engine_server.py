@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.engine.app import WORK_SECONDS, App
+from reconciler.engine.lifecycle import Life
 from reconciler.engine.server import Server
 
 _SERVE = """
@@ -25,10 +26,14 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @contextmanager
 def running_server(
-    db: Path, token: str | None = None, *, work_seconds: float = WORK_SECONDS
+    db: Path,
+    token: str | None = None,
+    *,
+    work_seconds: float = WORK_SECONDS,
+    life: Life | None = None,
 ) -> Iterator[str]:
     """The base URL of a service on a free port of 127.0.0.1, for as long as the block runs."""
-    app = App(db, token=token, work_seconds=work_seconds)
+    app = App(db, token=token, work_seconds=work_seconds, life=life)
     try:
         with running_app(app) as url:
             yield url
