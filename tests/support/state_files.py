@@ -24,11 +24,20 @@ class Written:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.durable: list[Event] = []
+        self._opened: list[Journal] = []
         self.journal = self.again()
 
     def again(self) -> Journal:
+        """As another run would open it. What was opened before holds its file until `close`."""
         replay = read(self.bytes())
-        return Journal(self.path, HEADER, replay, self.durable.extend, shown="x.journal")
+        made = Journal(self.path, HEADER, replay, self.durable.extend, shown="x.journal")
+        self._opened.append(made)
+        return made
+
+    def close(self) -> None:
+        for journal in self._opened:
+            journal.shut()
+        self._opened.clear()
 
     def bytes(self) -> bytes:
         return self.path.read_bytes() if self.path.exists() else b""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,10 @@ def refusal(data: bytes) -> tuple[int | None, str]:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Written:
-    return Written(tmp_path / "x.journal")
+def written(tmp_path: Path) -> Iterator[Written]:
+    made = Written(tmp_path / "x.journal")
+    yield made
+    made.close()
 
 
 def test_its_text_is_what_it_always_was(written: Written) -> None:
@@ -88,6 +90,7 @@ def test_what_was_cut_off_is_gone_before_the_next_event(written: Written) -> Non
         written.path.write_bytes(data[:length] + b"\0" * (length % 3))
         before = written.events()
         written.again().append([Closed(mark_at(9), "new")])
+        written.close()
         assert written.events() == [*before, Closed(mark_at(9), "new")]
 
 

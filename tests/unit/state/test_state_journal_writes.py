@@ -4,7 +4,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from tests.support.state_samples import mark_at
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Written:
-    return Written(tmp_path / "x.journal")
+def written(tmp_path: Path) -> Iterator[Written]:
+    made = Written(tmp_path / "x.journal")
+    yield made
+    made.close()
 
 
 def until(is_so: Callable[[], bool]) -> None:

@@ -200,7 +200,12 @@ def test_folders_are_made_on_the_way(tmp_path: Path) -> None:
     assert path.exists()
 
 
-@pytest.mark.parametrize("read", [read_state, lambda path, backend: open_at(path).state])
+def opened_state(path: Path, *, backend: str) -> object:
+    with open_at(path, backend=backend) as session:
+        return session.state
+
+
+@pytest.mark.parametrize("read", [read_state, opened_state])
 def test_a_state_of_two_thousand_tasks_is_the_same_again(
     path: Path, read: Callable[..., object]
 ) -> None:
