@@ -164,6 +164,16 @@ def test_the_budget(service: Service, sdk: Sdk) -> None:
         sdk.neo.get_org_neo_token_budget(ORG, "no-such-task")
 
 
+def test_a_used_up_budget_is_a_402(tmp_path: Path) -> None:
+    budget = TokenBudget(allowance=0, window_end=4_102_444_800, window_kind="trial")
+    with closing(App(tmp_path / "spent.db", budget=budget)) as app, running_app(app) as url:
+        sdk = Sdk.of(url)
+        told = sdk.neo.get_org_neo_token_budget(ORG)
+        assert (told.exhausted, told.window_end) == (True, 4_102_444_800)
+        with refused(402):
+            sdk.create()
+
+
 def _asking(turn: Turn) -> Script:
     if turn.number > 1:
         return finishing(0)(turn)
