@@ -102,10 +102,14 @@ def test_reject_says_it_all_on_its_line_and_asks_nothing(place: Place) -> None:
     settled(place, asks="done")
 
 
-def test_ctrl_c_ends_a_watch_without_complaint(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [(["status", "--watch"], "1 waiting."), (["logs", "asks", "--follow"], "May I run")],
+)
+def test_ctrl_c_ends_a_watch_without_complaint(place: Place, command: list[str], seen: str) -> None:
     place.apply({"asks": "approving"})
-    with at_terminal(place, "status", "--watch") as person:
-        person.until("1 waiting.")
+    with at_terminal(place, *command) as person:
+        person.until(seen)
         person.type(CTRL_C)
         assert person.ended() == 130
         assert "error" not in person.screen

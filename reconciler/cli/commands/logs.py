@@ -54,7 +54,12 @@ def command(
         record = tasks.record(key)
         now = tasks.client.service_clock() or utcnow()
         begin = None if since is None else _moment(since, now)
-        _write(out, _events(tasks, record, follow=follow), begin)
+        try:
+            _write(out, _events(tasks, record, follow=follow), begin)
+        except KeyboardInterrupt:
+            if not follow:
+                raise
+            return 130  # how a person ends it
     return 0
 
 
