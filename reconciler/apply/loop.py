@@ -115,12 +115,13 @@ class Loop:
     def _within_rounds(self, task: PlannedTask) -> PlannedTask:
         if not task.creates or self._executor.sent[task.ref] < ROUNDS:
             return task
+        wish = f" --replace {task.ref.key}={task.task_id}" if task.action is Action.REPLACE else ""
         return replace(
             task,
             action=Action.UNDECIDED,
             reason=Reason.AMBIGUOUS,
             note=f"sent {ROUNDS} times, each time without an answer or a task",
-            remedy="taskctl apply   # once the service answers again",
+            remedy=f"taskctl apply{wish}   # once the service answers again",
         )
 
     def _open(self) -> set[TaskRef]:

@@ -10,10 +10,13 @@ from reconciler.render import safe
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.values import setting_rows
-from reconciler.state.model import Attempt, Record, State
+from reconciler.state.model import Attempt, Happened, Happening, Record, State
 from reconciler.wire import console_url
 
 FORMAT_VERSION = 1
+
+_HAPPENED = {Happened.NOT_CREATED.value: "no task"}
+"""What is not worded as the state file has it."""
 
 
 def state_table(state: State, style: Style) -> str:
@@ -46,6 +49,7 @@ def task_text(state: State, ref: TaskRef, style: Style) -> str:
         rows += _fields(_facts(state, record), palette)
         rows += ["  made with:"]
         rows += [f"    {row}" for row in _settings(record.inputs, style, palette)]
+        rows += ["  history:", *_history(record, palette)]
     for attempt in state.attempts_for(ref):
         rows += [palette.yellow("  attempt without outcome:")]
         rows += _fields(_attempt_facts(attempt), palette, indent=4)
@@ -78,9 +82,12 @@ def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:
             "inputs": dict(record.inputs),
             "digest": record.digest,
             "outputs": dict(record.outputs),
+            "history": [_happening(happening) for happening in record.history_of()],
+            "formerTaskIds": list(record.former),
         }
     known["attempts"] = [
         {"mark": attempt.mark, "startedAt": rfc3339(attempt.started_at)}
+        | ({"replaces": attempt.replaces} if attempt.replaces else {})
         for attempt in state.attempts_for(ref)
     ]
     return known
@@ -111,6 +118,36 @@ def _attempt_facts(attempt: Attempt) -> Mapping[str, str]:
         "begun": rfc3339(attempt.started_at),
         "by": attempt.identity.login or attempt.identity.id,
         "manifest": attempt.file,
+        "to replace": attempt.replaces,
+    }
+
+
+def _history(record: Record, palette: Palette) -> Iterator[str]:
+    """A row for each thing that became of the key, the first one first."""
+    for happening in record.history_of():
+        at = rfc3339(happening.at) if happening.at is not None else ""
+        word, detail, task_id = (
+            safe.line(text) for text in (happening.what, happening.detail, happening.task_id)
+        )
+        told = {
+            Happened.UPDATED: detail,
+            Happened.MOVED: f"from {detail}",
+            Happened.REPLACED: f"{task_id} in the place of {detail}",
+            Happened.RECREATED: f"{task_id} in the place of {detail}, which was gone",
+            Happened.NOT_CREATED: f"the attempt of {safe.line(happening.mark)}: {detail}",
+        }
+        words = _HAPPENED.get(happening.what, word)
+        shown = next((text for what, text in told.items() if what == happening.what), task_id)
+        yield f"    {palette.dim(at.ljust(24))} {words.ljust(9)} {shown}".rstrip()
+
+
+def _happening(happening: Happening) -> dict[str, Any]:
+    return {
+        "what": happening.what,
+        "at": rfc3339(happening.at) if happening.at is not None else None,
+        "taskId": happening.task_id or None,
+        "mark": happening.mark or None,
+        "detail": happening.detail,
     }
 
 

@@ -80,3 +80,20 @@ def test_what_is_neither_a_plan_nor_a_task_is_told(place: Place) -> None:
     assert "good" in err
     assert "cannot read the plan file" in place.run("show", "no.taskctl")[2]
     assert place.run("show", "good", "--format", "markdown")[0] == 1
+
+
+def test_what_became_of_a_key(place: Place) -> None:
+    place.apply({"good": "finishing"}, approvalMode="manual")
+    old = place.document("show", "good")["tasks"][0]["taskId"]
+    place.write({"good": "finishing"}, approvalMode="auto")
+    assert place.run("apply", "--yes", "--update")[0] == 0
+    assert place.run("apply", "--yes", "--replace", "good")[0] == 0
+    (task,) = place.document("show", "good")["tasks"]
+    assert [h["what"] for h in task["history"]] == ["created", "updated", "replaced"]
+    assert [h["taskId"] for h in task["history"]] == [old, old, task["taskId"]]
+    assert task["formerTaskIds"] == [old]
+    shown = place.run("show", "good")[1]
+    assert "  history:\n" in shown
+    assert f"created   {old}\n" in shown
+    assert "updated   approvalMode\n" in shown
+    assert f"replaced  {task['taskId']} in the place of {old}\n" in shown

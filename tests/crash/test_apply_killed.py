@@ -117,6 +117,46 @@ def test_killed_again_while_it_recovers(ground: Ground, chunk: int) -> None:
         assert_whole(here, name)
 
 
+REPLACING = (["apply", "--replace", "k1"], ["apply"])
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("chunk", range(3))
+@pytest.mark.parametrize("again", REPLACING, ids=["the same command", "apply"])
+def test_a_replacement_killed_at_every_point(ground: Ground, again: list[str], chunk: int) -> None:
+    """Then run again, as CI does, or applied without the wish: one new task, or none where it was
+    not begun; and the wish is not granted twice."""
+    points = _replaced(ground, "whole", None).points
+    assert len(points) > 25
+    for point in points[chunk::3]:
+        name = f"x{point.number}-{len(again)}"
+        assert _replaced(ground, name, point.number).killed, point
+        here = Ground(ground.folder / name, ground.server, ground.settle)
+        old = here.server.tasks_by_work()[f"{name} {TEXTS['k1']}"][0]
+        for _ in again[1:] or again:  # twice with the wish
+            ended = here.run(*again)
+            assert ended.code == 0, f"{point}: {ended.stdout}{ended.stderr}"
+            made = here.server.tasks_by_work()[f"{name} {TEXTS['k1']}"]
+            assert len(made) == 2 or (len(made) == 1 and len(again) == 1), f"{point}: {made}"
+            assert here.recorded()["k1"] == made[-1], point
+            known = here.state()["tasks"]["acme/k1"]
+            assert known.get("formerTaskIds", []) == made[:-1], point
+            assert made[0] == old
+            assert not here.state()["attempts"]
+
+
+def _replaced(ground: Ground, name: str, kill_at: int | None) -> Run:
+    """Three tasks, then `--replace k1`, killed or not."""
+    here = fresh(ground, name)
+    assert here.run("apply").code == 0
+    return run(
+        here.arguments("apply", "--parallelism", "1", "--replace", "k1"),
+        kill_at=kill_at,
+        cwd=here.folder,
+        env={**here.environment()},
+    )
+
+
 def many(ground: Ground, seed: int, parallelism: int, kills: int) -> None:
     """Killed `kills` times at random moments, then left to end."""
     chance = random.Random(seed)

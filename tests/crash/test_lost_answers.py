@@ -7,59 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler.cli import main
-from reconciler.remote import transport
-from tests.support.fault_server import Fault, FaultServer, FaultServerProcess, Habits, Rule
-from tests.support.ground import TOKEN, Ended, Ground, as_tasks, prompts
+from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.ground import TOKEN, Ground, as_tasks
+from tests.support.here import TEXTS, Here, placed_here
 
-TEXTS = prompts(4)
 HTML = {"Content-Type": "text/html"}
-
-
-@dataclass
-class Here:
-    """taskctl in this process, before a fault server in a thread."""
-
-    ground: Ground
-    server: FaultServer
-    capture: pytest.CaptureFixture[str]
-
-    def run(self, command: str, *more: str) -> Ended:
-        code = main.run(self.ground.arguments(command, *more))
-        out, err = self.capture.readouterr()
-        return Ended(code, out, err)
-
-    def run_state(self, *words: str) -> Ended:
-        code = main.run(["state", *words, "--backend", self.server.url, "--format", "json"])
-        out, err = self.capture.readouterr()
-        return Ended(code, out, err)
-
-    def assert_settled(self, texts: dict[str, str] | None = None) -> None:
-        self.ground.assert_exactly_one_each(texts or TEXTS)
-        again = self.run("apply")
-        assert (again.code, again.document["tasks"]) == (0, [])
-        self.ground.assert_exactly_one_each(texts or TEXTS)
 
 
 @pytest.fixture
 def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Here]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(transport, "Timeouts", partial(transport.Timeouts, create=0.5))
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
-        ground = Ground(tmp_path, server)
-        for name, value in ground.environment().items():
-            monkeypatch.setenv(name, value)
-        ground.write(as_tasks(TEXTS, named=["k1"]))
-        yield Here(ground, server, capsys)
+    with placed_here(tmp_path, monkeypatch, capsys) as here:
+        yield here
 
 
 def on_create(*faults: Fault) -> Sequence[Rule]:

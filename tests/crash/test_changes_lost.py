@@ -1,0 +1,196 @@
+"""What becomes of the answer to a replacement or to a change: one new task for one wish, none
+reverted, none lost. Over a real server that fails as it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fault_server import Fault, FaultServer, Rule
+from tests.support.ground import TOKEN, Ended, as_tasks
+from tests.support.here import TEXTS, Here, placed_here
+
+WISH = ("--replace", "k2")
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Here]:
+    with placed_here(tmp_path, monkeypatch, capsys) as here:
+        assert here.run("apply").code == 0
+        yield here
+
+
+def faults(here: Here, *rules: Rule) -> None:
+    here.server.control({"rules": [rule.to_json() for rule in rules]})
+
+
+def tasks_of(here: Here, key: str) -> list[str]:
+    return here.server.tasks_by_work()[TEXTS[key]]
+
+
+def record_of(here: Here, key: str) -> dict[str, Any]:
+    found: dict[str, Any] = here.ground.state()["tasks"][f"acme/{key}"]
+    return found
+
+
+def assert_replaced_once(here: Here, old: str) -> None:
+    """Two tasks in all, the new one recorded, the old one known as such; nothing left to do."""
+    made = tasks_of(here, "k2")
+    assert made[0] == old
+    assert len(made) == 2
+    assert record_of(here, "k2")["taskId"] == made[1]
+    assert record_of(here, "k2")["formerTaskIds"] == [old]
+    assert not here.ground.state()["attempts"]
+    before = (here.ground.folder / "taskctl.state.json").read_bytes()
+    assert here.run("apply").document["tasks"] == []
+    assert (here.ground.folder / "taskctl.state.json").read_bytes() == before
+
+
+LOST = {
+    "reset, done": Fault("reset", committed=True),
+    "reset, nothing done": Fault("reset"),
+    "a proxy's page, done": Fault("html", status=502, committed=True),
+    "a proxy's page, nothing done": Fault("html", status=502),
+    "garbage": Fault("garbage"),
+    "too late": Fault(after=1.0),
+}
+
+
+@pytest.mark.parametrize("case", LOST)
+def test_a_replacement_whose_answer_is_lost(here: Here, case: str) -> None:
+    old = record_of(here, "k2")["taskId"]
+    faults(here, Rule("create", LOST[case], nth=(len(TEXTS) + 1,)))
+    ended = here.run("apply", *WISH)
+    assert ended.code == 0, ended.stdout
+    assert ended.results() == {"k2": "replaced"}
+    assert_replaced_once(here, old)
+
+
+@pytest.mark.parametrize("marks", ["rounded", "replaced", "shifted"])
+@pytest.mark.parametrize("committed", [True, False])
+def test_whatever_the_service_does_to_marks(here: Here, marks: str, *, committed: bool) -> None:
+    """The old task has the very same prompt, and is not taken for the new one."""
+    old = record_of(here, "k2")["taskId"]
+    rule = Rule("create", Fault("reset", committed=committed), nth=(len(TEXTS) + 1,))
+    here.server.control({"habits": {"marks": marks}, "rules": [rule.to_json()]})
+    assert here.run("apply", *WISH).code == 0
+    assert_replaced_once(here, old)
+
+
+@pytest.mark.parametrize("again", [WISH, ("--replace", "k2=OLD"), ()])
+def test_the_command_that_ended_undecided_is_run_again(here: Here, again: tuple[str, ...]) -> None:
+    old = record_of(here, "k2")["taskId"]
+    unseen = Rule("events", Fault("status", status=500))
+    faults(here, Rule("create", Fault("reset", committed=True)), unseen)
+    assert here.run("apply", *WISH).results() == {"k2": "undecided"}
+    assert record_of(here, "k2")["taskId"] == old
+    faults(here)
+    ended = here.run("apply", *(word.replace("OLD", old) for word in again))
+    assert ended.code == 0
+    (task,) = ended.document["tasks"]
+    assert (task["result"], task["replaced"]) == ("adopted", old)
+    assert_replaced_once(here, old)
+    # and once more, as a job that is retried after another of its tasks failed
+    more = here.run("apply", *(word.replace("OLD", old) for word in again))
+    assert (more.code, more.document["tasks"]) == (0, [])
+    assert_replaced_once(here, old)
+
+
+def test_nothing_found_and_not_asked_again_the_old_one_stands(here: Here) -> None:
+    old = record_of(here, "k2")["taskId"]
+    faults(here, Rule("create", Fault("reset")))
+    ended = here.run("apply", *WISH)
+    assert ended.results() == {"k2": "undecided"}
+    assert f"--replace k2={old}" in ended.document["tasks"][0]["remedy"]
+    (said,) = ended.document["diagnostics"]
+    assert "made none" in said["summary"]
+    faults(here)
+    assert here.run("apply").document["tasks"] == []
+    assert record_of(here, "k2")["taskId"] == old
+    tries = [h["what"] for h in record_of(here, "k2")["history"]]
+    assert tries == ["created", "notCreated", "notCreated", "notCreated"]
+    assert tasks_of(here, "k2") == [old]
+    assert here.run("apply", *WISH).results() == {"k2": "replaced"}
+    assert_replaced_once(here, old)
+
+
+def test_replaced_and_forgotten_by_a_new_key_with_the_same_work(here: Here) -> None:
+    """The task that was replaced is neither adopted by another key nor in its way."""
+    assert here.run("apply", *WISH).code == 0
+    old = tasks_of(here, "k2")[0]
+    here.ground.write(as_tasks({**TEXTS, "twin": TEXTS["k2"]}, named=["k1"]))
+    assert here.run("apply", "--adopt", "all").results() == {"twin": "created"}
+    assert old not in here.ground.recorded().values()
+    assert len(set(here.ground.recorded().values())) == len(TEXTS) + 1
+
+
+# Changed in place
+
+
+def changed(here: Here, **settings: Any) -> None:
+    tasks = as_tasks(TEXTS, named=["k1"])
+    tasks["k2"] |= settings
+    here.ground.write(tasks)
+
+
+def shown(server: FaultServer, here: Here) -> dict[str, Any]:
+    (task,) = [t for t in server.world.tasks if t.id == record_of(here, "k2")["taskId"]]
+    return task.shown
+
+
+def update(here: Here) -> Ended:
+    return here.run("apply", "--update")
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("reset", committed=True), Fault("status", status=503, committed=True)]
+)
+def test_a_patch_whose_answer_is_lost_is_sent_again(here: Here, fault: Fault) -> None:
+    changed(here, approvalMode="manual")
+    faults(here, Rule("patch", fault, nth=(2,)))
+    assert update(here).results() == {"k2": "updated"}
+    assert shown(here.server, here)["approvalMode"] == "manual"
+    assert record_of(here, "k2")["inputs"]["approvalMode"] == "manual"
+    assert update(here).document["tasks"] == []
+
+
+def test_done_and_never_heard_of_it_is_recorded_by_the_next(here: Here) -> None:
+    changed(here, approvalMode="manual")
+    faults(here, Rule("patch", Fault("reset", committed=True)))
+    assert update(here).results() == {"k2": "failed"}
+    assert "approvalMode" not in record_of(here, "k2")["inputs"]
+    faults(here)
+    patches = len([c for c in here.server.report()["calls"] if c["endpoint"] == "patch"])
+    assert here.run("plan", "--update").actions()["k2"] == "update"
+    assert update(here).results() == {"k2": "updated"}
+    calls = [c for c in here.server.report()["calls"] if c["endpoint"] == "patch"]
+    assert len(calls) == patches
+    assert record_of(here, "k2")["inputs"]["approvalMode"] == "manual"
+    assert update(here).document["tasks"] == []
+
+
+def test_somebody_elses_task_is_told_from_one_that_is_gone(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(here, isShared=True)
+    assert update(here).results() == {"k2": "updated"}
+    changed(here, isShared=True, approvalMode="manual")
+    here.server.control({"habits": {"tokens": {TOKEN: "me", "other": "other"}}})
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "other")
+    ended = update(here)
+    assert ended.document["tasks"] == []
+    (said,) = [d for d in ended.document["diagnostics"] if d["key"] == "k2"]
+    assert "somebody else's" in said["summary"]
+    assert "me-login" in said["detail"]
+    assert shown(here.server, here)["approvalMode"] == "balanced"
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
+    faults(here, Rule("patch", Fault("status", status=404)))
+    ended = update(here)
+    assert ended.code == 1
+    assert "the task is gone" in ended.document["tasks"][0]["error"]
