@@ -68,7 +68,7 @@ class Patches:
         if failed.status not in (403, 404) or (mine and failed.status == 403):
             return f"not updated: {failed}"
         said = problem(Refusal(failed.status, str(failed)), told)
-        return f"not updated: {said.summary}"
+        return f"not updated: {said.summary.removeprefix(f'{record.ref}: ')}"
 
 
 def _differs(name: str, wanted: Mapping[str, Any], shown: RemoteTask) -> bool:

@@ -76,8 +76,8 @@ def test_a_patch_that_fails_leaves_the_record() -> None:
     ("status", "maker", "words"),
     [
         (404, None, "the task is gone"),
-        (404, SOMEONE, "somebody else's of someone"),
-        (403, SOMEONE, "somebody else's of someone"),
+        (404, SOMEONE, "somebody else's (someone made it)"),
+        (403, SOMEONE, "somebody else's (someone made it)"),
         (403, None, "not updated: the words"),
     ],
 )
