@@ -1,12 +1,25 @@
-"""Every kind of bad manifest: its exact place and words, through the command too."""
+"""Every kind of bad manifest: its exact place and words, through the command too.
+
+With jsonschema-rs and without it, as an installation without the extra `fast` is.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from reconciler.cli.main import run
 from reconciler.manifest import load
+from tests.support.accelerator import is_there
 from tests.support.manifest_cases import CASES, NAMES, expected, lines
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["fast", "plain"])
+def _accelerator(request: pytest.FixtureRequest) -> Iterator[None]:
+    with is_there(request.param):
+        yield
 
 
 def test_there_are_enough_kinds() -> None:
@@ -39,3 +52,15 @@ def test_all_problems_of_all_files_at_once(capsys: pytest.CaptureFixture[str]) -
         if line not in everything
     ]
     assert [line for line in missing if " too: " not in line] == []
+
+
+def test_a_good_one_goes_all_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "a.yaml").write_text(
+        "version: 1\norgName: acme\ntasks: {a: {message: Look at the drift., planMode: true}}\n"
+    )
+    assert run(["-C", str(tmp_path), "validate"]) == 0
+    assert run(["-C", str(tmp_path), "apply", "--yes", "--backend", "local"]) == 0
+    capsys.readouterr()
+    assert run(["-C", str(tmp_path), "plan", "--backend", "local"]) == 0
+    assert "1 unchanged" in capsys.readouterr().out

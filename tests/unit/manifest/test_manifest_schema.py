@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,11 +149,6 @@ def test_both_validators_agree(document: Any) -> None:
 def test_the_good_document_is_good() -> None:
     assert schema.check(GOOD) == []
     assert schema.explain(GOOD) == []
-
-
-def test_without_the_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
-    assert schema._accelerator.__wrapped__() is None
 
 
 def test_jsonschema_stays_out_where_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,23 @@
+"""The extra `fast`, as if it were installed or not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from reconciler.manifest import schema
+
+
+@contextmanager
+def is_there(there: bool) -> Iterator[None]:
+    """Whether jsonschema-rs can be imported meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not there:
+            patch.setitem(sys.modules, "jsonschema_rs", None)
+        schema._accelerator.cache_clear()
+        assert (schema._accelerator() is not None) is there
+        yield
+    schema._accelerator.cache_clear()
