@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from reconciler import collector
 from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection
-from reconciler.cli.wiring import CACHE, connect, find_backend, find_state, normal
+from reconciler.cli.wiring import connect, find_backend, find_state, normal
 from reconciler.errors import TaskctlError
 from reconciler.follow.status import Standing, TaskStatus, in_order
 from reconciler.model import TaskRef
+from reconciler.scratch import CACHE
 from reconciler.state.edit import find
 from reconciler.state.model import Record, State, is_in
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reconciler.cli.wiring import CACHE, Workspace, utcnow
+from reconciler.cli.wiring import Workspace, utcnow
 from reconciler.errors import RemoteError
 from reconciler.model import rfc3339
+from reconciler.scratch import CACHE
 from reconciler.state.model import Record
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli.completing import files, keys, recorded_keys
 from reconciler.cli.config import config_of
@@ -39,6 +40,9 @@ def connection_options(function: Run) -> Run:
         own = {name: values.pop(name) for name in names}
         context = click.get_current_context()
         config_of(context).fill(own, context)
+        for name in ("backend", "org"):  # looked up again, and named as what it comes from
+            if context.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
+                own[name] = None
         return function(connection=Connection(**own), **values)
 
     return with_options(gathered, _CONNECTION)

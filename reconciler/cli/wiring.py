@@ -17,6 +17,7 @@ from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.errors import ManifestError, TaskctlError
 from reconciler.model import DesiredTask, TaskRef
 from reconciler.plan.plan import Plan
+from reconciler.scratch import CACHE
 from reconciler.settings import AdoptScope, PlanOptions
 from reconciler.state.model import State
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from reconciler.plan.view import RemoteView
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Backend
-
-CACHE = ".taskctl"
 
 
 def utcnow() -> datetime:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from reconciler.errors import TaskctlError
+from reconciler.scratch import make_scratch
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x7461736B
@@ -218,7 +219,7 @@ def _unusable(path: Path, problem: sqlite3.Error) -> TaskctlError:
 def _prepare(path: Path) -> None:
     """Makes the folder and an empty file that only its owner reads: it will hold prompts."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_scratch(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as problem:
         raise TaskctlError.of(

@@ -13,8 +13,7 @@ SUFFIXES = (".yaml", ".yml")
 LONE_SUFFIX = ".tasks.yaml"
 
 _BEGIN = (
-    "Write one into tasks/, beginning with `version: 1`, or say where they are:\n"
-    "taskctl validate PATH. The README and examples/tasks/ of taskctl show how they look."
+    "Begin with a first one, or say where they are, as a PATH behind the command:\n    taskctl init"
 )
 _IS_A_PATH = "A PATH is a manifest or a folder that holds some."
 

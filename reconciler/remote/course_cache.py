@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.follow.course import Course, from_json, to_json
+from reconciler.scratch import make_scratch
 
 _VERSION = 1
 
@@ -61,7 +62,7 @@ class CourseCache:
             self._dirty = False
 
     def _write(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_scratch(self._path.parent)
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
         try:
             with os.fdopen(handle, "w", encoding="ascii") as file:

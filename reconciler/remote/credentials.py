@@ -65,7 +65,9 @@ def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Token
     """
     if backend.is_local:
         text = env.get("TASKCTL_LOCAL_TOKEN", "").strip()
-        return Token(text, "TASKCTL_LOCAL_TOKEN") if text else Token(LOCAL_IDENTITY, "the default")
+        if text:
+            return Token(text, "TASKCTL_LOCAL_TOKEN")
+        return Token(LOCAL_IDENTITY, "nowhere: the embedded service needs none")
     text = env.get("PULUMI_ACCESS_TOKEN", "").strip()
     if text:
         return Token(text, "PULUMI_ACCESS_TOKEN")

@@ -15,6 +15,7 @@ from typing import Any
 
 from reconciler.model import FirstMessage
 from reconciler.plan.view import TaskId
+from reconciler.scratch import make_scratch
 
 _VERSION = 1
 
@@ -45,7 +46,7 @@ class MessageCache:
         self._dirty = False
 
     def _write(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_scratch(self._path.parent)
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file:

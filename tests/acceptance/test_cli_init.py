@@ -54,6 +54,28 @@ def test_the_first_manifest_works(folder: Path, capsys: pytest.CaptureFixture[st
     assert run(["apply", "--backend", "local", "--yes", "-q"]) == 0
 
 
+def test_who_has_no_manifest_is_told_of_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", "--backend", "local"]) == 1
+    assert "    taskctl init\n" in capsys.readouterr().err
+    assert files(folder) == []
+
+
+def test_git_passes_over_what_can_be_lost(folder: Path) -> None:
+    subprocess.run(["git", "init", "--quiet"], check=True, timeout=60)
+    assert run(["init", "-q"]) == run(["apply", "--backend", "local", "--yes", "-q"]) == 0
+    assert (folder / ".taskctl/local.state.json").exists()
+    listed = subprocess.run(
+        ["git", "status", "--short", "--untracked-files=all"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert {line[3:] for line in listed.stdout.splitlines()} == set(ALL[4:])
+
+
 def test_what_is_shown_can_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(["init"])
     shown = capsys.readouterr().out

@@ -26,6 +26,7 @@ ROWS = (
         "settings",
         "service",
         "resources",
+        "scratch",
         "collector",
         "sharing",
     ),

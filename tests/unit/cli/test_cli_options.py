@@ -74,7 +74,8 @@ def test_the_environment_is_read_and_the_option_wins(
     monkeypatch.setenv("TASKCTL_STATE", "there.json")
     monkeypatch.setenv("TASKCTL_SETTLE_TIME", "1s")
     assert run(["try", "--org", "other"]) == 0
-    assert seen.connection == Connection("local", "other", "there.json")
+    # None: the backend is left to whoever looks for one, and knows where it comes from.
+    assert seen.connection == Connection(None, "other", "there.json")
     assert seen.options.settle_time == timedelta(seconds=1)
 
 
