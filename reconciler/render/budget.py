@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from reconciler.plan.budget import Outlook, basis_words, budget_words
-from reconciler.render import cells, safe
+from reconciler.render import safe
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 
@@ -29,8 +29,8 @@ def budget_lines(
 
 
 def budget_rows(outlooks: Sequence[Outlook], style: Style) -> Iterator[str]:
-    """The same for a terminal; one that is used up is yellow."""
+    """The same for a terminal, each on one line however narrow, as logs are searched for it; one
+    that is used up is yellow."""
     palette = Palette(style.color)
     for outlook, line in zip(outlooks, budget_lines(outlooks, verbose=style.verbose), strict=True):
-        for row in cells.flowed(line, style.width):
-            yield palette.yellow(row) if outlook.budget.exhausted else row
+        yield palette.yellow(line) if outlook.budget.exhausted else line

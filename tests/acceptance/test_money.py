@@ -54,7 +54,7 @@ def test_plan_shows_the_budget_and_warns_of_a_forecast_beyond_it(place: Place) -
     code, out, err = place.run("plan")
     (line,) = [row for row in out.splitlines() if row.startswith("Budget: ")]
     assert line.startswith("Budget: 2.5k of 4.0k tokens used, until 20")
-    assert "UTC (in 7 days); 1" in line
+    assert line.endswith("UTC (in 7 days); 1 create may take about 2.5k.")
     assert out.splitlines()[-1].startswith("Plan: 1 to create")
     assert code == 0
     assert "1 create may take about 2.5k tokens, and 1.5k of the Neo token budget of acme" in err
@@ -90,6 +90,15 @@ def test_apply_refuses_a_used_up_budget_and_makes_nothing(place: Place) -> None:
     assert (place.folder / "taskctl.state.json").read_bytes() == before
     told = place.document("apply", "--yes")["diagnostics"]
     assert [d["severity"] for d in told] == ["error"]
+
+
+def test_a_replacement_counts_as_a_create(place: Place) -> None:
+    place.write(ONE)
+    (budget,) = place.document("plan", "--replace", "one")["budget"]["organizations"]
+    assert budget["forecast"]["creates"] == 1
+    spent(place)
+    assert place.run("apply", "--yes", "--replace", "one")[0] == 1
+    assert made(place) == 1
 
 
 def test_over_budget_asks_the_service_which_says_its_own_no(place: Place) -> None:
@@ -260,4 +269,5 @@ def test_bars_are_drawn_on_a_terminal_as_it_can(place: Place, encoding: str, mar
     assert code == 0, out + shown
     assert mark * 8 in out + shown
     assert "\x1b" not in out + shown
-    assert max(map(len, (out + shown).splitlines())) <= 60
+    rows = [row for row in (out + shown).splitlines() if not row.startswith("Budget: ")]
+    assert max(map(len, rows)) <= 60
