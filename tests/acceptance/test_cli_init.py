@@ -241,3 +241,9 @@ def test_every_command_has_examples_in_its_help(capsys: pytest.CaptureFixture[st
         shown = capsys.readouterr().out
         examples = shown.partition("\nExamples:\n")[2]
         assert "  taskctl" in examples, line
+
+
+@pytest.mark.parametrize("name", ["manifest", "plan", "state"])
+def test_each_schema_has_a_name_of_its_own(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema", name]) == 0
+    assert json.loads(capsys.readouterr().out)["$id"] == f"urn:taskctl:schema:{name}:1"
