@@ -69,17 +69,20 @@ def command(
         refs = chosen(tasks.state, words, out)
         screen = Screen(sys.stdout, in_place=watch and out.is_terminal(sys.stdout))
         looks = Summing(tasks, refs) if summed else Listing(out, screen if watch else None)
-        while True:
-            found, now = tasks.statuses(refs), tasks.client.service_clock() or utcnow()
-            if out.common.format == "json":
-                out.document(dump(looks.document(found, now)))
-            elif not (out.common.quiet and tell):
-                out.told = True
-                screen.show(looks.rows(found, now))
-            if not watch or all(status.standing in SETTLED for status in found):
-                break
-            try:
+        silent = out.common.quiet and tell
+        try:
+            while True:
+                found, now = tasks.statuses(refs), tasks.client.service_clock() or utcnow()
+                if out.common.format == "json":
+                    out.document(dump(looks.document(found, now)))
+                elif not silent:
+                    out.told = True
+                    screen.show(looks.rows(found, now))
+                if not watch or all(status.standing in SETTLED for status in found):
+                    break
                 time.sleep(max(0.1, interval.total_seconds()))
-            except KeyboardInterrupt:  # how a person ends it
-                return 130
+        except KeyboardInterrupt:
+            if not watch:
+                raise
+            return 130  # how a person ends it
     return exit_code(found) if tell else 0
