@@ -143,7 +143,7 @@ def connect(backend: Backend, connection: Connection, out: Output) -> Client:
     from reconciler.engine.app import App
 
     app = App(out.common.path(str(backend.local_db)))
-    return Client(backend.name, token.value, app=app, connections=connections)
+    return Client(backend.name, token.value, app=app, then_close=app.close, connections=connections)
 
 
 def with_organizations(

@@ -40,6 +40,7 @@ HEADERS = {
 class Client:
     """The service at `backend` (an http(s) URL, or any name where `app` answers in the process).
 
+    `then_close` closes what belongs to it alone, such as `app`.
     `connections` is how many are kept alive: at least as many as threads use it. Sleeping, the
     clock (seconds, monotonic) and the spread of retries are given for tests. TaskctlError where
     backend, token or the network settings of the environment cannot be used (see Transport).
@@ -51,6 +52,7 @@ class Client:
         token: str,
         *,
         app: WSGIApp | None = None,
+        then_close: Callable[[], None] | None = None,
         connections: int = 16,
         page_size: int = 1000,
         timeouts: Timeouts | None = None,
@@ -60,6 +62,7 @@ class Client:
         spread: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.backend = backend
+        self._then_close = then_close
         self._page_size = page_size
         self._clock = clock
         self._transport = Transport(
@@ -91,6 +94,8 @@ class Client:
     def close(self) -> None:
         """Closes the connections."""
         self._transport.close()
+        if self._then_close is not None:
+            self._then_close()
 
     def identity(self) -> Identity:
         """Who the token speaks for; asked once, then remembered. RemoteError."""
