@@ -59,7 +59,7 @@ def command(
 
     A PATH is a file, or a folder whose *.yaml and *.yml are all read. A PLANFILE is what
     `taskctl plan --out` kept: it is refused once anything that it was made from has changed.
-    Where the file cannot be passed on, --expect-plan refuses whatever would do something else.
+    --expect-plan does so for a plan whose file cannot be passed on.
 
     With --wait it goes on, once all went well, until the tasks of these manifests are done, those
     that were there before too, and exits as `taskctl wait` does. Ctrl-C ends the waiting alone.
