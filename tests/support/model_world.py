@@ -33,6 +33,7 @@ from tests.support.worlds import NOW
 
 BACKEND = "local"
 SETTLE = timedelta(seconds=150)
+OPTIONS = PlanOptions(settle_time=SETTLE)
 
 
 class KilledError(BaseException):
@@ -125,7 +126,11 @@ class World:
         )
 
     def apply(
-        self, desired: Iterable[DesiredTask], fate: Fate, token: str = "me"
+        self,
+        desired: Iterable[DesiredTask],
+        fate: Fate,
+        token: str = "me",
+        options: PlanOptions = OPTIONS,
     ) -> ApplyReport | None:
         """One apply; None if it was killed."""
         desired = tuple(desired)
@@ -133,7 +138,7 @@ class World:
             self.state_path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply"
         )
         try:
-            report, complete = self._run(session, desired, fate, token)
+            report, complete = self._run(session, desired, fate, token, options)
         except KilledError:
             # What a dead process leaves: no save, the lock free, the journal as it is.
             session._lock.release()
@@ -145,11 +150,15 @@ class World:
         return report
 
     def _run(
-        self, session: Session, desired: tuple[DesiredTask, ...], fate: Fate, token: str
+        self,
+        session: Session,
+        desired: tuple[DesiredTask, ...],
+        fate: Fate,
+        token: str,
+        options: PlanOptions,
     ) -> tuple[ApplyReport, bool]:
         client = self._client(token, fate)
         ledger = _Ledger(session, fate)
-        options = PlanOptions(settle_time=SETTLE)
 
         def replan(only: Collection[TaskRef] | None) -> Plan:
             return self._plan(client, desired, ledger.state, options, only)
@@ -172,7 +181,7 @@ class World:
     def plan(self, desired: Iterable[DesiredTask], token: str = "me") -> Plan:
         state = read_state(self.state_path, backend=BACKEND)
         client = self._client(token, Fate())
-        return self._plan(client, tuple(desired), state, PlanOptions(settle_time=SETTLE), None)
+        return self._plan(client, tuple(desired), state, OPTIONS, None)
 
     def _plan(
         self,
@@ -204,6 +213,13 @@ class World:
                     if message is not None and task.id not in found.get(message.text, []):
                         found.setdefault(message.text, []).append(task.id)
         return found
+
+    def recorded(self) -> dict[str, str]:
+        """The task of each key, as far as it is known."""
+        if not self.state_path.exists() and not list(self.folder.glob("state.json.journal")):
+            return {}
+        records = read_state(self.state_path, backend=BACKEND).records
+        return {ref.key: record.task_id for ref, record in records.items()}
 
     def lose_state(self) -> None:
         for path in self.folder.glob("state.json*"):
