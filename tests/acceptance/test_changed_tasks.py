@@ -1,0 +1,219 @@
+"""`--update` and `--replace` as a user meets them, on the embedded service."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fault_server import Fault, Rule
+from tests.support.followed import Place, placed
+from tests.support.ground import as_tasks
+from tests.support.here import TEXTS, Here, placed_here
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        place.apply({"a": "slow work", "b": "finishing"}, approvalMode="manual", name="N")
+        yield place
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Here]:
+    with placed_here(tmp_path, monkeypatch, capsys) as here:
+        yield here
+
+
+def shown(place: Place, key: str) -> dict[str, Any]:
+    found: dict[str, Any] = place.api.call("GET", f"{place.api.tasks}/{place.task_id(key)}").json
+    return found
+
+
+def told(place: Place, task_id: str) -> list[str]:
+    events = place.api.call("GET", f"{place.api.tasks}/{task_id}/events").json["events"]
+    return [event["eventBody"]["type"] for event in events]
+
+
+def edit(place: Place, **settings: Any) -> None:
+    place.write(
+        {"a": "slow work", "b": "finishing"}, **{"approvalMode": "manual", "name": "N"} | settings
+    )
+
+
+def test_the_plan_tells_of_each_difference_how_it_can_be_had(place: Place) -> None:
+    edit(place, approvalMode="auto", planMode=True)
+    task = place.document("plan")["tasks"][0]
+    assert {c["path"]: c["inPlace"] for c in task["diff"]} == {
+        "approvalMode": True,
+        "planMode": False,
+    }
+    assert task["remedy"].split("\n")[0] == "taskctl apply --update"
+    assert "taskctl apply --replace a " in task["remedy"]
+    for form in ("text", "markdown", "html"):
+        out = place.run("plan", "--report", form)[1]
+        assert "in the manifest, in place" in out, form
+        assert "needs a new task" in out, form
+    assert place.run("plan", "--detailed-exitcode")[0] == 0
+    before = (place.folder / "taskctl.state.json").read_bytes()
+    assert place.document("apply", "--yes")["tasks"] == []
+    assert (place.folder / "taskctl.state.json").read_bytes() == before
+
+
+def test_update_sets_what_the_manifest_changed_and_nothing_else(place: Place) -> None:
+    path = f"{place.api.tasks}/{place.task_id('b')}"
+    place.api.call("PATCH", path, {"name": "Theirs", "isShared": True})
+    edit(place, approvalMode="auto", planMode=True)
+    assert place.run("plan", "--update", "--detailed-exitcode")[0] == 2
+    planned = place.document("plan", "--update")
+    assert planned["summary"]["update"] == 2
+    assert [t["update"] for t in planned["tasks"]] == [["approvalMode"]] * 2
+    done = place.document("apply", "--update", "--yes")
+    assert done["summary"]["updated"] == 2
+    assert [t["result"] for t in done["tasks"]] == ["updated", "updated"]
+    assert (shown(place, "b")["name"], shown(place, "b")["isShared"]) == ("Theirs", True)
+    assert shown(place, "b")["approvalMode"] == "auto"
+    left = place.document("plan", "--update")
+    assert left["summary"]["update"] == 0
+    assert {c["path"] for c in left["tasks"][0]["diff"]} == {"planMode"}
+    before = (place.folder / "taskctl.state.json").read_bytes()
+    assert place.document("apply", "--update", "--yes")["tasks"] == []
+    assert (place.folder / "taskctl.state.json").read_bytes() == before
+
+
+def test_a_conflict_is_left_alone_and_settled_by_the_services_value(place: Place) -> None:
+    place.api.call("PATCH", f"{place.api.tasks}/{place.task_id('b')}", {"name": "Theirs"})
+    place.write({"b": "finishing"}, approvalMode="manual", name="Ours")
+    done = place.document("apply", "--update", "--yes")
+    assert done["tasks"] == []
+    (said,) = [d for d in done["diagnostics"] if "name was changed" in d["summary"]]
+    assert (said["severity"], said["key"]) == ("warning", "b")
+    assert '"Theirs"' in said["detail"]
+    assert shown(place, "b")["name"] == "Theirs"
+    place.write({"b": "finishing"}, approvalMode="manual", name="Theirs")
+    assert [t["result"] for t in place.document("apply", "--update", "--yes")["tasks"]] == [
+        "updated"
+    ]
+    assert place.document("plan", "--update")["summary"]["unchanged"] == 1
+
+
+@pytest.mark.parametrize(
+    "flags", [["--update"], ["--replace", "b"], ["--replace", "b", "--cancel-replaced"]]
+)
+def test_a_kept_plan_keeps_the_flags(place: Place, flags: list[str]) -> None:
+    edit(place, approvalMode="auto")
+    assert place.run("plan", *flags, "--out", "with.taskctl")[0] == 0
+    assert place.run("plan", "--out", "without.taskctl")[0] == 0
+    code, _, err = place.run("apply", "without.taskctl", *flags)
+    assert code == 1
+    assert "the saved plan was made with another --" in err
+    word = "  ~ update " if flags == ["--update"] else "  -/+ replace "
+    assert word in place.run("show", "with.taskctl")[1]
+    done = place.document("apply", "with.taskctl")
+    expected = {"a": "updated", "b": "updated"} if flags == ["--update"] else {"b": "replaced"}
+    assert {t["key"]: t["result"] for t in done["tasks"]} == expected
+    assert place.run("apply", "with.taskctl")[0] == 1
+
+
+def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Place) -> None:
+    first = place.task_id("a")
+    assert place.run("plan", "--replace", "a", "--detailed-exitcode")[0] == 2
+    done = place.document("apply", "--yes", "--replace", "a", "--cancel-replaced")
+    assert done["summary"] == {
+        "created": 0,
+        "replaced": 1,
+        "adopted": 0,
+        "failed": 0,
+        "undecided": 0,
+        "notStarted": 0,
+    }
+    (task,) = done["tasks"]
+    assert (task["replaced"], task["taskId"]) == (first, place.task_id("a"))
+    path = f"{place.api.tasks}/{first}/events"
+    assert "user_cancel" in [
+        e["eventBody"]["type"] for e in place.api.call("GET", path).json["events"]
+    ]
+    second = place.task_id("a")
+    assert place.run("apply", "--yes", "--replace", f"a={second}")[0] == 0
+    assert place.run("cancel", "a", "--task", second, "-y")[:2] == (0, "acme/a: cancelled.\n")
+    assert place.statuses()["a"] == "running"
+    code, _, err = place.run("cancel", "a", "--task", "nobodys", "-y")
+    assert code == 1
+    assert "acme/a never had a task nobodys" in err
+
+
+def test_what_is_no_wish_is_said_before_anything_is_sent(place: Place) -> None:
+    def said(*flags: str) -> str:
+        before = len(place.api.call("GET", place.api.tasks).json["tasks"])
+        code, _, err = place.run("apply", "--yes", *flags)
+        assert code == 1, err
+        assert len(place.api.call("GET", place.api.tasks).json["tasks"]) == before
+        return err
+
+    assert "a pattern" in said("--replace", "*")
+    assert "a pattern" in said("--replace", "a?")
+    assert "KEY=TASK_ID" in said("--replace", "a=")
+    assert "no task has such a key" in said("--replace", "x")
+    assert "never had other" in said("--replace", "a=other")
+    assert "needs --replace" in said("--cancel-replaced")
+    assert "leave it out" in said("--replace", "a", "--exclude", "a")
+    assert "2 tasks would be created" in said(
+        "--replace", "a", "--replace", "b", "--max-creates", "1"
+    )
+    place.write({"a": "slow work", "new": "finishing"}, approvalMode="manual", name="N")
+    assert "nothing to replace" in said("--replace", "new")
+    assert "it is in no manifest" in said("--replace", "b")
+    manifest = place.folder / "tasks" / "all.yaml"
+    known = {"version": 1, "orgName": "acme", "tasks": {"a": {"taskID": place.task_id("a")}}}
+    manifest.write_text(json.dumps(known))
+    assert "its manifest names the task" in said("--replace", "a")
+
+
+def test_a_replaced_task_that_is_done_is_not_told_to_stop(place: Place) -> None:
+    for _ in range(50):
+        if place.statuses()["b"] == "done":
+            break
+        time.sleep(0.05)
+    old = place.task_id("b")
+    done = place.document("apply", "--yes", "--replace", "b", "--cancel-replaced")
+    assert not [d for d in done["diagnostics"] if "cancelled" in d["summary"]]
+    assert "user_cancel" not in told(place, old)
+
+
+def test_a_cancel_that_fails_is_a_warning_with_the_command(here: Here) -> None:
+    here.run("apply")
+    old = here.ground.recorded()["k2"]
+    refused = Rule("events", Fault("status", status=403), task=old)
+    here.server.control({"rules": [refused.to_json()]})
+    ended = here.run("apply", "--replace", "k2", "--cancel-replaced")
+    assert ended.code == 0, ended.stdout
+    assert ended.results() == {"k2": "replaced"}
+    (said,) = [d for d in ended.document["diagnostics"] if d["key"] == "k2"]
+    assert said["severity"] == "warning"
+    assert f"taskctl cancel acme/k2 --task {old}" in said["detail"]
+    assert here.server.tasks_by_work()[TEXTS["k2"]] == [old, here.ground.recorded()["k2"]]
+
+
+def test_gone_and_replaced_at_once(here: Here) -> None:
+    """What the service has no more need not be cancelled."""
+    here.run("apply")
+    old = here.ground.recorded()["k2"]
+    here.server.world.tasks = [t for t in here.server.world.tasks if t.id != old]
+    here.server.world._by_id.pop(old)
+    here.ground.write(as_tasks(TEXTS, named=["k1"]))
+    here.ground.settle = "1ms"  # a task that was just created may be hidden for a while
+    time.sleep(1.1)  # by its clock, which has seconds
+    document = here.run("plan").document
+    assert [t["reason"] for t in document["tasks"] if t["key"] == "k2"] == ["notFound"], document
+    ended = here.run("apply", "--replace", "k2", "--cancel-replaced")
+    assert ended.results() == {"k2": "replaced"}
+    assert ended.document["diagnostics"] == []
+    here.assert_settled()
