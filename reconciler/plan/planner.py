@@ -101,7 +101,8 @@ class _Planner:
     def _diagnostics(self, tasks: Sequence[PlannedTask]) -> Iterable[Diagnostic]:
         yield from checks.too_many_creates(tasks, self.options.max_creates)
         yield from checks.duplicates(self.state, self.view)
-        yield from replacing.problems(self.wishes, tasks, self.view.service_now or self.view.now)
+        now = self.view.service_now or self.view.now
+        yield from replacing.problems(self.wishes, tasks, self.state, now)
         if self.options.update:
             yield from changing.warnings(tasks, self.view.identity)
 
@@ -174,7 +175,7 @@ class _Planner:
         wish = self.wishes.get(task.ref) if self.wishes else None
         record = record_of(task, self.state) if wish is not None else None
         now = self.view.service_now or self.view.now
-        if wish is None or record is None or not wish.is_due(record, now):
+        if wish is None or record is None or not wish.is_due(record, self.state, now):
             return None
         remote = self.view.find(record.ref, record.task_id)
         gone = TaskId(record.ref.org_name, record.task_id) in self.view.absent

@@ -39,10 +39,10 @@ class Wish:
     def means(self, ref: TaskRef) -> bool:
         return self.name in (ref.key, str(ref))
 
-    def is_due(self, record: Record, now: datetime) -> bool:
+    def is_due(self, record: Record, state: State, now: datetime) -> bool:
         if self.task_id is not None:
             return record.task_id == self.task_id
-        return not self._was_granted(record, now)
+        return record.ref not in state.untold and not self._was_granted(record, now)
 
     def _was_granted(self, record: Record, now: datetime) -> bool:
         moments = [h.at for h in record.history if h.what == Happened.REPLACED and h.at is not None]
@@ -150,7 +150,7 @@ def replaced(
 
 
 def problems(
-    wishes: Mapping[TaskRef, Wish], tasks: Iterable[PlannedTask], now: datetime
+    wishes: Mapping[TaskRef, Wish], tasks: Iterable[PlannedTask], state: State, now: datetime
 ) -> Iterator[Diagnostic]:
     """What is to be known of wishes that the plan does not grant."""
     for task in tasks if wishes else ():
@@ -162,7 +162,7 @@ def problems(
             if task.reason is not Reason.SETTLING:
                 detail = f"{task.note}. Settle that first:\n  {task.remedy}"
                 yield _at(desired, f"{what}: it is undecided, so it is not replaced", detail)
-        elif record is not None and not wish.is_due(record, now):
+        elif record is not None and not wish.is_due(record, state, now):
             yield _not_due(what, wish, desired, record)
 
 

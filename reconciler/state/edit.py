@@ -21,9 +21,10 @@ from reconciler.model import DesiredTask, Inputs, TaskRef
 from reconciler.state.model import (
     Attempt,
     Attempted,
-    Closed,
     Event,
     Forgotten,
+    Happened,
+    Happening,
     Record,
     Recorded,
     State,
@@ -67,8 +68,8 @@ def destination(name: str, old: TaskRef) -> TaskRef:
     return ref
 
 
-def mv(state: State, old: TaskRef, new: TaskRef) -> list[Event]:
-    """`old`'s record and open attempts become `new`'s."""
+def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) -> list[Event]:
+    """`old`'s record and open attempts become `new`'s; `at` is now."""
     record, attempts = state.records.get(old), state.attempts_for(old)
     if record is None and not attempts:
         raise _unknown(str(old), [str(ref) for ref in _known(state)])
@@ -83,7 +84,8 @@ def mv(state: State, old: TaskRef, new: TaskRef) -> list[Event]:
         )
     events: list[Event] = []
     if record is not None:
-        events.append(Recorded(replace(record, ref=new)))
+        said = Happening(Happened.MOVED.value, at, record.task_id, "", old.key)
+        events.append(Recorded(replace(record.after(said), ref=new)))
     events += [Attempted(replace(attempt, ref=new)) for attempt in attempts]
     return [*events, Forgotten(old)] if record is not None else events
 
@@ -124,9 +126,14 @@ def as_sensitive(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
 
 
 def settle(
-    state: State, ref: TaskRef, task_id: str | None, *, created_at: datetime | None = None
+    state: State,
+    ref: TaskRef,
+    task_id: str | None,
+    *,
+    created_at: datetime | None = None,
+    at: datetime | None = None,
 ) -> list[Event]:
-    """What came of `ref`'s open attempts: the task `task_id`, or none at all (None).
+    """What came of `ref`'s open attempts: the task `task_id`, or none at all (None). `at` is now.
 
     `created_at` is when the service says the task was created. Whether it already has its name
     and sharing is not known, so they are left pending.
@@ -142,9 +149,8 @@ def settle(
             ref.key,
         )
     if task_id is None:
-        return [
-            Closed(attempt.mark, "settled by hand: no task was created") for attempt in attempts
-        ]
+        marks = [attempt.mark for attempt in attempts]
+        return state.settled(marks, "settled by hand: no task was created", at)
     _check_free(state, ref, task_id)
     return [Recorded(_settled(state.records.get(ref), attempts, task_id, created_at))]
 
@@ -156,7 +162,7 @@ def _settled(
     if known is not None and known.task_id == task_id:
         return replace(known, marks=tuple(dict.fromkeys((*known.marks, *marks))))
     latest = attempts[-1]
-    return Record(
+    record = Record(
         ref=latest.ref,
         task_id=task_id,
         file=latest.file,
@@ -168,9 +174,17 @@ def _settled(
         pending=patch_after_create(latest.inputs),
         sensitive=latest.sensitive,
     )
+    return record.in_place_of(known, latest)
 
 
 def _check_free(state: State, ref: TaskRef, task_id: str) -> None:
+    record = state.records.get(ref)
+    if record is not None and task_id in record.former:
+        raise _problem(
+            f"task {task_id} is one that {ref} had before",
+            f"Another took its place. See which:\n  taskctl show {_quoted(ref)}",
+            ref.key,
+        )
     holder = state.recorded_ids().get(task_id)
     if holder is not None and holder != ref:
         raise _problem(

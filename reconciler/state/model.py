@@ -124,6 +124,10 @@ class Record:
         new = (h for h in happenings if not h.mark or (h.what, h.mark) not in known)
         return replace(self, history=(*self.history_of(), *new)[-HISTORY:])
 
+    def was_replaced(self) -> bool:
+        """Whether its task took the place of another on purpose."""
+        return any(h.what == Happened.REPLACED and h.task_id == self.task_id for h in self.history)
+
     def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
         """This record of a new task, which `attempt` made where its key had the record `old`."""
         if old is None or old.task_id == self.task_id:
@@ -146,7 +150,8 @@ class State:
     `last_mark` is the latest mark ever given out: the next is later. `is_new`: no apply has come to
     its end on this state yet, so tasks may exist that it does not know of, however old they are.
     It outlives a save: an apply on a lost state that was stopped half way has not looked for the
-    other half. `searched` are PATHs for whose manifests alone one did: what other files want was
+    other half. `untold` are keys whose task was replaced by a run that died before it could tell.
+    `searched` are PATHs for whose manifests alone one did: what other files want was
     not looked for.
     """
 
@@ -158,6 +163,7 @@ class State:
     last_mark: str = ""
     is_new: bool = False
     searched: tuple[str, ...] = ()
+    untold: frozenset[TaskRef] = field(default=frozenset(), compare=False)
 
     def is_new_for(self, file: str) -> bool:
         """Whether tasks of any age may exist that a manifest file wants and no record names."""
@@ -190,6 +196,19 @@ class State:
             records[ref] = replace(record.after(said), marks=known)
             events.append(Recorded(records[ref]))
         return events
+
+
+def with_untold(saved: State, events: Iterable[Event]) -> State:
+    """`saved`, and what a run that died before it saved had replaced: `events` are its own."""
+    replaced = {
+        event.record.ref
+        for event in events
+        if isinstance(event, Recorded)
+        and (old := saved.records.get(event.record.ref)) is not None
+        and old.task_id in event.record.former
+        and event.record.was_replaced()
+    }
+    return replace(saved, untold=frozenset(replaced)) if replaced else saved
 
 
 def is_in(file: str, paths: Iterable[str]) -> bool:

@@ -24,7 +24,7 @@ from reconciler.state.codec import encode_state, refuse
 from reconciler.state.files import Files, Loaded, load, saved_state, version_of
 from reconciler.state.journal import Header, Journal
 from reconciler.state.lock import Lock
-from reconciler.state.model import Event, State, fold, fold_into, kept_outputs
+from reconciler.state.model import Event, State, fold, fold_into, kept_outputs, with_untold
 from reconciler.state.stores.local import LocalStore
 
 _READS = 10
@@ -42,7 +42,7 @@ def read_state(path: Path, *, backend: str) -> State:
         loaded = load(files, backend)
         # A run that saves meanwhile first replaces the state and then removes the journal.
         if version_of(files) == loaded.version:
-            return fold(loaded.saved, loaded.replay.events)
+            return fold(with_untold(loaded.saved, loaded.replay.events), loaded.replay.events)
     said = error(
         "the state file changes faster than it can be read",
         "Something writes it all the time. Try again when that has ended.",
@@ -59,7 +59,8 @@ class Session:
 
     def __init__(self, files: Files, lock: Lock, loaded: Loaded) -> None:
         self._files, self._lock = files, lock
-        self._saved, self._version = loaded.saved, loaded.version
+        self._saved = with_untold(loaded.saved, loaded.replay.events)
+        self._version = loaded.version
         self._records, self._attempts = dict(loaded.saved.records), dict(loaded.saved.attempts)
         self._is_new, self._searched = loaded.saved.is_new, loaded.saved.searched
         self._guard = threading.Lock()

@@ -157,6 +157,34 @@ def _replaced(ground: Ground, name: str, kill_at: int | None) -> Run:
     )
 
 
+@pytest.mark.timeout(300)
+def test_an_update_killed_at_every_point(ground: Ground) -> None:
+    """Changed at the service and in the record, by that apply or the next; nothing made."""
+
+    def updated(name: str, kill_at: int | None) -> tuple[Ground, Run]:
+        here = fresh(ground, name)
+        assert here.run("apply").code == 0
+        here.write(as_tasks({"k0": f"{name} {TEXTS['k0']}"}, named=["k0"], approvalMode="manual"))
+        words = here.arguments("apply", "--parallelism", "1", "--update")
+        env = {**here.environment()}
+        return here, run(words, kill_at=kill_at, cwd=here.folder, env=env)
+
+    points = updated("whole", None)[1].points
+    assert len(points) > 15
+    for point in points:
+        here, killed_one = updated(f"u{point.number}", point.number)
+        assert killed_one.killed, point
+        again = here.run("apply", "--update")
+        assert again.code == 0, f"{point}: {again.stdout}{again.stderr}"
+        task_id = here.recorded()["k0"]
+        shown = get(ground, f"/api/preview/agents/acme/tasks/{task_id}")
+        assert (shown["approvalMode"], shown["name"]) == ("manual", "A name"), point
+        known = here.state()["tasks"]["acme/k0"]
+        assert known["inputs"]["approvalMode"] == "manual", point
+        assert [h["what"] for h in known["history"]].count("updated") == 1, point
+        assert ground.server.tasks_by_work()[f"u{point.number} {TEXTS['k0']}"] == [task_id]
+
+
 def many(ground: Ground, seed: int, parallelism: int, kills: int) -> None:
     """Killed `kills` times at random moments, then left to end."""
     chance = random.Random(seed)

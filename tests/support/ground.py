@@ -105,9 +105,12 @@ def prompts(count: int) -> dict[str, str]:
     return {f"k{number}": f"do {number}" for number in range(count)}
 
 
-def as_tasks(texts: Mapping[str, str], named: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
-    """Manifest tasks; those `named` are patched after the create."""
+def as_tasks(
+    texts: Mapping[str, str], named: Iterable[str] = (), **settings: Any
+) -> dict[str, dict[str, Any]]:
+    """Manifest tasks; those `named` are patched after the create, all have these `settings`."""
     patched = {"name": "A name", "isShared": True}
     return {
-        key: {"message": text, **(patched if key in named else {})} for key, text in texts.items()
+        key: {"message": text, **settings, **(patched if key in named else {})}
+        for key, text in texts.items()
     }

@@ -70,12 +70,13 @@ def show(key: str, connection: Connection, out: Output) -> int:
 @common_options
 def move(old: str, new: str, connection: Connection, out: Output) -> int:
     """Give the record of OLD to the key NEW, in its organization or as ORG/KEY in another."""
+    from reconciler.cli.wiring import utcnow
     from reconciler.state.edit import destination, find, mv
 
     def edit(state: State) -> tuple[list[Event], str]:
         ref = find(state, old)
         to = destination(new, ref)
-        return mv(state, ref, to), f"{ref} is {to} now."
+        return mv(state, ref, to, at=utcnow()), f"{ref} is {to} now."
 
     return _change(connection, out, "state mv", edit)
 
@@ -142,6 +143,7 @@ def settle_attempts(
 
     Look at the service first: a task that exists and is settled as not created is made twice.
     """
+    from reconciler.cli.wiring import utcnow
     from reconciler.state.edit import find, settle
 
     if (task_id is None) is not not_created:
@@ -150,9 +152,12 @@ def settle_attempts(
     def edit(state: State) -> tuple[list[Event], str]:
         ref = find(state, key)
         if task_id is None:
-            return settle(state, ref, None), f"{ref} was not created; the next apply creates it."
+            events = settle(state, ref, None, at=utcnow())
+            if ref in state.records:
+                return events, f"{ref} got no new task: it has the one that it had."
+            return events, f"{ref} was not created; the next apply creates it."
         task = _at_service(ref, task_id, connection, out)
-        events = settle(state, ref, task_id, created_at=task.created_at)
+        events = settle(state, ref, task_id, created_at=task.created_at, at=utcnow())
         return events, f"{ref} is task {task_id}."
 
     return _change(connection, out, "state settle", edit)

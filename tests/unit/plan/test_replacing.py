@@ -136,6 +136,19 @@ def test_a_wish_without_an_id_is_granted_once_in_a_while(since: timedelta) -> No
     assert only(plan([desired("a")], known, seen, named)).action is Action.UNCHANGED
 
 
+def test_what_a_run_replaced_that_could_not_tell_is_not_replaced_again() -> None:
+    """However long ago that was: nobody was told, so the wish is still the same one."""
+    told = state([replaced(ago(days=3))])
+    untold = replace(told, untold=frozenset({desired("a").ref}))
+    seen = view([remote("new")])
+    assert only(plan([desired("a")], told, seen, ASKED)).action is Action.REPLACE
+    made = plan([desired("a")], untold, seen, ASKED)
+    assert only(made).action is Action.UNCHANGED
+    assert "old was replaced already, by new" in made.diagnostics[0].summary
+    again = PlanOptions(replace=("a=new",))
+    assert only(plan([desired("a")], untold, seen, again)).action is Action.REPLACE
+
+
 def test_an_id_that_the_key_never_had_is_refused() -> None:
     options = PlanOptions(replace=("a=other",))
     made = plan([desired("a")], state([record("a", "old")]), SEEN, options)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from reconciler.errors import StateError
+from reconciler.model import TaskRef
 from reconciler.state.codec import encode_state
+from reconciler.state.edit import mv, settle
 from reconciler.state.model import HISTORY, Attempted, Happening, Recorded, State, fold
+from reconciler.state.session import Session, read_state
 from tests.support.state_golden import GOLDEN, decode, golden_state, refusal
-from tests.support.state_samples import NOON, attempt, empty, mark_at, record
+from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
 
 TOLD = """\
       "formerTaskIds": [
@@ -101,3 +107,44 @@ def test_a_word_of_a_later_taskctl_is_kept() -> None:
     later["tasks"]["acme/task-0"]["history"][0]["what"] = "praised"
     (known,) = decode(json.dumps(later)).records.values()
     assert known.history[0].what == "praised"
+
+
+def test_what_a_run_replaced_that_died_before_it_saved_is_known_as_untold(tmp_path: Path) -> None:
+    path, ref = tmp_path / "state.json", record(0).ref
+    made = replace(attempt(1, "task-0"), replaces="id-0")
+    new = record(1, "task-0").in_place_of(record(0), made)
+
+    def opened() -> Session:
+        return Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply")
+
+    with opened() as session:
+        session.append(Recorded(record(0)))
+        assert not session.state.untold
+    dead = opened()
+    dead.append(Attempted(made), Recorded(new))
+    dead._lock.release()
+    dead._journal.shut()
+    assert read_state(path, backend=BACKEND).untold == {ref}
+    with opened() as session:
+        assert session.state.untold == {ref}
+    with opened() as session:
+        assert not session.state.untold
+        assert session.state.records[ref].task_id == "id-1"
+
+
+def test_by_hand_the_history_is_kept_as_well() -> None:
+    made = replace(attempt(1, "task-0"), replaces="id-0")
+    known = fold(empty(), [Recorded(record(0)), Attempted(made)])
+    found = fold(known, settle(known, made.ref, "id-1", created_at=NOON))
+    (told,) = found.records.values()
+    assert (told.task_id, told.former) == ("id-1", ("id-0",))
+    assert [h.what for h in told.history] == ["created", "replaced"]
+    none = fold(known, settle(known, made.ref, None, at=NOON))
+    assert [h.what for h in none.records[made.ref].history] == ["created", "notCreated"]
+    assert not none.attempts
+    with pytest.raises(StateError, match="is one that acme/task-0 had before"):
+        settle(fold(found, [Attempted(made)]), made.ref, "id-0")
+    moved = fold(found, mv(found, made.ref, TaskRef("acme", "new"), at=NOON))
+    (told,) = moved.records.values()
+    assert (told.history[-1].what, told.history[-1].detail) == ("moved", "task-0")
+    assert told.former == ("id-0",)
