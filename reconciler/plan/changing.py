@@ -59,11 +59,13 @@ def compared(
     diff: tuple[Change, ...],
     identity: Identity,
     *,
+    equal: bool,
     update: bool,
 ) -> PlannedTask:
-    """A recorded task and its manifest. `update`: what can be changed in place is."""
+    """A recorded task and its manifest. `equal`: the manifest is as recorded. `update`: what can
+    be changed in place is."""
     known: dict[str, Any] = {"task_id": record.task_id, "record": record, "remote": remote}
-    found = _update_by(identity, record, task, remote)
+    found = Update() if equal else _update_by(identity, record, task, remote)
     if update and found.values:
         note = _what_update_does(found, diff)
         further = {"update": found.values, "agreed": found.agreed, "note": note}
@@ -77,8 +79,11 @@ def compared(
         return plan_for(task, Action.CHANGED, Reason.UNFINISHED, diff=diff, note=note, **known)
     if diff:
         ways = [] if not found.values else ["taskctl apply --update"]
-        remedy = "\n".join([*ways, *_only_by_a_new_task(task, diff)])
-        return plan_for(task, Action.CHANGED, Reason.DIFFERS, diff=diff, remedy=remedy, **known)
+        further = {
+            "note": _left_alone(found),
+            "remedy": "\n".join([*ways, *_only_by_a_new_task(task, diff)]),
+        }
+        return plan_for(task, Action.CHANGED, Reason.DIFFERS, diff=diff, **further, **known)
     return plan_for(task, Action.UNCHANGED, Reason.SAME, **known)
 
 
@@ -89,11 +94,12 @@ def moved(
     diff: tuple[Change, ...],
     identity: Identity,
     *,
+    equal: bool,
     update: bool,
 ) -> PlannedTask:
     """A task whose key changed, and perhaps more."""
     planned = decisions.moved(task, record, remote, diff)
-    found = _update_by(identity, record, task, remote)
+    found = Update() if equal else _update_by(identity, record, task, remote)
     if not update or not found.values:
         return planned
     note = f"{planned.note}; {_what_update_does(found, diff)}"
@@ -104,7 +110,7 @@ def warnings(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagn
     """What `--update` leaves alone although it could be changed in place, and what to do."""
     for task in tasks:
         desired, record, remote = task.desired, task.record, task.remote
-        if task.action not in (Action.UPDATE, Action.CHANGED, Action.MOVE):
+        if task.action not in (Action.UPDATE, Action.CHANGED, Action.MOVE) or not task.diff:
             continue
         if desired is None or record is None or remote is None:
             continue
@@ -140,9 +146,20 @@ def _what_update_does(found: Update, diff: tuple[Change, ...]) -> str:
 
 
 def _only_by_a_new_task(task: DesiredTask, diff: tuple[Change, ...]) -> list[str]:
-    if task.task_id is not None or all(change.in_place for change in diff):
+    """Not for a setting that only left the manifest: that is not worth an agent."""
+    if task.task_id is not None or all(change.path in PATCHABLE for change in diff):
         return []
     return [f"taskctl apply --replace {task.key}   # creates a new task"]
+
+
+def _left_alone(found: Update) -> str:
+    """What `--update` would not do either, as its warnings say at more length."""
+    parts = []
+    if found.conflicts:
+        parts.append(f"{_and(found.conflicts)} was changed in the manifest and at the service")
+    if found.removed:
+        parts.append(f"{_and(found.removed)} left the manifest")
+    return f"{'; '.join(parts)}: --update leaves that as it is" if parts else ""
 
 
 def _conflict(task: PlannedTask, name: str) -> Diagnostic:

@@ -198,7 +198,7 @@ class _Planner:
             diff = changes(record.inputs, task.inputs, remote)
         told = changing.compared if record.ref.key == task.key else changing.moved
         who, update = self.view.identity, self.options.update
-        return told(task, record, remote, diff, who, update=update)
+        return told(task, record, remote, diff, who, equal=equal, update=update)
 
     def _not_seen(self, task: DesiredTask, record: Record) -> PlannedTask | None:
         """A recorded task that the service did not show; None where it is to be compared anyway."""

@@ -83,6 +83,8 @@ def test_a_setting_that_left_the_manifest_is_left_alone_and_named() -> None:
     found = made(known, desired("a"), remote("t", approvalMode="manual"))
     assert only(found).action is Action.CHANGED
     assert not only(found).diff[0].in_place
+    assert only(found).remedy == ""
+    assert "approvalMode left the manifest" in only(found).note
     (said,) = found.diagnostics
     assert "approvalMode left the manifest" in said.summary
     assert "taskctl state accept acme/a" in said.detail
