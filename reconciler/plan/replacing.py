@@ -113,8 +113,8 @@ def _wrong(
 
 def _unknown(what: str, wish: Wish, desired: Sequence[DesiredTask], state: State) -> Diagnostic:
     if any(wish.means(ref) for ref in state.records):
-        detail = "A new task can only be made from a manifest, and none has it any more."
-        return error(f"{what}: it is in no manifest", detail)
+        detail = "A new task is made from a manifest. Name the file or folder that has the key."
+        return error(f"{what}: it is in none of the manifests that were read", detail)
     known = {str(task.ref) if "/" in wish.name else task.key for task in desired}
     near = get_close_matches(wish.name, sorted(known), n=3)
     hint = (

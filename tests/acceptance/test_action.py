@@ -74,6 +74,20 @@ def test_the_comment_is_edited_also_when_there_is_nothing_to_do(
     assert "2 unchanged" in body
 
 
+def test_changes_in_place_and_new_tasks_on_purpose_count(runner: Runner) -> None:
+    assert runner.script("apply", backend="local").code == 0
+    path = runner.workspace / "tasks" / "all.yaml"
+    path.write_text(path.read_text().replace('"message"', '"approvalMode": "auto", "message"'))
+    planned = runner.script("plan", backend="local", args="--update")
+    assert (planned.outputs["has-changes"], planned.outputs["creates"]) == ("true", "0")
+    asked = runner.script("plan", backend="local", args="--replace k0")
+    assert (asked.outputs["has-changes"], asked.outputs["creates"]) == ("true", "1")
+    done = runner.script("apply", backend="local", args="--update --replace k0")
+    assert done.outputs == {"has-changes": "true", "creates": "1"}
+    again = runner.script("apply", backend="local", args="--update --replace k0")
+    assert again.outputs == {"has-changes": "false", "creates": "0"}
+
+
 def test_a_saved_plan_is_applied_and_another_digest_is_refused(runner: Runner) -> None:
     planned = runner.script("plan", backend="local")
     other = runner.script("apply", backend="local", expect_plan=f"sha256:{'0' * 64}")

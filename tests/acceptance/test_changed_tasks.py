@@ -170,7 +170,7 @@ def test_what_is_no_wish_is_said_before_anything_is_sent(place: Place) -> None:
     )
     place.write({"a": "slow work", "new": "finishing"}, approvalMode="manual", name="N")
     assert "nothing to replace" in said("--replace", "new")
-    assert "it is in no manifest" in said("--replace", "b")
+    assert "in none of the manifests" in said("--replace", "b")
     manifest = place.folder / "tasks" / "all.yaml"
     known = {"version": 1, "orgName": "acme", "tasks": {"a": {"taskID": place.task_id("a")}}}
     manifest.write_text(json.dumps(known))

@@ -195,7 +195,7 @@ def refused(options: PlanOptions, *tasks: DesiredTask, known: State | None = Non
 def test_wishes_that_cannot_be() -> None:
     a, b = desired("a"), desired("b", task_id="t-b")
     assert "Did you mean a?" in refused(PlanOptions(replace=("aa",)), a)
-    assert "it is in no manifest" in refused(PlanOptions(replace=("gone",)), a)
+    assert "in none of the manifests" in refused(PlanOptions(replace=("gone",)), a)
     assert "nothing to replace" in refused(PlanOptions(replace=("new",)), desired("new"))
     assert "never created" in refused(PlanOptions(replace=("b",)), a, b)
     twins = (a, desired("a", org_name="other"))
