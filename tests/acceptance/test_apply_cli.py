@@ -87,8 +87,10 @@ def test_a_problem_is_told_once_and_an_error_last(ground: Ground, server: FaultS
 
 
 def test_a_saved_plan_does_what_it_says(ground: Ground, server: FaultServer) -> None:
-    assert ground.run("plan", "--out", PLAN).code == 0
+    kept = ground.run("plan", "--out", PLAN)
+    assert (kept.code, f"    taskctl apply {PLAN}\n" in kept.stderr) == (0, True)
     assert ground.run("apply", PLAN).code == 0
+    assert "kept. There is nothing to do." in ground.run("plan", "--out", "idle").stderr
     ground.assert_exactly_one_each(TEXTS)
     again = ground.run("apply", PLAN)  # the state has moved on
     assert again.code == 1

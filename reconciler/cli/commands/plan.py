@@ -71,7 +71,8 @@ def command(
         write_plan_file(out.common.path(out_file), out_file, saved)
     out.report(made, space.manifests.text_of)
     if out_file is not None:
-        out.note(f"The plan was kept. To do just that:\n    taskctl apply {out_file}")
+        way = f"To do just that:\n    taskctl apply {shlex.quote(out_file)}"
+        out.note(f"The plan was kept. {way if made.can_apply() else 'There is nothing to do.'}")
     if has_errors(made.diagnostics):
         return 1
     used_up = any(outlook.budget.exhausted for outlook in made.budgets)
