@@ -32,10 +32,12 @@ from tests.support.engine_server import running_server
 
 LEFT_OUT = {
     "README.md": 2,  # the demo and the installation: tested on their own
+    "docs/after-the-create.md": 2,  # a server, and what asks a person: docs/story.md has both
     "docs/ci.md": 1,  # pre-commit: likewise
     "docs/configuration.md": 1,  # completion: tested in the shells
     "docs/first-ten-minutes.md": 1,  # the installation
     "docs/moving-from-pulumi-up.md": 1,  # the other tool
+    "docs/story.md": 2,  # a server, which the test has of its own
 }
 """The blocks that are not run, since they install packages, push, or belong to other tools."""
 
