@@ -167,7 +167,7 @@ class Executor:
         while True:
             with self._places:
                 if self._out_of_reach.is_set() or not self._throttle.pass_through():
-                    self._close(over)
+                    self._close(task, over)
                     why = "the service is out of reach" if self._out_of_reach.is_set() else None
                     return self._result(task, Result.NOT_STARTED, error=why)
                 attempt = self._attempt(task, desired, over)
@@ -223,7 +223,7 @@ class Executor:
             case Created(task_id):
                 return self._created(task, attempt, task_id, earlier)
             case Refused(why, status):
-                self._settle([attempt.mark], f"refused: {status}")
+                self._settle(task, [attempt.mark], f"refused: {status}")
                 failed = self._result(task, Result.FAILED, error=f"{why} (HTTP {status})")
                 return replace(failed, remedy=USED_UP) if status == PAYMENT_REQUIRED else failed
             case Unknown(why):
@@ -255,17 +255,20 @@ class Executor:
     def _give_up(self, task: PlannedTask, attempt: Attempt, outcome: NotSent) -> TaskResult:
         if not outcome.throttled:
             self._out_of_reach.set()
-        self._close([attempt.mark])
+        self._close(task, [attempt.mark])
         return self._result(task, Result.FAILED, error=outcome.why)
 
-    def _close(self, marks: Iterable[str]) -> None:
+    def _close(self, task: PlannedTask, marks: Iterable[str]) -> None:
         """Attempts of this apply that never left; those of earlier ones stay open for a look-up."""
-        self._settle([mark for mark in marks if mark in self.own_marks], "not sent")
+        self._settle(task, [mark for mark in marks if mark in self.own_marks], "not sent")
 
-    def _settle(self, marks: Sequence[str], why: str) -> None:
-        if marks:
+    def _settle(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:
+        """What its key has already tells it ever after."""
+        if marks and task.record is not None:
             at = records.now(self._around)
             self._around.ledger.append(*self._around.ledger.state.settled(marks, why, at))
+        elif marks:
+            self._around.ledger.append(*(Closed(mark, why) for mark in marks))
 
     # What comes of it
 

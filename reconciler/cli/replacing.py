@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.cli.wiring import Workspace, utcnow
-from reconciler.errors import RemoteError
+from reconciler.errors import TaskctlError
 from reconciler.model import rfc3339
 from reconciler.scratch import CACHE
 from reconciler.state.model import Record
@@ -17,7 +17,7 @@ def canceller(space: Workspace) -> Callable[[Record], str | None]:
     def cancel(record: Record) -> str | None:
         try:
             why = _cancel(space, record)
-        except RemoteError as problem:
+        except TaskctlError as problem:
             why = str(problem)
         if why is None:
             return None
@@ -31,7 +31,7 @@ def canceller(space: Workspace) -> Callable[[Record], str | None]:
 
 
 def _cancel(space: Workspace, record: Record) -> str | None:
-    """As `taskctl cancel` does it. None, or why it could not be; RemoteError."""
+    """As `taskctl cancel` does it. None, or why it could not be; TaskctlError."""
     from reconciler.follow.refusals import Sent, Told, problem
     from reconciler.follow.status import SETTLED, Standing
     from reconciler.remote.course_cache import CourseCache
