@@ -204,4 +204,6 @@ def _shown(value: Any) -> str:
 
 
 def _and(names: Iterable[str]) -> str:
-    return " and ".join(names)
+    """`a, b and c`."""
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last

@@ -90,6 +90,13 @@ def test_a_setting_that_left_the_manifest_is_left_alone_and_named() -> None:
     assert "taskctl state accept acme/a" in said.detail
 
 
+def test_several_are_named_as_people_do() -> None:
+    settings: dict[str, Any] = {"approvalMode": "manual", "name": "N", "isShared": True}
+    known = record("a", "t", **settings)
+    (said,) = made(known, desired("a"), remote("t", **settings)).diagnostics
+    assert "approvalMode, name and isShared left the manifest" in said.summary
+
+
 def test_what_the_service_has_already_is_only_recorded() -> None:
     known = record("a", "t", name="N")
     wanted, shown = desired("a", name="M"), remote("t", name="M")

@@ -14,7 +14,7 @@ from reconciler.errors import TaskctlError
 from reconciler.model import DesiredTask
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.replacing import AGAIN, refuse_wrong
-from reconciler.settings import PlanOptions
+from reconciler.settings import AdoptScope, PlanOptions
 from reconciler.state.model import Happening, Record, State
 from tests.support.worlds import (
     NOW,
@@ -174,6 +174,53 @@ def test_former_tasks_are_nobodys() -> None:
     named = plan([desired("a"), desired("c", task_id="old")], known, seen)
     assert [t.reason for t in named.tasks] == [Reason.SAME, Reason.CONFLICT]
     assert "another took its place" in named.tasks[1].note
+
+
+KEYS = ("a", "b", "c", "d")
+IDS = ("t0", "t1", "t2", "t3", "t4")
+OWNERS = st.dictionaries(st.sampled_from(IDS), st.sampled_from(KEYS[:3]))
+
+
+@given(
+    current=st.dictionaries(st.sampled_from(KEYS[:3]), st.sampled_from(IDS)),
+    owners=OWNERS,
+    seen=st.sets(st.sampled_from(IDS)),
+    tried=st.sets(st.sampled_from(KEYS)),
+    wished=st.sets(st.sampled_from(KEYS)),
+    adopt=st.none() | st.sampled_from(AdoptScope),
+)
+def test_what_a_key_has_or_had_is_taken_for_no_other(
+    current: dict[str, str],
+    owners: dict[str, str],
+    seen: set[str],
+    tried: set[str],
+    wished: set[str],
+    adopt: AdoptScope | None,
+) -> None:
+    """All of them do the same work, so every mix-up would show."""
+    records = []
+    for key, task_id in current.items():
+        former = tuple(i for i, owner in owners.items() if owner == key and i != task_id)
+        records.append(replace(record(key, task_id, "same work"), former=former))
+    known = state(
+        records,
+        [attempt(k, ago(minutes=9, seconds=n), "same work") for n, k in enumerate(sorted(tried))],
+    )
+    mark = ago(hours=1)
+    there = view(
+        [remote(i, ago(minutes=8)) for i in sorted(seen)],
+        {i: message("same work", mark) for i in sorted(seen)},
+    )
+    options = PlanOptions(replace=tuple(sorted(wished)), adopt=adopt)
+    taken = known.recorded_ids()
+    found = plan([desired(key, "same work") for key in KEYS], known, there, options).tasks
+    adopted = [task for task in found if task.action is Action.ADOPT]
+    assert not [task for task in adopted if task.task_id in taken]
+    assert len({task.task_id for task in adopted}) == len(adopted)
+    for task in found:
+        if task.action is Action.REPLACE:
+            assert task.ref.key in wished
+            assert task.task_id == current[task.ref.key]
 
 
 def test_undecided_is_not_replaced_and_says_so_once() -> None:
