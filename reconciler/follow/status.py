@@ -1,6 +1,6 @@
 """How a task stands, from what the service shows of it and from its events. Pure.
 
-The service itself says running or idle, no more (issue 6). From its events follow the others.
+The service itself says running or idle, no more. From its events follow the others.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from reconciler.remote.transport import Answer, NoAnswerError
 from reconciler.service import Created, CreateOutcome, NotSent, Refused, Unknown
 
 MAY_HAVE_CREATED = frozenset({408, 409, 425, 499})
-"""4xx after which a task may exist all the same: issue 3, "Inside one apply too"."""
+"""4xx after which a task may exist all the same."""
 
 Scrub = Callable[[str], str]
 

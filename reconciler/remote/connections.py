@@ -1,7 +1,7 @@
 """Connections that know whether a request has begun to leave, and how long they have idled.
 
-urllib3 tells neither. Both decide whether a create can have reached the service: issue 3, "Inside
-one apply too".
+urllib3 tells neither. Both decide whether a create can have reached the service, and so whether it
+may be sent again.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ def _note_begun() -> None:
         exchange.begun = True
 
 
-class PlainConnection(HTTPConnection):
-    """Plain http, to loopback alone: a `localhost` that leads elsewhere is given up."""
+class _Noting(HTTPConnection):
+    """Notes when a request begins to leave: not the handshakes of connecting, which urllib3 does
+    before it."""
 
     idle_since = NEVER_USED
     _connecting = False
@@ -73,46 +74,36 @@ class PlainConnection(HTTPConnection):
             super().connect()
         finally:
             self._connecting = False
+
+    def send(self, data: Any) -> None:
+        if not self._connecting:
+            if self.is_closed:
+                self.connect()
+            _note_begun()
+        super().send(data)
+
+
+class PlainConnection(_Noting):
+    """Plain http, to loopback alone: a `localhost` that leads elsewhere is given up."""
+
+    def connect(self) -> None:
+        super().connect()
         sock: socket.socket = self.sock
         peer = str(sock.getpeername()[0])
         if not is_loopback(peer):
             self.close()
             raise ConnectionError(f"{self.host} is {peer}, which is not this machine")
 
-    def send(self, data: Any) -> None:
-        if not self._connecting:
-            if self.is_closed:
-                self.connect()
-            _note_begun()
-        super().send(data)
 
-
-class SecureConnection(HTTPSConnection):
-    """Over TLS; urllib3 has it connected, and the certificate verified, before a request."""
-
-    idle_since = NEVER_USED
-    _connecting = False
-
-    def connect(self) -> None:
-        self._connecting = True
-        try:
-            super().connect()
-        finally:
-            self._connecting = False
-
-    def send(self, data: Any) -> None:
-        if not self._connecting:
-            if self.is_closed:
-                self.connect()
-            _note_begun()
-        super().send(data)
+class SecureConnection(_Noting, HTTPSConnection):
+    """Over TLS, with the certificate verified before a request."""
 
 
 def _hand_out(connection: object) -> None:
     """From here on it is known what leaves. A connection that idled is closed: the other side
     may be about to drop it, and a create lost that way costs the settle time."""
     exchange = _CURRENT.get()
-    if exchange is None or not isinstance(connection, PlainConnection | SecureConnection):
+    if exchange is None or not isinstance(connection, _Noting):
         return
     exchange.begun = False
     if not connection.is_closed and exchange.clock() - connection.idle_since > exchange.max_idle:
@@ -121,34 +112,27 @@ def _hand_out(connection: object) -> None:
 
 def _stamp(connection: object) -> None:
     exchange = _CURRENT.get()
-    if isinstance(connection, PlainConnection | SecureConnection):
+    if isinstance(connection, _Noting):
         connection.idle_since = exchange.clock() if exchange is not None else NEVER_USED
 
 
-class _PlainPool(HTTPConnectionPool):
+class _Handing(HTTPConnectionPool):
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)
+        _hand_out(connection)
+        return connection
+
+    def _put_conn(self, conn: Any) -> None:
+        _stamp(conn)
+        super()._put_conn(conn)
+
+
+class _PlainPool(_Handing):
     ConnectionCls = PlainConnection
 
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        connection = super()._get_conn(timeout)
-        _hand_out(connection)
-        return connection
 
-    def _put_conn(self, conn: Any) -> None:
-        _stamp(conn)
-        super()._put_conn(conn)
-
-
-class _SecurePool(HTTPSConnectionPool):
+class _SecurePool(_Handing, HTTPSConnectionPool):
     ConnectionCls = SecureConnection
-
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        connection = super()._get_conn(timeout)
-        _hand_out(connection)
-        return connection
-
-    def _put_conn(self, conn: Any) -> None:
-        _stamp(conn)
-        super()._put_conn(conn)
 
 
 _POOLS: dict[str, type[ConnectionPool]] = {"http": _PlainPool, "https": _SecurePool}

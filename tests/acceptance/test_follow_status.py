@@ -76,7 +76,7 @@ def test_events_are_read_once_and_the_cache_may_go_or_lie(place: Place) -> None:
     assert len(caches) == 1
     kept = json.loads(caches[0].read_text())
     for token, event in ((None, "none of them"), ("no token", "e"), ("no token", None)):
-        entry = next(iter(kept["tasks"].values()))
+        entry = next(iter(kept["entries"].values()))
         entry["token"] = token
         entry["event"] = event or entry["event"]
         caches[0].write_text(json.dumps(kept))

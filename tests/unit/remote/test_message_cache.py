@@ -57,13 +57,13 @@ def test_nothing_new_is_not_written(tmp_path: Path) -> None:
         b"\xff\xfe",
         b"[]",
         b"null",
-        b'{"version": 2, "messages": {"acme/t": ["m", "x", []]}}',
-        b'{"version": 1, "messages": []}',
-        b'{"version": 1, "messages": {"acme/t": null}}',
-        b'{"version": 1, "messages": {"acme/t": ["m", "x"]}}',
-        b'{"version": 1, "messages": {"acme/t": ["m", 1, []]}}',
-        b'{"version": 1, "messages": {"acme/t": ["m", "x", [1]]}}',
-        b'{"version": 1, "messages": {"acme/t": {"mark": "m"}}}',
+        b'{"version": 2, "entries": {"acme/t": ["m", "x", []]}}',
+        b'{"version": 1, "entries": []}',
+        b'{"version": 1, "entries": {"acme/t": null}}',
+        b'{"version": 1, "entries": {"acme/t": ["m", "x"]}}',
+        b'{"version": 1, "entries": {"acme/t": ["m", 1, []]}}',
+        b'{"version": 1, "entries": {"acme/t": ["m", "x", [1]]}}',
+        b'{"version": 1, "entries": {"acme/t": {"mark": "m"}}}',
         b"[" * 100_000,
     ],
 )
@@ -78,7 +78,7 @@ def test_a_damaged_one_is_done_without_and_replaced(tmp_path: Path, damage: byte
 def test_a_whole_entry_beside_a_broken_one_counts(tmp_path: Path) -> None:
     path = filled(tmp_path)
     kept = json.loads(path.read_text())
-    kept["messages"]["acme/broken"] = [1, 2, 3]
+    kept["entries"]["acme/broken"] = [1, 2, 3]
     path.write_text(json.dumps(kept))
     assert MessageCache(tmp_path, BACKEND).get(TASK) == TEXT
 
