@@ -15,7 +15,7 @@ import pytest
 # that the tests start: no test of interrupting could pass there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LEFT_OPEN = 200  # descriptors that the tests of one file may leave to the collector
+LEFT_OPEN = 60  # descriptors that the tests of one file may leave to the collector
 
 
 @pytest.fixture(autouse=True, scope="module")
