@@ -33,6 +33,9 @@ class Standing(StrEnum):
 SETTLED = frozenset(Standing) - {Standing.RUNNING, Standing.WAITING}
 """What stays so until somebody does something about it."""
 
+MOST = 2**63 - 1
+"""The API's int64: what is beyond it, or below nothing, is no number of tokens."""
+
 _BAD = SETTLED - {Standing.DONE}
 
 
@@ -116,4 +119,4 @@ def exit_code(statuses: Iterable[TaskStatus]) -> int:
 
 def _number(raw: Mapping[str, Any], name: str) -> int | None:
     value = raw.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if type(value) is int and 0 <= value <= MOST else None

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
-from reconciler.follow.status import TaskStatus
+from reconciler.follow.status import MOST, TaskStatus
 from reconciler.model import TaskRef, instant
 from reconciler.state.model import Record
-
-MOST = 2**63 - 1
-"""The API's int64: what is beyond it, or below nothing, is no number of tokens."""
 
 
 @dataclass(frozen=True, slots=True)

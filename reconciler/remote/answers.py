@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from reconciler import wire
 from reconciler.diagnostics import error
@@ -21,6 +22,8 @@ MAY_HAVE_CREATED = frozenset({408, 409, 425, 499})
 """4xx after which a task may exist all the same."""
 
 Scrub = Callable[[str], str]
+
+_DEEPEST = 100
 
 _UNAUTHORIZED = (
     "It may have expired, or belong to another backend. Make one in the service's console and set "
@@ -70,11 +73,19 @@ class NotFoundError(RemoteError):
 
 
 def decode(body: bytes) -> object:
-    """JSON; ValueError for anything else, NaN and infinities included."""
+    """JSON; ValueError for anything else, NaN and infinities included, and what is nested deeper
+    than those who walk through it can go."""
     try:
-        return _DECODER.decode(body.decode("utf-8-sig"))
+        data = _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    level: list[Any] = [data] if isinstance(data, dict | list) else []
+    for _ in range(_DEEPEST):
+        values = (part.values() if isinstance(part, dict) else part for part in level)
+        level = [inner for part in values for inner in part if isinstance(inner, dict | list)]
+        if not level:
+            return data
+    raise ValueError("nested too deeply")
 
 
 def _refuse(constant: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,7 @@ from reconciler.remote.transport import (
 )
 from reconciler.service import CreateOutcome
 
+_HEADER_VALUE = re.compile(r"[!-~]+")
 HEADERS = {
     "Accept": "application/vnd.pulumi+8",
     "Accept-Encoding": "gzip, deflate",
@@ -171,7 +173,7 @@ class Client:
         """The event stream, to be read and closed; `after` is the last event that is known.
         NoAnswerError."""
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
-        if after:
+        if _HEADER_VALUE.fullmatch(after):  # the service made it up, as any text that JSON has
             headers["Last-Event-ID"] = after
         path = f"{_task_path(org_name, task_id)}/events/stream"
         return self._transport.opened(Request("GET", path), headers, idle)

@@ -274,3 +274,14 @@ def test_a_body_that_drips_is_given_up() -> None:
     client = make_client("local", time, app=drip, policy=RetryPolicy(tries=1))
     with pytest.raises(RemoteError, match="did not answer in time"):
         client.identity()
+
+
+@pytest.mark.parametrize("odd", ["5\r\nX-Other: 1", "5é中", "5\ud800", " 5", "5 "])
+def test_the_id_of_an_event_may_be_any_text(odd: str) -> None:
+    """The service makes it up, and no header can say all that JSON can."""
+    with (
+        FaultServer() as server,
+        make_client(server.url) as client,
+        client.opened_events("acme", "t", odd, 5) as answer,
+    ):
+        assert answer.status_code == 404

@@ -165,3 +165,5 @@ def test_context_is_told_in_percent() -> None:
     assert TaskStatus(TaskRef("a", "k"), Standing.DONE, raw=raw).context_percent == 25
     raw["contextWindowTokens"] = 0
     assert TaskStatus(TaskRef("a", "k"), Standing.DONE, raw=raw).context_percent is None
+    raw = {"contextUsedTokens": 10**400, "contextWindowTokens": 1}
+    assert TaskStatus(TaskRef("a", "k"), Standing.DONE, raw=raw).context_percent is None

@@ -23,7 +23,9 @@ def test_json_is_decoded(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"\xff", b"NaN", b"[Infinity]", b"1e999", b"[" * 200_000, b"9" * 5000]
+    "body",
+    [b"", b"{", b"\xff", b"NaN", b"[Infinity]", b"1e999", b"[" * 200_000, b"9" * 5000]
+    + [b'{"a":[' * n + b"]}" * n for n in (51, 400)],
 )
 def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
