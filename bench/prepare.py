@@ -17,10 +17,10 @@ from pathlib import Path
 from bench.fast_server import shown
 from bench.measure import TOKEN
 from reconciler.canonical import digest
-from reconciler.engine.identity import user_of
 from reconciler.engine.lifecycle import finishing
 from reconciler.engine.storage import Storage
 from reconciler.engine.turns import create
+from reconciler.engine.user import user_of
 from reconciler.engine.validation import create_request
 from reconciler.manifest import load
 from reconciler.model import DesiredTask

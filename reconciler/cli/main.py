@@ -24,7 +24,8 @@ from reconciler.cli.shared import WithExamples, shared_report_options
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from reconciler.cli.output import Common, Output
+    from reconciler.cli.common import Common
+    from reconciler.cli.output import Output
     from reconciler.diagnostics import Diagnostic
 
 COMMANDS = {
@@ -230,7 +231,7 @@ class Ending:
 
 def _asked(arguments: Sequence[str]) -> Common:
     """Format, color and verbosity, as far as arguments that may be wrong tell them."""
-    from reconciler.cli.output import Common
+    from reconciler.cli.common import Common
     from reconciler.render import FORMATS
 
     found = Common()

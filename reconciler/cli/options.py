@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
+from reconciler.cli.common import Common, ReportFile
 from reconciler.cli.completing import files
 from reconciler.cli.config import Config, config_of
-from reconciler.cli.output import Common, Output, ReportFile
+from reconciler.cli.output import Output
 from reconciler.cli.shared import (
     NAMES,
     Run,

@@ -6,11 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
-from reconciler.cli.config import NO_CONFIG, Config
+from reconciler.cli.common import Common
 from reconciler.diagnostics import Diagnostic, Severity, in_order
 from reconciler.render import BASIC_FORMATS, renderer
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
@@ -20,34 +19,6 @@ if TYPE_CHECKING:
 
 Source = Callable[[str], str | None]
 """The text of a file that a problem is in, to show it where it is: `Manifests.text_of`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportFile:
-    """One `--report`: its format and the file as the user typed it (None: stdout)."""
-
-    format: str
-    file: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """The settings of every command. `root` is the folder after `-C`, `reports` go to files.
-
-    `config` is in them already, but for what only some commands ask of it.
-    """
-
-    root: Path = Path()
-    format: str = "text"
-    color: str = "auto"
-    quiet: bool = False
-    verbose: bool = False
-    reports: tuple[ReportFile, ...] = ()
-    config: Config = NO_CONFIG
-
-    def path(self, text: str) -> Path:
-        """A path as the user typed it, seen from `root`."""
-        return self.root / text
 
 
 class Output:

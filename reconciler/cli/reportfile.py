@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from stat import S_IMODE
 
-from reconciler.cli.output import Common, ReportFile
+from reconciler.cli.common import Common, ReportFile
 from reconciler.cli.repository import locator
 from reconciler.diagnostics import Diagnostic, error
 from reconciler.errors import TaskctlError

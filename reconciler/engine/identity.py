@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from dataclasses import dataclass
 
+from reconciler.engine.user import User, user_of
 from reconciler.engine.wsgi import ApiError, JsonObject
 
 _SCHEMES = ("token", "bearer")
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A caller: a stable id that does not give the token away, and a name to show."""
-
-    id: str
-    login: str
-
-    def info(self) -> JsonObject:
-        """What others see of a user (`UserInfo` of the API document)."""
-        return {"name": self.login, "githubLogin": self.login, "avatarUrl": ""}
-
-
-def user_of(token: str) -> User:
-    digest = hashlib.sha256(b"taskctl identity\0" + token.encode("utf-8", "replace")).hexdigest()
-    return User(id=digest[:32], login=f"user-{digest[:6]}")
 
 
 def authenticate(header: str | None, expected: str | None) -> User:

@@ -15,7 +15,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.engine.identity import User
 from reconciler.engine.tasks import (
     COLUMNS,
     LAST_EVENT_AT,
@@ -24,6 +23,7 @@ from reconciler.engine.tasks import (
     TOKENS_AT,
     Task,
 )
+from reconciler.engine.user import User
 from reconciler.engine.validation import SOURCES
 from reconciler.engine.wsgi import ApiError
 

@@ -11,8 +11,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import cast
 
-from reconciler.engine.identity import User
 from reconciler.engine.lifecycle import COMPACTION_PERCENT, CONTEXT_WINDOW, stamp
+from reconciler.engine.user import User
 from reconciler.engine.wsgi import JsonObject, to_json
 
 UNNAMED = "New task"

@@ -6,9 +6,9 @@ import sqlite3
 import uuid
 from collections.abc import Sequence
 
-from reconciler.engine.identity import User
 from reconciler.engine.lifecycle import Life, Step, Turn, cancelled, stamp
 from reconciler.engine.tasks import Task
+from reconciler.engine.user import User
 from reconciler.engine.validation import NewTask, TaskChange
 from reconciler.engine.wsgi import JsonObject, to_json
 

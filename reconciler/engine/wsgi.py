@@ -10,10 +10,10 @@ from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import parse_qs
 
+from reconciler.engine.user import User
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-    from reconciler.engine.identity import User
 
 JsonObject = dict[str, object]
 Headers = tuple[tuple[str, str], ...]

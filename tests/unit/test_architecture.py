@@ -195,7 +195,8 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
 MAY_VALIDATE = {
     *("canonical", "collector", "diagnostics", "errors", "model", "resources", "settings"),
     *("sharing", "cli", "cli.commands", "cli.commands.validate", "cli.completing", "cli.config"),
-    *("cli.config_values", "cli.main", "cli.options", "cli.output", "cli.reading", "cli.shared"),
+    *("cli.common", "cli.config_values", "cli.main", "cli.options", "cli.output"),
+    *("cli.reading", "cli.shared"),
     *("manifest", "manifest.build", "manifest.construct", "manifest.credentials"),
     *("manifest.encoding", "manifest.files", "manifest.inspection", "manifest.loading"),
     *("manifest.places", "manifest.problems", "manifest.prompts", "manifest.repository"),

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import click
 
+from reconciler.cli.common import ReportFile
 from reconciler.cli.completing import files, recorded_keys_or_files
 from reconciler.cli.follow_options import interval_option
 from reconciler.cli.options import make_command, report_options
-from reconciler.cli.output import Output, ReportFile
+from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection, connection_options
 from reconciler.cli.waiting import ON, Wait, Waiting, farewell, tell, timeout_option
 

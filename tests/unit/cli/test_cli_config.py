@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli.common import Common
 from reconciler.cli.config import NO_CONFIG, find_config
 from reconciler.cli.main import run
 from reconciler.cli.options import common_options, paths_argument
-from reconciler.cli.output import Common, Output
+from reconciler.cli.output import Output
 from reconciler.cli.service_options import Connection, connection_options, plan_options
 from reconciler.errors import TaskctlError
 from reconciler.settings import AdoptScope, PlanOptions

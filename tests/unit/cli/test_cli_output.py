@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.output import Common, Output, say, wants_color
+from reconciler.cli.common import Common
+from reconciler.cli.output import Output, say, wants_color
 from reconciler.diagnostics import error, warning
 from reconciler.render.reports import FailureReport, ValidateReport
 
