@@ -7,11 +7,13 @@ next import records.
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.cli.choosing import Choice, chosen, not_of_attempts
@@ -191,11 +193,13 @@ class Importing:
         def read(candidate: Candidate) -> Opening:
             task = candidate.task
             try:
-                return opening_of(client.events(task.org_name, task.id, page_size=50))
+                found = opening_of(client.events(task.org_name, task.id, page_size=50))
             except RemoteError as problem:
                 if problem.status != 404:
                     raise
                 return Opening(None)
+            shown = json.dumps(found.message, ensure_ascii=False)
+            return replace(found, holds_token=client.scrub(shown) != shown)
 
         if not candidates:
             return []

@@ -130,7 +130,7 @@ class Following:
 
     def without_secrets(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The same values, their texts as they may be shown."""
-        return {name: self._swept(value) for name, value in values.items()}
+        return {str(self._swept(name)): self._swept(value) for name, value in values.items()}
 
     def _swept(self, value: Any) -> Any:
         if isinstance(value, str):

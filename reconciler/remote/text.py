@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 _SHOWN = 400
@@ -39,6 +40,19 @@ class Scrubber:
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
         return text
+
+    def values(self, data: Any, body: bytes) -> Any:
+        """JSON values, names too, as `body` says them: most hold no secret, and stay what they
+        are."""
+        spelled = any(secret.encode() in body for secret in self._secrets)
+        return self._cleaned(data) if spelled or b"\\u" in body else data
+
+    def _cleaned(self, data: Any) -> Any:
+        if isinstance(data, str):
+            return self(data)
+        if isinstance(data, dict):
+            return {self(name): self._cleaned(value) for name, value in data.items()}
+        return [self._cleaned(part) for part in data] if isinstance(data, list) else data
 
     def __repr__(self) -> str:
         return "Scrubber()"

@@ -19,7 +19,8 @@ UNNAMED = "New task"
 FIRST_EVENTS = 50
 """So many are read of each task: in them the agent names it, if it does."""
 
-_REDACTED = "[REDACTED]"
+_REDACTED = "[REDACTED]"  # by the service
+_CONCEALED = "[secret]"  # by the client that read it
 _SHOWN = (
     "approvalMode",
     "permissionMode",
@@ -48,14 +49,21 @@ Faults = Callable[[Members], list[Problem]]
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The events that a task began with: its first message, and what the agent called it."""
+    """The events that a task began with: its first message, and what the agent called it.
+
+    `holds_token`: the message repeats the access token, which goes into no file.
+    """
 
     message: Mapping[str, Any] | None
     names: frozenset[str] = frozenset()
+    holds_token: bool = False
 
     @property
     def text(self) -> str:
-        return str(self.message["content"]) if self.message is not None else ""
+        """What a key may be made of."""
+        if self.message is None or self.holds_token:
+            return ""
+        return str(self.message["content"])
 
     @property
     def work(self) -> str | None:
@@ -97,7 +105,9 @@ def existing(task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None 
     """
     found = Existing(task, opening, {"taskID": task.id})
     name = task.name.strip()
-    if name and name != UNNAMED and task.name not in opening.names:
+    if _CONCEALED in name:
+        found.left_out.append("name: it holds the access token that is in use here")
+    elif name and name != UNNAMED and task.name not in opening.names:
         found.members["name"] = name
     message = _message(opening, found.left_out)
     if message is None and more is not None:
@@ -139,6 +149,9 @@ def _message(opening: Opening, left_out: list[str]) -> Any:
     given = opening.message
     if given is None:
         left_out.append("message: the service shows none")
+        return None
+    if opening.holds_token:
+        left_out.append("message: it holds the access token that is in use here")
         return None
     if _REDACTED in given["content"]:
         left_out.append(f"message: the service replaced a part of it by {_REDACTED}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,27 @@ def test_a_key_that_adopts_nothing_is_left_alone(place: Place) -> None:
     created(place.api, "finishing it")
     (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
     assert told["key"] == "finishing-it"
+
+
+def test_the_token_is_in_no_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = "plain-words-of-a-token"
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", token)
+    place.api = replace(place.api, token=token)
+    one = created(place.api, f"finishing with {token}")
+    two = created(place.api, "finishing")
+    patched(place.api, one, name=f"Use {token}")
+    patched(place.api, two, name=token)
+    code, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
+    assert (code, "2 imported" in out) == (0, True), err
+    assert "message: it holds the access token" in err
+    assert err.count("name: it holds the access token") == 2
+    unchanged(place)
+    for command in (["plan"], ["status"], ["show", "finishing"], ["logs", f"task-{one}"]):
+        for form in ("text", "json"):
+            out += "".join(map(str, place.run(*command, "--format", form)))
+    held = [p for p in place.folder.rglob("*") if p.is_file() and token.encode() in p.read_bytes()]
+    assert [p.name for p in held if not p.name.startswith("service.db")] == []
+    assert token not in out + err
 
 
 def test_only_a_file_can_be_written(place: Place) -> None:
