@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.output import Output
+from reconciler.cli.reading import load_manifests, policy_of
 from reconciler.diagnostics import Diagnostic, Severity, has_errors, warning
 from reconciler.errors import ManifestError, TaskctlError
 from reconciler.manifest.adding import Added
-from reconciler.manifest.files import Finder, shown_name, unreadable
+from reconciler.manifest.files import SUFFIXES, Finder, shown_name, unreadable
 from reconciler.manifest.loading import Manifests, load
+from reconciler.manifest.repository import repository_root
 from reconciler.manifest.source import read_source
 from reconciler.manifest.together import compare
 from reconciler.model import DesiredTask, RemoteTask
@@ -30,12 +33,13 @@ class Target:
         self.name = shown_name(out.common.root, file)
         self._out = out
         self._path = out.common.path(file)
-        if self._path.exists() and not self._path.is_file():
+        if (why := _no_place(self._path, out.common.root)) is not None:
             raise TaskctlError.of(
-                "manifest: it is no file that can be written whole",
-                "Name a file, or have it printed:\n    taskctl import ... --dry-run",
+                f"manifest: {why}",
+                "Name another file, or have it printed:\n    taskctl import ... --dry-run",
                 file=self.name,
             )
+        policy_of(out)  # before anything is written: it has a say afterwards
         self.before = content_of(self._path, self.name)
         self.known = self._manifests()
 
@@ -82,8 +86,6 @@ class Target:
     def against_policy(self, made: Added) -> Iterator[Diagnostic]:
         """Where a new task breaks the repository's policy: a plan would refuse it, so it is said
         here; of a file that is written."""
-        from reconciler.cli.reading import load_manifests
-
         new = {task.key for task in made.tasks}
         for told in load_manifests([self.name], self._out).diagnostics:
             if told.severity is Severity.ERROR and told.key in new:
@@ -133,6 +135,21 @@ class Target:
             self._out.source = manifests.text_of
             raise ManifestError(manifests.diagnostics)
         return manifests
+
+
+def _no_place(path: Path, root: Path) -> str | None:
+    """Why a manifest cannot be written there. What the repository holds may be somebody else's: a
+    link of it is not followed out of it."""
+    base = Path(os.path.realpath(root))
+    top = repository_root(root) or base
+    plain, real = Path(os.path.normpath(base / path)), Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        return "it is no file that can be written whole"
+    if not path.name.endswith(SUFFIXES):
+        return f"its name must end with {' or '.join(SUFFIXES)}"
+    if plain.is_relative_to(top) and not real.is_relative_to(top):
+        return f"a link leads out of the repository, to {real}"
+    return "it is in .git" if ".git" in real.parts else None
 
 
 def content_of(path: Path, name: str) -> bytes | None:

@@ -301,6 +301,50 @@ def test_only_a_file_can_be_written(place: Place) -> None:
     assert "tasks: error: manifest: it is no file that can be written whole" in err
 
 
+def test_what_is_no_manifest_is_not_made_one(place: Place, tmp_path: Path) -> None:
+    """The state and its companions, the configuration, a link that a repository came with."""
+    created(place.api, "finishing")
+    repository = place.folder = tmp_path / "repository"
+    (repository / "tasks").mkdir(parents=True)
+    (repository / ".git").mkdir()
+    outside = tmp_path / "outside.yaml"
+    (repository / "tasks" / "link.yaml").symlink_to(outside)
+    (repository / "linked").symlink_to(tmp_path)
+    state = "taskctl.state.json"
+    for file, why in {
+        state: "must end with .yaml or .yml",
+        f"{state}.journal": "must end with .yaml or .yml",
+        f"{state}.backup": "must end with .yaml or .yml",
+        "taskctl.toml": "must end with .yaml or .yml",
+        ".git/hooks.yaml": "it is in .git",
+        "tasks/link.yaml": "a link leads out of the repository",
+        "linked/outside.yaml": "a link leads out of the repository",
+    }.items():
+        code, out, err = place.run("import", "--all", "--write", file, "--org", "acme")
+        assert (code, out) == (1, "")
+        assert f"{file}: error: manifest: " in err
+        assert why in err
+    assert not outside.exists()
+    assert sorted(path.name for path in repository.iterdir()) == [".git", "linked", "tasks"]
+    (repository / "tasks" / "link.yaml").unlink()
+    (repository / "tasks" / "link.yaml").symlink_to(repository / "real.tasks.yaml")
+    assert place.run("import", "--all", "--write", "tasks/link.yaml", "--org", "acme")[0] == 0
+    assert (repository / "real.tasks.yaml").is_file()
+    unchanged(place)
+    assert place.run("import", "--all", "--write", "../outside.yaml", "--org", "acme")[0] == 0
+
+
+def test_a_policy_that_cannot_be_used_is_told_of_before_anything_is_written(place: Place) -> None:
+    created(place.api, "finishing")
+    (place.folder / "taskctl.toml").write_text('policy = "policy.json"\n')
+    (place.folder / "policy.json").write_text("{")
+    code, out, err = place.run("import", "--all", "--write", "tasks/i.yaml", "--org", "acme")
+    assert (code, out) == (1, "")
+    assert "policy.json:1:2: error: policy: it is no JSON" in err
+    assert not list(place.folder.glob("tasks/*"))
+    assert not (place.folder / "taskctl.state.json").exists()
+
+
 def test_a_key_whose_task_is_another_keeps_it(place: Place) -> None:
     place.apply({"good": "finishing"})
     other = created(place.api, "finishing more")
