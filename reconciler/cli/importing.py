@@ -26,7 +26,7 @@ from reconciler.errors import RemoteError, TaskctlError
 from reconciler.manifest.adding import Added, added
 from reconciler.manifest.files import shown_name
 from reconciler.model import TaskRef
-from reconciler.state.model import Recorded, State
+from reconciler.state.model import Record, Recorded, State
 from reconciler.takeover.batch import Batch, Candidate, claims
 from reconciler.takeover.existing import Opening, opening_of
 from reconciler.takeover.keys import Keys
@@ -161,9 +161,8 @@ class Importing:
             task = candidate.task
             ref, listed = recorded.get(task.id), self._target.listed(task)
             if ref is not None:
-                record = state.records[ref]
-                why = "recorded already" if record.task_id == task.id else "its key's former task"
-                batch.skip(task, ref.key, why, record.file)
+                why, file = _known_as(state.records.get(ref), task.id)
+                batch.skip(task, ref.key, why, file)
             elif listed is not None and _is_spoken_for(TaskRef(task.org_name, listed.key), state):
                 batch.skip(task, listed.key, "another task is its key's", listed.file)
             elif listed is not None:
@@ -251,6 +250,14 @@ class Importing:
         unknown = any(task.result is Result.WRITTEN for task in self._batch.told)
         words = ["taskctl plan", *([] if usual else [shlex.quote(self._target.name)])]
         return " ".join([*words, *(["--adopt all"] if unknown else [])])
+
+
+def _known_as(record: Record | None, task_id: str) -> tuple[str, str | None]:
+    """What a task is to the key that has it, whose record may be lost, and the key's file."""
+    if record is None:
+        return "an open attempt is to replace it", None
+    why = "recorded already" if record.task_id == task_id else "its key's former task"
+    return why, record.file
 
 
 def _is_spoken_for(ref: TaskRef, state: State) -> bool:

@@ -153,6 +153,18 @@ def former_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
     )
 
 
+def claimed_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
+    note = f"taskID {task.task_id} is the one that an open attempt of {owner.key} is to replace"
+    return plan_for(
+        task,
+        Action.UNDECIDED,
+        Reason.CONFLICT,
+        task_id=task.task_id,
+        note=note,
+        remedy=f"taskctl apply   # settles {owner.key} first",
+    )
+
+
 def other_org(task: DesiredTask, recorded: TaskRef) -> PlannedTask:
     note = (
         f"recorded under {recorded.org_name}, and the organization now resolves to "
@@ -214,6 +226,19 @@ def recovered(
         Reason.RETRY,
         attempt=attempts[-1],
         note=f"the attempt of {attempts[-1].mark} made no task",
+    )
+
+
+def record_lost(task: DesiredTask, attempt: Attempt, old: str) -> PlannedTask:
+    """What was to replace a task made none, and that task's record is gone."""
+    return plan_for(
+        task,
+        Action.UNDECIDED,
+        Reason.AMBIGUOUS,
+        attempt=attempt,
+        note=f"the attempt of {attempt.mark} was to replace task {old} and made none; the record"
+        f" of {old} was lost, so another would be a second one",
+        remedy=f"taskctl state settle {attempt.ref} --task-id {old}   # or --not-created",
     )
 
 

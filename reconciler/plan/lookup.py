@@ -75,7 +75,7 @@ def lookups(
 ) -> list[Lookup]:
     """What to read for these tasks, by organization; `now` is the service's clock."""
     recorded = cache(lambda: frozenset(state.recorded_ids()))
-    tried = {attempt.ref for attempt in state.attempts.values()}
+    tried = {attempt.ref for attempt in state.attempts.values() if not attempt.replaces}
     by_org: dict[str, list[DesiredTask]] = {}
     for task in desired:
         by_org.setdefault(task.org_name or "", []).append(task)

@@ -165,8 +165,10 @@ class _Planner:
             same = record.task_id == task.task_id
             return None if same else decisions.other_id(task, record.task_id)
         owner = self.recorded.get(task.task_id)
-        if owner is None:
+        if owner is None or owner in (task.ref, moved_ref(task)):
             return None
+        if owner not in self.state.records:
+            return decisions.claimed_id(task, owner)
         replaced = self.state.records[owner].task_id != task.task_id
         return decisions.former_id(task, owner) if replaced else decisions.owned_id(task, owner)
 
@@ -239,10 +241,14 @@ class _Planner:
             return None
         verdicts = [self.verdicts[a.mark] for a in own]
         record = record_of(task, self.state)
-        if record and all(isinstance(v, NotCreated) for v in verdicts):
-            # What was to replace a task: whether it is still to be is asked anew.
-            self.closed.extend(a.mark for a in own)
-            return None
+        if all(isinstance(v, NotCreated) for v in verdicts):
+            old = next((a.replaces for a in reversed(own) if a.replaces), None)
+            if record or (old and self.recorded[old] in self.state.records):
+                # What was to replace a task: whether it is still to be is asked anew.
+                self.closed.extend(a.mark for a in own)
+                return None
+            if old:
+                return decisions.record_lost(task, own[-1], old)
         planned = decisions.recovered(task, own, verdicts)
         return self._in_place_of(record, planned) if record is not None else planned
 

@@ -174,6 +174,8 @@ def _settled(
         pending=patch_after_create(latest.inputs),
         sensitive=latest.sensitive,
     )
+    if known is None and task_id in {attempt.replaces for attempt in attempts}:
+        return record  # not what they made: it was there before, and its record was lost
     return record.in_place_of(known, latest)
 
 

@@ -129,17 +129,25 @@ class Record:
         return any(h.what == Happened.REPLACED and h.task_id == self.task_id for h in self.history)
 
     def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
-        """This record of a new task, which `attempt` made where its key had the record `old`."""
-        if old is None or old.task_id == self.task_id:
-            return self if old is None else replace(self, history=old.history, former=old.former)
+        """This record of a new task, which `attempt` made where its key had the record `old`, or
+        had the task that the attempt was to replace, whose record was lost."""
         mark = attempt.mark if attempt is not None else ""
-        anew = Happened.REPLACED if attempt is not None and attempt.replaces else Happened.RECREATED
+        before = attempt.replaces if attempt is not None else ""
+        anew = Happened.REPLACED if before else Happened.RECREATED
+        if old is None:
+            if not before:
+                return self
+            said = Happening(anew.value, self.created_at, self.task_id, mark, before)
+            return replace(self, history=(said,), former=(before,))
+        if old.task_id == self.task_id:
+            return replace(self, history=old.history, former=old.former)
         said = Happening(anew.value, self.created_at, self.task_id, mark, old.task_id)
+        former = (*old.former, *([before] if before else ()), old.task_id)
         return replace(
             self,
             marks=tuple(dict.fromkeys((*old.marks, *self.marks))),
             history=old.after(said).history,
-            former=tuple(dict.fromkeys((*old.former, old.task_id))),
+            former=tuple(dict.fromkeys(former)),
         )
 
 
@@ -173,11 +181,15 @@ class State:
         return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
 
     def recorded_ids(self) -> dict[str, TaskRef]:
-        """The ids of all tasks that have or had a key, each with the key."""
+        """The ids of all tasks that have or had a key, each with the key; that a key has the task
+        which an open attempt of it is to replace is known though its record was lost."""
         ids = {record.task_id: ref for ref, record in self.records.items()}
         for ref, record in self.records.items():
             for former in record.former:
                 ids.setdefault(former, ref)
+        for attempt in self.attempts.values():
+            if attempt.replaces:
+                ids.setdefault(attempt.replaces, attempt.ref)
         return ids
 
     def settled(self, marks: Iterable[str], why: str, at: datetime | None) -> list[Event]:

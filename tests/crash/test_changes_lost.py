@@ -4,6 +4,7 @@ reverted, none lost. Over a real server that fails as it is told.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,32 @@ def test_replaced_and_forgotten_by_a_new_key_with_the_same_work(here: Here) -> N
     assert here.run("apply", "--adopt", "all").results() == {"twin": "created"}
     assert old not in here.ground.recorded().values()
     assert len(set(here.ground.recorded().values())) == len(TEXTS) + 1
+
+
+def test_the_state_is_lost_with_an_open_replacement_in_its_journal(here: Here) -> None:
+    """The old task is there: nobody who did not ask sends another, and no other key takes it."""
+    old = record_of(here, "k2")["taskId"]
+    state = here.ground.folder / "taskctl.state.json"
+    journal = state.with_name(state.name + ".journal")
+    faults(here, Rule("create", Fault("reset")))
+    killed = here.ground.start("apply", *WISH, "--settle-time", "60s")
+    while not (journal.exists() and b'"replaces"' in journal.read_bytes()):
+        assert killed.poll() is None
+        time.sleep(0.02)
+    killed.kill()
+    killed.communicate()
+    faults(here)
+    state.unlink()
+    here.ground.write(as_tasks({**TEXTS, "k2": "edited", "twin": TEXTS["k2"]}, named=["k1"]))
+    ended = here.run("apply")
+    assert ended.results()["k2"] == "undecided"
+    (told,) = [task for task in ended.document["tasks"] if task["key"] == "k2"]
+    assert f"--task-id {old}" in told["remedy"]
+    assert here.server.tasks_by_work().get("edited") is None
+    assert record_of(here, "twin")["taskId"] != old
+    assert here.run_state("settle", "k2", "--task-id", old).code == 0
+    assert here.run("apply").document["tasks"] == []
+    assert record_of(here, "k2")["taskId"] == old
 
 
 # Changed in place

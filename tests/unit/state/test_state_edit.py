@@ -176,3 +176,56 @@ def test_what_can_not_be_settled_is_told(state: State) -> None:
     said = refusal(lambda: settle(state, OPEN, "id-1"))
     assert "task id-1 is recorded for acme/task-1" in said
     assert "taskctl state rm acme/task-1" in said
+
+
+# After a replacement
+
+
+@pytest.fixture
+def replacing() -> State:
+    """`task-1` had `id-0` and has `id-1`; two attempts are to replace that one."""
+    known = record(1).in_place_of(record(0, "task-1"), replace(attempt(1), replaces="id-0"))
+    tries = [replace(attempt(number, "task-1"), replaces="id-1") for number in (7, 8)]
+    return fold(empty(), [Recorded(known), *map(Attempted, tries)])
+
+
+def test_what_a_replacement_made_takes_the_place_of_what_was_there(replacing: State) -> None:
+    after = fold(replacing, settle(replacing, ONE, "id-new"))
+    known = after.records[ONE]
+    assert (known.task_id, known.former) == ("id-new", ("id-0", "id-1"))
+    assert known.marks == (mark_at(0), mark_at(1), mark_at(7), mark_at(8))
+    assert [(h.what, h.task_id) for h in known.history][-1] == ("replaced", "id-new")
+    assert not after.attempts
+    assert after.recorded_ids().keys() == {"id-0", "id-1", "id-new"}
+
+
+def test_a_replacement_that_made_none_is_told_of_by_the_record(replacing: State) -> None:
+    known = fold(replacing, settle(replacing, ONE, None)).records[ONE]
+    assert (known.task_id, known.former) == ("id-1", ("id-0",))
+    assert known.marks == (mark_at(0), mark_at(1), mark_at(7), mark_at(8))
+    assert [h.what for h in known.history][-2:] == ["notCreated", "notCreated"]
+    assert fold(replacing, settle(replacing, ONE, "id-1")).records[ONE].task_id == "id-1"
+
+
+def test_a_former_task_is_not_taken_back(replacing: State) -> None:
+    said = refusal(lambda: settle(replacing, ONE, "id-0"))
+    assert "id-0 is one that acme/task-1 had before" in said
+
+
+def test_moved_accepted_and_settled_it_keeps_what_became_of_it(replacing: State) -> None:
+    new = destination("renamed", ONE)
+    moved = fold(replacing, mv(replacing, ONE, new))
+    assert [a.replaces for a in moved.attempts_for(new)] == ["id-1", "id-1"]
+    accepted = fold(moved, accept(moved, new, {"message": {"content": "edited"}}, "b.yaml"))
+    settled = fold(accepted, settle(accepted, new, "id-new"))
+    assert settled.records[new].former == ("id-0", "id-1")
+    assert "id-0" in settled.recorded_ids()
+
+
+def test_the_record_lost_the_task_that_was_to_be_replaced_is_settled_on() -> None:
+    lost = fold(empty(), [Attempted(replace(attempt(7, "task-1"), replaces="id-1"))])
+    known = fold(lost, settle(lost, ONE, "id-1")).records[ONE]
+    assert (known.task_id, known.former, known.history) == ("id-1", (), ())
+    known = fold(lost, settle(lost, ONE, "id-new")).records[ONE]
+    assert (known.task_id, known.former) == ("id-new", ("id-1",))
+    assert not fold(lost, settle(lost, ONE, None)).attempts

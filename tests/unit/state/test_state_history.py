@@ -64,7 +64,7 @@ def test_a_state_without_one_tells_what_its_records_say() -> None:
 def test_it_is_bounded_and_the_former_tasks_are_not() -> None:
     known = record(0)
     for number in range(1, HISTORY + 20):
-        made = replace(attempt(number, "task-0"), replaces="x")
+        made = replace(attempt(number, "task-0"), replaces=f"id-{number - 1}")
         known = record(number, "task-0").in_place_of(known, made)
     assert len(known.history) == HISTORY
     assert known.history[-1].task_id == f"id-{HISTORY + 19}"
@@ -148,3 +148,13 @@ def test_by_hand_the_history_is_kept_as_well() -> None:
     (told,) = moved.records.values()
     assert (told.history[-1].what, told.history[-1].detail) == ("moved", "task-0")
     assert told.former == ("id-0",)
+
+
+def test_in_place_of_a_task_whose_record_was_lost_its_id_is_kept() -> None:
+    made = replace(attempt(1, "task-0"), replaces="id-0")
+    new = record(1, "task-0").in_place_of(None, made)
+    assert new.former == ("id-0",)
+    assert [(h.what, h.task_id, h.detail) for h in new.history] == [("replaced", "id-1", "id-0")]
+    assert record(1, "task-0").in_place_of(None, attempt(1, "task-0")) == record(1, "task-0")
+    older = record(2, "task-0").in_place_of(record(3, "task-0"), made)
+    assert older.former == ("id-0", "id-3")
