@@ -7,7 +7,10 @@ keyword `errorMessage`, which editors know too, gives the words for what its sch
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
@@ -25,6 +28,7 @@ _NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "de
 _NO_SCHEMAS = {"const", "enum", "default", "examples", "required", "type"}
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _LONGEST_WORDS = 200
+LONGEST_LOOK = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Policy:
         found: dict[Problem, None] = {}
         for task in tasks:
             try:
-                errors = self.judge(shape(task))
+                with _at_most(LONGEST_LOOK):
+                    errors = self.judge(shape(task))
             except BadSchemaError as fault:
                 raise _unusable(str(fault), self.file, self.place) from fault
             for problem in errors:
@@ -92,6 +97,26 @@ class Policy:
             yield node
 
 
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """BadSchemaError once it takes longer: an expression can go back without end, and no step of it
+    is counted. Where the system has no timer, or not for this thread, it takes what it takes."""
+
+    def over(*_: object) -> None:
+        raise BadSchemaError(f"it takes more than {seconds:g} seconds for one task")
+
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, over)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def shape(task: DesiredTask) -> dict[str, Any]:
     """A task as the policy sees it: its settings with defaults, nulls left out, the message always
     as an object. `orgName` is there where the manifest names one."""
@@ -137,6 +162,8 @@ def _json(content: bytes, name: str, place: str) -> Any:
     except json.JSONDecodeError as problem:
         what = f"it is no JSON: {problem.msg[:1].lower()}{problem.msg[1:]}"
         raise _unusable(what, name, place, (problem.lineno, problem.colno)) from problem
+    except ValueError as problem:
+        raise _unusable("it holds a number with too many digits", name, place) from problem
 
 
 def _yaml(content: bytes, name: str, place: str) -> Any:

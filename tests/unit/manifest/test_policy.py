@@ -15,6 +15,13 @@ from reconciler.manifest import load
 from reconciler.manifest.policy import Policy, read_policy, shape
 
 DRAFT_3 = {"$schema": "http://json-schema.org/draft-03/schema#"}
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
+DOUBLED: dict[str, Any] = {
+    f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(40)
+}
+TWICE: dict[str, Any] = {
+    f"s{n}": {"$ref": f"#/$defs/s{n + 1}", "$dynamicRef": f"#/$defs/s{n + 1}"} for n in range(40)
+}
 MANIFEST = """\
 version: 1
 orgName: acme
@@ -162,6 +169,7 @@ def test_yaml_is_one_too_and_drafts_are_known(tmp_path: Path) -> None:
         ({"errorMessage": {"required": "x"}}, "errorMessage must be text"),
         ({"severity": "note"}, "severity must be error or warning"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"maximum": ' + "9" * 5000 + "}", "a number with too many digits"),
     ],
 )
 def test_what_is_no_policy(tmp_path: Path, schema: Any, what: str) -> None:
@@ -178,9 +186,26 @@ def test_what_is_no_policy_in_yaml(tmp_path: Path) -> None:
 
 
 def test_one_that_explodes_is_given_up(tmp_path: Path) -> None:
-    steps = {f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(40)}
-    schema = {"$defs": {**steps, "s40": {}}, "$ref": "#/$defs/s0"}
+    schema = {"$defs": {**DOUBLED, "s40": {}}, "$ref": "#/$defs/s0"}
     assert "more than a million steps" in told(tmp_path, schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"key": {"pattern": "^(.|[a-z])*!$"}}},
+        {"allOf": [{"$schema": DRAFT_7, "$ref": "#/$defs/s0"}], "$defs": {**DOUBLED, "s40": {}}},
+        {"unevaluatedProperties": False, "$ref": "#/$defs/s0", "$defs": {**TWICE, "s40": {}}},
+    ],
+    ids=["an expression", "steps of another draft", "references that are not counted"],
+)
+def test_one_that_takes_too_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: Any
+) -> None:
+    monkeypatch.setattr("reconciler.manifest.policy.LONGEST_LOOK", 0.3)
+    manifest = f"version: 1\ntasks:\n  {'a' * 60}: {{message: x}}\n"
+    with pytest.raises(ManifestError, match=r"takes more than 0.3 seconds for one task \(set in"):
+        found(tmp_path, schema, manifest)
 
 
 def test_one_that_is_missing(tmp_path: Path) -> None:
