@@ -84,7 +84,3 @@ def take_turns(commands: Sequence[Command], rounds: int) -> list[list[Ran]]:
 
 def seconds(runs: Sequence[Ran]) -> float:
     return statistics.median(ran.seconds for ran in runs)
-
-
-def peak(runs: Sequence[Ran]) -> float:
-    return max(ran.peak for ran in runs)

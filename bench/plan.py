@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from bench.manifests import write_manifest, write_repository, write_zone
-from bench.measure import BIN, PYTHON, Command, peak, run, seconds, take_turns, taskctl
+from bench.measure import BIN, PYTHON, Command, run, seconds, take_turns, taskctl
 from bench.servers import Server, embedded, fast
 from bench.table import Row
 
@@ -44,29 +46,55 @@ def settled(folder: Path) -> Iterator[Row]:
 
 
 def growth(folder: Path) -> Iterator[Row]:
-    """1,000, 10,000 and 100,000 tasks; and what the largest takes of memory."""
+    """1, 10,000 and 100,000 tasks; and what the largest takes of memory."""
     sizes = (1, 10_000, 100_000)
-    mine = {}
-    for size in sizes:
-        with _settled_repository(folder / f"tasks-{size}", size) as command:
-            mine[size] = take_turns([command], rounds=3 if size > 10_000 else 9)[0]
+    with ExitStack() as stack:
+        plans = [
+            stack.enter_context(_settled_repository(folder / f"tasks-{size}", size))
+            for size in sizes
+        ]
+        rounds = [_ten_beside_one(*plans) for _ in range(4)][1:]  # the first one warms up
     validated = run(taskctl("validate", folder=folder / f"tasks-{sizes[-1]}"))
-    start, *rest = (seconds(mine[size]) for size in sizes)
-    beyond = [value - start for value in rest]
+    start, many, most = (median(turn.seconds[at] for turn in rounds) for at in range(3))
     yield Row(
         "settled `plan`, 10 times the tasks (10,000 to 100,000)",
-        beyond[1] / beyond[0],
+        median(turn.growth for turn in rounds),
         11,
         10,
         "x",
-        f"{rest[0]:.2f} s, {rest[1]:.2f} s, of it start-up {start:.2f} s",
+        f"{many:.2f} s, {most:.2f} s, of it start-up {start:.2f} s",
         smaller=True,
     )
     for what, mebibytes in (
         ("`validate`, 100,000 tasks", validated.peak),
-        ("settled `plan`, 100,000 tasks", peak(mine[sizes[-1]])),
+        ("settled `plan`, 100,000 tasks", max(turn.peak for turn in rounds)),
     ):
         yield Row(f"{what}: peak memory", mebibytes, 1024, 600, " MiB", "", smaller=True)
+
+
+@dataclass(frozen=True)
+class _Round:
+    """Seconds of the start alone, of many tasks and of ten times as many; MiB of these."""
+
+    seconds: tuple[float, float, float]
+    peak: float
+
+    @property
+    def growth(self) -> float:
+        start, many, most = self.seconds
+        return (most - start) / (many - start)
+
+
+def _ten_beside_one(one: Command, many: Command, most: Command) -> _Round:
+    """Five runs of `many` before that of `most` and five after it: both take about as long, at the
+    same time, so what else the machine does hits both alike."""
+    starts = [run(one) for _ in range(2)]
+    mine = [run(many) for _ in range(5)]
+    largest = run(most)
+    mine += [run(many) for _ in range(5)]
+    starts += [run(one) for _ in range(2)]
+    mean = sum(ran.seconds for ran in mine) / len(mine)
+    return _Round((seconds(starts), mean, largest.seconds), largest.peak)
 
 
 def few_in_many(folder: Path) -> Iterator[Row]:
