@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.manifests import write_repository
-from bench.measure import PYTHON, Command, seconds, take_turns, taskctl
+from bench.measure import PYTHON, Command, between, seconds, spread, take_turns, taskctl
 from bench.prepare import MARK
 from bench.servers import Server, fast
 from bench.table import Row
@@ -32,7 +32,8 @@ def waiting(folder: Path) -> Iterator[Row]:
         1.2,
         1.1,
         "x",
-        f"{seconds(runs):.2f} s, of it start-up {start:.2f} s",
+        f"{seconds(runs):.2f} s, of it start-up {start:.2f} s; "
+        + between([(ran.seconds - start) / IDEAL for ran in runs]),
         smaller=True,
     )
 
@@ -52,7 +53,7 @@ def hurrying(folder: Path) -> Iterator[Row]:
         60,
         80,
         "%",
-        f"{seconds(mine):.2f} s, bare pool {seconds(peers):.2f} s",
+        f"{seconds(mine):.2f} s, bare pool {seconds(peers):.2f} s; {spread(peers, mine, 100)}",
     )
 
 

@@ -84,3 +84,13 @@ def take_turns(commands: Sequence[Command], rounds: int) -> list[list[Ran]]:
 
 def seconds(runs: Sequence[Ran]) -> float:
     return statistics.median(ran.seconds for ran in runs)
+
+
+def spread(above: Sequence[Ran], below: Sequence[Ran], scale: float = 1) -> str:
+    """The least and the largest ratio of a single round: how far to trust that of the medians."""
+    ratios = [scale * a.seconds / b.seconds for a, b in zip(above, below, strict=True)]
+    return between(ratios)
+
+
+def between(ratios: Sequence[float]) -> str:
+    return f"rounds {min(ratios):.3g} to {max(ratios):.3g}"

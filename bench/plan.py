@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.manifests import write_manifest, write_repository, write_zone
-from bench.measure import BIN, PYTHON, Command, run, seconds, take_turns, taskctl
+from bench.measure import BIN, PYTHON, Command, between, run, seconds, spread, take_turns, taskctl
 from bench.servers import Server, embedded, fast
 from bench.table import Row
 
@@ -41,7 +41,7 @@ def settled(folder: Path) -> Iterator[Row]:
         3,
         5,
         "x",
-        f"{seconds(mine):.2f} s, octoDNS {seconds(peers):.2f} s",
+        f"{seconds(mine):.2f} s, octoDNS {seconds(peers):.2f} s; {spread(peers, mine)}",
     )
 
 
@@ -62,7 +62,8 @@ def growth(folder: Path) -> Iterator[Row]:
         11,
         10,
         "x",
-        f"{many:.2f} s, {most:.2f} s, of it start-up {start:.2f} s",
+        f"{many:.2f} s, {most:.2f} s, of it start-up {start:.2f} s; "
+        + between([turn.growth for turn in rounds]),
         smaller=True,
     )
     for what, mebibytes in (

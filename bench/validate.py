@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.manifests import write_manifest
-from bench.measure import BIN, PYTHON, ROOT, Command, seconds, take_turns, taskctl
+from bench.measure import BIN, PYTHON, ROOT, Command, seconds, spread, take_turns, taskctl
 from bench.table import Row
 
 SCHEMA = ROOT / "schemas" / "manifest.schema.json"
@@ -37,7 +37,7 @@ def bare_command(_folder: Path) -> Iterator[Row]:
             2,
             1.5,
             "x",
-            f"{_ms(seconds(ours))}, {_ms(seconds(theirs))}",
+            f"{_ms(seconds(ours))}, {_ms(seconds(theirs))}; {spread(ours, theirs)}",
             smaller=True,
         )
 
@@ -49,7 +49,7 @@ def _against_check_jsonschema(
     theirs = Command((str(BIN / "check-jsonschema"), "--schemafile", str(SCHEMA), str(file)))
     mine, peers = take_turns([ours, theirs], rounds)
     ratio = seconds(peers) / seconds(mine)
-    medians = f"{_ms(seconds(mine))}, check-jsonschema {_ms(seconds(peers))}"
+    medians = f"{_ms(seconds(mine))}, check-jsonschema {_ms(seconds(peers))}; {spread(peers, mine)}"
     return Row(what, ratio, at_least, aim, "x", medians)
 
 
