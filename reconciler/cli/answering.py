@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from reconciler.cli.following import Watched, unseen_error
 from reconciler.cli.output import Output, say
@@ -43,7 +46,7 @@ class Addressed:
         if len(found) == 1:
             return found[0]
         if found:
-            listed = "\n".join(f"  --request {one.id}" for one in found)
+            listed = "\n".join(f"  --request {shlex.quote(one.id)}" for one in found)
             raise TaskctlError.of(
                 f"{self.name}: {len(found)} requests wait for an answer",
                 "See them, and name the one that is meant:\n"
@@ -112,6 +115,19 @@ class Addressed:
 
             out.document(f"{safe.line(self.name)}: {words}\n")
         return 0
+
+
+def words(text: str, name: str) -> str:
+    """What a person has to say, as it can be sent. UsageError for nothing, and for no text."""
+    if not text.strip():
+        raise click.UsageError(f"there is nothing to say: {name} is empty")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as problem:
+        raise click.UsageError(
+            f"{name} is not UTF-8, so the task would read it otherwise"
+        ) from problem
+    return text
 
 
 def addressed(tasks: Watched, key: str, task_id: str | None = None) -> Addressed:

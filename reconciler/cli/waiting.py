@@ -113,6 +113,7 @@ class Waiting:
                     return found, End.TIMEOUT
                 pause = min(left, max(0.1, self._wait.interval.total_seconds()))
                 if not interrupts.wait(pause):
+                    live.leave()
                     return found, End.INTERRUPTED
         finally:
             live.close()
@@ -181,6 +182,10 @@ class _Live:
         if self._screen is not None:
             self._screen.clear()
         self._out.note(text)
+
+    def leave(self) -> None:
+        """What was said on a signal stands below the rows: they are not to be found from there."""
+        self._screen = None
 
     def close(self) -> None:
         if self._screen is not None:

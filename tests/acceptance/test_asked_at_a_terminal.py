@@ -102,6 +102,18 @@ def test_reject_says_it_all_on_its_line_and_asks_nothing(place: Place) -> None:
     settled(place, asks="done")
 
 
+def test_ctrl_c_ends_the_waiting_and_what_it_says_stays(place: Place) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    with at_terminal(place, "wait") as person:
+        person.until("1 waiting.\x1b[K\r\n\x1b[J")
+        person.type(CTRL_C)
+        assert person.ended() == 130
+        said = person.screen.index("Not waited for any more")
+        assert "\x1b[J" not in person.screen[said:]
+        assert "1 waiting." in person.screen[said:]
+
+
 @pytest.mark.parametrize(
     ("command", "seen"),
     [(["status", "--watch"], "1 waiting."), (["logs", "asks", "--follow"], "May I run")],

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import shlex
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.follow import course
+from reconciler.follow.events import Approval, approval_in
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Answer, NoAnswerError
 from tests.support.followed import Place, placed
@@ -59,6 +64,40 @@ def test_approve_without_a_terminal_sends_nothing(place: Place) -> None:
     assert "taskctl approve acme/asks --request approval-" in err
     assert "no request odd waits" in place.run("approve", "asks", "--request", "odd", "-y")[2]
     assert place.statuses() == {"asks": "waiting"}
+
+
+def test_an_id_runs_nothing_when_the_command_that_is_told_of_is_pasted(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evil = "$(touch x); touch x #'"
+
+    def named(event: Mapping[str, Any]) -> Approval | None:
+        found = approval_in(event)
+        return None if found is None else replace(found, id=f"{evil}{found.id}")
+
+    monkeypatch.setattr(course, "approval_in", named)
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    (line,) = [row for row in place.run("approve", "asks")[2].splitlines() if "-y" in row]
+    *_, option, request, yes = shlex.split(line)
+    assert (option, yes) == ("--request", "-y")
+    assert request.startswith(evil)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "caf\udce9"])
+def test_what_says_nothing_or_is_no_text_is_not_sent(
+    place: Place, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    place.apply({"asks": "approving", "good": "finishing"})
+    settled(place, asks="waiting", good="done")
+    given = io.TextIOWrapper(io.BytesIO(text.encode("utf-8", "surrogateescape")))
+    monkeypatch.setattr("sys.stdin", given)
+    why = "is empty" if not text.strip() else "is not UTF-8"
+    for words in (["say", "good", text], ["say", "good", "-"], ["reject", "asks", "-m", text]):
+        code, out, err = place.run(*words)
+        assert (code, out) == (1, "")
+        assert why in err
+    assert place.statuses() == {"asks": "waiting", "good": "done"}
 
 
 def test_reject_says_what_to_do_instead(place: Place) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from reconciler.cli.completing import recorded_keys
@@ -38,7 +40,7 @@ def command(
         task = addressed(tasks, key)
         approval = task.approval(request)
         show_approval(task, approval)
-        again = f"taskctl approve {task.name} --request {approval.id} -y"
+        again = f"taskctl approve {task.name} --request {shlex.quote(approval.id)} -y"
         if not confirm(out, "Approve it?", yes=yes, otherwise=again):
             out.note("Nothing was sent.")
             return 1

@@ -26,9 +26,10 @@ def command(
     key: str, message: str, request: str | None, connection: Connection, out: Output
 ) -> int:
     """Reject what a task asks for. What it asks is shown first, on stderr."""
-    from reconciler.cli.answering import addressed, show_approval
+    from reconciler.cli.answering import addressed, show_approval, words
     from reconciler.cli.following import watched
 
+    instructions = words(message, "-m TEXT")
     with watched(connection, out) as tasks:
         task = addressed(tasks, key)
         approval = task.approval(request)
@@ -37,7 +38,7 @@ def command(
             "user_confirmation",
             approval_request_id=approval.id,
             ok=False,
-            instructions=message,
+            instructions=instructions,
         )
         task.respond(event, "the rejection")
         return task.done("rejected.", answered=dict(approval.body), sent=event)

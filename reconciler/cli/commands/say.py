@@ -28,15 +28,17 @@ def command(key: str, text: str, connection: Connection, out: Output) -> int:
 
     It is sent once. A task that is busy refuses it; what it said last is shown first, on stderr.
     """
-    from reconciler.cli.answering import addressed, show_last_words
+    from reconciler.cli.answering import addressed, show_last_words, words
     from reconciler.cli.following import watched
 
-    words = sys.stdin.read() if text == "-" else text
-    if not words.strip():
-        raise click.UsageError("there is nothing to say: TEXT is empty")
+    given = words(_stdin() if text == "-" else text, "TEXT")
     with watched(connection, out) as tasks:
         task = addressed(tasks, key)
         show_last_words(task)
-        event = task.event("user_message", content=words)
+        event = task.event("user_message", content=given)
         task.respond(event, "the message")
         return task.done("told.", sent=event)
+
+
+def _stdin() -> str:
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
