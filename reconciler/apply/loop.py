@@ -87,6 +87,7 @@ class Loop:
         taken = [self._within_rounds(task) for task in tasks]
         if marks := list(closed):
             self._close(marks, {task.ref for task in taken if task.creates})
+            taken = [self._as_recorded(task) for task in taken]
         for task in taken:
             if task.applies or task.action is Action.UNDECIDED:
                 self._tasks[task.ref] = task
@@ -111,6 +112,11 @@ class Loop:
                 )
                 self._notes.append(warning(summary, detail, file=attempt.file, key=ref.key))
         self._around.ledger.append(*state.settled(marks, "made no task", at))
+
+    def _as_recorded(self, task: PlannedTask) -> PlannedTask:
+        """With its record as it is by now: what came of an attempt is told there."""
+        known = task.record and self._around.ledger.state.records.get(task.record.ref)
+        return replace(task, record=known) if known else task
 
     def _within_rounds(self, task: PlannedTask) -> PlannedTask:
         if not task.creates or self._executor.sent[task.ref] < ROUNDS:

@@ -295,13 +295,27 @@ def closing(session: Session) -> Iterator[None]:
 
 
 def _refuse_more(saved: Plan, plan: Plan, file: str) -> None:
-    """A saved plan was agreed to: what it did not mean to create is not created."""
-    agreed = {t.ref for t in saved.tasks if t.creates or t.reason is Reason.SETTLING}
-    more = [task.ref.key for task in plan.tasks if task.creates and task.ref not in agreed]
-    if more:
-        raise TaskctlError.of(
-            f"the saved plan does not fit any more: it would not create {', '.join(more)}",
-            "The service changed since it was made; nothing was sent. Make a new one:\n"
-            "    taskctl plan --out FILE",
-            file=file,
-        )
+    """A saved plan was agreed to: what it did not mean to create, change or cancel is left so."""
+    agreed = {task.ref: task for task in saved.tasks}
+    for deed in ("create", "change", "cancel the task of"):
+        more = [t.ref.key for t in plan.tasks if deed in _more(agreed.get(t.ref), t)]
+        if more:
+            raise TaskctlError.of(
+                f"the saved plan does not fit any more: it would not {deed} {', '.join(more)}",
+                "The service changed since it was made; nothing was sent. Make a new one:\n"
+                "    taskctl plan --out FILE",
+                file=file,
+            )
+
+
+def _more(saved: PlannedTask | None, task: PlannedTask) -> Iterator[str]:
+    """What would be done to a task now that the saved plan did not say. One that had to settle
+    first could come to anything that its options allow."""
+    if saved is not None and saved.reason is Reason.SETTLING:
+        return
+    if task.creates and not (saved and saved.creates):
+        yield "create"
+    if not task.patch.keys() <= (saved.patch.keys() if saved else set()):
+        yield "change"
+    if task.cancels and not (saved and saved.cancels):
+        yield "cancel the task of"

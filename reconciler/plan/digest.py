@@ -53,6 +53,7 @@ def _done(task: PlannedTask) -> dict[str, Any]:
         "movedFrom": [task.moved_from.org_name, task.moved_from.key] if task.moved_from else None,
         "inputs": digest(wanted.inputs) if wanted is not None else None,
         **update,
+        **({"cancels": True} if task.cancels else {}),
     }
 
 

@@ -174,16 +174,19 @@ class _Planner:
 
     def _replaced(self, task: DesiredTask) -> PlannedTask | None:
         """A recorded task that is to give way to a new one, however it stands."""
-        wish = self.wishes.get(task.ref) if self.wishes else None
-        record = record_of(task, self.state) if wish is not None else None
-        now = self.view.service_now or self.view.now
-        if wish is None or record is None or not wish.is_due(record, self.state, now):
+        record = record_of(task, self.state) if task.ref in self.wishes else None
+        if record is None or not self._is_due(task.ref, record):
             return None
         remote = self.view.find(record.ref, record.task_id)
         gone = TaskId(record.ref.org_name, record.task_id) in self.view.absent
         diff = changes(record.inputs, task.inputs, remote)
         cancel = self.options.cancel_replaced
         return replacing.replaced(task, record, diff, cancel=cancel, gone=gone)
+
+    def _is_due(self, ref: TaskRef, record: Record) -> bool:
+        """Whether the task of this record is what a wish of this run asks to replace."""
+        wish, now = self.wishes.get(ref), self.view.service_now or self.view.now
+        return wish is not None and wish.is_due(record, self.state, now)
 
     def _recorded(self, task: DesiredTask) -> PlannedTask | None:
         record = record_of(task, self.state)
@@ -257,9 +260,10 @@ class _Planner:
         attempt = planned.attempt
         if planned.action is not Action.ADOPT or attempt is None:
             return replace(planned, record=record)
-        asked = planned.ref in self.wishes and bool(attempt.replaces)
-        cancels = asked and self.options.cancel_replaced and attempt.replaces == record.task_id
-        note = f"{planned.note}; it takes the place of {record.task_id}"
+        asked = self.options.cancel_replaced and self._is_due(planned.ref, record)
+        cancels = asked and attempt.replaces == record.task_id
+        fate = ", which is then cancelled" if cancels else ""
+        note = f"{planned.note}; it takes the place of {record.task_id}{fate}"
         return replace(planned, record=record, cancels=cancels, note=note)
 
     def _under_another_org(self, task: DesiredTask) -> PlannedTask | None:

@@ -46,7 +46,8 @@ class Wish:
 
     def _was_granted(self, record: Record, now: datetime) -> bool:
         moments = [h.at for h in record.history if h.what == Happened.REPLACED and h.at is not None]
-        return bool(moments) and abs(now - max(moments)) < AGAIN
+        # A moment that is still to come is one of a clock that was set back: it proves nothing.
+        return bool(moments) and now - max(moments) < AGAIN
 
 
 def wishes_of(options: PlanOptions, desired: Iterable[DesiredTask]) -> dict[TaskRef, Wish]:
@@ -69,7 +70,8 @@ def refuse_wrong(
         for text in options.replace
         if (problem := _wrong(Wish.parse(text), desired, state, selected)) is not None
     ]
-    names = [Wish.parse(text).name for text in options.replace]
+    wishes = [Wish.parse(text) for text in options.replace]
+    names = [next((str(t.ref) for t in desired if w.means(t.ref)), w.name) for w in wishes]
     twice = sorted({name for name in names if names.count(name) > 1})
     problems += [error(f"--replace {name} is given twice", "Name the task once.") for name in twice]
     if options.cancel_replaced and not options.replace:

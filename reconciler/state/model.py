@@ -199,6 +199,8 @@ class State:
         for mark in marks:
             attempt = self.attempts.get(mark)
             ref = attempt.ref if attempt is not None else None
+            if attempt is not None and attempt.replaces and ref not in self.records:
+                ref = self.recorded_ids()[attempt.replaces]  # it was to be moved as well
             record = ref and (records.get(ref) or self.records.get(ref))
             if ref is None or record is None:
                 events.append(Closed(mark, why))

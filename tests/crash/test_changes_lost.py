@@ -221,3 +221,32 @@ def test_somebody_elses_task_is_told_from_one_that_is_gone(
     ended = update(here)
     assert ended.code == 1
     assert "the task is gone" in ended.document["tasks"][0]["error"]
+
+
+def test_a_saved_plan_sets_nothing_that_it_would_not_have_set(here: Here) -> None:
+    """It left a conflict alone; then somebody took theirs back."""
+    changed(here, approvalMode="manual")
+    assert update(here).results() == {"k2": "updated"}
+    changed(here, approvalMode="auto")
+    shown(here.server, here)["approvalMode"] = "balanced"
+    assert here.run("plan", "--update", "--out", "saved").actions()["k2"] == "changed"
+    shown(here.server, here)["approvalMode"] = "manual"
+    ended = here.run("apply", "saved")
+    assert ended.code == 1
+    assert "it would not change k2" in ended.document["diagnostics"][0]["summary"]
+    assert shown(here.server, here)["approvalMode"] == "manual"
+    assert here.run("plan", "--update", "--out", "saved").actions()["k2"] == "update"
+    assert here.run("apply", "saved").results() == {"k2": "updated"}
+    assert here.run("apply", "saved").code == 1
+
+
+def test_a_saved_replacement_is_made_once(here: Here) -> None:
+    old = record_of(here, "k2")["taskId"]
+    assert here.run("plan", *WISH, "--cancel-replaced", "--out", "saved").code == 0
+    assert here.run("plan", *WISH, "--out", "other").code == 0
+    assert here.run("apply", "saved").results() == {"k2": "replaced"}
+    for again in ("saved", "other"):
+        ended = here.run("apply", again)
+        assert ended.code == 1
+        assert "does not fit any more" in ended.document["diagnostics"][0]["summary"]
+    assert_replaced_once(here, old)

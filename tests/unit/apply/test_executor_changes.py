@@ -22,6 +22,7 @@ from tests.support.worlds import (
     attempt,
     desired,
     message,
+    plan,
     record,
     remote,
     state,
@@ -207,3 +208,40 @@ def test_folded_twice_the_history_is_the_same() -> None:
     events = [event for events in world.story.of("append") for event in events]
     assert fold(fold(before, events), events) == fold(before, events)
     assert isinstance(events[-1], Recorded)
+
+
+@pytest.mark.parametrize("options", [REPLACE, UPDATE])
+def test_what_an_attempt_before_it_came_to_stays_told(options: PlanOptions) -> None:
+    """Its mark, too: should its task show after all, it is known whose it is."""
+    mark = ago(minutes=9)
+    tried = attempt("a", mark, replaces="old")
+    world = World(state([record("a", "old", approvalMode="manual")], [tried]))
+    seen = view([remote("old", approvalMode="manual")])
+    wanted = desired("a", approvalMode="auto")
+    made = plan([wanted], world.ledger.state, seen, options)
+    assert made.closed == (tried.mark,)
+    world.loop(lambda refs: made).run(made)
+    done = "replaced" if options is REPLACE else "updated"
+    assert [h.what for h in kept(world).history] == ["adopted", "notCreated", done]
+    assert tried.mark in kept(world).marks
+
+
+def test_with_what_is_pending_as_well() -> None:
+    tried = attempt("a", ago(minutes=9), replaces="old")
+    known = record("a", "old", name="N", pending={"name": "N"})
+    world = World(state([known], [tried]))
+    made = plan([desired("a", name="N")], world.ledger.state, view([remote("old")]))
+    world.loop(lambda refs: made).run(made)
+    assert not kept(world).pending
+    assert tried.mark in kept(world).marks
+
+
+@pytest.mark.parametrize("key", ["was", "a"])
+def test_moved_and_closed_at_once(key: str) -> None:
+    tried = attempt(key, ago(minutes=9), "work of a", replaces="old")
+    world = World(state([record("was", "old", "work of a")], [tried]))
+    made = plan([desired("a", moved_from="was")], world.ledger.state, view([remote("old")]))
+    world.loop(lambda refs: made).run(made)
+    assert [h.what for h in kept(world).history] == ["adopted", "notCreated", "moved"]
+    assert kept(world).ref.key == "a"
+    assert tried.mark in kept(world).marks

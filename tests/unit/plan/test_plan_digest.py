@@ -114,6 +114,7 @@ def more(task: PlannedTask) -> Plan:
         changed("old-incident", reason=Reason.RECREATE),
         changed("cost-review", reason=Reason.UNFINISHED),
         changed("tag-buckets", action=Action.CREATE, reason=Reason.RETRY),
+        changed("drift-report", cancels=True),
         replace(SAMPLE, backend="http://127.0.0.1:8765"),
         replace(SAMPLE, identity=Identity("user-2", login="ada")),
         replace(SAMPLE, identity=Identity("user-1", organization="acme", login="ada")),

@@ -104,6 +104,9 @@ def test_only_a_wish_of_this_run_cancels_what_an_earlier_one_left() -> None:
     )
     for options, cancels in (
         (replace(ASKED, cancel_replaced=True), True),
+        (PlanOptions(replace=("a=old",), cancel_replaced=True), True),
+        (PlanOptions(replace=("a=before",), cancel_replaced=True), False),
+        (PlanOptions(replace=("b",), cancel_replaced=True), False),
         (ASKED, False),
         (PlanOptions(), False),
     ):
@@ -147,6 +150,14 @@ def test_what_a_run_replaced_that_could_not_tell_is_not_replaced_again() -> None
     assert "old was replaced already, by new" in made.diagnostics[0].summary
     again = PlanOptions(replace=("a=new",))
     assert only(plan([desired("a")], untold, seen, again)).action is Action.REPLACE
+
+
+@given(st.timedeltas(timedelta(), timedelta(days=9)))
+def test_a_replacement_that_is_still_to_come_counts_as_granted(ahead: timedelta) -> None:
+    """A clock was set back: how long ago it was nobody knows."""
+    made = plan([desired("a")], state([replaced(NOW + ahead)]), view([remote("new")]), ASKED)
+    assert only(made).action is Action.UNCHANGED
+    assert "--replace a=new" in made.diagnostics[0].detail
 
 
 def test_an_id_that_the_key_never_had_is_refused() -> None:
@@ -248,6 +259,7 @@ def test_wishes_that_cannot_be() -> None:
     twins = (a, desired("a", org_name="other"))
     assert "--replace other/a" in refused(PlanOptions(replace=("a",)), *twins)
     assert "given twice" in refused(PlanOptions(replace=("a", "a=x")), a)
+    assert "given twice" in refused(PlanOptions(replace=("a=old", "acme/a")), a)
     assert "needs --replace" in refused(PlanOptions(cancel_replaced=True), a)
     tried = state(attempts=[attempt("a", ago(seconds=3))])
     assert "no outcome yet" in refused(ASKED, a, known=tried)
