@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import threading
@@ -28,7 +29,9 @@ class Interrupts(AbstractContextManager["Interrupts"]):
 
     def wait(self, seconds: float) -> bool:
         """Sleeps so long, or until a signal comes; whether to go on."""
-        return not (self._stop.wait(seconds) if seconds > 0 else self._stop.is_set())
+        if seconds > 0 and self.exit_code is None:
+            self._stop.wait(seconds)
+        return self.exit_code is None
 
     def __enter__(self) -> Interrupts:
         for number in _SIGNALS:
@@ -50,6 +53,7 @@ class Interrupts(AbstractContextManager["Interrupts"]):
                 os.write(1, self._farewell)
             os._exit(128 + number)
         self.exit_code = 128 + number
-        self._stop.set()
+        # Not here: what the signal interrupts may be a wait that holds the lock of this event.
+        _thread.start_new_thread(self._stop.set, ())
         with suppress(OSError):
             os.write(2, self._words)  # not sys.stderr: the signal may have come while it writes
