@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler import collector
 from reconciler.cli.output import Output
@@ -53,6 +53,17 @@ class Watched:
         unknown = [ref for ref in refs if ref not in self.state.records]
         found += [TaskStatus(ref, Standing.UNDECIDED, files[ref]) for ref in unknown]
         return in_order(found)
+
+    def former(self, refs: Sequence[TaskRef]) -> list[tuple[str, Mapping[str, Any]]]:
+        """The tasks that keys had before they were replaced: the manifest, and what the service
+        shows of each, nothing where it shows none. RemoteError."""
+        records = [self.state.records[ref] for ref in refs if ref in self.state.records]
+        known = [(record, task_id) for record in records for task_id in record.former]
+        found = []
+        for record, task_id in known:
+            task = self.client.get_task(record.ref.org_name, task_id)
+            found.append((record.file, task.raw if task is not None else {}))
+        return found
 
 
 @contextmanager

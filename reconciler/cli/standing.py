@@ -38,22 +38,24 @@ class Listing:
 
 
 class Summing:
-    """The sums, and the budgets of the organizations of these tasks, as they were at first."""
+    """The sums, and the budgets of the organizations of these tasks, as they were at first, as are
+    the tasks that their keys had before."""
 
     def __init__(self, tasks: Watched, refs: Sequence[TaskRef]) -> None:
         self._tasks = tasks
         self._organizations = {ref.org_name for ref in refs}
+        self._former = tasks.former(refs)
         self._budgets = Budgets(tasks.client, tasks.out)
 
     def rows(self, found: Sequence[TaskStatus], now: datetime) -> list[str]:
         out = self._tasks.out
-        used = totals(found, self._tasks.state.records)
+        used = totals(found, self._tasks.state.records, self._former)
         left = self._budgets.outlooks(self._organizations, now)
         marks = bar_marks(sys.stdout) if out.is_terminal(sys.stdout) else ""
         return totals_rows(used, left, out.style_of_result(), marks)
 
     def document(self, found: Sequence[TaskStatus], now: datetime) -> dict[str, Any]:
-        used = totals(found, self._tasks.state.records)
+        used = totals(found, self._tasks.state.records, self._former)
         left = self._budgets.outlooks(self._organizations, now)
         return {**status_document(found, now), **totals_document(used, left)}
 

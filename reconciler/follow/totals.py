@@ -33,17 +33,25 @@ class Totals:
     untold: int
 
 
-def totals(statuses: Iterable[TaskStatus], records: Mapping[TaskRef, Record]) -> Totals:
-    """As the service shows the tasks; those that it does not show as they were read last."""
+def totals(
+    statuses: Iterable[TaskStatus],
+    records: Mapping[TaskRef, Record],
+    former: Iterable[tuple[str, Mapping[str, Any]]] = (),
+) -> Totals:
+    """As the service shows the tasks; those that it does not show as they were read last. `former`
+    are those that keys had before: the manifest, and what the service shows, empty for nothing."""
     files: dict[str, list[int]] = {}
     days: dict[str, list[int]] = {}
     untold = 0
+    rows: list[tuple[str, Mapping[str, Any], Record | None]] = []
     for status in statuses:
         record = records.get(status.ref)
         outputs = status.raw or (record.outputs if record is not None else {})
+        rows.append((status.file, outputs, record))
+    for file, outputs, record in [*rows, *((file, shown, None) for file, shown in former)]:
         tokens = _tokens(outputs)
         untold += tokens is None
-        files.setdefault(status.file, []).append(tokens or 0)
+        files.setdefault(file, []).append(tokens or 0)
         days.setdefault(_day(outputs, record), []).append(tokens or 0)
     by_file = sorted(_sums(files), key=lambda one: (-one.tokens, one.name))
     by_day = sorted(_sums(days), key=lambda one: one.name)

@@ -254,6 +254,20 @@ def test_status_sums_up_what_was_used(place: Place) -> None:
     assert "totals" not in place.document("status")
 
 
+def test_the_tasks_that_a_key_had_before_count_too(place: Place) -> None:
+    place.apply({"one": "finishing"})
+    assert place.run("wait", "--timeout", "10s")[0] == 0
+    before = place.document("status", "--totals")["totals"]
+    assert place.run("apply", "--yes", "--replace", "one")[0] == 0
+    assert place.run("wait", "--timeout", "10s")[0] == 0
+    document = place.document("status", "--totals")
+    after, now = document["totals"], document["tasks"][0]["outputs"]["tokensUsed"]
+    assert (before["tasks"], after["tasks"], after["untold"]) == (1, 2, 0)
+    assert after["tokens"] == before["tokens"] + now
+    assert sum(one["tokens"] for one in after["byFile"]) == after["tokens"]
+    assert sum(one["tokens"] for one in after["byDay"]) == after["tokens"]
+
+
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "█"), ("ascii", "#")])
 def test_bars_are_drawn_on_a_terminal_as_it_can(place: Place, encoding: str, mark: str) -> None:
     env = {
