@@ -39,7 +39,9 @@ from reconciler.state.shapes import (
 )
 from reconciler.state.writing import indented, one_line
 
-VERSION = 1
+VERSION = 2
+"""The latest format: a file has it once it says what a taskctl that knows only 1 would drop as it
+writes, and without which it adopts a task that was replaced, or sends a replacement again."""
 
 _TASK_ID = b'"taskId":'
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
@@ -48,7 +50,7 @@ _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 def encode_state(state: State) -> bytes:
     """The state file: sorted keys, indent 2, UTF-8, a newline at the end; the same for the same."""
     value: Json = {
-        "version": VERSION,
+        "version": _version_of(state),
         "serial": state.serial,
         "lineage": state.lineage,
         "backend": state.backend,
@@ -61,6 +63,11 @@ def encode_state(state: State) -> bytes:
         if state.searched:
             value["searched"] = list(state.searched)
     return indented(value).encode() + b"\n"
+
+
+def _version_of(state: State) -> int:
+    tells = any(record.history or record.former for record in state.records.values())
+    return VERSION if tells or any(a.replaces for a in state.attempts.values()) else 1
 
 
 def decode_state(data: bytes, *, file: str, backend: str, way_out: str) -> State:
@@ -180,8 +187,8 @@ def _check_head(value: Json, file: str, backend: str) -> None:
             NEWER,
             file=file,
         )
-    if version < VERSION:
-        raise WrongShapeError("version", f"must be {VERSION}, not {version}")
+    if version < 1:
+        raise WrongShapeError("version", f"must be 1 to {VERSION}, not {version}")
     check_backend(need_filled(value, "backend"), backend, file)
 
 

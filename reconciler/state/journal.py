@@ -28,7 +28,9 @@ from reconciler.state.codec import decode_event, encode_event, refuse
 from reconciler.state.model import Event
 from reconciler.state.shapes import NEWER, Json, WrongShapeError, need, need_filled
 
-VERSION = 1
+VERSION = 2
+"""Of all journals, since the first line is written before it is known what follows: a taskctl that
+knows only 1 drops what a key had before."""
 
 _CUT_OFF = re.compile(
     rb"[0-9a-f]{0,8}|[0-9a-f]{8} \d{0,9}|[0-9a-f]{8} (\d{1,9}) (\{.*)?", re.DOTALL
@@ -41,6 +43,7 @@ class Header:
 
     lineage: str
     backend: str
+    version: int = VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ def _unpack(line: bytes, crc: int) -> tuple[int, bytes]:
 
 
 def _header_text(header: Header) -> bytes:
-    value = {"backend": header.backend, "lineage": header.lineage, "version": VERSION}
+    value = {"backend": header.backend, "lineage": header.lineage, "version": header.version}
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -132,7 +135,7 @@ def _read_header(text: bytes, file: str) -> Header:
             NEWER,
             file=file,
         )
-    return Header(need_filled(value, "lineage"), need_filled(value, "backend"))
+    return Header(need_filled(value, "lineage"), need_filled(value, "backend"), version)
 
 
 @dataclass(slots=True, eq=False)

@@ -22,7 +22,7 @@ from reconciler.model import RemoteTask, instant, rfc3339
 from reconciler.state import disk
 from reconciler.state.codec import encode_state, refuse
 from reconciler.state.files import Files, Loaded, load, saved_state, version_of
-from reconciler.state.journal import Header, Journal
+from reconciler.state.journal import VERSION, Header, Journal
 from reconciler.state.lock import Lock
 from reconciler.state.model import Event, State, fold, fold_into, kept_outputs, with_untold
 from reconciler.state.stores.local import LocalStore
@@ -102,10 +102,14 @@ class Session:
         lock = Lock(files.lock, shown=files.shown)
         lock.take(purpose, lock_timeout, waiting)
         try:
-            return cls(files, lock, load(files, backend))
+            loaded = load(files, backend)
+            session = cls(files, lock, loaded)
+            if loaded.replay.header is not None and loaded.replay.header.version < VERSION:
+                session.save()  # its journal may not hold what this run adds
         except BaseException:
             lock.release()
             raise
+        return session
 
     @property
     def state(self) -> State:

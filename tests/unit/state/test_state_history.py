@@ -13,10 +13,11 @@ from reconciler.errors import StateError
 from reconciler.model import TaskRef
 from reconciler.state.codec import encode_state
 from reconciler.state.edit import mv, settle
+from reconciler.state.journal import Header, Journal, Replay
 from reconciler.state.model import HISTORY, Attempted, Happening, Recorded, State, fold
 from reconciler.state.session import Session, read_state
 from tests.support.state_golden import GOLDEN, decode, golden_state, refusal
-from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
+from tests.support.state_samples import BACKEND, LINEAGE, NOON, attempt, empty, mark_at, record
 
 TOLD = """\
       "formerTaskIds": [
@@ -158,3 +159,34 @@ def test_in_place_of_a_task_whose_record_was_lost_its_id_is_kept() -> None:
     assert record(1, "task-0").in_place_of(None, attempt(1, "task-0")) == record(1, "task-0")
     older = record(2, "task-0").in_place_of(record(3, "task-0"), made)
     assert older.former == ("id-0", "id-3")
+
+
+def test_what_an_earlier_taskctl_would_drop_it_refuses() -> None:
+    """Format 1 as long as nothing is lost by it, so that a state goes both ways until then."""
+    replacing = Attempted(replace(attempt(1, "task-0"), replaces="id-0"))
+    for known, version in (
+        (empty(), 1),
+        (golden_state(), 1),
+        (replaced(), 2),
+        (fold(empty(), [replacing]), 2),
+        (fold(empty(), [Recorded(replace(record(0), former=("id-9",)))]), 2),
+        (fold(empty(), [Recorded(record(0).after(Happening("updated", NOON, "id-0")))]), 2),
+    ):
+        text = encode_state(known)
+        assert json.loads(text)["version"] == version
+        assert decode(text.decode()) == known
+
+
+def test_a_journal_of_an_earlier_taskctl_is_saved_before_more_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    journal = path.with_name("state.json.journal")
+    old = Journal(journal, Header(LINEAGE, BACKEND, 1), Replay(), lambda _: None, shown="x")
+    old.append([Recorded(record(0))])
+    old.shut()
+    assert read_state(path, backend=BACKEND).records
+    opened = Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply")
+    with opened as session:
+        assert decode(path.read_text()).records.keys() == {record(0).ref}
+        session.append(Attempted(replace(attempt(1, "task-0"), replaces="id-0")))
+        assert b'"version":2}' in journal.read_bytes()
+    assert json.loads(path.read_text())["version"] == 2

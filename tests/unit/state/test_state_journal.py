@@ -30,13 +30,21 @@ def written(tmp_path: Path) -> Iterator[Written]:
     made.close()
 
 
+FIRST = (
+    b'a0796d97 94 {"backend":"https://api.example.com",'
+    b'"lineage":"5f0c1b9de2a74a6f8f3b7d1c9a04e6b2","version":1}\n'
+    b'56d87a25 71 {"event":"closed","mark":"2026-11-24T12:00:00.000Z","reason":"refused"}\n'
+)
+"""As a taskctl wrote it that knew of no history."""
+
+
 def test_its_text_is_what_it_always_was(written: Written) -> None:
     written.journal.append([Closed(mark_at(0), "refused")])
-    assert written.bytes() == (
-        b'a0796d97 94 {"backend":"https://api.example.com",'
-        b'"lineage":"5f0c1b9de2a74a6f8f3b7d1c9a04e6b2","version":1}\n'
-        b'56d87a25 71 {"event":"closed","mark":"2026-11-24T12:00:00.000Z","reason":"refused"}\n'
-    )
+    text = written.bytes()
+    assert [line[9:] for line in text.splitlines()] == [
+        line[9:].replace(b'"version":1', b'"version":2') for line in FIRST.splitlines()
+    ]
+    assert read(FIRST).events == read(text).events
     assert written.path.stat().st_mode & 0o777 == 0o600
 
 
@@ -157,7 +165,7 @@ def test_garbage_is_no_journal(data: bytes) -> None:
 def test_a_newer_one_is_left_to_a_newer_taskctl() -> None:
     import zlib
 
-    text = b'{"version":2}'
+    text = b'{"version":3}'
     counted = b"%d %b" % (len(text), text)
     with pytest.raises(StateError) as caught:
         read(b"%08x %b\n" % (zlib.crc32(counted), counted))
