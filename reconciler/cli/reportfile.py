@@ -38,6 +38,13 @@ def write_reports(report: Report, common: Common) -> None:
 def _written(report: Report, style: Style, wanted: ReportFile, common: Common) -> Diagnostic | None:
     name = wanted.file or ""
     text = renderer(wanted.format).render(report, style)
+    if _is_of_a_state(common.path(name)):
+        return error(
+            f"the {wanted.format} report would take the place of a state, or of its journal",
+            "It was left as it is. Everything else was done, and what it came to was told. Choose "
+            f"another place:\n    --report {wanted.format}=FILE",
+            file=name,
+        )
     try:
         write_whole(common.path(name), text.encode("utf-8", "backslashreplace"))
     except OSError as problem:
@@ -48,6 +55,12 @@ def _written(report: Report, style: Style, wanted: ReportFile, common: Common) -
             file=name,
         )
     return None
+
+
+def _is_of_a_state(path: Path) -> bool:
+    """A state or a companion of one, by its name or by the lock beside it."""
+    name = re.sub(r"\.(journal|backup|lock)$", "", path.name)
+    return name.endswith(".state.json") or path.with_name(f"{name}.lock").exists()
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:

@@ -112,3 +112,18 @@ def test_a_service_that_is_away_for_a_while_is_asked_again(
     assert code == (0 if comes_back else 1)
     assert err.count("the service is away; looking again") == 1
     assert ("error: the service is away" in err) is not comes_back
+
+
+@pytest.mark.parametrize("end", ["", ".journal", ".backup"])
+@pytest.mark.parametrize("state", ["taskctl.state.json", "other"])
+def test_no_report_takes_the_place_of_the_state(place: Place, state: str, end: str) -> None:
+    place.write({"good": "finishing"})
+    path = place.folder / state
+    assert place.run("apply", "--yes", "--state", state)[0] == 0
+    before = path.read_bytes()
+    file = f"{state}{end}"
+    code, out, err = place.run("wait", "--state", state, "--timeout", "10s", "--junit", file)
+    assert (code, "good" in out) == (1, True)
+    assert f"{file}: error: the junit report would take the place of a state" in err
+    assert path.read_bytes() == before
+    assert place.run("plan", "--state", state, "--detailed-exitcode")[0] == 0
