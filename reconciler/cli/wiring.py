@@ -187,7 +187,7 @@ class Planning:
         self._space = space
         self._survey = Survey(
             space.client,
-            MessageCache(space.out.common.path(CACHE), space.backend.name),
+            MessageCache(space.out.common.path(CACHE), space.backend.name, space.client.scrub),
             parallelism=space.connection.parallelism,
             settle_time=space.options.settle_time,
             clock=utcnow,

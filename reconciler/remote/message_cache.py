@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from reconciler.model import FirstMessage
@@ -12,7 +13,9 @@ from reconciler.remote.kept import KeptEntries
 class MessageCache:
     """Of one backend."""
 
-    def __init__(self, folder: Path, backend: str) -> None:
+    def __init__(self, folder: Path, backend: str, scrub: Callable[[str], str] = str) -> None:
+        """What `scrub` takes something out of is not kept: it holds the token."""
+        self._scrub = scrub
         self._kept = KeptEntries(folder, "first-messages", backend)
         self.save = self._kept.save
 
@@ -23,5 +26,7 @@ class MessageCache:
         return None
 
     def put(self, task: TaskId, message: FirstMessage) -> None:
+        if self._scrub(message.text) != message.text:
+            return
         entry = [message.mark, message.text, list(message.entities)]
         self._kept.put(f"{task.org_name}/{task.id}", entry)

@@ -115,3 +115,13 @@ def test_a_lone_surrogate_survives(tmp_path: Path) -> None:
     cache.put(TASK, odd)
     cache.save()
     assert MessageCache(tmp_path, BACKEND).get(TASK) == odd
+
+
+def test_a_prompt_that_holds_the_token_is_in_no_file(tmp_path: Path) -> None:
+    cache = MessageCache(tmp_path, BACKEND, lambda text: text.replace("do it", "[secret]"))
+    cache.put(TASK, TEXT)
+    cache.save()
+    assert not [
+        path for path in tmp_path.rglob("first-messages-*") if b"do it" in path.read_bytes()
+    ]
+    assert cache.get(TASK) is None
