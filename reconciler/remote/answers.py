@@ -24,6 +24,7 @@ MAY_HAVE_CREATED = frozenset({408, 409, 425, 499})
 Scrub = Callable[[str], str]
 
 _DEEPEST = 100
+_NESTING = frozenset({dict, list})
 
 _UNAUTHORIZED = (
     "It may have expired, or belong to another backend. Make one in the service's console and set "
@@ -79,10 +80,10 @@ def decode(body: bytes) -> object:
         data = _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    level: list[Any] = [data] if isinstance(data, dict | list) else []
+    level: list[Any] = [data] if type(data) in _NESTING else []
     for _ in range(_DEEPEST):
-        values = (part.values() if isinstance(part, dict) else part for part in level)
-        level = [inner for part in values for inner in part if isinstance(inner, dict | list)]
+        inside = (part.values() if type(part) is dict else part for part in level)
+        level = [inner for part in inside for inner in part if type(inner) in _NESTING]
         if not level:
             return data
     raise ValueError("nested too deeply")
