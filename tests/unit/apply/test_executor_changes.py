@@ -245,3 +245,41 @@ def test_moved_and_closed_at_once(key: str) -> None:
     assert [h.what for h in kept(world).history] == ["adopted", "notCreated", "moved"]
     assert kept(world).ref.key == "a"
     assert tried.mark in kept(world).marks
+
+
+def test_nothing_is_cancelled_unless_that_was_asked_for() -> None:
+    world = World(state([record("a", "old")]))
+    asked = replace(REPLACE, cancel_replaced=False)
+    planned = world.planned(desired("a"), seen=view([remote("old")]), options=asked)
+    assert world.run(*planned)["a"].result is Result.REPLACED
+    assert world.story.of("cancel") == []
+
+
+def test_made_anew_since_it_was_gone_it_replaced_none() -> None:
+    world = World(state([record("a", "old")]))
+    world.service.then = lost
+    allowed = PlanOptions(allow_recreate=("*",))
+    world.run(*world.planned(desired("a"), seen=view(absent=["old"]), options=allowed))
+    (open_one,) = world.ledger.state.attempts.values()
+    assert open_one.replaces == ""
+
+
+def test_found_again_it_counts_as_made_from_what_was_sent() -> None:
+    mark = ago(minutes=9)
+    world = World(state([record("a", "old")], [attempt("a", mark, replaces="old")]))
+    seen = view([remote("new", ago(minutes=8))], {"new": message("work of a", mark)})
+    world.run(*world.planned(desired("a", "edited", approvalMode="auto"), seen=seen))
+    assert kept(world).inputs == {"message": {"content": "work of a"}}
+
+
+@pytest.mark.parametrize("shown", [{"name": "N"}, {}])
+def test_a_name_that_is_trimmed_or_not_shown_was_taken(
+    shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(state([record("a", "t", name="old")]))
+    seen = view([remote("t", name="old")])
+    planned = world.planned(desired("a", name="N "), seen=seen, options=UPDATE)
+    answer = replace(remote("t"), raw={"id": "t", **shown})
+    monkeypatch.setattr(world.service, "patch_task", lambda *_: answer)
+    assert world.run(*planned)["a"].result is Result.UPDATED
+    assert kept(world).inputs["name"] == "N "

@@ -171,3 +171,32 @@ def test_done_once_it_is_done(
     assert set(unrecorded.patch) <= {"role"}  # the service need not show it as it was told
     kept = record("a", "t", **recorded | dict(first.update))
     assert not updated(kept, task, after).update
+
+
+def test_what_is_still_to_be_set_may_be_set_otherwise() -> None:
+    """The service shows what nobody asked for, since the create could not carry it."""
+    known = record("a", "t", name="One", pending={"name": "One"})
+    task = updated(known, desired("a", name="Two"), remote("t", name="made up"))
+    assert task.patch == {"name": "Two"}
+
+
+def test_what_was_not_seen_is_not_patched() -> None:
+    known = record("a", "t", approvalMode="manual")
+    task = only(made(known, desired("a", approvalMode="auto"), None))
+    assert task.action is Action.CHANGED
+    assert not task.update
+
+
+def test_moved_and_not_asked_to_update_nothing_is_patched() -> None:
+    known = record("was", "t", "work of a", approvalMode="manual")
+    wanted = desired("a", moved_from="was", approvalMode="auto")
+    seen = view([remote("t", approvalMode="manual")])
+    assert not only(plan([wanted], state([known]), seen)).update
+    assert only(plan([wanted], state([known]), seen, UPDATE)).patch == {"approvalMode": "auto"}
+
+
+def test_a_task_that_its_manifest_names_is_not_to_be_replaced() -> None:
+    wanted = desired("a", "edited", task_id="t")
+    task = only(plan([wanted], state([record("a", "t")]), view([remote("t")])))
+    assert task.action is Action.CHANGED
+    assert task.remedy == ""

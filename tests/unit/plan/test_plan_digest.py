@@ -127,6 +127,15 @@ def test_other_deeds_change_it(other: Plan) -> None:
     assert plan_digest(other) != plan_digest(SAMPLE)
 
 
+def test_which_task_is_replaced_and_which_settings_are_set_change_it() -> None:
+    asked = {"action": Action.REPLACE, "reason": Reason.ASKED}
+    one, other = (changed("cost-review", task_id=i, **asked) for i in ("t-1", "t-2"))
+    assert plan_digest(one) != plan_digest(other)
+    update = {"action": Action.UPDATE, "reason": Reason.IN_PLACE}
+    one, other = (changed("cost-review", update={n: "x"}, **update) for n in ("name", "role"))
+    assert plan_digest(one) != plan_digest(other)
+
+
 def test_a_key_that_is_gone_and_comes_back_is_a_create_like_any() -> None:
     """Its old id says nothing of what apply would do."""
     anew = {"reason": Reason.RECREATE}

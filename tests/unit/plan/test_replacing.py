@@ -85,7 +85,9 @@ def test_an_open_attempt_is_settled_first() -> None:
     )
     for options in (ASKED, PlanOptions()):
         known = state([record("a", "old")], [young])
-        assert only(plan([desired("a")], known, SEEN, options)).reason is Reason.SETTLING
+        waits = plan([desired("a")], known, SEEN, options)
+        assert only(waits).reason is Reason.SETTLING
+        assert waits.diagnostics == ()
         known = state([record("a", "old")], [old])
         found = only(plan([desired("a")], known, there, options))
         assert said(found) == (Action.ADOPT, Reason.ATTEMPT)
@@ -94,6 +96,23 @@ def test_an_open_attempt_is_settled_first() -> None:
         nothing = plan([desired("a")], known, SEEN, options)
         assert nothing.closed == (old.mark,)
         assert only(nothing).action is (Action.REPLACE if options is ASKED else Action.UNCHANGED)
+
+
+def test_what_an_attempt_was_not_to_replace_is_not_cancelled() -> None:
+    known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="older")])
+    seen = view([remote("new", ago(minutes=8))], {"new": message("work of a", ago(minutes=9))})
+    task = only(plan([desired("a")], known, seen, replace(ASKED, cancel_replaced=True)))
+    assert (task.action, task.cancels) == (Action.ADOPT, False)
+
+
+def test_in_no_manifest_any_more_it_takes_the_place_all_the_same() -> None:
+    known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")])
+    seen = view([remote("new", ago(minutes=8))], {"new": message("work of a", ago(minutes=9))})
+    task = only(plan([], known, seen))
+    assert (task.action, task.task_id) == (Action.ADOPT, "new")
+    assert task.record is not None
+    assert task.record.task_id == "old"
+    assert not task.cancels
 
 
 def test_only_a_wish_of_this_run_cancels_what_an_earlier_one_left() -> None:
@@ -150,6 +169,16 @@ def test_what_a_run_replaced_that_could_not_tell_is_not_replaced_again() -> None
     assert "old was replaced already, by new" in made.diagnostics[0].summary
     again = PlanOptions(replace=("a=new",))
     assert only(plan([desired("a")], untold, seen, again)).action is Action.REPLACE
+
+
+def test_the_latest_replacement_counts_and_nothing_else_that_happened() -> None:
+    seen = view([remote("new")])
+    known = replaced(ago(minutes=2))
+    earlier = Happening("replaced", ago(days=3), "x", "m0", "old")
+    twice = replace(known, history=(known.history[0], earlier, known.history[1]))
+    assert only(plan([desired("a")], state([twice]), seen, ASKED)).action is Action.UNCHANGED
+    known = replaced(ago(days=2)).after(Happening("updated", ago(minutes=2), "new"))
+    assert only(plan([desired("a")], state([known]), seen, ASKED)).action is Action.REPLACE
 
 
 @given(st.timedeltas(timedelta(), timedelta(days=9)))

@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.plan.lookup import lookups
 from reconciler.plan.plan import Action, Reason
 from reconciler.settings import AdoptScope, PlanOptions
 from tests.support.worlds import (
+    ME,
+    NOW,
     ago,
     attempt,
     desired,
@@ -56,6 +59,7 @@ def test_the_task_that_is_to_be_replaced_is_nobodys() -> None:
     assert "a" in named.tasks[1].remedy
     again = plan([desired("a", task_id="old")], lost, seen)
     assert only(again).action is Action.UNDECIDED
+    assert "taskctl state settle acme/a --task-id old" in only(again).remedy
 
 
 def test_recorded_for_another_key_it_stays_that_ones() -> None:
@@ -73,3 +77,10 @@ def test_recorded_for_another_key_it_stays_that_ones() -> None:
 def test_an_attempt_for_a_first_task_is_sent_again_as_before() -> None:
     first = replace(OPEN, replaces="")
     assert only(plan([desired("a")], state(attempts=[first]), view())).reason is Reason.RETRY
+
+
+def test_what_does_the_same_work_is_looked_for_then() -> None:
+    wanted = desired("a", "edited")
+    for open_one, missing in ((OPEN, (wanted,)), (replace(OPEN, replaces=""), ())):
+        (found,) = lookups([wanted], state(attempts=[open_one]), ME, PlanOptions(), NOW)
+        assert found.missing == missing

@@ -14,7 +14,7 @@ from reconciler.model import TaskRef
 from reconciler.state.codec import encode_state
 from reconciler.state.edit import mv, settle
 from reconciler.state.journal import Header, Journal, Replay
-from reconciler.state.model import HISTORY, Attempted, Happening, Recorded, State, fold
+from reconciler.state.model import HISTORY, Attempted, Happening, Recorded, State, fold, with_untold
 from reconciler.state.session import Session, read_state
 from tests.support.state_golden import GOLDEN, decode, golden_state, refusal
 from tests.support.state_samples import BACKEND, LINEAGE, NOON, attempt, empty, mark_at, record
@@ -190,3 +190,28 @@ def test_a_journal_of_an_earlier_taskctl_is_saved_before_more_is_told(tmp_path: 
         session.append(Attempted(replace(attempt(1, "task-0"), replaces="id-0")))
         assert b'"version":2}' in journal.read_bytes()
     assert json.loads(path.read_text())["version"] == 2
+
+
+def test_only_what_a_dead_run_replaced_itself_is_untold() -> None:
+    (known,) = replaced().records.values()
+    saved = fold(empty(), [Recorded(known)])
+    updated = known.after(Happening("updated", NOON, known.task_id, "", "name"))
+    assert not with_untold(saved, [Recorded(updated)]).untold
+    recreated = record(2, "task-0").in_place_of(record(0), attempt(2, "task-0"))
+    assert not with_untold(fold(empty(), [Recorded(record(0))]), [Recorded(recreated)]).untold
+    assert with_untold(fold(empty(), [Recorded(record(0))]), [Recorded(known)]).untold
+
+
+def test_what_is_told_again_is_told_once_and_of_the_same_task_nothing_is_lost() -> None:
+    (known,) = replaced().records.values()
+    said = Happening("notCreated", NOON, "id-1", mark_at(5), "refused")
+    assert known.after(said).after(said) == known.after(said)
+    same = replace(known, history=(), former=()).in_place_of(known, None)
+    assert (same.history, same.former) == (known.history, known.former)
+
+
+def test_a_task_is_that_of_the_key_which_has_it_not_of_one_that_had_it() -> None:
+    had = replace(record(1, "b"), former=("id-0",))
+    for order in ([record(0), had], [had, record(0)]):
+        known = fold(empty(), map(Recorded, order))
+        assert known.recorded_ids()["id-0"] == record(0).ref
