@@ -232,7 +232,10 @@ def test_an_import_that_died_before_its_records_is_healed(place: Place) -> None:
     unchanged(place)
 
 
-def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(place: Place) -> None:
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(
+    place: Place, *, listed: bool
+) -> None:
     place.apply({"good": "finishing"})
     state = place.folder / "taskctl.state.json"
     known = json.loads(state.read_text())
@@ -245,6 +248,10 @@ def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(place: Place) ->
         }
     }
     state.write_text(json.dumps(known))
+    if listed:
+        named = {"other": {"taskID": record["taskId"]}}
+        text = json.dumps({"version": 1, "orgName": "acme", "tasks": named})
+        (place.folder / "b.yaml").write_text(text)
     code, out, err = place.run("import", "--all", "--org", "acme", "--write", "b.yaml")
     assert (code, out) == (1, "")
     assert "the attempt to create acme/good made" in err
