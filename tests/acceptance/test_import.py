@@ -260,6 +260,26 @@ def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(
     assert len(place.api.list().json["tasks"]) == 1
 
 
+def test_a_task_that_an_open_attempt_is_to_replace_is_its_keys(place: Place) -> None:
+    """Its record was lost with the state, and the journal knew of the attempt."""
+    place.apply({"good": "finishing"})
+    state = place.folder / "taskctl.state.json"
+    known = json.loads(state.read_text())
+    record = known["tasks"].pop("acme/good")
+    known["attempts"] = {
+        known["lastMark"]: {
+            "task": "acme/good",
+            **{name: record[name] for name in ("inputs", "digest", "identity", "file")},
+            "startedAt": known["lastMark"],
+            "replaces": record["taskId"],
+        }
+    }
+    state.write_text(json.dumps(known))
+    (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
+    assert (told["key"], told["result"]) == ("good", "skipped")
+    assert not (place.folder / "b.yaml").exists()
+
+
 def test_what_a_plan_would_adopt_is_recorded_for_the_key_that_waits_for_it(place: Place) -> None:
     place.write({"mine": "finishing it", "other": "finishing too"})
     older, newer = created(place.api, "finishing it"), created(place.api, "finishing it")

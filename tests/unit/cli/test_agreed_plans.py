@@ -1,0 +1,41 @@
+"""What a saved plan lets apply do, and what it did not mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.cli.applying import _refuse_more
+from reconciler.errors import TaskctlError
+from reconciler.model import TaskRef
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+
+IDLE = PlannedTask(TaskRef("acme", "a"), Action.CHANGED, Reason.DIFFERS, "tasks/a.yaml")
+CREATES = replace(IDLE, action=Action.REPLACE, reason=Reason.ASKED)
+CANCELS = replace(CREATES, cancels=True)
+PATCHES = replace(IDLE, action=Action.UPDATE, reason=Reason.IN_PLACE, update={"name": "N"})
+SETTLES = replace(IDLE, action=Action.UNDECIDED, reason=Reason.SETTLING)
+
+
+def plan(task: PlannedTask) -> Plan:
+    return Plan("local", (), (task,))
+
+
+@pytest.mark.parametrize(
+    ("agreed", "found", "said"),
+    [
+        (IDLE, CREATES, "it would not create a"),
+        (IDLE, PATCHES, "it would not change a"),
+        (replace(PATCHES, agreed=("name",)), PATCHES, "it would not change a"),
+        (CREATES, CANCELS, "it would not cancel the task of a"),
+    ],
+)
+def test_more_than_was_agreed_to_is_refused(
+    agreed: PlannedTask, found: PlannedTask, said: str
+) -> None:
+    with pytest.raises(TaskctlError, match=said):
+        _refuse_more(plan(agreed), plan(found), "saved")
+    for other in (found, SETTLES):  # what had to settle may come to this
+        _refuse_more(plan(other), plan(found), "saved")
+    _refuse_more(plan(found), plan(IDLE), "saved")
