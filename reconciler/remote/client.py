@@ -138,12 +138,12 @@ class Client:
             yield [task for task in found if task is not None]
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
-        """One task; None where the service itself says 404. RemoteError."""
+        """One task; None where the service itself says 404. RemoteError, for another's too."""
         request = Request("GET", _task_path(org_name, task_id))
         answer = self._send(request)
         if answers.says(answer, 404):
             return None
-        return self._task(request, answer, org_name)
+        return self._task(request, answer, org_name, task_id)
 
     def events(
         self, org_name: str, task_id: str, *, page_size: int = 100
@@ -209,17 +209,19 @@ class Client:
         """Changes what can be changed; the task as it is then. Sent again like a read, since the
         same change twice is the same. RemoteError: status 404 for none, or another's."""
         request = Request("PATCH", _task_path(org_name, task_id), encode(changes))
-        return self._task(request, self._send(request), org_name)
+        return self._task(request, self._send(request), org_name, task_id)
 
     def task_url(self, org_name: str, task_id: str) -> str | None:
         """The task's page for a person; None where there are none."""
         return wire.console_url(self.backend, org_name, task_id)
 
-    def _task(self, request: Request, answer: Answer, org_name: str) -> RemoteTask:
+    def _task(self, request: Request, answer: Answer, org_name: str, task_id: str) -> RemoteTask:
         data = self._decoded(request, answer, org_name, is_task=True)
         task = wire.remote_task(org_name, self._transport.scrub.values(data, answer.body))
         if task is None:
             raise answers.malformed(self._transport.address(request), "no task with an id")
+        if task.id != task_id:
+            raise answers.malformed(self._transport.address(request), "another task")
         return task
 
     def _page_reader(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -184,6 +185,20 @@ def test_newer_fields_are_kept() -> None:
         task = next(make_client(server.url).list_tasks("acme"))[0]
     assert task.raw["someNewerField"] == {"kept": True}
     assert "role" not in task.raw
+
+
+def test_another_task_than_the_one_asked_for() -> None:
+    """What is told of one task must never be taken for another's."""
+
+    def mixed_up(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [b'{"id": "other", "name": "not this one"}']
+
+    client = make_client("local", app=mixed_up)
+    with pytest.raises(RemoteError, match="the answer holds another task"):
+        client.get_task("acme", "mine")
+    with pytest.raises(RemoteError, match="the answer holds another task"):
+        client.patch_task("acme", "mine", {"name": "x"})
 
 
 def test_404_for_a_task() -> None:
