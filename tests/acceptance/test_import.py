@@ -42,6 +42,16 @@ def created(api: Api, message: str | Mapping[str, Any], **settings: Any) -> str:
     return str(made.json["taskId"])
 
 
+def at_rest(api: Api) -> None:
+    """Until no agent works any more: while it does, it may name its task."""
+    for _ in range(400):
+        listed = api.call("GET", "/api/preview/agents/acme/tasks").json["tasks"]
+        if all(task["status"] == "idle" for task in listed):
+            return
+        time.sleep(0.05)
+    raise AssertionError(listed)
+
+
 def patched(api: Api, task_id: str, **changes: Any) -> None:
     assert api.call("PATCH", f"/api/preview/agents/acme/tasks/{task_id}", changes).status == 200
 
@@ -145,7 +155,7 @@ def test_the_task_of_another_user_that_vanishes_is_unseen_and_not_gone(place: Pl
 def test_a_name_that_the_agent_gave_is_left_to_it(place: Place) -> None:
     named, unnamed = created(place.api, "finishing one"), created(place.api, "finishing two")
     patched(place.api, named, name="By hand")
-    time.sleep(0.2)
+    at_rest(place.api)
     place.run("import", named, unnamed, "--org", "acme", "--write", "tasks/i.yaml")
     text = (place.folder / "tasks/i.yaml").read_text()
     assert text.count("name:") == 1
@@ -170,6 +180,7 @@ def test_what_a_text_holds_steers_nothing(place: Place) -> None:
     ]
     for text in texts:
         created(place.api, text)
+    at_rest(place.api)
     code, out, err = place.run("import", "--all", "--org", "acme", "--dry-run")
     assert code == 0
     assert not commands_in(out + err)
@@ -278,6 +289,27 @@ def test_a_task_that_an_open_attempt_is_to_replace_is_its_keys(place: Place) -> 
     (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
     assert (told["key"], told["result"]) == ("good", "skipped")
     assert not (place.folder / "b.yaml").exists()
+
+
+def test_a_key_with_an_open_attempt_gets_no_other_task(place: Place) -> None:
+    """Not even one that is too old for the attempt to have made it."""
+    place.apply({"good": "finishing"})
+    state = place.folder / "taskctl.state.json"
+    known = json.loads(state.read_text())
+    record = known["tasks"].pop("acme/good")
+    mark = "2999-01-01T00:00:00.000Z"
+    known["attempts"] = {
+        mark: {
+            "task": "acme/good",
+            **{name: record[name] for name in ("inputs", "digest", "identity", "file")},
+            "startedAt": mark,
+        }
+    }
+    state.write_text(json.dumps({**known, "lastMark": mark}))
+    place.write({"good": "finishing"}, taskID=record["taskId"])
+    (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
+    assert (told["key"], told["result"]) == ("good", "skipped")
+    assert json.loads(state.read_text())["tasks"] == {}
 
 
 def test_what_a_plan_would_adopt_is_recorded_for_the_key_that_waits_for_it(place: Place) -> None:
