@@ -102,12 +102,24 @@ def _word_rows(
     stress: Callable[[str], str],
     ending: str,
 ) -> Iterator[str]:
-    rows = [
-        paint(mark) + "".join(stress(text) if new else paint(text) for text, new in joined(row))
-        for row in _broken(tokens, columns)
-    ]
-    rows[-1] += ending
-    yield from rows
+    *firsts, last = _broken(tokens, columns)
+    for row in firsts:
+        yield _painted(mark, _trimmed(row), paint, stress)
+    yield _painted(mark, last if ending else _trimmed(last), paint, stress) + ending
+
+
+def _painted(
+    mark: str, row: Sequence[Token], paint: Callable[[str], str], stress: Callable[[str], str]
+) -> str:
+    parts = (stress(text) if new else paint(text) for text, new in joined(row))
+    return paint(mark if row else mark.rstrip()) + "".join(parts)
+
+
+def _trimmed(row: list[Token]) -> list[Token]:
+    """Without the blanks at its end, which paint would keep."""
+    while row and row[-1][0].isspace():
+        row = row[:-1]
+    return row
 
 
 def _elided(tokens: Sequence[Token], keep: int) -> list[Token]:

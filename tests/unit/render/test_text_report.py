@@ -174,7 +174,18 @@ def test_many_changed_words_are_broken_to_the_width() -> None:
     rows = Prose(40, Palette(on=False)).diff(before, after, 40)
     assert {row[:2] for row in rows} == {"- ", "+ "}
     assert all(cells.width(row) <= 40 for row in rows)
-    assert "".join(row[2:] for row in rows if row[0] == "+") == after
+    shown = [row[2:] for row in rows if row[0] == "+"]
+    assert "".join(shown).replace(" ", "") == after.replace(" ", "")
+
+
+@pytest.mark.parametrize("end", ["", "  "])
+def test_paint_keeps_no_blanks_at_the_end_of_a_row(end: str) -> None:
+    before = " ".join(f"stays{n} word{n}" for n in range(20)) + end
+    after = before.replace("word", "other")
+    for on in (False, True):
+        rows = Prose(40, Palette(on=on)).diff(before, after, 40)
+        assert len(rows) > 10
+        assert [row for row in rows if PAINT.sub("", row).endswith(" ")] == []
 
 
 def test_huge_prompts_differ_in_no_time() -> None:
