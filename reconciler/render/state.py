@@ -40,13 +40,13 @@ def state_table(state: State, style: Style) -> str:
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
-def task_text(state: State, ref: TaskRef, style: Style) -> str:
-    """Everything that is known of one task."""
+def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True) -> str:
+    """Everything that is known of one task; `outputs`: as last read, too."""
     palette = Palette(style.color)
     rows = [palette.bold(safe.line(str(ref)))]
     record = state.records.get(ref)
     if record is not None:
-        rows += _fields(_facts(state, record), palette)
+        rows += _fields(_facts(state, record, record.outputs if outputs else {}), palette)
         rows += ["  made with:"]
         rows += [f"    {row}" for row in _settings(record.inputs, style, palette)]
         rows += ["  history:", *_history(record, palette)]
@@ -93,7 +93,7 @@ def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:
     return known
 
 
-def _facts(state: State, record: Record) -> Mapping[str, str]:
+def _facts(state: State, record: Record, outputs: Mapping[str, Any]) -> Mapping[str, str]:
     facts = {
         "task id": record.task_id,
         "link": console_url(state.backend, record.ref.org_name, record.task_id) or "",
@@ -103,8 +103,8 @@ def _facts(state: State, record: Record) -> Mapping[str, str]:
     if record.created_at is not None:
         facts["created"] = rfc3339(record.created_at)
     for name, label in (("status", "status"), ("name", "name"), ("tokensUsed", "tokens used")):
-        if name in record.outputs:
-            facts[label] = str(record.outputs[name])
+        if name in outputs:
+            facts[label] = str(outputs[name])
     if record.pending:
         facts["to be set"] = " and ".join(sorted(record.pending))
     if record.marks:

@@ -36,7 +36,7 @@ class TaskReport:
 def report_text(report: TaskReport, style: Style, now: datetime) -> str:
     """For a person."""
     palette = Palette(style.color)
-    text = task_text(report.state, report.ref, style)
+    text = task_text(report.state, report.ref, style, outputs=not report.status.raw)
     return text + "".join(f"{row}\n" for row in _further(report, style, palette, now))
 
 
