@@ -146,7 +146,7 @@ class Repository(RuleBasedStateMachine):
         options = replace(OPTIONS, replace=(self.named[which % len(self.named)],))
         self.world.apply(self.tasks(), Fate(list(answers), death), options=options)
 
-    @precondition(lambda self: self.world.state_path.exists())
+    @precondition(lambda self: self.world.state_path.exists() and not self.is_lost())
     @rule(answers=ANSWERS)
     def apply_as_somebody_else(self, answers: list[str]) -> None:
         self.world.apply(self.tasks(), Fate(list(answers)), token="someone")
@@ -160,10 +160,13 @@ class Repository(RuleBasedStateMachine):
     @rule()
     def lose_the_state(self) -> None:
         """The promise asks for two things then: that the last attempt is older than the settle
-        time, and that one identity made all there is and applies next."""
+        time, and that the one identity that made all there is applies next, until it ends well."""
         self.world.lose_state()
         self.world.clock.sleep((SETTLE + timedelta(seconds=1)).total_seconds())
         self.lost_state = True
+
+    def is_lost(self) -> bool:
+        return self.lost_state and not self.world.has_ended()
 
     @rule()
     def two_at_once(self) -> None:

@@ -221,6 +221,12 @@ class World:
         records = read_state(self.state_path, backend=BACKEND).records
         return {ref.key: record.task_id for ref, record in records.items()}
 
+    def has_ended(self) -> bool:
+        """Whether an apply has ended well on the state that there is."""
+        if not self.state_path.exists():
+            return False
+        return not read_state(self.state_path, backend=BACKEND).is_new
+
     def lose_state(self) -> None:
         for path in self.folder.glob("state.json*"):
             path.unlink()
