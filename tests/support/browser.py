@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,6 +30,15 @@ QUIET = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
+
+_AS_3_AND_4 = """
+import fcntl, os, sys
+ours = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+os.dup2(ours[0], 3)
+os.dup2(ours[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads from descriptor 3 and writes to 4, whatever numbers the pipes have here."""
 
 
 def chromium() -> str | None:
@@ -146,9 +156,11 @@ def page(program: str) -> Iterator[Page]:
         ours_in, theirs_out = os.pipe()
         process = subprocess.Popen(
             [
-                "sh",
+                sys.executable,
                 "-c",
-                f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}',
+                _AS_3_AND_4,
+                str(theirs_in),
+                str(theirs_out),
                 program,
                 *QUIET,
                 f"--user-data-dir={profile}",
