@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from cmarkgfm import github_flavored_markdown_to_html
 from cmarkgfm.cmark import Options
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
@@ -190,7 +190,7 @@ def test_ten_thousand_tasks() -> None:
     assert "taskctl plan" in "".join(page.code)
 
 
-@SLOW
+@settings(SLOW, max_examples=25)
 @given(st.lists(long_text, min_size=1, max_size=5), st.integers(1, 400))
 def test_no_cut_breaks_a_fence(hostile: list[str], times: int) -> None:
     change = Change("message.content", "\n", "\n".join(hostile) * times, Origin.MANIFEST)
