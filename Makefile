@@ -34,8 +34,9 @@ test: lint types $(STAMP) ## Lint, types and all tests
 test-tools: $(STAMP) ## The checks that need more than Python; says what it did not run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/tools.sh
 
-soak: $(STAMP) ## Hundreds of kills and long random runs
-	$(BIN)/python -m pytest -m soak --timeout=7200
+soak: $(STAMP) ## Hundreds of kills, long random runs, new examples for all properties
+	$(BIN)/python -m pytest -m soak --timeout=7200 --hypothesis-profile=new
+	$(BIN)/python -m pytest tests/unit --hypothesis-profile=new
 
 lint: $(STAMP) ## Style and common mistakes
 	$(BIN)/ruff check .
