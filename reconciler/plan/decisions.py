@@ -106,62 +106,36 @@ def unsure(task: DesiredTask, why: str) -> PlannedTask:
 
 def no_such_id(task: DesiredTask) -> PlannedTask:
     note = f"taskID {task.task_id}: no such task, or this token may not see it; it is not created"
-    return plan_for(
-        task,
-        Action.UNDECIDED,
-        Reason.CONFLICT,
-        task_id=task.task_id,
-        note=note,
-        remedy="correct the taskID, or use a token of the user who made the task",
-    )
+    remedy = "correct the taskID, or use a token of the user who made the task"
+    return _conflict(task, task.task_id, note, remedy)
 
 
 def other_id(task: DesiredTask, recorded_id: str) -> PlannedTask:
     note = f"the manifest says taskID {task.task_id}, the record says {recorded_id}"
-    return plan_for(
-        task,
-        Action.UNDECIDED,
-        Reason.CONFLICT,
-        task_id=recorded_id,
-        note=note,
-        remedy=f"taskctl state rm {task.ref}   # forget {recorded_id}, adopt {task.task_id}",
-    )
+    remedy = f"taskctl state rm {task.ref}   # forget {recorded_id}, adopt {task.task_id}"
+    return _conflict(task, recorded_id, note, remedy)
 
 
 def owned_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
     note = f"taskID {task.task_id} is recorded for {owner.key} already"
-    return plan_for(
-        task,
-        Action.UNDECIDED,
-        Reason.CONFLICT,
-        task_id=task.task_id,
-        note=note,
-        remedy=f"taskctl state mv {owner} {task.ref}",
-    )
+    return _conflict(task, task.task_id, note, f"taskctl state mv {owner} {task.ref}")
 
 
 def former_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
     note = f"taskID {task.task_id} is one that {owner.key} had before another took its place"
-    return plan_for(
-        task,
-        Action.UNDECIDED,
-        Reason.CONFLICT,
-        task_id=task.task_id,
-        note=note,
-        remedy=f"take the taskID out of the manifest, or forget {owner.key}: "
-        f"taskctl state rm {owner}",
-    )
+    forget = f"taskctl state rm {owner}"
+    remedy = f"take the taskID out of the manifest, or forget {owner.key}: {forget}"
+    return _conflict(task, task.task_id, note, remedy)
 
 
 def claimed_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
     note = f"taskID {task.task_id} is the one that an open attempt of {owner.key} is to replace"
+    return _conflict(task, task.task_id, note, f"taskctl apply   # settles {owner.key} first")
+
+
+def _conflict(task: DesiredTask, task_id: str | None, note: str, remedy: str) -> PlannedTask:
     return plan_for(
-        task,
-        Action.UNDECIDED,
-        Reason.CONFLICT,
-        task_id=task.task_id,
-        note=note,
-        remedy=f"taskctl apply   # settles {owner.key} first",
+        task, Action.UNDECIDED, Reason.CONFLICT, task_id=task_id, note=note, remedy=remedy
     )
 
 
