@@ -56,6 +56,22 @@ def patched(api: Api, task_id: str, **changes: Any) -> None:
     assert api.call("PATCH", f"/api/preview/agents/acme/tasks/{task_id}", changes).status == 200
 
 
+def left_open(place: Place, mark: str | None = None, *, replaces: bool = False) -> str:
+    """Makes an attempt without outcome of the record of `good`; the id that the record had."""
+    state = place.folder / "taskctl.state.json"
+    known = json.loads(state.read_text())
+    record = known["tasks"].pop("acme/good")
+    mark = mark or known["lastMark"]
+    attempt = {
+        "task": "acme/good",
+        **{name: record[name] for name in ("inputs", "digest", "identity", "file")},
+        "startedAt": mark,
+        **({"replaces": record["taskId"]} if replaces else {}),
+    }
+    state.write_text(json.dumps({**known, "lastMark": mark, "attempts": {mark: attempt}}))
+    return str(record["taskId"])
+
+
 def unchanged(place: Place, *more: str) -> None:
     code, out, err = place.run("plan", "--detailed-exitcode", *more)
     assert code == 0, out + err
@@ -248,19 +264,9 @@ def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(
     place: Place, *, listed: bool
 ) -> None:
     place.apply({"good": "finishing"})
-    state = place.folder / "taskctl.state.json"
-    known = json.loads(state.read_text())
-    record = known["tasks"].pop("acme/good")
-    known["attempts"] = {
-        known["lastMark"]: {
-            "task": "acme/good",
-            **{name: record[name] for name in ("inputs", "digest", "identity", "file")},
-            "startedAt": known["lastMark"],
-        }
-    }
-    state.write_text(json.dumps(known))
+    task_id = left_open(place)
     if listed:
-        named = {"other": {"taskID": record["taskId"]}}
+        named = {"other": {"taskID": task_id}}
         text = json.dumps({"version": 1, "orgName": "acme", "tasks": named})
         (place.folder / "b.yaml").write_text(text)
     code, out, err = place.run("import", "--all", "--org", "acme", "--write", "b.yaml")
@@ -274,18 +280,7 @@ def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(
 def test_a_task_that_an_open_attempt_is_to_replace_is_its_keys(place: Place) -> None:
     """Its record was lost with the state, and the journal knew of the attempt."""
     place.apply({"good": "finishing"})
-    state = place.folder / "taskctl.state.json"
-    known = json.loads(state.read_text())
-    record = known["tasks"].pop("acme/good")
-    known["attempts"] = {
-        known["lastMark"]: {
-            "task": "acme/good",
-            **{name: record[name] for name in ("inputs", "digest", "identity", "file")},
-            "startedAt": known["lastMark"],
-            "replaces": record["taskId"],
-        }
-    }
-    state.write_text(json.dumps(known))
+    left_open(place, replaces=True)
     (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
     assert (told["key"], told["result"]) == ("good", "skipped")
     assert not (place.folder / "b.yaml").exists()
@@ -294,22 +289,11 @@ def test_a_task_that_an_open_attempt_is_to_replace_is_its_keys(place: Place) -> 
 def test_a_key_with_an_open_attempt_gets_no_other_task(place: Place) -> None:
     """Not even one that is too old for the attempt to have made it."""
     place.apply({"good": "finishing"})
-    state = place.folder / "taskctl.state.json"
-    known = json.loads(state.read_text())
-    record = known["tasks"].pop("acme/good")
-    mark = "2999-01-01T00:00:00.000Z"
-    known["attempts"] = {
-        mark: {
-            "task": "acme/good",
-            **{name: record[name] for name in ("inputs", "digest", "identity", "file")},
-            "startedAt": mark,
-        }
-    }
-    state.write_text(json.dumps({**known, "lastMark": mark}))
-    place.write({"good": "finishing"}, taskID=record["taskId"])
+    task_id = left_open(place, mark="2999-01-01T00:00:00.000Z")
+    place.write({"good": "finishing"}, taskID=task_id)
     (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
     assert (told["key"], told["result"]) == ("good", "skipped")
-    assert json.loads(state.read_text())["tasks"] == {}
+    assert json.loads((place.folder / "taskctl.state.json").read_text())["tasks"] == {}
 
 
 def test_what_a_plan_would_adopt_is_recorded_for_the_key_that_waits_for_it(place: Place) -> None:
