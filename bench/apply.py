@@ -73,7 +73,7 @@ def _apply(folder: Path, server: Server) -> Command:
 def _write_bodies(folder: Path, file: Path) -> None:
     """The same bodies that taskctl sends."""
     from reconciler.manifest import load
-    from reconciler.wire import create_body
+    from reconciler.model.wire import create_body
 
     tasks = load((), root=folder).tasks
     lines = [json.dumps(create_body(task.inputs, MARK), separators=(",", ":")) for task in tasks]

@@ -16,18 +16,18 @@ from pathlib import Path
 
 from bench.fast_server import shown
 from bench.measure import TOKEN
-from reconciler.canonical import digest
-from reconciler.engine.lifecycle import finishing
-from reconciler.engine.storage import Storage
-from reconciler.engine.turns import create
-from reconciler.engine.user import user_of
-from reconciler.engine.validation import create_request
+from reconciler.embedded.lifecycle import finishing
+from reconciler.embedded.mutations import create
+from reconciler.embedded.storage import Storage
+from reconciler.embedded.user import user_of
+from reconciler.embedded.validation import create_request
 from reconciler.manifest import load
-from reconciler.model import DesiredTask
+from reconciler.model.canonical import digest
+from reconciler.model.task import DesiredTask
+from reconciler.model.wire import create_body
 from reconciler.remote.client import Client
 from reconciler.state.codec import encode_state
 from reconciler.state.model import Record, State, kept_outputs
-from reconciler.wire import create_body
 
 DAY_MS = 86_400_000
 MARK = "2026-01-01T00:00:00.000Z"

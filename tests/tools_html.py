@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.diagnostics import error, warning
-from reconciler.model import TaskRef
+from reconciler.model.diagnostics import error, warning
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render.html import render
 from reconciler.render.reports import FailureReport, Report, Style

@@ -9,7 +9,7 @@ from inspect import cleandoc
 import click
 
 from reconciler.cli.main import COMMANDS, app
-from reconciler.cli.shared import NAMES, WithExamples
+from reconciler.cli.options.help import NAMES, WithExamples
 
 HEAD = """\
 # Command reference

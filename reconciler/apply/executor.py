@@ -13,16 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from reconciler.apply import records
-from reconciler.apply.patching import Patches
+from reconciler.apply.context import Surroundings
+from reconciler.apply.patches import Patches
 from reconciler.apply.report import Result, TaskResult
-from reconciler.apply.surroundings import Surroundings
 from reconciler.apply.throttle import Throttle
-from reconciler.canonical import digest
-from reconciler.errors import StateError
-from reconciler.model import DesiredTask, TaskRef
+from reconciler.model.canonical import digest
+from reconciler.model.errors import StateError
+from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.wire import create_body, patch_after_create
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.state.model import (
     Attempt,
     Attempted,
@@ -32,7 +33,6 @@ from reconciler.state.model import (
     Recorded,
     State,
 )
-from reconciler.wire import create_body, patch_after_create
 
 STALE_AFTER = 5.0
 """Seconds after which an attempt that was journalled and not sent is given up for a new one: its

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.apply import records
+from reconciler.apply.context import Surroundings
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.apply.surroundings import Surroundings
-from reconciler.diagnostics import Diagnostic, error, warning
-from reconciler.errors import RemoteError, StateError
-from reconciler.model import TaskRef
+from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.task import TaskRef
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.state.model import Attempt

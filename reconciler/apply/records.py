@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from reconciler.apply.surroundings import Surroundings
-from reconciler.canonical import digest
-from reconciler.model import Inputs, RemoteTask
+from reconciler.apply.context import Surroundings
+from reconciler.model.canonical import digest
+from reconciler.model.task import Inputs, RemoteTask
+from reconciler.model.wire import patch_after_create
 from reconciler.plan.plan import PlannedTask
 from reconciler.state.model import Attempt, Happened, Happening, Record, kept_outputs
-from reconciler.wire import patch_after_create
 
 
 def created(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from reconciler.diagnostics import Diagnostic, has_errors
+from reconciler.model.diagnostics import Diagnostic, has_errors
 
 
 class Result(StrEnum):

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli.shared import WithExamples, shared_report_options
+from reconciler.cli.options.help import WithExamples, shared_report_options
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from reconciler.cli.common import Common
-    from reconciler.cli.output import Output
-    from reconciler.diagnostics import Diagnostic
+    from reconciler.cli.console.output import Output
+    from reconciler.cli.options.common import Common
+    from reconciler.model.diagnostics import Diagnostic
 
 COMMANDS = {
     "validate": "Check manifests; offline, changes nothing.",
@@ -155,7 +155,7 @@ class Ending:
     def _judge(self, error: BaseException) -> int:
         if isinstance(error, click.exceptions.Exit):  # also how --help ends: imports nothing
             return error.exit_code
-        from reconciler.errors import TaskctlError
+        from reconciler.model.errors import TaskctlError
 
         match error:
             case KeyboardInterrupt():
@@ -188,7 +188,7 @@ class Ending:
         return self._fail(1, message[:1].lower() + message[1:], f"{path} --help")
 
     def _unexpected(self, error: BaseException) -> int:
-        from reconciler.cli.output import say
+        from reconciler.cli.console.output import say
         from reconciler.render import safe
 
         out = self._output()
@@ -202,7 +202,7 @@ class Ending:
         return self._fail(1, f"internal error ({what}): {again}")
 
     def _fail(self, code: int, summary: str, detail: str = "") -> int:
-        from reconciler.diagnostics import error
+        from reconciler.model.diagnostics import error
 
         self._tell([error(summary, detail)])
         return code
@@ -222,7 +222,7 @@ class Ending:
 
     def _output(self) -> Output:
         """The command's own; where it did not come to that, what the bare arguments ask for."""
-        from reconciler.cli.output import Output
+        from reconciler.cli.console.output import Output
 
         if self.context is not None and isinstance(self.context.obj, Output):
             return self.context.obj
@@ -231,7 +231,7 @@ class Ending:
 
 def _asked(arguments: Sequence[str]) -> Common:
     """Format, color and verbosity, as far as arguments that may be wrong tell them."""
-    from reconciler.cli.common import Common
+    from reconciler.cli.options.common import Common
     from reconciler.render import FORMATS
 
     found = Common()
@@ -286,7 +286,7 @@ def main() -> NoReturn:
     if "_TASKCTL_COMPLETE" in os.environ:
         from click.shell_completion import shell_complete
 
-        from reconciler.cli import shells
+        from reconciler.cli.completion import shells
 
         shells.register()
         instruction = os.environ["_TASKCTL_COMPLETE"]

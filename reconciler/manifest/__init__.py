@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reconciler.manifest.loading import Manifests, load
+    from reconciler.manifest.loader import Manifests, load
 
 __all__ = ["Manifests", "load"]
 
@@ -14,6 +14,6 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(name)
     # Only when asked for: ruamel.yaml takes longer to import than many a command to run.
-    from reconciler.manifest import loading
+    from reconciler.manifest import loader
 
-    return getattr(loading, name)
+    return getattr(loader, name)

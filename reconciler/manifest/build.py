@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from reconciler.manifest.construct import Place
-from reconciler.manifest.inspection import Inspection
-from reconciler.manifest.problems import Problem
-from reconciler.model import DesiredTask
-from reconciler.sharing import shared
+from reconciler.interning import shared
+from reconciler.manifest.parse.construct import Place
+from reconciler.manifest.problem import Problem
+from reconciler.manifest.task_checks import Inspection
+from reconciler.model.task import DesiredTask
 
 _NOT_INPUTS = frozenset({"orgName", "taskID", "movedFrom", "adopt", "sensitive", "message"})
 _NOWHERE: Place = (1, 1)

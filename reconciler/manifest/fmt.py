@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.diagnostics import Diagnostic
 from reconciler.manifest.layout import laid_out
-from reconciler.manifest.places import PARSER_ERRORS
-from reconciler.manifest.problems import Problem, placed
-from reconciler.manifest.source import Source, read_source
+from reconciler.manifest.parse.source import Source, read_source
+from reconciler.manifest.parse.spans import PARSER_ERRORS
+from reconciler.manifest.problem import Problem, placed
+from reconciler.model.diagnostics import Diagnostic
 
 _UNKEPT = "fmt cannot put this into its form without changing what it means; it was left as it is"
 _MEND = (

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from reconciler.manifest.blocks import block_scalar, folded_lines
-from reconciler.manifest.tokens import Token, tokens
+from reconciler.manifest.indentation import block_scalar, folded_lines
+from reconciler.manifest.parse.tokens import Token, tokens
 
 STEP = 2
 

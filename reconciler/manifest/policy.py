@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
-from reconciler.diagnostics import POLICY, Severity, error
-from reconciler.errors import ManifestError
-from reconciler.manifest.places import Path, quoted, shown
-from reconciler.manifest.problems import Problem, placed
+from reconciler.manifest.parse.source import MAX_BYTES, read_source
+from reconciler.manifest.parse.spans import Path, quoted, shown
+from reconciler.manifest.problem import Problem, placed
 from reconciler.manifest.schema import BadSchemaError, Found, judge_of
-from reconciler.manifest.source import MAX_BYTES, read_source
-from reconciler.model import DesiredTask
+from reconciler.model.diagnostics import POLICY, Severity, error
+from reconciler.model.errors import ManifestError
+from reconciler.model.task import DesiredTask
 
 MESSAGE, SEVERITY = "errorMessage", "severity"
 _NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}

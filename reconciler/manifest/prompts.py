@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple
 
-from reconciler.diagnostics import Severity
-from reconciler.manifest import encoding
-from reconciler.manifest.files import shown_name
-from reconciler.manifest.inspection import prompt_problems
-from reconciler.manifest.places import Path, quoted
-from reconciler.manifest.problems import Problem
+from reconciler.manifest.discovery import shown_name
+from reconciler.manifest.parse import encoding
+from reconciler.manifest.parse.spans import Path, quoted
+from reconciler.manifest.problem import Problem
 from reconciler.manifest.repository import repository_root
+from reconciler.manifest.task_checks import prompt_problems
+from reconciler.model.diagnostics import Severity
 
 MAX_BYTES = 1024 * 1024
 """More text than the context of a model holds."""

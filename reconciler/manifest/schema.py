@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler.manifest.places import Path, quoted, shown
-from reconciler.manifest.problems import Problem
+from reconciler.manifest.parse.spans import Path, quoted, shown
+from reconciler.manifest.problem import Problem
 from reconciler.resources import schema_text
 
 if TYPE_CHECKING:

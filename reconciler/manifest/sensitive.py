@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from reconciler.manifest.places import locate
-from reconciler.manifest.problems import Problem
-from reconciler.manifest.source import Source
+from reconciler.manifest.parse.source import Source
+from reconciler.manifest.parse.spans import locate
+from reconciler.manifest.problem import Problem
 
 _BELOW_TASK = 2
 

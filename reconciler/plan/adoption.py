@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from reconciler.canonical import comparable_text
-from reconciler.model import DesiredTask, FirstMessage, RemoteTask, TaskRef, text_of
+from reconciler.model.canonical import comparable_text
+from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.task import DesiredTask, FirstMessage, RemoteTask, TaskRef, text_of
 from reconciler.plan.lookup import adopt_since, is_own, settings_agree
 from reconciler.plan.recovery import is_redaction_of
 from reconciler.plan.view import RemoteView, TaskId
-from reconciler.settings import AdoptScope, PlanOptions
 from reconciler.state.model import State
 
 _OLDEST = datetime.min.replace(tzinfo=UTC)

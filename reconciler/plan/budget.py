@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from reconciler.diagnostics import Diagnostic, error, warning
-from reconciler.model import Inputs, rfc3339
+from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.task import Inputs, rfc3339
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import State
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from reconciler.diagnostics import Diagnostic, error, warning
-from reconciler.model import TaskRef, instant
+from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.task import TaskRef, instant
+from reconciler.model.wire import console_url
 from reconciler.plan.plan import PlannedTask
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import State
-from reconciler.wire import console_url
 
 
 def too_many_creates(tasks: Iterable[PlannedTask], limit: int | None) -> Iterator[Diagnostic]:

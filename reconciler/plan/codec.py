@@ -14,14 +14,14 @@ from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
 from reconciler import __version__
-from reconciler.canonical import digest
-from reconciler.errors import TaskctlError
-from reconciler.model import DesiredTask, Identity
+from reconciler.model.canonical import digest
+from reconciler.model.errors import TaskctlError
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import DesiredTask, Identity
 from reconciler.plan.budget import budget_document
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.packing import ShapeError, camel, pack, unpack
 from reconciler.plan.plan import ABSENT, Change, Plan, PlannedTask
-from reconciler.settings import PlanOptions
 from reconciler.state.model import State
 
 FORMAT_VERSION = 1

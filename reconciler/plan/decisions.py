@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from reconciler.model import DesiredTask, Identity, RemoteTask, TaskRef
+from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
+from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, Undecided, Verdict, Wait
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import Attempt, Record
-from reconciler.wire import console_url
 
 _UNSEEN_INPUTS = ("enabledIntegrations", "cliIntegrations", "agentDefinitionId")
 _UNDECIDED = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from reconciler import collector
-from reconciler.model import Inputs, RemoteTask
+from reconciler import garbage
+from reconciler.model.task import Inputs, RemoteTask
 from reconciler.plan.plan import ABSENT, Change, Origin
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
         return []
     from deepdiff import DeepDiff
 
-    collector.resume()  # each comparison leaves circles behind
+    garbage.resume()  # each comparison leaves circles behind
     tree = DeepDiff(_plain(recorded), _plain(desired), view="tree", verbose_level=2)
     return [
         Change(_path(level), _side(level.t1), _side(level.t2), Origin.MANIFEST)

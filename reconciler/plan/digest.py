@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from reconciler.canonical import digest
-from reconciler.errors import TaskctlError
+from reconciler.model.canonical import digest
+from reconciler.model.errors import TaskctlError
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 
 VERSION = 1

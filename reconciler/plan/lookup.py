@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
-from reconciler.model import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.plan.recovery import earliest, may_be_of
-from reconciler.settings import AdoptScope, PlanOptions
 from reconciler.state.model import Attempt, Record, State
 
 _SERVICE_DEFAULTS = {"planMode": False, "source": "api", "toolExecutionMode": "cloud"}

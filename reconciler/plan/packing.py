@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
 
-from reconciler.model import TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import ABSENT
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from reconciler.diagnostics import Diagnostic
-from reconciler.model import PATCHABLE, DesiredTask, Identity, RemoteTask, TaskRef, acts_alone
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.task import PATCHABLE, DesiredTask, Identity, RemoteTask, TaskRef, acts_alone
 from reconciler.plan.budget import Outlook
 from reconciler.state.model import Attempt, Record
 

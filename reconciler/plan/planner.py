@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from reconciler.canonical import digest
-from reconciler.diagnostics import Diagnostic
-from reconciler.model import DesiredTask, TaskRef, text_of, work_of
-from reconciler.plan import adoption, changing, checks, decisions, replacing
+from reconciler.model.canonical import digest
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import DesiredTask, TaskRef, text_of, work_of
+from reconciler.plan import adoption, checks, decisions, replacement, updates
 from reconciler.plan.diff import changes, remote_agrees
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Undecided, Verdict, recover
 from reconciler.plan.view import RemoteView, TaskId
-from reconciler.settings import PlanOptions
 from reconciler.state.model import Attempt, Record, State, is_in
 
 
@@ -58,7 +58,7 @@ class _Planner:
                 self.unwanted.setdefault(ref.key, []).append(ref)
         self.verdicts = self._recover()
         self.closed: list[str] = []
-        self.wishes = replacing.wishes_of(self.options, sides.desired)
+        self.wishes = replacement.wishes_of(self.options, sides.desired)
         self.orphans = self._orphans()
         self.orphaned_work = dict(self._orphaned_work())
         # One desired task: the first rule that knows an answer gives it.
@@ -102,9 +102,9 @@ class _Planner:
         yield from checks.too_many_creates(tasks, self.options.max_creates)
         yield from checks.duplicates(self.state, self.view)
         now = self.view.service_now or self.view.now
-        yield from replacing.problems(self.wishes, tasks, self.state, now)
+        yield from replacement.problems(self.wishes, tasks, self.state, now)
         if self.options.update:
-            yield from changing.warnings(tasks, self.view.identity)
+            yield from updates.warnings(tasks, self.view.identity)
 
     def _recover(self) -> dict[str, Verdict]:
         attempts = self.state.attempts.values()
@@ -181,7 +181,7 @@ class _Planner:
         gone = TaskId(record.ref.org_name, record.task_id) in self.view.absent
         diff = changes(record.inputs, task.inputs, remote)
         cancel = self.options.cancel_replaced
-        return replacing.replaced(task, record, diff, cancel=cancel, gone=gone)
+        return replacement.replaced(task, record, diff, cancel=cancel, gone=gone)
 
     def _is_due(self, ref: TaskRef, record: Record) -> bool:
         """Whether the task of this record is what a wish of this run asks to replace."""
@@ -201,7 +201,7 @@ class _Planner:
             diff: tuple[Change, ...] = ()
         else:
             diff = changes(record.inputs, task.inputs, remote)
-        told = changing.compared if record.ref.key == task.key else changing.moved
+        told = updates.compared if record.ref.key == task.key else updates.moved
         who, update = self.view.identity, self.options.update
         return told(task, record, remote, diff, who, equal=equal, update=update)
 

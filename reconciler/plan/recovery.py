@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.canonical import comparable_text
-from reconciler.model import FirstMessage, RemoteTask, TaskRef, instant, text_of
+from reconciler.model.canonical import comparable_text
+from reconciler.model.task import FirstMessage, RemoteTask, TaskRef, instant, text_of
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import Attempt
 

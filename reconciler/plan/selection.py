@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from reconciler.diagnostics import Diagnostic, error, warning
-from reconciler.errors import TaskctlError
-from reconciler.model import DesiredTask, TaskRef
+from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.errors import TaskctlError
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import moved_ref
-from reconciler.settings import PlanOptions
 from reconciler.state.model import Attempt, Record, State, is_in
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from reconciler.model import FirstMessage, Identity, RemoteTask, TaskRef
+from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef
 
 
 class TaskId(NamedTuple):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reconciler.errors import TaskctlError
-from reconciler.remote.text import shown
+from reconciler.model.errors import TaskctlError
+from reconciler.remote.sanitize import shown
 
 DEFAULT_URL = "https://api.pulumi.com"
 LOCAL = "local"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from reconciler.plan.budget import Budget, read_budget
-from reconciler.remote import answers
+from reconciler.remote import responses
 from reconciler.remote.client import Client
 from reconciler.remote.failures import explain
 from reconciler.remote.transport import NoAnswerError, Request
@@ -24,12 +24,12 @@ def ask_budget(client: Client, org_name: str) -> Budget | str:
         answer = client.asked_once(Request("GET", path), PATIENCE)
     except NoAnswerError as lost:
         return client.scrub(explain(lost.cause, begun=lost.begun)[0])
-    if answers.says(answer, 404):
+    if responses.says(answer, 404):
         return "no Neo token budget applies there, or the service knows of none"
     if not 200 <= answer.status < 300:
-        return client.scrub(answers.name_of(answer))
+        return client.scrub(responses.name_of(answer))
     try:
-        found = read_budget(org_name, answers.decode(answer.body))
+        found = read_budget(org_name, responses.decode(answer.body))
     except ValueError:
         found = None
     return found or "the answer is no Neo token budget"

@@ -14,12 +14,14 @@ from urllib.parse import quote, urlencode
 
 from requests import Response
 
-from reconciler import __version__, wire
-from reconciler.errors import TaskctlError
-from reconciler.model import FirstMessage, Identity, RemoteTask
-from reconciler.remote import answers
+from reconciler import __version__
+from reconciler.model import wire
+from reconciler.model.errors import TaskctlError
+from reconciler.model.service import CreateOutcome
+from reconciler.model.task import FirstMessage, Identity, RemoteTask
+from reconciler.remote import responses
 from reconciler.remote.failures import explain, remote_error
-from reconciler.remote.paging import Page, ReadPage, items, pages
+from reconciler.remote.pagination import Page, ReadPage, items, pages
 from reconciler.remote.retries import RetryPolicy, http_date
 from reconciler.remote.transport import (
     Answer,
@@ -29,7 +31,6 @@ from reconciler.remote.transport import (
     Transport,
     WSGIApp,
 )
-from reconciler.service import CreateOutcome
 
 _HEADER_VALUE = re.compile(r"[!-~]+")
 HEADERS = {
@@ -106,14 +107,16 @@ class Client:
                 request = Request("GET", "/api/user")
                 self._identity = wire.identity(self._decoded(request, self._send(request)))
                 if self._identity is None:
-                    raise answers.malformed(self._transport.address(request), "no user with an id")
+                    raise responses.malformed(
+                        self._transport.address(request), "no user with an id"
+                    )
             return self._identity
 
     def default_org(self) -> str | None:
         """The organization that the service would choose; None where it names none. RemoteError."""
         request = Request("GET", "/api/user/organizations/default")
         answer = self._send(request)
-        if answers.says(answer, 400, 404):
+        if responses.says(answer, 400, 404):
             return None
         data = self._decoded(request, answer)
         name = data.get("GitHubLogin") if isinstance(data, Mapping) else None
@@ -141,7 +144,7 @@ class Client:
         """One task; None where the service itself says 404. RemoteError, for another's too."""
         request = Request("GET", _task_path(org_name, task_id))
         answer = self._send(request)
-        if answers.says(answer, 404):
+        if responses.says(answer, 404):
             return None
         return self._task(request, answer, org_name, task_id)
 
@@ -191,7 +194,7 @@ class Client:
         404. RemoteError."""
         try:
             return wire.first_message(self.events(org_name, task_id, page_size=20))
-        except answers.NotFoundError:
+        except responses.NotFoundError:
             return None
 
     def create_task(self, org_name: str, body: Mapping[str, Any]) -> CreateOutcome:
@@ -200,8 +203,8 @@ class Client:
         try:
             answer = self._transport.create(request)
         except NoAnswerError as lost:
-            return answers.lost_create(lost, self._transport.scrub)
-        outcome = answers.create_outcome(answer, self._transport.scrub)
+            return responses.lost_create(lost, self._transport.scrub)
+        outcome = responses.create_outcome(answer, self._transport.scrub)
         self._note_clock(answer)
         return outcome
 
@@ -219,9 +222,9 @@ class Client:
         data = self._decoded(request, answer, org_name, is_task=True)
         task = wire.remote_task(org_name, self._transport.scrub.values(data, answer.body))
         if task is None:
-            raise answers.malformed(self._transport.address(request), "no task with an id")
+            raise responses.malformed(self._transport.address(request), "no task with an id")
         if task.id != task_id:
-            raise answers.malformed(self._transport.address(request), "another task")
+            raise responses.malformed(self._transport.address(request), "another task")
         return task
 
     def _page_reader(
@@ -238,7 +241,7 @@ class Client:
                 data = self._transport.scrub.values(data, answer.body)
             entries = data.get(name, ()) if isinstance(data, Mapping) else ()
             if not isinstance(entries, list | None):
-                raise answers.malformed(self._transport.address(request), f"no list of {name}")
+                raise responses.malformed(self._transport.address(request), f"no list of {name}")
             following = data.get("continuationToken") if isinstance(data, Mapping) else None
             return entries or [], following if isinstance(following, str) and following else None
 
@@ -263,8 +266,8 @@ class Client:
     ) -> object:
         """The answer's JSON; RemoteError, worded, for every answer but a 2xx with JSON."""
         where = self._transport.address(request)
-        about = answers.About(request.method, where, org_name, is_task)
-        data = answers.read(answer, about, self._transport.scrub)
+        about = responses.About(request.method, where, org_name, is_task)
+        data = responses.read(answer, about, self._transport.scrub)
         self._note_clock(answer)
         return data
 

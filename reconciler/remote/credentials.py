@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.errors import TaskctlError
+from reconciler.model.errors import TaskctlError
 from reconciler.remote.addresses import DEFAULT_URL, Backend, backend_name, service_url
 
 __all__ = ["Backend", "Resolved", "Token", "resolve_backend", "resolve_org", "resolve_token"]

@@ -12,14 +12,14 @@ from requests import Response
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
-from reconciler.follow.course import Course, advanced
-from reconciler.follow.events import Event, event_id
-from reconciler.follow.status import SETTLED, standing_of
-from reconciler.remote.answers import decode
 from reconciler.remote.client import Client
-from reconciler.remote.following import Following
+from reconciler.remote.responses import decode
+from reconciler.remote.sessions import Following
 from reconciler.remote.sse import FrameReader, FrameTooLargeError
 from reconciler.remote.transport import NoAnswerError
+from reconciler.tasks.event_summary import Course, advanced
+from reconciler.tasks.events import Event, event_id
+from reconciler.tasks.status import SETTLED, standing_of
 
 IDLE_SECONDS = 60.0
 """How long a stream may say nothing before it is taken up anew."""

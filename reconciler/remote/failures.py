@@ -16,9 +16,9 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from reconciler.diagnostics import error
-from reconciler.errors import RemoteError
-from reconciler.remote.text import shown
+from reconciler.model.diagnostics import error
+from reconciler.model.errors import RemoteError
+from reconciler.remote.sanitize import shown
 
 _PROXY_HINT = (
     "The proxy comes from HTTPS_PROXY, https_proxy or ALL_PROXY. Correct it, or name the service's "

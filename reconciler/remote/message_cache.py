@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler.model import FirstMessage
+from reconciler.model.task import FirstMessage
 from reconciler.plan.view import TaskId
-from reconciler.remote.kept import KeptEntries
+from reconciler.remote.cache_file import KeptEntries
 
 
 class MessageCache:

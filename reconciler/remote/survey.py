@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from reconciler.errors import RemoteError
-from reconciler.model import FirstMessage, Identity, RemoteTask
+from reconciler.model.errors import RemoteError
+from reconciler.model.service import Service
+from reconciler.model.task import FirstMessage, Identity, RemoteTask
 from reconciler.plan.lookup import Lookup
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.remote.message_cache import MessageCache
-from reconciler.service import Service
 
 FEW = 10
 """As many tasks are asked for one by one rather than looked for in the list."""

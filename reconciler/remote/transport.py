@@ -20,13 +20,13 @@ from requests.exceptions import RequestException
 from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from reconciler.errors import TaskctlError
+from reconciler.model.errors import TaskctlError
 from reconciler.remote.addresses import is_loopback, service_url
 from reconciler.remote.connections import Exchange, PooledAdapter, watched
 from reconciler.remote.failures import passes_by_itself
 from reconciler.remote.retries import RETRIED, RetryPolicy, retry_after
-from reconciler.remote.text import Scrubber, bare_url, shown
-from reconciler.remote.wsgi import WSGIAdapter, WSGIApp
+from reconciler.remote.sanitize import Scrubber, bare_url, shown
+from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
 
 __all__ = ["Answer", "NoAnswerError", "Request", "Timeouts", "Transport", "WSGIAdapter", "WSGIApp"]
 

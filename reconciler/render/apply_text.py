@@ -10,7 +10,7 @@ from reconciler.render.diagnostics import place_of
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.status import status_rows
-from reconciler.render.waited import WaitedReport
+from reconciler.render.wait import WaitedReport
 
 _WELL = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED, Result.UPDATED)
 _RARE = (Result.REPLACED, Result.MOVED, Result.UPDATED)

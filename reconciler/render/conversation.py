@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, timedelta
 
-from reconciler.follow.conversation import Entry, Kind
-from reconciler.follow.events import Approval, text_in
 from reconciler.render import cells, safe
 from reconciler.render.markup import markdown_rows, plain_rows
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
+from reconciler.tasks.conversation import Entry, Kind
+from reconciler.tasks.events import Approval, text_in
 
 TOOL_ROWS = 4  # of what a tool gave; -v shows all
 _NARROWEST = 10  # columns of text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.render import cells, safe
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style

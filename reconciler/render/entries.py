@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.diagnostics import Diagnostic, Severity, in_order
-from reconciler.follow.status import Standing, TaskStatus
-from reconciler.follow.status import counts as standings
-from reconciler.model import Inputs, TaskRef
+from reconciler.model.diagnostics import Diagnostic, Severity, in_order
+from reconciler.model.task import Inputs, TaskRef
+from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask
 from reconciler.render.apply_text import apply_summary
 from reconciler.render.plan_text import SIGNS, WHY, summary_row
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.status import summary as status_summary
 from reconciler.render.text import validate_summary
-from reconciler.render.waited import WaitedReport, next_step
-from reconciler.wire import console_url
+from reconciler.render.wait import WaitedReport, next_step
+from reconciler.tasks.status import Standing, TaskStatus
+from reconciler.tasks.status import counts as standings
 
 
 class Level(StrEnum):

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from reconciler.diagnostics import Diagnostic
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.render import safe
 from reconciler.render.entries import Entry, Level, entries, located
 from reconciler.render.reports import Report, Style

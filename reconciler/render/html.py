@@ -15,7 +15,7 @@ from importlib.resources import files
 
 from reconciler import __version__
 from reconciler.apply.report import ApplyReport, Result
-from reconciler.diagnostics import Diagnostic
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
 from reconciler.render import safe
 from reconciler.render.budget import budget_lines
@@ -24,7 +24,7 @@ from reconciler.render.entries import Entry, command_of, counts, entries, locate
 from reconciler.render.html_task import task_item
 from reconciler.render.plan_text import ALONE, ALONE_MEANS, no_changes_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
-from reconciler.render.waited import WaitedReport
+from reconciler.render.wait import WaitedReport
 
 MANY = 100  # tasks from which those out of sight are not laid out
 OPEN_UP_TO = 10

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.model import Inputs
+from reconciler.model.task import Inputs
 from reconciler.plan.plan import ABSENT, Change
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
-from reconciler.render.differences import Gap, Line, Row, side_by_side
 from reconciler.render.entries import Entry
 from reconciler.render.plan_text import ALONE
+from reconciler.render.text_diff import Gap, Line, Row, side_by_side
 from reconciler.render.values import flow, is_prose, moved_by, side_text
 
 CONTEXT = 3

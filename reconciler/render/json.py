@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
 if TYPE_CHECKING:
     from reconciler.apply.report import ApplyReport, TaskResult
-    from reconciler.render.waited import WaitedReport
+    from reconciler.render.wait import WaitedReport
 
 FORMAT_VERSION = 1
 
@@ -42,7 +42,7 @@ def document(report: Report) -> dict[str, Any]:
     from reconciler.apply.report import ApplyReport
 
     if isinstance(report, ApplyReport):
-        from reconciler.render.waited import WaitedReport
+        from reconciler.render.wait import WaitedReport
 
         return _waited(report) if isinstance(report, WaitedReport) else _applied(report)
     from reconciler.plan.codec import plan_document

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
 from reconciler.apply.report import ApplyReport, Result
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
 from reconciler.render.entries import Entry, Level, command_of, entries, located

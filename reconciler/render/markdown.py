@@ -15,11 +15,11 @@ from reconciler.plan.plan import Change, Plan
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import render_one
-from reconciler.render.differences import Gap, Line, side_by_side
 from reconciler.render.entries import Entry, command_of, entries, located, summary
 from reconciler.render.palette import Palette
 from reconciler.render.plan_text import ALONE, ALONE_MEANS, LEGEND, no_changes_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
+from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, moved_by, setting_rows, side_text
 
 LIMIT = 64_000

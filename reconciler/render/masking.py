@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reconciler.diagnostics import Diagnostic
-from reconciler.model import DesiredTask, Inputs
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.task import DesiredTask, Inputs
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from reconciler.render.secrets import Secrets
 

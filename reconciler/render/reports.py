@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.model.diagnostics import Diagnostic, Severity
 
 if TYPE_CHECKING:
     from reconciler.apply.report import ApplyReport
-    from reconciler.model import DesiredTask
+    from reconciler.model.task import DesiredTask
     from reconciler.plan.plan import Plan
 
 

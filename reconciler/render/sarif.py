@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from reconciler import __version__
-from reconciler.canonical import digest
-from reconciler.diagnostics import POLICY, Diagnostic, Severity
+from reconciler.model.canonical import digest
+from reconciler.model.diagnostics import POLICY, Diagnostic, Severity
 from reconciler.render import safe
 from reconciler.render.entries import Entry, Level, command_of, entries, located
 from reconciler.render.json import dump

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.model import TaskRef, rfc3339
+from reconciler.model.task import TaskRef, rfc3339
+from reconciler.model.wire import console_url
 from reconciler.render import safe
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.values import setting_rows
 from reconciler.state.model import Attempt, Happened, Happening, Record, State
-from reconciler.wire import console_url
 
 FORMAT_VERSION = 1
 

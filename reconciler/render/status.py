@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from reconciler.diagnostics import Diagnostic
-from reconciler.follow.status import Standing, TaskStatus, counts
-from reconciler.model import rfc3339
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.task import rfc3339
 from reconciler.render import cells, safe
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
+from reconciler.tasks.status import Standing, TaskStatus, counts
 
 FORMAT_VERSION = 1
 NARROWEST_KEY = 12

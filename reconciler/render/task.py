@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reconciler.diagnostics import Diagnostic
-from reconciler.follow.status import TaskStatus
-from reconciler.model import DesiredTask, TaskRef
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import ABSENT, Change
 from reconciler.render import safe
 from reconciler.render.palette import Palette
@@ -18,6 +17,7 @@ from reconciler.render.state import state_document, task_text
 from reconciler.render.status import age, status_document
 from reconciler.render.values import change_rows, flow, setting_rows
 from reconciler.state.model import State
+from reconciler.tasks.status import TaskStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.diagnostics import Severity
+from reconciler.model.diagnostics import Severity
 from reconciler.render import safe
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
@@ -29,7 +29,7 @@ def _rows(report: Report, style: Style) -> Iterable[str]:
 
     if isinstance(report, ApplyReport):
         from reconciler.render.apply_text import apply_rows, waited_rows
-        from reconciler.render.waited import WaitedReport
+        from reconciler.render.wait import WaitedReport
 
         if isinstance(report, WaitedReport):
             return waited_rows(report, style)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler.follow.totals import Sum, Totals
 from reconciler.plan.budget import Outlook, budget_document
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
+from reconciler.tasks.totals import Sum, Totals
 
 BLOCKS = "▏▎▍▌▋▊▉█"
 ASCII = "#"

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reconciler.model import Inputs
+from reconciler.model.task import Inputs
 from reconciler.plan.plan import ABSENT, Change, Origin
 from reconciler.render import cells, safe
 from reconciler.render.palette import Palette
-from reconciler.render.prose import Prose
+from reconciler.render.prompt_diff import Prose
 
 PROMPT_ROWS = 12  # of a new task's prompt, unless -v
 DIFF_ROWS = 40  # of one field's difference, unless -v

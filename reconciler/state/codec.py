@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from reconciler import collector
-from reconciler.diagnostics import error
-from reconciler.errors import StateError
-from reconciler.model import TaskRef
-from reconciler.state import pieces
+from reconciler import garbage
+from reconciler.model.diagnostics import error
+from reconciler.model.errors import StateError
+from reconciler.model.task import TaskRef
+from reconciler.state import chunks
 from reconciler.state.model import (
     Attempt,
     Attempted,
@@ -76,7 +76,7 @@ def decode_state(data: bytes, *, file: str, backend: str, way_out: str) -> State
     Raises StateError for anything else: nothing that cannot be read counts as absent.
     """
     try:
-        with collector.paused():
+        with garbage.paused():
             state = _read_pieces(data, file, backend)
             if state is None:
                 value = _parsed(_text_of(data, file, way_out), file, way_out)
@@ -90,7 +90,7 @@ def decode_state(data: bytes, *, file: str, backend: str, way_out: str) -> State
 def _read_pieces(data: bytes, file: str, backend: str) -> State | None:
     """None for a text that is not to be cut, and for one that is no JSON or names a task twice:
     the whole of it will tell."""
-    cuts = pieces.cut(data)
+    cuts = chunks.cut(data)
     if cuts is None:
         return None
     try:

@@ -14,10 +14,11 @@ from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
-from reconciler.canonical import digest
-from reconciler.diagnostics import error
-from reconciler.errors import StateError
-from reconciler.model import DesiredTask, Inputs, TaskRef
+from reconciler.model.canonical import digest
+from reconciler.model.diagnostics import error
+from reconciler.model.errors import StateError
+from reconciler.model.task import DesiredTask, Inputs, TaskRef
+from reconciler.model.wire import patch_after_create
 from reconciler.state.model import (
     Attempt,
     Attempted,
@@ -29,7 +30,6 @@ from reconciler.state.model import (
     Recorded,
     State,
 )
-from reconciler.wire import patch_after_create
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 

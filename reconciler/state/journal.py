@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.errors import StateError
+from reconciler.model.errors import StateError
 from reconciler.state import disk
 from reconciler.state.codec import decode_event, encode_event, refuse
 from reconciler.state.model import Event

@@ -29,9 +29,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.diagnostics import error
-from reconciler.errors import StateError
-from reconciler.model import rfc3339
+from reconciler.model.diagnostics import error
+from reconciler.model.errors import StateError
+from reconciler.model.task import rfc3339
 from reconciler.state.disk import PRIVATE
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from reconciler.model import Identity, Inputs, TaskRef
+from reconciler.model.task import Identity, Inputs, TaskRef
 
 OUTPUTS = (
     "asyncTriggerType",

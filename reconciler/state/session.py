@@ -16,16 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-from reconciler.diagnostics import error
-from reconciler.errors import StateError
-from reconciler.model import RemoteTask, instant, rfc3339
+from reconciler.model.diagnostics import error
+from reconciler.model.errors import StateError
+from reconciler.model.task import RemoteTask, instant, rfc3339
 from reconciler.state import disk
 from reconciler.state.codec import encode_state, refuse
-from reconciler.state.files import Files, Loaded, load, saved_state, version_of
+from reconciler.state.engines.file import LocalStore
 from reconciler.state.journal import VERSION, Header, Journal
 from reconciler.state.lock import Lock
 from reconciler.state.model import Event, State, fold, fold_into, kept_outputs, with_untold
-from reconciler.state.stores.local import LocalStore
+from reconciler.state.paths import Files, Loaded, load, saved_state, version_of
 
 _READS = 10
 _TICK = timedelta(milliseconds=1)

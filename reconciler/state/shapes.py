@@ -10,8 +10,8 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, TypeVar
 
-from reconciler.model import Identity, TaskRef, instant, rfc3339
-from reconciler.sharing import share_parts, shared
+from reconciler.interning import share_parts, shared
+from reconciler.model.task import Identity, TaskRef, instant, rfc3339
 from reconciler.state.model import Attempt, Happening, Record, kept_outputs
 
 Json = dict[str, Any]

@@ -174,7 +174,7 @@ def test_a_file_that_cannot_be_written_is_as_it_was(
     def full(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("reconciler.cli.formatting.write_whole", full)
+    monkeypatch.setattr("reconciler.app.fmt.write_whole", full)
     assert run(["fmt"]) == 1
     said = capsys.readouterr()
     assert said.out == ""

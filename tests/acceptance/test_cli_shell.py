@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from reconciler import __version__
-from reconciler.cli.planfile import is_plan_file, read_plan_file, write_plan_file
-from reconciler.errors import TaskctlError
+from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_file
+from reconciler.model.errors import TaskctlError
 from reconciler.plan.codec import SavedPlan, basis_of, plan_document
 from reconciler.state.model import State
 from tests.support.inert import commands_in, unseen_in
@@ -25,7 +25,7 @@ SAVED = SavedPlan(PLAN, basis_of(PLAN, [], State("line", 3, PLAN.backend)))
 FAKE = """
 import sys, types, signal
 from reconciler.cli import main
-from reconciler.cli.options import common_options, make_command
+from reconciler.cli.options.shared import common_options, make_command
 module = types.ModuleType("reconciler.cli.commands.try")
 @make_command("try", examples=[])
 @common_options
@@ -80,7 +80,7 @@ def test_help_and_version_import_click_alone(option: str) -> None:
         "reconciler",
         "reconciler.cli",
         "reconciler.cli.main",
-        "reconciler.cli.shared",
+        "reconciler.cli.options.help",
         "reconciler.render",
     }
     others = {name.split(".")[0] for name in modules - ours} - sys.stdlib_module_names

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.engine.lives import story
+from reconciler.embedded.scenarios import story
 from tests.support.documents import (
     NOT_RUN,
     ROOT,

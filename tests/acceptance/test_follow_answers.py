@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.follow import course
-from reconciler.follow.events import Approval, approval_in
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Answer, NoAnswerError
+from reconciler.tasks import event_summary
+from reconciler.tasks.events import Approval, approval_in
 from tests.support.followed import Place, placed
 from tests.support.ground import TOKEN
 
@@ -75,7 +75,7 @@ def test_an_id_runs_nothing_when_the_command_that_is_told_of_is_pasted(
         found = approval_in(event)
         return None if found is None else replace(found, id=f"{evil}{found.id}")
 
-    monkeypatch.setattr(course, "approval_in", named)
+    monkeypatch.setattr(event_summary, "approval_in", named)
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     (line,) = [row for row in place.run("approve", "asks")[2].splitlines() if "-y" in row]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from pulumi_cloud_sdk import models
 
-from reconciler.cli import importing
+from reconciler.app import import_
+from reconciler.importing.existing import opening_of
 from reconciler.manifest.fmt import format_manifest
-from reconciler.takeover.existing import opening_of
 from tests.support.engine_client import Api
 from tests.support.engine_sdk import Sdk, user_message
 from tests.support.followed import Place, placed
@@ -408,7 +408,7 @@ def test_a_file_that_changes_meanwhile_is_left_alone(
         file.write_text("version: 1\ntasks: {}\n")
         return opening_of(events)
 
-    monkeypatch.setattr(importing, "opening_of", read)
+    monkeypatch.setattr(import_, "opening_of", read)
     code, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
     assert (code, out) == (1, "")
     assert "tasks/i.yaml: error: it was changed while this import ran" in err

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.engine.app import App
-from reconciler.engine.budget import TokenBudget
+from reconciler.embedded.app import App
+from reconciler.embedded.budget import TokenBudget
 from tests.support.documents import at_terminal
 from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.followed import Place, placed

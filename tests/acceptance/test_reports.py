@@ -12,11 +12,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from reconciler.app.plan_file import write_plan_file
+from reconciler.app.repository import locator
 from reconciler.cli.main import Ending, run
-from reconciler.cli.planfile import write_plan_file
-from reconciler.cli.repository import locator
-from reconciler.errors import TaskctlError
 from reconciler.manifest.repository import repository_root
+from reconciler.model.errors import TaskctlError
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.render import FORMATS
 from reconciler.state.model import State

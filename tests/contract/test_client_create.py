@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reconciler.service import Created, CreateOutcome, NotSent, Refused, Unknown
+from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from tests.support.client_tools import FakeTime, create_body, make_client
 from tests.support.fault_script import Kind
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reconciler.model import instant
+from reconciler.model.service import Created, Unknown
+from reconciler.model.task import instant
 from reconciler.remote.client import Client
-from reconciler.service import Created, Unknown
 from tests.support.client_tools import TOKEN, create_body, make_client
 from tests.support.fault_server import Call, Fault, FaultServer, FaultServerProcess, Habits, Rule
 from tests.support.fault_world import Marks

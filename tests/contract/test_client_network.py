@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import RemoteError, TaskctlError
+from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.service import Created, NotSent, Unknown
 from reconciler.remote.client import Client
-from reconciler.service import Created, NotSent, Unknown
 from tests.support.client_tools import TOKEN, create_body, make_client
 from tests.support.fault_network import Proxy, certificate, closed_port, full_port, silent_port
 from tests.support.fault_server import Fault, FaultServer, Rule

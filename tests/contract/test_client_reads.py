@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import RemoteError
+from reconciler.model.errors import RemoteError
 from reconciler.remote.retries import RetryPolicy
 from tests.support.client_tools import FakeTime, create_body, make_client
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler.errors import TaskctlError
+from reconciler.model.errors import TaskctlError
 from reconciler.remote.client import Client
 from tests.support.client_tools import TOKEN, create_body, make_client
 from tests.support.fault_network import closed_port

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from pulumi_cloud_sdk import models
 
-from reconciler.engine.app import App
-from reconciler.engine.budget import TokenBudget
-from reconciler.engine.lifecycle import Script, Step, Turn, finishing, stamp
+from reconciler.embedded.app import App
+from reconciler.embedded.budget import TokenBudget
+from reconciler.embedded.lifecycle import Script, Step, Turn, finishing, stamp
 from tests.support.engine_sdk import ORG, SENT_AT, Sdk, refused, user_message
 from tests.support.engine_server import running_app
 

@@ -23,9 +23,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from reconciler.errors import StateError
+from reconciler.model.errors import StateError
 from reconciler.plan.plan import Action
-from reconciler.plan.replacing import AGAIN
+from reconciler.plan.replacement import AGAIN
 from reconciler.state.session import Session
 from tests.support.model_world import BACKEND, OPTIONS, SETTLE, Fate, World
 from tests.support.worlds import desired

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import StateError
+from reconciler.model.errors import StateError
 from reconciler.state import disk
 from reconciler.state.model import State
 from reconciler.state.session import read_state

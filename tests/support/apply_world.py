@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from reconciler.apply.context import Surroundings
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
-from reconciler.apply.surroundings import Surroundings
-from reconciler.errors import RemoteError, StateError
-from reconciler.model import FirstMessage, Identity, RemoteTask, TaskRef, instant, rfc3339
+from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.service import Created, CreateOutcome, Unknown
+from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef, instant, rfc3339
 from reconciler.plan.plan import Plan, PlannedTask
-from reconciler.service import Created, CreateOutcome, Unknown
 from reconciler.state.model import Event, State, fold
 from tests.support.worlds import ME, NOW, plan, state
 

@@ -10,8 +10,8 @@ import click
 import pytest
 
 from reconciler.cli import main
-from reconciler.cli.options import make_command
-from reconciler.cli.shared import Run
+from reconciler.cli.options.help import Run
+from reconciler.cli.options.shared import make_command
 
 
 def add_command(

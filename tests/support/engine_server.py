@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.engine.app import WORK_SECONDS, App
-from reconciler.engine.lifecycle import Life
-from reconciler.engine.server import Server
+from reconciler.embedded.app import WORK_SECONDS, App
+from reconciler.embedded.lifecycle import Life
+from reconciler.embedded.server import Server
 
 _SERVE = """
 import sys
 from pathlib import Path
-from reconciler.engine.server import serve
+from reconciler.embedded.server import serve
 
 serve("127.0.0.1", 0, Path(sys.argv[1]), None, lambda url: print(url, flush=True))
 print("ended", flush=True)

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.engine.app import App
-from reconciler.engine.budget import TokenBudget
-from reconciler.engine.lives import LIVES
-from reconciler.engine.server import Server
+from reconciler.embedded.app import App
+from reconciler.embedded.budget import TokenBudget
+from reconciler.embedded.scenarios import LIVES
+from reconciler.embedded.server import Server
 from tests.support.engine_client import Api
 from tests.support.ground import TOKEN
 

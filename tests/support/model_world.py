@@ -14,19 +14,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from reconciler.apply.context import Surroundings
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport
-from reconciler.apply.surroundings import Surroundings
-from reconciler.engine.app import App
-from reconciler.model import DesiredTask, TaskRef
+from reconciler.embedded.app import App
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import lookups
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import Sides, make_plan
 from reconciler.remote.client import Client
 from reconciler.remote.message_cache import MessageCache
 from reconciler.remote.survey import Survey
-from reconciler.settings import PlanOptions
 from reconciler.state.model import Event, State
 from reconciler.state.session import Session, read_state
 from tests.support.worlds import NOW

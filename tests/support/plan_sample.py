@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.model import DesiredTask, Identity, TaskRef
+from reconciler.model.task import DesiredTask, Identity, TaskRef
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
 
 PROMPT = """\

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from reconciler.canonical import digest
-from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.model import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.model.canonical import digest
+from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.plan.budget import MOST, Basis, Budget, Forecast, Outlook
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.settings import AdoptScope, PlanOptions
 from reconciler.state.model import Attempt, Record, State
 
 HOSTILE = (

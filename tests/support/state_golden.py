@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from reconciler.errors import StateError
-from reconciler.state import pieces
+from reconciler.model.errors import StateError
+from reconciler.state import chunks
 from reconciler.state.codec import decode_state
 from reconciler.state.model import Attempted, Recorded, State, fold
 from tests.support.state_samples import BACKEND, attempt, empty, record
@@ -91,7 +91,7 @@ def refusal(data: bytes | str) -> str:
 def _decode(data: bytes | str, size: int) -> State:
     data = data.encode() if isinstance(data, str) else data
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "SIZE", size)
+        patch.setattr(chunks, "SIZE", size)
         return decode_state(data, file="x.json", backend=BACKEND, way_out="the way out")
 
 

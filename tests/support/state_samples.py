@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from reconciler.canonical import digest
-from reconciler.model import Identity, TaskRef, rfc3339
+from reconciler.model.canonical import digest
+from reconciler.model.task import Identity, TaskRef, rfc3339
 from reconciler.state.model import (
     Attempt,
     Attempted,

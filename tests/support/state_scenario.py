@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from reconciler.errors import StateError
-from reconciler.model import TaskRef
+from reconciler.model.errors import StateError
+from reconciler.model.task import TaskRef
 from reconciler.state.model import Attempt, Attempted, Event, Record, Recorded, State, fold
 from reconciler.state.session import Session
 from tests.support.state_samples import BACKEND, attempt, record

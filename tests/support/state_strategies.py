@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from reconciler.model import Identity, TaskRef
+from reconciler.model.task import Identity, TaskRef
 from reconciler.state.model import (
     OUTPUTS,
     Attempt,

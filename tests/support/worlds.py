@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reconciler.canonical import digest
-from reconciler.model import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef, rfc3339
+from reconciler.model.canonical import digest
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef, rfc3339
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.plan.planner import Sides, make_plan
 from reconciler.plan.view import RemoteView, TaskId
-from reconciler.settings import PlanOptions
 from reconciler.state.model import Attempt, Record, State
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler import collector
+from reconciler import garbage
 
 
 @pytest.fixture(autouse=True)
@@ -20,23 +20,23 @@ def _as_it_was() -> Iterator[None]:
 
 
 def test_a_pause_ends_with_its_block() -> None:
-    with collector.paused():
-        with collector.paused():
+    with garbage.paused():
+        with garbage.paused():
             assert not gc.isenabled()
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
 def test_a_pause_ends_when_its_block_fails() -> None:
-    with pytest.raises(KeyError), collector.paused():
+    with pytest.raises(KeyError), garbage.paused():
         raise KeyError
     assert gc.isenabled()
 
 
 def test_what_is_there_when_it_resumes_is_passed_over() -> None:
-    collector.resume()
+    garbage.resume()
     assert gc.get_freeze_count() == 0  # it was on: nothing to resume
     gc.disable()
-    collector.resume()
+    garbage.resume()
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0

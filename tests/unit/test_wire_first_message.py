@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.wire import first_message
+from reconciler.model.wire import first_message
 
 
 def test_synthetic_events_are_passed_over() -> None:

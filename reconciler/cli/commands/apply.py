@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.completing import files
-from reconciler.cli.options import make_command, report_options
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options, plan_options
-from reconciler.cli.waiting import Wait, wait_options
-from reconciler.settings import PlanOptions
+from reconciler.app.wait import Wait, wait_options
+from reconciler.cli.completion.candidates import files
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.service import Connection, connection_options, plan_options
+from reconciler.cli.options.shared import make_command, report_options
+from reconciler.model.options import PlanOptions
 
 
 def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -64,6 +64,6 @@ def command(
     With --wait it goes on, once all went well, until the tasks of these manifests are done, those
     that were there before too, and exits as `taskctl wait` does. Ctrl-C ends the waiting alone.
     """
-    from reconciler.cli.applying import apply
+    from reconciler.app.apply import apply
 
     return apply(paths, connection, options, out, yes=yes, expected=expect_plan, wait=wait)

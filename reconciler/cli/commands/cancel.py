@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.completing import recorded_keys
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options
+from reconciler.cli.completion.candidates import recorded_keys
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.service import Connection, connection_options
+from reconciler.cli.options.shared import common_options, make_command
 
 
 @make_command(
@@ -36,9 +36,9 @@ def command(
 
     The agent is asked to stop. With --force it is not asked: its session is ended.
     """
-    from reconciler.cli.answering import addressed, confirm, show_last_words
-    from reconciler.cli.following import watched
-    from reconciler.follow.status import SETTLED
+    from reconciler.app.respond import addressed, confirm, show_last_words
+    from reconciler.app.task_sessions import watched
+    from reconciler.tasks.status import SETTLED
 
     with watched(connection, out) as tasks:
         task = addressed(tasks, key, task_id)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.shared import common_options, make_command
 
 
 @make_command(
@@ -28,7 +28,7 @@ from reconciler.cli.output import Output
 @common_options
 def command(shell: str, out: Output) -> int:
     """Print the script by which a shell completes taskctl; keys of tasks are completed too."""
-    from reconciler.cli.shells import SHELLS
+    from reconciler.cli.completion.shells import SHELLS
 
     root = click.get_current_context().find_root().command
     out.document(SHELLS[shell](root, {}, "taskctl", "_TASKCTL_COMPLETE").source() + "\n")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.completing import files
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
+from reconciler.cli.completion.candidates import files
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.shared import common_options, make_command
 
 
 @make_command(
@@ -34,6 +34,6 @@ def command(
     in their order, and what a manifest means is compared before anything is written. A file whose
     form has an error is left alone, and the others are done.
     """
-    from reconciler.cli.formatting import Formatting
+    from reconciler.app.fmt import Formatting
 
     return Formatting(out, check=check, diff=diff).run(paths)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.completing import files
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options
+from reconciler.cli.completion.candidates import files
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.service import Connection, connection_options
+from reconciler.cli.options.shared import common_options, make_command
 
 
 @make_command(
@@ -61,8 +61,8 @@ def command(
     Nothing is changed at the service. The plan right after has nothing to do. What cannot be
     written is named; what is recorded already is left alone.
     """
-    from reconciler.cli.choosing import Choice
-    from reconciler.cli.importing import Importing
+    from reconciler.app.import_ import Importing
+    from reconciler.app.import_selection import Choice
 
     chosen = sum([bool(task_ids), every, mine, program is not None])
     if chosen != 1:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.shared import common_options, make_command
 
 
 @make_command(
@@ -33,7 +33,7 @@ def command(
     Nothing is overwritten: what is there already is left alone, and named. The hook, the workflows
     and the lines for .gitignore are shown, or written with their options.
     """
-    from reconciler.cli.beginning import Beginning
+    from reconciler.app.init import Beginning
 
     beginning = Beginning(out, out.common.path(folder), folder)
     beginning.manifest()

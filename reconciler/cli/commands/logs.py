@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.completing import recorded_keys
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options
-from reconciler.errors import TaskctlError
+from reconciler.cli.completion.candidates import recorded_keys
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.service import Connection, connection_options
+from reconciler.cli.options.shared import common_options, make_command
+from reconciler.model.errors import TaskctlError
 
 if TYPE_CHECKING:
-    from reconciler.cli.following import Watched
-    from reconciler.follow.events import Event
+    from reconciler.app.task_sessions import Watched
     from reconciler.state.model import Record
+    from reconciler.tasks.events import Event
 
 
 @make_command(
@@ -47,8 +47,8 @@ def command(
 
     Times are UTC. What the service sends is shown as text: it steers no terminal.
     """
-    from reconciler.cli.following import watched
-    from reconciler.cli.wiring import utcnow
+    from reconciler.app.context import utcnow
+    from reconciler.app.task_sessions import watched
 
     with watched(connection, out) as tasks:
         record = tasks.record(key)
@@ -65,7 +65,7 @@ def command(
 
 def _events(tasks: Watched, record: Record, *, follow: bool) -> Iterator[Event]:
     """TaskctlError where the service shows no such task to this token."""
-    from reconciler.cli.following import unseen_error
+    from reconciler.app.task_sessions import unseen_error
 
     org_name = record.ref.org_name
     if tasks.client.get_task(org_name, record.task_id) is None:
@@ -80,10 +80,10 @@ def _events(tasks: Watched, record: Record, *, follow: bool) -> Iterator[Event]:
 
 
 def _write(out: Output, events: Iterable[Event], begin: datetime | None) -> None:
-    from reconciler.follow.conversation import Conversation
-    from reconciler.follow.events import moment_of
     from reconciler.render.conversation import ConversationText
     from reconciler.render.json import line
+    from reconciler.tasks.conversation import Conversation
+    from reconciler.tasks.events import moment_of
 
     conversation = Conversation()
     rich = out.is_terminal(sys.stdout)
@@ -99,8 +99,8 @@ def _write(out: Output, events: Iterable[Event], begin: datetime | None) -> None
 
 def _moment(since: str, now: datetime) -> datetime:
     """`10m` before now, or a moment itself. TaskctlError for what is neither."""
-    from reconciler.model import instant
-    from reconciler.settings import parse_duration
+    from reconciler.model.options import parse_duration
+    from reconciler.model.task import instant
 
     found = instant(since)
     if found is not None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import click
 
-from reconciler.cli.completing import files
-from reconciler.cli.options import make_command, paths_argument, report_options
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options, plan_options
-from reconciler.diagnostics import has_errors
-from reconciler.settings import PlanOptions
+from reconciler.cli.completion.candidates import files
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.service import Connection, connection_options, plan_options
+from reconciler.cli.options.shared import make_command, paths_argument, report_options
+from reconciler.model.diagnostics import has_errors
+from reconciler.model.options import PlanOptions
 
 
 @make_command(
@@ -49,8 +49,8 @@ def command(
 
     A PATH is a file, or a folder whose *.yaml and *.yml are all read.
     """
-    from reconciler.cli.planfile import write_plan_file
-    from reconciler.cli.wiring import Planning, open_workspace, tell_if_new
+    from reconciler.app.context import Planning, open_workspace, tell_if_new
+    from reconciler.app.plan_file import write_plan_file
     from reconciler.plan.budget import budget_problems
     from reconciler.plan.codec import SavedPlan, basis_of
     from reconciler.plan.digest import plan_digest

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.completing import recorded_keys
-from reconciler.cli.follow_options import request_option
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options
+from reconciler.cli.completion.candidates import recorded_keys
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.service import Connection, connection_options
+from reconciler.cli.options.shared import common_options, make_command
+from reconciler.cli.options.tasks import request_option
 
 
 @make_command(
@@ -26,8 +26,8 @@ def command(
     key: str, message: str, request: str | None, connection: Connection, out: Output
 ) -> int:
     """Reject what a task asks for. What it asks is shown first, on stderr."""
-    from reconciler.cli.answering import addressed, show_approval, words
-    from reconciler.cli.following import watched
+    from reconciler.app.respond import addressed, show_approval, words
+    from reconciler.app.task_sessions import watched
 
     instructions = words(message, "-m TEXT")
     with watched(connection, out) as tasks:

@@ -6,10 +6,10 @@ import sys
 
 import click
 
-from reconciler.cli.completing import recorded_keys
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options
+from reconciler.cli.completion.candidates import recorded_keys
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.service import Connection, connection_options
+from reconciler.cli.options.shared import common_options, make_command
 
 
 @make_command(
@@ -28,8 +28,8 @@ def command(key: str, text: str, connection: Connection, out: Output) -> int:
 
     It is sent once. A task that is busy refuses it; what it said last is shown first, on stderr.
     """
-    from reconciler.cli.answering import addressed, show_last_words, words
-    from reconciler.cli.following import watched
+    from reconciler.app.respond import addressed, show_last_words, words
+    from reconciler.app.task_sessions import watched
 
     given = words(_stdin() if text == "-" else text, "TEXT")
     with watched(connection, out) as tasks:

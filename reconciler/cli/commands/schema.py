@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.shared import common_options, make_command
 
 
 @make_command(

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import click
 
-from reconciler.cli.follow_options import duration
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.shared import common_options, make_command
+from reconciler.cli.options.tasks import duration
 
 NO_BUDGET = -1
 MOST_TOKENS = 2**53
@@ -100,12 +100,12 @@ def command(
 
     Its address is printed on a line of its own once it listens.
     """
-    from reconciler import collector
-    from reconciler.engine.budget import TokenBudget
-    from reconciler.engine.lives import LIVES
-    from reconciler.engine.server import serve
+    from reconciler import garbage
+    from reconciler.embedded.budget import TokenBudget
+    from reconciler.embedded.scenarios import LIVES
+    from reconciler.embedded.server import serve
 
-    collector.resume()
+    garbage.resume()
     budget = None
     if token_budget is not None and token_budget != NO_BUDGET:
         seconds = max(1, round(budget_window.total_seconds())) if budget_window else 0

@@ -6,10 +6,10 @@ import re
 
 import click
 
-from reconciler.cli.completing import keys_or_files
-from reconciler.cli.options import make_command, report_options
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options
+from reconciler.cli.completion.candidates import keys_or_files
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.service import Connection, connection_options
+from reconciler.cli.options.shared import make_command, report_options
 from reconciler.render import BASIC_FORMATS
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(?:[./][a-z0-9._-]+)*", re.IGNORECASE)
@@ -35,11 +35,11 @@ def command(planfile: str, connection: Connection, out: Output) -> int:
     A word that names no file and looks like a key is one; ORG/KEY always is. Of a plan nothing is
     read but the file.
     """
-    from reconciler.cli.planfile import read_plan_file
+    from reconciler.app.plan_file import read_plan_file
 
     path = out.common.path(planfile)
     if not path.exists() and _KEY.fullmatch(planfile) and not planfile.endswith(_PLAN):
-        from reconciler.cli.showing import has_tasks, show_task
+        from reconciler.app.show import has_tasks, show_task
 
         if not has_tasks(connection, out):
             read_plan_file(path, planfile)  # it says that the file is not there

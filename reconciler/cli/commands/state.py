@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.completing import recorded_keys, wanted_keys
-from reconciler.cli.options import Group, common_options, make_command, paths_argument
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options
-from reconciler.errors import TaskctlError
+from reconciler.cli.completion.candidates import recorded_keys, wanted_keys
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.service import Connection, connection_options
+from reconciler.cli.options.shared import Group, common_options, make_command, paths_argument
+from reconciler.model.errors import TaskctlError
 
 if TYPE_CHECKING:
-    from reconciler.model import DesiredTask, RemoteTask, TaskRef
+    from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
     from reconciler.state.model import Event, State
 
 
@@ -70,7 +70,7 @@ def show(key: str, connection: Connection, out: Output) -> int:
 @common_options
 def move(old: str, new: str, connection: Connection, out: Output) -> int:
     """Give the record of OLD to the key NEW, in its organization or as ORG/KEY in another."""
-    from reconciler.cli.wiring import utcnow
+    from reconciler.app.context import utcnow
     from reconciler.state.edit import destination, find, mv
 
     def edit(state: State) -> tuple[list[Event], str]:
@@ -106,7 +106,7 @@ def accept_inputs(key: str, paths: tuple[str, ...], connection: Connection, out:
 
     For a change that is none to the task: a corrected typo. It is not shown as changed any more.
     """
-    from reconciler.cli.wiring import read_manifests
+    from reconciler.app.context import read_manifests
     from reconciler.state.edit import accept, find
 
     manifests = read_manifests(paths, out)
@@ -143,7 +143,7 @@ def settle_attempts(
 
     Look at the service first: a task that exists and is settled as not created is made twice.
     """
-    from reconciler.cli.wiring import utcnow
+    from reconciler.app.context import utcnow
     from reconciler.state.edit import find, settle
 
     if (task_id is None) is not not_created:
@@ -169,7 +169,7 @@ for _part in (list_tasks, show, move, remove, accept_inputs, settle_attempts):
 
 def _read(connection: Connection, out: Output) -> State:
     """The state as it may be shown."""
-    from reconciler.cli.wiring import find_backend, find_state
+    from reconciler.app.context import find_backend, find_state
     from reconciler.render.masking import masked_state
     from reconciler.state.session import read_state
 
@@ -184,7 +184,7 @@ def _change(
     purpose: str,
     edit: Callable[[State], tuple[list[Event], str]],
 ) -> int:
-    from reconciler.cli.wiring import find_backend, find_state
+    from reconciler.app.context import find_backend, find_state
     from reconciler.render.json import dump
     from reconciler.state.session import Session
 
@@ -224,7 +224,7 @@ def _wanted(tasks: tuple[DesiredTask, ...], ref: TaskRef) -> DesiredTask:
 
 
 def _at_service(ref: TaskRef, task_id: str, connection: Connection, out: Output) -> RemoteTask:
-    from reconciler.cli.wiring import connect, find_backend
+    from reconciler.app.context import connect, find_backend
 
     client = connect(find_backend(connection, out), connection, out)
     try:

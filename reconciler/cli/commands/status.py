@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import click
 
-from reconciler.cli.completing import recorded_keys_or_files
-from reconciler.cli.follow_options import interval_option
-from reconciler.cli.options import common_options, make_command
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options
+from reconciler.cli.completion.candidates import recorded_keys_or_files
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.service import Connection, connection_options
+from reconciler.cli.options.shared import common_options, make_command
+from reconciler.cli.options.tasks import interval_option
 
 
 @make_command(
@@ -56,12 +56,12 @@ def command(
     The service says running or idle; waiting, failed, cancelled and done follow from the events.
     What did not end well counts as failed: gone, stopped, cancelled, an attempt without outcome.
     """
-    from reconciler.cli.following import chosen, watched
-    from reconciler.cli.screen import Screen
-    from reconciler.cli.standing import Listing, Summing
-    from reconciler.cli.wiring import utcnow
-    from reconciler.follow.status import SETTLED, exit_code
+    from reconciler.app.context import utcnow
+    from reconciler.app.status import Listing, Summing
+    from reconciler.app.task_sessions import chosen, watched
+    from reconciler.cli.console.live import Screen
     from reconciler.render.json import dump
+    from reconciler.tasks.status import SETTLED, exit_code
 
     if watch and out.common.format == "json":
         raise click.UsageError("--watch shows text; for a program, run status again and again")

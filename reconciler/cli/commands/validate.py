@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler.cli.options import make_command, paths_argument, report_options
-from reconciler.cli.output import Output
-from reconciler.diagnostics import has_errors
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.shared import make_command, paths_argument, report_options
+from reconciler.model.diagnostics import has_errors
 from reconciler.render.reports import ValidateReport
 
 
@@ -24,7 +24,7 @@ def command(paths: tuple[str, ...], out: Output) -> int:
 
     A PATH is a file, or a folder whose *.yaml and *.yml are all read.
     """
-    from reconciler.cli.reading import load_manifests
+    from reconciler.app.manifests import load_manifests
 
     manifests = load_manifests(paths, out)
     report = ValidateReport(

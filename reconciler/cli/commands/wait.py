@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import click
 
-from reconciler.cli.common import ReportFile
-from reconciler.cli.completing import files, recorded_keys_or_files
-from reconciler.cli.follow_options import interval_option
-from reconciler.cli.options import make_command, report_options
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options
-from reconciler.cli.waiting import ON, Wait, Waiting, farewell, tell, timeout_option
+from reconciler.app.wait import ON, Wait, Waiting, farewell, tell, timeout_option
+from reconciler.cli.completion.candidates import files, recorded_keys_or_files
+from reconciler.cli.console.output import Output
+from reconciler.cli.options.common import ReportFile
+from reconciler.cli.options.service import Connection, connection_options
+from reconciler.cli.options.shared import make_command, report_options
+from reconciler.cli.options.tasks import interval_option
 
 
 @make_command(
@@ -47,10 +47,10 @@ def command(
     1 if some failed. What did not end well counts as failed: gone, stopped, cancelled.
     Ctrl-C ends the waiting alone.
     """
-    from reconciler.cli.following import chosen, watched
+    from reconciler.app.context import utcnow
+    from reconciler.app.task_sessions import chosen, watched
     from reconciler.cli.signals import Interrupts
-    from reconciler.cli.wiring import utcnow
-    from reconciler.render.waited import WaitedReport
+    from reconciler.render.wait import WaitedReport
 
     if junit is not None:
         reports = (*out.common.reports, ReportFile("junit", junit))

@@ -8,9 +8,9 @@ import pytest
 
 from reconciler.apply.executor import LONGEST_PAUSE, STALE_AFTER, TRIES
 from reconciler.apply.report import Result
+from reconciler.model.options import PlanOptions
+from reconciler.model.service import CreateOutcome, NotSent, Refused
 from reconciler.plan.plan import Action, Reason
-from reconciler.service import CreateOutcome, NotSent, Refused
-from reconciler.settings import PlanOptions
 from reconciler.state.model import Forgotten, Recorded
 from tests.support.apply_world import World, lost
 from tests.support.worlds import NOW, ago, attempt, desired, message, record, remote, state, view

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from reconciler.apply.report import Result
-from reconciler.canonical import digest
-from reconciler.errors import RemoteError
-from reconciler.model import RemoteTask
-from reconciler.service import Refused
-from reconciler.settings import PlanOptions
+from reconciler.model.canonical import digest
+from reconciler.model.errors import RemoteError
+from reconciler.model.options import PlanOptions
+from reconciler.model.service import Refused
+from reconciler.model.task import RemoteTask
 from reconciler.state.model import Record, Recorded, fold
 from tests.support.apply_world import World, lost
 from tests.support.worlds import (

@@ -8,10 +8,10 @@ from typing import Any
 
 from reconciler.apply.loop import LONGEST_GRACE, ROUNDS
 from reconciler.apply.report import ApplyReport, Result
-from reconciler.errors import RemoteError
-from reconciler.model import DesiredTask, RemoteTask, TaskRef
+from reconciler.model.errors import RemoteError
+from reconciler.model.service import Created, CreateOutcome, Unknown
+from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
 from reconciler.plan.plan import Plan
-from reconciler.service import Created, CreateOutcome, Unknown
 from reconciler.state.model import Closed
 from tests.support.apply_world import World, lost
 from tests.support.worlds import ago, attempt, desired, message, plan, remote, state, view
@@ -103,7 +103,7 @@ def test_three_rounds_and_no_more() -> None:
 
 
 def test_tries_that_never_left_are_no_rounds() -> None:
-    from reconciler.service import NotSent
+    from reconciler.model.service import NotSent
 
     world = World()
     slow = NotSent("429", 1.0, throttled=True)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.cli.applying import _refuse_more
-from reconciler.errors import TaskctlError
-from reconciler.model import TaskRef
+from reconciler.app.apply import _refuse_more
+from reconciler.model.errors import TaskctlError
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 
 IDLE = PlannedTask(TaskRef("acme", "a"), Action.CHANGED, Reason.DIFFERS, "tasks/a.yaml")

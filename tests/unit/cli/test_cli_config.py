@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.common import Common
-from reconciler.cli.config import NO_CONFIG, find_config
+from reconciler.cli.config.file import NO_CONFIG, find_config
+from reconciler.cli.console.output import Output
 from reconciler.cli.main import run
-from reconciler.cli.options import common_options, paths_argument
-from reconciler.cli.output import Output
-from reconciler.cli.service_options import Connection, connection_options, plan_options
-from reconciler.errors import TaskctlError
-from reconciler.settings import AdoptScope, PlanOptions
+from reconciler.cli.options.common import Common
+from reconciler.cli.options.service import Connection, connection_options, plan_options
+from reconciler.cli.options.shared import common_options, paths_argument
+from reconciler.model.errors import TaskctlError
+from reconciler.model.options import AdoptScope, PlanOptions
 from tests.support.commands import add_command
 
 ALL = """\

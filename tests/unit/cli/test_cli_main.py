@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 import click
 import pytest
 
+from reconciler.cli.console.output import Output
 from reconciler.cli.main import COMMANDS, Terminated, app, run
-from reconciler.cli.options import common_options
-from reconciler.cli.output import Output
-from reconciler.diagnostics import error, warning
-from reconciler.errors import StateError
+from reconciler.cli.options.shared import common_options
+from reconciler.model.diagnostics import error, warning
+from reconciler.model.errors import StateError
 from reconciler.render.reports import ValidateReport
 from tests.support.commands import add_command
 from tests.support.inert import commands_in, unseen_in

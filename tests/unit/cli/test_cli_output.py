@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.common import Common
-from reconciler.cli.output import Output, say, wants_color
-from reconciler.diagnostics import error, warning
+from reconciler.cli.console.output import Output, say, wants_color
+from reconciler.cli.options.common import Common
+from reconciler.model.diagnostics import error, warning
 from reconciler.render.reports import FailureReport, ValidateReport
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
-from reconciler.cli.progress import Bar, Lines, Progress, Silent
-from reconciler.model import TaskRef
+from reconciler.cli.console.progress import Bar, Lines, Progress, Silent
+from reconciler.model.task import TaskRef
 from tests.support.inert import commands_in, unseen_in
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from io import StringIO
 
 import pytest
 
-from reconciler.cli.screen import Screen
+from reconciler.cli.console.live import Screen
 from reconciler.render.palette import Palette, unpainted
 
 RED = Palette(on=True).red

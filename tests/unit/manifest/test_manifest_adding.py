@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.errors import ManifestError
-from reconciler.manifest.adding import NewTask, added, faults
+from reconciler.manifest.emitter import mapping_lines
 from reconciler.manifest.fmt import format_manifest
-from reconciler.manifest.source import read_source
-from reconciler.manifest.writing import mapping_lines
+from reconciler.manifest.insertion import NewTask, added, faults
+from reconciler.manifest.parse.source import read_source
+from reconciler.model.errors import ManifestError
 from tests.support.inert import commands_in, unseen_in
 
 MARKS = " \n\t\r:#-|>'\"\\{}[]&*!%@`,?~<=.\u202e\u2028\x85\x07\u200d\ufeffa1é日"

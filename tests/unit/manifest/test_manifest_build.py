@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import DesiredTask
+from reconciler.model.task import DesiredTask
 from tests.support.manifest_cases import lines, loaded
 
 

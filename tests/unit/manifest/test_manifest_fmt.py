@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.manifest import fmt, source
+from reconciler.manifest import fmt
 from reconciler.manifest.fmt import format_manifest
-from reconciler.manifest.source import read_source
+from reconciler.manifest.parse import source
+from reconciler.manifest.parse.source import read_source
 from tests.support.manifest_layouts import texts
 from tests.support.manifest_yaml import SOUP, documents
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import reconciler.manifest
-from reconciler.diagnostics import has_errors
-from reconciler.manifest import Manifests, load, source
+from reconciler.manifest import Manifests, load
+from reconciler.manifest.parse import source
+from reconciler.model.diagnostics import has_errors
 from tests.support.manifest_cases import CASES, NAMES, expected, lines, loaded
 
 ROOT = Path(__file__).parents[3]

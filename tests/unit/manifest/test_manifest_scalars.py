@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest.scalars import CORE, ScalarError, plain, tagged, wrong_tag
+from reconciler.manifest.parse.scalars import CORE, ScalarError, plain, tagged, wrong_tag
 
 
 @pytest.mark.parametrize("text", ["", "~", "null", "Null", "NULL"])

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from reconciler.manifest import source
-from reconciler.manifest.places import Spot, locate, shown
-from reconciler.manifest.source import Source, open_events, read_source
+from reconciler.manifest.parse import source
+from reconciler.manifest.parse.source import Source, open_events, read_source
+from reconciler.manifest.parse.spans import Spot, locate, shown
 from tests.support.manifest_yaml import SOUP, documents
 
 

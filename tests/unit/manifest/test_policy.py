@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.errors import ManifestError
 from reconciler.manifest import load
 from reconciler.manifest.policy import Policy, read_policy, shape
+from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.errors import ManifestError
 
 DRAFT_3 = {"$schema": "http://json-schema.org/draft-03/schema#"}
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"

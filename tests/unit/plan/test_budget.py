@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.diagnostics import Severity
-from reconciler.model import RemoteTask
+from reconciler.model.diagnostics import Severity
+from reconciler.model.task import RemoteTask
 from reconciler.plan.budget import (
     MOST,
     Basis,

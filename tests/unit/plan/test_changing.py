@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import PATCHABLE, DesiredTask, RemoteTask
-from reconciler.plan.changing import update_of
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import PATCHABLE, DesiredTask, RemoteTask
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
-from reconciler.settings import PlanOptions
+from reconciler.plan.updates import update_of
 from reconciler.state.model import Record
 from tests.support.worlds import SOMEONE, desired, only, plan, record, remote, state, view
 

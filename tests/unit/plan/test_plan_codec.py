@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import TaskctlError
-from reconciler.model import Identity, TaskRef
+from reconciler.model.errors import TaskctlError
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import Identity, TaskRef
 from reconciler.plan.codec import (
     Basis,
     SavedPlan,
@@ -27,7 +28,6 @@ from reconciler.plan.codec import (
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.resources import schema_text
-from reconciler.settings import PlanOptions
 from reconciler.state.model import State
 from tests.support import plan_strategies as some
 
@@ -267,7 +267,7 @@ def test_each_bad_file_has_its_own_message(name: str) -> None:
 @SLOW
 @given(st.data())
 def test_a_wrong_shape_is_named_by_its_path(data: st.DataObject) -> None:
-    from reconciler.canonical import digest
+    from reconciler.model.canonical import digest
 
     wrong = data.draw(
         st.sampled_from(

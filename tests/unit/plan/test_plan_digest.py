@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.diagnostics import warning
-from reconciler.errors import TaskctlError
-from reconciler.model import Identity, TaskRef
+from reconciler.model.diagnostics import warning
+from reconciler.model.errors import TaskctlError
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import Identity, TaskRef
 from reconciler.plan.codec import (
     SavedPlan,
     basis_of,
@@ -25,7 +26,6 @@ from reconciler.plan.codec import (
 )
 from reconciler.plan.digest import is_digest, plan_digest, refuse_unexpected
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
-from reconciler.settings import PlanOptions
 from reconciler.state.model import State
 from tests.support import plan_strategies as some
 from tests.support.plan_sample import PLAN, ROTATE, wanted

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import TaskRef
+from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.settings import AdoptScope, PlanOptions
 from tests.support.worlds import (
     ME,
     NOW,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.plan.recovery import (
     Found,
     NotCreated,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.model import TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Reason
 from reconciler.plan.recovery import Found, NotCreated, Undecided, Verdict, recover
 from reconciler.plan.view import RemoteView

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.errors import TaskctlError
-from reconciler.model import DesiredTask
+from reconciler.model.errors import TaskctlError
+from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.task import DesiredTask
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
-from reconciler.plan.replacing import AGAIN, refuse_wrong
-from reconciler.settings import AdoptScope, PlanOptions
+from reconciler.plan.replacement import AGAIN, refuse_wrong
 from reconciler.state.model import Happening, Record, State
 from tests.support.worlds import (
     NOW,

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.plan.lookup import lookups
 from reconciler.plan.plan import Action, Reason
-from reconciler.settings import AdoptScope, PlanOptions
 from tests.support.worlds import (
     ME,
     NOW,

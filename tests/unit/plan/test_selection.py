@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import TaskctlError
-from reconciler.model import TaskRef
+from reconciler.model.errors import TaskctlError
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.plan.selection import Selection, select
-from reconciler.settings import PlanOptions
 from reconciler.state.model import State
 from tests.support.worlds import (
     ORG,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import TaskctlError
+from reconciler.model.errors import TaskctlError
 from reconciler.remote.addresses import Backend, backend_name, is_loopback
 
 HOME = Path("/home/ada")

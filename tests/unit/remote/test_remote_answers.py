@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.errors import RemoteError, TaskctlError
-from reconciler.remote.answers import About, decode, read, says
-from reconciler.remote.text import Scrubber
+from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.service import Service
+from reconciler.model.wire import console_url
+from reconciler.remote.responses import About, decode, read, says
+from reconciler.remote.sanitize import Scrubber
 from reconciler.remote.transport import Answer
-from reconciler.service import Service
-from reconciler.wire import console_url
 from tests.support.client_tools import make_client
 
 ABOUT = About("GET", "https://api.test/api/user")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import TaskctlError
+from reconciler.model.errors import TaskctlError
 from reconciler.remote.addresses import Backend
 from reconciler.remote.credentials import resolve_backend, resolve_org, resolve_token
 

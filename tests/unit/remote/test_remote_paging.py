@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from reconciler.errors import RemoteError
+from reconciler.model.errors import RemoteError
 from reconciler.remote.failures import remote_error
-from reconciler.remote.paging import Page, items, pages
+from reconciler.remote.pagination import Page, items, pages
 
 Table = dict[str | None, Page]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.remote.text import Scrubber, bare_url, shown
+from reconciler.remote.sanitize import Scrubber, bare_url, shown
 
 
 @given(st.text(), st.integers(4, 100))

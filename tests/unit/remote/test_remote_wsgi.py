@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import requests
 
+from reconciler.model.service import Created, Refused, Unknown
 from reconciler.remote.client import Client
-from reconciler.remote.wsgi import WSGIAdapter
-from reconciler.service import Created, Refused, Unknown
+from reconciler.remote.wsgi_adapter import WSGIAdapter
 from tests.support.client_tools import TOKEN, create_body
 
 Start = Callable[..., Any]

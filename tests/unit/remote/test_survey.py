@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from reconciler.diagnostics import error
-from reconciler.errors import RemoteError
-from reconciler.model import DesiredTask, FirstMessage, Identity, RemoteTask
+from reconciler.model.diagnostics import error
+from reconciler.model.errors import RemoteError
+from reconciler.model.options import PlanOptions
+from reconciler.model.service import CreateOutcome
+from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask
 from reconciler.plan.lookup import lookups
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.remote.message_cache import MessageCache
 from reconciler.remote.survey import FEW, Survey
-from reconciler.service import CreateOutcome
-from reconciler.settings import PlanOptions
 from reconciler.state.model import State
 from tests.support.worlds import (
     ME,

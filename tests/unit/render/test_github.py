@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.diagnostics import Diagnostic, Severity, error, warning
+from reconciler.model.diagnostics import Diagnostic, Severity, error, warning
 from reconciler.render.github import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.inert import unseen_in

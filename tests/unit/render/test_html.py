@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.diagnostics import error
+from reconciler.model.diagnostics import error
 from reconciler.plan.plan import Action, Plan
 from reconciler.render.html import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.diagnostics import error, warning
+from reconciler.model.diagnostics import error, warning
 from reconciler.plan.plan import Plan
 from reconciler.render.junit import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport

@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.diagnostics import error
-from reconciler.model import TaskRef
+from reconciler.model.diagnostics import error
+from reconciler.model.task import TaskRef
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render.markdown import LIMIT, fence, link, paragraph, render, span

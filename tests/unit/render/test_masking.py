@@ -15,9 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.canonical import digest
-from reconciler.diagnostics import error, warning
-from reconciler.model import DesiredTask, RemoteTask, TaskRef
+from reconciler.model.canonical import digest
+from reconciler.model.diagnostics import error, warning
+from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
 from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
 from reconciler.plan.diff import changes
 from reconciler.plan.digest import plan_digest

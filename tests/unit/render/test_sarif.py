@@ -14,7 +14,7 @@ from hypothesis import given
 from jsonschema import Draft4Validator
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.diagnostics import Diagnostic, error, warning
+from reconciler.model.diagnostics import Diagnostic, error, warning
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.sarif import FINGERPRINT, render
 from tests.support.inert import commands_in, unseen_in

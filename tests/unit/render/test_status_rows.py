@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reconciler.follow.status import Standing, TaskStatus
-from reconciler.model import TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.render.reports import Style
 from reconciler.render.status import ANY_ROOM, status_rows
+from reconciler.tasks.status import Standing, TaskStatus
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 URL = "https://app.pulumi.com/acme/neo/tasks/0de65a14-1e01-4e18-9cbb-c9a53411f70a"

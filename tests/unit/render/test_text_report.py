@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.diagnostics import error
+from reconciler.model.diagnostics import error
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells
 from reconciler.render.diagnostics import render_one
 from reconciler.render.palette import Palette
 from reconciler.render.plan_text import summary_row
-from reconciler.render.prose import Prose
+from reconciler.render.prompt_diff import Prose
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport, no_source
 from reconciler.render.text import render
 from tests.support import plan_strategies as some

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.canonical import digest
-from reconciler.errors import StateError
-from reconciler.model import TaskRef
+from reconciler.model.canonical import digest
+from reconciler.model.errors import StateError
+from reconciler.model.task import TaskRef
 from reconciler.state.edit import accept, destination, find, mv, rm, settle
 from reconciler.state.model import Attempted, Closed, Event, Forgotten, Recorded, State, fold
 from tests.support.state_samples import NOON, attempt, empty, mark_at, record

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import StateError
-from reconciler.model import TaskRef
+from reconciler.model.errors import StateError
+from reconciler.model.task import TaskRef
 from reconciler.state.codec import encode_state
 from reconciler.state.edit import mv, settle
 from reconciler.state.journal import Header, Journal, Replay

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import StateError
+from reconciler.model.errors import StateError
 from reconciler.state.journal import Replay
 from reconciler.state.model import Closed, Event
 from tests.support.state_files import HEADER, Written, journal_of, read

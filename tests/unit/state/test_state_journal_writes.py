@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import StateError
+from reconciler.model.errors import StateError
 from reconciler.state import disk
 from reconciler.state.model import Closed
 from tests.support.state_files import Written

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import StateError
+from reconciler.model.errors import StateError
 from reconciler.state import lock as lock_module
 from reconciler.state.lock import Lock, read_holder
 from reconciler.state.session import Session

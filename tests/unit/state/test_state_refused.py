@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import StateError
+from reconciler.model.errors import StateError
 from reconciler.state.codec import encode_state
 from reconciler.state.model import Event, Recorded, State, fold
 from reconciler.state.session import Session, read_state

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.model import TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.state.model import Recorded, State
 from reconciler.state.session import Session, read_state
 from tests.support.worlds import record

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import StateError
-from reconciler.model import RemoteTask, rfc3339
+from reconciler.model.errors import StateError
+from reconciler.model.task import RemoteTask, rfc3339
 from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, fold
 from reconciler.state.session import read_state
 from tests.support.state_files import beside, listing, open_at, saved

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from reconciler.diagnostics import error, warning
+from reconciler.model.diagnostics import error, warning
 from reconciler.render.reports import FailureReport
 
 SOURCE = {

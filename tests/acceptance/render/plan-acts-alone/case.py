@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.model import RemoteTask
+from reconciler.model.task import RemoteTask
 from reconciler.plan.plan import Action, Plan, Reason
 from tests.support.plan_sample import task, wanted
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.model import Identity
+from reconciler.model.task import Identity
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Reason
 from tests.support.plan_sample import PLAN, task, wanted
 from tests.support.plan_strategies import HOSTILE

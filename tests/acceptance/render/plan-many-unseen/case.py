@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.model import TaskRef
+from reconciler.model.task import TaskRef
 from tests.support.plan_sample import PLAN, UNSEEN
 
 REPORT = replace(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.model import Identity, TaskRef
+from reconciler.model.task import Identity, TaskRef
 from tests.support.plan_sample import PLAN, SAME
 
 REPORT = replace(

@@ -1,0 +1,80 @@
+"""What is changed at the service without a create: settings of a task that exists."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.apply import records
+from reconciler.apply.context import Surroundings
+from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.task import RemoteTask
+from reconciler.plan.diff import SHOWN_SETTINGS, at_service
+from reconciler.plan.plan import ABSENT, PlannedTask
+from reconciler.state.model import Record, Recorded
+from reconciler.tasks.refusals import Refusal, Told, problem
+
+
+class Patches:
+    """Changes settings, `places` requests at once; each is durable in the ledger once it is done,
+    never before."""
+
+    def __init__(self, around: Surroundings, places: threading.BoundedSemaphore) -> None:
+        self._around = around
+        self._places = places
+
+    def finish(self, record: Record) -> str | None:
+        """What a create could not carry. None, or why it could not be done."""
+        try:
+            self._patch(record, record.pending)
+            self._around.ledger.append(Recorded(replace(record, pending={})))
+        except (RemoteError, StateError) as failed:
+            names = " and ".join(sorted(record.pending))
+            return f"it exists, but its {names} could not be set: {failed}; the next apply does it"
+        return None
+
+    def update(self, task: PlannedTask, record: Record) -> tuple[tuple[str, ...], str | None]:
+        """What the plan says is to be changed in place. The settings that are so now, and why the
+        others are not."""
+        wanted = {**record.pending, **task.update}
+        patch = {name: value for name, value in wanted.items() if name not in task.agreed}
+        try:
+            shown = self._patch(record, patch) if patch else task.remote
+        except RemoteError as failed:
+            return (), self._why(record, failed)
+        ignored = sorted(
+            name for name in patch if shown is not None and _differs(name, wanted, shown)
+        )
+        done = {name: value for name, value in wanted.items() if name not in ignored}
+        if done:
+            self._around.ledger.append(Recorded(records.updated(record, done, shown, self._around)))
+        if not ignored:
+            return tuple(sorted(done)), None
+        why = f"the service answered well, but did not change {' and '.join(ignored)}"
+        return tuple(sorted(done)), why
+
+    def _patch(self, record: Record, values: Mapping[str, Any]) -> RemoteTask:
+        with self._places:
+            return self._around.service.patch_task(
+                record.ref.org_name, record.task_id, dict(values)
+            )
+
+    def _why(self, record: Record, failed: RemoteError) -> str:
+        """The service says 404 for a task that is gone and for one of somebody else's alike."""
+        told = Told(record.ref, "the change", record.identity, self._around.identity)
+        mine = told.caller.same_as(told.maker)
+        if failed.status not in (403, 404) or (mine and failed.status == 403):
+            return f"not updated: {failed}"
+        said = problem(Refusal(failed.status, str(failed)), told)
+        return f"not updated: {said.summary.removeprefix(f'{record.ref}: ')}"
+
+
+def _differs(name: str, wanted: Mapping[str, Any], shown: RemoteTask) -> bool:
+    """Whether the service shows another value than it was told; names it trims."""
+    value = wanted[name]
+    present = at_service(name, shown) if name in SHOWN_SETTINGS else ABSENT
+    if isinstance(value, str) and isinstance(present, str):
+        return present.strip() != value.strip()
+    return present is not ABSENT and bool(present != value)

@@ -1,0 +1,115 @@
+"""What a shell is offered behind an option or a command: keys and files. Quick, and never a word
+about what went wrong: a shell that asks is in the middle of a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.config.file import Config, config_of, folder_of
+from reconciler.model.errors import TaskctlError
+from reconciler.model.task import TaskRef
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+STATES = ("taskctl.state.json", ".taskctl/local.state.json")
+LARGEST = 16 * 1024 * 1024  # bytes of a file that is worth the wait
+
+
+def files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Whatever the shell knows of files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def keys(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Task keys of manifests and states; `ORG/KEY` once there is a slash."""
+    root, config = _surroundings(ctx)
+    return _items([*_wanted(ctx, root, config), *_recorded(ctx, root, config)], incomplete)
+
+
+def recorded_keys(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Those of states alone."""
+    return _items(_recorded(ctx, *_surroundings(ctx)), incomplete)
+
+
+def recorded_keys_or_files(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Both; the files first, since bash's script forgets what it was told before them."""
+    return [*files(ctx, param, incomplete), *recorded_keys(ctx, param, incomplete)]
+
+
+def keys_or_files(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    return [*files(ctx, param, incomplete), *keys(ctx, param, incomplete)]
+
+
+def wanted_keys(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Those of manifests alone."""
+    return _items(_wanted(ctx, *_surroundings(ctx)), incomplete)
+
+
+def _surroundings(ctx: click.Context) -> tuple[Path, Config]:
+    try:
+        return folder_of(ctx), config_of(ctx)
+    except TaskctlError:
+        return folder_of(ctx), Config()
+
+
+def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    names = {str(ref) if "/" in incomplete else ref.key for ref in refs}
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+
+
+def _wanted(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef]:
+    from reconciler.manifest.discovery import Finder
+    from reconciler.manifest.parse.source import read_source
+
+    finder = Finder(root)
+    paths = tuple(ctx.params.get("paths") or config.paths)
+    for path in paths:
+        finder.path(path)
+    if not paths:
+        finder.usual_places()
+    for path in finder.files.values():
+        data = read_source(_content(path)).data
+        tasks = data.get("tasks") if isinstance(data, dict) else None
+        for key, task in tasks.items() if isinstance(tasks, dict) else ():
+            own = task.get("orgName") if isinstance(task, dict) else None
+            yield TaskRef(str(own or data.get("orgName") or ""), key)
+
+
+def _recorded(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef]:
+    given = ctx.params.get("state") or config.values.get("state")
+    for name in dict.fromkeys(([given] if given else []) + list(STATES)):
+        state: object = None
+        with suppress(ValueError, RecursionError):
+            state = json.loads(_content(root / name))
+        tasks = state.get("tasks") if isinstance(state, dict) else None
+        for ref in tasks if isinstance(tasks, dict) else ():
+            yield TaskRef.parse(ref)
+
+
+def _content(path: Path) -> bytes:
+    """Nothing where there is nothing to read, or too much."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError:
+        return b""
+    return content if len(content) <= LARGEST else b""

@@ -1,0 +1,230 @@
+"""Pages: of an organization's tasks, in five orders, and of a task's events.
+
+A page begins after the last row of the one before (its sort key and number), never at an offset,
+so that no task is repeated or left out for tasks that come meanwhile. The token also holds the
+moment that the first page was sorted at: the clock alone moves nothing between two pages.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.embedded.tasks import (
+    COLUMNS,
+    LAST_EVENT_AT,
+    NAME_AT,
+    STATUS_AT,
+    TOKENS_AT,
+    Task,
+)
+from reconciler.embedded.user import User
+from reconciler.embedded.validation import SOURCES
+from reconciler.embedded.wsgi import ApiError
+
+MAX_PAGE = 1000
+DEFAULT_PAGE = 100
+_DIGITS = 18
+
+_KEYS = {
+    "lastEvent": LAST_EVENT_AT,
+    "created": "created_ms",
+    "status": STATUS_AT,
+    "name": f"lower({NAME_AT})",
+    "tokensUsed": TOKENS_AT,
+}
+_DIRECTIONS = {"asc": ">", "desc": "<"}
+_POLICY_ISSUE = (
+    "EXISTS (SELECT 1 FROM json_each(entities) WHERE json_extract(value, '$.type') ="
+    " 'policy_issue' AND json_extract(value, '$.id') = :policyIssueId)"
+)
+_FILTERS = {
+    "taskType": "task_type = :taskType",
+    "status": f"{STATUS_AT} = :status",
+    "agentDefinitionId": "agent_definition = :agentDefinitionId",
+    "query": f"instr(lower({NAME_AT}), lower(:query)) > 0",
+    "policyIssueId": _POLICY_ISSUE,
+}
+_VALUES = {"taskType": ("sync", "async"), "status": ("running", "idle")}
+
+Query = Mapping[str, Sequence[str]]
+SqlValue = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Where a page begins: after the row of this key and number, as sorted at `now_ms`."""
+
+    key: SqlValue
+    seq: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """A checked list request. `after` None: from the beginning."""
+
+    sort_by: str
+    direction: str
+    page_size: int
+    filters: Mapping[str, SqlValue]
+    exclude_sources: tuple[str, ...]
+    after: After | None
+
+
+def list_query(query: Query) -> ListQuery:
+    """Checks the parameters of ListTasks, those newer than the API document included."""
+    sort_by = _one_of(query, "sortBy", tuple(_KEYS)) or "lastEvent"
+    direction = _one_of(query, "sortDirection", tuple(_DIRECTIONS)) or "desc"
+    filters: dict[str, SqlValue] = {}
+    for name in _FILTERS:
+        allowed = _VALUES.get(name)
+        value = _one_of(query, name, allowed) if allowed else _single(query, name)
+        if value:
+            filters[name] = value
+    excluded = tuple(query.get("excludeSources", ()))
+    if unknown := [source for source in excluded if source not in SOURCES]:
+        raise ApiError(400, f"excludeSources: {unknown[0]!r} is not one of {', '.join(SOURCES)}")
+    token = _single(query, "continuationToken")
+    after = _read_token(token, sort_by, direction) if token else None
+    return ListQuery(sort_by, direction, page_size(query), filters, excluded, after)
+
+
+def page_of_tasks(
+    connection: sqlite3.Connection, org_name: str, user: User, wanted: ListQuery, now_ms: int
+) -> str:
+    """A `ListAgentTasksResponse` of the API document, in JSON."""
+    after = wanted.after
+    sorted_at = after.now_ms if after else now_ms
+    key, compare = _KEYS[wanted.sort_by], _DIRECTIONS[wanted.direction]
+    where = ["org = :org", "(creator = :user OR shared = 1)"]
+    values: dict[str, SqlValue] = {"org": org_name, "user": user.id, "now": sorted_at}
+    where += [_FILTERS[name] for name in wanted.filters]
+    values.update(wanted.filters)
+    for number, source in enumerate(wanted.exclude_sources):
+        where.append(f"source <> :source{number}")
+        values[f"source{number}"] = source
+    if after:
+        where.append(f"({key}, seq) {compare} (:key, :seq)")
+        values.update(key=after.key, seq=after.seq)
+    order = f"ORDER BY {key} {wanted.direction}, seq {wanted.direction} LIMIT :limit"
+    values["limit"] = wanted.page_size + 1
+    parts = ("SELECT", COLUMNS, ",", key, "FROM tasks WHERE", " AND ".join(where), order)
+    rows = connection.execute(" ".join(parts), values).fetchall()
+    page = rows[: wanted.page_size]
+    documents = ",".join([Task(*row[:-1]).document(now_ms) for row in page])
+    following = ""
+    if len(rows) > len(page):
+        last = page[-1]
+        mark = _write_token(wanted, After(key=last[-1], seq=last[0], now_ms=sorted_at))
+        following = f',"continuationToken":"{mark}"'
+    return f'{{"tasks":[{documents}]{following}}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event of a task: its number there, its id, and its JSON."""
+
+    number: int
+    id: str
+    document: str
+
+
+def events_after(
+    connection: sqlite3.Connection, task: Task, number: int, now_ms: int, limit: int
+) -> list[Event]:
+    """Up to `limit` events that are to be seen by now, in order, after the one numbered so."""
+    rows = connection.execute(
+        "SELECT n, id, document FROM events WHERE task = ? AND n > ? AND at_ms <= ?"
+        " ORDER BY n LIMIT ?",
+        (task.seq, number, now_ms, limit),
+    )
+    return [Event(*row) for row in rows]
+
+
+def event_number(connection: sqlite3.Connection, task: Task, event_id: str) -> int:
+    """The number of an event of the task, -1 where it has none of that id."""
+    query = "SELECT n FROM events WHERE task = ? AND id = ?"
+    row = connection.execute(query, (task.seq, event_id)).fetchone()
+    return -1 if row is None else int(row[0])
+
+
+def page_of_events(connection: sqlite3.Connection, task: Task, query: Query, now_ms: int) -> str:
+    """A `ListAgentTaskEventsResponse` of the API document, in JSON."""
+    size = page_size(query)
+    token = _single(query, "continuationToken")
+    number = _read_event_token(token) if token else -1
+    events = events_after(connection, task, number, now_ms, size + 1)
+    documents = ",".join([event.document for event in events[:size]])
+    following = ""
+    if len(events) > size:
+        following = f',"continuationToken":"{_encode(["events", events[size - 1].number])}"'
+    return f'{{"events":[{documents}]{following}}}'
+
+
+def page_size(query: Query) -> int:
+    given = _single(query, "pageSize")
+    if given is None:
+        return DEFAULT_PAGE
+    if not re.fullmatch(r"[0-9]{1,9}", given) or not 1 <= int(given) <= MAX_PAGE:
+        raise ApiError(400, f"pageSize must be between 1 and {MAX_PAGE}")
+    return int(given)
+
+
+def _single(query: Query, name: str) -> str | None:
+    values = query.get(name)
+    return values[0] if values else None
+
+
+def _one_of(query: Query, name: str, allowed: Sequence[str]) -> str | None:
+    value = _single(query, name)
+    if value and value not in allowed:
+        raise ApiError(400, f"{name}: {value!r} is not one of {', '.join(allowed)}")
+    return value or None
+
+
+def _write_token(wanted: ListQuery, after: After) -> str:
+    return _encode([wanted.sort_by, wanted.direction, after.key, after.seq, after.now_ms])
+
+
+def _read_token(token: str, sort_by: str, direction: str) -> After:
+    match _decode(token):
+        case [str(by), str(way), (str() | int()) as key, int(seq), int(now_ms)]:
+            if (by, way) == (sort_by, direction):
+                return After(key, seq, now_ms)
+    raise _bad_token()
+
+
+def _read_event_token(token: str) -> int:
+    match _decode(token):
+        case ["events", int(number)]:
+            return number
+    raise _bad_token()
+
+
+def _encode(parts: list[SqlValue]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def _decode(token: str) -> object:
+    try:
+        padded = token + "=" * (-len(token) % 4)
+        text = base64.b64decode(padded, altchars=b"-_", validate=True)
+        return json.loads(text, parse_int=_sql_integer)
+    except (ValueError, binascii.Error, RecursionError):
+        raise _bad_token() from None
+
+
+def _sql_integer(digits: str) -> int:
+    if len(digits) > _DIGITS:
+        raise ValueError(digits)
+    return int(digits)
+
+
+def _bad_token() -> ApiError:
+    return ApiError(400, "continuationToken is not one of this list's")

@@ -1,0 +1,269 @@
+"""The SQLite file of the embedded service: opened, refused or made; read and written by many.
+
+Several processes may use one file at once (not over NFS: the write-ahead log needs shared memory).
+A write is durable when it returns, power loss included (`synchronous=FULL`); writes that wait
+for each other in one process share a transaction and so an fsync.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import TypeVar
+
+from reconciler.model.errors import TaskctlError
+from reconciler.scratch import make_scratch
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x7461736B
+"""`task`, in the file's header: whose database it is."""
+
+BUSY_SECONDS = 30.0
+"""How long a statement waits for another process's write."""
+
+SCHEMA = """
+CREATE TABLE tasks (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    org TEXT NOT NULL,
+    creator TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    fixed TEXT NOT NULL,
+    task_type TEXT NOT NULL,
+    source TEXT NOT NULL,
+    agent_definition TEXT NOT NULL,
+    approval_mode TEXT NOT NULL,
+    permission_mode TEXT NOT NULL,
+    role TEXT NOT NULL,
+    shared INTEGER NOT NULL DEFAULT 0,
+    shared_ms INTEGER,
+    entities TEXT NOT NULL,
+    name TEXT NOT NULL DEFAULT '',
+    auto_name TEXT NOT NULL DEFAULT '',
+    named_ms INTEGER NOT NULL DEFAULT 0,
+    turn INTEGER NOT NULL DEFAULT 0,
+    turn_ms INTEGER NOT NULL,
+    busy_until INTEGER NOT NULL,
+    tokens_before INTEGER NOT NULL DEFAULT 0,
+    tokens INTEGER NOT NULL DEFAULT 0,
+    context_before INTEGER NOT NULL DEFAULT 0,
+    context INTEGER NOT NULL DEFAULT 0,
+    awaits TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX tasks_by_creation ON tasks (org, created_ms);
+CREATE TABLE events (
+    task INTEGER NOT NULL REFERENCES tasks (seq),
+    n INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (task, n)
+);
+"""
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+
+class Storage:
+    """One open database. Safe to use from many threads; `close` when none does any more."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens `path`, making it and its folder where missing; TaskctlError for what is none."""
+        self._path = path
+        self._jobs: deque[_Job] = deque()
+        self._writing = Lock()
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._closed = False
+        self._writer = open_database(path)
+
+    def write(self, work: Work[T]) -> T:
+        """What `work` returns, once it is durable. What it raises undoes all that it did.
+
+        Whoever gets the lock does the work of all who wait for it, in one transaction.
+        """
+        results: list[T] = []
+        job = _Job(lambda connection: results.append(work(connection)))
+        self._jobs.append(job)
+        with self._writing:
+            if not job.done:
+                self._commit_waiting()
+        if job.problem is not None:
+            raise job.problem
+        return results[0]
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read from; no transaction stays open between two statements."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = connect(self._path)
+        try:
+            yield connection
+        finally:
+            if self._closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
+
+    def close(self) -> None:
+        """Closes what is open; the last process to close folds the log into the file."""
+        with self._writing:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+            self._writer.close()
+
+    def _commit_waiting(self) -> None:
+        jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
+        failure: sqlite3.Error | None = sqlite3.OperationalError("the write was interrupted")
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                job.run(self._writer)
+            self._writer.execute("COMMIT")
+            failure = None
+        except sqlite3.Error as problem:
+            failure = problem
+        finally:
+            with suppress(sqlite3.Error):
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+            for job in jobs:
+                job.finish(failure)
+
+
+class _Job:
+    """One piece of work in a shared transaction; what goes wrong in it is its owner's alone."""
+
+    def __init__(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        self._work = work
+        self.done = False
+        self.problem: Exception | None = None
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        connection.execute("SAVEPOINT job")
+        with self:
+            self._work(connection)
+        if self.problem is not None:
+            connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
+
+    def finish(self, failure: Exception | None) -> None:
+        self.problem = self.problem or failure
+        self.done = True
+
+    def __enter__(self) -> None:
+        self.problem = None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if isinstance(problem, Exception):
+            self.problem = problem
+        return isinstance(problem, Exception)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in autocommit mode; the file is not looked at yet."""
+    return sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """A connection to `path` in today's form; TaskctlError, the file left as it was, otherwise."""
+    _prepare(path)
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        connection = connect(path)
+        try:
+            _bring_up(connection, path)
+        except sqlite3.Error as problem:
+            connection.close()
+            if not is_busy(problem) or time.monotonic() > deadline:
+                raise _unusable(path, problem) from problem
+            # While another process makes the log, or removes it, SQLite does not wait by itself.
+            time.sleep(0.005)
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+
+
+def is_busy(problem: sqlite3.Error) -> bool:
+    """Whether another process holds the file, so that another try may do."""
+    code = getattr(problem, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _unusable(path: Path, problem: sqlite3.Error) -> TaskctlError:
+    return TaskctlError.of(
+        f"{path}: this file cannot be used as the embedded service's database: {problem}",
+        "It was left as it was. Name another file, or move this one away to begin a new one.",
+    )
+
+
+def _prepare(path: Path) -> None:
+    """Makes the folder and an empty file that only its owner reads: it will hold prompts."""
+    try:
+        make_scratch(path.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as problem:
+        raise TaskctlError.of(
+            f"{path}: the embedded service's database cannot be opened: {problem.strerror}",
+            "It must be a file, in a folder, that you may read and write.",
+        ) from problem
+
+
+def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA synchronous = FULL")
+    # Two processes may find the file empty at once: who comes second sees it made.
+    # In a transaction, for what is read must be of one moment.
+    connection.execute("BEGIN")
+    version = _version(connection, path)
+    connection.execute("COMMIT")
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    if _version(connection, path) == 0:
+        for statement in SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema's version, 0 for an empty file; TaskctlError for what is not ours or newer."""
+    version = _number(connection, "PRAGMA user_version")
+    owner = _number(connection, "PRAGMA application_id")
+    if owner != APPLICATION_ID and _number(connection, "SELECT count(*) FROM sqlite_master"):
+        raise TaskctlError.of(
+            f"{path}: this is another program's database",
+            "It was left as it was. Name another file for the embedded service.",
+        )
+    if version > SCHEMA_VERSION:
+        raise TaskctlError.of(
+            f"{path}: written by a newer taskctl (format {version}, this one knows"
+            f" {SCHEMA_VERSION})",
+            "It was left as it was. Use that taskctl, or name another file.",
+        )
+    return version
+
+
+def _number(connection: sqlite3.Connection, statement: str) -> int:
+    return int(connection.execute(statement).fetchone()[0])

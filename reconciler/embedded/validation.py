@@ -1,0 +1,264 @@
+"""Request bodies as checked values. Unknown fields are passed over, null counts as absent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from reconciler.embedded.wsgi import ApiError, JsonObject
+from reconciler.model.task import instant
+
+APPROVAL_MODES = ("manual", "auto", "balanced")
+PERMISSION_MODES = ("default", "read-only")
+TOOL_EXECUTION_MODES = ("cloud", "cli", "worker")
+SOURCES = ("api", "console", "cli", "slack", "schedule", "github", "code-review")
+NAME_LIMIT = 255
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_ZERO_TIME = "0001-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A create request, the service's defaults filled in."""
+
+    message: JsonObject
+    approval_mode: str
+    permission_mode: str
+    tool_execution_mode: str
+    source: str
+    plan_mode: bool
+    role: str
+    agent_definition_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """A patch request: None where nothing is to change."""
+
+    name: str | None
+    is_shared: bool | None
+    approval_mode: str | None
+    permission_mode: str | None
+    role: str | None
+
+
+def create_request(body: JsonObject) -> NewTask:
+    """Checks a `CreateAgentTaskRequest`: ApiError 400 for what the service would refuse.
+
+    Integrations are checked for their form; there are none here to be connected.
+    """
+    message = obj(body, "message")
+    if message is None:
+        raise ApiError(400, "prompt is required: message is missing")
+    for item in objects(body, "enabledIntegrations"):
+        _needed(item, "id", "enabledIntegrations")
+    for item in objects(body, "cliIntegrations"):
+        _needed(item, "catalogId", "cliIntegrations")
+        _needed(item, "name", "cliIntegrations")
+    return NewTask(
+        message=user_message(message),
+        approval_mode=choice(body, "approvalMode", APPROVAL_MODES) or "manual",
+        permission_mode=choice(body, "permissionMode", PERMISSION_MODES) or "default",
+        tool_execution_mode=choice(body, "toolExecutionMode", TOOL_EXECUTION_MODES) or "cloud",
+        source=choice(body, "source", SOURCES) or "api",
+        plan_mode=flag(body, "planMode") or False,
+        role=text(body, "role") or "",
+        agent_definition_id=text(body, "agentDefinitionId") or "",
+    )
+
+
+def patch_request(body: JsonObject) -> TaskChange:
+    """Checks an `UpdateTaskRequest`: ApiError 400 for a name or value that cannot be."""
+    name = text(body, "name")
+    if name is not None:
+        name = name.strip()
+        if not 1 <= len(name) <= NAME_LIMIT:
+            raise ApiError(400, f"name must be between 1 and {NAME_LIMIT} characters")
+    return TaskChange(
+        name=name,
+        is_shared=flag(body, "isShared"),
+        approval_mode=choice(body, "approvalMode", APPROVAL_MODES),
+        permission_mode=choice(body, "permissionMode", PERMISSION_MODES),
+        role=text(body, "role"),
+    )
+
+
+def respond_request(body: JsonObject) -> JsonObject:
+    """The checked user event of an `AgentRespondToTaskRequest`; its `type` says which it is."""
+    event = obj(body, "event")
+    if event is None:
+        raise ApiError(400, "event field is required")
+    match event.get("type"):
+        case "user_message":
+            return user_message(event)
+        case "user_confirmation":
+            return _user_confirmation(event)
+        case "user_cancel":
+            return _user_event(event, "user_cancel")
+        case "tool_result" | "exec_tool_call" as kind:
+            raise ApiError(400, f"no tool call waits for a {kind}: every tool runs in this service")
+        case kind:
+            raise ApiError(400, f"event.type: {kind!r} is not a supported event type")
+
+
+def cancel_request(body: JsonObject) -> None:
+    """ApiError 400 unless `force` is true: there is no graceful cancel at this endpoint."""
+    if flag(body, "force") is not True:
+        raise ApiError(400, "force must be true (send a user_cancel event for a graceful cancel)")
+
+
+def user_message(event: JsonObject) -> JsonObject:
+    if event.get("type") != "user_message":
+        raise ApiError(400, 'message.type must be "user_message"')
+    content = text(event, "content")
+    if content is None or not content.strip():
+        raise ApiError(400, "prompt is required: message.content is blank")
+    checked = {**_user_event(event, "user_message"), "content": content}
+    commands = obj(event, "commands")
+    if commands is not None:
+        checked["commands"] = {
+            name: _command(_as_object(command, f"commands.{name}"))
+            for name, command in commands.items()
+        }
+    return checked
+
+
+def _user_confirmation(event: JsonObject) -> JsonObject:
+    checked = _user_event(event, "user_confirmation")
+    checked["approval_request_id"] = _needed(event, "approval_request_id", "event")
+    checked["ok"] = flag(event, "ok") or False
+    instructions = text(event, "instructions")
+    return checked if instructions is None else {**checked, "instructions": instructions}
+
+
+def _user_event(event: JsonObject, kind: str) -> JsonObject:
+    """What every user event has: its type, its timestamp as it was given, entities, a page."""
+    timestamp = text(event, "timestamp")
+    if timestamp is None:
+        raise ApiError(400, "timestamp is required")
+    if not _RFC3339.fullmatch(timestamp) or instant(timestamp) is None:
+        raise ApiError(400, f"timestamp: {timestamp!r} is no RFC 3339 date and time")
+    checked: JsonObject = {"type": kind, "timestamp": timestamp}
+    diff = obj(event, "entity_diff")
+    if diff is not None:
+        sides = {side: objects(diff, side) for side in ("add", "remove") if diff.get(side)}
+        checked["entity_diff"] = {
+            side: [entity(item) for item in items] for side, items in sides.items()
+        }
+    page = obj(event, "pageContext")
+    return checked if page is None else {**checked, "pageContext": _page(page)}
+
+
+def entity(item: JsonObject) -> JsonObject:
+    """One entity with the fields of its type; a stack needs a name and a project."""
+    kind = item.get("type")
+    match kind:
+        case "stack":
+            fields = {name: _needed(item, name, "stack") for name in ("name", "project")}
+            return {"type": "stack", **fields}
+        case "repository":
+            return _repository(item)
+        case "pull_request":
+            number, repo = item.get("number"), obj(item, "repo")
+            if not isinstance(number, int) or isinstance(number, bool) or repo is None:
+                raise ApiError(400, "pull_request: number and repo are required")
+            merged = flag(item, "merged") or False
+            return {
+                "type": kind,
+                "number": number,
+                "merged": merged,
+                "repo": _repository({"type": "repository", **repo}),
+            }
+        case "policy_issue":
+            name = text(item, "name")
+            named: JsonObject = {} if name is None else {"name": name}
+            return {"type": kind, "id": _needed(item, "id", "policy_issue"), **named}
+    raise ApiError(400, f"entity_diff: {kind!r} is not a type of entity")
+
+
+def _repository(item: JsonObject) -> JsonObject:
+    if item.get("type") not in (None, "repository"):
+        raise ApiError(400, "pull_request: repo must be a repository")
+    checked: JsonObject = {"type": "repository"}
+    for name in ("name", "org"):
+        checked[name] = _needed(item, name, "repository")
+    for name in ("forge", "host"):
+        value = text(item, name)
+        if value is not None:
+            checked[name] = value
+    return checked
+
+
+def _command(item: JsonObject) -> JsonObject:
+    """A slash command; what is missing has its type's zero value, as the service fills it in."""
+    names = ("name", "prompt", "description", "tag")
+    checked: JsonObject = {name: text(item, name) or "" for name in names}
+    checked["builtIn"] = flag(item, "builtIn") or False
+    modified = text(item, "modifiedAt") or _ZERO_TIME
+    if instant(modified) is None:
+        raise ApiError(400, f"commands: modifiedAt: {modified!r} is no date and time")
+    return {**checked, "modifiedAt": modified}
+
+
+def _page(item: JsonObject) -> JsonObject:
+    checked: JsonObject = {
+        name: value for name in ("kind", "path") if (value := text(item, name)) is not None
+    }
+    params = obj(item, "params")
+    if params is not None:
+        checked["params"] = {name: text(params, name) or "" for name in params}
+    return checked
+
+
+def _needed(item: Mapping[str, object], name: str, where: str) -> str:
+    value = text(item, name)
+    if value is None or not value.strip():
+        raise ApiError(400, f"{where}: {name} is required and must not be empty")
+    return value
+
+
+def text(body: Mapping[str, object], name: str) -> str | None:
+    value = body.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise ApiError(400, f"{name} must be a string")
+
+
+def flag(body: Mapping[str, object], name: str) -> bool | None:
+    value = body.get(name)
+    if value is None or isinstance(value, bool):
+        return value
+    raise ApiError(400, f"{name} must be true or false")
+
+
+def choice(body: Mapping[str, object], name: str, allowed: Sequence[str]) -> str | None:
+    """One of `allowed`; None for null, absent and the empty string (an unset enum of the SDKs)."""
+    value = text(body, name)
+    if not value:
+        return None
+    if value not in allowed:
+        raise ApiError(400, f"{name}: {value!r} is not one of {', '.join(allowed)}")
+    return value
+
+
+def obj(body: Mapping[str, object], name: str) -> JsonObject | None:
+    value = body.get(name)
+    return None if value is None else _as_object(value, name)
+
+
+def objects(body: Mapping[str, object], name: str) -> list[JsonObject]:
+    value = body.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ApiError(400, f"{name} must be a list")
+    return [_as_object(item, name) for item in value]
+
+
+def _as_object(value: object, where: str) -> JsonObject:
+    if not isinstance(value, dict):
+        raise ApiError(400, f"{where} must be an object")
+    return cast("JsonObject", value)

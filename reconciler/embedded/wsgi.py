@@ -1,0 +1,152 @@
+"""Requests and answers of the embedded service, between WSGI and plain values."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import parse_qs
+
+from reconciler.embedded.user import User
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+JsonObject = dict[str, object]
+Headers = tuple[tuple[str, str], ...]
+
+BODY_LIMIT = 8 * 1024 * 1024
+"""The largest request body that is read, in bytes."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class ApiError(Exception):
+    """The request is refused: the status and the words of the answer."""
+
+    def __init__(self, status: int, message: str, headers: Headers = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, its caller known; `params` are the path's, named as in the API document."""
+
+    environ: WSGIEnvironment
+    user: User
+    params: Mapping[str, str]
+
+    @property
+    def org_name(self) -> str:
+        return self.params["orgName"]
+
+    @property
+    def task_id(self) -> str:
+        return self.params["taskID"]
+
+    def header(self, name: str) -> str | None:
+        value = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
+        return value if isinstance(value, str) else None
+
+    def query(self) -> dict[str, list[str]]:
+        text = str(self.environ.get("QUERY_STRING", ""))
+        return parse_qs(text, keep_blank_values=True, errors="replace")
+
+    def body(self) -> JsonObject:
+        """The JSON object that was sent: ApiError 400 for anything else, 413 for too much of it."""
+        return parse_object(_read_body(self.environ))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer; `chunks` is closed by whoever sends it, if it has a `close`."""
+
+    status: int
+    chunks: Iterable[bytes] = ()
+    headers: Headers = field(default=())
+
+    @property
+    def status_line(self) -> str:
+        return f"{self.status} {HTTPStatus(self.status).phrase}"
+
+
+def json_response(status: int, value: object, headers: Headers = ()) -> Response:
+    return text_response(status, to_json(value), headers)
+
+
+def text_response(status: int, document: str, headers: Headers = ()) -> Response:
+    """An answer whose JSON is at hand as text."""
+    data = document.encode()
+    kind = (("Content-Type", "application/json"), ("Content-Length", str(len(data))))
+    return Response(status, (data,), (*kind, *headers))
+
+
+def error_response(problem: ApiError) -> Response:
+    """Pulumi's form of an error: its status once more as `code`, and a message."""
+    document = {"code": problem.status, "message": problem.message}
+    return json_response(problem.status, document, problem.headers)
+
+
+def to_json(value: object) -> str:
+    return _ENCODER.encode(value)
+
+
+def path_of(environ: WSGIEnvironment) -> str:
+    """The path as text; WSGI hands its bytes over as Latin-1."""
+    raw = str(environ.get("PATH_INFO", "")).encode("latin-1", "replace")
+    return raw.decode("utf-8", "replace")
+
+
+def parse_object(data: bytes) -> JsonObject:
+    try:
+        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as problem:
+        raise ApiError(400, f"the request body is not valid JSON: {problem}") from None
+    if not isinstance(value, dict):
+        raise ApiError(400, "the request body must be a JSON object")
+    if _SURROGATE_ESCAPE.search(data):
+        value = _without_lone_surrogates(value)
+    return cast("JsonObject", value)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _without_lone_surrogates(value: object) -> object:
+    """Half a character becomes U+FFFD, as the service's own JSON reader has it."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_lone_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        pairs = value.items()
+        return {_without_lone_surrogates(k): _without_lone_surrogates(v) for k, v in pairs}
+    return value
+
+
+def _read_body(environ: WSGIEnvironment) -> bytes:
+    stream = cast("IO[bytes]", environ["wsgi.input"])
+    declared = str(environ.get("CONTENT_LENGTH") or "")
+    if declared and not declared.isdecimal():
+        raise ApiError(400, "Content-Length is no number")
+    if not declared and not environ.get("wsgi.input_terminated"):
+        return b""
+    wanted = int(declared) if declared else BODY_LIMIT + 1
+    if declared and wanted > BODY_LIMIT:
+        raise _too_large()
+    data = stream.read(wanted)
+    if len(data) > BODY_LIMIT:
+        raise _too_large()
+    return data
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, f"the request body is larger than {BODY_LIMIT // 1024 // 1024} MiB")

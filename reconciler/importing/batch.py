@@ -1,0 +1,168 @@
+"""What one import is going to write: new tasks of a manifest, and records. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconciler.importing.existing import UNNAMED, Existing, Opening, existing, fit, owner
+from reconciler.importing.keys import Keys, slug
+from reconciler.importing.pulumi import Resource
+from reconciler.importing.report import Result, Taken
+from reconciler.manifest.credentials import credentials
+from reconciler.manifest.insertion import NewTask, faults
+from reconciler.model.canonical import digest
+from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
+from reconciler.plan.lookup import is_own, settings_agree
+from reconciler.state.model import Record, kept_outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A task to take over, and what is known of it beside what the service shows."""
+
+    task: RemoteTask
+    resource: Resource | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """What comes of one import before it is written.
+
+    `hides`: no prompt is to be told of, in a key either. `new` are the tasks to write, `listed`
+    those that manifests have already, without a record. `told` and `diagnostics` say what there is
+    to say by then.
+    """
+
+    keys: Keys
+    hides: bool = False
+    new: list[NewTask] = field(default_factory=list)
+    listed: list[tuple[DesiredTask, RemoteTask]] = field(default_factory=list)
+    told: list[Taken] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    _remote: dict[str, RemoteTask] = field(default_factory=dict)
+    _left_out: dict[str, list[str]] = field(default_factory=dict)
+
+    def take(self, candidate: Candidate, opening: Opening) -> None:
+        """A task that exists."""
+        task, resource = candidate.task, candidate.resource
+        found = existing(task, opening, resource.members if resource is not None else None)
+        fit(found, lambda members: faults(NewTask("task", None, members)))
+        if "taskID" not in found.members:
+            what = f"task {task.id}: its id is none that a manifest can hold; it is not taken over"
+            self.diagnostics.append(error(what))
+            self.told.append(Taken("", task.org_name, Result.FAILED, task.id))
+            return
+        key = self._key(found, resource)
+        self.new.append(NewTask(key, task.org_name, found.members))
+        self._remote[key] = task
+        self._left_out[key] = found.left_out
+
+    def take_unknown(self, resources: Iterable[Resource], taken: Mapping[str, str]) -> None:
+        """Resources whose tasks nobody knows: a manifest, and no records. `taken` says where a key
+        is already."""
+        unknown = []
+        for resource in resources:
+            wanted = slug(resource.name) or "task"
+            if wanted in taken:
+                why = f"its key is in {taken[wanted]} already"
+                self.told.append(Taken(wanted, resource.org_name, Result.SKIPPED, why=why))
+                continue
+            key = self.keys.free(wanted)
+            self.new.append(NewTask(key, resource.org_name, resource.members))
+            unknown.append(key)
+        if unknown:
+            self.diagnostics.append(_may_exist(unknown))
+
+    def skip(self, task: RemoteTask, key: str, why: str, file: str | None = None) -> None:
+        self.told.append(Taken(key, task.org_name, Result.SKIPPED, task.id, file, why=why))
+
+    def take_listed(self, desired: DesiredTask, task: RemoteTask) -> None:
+        """A task that a manifest names already, and no record does."""
+        self.listed.append((desired, task))
+        self.told.append(_imported(desired, task))
+
+    def written(self, tasks: Iterable[DesiredTask]) -> None:
+        """`new` as they are read of the manifest."""
+        for desired in tasks:
+            task = self._remote.get(desired.key)
+            if task is not None:
+                self.listed.append((desired, task))
+                self.told.append(_imported(desired, task))
+            else:
+                ref, result = desired.ref, Result.WRITTEN
+                self.told.append(
+                    Taken(ref.key, desired.org_name, result, None, desired.file, desired.line)
+                )
+            self.diagnostics += self._not_written(desired)
+
+    def records(self, identity: Identity, now: datetime) -> Iterator[Record]:
+        """Those of all tasks that are known and have none."""
+        for desired, task in self.listed:
+            yield Record(
+                ref=TaskRef(task.org_name, desired.key),
+                task_id=task.id,
+                file=desired.file,
+                inputs=desired.inputs,
+                digest=digest(desired.inputs),
+                identity=owner(task, identity),
+                created_at=now,
+                outputs=kept_outputs(task.raw),
+                sensitive=desired.sensitive,
+            )
+
+    def _not_written(self, task: DesiredTask) -> Iterator[Diagnostic]:
+        for why in self._left_out.get(task.key, ()):
+            what = f"tasks.{task.key}.{why}; left out"
+            yield warning(what, file=task.file, line=task.line, column=task.column, key=task.key)
+
+    def _key(self, found: Existing, resource: Resource | None) -> str:
+        if resource is not None:
+            return self.keys.free(slug(resource.name) or "task")
+        named = found.task.name if found.task.name != UNNAMED else ""
+        texts = [_without_credentials(text) for text in (named, found.opening.text)]
+        return self.keys.of(*(texts if not self.hides else ()), f"task-{found.task.id}")
+
+
+def claims(
+    read: Sequence[tuple[RemoteTask, Opening]], waiting: Iterable[DesiredTask], identity: Identity
+) -> dict[str, DesiredTask]:
+    """Of the tasks, those that a plan would adopt for one of the `waiting`, by their ids.
+
+    With a key of its own besides, the job would be done a second time for the first. As with a
+    plan, the newest is taken (`read` is in order of age), one for each key.
+    """
+    by_work: dict[tuple[str | None, str | None], list[DesiredTask]] = {}
+    for desired in waiting:
+        by_work.setdefault((desired.org_name, desired.work), []).append(desired)
+    found = {}
+    for task, opening in reversed(read):
+        alike = by_work.get((task.org_name, opening.work), []) if opening.work else []
+        for desired in alike if is_own(task, identity) else ():
+            if settings_agree(desired.inputs, task):
+                alike.remove(desired)
+                found[task.id] = desired
+                break
+    return found
+
+
+def _imported(desired: DesiredTask, task: RemoteTask) -> Taken:
+    result = Result.IMPORTED
+    return Taken(desired.key, task.org_name, result, task.id, desired.file, desired.line)
+
+
+def _without_credentials(text: str) -> str:
+    """A key is shown where a prompt would not be."""
+    for _, secret in credentials(text):
+        text = text.replace(secret, " ")
+    return text
+
+
+def _may_exist(keys: list[str]) -> Diagnostic:
+    return warning(
+        f"{', '.join(keys)}: no task is known for {'it' if len(keys) == 1 else 'them'}",
+        "`pulumi up` may have started agents all the same. With a token of the user who ran it,\n"
+        "look for tasks that do the same work, before you apply:\n    taskctl plan --adopt all",
+    )

@@ -1,0 +1,328 @@
+"""Agent tasks of a Pulumi YAML program or of `pulumi stack export`, as a manifest would say them.
+
+An error names what would make another task than the program's, or none: that resource is not taken
+over. A warning names what concerns Pulumi alone. Neither is dropped in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.manifest.insertion import NewTask, faults
+from reconciler.manifest.parse.source import Source, read_source
+from reconciler.manifest.parse.spans import Path, locate, quoted
+from reconciler.manifest.problem import Problem, placed
+from reconciler.model.diagnostics import Diagnostic, Severity
+
+TYPE = "pulumiservice:api/agents:Task"
+
+_INPUTS = (
+    "approvalMode",
+    "cliIntegrations",
+    "enabledIntegrations",
+    "message",
+    "permissionMode",
+    "planMode",
+    "source",
+    "toolExecutionMode",
+    "agentDefinitionId",
+    "role",
+)
+_SPECIAL = (
+    "4dabf18193072939515e22adb298388d"  # marks what a stack's state keeps in a form of its own
+)
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the value of that mark for a secret
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_EXPRESSION = re.compile(r"(?<!\$)\$\{")
+_PAIR = re.compile(
+    rb"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+)
+_ASIDE = {
+    "components": "are not looked into",
+    "variables": "are values of the program's",
+    "config": "is the program's configuration",
+    "configuration": "is the program's configuration",
+    "outputs": "are the stack's",
+}
+_BY_ID = "If you know the task, take it over by its id:\n    taskctl import TASK_ID --write FILE"
+_WRITE_IT_OUT = "Write out what it comes to, in the program or in a manifest, and import again."
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource that can be taken over. `name` is its logical name; `members` are a task's, as a
+    manifest has them, and without `message` only where there is a `task_id`."""
+
+    name: str
+    org_name: str | None
+    members: Mapping[str, Any]
+    task_id: str | None
+    line: int
+    column: int
+
+
+@dataclass(slots=True)
+class Program:
+    """What a file holds. `failed` are the names of resources that cannot be taken over."""
+
+    resources: list[Resource] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+
+def read_program(content: bytes, file: str) -> Program:
+    """Tells by its content what a file is. What is wrong with it is in `diagnostics`."""
+    source = read_source(_PAIR.sub(_character, content) if b"{" in content[:64] else content)
+    reading = _Reading(source, file)
+    if source.problems or source.data is None:
+        reading.problems = source.problems
+    else:
+        reading.document(source.data)
+    return reading.program()
+
+
+class _Reading:
+    def __init__(self, source: Source, file: str) -> None:
+        self._source, self._file = source, file
+        self.problems: list[Problem] = []
+        self._found: list[tuple[Path, str, str | None, dict[str, Any], str | None]] = []
+        self._failed: list[str] = []
+
+    def program(self) -> Program:
+        spots = locate(self._source.events(), [path for path, *_ in self._found])
+        resources = [
+            Resource(name, org, members, task_id, spots[path].key_line, spots[path].key_column)
+            for path, name, org, members, task_id in self._found
+        ]
+        told = placed(
+            self.problems, file=self._file, text=self._source.text, events=self._source.events
+        )
+        return Program(resources, self._failed, told)
+
+    def document(self, data: Any) -> None:
+        if isinstance(data, dict) and isinstance(data.get("deployment"), dict):
+            self._export(data["deployment"])
+        elif isinstance(data, dict) and isinstance(data.get("resources"), dict):
+            self._program(data)
+        else:
+            what = "this is neither a Pulumi YAML program nor what `pulumi stack export` writes"
+            how = "A program in another language: give the export of its stack.\n" + _BY_ID
+            self.problems.append(Problem((), what, how))
+
+    # A program
+
+    def _program(self, data: Mapping[str, Any]) -> None:
+        others = []
+        for name, resource in data["resources"].items():
+            if isinstance(resource, dict) and resource.get("type") == TYPE:
+                self._resource(name, resource)
+            else:
+                others.append(name)
+        if others:
+            self._warn(("resources",), f"{_named(others)}: no agent tasks; they stay with Pulumi")
+        for name, what in _ASIDE.items():
+            if data.get(name):
+                self._warn((name,), f"{what}, and no manifest has such; nothing of it is written")
+
+    def _resource(self, name: str, resource: Mapping[str, Any]) -> None:
+        path: Path = ("resources", name)
+        if "get" in resource:
+            what = "reads a task that exists, and says nothing of it"
+            self._error((*path, "get"), what, _BY_ID, on_key=True)
+            self._failed.append(name)
+            return
+        for member in resource:
+            given = resource[member]
+            if isinstance(given, dict):
+                given = {name: value for name, value in given.items() if name != "import"}
+            if member not in ("type", "name", "properties") and given:
+                what = _named(given) if isinstance(given, dict) and given else "this"
+                self._warn((*path, member), f"{what}: a manifest has no counterpart; left out")
+        own = resource.get("name")
+        properties = resource.get("properties") or {}
+        if isinstance(own, str) and not _EXPRESSION.search(own):
+            name = own
+        if isinstance(properties, dict):
+            self._take(name, properties, (*path, "properties"), path, _imported_id(resource))
+        else:
+            self._error((*path, "properties"), "must be a mapping")
+            self._failed.append(name)
+
+    # The export of a stack
+
+    def _export(self, deployment: Mapping[str, Any]) -> None:
+        seen = set()
+        for index, resource in enumerate(_list(deployment.get("resources"))):
+            if not isinstance(resource, dict) or resource.get("type") != TYPE:
+                continue
+            path: Path = ("deployment", "resources", index)
+            name = _logical_name(resource)
+            if resource.get("delete") is True:
+                self._warn(path, f"{quoted(name)} is about to be deleted there; left out")
+                continue
+            seen.add(str(resource.get("urn")))
+            self._stacked(name, resource, path)
+        for index, operation in enumerate(_list(deployment.get("pending_operations"))):
+            resource = operation.get("resource") if isinstance(operation, dict) else None
+            if isinstance(resource, dict) and resource.get("type") == TYPE:
+                path = ("deployment", "pending_operations", index, "resource")
+                name = _logical_name(resource)
+                what = f"{quoted(name)}: Pulumi does not know how its {operation.get('type')} ended"
+                self._warn(path, what, "An agent may be at work. Look for it before you apply.")
+                if str(resource.get("urn")) not in seen:
+                    self._stacked(name, resource, path)
+
+    def _stacked(self, name: str, resource: Mapping[str, Any], path: Path) -> None:
+        inputs, outputs = resource.get("inputs"), resource.get("outputs")
+        inputs = inputs if isinstance(inputs, dict) else {}
+        outputs = outputs if isinstance(outputs, dict) else {}
+        ids = (outputs.get("taskID"), outputs.get("taskId"), inputs.get("taskID"))
+        last = str(resource.get("id") or "").rpartition("/")[2]
+        task_id = next((i for i in (*ids, last) if isinstance(i, str) and i), None)
+        given = {name: value for name, value in inputs.items() if not name.startswith("__")}
+        self._take(name, given, (*path, "inputs"), path, task_id)
+
+    # Of either
+
+    def _take(
+        self, name: str, given: Mapping[str, Any], path: Path, key: Path, task_id: str | None
+    ) -> None:
+        before = len(self.problems)
+        members: dict[str, Any] = {}
+        org_name: str | None = None
+        for member, raw in given.items():
+            where = (*path, member)
+            if raw is None or not self._is_plain(raw, where, known=task_id is not None):
+                continue
+            value = _unescaped(raw) if _is_program(path) else raw
+            if member in ("orgName", "taskID") and not (isinstance(value, str) and value):
+                self._error(where, "must be text")
+            elif member == "orgName":
+                org_name = value
+            elif member == "taskID":
+                task_id = task_id or value
+            elif member not in _INPUTS:
+                self._error(where, "is no input of an agent task that taskctl knows", on_key=True)
+            else:
+                members[member] = self._message(value, where) if member == "message" else value
+        self._check(members, org_name, task_id, path, before)
+        if any(p.severity is Severity.ERROR for p in self.problems[before:]):
+            self._failed.append(name)
+        else:
+            self._found.append((key, name, org_name, members, task_id))
+
+    def _check(
+        self,
+        members: Mapping[str, Any],
+        org_name: str | None,
+        task_id: str | None,
+        path: Path,
+        before: int,
+    ) -> None:
+        """What the manifest's own rules say, of what nothing was said of since `before`."""
+        told = any(p.severity is Severity.ERROR for p in self.problems[before:])
+        known = {"taskID": task_id} if task_id is not None else {}
+        for problem in faults(NewTask("task", org_name, {**members, **known})):
+            rest = (problem.shown_path or problem.path)[2:]
+            if len(problem.path) > 2 or not told:
+                where = (*path, *rest)
+                self.problems.append(problem._replace(path=where, shown_path=None))
+
+    def _message(self, value: Any, path: Path) -> Any:
+        if not isinstance(value, dict):
+            return value
+        message = {n: v for n, v in value.items() if v is not None and n != "type"}
+        if "entityDiff" in message:
+            message["entity_diff"] = message.pop("entityDiff")
+        if message.pop("timestamp", None) is not None:
+            self._warn((*path, "timestamp"), "taskctl gives each create its own; left out")
+        return message["content"] if message.keys() == {"content"} else message
+
+    def _is_plain(self, value: Any, path: Path, *, known: bool) -> bool:
+        """Whether a value is written out; what is not is named, each part of it. Of a task whose
+        id is known the service has the secrets, too, and they are only left out."""
+        clean = True
+        for where, what, detail in _not_plain(value, path):
+            clean = False
+            if known and detail != _WRITE_IT_OUT:
+                self._warn(where, f"{what}; not written")
+            else:
+                self._error(where, what, detail, on_key=_is_function(where[-1]))
+        return clean
+
+    def _error(self, path: Path, what: str, detail: str = "", *, on_key: bool = False) -> None:
+        self.problems.append(Problem(path, what, detail, on_key=on_key))
+
+    def _warn(self, path: Path, what: str, detail: str = "") -> None:
+        self.problems.append(Problem(path, what, detail, Severity.WARNING, on_key=True))
+
+
+def _character(pair: re.Match[bytes]) -> bytes:
+    """What JSON writes as two escapes is one character, and YAML knows no halves of it."""
+    halves = (int(half, 16).to_bytes(2, "big") for half in pair.groups()[1:])
+    return pair[1] + b"".join(halves).decode("utf-16-be").encode()
+
+
+def _not_plain(value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:
+    if isinstance(value, str):
+        if value == _UNKNOWN:
+            yield path, "was not known when the stack was written", _WRITE_IT_OUT
+        elif _EXPRESSION.search(value) and _is_program(path):
+            yield path, "is an expression, and a manifest is plain text", _WRITE_IT_OUT
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _not_plain(inner, (*path, index))
+    elif isinstance(value, dict):
+        if _SPECIAL in value:
+            kind = "a secret" if value[_SPECIAL] == _SECRET else "a value"
+            what = f"is {kind} that the stack keeps in a form of its own"
+            yield path, what, "A prompt is no place for a secret. Name where it is kept instead."
+            return
+        for name, inner in value.items():
+            if _is_function(name):
+                what = f"{quoted(name)} computes a value, and a manifest is plain text"
+                yield (*path, name), what, _WRITE_IT_OUT
+            else:
+                yield from _not_plain(inner, (*path, name))
+
+
+def _is_function(name: str | int) -> bool:
+    return isinstance(name, str) and name.lower().startswith("fn::")
+
+
+def _is_program(path: Path) -> bool:
+    return path[0] == "resources"
+
+
+def _unescaped(value: Any) -> Any:
+    """`$${` is how a program writes `${` that is no expression."""
+    if isinstance(value, str):
+        return value.replace("$${", "${")
+    if isinstance(value, list):
+        return [_unescaped(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: _unescaped(inner) for name, inner in value.items()}
+    return value
+
+
+def _imported_id(resource: Mapping[str, Any]) -> str | None:
+    """The option `import` of a program names a task that exists."""
+    options = resource.get("options")
+    given = options.get("import") if isinstance(options, dict) else None
+    found = given.rpartition("/")[2] if isinstance(given, str) else ""
+    return found if found and not _EXPRESSION.search(found) else None
+
+
+def _logical_name(resource: Mapping[str, Any]) -> str:
+    return str(resource.get("urn") or "task").rpartition("::")[2] or "task"
+
+
+def _named(names: Any) -> str:
+    return ", ".join(quoted(str(name)).strip('"') for name in names)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

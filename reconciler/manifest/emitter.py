@@ -1,0 +1,149 @@
+"""Plain data -> the YAML of a manifest: readable, exact, and inert whatever the texts hold.
+
+Only what `source.py` reads back as the same value is written: plain words, block texts with `|`,
+and else double quotes, in which all that shows nothing or steers what shows it is an escape. No
+anchors, tags or comments come of any value.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from reconciler.manifest.parse import scalars
+
+STEP = 2
+
+_WORDS_OF_YAML_1_1 = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+_PLAIN = re.compile(r"[^\W\d_](?:[^\n\t:#]|:(?=[^\s:])|(?<=[^\s#])#(?!#))*")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a text in YAML 1.1 too
+_COMMAND = re.compile(r"::|##")  # a workflow runner might take a line with it for its own
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0]")
+
+
+def mapping_lines(values: Mapping[str, Any], column: int) -> list[str]:
+    """The lines of a block mapping whose keys stand at `column`, from 0; `values` is JSON."""
+    lines: list[str] = []
+    for name, value in values.items():
+        lines += _item(" " * column + scalar(name) + ":", value, column)
+    return lines
+
+
+def scalar(value: object) -> str:
+    """A value that is no collection, on one line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        return repr(value)
+    return value if _is_plain(value) else quoted(value)
+
+
+def quoted(text: str) -> str:
+    """In double quotes, on one line."""
+    return f'"{_escaped(text)}"'
+
+
+def _item(head: str, value: Any, column: int) -> list[str]:
+    """What is behind a key or a dash; `column` is that of the collection that it is in."""
+    inner = column + STEP
+    if isinstance(value, str) and "\n" in value:
+        first, *more = _block(value, inner) if _is_block(value) else _folded(value, inner)
+        return [f"{head} {first}", *more]
+    if isinstance(value, Mapping):
+        return [head, *mapping_lines(value, inner)] if value else [f"{head} {{}}"]
+    if isinstance(value, list | tuple):
+        return [head, *_list_lines(value, inner)] if value else [f"{head} []"]
+    return [f"{head} {scalar(value)}"]
+
+
+def _list_lines(values: list[Any] | tuple[Any, ...], column: int) -> list[str]:
+    lines: list[str] = []
+    dash = " " * column + "-"
+    for value in values:
+        if isinstance(value, Mapping) and value:
+            first, *more = mapping_lines(value, column + STEP)
+            lines += [f"{dash} {first[column + STEP :]}", *more]
+        else:
+            lines += _item(dash, value, column)
+    return lines
+
+
+def _is_plain(text: str) -> bool:
+    return _UUID.fullmatch(text) is not None or (
+        text.lower() not in _WORDS_OF_YAML_1_1
+        and _PLAIN.fullmatch(text) is not None
+        and not text.endswith(" ")
+        and scalars.plain(text) == text
+        and not _hides(text)
+    )
+
+
+def _is_block(text: str) -> bool:
+    """Whether `|` can hold it: lines that show all they say, the last one with text."""
+    last = text.removesuffix("\n").rpartition("\n")[2]
+    bare = text.replace("\n", "").replace("\t", "")
+    return bool(last.strip()) and not _COMMAND.search(text) and not _hides(bare)
+
+
+def _block(text: str, column: int) -> list[str]:
+    head = "|" + (str(STEP) if text[0] in " \t\n" else "") + ("" if text[-1] == "\n" else "-")
+    pad = " " * column
+    return [head, *(pad + line if line else "" for line in text.removesuffix("\n").split("\n"))]
+
+
+def _folded(text: str, column: int) -> list[str]:
+    """In double quotes, a line for each of the text: a backslash at its end says that no line feed
+    is meant there but the escaped one."""
+    *lines, last = text.split("\n")
+    rows = [f"{_escaped(line)}\\n\\" for line in lines]
+    rows += [_escaped(last)] if last else []
+    if not last:
+        rows[-1] = rows[-1].removesuffix("\\")
+    first, *more = rows
+    pad = " " * column
+    shown = [pad + ("\\" if row.startswith(" ") else "") + row for row in more]
+    made = [f'"{first}', *shown]
+    return [*made[:-1], f'{made[-1]}"']
+
+
+def _escaped(text: str) -> str:
+    text = "".join(
+        f"\\{char}" if char in '"\\' else _escape(char) if _is_hidden(char) else char
+        for char in text
+    )
+    return _COMMAND.sub(lambda found: "\\x3a:" if found[0] == "::" else "\\x23#", text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if char in _NAMED:
+        return _NAMED[char]
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _hides(text: str) -> bool:
+    if text.isascii():
+        return not text.isprintable()
+    return any(_is_hidden(char) for char in set(text))
+
+
+@cache
+def _is_hidden(char: str) -> bool:
+    """Whether it shows nothing, moves what is shown, or is none that a manifest may hold as it is.
+
+    U+FE0F is not: it only makes a sign an emoji.
+    """
+    return (
+        unicodedata.category(char) in _HIDDEN
+        or _IGNORABLE.match(char) is not None
+        or 0xE0000 <= ord(char) <= 0xE0FFF
+    )

@@ -1,0 +1,237 @@
+"""New tasks for a manifest: a file of their own, or added to one that is there.
+
+What is there is not written anew: lines are put in behind the last task, so comments, quotes and
+anchors stay. What comes of it is read again by the reader of `validate`, and has to be what was
+there and the new tasks, nothing else; where it is not, the file is refused and left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml.events import DocumentEndEvent
+
+from reconciler.manifest.build import build
+from reconciler.manifest.emitter import STEP, mapping_lines, scalar
+from reconciler.manifest.parse.source import Source, read_source
+from reconciler.manifest.parse.spans import locate
+from reconciler.manifest.problem import Problem, placed
+from reconciler.manifest.schema import check
+from reconciler.model.diagnostics import Diagnostic, Severity, error
+from reconciler.model.errors import ManifestError
+from reconciler.model.task import DesiredTask
+
+_NOT_OF_THE_TASK = ("adopt", "sensitive")
+_UNSAFE = (
+    "Nothing was written. Add them to another file, which is made where there is none:\n"
+    "    --write tasks/imported.yaml"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task to write: its key, its organization (None: the manifest is not to say), and its
+    members as the manifest has them, in their order."""
+
+    key: str
+    org_name: str | None
+    members: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """`content` is the whole file, `text` what is new in it; `tasks` are the new ones, as read."""
+
+    content: bytes
+    text: str
+    tasks: tuple[DesiredTask, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def faults(task: NewTask) -> list[Problem]:
+    """What is wrong with a task as it is to be written; paths as in a manifest that holds it."""
+    org = {} if task.org_name is None else {"orgName": task.org_name}
+    data = _plain({"version": 1, "tasks": {task.key: {**org, **task.members}}})
+    found = check(data)
+    found += build(data, {}, "", found).problems
+    wrong = [problem for problem in found if problem.severity is Severity.ERROR]
+    if wrong or _is_read_back(task.key, task.members):
+        return wrong
+    return [
+        Problem(("tasks", task.key, name), "has a character that no manifest can hold")
+        for name, value in task.members.items()
+        if not _is_read_back(task.key, {name: value})
+    ]
+
+
+def added(before: bytes | None, file: str, tasks: Sequence[NewTask]) -> Added:
+    """The manifest `file` with these tasks; `before` None: there is none. ManifestError."""
+    try:
+        if before is None:
+            text = _new_file(tasks)
+            return _checked(text.encode(), text, None, file, tasks)
+        return _added_to(read_source(before), file, tasks)
+    except _ReadsOtherwise:
+        why = "its tasks cannot be added to safely; are they written with { }, as in JSON?"
+        raise _refused(file, why) from None
+
+
+def _added_to(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
+    wrong = source.problems or check(source.data)
+    if wrong:
+        raise ManifestError(placed(wrong, file=file, text=source.text, events=source.events))
+    made = _with_defaults(source.data, tasks)
+    for place in _places(source):
+        text = "".join(f"{line}{place.line_end}" for line in _entries(made, place.indent))
+        try:
+            return _checked(place.with_text(text), text, source, file, made)
+        except _ReadsOtherwise:  # blank lines are text where a `|+` is before them
+            continue
+    raise _ReadsOtherwise
+
+
+class _ReadsOtherwise(Exception):  # noqa: N818
+    """What was written is not what is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the lines go: between `head` and `rest`. `indent` is the column of the task keys."""
+
+    head: str
+    rest: str
+    indent: int
+    line_end: str
+
+    def with_text(self, text: str) -> bytes:
+        return (self.head + text + self.rest).encode()
+
+
+def _places(source: Source) -> Iterator[_Place]:
+    """Where new tasks may stand, the best place first: behind an empty line, behind none, and right
+    before what follows the tasks."""
+    line_end = "\r\n" if "\r\n" in source.text else "\n"
+    lines = source.text.splitlines(keepends=True)
+    lines[-1] = lines[-1].rstrip("\r\n") + line_end
+    spot = locate(source.events(), [("tasks",)])[("tasks",)]
+    keys = list(source.keys.get("tasks", {}).values())
+    if not keys:
+        line, at = lines[spot.line - 1], spot.column - 1
+        if spot.line != spot.key_line or not line[at:].startswith("{}"):
+            return
+        lines[spot.line - 1] = line[:at].rstrip() + line[at + 2 :]
+    far = _end_of_tasks(source, len(lines), spot.key_line)
+    end = far
+    while end > spot.key_line and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
+        end -= 1
+    indent = keys[0][1] - 1 if keys else STEP
+    for last, gap in ((end, line_end if keys else ""), (end, ""), (far, "")):
+        yield _Place("".join(lines[:last]) + gap, "".join(lines[last:]), indent, line_end)
+
+
+def _end_of_tasks(source: Source, count: int, start: int) -> int:
+    """How many lines there are before what follows the tasks, of `count` in all."""
+    others = [(name,) for name in source.data if name != "tasks"]
+    begins = [spot.key_line for spot in locate(source.events(), others).values()]
+    begins += [event.start_mark.line + 1 for event in _document_ends(source)]
+    return min((line for line in begins if line > start), default=count + 1) - 1
+
+
+def _document_ends(source: Source) -> Iterator[Any]:
+    events = source.events()
+    while (event := events()) is not None:
+        if isinstance(event, DocumentEndEvent):
+            yield event
+
+
+def _new_file(tasks: Sequence[NewTask]) -> str:
+    orgs = {task.org_name for task in tasks}
+    shared = orgs.pop() if len(orgs) == 1 else None
+    head = ["version: 1"]
+    if shared is not None:
+        head.append(f"orgName: {scalar(shared)}")
+        tasks = [NewTask(task.key, None, task.members) for task in tasks]
+    return "".join(f"{line}\n" for line in [*head, "tasks:", *_entries(tasks, STEP)])
+
+
+def _entries(tasks: Sequence[NewTask], indent: int) -> list[str]:
+    lines: list[str] = []
+    for task in tasks:
+        org = {} if task.org_name is None else {"orgName": task.org_name}
+        members = {**org, **task.members}
+        lines += [""] if lines else []
+        lines += mapping_lines({task.key: members}, indent)
+    return lines
+
+
+def _with_defaults(data: Mapping[str, Any], tasks: Sequence[NewTask]) -> list[NewTask]:
+    """The tasks as the file needs them: a null where its defaults would say more than is so."""
+    defaults = {
+        name: value
+        for name, value in (data.get("defaults") or {}).items()
+        if value is not None and name not in _NOT_OF_THE_TASK
+    }
+    made = []
+    for task in tasks:
+        unset = {name: None for name in defaults if name not in task.members}
+        org_name = None if task.org_name == data.get("orgName") else task.org_name
+        made.append(NewTask(task.key, org_name, {**task.members, **unset}))
+    return made
+
+
+def _checked(
+    content: bytes, text: str, before: Source | None, file: str, tasks: Sequence[NewTask]
+) -> Added:
+    """ManifestError for what is wrong with the tasks, _ReadsOtherwise for what is read of them."""
+    source = read_source(content)
+    if source.problems or source.data != _expected(before, tasks):
+        raise _ReadsOtherwise
+    found = check(source.data)
+    built = build(source.data, source.keys.get("tasks", {}), file, found)
+    found += built.problems
+    diagnostics = placed(found, file=file, text=source.text, events=source.events)
+    if any(problem.severity is Severity.ERROR for problem in found):
+        raise ManifestError(diagnostics)
+    new = {task.key for task in tasks}
+    return Added(
+        content,
+        text,
+        tuple(task for task in built.tasks if task.key in new),
+        tuple(d for d in diagnostics if d.key in new),
+    )
+
+
+def _expected(before: Source | None, tasks: Sequence[NewTask]) -> Any:
+    orgs = {task.org_name for task in tasks}
+    shared = orgs.pop() if before is None and len(orgs) == 1 else None
+    entries = {
+        task.key: (
+            {} if task.org_name is None or task.org_name == shared else {"orgName": task.org_name}
+        )
+        | _plain(task.members)
+        for task in tasks
+    }
+    if before is None:
+        head = {"version": 1} | ({} if shared is None else {"orgName": shared})
+        return {**head, "tasks": entries}
+    return {**before.data, "tasks": {**(before.data.get("tasks") or {}), **entries}}
+
+
+def _is_read_back(key: str, members: Mapping[str, Any]) -> bool:
+    task = NewTask(key, None, members)
+    text = _new_file([task])
+    source = read_source(text.encode("utf-8", "surrogatepass"))
+    return not source.problems and source.data == _expected(None, [task])
+
+
+def _plain(value: Any) -> Any:
+    """Mappings and lists of other kinds as the reader makes them."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _refused(file: str, why: str) -> ManifestError:
+    return ManifestError([error(f"manifest: {why}", _UNSAFE, file=file)])

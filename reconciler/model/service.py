@@ -1,0 +1,82 @@
+"""What reading and applying need of a service; `remote.client` is the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from reconciler.model.task import FirstMessage, Identity, RemoteTask
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The service answered with the new task's id."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """No task was made: no connection came about, or the service said 429. It may be sent again.
+
+    `retry_after` is in seconds, None where the service did not say. `throttled` tells a 429 from
+    a connection that failed.
+    """
+
+    why: str
+    retry_after: float | None = None
+    throttled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service said no (a 4xx that cannot have made a task): `why` is its own words."""
+
+    why: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The request may have reached the service and no id came back: a task may exist."""
+
+    why: str
+
+
+CreateOutcome = Created | NotSent | Refused | Unknown
+
+
+class Service(Protocol):
+    """The agent task endpoints of one backend, for one token. Safe to use from many threads.
+
+    Every method but `create_task` raises RemoteError, already worded, where the service cannot be
+    reached or does not answer as it should; reads were retried before that.
+    """
+
+    backend: str
+
+    def identity(self) -> Identity:
+        """Who the token speaks for; asked once, then remembered."""
+
+    def service_clock(self) -> datetime | None:
+        """The service's clock now: its last `Date` header plus the time since; None before one."""
+
+    def list_tasks(self, org_name: str) -> Iterator[list[RemoteTask]]:
+        """The organization's tasks, newest first; a page is read when it is asked for."""
+
+    def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
+        """One task; None for 404."""
+
+    def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
+        """What the task was created with; None where its events hold none yet, or for 404."""
+
+    def create_task(self, org_name: str, body: Mapping[str, Any]) -> CreateOutcome:
+        """Sends one create, once. Never raises for what the network or the service do."""
+
+    def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
+        """Changes what can be changed; the task as it is then."""
+
+    def task_url(self, org_name: str, task_id: str) -> str | None:
+        """The task's page for a person; None where there are none."""

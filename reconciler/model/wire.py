@@ -1,0 +1,108 @@
+"""Between the service's JSON and our values. Unknown fields and event types pass through unread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from reconciler.interning import share_parts
+from reconciler.model.task import PATCHED_AFTER_CREATE, FirstMessage, Identity, Inputs, RemoteTask
+
+USER_EVENT_TYPES = ("userInput", "triggerUserInput")
+
+
+def create_body(inputs: Inputs, mark: str) -> dict[str, Any]:
+    """The create request for `inputs`; `mark` is the RFC 3339 timestamp the attempt is known by."""
+    body = {name: value for name, value in inputs.items() if name not in PATCHED_AFTER_CREATE}
+    body["message"] = {**inputs["message"], "type": "user_message", "timestamp": mark}
+    return body
+
+
+def patch_after_create(inputs: Inputs) -> dict[str, Any]:
+    """What a create must be followed by: the name and the sharing that a create cannot say.
+
+    A task begins unshared, so `isShared: false` asks for nothing.
+    """
+    changes = {name: inputs[name] for name in PATCHED_AFTER_CREATE if name in inputs}
+    if changes.get("isShared") is False:
+        del changes["isShared"]
+    return changes
+
+
+def remote_task(org_name: str, raw: object) -> RemoteTask | None:
+    """A task of a list or get answer; None where it has no id and so is no task."""
+    if not isinstance(raw, dict):
+        return None
+    task_id = raw.get("id")
+    if not isinstance(task_id, str) or not task_id:
+        return None
+    if None in raw.values():
+        raw = {name: value for name, value in raw.items() if value is not None}
+    share_parts(raw)
+    return RemoteTask(org_name, task_id, raw)
+
+
+def created_task_id(answer: object) -> str | None:
+    """The id in the answer to a create: `taskId`, as documented, or `id` or `taskID`."""
+    if not isinstance(answer, Mapping):
+        return None
+    for name in ("taskId", "taskID", "id"):
+        value = answer.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def first_user_message(events: Iterable[object]) -> Mapping[str, Any] | None:
+    """The body of the first message that a user sent, which is what the task was created with.
+
+    Synthetic events, other types and unknown ones are passed over (contract, section 1).
+    """
+    for event in events:
+        if not isinstance(event, Mapping) or event.get("isSynthetic") is True:
+            continue
+        body = event.get("eventBody")
+        if event.get("type") not in USER_EVENT_TYPES or not isinstance(body, Mapping):
+            continue
+        if body.get("type") == "user_message" and isinstance(body.get("content"), str):
+            return body
+    return None
+
+
+def first_message(events: Iterable[object]) -> FirstMessage | None:
+    """The same, of which a plan needs no more than text, entities and mark."""
+    body = first_user_message(events)
+    if body is None:
+        return None
+    diff = body.get("entity_diff")
+    added = diff.get("add") if isinstance(diff, Mapping) else None
+    entities = tuple(e for e in added or () if isinstance(e, Mapping))
+    return FirstMessage(str(body.get("timestamp") or ""), body["content"], entities)
+
+
+def identity(user: object) -> Identity | None:
+    """Who `GET /api/user` says we are; None for an answer without an id."""
+    if not isinstance(user, Mapping) or not isinstance(user.get("id"), str) or not user["id"]:
+        return None
+    token = user.get("tokenInfo")
+    token = token if isinstance(token, Mapping) else {}
+    return Identity(
+        id=user["id"],
+        organization=token.get("organization") or None,
+        team=token.get("team") or None,
+        login=str(user.get("githubLogin") or ""),
+    )
+
+
+def console_url(backend: str, org_name: str, task_id: str) -> str | None:
+    """A task's page: `api.` at the head of the backend's host gives way to `app.`.
+
+    None where the backend is in the process and has no pages.
+    """
+    parts = urlsplit(backend)
+    if parts.scheme not in ("http", "https"):
+        return None
+    host = parts.netloc
+    host = "app." + host[4:] if host.startswith("api.") else host
+    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}/{org_name}/neo/tasks/{task_id}"

@@ -1,0 +1,187 @@
+"""`--replace KEY`: a new task for a recorded key, on purpose, and one for each wish. Pure.
+
+A command that ran may be run again without being meant again: its answer was lost, or another
+task of it failed. `KEY=TASK_ID` is therefore a wish for as long as the key has that task, and `KEY`
+alone none for a while after it was granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+
+from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.errors import TaskctlError
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.plan.lookup import record_of
+from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
+from reconciler.state.model import Happened, Record, State
+
+AGAIN = timedelta(minutes=30)
+"""How long a wish without a task id counts as the one that was granted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`name` is a key, or ORG/KEY; `task_id` the task that is to be replaced, None: whichever."""
+
+    name: str
+    task_id: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> Wish:
+        name, equals, task_id = text.partition("=")
+        return cls(name, task_id if equals else None)
+
+    def means(self, ref: TaskRef) -> bool:
+        return self.name in (ref.key, str(ref))
+
+    def is_due(self, record: Record, state: State, now: datetime) -> bool:
+        if self.task_id is not None:
+            return record.task_id == self.task_id
+        return record.ref not in state.untold and not self._was_granted(record, now)
+
+    def _was_granted(self, record: Record, now: datetime) -> bool:
+        moments = [h.at for h in record.history if h.what == Happened.REPLACED and h.at is not None]
+        # A moment that is still to come is one of a clock that was set back: it proves nothing.
+        return bool(moments) and now - max(moments) < AGAIN
+
+
+def wishes_of(options: PlanOptions, desired: Iterable[DesiredTask]) -> dict[TaskRef, Wish]:
+    """The wish for each task that has one."""
+    wishes = [Wish.parse(text) for text in options.replace]
+    if not wishes:
+        return {}
+    return {task.ref: wish for task in desired for wish in wishes if wish.means(task.ref)}
+
+
+def refuse_wrong(
+    options: PlanOptions,
+    desired: Sequence[DesiredTask],
+    state: State,
+    selected: Collection[TaskRef] | None = None,
+) -> None:
+    """TaskctlError, with each wish that cannot be one. `selected`: what the plan is about."""
+    problems = [
+        problem
+        for text in options.replace
+        if (problem := _wrong(Wish.parse(text), desired, state, selected)) is not None
+    ]
+    wishes = [Wish.parse(text) for text in options.replace]
+    names = [next((str(t.ref) for t in desired if w.means(t.ref)), w.name) for w in wishes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    problems += [error(f"--replace {name} is given twice", "Name the task once.") for name in twice]
+    if options.cancel_replaced and not options.replace:
+        detail = "Name what is to be replaced:\n  taskctl apply --replace KEY --cancel-replaced"
+        problems.append(error("--cancel-replaced needs --replace: nothing is replaced", detail))
+    if problems:
+        raise TaskctlError(problems)
+
+
+def _wrong(
+    wish: Wish,
+    desired: Sequence[DesiredTask],
+    state: State,
+    selected: Collection[TaskRef] | None,
+) -> Diagnostic | None:
+    what = f"--replace {wish.name}"
+    meant = [task for task in desired if wish.means(task.ref)]
+    if not meant:
+        return _unknown(what, wish, desired, state)
+    if len(meant) > 1:
+        listed = "\n".join(f"  --replace {task.ref}" for task in meant)
+        return error(f"{what}: it is in {len(meant)} organizations", f"Name one:\n{listed}")
+    (task,) = meant
+    if task.task_id is not None:
+        detail = (
+            f"Its manifest says taskID {task.task_id}, and a task with a taskID is never created."
+            " Take the taskID out of the manifest first."
+        )
+        return _at(task, f"{what}: its manifest names the task", detail)
+    if selected is not None and task.ref not in selected:
+        detail = "Nothing was sent. Leave one of the two out."
+        return _at(task, f"{what}: --target or --exclude leave it out", detail)
+    if record_of(task, state) is not None:
+        return None
+    if state.attempts_for(task.ref):
+        detail = "There is no task to be replaced yet. See first what came of it:\n  taskctl apply"
+        return _at(task, f"{what}: the attempt to create it has no outcome yet", detail)
+    detail = "It has no record, so apply creates it as it is:\n  taskctl apply"
+    return _at(task, f"{what}: there is nothing to replace", detail)
+
+
+def _unknown(what: str, wish: Wish, desired: Sequence[DesiredTask], state: State) -> Diagnostic:
+    if any(wish.means(ref) for ref in state.records):
+        detail = "A new task is made from a manifest. Name the file or folder that has the key."
+        return error(f"{what}: it is in none of the manifests that were read", detail)
+    known = {str(task.ref) if "/" in wish.name else task.key for task in desired}
+    near = get_close_matches(wish.name, sorted(known), n=3)
+    hint = (
+        f"Did you mean {' or '.join(near)}?" if near else "See which there are:\n  taskctl plan -v"
+    )
+    return error(f"{what}: no task has such a key; nothing was sent", hint)
+
+
+def replaced(
+    task: DesiredTask,
+    record: Record,
+    diff: tuple[Change, ...],
+    *,
+    cancel: bool,
+    gone: bool,
+) -> PlannedTask:
+    """`gone`: the service has the old one no more. `cancel`: it is to be cancelled."""
+    if gone:
+        fate = "which the service has no more"
+    else:
+        fate = "which is then cancelled" if cancel else "which is left as it is"
+    return plan_for(
+        task,
+        Action.REPLACE,
+        Reason.ASKED,
+        task_id=record.task_id,
+        record=record,
+        diff=diff,
+        cancels=cancel and not gone,
+        note=f"apply creates a new task in the place of {record.task_id}, {fate}",
+        moved_from=record.ref if record.ref != task.ref else None,
+    )
+
+
+def problems(
+    wishes: Mapping[TaskRef, Wish], tasks: Iterable[PlannedTask], state: State, now: datetime
+) -> Iterator[Diagnostic]:
+    """What is to be known of wishes that the plan does not grant."""
+    for task in tasks if wishes else ():
+        wish, record, desired = wishes.get(task.ref), task.record, task.desired
+        if wish is None or desired is None or task.action in (Action.REPLACE, Action.ADOPT):
+            continue
+        what = f"--replace {wish.name}"
+        if task.action is Action.UNDECIDED:
+            if task.reason is not Reason.SETTLING:
+                detail = f"{task.note}. Settle that first:\n  {task.remedy}"
+                yield _at(desired, f"{what}: it is undecided, so it is not replaced", detail)
+        elif record is not None and not wish.is_due(record, state, now):
+            yield _not_due(what, wish, desired, record)
+
+
+def _not_due(what: str, wish: Wish, task: DesiredTask, record: Record) -> Diagnostic:
+    again = f"taskctl apply --replace {wish.name}={record.task_id}"
+    if wish.task_id is not None and wish.task_id not in record.former:
+        detail = f"Nothing was sent. To replace the task that it has:\n  {again}"
+        has = f"it has task {record.task_id}, and never had {wish.task_id}"
+        return _at(task, f"{what}: {has}", detail)
+    old = wish.task_id or record.former[-1]
+    summary = f"{what}: {old} was replaced already, by {record.task_id}; it is not replaced again"
+    detail = (
+        "A command that is run again does not start another agent. To replace the new one as"
+        f" well:\n  {again}\nTo cancel the old one:\n  taskctl cancel {record.ref} --task {old}"
+    )
+    return warning(summary, detail, file=task.file, line=task.line, key=task.key)
+
+
+def _at(task: DesiredTask, summary: str, detail: str) -> Diagnostic:
+    return error(summary, detail, file=task.file, line=task.line, key=task.key)

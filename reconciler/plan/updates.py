@@ -1,0 +1,209 @@
+"""What can be done about a changed task: its settings patched in place, or a new one made. Pure.
+
+A setting has three values: the one recorded, the one that the manifest wants, the one at the
+service. Only what the manifest moved since it was recorded is patched; what somebody moved at the
+service is never moved back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.model.diagnostics import Diagnostic, warning
+from reconciler.model.task import PATCHABLE, DesiredTask, Identity, RemoteTask
+from reconciler.plan import decisions
+from reconciler.plan.diff import SHOWN_SETTINGS, at_service
+from reconciler.plan.plan import ABSENT, Action, Change, Origin, PlannedTask, Reason, plan_for
+from reconciler.state.model import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """`values` are those to be recorded: all are to be patched, but for what is `agreed`, which
+    the service has already. `conflicts` moved at the service as well, `removed` have no value in
+    the manifest any more."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    agreed: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+def update_of(record: Record, task: DesiredTask, remote: RemoteTask) -> Update:
+    """What may be changed in place, as far as `remote` shows how it is."""
+    values: dict[str, Any] = {}
+    agreed, conflicts, removed = [], [], []
+    for name in PATCHABLE:
+        before, wanted = (side.get(name, ABSENT) for side in (record.inputs, task.inputs))
+        if wanted == before:
+            continue
+        present = at_service(name, remote) if name in SHOWN_SETTINGS else ABSENT
+        if wanted is ABSENT:
+            removed.append(name)
+        elif present == wanted:
+            values[name] = wanted
+            agreed.append(name)
+        elif name in record.pending or ABSENT in (before, present) or present == before:
+            values[name] = wanted
+        else:
+            conflicts.append(name)
+    return Update(values, tuple(agreed), tuple(conflicts), tuple(removed))
+
+
+def compared(
+    task: DesiredTask,
+    record: Record,
+    remote: RemoteTask | None,
+    diff: tuple[Change, ...],
+    identity: Identity,
+    *,
+    equal: bool,
+    update: bool,
+) -> PlannedTask:
+    """A recorded task and its manifest. `equal`: the manifest is as recorded. `update`: what can
+    be changed in place is."""
+    known: dict[str, Any] = {"task_id": record.task_id, "record": record, "remote": remote}
+    found = Update() if equal else _update_by(identity, record, task, remote)
+    if update and found.values:
+        note = _what_update_does(found, diff)
+        further = {"update": found.values, "agreed": found.agreed, "note": note}
+        remedy = "\n".join(_only_by_a_new_task(task, diff))
+        return plan_for(
+            task, Action.UPDATE, Reason.IN_PLACE, diff=diff, remedy=remedy, **further, **known
+        )
+    if record.pending:
+        names = " and ".join(sorted(record.pending))
+        note = f"created, but its {names} could not be set yet; apply does it"
+        return plan_for(task, Action.CHANGED, Reason.UNFINISHED, diff=diff, note=note, **known)
+    if diff:
+        ways = [] if not found.values else ["taskctl apply --update"]
+        further = {
+            "note": _left_alone(found),
+            "remedy": "\n".join([*ways, *_only_by_a_new_task(task, diff)]),
+        }
+        return plan_for(task, Action.CHANGED, Reason.DIFFERS, diff=diff, **further, **known)
+    return plan_for(task, Action.UNCHANGED, Reason.SAME, **known)
+
+
+def moved(
+    task: DesiredTask,
+    record: Record,
+    remote: RemoteTask | None,
+    diff: tuple[Change, ...],
+    identity: Identity,
+    *,
+    equal: bool,
+    update: bool,
+) -> PlannedTask:
+    """A task whose key changed, and perhaps more."""
+    planned = decisions.moved(task, record, remote, diff)
+    found = Update() if equal else _update_by(identity, record, task, remote)
+    if not update or not found.values:
+        return planned
+    note = f"{planned.note}; {_what_update_does(found, diff)}"
+    return replace(planned, update=found.values, agreed=found.agreed, note=note)
+
+
+def warnings(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagnostic]:
+    """What `--update` leaves alone although it could be changed in place, and what to do."""
+    for task in tasks:
+        desired, record, remote = task.desired, task.record, task.remote
+        if task.action not in (Action.UPDATE, Action.CHANGED, Action.MOVE) or not task.diff:
+            continue
+        if desired is None or record is None or remote is None:
+            continue
+        found = update_of(record, desired, remote)
+        if not identity.same_as(record.identity):
+            if found.values or found.conflicts:
+                yield _foreign(task, record, [*found.values, *found.conflicts])
+            continue
+        for name in found.conflicts:
+            yield _conflict(task, name)
+        if found.removed:
+            yield _removed(task, found.removed)
+
+
+def _update_by(
+    identity: Identity, record: Record, task: DesiredTask, remote: RemoteTask | None
+) -> Update:
+    """Only who created a task may change it."""
+    if remote is None or not identity.same_as(record.identity):
+        return Update()
+    return update_of(record, task, remote)
+
+
+def _what_update_does(found: Update, diff: tuple[Change, ...]) -> str:
+    patched = [name for name in found.values if name not in found.agreed]
+    parts = [f"apply sets {_and(patched)} in place"] if patched else []
+    if found.agreed:
+        parts.append(f"apply records {_and(found.agreed)}, which the service has already")
+    left = [c.path for c in diff if c.path not in found.values and c.origin is not Origin.REMOTE]
+    if left:
+        parts.append(f"the rest ({', '.join(left)}) is left as it is")
+    return "; ".join(parts)
+
+
+def _only_by_a_new_task(task: DesiredTask, diff: tuple[Change, ...]) -> list[str]:
+    """Not for a setting that only left the manifest: that is not worth an agent."""
+    if task.task_id is not None or all(change.path in PATCHABLE for change in diff):
+        return []
+    return [f"taskctl apply --replace {task.key}   # creates a new task"]
+
+
+def _left_alone(found: Update) -> str:
+    """What `--update` would not do either, as its warnings say at more length."""
+    parts = []
+    if found.conflicts:
+        parts.append(f"{_and(found.conflicts)} was changed in the manifest and at the service")
+    if found.removed:
+        parts.append(f"{_and(found.removed)} left the manifest")
+    return f"{'; '.join(parts)}: --update leaves that as it is" if parts else ""
+
+
+def _conflict(task: PlannedTask, name: str) -> Diagnostic:
+    change = next((change for change in task.diff if change.path == name), None)
+    theirs = _shown(change.before) if change is not None else "another value"
+    ours = _shown(change.after) if change is not None else "another one"
+    return _warning(
+        task,
+        f"{name} was changed in the manifest and at the service: it is left as it is",
+        f"Somebody set it to {theirs} there, and the manifest wants {ours}. Write {theirs} into the"
+        f" manifest, or set it to {ours} at the service; then:\n  taskctl apply --update",
+    )
+
+
+def _removed(task: PlannedTask, names: tuple[str, ...]) -> Diagnostic:
+    return _warning(
+        task,
+        f"{_and(names)} left the manifest: it is left as it is at the service",
+        "What the service would choose by itself it does not tell. Write the value that is meant"
+        " into the manifest, or have what it says now count as recorded:\n"
+        f"  taskctl state accept {task.ref}",
+    )
+
+
+def _foreign(task: PlannedTask, record: Record, names: list[str]) -> Diagnostic:
+    maker = record.identity.login or record.identity.id
+    return _warning(
+        task,
+        f"{_and(names)} cannot be changed: the task is somebody else's",
+        f"Only {maker}, who created it, may change it. Run the same command with their token.",
+    )
+
+
+def _warning(task: PlannedTask, summary: str, detail: str) -> Diagnostic:
+    return warning(
+        f"{task.ref.key}: {summary}", detail, file=task.file, line=task.line, key=task.ref.key
+    )
+
+
+def _shown(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+def _and(names: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last

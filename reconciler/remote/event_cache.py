@@ -1,0 +1,39 @@
+"""How far each task's events were read, and what they came to: they ascend and have no tail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.remote.cache_file import KeptEntries
+from reconciler.tasks.event_summary import Course, from_json, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a task's events came to, and the token of the page that has the last of them (None:
+    the first page)."""
+
+    course: Course
+    token: str | None = None
+
+
+class CourseCache:
+    """Of one backend and one caller: what one may see is not another's to read. Safe to use from
+    many threads."""
+
+    def __init__(self, folder: Path, backend: str, caller: str) -> None:
+        self._kept = KeptEntries(folder, "events", f"{backend}\n{caller}")
+        self.save = self._kept.save
+
+    def get(self, org_name: str, task_id: str) -> Mark | None:
+        entry = self._kept.get(f"{org_name}/{task_id}")
+        course = from_json(entry)
+        if course is None:
+            return None
+        token = entry.get("token") if isinstance(entry, Mapping) else None
+        return Mark(course, token if isinstance(token, str) else None)
+
+    def put(self, org_name: str, task_id: str, mark: Mark) -> None:
+        self._kept.put(f"{org_name}/{task_id}", {**to_json(mark.course), "token": mark.token})

@@ -1,0 +1,142 @@
+"""Tasks after their creation: how they stand, what they say, and what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from reconciler.model.errors import RemoteError
+from reconciler.remote import responses
+from reconciler.remote.client import Client
+from reconciler.remote.event_cache import CourseCache, Mark
+from reconciler.remote.failures import explain, remote_error
+from reconciler.remote.transport import NoAnswerError
+from reconciler.state.model import Record
+from reconciler.tasks.event_summary import Course, advanced
+from reconciler.tasks.events import Event, event_id
+from reconciler.tasks.refusals import Lost, Outcome, Refusal, Sent
+from reconciler.tasks.status import Standing, TaskStatus, standing_of
+
+Conceal = Callable[[str], str]
+
+
+class Following:
+    """What there is to know of tasks that exist. `conceal` takes out of the service's words what
+    no output may hold. Safe to use from many threads."""
+
+    def __init__(self, client: Client, cache: CourseCache, conceal: Conceal) -> None:
+        self._client = client
+        self._cache = cache
+        self._conceal = conceal
+
+    def statuses(self, records: list[Record], parallelism: int) -> list[TaskStatus]:
+        """How each task stands, in the given order. RemoteError."""
+        if not records:
+            return []
+        with ThreadPoolExecutor(min(parallelism, len(records))) as pool:
+            found = list(pool.map(self.status, records))
+        self._cache.save()
+        return found
+
+    def status(self, record: Record) -> TaskStatus:
+        """How one task stands. RemoteError."""
+        ref = record.ref
+        url = self._client.task_url(ref.org_name, record.task_id)
+        task = self._client.get_task(ref.org_name, record.task_id)
+        if task is None:
+            mine = self._client.identity().same_as(record.identity)
+            standing = Standing.GONE if mine else Standing.UNSEEN
+            return TaskStatus(ref, standing, record.file, record.task_id, url)
+        course = self.course(ref.org_name, record.task_id)
+        raw = self.without_secrets(task.raw)
+        standing = standing_of(raw, course)
+        return TaskStatus(ref, standing, record.file, record.task_id, url, raw, course)
+
+    def course(self, org_name: str, task_id: str) -> Course:
+        """What the task's events come to; only those not read before are. RemoteError."""
+        mark = self._cache.get(org_name, task_id)
+        further = None if mark is None else self._further(org_name, task_id, mark)
+        if mark is None or further is None:
+            mark = Mark(Course())
+            further = self.events(org_name, task_id, None)
+        events, token = further
+        mark = Mark(advanced(mark.course, events), token)
+        self._cache.put(org_name, task_id, mark)
+        return mark.course
+
+    def events(
+        self, org_name: str, task_id: str, token: str | None
+    ) -> tuple[list[Event], str | None]:
+        """The events from the page of `token` (None: the first) on, and the token of the last page
+        that has any. RemoteError, also where the token is none of the service's."""
+        found: list[Event] = []
+        seen: set[str | None] = set()
+        while True:
+            seen.add(token)
+            entries, following = self._client.events_page(org_name, task_id, token)
+            found += [self.without_secrets(e) for e in entries if isinstance(e, Mapping)]
+            if following is None:
+                return found, token
+            if following in seen:
+                raise remote_error(
+                    "the service's list of events goes round in circles",
+                    "A continuation token came a second time. Run the same command again.",
+                )
+            token = following
+
+    def _further(
+        self, org_name: str, task_id: str, mark: Mark
+    ) -> tuple[list[Event], str | None] | None:
+        """The events after a mark; None where the service does not know that mark any more."""
+        if not mark.course.event_id:
+            return None
+        try:
+            events, token = self.events(org_name, task_id, mark.token)
+        except RemoteError as problem:
+            if problem.status != 400:
+                raise
+            return None
+        ids = [event_id(event) for event in events]
+        if mark.course.event_id not in ids:
+            return None
+        return events[ids.index(mark.course.event_id) + 1 :], token
+
+    def respond(self, org_name: str, task_id: str, event: Mapping[str, Any]) -> Outcome:
+        """Tells a task something, once. RemoteError where it cannot have left."""
+        return self._told(org_name, task_id, {"event": event})
+
+    def cancel_by_force(self, org_name: str, task_id: str) -> Outcome:
+        """Ends the task's session at once. RemoteError where the request cannot have left."""
+        return self._told(org_name, task_id, {"force": True}, "/cancel")
+
+    def _told(
+        self, org_name: str, task_id: str, body: Mapping[str, Any], part: str = ""
+    ) -> Outcome:
+        try:
+            answer = self._client.tell(org_name, task_id, body, part)
+        except NoAnswerError as lost:
+            why, then = explain(lost.cause, begun=lost.begun)
+            if not lost.begun:
+                raise remote_error(self._client.scrub(f"nothing was sent: {why}"), then) from None
+            return Lost(self._client.scrub(why))
+        if 200 <= answer.status < 300:
+            return Sent()
+        status, words = responses.refusal(answer, self._client.scrub)
+        words = self._conceal(words)
+        if answer.status >= 500 or answer.status in (408, 425):
+            return Lost(words)
+        return Refusal(status, words)
+
+    def without_secrets(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The same values, their texts as they may be shown."""
+        return {str(self._swept(name)): self._swept(value) for name, value in values.items()}
+
+    def _swept(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._conceal(self._client.scrub(value))
+        if isinstance(value, Mapping):
+            return self.without_secrets(value)
+        if isinstance(value, list):
+            return [self._swept(part) for part in value]
+        return value

@@ -1,0 +1,82 @@
+"""What an import came to, as text and as a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.importing.report import ImportReport, Result, Taken
+from reconciler.model.diagnostics import in_order
+from reconciler.render import cells, safe
+from reconciler.render.palette import Palette
+from reconciler.render.reports import Style
+
+FORMAT_VERSION = 1
+
+_SIGNS = {Result.IMPORTED: ">", Result.WRITTEN: "+", Result.SKIPPED: "=", Result.FAILED: "!"}
+
+
+def import_document(report: ImportReport) -> dict[str, Any]:
+    """For a program; of a dry run with the text that would be written."""
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "diagnostics": [d.to_json() for d in in_order(report.diagnostics)],
+        "summary": {result.value: report.count(result) for result in Result},
+        "dryRun": report.dry_run,
+        "file": report.file,
+        "tasks": [_task(task) for task in report.tasks],
+        **({"manifest": report.manifest} if report.dry_run else {}),
+    }
+
+
+def import_text(report: ImportReport, style: Style) -> str:
+    """A line for each task, and how many there are of each kind."""
+    palette = Palette(style.color)
+    width = max((cells.width(safe.line(task.key)) for task in report.tasks), default=0)
+    paints = {">": palette.green, "+": palette.green, "!": palette.red, "=": palette.dim}
+    rows = [
+        f"{paints[_SIGNS[task.result]](_SIGNS[task.result])} {_row(task, width)}\n"
+        for task in report.tasks
+    ]
+    return "".join([*rows, *(["\n"] if rows else []), f"{summary(report)}\n"])
+
+
+def summary(report: ImportReport) -> str:
+    """`2 tasks imported into tasks/imported.yaml, 1 there already.`"""
+    file, parts = safe.line(report.file), []
+    here = {task.file for task in report.tasks if task.result is Result.IMPORTED} <= {report.file}
+    for result, words in (
+        (Result.IMPORTED, f"imported into {file}" if here else "imported"),
+        (Result.WRITTEN, f"written to {file}, of which no task is known"),
+        (Result.SKIPPED, "there already"),
+        (Result.FAILED, "could not be taken over"),
+    ):
+        number = report.count(result)
+        if number:
+            parts.append(f"{number} {words}")
+    if not parts:
+        return "There are no such tasks; nothing was imported."
+    return f"{', '.join(parts)}."
+
+
+def _row(task: Taken, width: int) -> str:
+    key = safe.line(task.key)
+    place = f"{task.file}:{task.line}" if task.file and task.line else task.file or ""
+    parts = [
+        key + " " * (width - cells.width(key)),
+        f"task {task.task_id}" if task.task_id else "",
+        place,
+        task.why,
+    ]
+    return "  ".join([parts[0], *(safe.line(part) for part in parts[1:] if part)]).rstrip()
+
+
+def _task(task: Taken) -> dict[str, Any]:
+    return {
+        "key": task.key,
+        "orgName": task.org_name,
+        "taskId": task.task_id,
+        "file": task.file,
+        "line": task.line,
+        "result": task.result.value,
+        "why": task.why or None,
+    }

@@ -1,0 +1,233 @@
+"""Creating: what is refused, what is tolerated, and what a new task looks like."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reconciler.embedded.app import App
+from tests.support.engine_client import MARK, Api, message
+
+STACK = {"type": "stack", "name": "prod", "project": "network"}
+REPOSITORY = {"type": "repository", "name": "infra", "org": "acme", "forge": "github"}
+PULL_REQUEST = {"type": "pull_request", "number": 7, "merged": False, "repo": REPOSITORY}
+POLICY_ISSUE = {"type": "policy_issue", "id": "p-1", "name": "no-public-buckets"}
+
+
+def with_entity(**entity: object) -> dict[str, object]:
+    return {"message": message(entity_diff={"add": [entity]})}
+
+
+REFUSED = [
+    ({}, "message"),
+    ({"message": None}, "message"),
+    ({"message": "text"}, "message"),
+    ({"message": message("")}, "blank"),
+    ({"message": message(" \n\t")}, "blank"),
+    ({"message": {**message(), "content": None}}, "blank"),
+    ({"message": {**message(), "content": 7}}, "content"),
+    ({"message": {**message(), "type": "user_cancel"}}, "user_message"),
+    ({"message": {"content": "x", "timestamp": MARK}}, "user_message"),
+    ({"message": {**message(), "timestamp": None}}, "timestamp"),
+    ({"message": {**message(), "timestamp": "yesterday"}}, "timestamp"),
+    ({"message": {**message(), "timestamp": "2026-11-24"}}, "timestamp"),
+    ({"message": {**message(), "timestamp": "2026-11-24T14:44:49"}}, "timestamp"),
+    ({"message": {**message(), "timestamp": "2026-13-24T14:44:49Z"}}, "timestamp"),
+    ({"message": message(), "approvalMode": "never"}, "approvalMode"),
+    ({"message": message(), "permissionMode": "root"}, "permissionMode"),
+    ({"message": message(), "toolExecutionMode": "moon"}, "toolExecutionMode"),
+    ({"message": message(), "source": "fax"}, "source"),
+    ({"message": message(), "planMode": "yes"}, "planMode"),
+    ({"message": message(), "role": 7}, "role"),
+    ({"message": message(), "enabledIntegrations": "all"}, "enabledIntegrations"),
+    ({"message": message(), "enabledIntegrations": ["datadog"]}, "enabledIntegrations"),
+    ({"message": message(), "enabledIntegrations": [{}]}, "enabledIntegrations"),
+    ({"message": message(), "cliIntegrations": [{"catalogId": "aws"}]}, "cliIntegrations"),
+    ({"message": message(), "cliIntegrations": [{"name": "prod"}]}, "cliIntegrations"),
+    ({"message": message(entity_diff=[])}, "entity_diff"),
+    ({"message": message(entity_diff={"add": {"type": "stack"}})}, "add"),
+    ({"message": message(commands={"/fix": "now"})}, "commands"),
+    ({"message": message(commands={"/fix": {"modifiedAt": "now"}})}, "modifiedAt"),
+    (with_entity(), "entity_diff"),
+    (with_entity(type="planet", name="x"), "planet"),
+    (with_entity(type="stack", name="", project="p"), "stack"),
+    (with_entity(type="stack", name="s", project=" "), "stack"),
+    (with_entity(type="stack", name="s"), "stack"),
+    (with_entity(type="repository", name="r"), "repository"),
+    (with_entity(type="pull_request", number="7", repo=REPOSITORY), "pull_request"),
+    (with_entity(type="pull_request", number=7), "pull_request"),
+    (with_entity(type="pull_request", number=7, repo=STACK), "repository"),
+    (with_entity(type="policy_issue"), "policy_issue"),
+]
+
+
+@pytest.mark.parametrize(("body", "named"), REFUSED)
+def test_refused_with_a_word_on_what_is_wrong(
+    api: Api, body: dict[str, object], named: str
+) -> None:
+    answer = api.post(**body)
+    assert answer.status == 400
+    assert named in answer.message
+    assert api.list().json == {"tasks": []}
+
+
+def test_a_new_task_has_the_defaults_and_runs(api: Api) -> None:
+    task = api.task(api.create())
+    creator = task.pop("createdBy")
+    assert creator["githubLogin"].startswith("user-")
+    del task["id"]
+    assert task == {
+        "approvalMode": "manual",
+        "createdAt": "2026-11-24T12:00:00.000Z",
+        "entities": [],
+        "isShared": False,
+        "name": "New task",
+        "pendingInputCount": 0,
+        "permissionMode": "default",
+        "planMode": False,
+        "runtimePhase": "booting",
+        "source": "api",
+        "status": "running",
+        "taskType": "sync",
+        "tokensUsed": 0,
+        "toolExecutionMode": "cloud",
+    }
+
+
+def test_every_input_is_kept(api: Api) -> None:
+    entities = [STACK, REPOSITORY, PULL_REQUEST, POLICY_ISSUE]
+    task = api.task(
+        api.create(
+            approvalMode="balanced",
+            permissionMode="read-only",
+            toolExecutionMode="worker",
+            source="console",
+            planMode=True,
+            role="role-1",
+            agentDefinitionId="agent-1",
+            enabledIntegrations=[{"id": "datadog"}],
+            cliIntegrations=[{"catalogId": "aws", "name": "prod"}],
+        )
+    )
+    expected = {
+        "approvalMode": "balanced",
+        "permissionMode": "read-only",
+        "toolExecutionMode": "worker",
+        "source": "console",
+        "planMode": True,
+        "role": "role-1",
+        "roleName": "role-1",
+        "agentDefinitionId": "agent-1",
+    }
+    assert {name: task[name] for name in expected} == expected
+    created = api.post(message=message(entity_diff={"add": entities})).json["taskId"]
+    assert api.task(created)["entities"] == entities
+
+
+def test_null_is_absent_and_unknown_fields_pass(api: Api) -> None:
+    names = ("approvalMode", "planMode", "role", "source", "agentDefinitionId", "cliIntegrations")
+    body = {**dict.fromkeys(names), "colour": "green"}
+    nulls = message(entity_diff=None, commands=None, pageContext=None, mood="good")
+    answer = api.post(message=nulls, **body)
+    assert answer.status == 201
+    (event, *_) = api.events(answer.json["taskId"])
+    assert event["eventBody"] == message()
+
+
+def test_entities_are_kept_in_the_services_form(api: Api) -> None:
+    """Nulls and unknown fields go, an unset `merged` is false, one entity is there once."""
+    given = {"type": "pull_request", "number": 7, "repo": {"name": "r", "org": "o", "host": None}}
+    kept = {
+        "type": "pull_request",
+        "number": 7,
+        "merged": False,
+        "repo": {"type": "repository", "name": "r", "org": "o"},
+    }
+    stack = {**STACK, "colour": "green"}
+    diff = {"add": [given, stack, STACK], "remove": None}
+    task_id = api.post(message=message(entity_diff=diff)).json["taskId"]
+    assert api.task(task_id)["entities"] == [kept, STACK]
+    (event, *_) = api.events(task_id)
+    assert event["eventBody"]["entity_diff"] == {"add": [kept, STACK, STACK]}
+
+
+def test_commands_have_all_their_fields(api: Api) -> None:
+    commands = {"/fix": {"name": "/fix", "prompt": "Fix it", "builtIn": None}}
+    task_id = api.post(message=message(commands=commands)).json["taskId"]
+    (event, *_) = api.events(task_id)
+    assert event["eventBody"]["commands"] == {
+        "/fix": {
+            "name": "/fix",
+            "prompt": "Fix it",
+            "description": "",
+            "tag": "",
+            "builtIn": False,
+            "modifiedAt": "0001-01-01T00:00:00Z",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [MARK, "2026-11-24T14:44:49Z", "2026-11-24T16:44:49.123456+02:00", "0001-01-01T00:00:00Z"],
+)
+def test_the_timestamp_is_kept_to_the_letter(api: Api, timestamp: str) -> None:
+    task_id = api.post(message={**message(), "timestamp": timestamp}).json["taskId"]
+    (event, *_) = api.events(task_id)
+    assert event["eventBody"]["timestamp"] == timestamp
+
+
+@pytest.mark.parametrize("content", ["Grüße\r\n\u2028 \U0001f600 \x1b[31m", "a\x00b", '"\\'])
+def test_a_prompt_comes_back_as_it_was(api: Api, content: str) -> None:
+    (event, *_) = api.events(api.create(content))
+    assert event["eventBody"]["content"] == content
+
+
+def test_half_a_character_is_replaced(api: Api) -> None:
+    body = b'{"message": {"type": "user_message", "timestamp": "2026-11-24T14:44:49Z",'
+    body += b' "content": "half \\ud83d, whole \\ud83d\\ude00"}}'
+    task_id = api.call("POST", api.tasks, body).json["taskId"]
+    (event, *_) = api.events(task_id)
+    assert event["eventBody"]["content"] == "half \ufffd, whole \U0001f600"
+
+
+@pytest.mark.parametrize(
+    ("source", "task_type", "trigger"),
+    [
+        ("api", "sync", None),
+        ("slack", "sync", None),
+        ("schedule", "async", "scheduled"),
+        ("github", "async", "external_signal"),
+        ("code-review", "async", "external_signal"),
+    ],
+)
+def test_the_source_says_whether_a_person_waits(
+    api: Api, source: str, task_type: str, trigger: str | None
+) -> None:
+    task = api.task(api.create(source=source))
+    assert (task["taskType"], task.get("asyncTriggerType")) == (task_type, trigger)
+
+
+def test_page_context_is_kept(api: Api) -> None:
+    page = {"path": "/acme/app/prod", "kind": "stack", "params": {"stack": "prod"}}
+    task_id = api.post(message=message(pageContext={**page, "tab": 1})).json["taskId"]
+    (event, *_) = api.events(task_id)
+    assert event["eventBody"]["pageContext"] == page
+
+
+SECRETS = "Use pul-" + "0123456789" * 4 + " and AKIA" + "A" * 16 + ", password=hunter2 now"
+
+
+def test_credentials_stay_unless_it_is_asked_for(api: Api) -> None:
+    (event, *_) = api.events(api.create(SECRETS))
+    assert event["eventBody"]["content"] == SECRETS
+
+
+def test_credentials_are_redacted_where_asked(db: Path) -> None:
+    with closing(App(db, redact=True)) as app:
+        api = Api(app)
+        (event, *_) = api.events(api.create(SECRETS))
+    shown = event["eventBody"]["content"]
+    assert shown == "Use [REDACTED] and [REDACTED], password=[REDACTED] now"

@@ -1,0 +1,176 @@
+"""What the clock alone does to a task, and the events that tell of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.embedded.app import App
+from reconciler.embedded.lifecycle import (
+    TITLE_LIMIT,
+    Turn,
+    finishing,
+    milliseconds,
+    stamp,
+    title_of,
+)
+from tests.support.engine_client import Api, Clock, message
+
+
+def kinds(events: list[dict[str, dict[str, object]]]) -> list[object]:
+    return [event["eventBody"]["type"] for event in events]
+
+
+COURSE = [
+    "user_message",
+    "set_task_name",
+    "assistant_message",
+    "tool_response",
+    "assistant_message",
+]
+
+
+def test_a_task_runs_and_then_is_idle(api: Api, clock: Clock) -> None:
+    task_id = api.create("Rotate every IAM access key.\nThen report.")
+    course = []
+    for seconds in (0, 1, 2, 3, 4):
+        clock.forward(seconds)
+        task = api.task(task_id)
+        course.append((task["status"], task["runtimePhase"], len(api.events(task_id))))
+    assert course == [
+        ("running", "booting", 1),
+        ("running", "running", 2),
+        ("running", "running", 3),
+        ("running", "running", 4),
+        ("idle", "ready", 5),
+    ]
+    assert kinds(api.events(task_id)) == COURSE
+    assert task["name"] == "Rotate every IAM access key"
+    assert task["tokensUsed"] > 0
+    assert 0 < task["contextUsedTokens"] < task["contextWindowTokens"]
+    assert 1 <= task["contextCompactionThresholdPercent"] <= 100
+    assert task["lastHeartbeat"] == "2026-11-24T12:00:10.000Z"
+
+
+def test_events_ascend_and_stay_as_they_are(api: Api, clock: Clock) -> None:
+    task_id = api.create()
+    seen: list[dict[str, Any]] = []
+    for _ in range(12):
+        events = api.events(task_id)
+        assert events[: len(seen)] == seen
+        seen = events
+        clock.forward(1)
+    agents = [str(event["eventBody"]["timestamp"]) for event in seen[1:]]
+    assert agents == sorted(agents)
+    assert len({str(event["id"]) for event in seen}) == len(seen)
+    assert all(event["isSynthetic"] is False for event in seen)
+    assert [e["eventBody"]["is_final"] for e in seen if "is_final" in e["eventBody"]] == [
+        False,
+        True,
+    ]
+
+
+def test_a_tool_call_is_answered(api: Api, clock: Clock) -> None:
+    stack = {"type": "stack", "name": "prod", "project": "network"}
+    answer = api.post(message=message(entity_diff={"add": [stack]}))
+    clock.forward(10)
+    bodies = [event["eventBody"] for event in api.events(answer.json["taskId"])]
+    (call,) = bodies[2]["tool_calls"]
+    assert (bodies[3]["tool_call_id"], bodies[3]["name"]) == (call["id"], call["name"])
+    assert "network/prod" in bodies[2]["content"]
+
+
+def test_events_come_in_pages(api: Api, clock: Clock) -> None:
+    task_id = api.create()
+    clock.forward(10)
+    whole = api.events(task_id)
+    path = f"{api.tasks}/{task_id}/events"
+    pages = api.pages(path, pageSize=2)
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [event for page in pages for event in page] == whole
+    for size in (0, 1001, "x"):
+        answer = api.call("GET", path, query=[("pageSize", size)])
+        assert answer.status == 400
+    assert api.call("GET", path, query=[("continuationToken", "zz")]).status == 400
+
+
+def test_a_restart_changes_nothing(db: Path, clock: Clock) -> None:
+    seen = []
+    for restart in range(3):
+        app = App(db, now=clock, work_seconds=10)
+        api = Api(app)
+        if not restart:
+            task_id = api.create()
+            clock.forward(5)
+        seen.append((api.task(task_id), api.events(task_id)))
+        app.close()
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_a_patched_name_outlives_the_generated_one(api: Api, clock: Clock) -> None:
+    task_id = api.create("Generated")
+    api.patch(task_id, name="Chosen")
+    clock.forward(10)
+    assert api.task(task_id)["name"] == "Chosen"
+
+
+def test_a_clock_that_is_set_back_reorders_nothing(api: Api, clock: Clock) -> None:
+    task_id = api.create()
+    clock.forward(10)
+    api.respond(task_id, type="user_message", content="Second")
+    clock.forward(-300)
+    api.respond(task_id, type="user_cancel")
+    clock.forward(1000)
+    assert kinds(api.events(task_id)) == [*COURSE, "user_message", "user_cancel", "cancelled"]
+    assert api.task(task_id)["tokensUsed"] > 0
+
+
+def test_no_work_at_all(db: Path, clock: Clock) -> None:
+    app = App(db, now=clock, work_seconds=0)
+    api = Api(app)
+    task_id = api.create()
+    assert api.task(task_id)["status"] == "idle"
+    assert kinds(api.events(task_id)) == COURSE
+    app.close()
+
+
+@given(st.text(), st.integers(1, 9), st.integers(0, 4 * 10**12), st.booleans())
+def test_every_script_is_in_order(prompt: str, number: int, start: int, plan_mode: bool) -> None:
+    turn = Turn(number, message(prompt), start, plan_mode=plan_mode)
+    script = finishing(7.5)(turn)
+    times = [step.at_ms for step in script.steps]
+    assert times == sorted(times)
+    assert start <= times[0]
+    assert times[-1] == script.busy_until_ms == start + 7500
+    assert script.tokens > 0
+    assert script == finishing(7.5)(turn)
+
+
+@given(st.text())
+def test_a_title_is_one_short_line(prompt: str) -> None:
+    title = title_of(prompt)
+    assert len(title) <= TITLE_LIMIT + 1
+    assert title == " ".join(title.split())
+
+
+@pytest.mark.parametrize(
+    ("prompt", "title"),
+    [
+        ("\n\n  Review   costs:\nall of them", "Review costs"),
+        ("x" * 200, "x" * TITLE_LIMIT),
+        ("word " * 40, ("word " * 12).strip() + "…"),
+    ],
+)
+def test_titles(prompt: str, title: str) -> None:
+    assert title_of(prompt) == title
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_moments_go_to_milliseconds_and_back(exact: datetime) -> None:
+    text = stamp(milliseconds(exact))
+    assert timedelta() <= exact - datetime.fromisoformat(text) < timedelta(milliseconds=1)

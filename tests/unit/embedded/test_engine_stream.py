@@ -1,0 +1,149 @@
+"""The event stream: what was, what comes, resuming, and its ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Event as Flag
+from threading import Semaphore
+
+import pytest
+
+from reconciler.embedded import sse
+from reconciler.embedded.app import App
+from reconciler.embedded.lists import Event
+from reconciler.embedded.sse import EventStream, News
+from tests.support.engine_client import Api, Clock
+
+
+def frames(data: bytes) -> list[tuple[str, dict[str, object]]]:
+    """The events of a stream as (id, data)."""
+    found = []
+    for block in data.decode().split("\n\n"):
+        fields = dict(
+            line.split(": ", 1) for line in block.split("\n") if line[:1] not in ("", ":")
+        )
+        if "data" in fields:
+            found.append((fields["id"], json.loads(fields["data"])))
+    return found
+
+
+def stream(api: Api, task_id: str, **headers: str) -> list[tuple[str, dict[str, object]]]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = api.call("GET", f"{api.tasks}/{task_id}/events/stream", headers=named)
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/event-stream"
+    assert "Content-Length" not in answer.headers
+    return frames(answer.body)
+
+
+def test_an_idle_task_gives_all_its_events_and_ends(api: Api, clock: Clock) -> None:
+    task_id = api.create("Line one\nline two \u2028 end")
+    clock.forward(10)
+    found = stream(api, task_id)
+    assert [event for _, event in found] == api.events(task_id)
+    assert [event_id for event_id, _ in found] == [event["id"] for _, event in found]
+
+
+def test_a_stream_resumes_after_the_last_id(api: Api, clock: Clock) -> None:
+    task_id = api.create()
+    clock.forward(10)
+    whole = stream(api, task_id)
+    for number, (event_id, _) in enumerate(whole):
+        assert stream(api, task_id, Last_Event_ID=event_id) == whole[number + 1 :]
+    assert stream(api, task_id, Last_Event_ID="of another stream") == whole
+
+
+def test_a_running_task_is_followed_until_it_is_idle(db: Path) -> None:
+    with closing(App(db, work_seconds=0.6)) as app:
+        api = Api(app)
+        task_id = api.create()
+        status, _, chunks = api.start("GET", f"{api.tasks}/{task_id}/events/stream")
+        received = list(chunks)
+        assert status == 200
+        assert len(frames(received[1])) == 1
+        assert len(frames(b"".join(received))) == 5
+        assert [event for _, event in frames(b"".join(received))] == api.events(task_id)
+
+
+def test_a_task_that_is_no_longer_seen_ends_the_stream(api: Api, other: Api) -> None:
+    task_id = api.create()
+    api.patch(task_id, isShared=True)
+    _, _, chunks = other.start("GET", f"{api.tasks}/{task_id}/events/stream")
+    steps = iter(chunks)
+    next(steps)
+    next(steps)
+    api.patch(task_id, isShared=False)
+    assert list(steps) == []
+
+
+def test_no_more_streams_than_there_are_places(db: Path, clock: Clock) -> None:
+    with closing(App(db, now=clock, max_streams=2)) as app:
+        api = Api(app)
+        path = f"{api.tasks}/{api.create()}/events/stream"
+        open_ones = [api.start("GET", path)[2] for _ in range(2)]
+        refused = api.call("GET", path)
+        assert refused.status == 503
+        assert refused.headers["Retry-After"] == "5"
+        close(open_ones[0])
+        close(open_ones[0])
+        status, _, chunks = api.start("GET", path)
+        assert status == 200
+        assert api.call("GET", path).status == 503
+        close(chunks)
+        close(open_ones[1])
+
+
+def test_a_service_that_ends_ends_its_streams(app: App, api: Api) -> None:
+    _, _, chunks = api.start("GET", f"{api.tasks}/{api.create()}/events/stream")
+    steps = iter(chunks)
+    next(steps)
+    next(steps)
+    app.stop_streams()
+    assert list(steps) == []
+
+
+def test_a_client_that_has_gone_ends_its_stream() -> None:
+    gone = Flag()
+    steps = iter(quiet_stream(is_gone=gone))
+    next(steps)
+    gone.set()
+    assert list(steps) == []
+
+
+def test_a_quiet_stream_has_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.0)
+    steps = iter(quiet_stream(is_gone=Flag()))
+    assert next(steps) == b"retry: 1000\n\n"
+    assert next(steps) == b": heartbeat\n\n"
+
+
+def test_a_long_past_comes_in_batches() -> None:
+    past = [Event(n, f"id-{n}", "{}") for n in range(450)]
+
+    def look(after: int, limit: int) -> News:
+        return News(past[after + 1 :][:limit], is_over=True)
+
+    made = EventStream(look, after=-1, places=Semaphore(1), stopping=Flag(), is_gone=lambda: False)
+    chunks = list(made)
+    assert len(chunks) == 4
+    assert [event_id for event_id, _ in frames(b"".join(chunks))] == [e.id for e in past]
+
+
+def quiet_stream(*, is_gone: Flag) -> Iterator[bytes]:
+    return iter(
+        EventStream(
+            lambda _after, _limit: News([], is_over=False),
+            after=-1,
+            places=Semaphore(1),
+            stopping=Flag(),
+            is_gone=is_gone.is_set,
+        )
+    )
+
+
+def close(chunks: Iterable[bytes]) -> None:
+    assert isinstance(chunks, EventStream)
+    chunks.close()

@@ -1,0 +1,144 @@
+"""What a manifest says of a task that exists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.importing.existing import Existing, Opening, existing, fit, opening_of, owner
+from reconciler.manifest.insertion import NewTask, added, faults
+from reconciler.model.task import Identity, RemoteTask
+from tests.unit.manifest.test_manifest_adding import TEXTS
+
+ME = Identity("1", login="me")
+
+
+def task(**raw: Any) -> RemoteTask:
+    return RemoteTask("acme", "4f1c", {"id": "4f1c", **raw})
+
+
+def event(content: Any, **body: Any) -> dict[str, Any]:
+    message = {"type": "user_message", "content": content, "timestamp": "x", **body}
+    return {"type": "userInput", "eventBody": message}
+
+
+def fitted(found: Existing) -> Existing:
+    fit(found, lambda members: faults(NewTask("k", None, members)))
+    return found
+
+
+ENTITIES = st.one_of(
+    st.fixed_dictionaries({"type": st.just("stack"), "name": TEXTS, "project": TEXTS}),
+    st.fixed_dictionaries({"type": st.just("repository"), "name": TEXTS, "org": TEXTS}),
+)
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "entity_diff": st.one_of(
+            st.none(),
+            st.fixed_dictionaries({"add": st.lists(ENTITIES, max_size=2), "remove": st.none()}),
+        ),
+        "commands": st.sampled_from([None, {}]),
+    },
+)
+SETTINGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "approvalMode": st.sampled_from(["manual", "auto", "balanced"]),
+        "permissionMode": st.sampled_from(["default", "read-only"]),
+        "planMode": st.booleans(),
+        "source": st.sampled_from(["api", "slack"]),
+        "isShared": st.booleans(),
+        "role": st.sampled_from(["", "r-1"]),
+    },
+)
+USUAL = {"permissionMode": "default", "planMode": False, "source": "api", "isShared": False}
+
+
+@given(TEXTS, BODIES, SETTINGS)
+def test_what_is_imported_is_read_by_the_loader_as_it_was(
+    text: str, body: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    found = fitted(existing(task(**settings), opening_of([event(text, **body)])))
+    assert found.left_out == []
+    made = added(None, "a.yaml", [NewTask("k", "acme", found.members)])
+    (desired,) = made.tasks
+    message: dict[str, Any] = {"content": text}
+    if (body.get("entity_diff") or {}).get("add"):
+        message["entity_diff"] = {"add": body["entity_diff"]["add"]}
+    wanted = {n: v for n, v in settings.items() if v not in (USUAL.get(n), "")}
+    assert desired.inputs == {"message": message, **wanted}
+    assert desired.task_id == "4f1c"
+
+
+def test_what_a_manifest_cannot_say_is_left_out_and_named() -> None:
+    body = event(
+        "do it", entity_diff={"add": [{"type": "stack", "name": "a", "project": "b", "x": 1}]}
+    )
+    found = fitted(
+        existing(task(approvalMode="newest", role="no id", planMode=True), opening_of([body]))
+    )
+    assert found.members == {
+        "taskID": "4f1c",
+        "message": {
+            "content": "do it",
+            "entity_diff": {"add": [{"type": "stack", "name": "a", "project": "b"}]},
+        },
+        "planMode": True,
+    }
+    assert [line.partition(":")[0] for line in found.left_out] == [
+        "message.entity_diff.add[0].x",
+        "approvalMode",
+        "role",
+    ]
+
+
+def test_a_message_that_no_manifest_can_hold_leaves_the_id() -> None:
+    for text in ("x\0", "\ud800", " \n", ""):
+        found = fitted(existing(task(), opening_of([event(text)])))
+        assert found.members == {"taskID": "4f1c"}
+        assert len(found.left_out) == 1
+    unknown = [event("do it", entity_diff={"add": [{"type": "moon"}]})]
+    found = fitted(existing(task(), opening_of(unknown)))
+    assert found.members == {"taskID": "4f1c"}
+
+
+def test_what_is_shown_goes_before_what_is_known_from_elsewhere() -> None:
+    more = {
+        "message": "theirs",
+        "planMode": True,
+        "enabledIntegrations": [],
+        "approvalMode": "auto",
+    }
+    found = existing(task(approvalMode="manual"), Opening({"content": "ours"}), more)
+    assert found.members == {
+        "taskID": "4f1c",
+        "message": "ours",
+        "approvalMode": "manual",
+        "planMode": True,
+        "enabledIntegrations": [],
+    }
+    assert existing(task(), Opening(None), more).members["message"] == "theirs"
+
+
+def test_only_as_many_events_are_read_as_are_needed() -> None:
+    read = 0
+
+    def events() -> Any:
+        nonlocal read
+        for number in range(1000):
+            read += 1
+            yield event("do it") if number == 120 else {"type": "agentResponse"}
+
+    assert opening_of(events()).text == "do it"
+    assert read == 121
+
+
+def test_whose_a_task_is() -> None:
+    assert owner(task(), ME) == ME
+    assert owner(task(createdBy={"githubLogin": "me"}), ME) == ME
+    theirs = owner(task(createdBy={"githubLogin": "them"}), ME)
+    assert theirs == Identity("login:them", login="them")
+    assert not theirs.same_as(Identity("2", login="them"))

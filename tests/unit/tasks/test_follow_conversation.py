@@ -1,0 +1,153 @@
+"""Events as a conversation, and its text."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.render.conversation import ConversationText, seconds
+from reconciler.render.json import line
+from reconciler.render.palette import unpainted
+from reconciler.render.reports import Style
+from reconciler.tasks.conversation import Conversation, Entry, Kind
+from tests.support.agent_events import agents, approval, confirmation, said, users
+from tests.support.inert import commands_in, unseen_in
+
+HOSTILE = (
+    "::set-output name=x::y",
+    "a\n  ::error::b",
+    "word " * 12 + "::add-mask::x",
+    "##[command]x ##vso[task.x]",
+    "\x1b]8;;http://x\x07link\x1b]8;;\x07",
+    "\x1b[2J\r\x9b31m",
+    "\u202eevil\u2066",
+)
+
+T0, T1 = "2026-11-24T12:00:00Z", "2026-11-24T12:00:02.500Z"
+CALL = {"id": "c", "name": "look", "args": {"at": "stack"}}
+
+
+def read(*events: dict[str, Any]) -> list[Entry]:
+    conversation = Conversation()
+    return [entry for event in events for entry in conversation.entries(event)]
+
+
+def assert_inert(text: str) -> None:
+    assert unseen_in(text) <= {"\n"}
+    assert not commands_in(text)
+
+
+def shown(*events: dict[str, Any], rich: bool = False, **style: Any) -> str:
+    return ConversationText(Style(**style), rich=rich).text(read(*events))
+
+
+def test_each_kind_of_event_is_told() -> None:
+    entries = read(
+        users("user_message", content="Do it."),
+        said("I look.", tool_calls=[CALL]),
+        agents("tool_response", at=T1, tool_call_id="c", name="look", content="ok"),
+        approval("a", "May I?"),
+        confirmation("a", ok=False, instructions="no"),
+        agents("warning", message="slow"),
+        agents("error", message="broken"),
+        agents("cancelled", operation_was_running=True),
+        agents("set_task_name", name="A name"),
+        agents("awaiting_approvals"),
+        agents("brand_new"),
+        said("**Done**", final=True),
+    )
+    assert [entry.kind for entry in entries] == [
+        Kind.USER,
+        Kind.ASSISTANT,
+        Kind.CALL,
+        Kind.TOOL,
+        Kind.APPROVAL,
+        Kind.ANSWER,
+        Kind.WARNING,
+        Kind.ERROR,
+        Kind.CANCELLED,
+        Kind.NOTE,
+        Kind.UNKNOWN,
+        Kind.FINAL,
+    ]
+    assert entries[3].took == timedelta(seconds=2.5)
+    assert entries[5].is_bad
+
+
+def test_the_text_of_it() -> None:
+    text = shown(
+        users("user_message", content="Do it.\nWell."),
+        said("", tool_calls=[CALL]),
+        agents("tool_response", at=T1, tool_call_id="c", name="look", content="1\n2\n3\n4\n5\n6"),
+    )
+    assert text.splitlines() == [
+        "2026-11-24 (UTC)",
+        "12:00:00  user       Do it.",
+        "                     Well.",
+        '12:00:00  tool       look {"at": "stack"}',
+        "12:00:02  tool       look done after 2.5 s",
+        "                     1",
+        "                     2",
+        "                     3",
+        "                     4",
+        "                     (2 more lines, -v shows them)",
+    ]
+
+
+def test_markdown_is_rendered_on_a_terminal() -> None:
+    words = "# Title\n\nA **bold** word and `code`.\n- item\n```\nraw **x**\n```"
+    text = shown(said(words, final=True), rich=True, color=True, width=60)
+    assert "\x1b[1mbold\x1b[0m" in text
+    assert "\x1b[1mTitle\x1b[0m" in text
+    assert "• item" in text
+    assert "raw **x**" in unpainted(text)
+
+
+@pytest.mark.parametrize("rich", [True, False])
+@given(text=st.text() | st.sampled_from(HOSTILE))
+def test_nothing_that_the_service_says_steers_a_terminal(*, rich: bool, text: str) -> None:
+    events = [
+        users("user_message", content=text),
+        said(text, tool_calls=[{"id": "c", "name": text, "args": {text: text}}]),
+        agents("tool_response", tool_call_id="c", name=text, content=text, is_error=True),
+        approval("a", text, context={"git_diff": {text: text}, "plan_description": text}),
+        confirmation("a", ok=False, instructions=text),
+        agents("warning", message=text),
+        agents("error", message=text),
+        agents("set_task_name", name=text),
+        agents("change_entities", changes={"add": [{"name": text}]}),
+        agents(f"new {text}"),
+    ]
+    for verbose in (True, False):
+        assert_inert(shown(*events, rich=rich, verbose=verbose))
+    for event in events:
+        told = line(event)
+        assert_inert(told)
+        assert told.count("\n") == 1
+        assert json.loads(told) == event
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=6,
+)
+TYPES = ["assistant_message", "tool_response", "user_approval_request", "change_entities", "error"]
+
+
+@given(st.sampled_from(TYPES), st.dictionaries(st.text(), anything), anything)
+def test_no_event_is_too_odd(kind: str, more: dict[str, Any], odd: object) -> None:
+    names = ("content", "tool_calls", "message", "changes", "context", "timestamp", "id")
+    body = {**more, **dict.fromkeys(names, odd), "type": kind}
+    shown({"type": "agentResponse", "eventBody": body})
+    shown({"type": odd, "eventBody": odd})
+
+
+def test_how_long_something_took() -> None:
+    spans = [0.3, 12, 200]
+    assert [seconds(timedelta(seconds=s)) for s in spans] == ["0.3 s", "12 s", "3 min 20 s"]
