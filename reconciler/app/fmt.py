@@ -14,6 +14,7 @@ from reconciler.app.report_files import write_whole
 from reconciler.cli.console.output import Output
 from reconciler.manifest.discovery import Finder, unreadable
 from reconciler.manifest.fmt import Formatted, format_manifest
+from reconciler.messages import diagnostic_document
 from reconciler.model.diagnostics import Diagnostic, error, has_errors, in_order
 from reconciler.render import safe
 from reconciler.render.json import dump
@@ -131,7 +132,7 @@ class Formatting:
         changed = len(self._changed())
         return {
             "formatVersion": 1,
-            "diagnostics": [d.to_json() for d in in_order(self._problems)],
+            "diagnostics": [diagnostic_document(d) for d in in_order(self._problems)],
             "summary": {"changed": changed, "unchanged": len(files) - changed},
             "files": files,
         }

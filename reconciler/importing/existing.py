@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.manifest.parse.spans import Path, shown
 from reconciler.manifest.problem import Problem
+from reconciler.model.diagnostics import Path
+from reconciler.model.paths import shown
 from reconciler.model.task import Identity, RemoteTask
 from reconciler.model.wire import first_message, first_user_message
 

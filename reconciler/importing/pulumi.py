@@ -13,9 +13,10 @@ from typing import Any
 
 from reconciler.manifest.insertion import NewTask, faults
 from reconciler.manifest.parse.source import Source, read_source
-from reconciler.manifest.parse.spans import Path, locate, quoted
+from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.problem import Problem, placed
-from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.diagnostics import Diagnostic, Path, Severity
+from reconciler.model.paths import quoted
 
 TYPE = "pulumiservice:api/agents:Task"
 

@@ -16,7 +16,8 @@ from reconciler.manifest.problem import Problem, placed
 from reconciler.manifest.prompts import PromptFiles, hidden
 from reconciler.manifest.schema import check
 from reconciler.manifest.sensitive import concealed, unnamed
-from reconciler.model.diagnostics import Diagnostic, in_order
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, in_order
 from reconciler.model.task import DesiredTask
 
 if TYPE_CHECKING:
@@ -178,11 +179,8 @@ def _masked(body: bytes, problems: Sequence[Problem]) -> bytes:
 
 def _at_its_key(task: DesiredTask, problem: Problem) -> Diagnostic:
     return Diagnostic(
+        Code.UNCLASSIFIED,
         problem.severity,
-        f"{problem.where}: {problem.what}",
-        problem.detail,
-        task.file,
-        task.line,
-        task.column,
-        task.key,
+        args={"summary": f"{problem.where}: {problem.what}", "detail": problem.detail},
+        at=Place(task.file, task.line, task.column, task.key),
     )

@@ -16,14 +16,15 @@ from pathlib import Path as File
 from typing import Any
 
 from reconciler.manifest.parse.source import MAX_BYTES, read_source
-from reconciler.manifest.parse.spans import Path, quoted, shown
 from reconciler.manifest.problem import Problem, placed
 from reconciler.manifest.schema import BadSchemaError, Found, judge_of
-from reconciler.model.diagnostics import POLICY, Severity, error
+from reconciler.model.diagnostics import POLICY, Path, Severity, error
 from reconciler.model.errors import ManifestError
+from reconciler.model.paths import quoted, shown
 from reconciler.model.task import DesiredTask
 
 MESSAGE, SEVERITY = "errorMessage", "severity"
+SEVERITIES = (Severity.ERROR, Severity.WARNING)
 _NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 _NO_SCHEMAS = {"const", "enum", "default", "examples", "required", "type"}
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -77,7 +78,7 @@ class Policy:
             if isinstance(schema, Mapping):
                 own = schema.get(MESSAGE)
                 words = own if isinstance(own, str) else words
-                if schema.get(SEVERITY) in tuple(Severity):
+                if schema.get(SEVERITY) in SEVERITIES:
                     severity = Severity(schema[SEVERITY])
         return words, severity
 
@@ -194,7 +195,7 @@ def _check(schema: Any, path: Path) -> None:
             )
     if not isinstance(schema.get(MESSAGE, ""), str):
         raise BadSchemaError(f"{shown((*path, MESSAGE))} must be text")
-    if schema.get(SEVERITY, "error") not in tuple(Severity):
+    if schema.get(SEVERITY, "error") not in SEVERITIES:
         raise BadSchemaError(f"{shown((*path, SEVERITY))} must be error or warning")
     for name, part in schema.items():
         if name in _NAMED_SCHEMAS and isinstance(part, Mapping):

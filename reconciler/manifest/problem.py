@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from reconciler.manifest.parse.spans import NextEvent, Path, Spot, locate, shown
-from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.manifest.parse.spans import NextEvent, Spot, locate
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Path, Place, Severity
+from reconciler.model.paths import shown
 
 
 class Problem(NamedTuple):
@@ -63,13 +65,10 @@ def _diagnostic(problem: Problem, file: str, spot: Spot | None, lines: list[str]
         if problem.secret is not None:
             line, column = _place_of_text(problem.secret, spot, lines)
     return Diagnostic(
-        severity=problem.severity,
-        summary=f"{problem.where}: {problem.what}",
-        detail=problem.detail,
-        file=file,
-        line=line,
-        column=column,
-        key=problem.key,
+        Code.UNCLASSIFIED,
+        problem.severity,
+        args={"summary": f"{problem.where}: {problem.what}", "detail": problem.detail},
+        at=Place(file, line, column, problem.key),
     )
 
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.parse import encoding
-from reconciler.manifest.parse.spans import Path, quoted
 from reconciler.manifest.problem import Problem
 from reconciler.manifest.repository import repository_root
 from reconciler.manifest.task_checks import prompt_problems
-from reconciler.model.diagnostics import Severity
+from reconciler.model.diagnostics import Path, Severity
+from reconciler.model.paths import quoted
 
 MAX_BYTES = 1024 * 1024
 """More text than the context of a model holds."""

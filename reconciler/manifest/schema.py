@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler.manifest.parse.spans import Path, quoted, shown
 from reconciler.manifest.problem import Problem
+from reconciler.model.diagnostics import Path
+from reconciler.model.paths import quoted, shown
 from reconciler.resources import schema_text
 
 if TYPE_CHECKING:

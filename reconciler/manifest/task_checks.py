@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.manifest.credentials import credentials
-from reconciler.manifest.parse.spans import Path
 from reconciler.manifest.problem import Problem
-from reconciler.model.diagnostics import Severity
+from reconciler.model.diagnostics import Path, Severity
 from reconciler.model.task import Inputs
 
 _LONGEST_NAME = 255

@@ -1,64 +1,126 @@
-"""Problems as values: found anywhere, collected, sorted late and worded once."""
+"""Diagnostics as values: a code, where it applies, and the facts. Wording comes last, elsewhere.
+
+`reconciler.messages` turns a diagnostic into text; nothing else does, and no code decides anything
+by looking into that text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-POLICY = "policy: "
-"""What the message begins with where a task breaks the policy of its repository."""
+from reconciler.model.codes import Code
+
+Path = tuple[str | int, ...]
+"""Keys and indexes from the root of a document down to a value."""
+
+Arg = str | int | float | bool | None | tuple[str, ...]
+"""One fact. Text from outside is fine here: renderers make it inert."""
 
 
 class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnostic:
-    """One problem and where it is.
+class Place:
+    """Where a diagnostic applies: a file, a line and a column (from 1), a task key, a key path."""
 
-    `summary` is one line, `WHERE: WHAT` (for example `tasks.rotate.planMode: ...`); `detail` says
-    why it matters and what to do, and may have several lines. `line` and `column` count from 1.
-    """
-
-    severity: Severity
-    summary: str
-    detail: str = ""
     file: str | None = None
     line: int | None = None
     column: int | None = None
     key: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "severity": self.severity.value,
-            "summary": self.summary,
-            "detail": self.detail,
-            "file": self.file,
-            "line": self.line,
-            "column": self.column,
-            "key": self.key,
-        }
+    path: Path = ()
 
 
-def error(summary: str, detail: str = "", **place: Any) -> Diagnostic:
-    """A diagnostic that fails the run; `place` is file, line, column and key."""
-    return Diagnostic(Severity.ERROR, summary, detail, **place)
+NOWHERE = Place()
+
+POLICY = "policy: "  # transitional
 
 
-def warning(summary: str, detail: str = "", **place: Any) -> Diagnostic:
-    """A diagnostic that is shown and fails nothing; `place` is file, line, column and key."""
-    return Diagnostic(Severity.WARNING, summary, detail, **place)
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem: `code` says what, `case` which wording of that code, `args` hold the facts."""
+
+    code: Code
+    severity: Severity
+    case: str = ""
+    args: Mapping[str, Arg] = field(default_factory=dict, hash=False)
+    at: Place = NOWHERE
+
+    @property
+    def file(self) -> str | None:
+        return self.at.file
+
+    @property
+    def line(self) -> int | None:
+        return self.at.line
+
+    @property
+    def column(self) -> int | None:
+        return self.at.column
+
+    @property
+    def key(self) -> str | None:
+        return self.at.key
+
+    # Transitional: gone once every renderer asks `reconciler.messages`.
+
+    @property
+    def summary(self) -> str:
+        from reconciler.messages import word
+
+        return word(self).summary
+
+    @property
+    def detail(self) -> str:
+        from reconciler.messages import word
+
+        return word(self).detail
+
+
+def _diagnostic(
+    severity: Severity, code: Code | str, case: str, at: Place, args: Mapping[str, Arg]
+) -> Diagnostic:
+    if isinstance(code, Code):
+        return Diagnostic(code, severity, case, args, at)
+    placed: dict[str, Any] = {
+        name: args[name] for name in ("file", "line", "column", "key") if name in args
+    }
+    sentence = {"summary": str(code), "detail": case}
+    at = replace(at, **placed)
+    return Diagnostic(Code.UNCLASSIFIED, severity, "", sentence, at)
+
+
+def error(code: Code | str, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
+    """A diagnostic that fails the run; `args` are its facts. (A sentence as `code`, with its
+    detail as `case`, is transitional.)"""
+    return _diagnostic(Severity.ERROR, code, case, at, args)
+
+
+def warning(code: Code | str, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
+    """A diagnostic that is shown and fails nothing."""
+    return _diagnostic(Severity.WARNING, code, case, at, args)
+
+
+def note(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
+    """Advice that depends on intent: plan shows it, hooks do not."""
+    return _diagnostic(Severity.NOTE, code, case, at, args)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     """By file, line and column; those without a place come first; equal ones once."""
     unique = dict.fromkeys(diagnostics)
     return sorted(
-        unique, key=lambda d: (d.file or "", d.line or 0, d.column or 0, d.severity, d.summary)
+        unique,
+        key=lambda d: (
+            *(d.file or "", d.line or 0, d.column or 0),
+            *(d.severity, d.code, d.case, repr(sorted(d.args.items()))),
+        ),
     )
 
 

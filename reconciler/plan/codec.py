@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
 from reconciler import __version__
+from reconciler.messages import diagnostic_document
 from reconciler.model.canonical import digest
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
@@ -41,7 +42,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "scope": list(plan.scope),
         "complete": plan.complete,
         "digest": plan_digest(plan),
-        "diagnostics": [diagnostic.to_json() for diagnostic in plan.diagnostics],
+        "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
         "summary": plan.summary(),
         **budget,
         "tasks": [_task(task) for task in tasks],

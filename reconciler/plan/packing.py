@@ -87,6 +87,8 @@ def _unpack(kind: Any, value: Any, path: str) -> Any:
 def _unpack_optional(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
     if value is None and types.NoneType in kinds:
         return None
+    if type(value) in kinds:
+        return value
     (kind,) = (kind for kind in kinds if kind is not types.NoneType)
     return _unpack(kind, value, path)
 

@@ -97,7 +97,7 @@ def entries(report: Report, style: Style) -> list[Entry]:
 def located(report: Report, style: Style) -> list[Diagnostic]:
     """The problems in order, their files as paths from the root of the repository."""
     return [
-        d if d.file is None else replace(d, file=style.locate(d.file))
+        d if d.file is None else replace(d, at=replace(d.at, file=style.locate(d.file)))
         for d in in_order(report.diagnostics)
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.importing.report import ImportReport, Result, Taken
+from reconciler.messages import diagnostic_document
 from reconciler.model.diagnostics import in_order
 from reconciler.render import cells, safe
 from reconciler.render.palette import Palette
@@ -19,7 +20,7 @@ def import_document(report: ImportReport) -> dict[str, Any]:
     """For a program; of a dry run with the text that would be written."""
     return {
         "formatVersion": FORMAT_VERSION,
-        "diagnostics": [d.to_json() for d in in_order(report.diagnostics)],
+        "diagnostics": [diagnostic_document(d) for d in in_order(report.diagnostics)],
         "summary": {result.value: report.count(result) for result in Result},
         "dryRun": report.dry_run,
         "file": report.file,

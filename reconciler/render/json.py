@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from reconciler.messages import diagnostic_document
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
@@ -94,7 +95,7 @@ def _waited(report: WaitedReport) -> dict[str, Any]:
 
 
 def _document(diagnostics: tuple[Diagnostic, ...], **fields: Any) -> dict[str, Any]:
-    listed = [diagnostic.to_json() for diagnostic in diagnostics]
+    listed = [diagnostic_document(diagnostic) for diagnostic in diagnostics]
     return {"formatVersion": FORMAT_VERSION, "diagnostics": listed, **fields}
 
 

@@ -96,7 +96,9 @@ def masked_state(state: State) -> State:
 def concealed(diagnostics: Iterable[Diagnostic], secrets: Secrets) -> tuple[Diagnostic, ...]:
     """Problems in words that repeat none of the prompts."""
     return tuple(
-        replace(d, summary=secrets.conceal(d.summary), detail=secrets.conceal(d.detail))
+        replace(
+            d, args={n: secrets.conceal(v) if isinstance(v, str) else v for n, v in d.args.items()}
+        )
         for d in diagnostics
     )
 

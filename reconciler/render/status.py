@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from reconciler.messages import diagnostic_document
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
 from reconciler.render import cells, safe
@@ -85,7 +86,7 @@ def status_document(
     """For a program: each task with every output that the service has, unknown ones too."""
     return {
         "formatVersion": FORMAT_VERSION,
-        "diagnostics": [one.to_json() for one in diagnostics],
+        "diagnostics": [diagnostic_document(one) for one in diagnostics],
         "readAt": rfc3339(now),
         "summary": {one.value: number for one, number in counts(statuses).items()},
         "tasks": [_task(status) for status in statuses],

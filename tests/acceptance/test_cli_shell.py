@@ -80,6 +80,7 @@ def test_help_and_version_import_click_alone(option: str) -> None:
         "reconciler",
         "reconciler.cli",
         "reconciler.cli.main",
+        "reconciler.cli.options",
         "reconciler.cli.options.help",
         "reconciler.render",
     }

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from reconciler.model.canonical import digest
-from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.plan.budget import MOST, Basis, Budget, Forecast, Outlook
@@ -83,13 +84,10 @@ inputs: st.SearchStrategy[Inputs] = st.fixed_dictionaries(
 identities = st.builds(Identity, text, maybe_text, maybe_text, text)
 diagnostics = st.builds(
     Diagnostic,
+    st.just(Code.UNCLASSIFIED),
     st.sampled_from(Severity),
-    text,
-    prompts,
-    file=maybe_text,
-    line=lines,
-    column=lines,
-    key=maybe_text,
+    args=st.fixed_dictionaries({"summary": text, "detail": prompts}),
+    at=st.builds(Place, maybe_text, lines, lines, maybe_text),
 )
 changes = st.builds(
     Change,

@@ -43,7 +43,9 @@ SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadli
 _problems = st.lists(
     st.builds(
         lambda found, summary, detail, file, key: replace(
-            found, summary=summary, detail=detail, file=file, key=key
+            found,
+            args={"summary": summary, "detail": detail},
+            at=replace(found.at, file=file, key=key),
         ),
         some.diagnostics,
         text,

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "reconciler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
-    ("model", "resources", "scratch", "garbage", "interning"),
+    ("model", "messages", "resources", "scratch", "garbage", "interning"),
     ("state.model", "apply.report", "importing.report"),
     ("plan", "manifest", "tasks"),
     ("apply", "render", "remote", "embedded", "state", "importing"),
@@ -199,6 +199,9 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
 
 
 MAY_VALIDATE = {
+    *("model.codes", "model.paths"),
+    *("messages", "messages.entry", "messages.template", "messages.text", "messages.schema"),
+    *("messages.prompts", "messages.policy", "messages.usage", "messages.unclassified"),
     "app",
     "app.manifests",
     "cli",

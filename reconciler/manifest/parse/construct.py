@@ -20,8 +20,9 @@ from ruamel.yaml.events import (
 )
 
 from reconciler.manifest.parse import scalars
-from reconciler.manifest.parse.spans import NextEvent, Path
+from reconciler.manifest.parse.spans import NextEvent
 from reconciler.manifest.problem import Problem
+from reconciler.model.diagnostics import Path
 
 MAX_DEPTH = 100
 MAX_EXPANSION = 4_000_000

@@ -6,8 +6,6 @@ just the paths that have something to say: most files have none.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -21,18 +19,13 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-Path = tuple[str | int, ...]
-"""Keys and indexes from the root of a document down to a value."""
+from reconciler.model.diagnostics import Path
 
 NextEvent = Callable[[], Any]
 """Gives the next parser event, None after the last."""
 
 PARSER_ERRORS = (YAMLError, ValueError, OverflowError, AssertionError)
 """What the parsers raise for a text that is not YAML; all but the first only the pure one."""
-
-_BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_LONGEST_NAME = 60
-_LONGEST_PATH = 12
 
 
 class Spot(NamedTuple):
@@ -46,27 +39,6 @@ class Spot(NamedTuple):
     line: int
     column: int
     last_line: int
-
-
-def shown(path: Path) -> str:
-    """A path in one line of text: `tasks.rotate.enabledIntegrations[0].id`."""
-    parts: list[str] = []
-    for step in path[:_LONGEST_PATH]:
-        if isinstance(step, int):
-            parts.append(f"[{step}]")
-        elif _BARE.fullmatch(step) and len(step) <= _LONGEST_NAME:
-            parts.append(f".{step}" if parts else step)
-        else:
-            parts.append(f"[{quoted(step)}]")
-    if len(path) > _LONGEST_PATH:
-        parts.append("…")
-    return "".join(parts) or "manifest"
-
-
-def quoted(text: str) -> str:
-    """A text of a user as it may stand in a message: one line, of bearable length."""
-    short = text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
-    return json.dumps(short, ensure_ascii=False)
 
 
 class _Node:

@@ -111,7 +111,7 @@ def test_shared_options_may_stand_before_the_command(seen: Seen, tmp_path: Path)
     ("words", "named"),
     [
         (["--parallelism", "0"], "--parallelism"),
-        (["--settle-time", "soon"], "'soon' is no duration"),
+        (["--settle-time", "soon"], 'invalid duration "soon"'),
         (["--adopt", "some"], "--adopt"),
         (["--format", "xml"], "--format"),
         (["--max-creates", "-1"], "--max-creates"),

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 
 from reconciler.manifest.parse import source
 from reconciler.manifest.parse.source import Source, open_events, read_source
-from reconciler.manifest.parse.spans import Spot, locate, shown
+from reconciler.manifest.parse.spans import Spot, locate
+from reconciler.model.paths import shown
 from tests.support.manifest_yaml import SOUP, documents
 
 

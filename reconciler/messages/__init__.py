@@ -1,0 +1,68 @@
+"""The catalog: what is said of each code, and the page that explains it.
+
+One module per area; an area is loaded when one of its codes is worded, so a command pays for no
+message that it does not show.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from reconciler.messages.entry import Entry, Message
+from reconciler.messages.template import fill
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.paths import shown
+
+AREAS = {
+    "0": "unclassified",
+    "1": "text",
+    "2": "schema",
+    "3": "entries",
+    "4": "prompts",
+    "5": "policy",
+    "6": "state",
+    "7": "service",
+    "8": "usage",
+}
+"""The first digit of a code, and the module of this package that has its entries."""
+
+
+def entry(code: Code) -> Entry:
+    """The catalog's entry for a code."""
+    return _entries(AREAS[code.value[2]])[code]
+
+
+def word(diagnostic: Diagnostic) -> Message:
+    """The diagnostic in words: its summary (one line, `WHERE: WHAT`), its detail, its command."""
+    template = entry(diagnostic.code).cases[diagnostic.case]
+    args = diagnostic.args
+    where = f"{shown(diagnostic.at.path)}: " if diagnostic.at.path else ""
+    return Message(
+        where + fill(template.summary, args),
+        fill(template.detail, args),
+        fill(template.command, args),
+    )
+
+
+@cache
+def _entries(area: str) -> dict[Code, Entry]:
+    found: dict[Code, Entry] = import_module(f"reconciler.messages.{area}").ENTRIES
+    return found
+
+
+def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
+    """A diagnostic as documents for programs hold it (contract, section 3)."""
+    summary, detail, command = word(diagnostic)
+    return {
+        "code": diagnostic.code.value,
+        "severity": diagnostic.severity.value,
+        "summary": summary,
+        "detail": "\n".join(part for part in (detail, command) if part),
+        "file": diagnostic.file,
+        "line": diagnostic.line,
+        "column": diagnostic.column,
+        "key": diagnostic.key,
+    }

@@ -1,0 +1,51 @@
+"""Templates of messages: `{name}`, with a format for what the value is.
+
+`{name}` is the text itself, `{name:q}` a value of a user (quoted, on one line, shortened),
+`{name:sh}` a word of a shell command (always quoted where it has to be), `{name:s}` the letter s
+unless the number is 1, `{name:list}` the items of a tuple joined by commas, `{name:or}` the same
+with "or" before the last, `{name:and}` with "and".
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from string import Formatter
+from typing import Any
+
+from reconciler.model.diagnostics import Arg
+from reconciler.model.paths import quoted
+
+
+def _items(value: Arg) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else (str(value),)
+
+
+def _joined(value: Arg, word: str) -> str:
+    *most, last = _items(value)
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+_FORMATS: dict[str, Callable[[Arg], str]] = {
+    "": str,
+    "q": lambda value: quoted(str(value)),
+    "sh": lambda value: shlex.quote(str(value)),
+    "s": lambda value: "" if value == 1 else "s",
+    "list": lambda value: ", ".join(_items(value)),
+    "or": lambda value: _joined(value, "or"),
+    "and": lambda value: _joined(value, "and"),
+    "n": lambda value: f"{value:,}",
+}
+
+
+class _Template(Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return _FORMATS[format_spec](value)
+
+
+_TEMPLATE = _Template()
+
+
+def fill(template: str, args: Mapping[str, Arg]) -> str:
+    """The template with its facts. A fact that it names and `args` lack is a KeyError."""
+    return _TEMPLATE.vformat(template, (), args) if "{" in template else template
