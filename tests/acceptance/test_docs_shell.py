@@ -28,7 +28,7 @@ from tests.support.documents import (
     without_ids,
     write_file,
 )
-from tests.support.engine_server import running_server
+from tests.support.embedded_server import running_server
 
 LEFT_OUT = {
     "README.md": 2,  # the demo and the installation: tested on their own

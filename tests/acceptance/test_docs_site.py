@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from tests.support.action_runner import metadata
 from tests.support.documents import ROOT, blocks, environment, shell
-from tests.support.engine_server import running_server
+from tests.support.embedded_server import running_server
 from tools.commands_page import commands_page
 from tools.manifest_page import manifest_page
 from tools.reference import outdated

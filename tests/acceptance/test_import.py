@@ -15,8 +15,8 @@ from pulumi_cloud_sdk import models
 from reconciler.app import import_
 from reconciler.importing.existing import opening_of
 from reconciler.manifest.fmt import format_manifest
-from tests.support.engine_client import Api
-from tests.support.engine_sdk import Sdk, user_message
+from tests.support.embedded_client import Api
+from tests.support.embedded_sdk import Sdk, user_message
 from tests.support.followed import Place, placed
 from tests.support.ground import TOKEN
 from tests.support.inert import commands_in, unseen_in

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 
-from tests.support.engine_sdk import Sdk
-from tests.support.engine_server import running_server, server_process
+from tests.support.embedded_sdk import Sdk
+from tests.support.embedded_server import running_server, server_process
 
 
 def there(url: str) -> list[str]:

@@ -14,8 +14,8 @@ from pulumi_cloud_sdk import models
 from reconciler.embedded.app import App
 from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.lifecycle import Script, Step, Turn, finishing, stamp
-from tests.support.engine_sdk import ORG, SENT_AT, Sdk, refused, user_message
-from tests.support.engine_server import running_app
+from tests.support.embedded_sdk import ORG, SENT_AT, Sdk, refused, user_message
+from tests.support.embedded_server import running_app
 
 WORK = timedelta(seconds=10)
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pulumi_cloud_sdk import models
 
-from tests.support.engine_sdk import ORG, SENT_AT, Sdk, refused, user_message
-from tests.support.engine_server import running_server
+from tests.support.embedded_sdk import ORG, SENT_AT, Sdk, refused, user_message
+from tests.support.embedded_server import running_server
 
 REPOSITORY = models.AgentEntityRepository(
     name="infra", org="acme", forge="github", host="github.example.com"

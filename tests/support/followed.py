@@ -19,7 +19,7 @@ from reconciler.embedded.app import App
 from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.scenarios import LIVES
 from reconciler.embedded.server import Server
-from tests.support.engine_client import Api
+from tests.support.embedded_client import Api
 from tests.support.ground import TOKEN
 
 
@@ -84,7 +84,7 @@ def placed(
     work_seconds: float = 0.05,
     budget: TokenBudget | None = None,
 ) -> Iterator[Place]:
-    """The first word of each prompt says how its task lives (see `engine/lives.py`)."""
+    """The first word of each prompt says how its task lives (see `embedded/scenarios.py`)."""
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("PULUMI_HOME", str(folder / "pulumi-home"))
     with (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.embedded.app import App
-from tests.support.engine_client import Api, Clock
+from tests.support.embedded_client import Api, Clock
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from reconciler.embedded import sse
 from reconciler.embedded.app import App
 from reconciler.embedded.lists import Event
 from reconciler.embedded.sse import EventStream, News
-from tests.support.engine_client import Api, Clock
+from tests.support.embedded_client import Api, Clock
 
 
 def frames(data: bytes) -> list[tuple[str, dict[str, object]]]:

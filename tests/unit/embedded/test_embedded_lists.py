@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.engine_client import Api, Clock, message
+from tests.support.embedded_client import Api, Clock, message
 
 ORDERS = ("lastEvent", "created", "status", "name", "tokensUsed")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.embedded.app import App
-from tests.support.engine_client import MARK, Api, message
+from tests.support.embedded_client import MARK, Api, message
 
 STACK = {"type": "stack", "name": "prod", "project": "network"}
 REPOSITORY = {"type": "repository", "name": "infra", "org": "acme", "forge": "github"}

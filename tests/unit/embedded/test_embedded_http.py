@@ -12,7 +12,7 @@ import pytest
 from reconciler.embedded.app import App
 from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.wsgi import BODY_LIMIT
-from tests.support.engine_client import Api, Clock, message
+from tests.support.embedded_client import Api, Clock, message
 
 
 def test_every_answer_has_date_request_id_and_type(api: Api, clock: Clock) -> None:

@@ -18,7 +18,7 @@ from reconciler.embedded import storage
 from reconciler.embedded.app import App
 from reconciler.embedded.storage import APPLICATION_ID, SCHEMA_VERSION, Storage
 from reconciler.model.errors import TaskctlError
-from tests.support.engine_client import Api, message
+from tests.support.embedded_client import Api, message
 
 ROOT = Path(__file__).resolve().parents[3]
 POSIX = os.name == "posix"
@@ -200,7 +200,7 @@ _MANY = """
 import io, json, sys
 from pathlib import Path
 from reconciler.embedded.app import App
-from tests.support.engine_client import Api
+from tests.support.embedded_client import Api
 
 app = App(Path(sys.argv[1]))
 api = Api(app)

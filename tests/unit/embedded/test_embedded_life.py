@@ -19,7 +19,7 @@ from reconciler.embedded.lifecycle import (
     stamp,
     title_of,
 )
-from tests.support.engine_client import Api, Clock, message
+from tests.support.embedded_client import Api, Clock, message
 
 
 def kinds(events: list[dict[str, dict[str, object]]]) -> list[object]:

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.embedded.app import App
 from reconciler.embedded.lifecycle import Script, Step, Turn, finishing, stamp
-from tests.support.engine_client import MARK, Api, Clock
+from tests.support.embedded_client import MARK, Api, Clock
 
 
 def test_patch_changes_what_can_be_changed(api: Api, clock: Clock) -> None:

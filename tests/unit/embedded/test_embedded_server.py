@@ -18,8 +18,8 @@ import pytest
 from reconciler.embedded.app import App
 from reconciler.embedded.server import Server, serve
 from reconciler.model.errors import TaskctlError
-from tests.support.engine_client import message
-from tests.support.engine_server import running_app, running_server, server_process
+from tests.support.embedded_client import message
+from tests.support.embedded_server import running_app, running_server, server_process
 
 TASKS = "/api/preview/agents/acme/tasks"
 HEADERS = {"Authorization": "token alice"}
