@@ -70,7 +70,7 @@ def _waited(
     interrupts: Interrupts,
 ) -> int:
     tasks = watching(space.out, state, space.client, space.backend, space.connection.parallelism)
-    fresh = {TaskRef(task.org_name, task.key) for task in report.tasks}
+    fresh = {task.ref for task in report.tasks}
     patience = space.options.settle_time.total_seconds()
     statuses, end = Waiting(tasks, refs, wait, fresh, patience).run(interrupts)
     whole = waited_after(report, statuses, end, space.client.service_clock() or utcnow())

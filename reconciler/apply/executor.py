@@ -287,8 +287,7 @@ class Executor:
     ) -> TaskResult:
         url = self._around.service.task_url(task.ref.org_name, task_id) if task_id else None
         return TaskResult(
-            key=task.ref.key,
-            org_name=task.ref.org_name,
+            ref=task.ref,
             result=result,
             task_id=task_id,
             url=url,

@@ -202,8 +202,7 @@ class Loop:
         if self._problem is not None:
             why = f"{why}; the look-up failed: {self._problem}"
         return TaskResult(
-            key=task.ref.key,
-            org_name=task.ref.org_name,
+            ref=task.ref,
             result=Result.UNDECIDED,
             task_id=None,
             error=why,

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.model.diagnostics import Diagnostic, has_errors
+from reconciler.model.task import TaskRef
 
 
 class Result(StrEnum):
@@ -29,8 +30,7 @@ class TaskResult:
     `replaced` is the task that it took the place of, `updated` are the settings that were changed.
     `warning` is what is to be known beside that."""
 
-    key: str
-    org_name: str
+    ref: TaskRef
     result: Result
     task_id: str | None = None
     url: str | None = None
@@ -41,6 +41,14 @@ class TaskResult:
     replaced: str | None = None
     updated: tuple[str, ...] = ()
     warning: str | None = None
+
+    @property
+    def key(self) -> str:
+        return self.ref.key
+
+    @property
+    def org_name(self) -> str:
+        return self.ref.org_name
 
 
 @dataclass(frozen=True, slots=True)

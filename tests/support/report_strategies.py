@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from tests.support import plan_strategies as some
@@ -58,8 +59,7 @@ _problems = st.lists(
 
 _results = st.builds(
     TaskResult,
-    key=text,
-    org_name=text,
+    ref=st.builds(TaskRef, text, text),
     result=st.sampled_from(Result),
     task_id=st.none() | text,
     url=st.none() | text,

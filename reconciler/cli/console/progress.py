@@ -142,7 +142,7 @@ class Bar:
             self._show()
 
     def ended(self, result: TaskResult) -> None:
-        ref = TaskRef(result.org_name, result.key)
+        ref = result.ref
         with self._lock:
             if ref in self._running:
                 self._running.remove(ref)
@@ -184,7 +184,7 @@ def _rich_progress(*, color: bool) -> RichProgress:
 
 
 def _line(result: TaskResult) -> str:
-    name = TaskRef(result.org_name, result.key)
+    name = result.ref
     parts = [f"{name}: {_WORDS[result.result]}"]
     if result.task_id:
         parts.append(result.url or f"taskID {result.task_id}")

@@ -27,7 +27,7 @@ def everything(shown: Progress, text: str) -> None:
     ref = TaskRef(f"org {text}", f"key {text}")
     shown.started(ref)
     shown.waiting(Waiting((ref, ONE), NOW + timedelta(seconds=30), problem=text))
-    shown.ended(TaskResult(ref.key, ref.org_name, Result.FAILED, url=text, error=text))
+    shown.ended(TaskResult(ref, Result.FAILED, url=text, error=text))
     shown.note(text)
     shown.close()
 
@@ -46,7 +46,9 @@ def test_whatever_it_is_told_is_inert(kind: str, capfd: pytest.CaptureFixture[st
 def test_an_end_is_told_with_its_link(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     shown = progress(kind)
     shown.started(ONE)
-    shown.ended(TaskResult("a", "acme", Result.CREATED, "t", "https://app.example.com/:x:/t"))
+    shown.ended(
+        TaskResult(TaskRef("acme", "a"), Result.CREATED, "t", "https://app.example.com/:x:/t")
+    )
     shown.close()
     assert "acme/a: created https://app.example.com/:x:/t" in capfd.readouterr().err
 
@@ -64,6 +66,6 @@ def test_quiet_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     shown = Silent()
     shown.started(ONE)
     shown.waiting(Waiting((ONE,), NOW))
-    shown.ended(TaskResult("a", "acme", Result.CREATED))
+    shown.ended(TaskResult(TaskRef("acme", "a"), Result.CREATED))
     shown.close()
     assert capfd.readouterr() == ("", "")

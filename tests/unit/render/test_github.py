@@ -9,6 +9,7 @@ from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import Diagnostic, Severity, error, warning
+from reconciler.model.task import TaskRef
 from reconciler.render.github import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.inert import unseen_in
@@ -84,9 +85,9 @@ def test_undecided_and_gone_tasks_are_at_their_manifest_s_line() -> None:
 
 def test_what_failed_in_an_apply() -> None:
     results = [
-        TaskResult("a", "acme", Result.FAILED, error="no\nway", file="a.yaml", line=2),
-        TaskResult("b", "acme", Result.CREATED, "t-1", "https://x/t-1"),
-        TaskResult("c", "acme", Result.NOT_STARTED),
+        TaskResult(TaskRef("acme", "a"), Result.FAILED, error="no\nway", file="a.yaml", line=2),
+        TaskResult(TaskRef("acme", "b"), Result.CREATED, "t-1", "https://x/t-1"),
+        TaskResult(TaskRef("acme", "c"), Result.NOT_STARTED),
     ]
     found = read(render(ApplyReport(tuple(results)), Style()))
     assert [(kind, text) for kind, _, text in found] == [

@@ -12,6 +12,7 @@ from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import error
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan
 from reconciler.render.html import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
@@ -131,7 +132,7 @@ def test_every_command_has_a_page() -> None:
     page = page_of(report, Style(locate=lambda file: f"infra/{file}"))
     assert page.data["h1"] == "1 task in 2 files: valid"
     assert "infra/b.yaml" in page.data["code"]
-    done = TaskResult("a", "acme", Result.CREATED, "t-1", "javascript:alert(1)")
+    done = TaskResult(TaskRef("acme", "a"), Result.CREATED, "t-1", "javascript:alert(1)")
     page = page_of(ApplyReport((done,)))
     assert page.data["h1"] == "1 created"
     assert page.named("a") == []

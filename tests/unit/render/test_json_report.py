@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.render import FORMATS, renderer
 from reconciler.render.json import document, dump
@@ -50,7 +51,9 @@ def test_every_report_has_a_version_and_diagnostics(plan: Plan, quiet: bool) -> 
 
 
 def test_an_apply_report_has_the_contract_s_fields() -> None:
-    task = TaskResult("a", "acme", Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2)
+    task = TaskResult(
+        TaskRef("acme", "a"), Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2
+    )
     shown = document(ApplyReport((task,)))
     assert shown["summary"] == {
         "created": 1,
@@ -75,7 +78,7 @@ def test_an_apply_report_has_the_contract_s_fields() -> None:
 
 @pytest.mark.parametrize("result", Result)
 def test_what_makes_an_apply_fail(result: Result) -> None:
-    failed = ApplyReport((TaskResult("a", "acme", result),)).failed()
+    failed = ApplyReport((TaskResult(TaskRef("acme", "a"), result),)).failed()
     assert failed == (result in (Result.FAILED, Result.UNDECIDED, Result.NOT_STARTED))
 
 

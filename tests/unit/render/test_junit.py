@@ -8,6 +8,7 @@ from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import error, warning
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.render.junit import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
@@ -103,10 +104,12 @@ def test_a_plan_fails_where_a_person_is_needed() -> None:
 
 def test_an_apply_fails_where_it_did() -> None:
     results = [
-        TaskResult("a", "acme", Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2),
-        TaskResult("b", "acme", Result.FAILED, error="no <way>\nat all", file="a.yaml"),
-        TaskResult("c", "acme", Result.UNDECIDED, error="who knows", file="a.yaml"),
-        TaskResult("d", "acme", Result.NOT_STARTED, file="a.yaml"),
+        TaskResult(
+            TaskRef("acme", "a"), Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2
+        ),
+        TaskResult(TaskRef("acme", "b"), Result.FAILED, error="no <way>\nat all", file="a.yaml"),
+        TaskResult(TaskRef("acme", "c"), Result.UNDECIDED, error="who knows", file="a.yaml"),
+        TaskResult(TaskRef("acme", "d"), Result.NOT_STARTED, file="a.yaml"),
     ]
     root = read(ApplyReport(tuple(results), (error("cannot save the state"),)))
     assert outcomes(root) == {

@@ -151,7 +151,9 @@ def test_problems_and_what_failed() -> None:
         "    Write api.\n```\n"
     )
     assert render(ValidateReport(2, 1), Style()) == "### Validate: 2 tasks in 1 file: valid\n"
-    failed = TaskResult("a", "acme", Result.FAILED, error="403: not @allowed", file="a.yaml")
+    failed = TaskResult(
+        TaskRef("acme", "a"), Result.FAILED, error="403: not @allowed", file="a.yaml"
+    )
     shown = render(ApplyReport((failed,)), Style())
     assert "| `x` failed | `a` | `a.yaml` |  |" in shown
     assert "<p><code>403:</code> not <code>@allowed</code></p>" in shown or "403:" in shown
@@ -220,5 +222,5 @@ def test_no_changes_are_of_the_tasks_that_were_selected() -> None:
 
 
 def test_a_task_without_a_page_is_named_by_its_id() -> None:
-    done = TaskResult("a", "acme", Result.CREATED, "t-1")
+    done = TaskResult(TaskRef("acme", "a"), Result.CREATED, "t-1")
     assert "| `t-1` |" in render(ApplyReport((done,)), Style())

@@ -116,7 +116,7 @@ def reports(before: str, after: str, said: str) -> Iterator[Report]:
     yield FailureReport((error(said, said),))
     yield ValidateReport(1, 1, (error(said),), (desired("a", after), desired("b", before)), ("a",))
     results = tuple(
-        TaskResult(f"k{n}", "acme", result, "id", "https://x", said, "tasks/a.yaml", 3)
+        TaskResult(TaskRef("acme", f"k{n}"), result, "id", "https://x", said, "tasks/a.yaml", 3)
         for n, result in enumerate(Result)
     )
     yield ApplyReport(results, (error(f"k1: {said}"),))

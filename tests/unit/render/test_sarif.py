@@ -15,6 +15,7 @@ from jsonschema import Draft4Validator
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.task import TaskRef
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.sarif import FINGERPRINT, render
 from tests.support.inert import commands_in, unseen_in
@@ -136,8 +137,10 @@ def test_undecided_and_gone_tasks_are_results() -> None:
         ("task/gone", "note"),
         ("task/undecided", "warning"),
     ]
-    failed = TaskResult("a", "acme", Result.FAILED, error="no", file="a.yaml", line=2)
-    run = run_of(ApplyReport((failed, TaskResult("b", "acme", Result.NOT_STARTED, file="b.yaml"))))
+    failed = TaskResult(TaskRef("acme", "a"), Result.FAILED, error="no", file="a.yaml", line=2)
+    run = run_of(
+        ApplyReport((failed, TaskResult(TaskRef("acme", "b"), Result.NOT_STARTED, file="b.yaml")))
+    )
     assert [(result["ruleId"], result["level"]) for result in run["results"]] == [
         ("task/failed", "error"),
         ("task/notStarted", "warning"),

@@ -1,20 +1,19 @@
 from __future__ import annotations
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.model.task import TaskRef
 
 REPORT = ApplyReport(
     (
         TaskResult(
-            "cost-review",
-            "acme",
+            TaskRef("acme", "cost-review"),
             Result.UPDATED,
             "t-1111",
             "https://app.pulumi.com/acme/neo/tasks/t-1111",
             updated=("approvalMode", "name"),
         ),
         TaskResult(
-            "rotate-iam-keys",
-            "acme",
+            TaskRef("acme", "rotate-iam-keys"),
             Result.REPLACED,
             "t-3333",
             "https://app.pulumi.com/acme/neo/tasks/t-3333",
