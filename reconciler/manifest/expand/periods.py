@@ -1,0 +1,153 @@
+"""Calendar periods: the day, ISO week, month, quarter or year that an instant falls into. Pure.
+
+A period is part of a task's key, so its name never depends on when or how often it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+
+class Unit(StrEnum):
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """One period, by its first day. `end` is the last day, inclusive."""
+
+    start: date
+    unit: Unit
+
+    @property
+    def name(self) -> str:
+        """`2026-11-24`, `2026-W48` (ISO), `2026-11`, `2026-Q4` or `2026`."""
+        start = self.start
+        match self.unit:
+            case Unit.DAY:
+                return start.isoformat()
+            case Unit.WEEK:
+                year, week, _ = start.isocalendar()
+                return f"{year:04}-W{week:02}"
+            case Unit.MONTH:
+                return f"{start.year:04}-{start.month:02}"
+            case Unit.QUARTER:
+                return f"{start.year:04}-Q{(start.month + 2) // 3}"
+            case Unit.YEAR:
+                return f"{start.year:04}"
+
+    @property
+    def end(self) -> date:
+        return self.next().start - timedelta(days=1)
+
+    def next(self) -> Period:
+        return period_of(self.start + timedelta(days=_LONGEST[self.unit]), self.unit)
+
+    def previous(self) -> Period:
+        return period_of(self.start - timedelta(days=1), self.unit)
+
+    def begins_at(self, zone: ZoneInfo) -> datetime:
+        """The instant at which it begins there, in UTC. Where midnight does not exist that day,
+        the first instant that does."""
+        return datetime.combine(self.start, time(), zone).astimezone(UTC)
+
+
+_LONGEST = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 31, Unit.QUARTER: 92, Unit.YEAR: 366}
+"""Days from the first day of a period that are certain to reach the next one, and no later one."""
+
+
+def period_of(day: date, unit: Unit) -> Period:
+    """The period that a day is in."""
+    match unit:
+        case Unit.DAY:
+            start = day
+        case Unit.WEEK:
+            start = day - timedelta(days=day.weekday())
+        case Unit.MONTH:
+            start = day.replace(day=1)
+        case Unit.QUARTER:
+            start = day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+        case Unit.YEAR:
+            start = day.replace(month=1, day=1)
+    return Period(start, unit)
+
+
+def period_at(now: datetime, unit: Unit, zone: ZoneInfo) -> Period:
+    """The period that an aware instant is in, by the calendar of `zone`."""
+    return period_of(now.astimezone(zone).date(), unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """An entry's `every`: periods whose first day lies in `first` to `last`, both inclusive."""
+
+    unit: Unit
+    zone: ZoneInfo
+    first: date | None = None
+    last: date | None = None
+    catch_up: int = 0
+
+    def includes(self, period: Period) -> bool:
+        return (self.first is None or period.start >= self.first) and (
+            self.last is None or period.start <= self.last
+        )
+
+    def due(self, now: datetime) -> tuple[Period, ...]:
+        """The current period and `catch_up` periods before it, oldest first."""
+        return tuple(reversed([p for p in self._backwards(now) if self.includes(p)]))
+
+    def _backwards(self, now: datetime) -> Iterator[Period]:
+        period = period_at(now, self.unit, self.zone)
+        yield period
+        for _ in range(self.catch_up):
+            if period.start.year == 1:  # the calendar of `datetime` begins there
+                return
+            period = period.previous()
+            yield period
+
+
+def parse_period(text: str) -> Period | None:
+    """The period with that name; None if it is not the name of one."""
+    for unit, reader in _READERS.items():
+        try:
+            period = Period(reader(text), unit)
+        except ValueError:
+            continue
+        if period.name == text:
+            return period
+    return None
+
+
+def _quarter(text: str) -> date:
+    year, _, quarter = text.partition("-Q")
+    return date(int(year), 3 * int(quarter) - 2, 1)
+
+
+def _week(text: str) -> date:
+    year, _, week = text.partition("-W")
+    return date.fromisocalendar(int(year), int(week), 1)
+
+
+def _year(text: str) -> date:
+    return date(int(text), 1, 1)
+
+
+def _month(text: str) -> date:
+    return date.fromisoformat(f"{text}-01")
+
+
+_READERS: dict[Unit, Callable[[str], date]] = {
+    Unit.DAY: date.fromisoformat,
+    Unit.WEEK: _week,
+    Unit.MONTH: _month,
+    Unit.QUARTER: _quarter,
+    Unit.YEAR: _year,
+}

@@ -1,0 +1,195 @@
+"""Data files and lists as rows: every value is its text as written, with the line it is on. Pure.
+
+A row is one text, or a flat mapping of names to texts. Files are csv (RFC 4180), txt, yaml, json.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+from reconciler.manifest.parse.nodes import Mapping, Node, Scalar, Sequence
+
+Fields = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One value of an axis. `file` is None where it is written in the manifest itself."""
+
+    value: str | Fields
+    line: int
+    file: str | None = None
+
+    def field(self, name: str) -> str | None:
+        return self.value.get(name) if isinstance(self.value, dict) else None
+
+
+class RowError(ValueError):
+    """Data that cannot be used. `case` names the wording, `line` (from 1) where, `facts` what."""
+
+    def __init__(self, case: str, line: int, **facts: str | int) -> None:
+        super().__init__(case)
+        self.case, self.line, self.facts = case, line, facts
+
+
+def rows_of_file(name: str, text: str, nodes: Callable[[], Node | None]) -> list[Row]:
+    """The rows of a data file, by the ending of its name; RowError where it is not usable.
+    `nodes` parses the text as YAML, for a file that is."""
+    ending = name.rpartition(".")[2].lower()
+    if ending == "csv":
+        return list(_csv(name, text))
+    if ending == "txt":
+        return list(_lines(name, text))
+    if ending == "json":
+        return list(_json(name, text))
+    if ending in ("yaml", "yml"):
+        return rows_of_node(nodes(), file=name)
+    raise RowError("ending", 1, ending=ending)
+
+
+def rows_of_node(node: Node | None, *, file: str | None = None) -> list[Row]:
+    """The rows of a YAML list."""
+    if not isinstance(node, Sequence):
+        raise RowError("notAList", node.line if node is not None else 1)
+    return [Row(_value(item), item.line, file) for item in node.items]
+
+
+def _value(node: Node) -> str | Fields:
+    if isinstance(node, Scalar):
+        return _text(node)
+    if isinstance(node, Mapping):
+        fields: Fields = {}
+        for key, value in node.items:
+            if not isinstance(value, Scalar):
+                raise RowError("nested", value.line, name=str(key.text))
+            fields[str(key.text)] = _text(value)
+        return fields
+    raise RowError("nested", node.line, name="")
+
+
+def _text(node: Scalar) -> str:
+    if node.text is None:
+        raise RowError("null", node.line)
+    return node.text
+
+
+def _csv(name: str, text: str) -> Iterator[Row]:
+    """Drops blank lines and blanks around values; each row must have the fields of the header."""
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    header: list[str] | None = None
+    line = 1
+    try:
+        for record in reader:
+            begin, line = line, reader.line_num + 1
+            cells = [cell.strip() for cell in record]
+            if not any(cells) and len(cells) <= 1:
+                continue
+            _refuse_controls(cells, begin)
+            if header is None:
+                header = _header(cells, begin)
+            elif len(cells) != len(header):
+                raise RowError("ragged", begin, found=len(cells), expected=len(header))
+            else:
+                yield Row(dict(zip(header, cells, strict=True)), begin, name)
+    except csv.Error as problem:
+        raise RowError("csv", reader.line_num, problem=str(problem)) from problem
+    if header is None:
+        raise RowError("noHeader", 1)
+
+
+def _header(cells: list[str], line: int) -> list[str]:
+    for at, cell in enumerate(cells):
+        if not cell:
+            raise RowError("noName", line, column=at + 1)
+        if cell in cells[:at]:
+            raise RowError("sameName", line, name=cell)
+    return cells
+
+
+def _lines(name: str, text: str) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), 1):
+        value = line.strip()
+        if value and not value.startswith("#"):
+            _refuse_controls([value], number)
+            yield Row(value, number, name)
+
+
+def _refuse_controls(cells: Iterable[str], line: int) -> None:
+    for cell in cells:
+        for character in cell:
+            if unicodedata.category(character) == "Cc" and character not in "\t\n":
+                raise RowError("control", line, code=f"U+{ord(character):04X}")
+
+
+def _json(name: str, text: str) -> Iterator[Row]:
+    """Element by element, so that each has its line."""
+    decoder = json.JSONDecoder(
+        parse_int=str, parse_float=str, parse_constant=_constant, object_pairs_hook=_members
+    )
+    try:
+        at = _after_blanks(text, 0)
+        if text[at : at + 1] != "[":
+            decoder.decode(text)
+            raise RowError("notAList", _line(text, at))
+        at, more = _after_blanks(text, at + 1), True
+        if text[at : at + 1] == "]":
+            at, more = at + 1, False
+        while more:
+            value, end = decoder.raw_decode(text, at)
+            yield Row(_json_value(value, _line(text, at)), _line(text, at), name)
+            at = _after_blanks(text, end)
+            if text[at : at + 1] not in (",", "]"):
+                raise json.JSONDecodeError("expected ',' or ']'", text, at)
+            more = text[at] == ","
+            at = _after_blanks(text, at + 1)
+        if text[at:].strip():
+            raise json.JSONDecodeError("text after the list", text, at)
+    except json.JSONDecodeError as problem:
+        raise RowError("json", problem.lineno, problem=problem.msg) from problem
+    except RecursionError as problem:
+        raise RowError("nested", 1, name="") from problem
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise json.JSONDecodeError(f"duplicate name {twice!r}", "", 0)
+    return members
+
+
+def _constant(word: str) -> str:
+    raise json.JSONDecodeError(f"{word} is not JSON", "", 0)
+
+
+def _json_value(value: Any, line: int) -> str | Fields:
+    if isinstance(value, dict):
+        return {name: _json_text(below, line, name) for name, below in value.items()}
+    return _json_text(value, line, "")
+
+
+def _json_text(value: Any, line: int, name: str) -> str:
+    if value is None:
+        raise RowError("null", line)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        raise RowError("nested", line, name=name)
+    return value
+
+
+def _after_blanks(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1

@@ -1,0 +1,93 @@
+"""`{{ NAME }}` in the strings of an entry: one pass, no logic, and a result that stays as it is.
+
+A template names an axis, a field of one (`stack.owner`), or a part of the period. `{{ "{{" }}`
+stands for the text `{{`. Anything else in braces is an error, never text by accident.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+_OPEN = "{{"
+_PART = re.compile(r"\{\{(?:\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_.]*)|(?P<open>\"\{\{\"))\s*\}\})?")
+_INSIDE = 40
+"""How many characters of what stands in braces a message shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A name in a template, and the offset at which its braces open."""
+
+    name: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFault:
+    """`case` is `malformed`, `unknown` or `mapping`; `suggestion` a name that is close, or ""."""
+
+    case: str
+    text: str
+    offset: int
+    suggestion: str = ""
+
+
+def has_template(text: str) -> bool:
+    return _OPEN in text
+
+
+def parts(text: str) -> Iterator[str | Reference | TemplateFault]:
+    """The text of a template in pieces: literal text, names, and what is neither."""
+    end = 0
+    for match in _PART.finditer(text):
+        if match.start() > end:
+            yield text[end : match.start()]
+        end = match.end()
+        if match["name"]:
+            yield Reference(match["name"], match.start())
+        elif match["open"]:
+            yield _OPEN
+        else:
+            inside = text[match.start() : match.start() + _INSIDE].splitlines()[0]
+            yield TemplateFault("malformed", inside, match.start())
+    if end < len(text):
+        yield text[end:]
+
+
+def names(text: str) -> frozenset[str]:
+    """The names that a template refers to."""
+    if _OPEN not in text:
+        return frozenset()
+    return frozenset(part.name for part in parts(text) if isinstance(part, Reference))
+
+
+def faults(text: str, known: Mapping[str, str | None]) -> list[TemplateFault]:
+    """What is wrong with a template. `known` has every name that may be used; None marks a name
+    that stands for a mapping, of which only the fields are text."""
+    if _OPEN not in text:
+        return []
+    found = []
+    for part in parts(text):
+        if isinstance(part, TemplateFault):
+            found.append(part)
+        elif isinstance(part, Reference) and known.get(part.name) is None:
+            case = "mapping" if part.name in known else "unknown"
+            near = get_close_matches(part.name, [n for n, v in known.items() if v is not None], 1)
+            found.append(TemplateFault(case, part.name, part.offset, near[0] if near else ""))
+    return found
+
+
+def substitute(text: str, values: Mapping[str, str | None]) -> str:
+    """The template with its values; of a template without faults."""
+    if _OPEN not in text:
+        return text
+    filled = []
+    for part in parts(text):
+        if isinstance(part, Reference):
+            filled.append(values[part.name] or "")
+        elif isinstance(part, str):
+            filled.append(part)
+    return "".join(filled)

@@ -1,0 +1,121 @@
+"""Periods: every instant is in exactly one, and its name leads back to it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.manifest.expand.periods import (
+    Period,
+    Recurrence,
+    Unit,
+    parse_period,
+    period_at,
+    period_of,
+)
+
+days = st.dates(date(1971, 1, 1), date(2199, 12, 31))
+units = st.sampled_from(Unit)
+ZONES = (
+    *("UTC", "Europe/Berlin", "America/New_York", "Pacific/Apia", "Pacific/Kiritimati"),
+    *("America/Sao_Paulo", "Asia/Kathmandu", "Australia/Lord_Howe", "Africa/Casablanca"),
+)
+zones = st.sampled_from(ZONES).map(ZoneInfo)
+instants = st.datetimes(datetime(1975, 1, 1), datetime(2150, 1, 1)).map(  # noqa: DTZ001
+    lambda moment: moment.replace(tzinfo=UTC)
+)
+
+
+@given(days, units)
+def test_periods_tile_the_calendar(day: date, unit: Unit) -> None:
+    period = period_of(day, unit)
+    assert period.start <= day <= period.end
+    assert period.next().start == period.end + timedelta(days=1)
+    assert period.next().previous() == period == period.previous().next()
+    assert period.next().name > period.name or unit is Unit.WEEK  # names sort by time
+
+
+@given(days, units)
+def test_a_name_leads_back_to_its_period(day: date, unit: Unit) -> None:
+    period = period_of(day, unit)
+    assert parse_period(period.name) == period
+
+
+@pytest.mark.parametrize(
+    ("unit", "day", "name", "start", "end"),
+    [
+        ("day", "2028-02-29", "2028-02-29", "2028-02-29", "2028-02-29"),
+        ("week", "2027-01-01", "2026-W53", "2026-12-28", "2027-01-03"),
+        ("week", "2024-12-30", "2025-W01", "2024-12-30", "2025-01-05"),
+        ("month", "2028-02-10", "2028-02", "2028-02-01", "2028-02-29"),
+        ("month", "2026-11-30", "2026-11", "2026-11-01", "2026-11-30"),
+        ("quarter", "2026-12-31", "2026-Q4", "2026-10-01", "2026-12-31"),
+        ("year", "2026-07-01", "2026", "2026-01-01", "2026-12-31"),
+    ],
+)
+def test_what_periods_are_called(unit: str, day: str, name: str, start: str, end: str) -> None:
+    period = period_of(date.fromisoformat(day), Unit(unit))
+    assert (period.name, str(period.start), str(period.end)) == (name, start, end)
+
+
+@pytest.mark.parametrize("text", ["", "2026-W54", "2025-W53", "2026-Q5", "2026-13", "26", "2026-1"])
+def test_what_is_not_the_name_of_a_period(text: str) -> None:
+    assert parse_period(text) is None
+
+
+@given(instants, units, zones)
+def test_an_instant_is_in_its_period_by_the_calendar_of_the_zone(
+    now: datetime, unit: Unit, zone: ZoneInfo
+) -> None:
+    period = period_at(now, unit, zone)
+    assert period.start <= now.astimezone(zone).date() <= period.end
+    assert period.begins_at(zone) <= now + timedelta(days=1)
+
+
+@given(instants, units, zones)
+def test_time_never_leads_back_to_an_earlier_period(
+    now: datetime, unit: Unit, zone: ZoneInfo
+) -> None:
+    later = now + timedelta(minutes=61)
+    assert period_at(later, unit, zone).start >= period_at(now, unit, zone).start
+
+
+def test_midnight_of_the_zone_counts() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    before = datetime(2026, 10, 31, 22, 59, 59, tzinfo=UTC)
+    assert period_at(before, Unit.MONTH, berlin).name == "2026-10"
+    assert period_at(before + timedelta(seconds=1), Unit.MONTH, berlin).name == "2026-11"
+
+
+def test_a_day_that_a_zone_skipped_is_no_period_there() -> None:
+    apia = ZoneInfo("Pacific/Apia")
+    last = datetime(2011, 12, 30, 9, 59, tzinfo=UTC)
+    names = [period_at(last + timedelta(minutes=m), Unit.DAY, apia).name for m in (0, 1)]
+    assert names == ["2011-12-29", "2011-12-31"]
+
+
+@given(instants, units, zones, st.integers(0, 30), st.none() | days, st.none() | days)
+def test_what_is_due_are_the_last_periods_within_bounds(
+    now: datetime, unit: Unit, zone: ZoneInfo, catch_up: int, first: date | None, last: date | None
+) -> None:
+    due = Recurrence(unit, zone, first, last, catch_up).due(now)
+    current = period_at(now, unit, zone)
+    assert list(due) == sorted(set(due))
+    for period in due:
+        assert period <= current
+        assert first is None or first <= period.start
+        assert last is None or period.start <= last
+    if first is None and last is None:
+        assert len(due) == catch_up + 1
+        assert due[-1] == current
+
+
+def test_the_calendar_has_a_beginning() -> None:
+    now = datetime(1, 1, 2, tzinfo=UTC)
+    assert Recurrence(Unit.YEAR, ZoneInfo("UTC"), catch_up=3).due(now) == (
+        Period(date(1, 1, 1), Unit.YEAR),
+    )
