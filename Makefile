@@ -8,7 +8,7 @@ BENCH_STAMP := $(VENV)/.installed-for-bench
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools soak lint format types docs bench clean
+.PHONY: help demo test test-tools soak lint format types lock docs bench clean
 
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ types: $(STAMP) ## Types, strictly
 docs: $(STAMP) ## Write the reference anew, build the site strictly, into site/
 	$(BIN)/python -m tools.reference
 	$(BIN)/zensical build --clean --strict
+
+lock: ## Write requirements.txt: the pinned versions, with hashes (needs uv)
+	script/lock
 
 format: $(STAMP) ## Put the code in its form
 	$(BIN)/ruff check --fix .

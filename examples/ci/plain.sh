@@ -1,11 +1,11 @@
 #!/bin/sh
-# Creates what is missing: for cron, or any CI with a shell. The state stays in the folder of the
-# manifests, so run it on one machine, or see docs/ci-state.md.
+# Creates what is missing: for cron, or any CI system with a shell. The state stays in the directory
+# of the manifests, so run this on one machine, or see docs/ci-state.md.
 #
-#   plain.sh [FOLDER]       FOLDER: where tasks/ is; this one, if none is given
+#   plain.sh [DIRECTORY]       where tasks/ is; defaults to the working directory
 set -eu
 
-: "${PULUMI_ACCESS_TOKEN:?a personal token of the machine user whose tasks these are}"
+: "${PULUMI_ACCESS_TOKEN:?set it to a personal access token of the machine user that owns the tasks}"
 cd "${1:-.}"
 
 plan=$(mktemp)
@@ -13,5 +13,5 @@ trap 'rm -f "$plan"' EXIT
 
 taskctl validate
 taskctl plan --out "$plan"
-# Just that plan, or nothing; waits for an apply that runs already.
+# Exactly that plan, or nothing. Waits for an apply that is already running.
 taskctl apply --lock-timeout 10m "$plan"

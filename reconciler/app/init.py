@@ -19,7 +19,7 @@ WORKFLOWS = {
     ".github/workflows/taskctl-apply.yml": "github-apply.yml",
 }
 _PLACEHOLDER = (
-    "Replace `your-org/taskctl` by the repository that you keep taskctl in, `v0.1.0` by its tag."
+    "Replace `your-org/taskctl` with the repository that holds taskctl, `COMMIT` with a commit SHA."
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.action_runner import Runner
+from tests.support.action_runner import Runner, metadata
 from tests.support.checkout import checkout, git
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
 from tests.support.github_api import GitHub
 from tests.support.ground import TOKEN, as_tasks, prompts
+
+TRAPS = ("venv", "pip", "ensurepip", "json", "subprocess", "hatchling", "sitecustomize", "click")
+"""Modules in the root of the repository that would run where Python looks there first."""
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +60,10 @@ def installed(runner: Runner, tmp_path: Path) -> None:
     taskctl = Path(sys.executable).parent / "taskctl"
     shim.write_text(
         "#!/bin/sh\n"
-        f'if [ "$1 $2" != "-m venv" ]; then exec "{sys.executable}" "$@"; fi\n'
-        f'mkdir -p "$4/bin" && ln -s "{taskctl}" "$4/bin/taskctl"\n'
-        'ln -s /bin/true "$4/bin/python"\n'
+        '[ -z "${PULUMI_ACCESS_TOKEN:-}" ] || [ "$2" = "$ACTION/action/run.py" ] || exit 97\n'
+        f'if [ "$1 $2 $3" != "-I -m venv" ]; then exec "{sys.executable}" "$@"; fi\n'
+        f'mkdir -p "$5/bin" && ln -s "{taskctl}" "$5/bin/taskctl"\n'
+        'ln -s /bin/true "$5/bin/python"\n'
     )
     shim.chmod(0o755)
     runner.env["PATH"] = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
@@ -77,10 +82,15 @@ def test_it_installs_itself_applies_and_commits_the_state(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
+    (tmp_path / "traps").mkdir()
+    for name in TRAPS:
+        trap = f"import os\nopen({str(tmp_path / 'traps' / name)!r}, 'w').close()\n"
+        (runner.workspace / f"{name}.py").write_text(trap)
     ran = runner.composite(action, command="apply")
     assert ran.code == 0, ran.said
     assert ran.outputs["creates"] == "2"
     assert "taskctl 0." in ran.said
+    assert not list((tmp_path / "traps").iterdir())
     again(runner, tmp_path)
     assert (runner.workspace / "taskctl.state.json").exists()
     said = git(runner.workspace, "log", "-1", "--format=%an: %s", "--name-only")
@@ -147,8 +157,26 @@ def test_a_state_that_cannot_be_pushed_fails_the_job(
     assert "::error title=taskctl::the state can be pushed to a branch only" in ran.said
 
 
-@pytest.mark.parametrize("version", ["0.1.0 --index-url x", "--pre", "$(id)", "1;id"])
-def test_a_version_is_a_version(action: Path, runner: Runner, version: str) -> None:
-    ran = runner.composite(action, command="validate", version=version)
-    assert ran.code == 1
-    assert "is no version" in ran.said
+def test_the_token_may_come_from_the_environment_of_the_job(
+    action: Path, runner: Runner, installed: None
+) -> None:
+    """As pulumi/auth-actions sets it; the installation does not see it even then."""
+    runner.env["PULUMI_ACCESS_TOKEN"] = TOKEN
+    ran = runner.composite(action, command="plan", access_token="")
+    assert (ran.code, ran.outputs["creates"]) == (0, "2"), ran.said
+    del runner.env["PULUMI_ACCESS_TOKEN"]
+    ran = runner.composite(action, command="plan", access_token="")
+    assert (ran.code, "PULUMI_ACCESS_TOKEN" in ran.said) == (1, True), ran.said
+
+
+def test_one_step_sees_the_token_and_actions_are_pinned_to_commits() -> None:
+    for step in metadata()["runs"]["steps"]:
+        if "uses" in step:
+            assert PINNED.fullmatch(step["uses"]), step["uses"]
+            continue
+        token = step["env"].get("PULUMI_ACCESS_TOKEN", "")
+        assert bool(token) == (step["name"] == "Run taskctl"), step["name"]
+        assert "INPUT_GITHUB_TOKEN" not in step["env"] or step["name"] == "Run taskctl"
+
+
+PINNED = re.compile(r"[\w./-]+@[0-9a-f]{40}")

@@ -1,6 +1,6 @@
 """Every kind of bad manifest: its exact place and words, through the command too.
 
-With jsonschema-rs and without it, as an installation without the extra `fast` is.
+With jsonschema-rs and without it, as on a platform for which it has no wheel.
 """
 
 from __future__ import annotations

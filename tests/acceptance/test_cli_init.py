@@ -86,7 +86,7 @@ def test_what_is_shown_can_be_written(folder: Path, capsys: pytest.CaptureFixtur
     written = capsys.readouterr().out
     assert files(folder) == ALL
     assert "repos:" not in written
-    assert "Replace `your-org/taskctl` by " in written
+    assert "Replace `your-org/taskctl` with " in written
     assert (folder / ".gitignore").read_text() == template_text("gitignore")
 
 

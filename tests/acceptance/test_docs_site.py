@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.support.action_runner import metadata
+from tests.support.checkout import checkout, git
 from tests.support.documents import ROOT, blocks, environment, shell
 from tests.support.embedded_server import running_server
 from tools.commands_page import commands_page
@@ -107,6 +108,60 @@ def test_the_workflows_are_workflows_and_use_the_action_as_it_is(path: Path) -> 
         assert loaded["concurrency"]["cancel-in-progress"] is False
 
 
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_the_workflows_grant_little_and_pin_what_they_use(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert (ROOT / "reconciler" / "templates" / path.name).read_text(encoding="utf-8") == text
+    loaded = YAML(typ="safe", pure=True).load(text)
+    assert loaded["permissions"] == {}
+    assert "env" not in loaded
+    for name, job in loaded["jobs"].items():
+        writes = {scope for scope, right in job["permissions"].items() if right == "write"}
+        assert writes <= {"apply": {"contents"}, "plan": {"pull-requests"}}.get(name, set())
+        assert "env" not in job
+        for step in job["steps"]:
+            assert re.fullmatch(
+                r"actions/[\w/-]+@[0-9a-f]{40}|your-org/taskctl@COMMIT", step["uses"]
+            )
+            assert name == "apply" or step["with"].get("persist-credentials", False) is False
+    assert text.count("secrets.") == text.count("access-token: ${{ secrets.PULUMI_ACCESS_TOKEN }}")
+
+
+def test_gitlab_installs_what_is_pinned_and_runs_nothing_of_the_repository(tmp_path: Path) -> None:
+    text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
+    source, target, traps = tmp_path / "source", tmp_path / "opt", tmp_path / "traps"
+    for folder in (source, traps, tmp_path / "work"):
+        folder.mkdir()
+    checkout(source)
+    for name in ("venv", "pip", "json", "hatchling", "sitecustomize"):
+        trap = f"open({str(traps / name)!r}, 'w').close()\n"
+        (tmp_path / "work" / f"{name}.py").write_text(trap)
+    commit = git(source, "rev-parse", "HEAD").strip()
+    jobs = YAML(typ="safe", pure=True).load(text.replace("/opt/taskctl", str(target)))
+    script = "\n".join(jobs[".taskctl"]["before_script"]).replace("/usr/local", f"{tmp_path}/usr")
+    env = environment(tmp_path, TASKCTL_REPOSITORY=str(source), TASKCTL_COMMIT=commit)
+    ended = shell(script, tmp_path / "work", env)
+    assert ended.returncode == 0, ended.stderr
+    assert list(traps.iterdir()) == []
+    found = shell(f"{tmp_path}/usr/bin/taskctl --version", tmp_path / "work", env)
+    assert found.stdout.startswith("taskctl ")
+    for name in ("validate", "plan", "apply"):
+        assert ("environment" in jobs[name]) == (name != "validate")
+
+
+def test_nothing_says_to_install_it_from_an_index_by_name() -> None:
+    """It is not published: the name belongs to whoever registers it."""
+    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").split()
+    installs = r"\b(?:pipx?|uv)\b[^\n`]*\b(?:install|run|add|--with|--from)\b[^\n`]*"
+    by_name = re.compile(
+        rf"{installs}[ \"']taskctl(?:[\[=<>~ \"'`]|$)|\buvx taskctl|v0\.1\.0", re.M
+    )
+    kinds = {".md", ".yml", ".yaml", ".toml", ".sh", ".txt", ""}
+    for path in (ROOT / name for name in listed):
+        shipped = path.suffix in kinds and path.is_file() and ROOT / "tests" not in path.parents
+        assert not (shipped and by_name.search(path.read_text(encoding="utf-8"))), path
+
+
 def test_the_other_files_of_ci_are_what_they_should_be() -> None:
     for schema, path, more in (
         ("vendor.github-actions", "action.yml", []),
@@ -155,4 +210,5 @@ def test_the_hooks_that_are_recommended_are_there() -> None:
     assert {hook["id"] for hook in yaml.load(config)["repos"][0]["hooks"]} == known
 
 
+PINNED = re.compile(r"actions/[\w/-]+@[0-9a-f]{40}|your-org/taskctl@COMMIT")
 MANIFEST = "version: 1\norgName: acme\ntasks:\n  a:\n    message: Do it.\n"

@@ -143,13 +143,34 @@ def test_what_is_pinned_is_all_that_is_used_and_names_no_address() -> None:
     assert len(pinned) == len(lines)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     asked = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
-    for more in project["project"]["optional-dependencies"].values():
+    for more in project["project"].get("optional-dependencies", {}).values():
         asked += more
     for group in project["dependency-groups"].values():
         asked += [line for line in group if isinstance(line, str)]
     for requirement in asked:
         name = re.split(r"[\[<>=~! ;]", requirement)[0].lower()
         assert name in pinned or name.replace("-", "_") in pinned, requirement
+
+
+def test_what_is_installed_in_ci_is_pinned_by_hash_at_the_tested_versions() -> None:
+    """After a change of a version: `make lock`."""
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert "://" not in text
+    locked = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", text, re.MULTILINE))
+    parts = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
+    assert len(locked) == len(parts)
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}\b", part) for part in parts)
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {_plain(m[1]): m[2] for line in lines if (m := PIN.match(line))}
+    assert {name: pinned[_plain(name)] for name in locked} == locked
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for line in [*project["project"]["dependencies"], *project["build-system"]["requires"]]:
+        name = _plain(re.split(r"[\[<>=~! ;]", line)[0])
+        assert name in {_plain(n) for n in locked}, line
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 PIN = re.compile(r"([A-Za-z0-9._-]+)==([\w.+!-]+)$")

@@ -125,7 +125,7 @@ def test_prompts_in_files_are_checked_with_the_recipe_of_the_docs(repository: Re
     tool = YAML(typ="safe").load((repository.folder / ".pre-commit-config.yaml").read_text())
     (known,) = tool["repos"]
     config = recipe[1].replace("https://github.com/your-org/taskctl", known["repo"])
-    repository.write(".pre-commit-config.yaml", config.replace("v0.1.0", "v0"))
+    repository.write(".pre-commit-config.yaml", config.replace("COMMIT", "v0"))
     task = "version: 1\ntasks:\n  one: {message: {contentFile: prompts/one.md}}\n"
     repository.write("tasks/one.yaml", task)
     repository.write("tasks/prompts/one.md", "Do it.\n")
@@ -172,4 +172,4 @@ def test_the_file_is_one_and_its_hooks_share_an_environment(tmp_path: Path) -> N
     assert ended.returncode == 0, ended.stdout
     hooks = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     assert {hook["language"] for hook in hooks} == {"python"}
-    assert {tuple(hook["additional_dependencies"]) for hook in hooks} == {("jsonschema-rs>=0.30",)}
+    assert not [hook for hook in hooks if "additional_dependencies" in hook]

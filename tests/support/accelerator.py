@@ -1,4 +1,4 @@
-"""The extra `fast`, as if it were installed or not."""
+"""jsonschema-rs, as if the platform had a wheel or not."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.support.github_api import TOKEN as GITHUB_TOKEN
 from tests.support.ground import TOKEN
 
 SCRIPT = ROOT / "action" / "run.py"
-_EXPRESSION = re.compile(r"\$\{\{\s*([\w.-]+)\s*\}\}")
+_EXPRESSION = re.compile(r"\$\{\{\s*([\w. |-]+?)\s*\}\}")
 
 
 def metadata(folder: Path = ROOT) -> dict[str, Any]:
@@ -64,7 +64,10 @@ class Runner:
         """Every step of `action.yml` in order, with bash; the action is checked out in `action`."""
         files, described = self._files(), metadata(action)
         given = {n: str(i.get("default", "")) for n, i in described["inputs"].items()}
-        known = {f"inputs.{n}": v for n, v in {**given, **inputs}.items()}
+        given["access-token"] = TOKEN
+        named = {name.replace("_", "-"): value for name, value in inputs.items()}
+        known = {f"inputs.{n}": v for n, v in {**given, **named}.items()}
+        known |= {f"env.{name}": value for name, value in self.env.items()}
         known |= {"github.action_path": str(action), "github.run_attempt": "1"}
         known |= {"github.token": GITHUB_TOKEN, "github.run_id": str(self.runs)}
         known = {name: _filled(value, known) for name, value in known.items()}
@@ -106,7 +109,6 @@ class Runner:
         return {
             **{n: v for n, v in base.items() if not n.startswith(("TASKCTL", "PULUMI", "COV_"))},
             "HOME": str(files),
-            "PULUMI_ACCESS_TOKEN": TOKEN,
             "RUNNER_TEMP": str(files),
             "GITHUB_API_URL": self.api,
             "GITHUB_EVENT_PATH": str(files / "event.json"),
@@ -134,13 +136,13 @@ class Runner:
     def _cache(self, step: Mapping[str, Any], known: Mapping[str, str]) -> None:
         cache = self.folder / "cache"
         options = {name: _filled(text, known) for name, text in step["with"].items()}
-        if step["uses"] == "actions/cache/restore@v4":
+        if step["uses"].startswith("actions/cache/restore@"):
             prefix = options["restore-keys"]
             kept = sorted(p for p in cache.glob("*") if p.name.startswith(prefix))
             if kept:
                 shutil.copytree(kept[-1], self.workspace, dirs_exist_ok=True)
             return
-        assert step["uses"] == "actions/cache/save@v4"
+        assert step["uses"].startswith("actions/cache/save@")
         for name in options["path"].split():
             if (self.workspace / name).exists():
                 target = cache / options["key"] / name
@@ -153,14 +155,20 @@ def _as_environment(inputs: Mapping[str, str]) -> dict[str, str]:
     described = metadata()
     (step,) = [step for step in described["runs"]["steps"] if step.get("id") == "run"]
     given = {n: str(i.get("default", "")) for n, i in described["inputs"].items()}
-    known = {f"inputs.{n}": v for n, v in {**given, "github-token": GITHUB_TOKEN}.items()}
+    tokens = {"github-token": GITHUB_TOKEN, "access-token": TOKEN}
+    known = {f"inputs.{n}": v for n, v in {**given, **tokens}.items()}
     known |= {f"inputs.{name.replace('_', '-')}": value for name, value in inputs.items()}
     known["github.action_path"] = str(ROOT)
     return {name: _filled(value, known) for name, value in step["env"].items()}
 
 
 def _filled(text: str, known: Mapping[str, str]) -> str:
-    return _EXPRESSION.sub(lambda found: known.get(found[1], ""), str(text))
+    """Names, and `a || b`: the first that is not empty."""
+
+    def value(found: re.Match[str]) -> str:
+        return next(filter(None, (known.get(n.strip(), "") for n in found[1].split("||"))), "")
+
+    return _EXPRESSION.sub(value, str(text))
 
 
 def _holds(condition: str, known: Mapping[str, str], failed: int) -> bool:
