@@ -29,7 +29,7 @@ EXIT_CODES = """\
 | code | means |
 | --- | --- |
 | 0 | well |
-| 1 | any error, wrong usage included; a "no" at the question; a task failed or stayed undecided |
+| 1 | any error, wrong usage included; a "no" at the question; a task failed or stayed unresolved |
 | 2 | `plan --detailed-exitcode` alone: well, and there is something to create, adopt or decide |
 | 130 | SIGINT: nothing new was started, what ran was waited for and saved |
 | 143 | SIGTERM: likewise |

@@ -42,7 +42,7 @@ def _cancel(space: Workspace, record: Record) -> str | None:
     cache = CourseCache(out.common.path(CACHE), space.backend.name, repr(identity))
     following = Following(client, cache, out.concealed)
     standing = following.status(record).standing
-    if standing in SETTLED and standing is not Standing.UNSEEN:
+    if standing in SETTLED and standing is not Standing.NOT_VISIBLE:
         return None
     event = {"type": "user_cancel", "timestamp": rfc3339(utcnow())}
     outcome = following.respond(record.ref.org_name, record.task_id, event)

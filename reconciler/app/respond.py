@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.app.context import utcnow
-from reconciler.app.task_sessions import Watched, unseen_error
+from reconciler.app.task_sessions import Watched, not_visible_error
 from reconciler.cli.console.output import Output, say
 from reconciler.model.errors import TaskctlError
 from reconciler.model.task import rfc3339
@@ -137,8 +137,8 @@ def addressed(tasks: Watched, key: str, task_id: str | None = None) -> Addressed
     if task_id is not None:
         record = _one_of(record, task_id)
     status = tasks.following.statuses([record], 1)[0]
-    if status.standing in (Standing.GONE, Standing.UNSEEN):
-        raise unseen_error(tasks, record)
+    if status.standing in (Standing.GONE, Standing.NOT_VISIBLE):
+        raise not_visible_error(tasks, record)
     return Addressed(tasks, record, status)
 
 

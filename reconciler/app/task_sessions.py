@@ -51,7 +51,7 @@ class Watched:
         found = self.following.statuses(records, self.parallelism)
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
         unknown = [ref for ref in refs if ref not in self.state.records]
-        found += [TaskStatus(ref, Standing.UNDECIDED, files[ref]) for ref in unknown]
+        found += [TaskStatus(ref, Standing.UNRESOLVED, files[ref]) for ref in unknown]
         return in_order(found)
 
     def former(self, refs: Sequence[TaskRef]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -116,7 +116,7 @@ def chosen(state: State, words: Sequence[str], out: Output) -> tuple[TaskRef, ..
     return tuple(sorted(found))
 
 
-def unseen_error(tasks: Watched, record: Record) -> TaskctlError:
+def not_visible_error(tasks: Watched, record: Record) -> TaskctlError:
     """The service shows no such task: gone, or somebody else's."""
     from reconciler.tasks.refusals import Refusal, Told, problem
 

@@ -229,7 +229,7 @@ class Executor:
             case Unknown(why):
                 with self._count:
                     self.sent[task.ref] += 1
-                return self._result(task, Result.UNDECIDED, error=why)
+                return self._result(task, Result.UNRESOLVED, error=why)
 
     def _created(
         self, task: PlannedTask, attempt: Attempt, task_id: str, earlier: Sequence[str]
@@ -240,7 +240,7 @@ class Executor:
         except StateError as problem:
             # Its id must not be shown before it is durable; the attempt is, and leads back to it.
             why = f"created, but that could not be recorded; the next apply finds it: {problem}"
-            return self._result(task, Result.UNDECIDED, error=why)
+            return self._result(task, Result.UNRESOLVED, error=why)
         made = Result.REPLACED if task.action is Action.REPLACE else Result.CREATED
         return self._finish(task, record, made)
 

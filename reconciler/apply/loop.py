@@ -89,7 +89,7 @@ class Loop:
             self._close(marks, {task.ref for task in taken if task.creates})
             taken = [self._as_recorded(task) for task in taken]
         for task in taken:
-            if task.applies or task.action is Action.UNDECIDED:
+            if task.applies or task.action is Action.UNRESOLVED:
                 self._tasks[task.ref] = task
             elif task.ref not in self._results:  # what was open came to nothing
                 self._tasks.pop(task.ref, None)
@@ -124,7 +124,7 @@ class Loop:
         wish = f" --replace {task.ref.key}={task.task_id}" if task.action is Action.REPLACE else ""
         return replace(
             task,
-            action=Action.UNDECIDED,
+            action=Action.UNRESOLVED,
             reason=Reason.AMBIGUOUS,
             note=f"sent {ROUNDS} times, each time without an answer or a task",
             remedy=f"taskctl apply{wish}   # once the service answers again",
@@ -150,7 +150,7 @@ class Loop:
         if task.reason in (Reason.SETTLING, Reason.UNREADABLE):
             return True
         done = self._results.get(task.ref)
-        return task.applies and done is not None and done.result is Result.UNDECIDED
+        return task.applies and done is not None and done.result is Result.UNRESOLVED
 
     def _attempts_of(self, task: PlannedTask) -> list[Attempt]:
         own = self._attempts.get(task.ref, [])
@@ -194,16 +194,16 @@ class Loop:
     def _result(self, task: PlannedTask) -> TaskResult | None:
         """What became of a task; None for one that there was nothing to do for."""
         done = self._results.get(task.ref)
-        if done is not None and done.result is not Result.UNDECIDED:
+        if done is not None and done.result is not Result.UNRESOLVED:
             return done
-        if done is None and task.action is not Action.UNDECIDED:
+        if done is None and task.action is not Action.UNRESOLVED:
             return None
-        why = task.note if task.action is Action.UNDECIDED else done.error if done else None
+        why = task.note if task.action is Action.UNRESOLVED else done.error if done else None
         if self._problem is not None:
             why = f"{why}; the look-up failed: {self._problem}"
         return TaskResult(
             ref=task.ref,
-            result=Result.UNDECIDED,
+            result=Result.UNRESOLVED,
             task_id=None,
             error=why,
             file=task.file,

@@ -19,7 +19,7 @@ class Result(StrEnum):
     MOVED = "moved"
     UPDATED = "updated"
     FAILED = "failed"
-    UNDECIDED = "undecided"
+    UNRESOLVED = "unresolved"
     NOT_STARTED = "notStarted"
 
 
@@ -65,7 +65,7 @@ class ApplyReport:
         return {result.value: counts[result] for result in Result}
 
     def failed(self) -> bool:
-        """Whether apply must exit 1: a task failed, stayed undecided or was not started,
+        """Whether apply must exit 1: a task failed, stayed unresolved or was not started,
         or something beside the tasks went wrong."""
-        bad = (Result.FAILED, Result.UNDECIDED, Result.NOT_STARTED)
+        bad = (Result.FAILED, Result.UNRESOLVED, Result.NOT_STARTED)
         return any(task.result in bad for task in self.tasks) or has_errors(self.diagnostics)

@@ -9,12 +9,12 @@ from typing import Any
 from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
-from reconciler.plan.recovery import Found, Undecided, Verdict, Wait
+from reconciler.plan.recovery import Found, Unresolved, Verdict, Wait
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import Attempt, Record
 
-_UNSEEN_INPUTS = ("enabledIntegrations", "cliIntegrations", "agentDefinitionId")
-_UNDECIDED = {
+_NOT_RETURNED = ("enabledIntegrations", "cliIntegrations", "agentDefinitionId")
+_UNRESOLVED = {
     "identity": Reason.OTHER_IDENTITY,
     "unreadable": Reason.UNREADABLE,
     "ambiguous": Reason.AMBIGUOUS,
@@ -37,13 +37,13 @@ def moved(
     )
 
 
-def unseen(task: DesiredTask, record: Record, identity: Identity) -> PlannedTask:
+def not_visible(task: DesiredTask, record: Record, identity: Identity) -> PlannedTask:
     note = (
         f"made by {_name(record.identity)} and not visible to {_name(identity)}: "
         "the record is proof that it exists"
     )
     return plan_for(
-        task, Action.UNCHANGED, Reason.UNSEEN, task_id=record.task_id, record=record, note=note
+        task, Action.UNCHANGED, Reason.NOT_VISIBLE, task_id=record.task_id, record=record, note=note
     )
 
 
@@ -86,7 +86,7 @@ def adopt(
         parts.append(f"made by {remote.creator_login}")
     where = console_url(backend, remote.org_name, remote.id) or f"taskID {remote.id}"
     note = ", ".join(parts) + f": {where}"
-    hidden = [name for name in _UNSEEN_INPUTS if name in task.inputs]
+    hidden = [name for name in _NOT_RETURNED if name in task.inputs]
     if reason is Reason.LOOK_ALIKE and hidden:
         note += f"; whether its {' and '.join(hidden)} agree cannot be seen"
     remedy = ""
@@ -101,7 +101,7 @@ def adopt(
 def unsure(task: DesiredTask, why: str) -> PlannedTask:
     reason = Reason.UNREADABLE
     remedy = f"taskctl apply --adopt none   # or set `adopt: false` on {task.key}"
-    return plan_for(task, Action.UNDECIDED, reason, note=why, remedy=remedy)
+    return plan_for(task, Action.UNRESOLVED, reason, note=why, remedy=remedy)
 
 
 def no_such_id(task: DesiredTask) -> PlannedTask:
@@ -135,7 +135,7 @@ def claimed_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
 
 def _conflict(task: DesiredTask, task_id: str | None, note: str, remedy: str) -> PlannedTask:
     return plan_for(
-        task, Action.UNDECIDED, Reason.CONFLICT, task_id=task_id, note=note, remedy=remedy
+        task, Action.UNRESOLVED, Reason.CONFLICT, task_id=task_id, note=note, remedy=remedy
     )
 
 
@@ -146,7 +146,7 @@ def other_org(task: DesiredTask, recorded: TaskRef) -> PlannedTask:
     )
     return plan_for(
         task,
-        Action.UNDECIDED,
+        Action.UNRESOLVED,
         Reason.OTHER_ORG,
         note=note,
         remedy=f"set `orgName` in {task.file}, or run with --org {recorded.org_name}",
@@ -157,7 +157,7 @@ def renamed(task: DesiredTask, orphan: TaskRef) -> PlannedTask:
     note = f"{orphan.key} did the same work and left the manifests: a new name, or a new task?"
     return plan_for(
         task,
-        Action.UNDECIDED,
+        Action.UNRESOLVED,
         Reason.RENAMED,
         note=note,
         remedy=f"taskctl state mv {orphan} {task.ref}   # for a new task: `adopt: false`",
@@ -181,13 +181,13 @@ def recovered(
                 note=f"made by the attempt of {attempt.mark}, whose answer was lost",
             )
     for attempt, verdict in reversed(pairs):
-        if isinstance(verdict, Undecided):
-            return _undecided(task, attempt, verdict)
+        if isinstance(verdict, Unresolved):
+            return _unresolved(task, attempt, verdict)
     waits = [verdict.until for _, verdict in pairs if isinstance(verdict, Wait)]
     if waits:
         return plan_for(
             task,
-            Action.UNDECIDED,
+            Action.UNRESOLVED,
             Reason.SETTLING,
             attempt=attempts[-1],
             settled_at=max(waits),
@@ -207,7 +207,7 @@ def record_lost(task: DesiredTask, attempt: Attempt, old: str) -> PlannedTask:
     """What was to replace a task made none, and that task's record is gone."""
     return plan_for(
         task,
-        Action.UNDECIDED,
+        Action.UNRESOLVED,
         Reason.AMBIGUOUS,
         attempt=attempt,
         note=f"the attempt of {attempt.mark} was to replace task {old} and made none; the record"
@@ -216,13 +216,13 @@ def record_lost(task: DesiredTask, attempt: Attempt, old: str) -> PlannedTask:
     )
 
 
-def _undecided(task: DesiredTask, attempt: Attempt, verdict: Undecided) -> PlannedTask:
+def _unresolved(task: DesiredTask, attempt: Attempt, verdict: Unresolved) -> PlannedTask:
     seen = f" ({', '.join(verdict.ids)})" if verdict.ids else ""
     which = verdict.ids[0] if len(verdict.ids) == 1 else "TASK_ID"
     return plan_for(
         task,
-        Action.UNDECIDED,
-        _UNDECIDED[verdict.kind],
+        Action.UNRESOLVED,
+        _UNRESOLVED[verdict.kind],
         attempt=attempt,
         note=f"the attempt of {attempt.mark} may have made a task: {verdict.why}{seen}",
         remedy=f"taskctl state settle {attempt.ref} --task-id {which}   # or --not-created",
@@ -246,18 +246,18 @@ def stray(attempt: Attempt, verdict: Verdict) -> PlannedTask | None:
         case Wait(until):
             note = f"the attempt of {attempt.mark} has no outcome yet; its key left the manifests"
             return PlannedTask(
-                action=Action.UNDECIDED,
+                action=Action.UNRESOLVED,
                 reason=Reason.SETTLING,
                 settled_at=until,
                 note=note,
                 remedy="taskctl apply   # waits until that is certain",
                 **place,
             )
-        case Undecided(kind, why, ids):
+        case Unresolved(kind, why, ids):
             seen = f" ({', '.join(ids)})" if ids else ""
             return PlannedTask(
-                action=Action.UNDECIDED,
-                reason=_UNDECIDED[kind],
+                action=Action.UNRESOLVED,
+                reason=_UNRESOLVED[kind],
                 note=f"the attempt of {attempt.mark} may have made a task: {why}{seen}",
                 remedy=f"taskctl state settle {attempt.ref} --not-created",
                 **place,

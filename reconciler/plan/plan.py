@@ -25,7 +25,7 @@ class Action(StrEnum):
     GONE = "gone"
     ORPHANED = "orphaned"
     UNCHANGED = "unchanged"
-    UNDECIDED = "undecided"
+    UNRESOLVED = "unresolved"
 
 
 class Reason(StrEnum):
@@ -45,15 +45,15 @@ class Reason(StrEnum):
     RECREATE = "recreate"  # gone, and --allow-recreate covers it: apply creates it
     REMOVED = "removed"  # orphaned: in no manifest any more
     SAME = "same"  # unchanged
-    UNSEEN = "unseen"  # unchanged: another identity made it, this one cannot see it
+    NOT_VISIBLE = "notVisible"  # unchanged: another identity made it, this one cannot see it
     FRESH = "fresh"  # unchanged: created within the settle time, the service may not show it yet
-    SETTLING = "settling"  # undecided: an attempt is younger than the settle time; apply waits
-    AMBIGUOUS = "ambiguous"  # undecided: what the service shows fits more than one way
-    UNREADABLE = "unreadable"  # undecided: what the service shows could not be read to the end
-    OTHER_IDENTITY = "otherIdentity"  # undecided: the attempt was made by another identity
-    OTHER_ORG = "otherOrg"  # undecided: recorded under an organization it no longer resolves to
-    RENAMED = "renamed"  # undecided: an orphaned record does the same work
-    CONFLICT = "conflict"  # undecided: taskID answers 404, or is recorded otherwise
+    SETTLING = "settling"  # unresolved: an attempt is younger than the settle time; apply waits
+    AMBIGUOUS = "ambiguous"  # unresolved: what the service shows fits more than one way
+    UNREADABLE = "unreadable"  # unresolved: what the service shows could not be read to the end
+    OTHER_IDENTITY = "otherIdentity"  # unresolved: the attempt was made by another identity
+    OTHER_ORG = "otherOrg"  # unresolved: recorded under an organization it no longer resolves to
+    RENAMED = "renamed"  # unresolved: an orphaned record does the same work
+    CONFLICT = "conflict"  # unresolved: taskID answers 404, or is recorded otherwise
 
 
 class Origin(StrEnum):
@@ -97,7 +97,7 @@ class PlannedTask:
     """What is to be done about one task.
 
     `note` is one sentence for a reader, `remedy` the command that settles what cannot go on.
-    `settled_at` is when an undecided attempt is old enough (`Reason.SETTLING`), by this machine's
+    `settled_at` is when an unresolved attempt is old enough (`Reason.SETTLING`), by this machine's
     clock. `attempt` is the one that was found (`ATTEMPT`) or that `RETRY` follows. `update` are the
     settings to be changed in place; `agreed` are those of them that the service has already.
     `cancels`: the task of `record` is to be cancelled once the new one is recorded.
@@ -214,6 +214,6 @@ class Plan:
             Action.REPLACE,
             Action.ADOPT,
             Action.UPDATE,
-            Action.UNDECIDED,
+            Action.UNRESOLVED,
         )
         return any(t.action in asked or t.reason is Reason.RECREATE for t in self.tasks)

@@ -14,7 +14,7 @@ from reconciler.plan import adoption, checks, decisions, replacement, updates
 from reconciler.plan.diff import changes, remote_agrees
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason, plan_for
-from reconciler.plan.recovery import Found, NotCreated, Undecided, Verdict, recover
+from reconciler.plan.recovery import Found, NotCreated, Unresolved, Verdict, recover
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import Attempt, Record, State, is_in
 
@@ -208,7 +208,7 @@ class _Planner:
     def _not_seen(self, task: DesiredTask, record: Record) -> PlannedTask | None:
         """A recorded task that the service did not show; None where it is to be compared anyway."""
         if not self.view.identity.same_as(record.identity):
-            return decisions.unseen(task, record, self.view.identity)
+            return decisions.not_visible(task, record, self.view.identity)
         if TaskId(record.ref.org_name, record.task_id) not in self.view.absent:
             return None
         if self._is_fresh(record):
@@ -287,7 +287,7 @@ class _Planner:
         ]
         spoken_for = {v.task.id for v in self.verdicts.values() if isinstance(v, Found)}
         spoken_for.update(
-            i for v in self.verdicts.values() if isinstance(v, Undecided) for i in v.ids
+            i for v in self.verdicts.values() if isinstance(v, Unresolved) for i in v.ids
         )
         pairs = adoption.look_alikes(missing, self.state, self.view, self.options, spoken_for)
         for ref, remote in pairs.found.items():

@@ -1,4 +1,4 @@
-"""Attempts without outcome against what the service shows: adopt, retry, wait, or undecided.
+"""Attempts without outcome against what the service shows: adopt, retry, wait, or unresolved.
 
 Pure. Wrong in one direction it costs a user a second agent (a retry of what exists), in the other
 a task that never runs, so the rules are few and each says which of the two it prevents. They are
@@ -45,7 +45,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided:
+class Unresolved:
     """It may exist. `kind` is `identity`, `unreadable` or `ambiguous`; `ids` are what it may be."""
 
     kind: str
@@ -53,7 +53,7 @@ class Undecided:
     ids: tuple[str, ...] = ()
 
 
-Verdict = Found | NotCreated | Wait | Undecided
+Verdict = Found | NotCreated | Wait | Unresolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def recover(
     open_attempts = sorted(attempts, key=lambda a: a.mark)
     ours = [a for a in open_attempts if view.identity.same_as(a.identity)]
     verdicts: dict[str, Verdict] = {
-        a.mark: Undecided("identity", "another identity made the attempt, only it can look it up")
+        a.mark: Unresolved("identity", "another identity made the attempt, only it can look it up")
         for a in open_attempts
         if not view.identity.same_as(a.identity)
     }
@@ -174,7 +174,7 @@ def _by_mark(
             verdicts[attempt.mark] = Found(mine[0].task)
         elif mine:
             why = "several tasks bear the attempt's mark"
-            verdicts[attempt.mark] = Undecided("ambiguous", why, tuple(c.task.id for c in mine))
+            verdicts[attempt.mark] = Unresolved("ambiguous", why, tuple(c.task.id for c in mine))
     return taken
 
 
@@ -194,7 +194,7 @@ def _by_text(
     if unread:
         reason = view.unreadable.get(unread[0].id, "the service shows none")
         why = f"the first message of a task could not be read: {reason}"
-        return wait or Undecided("unreadable", why, tuple(c.task.id for c in unread))
+        return wait or Unresolved("unreadable", why, tuple(c.task.id for c in unread))
     fitting = [c for c in near if _fits(c, attempt)]
     if not fitting:
         return wait or NotCreated()
@@ -203,7 +203,7 @@ def _by_text(
         found = Found(fitting[0].task)
         return found if _rounded(attempt, fitting[0]) else wait or found
     why = "the same prompt under another time stamp, and more than one way to match them"
-    return wait or Undecided("ambiguous", why, tuple(c.task.id for c in fitting))
+    return wait or Unresolved("ambiguous", why, tuple(c.task.id for c in fitting))
 
 
 def _fits(candidate: _Candidate, attempt: Attempt) -> bool:

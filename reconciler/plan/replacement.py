@@ -160,10 +160,10 @@ def problems(
         if wish is None or desired is None or task.action in (Action.REPLACE, Action.ADOPT):
             continue
         what = f"--replace {wish.name}"
-        if task.action is Action.UNDECIDED:
+        if task.action is Action.UNRESOLVED:
             if task.reason is not Reason.SETTLING:
                 detail = f"{task.note}. Settle that first:\n  {task.remedy}"
-                yield _at(desired, f"{what}: it is undecided, so it is not replaced", detail)
+                yield _at(desired, f"{what}: it is unresolved, so it is not replaced", detail)
         elif record is not None and not wish.is_due(record, state, now):
             yield _not_due(what, wish, desired, record)
 

@@ -46,7 +46,7 @@ class Following:
         task = self._client.get_task(ref.org_name, record.task_id)
         if task is None:
             mine = self._client.identity().same_as(record.identity)
-            standing = Standing.GONE if mine else Standing.UNSEEN
+            standing = Standing.GONE if mine else Standing.NOT_VISIBLE
             return TaskStatus(ref, standing, record.file, record.task_id, url)
         course = self.course(ref.org_name, record.task_id)
         raw = self.without_secrets(task.raw)

@@ -49,7 +49,7 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
         Result.UPDATED: palette.yellow,
         Result.MOVED: palette.cyan,
         Result.FAILED: palette.red,
-        Result.UNDECIDED: palette.magenta,
+        Result.UNRESOLVED: palette.magenta,
     }.get(task.result, palette.dim)
     named = task.url or (f"taskID {task.task_id}" if task.task_id else "")
     where = safe.line(named) if named else place_of(task.file, task.line)

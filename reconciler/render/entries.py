@@ -60,12 +60,12 @@ _RESULT_SIGNS = {
     Result.MOVED: ">",
     Result.UPDATED: "~",
     Result.FAILED: "x",
-    Result.UNDECIDED: "?",
+    Result.UNRESOLVED: "?",
     Result.NOT_STARTED: "-",
 }
 _RESULT_LEVELS = {
     Result.FAILED: Level.ERROR,
-    Result.UNDECIDED: Level.ERROR,
+    Result.UNRESOLVED: Level.ERROR,
     Result.NOT_STARTED: Level.WARNING,
 }
 _STANDINGS: dict[Standing, tuple[str, Level | None]] = {
@@ -147,7 +147,7 @@ def counts(report: Report) -> Iterator[tuple[str, str, int]]:
 
 def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
     level, is_new = None, task.creates and not task.diff
-    if task.action is Action.UNDECIDED:
+    if task.action is Action.UNRESOLVED:
         level = Level.WARNING
     elif task.action is Action.GONE and not task.creates:
         level = Level.NOTE

@@ -96,7 +96,7 @@ def _headline(report: Report) -> str:
         "move": "to move",
         "update": "to update",
     }
-    telling = {"undecided"} if isinstance(report, Plan) else set(Result)
+    telling = {"unresolved"} if isinstance(report, Plan) else set(Result)
     parts = [
         f"{number:,} {words.get(word, label)}"
         for word, label, number in counts(report)

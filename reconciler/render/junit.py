@@ -1,7 +1,8 @@
 """Reports as JUnit XML: a suite for each manifest file, a case for each task.
 
 A case fails where a person has to do something before `apply` ends well: a manifest's error, a task
-that failed or is undecided. What is left alone on purpose (gone) or waited for is skipped. All else
+that failed or is unresolved. What is left alone on purpose (gone) or waited for is skipped. All
+else
 passes, and says in `system-out` what is to be done or was.
 """
 
@@ -99,7 +100,7 @@ def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
             for part in (f"{entry.label}: {entry.why}".removesuffix(": "), entry.remedy)
             if part
         )
-        if entry.level is Level.ERROR or entry.word in (Result.FAILED, Action.UNDECIDED):
+        if entry.level is Level.ERROR or entry.word in (Result.FAILED, Action.UNRESOLVED):
             if (entry.org_name, entry.key) in waited_for:
                 case.skipped = text
             else:

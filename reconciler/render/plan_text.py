@@ -24,7 +24,7 @@ SIGNS = {
     Action.GONE: "!",
     Action.ORPHANED: "#",
     Action.UNCHANGED: "=",
-    Action.UNDECIDED: "?",
+    Action.UNRESOLVED: "?",
 }
 
 LEGEND = {
@@ -36,7 +36,7 @@ LEGEND = {
     Action.CHANGED: "it differs from its manifest: left as it is",
     Action.GONE: "the service does not find it any more",
     Action.ORPHANED: "it is in no manifest any more: left as it is",
-    Action.UNDECIDED: "it may exist already: not created before that is settled",
+    Action.UNRESOLVED: "it may exist already: not created before that is settled",
 }
 
 WHY = {
@@ -50,7 +50,7 @@ WHY = {
     Reason.UNFINISHED: "its name or sharing is still to be set; apply does it",
     Reason.NOT_FOUND: "the service does not find it",
     Reason.RECREATE: "the service does not find it; apply creates it anew",
-    Reason.UNSEEN: "another identity made it and this one cannot see it",
+    Reason.NOT_VISIBLE: "another identity made it and this one cannot see it",
     Reason.FRESH: "created a moment ago; the service may not show it yet",
     Reason.SETTLING: "an attempt has no outcome yet; apply waits for it",
     Reason.AMBIGUOUS: "what the service shows fits more than one way",
@@ -83,7 +83,7 @@ def summary_row(plan: Plan) -> str:
         Action.MOVE: "to move",
         Action.UPDATE: "to update",
     }
-    rare = (Action.REPLACE, Action.MOVE, Action.UPDATE, Action.GONE, Action.UNDECIDED)
+    rare = (Action.REPLACE, Action.MOVE, Action.UPDATE, Action.GONE, Action.UNRESOLVED)
     counts = plan.summary()
     shown = [
         f"{counts[action]} {words.get(action, action.value)}"
@@ -134,7 +134,7 @@ class _Writer:
         several = len({task.ref.org_name for task in self.plan.tasks}) > 1
         for task in shown:
             rows += [*self._task(task, several=several), ""]
-        rows += self._unseen()
+        rows += self._not_visible()
         rows += self._closing(shown)
         rows += budget_rows(self.plan.budgets, self.style)
         return [*rows, self.palette.bold(summary_row(self.plan))]
@@ -188,14 +188,14 @@ class _Writer:
             return rows
         return [*rows, self.palette.dim(f"taskID {safe.line(task.task_id or '')}")]
 
-    def _unseen(self) -> Iterator[str]:
+    def _not_visible(self) -> Iterator[str]:
         """Those that only their record proves: once for each explanation, not for each task."""
         if self.style.verbose:
             return
         why: dict[str, list[PlannedTask]] = {}
         for task in self.plan.tasks:
-            if task.reason is Reason.UNSEEN:
-                why.setdefault(task.note or WHY[Reason.UNSEEN], []).append(task)
+            if task.reason is Reason.NOT_VISIBLE:
+                why.setdefault(task.note or WHY[Reason.NOT_VISIBLE], []).append(task)
         sign = self.palette.dim(SIGNS[Action.UNCHANGED])
         for note, tasks in why.items():
             named = tasks[0].ref.key if len(tasks) == 1 else f"{len(tasks)} tasks"
@@ -228,5 +228,5 @@ class _Writer:
             Action.CHANGED: palette.yellow,
             Action.GONE: palette.red,
             Action.ORPHANED: palette.blue,
-            Action.UNDECIDED: palette.magenta,
+            Action.UNRESOLVED: palette.magenta,
         }.get(action, palette.dim)

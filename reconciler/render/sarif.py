@@ -49,7 +49,7 @@ _FIXED = {
         "A problem beside the manifests",
         "The state, a saved plan or the service is not as it must be; the message says what to do.",
     ),
-    "task/undecided": (
+    "task/unresolved": (
         "A task may exist already",
         "Not created before that is settled: a second one could not be deleted again.",
     ),
@@ -62,7 +62,7 @@ _FIXED = {
     "task/running": ("A task is not done yet", "The time to wait for it was up."),
     "task/stopped": ("A task stopped before it was done", "Its session ended without a last word."),
     "task/cancelled": ("A task was cancelled", "Somebody ended what it did."),
-    "task/unseen": ("A task cannot be seen", "Another identity made it, and did not share it."),
+    "task/notVisible": ("A task cannot be seen", "Another identity made it, and did not share it."),
     "task/notStarted": ("A task was not started", "apply ended before it; run it again."),
 }
 

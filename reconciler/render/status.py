@@ -25,7 +25,7 @@ _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT", "LINK")
 _RIGHT = frozenset({3, 4, 5})
 
 _WORDS = {
-    Standing.UNDECIDED: "no outcome",
+    Standing.UNRESOLVED: "no outcome",
 }
 
 

@@ -100,7 +100,7 @@ def test_a_signal_while_it_waits_for_an_attempt_to_settle(
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 130
     results = {task["key"]: task["result"] for task in json.loads(out)["tasks"]}
-    assert results == {"k0": "created", "k1": "undecided", "k2": "created"}
+    assert results == {"k0": "created", "k1": "unresolved", "k2": "created"}
     assert len(ground.state()["attempts"]) == 1
     ground.settle = "1s"
     finish(ground, server)

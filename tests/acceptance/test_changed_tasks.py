@@ -132,7 +132,7 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Plac
         "replaced": 1,
         "adopted": 0,
         "failed": 0,
-        "undecided": 0,
+        "unresolved": 0,
         "notStarted": 0,
     }
     (task,) = done["tasks"]

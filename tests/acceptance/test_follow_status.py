@@ -99,7 +99,7 @@ def test_watch_ends_when_nothing_is_left_to_do(place: Place) -> None:
 def test_gone_and_unseen_are_told_apart(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.apply({"good": LIVES["good"]})
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
-    assert place.statuses() == {"good": "unseen"}
+    assert place.statuses() == {"good": "notVisible"}
 
 
 def test_no_tasks(place: Place) -> None:

@@ -157,7 +157,7 @@ def test_a_state_stays_new_where_what_exists_could_not_be_read(
     failing = Rule("events", Fault("status", status=501), task=hidden)
     server.control({"rules": [failing.to_json()]})
     ended = ground.run("apply")
-    assert ended.results() == {"k0": "adopted", "k1": "adopted", "k2": "undecided"}
+    assert ended.results() == {"k0": "adopted", "k1": "adopted", "k2": "unresolved"}
     assert ground.state()["isNew"] is True
     server.control({"rules": []})
     assert ground.run("apply", "--adopt-since", "1ms").results() == {"k2": "adopted"}
@@ -176,7 +176,7 @@ def test_another_backends_state_is_refused_and_left(ground: Ground, server: Faul
     assert (ground.folder / STATE).read_bytes() == before
 
 
-def test_another_organization_from_outside_the_manifest_is_undecided(
+def test_another_organization_from_outside_the_manifest_is_unresolved(
     ground: Ground, server: FaultServer
 ) -> None:
     manifest = ground.folder / "tasks" / "all.yaml"
@@ -184,7 +184,7 @@ def test_another_organization_from_outside_the_manifest_is_undecided(
     assert ground.run("apply", "--org", "acme").code == 0
     ended = ground.run("apply", "--org", "elsewhere")
     assert ended.code == 1
-    assert set(ended.results().values()) == {"undecided"}
+    assert set(ended.results().values()) == {"unresolved"}
     assert len(server.posts) == 3
     ground.assert_exactly_one_each(TEXTS)
 
@@ -196,7 +196,7 @@ def test_a_chain_of_renames_that_was_never_applied_creates_nothing(
     assert ground.run("apply").code == 0
     ground.write({"c": {"message": "work", "movedFrom": "b"}})
     ended = ground.run("apply")
-    assert ended.results() == {"c": "undecided"}
+    assert ended.results() == {"c": "unresolved"}
     ground.write({"b": {"message": "work", "movedFrom": "a"}})
     assert ground.run("apply").results() == {"b": "moved"}
     ground.write({"c": {"message": "work", "movedFrom": "b"}})
@@ -204,12 +204,12 @@ def test_a_chain_of_renames_that_was_never_applied_creates_nothing(
     assert len(server.posts) == 1
 
 
-def test_a_task_id_that_is_recorded_otherwise_is_undecided(
+def test_a_task_id_that_is_recorded_otherwise_is_unresolved(
     ground: Ground, server: FaultServer
 ) -> None:
     assert ground.run("apply").code == 0
     owned, other = ground.recorded()["k0"], "00000000-0000-0000-0000-000000000000"
     ground.write({"k0": {"taskID": other}, "thief": {"taskID": owned}, "none": {"taskID": "no"}})
     ended = ground.run("apply", "tasks/all.yaml")
-    assert ended.results() == {"k0": "undecided", "thief": "undecided", "none": "undecided"}
+    assert ended.results() == {"k0": "unresolved", "thief": "unresolved", "none": "unresolved"}
     assert len(server.posts) == 3

@@ -165,7 +165,7 @@ def test_the_task_of_another_user_that_vanishes_is_unseen_and_not_gone(place: Pl
     unchanged(place)
     patched(other, shared, isShared=False)
     (task,) = place.document("plan")["tasks"]
-    assert (task["action"], task["reason"]) == ("unchanged", "unseen")
+    assert (task["action"], task["reason"]) == ("unchanged", "notVisible")
 
 
 def test_a_name_that_the_agent_gave_is_left_to_it(place: Place) -> None:

@@ -195,7 +195,7 @@ def test_an_attempt_whose_key_is_gone_stays_hidden(ground: Desk) -> None:
     ground.server.change(rules=[rule, listing])
     ground.write(in_file(sensitive=True))
     applied = ground.run("apply", *all_reports("apply"))
-    assert applied.results() == {"offer": "undecided"}
+    assert applied.results() == {"offer": "unresolved"}
     (ground.folder / "tasks" / "all.yaml").write_text("version: 1\norgName: acme\ntasks: {}\n")
     ground.server.change(rules=[])
     found = ground.run("apply", *all_reports("found"))

@@ -85,11 +85,11 @@ def test_whatever_the_service_does_to_marks(here: Here, marks: str, *, committed
 
 
 @pytest.mark.parametrize("again", [WISH, ("--replace", "k2=OLD"), ()])
-def test_the_command_that_ended_undecided_is_run_again(here: Here, again: tuple[str, ...]) -> None:
+def test_the_command_that_ended_unresolved_is_run_again(here: Here, again: tuple[str, ...]) -> None:
     old = record_of(here, "k2")["taskId"]
     unseen = Rule("events", Fault("status", status=500))
     faults(here, Rule("create", Fault("reset", committed=True)), unseen)
-    assert here.run("apply", *WISH).results() == {"k2": "undecided"}
+    assert here.run("apply", *WISH).results() == {"k2": "unresolved"}
     assert record_of(here, "k2")["taskId"] == old
     faults(here)
     ended = here.run("apply", *(word.replace("OLD", old) for word in again))
@@ -107,7 +107,7 @@ def test_nothing_found_and_not_asked_again_the_old_one_stands(here: Here) -> Non
     old = record_of(here, "k2")["taskId"]
     faults(here, Rule("create", Fault("reset")))
     ended = here.run("apply", *WISH)
-    assert ended.results() == {"k2": "undecided"}
+    assert ended.results() == {"k2": "unresolved"}
     assert f"--replace k2={old}" in ended.document["tasks"][0]["remedy"]
     (said,) = ended.document["diagnostics"]
     assert "made none" in said["summary"]
@@ -147,7 +147,7 @@ def test_the_state_is_lost_with_an_open_replacement_in_its_journal(here: Here) -
     state.unlink()
     here.ground.write(as_tasks({**TEXTS, "k2": "edited", "twin": TEXTS["k2"]}, named=["k1"]))
     ended = here.run("apply")
-    assert ended.results()["k2"] == "undecided"
+    assert ended.results()["k2"] == "unresolved"
     (told,) = [task for task in ended.document["tasks"] if task["key"] == "k2"]
     assert f"--task-id {old}" in told["remedy"]
     assert here.server.tasks_by_work().get("edited") is None

@@ -106,11 +106,11 @@ def test_all_answers_lost(here: Here) -> None:
     here.assert_settled()
 
 
-def test_after_three_rounds_without_an_answer_it_is_undecided(here: Here) -> None:
+def test_after_three_rounds_without_an_answer_it_is_unresolved(here: Here) -> None:
     here.server.control({"rules": [Rule("create", Fault("reset"), contains="do 2").to_json()]})
     ended = here.run("apply")
     assert ended.code == 1
-    assert ended.results()["k2"] == "undecided"
+    assert ended.results()["k2"] == "unresolved"
     assert sum("do 2" in post for post in here.server.posts) == 3
     here.server.control({"rules": []})
     assert here.run("apply").code == 0
@@ -134,7 +134,7 @@ def test_what_the_service_does_to_marks_and_texts(
 
 
 @pytest.mark.parametrize("redact", [False, True])
-def test_equal_texts_with_marks_replaced_are_undecided_never_doubled(
+def test_equal_texts_with_marks_replaced_are_unresolved_never_doubled(
     here: Here, *, redact: bool
 ) -> None:
     """With `redact` they are equal only once their credentials are gone."""
@@ -146,7 +146,7 @@ def test_equal_texts_with_marks_replaced_are_undecided_never_doubled(
     for _ in range(2):
         ended = here.run("apply")
         assert ended.code == 1
-        assert ended.results() == {"a": "undecided", "b": "undecided"}
+        assert ended.results() == {"a": "unresolved", "b": "unresolved"}
         assert len(here.server.world.tasks) == 2
     here.server.control({"rules": []})
     made = here.server.tasks_by_work()
@@ -184,34 +184,34 @@ def test_the_look_up_fails_for_a_while(here: Here, endpoint: str, *, committed: 
     here.server.control({"rules": rules})
     ended = here.run("apply")
     if ended.code:
-        assert "undecided" in ended.results().values()
+        assert "unresolved" in ended.results().values()
         assert here.run("apply").code == 0
     here.assert_settled()
 
 
-def test_a_look_up_that_keeps_failing_is_undecided_and_found_later(here: Here) -> None:
+def test_a_look_up_that_keeps_failing_is_unresolved_and_found_later(here: Here) -> None:
     failing = Rule("events", status(500))
     rules = [r.to_json() for r in [*on_create(Fault("reset", committed=True)), failing]]
     here.server.control({"rules": rules})
     ended = here.run("apply")
     assert ended.code == 1
-    assert sorted(ended.results().values()) == ["created", "created", "created", "undecided"]
+    assert sorted(ended.results().values()) == ["created", "created", "created", "unresolved"]
     here.server.control({"rules": []})
     assert here.run("apply").code == 0
     here.assert_settled()
 
 
-def test_an_attempt_of_another_identity_is_undecided(
+def test_an_attempt_of_another_identity_is_unresolved(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rules = [Rule("create", Fault("reset", committed=True), contains="do 2")]
     here.server.control({"rules": [r.to_json() for r in [*rules, Rule("events", status(500))]]})
-    assert here.run("apply").results()["k2"] == "undecided"
+    assert here.run("apply").results()["k2"] == "unresolved"
     here.server.control({"rules": [], "habits": {"tokens": {TOKEN: "me", "other": "other"}}})
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "other")
     ended = here.run("apply")
     assert ended.code == 1
-    assert ended.results() == {"k2": "undecided"}
+    assert ended.results() == {"k2": "unresolved"}
     assert len(here.server.posts) == len(TEXTS)
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
     assert here.run("apply").results() == {"k2": "adopted"}

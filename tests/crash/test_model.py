@@ -1,6 +1,6 @@
 """Any sequence of applies, kills, losses and edits: never two tasks for a key.
 
-After a last calm apply each key has exactly one task, or is named undecided (contract, 5.1).
+After a last calm apply each key has exactly one task, or is named unresolved (contract, 5.1).
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Repository(RuleBasedStateMachine):
 
     @rule(key=KEYS, new=st.sampled_from(["m", "n"]), says=st.booleans())
     def rename(self, key: str, new: str, *, says: bool) -> None:
-        """With or without `movedFrom`; without, it must come out undecided, not doubled."""
+        """With or without `movedFrom`; without, it must come out unresolved, not doubled."""
         if key in self.wanted and new not in self.prompts_of:
             text, _ = self.wanted.pop(key)
             self.wanted[new] = (text, key if says else None)
@@ -196,7 +196,7 @@ class Repository(RuleBasedStateMachine):
         self.world.apply(self.tasks(), Fate())
         self.no_prompt_runs_twice()
         plan = self.world.plan(self.tasks())
-        settled = (Action.UNCHANGED, Action.CHANGED, Action.UNDECIDED)
+        settled = (Action.UNCHANGED, Action.CHANGED, Action.UNRESOLVED)
         left = {t.ref.key: t.action for t in plan.tasks if t.ref.key in self.wanted}
         assert {key: action for key, action in left.items() if action not in settled} == {}
         assert set(left) == set(self.wanted)

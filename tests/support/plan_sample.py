@@ -99,7 +99,7 @@ SAME = task("same", Action.UNCHANGED, Reason.SAME, task_id="t-5555")
 UNSEEN = task(
     "unseen",
     Action.UNCHANGED,
-    Reason.UNSEEN,
+    Reason.NOT_VISIBLE,
     task_id="t-6666",
     note="made by ada, which ci-bot cannot see; its record is proof enough",
 )
@@ -153,7 +153,7 @@ TASKS = (
     UNSEEN,
     task(
         "tag-buckets",
-        Action.UNDECIDED,
+        Action.UNRESOLVED,
         Reason.SETTLING,
         note="the attempt of 2026-11-24T11:59:01.001Z has no outcome yet and may still make a task",
         remedy="taskctl apply   # waits until that is certain, then goes on",

@@ -65,11 +65,11 @@ def command(
 
 def _events(tasks: Watched, record: Record, *, follow: bool) -> Iterator[Event]:
     """TaskctlError where the service shows no such task to this token."""
-    from reconciler.app.task_sessions import unseen_error
+    from reconciler.app.task_sessions import not_visible_error
 
     org_name = record.ref.org_name
     if tasks.client.get_task(org_name, record.task_id) is None:
-        raise unseen_error(tasks, record)
+        raise not_visible_error(tasks, record)
     if not follow:
         yield from tasks.following.events(org_name, record.task_id, None)[0]
         return

@@ -24,7 +24,7 @@ _WORDS = {
     Result.REPLACED: "replaced",
     Result.UPDATED: "updated",
     Result.FAILED: "failed",
-    Result.UNDECIDED: "no answer yet",
+    Result.UNRESOLVED: "no answer yet",
     Result.NOT_STARTED: "not started",
 }
 
@@ -146,7 +146,7 @@ class Bar:
         with self._lock:
             if ref in self._running:
                 self._running.remove(ref)
-            if result.result is not Result.UNDECIDED:
+            if result.result is not Result.UNRESOLVED:
                 self._ended.add(ref)
             self._bar.update(self._task, completed=len(self._ended))
             self._show()

@@ -48,7 +48,7 @@ def test_an_id_that_cannot_be_journalled_is_not_shown_and_the_attempt_stays_open
     world = World()
     world.ledger.full = lambda events: any(isinstance(event, Recorded) for event in events)
     result = world.run(*world.planned(desired("a")))["a"]
-    assert result.result is Result.UNDECIDED
+    assert result.result is Result.UNRESOLVED
     assert result.task_id is None
     assert result.url is None
     assert "id-a" not in (result.error or "")
@@ -58,7 +58,7 @@ def test_an_id_that_cannot_be_journalled_is_not_shown_and_the_attempt_stays_open
 def test_an_unknown_outcome_is_sent_once_and_stays_open() -> None:
     world = World()
     world.service.then = lost
-    assert world.run(*world.planned(desired("a")))["a"].result is Result.UNDECIDED
+    assert world.run(*world.planned(desired("a")))["a"].result is Result.UNRESOLVED
     assert len(world.story.of("create")) == 1
     assert len(world.ledger.state.attempts) == 1
     assert sum(world.executor.sent.values()) == 1
@@ -289,7 +289,7 @@ def test_one_failure_hinders_nobody_else(parallelism: int) -> None:
     world.service.outcomes = {"k3": [Refused("no", 400)], "k5": [lost]}
     results = world.run(*world.planned(*(desired(f"k{n}") for n in range(12))))
     assert results["k3"].result is Result.FAILED
-    assert results["k5"].result is Result.UNDECIDED
+    assert results["k5"].result is Result.UNRESOLVED
     others = {r.result for key, r in results.items() if key not in ("k3", "k5")}
     assert others == {Result.CREATED}
     marks = [body["message"]["timestamp"] for _, body in world.story.of("create")]

@@ -172,7 +172,7 @@ def test_refused_the_old_one_stands_and_the_record_tells() -> None:
 def test_an_answer_that_is_lost_leaves_the_old_one_and_an_attempt_that_says_so() -> None:
     world, planned = replacing()
     world.service.then = lost
-    assert world.run(*planned)["a"].result is Result.UNDECIDED
+    assert world.run(*planned)["a"].result is Result.UNRESOLVED
     assert kept(world).task_id == "old"
     (open_one,) = world.ledger.state.attempts.values()
     assert open_one.replaces == "old"

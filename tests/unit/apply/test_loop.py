@@ -96,7 +96,7 @@ def test_three_rounds_and_no_more() -> None:
     world.service.then = lost
     there = There(world, desired("a"))
     report = there.apply()
-    assert results(report) == {"a": Result.UNDECIDED}
+    assert results(report) == {"a": Result.UNRESOLVED}
     assert len(world.story.of("create")) == ROUNDS
     assert report.tasks[0].remedy
     assert len(world.ledger.state.attempts) == 1
@@ -141,7 +141,7 @@ def test_a_look_up_that_keeps_failing_is_given_up() -> None:
     there = There(world, desired("a"))
     there.fails_until = 1e9
     report = there.apply()
-    assert results(report) == {"a": Result.UNDECIDED}
+    assert results(report) == {"a": Result.UNRESOLVED}
     assert "HTTP 503" in (report.tasks[0].error or "")
     assert world.passed < 10 + LONGEST_GRACE.total_seconds() + 11
     assert world.story.of("create") == []
@@ -152,7 +152,7 @@ def test_a_signal_ends_the_waiting() -> None:
     there = There(world, desired("a"))
     world.stopped = True
     report = there.apply()
-    assert results(report) == {"a": Result.UNDECIDED}
+    assert results(report) == {"a": Result.UNRESOLVED}
     assert len(there.looks) == 1
     assert len(world.ledger.state.attempts) == 1
 

@@ -15,7 +15,7 @@ IDLE = PlannedTask(TaskRef("acme", "a"), Action.CHANGED, Reason.DIFFERS, "tasks/
 CREATES = replace(IDLE, action=Action.REPLACE, reason=Reason.ASKED)
 CANCELS = replace(CREATES, cancels=True)
 PATCHES = replace(IDLE, action=Action.UPDATE, reason=Reason.IN_PLACE, update={"name": "N"})
-SETTLES = replace(IDLE, action=Action.UNDECIDED, reason=Reason.SETTLING)
+SETTLES = replace(IDLE, action=Action.UNRESOLVED, reason=Reason.SETTLING)
 
 
 def plan(task: PlannedTask) -> Plan:

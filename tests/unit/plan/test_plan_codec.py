@@ -107,7 +107,7 @@ def test_the_plan_document_is_the_contract_s() -> None:
             "gone": 0,
             "orphaned": 0,
             "unchanged": 0,
-            "undecided": 0,
+            "unresolved": 0,
         },
         "tasks": [
             {

@@ -109,7 +109,7 @@ def test_gone_only_when_the_same_identity_says_so() -> None:
     assert not made.can_apply()
     assert not made.has_changes()
     other = plan([desired("a")], known, view(absent=["t"], identity=SOMEONE))
-    assert said(only(other)) == (Action.UNCHANGED, Reason.UNSEEN)
+    assert said(only(other)) == (Action.UNCHANGED, Reason.NOT_VISIBLE)
     assert "me" in only(other).note
     assert "someone" in only(other).note
 
@@ -161,15 +161,15 @@ def test_an_attempt_under_the_old_name_belongs_to_the_new() -> None:
     assert said(task) == (Action.ADOPT, Reason.ATTEMPT)
 
 
-def test_task_id_is_adopted_or_undecided_never_created() -> None:
+def test_task_id_is_adopted_or_unresolved_never_created() -> None:
     wanted = desired("a", task_id="t")
     assert said(only(plan([wanted], seen=view([remote("t")])))) == (Action.ADOPT, Reason.TASK_ID)
     assert said(only(plan([wanted], seen=view(absent=["t"])))) == (
-        Action.UNDECIDED,
+        Action.UNRESOLVED,
         Reason.CONFLICT,
     )
     recorded_otherwise = plan([wanted], state([record("a", "u")]), view([remote("t"), remote("u")]))
-    assert said(only(recorded_otherwise)) == (Action.UNDECIDED, Reason.CONFLICT)
+    assert said(only(recorded_otherwise)) == (Action.UNRESOLVED, Reason.CONFLICT)
     known = state([record("b", "t")])
     made = plan([wanted, desired("b")], known, view([remote("t")]))
     assert [said(t)[1] for t in made.tasks] == [Reason.CONFLICT, Reason.SAME]
@@ -184,11 +184,11 @@ def test_orphaned_only_inside_the_scope() -> None:
     assert plan([], known, scope=("task",)).tasks == ()
 
 
-def test_a_new_key_beside_an_orphan_with_the_same_work_is_undecided() -> None:
+def test_a_new_key_beside_an_orphan_with_the_same_work_is_unresolved() -> None:
     known = state([record("old", "t", "same")])
     made = plan([desired("a", "same")], known, view([remote("t")]))
     assert [said(t) for t in made.tasks] == [
-        (Action.UNDECIDED, Reason.RENAMED),
+        (Action.UNRESOLVED, Reason.RENAMED),
         (Action.ORPHANED, Reason.REMOVED),
     ]
     assert "state mv acme/old acme/a" in made.tasks[0].remedy
@@ -196,13 +196,13 @@ def test_a_new_key_beside_an_orphan_with_the_same_work_is_undecided() -> None:
     assert settled.tasks[0].action is Action.CREATE
 
 
-def test_a_new_key_beside_an_attempt_of_one_that_left_is_undecided() -> None:
+def test_a_new_key_beside_an_attempt_of_one_that_left_is_unresolved() -> None:
     """Renamed while the answer to its create was lost: the attempt may have made just this."""
     tried = attempt("old", ago(minutes=9), "same")
     seen = view([remote("t", ago(minutes=8))], {"t": message("same", ago(minutes=9))})
     made = plan([desired("a", "same")], state(attempts=[tried]), seen)
     assert [said(t) for t in made.tasks] == [
-        (Action.UNDECIDED, Reason.RENAMED),
+        (Action.UNRESOLVED, Reason.RENAMED),
         (Action.ADOPT, Reason.ATTEMPT),
     ]
     young = plan([desired("a", "same")], state(attempts=[attempt("old", ago(seconds=9), "same")]))
@@ -211,10 +211,10 @@ def test_a_new_key_beside_an_attempt_of_one_that_left_is_undecided() -> None:
     assert [said(t) for t in nothing.tasks] == [(Action.CREATE, Reason.NEW)]
 
 
-def test_another_organization_from_outside_the_manifest_is_undecided() -> None:
+def test_another_organization_from_outside_the_manifest_is_unresolved() -> None:
     known = state([record("a", "t", org_name="before")])
     outside = plan([desired("a", org_from_manifest=False)], known)
-    assert said(outside.tasks[0]) == (Action.UNDECIDED, Reason.OTHER_ORG)
+    assert said(outside.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
     assert plan([desired("a")], known).tasks[0].action is Action.CREATE
 
 
@@ -223,11 +223,11 @@ def test_attempts() -> None:
     retry = plan([desired("a")], state(attempts=[old]))
     assert said(only(retry)) == (Action.CREATE, Reason.RETRY)
     wait = plan([desired("a")], state(attempts=[young]))
-    assert said(only(wait)) == (Action.UNDECIDED, Reason.SETTLING)
+    assert said(only(wait)) == (Action.UNRESOLVED, Reason.SETTLING)
     assert only(wait).settled_at == ago(seconds=9) + timedelta(seconds=150)
     assert wait.can_apply()
     other = plan([desired("a")], state(attempts=[replace(old, identity=SOMEONE)]))
-    assert said(only(other)) == (Action.UNDECIDED, Reason.OTHER_IDENTITY)
+    assert said(only(other)) == (Action.UNRESOLVED, Reason.OTHER_IDENTITY)
     assert not other.can_apply()
     seen = view([remote("t", ago(minutes=8))], {"t": message("work of a", ago(minutes=9))})
     found = plan([desired("a", "edited since")], state(attempts=[old]), seen)
@@ -239,7 +239,7 @@ def test_an_attempt_to_make_a_gone_task_anew_is_looked_up_before_another() -> No
     known = state([record("a", "t")], [attempt("a", ago(seconds=9))])
     options = PlanOptions(allow_recreate=("*",))
     made = plan([desired("a")], known, view(absent=["t"]), options)
-    assert said(only(made)) == (Action.UNDECIDED, Reason.SETTLING)
+    assert said(only(made)) == (Action.UNRESOLVED, Reason.SETTLING)
     old = state([record("a", "t")], [attempt("a", ago(minutes=9))])
     again = plan([desired("a")], old, view(absent=["t"]))
     assert said(only(again)) == (Action.GONE, Reason.NOT_FOUND)
@@ -317,17 +317,17 @@ def test_a_recorded_task_is_nobodys_look_alike() -> None:
     assert made.tasks[0].action is Action.CREATE
 
 
-def test_what_was_not_looked_at_is_undecided_on_a_new_state() -> None:
+def test_what_was_not_looked_at_is_unresolved_on_a_new_state() -> None:
     seen = view(cut_short=frozenset({"acme"}))
-    assert only(plan([desired("a")], state(is_new=True), seen)).action is Action.UNDECIDED
+    assert only(plan([desired("a")], state(is_new=True), seen)).action is Action.UNRESOLVED
     assert only(plan([desired("a")], state(), seen)).action is Action.CREATE
     unread = view([remote("t", ago(hours=1))], unreadable={"t": "HTTP 500"})
-    assert said(only(plan([desired("a")], seen=unread))) == (Action.UNDECIDED, Reason.UNREADABLE)
+    assert said(only(plan([desired("a")], seen=unread))) == (Action.UNRESOLVED, Reason.UNREADABLE)
 
 
-def test_a_look_alike_with_its_credentials_removed_is_undecided() -> None:
+def test_a_look_alike_with_its_credentials_removed_is_unresolved() -> None:
     seen = view([remote("t", ago(hours=1))], {"t": message("use [REDACTED] now")})
-    assert only(plan([desired("a", "use ghp_1 now")], seen=seen)).action is Action.UNDECIDED
+    assert only(plan([desired("a", "use ghp_1 now")], seen=seen)).action is Action.UNRESOLVED
 
 
 def test_unfinished_patches_are_to_be_applied() -> None:

@@ -13,7 +13,7 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.recovery import (
     Found,
     NotCreated,
-    Undecided,
+    Unresolved,
     Verdict,
     Wait,
     is_redaction_of,
@@ -110,19 +110,19 @@ def test_a_replaced_mark_is_ours_after_the_settle_time_only() -> None:
     assert ids(verdicts(old, attempt("a", OLD))) == ["t"]
 
 
-def test_two_that_fit_a_replaced_mark_are_undecided() -> None:
+def test_two_that_fit_a_replaced_mark_are_unresolved() -> None:
     later = OLD + timedelta(seconds=7)
     seen = shown(("t", "work of a", later), ("u", "work of a", later))
     (found,) = verdicts(seen, attempt("a", OLD))
-    assert isinstance(found, Undecided)
+    assert isinstance(found, Unresolved)
     assert found.ids == ("t", "u")
 
 
-def test_one_that_fits_two_attempts_is_undecided_for_both() -> None:
+def test_one_that_fits_two_attempts_is_unresolved_for_both() -> None:
     a = attempt("a", OLD, "same")
     b = attempt("b", OLD + timedelta(milliseconds=1), "same")
     found = verdicts(shown(("t", "same", OLD + timedelta(seconds=9))), a, b)
-    assert [type(v) for v in found] == [Undecided, Undecided]
+    assert [type(v) for v in found] == [Unresolved, Unresolved]
 
 
 def test_same_text_twice_with_marks_kept_are_told_apart() -> None:
@@ -152,7 +152,7 @@ def test_the_younger_of_two_ages_counts(*, ours_first: bool) -> None:
 def test_what_cannot_be_read_is_never_nothing() -> None:
     seen = view([remote("t", OLD + JUST_AFTER)], unreadable={"t": "HTTP 500"})
     (found,) = verdicts(seen, attempt("a", OLD))
-    assert isinstance(found, Undecided)
+    assert isinstance(found, Unresolved)
     assert found.kind == "unreadable"
     young = view([remote("t", YOUNG)], unreadable={"t": "HTTP 500"})
     assert isinstance(verdicts(young, attempt("a", YOUNG))[0], Wait)
@@ -173,13 +173,13 @@ def test_what_cannot_be_read_hinders_a_match_by_text_alone() -> None:
         {"u": message("work of a", NOW)},
         unreadable={"t": "HTTP 500"},
     )
-    assert isinstance(verdicts(seen, attempt("a", OLD))[0], Undecided)
+    assert isinstance(verdicts(seen, attempt("a", OLD))[0], Unresolved)
 
 
-def test_another_identitys_attempt_is_undecided() -> None:
+def test_another_identitys_attempt_is_unresolved() -> None:
     seen = shown(("t", "work of a", OLD))
     (found,) = verdicts(seen, attempt("a", OLD, identity=SOMEONE))
-    assert isinstance(found, Undecided)
+    assert isinstance(found, Unresolved)
     assert found.kind == "identity"
 
 
@@ -203,9 +203,9 @@ def test_redacted_under_another_mark_is_ours_if_it_is_nobody_elses() -> None:
     ours = attempt("a", OLD, "use ghp_1 now")
     assert ids(verdicts(seen, ours)) == ["t"]
     (taken,) = verdicts(seen, ours, wanted={"a": "use ghp_1 now", "b": "use ghp_2 now"})
-    assert isinstance(taken, Undecided)
+    assert isinstance(taken, Unresolved)
     rival = attempt("b", OLD + timedelta(milliseconds=1), "use ghp_2 now")
-    assert [type(v) for v in verdicts(seen, ours, rival)] == [Undecided, Undecided]
+    assert [type(v) for v in verdicts(seen, ours, rival)] == [Unresolved, Unresolved]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Reason
-from reconciler.plan.recovery import Found, NotCreated, Undecided, Verdict, recover
+from reconciler.plan.recovery import Found, NotCreated, Unresolved, Verdict, recover
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import Attempt
 from tests.support.worlds import (
@@ -44,13 +44,13 @@ def test_the_same_mark_under_a_text_that_nobody_wrote_is_ours() -> None:
     assert verdict(seen, attempt("a", OLD, "use ghp_1 to do it")) == Found(remote("t", OLD))
 
 
-def test_two_that_bear_one_mark_are_undecided() -> None:
+def test_two_that_bear_one_mark_are_unresolved() -> None:
     seen = view(
         [remote("t", OLD), remote("u", OLD)],
         {"t": message("work of a", OLD), "u": message("work of a", OLD)},
     )
     found = verdict(seen, attempt("a", OLD))
-    assert isinstance(found, Undecided)
+    assert isinstance(found, Unresolved)
     assert found.ids == ("t", "u")
 
 
@@ -75,7 +75,7 @@ def test_without_a_service_clock_this_machines_says_how_old_it_is() -> None:
 def test_a_task_of_ours_that_shows_no_message_may_be_what_the_attempt_made() -> None:
     seen = view([remote("t", OLD)], {"t": None})
     found = verdict(seen, attempt("a", OLD))
-    assert isinstance(found, Undecided)
+    assert isinstance(found, Unresolved)
     assert found.kind == "unreadable"
     assert found.ids == ("t",)
 
@@ -112,7 +112,7 @@ def test_what_an_attempt_may_have_made_is_nobody_elses_look_alike() -> None:
     )
     made = plan([desired("a", "same"), desired("b", "same")], known, seen)
     assert [(t.action, t.task_id) for t in made.tasks] == [
-        (Action.UNDECIDED, None),
+        (Action.UNRESOLVED, None),
         (Action.CREATE, None),
     ]
 
@@ -150,4 +150,4 @@ def test_a_state_is_new_for_what_no_apply_has_looked_for_yet() -> None:
         (Action.ADOPT, "u"),
     ]
     cut = plan(wanted, known, view(cut_short=frozenset({"acme"})))
-    assert [t.action for t in cut.tasks] == [Action.CREATE, Action.UNDECIDED]
+    assert [t.action for t in cut.tasks] == [Action.CREATE, Action.UNRESOLVED]

@@ -263,12 +263,12 @@ def test_what_a_key_has_or_had_is_taken_for_no_other(
             assert task.task_id == current[task.ref.key]
 
 
-def test_undecided_is_not_replaced_and_says_so_once() -> None:
+def test_unresolved_is_not_replaced_and_says_so_once() -> None:
     other = attempt("a", ago(minutes=9), identity=SOMEONE)
     made = plan([desired("a")], state([record("a", "old")], [other]), SEEN, ASKED)
-    assert only(made).action is Action.UNDECIDED
+    assert only(made).action is Action.UNRESOLVED
     (said_of,) = made.diagnostics
-    assert "it is undecided, so it is not replaced" in said_of.summary
+    assert "it is unresolved, so it is not replaced" in said_of.summary
     assert "taskctl state settle" in said_of.detail
 
 

@@ -33,7 +33,7 @@ OPEN = attempt("a", ago(minutes=9), replaces="old")
 def test_what_was_to_replace_a_task_is_not_sent_as_a_first_one(options: PlanOptions) -> None:
     made = plan([desired("a", "edited")], state(attempts=[OPEN], is_new=True), view(), options)
     task = only(made)
-    assert (task.action, task.reason) == (Action.UNDECIDED, Reason.AMBIGUOUS)
+    assert (task.action, task.reason) == (Action.UNRESOLVED, Reason.AMBIGUOUS)
     assert "old" in task.note
     assert "taskctl state settle acme/a --task-id old" in task.remedy
     assert made.closed == ()
@@ -53,12 +53,12 @@ def test_the_task_that_is_to_be_replaced_is_nobodys() -> None:
     seen = view([remote("old", ago(minutes=10))], {"old": message("work of a", ago(minutes=10))})
     lost = state(attempts=[OPEN], is_new=True)
     made = plan([desired("a"), desired("b", "work of a")], lost, seen)
-    assert [t.action for t in made.tasks] == [Action.UNDECIDED, Action.CREATE]
+    assert [t.action for t in made.tasks] == [Action.UNRESOLVED, Action.CREATE]
     named = plan([desired("a"), desired("c", task_id="old")], lost, seen)
-    assert [t.action for t in named.tasks] == [Action.UNDECIDED, Action.UNDECIDED]
+    assert [t.action for t in named.tasks] == [Action.UNRESOLVED, Action.UNRESOLVED]
     assert "a" in named.tasks[1].remedy
     again = plan([desired("a", task_id="old")], lost, seen)
-    assert only(again).action is Action.UNDECIDED
+    assert only(again).action is Action.UNRESOLVED
     assert "taskctl state settle acme/a --task-id old" in only(again).remedy
 
 

@@ -74,7 +74,7 @@ def test_a_problem_in_no_file_has_no_place() -> None:
     assert shown == "::error title=taskctl::no token\n"
 
 
-def test_undecided_and_gone_tasks_are_at_their_manifest_s_line() -> None:
+def test_unresolved_and_gone_tasks_are_at_their_manifest_s_line() -> None:
     found = read(render(PLAN, Style()))
     assert [(kind, properties["title"], properties["line"]) for kind, properties, _ in found] == [
         ("warning", "taskctl: tag-buckets", "7"),

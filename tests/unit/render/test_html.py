@@ -100,7 +100,7 @@ def test_text_is_text(report: Report) -> None:
 def test_what_a_reviewer_sees() -> None:
     page = page_of(PLAN, Style(locate=lambda file: f"infra/{file}"))
     shown = render(PLAN, Style(locate=lambda file: f"infra/{file}"))
-    assert page.data["h1"] == "2 to create, 1 to adopt, 1 to move, 1 undecided"
+    assert page.data["h1"] == "2 to create, 1 to adopt, 1 to move, 1 unresolved"
     assert "infra/tasks/cost.yaml:12" in shown
     assert '<del class="w">three</del>' in shown
     assert '<ins class="w">six</ins>' in shown

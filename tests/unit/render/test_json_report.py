@@ -59,7 +59,7 @@ def test_an_apply_report_has_the_contract_s_fields() -> None:
         "created": 1,
         "adopted": 0,
         "failed": 0,
-        "undecided": 0,
+        "unresolved": 0,
         "notStarted": 0,
     }
     assert shown["tasks"] == [
@@ -79,7 +79,7 @@ def test_an_apply_report_has_the_contract_s_fields() -> None:
 @pytest.mark.parametrize("result", Result)
 def test_what_makes_an_apply_fail(result: Result) -> None:
     failed = ApplyReport((TaskResult(TaskRef("acme", "a"), result),)).failed()
-    assert failed == (result in (Result.FAILED, Result.UNDECIDED, Result.NOT_STARTED))
+    assert failed == (result in (Result.FAILED, Result.UNRESOLVED, Result.NOT_STARTED))
 
 
 @pytest.mark.parametrize("name", FORMATS)

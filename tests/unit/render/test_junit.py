@@ -108,7 +108,7 @@ def test_an_apply_fails_where_it_did() -> None:
             TaskRef("acme", "a"), Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2
         ),
         TaskResult(TaskRef("acme", "b"), Result.FAILED, error="no <way>\nat all", file="a.yaml"),
-        TaskResult(TaskRef("acme", "c"), Result.UNDECIDED, error="who knows", file="a.yaml"),
+        TaskResult(TaskRef("acme", "c"), Result.UNRESOLVED, error="who knows", file="a.yaml"),
         TaskResult(TaskRef("acme", "d"), Result.NOT_STARTED, file="a.yaml"),
     ]
     root = read(ApplyReport(tuple(results), (error("cannot save the state"),)))

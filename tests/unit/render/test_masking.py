@@ -89,7 +89,7 @@ def planned(key: str, action: Action, reason: Reason, **more: Any) -> PlannedTas
 
 
 def a_plan(before: str, after: str, said: str) -> Plan:
-    """One of each: to create, changed on either side, orphaned, undecided, found again."""
+    """One of each: to create, changed on either side, orphaned, unresolved, found again."""
     old, new = record("b", before), desired("b", after)
     whole = Change("message", {"content": before}, {"content": after}, Origin.MANIFEST)
     remote = RemoteTask("acme", "id-e", {"name": after[:40], "status": "idle"})
@@ -105,7 +105,7 @@ def a_plan(before: str, after: str, said: str) -> Plan:
             "e", Action.ADOPT, Reason.ATTEMPT, attempt=attempt("e", before), remote=remote,
             note=f"{after[:40]!r}, 3 d old", desired=desired("e", after, sensitive=False),
         ),
-        planned("f", Action.UNDECIDED, Reason.UNREADABLE, note=said, remedy="taskctl apply"),
+        planned("f", Action.UNRESOLVED, Reason.UNREADABLE, note=said, remedy="taskctl apply"),
     )  # fmt: skip
     noted = (warning(said, detail=said, file="tasks/a.yaml", line=3, column=3, key="a"),)
     return Plan("local", (), tasks, ME, diagnostics=noted)

@@ -131,11 +131,11 @@ def test_a_fingerprint_outlives_moved_lines() -> None:
     assert len(set(fingerprints(one, moved))) == 2
 
 
-def test_undecided_and_gone_tasks_are_results() -> None:
+def test_unresolved_and_gone_tasks_are_results() -> None:
     run = run_of(PLAN)
     assert [(result["ruleId"], result["level"]) for result in run["results"]] == [
         ("task/gone", "note"),
-        ("task/undecided", "warning"),
+        ("task/unresolved", "warning"),
     ]
     failed = TaskResult(TaskRef("acme", "a"), Result.FAILED, error="no", file="a.yaml", line=2)
     run = run_of(

@@ -106,9 +106,9 @@ def test_the_count_is_the_contract_s() -> None:
         == "Plan: 1 to create, 0 to adopt, 1 changed, 0 orphaned, 7 unchanged."
     )
     assert (
-        count(move=2, gone=1, undecided=3)
+        count(move=2, gone=1, unresolved=3)
         == "Plan: 0 to create, 0 to adopt, 2 to move, 0 changed, 1 gone, 0 orphaned, 0 unchanged, "
-        "3 undecided."
+        "3 unresolved."
     )
 
 

@@ -18,7 +18,7 @@ REPORT = ApplyReport(
         ),
         TaskResult(
             TaskRef("acme", "tag-buckets"),
-            Result.UNDECIDED,
+            Result.UNRESOLVED,
             error="the answer was lost",
             remedy="taskctl state settle acme/tag-buckets --not-created",
             file="tasks/tags.yaml",

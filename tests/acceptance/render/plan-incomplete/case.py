@@ -8,5 +8,5 @@ from tests.support.plan_sample import PLAN, task
 REPORT = replace(
     PLAN,
     complete=False,
-    tasks=(task("rotate-iam-keys", Action.UNDECIDED, Reason.UNREADABLE),),
+    tasks=(task("rotate-iam-keys", Action.UNRESOLVED, Reason.UNREADABLE),),
 )
