@@ -10,7 +10,8 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from reconciler.apply import records
 from reconciler.apply.context import Surroundings
@@ -175,9 +176,9 @@ class Executor:
             if not isinstance(outcome, NotSent):
                 return self._settled(task, attempt, outcome, earlier)
             tries += 1
-            pause = _pause(outcome, tries)
+            pause = float(0.25 * 2.0**tries)
             waited += pause
-            if waited > LONGEST_PAUSE or (not outcome.throttled and tries >= TRIES):
+            if waited > LONGEST_PAUSE or tries >= TRIES:
                 return self._give_up(task, attempt, outcome)
             self._throttle.pause(pause)
             over = [attempt.mark]
@@ -206,11 +207,12 @@ class Executor:
 
     def _send(self, attempt: Attempt) -> CreateOutcome:
         around = self._around
-        if (around.clock() - attempt.started_at).total_seconds() > STALE_AFTER:
+        window = _Window(around.clock, attempt.started_at)
+        if not window.is_open():
             return NotSent("this machine took too long to note the attempt; it was not sent")
         around.started(attempt.ref)
         body = create_body(attempt.inputs, attempt.mark)
-        return around.service.create_task(attempt.ref.org_name, body)
+        return around.service.create_task(attempt.ref.org_name, body, window)
 
     def _settled(
         self,
@@ -227,8 +229,10 @@ class Executor:
                 failed = self._result(task, Result.FAILED, error=f"{why} (HTTP {status})")
                 return replace(failed, remedy=USED_UP) if status == PAYMENT_REQUIRED else failed
             case Unknown(why):
+                if outcome.throttled:
+                    self._throttle.pause(outcome.retry_after or 1.0)
                 with self._count:
-                    self.sent[task.ref] += 1
+                    self.sent[task.ref] += not outcome.throttled
                 return self._result(task, Result.UNRESOLVED, error=why)
 
     def _created(
@@ -253,8 +257,7 @@ class Executor:
         return replace(told, warning=self._around.cancel(task.record))
 
     def _give_up(self, task: PlannedTask, attempt: Attempt, outcome: NotSent) -> TaskResult:
-        if not outcome.throttled:
-            self._out_of_reach.set()
+        self._out_of_reach.set()
         self._close(task, [attempt.mark])
         return self._result(task, Result.FAILED, error=outcome.why)
 
@@ -318,7 +321,10 @@ def _open_marks(state: State) -> dict[TaskRef | None, list[str]]:
     return marks
 
 
-def _pause(outcome: NotSent, tries: int) -> float:
-    if outcome.retry_after is not None:
-        return outcome.retry_after
-    return float(min(30.0, 0.5 * 2.0**tries)) if outcome.throttled else float(0.25 * 2.0**tries)
+@dataclass(frozen=True, slots=True)
+class _Window:
+    clock: Callable[[], datetime]
+    started_at: datetime
+
+    def is_open(self) -> bool:
+        return (self.clock() - self.started_at).total_seconds() <= STALE_AFTER

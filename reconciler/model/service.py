@@ -10,6 +10,13 @@ from typing import Any, Protocol
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
 
 
+class SendWindow(Protocol):
+    """Until when a journaled attempt may be sent; asked right before the first byte leaves."""
+
+    def is_open(self) -> bool:
+        """Whether the request may still be sent. Must not block: it is asked once per send."""
+
+
 @dataclass(frozen=True, slots=True)
 class Created:
     """The service answered with the new task's id."""
@@ -19,20 +26,14 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """No task was made: no connection came about, or the service said 429. It may be sent again.
-
-    `retry_after` is in seconds, None where the service did not say. `throttled` tells a 429 from
-    a connection that failed.
-    """
+    """No byte of the request left this machine, so no task exists. It may be sent again."""
 
     why: str
-    retry_after: float | None = None
-    throttled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service said no (a 4xx that cannot have made a task): `why` is its own words."""
+    """The service itself rejected the create, and created nothing. `why` is its message."""
 
     why: str
     status: int
@@ -40,9 +41,15 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The request may have reached the service and no id came back: a task may exist."""
+    """Everything else: a task may exist, and only a lookup can tell.
+
+    `throttled`: the service is rate limiting creates (429), which does not mean that it created
+    nothing. `retry_after` is in seconds, None if the service did not say.
+    """
 
     why: str
+    retry_after: float | None = None
+    throttled: bool = False
 
 
 CreateOutcome = Created | NotSent | Refused | Unknown
@@ -72,8 +79,13 @@ class Service(Protocol):
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
         """What the task was created with; None where its events hold none yet, or for 404."""
 
-    def create_task(self, org_name: str, body: Mapping[str, Any]) -> CreateOutcome:
-        """Sends one create, once. Never raises for what the network or the service do."""
+    def create_task(
+        self, org_name: str, body: Mapping[str, Any], window: SendWindow
+    ) -> CreateOutcome:
+        """Sends one create, once, if `window` is still open when the connection is.
+
+        Never raises for what the network or the service do. NotSent once the window is closed.
+        """
 
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
         """Changes what can be changed; the task as it is then."""

@@ -43,15 +43,11 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
     return RemoteTask(org_name, task_id, raw)
 
 
-def created_task_id(answer: object) -> str | None:
-    """The id in the answer to a create: `taskId`, as documented, or `id` or `taskID`."""
-    if not isinstance(answer, Mapping):
-        return None
-    for name in ("taskId", "taskID", "id"):
-        value = answer.get(name)
-        if isinstance(value, str) and value:
-            return value
-    return None
+def created_task_id(response: object) -> str | None:
+    """The id in the response to a create: `taskId`, as documented, and nothing like it (a gateway's
+    `{"id": "req-123"}` is no task)."""
+    value = response.get("taskId") if isinstance(response, Mapping) else None
+    return value if isinstance(value, str) and value else None
 
 
 def first_user_message(events: Iterable[object]) -> Mapping[str, Any] | None:

@@ -17,7 +17,7 @@ from requests import Response
 from reconciler import __version__
 from reconciler.model import wire
 from reconciler.model.errors import TaskctlError
-from reconciler.model.service import CreateOutcome
+from reconciler.model.service import CreateOutcome, SendWindow
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
 from reconciler.remote import responses
 from reconciler.remote.failures import explain, remote_error
@@ -197,11 +197,14 @@ class Client:
         except responses.NotFoundError:
             return None
 
-    def create_task(self, org_name: str, body: Mapping[str, Any]) -> CreateOutcome:
-        """Sends one create, once. Never raises for what the network or the service do."""
+    def create_task(
+        self, org_name: str, body: Mapping[str, Any], window: SendWindow
+    ) -> CreateOutcome:
+        """Sends one create, once, if `window` is still open when the connection is. Never raises
+        for what the network or the service do."""
         request = Request("POST", _tasks_path(org_name), encode(body))
         try:
-            answer = self._transport.create(request)
+            answer = self._transport.create(request, window)
         except NoAnswerError as lost:
             return responses.lost_create(lost, self._transport.scrub)
         outcome = responses.create_outcome(answer, self._transport.scrub)

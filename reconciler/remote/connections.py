@@ -1,18 +1,22 @@
-"""Connections that know whether a request has begun to leave, and how long they have idled.
+"""Pooled connections that know whether a request has left, and limit how long its response takes.
 
-urllib3 tells neither. Both decide whether a create can have reached the service, and so whether it
-may be sent again.
+urllib3 and http.client tell neither. Whether a create can have reached the service decides whether
+it may be sent again, and its age counts from the moment when it can no longer arrive.
 """
 
 from __future__ import annotations
 
+import http.client
+import io
+import os
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
@@ -21,33 +25,72 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool
 
+from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import is_loopback
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 NEVER_USED = float("-inf")
+
+MOST_INTERIM = 100
+"""How many 1xx responses may precede the real one."""
+
+_LINGER = "hh" if os.name == "nt" else "ii"
+
+
+class TooLateError(Exception):
+    """The send window closed before the request was written: nothing was sent."""
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer, as the connection beneath sees it.
+    """One request and its response, as the connection beneath sees it. All times in seconds.
 
-    `max_idle`: a pooled connection that idled for longer (seconds) is closed, not used.
-    `begun` is False only where it is known that no byte of the request itself was handed to a
-    socket, so that nothing can have reached the service. It is True in every doubt: also when
-    something other than the connections below does the sending. A proxy's CONNECT and a TLS
-    handshake do not count.
+    `opening` limits opening a connection, `silence` the time without a byte of the response,
+    `whole` the response as a whole, from the moment the request was written. A pooled connection
+    that idled for longer than `max_idle`, by `clock`, is reopened. `resets`: giving up resets the
+    connection, so that what the kernel still holds of the request cannot arrive later.
+
+    `begun` is False only if it is known that no byte of the request was handed to a socket; a
+    proxy's CONNECT and a TLS handshake do not count.
     """
 
+    opening: float
+    silence: float
+    whole: float
     max_idle: float
+    window: SendWindow | None = None
+    resets: bool = False
     clock: Callable[[], float] = time.monotonic
     begun: bool = True
+    _deadline: float = float("inf")
+
+    def patience(self) -> float:
+        """How long the next read may take. TimeoutError once the time is up."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the response took too long")
+        return min(self.silence, left)
+
+    def open(self) -> None:
+        """A connection is about to be opened."""
+        self._deadline = time.monotonic() + self.opening
+
+    def leave(self) -> None:
+        """The request is about to be written. TooLateError if its window has closed."""
+        if self.window is not None and not self.window.is_open():
+            raise TooLateError
+        self.begun = True
+        self._deadline = time.monotonic() + self.whole
 
 
-_CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+_CURRENT: ContextVar[Exchange] = ContextVar("exchange")
 
 
 @contextmanager
 def watched(exchange: Exchange) -> Iterator[None]:
-    """What this thread sends within it is noted in `exchange`."""
+    """What this thread sends within it belongs to `exchange`."""
     token = _CURRENT.set(exchange)
     try:
         yield
@@ -55,83 +98,132 @@ def watched(exchange: Exchange) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
-def _note_begun() -> None:
-    exchange = _CURRENT.get()
-    if exchange is not None:
-        exchange.begun = True
+def current() -> Exchange:
+    """The exchange that this thread is in. LookupError outside of one."""
+    return _CURRENT.get()
 
 
-class _Noting(HTTPConnection):
-    """Notes when a request begins to leave: not the handshakes of connecting, which urllib3 does
-    before it."""
+class _TimedReader(io.RawIOBase):
+    """The bytes of a response, read within the limits of its exchange however they trickle in."""
 
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, exchange: Exchange) -> None:
+        self._raw, self._sock, self._exchange = raw, sock, exchange
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        self._sock.settimeout(self._exchange.patience())
+        return cast("int | None", self._raw.readinto(buffer))
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """Skips every 1xx (RFC 9110, section 15.2; http.client skips only 100, and takes the body of
+    a 103 for the response of the next request)."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **settings: Any) -> None:
+        super().__init__(sock, *args, **settings)
+        timed = _TimedReader(self.fp.detach(), sock, current())
+        self.fp = io.BufferedReader(timed)
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(MOST_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException(f"more than {MOST_INTERIM} interim responses")
+
+
+class _Connection(HTTPConnection):
+    """Writes head and body at once, and only to a connection that is open already: http.client
+    would reopen it inside `send`, after a `Connection: close`."""
+
+    auto_open = 0
+    response_class = _Response
     idle_since = NEVER_USED
-    _connecting = False
+    _outgoing: list[bytes] | None = None
+    _clock: Callable[[], float] | None = None
 
     def connect(self) -> None:
-        self._connecting = True
+        current().open()
+        super().connect()
+
+    def request(self, *args: Any, **settings: Any) -> None:
+        exchange = current()
+        self._clock = exchange.clock
+        if self.is_closed:
+            self.connect()
+        self._outgoing = []
         try:
-            super().connect()
+            super().request(*args, **settings)
+            data = b"".join(self._outgoing)
         finally:
-            self._connecting = False
+            self._outgoing = None
+        exchange.leave()
+        self._linger(on=exchange.resets)
+        self.sock.settimeout(exchange.patience())
+        self.sock.sendall(data)
 
     def send(self, data: Any) -> None:
-        if not self._connecting:
-            if self.is_closed:
-                self.connect()
-            _note_begun()
-        super().send(data)
+        if self._outgoing is None:  # a proxy's CONNECT
+            super().send(data)
+        else:
+            self._outgoing.append(data)
+
+    def put_back(self) -> None:
+        """Its response was read to the end."""
+        self.idle_since = self._clock() if self._clock is not None else NEVER_USED
+        if not self.is_closed:
+            self._linger(on=False)
+
+    def _linger(self, *, on: bool) -> None:
+        """Whether closing resets the connection at once instead of delivering what is left."""
+        with suppress(OSError):
+            option = struct.pack(_LINGER, on, 0)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
 
 
-class PlainConnection(_Noting):
-    """Plain http, to loopback alone: a `localhost` that leads elsewhere is given up."""
+class PlainConnection(_Connection):
+    """Plain http, to loopback only: a `localhost` that resolves to another machine is refused."""
 
     def connect(self) -> None:
         super().connect()
-        sock: socket.socket = self.sock
-        peer = str(sock.getpeername()[0])
+        peer = str(self.sock.getpeername()[0])
         if not is_loopback(peer):
             self.close()
             raise ConnectionError(f"{self.host} is {peer}, which is not this machine")
 
 
-class SecureConnection(_Noting, HTTPSConnection):
+class SecureConnection(_Connection, HTTPSConnection):
     """Over TLS, with the certificate verified before a request."""
 
 
-def _hand_out(connection: object) -> None:
-    """From here on it is known what leaves. A connection that idled is closed: the other side
-    may be about to drop it, and a create lost that way costs the settle time."""
-    exchange = _CURRENT.get()
-    if exchange is None or not isinstance(connection, _Noting):
-        return
-    exchange.begun = False
-    if not connection.is_closed and exchange.clock() - connection.idle_since > exchange.max_idle:
-        connection.close()
-
-
-def _stamp(connection: object) -> None:
-    exchange = _CURRENT.get()
-    if isinstance(connection, _Noting):
-        connection.idle_since = exchange.clock() if exchange is not None else NEVER_USED
-
-
-class _Handing(HTTPConnectionPool):
+class _Pool(HTTPConnectionPool):
     def _get_conn(self, timeout: float | None = None) -> Any:
-        connection = super()._get_conn(timeout)
-        _hand_out(connection)
+        connection = cast("_Connection", super()._get_conn(timeout))
+        exchange = current()
+        exchange.begun = False
+        idle = exchange.clock() - connection.idle_since
+        if not connection.is_closed and idle > exchange.max_idle:
+            connection.close()  # the other side may be about to drop it
         return connection
 
     def _put_conn(self, conn: Any) -> None:
-        _stamp(conn)
+        if conn is not None:
+            conn.put_back()
         super()._put_conn(conn)
 
 
-class _PlainPool(_Handing):
+class _PlainPool(_Pool):
     ConnectionCls = PlainConnection
 
 
-class _SecurePool(_Handing, HTTPSConnectionPool):
+class _SecurePool(_Pool, HTTPSConnectionPool):
     ConnectionCls = SecureConnection
 
 
@@ -141,7 +233,7 @@ _POOLS: dict[str, type[ConnectionPool]] = {"http": _PlainPool, "https": _SecureP
 class PooledAdapter(HTTPAdapter):
     """requests' own adapter over these connections; sends each request once, never again.
 
-    Safe to use from many threads. `connections` is how many are kept alive. It is for one address
+    Safe to use from many threads. `connections` is how many are kept alive. It serves one address
     and one way to verify it, so their pool is looked up once, and no cookies are kept: with many
     creates both took a tenth of the time.
     """

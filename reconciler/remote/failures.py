@@ -18,6 +18,7 @@ from urllib3.exceptions import (
 
 from reconciler.model.diagnostics import error
 from reconciler.model.errors import RemoteError
+from reconciler.remote.connections import TooLateError
 from reconciler.remote.sanitize import shown
 
 _PROXY_HINT = (
@@ -82,6 +83,8 @@ def _reason(found: list[BaseException]) -> str:
 def _words(cause: BaseException) -> tuple[str, str] | None:
     again = "Run the same command again; if it stays so, check the network and --backend."
     match cause:
+        case TooLateError():
+            return "the connection was not open in time, so nothing was sent", again
         case ssl.SSLCertVerificationError():
             return (
                 f"its certificate could not be verified ({shown(cause.verify_message, 200)})",

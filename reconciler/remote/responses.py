@@ -18,7 +18,7 @@ from reconciler.remote.retries import retry_after
 from reconciler.remote.sanitize import bare_url, shown
 from reconciler.remote.transport import Answer, NoAnswerError
 
-MAY_HAVE_CREATED = frozenset({408, 409, 425, 499})
+MAY_HAVE_CREATED = frozenset({408, 409, 425, 429, 499})
 """4xx after which a task may exist all the same."""
 
 Scrub = Callable[[str], str]
@@ -134,14 +134,15 @@ def create_outcome(answer: Answer, scrub: Scrub) -> CreateOutcome:
     status = answer.status
     if 200 <= status < 300:
         task_id = _created_id(answer)
-        return (
-            Created(task_id) if task_id else Unknown(scrub(f"{name_of(answer)} without a task id"))
-        )
+        if task_id is None:
+            return Unknown(scrub(f"{name_of(answer)} without a task id"))
+        return Created(task_id) if scrub(task_id) == task_id else Unknown("a task id with a secret")
     if status == 429:
         asked = retry_after(answer.headers, datetime.now(UTC))
-        return NotSent(scrub(name_of(answer)), asked, throttled=True)
-    if 400 <= status < 500 and status not in MAY_HAVE_CREATED:
-        return Refused(scrub(_service_words(answer) or name_of(answer)), status)
+        return Unknown(scrub(name_of(answer)), asked, throttled=True)
+    words = _refusal_words(answer)
+    if 400 <= status < 500 and status not in MAY_HAVE_CREATED and words is not None:
+        return Refused(scrub(words), status)
     return Unknown(scrub(name_of(answer)))
 
 
@@ -168,6 +169,21 @@ def _service_words(answer: Answer) -> str | None:
         return None
     message = data.get("message")
     return shown(message) if isinstance(message, str) and message.strip() else "no reason given"
+
+
+def _refusal_words(answer: Answer) -> str | None:
+    """The message of a refusal that is the service's own beyond doubt: JSON that repeats the
+    status. A gateway's page with the same status proves nothing about a create."""
+    try:
+        data = decode(answer.body)
+    except ValueError:
+        return None
+    if not isinstance(data, Mapping) or type(data.get("code")) is not int:
+        return None
+    message = data.get("message")
+    if data["code"] != answer.status or not isinstance(message, str) or not message.strip():
+        return None
+    return shown(message)
 
 
 def name_of(answer: Answer) -> str:

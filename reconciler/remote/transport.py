@@ -21,8 +21,9 @@ from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from reconciler.model.errors import TaskctlError
+from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import is_loopback, service_url
-from reconciler.remote.connections import Exchange, PooledAdapter, watched
+from reconciler.remote.connections import Exchange, PooledAdapter, TooLateError, watched
 from reconciler.remote.failures import passes_by_itself
 from reconciler.remote.retries import RETRIED, RetryPolicy, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown
@@ -33,20 +34,29 @@ __all__ = ["Answer", "NoAnswerError", "Request", "Timeouts", "Transport", "WSGIA
 log = logging.getLogger("taskctl.remote")
 
 _CHUNK = 1 << 16
-_NO_ANSWER = (RequestException, HTTPError, http.client.HTTPException, OSError, UnicodeError)
+_NO_ANSWER = (
+    RequestException,
+    HTTPError,
+    http.client.HTTPException,
+    OSError,
+    UnicodeError,
+    ValueError,  # a chunk of a negative size
+    TooLateError,
+)
 _LOCAL_URL = "http://localhost"
 _Prepared = tuple[tuple[str, str], requests.PreparedRequest]
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """In seconds. `create` is how long a create may take to answer; `body` how long any body may
-    take to arrive, however steadily it drips. See contract, section 1."""
+    """In seconds. `connect` limits each step of opening a connection, `read` the silence of a
+    response, `whole` a whole response, however steadily it trickles, and `create` that of a create
+    (contract, section 1)."""
 
     connect: float = 10.0
     read: float = 30.0
     create: float = 120.0
-    body: float = 120.0
+    whole: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,23 +150,27 @@ class Transport:
         """Closes the connections that are kept alive."""
         self._adapter.close()
 
-    def create(self, request: Request) -> Answer:
-        """Sends once, whatever happens. NoAnswerError where no whole answer came."""
-        return self._once(request, self._timeouts.create, self.max_idle_for_create)
+    def create(self, request: Request, window: SendWindow | None = None) -> Answer:
+        """Sends once, whatever happens, and only while `window` is open. NoAnswerError if no whole
+        answer came: from then on, nothing that this process still holds of it is sent."""
+        whole = self._timeouts.create
+        return self._once(
+            request, self._exchange(whole, whole, self.max_idle_for_create, window, resets=True)
+        )
 
     def once(self, request: Request, seconds: float) -> Answer:
         """Sends once, for an answer within `seconds`. NoAnswerError where no whole one came."""
-        return self._once(request, seconds, float("inf"))
+        return self._once(request, self._exchange(seconds, seconds))
 
     def opened(
         self, request: Request, headers: Mapping[str, str], idle: float
     ) -> requests.Response:
         """Sends once; the caller reads the body as it comes, and closes the answer. `idle`: how
         long it may say nothing (seconds). NoAnswerError where not even its head came."""
-        exchange = Exchange(idle, self._clock)
+        exchange = self._exchange(idle, float("inf"))
         try:
             with watched(exchange):
-                response = self._exchanged(request, idle, headers)
+                response = self._exchanged(request, exchange, headers)
         except _NO_ANSWER as exc:
             raise NoAnswerError(exc, begun=exchange.begun) from None
         log.info("%s %s -> %d", request.method, self._path(request), response.status_code)
@@ -181,7 +195,7 @@ class Transport:
 
     def _try(self, request: Request) -> Answer | NoAnswerError:
         try:
-            return self._once(request, self._timeouts.read, float("inf"))
+            return self._once(request, self._exchange(self._timeouts.read, self._timeouts.whole))
         except NoAnswerError as exc:
             return exc
 
@@ -194,12 +208,23 @@ class Transport:
             final = outcome.status not in RETRIED
         return None if final else self._policy.wait(tried, spent, asked, self._spread)
 
-    def _once(self, request: Request, read: float, max_idle: float) -> Answer:
-        exchange = Exchange(max_idle, self._clock)
+    def _exchange(
+        self,
+        silence: float,
+        whole: float,
+        max_idle: float = float("inf"),
+        window: SendWindow | None = None,
+        *,
+        resets: bool = False,
+    ) -> Exchange:
+        opening = self._timeouts.connect
+        return Exchange(opening, silence, whole, max_idle, window, resets, self._clock)
+
+    def _once(self, request: Request, exchange: Exchange) -> Answer:
         begun = self._clock()
         try:
             with watched(exchange):
-                answer = self._exchange(request, read)
+                answer = self._answer(request, exchange)
         except _NO_ANSWER as exc:
             taken = (self._clock() - begun) * 1000
             why = type(exc).__name__
@@ -215,24 +240,24 @@ class Transport:
         )
         return answer
 
-    def _exchange(self, request: Request, read: float) -> Answer:
-        response = self._exchanged(request, read, {})
+    def _answer(self, request: Request, exchange: Exchange) -> Answer:
+        response = self._exchanged(request, exchange, {})
         try:
             received = self._clock()
-            body = self._body(response, received)
+            body = self._body(response, exchange)
         finally:
             response.close()
         return Answer(response.status_code, response.headers, body, received)
 
     def _exchanged(
-        self, request: Request, read: float, headers: Mapping[str, str]
+        self, request: Request, exchange: Exchange, headers: Mapping[str, str]
     ) -> requests.Response:
         prepared = self._prepared(request)
         prepared.headers.update(headers)
         return self._adapter.send(
             prepared,
             stream=True,
-            timeout=(self._timeouts.connect, read),
+            timeout=(exchange.opening, exchange.silence),
             verify=self._verify,
             proxies=self._proxies,
         )
@@ -252,15 +277,14 @@ class Transport:
         prepared.prepare_body(request.body, None)
         return prepared
 
-    def _body(self, response: requests.Response, begun: float) -> bytes:
+    def _body(self, response: requests.Response, exchange: Exchange) -> bytes:
         chunks, size = [], 0
         for chunk in response.raw.stream(_CHUNK, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
             if size > self.max_body:
                 raise TooLargeError(f"the answer is larger than {self.max_body >> 20} MiB")
-            if self._clock() - begun > self._timeouts.body:
-                raise TimeoutError("the body did not end in time")
+            exchange.patience()
         return b"".join(chunks)
 
     def _path(self, request: Request) -> str:

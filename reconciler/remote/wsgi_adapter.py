@@ -15,6 +15,8 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
+from reconciler.remote.connections import current
+
 WSGIApp = Callable[..., Iterable[bytes]]
 
 
@@ -82,8 +84,11 @@ class WSGIAdapter(BaseAdapter):
         self._app = app
 
     def send(self, request: PreparedRequest, *_args: Any, **_settings: Any) -> Response:
-        """The answer, its body still to be read. Timeouts, TLS and proxies mean nothing here."""
-        start = _Start()
+        """The answer, its body still to be read. Timeouts, TLS and proxies mean nothing here; the
+        send window does. TooLateError."""
+        exchange, start = current(), _Start()
+        exchange.begun = False
+        exchange.leave()
         result = self._app(_environ(request), start)
         rest = iter(result)
         first = next(rest, None) if not start.status else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
-from tests.support.client_tools import FakeTime, create_body, make_client
+from tests.support.client_tools import OPEN, TOKEN, FakeTime, Window, create_body, make_client
 from tests.support.fault_script import Kind
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 
@@ -17,7 +19,7 @@ BEFORE_AND_AFTER = pytest.mark.parametrize("committed", [False, True], ids=["bef
 
 def create_with(fault: Fault) -> tuple[CreateOutcome, FaultServer]:
     with FaultServer([Rule("create", fault)]) as server, make_client(server.url) as client:
-        return client.create_task("acme", create_body()), server
+        return client.create_task("acme", create_body(), OPEN), server
 
 
 def count(server: FaultServer) -> int:
@@ -26,7 +28,7 @@ def count(server: FaultServer) -> int:
 
 def test_a_good_answer_gives_the_id() -> None:
     with FaultServer() as server, make_client(server.url) as client:
-        outcome = client.create_task("acme", create_body())
+        outcome = client.create_task("acme", create_body(), OPEN)
     assert outcome == Created(server.tasks_by_work()["Do it."][0])
 
 
@@ -79,22 +81,80 @@ def test_other_4xx_are_a_no_in_the_services_own_words(status: int) -> None:
     assert len(server.posts) == 1
 
 
-def test_a_no_without_words_shows_what_came() -> None:
-    outcome, _ = create_with(Fault("html", status=403))
-    assert isinstance(outcome, Refused)
-    assert outcome.why.startswith("403, text/html; charset=utf-8: <!DOCTYPE html>")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("html", status=403),
+        Fault("raw", status=403, text='{"message": "blocked by a gateway"}'),
+        Fault("raw", status=403, text='{"code": "403", "message": "blocked by a gateway"}'),
+        Fault("raw", status=403, text='{"code": 400, "message": "another status"}'),
+        Fault("raw", status=400, text='{"code": 400}'),
+    ],
+    ids=["html", "no-code", "text-code", "other-code", "no-message"],
+)
+def test_a_4xx_that_is_not_the_services_own_proves_nothing(fault: Fault) -> None:
+    outcome, server = create_with(replace(fault, committed=True))
+    assert isinstance(outcome, Unknown)
+    assert len(server.posts) == count(server) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"id": "req-123"}',
+        '{"taskID": "t1"}',
+        '{"taskId": 7}',
+        '{"taskId": ""}',
+        '["t1"]',
+        f'{{"taskId": "{TOKEN}"}}',
+    ],
+)
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_only_a_task_id_is_one(text: str, status: int) -> None:
+    outcome, server = create_with(Fault("raw", status=status, text=text, committed=True))
+    assert isinstance(outcome, Unknown)
+    assert TOKEN not in outcome.why
+    assert count(server) == 1
 
 
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [({}, None), ({"Retry-After": "7"}, 7.0), ({"Retry-After": "soon"}, None)],
 )
-def test_429_was_not_sent(headers: dict[str, str], seconds: float | None) -> None:
-    outcome, server = create_with(Fault("status", status=429, headers=headers))
-    assert isinstance(outcome, NotSent)
-    assert outcome.throttled
-    assert outcome.retry_after == seconds
+@BEFORE_AND_AFTER
+def test_429_says_nothing_of_whether_a_task_exists(
+    headers: dict[str, str], seconds: float | None, *, committed: bool
+) -> None:
+    outcome, server = create_with(Fault("status", status=429, headers=headers, committed=committed))
+    assert outcome == Unknown("429: injected", seconds, throttled=True)
     assert len(server.posts) == 1
+    assert count(server) == int(committed)
+
+
+def test_too_late_it_is_not_sent() -> None:
+    with FaultServer() as server, make_client(server.url) as client:
+        assert isinstance(client.create_task("acme", create_body("one"), OPEN), Created)
+        outcome = client.create_task("acme", create_body("two"), Window(0))
+        assert isinstance(outcome, NotSent)
+        assert isinstance(client.create_task("acme", create_body("three"), OPEN), Created)
+        assert len(server.posts) == 2
+        assert server.connections == 2  # the one that was late is closed
+
+
+def test_the_window_is_asked_once_the_connection_is_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepted = []
+
+        class Accepting:
+            def is_open(self) -> bool:
+                accepted.append(listener.accept()[0])
+                return False
+
+        client = make_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        outcome = client.create_task("acme", create_body(), Accepting())
+        assert isinstance(outcome, NotSent)
+        assert [sock.recv(1) for sock in accepted] == [b""]
+        accepted[0].close()
 
 
 def test_a_5xx_names_the_request_id() -> None:
@@ -106,15 +166,15 @@ def test_a_5xx_names_the_request_id() -> None:
 
 def test_the_service_itself_refuses_an_empty_prompt() -> None:
     with FaultServer() as server, make_client(server.url) as client:
-        outcome = client.create_task("acme", create_body("  "))
+        outcome = client.create_task("acme", create_body("  "), OPEN)
     assert outcome == Refused("Bad Request: prompt is required", 400)
 
 
 def test_a_connection_dropped_as_it_is_used_again_costs_no_second_post() -> None:
     faults = [Rule("create", Fault("trap"), nth=(1,))]
     with FaultServer(faults) as server, make_client(server.url) as client:
-        assert isinstance(client.create_task("acme", create_body("one")), Created)
-        assert isinstance(client.create_task("acme", create_body("two")), Unknown)
+        assert isinstance(client.create_task("acme", create_body("one"), OPEN), Created)
+        assert isinstance(client.create_task("acme", create_body("two"), OPEN), Unknown)
         assert server.traps_sprung == 1
         assert [re.findall("one|two", body) for body in server.posts] == [["one"]]
         assert server.connections == 1
@@ -124,9 +184,9 @@ def test_a_connection_dropped_as_it_is_used_again_costs_no_second_post() -> None
 def test_a_create_takes_no_connection_that_idled_for_long(idle: float, connections: int) -> None:
     time = FakeTime()
     with FaultServer() as server, make_client(server.url, time) as client:
-        client.create_task("acme", create_body("one"))
+        client.create_task("acme", create_body("one"), OPEN)
         time.now += idle
-        client.create_task("acme", create_body("two"))
+        client.create_task("acme", create_body("two"), OPEN)
         assert server.connections == connections
 
 
@@ -143,7 +203,7 @@ def test_connections_are_shared_by_threads_and_kept() -> None:
     with FaultServer(habits=Habits(latency=0.005)) as server, make_client(server.url) as client:
         with ThreadPoolExecutor(5) as pool:
             outcomes = list(
-                pool.map(lambda n: client.create_task("acme", create_body(f"{n}")), range(60))
+                pool.map(lambda n: client.create_task("acme", create_body(f"{n}"), OPEN), range(60))
             )
         assert all(isinstance(outcome, Created) for outcome in outcomes)
         assert len({ids[0] for ids in server.tasks_by_work().values()}) == 60
@@ -152,7 +212,7 @@ def test_connections_are_shared_by_threads_and_kept() -> None:
 
 def test_what_is_sent() -> None:
     with FaultServer() as server, make_client(server.url) as client:
-        client.create_task("a c/me?", create_body("Grüße \ud800"))
+        client.create_task("a c/me?", create_body("Grüße \ud800"), OPEN)
         call = server.of("create")[0]
     assert call.path == "/api/preview/agents/a%20c%2Fme%3F/tasks"
     assert call.headers["Accept"] == "application/vnd.pulumi+8"

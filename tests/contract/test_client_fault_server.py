@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.service import Created, Unknown
 from reconciler.model.task import instant
 from reconciler.remote.client import Client
-from tests.support.client_tools import TOKEN, create_body, make_client
+from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 from tests.support.fault_server import Call, Fault, FaultServer, FaultServerProcess, Habits, Rule
 from tests.support.fault_world import Marks
 
@@ -17,7 +17,7 @@ MARK = "2026-11-24T14:44:49.123Z"
 
 
 def created(client: Client, text: str = "Do it.") -> str:
-    outcome = client.create_task("acme", create_body(text, MARK))
+    outcome = client.create_task("acme", create_body(text, MARK), OPEN)
     assert isinstance(outcome, Created)
     return outcome.task_id
 
@@ -91,8 +91,8 @@ def test_rules_by_number_text_and_task() -> None:
     assert [Rule.from_json(rule.to_json()) for rule in rules] == rules
     with FaultServer(rules) as server, make_client(server.url) as client:
         created(client, "first")
-        assert isinstance(client.create_task("acme", create_body("other")), Unknown)
-        assert isinstance(client.create_task("acme", create_body("second")), Unknown)
+        assert isinstance(client.create_task("acme", create_body("other"), OPEN), Unknown)
+        assert isinstance(client.create_task("acme", create_body("second"), OPEN), Unknown)
         created(client, "second")
         assert {k: len(v) for k, v in server.tasks_by_work().items()} == {"first": 1, "second": 2}
         assert client.get_task("acme", "hidden") is None
@@ -103,14 +103,14 @@ def test_a_function_may_choose() -> None:
         return Fault("status", status=503) if call.nth % 2 else None
 
     with FaultServer(choose) as server, make_client(server.url) as client:
-        assert isinstance(client.create_task("acme", create_body()), Unknown)
+        assert isinstance(client.create_task("acme", create_body(), OPEN), Unknown)
         created(client)
 
 
 def test_a_slow_commit_survives_its_client() -> None:
     with FaultServer([Rule("create", Fault(before=0.6))]) as server:
         with make_client(server.url) as client:
-            assert isinstance(client.create_task("acme", create_body()), Unknown)
+            assert isinstance(client.create_task("acme", create_body(), OPEN), Unknown)
         assert server.tasks_by_work() == {}
         server.wait_for_tasks(1)
         assert len(server.tasks_by_work()["Do it."]) == 1
@@ -120,7 +120,7 @@ def test_as_a_process_of_its_own() -> None:
     rules = [Rule("create", Fault("reset", committed=True), nth=(1,))]
     with FaultServerProcess(rules, {"list_lag": 5.0}) as server:
         with make_client(server.url) as client:
-            assert isinstance(client.create_task("acme", create_body()), Unknown)
+            assert isinstance(client.create_task("acme", create_body(), OPEN), Unknown)
             assert listed(client) == []
             server.change(habits={"list_lag": 0.0}, rules=[])
             assert listed(client) == server.tasks_by_work()["Do it."]

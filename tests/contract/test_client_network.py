@@ -12,7 +12,7 @@ import pytest
 from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.model.service import Created, NotSent, Unknown
 from reconciler.remote.client import Client
-from tests.support.client_tools import TOKEN, create_body, make_client
+from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 from tests.support.fault_network import Proxy, certificate, closed_port, full_port, silent_port
 from tests.support.fault_server import Fault, FaultServer, Rule
 
@@ -48,7 +48,7 @@ def problem_of(client: Client) -> tuple[str, str]:
 def test_nothing_listens() -> None:
     url = f"http://127.0.0.1:{closed_port()}"
     client = make_client(url)
-    outcome = client.create_task("acme", create_body())
+    outcome = client.create_task("acme", create_body(), OPEN)
     assert outcome == NotSent("nothing listens there (connection refused)")
     summary, detail = problem_of(client)
     assert summary == f"{url}/api/user: nothing listens there (connection refused)"
@@ -61,7 +61,7 @@ def test_the_name_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     client = make_client(HOST)
-    assert client.create_task("acme", create_body()) == NotSent(
+    assert client.create_task("acme", create_body(), OPEN) == NotSent(
         "the name of its host could not be resolved"
     )
     assert "could not be resolved" in problem_of(client)[0]
@@ -69,20 +69,20 @@ def test_the_name_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_connection_does_not_come_about_in_time() -> None:
     with full_port() as port:
-        outcome = make_client(f"http://127.0.0.1:{port}").create_task("acme", create_body())
+        outcome = make_client(f"http://127.0.0.1:{port}").create_task("acme", create_body(), OPEN)
     assert outcome == NotSent("no connection came about in time")
 
 
 def test_tls_does_not_come_about_in_time() -> None:
     with silent_port() as port:
-        outcome = make_client(f"https://127.0.0.1:{port}").create_task("acme", create_body())
+        outcome = make_client(f"https://127.0.0.1:{port}").create_task("acme", create_body(), OPEN)
     assert isinstance(outcome, NotSent)
 
 
 def test_plain_http_answers_where_tls_was_wanted() -> None:
     with FaultServer() as server:
         client = make_client(server.url.replace("http:", "https:"))
-        outcome = client.create_task("acme", create_body())
+        outcome = client.create_task("acme", create_body(), OPEN)
         assert isinstance(outcome, NotSent)
         assert "no TLS connection" in outcome.why
         assert server.posts == []
@@ -90,13 +90,13 @@ def test_plain_http_answers_where_tls_was_wanted() -> None:
 
 def test_a_port_that_says_nothing_may_have_taken_it() -> None:
     with silent_port() as port:
-        outcome = make_client(f"http://127.0.0.1:{port}").create_task("acme", create_body())
+        outcome = make_client(f"http://127.0.0.1:{port}").create_task("acme", create_body(), OPEN)
     assert outcome == Unknown("it did not answer in time")
 
 
 def test_an_unknown_certificate(secure: FaultServer) -> None:
     client = make_client(secure.url)
-    outcome = client.create_task("acme", create_body())
+    outcome = client.create_task("acme", create_body(), OPEN)
     assert isinstance(outcome, NotSent)
     assert "certificate could not be verified" in outcome.why
     summary, detail = problem_of(client)
@@ -114,7 +114,7 @@ def test_a_certificate_authority_of_ones_own(
 ) -> None:
     monkeypatch.setenv(name, str(tls[0]))
     with make_client(secure.url) as client:
-        assert isinstance(client.create_task("acme", create_body()), Created)
+        assert isinstance(client.create_task("acme", create_body(), OPEN), Created)
 
 
 def test_a_ca_bundle_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_through_a_proxy(
     with Proxy(secure.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:proxy-secret@"))
         with make_client(HOST) as client:
-            assert isinstance(client.create_task("acme", create_body()), Created)
+            assert isinstance(client.create_task("acme", create_body(), OPEN), Created)
             assert client.identity().id
         assert len(proxy.heard) == 1
         assert "CONNECT taskctl.test:443" in proxy.heard[0]
@@ -151,7 +151,7 @@ def test_a_reset_behind_a_proxy_is_unknown(
     with FaultServer(faults, tls=tls[1]) as server, Proxy(server.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with make_client(HOST) as client:
-            outcome = client.create_task("acme", create_body())
+            outcome = client.create_task("acme", create_body(), OPEN)
         assert outcome == Unknown("the connection was reset")
         assert len(server.posts) == 1
 
@@ -161,7 +161,7 @@ def test_a_proxy_that_makes_no_connection(answer: str, monkeypatch: pytest.Monke
     with FaultServer() as server, Proxy(server.port, answer) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:proxy-secret@"))
         client = make_client(HOST)
-        outcome = client.create_task("acme", create_body())
+        outcome = client.create_task("acme", create_body(), OPEN)
         assert isinstance(outcome, NotSent)
         assert answer.split()[1] in outcome.why
         summary, detail = problem_of(client)
@@ -174,7 +174,7 @@ def test_a_proxy_that_makes_no_connection(answer: str, monkeypatch: pytest.Monke
 def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
     client = make_client(HOST)
-    assert isinstance(client.create_task("acme", create_body()), NotSent)
+    assert isinstance(client.create_task("acme", create_body(), OPEN), NotSent)
     assert "the proxy did not make the connection" in problem_of(client)[0]
 
 
@@ -214,7 +214,7 @@ def test_a_netrc_does_not_replace_the_token(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     with FaultServer() as server, make_client(server.url) as client:
-        client.create_task("acme", create_body())
+        client.create_task("acme", create_body(), OPEN)
         assert server.calls[0].headers["Authorization"] == f"token {TOKEN}"
 
 
@@ -229,7 +229,7 @@ def test_cookies_are_not_kept() -> None:
 def test_localhost_that_leads_elsewhere_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconciler.remote.connections.is_loopback", lambda _: False)
     with FaultServer() as server:
-        outcome = make_client(server.url).create_task("acme", create_body())
+        outcome = make_client(server.url).create_task("acme", create_body(), OPEN)
         assert isinstance(outcome, NotSent)
         assert "not this machine" in outcome.why
         assert server.calls == []

@@ -11,14 +11,15 @@ import pytest
 
 from reconciler.model.errors import RemoteError
 from reconciler.remote.retries import RetryPolicy
-from tests.support.client_tools import FakeTime, create_body, make_client
+from reconciler.remote.transport import Timeouts
+from tests.support.client_tools import OPEN, FakeTime, create_body, make_client
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 
 
 def fill(server: FaultServer, number: int) -> None:
     with make_client(server.url) as client:
         for n in range(number):
-            client.create_task("acme", create_body(f"job {n}"))
+            client.create_task("acme", create_body(f"job {n}"), OPEN)
 
 
 @pytest.mark.parametrize(
@@ -277,16 +278,14 @@ def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch
             client.identity()
 
 
-def test_a_body_that_drips_is_given_up() -> None:
-    time = FakeTime()
-
-    def drip(environ: dict[str, object], start: Callable[..., object]) -> Iterator[bytes]:
+def test_a_body_that_trickles_is_given_up() -> None:
+    def trickle(environ: dict[str, object], start: Callable[..., object]) -> Iterator[bytes]:
         start("200 OK", [])
         while True:
-            time.now += 60.0
             yield b" "
 
-    client = make_client("local", time, app=drip, policy=RetryPolicy(tries=1))
+    limits = Timeouts(whole=0.2)
+    client = make_client("local", app=trickle, policy=RetryPolicy(tries=1), timeouts=limits)
     with pytest.raises(RemoteError, match="did not answer in time"):
         client.identity()
 

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.model.errors import TaskctlError
 from reconciler.remote.client import Client
-from tests.support.client_tools import TOKEN, create_body, make_client
+from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 from tests.support.fault_network import closed_port
 from tests.support.fault_server import Fault, FaultServer, Rule
 
@@ -29,7 +29,7 @@ FAULTS = [
 
 def everything(client: Client) -> str:
     """All that a user could come to see of a client that is asked for everything."""
-    seen = [repr(client), repr(vars(client)), str(client.create_task("acme", create_body()))]
+    seen = [repr(client), repr(vars(client)), str(client.create_task("acme", create_body(), OPEN))]
     calls: list[Callable[[], object]] = [
         client.identity,
         client.default_org,

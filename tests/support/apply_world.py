@@ -13,7 +13,7 @@ from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
 from reconciler.model.errors import RemoteError, StateError
-from reconciler.model.service import Created, CreateOutcome, Unknown
+from reconciler.model.service import Created, CreateOutcome, SendWindow, Unknown
 from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef, instant, rfc3339
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.model import Event, State, fold
@@ -97,7 +97,9 @@ class Service:
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
         raise AssertionError(org_name, task_id)
 
-    def create_task(self, org_name: str, body: Mapping[str, Any]) -> CreateOutcome:
+    def create_task(
+        self, org_name: str, body: Mapping[str, Any], window: SendWindow
+    ) -> CreateOutcome:
         key = str(body["message"]["content"]).split()[-1]
         self.story.tell("create", (key, body))
         with self._lock:

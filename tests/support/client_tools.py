@@ -9,7 +9,21 @@ from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.transport import Timeouts
 
 TOKEN = "pul-0123456789abcdef-the-token"
-QUICK = Timeouts(connect=0.5, read=0.4, create=0.4, body=5.0)
+QUICK = Timeouts(connect=0.5, read=0.4, create=0.4, whole=5.0)
+
+
+class Window:
+    """A send window that is open for the first `times` that it is asked."""
+
+    def __init__(self, times: float = float("inf")) -> None:
+        self.left = times
+
+    def is_open(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+OPEN = Window()
 
 
 class FakeTime:

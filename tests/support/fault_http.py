@@ -120,6 +120,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._answer(
                     fault.status, {"code": fault.status, "message": fault.text}, fault.headers
                 )
+            case "raw":
+                self._send(fault.status, fault.text.encode(), fault.headers)
             case "html":
                 head = {"Content-Type": "text/html; charset=utf-8", **fault.headers}
                 self._send(fault.status or 200, HTML.encode(), head)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["reset", "close", "trap", "cut", "status", "html", "redirect", "garbage", "empty"]
+Kind = Literal[
+    "reset", "close", "trap", "cut", "status", "raw", "html", "redirect", "garbage", "empty"
+]
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Fault:
       trap      a good answer; the next request on this connection meets a reset, unread
       cut       a good answer, its body cut in the middle
       status    `status`, the service's kind of error, with `headers` and the words `text`
+      raw       `status` and the body `text` as it is, with `headers`
       html      `status` and a proxy's HTML page
       redirect  `status` to the Location in `headers`
       garbage   a good status and type, no JSON

@@ -3,7 +3,7 @@
 In a test's own process:
 
     with FaultServer([Rule("create", Fault("reset", committed=True), nth=(1,))]) as server:
-        Client(server.url, "a-token").create_task("acme", body)
+        Client(server.url, "a-token").create_task("acme", body, OPEN)
         assert server.tasks_by_work() == {"Do it.": [ANY]}
 
 As a process of its own, which outlives clients that are killed, and is itself killed at the end:

@@ -102,11 +102,9 @@ def test_three_rounds_and_no_more() -> None:
     assert len(world.ledger.state.attempts) == 1
 
 
-def test_tries_that_never_left_are_no_rounds() -> None:
-    from reconciler.model.service import NotSent
-
+def test_rate_limited_sends_are_no_rounds() -> None:
     world = World()
-    slow = NotSent("429", 1.0, throttled=True)
+    slow = Unknown("429", 1.0, throttled=True)
     world.service.outcomes["a"] = [slow] * (ROUNDS + 2)
     assert results(There(world, desired("a")).apply()) == {"a": Result.CREATED}
 

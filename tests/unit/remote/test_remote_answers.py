@@ -8,7 +8,7 @@ from reconciler.model.wire import console_url
 from reconciler.remote.responses import About, decode, read, says
 from reconciler.remote.sanitize import Scrubber
 from reconciler.remote.transport import Answer
-from tests.support.client_tools import make_client
+from tests.support.client_tools import OPEN, make_client
 
 ABOUT = About("GET", "https://api.test/api/user")
 
@@ -63,7 +63,7 @@ def test_a_name_that_would_lead_elsewhere(name: str) -> None:
     with pytest.raises(TaskctlError, match="no name of an organization or a task"):
         service.get_task("acme", name)
     with pytest.raises(TaskctlError, match="no name of an organization or a task"):
-        service.create_task(name, {})
+        service.create_task(name, {}, OPEN)
 
 
 def test_where_a_task_is_for_a_person() -> None:

@@ -7,13 +7,20 @@ from typing import Any
 import pytest
 import requests
 
-from reconciler.model.service import Created, Refused, Unknown
+from reconciler.model.service import Created, NotSent, Refused, Unknown
 from reconciler.remote.client import Client
+from reconciler.remote.connections import Exchange, watched
 from reconciler.remote.wsgi_adapter import WSGIAdapter
-from tests.support.client_tools import TOKEN, create_body
+from tests.support.client_tools import OPEN, TOKEN, Window, create_body
 
 Start = Callable[..., Any]
 Environ = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def _exchange() -> Iterator[None]:
+    with watched(Exchange(opening=1, silence=1, whole=60, max_idle=60)):
+        yield
 
 
 def session(app: Callable[[Environ, Start], Iterable[bytes]]) -> requests.Session:
@@ -108,6 +115,15 @@ def test_a_client_over_it(status: str, body: bytes, outcome: object) -> None:
         return [body]
 
     with Client("local", TOKEN, app=app) as client:
-        assert client.create_task("acme", create_body()) == outcome
+        assert client.create_task("acme", create_body(), OPEN) == outcome
         assert client.backend == "local"
         assert (client.service_clock() is None) == (status[0] != "2")
+
+
+def test_too_late_the_application_is_not_called() -> None:
+    def app(environ: Environ, start: Start) -> Iterable[bytes]:
+        raise AssertionError("called")
+
+    with Client("local", TOKEN, app=app) as client:
+        outcome = client.create_task("acme", create_body(), Window(0))
+    assert isinstance(outcome, NotSent)

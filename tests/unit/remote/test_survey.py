@@ -12,7 +12,7 @@ import pytest
 from reconciler.model.diagnostics import error
 from reconciler.model.errors import RemoteError
 from reconciler.model.options import PlanOptions
-from reconciler.model.service import CreateOutcome
+from reconciler.model.service import CreateOutcome, SendWindow
 from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask
 from reconciler.plan.lookup import lookups
 from reconciler.plan.view import RemoteView, TaskId
@@ -90,7 +90,9 @@ class Shown:
             raise found
         return found
 
-    def create_task(self, org_name: str, body: Mapping[str, Any]) -> CreateOutcome:
+    def create_task(
+        self, org_name: str, body: Mapping[str, Any], window: SendWindow
+    ) -> CreateOutcome:
         raise AssertionError(org_name)
 
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
