@@ -15,4 +15,6 @@ class Code(StrEnum):
 
     UNCLASSIFIED = "TC000"  # transitional: a sentence that has no code yet
 
+    STATE_LOCK_LOST = "TC611"
+
     INVALID_DURATION = "TC801"

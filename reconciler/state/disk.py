@@ -74,3 +74,12 @@ def make_folder(folder: Path) -> None:
 def remove(path: Path) -> None:
     """No file there any more; none there is well. Durable with the folder's next sync."""
     path.unlink(missing_ok=True)
+
+
+def is_still(path: Path, fd: int) -> bool:
+    """Whether `path` names the very file that is open as `fd`, with no link in between."""
+    try:
+        there, ours = os.lstat(path), os.fstat(fd)
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)

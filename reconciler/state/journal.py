@@ -25,6 +25,7 @@ from pathlib import Path
 from reconciler.model.errors import StateError
 from reconciler.state import disk
 from reconciler.state.codec import decode_event, encode_event, refuse
+from reconciler.state.lock import lost
 from reconciler.state.model import Event
 from reconciler.state.shapes import NEWER, Json, WrongShapeError, need, need_filled
 
@@ -217,6 +218,12 @@ class Journal:
             self._busy = True
             batch, self._waiting = self._waiting, []
             return batch
+
+    def check_held(self) -> None:
+        """StateError if the journal's file was removed or replaced since it was opened."""
+        fd = self._fd
+        if fd is None or not disk.is_still(self._path, fd):
+            raise lost(self._path.name, self._shown)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -29,9 +29,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.model.diagnostics import error
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place, error
 from reconciler.model.errors import StateError
 from reconciler.model.task import rfc3339
+from reconciler.state import disk
 from reconciler.state.disk import PRIVATE
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Lock:
         """`path` is the lock's file, `shown` the state's path as messages name it."""
         self._path, self._shown = path, shown
         self._lock: BaseFileLock | None = None
+        self._fd = -1
 
     def take(
         self, purpose: str, timeout: timedelta, waiting: Callable[[str], None] | None = None
@@ -81,7 +84,7 @@ class Lock:
             thread_local=False,
             fallback_to_soft=False,
             preserve_lock_file=True,
-            on_acquired=lambda fd: _sign(fd, purpose),
+            on_acquired=lambda fd: self._acquired(fd, purpose),
         )
         try:
             try:
@@ -97,6 +100,15 @@ class Lock:
         except OSError as problem:
             raise self._cannot(problem) from problem
         self._lock = lock
+
+    def _acquired(self, fd: int, purpose: str) -> None:
+        self._fd = fd
+        _sign(fd, purpose)
+
+    def check_held(self) -> None:
+        """StateError if the lock's file was removed or replaced: others can lock the new one."""
+        if self._lock is None or not disk.is_still(self._path, self._fd):
+            raise lost(self._path.name, self._shown)
 
     def release(self) -> None:
         lock, self._lock = self._lock, None
@@ -136,6 +148,11 @@ class Lock:
                 return holder
             time.sleep(_BETWEEN_READS)
         return None
+
+
+def lost(name: str, shown: str) -> StateError:
+    """A file that keeps two applies apart, `name`, is not the one that this run opened."""
+    return StateError([error(Code.STATE_LOCK_LOST, at=Place(file=shown), name=name)])
 
 
 def read_holder(path: Path) -> Holder | None:

@@ -18,7 +18,8 @@ from typing import NoReturn, Self
 
 from reconciler.model.diagnostics import error
 from reconciler.model.errors import StateError
-from reconciler.model.task import RemoteTask, instant, rfc3339
+from reconciler.model.mark import mint
+from reconciler.model.task import RemoteTask
 from reconciler.state import disk
 from reconciler.state.codec import encode_state, refuse
 from reconciler.state.engines.file import LocalStore
@@ -28,7 +29,6 @@ from reconciler.state.model import Event, State, fold, fold_into, kept_outputs, 
 from reconciler.state.paths import Files, Loaded, load, saved_state, version_of
 
 _READS = 10
-_TICK = timedelta(milliseconds=1)
 
 
 def read_state(path: Path, *, backend: str) -> State:
@@ -129,14 +129,20 @@ class Session:
     def next_mark(self, now: datetime) -> str:
         """The mark of the next attempt: `now`, or just later than the latest one ever given."""
         with self._guard:
-            earliest = instant(self._given_mark)
-            if earliest is not None:
-                try:
-                    now = max(now, earliest + _TICK)
-                except OverflowError:
-                    refuse("lastMark is the end of time", "", file=self._files.shown)
-            self._given_mark = rfc3339(now)
+            try:
+                self._given_mark = mint(now, self._given_mark)
+            except OverflowError:
+                refuse("lastMark is the end of time", "", file=self._files.shown)
             return self._given_mark
+
+    def check_held(self) -> None:
+        """Call this right before each request that creates a task, after its attempt was appended.
+
+        StateError if the lock or the journal is no longer the file that this run opened: another
+        run may have locked the new one, so nothing may be sent. Costs four calls of `stat`.
+        """
+        self._lock.check_held()
+        self._journal.check_held()
 
     def append(self, *events: Event) -> None:
         """Durable when it returns, and part of `state`. StateError: neither of both.

@@ -11,7 +11,8 @@ from sys import intern
 from typing import Any, TypeVar
 
 from reconciler.interning import share_parts, shared
-from reconciler.model.task import Identity, TaskRef, instant, rfc3339
+from reconciler.model.mark import is_mark
+from reconciler.model.task import Identity, TaskRef, instant
 from reconciler.state.model import Attempt, Happening, Record, kept_outputs
 
 Json = dict[str, Any]
@@ -88,10 +89,9 @@ def _may_moment(holder: Json, name: str) -> datetime | None:
 
 def check_mark(mark: str, path: str) -> str:
     """Marks are compared as text, so there is one way to write them."""
-    moment = instant(mark)
-    if moment is None or rfc3339(moment) != mark:
+    if not is_mark(mark):
         raise WrongShapeError(
-            path, "must be a time to the millisecond, as in 2026-11-24T14:44:49.123Z"
+            path, "must be a time in nanoseconds, such as 2026-11-24T14:44:49.123456789Z"
         )
     return mark
 

@@ -289,7 +289,7 @@ def test_a_task_that_an_open_attempt_is_to_replace_is_its_keys(place: Place) -> 
 def test_a_key_with_an_open_attempt_gets_no_other_task(place: Place) -> None:
     """Not even one that is too old for the attempt to have made it."""
     place.apply({"good": "finishing"})
-    task_id = left_open(place, mark="2999-01-01T00:00:00.000Z")
+    task_id = left_open(place, mark="2999-01-01T00:00:00.000000000Z")
     place.write({"good": "finishing"}, taskID=task_id)
     (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
     assert (told["key"], told["result"]) == ("good", "skipped")

@@ -15,7 +15,7 @@ from tests.support.state_samples import BACKEND, attempt, empty, record
 GOLDEN = """\
 {
   "attempts": {
-    "2026-11-24T12:00:00.001Z": {
+    "2026-11-24T12:00:00.001000000Z": {
       "digest": "sha256:b4f275cb85be8e7029b3bf23d2406fb284d1fc337eb3ec0de3c2b8cdcf04323f",
       "file": "tasks/a.yaml",
       "identity": {
@@ -34,7 +34,7 @@ GOLDEN = """\
     }
   },
   "backend": "https://api.example.com",
-  "lastMark": "2026-11-24T12:00:00.001Z",
+  "lastMark": "2026-11-24T12:00:00.001000000Z",
   "lineage": "5f0c1b9de2a74a6f8f3b7d1c9a04e6b2",
   "serial": 7,
   "tasks": {
@@ -53,7 +53,7 @@ GOLDEN = """\
         "planMode": true
       },
       "marks": [
-        "2026-11-24T12:00:00.000Z"
+        "2026-11-24T12:00:00.000000000Z"
       ],
       "outputs": {
         "status": "idle",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from reconciler.model.canonical import digest
-from reconciler.model.task import Identity, TaskRef, rfc3339
+from reconciler.model.mark import mint
+from reconciler.model.task import Identity, TaskRef
 from reconciler.state.model import (
     Attempt,
     Attempted,
@@ -24,7 +25,7 @@ WHO = Identity("u-1", login="octocat")
 
 
 def mark_at(number: int) -> str:
-    return rfc3339(NOON + timedelta(milliseconds=number))
+    return mint(NOON + timedelta(milliseconds=number), entropy=0)
 
 
 def attempt(number: int, key: str | None = None) -> Attempt:

@@ -1,1 +1,140 @@
-"""Where the bytes of a state are: drivers that know nothing of what the bytes mean."""
+"""Engines: where a shared state is stored. They move bytes and know nothing about their meaning.
+
+An engine has one register, the *head*, which is replaced by compare-and-swap, and immutable blobs
+that the head names. `state.manager` implements everything else on top: the lock, the journal,
+retries, clocks. To add an engine, write a module with `open_engine` here, add its schemes to
+`SCHEMES`, and add one line to the list of the conformance suite.
+"""
+# ruff: noqa: N818  (an outcome of a swap is not an error before the manager has looked at it)
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal, NewType, Protocol
+
+Version = NewType("Version", str)
+"""Identifies one content of the head (an ETag, a commit, a number); compared for equality only.
+
+A driver must never give two contents the same version; the manager never writes the same bytes in
+two different swaps.
+"""
+
+SCHEMES = {
+    "s3": "objects",
+    "gs": "objects",
+    "az": "objects",
+    "postgresql": "postgres",
+    "git": "git",
+}
+"""The scheme of an address, and the module of this package that opens it."""
+
+
+class EngineError(Exception):
+    """Base of all outcomes below. The message is the driver's technical reason, one line, without
+    credentials; it is shown to users as a detail and never parsed."""
+
+
+class Moved(EngineError):
+    """The head does not have the expected version, and this swap changed nothing.
+
+    Raise it only if the service's reply proves it. A conflict that may be the echo of our own
+    earlier request (S3's 409) is `Unsure`.
+    """
+
+
+class Unsure(EngineError):
+    """No usable reply: timeout, dropped connection, 5xx, 409, 429, rate limit. The request may have
+    taken effect. `retry_after` is the service's hint in seconds, if it gave one."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+Cause = Literal["credentials", "permission", "container", "extra", "rejected", "address"]
+"""Why access is denied: no or invalid credentials; not permitted; bucket, database, table or remote
+missing; a Python extra or program is not installed; the remote rejects the ref or the object; the
+address cannot be used."""
+
+
+class Denied(EngineError):
+    """The request was refused and had no effect, and repeating it will not help."""
+
+    def __init__(self, reason: str, cause: Cause) -> None:
+        super().__init__(reason)
+        self.cause = cause
+
+
+class Missing(EngineError):
+    """A blob does not exist. (A missing head is None, a missing bucket is `Denied`.)"""
+
+
+class Unconditional(EngineError):
+    """The server ignores conditions on writes, so it cannot hold a state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the manager may write, in seconds.
+
+    A holder rewrites the head every `beat`; a waiting process may take over after `takeover`
+    without a change. Two swaps are at least `min_gap` apart.
+    """
+
+    beat: float = 15.0
+    takeover: float = 60.0
+    min_gap: float = 0.0
+
+
+class Engine(Protocol):
+    """One state in one place. No JSON, no retries, no clocks; each call is one attempt.
+
+    Calls may come from several threads, swaps one at a time. Every method may raise `Unsure` or
+    `Denied`. None creates a bucket, table or repository implicitly.
+    """
+
+    @property
+    def shown(self) -> str:
+        """The address as messages show it; never with credentials."""
+
+    @property
+    def pace(self) -> Pace: ...
+
+    def read(self) -> tuple[bytes, Version] | None:
+        """The head; None only if the place exists and has none."""
+
+    def swap(self, data: bytes, over: Version | None) -> Version:
+        """Replaces the head if its version is still `over` (None: if there is none) and returns the
+        new version. Raises Moved, Unsure, Denied."""
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Stores an immutable blob; storing the same name and bytes again succeeds. `name` consists
+        of letters, digits, '-', '.' and '_'."""
+
+    def kept(self, name: str) -> bytes:
+        """A blob. Raises Missing."""
+
+    def drop(self, names: Sequence[str]) -> None:
+        """Deletes blobs, best effort; missing ones are fine, and nothing is raised."""
+
+    def probe(self) -> None:
+        """Sends conditional writes that must be refused, to a scratch key. Raises Unconditional."""
+
+    def close(self) -> None:
+        """Closes connections and removes temporary files."""
+
+
+def open_engine(address: str, env: Mapping[str, str]) -> Engine:
+    """The engine of an address such as `git:origin` or `s3://bucket/prefix`.
+
+    Credentials are ambient (`env`, the usual configuration files). Contacts nothing yet. Raises
+    Denied for an address that cannot be used (cause "address") or a missing extra ("extra").
+    """
+    scheme = address.partition(":")[0]
+    if scheme not in SCHEMES:
+        raise Denied(f"unknown scheme {scheme}", "address")
+    module = import_module(f"reconciler.state.engines.{SCHEMES[scheme]}")
+    engine: Engine = module.open_engine(address, env)
+    return engine

@@ -85,7 +85,7 @@ ATTEMPT = ["attempts", mark_at(1)]
         (["serial"], 1.5, "serial: must be a whole number, not a number"),
         (["lineage"], "", "lineage: must not be empty"),
         (["lastMark"], "yesterday", "lastMark: must be a time"),
-        (["lastMark"], "2026-11-24T12:00:00Z", "lastMark: must be a time to the millisecond"),
+        (["lastMark"], "2026-11-24T12:00:00Z", "lastMark: must be a time in nanoseconds"),
         (["isNew"], 1, "isNew: must be true or false"),
         (["tasks"], [], "tasks: must be an object, not a list"),
         (["tasks", "no-org"], {}, 'tasks["no-org"]: must be named ORGANIZATION/KEY'),
