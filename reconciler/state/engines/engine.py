@@ -72,3 +72,10 @@ class Engine(Protocol):
 
     def probe(self) -> None:
         """Proves that conditions count: two writes that must be refused. UnconditionalError."""
+
+    def prepare(self) -> None:
+        """For `state init`: creates what the engine needs inside its place (tables), never the
+        place itself (a bucket, a database)."""
+
+    def close(self) -> None:
+        """Gives up connections and scratch files; the engine is not used after it."""

@@ -1,0 +1,191 @@
+"""A state as a ref in a git remote: a commit without parents, replaced by a push with a lease.
+
+The commit's tree holds the head and the blobs that it names, so a swap makes both durable at once.
+Objects are kept apart from the user's repository, which only lends its remotes and credentials.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from reconciler.state.engines.engine import (
+    DeniedError,
+    MissingError,
+    MovedError,
+    UnsureError,
+    Version,
+)
+
+TIMEOUT = 120.0
+"""Seconds for one git command that talks to the remote."""
+
+DEFAULT_REF = "refs/taskctl/state/default"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_WHO = {"NAME": "taskctl", "EMAIL": "taskctl@localhost", "DATE": "1970-01-01T00:00:00Z"}
+"""The commits' author: a runner has none, and the same content must be the same commit."""
+
+_REJECTED = re.compile(r"^!\t[^\t]*\t\[(?P<who>remote )?rejected\](?: \((?P<why>[^)]*)\))?", re.M)
+"""How `git push --porcelain` reports a ref that was not updated."""
+
+
+class GitEngine:
+    """The Engine of one ref of one remote, used from inside the clone `folder`."""
+
+    def __init__(self, folder: Path, remote: str, ref: str) -> None:
+        self._folder, self._remote, self._ref = folder, remote, ref
+        self.shown = f"git:{remote}#{ref}"
+        self._objects = tempfile.TemporaryDirectory(prefix="taskctl-git-")
+        self._tree: dict[str, str] = {}
+        self._new: dict[str, str] = {}
+        self._dropped: set[str] = set()
+        self._environment = self._environment_for(folder)
+
+    def read(self) -> tuple[bytes, Version] | None:
+        listed = self._git("ls-remote", "--exit-code", self._remote, self._ref, fine=(0, 2))
+        commit = listed.split(b"\t")[0].decode()
+        if not commit:
+            return None
+        if self._git("cat-file", "-t", commit, fine=(0, 1, 128), quiet=True) != b"commit\n":
+            quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
+            self._git("fetch", *quiet, "--no-recurse-submodules", self._remote, self._ref)
+        entries = self._entries(commit)
+        if "head" not in entries:
+            raise DeniedError("notOurs", address=self.shown)
+        self._tree = {n: i for n, i in entries.items() if n != "head"}
+        return self._git("cat-file", "blob", entries["head"]), Version(commit)
+
+    def swap(self, data: bytes, over: Version | None) -> Version:
+        kept = {n: i for n, i in self._tree.items() if n not in self._dropped}
+        tree = {**kept, **self._new, "head": self._blob(data)}
+        listing = "".join(f"100644 blob {i}\t{name}\0" for name, i in sorted(tree.items()))
+        root = self._git("mktree", "-z", given=listing.encode()).decode().strip()
+        commit = self._git("commit-tree", "-m", "taskctl state", root).decode().strip()
+        lease = f"--force-with-lease={self._ref}:{over.token if over is not None else ''}"
+        self._push(lease, f"{commit}:{self._ref}")
+        self._tree = {name: i for name, i in tree.items() if name != "head"}
+        self._new, self._dropped = {}, set()
+        return Version(commit)
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Goes out with the next swap, which is the first that can name it."""
+        self._new[name] = self._blob(data)
+        self._dropped.discard(name)
+
+    def kept(self, name: str) -> bytes:
+        object_id = self._new.get(name) or self._tree.get(name)
+        if object_id is None:
+            raise MissingError("blob", name=name)
+        return self._git("cat-file", "blob", object_id)
+
+    def drop(self, names: Sequence[str]) -> None:
+        """Leaves with the next swap."""
+        self._dropped.update(names)
+        self._new = {n: i for n, i in self._new.items() if n not in self._dropped}
+
+    def close(self) -> None:
+        self._objects.cleanup()
+
+    def prepare(self) -> None:
+        """A ref needs nothing before it is written."""
+
+    def probe(self) -> None:
+        """A lease is checked by git itself, on the server, in one transaction."""
+
+    def _push(self, lease: str, refspec: str) -> None:
+        words = ("push", "--porcelain", "--no-verify", "--no-follow-tags", "--atomic", lease)
+        done = self._run(*words, self._remote, refspec)
+        if done.returncode == 0:
+            return
+        rejected = _REJECTED.search(done.stdout.decode(errors="replace"))
+        if rejected is None:
+            raise UnsureError("git", problem=_last_line(done.stderr))
+        why = rejected["why"] or ""
+        if rejected["who"]:
+            raise UnsureError("rejected", problem=why)
+        raise MovedError("moved")
+
+    def _entries(self, commit: str) -> dict[str, str]:
+        listing = self._git("ls-tree", "-z", "--full-tree", commit).decode()
+        entries = (entry.partition("\t") for entry in listing.split("\0") if entry)
+        return {name: kinds.split(" ")[2] for kinds, _, name in entries}
+
+    def _blob(self, data: bytes) -> str:
+        return self._git("hash-object", "-w", "--stdin", given=data).decode().strip()
+
+    def _git(
+        self, *words: str, given: bytes = b"", fine: Sequence[int] = (0,), quiet: bool = False
+    ) -> bytes:
+        done = self._run(*words, given=given)
+        if done.returncode in fine:
+            return done.stdout
+        if quiet:
+            return b""
+        raise UnsureError("git", problem=_last_line(done.stderr))
+
+    def _run(self, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(  # noqa: S603 - git, with words of ours
+                ["git", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", *words],  # noqa: S607
+                input=given,
+                cwd=self._folder,
+                env=self._environment,
+                capture_output=True,
+                timeout=TIMEOUT,
+                check=False,
+            )
+        except FileNotFoundError as problem:
+            raise DeniedError("noGit") from problem
+        except subprocess.TimeoutExpired as problem:
+            raise UnsureError("timeout", seconds=int(TIMEOUT)) from problem
+
+    def _environment_for(self, folder: Path) -> Mapping[str, str]:
+        who = {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in _WHO.items()}
+        own = {**os.environ, **who, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        self._environment = own
+        self._folder = folder
+        shared = self._git("rev-parse", "--git-path", "objects").decode().strip()
+        return {
+            **own,
+            "GIT_OBJECT_DIRECTORY": self._objects.name,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str((folder / shared).resolve()),
+        }
+
+
+def _last_line(said: bytes) -> str:
+    lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1][:200] if lines else ""
+
+
+def open_git(address: str, folder: Path) -> GitEngine:
+    """The engine of `git:REMOTE[#REF]`. `REF` is a full ref or a name below refs/taskctl/state/.
+
+    DeniedError where REMOTE is not a remote of the clone that `folder` is in.
+    """
+    remote, _, ref = address.removeprefix("git:").partition("#")
+    if not ref.startswith("refs/"):
+        if ref and not _NAME.fullmatch(ref):
+            raise DeniedError("ref", ref=ref)
+        ref = f"refs/taskctl/state/{ref}" if ref else DEFAULT_REF
+    if remote not in remotes(folder):
+        raise DeniedError("remote", remote=remote)
+    return GitEngine(folder, remote, ref)
+
+
+def remotes(folder: Path) -> list[str]:
+    """The remotes of the clone that a folder is in; none outside of one."""
+    try:
+        done = subprocess.run(
+            ["git", "remote"],  # noqa: S607
+            cwd=folder,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except FileNotFoundError as problem:
+        raise DeniedError("noGit") from problem
+    return done.stdout.decode(errors="replace").split()

@@ -1,0 +1,180 @@
+"""A state in PostgreSQL: one row for the head, one for each blob.
+
+Each call is one statement in autocommit mode, so it works behind a pooler in transaction mode; no
+session state (advisory locks, prepared statements) is used.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from reconciler.state.engines.engine import (
+    DeniedError,
+    MissingError,
+    MovedError,
+    UnconditionalError,
+    UnsureError,
+    Version,
+)
+
+if TYPE_CHECKING:
+    from psycopg import Connection, Cursor
+
+CONNECT_SECONDS = 10
+STATEMENT_MILLISECONDS = 30_000
+
+_HEADS = """CREATE TABLE IF NOT EXISTS taskctl_head
+    (name text PRIMARY KEY, version bigint NOT NULL, data bytea NOT NULL)"""
+_BLOBS = """CREATE TABLE IF NOT EXISTS taskctl_blob
+    (state text NOT NULL, name text NOT NULL, data bytea NOT NULL, PRIMARY KEY (state, name))"""
+
+
+class PostgresEngine:
+    """The Engine of one named state in one database; the connection is opened when it is needed."""
+
+    def __init__(self, conninfo: str, name: str, shown: str) -> None:
+        self._conninfo, self._name = conninfo, name
+        self.shown = shown
+        self._connection: Connection[Any] | None = None
+        self._guard = Lock()
+
+    def read(self) -> tuple[bytes, Version] | None:
+        rows = self._run("SELECT data, version FROM taskctl_head WHERE name = %s", self._name)
+        return (bytes(rows[0][0]), Version(rows[0][1])) if rows else None
+
+    def swap(self, data: bytes, over: Version | None) -> Version:
+        return self._swap(self._name, data, over)
+
+    def keep(self, name: str, data: bytes) -> None:
+        self._run(
+            "INSERT INTO taskctl_blob (state, name, data) VALUES (%s, %s, %s)"
+            " ON CONFLICT DO NOTHING RETURNING name",
+            *(self._name, name, data),
+        )
+
+    def kept(self, name: str) -> bytes:
+        rows = self._run(
+            "SELECT data FROM taskctl_blob WHERE state = %s AND name = %s", self._name, name
+        )
+        if not rows:
+            raise MissingError("blob", name=name)
+        return bytes(rows[0][0])
+
+    def drop(self, names: Sequence[str]) -> None:
+        self._run(
+            "DELETE FROM taskctl_blob WHERE state = %s AND name = ANY(%s) RETURNING name",
+            *(self._name, list(names)),
+        )
+
+    def prepare(self) -> None:
+        """Creates the two tables where they do not exist yet."""
+        with self._faults():
+            for statement in (_HEADS, _BLOBS):
+                self._cursor().execute(statement)
+
+    def close(self) -> None:
+        with self._guard:
+            if self._connection is not None:
+                self._connection.close()
+
+    def probe(self) -> None:
+        scratch = f"{self._name}/probe-{secrets.token_hex(8)}"
+        made = self._swap(scratch, b"1", None)
+        try:
+            self._swap(scratch, b"2", made)
+            for over in (None, made):
+                try:
+                    self._swap(scratch, b"3", over)
+                except MovedError:
+                    continue
+                raise UnconditionalError("ignored", address=self.shown)
+        finally:
+            self._run("DELETE FROM taskctl_head WHERE name = %s RETURNING name", scratch)
+
+    def _swap(self, name: str, data: bytes, over: Version | None) -> Version:
+        if over is None:
+            rows = self._run(
+                "INSERT INTO taskctl_head (name, version, data) VALUES (%s, 1, %s)"
+                " ON CONFLICT DO NOTHING RETURNING version",
+                *(name, data),
+            )
+        else:
+            rows = self._run(
+                "UPDATE taskctl_head SET data = %s, version = version + 1"
+                " WHERE name = %s AND version = %s RETURNING version",
+                *(data, name, over.token),
+            )
+        if not rows:
+            raise MovedError("moved")
+        return Version(rows[0][0])
+
+    def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._guard, self._faults():
+            return self._cursor().execute(statement, values).fetchall()
+
+    def _cursor(self) -> Cursor[Any]:
+        import psycopg
+
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._conninfo,
+                autocommit=True,
+                prepare_threshold=None,
+                connect_timeout=CONNECT_SECONDS,
+                application_name="taskctl",
+                tcp_user_timeout=STATEMENT_MILLISECONDS,
+            )
+        return self._connection.cursor()
+
+    def _give_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """The driver's errors as the engine's. After one that leaves the outcome open, the
+        connection is given up, so that the next call cannot read a late answer."""
+        import psycopg
+        from psycopg import errors
+
+        try:
+            yield
+        except errors.UndefinedTable as problem:
+            raise DeniedError("tables", address=self.shown) from problem
+        except (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification) as problem:
+            raise DeniedError("credentials", problem=_short(problem)) from problem
+        except psycopg.OperationalError as problem:
+            was_open = self._connection is not None
+            self._give_up()
+            if not was_open:
+                raise DeniedError("connect", problem=_short(problem)) from problem
+            raise UnsureError("request", problem=_short(problem)) from problem
+        except psycopg.Error as problem:
+            self._give_up()
+            raise UnsureError("request", problem=_short(problem)) from problem
+
+
+def _short(problem: Exception) -> str:
+    return str(problem).partition("\n")[0][:200]
+
+
+def open_postgres(address: str) -> PostgresEngine:
+    """The engine of `postgresql://HOST/DB?state=NAME`; everything else in it is libpq's.
+
+    ModuleNotFoundError without the extra `postgres`; DeniedError for an address with a password.
+    """
+    import psycopg  # noqa: F401 - so that a missing extra is known before anything else
+
+    parts = urlsplit(address)
+    if parts.password is not None:
+        raise DeniedError("password", address="postgresql://")
+    options = parse_qsl(parts.query)
+    name = dict(options).get("state", "default")
+    rest = urlencode([(key, value) for key, value in options if key != "state"])
+    return PostgresEngine(urlunsplit(parts._replace(query=rest)), name, address)

@@ -1,0 +1,249 @@
+"""One suite for every shared state engine, on real servers. A new engine adds one line below."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from reconciler.state.engines.engine import (
+    DeniedError,
+    Engine,
+    MissingError,
+    MovedError,
+    UnconditionalError,
+    UnsureError,
+    Version,
+)
+from reconciler.state.engines.git import open_git
+from reconciler.state.engines.objects import open_objects
+from reconciler.state.engines.postgres import open_postgres
+from tests.support.http_objects import careless_s3
+from tests.support.state_servers import (
+    S3_KEYS,
+    git_remote,
+    gofakes3,
+    postgres_programs,
+    postgres_server,
+    s3_server,
+)
+
+Runner = Callable[[], Engine]
+"""Each call is another runner's engine of the same state."""
+
+
+@contextmanager
+def _git(folder: Path, name: str) -> Iterator[Runner]:
+    with git_remote(folder) as clone:
+        yield lambda: open_git(f"git:origin#{name}", clone(f"runner-{secrets.token_hex(4)}"))
+
+
+@contextmanager
+def _s3(folder: Path, name: str) -> Iterator[Runner]:
+    del folder
+    program = gofakes3()
+    assert program is not None
+    with s3_server(program) as endpoint, pytest.MonkeyPatch.context() as patch:
+        for key, value in S3_KEYS.items():
+            patch.setenv(key, value)
+        yield lambda: open_objects(f"s3://states/{name}?endpoint={endpoint}")
+
+
+@contextmanager
+def _postgres(folder: Path, name: str) -> Iterator[Runner]:
+    programs = postgres_programs()
+    assert programs is not None
+    with postgres_server(programs, folder) as address:
+        with closing(open_postgres(address)) as engine:
+            engine.prepare()
+        yield lambda: open_postgres(f"{address}?state={name}")
+
+
+ENGINES = {
+    "git": (_git, True),
+    "s3": (_s3, gofakes3() is not None),
+    "postgres": (_postgres, postgres_programs() is not None),
+}
+"""Each engine's servers, and whether this machine can run them (`make test-tools` installs all)."""
+
+WRITERS = {"git": 6}
+
+
+@pytest.fixture(scope="module", params=[name for name, (_, runs) in ENGINES.items() if runs])
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Runner]]:
+    with ExitStack() as stack:
+        server = ENGINES[request.param][0]
+        folder = tmp_path_factory.mktemp(request.param)
+        yield request.param, stack.enter_context(server(folder, "shared"))
+
+
+@pytest.fixture
+def runner(servers: tuple[str, Runner]) -> Iterator[Runner]:
+    """Makes runners, and closes them. The suite's tests share one state."""
+    with ExitStack() as stack:
+
+        def make() -> Engine:
+            engine = servers[1]()
+            stack.callback(engine.close)
+            return engine
+
+        yield make
+
+
+def content(size: int = 20) -> bytes:
+    """Never the same twice, as the protocol demands."""
+    return secrets.token_bytes(size)
+
+
+def over(engine: Engine) -> Version | None:
+    found = engine.read()
+    return found[1] if found is not None else None
+
+
+def test_what_is_written_is_read(runner: Runner) -> None:
+    one, other = runner(), runner()
+    data = content()
+    version = one.swap(data, over(one))
+    assert other.read() == (data, version)
+    newer = content()
+    assert other.swap(newer, version) != version
+    assert one.read() is not None
+    assert one.read()[0] == newer  # type: ignore[index]
+
+
+def test_a_stale_version_is_refused_and_changes_nothing(runner: Runner) -> None:
+    one, other = runner(), runner()
+    stale = one.swap(content(), over(one))
+    assert other.read() is not None
+    kept = content()
+    other.swap(kept, stale)
+    with pytest.raises(MovedError):
+        one.swap(content(), stale)
+    with pytest.raises(MovedError):
+        one.swap(content(), None)
+    found = runner().read()
+    assert found is not None
+    assert found[0] == kept
+
+
+def test_of_many_writers_one_wins(servers: tuple[str, Runner], runner: Runner) -> None:
+    count = WRITERS.get(servers[0], 32)
+    first = runner()
+    version = over(first)
+    engines = [runner() for _ in range(count)]
+    for engine in engines:
+        engine.read()
+    data = [content() for _ in engines]
+    start = Barrier(count)
+
+    def write(n: int) -> bytes | None:
+        start.wait()
+        try:
+            engines[n].swap(data[n], version)
+        except (MovedError, UnsureError):
+            return None
+        return data[n]
+
+    with ThreadPoolExecutor(count) as pool:
+        won = [found for found in pool.map(write, range(count)) if found is not None]
+    read = first.read()
+    assert read is not None
+    assert read[0] in data
+    assert won in ([read[0]], [])  # the winner's answer may be lost, the losers' never wrong
+
+
+def test_blobs_are_kept_until_they_are_dropped(runner: Runner) -> None:
+    one = runner()
+    name, data = f"base-{secrets.token_hex(4)}", content(100)
+    one.keep(name, data)
+    one.keep(name, data)
+    one.swap(content(), over(one))
+    other = runner()
+    other.read()
+    assert other.kept(name) == data
+    with pytest.raises(MissingError):
+        other.kept("never-was")
+    other.drop([name, "never-was"])
+    other.swap(content(), over(other))
+    third = runner()
+    third.read()
+    with pytest.raises(MissingError):
+        third.kept(name)
+
+
+def test_five_megabytes_come_back(runner: Runner) -> None:
+    one, other = runner(), runner()
+    head, blob = content(5 * 1024 * 1024), content(5 * 1024 * 1024)
+    one.keep("large", blob)
+    one.swap(head, over(one))
+    found = other.read()
+    assert found is not None
+    assert found[0] == head
+    assert other.kept("large") == blob
+
+
+def test_conditions_count(runner: Runner) -> None:
+    runner().probe()
+
+
+# What each engine refuses, by its own server.
+
+
+def test_git_refuses_what_is_not_a_remote_or_not_a_ref(tmp_path: Path) -> None:
+    with git_remote(tmp_path) as clone:
+        folder = clone("one")
+        for address in ("git:upstream", "git:https://example.com/x.git", "git:origin#a/../b"):
+            with pytest.raises(DeniedError):
+                open_git(address, folder)
+
+
+def test_git_says_when_the_remote_is_away(tmp_path: Path) -> None:
+    with git_remote(tmp_path) as clone:
+        folder = clone("one")
+    with closing(open_git("git:origin", folder)) as engine, pytest.raises(UnsureError):
+        engine.read()
+
+
+def test_git_leaves_the_clone_as_it_is(tmp_path: Path) -> None:
+    with git_remote(tmp_path) as clone, ExitStack() as stack:
+        folder = clone("one")
+        before = sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+        engine = stack.enter_context(closing(open_git("git:origin#x", folder)))
+        assert engine.read() is None
+        engine.keep("blob", b"1")
+        engine.swap(b"data", None)
+        other = stack.enter_context(closing(open_git("git:origin#x", clone("two"))))
+        assert other.read() is not None
+        assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("program", [found for found in [gofakes3()] if found])
+def test_a_missing_bucket_is_not_an_empty_state(
+    program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in S3_KEYS.items():
+        monkeypatch.setenv(key, value)
+    with s3_server(program) as endpoint:
+        engine = open_objects(f"s3://mistyped/x?endpoint={endpoint}")
+        with pytest.raises(DeniedError):
+            engine.swap(content(), None)
+
+
+def test_a_server_that_ignores_conditions_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in S3_KEYS.items():
+        monkeypatch.setenv(key, value)
+    with careless_s3() as endpoint, pytest.raises(UnconditionalError):
+        open_objects(f"s3://states/x?endpoint={endpoint}").probe()
+
+
+def test_no_address_with_a_password_is_accepted_or_shown() -> None:
+    with pytest.raises(DeniedError) as caught:
+        open_postgres("postgresql://me:hunter2@127.0.0.1/db")
+    assert "hunter2" not in str(caught.value.facts)
