@@ -35,6 +35,8 @@ DOORS = {
     "jsonschema": "manifest/schema.py",
     "jsonschema_rs": "manifest/schema.py",
     "referencing": "manifest/schema.py",
+    "obstore": "state/engines/objects.py",
+    "psycopg": "state/engines/postgres.py",
     "requests": "remote/",
     "rich": "cli/console/progress.py",
     "ruamel": "manifest/",
