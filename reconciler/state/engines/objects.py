@@ -153,53 +153,52 @@ def open_objects(address: str) -> ObjectEngine:
 
     ModuleNotFoundError without the extra `objects`; DeniedError for an address that is not usable.
     """
-    from obstore.store import AzureStore, GCSStore, S3Store
+    import obstore  # noqa: F401 - so that a missing extra is known before anything else
 
     parts = urlsplit(address)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    prefix = parts.path.strip("/")
     endpoint = options.get("endpoint", "")
-    client: Any = {
-        "timeout": TIMEOUT,
-        "connect_timeout": timedelta(seconds=10),
-        "allow_http": is_loopback(endpoint),
+    more: dict[str, Any] = {
+        "client_options": {
+            "timeout": TIMEOUT,
+            "connect_timeout": timedelta(seconds=10),
+            "allow_http": is_loopback(endpoint),
+        },
+        "retry_config": {"max_retries": 0},
     }
-    retry: Any = {"max_retries": 0}
-    store: Any
     try:
-        if parts.scheme == "s3":
-            config: Any = {"conditional_put": "etag"}
-            if endpoint:
-                config |= {"endpoint": endpoint}
-            if "region" in options:
-                config |= {"region": options["region"]}
-            store = S3Store(
-                parts.netloc,
-                prefix=prefix,
-                config=config,
-                client_options=client,
-                retry_config=retry,
-                **_aws_credentials(),
-            )
-        elif parts.scheme == "gs":
-            store = GCSStore(
-                parts.netloc,
-                prefix=prefix,
-                client_options=client,
-                retry_config=retry,
-                **_google_credentials(endpoint),
-            )
-        else:
-            container, _, below = prefix.partition("/")
-            config = {"account_name": parts.netloc}
-            if endpoint:
-                config |= {"endpoint": endpoint}
-            store = AzureStore(
-                container, prefix=below, config=config, client_options=client, retry_config=retry
-            )
+        store = _STORES[parts.scheme](parts.netloc, parts.path.strip("/"), options, more)
     except Exception as problem:
         raise DeniedError("address", address=address, problem=_short(problem)) from problem
     return ObjectEngine(store, address)
+
+
+def _s3(bucket: str, prefix: str, options: dict[str, str], more: dict[str, Any]) -> ObjectStore:
+    from obstore.store import S3Store
+
+    asked = {name: options[name] for name in ("endpoint", "region") if name in options}
+    config: Any = {"conditional_put": "etag", **asked}
+    return S3Store(bucket, prefix=prefix, config=config, **more, **_aws_credentials())
+
+
+def _google(bucket: str, prefix: str, options: dict[str, str], more: dict[str, Any]) -> ObjectStore:
+    from obstore.store import GCSStore
+
+    endpoint = options.get("endpoint")
+    config: Any = {"base_url": endpoint, "skip_signature": True} if endpoint else None
+    return GCSStore(bucket, prefix=prefix, config=config, **more)
+
+
+def _azure(account: str, path: str, options: dict[str, str], more: dict[str, Any]) -> ObjectStore:
+    from obstore.store import AzureStore
+
+    container, _, prefix = path.partition("/")
+    asked = {"endpoint": options["endpoint"]} if "endpoint" in options else {}
+    config: Any = {"account_name": account, **asked}
+    return AzureStore(container, prefix=prefix, config=config, **more)
+
+
+_STORES = {"s3": _s3, "gs": _google, "az": _azure}
 
 
 def is_loopback(endpoint: str) -> bool:
@@ -217,7 +216,3 @@ def _aws_credentials() -> dict[str, Any]:
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     return {"credential_provider": Boto3CredentialProvider()}
-
-
-def _google_credentials(endpoint: str) -> dict[str, Any]:
-    return {"config": {"base_url": endpoint, "skip_signature": True}} if endpoint else {}
