@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, chdir, closing, contextmanager
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
-from reconciler.state.engines.engine import (
-    DeniedError,
+from reconciler.state.engines import (
+    Denied,
     Engine,
-    MissingError,
-    MovedError,
-    UnconditionalError,
-    UnsureError,
+    Missing,
+    Moved,
+    Unconditional,
+    Unsure,
     Version,
+    open_engine,
 )
-from reconciler.state.engines.git import open_git
-from reconciler.state.engines.objects import open_objects
-from reconciler.state.engines.postgres import open_postgres
 from tests.support.http_objects import careless_s3
 from tests.support.state_servers import (
     S3_KEYS,
@@ -37,10 +36,16 @@ Runner = Callable[[], Engine]
 """Each call is another runner's engine of the same state."""
 
 
+def in_clone(folder: Path, address: str) -> Engine:
+    """An engine opened with a clone as the working directory."""
+    with chdir(folder):
+        return open_engine(address, os.environ)
+
+
 @contextmanager
 def _git(folder: Path, name: str) -> Iterator[Runner]:
     with git_remote(folder) as clone:
-        yield lambda: open_git(f"git:origin#{name}", clone(f"runner-{secrets.token_hex(4)}"))
+        yield lambda: in_clone(clone(f"runner-{secrets.token_hex(4)}"), f"git:origin#{name}")
 
 
 @contextmanager
@@ -51,7 +56,7 @@ def _s3(folder: Path, name: str) -> Iterator[Runner]:
     with s3_server(program) as endpoint, pytest.MonkeyPatch.context() as patch:
         for key, value in S3_KEYS.items():
             patch.setenv(key, value)
-        yield lambda: open_objects(f"s3://states/{name}?endpoint={endpoint}")
+        yield lambda: open_engine(f"s3://states/{name}?endpoint={endpoint}", os.environ)
 
 
 @contextmanager
@@ -59,9 +64,9 @@ def _postgres(folder: Path, name: str) -> Iterator[Runner]:
     programs = postgres_programs()
     assert programs is not None
     with postgres_server(programs, folder) as address:
-        with closing(open_postgres(address)) as engine:
+        with closing(open_engine(address, os.environ)) as engine:
             engine.prepare()
-        yield lambda: open_postgres(f"{address}?state={name}")
+        yield lambda: open_engine(f"{address}?state={name}", os.environ)
 
 
 ENGINES = {
@@ -124,9 +129,9 @@ def test_a_stale_version_is_refused_and_changes_nothing(runner: Runner) -> None:
     assert other.read() is not None
     kept = content()
     other.swap(kept, stale)
-    with pytest.raises(MovedError):
+    with pytest.raises(Moved):
         one.swap(content(), stale)
-    with pytest.raises(MovedError):
+    with pytest.raises(Moved):
         one.swap(content(), None)
     found = runner().read()
     assert found is not None
@@ -147,7 +152,7 @@ def test_of_many_writers_one_wins(servers: tuple[str, Runner], runner: Runner) -
         start.wait()
         try:
             engines[n].swap(data[n], version)
-        except (MovedError, UnsureError):
+        except (Moved, Unsure):
             return None
         return data[n]
 
@@ -168,13 +173,13 @@ def test_blobs_are_kept_until_they_are_dropped(runner: Runner) -> None:
     other = runner()
     other.read()
     assert other.kept(name) == data
-    with pytest.raises(MissingError):
+    with pytest.raises(Missing):
         other.kept("never-was")
     other.drop([name, "never-was"])
     other.swap(content(), over(other))
     third = runner()
     third.read()
-    with pytest.raises(MissingError):
+    with pytest.raises(Missing):
         third.kept(name)
 
 
@@ -200,14 +205,14 @@ def test_git_refuses_what_is_not_a_remote_or_not_a_ref(tmp_path: Path) -> None:
     with git_remote(tmp_path) as clone:
         folder = clone("one")
         for address in ("git:upstream", "git:https://example.com/x.git", "git:origin#a/../b"):
-            with pytest.raises(DeniedError):
-                open_git(address, folder)
+            with pytest.raises(Denied):
+                in_clone(folder, address)
 
 
 def test_git_says_when_the_remote_is_away(tmp_path: Path) -> None:
     with git_remote(tmp_path) as clone:
         folder = clone("one")
-    with closing(open_git("git:origin", folder)) as engine, pytest.raises(UnsureError):
+    with closing(in_clone(folder, "git:origin")) as engine, pytest.raises(Unsure):
         engine.read()
 
 
@@ -215,11 +220,11 @@ def test_git_leaves_the_clone_as_it_is(tmp_path: Path) -> None:
     with git_remote(tmp_path) as clone, ExitStack() as stack:
         folder = clone("one")
         before = sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
-        engine = stack.enter_context(closing(open_git("git:origin#x", folder)))
+        engine = stack.enter_context(closing(in_clone(folder, "git:origin#x")))
         assert engine.read() is None
         engine.keep("blob", b"1")
         engine.swap(b"data", None)
-        other = stack.enter_context(closing(open_git("git:origin#x", clone("two"))))
+        other = stack.enter_context(closing(in_clone(clone("two"), "git:origin#x")))
         assert other.read() is not None
         assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*")) == before
 
@@ -231,19 +236,19 @@ def test_a_missing_bucket_is_not_an_empty_state(
     for key, value in S3_KEYS.items():
         monkeypatch.setenv(key, value)
     with s3_server(program) as endpoint:
-        engine = open_objects(f"s3://mistyped/x?endpoint={endpoint}")
-        with pytest.raises(DeniedError):
+        engine = open_engine(f"s3://mistyped/x?endpoint={endpoint}", os.environ)
+        with pytest.raises(Denied):
             engine.swap(content(), None)
 
 
 def test_a_server_that_ignores_conditions_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in S3_KEYS.items():
         monkeypatch.setenv(key, value)
-    with careless_s3() as endpoint, pytest.raises(UnconditionalError):
-        open_objects(f"s3://states/x?endpoint={endpoint}").probe()
+    with careless_s3() as endpoint, pytest.raises(Unconditional):
+        open_engine(f"s3://states/x?endpoint={endpoint}", os.environ).probe()
 
 
 def test_no_address_with_a_password_is_accepted_or_shown() -> None:
-    with pytest.raises(DeniedError) as caught:
-        open_postgres("postgresql://me:hunter2@127.0.0.1/db")
-    assert "hunter2" not in str(caught.value.facts)
+    with pytest.raises(Denied) as caught:
+        open_engine("postgresql://me:hunter2@127.0.0.1/db", os.environ)
+    assert "hunter2" not in str(caught.value)

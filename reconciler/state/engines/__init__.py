@@ -92,7 +92,7 @@ class Engine(Protocol):
     """One state in one place. No JSON, no retries, no clocks; each call is one attempt.
 
     Calls may come from several threads, swaps one at a time. Every method may raise `Unsure` or
-    `Denied`. None creates a bucket, table or repository implicitly.
+    `Denied`. Only `prepare` creates anything but the head and blobs.
     """
 
     @property
@@ -121,6 +121,10 @@ class Engine(Protocol):
 
     def probe(self) -> None:
         """Sends conditional writes that must be refused, to a scratch key. Raises Unconditional."""
+
+    def prepare(self) -> None:
+        """For `state init`: creates what the engine needs within its place (tables), never the
+        place itself (a bucket, a database, a repository), whose name may be mistyped."""
 
     def close(self) -> None:
         """Closes connections and removes temporary files."""

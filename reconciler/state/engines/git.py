@@ -6,20 +6,13 @@ Objects are kept apart from the user's repository, which only lends its remotes 
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from reconciler.state.engines.engine import (
-    DeniedError,
-    MissingError,
-    MovedError,
-    UnsureError,
-    Version,
-)
+from reconciler.state.engines import Denied, Missing, Moved, Pace, Unsure, Version
 
 TIMEOUT = 120.0
 """Seconds for one git command that talks to the remote."""
@@ -36,14 +29,15 @@ _REJECTED = re.compile(r"^!\t[^\t]*\t\[(?P<who>remote )?rejected\](?: \((?P<why>
 class GitEngine:
     """The Engine of one ref of one remote, used from inside the clone `folder`."""
 
-    def __init__(self, folder: Path, remote: str, ref: str) -> None:
+    def __init__(self, folder: Path, remote: str, ref: str, env: Mapping[str, str]) -> None:
         self._folder, self._remote, self._ref = folder, remote, ref
         self.shown = f"git:{remote}#{ref}"
+        self.pace = Pace(beat=30.0, takeover=120.0)
         self._objects = tempfile.TemporaryDirectory(prefix="taskctl-git-")
         self._tree: dict[str, str] = {}
         self._new: dict[str, str] = {}
         self._dropped: set[str] = set()
-        self._environment = self._environment_for(folder)
+        self._environment = self._environment_for(folder, env)
 
     def read(self) -> tuple[bytes, Version] | None:
         listed = self._git("ls-remote", "--exit-code", self._remote, self._ref, fine=(0, 2))
@@ -55,7 +49,7 @@ class GitEngine:
             self._git("fetch", *quiet, "--no-recurse-submodules", self._remote, self._ref)
         entries = self._entries(commit)
         if "head" not in entries:
-            raise DeniedError("notOurs", address=self.shown)
+            raise Denied(f"{self.shown} is not a taskctl state", "address")
         self._tree = {n: i for n, i in entries.items() if n != "head"}
         return self._git("cat-file", "blob", entries["head"]), Version(commit)
 
@@ -65,7 +59,7 @@ class GitEngine:
         listing = "".join(f"100644 blob {i}\t{name}\0" for name, i in sorted(tree.items()))
         root = self._git("mktree", "-z", given=listing.encode()).decode().strip()
         commit = self._git("commit-tree", "-m", "taskctl state", root).decode().strip()
-        lease = f"--force-with-lease={self._ref}:{over.token if over is not None else ''}"
+        lease = f"--force-with-lease={self._ref}:{over or ''}"
         self._push(lease, f"{commit}:{self._ref}")
         self._tree = {name: i for name, i in tree.items() if name != "head"}
         self._new, self._dropped = {}, set()
@@ -79,7 +73,7 @@ class GitEngine:
     def kept(self, name: str) -> bytes:
         object_id = self._new.get(name) or self._tree.get(name)
         if object_id is None:
-            raise MissingError("blob", name=name)
+            raise Missing(name)
         return self._git("cat-file", "blob", object_id)
 
     def drop(self, names: Sequence[str]) -> None:
@@ -103,11 +97,11 @@ class GitEngine:
             return
         rejected = _REJECTED.search(done.stdout.decode(errors="replace"))
         if rejected is None:
-            raise UnsureError("git", problem=_last_line(done.stderr))
+            raise Unsure(_last_line(done.stderr))
         why = rejected["why"] or ""
         if rejected["who"]:
-            raise UnsureError("rejected", problem=why)
-        raise MovedError("moved")
+            raise Unsure(why)
+        raise Moved("the head was replaced")
 
     def _entries(self, commit: str) -> dict[str, str]:
         listing = self._git("ls-tree", "-z", "--full-tree", commit).decode()
@@ -125,7 +119,7 @@ class GitEngine:
             return done.stdout
         if quiet:
             return b""
-        raise UnsureError("git", problem=_last_line(done.stderr))
+        raise Unsure(_last_line(done.stderr))
 
     def _run(self, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         try:
@@ -139,13 +133,13 @@ class GitEngine:
                 check=False,
             )
         except FileNotFoundError as problem:
-            raise DeniedError("noGit") from problem
+            raise Denied("git", "extra") from problem
         except subprocess.TimeoutExpired as problem:
-            raise UnsureError("timeout", seconds=int(TIMEOUT)) from problem
+            raise Unsure(f"git did not end within {TIMEOUT:.0f} s") from problem
 
-    def _environment_for(self, folder: Path) -> Mapping[str, str]:
+    def _environment_for(self, folder: Path, env: Mapping[str, str]) -> Mapping[str, str]:
         who = {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in _WHO.items()}
-        own = {**os.environ, **who, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        own = {**env, **who, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         self._environment = own
         self._folder = folder
         shared = self._git("rev-parse", "--git-path", "objects").decode().strip()
@@ -161,19 +155,20 @@ def _last_line(said: bytes) -> str:
     return lines[-1][:200] if lines else ""
 
 
-def open_git(address: str, folder: Path) -> GitEngine:
+def open_engine(address: str, env: Mapping[str, str]) -> GitEngine:
     """The engine of `git:REMOTE[#REF]`. `REF` is a full ref or a name below refs/taskctl/state/.
 
-    DeniedError where REMOTE is not a remote of the clone that `folder` is in.
+    REMOTE must be a remote of the clone that the working directory is in.
     """
     remote, _, ref = address.removeprefix("git:").partition("#")
     if not ref.startswith("refs/"):
         if ref and not _NAME.fullmatch(ref):
-            raise DeniedError("ref", ref=ref)
+            raise Denied(f"{ref} is not the name of a ref", "address")
         ref = f"refs/taskctl/state/{ref}" if ref else DEFAULT_REF
+    folder = Path.cwd()
     if remote not in remotes(folder):
-        raise DeniedError("remote", remote=remote)
-    return GitEngine(folder, remote, ref)
+        raise Denied(f"{remote} is not a remote of this clone", "address")
+    return GitEngine(folder, remote, ref, env)
 
 
 def remotes(folder: Path) -> list[str]:
@@ -187,5 +182,5 @@ def remotes(folder: Path) -> list[str]:
             check=False,
         )
     except FileNotFoundError as problem:
-        raise DeniedError("noGit") from problem
+        raise Denied("git", "extra") from problem
     return done.stdout.decode(errors="replace").split()

@@ -6,20 +6,23 @@ repeats a write by itself: what an error means is decided by reading the head.
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.state.engines.engine import (
-    DeniedError,
+from reconciler.state.engines import (
+    Denied,
     EngineError,
-    MissingError,
-    MovedError,
-    UnconditionalError,
-    UnsureError,
+    Missing,
+    Moved,
+    Pace,
+    Unconditional,
+    Unsure,
     Version,
 )
 
@@ -35,9 +38,10 @@ HEAD = "head"
 class ObjectEngine:
     """The Engine of one prefix in one bucket. `store` is rooted at the prefix."""
 
-    def __init__(self, store: ObjectStore, shown: str) -> None:
+    def __init__(self, store: ObjectStore, shown: str, pace: Pace) -> None:
         self._store = store
         self.shown = shown
+        self.pace = pace
 
     def read(self) -> tuple[bytes, Version] | None:
         import obstore
@@ -48,7 +52,7 @@ class ObjectEngine:
         return None
 
     def swap(self, data: bytes, over: Version | None) -> Version:
-        return self._put(HEAD, data, "create" if over is None else over.token)
+        return self._put(HEAD, data, "create" if over is None else json.loads(over))
 
     def keep(self, name: str, data: bytes) -> None:
         with _faults():
@@ -59,7 +63,7 @@ class ObjectEngine:
 
         with _faults(), _absent():
             return bytes(obstore.get(self._store, f"blobs/{name}").bytes())
-        raise MissingError("blob", name=name)
+        raise Missing(name)
 
     def drop(self, names: Sequence[str]) -> None:
         import obstore
@@ -80,13 +84,13 @@ class ObjectEngine:
 
         made = self._put(scratch, b"1", "create")
         try:
-            self._put(scratch, b"2", made.token)
-            for mode in ("create", made.token):
+            self._put(scratch, b"2", json.loads(made))
+            for mode in ("create", json.loads(made)):
                 try:
                     self._put(scratch, b"3", mode)
-                except MovedError:
+                except Moved:
                     continue
-                raise UnconditionalError("ignored", address=self.shown)
+                raise Unconditional(f"{self.shown} accepted a write whose condition did not hold")
         finally:
             with suppress(EngineError), _faults(), _absent():
                 obstore.delete(self._store, scratch)
@@ -99,11 +103,11 @@ class ObjectEngine:
             try:
                 done = obstore.put(self._store, path, data, mode=mode, use_multipart=False)
             except (AlreadyExistsError, PreconditionError) as problem:
-                raise MovedError("moved") from problem
+                raise Moved("the head was replaced") from problem
             except FileNotFoundError as problem:
                 if mode == "create":
-                    raise DeniedError("bucket", address=self.shown) from problem
-                raise MovedError("moved") from problem
+                    raise Denied(f"no such bucket: {self.shown}", "container") from problem
+                raise Moved("the head was replaced") from problem
             return _version(done)
 
     def _overwrite(self, path: str, data: bytes) -> None:
@@ -112,13 +116,13 @@ class ObjectEngine:
         try:
             obstore.put(self._store, path, data, use_multipart=False)
         except FileNotFoundError as problem:
-            raise DeniedError("bucket", address=self.shown) from problem
+            raise Denied(f"no such bucket: {self.shown}", "container") from problem
 
 
 def _version(meta: Any) -> Version:
     """What a conditional write compares; a part that the service has not is left out."""
     parts = {name: meta.get(name) for name in ("e_tag", "version")}
-    return Version({name: value for name, value in parts.items() if value is not None})
+    return Version(json.dumps({n: value for n, value in parts.items() if value is not None}))
 
 
 @contextmanager
@@ -138,9 +142,9 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except (PermissionDeniedError, UnauthenticatedError) as problem:
-        raise DeniedError("credentials", problem=_short(problem)) from problem
+        raise Denied(_short(problem), "credentials") from problem
     except BaseError as problem:
-        raise UnsureError("request", problem=_short(problem)) from problem
+        raise Unsure(_short(problem)) from problem
 
 
 def _short(problem: Exception) -> str:
@@ -148,13 +152,10 @@ def _short(problem: Exception) -> str:
     return str(problem).partition("\n")[0][:200]
 
 
-def open_objects(address: str) -> ObjectEngine:
-    """The engine of an `s3://`, `gs://` or `az://` address. Credentials come from the environment.
-
-    ModuleNotFoundError without the extra `objects`; DeniedError for an address that is not usable.
-    """
-    import obstore  # noqa: F401 - so that a missing extra is known before anything else
-
+def open_engine(address: str, env: Mapping[str, str]) -> ObjectEngine:
+    """The engine of an `s3://`, `gs://` or `az://` address."""
+    if find_spec("obstore") is None:
+        raise Denied("taskctl[objects]", "extra")
     parts = urlsplit(address)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     endpoint = options.get("endpoint", "")
@@ -167,10 +168,11 @@ def open_objects(address: str) -> ObjectEngine:
         "retry_config": {"max_retries": 0},
     }
     try:
+        more |= _aws_credentials(env) if parts.scheme == "s3" else {}
         store = _STORES[parts.scheme](parts.netloc, parts.path.strip("/"), options, more)
     except Exception as problem:
-        raise DeniedError("address", address=address, problem=_short(problem)) from problem
-    return ObjectEngine(store, address)
+        raise Denied(_short(problem), "address") from problem
+    return ObjectEngine(store, address, _PACES.get(parts.scheme, Pace()))
 
 
 def _s3(bucket: str, prefix: str, options: dict[str, str], more: dict[str, Any]) -> ObjectStore:
@@ -178,7 +180,7 @@ def _s3(bucket: str, prefix: str, options: dict[str, str], more: dict[str, Any])
 
     asked = {name: options[name] for name in ("endpoint", "region") if name in options}
     config: Any = {"conditional_put": "etag", **asked}
-    return S3Store(bucket, prefix=prefix, config=config, **more, **_aws_credentials())
+    return S3Store(bucket, prefix=prefix, config=config, **more)
 
 
 def _google(bucket: str, prefix: str, options: dict[str, str], more: dict[str, Any]) -> ObjectStore:
@@ -198,6 +200,9 @@ def _azure(account: str, path: str, options: dict[str, str], more: dict[str, Any
     return AzureStore(container, prefix=prefix, config=config, **more)
 
 
+_PACES = {"gs": Pace(min_gap=1.0)}
+"""Google limits writes of one object to about one per second."""
+
 _STORES = {"s3": _s3, "gs": _google, "az": _azure}
 
 
@@ -207,11 +212,9 @@ def is_loopback(endpoint: str) -> bool:
     return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def _aws_credentials() -> dict[str, Any]:
+def _aws_credentials(env: Mapping[str, str]) -> dict[str, Any]:
     """A profile (`AWS_PROFILE`) is read by boto3, where it is installed; the rest by obstore."""
-    import os
-
-    if "AWS_PROFILE" not in os.environ or "AWS_ACCESS_KEY_ID" in os.environ:
+    if "AWS_PROFILE" not in env or "AWS_ACCESS_KEY_ID" in env:
         return {}
     from obstore.auth.boto3 import Boto3CredentialProvider
 

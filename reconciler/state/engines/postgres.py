@@ -7,20 +7,14 @@ session state (advisory locks, prepared statements) is used.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from reconciler.state.engines.engine import (
-    DeniedError,
-    MissingError,
-    MovedError,
-    UnconditionalError,
-    UnsureError,
-    Version,
-)
+from reconciler.state.engines import Denied, Missing, Moved, Pace, Unconditional, Unsure, Version
 
 if TYPE_CHECKING:
     from psycopg import Connection, Cursor
@@ -40,12 +34,13 @@ class PostgresEngine:
     def __init__(self, conninfo: str, name: str, shown: str) -> None:
         self._conninfo, self._name = conninfo, name
         self.shown = shown
+        self.pace = Pace()
         self._connection: Connection[Any] | None = None
         self._guard = Lock()
 
     def read(self) -> tuple[bytes, Version] | None:
         rows = self._run("SELECT data, version FROM taskctl_head WHERE name = %s", self._name)
-        return (bytes(rows[0][0]), Version(rows[0][1])) if rows else None
+        return (bytes(rows[0][0]), Version(str(rows[0][1]))) if rows else None
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         return self._swap(self._name, data, over)
@@ -62,7 +57,7 @@ class PostgresEngine:
             "SELECT data FROM taskctl_blob WHERE state = %s AND name = %s", self._name, name
         )
         if not rows:
-            raise MissingError("blob", name=name)
+            raise Missing(name)
         return bytes(rows[0][0])
 
     def drop(self, names: Sequence[str]) -> None:
@@ -90,9 +85,9 @@ class PostgresEngine:
             for over in (None, made):
                 try:
                     self._swap(scratch, b"3", over)
-                except MovedError:
+                except Moved:
                     continue
-                raise UnconditionalError("ignored", address=self.shown)
+                raise Unconditional(f"{self.shown} accepted a write whose condition did not hold")
         finally:
             self._run("DELETE FROM taskctl_head WHERE name = %s RETURNING name", scratch)
 
@@ -107,11 +102,11 @@ class PostgresEngine:
             rows = self._run(
                 "UPDATE taskctl_head SET data = %s, version = version + 1"
                 " WHERE name = %s AND version = %s RETURNING version",
-                *(data, name, over.token),
+                *(data, name, int(over)),
             )
         if not rows:
-            raise MovedError("moved")
-        return Version(rows[0][0])
+            raise Moved("the head was replaced")
+        return Version(str(rows[0][0]))
 
     def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._guard, self._faults():
@@ -146,34 +141,33 @@ class PostgresEngine:
         try:
             yield
         except errors.UndefinedTable as problem:
-            raise DeniedError("tables", address=self.shown) from problem
+            raise Denied("the tables do not exist", "container") from problem
         except (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification) as problem:
-            raise DeniedError("credentials", problem=_short(problem)) from problem
+            raise Denied(_short(problem), "permission") from problem
         except psycopg.OperationalError as problem:
             was_open = self._connection is not None
             self._give_up()
             if not was_open:
-                raise DeniedError("connect", problem=_short(problem)) from problem
-            raise UnsureError("request", problem=_short(problem)) from problem
+                raise Denied(_short(problem), "credentials") from problem
+            raise Unsure(_short(problem)) from problem
         except psycopg.Error as problem:
             self._give_up()
-            raise UnsureError("request", problem=_short(problem)) from problem
+            raise Unsure(_short(problem)) from problem
 
 
 def _short(problem: Exception) -> str:
     return str(problem).partition("\n")[0][:200]
 
 
-def open_postgres(address: str) -> PostgresEngine:
-    """The engine of `postgresql://HOST/DB?state=NAME`; everything else in it is libpq's.
-
-    ModuleNotFoundError without the extra `postgres`; DeniedError for an address with a password.
-    """
-    import psycopg  # noqa: F401 - so that a missing extra is known before anything else
-
+def open_engine(address: str, env: Mapping[str, str]) -> PostgresEngine:
+    """The engine of `postgresql://HOST/DB?state=NAME`; everything else in it is libpq's, which
+    also reads the PG* variables and .pgpass."""
+    del env
+    if find_spec("psycopg") is None:
+        raise Denied("taskctl[postgres]", "extra")
     parts = urlsplit(address)
     if parts.password is not None:
-        raise DeniedError("password", address="postgresql://")
+        raise Denied("the address contains a password; use PGPASSWORD or .pgpass", "address")
     options = parse_qsl(parts.query)
     name = dict(options).get("state", "default")
     rest = urlencode([(key, value) for key, value in options if key != "state"])
