@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.model.diagnostics import error, warning
+from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render.html import render
@@ -40,7 +41,8 @@ CONTRAST = """
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || element.closest("script, .unseen, [hidden]")) continue;
+    if (!walker.currentNode.data.trim()) continue;
+    if (element.closest("script, .visually-hidden, [hidden]")) continue;
     const [a, b] = [light(rgb(getComputedStyle(element).color)), light(under(element))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (ratio < 4.5) low.push(`${ratio.toFixed(2)} ${element.className} ${element.textContent}`);
@@ -70,8 +72,7 @@ def hostile() -> Plan:
             Reason.DIFFERS,
             file=text,
             line=3,
-            note=text,
-            remedy=text,
+            remarks=(remark("orphaned", ref=text), remark("apply.unknown", why=text)),
             task_id=text,
             diff=(
                 Change(text, text, text + "!", Origin.BOTH),

@@ -28,6 +28,7 @@ from reconciler.cli.console.output import Output
 from reconciler.cli.console.progress import progress_for
 from reconciler.cli.options.service import Connection
 from reconciler.cli.signals import Interrupts
+from reconciler.messages.remarks import word
 from reconciler.model.diagnostics import Severity, error, has_errors
 from reconciler.model.errors import RemoteError, StateError, TaskctlError
 from reconciler.model.options import PlanOptions
@@ -38,7 +39,7 @@ from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.plan import Plan, PlannedTask, Reason
 from reconciler.render import renderer
 from reconciler.render.masking import secrets_of
-from reconciler.render.plan_text import alone_row, summary_row
+from reconciler.render.plan_text import summary_row, unattended_row
 from reconciler.render.reports import FailureReport
 from reconciler.state.edit import as_sensitive
 from reconciler.state.session import Session
@@ -163,7 +164,7 @@ class Applying:
         allowed = [
             task.ref.key
             for task in gone
-            if self._out.ask(f"{task.ref.key}: {task.note}. Create it anew?")
+            if self._out.ask(f"{task.ref.key}: {word(task.explanation).note}. Create it again?")
         ]
         return (*self._options.allow_recreate, *allowed) if allowed else None
 
@@ -182,8 +183,8 @@ class Applying:
                 "Look at the plan, then say yes beforehand:\n    taskctl apply --yes",
             )
         what = f"{summary_row(plan)}\n" if self._out.common.quiet else ""  # not shown before
-        alone = alone_row(plan)
-        return self._out.ask(f"{what}{alone}{' ' if alone else ''}Do this?")
+        unattended = unattended_row(plan)
+        return self._out.ask(f"{what}{unattended}{' ' if unattended else ''}Do this?")
 
     def _carry_out(self, plan: Plan, interrupts: Interrupts) -> ApplyReport:
         garbage.resume()  # each answer that is lost leaves circles behind

@@ -6,26 +6,24 @@ from collections.abc import Callable
 
 from reconciler.app.context import Workspace, utcnow
 from reconciler.model.errors import TaskctlError
+from reconciler.model.remarks import Remark
 from reconciler.model.task import rfc3339
 from reconciler.scratch import CACHE
 from reconciler.state.model import Record
 
 
-def canceller(space: Workspace) -> Callable[[Record], str | None]:
-    """What apply cancels a replaced task with: None, or a warning with the command to repeat."""
+def canceller(space: Workspace) -> Callable[[Record], tuple[Remark, ...]]:
+    """What apply cancels a replaced task with: nothing, or a warning with the command to repeat."""
 
-    def cancel(record: Record) -> str | None:
+    def cancel(record: Record) -> tuple[Remark, ...]:
         try:
             why = _cancel(space, record)
         except TaskctlError as problem:
             why = str(problem)
         if why is None:
-            return None
-        again = f"taskctl cancel {record.ref} --task {record.task_id}"
-        return (
-            f"the task that it replaced, {record.task_id}, could not be cancelled: {why}\n"
-            f"It may still be at work. Try again:\n  {again}"
-        )
+            return ()
+        facts = {"old": record.task_id, "why": why, "ref": str(record.ref)}
+        return (Remark("apply.not_cancelled", facts),)
 
     return cancel
 

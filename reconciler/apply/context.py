@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from reconciler.apply.report import TaskResult
+from reconciler.model.remarks import Remark
 from reconciler.model.service import Service
 from reconciler.model.task import Identity, TaskRef
 from reconciler.state.model import Event, Record, State
@@ -38,4 +39,4 @@ class Surroundings:
     wait: Callable[[float], bool]
     started: Callable[[TaskRef], None]
     ended: Callable[[TaskResult], None]
-    cancel: Callable[[Record], str | None]
+    cancel: Callable[[Record], tuple[Remark, ...]]

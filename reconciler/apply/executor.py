@@ -20,6 +20,7 @@ from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.throttle import Throttle
 from reconciler.model.canonical import digest
 from reconciler.model.errors import StateError
+from reconciler.model.remarks import Remark, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.wire import create_body, patch_after_create
@@ -47,8 +48,6 @@ LONGEST_PAUSE = 300.0
 
 PAYMENT_REQUIRED = 402
 """What the service answers a create with whose organization or user has no Neo tokens left."""
-
-USED_UP = "taskctl apply   # once the window has ended or the limit was raised"
 
 
 class Executor:
@@ -104,7 +103,7 @@ class Executor:
         try:
             result = do(task)
         except StateError as problem:
-            result = self._result(task, Result.FAILED, error=str(problem))
+            result = self._result(task, Result.FAILED, remark("apply.state", why=str(problem)))
         self._around.ended(result)
         return result
 
@@ -117,7 +116,7 @@ class Executor:
             return self._updated(task, record, Result.UPDATED)
         adopted = records.adopted(task, self._around)
         self._record(task, adopted)
-        return self._result(task, self._adopted_as(task), adopted.task_id)
+        return self._result(task, self._adopted_as(task), task_id=adopted.task_id)
 
     def _talk(self, task: PlannedTask) -> TaskResult:
         if not self._around.wait(0):
@@ -145,15 +144,15 @@ class Executor:
         self._record(task, record)
         if task.update:
             return self._updated(task, record, Result.MOVED)
-        return self._result(task, Result.MOVED, record.task_id)
+        return self._result(task, Result.MOVED, task_id=record.task_id)
 
     def _updated(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
         """First at the service, then in the record: what dies in between, the next plan finds
         agreed, and only records it."""
-        done, error = self._patches.update(task, record)
-        if error is not None and result is Result.UPDATED:
+        done, problems = self._patches.update(task, record)
+        if problems and result is Result.UPDATED:
             result = Result.FAILED
-        told = self._result(task, result, record.task_id, error)
+        told = self._result(task, result, *problems, task_id=record.task_id)
         return replace(told, updated=done)
 
     # Creating
@@ -161,7 +160,7 @@ class Executor:
     def _create(self, task: PlannedTask) -> TaskResult:
         desired = task.desired
         if desired is None:  # a plan creates from manifests only
-            return self._result(task, Result.FAILED, error="no manifest says what to create")
+            return self._result(task, Result.FAILED, remark("apply.no_manifest"))
         refs = (task.ref, moved_ref(desired))
         earlier = [mark for ref in refs for mark in self._open.get(ref, ())]
         over, waited, tries = list(earlier), 0.0, 0
@@ -169,8 +168,8 @@ class Executor:
             with self._places:
                 if self._out_of_reach.is_set() or not self._throttle.pass_through():
                     self._close(task, over)
-                    why = "the service is out of reach" if self._out_of_reach.is_set() else None
-                    return self._result(task, Result.NOT_STARTED, error=why)
+                    why = [remark("apply.unreachable")] if self._out_of_reach.is_set() else []
+                    return self._result(task, Result.NOT_STARTED, *why)
                 attempt = self._attempt(task, desired, over)
                 outcome = self._send(attempt)
             if not isinstance(outcome, NotSent):
@@ -226,14 +225,15 @@ class Executor:
                 return self._created(task, attempt, task_id, earlier)
             case Refused(why, status):
                 self._settle(task, [attempt.mark], f"refused: {status}")
-                failed = self._result(task, Result.FAILED, error=f"{why} (HTTP {status})")
-                return replace(failed, remedy=USED_UP) if status == PAYMENT_REQUIRED else failed
+                used_up = [remark("apply.used_up")] if status == PAYMENT_REQUIRED else []
+                refused = remark("apply.refused", why=why, status=status)
+                return self._result(task, Result.FAILED, refused, *used_up)
             case Unknown(why):
                 if outcome.throttled:
                     self._throttle.pause(outcome.retry_after or 1.0)
                 with self._count:
                     self.sent[task.ref] += not outcome.throttled
-                return self._result(task, Result.UNRESOLVED, error=why)
+                return self._result(task, Result.UNRESOLVED, remark("apply.unknown", why=why))
 
     def _created(
         self, task: PlannedTask, attempt: Attempt, task_id: str, earlier: Sequence[str]
@@ -243,23 +243,23 @@ class Executor:
             self._record(task, record)
         except StateError as problem:
             # Its id must not be shown before it is durable; the attempt is, and leads back to it.
-            why = f"created, but that could not be recorded; the next apply finds it: {problem}"
-            return self._result(task, Result.UNRESOLVED, error=why)
+            why = remark("apply.not_recorded", why=str(problem))
+            return self._result(task, Result.UNRESOLVED, why)
         made = Result.REPLACED if task.action is Action.REPLACE else Result.CREATED
         return self._finish(task, record, made)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
         """The name and the sharing, which a create cannot carry; then what was there before."""
-        error = self._patches.finish(record) if record.pending else None
-        told = self._result(task, result, record.task_id, error)
+        problems = self._patches.finish(record) if record.pending else ()
+        told = self._result(task, result, *problems, task_id=record.task_id)
         if not task.cancels or task.record is None:
             return told
-        return replace(told, warning=self._around.cancel(task.record))
+        return replace(told, warnings=self._around.cancel(task.record))
 
     def _give_up(self, task: PlannedTask, attempt: Attempt, outcome: NotSent) -> TaskResult:
         self._out_of_reach.set()
         self._close(task, [attempt.mark])
-        return self._result(task, Result.FAILED, error=outcome.why)
+        return self._result(task, Result.FAILED, remark("apply.not_sent", why=outcome.why))
 
     def _close(self, task: PlannedTask, marks: Iterable[str]) -> None:
         """Attempts of this apply that never left; those of earlier ones stay open for a look-up."""
@@ -285,8 +285,8 @@ class Executor:
         self,
         task: PlannedTask,
         result: Result,
+        *problems: Remark,
         task_id: str | None = None,
-        error: str | None = None,
     ) -> TaskResult:
         url = self._around.service.task_url(task.ref.org_name, task_id) if task_id else None
         return TaskResult(
@@ -294,7 +294,7 @@ class Executor:
             result=result,
             task_id=task_id,
             url=url,
-            error=error,
+            problems=problems,
             file=task.file,
             line=task.line,
             replaced=_replaced_by(task) if task_id else None,

@@ -11,8 +11,10 @@ from reconciler.apply import records
 from reconciler.apply.context import Surroundings
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.messages.remarks import word
 from reconciler.model.diagnostics import Diagnostic, error, warning
 from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
@@ -121,14 +123,9 @@ class Loop:
     def _within_rounds(self, task: PlannedTask) -> PlannedTask:
         if not task.creates or self._executor.sent[task.ref] < ROUNDS:
             return task
-        wish = f" --replace {task.ref.key}={task.task_id}" if task.action is Action.REPLACE else ""
-        return replace(
-            task,
-            action=Action.UNRESOLVED,
-            reason=Reason.AMBIGUOUS,
-            note=f"sent {ROUNDS} times, each time without an answer or a task",
-            remedy=f"taskctl apply{wish}   # once the service answers again",
-        )
+        case = "attempt.rounds_replace" if task.action is Action.REPLACE else "attempt.rounds"
+        said = remark(case, rounds=ROUNDS, request=f"{task.ref.key}={task.task_id}")
+        return replace(task, action=Action.UNRESOLVED, reason=Reason.AMBIGUOUS, remarks=(said,))
 
     def _open(self) -> set[TaskRef]:
         """Keys with an attempt that time or another look-up may still settle."""
@@ -184,11 +181,12 @@ class Loop:
                 continue
             results.append(result)
             place: dict[str, Any] = {"file": result.file, "line": result.line, "key": ref.key}
-            if result.error is not None and result.result in _DONE:
-                diagnostics.append(error(f"{ref.key}: {result.error}", **place))
-            if result.warning is not None:
-                summary, _, detail = result.warning.partition("\n")
-                diagnostics.append(warning(f"{ref.key}: {summary}", detail, **place))
+            if result.problems and result.result in _DONE:
+                words = word(result.problems)
+                diagnostics.append(error(f"{ref.key}: {words.note}", words.hint_text(), **place))
+            if result.warnings:
+                words = word(result.warnings)
+                diagnostics.append(warning(f"{ref.key}: {words.note}", words.hint_text(), **place))
         return ApplyReport(tuple(results), tuple(diagnostics))
 
     def _result(self, task: PlannedTask) -> TaskResult | None:
@@ -198,15 +196,18 @@ class Loop:
             return done
         if done is None and task.action is not Action.UNRESOLVED:
             return None
-        why = task.note if task.action is Action.UNRESOLVED else done.error if done else None
+        why = done.problems if done else ()
+        if task.action is Action.UNRESOLVED:
+            why = task.explanation
+        else:
+            why = (*why, remark("apply.look_up"))
         if self._problem is not None:
-            why = f"{why}; the look-up failed: {self._problem}"
+            why = (*why, remark("apply.lookup_failed", why=self._problem))
         return TaskResult(
             ref=task.ref,
             result=Result.UNRESOLVED,
             task_id=None,
-            error=why,
+            problems=why,
             file=task.file,
             line=task.line,
-            remedy=task.remedy or f"taskctl apply   # looks {task.ref.key} up again",
         )

@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.apply import records
 from reconciler.apply.context import Surroundings
 from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import RemoteTask
 from reconciler.plan.diff import SHOWN_SETTINGS, at_service
 from reconciler.plan.plan import ABSENT, PlannedTask
@@ -25,17 +26,19 @@ class Patches:
         self._around = around
         self._places = places
 
-    def finish(self, record: Record) -> str | None:
-        """What a create could not carry. None, or why it could not be done."""
+    def finish(self, record: Record) -> tuple[Remark, ...]:
+        """Sets what a create cannot carry. What could not be done, if anything."""
         try:
             self._patch(record, record.pending)
             self._around.ledger.append(Recorded(replace(record, pending={})))
         except (RemoteError, StateError) as failed:
-            names = " and ".join(sorted(record.pending))
-            return f"it exists, but its {names} could not be set: {failed}; the next apply does it"
-        return None
+            names = tuple(sorted(record.pending))
+            return (remark("patch.unfinished", names=names, why=str(failed)),)
+        return ()
 
-    def update(self, task: PlannedTask, record: Record) -> tuple[tuple[str, ...], str | None]:
+    def update(
+        self, task: PlannedTask, record: Record
+    ) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
         """What the plan says is to be changed in place. The settings that are so now, and why the
         others are not."""
         wanted = {**record.pending, **task.update}
@@ -43,7 +46,7 @@ class Patches:
         try:
             shown = self._patch(record, patch) if patch else task.remote
         except RemoteError as failed:
-            return (), self._why(record, failed)
+            return (), (self._why(record, failed),)
         ignored = sorted(
             name for name in patch if shown is not None and _differs(name, wanted, shown)
         )
@@ -51,9 +54,8 @@ class Patches:
         if done:
             self._around.ledger.append(Recorded(records.updated(record, done, shown, self._around)))
         if not ignored:
-            return tuple(sorted(done)), None
-        why = f"the service answered well, but did not change {' and '.join(ignored)}"
-        return tuple(sorted(done)), why
+            return tuple(sorted(done)), ()
+        return tuple(sorted(done)), (remark("patch.ignored", names=tuple(ignored)),)
 
     def _patch(self, record: Record, values: Mapping[str, Any]) -> RemoteTask:
         with self._places:
@@ -61,14 +63,14 @@ class Patches:
                 record.ref.org_name, record.task_id, dict(values)
             )
 
-    def _why(self, record: Record, failed: RemoteError) -> str:
+    def _why(self, record: Record, failed: RemoteError) -> Remark:
         """The service says 404 for a task that is gone and for one of somebody else's alike."""
         told = Told(record.ref, "the change", record.identity, self._around.identity)
         mine = told.caller.same_as(told.maker)
         if failed.status not in (403, 404) or (mine and failed.status == 403):
-            return f"not updated: {failed}"
+            return remark("patch.failed", why=str(failed))
         said = problem(Refusal(failed.status, str(failed)), told)
-        return f"not updated: {said.summary.removeprefix(f'{record.ref}: ')}"
+        return remark("patch.failed", why=said.summary.removeprefix(f"{record.ref}: "))
 
 
 def _differs(name: str, wanted: Mapping[str, Any], shown: RemoteTask) -> bool:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.model.diagnostics import Diagnostic, has_errors
+from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
 
 
@@ -25,22 +26,20 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """How one task ended. `error` says why it failed or what cannot be decided, in a line or more;
-    `remedy` is the command that settles it. `file` and `line` are its place in a manifest.
-    `replaced` is the task that it took the place of, `updated` are the settings that were changed.
-    `warning` is what is to be known beside that."""
+    """How one task ended. `problems` say why it failed or is unresolved, `warnings` what else a
+    reader should know. `file` and `line` are its place in a manifest. `replaced` is the task that
+    it replaced, `updated` are the settings that were changed."""
 
     ref: TaskRef
     result: Result
     task_id: str | None = None
     url: str | None = None
-    error: str | None = None
+    problems: tuple[Remark, ...] = ()
     file: str | None = None
     line: int | None = None
-    remedy: str = ""
     replaced: str | None = None
     updated: tuple[str, ...] = ()
-    warning: str | None = None
+    warnings: tuple[Remark, ...] = ()
 
     @property
     def key(self) -> str:

@@ -3,7 +3,7 @@
 `{name}` is the text itself, `{name:q}` a value of a user (quoted, on one line, shortened),
 `{name:sh}` a word of a shell command (always quoted where it has to be), `{name:s}` the letter s
 unless the number is 1, `{name:list}` the items of a tuple joined by commas, `{name:or}` the same
-with "or" before the last, `{name:and}` with "and".
+with "or" before the last, `{name:and}` with "and", `{name:age}` a number of seconds as `3 d`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,15 @@ _FORMATS: dict[str, Callable[[Arg], str]] = {
     "or": lambda value: _joined(value, "or"),
     "and": lambda value: _joined(value, "and"),
     "n": lambda value: f"{value:,}",
+    "age": lambda value: _age(int(str(value))),
 }
+
+
+def _age(seconds: int) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 class _Template(Formatter):

@@ -126,7 +126,7 @@ class FirstMessage:
         return _work(self.text, self.entities)
 
 
-def acts_alone(settings: Mapping[str, Any]) -> bool:
+def is_unattended(settings: Mapping[str, Any]) -> bool:
     """Whether a task with these settings asks nobody. Without approvalMode the organization's own
     holds, which the service does not tell. A read-only one may still open pull requests."""
     is_limited = settings.get("permissionMode") == "read-only"

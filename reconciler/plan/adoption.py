@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from reconciler.model.canonical import comparable_text
 from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, FirstMessage, RemoteTask, TaskRef, text_of
 from reconciler.plan.lookup import adopt_since, is_own, settings_agree
 from reconciler.plan.recovery import is_redaction_of
@@ -22,7 +23,7 @@ class LookAlikes:
     """`found`: the task that each key takes over. `unsure`: why a key must not be created yet."""
 
     found: dict[TaskRef, RemoteTask] = field(default_factory=dict)
-    unsure: dict[TaskRef, str] = field(default_factory=dict)
+    unsure: dict[TaskRef, Remark] = field(default_factory=dict)
 
 
 def look_alikes(
@@ -102,20 +103,12 @@ def _match(
     for remote, message in pool.redacted.get(org_name, ()):
         agrees = _may_be(task, remote, since)
         if agrees and is_redaction_of(comparable_text(message.text), text):
-            pairs.unsure[task.ref] = (
-                f"task {remote.id} may be this one: its prompt is the same but for credentials "
-                "that the service removed"
-            )
+            pairs.unsure[task.ref] = remark("unsure.redacted", task_id=remote.id)
             return
     for task_id in pool.unread.get(org_name, ()):
         if _may_be(task, view.tasks[task_id], since):
-            pairs.unsure[task.ref] = (
-                f"task {task_id.id} may be this one: its first message could not be read "
-                f"({view.unreadable[task_id]})"
-            )
+            why = view.unreadable[task_id]
+            pairs.unsure[task.ref] = remark("unsure.unreadable", task_id=task_id.id, why=why)
             return
     if org_name in view.cut_short and state.is_new_for(task.file):
-        pairs.unsure[task.ref] = (
-            "the state is new and the look-up for existing tasks ended at its limit before "
-            "all of them were read"
-        )
+        pairs.unsure[task.ref] = remark("unsure.cut_short")

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from reconciler import __version__
 from reconciler.messages import diagnostic_document
+from reconciler.messages.remarks import remarks_document
 from reconciler.model.canonical import digest
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
@@ -60,16 +61,13 @@ def _task(task: PlannedTask) -> dict[str, Any]:
         "line": task.line,
         "diff": [_change(change) for change in task.diff],
     }
-    further = {
-        "movedFrom": task.moved_from.key if task.moved_from else "",
-        "note": task.note,
-        "remedy": task.remedy,
-    }
-    if task.acts_alone:
-        shown["autonomous"] = True
+    if task.unattended:
+        shown["unattended"] = True
     if task.update:
         shown["update"] = sorted(task.update)
-    return shown | {name: text for name, text in further.items() if text}
+    if task.moved_from:
+        shown["movedFrom"] = task.moved_from.key
+    return shown | remarks_document(task.explanation)
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""The sentences of a plan: one function for each thing that can be said of a task."""
+"""What can be decided about a task: one function for each decision, with the facts for a reader."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
@@ -13,7 +14,7 @@ from reconciler.plan.recovery import Found, Unresolved, Verdict, Wait
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import Attempt, Record
 
-_NOT_RETURNED = ("enabledIntegrations", "cliIntegrations", "agentDefinitionId")
+_NOT_COMPARED = ("enabledIntegrations", "cliIntegrations", "agentDefinitionId")
 _UNRESOLVED = {
     "identity": Reason.OTHER_IDENTITY,
     "unreadable": Reason.UNREADABLE,
@@ -28,37 +29,29 @@ def moved(
         task,
         Action.MOVE,
         Reason.MOVED,
+        remark("moved.from", old=record.ref.key),
         task_id=record.task_id,
         record=record,
         remote=remote,
         moved_from=record.ref,
         diff=diff,
-        note=f"the record of {record.ref.key} becomes this one's",
     )
 
 
 def not_visible(task: DesiredTask, record: Record, identity: Identity) -> PlannedTask:
-    note = (
-        f"made by {_name(record.identity)} and not visible to {_name(identity)}: "
-        "the record is proof that it exists"
-    )
+    said = remark("notVisible.to", maker=_name(record.identity), caller=_name(identity))
     return plan_for(
-        task, Action.UNCHANGED, Reason.NOT_VISIBLE, task_id=record.task_id, record=record, note=note
+        task, Action.UNCHANGED, Reason.NOT_VISIBLE, said, task_id=record.task_id, record=record
     )
 
 
 def gone(task: DesiredTask, record: Record, *, recreate: bool) -> PlannedTask:
     if recreate:
-        note = f"task {record.task_id} is no longer at the service; apply creates it anew"
-        reason, remedy = Reason.RECREATE, ""
-    elif task.task_id is not None:
-        note = f"task {record.task_id} is no longer at the service; one with a taskID is not made"
-        reason, remedy = Reason.NOT_FOUND, f"taskctl state rm {task.ref}"
+        case, reason = "gone.recreate", Reason.RECREATE
     else:
-        note = f"task {record.task_id} is no longer at the service; it is left at that"
-        reason, remedy = Reason.NOT_FOUND, f"taskctl apply --allow-recreate={task.key}"
-    known: dict[str, Any] = {"task_id": record.task_id, "record": record}
-    return plan_for(task, Action.GONE, reason, note=note, remedy=remedy, **known)
+        case, reason = "gone.taskID" if task.task_id else "gone.kept", Reason.NOT_FOUND
+    said = remark(case, task_id=record.task_id, key=task.key, ref=str(task.ref))
+    return plan_for(task, Action.GONE, reason, said, task_id=record.task_id, record=record)
 
 
 def orphaned(record: Record) -> PlannedTask:
@@ -69,99 +62,81 @@ def orphaned(record: Record) -> PlannedTask:
         file=record.file,
         task_id=record.task_id,
         record=record,
-        note="recorded, and in no manifest any more; it is left as it is",
-        remedy=f"taskctl state rm {record.ref}",
+        remarks=(remark("orphaned", ref=str(record.ref)),),
     )
 
 
 def adopt(
     task: DesiredTask, remote: RemoteTask, reason: Reason, backend: str, view: RemoteView
 ) -> PlannedTask:
-    """Adopting needs a reader's trust, so the note says which task it is, how old and whose."""
-    parts = [repr(remote.name) if remote.name else f"task {remote.id}"]
-    created = remote.created_at
-    if created is not None:
-        parts.append(f"{_age((view.service_now or view.now) - created)} old")
-    if remote.creator_login:
-        parts.append(f"made by {remote.creator_login}")
-    where = console_url(backend, remote.org_name, remote.id) or f"taskID {remote.id}"
-    note = ", ".join(parts) + f": {where}"
-    hidden = [name for name in _NOT_RETURNED if name in task.inputs]
-    if reason is Reason.LOOK_ALIKE and hidden:
-        note += f"; whether its {' and '.join(hidden)} agree cannot be seen"
-    remedy = ""
+    """Adopting needs a reader's trust, so it says which task it is, how old and whose."""
+    said = list(_described(remote, backend, view))
     if reason is Reason.LOOK_ALIKE:
-        note = f"does the same work and has no record: {note}"
-        remedy = f"to have one of its own all the same, set `adopt: false` on {task.key}"
-    return plan_for(
-        task, Action.ADOPT, reason, task_id=remote.id, remote=remote, note=note, remedy=remedy
-    )
+        said.insert(0, remark("lookAlike"))
+        if hidden := tuple(name for name in _NOT_COMPARED if name in task.inputs):
+            said.append(remark("adopt.not_compared", names=hidden))
+        said.append(remark("adopt.separate", key=task.key))
+    return plan_for(task, Action.ADOPT, reason, *said, task_id=remote.id, remote=remote)
 
 
-def unsure(task: DesiredTask, why: str) -> PlannedTask:
-    reason = Reason.UNREADABLE
-    remedy = f"taskctl apply --adopt none   # or set `adopt: false` on {task.key}"
-    return plan_for(task, Action.UNRESOLVED, reason, note=why, remedy=remedy)
+def _described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Remark]:
+    url = console_url(backend, remote.org_name, remote.id)
+    case = "adopt.local" if url is None else "adopt.named" if remote.name else "adopt.unnamed"
+    yield remark(case, name=remote.name, task_id=remote.id, url=url)
+    login = remote.creator_login
+    if remote.created_at is not None:
+        age = (view.service_now or view.now) - remote.created_at
+        seconds = max(0, int(age / timedelta(seconds=1)))
+        yield remark("adopt.age_by" if login else "adopt.age", seconds=seconds, login=login)
+    elif login:
+        yield remark("adopt.by", login=login)
+
+
+def unsure(task: DesiredTask, why: Remark) -> PlannedTask:
+    """A task whose prompt may be that of a task which exists."""
+    said = (why, remark("unsure", key=task.key))
+    return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, *said)
 
 
 def no_such_id(task: DesiredTask) -> PlannedTask:
-    note = f"taskID {task.task_id}: no such task, or this token may not see it; it is not created"
-    remedy = "correct the taskID, or use a token of the user who made the task"
-    return _conflict(task, task.task_id, note, remedy)
+    return _conflict(task, task.task_id, remark("taskID.not_found", task_id=task.task_id))
 
 
 def other_id(task: DesiredTask, recorded_id: str) -> PlannedTask:
-    note = f"the manifest says taskID {task.task_id}, the record says {recorded_id}"
-    remedy = f"taskctl state rm {task.ref}   # forget {recorded_id}, adopt {task.task_id}"
-    return _conflict(task, recorded_id, note, remedy)
+    facts = {"task_id": task.task_id, "recorded": recorded_id, "ref": str(task.ref)}
+    return _conflict(task, recorded_id, Remark("taskID.other", facts))
 
 
 def owned_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
-    note = f"taskID {task.task_id} is recorded for {owner.key} already"
-    return _conflict(task, task.task_id, note, f"taskctl state mv {owner} {task.ref}")
+    return _owned(task, owner, "taskID.owned")
 
 
 def former_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
-    note = f"taskID {task.task_id} is one that {owner.key} had before another took its place"
-    forget = f"taskctl state rm {owner}"
-    remedy = f"take the taskID out of the manifest, or forget {owner.key}: {forget}"
-    return _conflict(task, task.task_id, note, remedy)
+    return _owned(task, owner, "taskID.replaced")
 
 
 def claimed_id(task: DesiredTask, owner: TaskRef) -> PlannedTask:
-    note = f"taskID {task.task_id} is the one that an open attempt of {owner.key} is to replace"
-    return _conflict(task, task.task_id, note, f"taskctl apply   # settles {owner.key} first")
+    return _owned(task, owner, "taskID.claimed")
 
 
-def _conflict(task: DesiredTask, task_id: str | None, note: str, remedy: str) -> PlannedTask:
-    return plan_for(
-        task, Action.UNRESOLVED, Reason.CONFLICT, task_id=task_id, note=note, remedy=remedy
-    )
+def _owned(task: DesiredTask, owner: TaskRef, case: str) -> PlannedTask:
+    said = remark(case, task_id=task.task_id, owner=str(owner), ref=str(task.ref))
+    return _conflict(task, task.task_id, said)
+
+
+def _conflict(task: DesiredTask, task_id: str | None, said: Remark) -> PlannedTask:
+    return plan_for(task, Action.UNRESOLVED, Reason.CONFLICT, said, task_id=task_id)
 
 
 def other_org(task: DesiredTask, recorded: TaskRef) -> PlannedTask:
-    note = (
-        f"recorded under {recorded.org_name}, and the organization now resolves to "
-        f"{task.ref.org_name} from outside the manifest"
-    )
-    return plan_for(
-        task,
-        Action.UNRESOLVED,
-        Reason.OTHER_ORG,
-        note=note,
-        remedy=f"set `orgName` in {task.file}, or run with --org {recorded.org_name}",
-    )
+    facts = {"recorded": recorded.org_name, "org": task.ref.org_name, "file": task.file}
+    said = Remark("otherOrg.recorded", facts)
+    return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, said)
 
 
 def renamed(task: DesiredTask, orphan: TaskRef) -> PlannedTask:
-    note = f"{orphan.key} did the same work and left the manifests: a new name, or a new task?"
-    return plan_for(
-        task,
-        Action.UNRESOLVED,
-        Reason.RENAMED,
-        note=note,
-        remedy=f"taskctl state mv {orphan} {task.ref}   # for a new task: `adopt: false`",
-    )
+    said = remark("renamed.from", old=orphan.key, old_ref=str(orphan), ref=str(task.ref))
+    return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, said)
 
 
 def recovered(
@@ -175,58 +150,28 @@ def recovered(
                 task,
                 Action.ADOPT,
                 Reason.ATTEMPT,
+                _of(attempt, "attempt.found"),
                 task_id=verdict.task.id,
                 remote=verdict.task,
                 attempt=attempt,
-                note=f"made by the attempt of {attempt.mark}, whose answer was lost",
             )
     for attempt, verdict in reversed(pairs):
         if isinstance(verdict, Unresolved):
-            return _unresolved(task, attempt, verdict)
+            reason, said = _UNRESOLVED[verdict.kind], _unresolved(attempt, verdict)
+            return plan_for(task, Action.UNRESOLVED, reason, *said, attempt=attempt)
+    latest = attempts[-1]
     waits = [verdict.until for _, verdict in pairs if isinstance(verdict, Wait)]
     if waits:
-        return plan_for(
-            task,
-            Action.UNRESOLVED,
-            Reason.SETTLING,
-            attempt=attempts[-1],
-            settled_at=max(waits),
-            note=f"the attempt of {attempts[-1].mark} has no outcome yet and may still make a task",
-            remedy="taskctl apply   # waits until that is certain, then goes on",
-        )
-    return plan_for(
-        task,
-        Action.CREATE,
-        Reason.RETRY,
-        attempt=attempts[-1],
-        note=f"the attempt of {attempts[-1].mark} made no task",
-    )
+        said_of = _of(latest, "attempt.settling")
+        known: dict[str, Any] = {"attempt": latest, "settled_at": max(waits)}
+        return plan_for(task, Action.UNRESOLVED, Reason.SETTLING, said_of, **known)
+    return plan_for(task, Action.CREATE, Reason.RETRY, _of(latest, "attempt.none"), attempt=latest)
 
 
 def record_lost(task: DesiredTask, attempt: Attempt, old: str) -> PlannedTask:
     """What was to replace a task made none, and that task's record is gone."""
-    return plan_for(
-        task,
-        Action.UNRESOLVED,
-        Reason.AMBIGUOUS,
-        attempt=attempt,
-        note=f"the attempt of {attempt.mark} was to replace task {old} and made none; the record"
-        f" of {old} was lost, so another would be a second one",
-        remedy=f"taskctl state settle {attempt.ref} --task-id {old}   # or --not-created",
-    )
-
-
-def _unresolved(task: DesiredTask, attempt: Attempt, verdict: Unresolved) -> PlannedTask:
-    seen = f" ({', '.join(verdict.ids)})" if verdict.ids else ""
-    which = verdict.ids[0] if len(verdict.ids) == 1 else "TASK_ID"
-    return plan_for(
-        task,
-        Action.UNRESOLVED,
-        _UNRESOLVED[verdict.kind],
-        attempt=attempt,
-        note=f"the attempt of {attempt.mark} may have made a task: {verdict.why}{seen}",
-        remedy=f"taskctl state settle {attempt.ref} --task-id {which}   # or --not-created",
-    )
+    said = _of(attempt, "attempt.record_lost", old=old, ref=str(attempt.ref))
+    return plan_for(task, Action.UNRESOLVED, Reason.AMBIGUOUS, said, attempt=attempt)
 
 
 def stray(attempt: Attempt, verdict: Verdict) -> PlannedTask | None:
@@ -234,44 +179,45 @@ def stray(attempt: Attempt, verdict: Verdict) -> PlannedTask | None:
     place: dict[str, Any] = {"ref": attempt.ref, "file": attempt.file, "attempt": attempt}
     match verdict:
         case Found(task):
-            note = f"made by the attempt of {attempt.mark}, and in no manifest any more"
             return PlannedTask(
                 action=Action.ADOPT,
                 reason=Reason.ATTEMPT,
+                remarks=(_of(attempt, "attempt.orphaned"),),
                 task_id=task.id,
                 remote=task,
-                note=note,
                 **place,
             )
         case Wait(until):
-            note = f"the attempt of {attempt.mark} has no outcome yet; its key left the manifests"
             return PlannedTask(
                 action=Action.UNRESOLVED,
                 reason=Reason.SETTLING,
+                remarks=(_of(attempt, "attempt.settling_orphan"),),
                 settled_at=until,
-                note=note,
-                remedy="taskctl apply   # waits until that is certain",
                 **place,
             )
-        case Unresolved(kind, why, ids):
-            seen = f" ({', '.join(ids)})" if ids else ""
+        case Unresolved(kind):
             return PlannedTask(
                 action=Action.UNRESOLVED,
                 reason=_UNRESOLVED[kind],
-                note=f"the attempt of {attempt.mark} may have made a task: {why}{seen}",
-                remedy=f"taskctl state settle {attempt.ref} --not-created",
+                remarks=_unresolved(attempt, verdict, orphan=True),
                 **place,
             )
     return None
 
 
+def _unresolved(
+    attempt: Attempt, verdict: Unresolved, *, orphan: bool = False
+) -> tuple[Remark, ...]:
+    which = verdict.ids[0] if len(verdict.ids) == 1 else "TASK_ID"
+    case = "attempt.resolve_orphan" if orphan else "attempt.resolve"
+    hint = remark(case, ref=str(attempt.ref), task_id=which)
+    return _of(attempt, "attempt.unresolved"), verdict.why, hint
+
+
+def _of(attempt: Attempt, case: str, **facts: str) -> Remark:
+    """Something about an attempt, which a reader knows by its time (UTC, seconds)."""
+    return remark(case, at=f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC", **facts)
+
+
 def _name(identity: Identity) -> str:
     return identity.login or identity.id
-
-
-def _age(age: timedelta) -> str:
-    seconds = max(0, int(age.total_seconds()))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
 
+from reconciler.model.diagnostics import Arg
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import ABSENT
 
@@ -81,7 +82,16 @@ def _unpack(kind: Any, value: Any, path: str) -> Any:
         if value not in [member.value for member in kind]:
             raise ShapeError(path, f"{value!r} is not one of {', '.join(kind)}")
         return kind(value)
-    return _need(value, dict if origin is not None else kind, path)
+    if origin is not None:
+        return _unpack_mapping(arguments[1], _need(value, dict, path))
+    return _need(value, kind, path)
+
+
+def _unpack_mapping(kind: Any, value: dict[str, Any]) -> dict[str, Any]:
+    """Facts of diagnostics and remarks (`Arg`) hold tuples, not lists."""
+    if kind != Arg:
+        return value
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in value.items()}
 
 
 def _unpack_optional(kinds: tuple[Any, ...], value: Any, path: str) -> Any:

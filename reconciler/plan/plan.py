@@ -10,7 +10,15 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.task import PATCHABLE, DesiredTask, Identity, RemoteTask, TaskRef, acts_alone
+from reconciler.model.remarks import Remark
+from reconciler.model.task import (
+    PATCHABLE,
+    DesiredTask,
+    Identity,
+    RemoteTask,
+    TaskRef,
+    is_unattended,
+)
 from reconciler.plan.budget import Outlook
 from reconciler.state.model import Attempt, Record
 
@@ -96,11 +104,11 @@ class Change:
 class PlannedTask:
     """What is to be done about one task.
 
-    `note` is one sentence for a reader, `remedy` the command that settles what cannot go on.
-    `settled_at` is when an unresolved attempt is old enough (`Reason.SETTLING`), by this machine's
-    clock. `attempt` is the one that was found (`ATTEMPT`) or that `RETRY` follows. `update` are the
-    settings to be changed in place; `agreed` are those of them that the service has already.
-    `cancels`: the task of `record` is to be cancelled once the new one is recorded.
+    `remarks` are the facts for a reader (`explanation`). `settled_at` is when an unresolved attempt
+    is old enough (`Reason.SETTLING`), by this machine's clock. `attempt` is the one that was found
+    (`ATTEMPT`) or that `RETRY` follows. `update` are the settings to be changed in place; `agreed`
+    are those of them that the service has already. `cancels`: the task of `record` is to be
+    cancelled once the new one is recorded.
     """
 
     ref: TaskRef
@@ -110,8 +118,7 @@ class PlannedTask:
     line: int | None = None
     task_id: str | None = None
     diff: tuple[Change, ...] = ()
-    note: str = ""
-    remedy: str = ""
+    remarks: tuple[Remark, ...] = ()
     desired: DesiredTask | None = None
     record: Record | None = None
     remote: RemoteTask | None = None
@@ -121,6 +128,11 @@ class PlannedTask:
     update: Mapping[str, Any] = field(default_factory=dict)
     agreed: tuple[str, ...] = ()
     cancels: bool = False
+
+    @property
+    def explanation(self) -> tuple[Remark, ...]:
+        """Its remarks; where it has none, the one that its reason stands for."""
+        return self.remarks or (Remark(self.reason.value),)
 
     @property
     def patch(self) -> dict[str, Any]:
@@ -138,11 +150,11 @@ class PlannedTask:
         )
 
     @property
-    def acts_alone(self) -> bool:
+    def unattended(self) -> bool:
         """Whether its manifest (else its record) or the service lets it act without approval."""
         known = self.desired or self.record
-        return (known is not None and acts_alone(known.inputs)) or (
-            self.remote is not None and acts_alone(self.remote.raw)
+        return (known is not None and is_unattended(known.inputs)) or (
+            self.remote is not None and is_unattended(self.remote.raw)
         )
 
     @property
@@ -159,7 +171,9 @@ class PlannedTask:
         )
 
 
-def plan_for(task: DesiredTask, action: Action, reason: Reason, **more: Any) -> PlannedTask:
+def plan_for(
+    task: DesiredTask, action: Action, reason: Reason, *remarks: Remark, **more: Any
+) -> PlannedTask:
     """A desired task with its place; `more` are further fields of PlannedTask."""
     return PlannedTask(
         ref=task.ref,
@@ -168,6 +182,7 @@ def plan_for(task: DesiredTask, action: Action, reason: Reason, **more: Any) -> 
         file=task.file,
         line=task.line,
         desired=task,
+        remarks=remarks,
         **more,
     )
 

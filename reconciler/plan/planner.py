@@ -9,6 +9,7 @@ from functools import cached_property
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.options import PlanOptions
+from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef, text_of, work_of
 from reconciler.plan import adoption, checks, decisions, replacement, updates
 from reconciler.plan.diff import changes, remote_agrees
@@ -262,9 +263,9 @@ class _Planner:
             return replace(planned, record=record)
         asked = self.options.cancel_replaced and self._is_due(planned.ref, record)
         cancels = asked and attempt.replaces == record.task_id
-        fate = ", which is then cancelled" if cancels else ""
-        note = f"{planned.note}; it takes the place of {record.task_id}{fate}"
-        return replace(planned, record=record, cancels=cancels, note=note)
+        case = "attempt.replaces_and_cancels" if cancels else "attempt.replaces"
+        remarks = (*planned.remarks, remark(case, old=record.task_id))
+        return replace(planned, record=record, cancels=cancels, remarks=remarks)
 
     def _under_another_org(self, task: DesiredTask) -> PlannedTask | None:
         if task.org_from_manifest:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconciler.model.canonical import comparable_text
+from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import FirstMessage, RemoteTask, TaskRef, instant, text_of
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import Attempt
@@ -49,7 +50,7 @@ class Unresolved:
     """It may exist. `kind` is `identity`, `unreadable` or `ambiguous`; `ids` are what it may be."""
 
     kind: str
-    why: str
+    why: Remark
     ids: tuple[str, ...] = ()
 
 
@@ -106,7 +107,7 @@ def recover(
     open_attempts = sorted(attempts, key=lambda a: a.mark)
     ours = [a for a in open_attempts if view.identity.same_as(a.identity)]
     verdicts: dict[str, Verdict] = {
-        a.mark: Unresolved("identity", "another identity made the attempt, only it can look it up")
+        a.mark: Unresolved("identity", remark("attempt.other_identity"))
         for a in open_attempts
         if not view.identity.same_as(a.identity)
     }
@@ -173,8 +174,9 @@ def _by_mark(
         if len(mine) == 1:
             verdicts[attempt.mark] = Found(mine[0].task)
         elif mine:
-            why = "several tasks bear the attempt's mark"
-            verdicts[attempt.mark] = Unresolved("ambiguous", why, tuple(c.task.id for c in mine))
+            ids = tuple(c.task.id for c in mine)
+            why = remark("attempt.same_mark", ids=ids)
+            verdicts[attempt.mark] = Unresolved("ambiguous", why, ids)
     return taken
 
 
@@ -193,8 +195,10 @@ def _by_text(
     unread = [c for c in near if c.message is None]
     if unread:
         reason = view.unreadable.get(unread[0].id, "the service shows none")
-        why = f"the first message of a task could not be read: {reason}"
-        return wait or Unresolved("unreadable", why, tuple(c.task.id for c in unread))
+        ids = tuple(c.task.id for c in unread)
+        return wait or Unresolved(
+            "unreadable", remark("attempt.unreadable", ids=ids, why=reason), ids
+        )
     fitting = [c for c in near if _fits(c, attempt)]
     if not fitting:
         return wait or NotCreated()
@@ -202,8 +206,8 @@ def _by_text(
         # Until the settle time the list may still hide a task that bears our very mark.
         found = Found(fitting[0].task)
         return found if _rounded(attempt, fitting[0]) else wait or found
-    why = "the same prompt under another time stamp, and more than one way to match them"
-    return wait or Unresolved("ambiguous", why, tuple(c.task.id for c in fitting))
+    ids = tuple(c.task.id for c in fitting)
+    return wait or Unresolved("ambiguous", remark("attempt.ambiguous", ids=ids), ids)
 
 
 def _fits(candidate: _Candidate, attempt: Attempt) -> bool:

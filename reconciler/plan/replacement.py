@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from reconciler.model.diagnostics import Diagnostic, error, warning
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
+from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import record_of
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
@@ -134,19 +135,16 @@ def replaced(
     gone: bool,
 ) -> PlannedTask:
     """`gone`: the service has the old one no more. `cancel`: it is to be cancelled."""
-    if gone:
-        fate = "which the service has no more"
-    else:
-        fate = "which is then cancelled" if cancel else "which is left as it is"
+    case = "replace.gone" if gone else "replace.cancel" if cancel else "replace.keep"
     return plan_for(
         task,
         Action.REPLACE,
         Reason.ASKED,
+        remark(case, old=record.task_id),
         task_id=record.task_id,
         record=record,
         diff=diff,
         cancels=cancel and not gone,
-        note=f"apply creates a new task in the place of {record.task_id}, {fate}",
         moved_from=record.ref if record.ref != task.ref else None,
     )
 
@@ -162,7 +160,7 @@ def problems(
         what = f"--replace {wish.name}"
         if task.action is Action.UNRESOLVED:
             if task.reason is not Reason.SETTLING:
-                detail = f"{task.note}. Settle that first:\n  {task.remedy}"
+                detail = "Resolve it first: the plan says why, and how."
                 yield _at(desired, f"{what}: it is unresolved, so it is not replaced", detail)
         elif record is not None and not wish.is_due(record, state, now):
             yield _not_due(what, wish, desired, record)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.model.diagnostics import Diagnostic, warning
+from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import PATCHABLE, DesiredTask, Identity, RemoteTask
 from reconciler.plan import decisions
 from reconciler.plan.diff import SHOWN_SETTINGS, at_service
@@ -67,23 +68,15 @@ def compared(
     known: dict[str, Any] = {"task_id": record.task_id, "record": record, "remote": remote}
     found = Update() if equal else _update_by(identity, record, task, remote)
     if update and found.values:
-        note = _what_update_does(found, diff)
-        further = {"update": found.values, "agreed": found.agreed, "note": note}
-        remedy = "\n".join(_only_by_a_new_task(task, diff))
-        return plan_for(
-            task, Action.UPDATE, Reason.IN_PLACE, diff=diff, remedy=remedy, **further, **known
-        )
+        remarks = [*_what_update_does(found, diff), *_only_by_a_new_task(task, diff)]
+        known |= {"update": found.values, "agreed": found.agreed}
+        return plan_for(task, Action.UPDATE, Reason.IN_PLACE, *remarks, diff=diff, **known)
     if record.pending:
-        names = " and ".join(sorted(record.pending))
-        note = f"created, but its {names} could not be set yet; apply does it"
-        return plan_for(task, Action.CHANGED, Reason.UNFINISHED, diff=diff, note=note, **known)
+        said = remark("unfinished.settings", names=tuple(sorted(record.pending)))
+        return plan_for(task, Action.CHANGED, Reason.UNFINISHED, said, diff=diff, **known)
     if diff:
-        ways = [] if not found.values else ["taskctl apply --update"]
-        further = {
-            "note": _left_alone(found),
-            "remedy": "\n".join([*ways, *_only_by_a_new_task(task, diff)]),
-        }
-        return plan_for(task, Action.CHANGED, Reason.DIFFERS, diff=diff, **further, **known)
+        remarks = [*_what_update_would_do(found), *_only_by_a_new_task(task, diff)]
+        return plan_for(task, Action.CHANGED, Reason.DIFFERS, *remarks, diff=diff, **known)
     return plan_for(task, Action.UNCHANGED, Reason.SAME, **known)
 
 
@@ -102,8 +95,8 @@ def moved(
     found = Update() if equal else _update_by(identity, record, task, remote)
     if not update or not found.values:
         return planned
-    note = f"{planned.note}; {_what_update_does(found, diff)}"
-    return replace(planned, update=found.values, agreed=found.agreed, note=note)
+    remarks = (*planned.remarks, *_what_update_does(found, diff))
+    return replace(planned, update=found.values, agreed=found.agreed, remarks=remarks)
 
 
 def warnings(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagnostic]:
@@ -134,32 +127,31 @@ def _update_by(
     return update_of(record, task, remote)
 
 
-def _what_update_does(found: Update, diff: tuple[Change, ...]) -> str:
-    patched = [name for name in found.values if name not in found.agreed]
-    parts = [f"apply sets {_and(patched)} in place"] if patched else []
+def _what_update_does(found: Update, diff: tuple[Change, ...]) -> Iterator[Remark]:
+    if patched := tuple(name for name in found.values if name not in found.agreed):
+        yield remark("update.set", names=patched)
     if found.agreed:
-        parts.append(f"apply records {_and(found.agreed)}, which the service has already")
-    left = [c.path for c in diff if c.path not in found.values and c.origin is not Origin.REMOTE]
-    if left:
-        parts.append(f"the rest ({', '.join(left)}) is left as it is")
-    return "; ".join(parts)
+        yield remark("update.agreed", names=found.agreed)
+    left = (c.path for c in diff if c.path not in found.values and c.origin is not Origin.REMOTE)
+    if rest := tuple(left):
+        yield remark("update.rest", names=rest)
 
 
-def _only_by_a_new_task(task: DesiredTask, diff: tuple[Change, ...]) -> list[str]:
-    """Not for a setting that only left the manifest: that is not worth an agent."""
-    if task.task_id is not None or all(change.path in PATCHABLE for change in diff):
-        return []
-    return [f"taskctl apply --replace {task.key}   # creates a new task"]
-
-
-def _left_alone(found: Update) -> str:
-    """What `--update` would not do either, as its warnings say at more length."""
-    parts = []
+def _what_update_would_do(found: Update) -> Iterator[Remark]:
+    """Without `--update`; what it would not do either, its warnings say at more length."""
     if found.conflicts:
-        parts.append(f"{_and(found.conflicts)} was changed in the manifest and at the service")
+        yield remark("update.conflict", names=found.conflicts)
     if found.removed:
-        parts.append(f"{_and(found.removed)} left the manifest")
-    return f"{'; '.join(parts)}: --update leaves that as it is" if parts else ""
+        yield remark("update.removed", names=found.removed)
+    if found.values:
+        yield remark("update.possible", names=tuple(found.values))
+
+
+def _only_by_a_new_task(task: DesiredTask, diff: tuple[Change, ...]) -> Iterator[Remark]:
+    """Not for a setting that only left the manifest: that is not worth an agent."""
+    fixed = tuple(change.path for change in diff if change.path not in PATCHABLE)
+    if fixed and task.task_id is None:
+        yield remark("update.only_new", names=fixed, key=task.key)
 
 
 def _conflict(task: PlannedTask, name: str) -> Diagnostic:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.messages.remarks import word
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
+from reconciler.render.hints import hint_rows
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.status import status_rows
 from reconciler.render.wait import WaitedReport
 
+_COLUMNS = 96
 _WELL = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED, Result.UPDATED)
 _RARE = (Result.REPLACED, Result.MOVED, Result.UPDATED)
 _WORDS = {Result.NOT_STARTED: "not started"}
@@ -41,7 +44,7 @@ def waited_rows(report: WaitedReport, style: Style) -> Iterator[str]:
 
 def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
     """`created rotate-iam-keys  https://...`; what went wrong below it."""
-    word = _WORDS.get(task.result, task.result.value)
+    label = _WORDS.get(task.result, task.result.value)
     paint = {
         Result.CREATED: palette.green,
         Result.REPLACED: palette.green,
@@ -53,15 +56,15 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
     }.get(task.result, palette.dim)
     named = task.url or (f"taskID {task.task_id}" if task.task_id else "")
     where = safe.line(named) if named else place_of(task.file, task.line)
-    yield f"{paint(word)} {palette.bold(safe.line(task.key))}  {where}".rstrip()
+    yield f"{paint(label)} {palette.bold(safe.line(task.key))}  {where}".rstrip()
     if task.replaced:
         yield palette.dim(f"    in the place of {safe.line(task.replaced)}")
     if task.updated:
         yield palette.dim(f"    set: {', '.join(map(safe.line, task.updated))}")
-    if task.error:
-        yield from (f"    {row}" for row in safe.block(task.error).split("\n") if row)
-    if task.remedy:
-        yield from (f"      {palette.cyan(safe.line(row))}" for row in task.remedy.split("\n"))
+    problems = word(task.problems)
+    if problems.note:
+        yield f"    {safe.line(problems.note)}"
+    yield from (f"    {row}" for row in hint_rows(problems.hints, _COLUMNS, palette))
 
 
 def apply_summary(report: ApplyReport) -> str:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.messages.remarks import Hint, word
 from reconciler.model.diagnostics import Diagnostic, Severity, in_order
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask
 from reconciler.render.apply_text import apply_summary
-from reconciler.render.plan_text import SIGNS, WHY, summary_row
+from reconciler.render.plan_text import SIGNS, summary_row
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.status import summary as status_summary
 from reconciler.render.text import validate_summary
@@ -32,8 +33,8 @@ class Level(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One task. `word` is its action or result, `label` the same for a reader; `why` is a sentence
-    or more, `remedy` a command. `inputs` are shown of a task that is to be created. `file` is
-    located. `alone`: it may act without approval. Nothing in it is inert yet.
+    or more, `hints` say how to proceed. `inputs` are shown of a task that is to be created. `file`
+    is located. `unattended`: it may act without approval. Nothing in it is inert yet.
     """
 
     org_name: str
@@ -45,12 +46,18 @@ class Entry:
     file: str | None
     line: int | None
     why: str = ""
-    remedy: str = ""
+    hints: tuple[Hint, ...] = ()
     task_id: str | None = None
     url: str | None = None
     inputs: Inputs | None = None
     diff: tuple[Change, ...] = ()
-    alone: bool = False
+    unattended: bool = False
+
+    @property
+    def lines(self) -> list[str]:
+        """What there is to say, for formats that have plain text: the reason, then the hints."""
+        head = f"{self.label}: {self.why}" if self.why else self.label
+        return [head, *(line for hint in self.hints for line in hint.lines)]
 
 
 _RESULT_SIGNS = {
@@ -146,7 +153,7 @@ def counts(report: Report) -> Iterator[tuple[str, str, int]]:
 
 
 def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
-    level, is_new = None, task.creates and not task.diff
+    level, is_new, words = None, task.creates and not task.diff, word(task.explanation)
     if task.action is Action.UNRESOLVED:
         level = Level.WARNING
     elif task.action is Action.GONE and not task.creates:
@@ -160,13 +167,13 @@ def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
         level=level,
         file=style.locate(task.file) if task.file else None,
         line=task.line,
-        why=task.note or WHY.get(task.reason, ""),
-        remedy=task.remedy,
+        why=words.note,
+        hints=words.hints,
         task_id=task.task_id,
         url=console_url(plan.backend, task.ref.org_name, task.task_id) if task.task_id else None,
         inputs=task.desired.inputs if is_new and task.desired is not None else None,
         diff=task.diff,
-        alone=task.acts_alone,
+        unattended=task.unattended,
     )
 
 
@@ -183,13 +190,14 @@ def _standing(status: TaskStatus, style: Style) -> Entry:
         file=style.locate(status.file) if status.file else None,
         line=None,
         why=status.course.words,
-        remedy=next_step(status),
+        hints=(Hint("", step),) if (step := next_step(status)) else (),
         task_id=status.task_id,
         url=status.url,
     )
 
 
 def _result(task: TaskResult, style: Style) -> Entry:
+    words = word(task.problems or task.warnings)
     return Entry(
         org_name=task.org_name,
         key=task.key,
@@ -199,8 +207,8 @@ def _result(task: TaskResult, style: Style) -> Entry:
         level=_RESULT_LEVELS.get(task.result),
         file=style.locate(task.file) if task.file else None,
         line=task.line,
-        why=task.error or task.warning or "",
-        remedy=task.remedy,
+        why=words.note,
+        hints=words.hints,
         task_id=task.task_id,
         url=task.url,
     )

@@ -69,10 +69,7 @@ def _of_problem(problem: Diagnostic) -> _Annotation:
 
 def _of_task(entry: Entry) -> _Annotation:
     level = entry.level or Level.NOTE
-    head = f"{entry.key}: {entry.label}"
-    text = "\n".join(
-        part for part in (f"{head}: {entry.why}".removesuffix(": "), entry.remedy) if part
-    )
+    text = f"{entry.key}: " + "\n".join(entry.lines)
     return _Annotation(level, text, _title(entry.key), entry.file, entry.line)
 
 

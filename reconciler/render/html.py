@@ -15,6 +15,7 @@ from importlib.resources import files
 
 from reconciler import __version__
 from reconciler.apply.report import ApplyReport, Result
+from reconciler.messages.plan import UNATTENDED, UNATTENDED_MEANS
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
 from reconciler.render import safe
@@ -22,7 +23,7 @@ from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entries import Entry, command_of, counts, entries, located, summary
 from reconciler.render.html_task import task_item
-from reconciler.render.plan_text import ALONE, ALONE_MEANS, no_changes_row, who
+from reconciler.render.plan_text import no_changes_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.wait import WaitedReport
 
@@ -133,11 +134,12 @@ def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
     shown = [entry for entry in found if entry.word != "unchanged"]
     rest = [entry for entry in found if entry.word == "unchanged"]
     several = len({entry.org_name for entry in found}) > 1
-    yield '<section aria-labelledby="tasks">\n<h2 id="tasks" class="unseen">Tasks</h2>'
+    yield '<section aria-labelledby="tasks">\n<h2 id="tasks" class="visually-hidden">Tasks</h2>'
     yield from _bar(report)
-    yield '<h2 class="unseen">What there is to see</h2>' if shown else ""
-    if any(entry.alone for entry in found):
-        yield f'<p class="about legend"><span class="alone">{ALONE}</span> {ALONE_MEANS}.</p>'
+    yield '<h2 class="visually-hidden">What there is to see</h2>' if shown else ""
+    if any(entry.unattended for entry in found):
+        mark = f'<span class="unattended">{UNATTENDED}</span>'
+        yield f'<p class="about legend">{mark} {UNATTENDED_MEANS}.</p>'
     yield from _list(shown, several=several, unfolded=len(shown) <= OPEN_UP_TO)
     if not shown and isinstance(report, Plan):
         yield f"<p>{no_changes_row(report)}</p>"
@@ -165,8 +167,9 @@ def _bar(report: Report) -> Iterator[str]:
             f"disabled><b>{number:,}</b> {label}</button>"
         )
     yield "</div>"
-    yield '<div class="search" data-js hidden><label for="search" class="unseen">Filter by text'
-    yield '</label><input id="search" type="search" autocomplete="off" spellcheck="false"'
+    yield '<div class="search" data-js hidden>'
+    yield '<label for="search" class="visually-hidden">Filter by text</label>'
+    yield '<input id="search" type="search" autocomplete="off" spellcheck="false"'
     yield ' placeholder="Filter by key, file or text   ( / )"></div>'
     yield '<div class="tools" data-js hidden><button type="button" data-open="true">Unfold all'
     yield '</button> <button type="button" data-open="false">Fold all</button></div>'

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from reconciler.messages.plan import UNATTENDED
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import ABSENT, Change
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entries import Entry
-from reconciler.render.plan_text import ALONE
 from reconciler.render.text_diff import Gap, Line, Row, side_by_side
 from reconciler.render.values import flow, is_prose, moved_by, side_text
 
@@ -21,7 +21,7 @@ CONTEXT = 3
 def task_item(entry: Entry, *, several: bool, unfolded: bool) -> str:
     """The list's element of a task; folded where it has more than a line to show."""
     org = f'<span class="org">{_line(entry.org_name)}/</span>' if several else ""
-    alone = f'<span class="alone">{ALONE}</span> ' if entry.alone else ""
+    alone = f'<span class="unattended">{UNATTENDED}</span> ' if entry.unattended else ""
     head = (
         f'<span class="tag"><i aria-hidden="true">{safe.html(entry.sign)}</i>{entry.label}</span> '
         f"<h3>{org}{_line(entry.key)}</h3> "
@@ -42,8 +42,11 @@ def task_item(entry: Entry, *, several: bool, unfolded: bool) -> str:
 def _body(entry: Entry) -> Iterator[str]:
     if entry.why:
         yield f"<p>{safe.html(entry.why)}</p>"
-    if entry.remedy:
-        yield f'<pre class="remedy">{safe.html(entry.remedy)}</pre>'
+    for hint in entry.hints:
+        if hint.text:
+            yield f"<p>{safe.html(hint.text)}</p>"
+        if hint.commands:
+            yield f'<pre class="remedy">{safe.html(hint.commands)}</pre>'
     if entry.task_id and entry.url and entry.url.startswith(("https://", "http://")):
         yield (
             f'<p>Task <a href="{safe.html(safe.line(entry.url))}" rel="noopener noreferrer">'

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.messages import diagnostic_document
+from reconciler.messages.remarks import remarks_document
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
@@ -115,9 +116,10 @@ def _task_result(task: TaskResult) -> dict[str, Any]:
         "result": task.result.value,
         "taskId": task.task_id,
         "url": task.url,
-        "error": task.error,
+        "error": None,
         "file": task.file,
         "line": task.line,
     }
-    further = {"remedy": task.remedy, "replaced": task.replaced, "updated": list(task.updated)}
-    return shown | {name: value for name, value in further.items() if value}
+    further = {"replaced": task.replaced, "updated": list(task.updated)}
+    shown |= {name: value for name, value in further.items() if value}
+    return shown | remarks_document(task.problems, "error")

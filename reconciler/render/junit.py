@@ -1,9 +1,8 @@
 """Reports as JUnit XML: a suite for each manifest file, a case for each task.
 
-A case fails where a person has to do something before `apply` ends well: a manifest's error, a task
-that failed or is unresolved. What is left alone on purpose (gone) or waited for is skipped. All
-else
-passes, and says in `system-out` what is to be done or was.
+A case fails if a person has to act before `apply` can succeed: an error in a manifest, a task that
+failed or is unresolved. A task that apply does not modify (gone) or waits for is skipped. All
+others pass, and `system-out` says what apply does or did.
 """
 
 from __future__ import annotations
@@ -95,11 +94,7 @@ def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
     }
     for entry in entries(report, style):
         case = suites.case(entry.file, entry.org_name, entry.key, entry.line)
-        text = "\n".join(
-            part
-            for part in (f"{entry.label}: {entry.why}".removesuffix(": "), entry.remedy)
-            if part
-        )
+        text = "\n".join(entry.lines)
         if entry.level is Level.ERROR or entry.word in (Result.FAILED, Action.UNRESOLVED):
             if (entry.org_name, entry.key) in waited_for:
                 case.skipped = text

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from reconciler.messages.plan import ACTIONS, UNATTENDED, UNATTENDED_MEANS
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Change, Plan
 from reconciler.render import cells, safe
@@ -17,7 +18,7 @@ from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import render_one
 from reconciler.render.entries import Entry, command_of, entries, located, summary
 from reconciler.render.palette import Palette
-from reconciler.render.plan_text import ALONE, ALONE_MEANS, LEGEND, no_changes_row, who
+from reconciler.render.plan_text import no_changes_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, moved_by, setting_rows, side_text
@@ -98,13 +99,13 @@ def _head(report: Report, shown: list[Entry]) -> str:
         blocks.append(f"For {span(report.backend)}{by}.")
         blocks += budget_lines(report.budgets, verbose=True, name=span, mark="`")
         if not report.complete:
-            blocks.append("**Not complete:** what the service has could not be read to the end.")
+            blocks.append("**Incomplete:** existing tasks could not be read completely.")
         if not shown:
             blocks.append(no_changes_row(report))
         used = {entry.word for entry in shown}
-        meant = [f"**{action.value}**: {why}" for action, why in LEGEND.items() if action in used]
-        if any(entry.alone for entry in shown):
-            meant.append(f"**[{ALONE}]**: {ALONE_MEANS}")
+        meant = [f"**{action}**: {why}" for action, why in ACTIONS.items() if action in used]
+        if any(entry.unattended for entry in shown):
+            meant.append(f"**[{UNATTENDED}]**: {UNATTENDED_MEANS}")
         if meant:
             blocks.append("<br>\n".join(meant))
         if report.can_apply():
@@ -119,7 +120,7 @@ def _row(entry: Entry, *, several: bool) -> str:
     place = ":".join(str(part) for part in (entry.file, entry.line) if part)
     task_id = span(entry.task_id) if entry.task_id else ""
     at_service = link(entry.url, entry.task_id or "open") if entry.url else task_id
-    alone = f" **[{ALONE}]**" if entry.alone else ""
+    alone = f" **[{UNATTENDED}]**" if entry.unattended else ""
     cells_of_row = (
         f"`{entry.sign}` {entry.label}{alone}",
         span(name),
@@ -134,8 +135,11 @@ def _details(shown: list[Entry], most: int) -> Iterator[str]:
         blocks = []
         if entry.why:
             blocks.append(paragraph(_cut(entry.why, most // 4)))
-        if entry.remedy:
-            blocks.append(fence(_cut(entry.remedy, most // 4), "sh"))
+        for hint in entry.hints:
+            if hint.text:
+                blocks.append(paragraph(_cut(hint.text, most // 4)))
+            if hint.commands:
+                blocks.append(fence(_cut(hint.commands, most // 4), "sh"))
         rows = "\n".join(_difference(entry))
         if rows:
             blocks.append(fence(_cut(rows, most), "diff"))

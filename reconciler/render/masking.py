@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.diagnostics import Arg, Diagnostic
+from reconciler.model.remarks import Remark
 from reconciler.model.task import DesiredTask, Inputs
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from reconciler.render.secrets import Secrets
@@ -95,12 +96,16 @@ def masked_state(state: State) -> State:
 
 def concealed(diagnostics: Iterable[Diagnostic], secrets: Secrets) -> tuple[Diagnostic, ...]:
     """Problems in words that repeat none of the prompts."""
-    return tuple(
-        replace(
-            d, args={n: secrets.conceal(v) if isinstance(v, str) else v for n, v in d.args.items()}
-        )
-        for d in diagnostics
-    )
+    return tuple(replace(d, args=_facts(d.args, secrets)) for d in diagnostics)
+
+
+def concealed_remarks(remarks: Iterable[Remark], secrets: Secrets) -> tuple[Remark, ...]:
+    """Remarks whose facts repeat none of the prompts."""
+    return tuple(Remark(r.case, _facts(r.facts, secrets)) for r in remarks)
+
+
+def _facts(facts: Mapping[str, Arg], secrets: Secrets) -> dict[str, Arg]:
+    return {n: secrets.conceal(v) if isinstance(v, str) else v for n, v in facts.items()}
 
 
 def _texts(value: Inputs) -> Iterable[str]:
@@ -121,7 +126,11 @@ def _strings(value: Any) -> Iterable[str]:
 
 def _result(task: TaskResult, secrets: Secrets) -> TaskResult:
     """What became of a task; its error has the service's words."""
-    return replace(task, error=secrets.conceal(task.error)) if task.error else task
+    return replace(
+        task,
+        problems=concealed_remarks(task.problems, secrets),
+        warnings=concealed_remarks(task.warnings, secrets),
+    )
 
 
 def _plan(plan: Plan, secrets: Secrets) -> Plan:
@@ -132,8 +141,7 @@ def _plan(plan: Plan, secrets: Secrets) -> Plan:
 
 
 def _task(task: PlannedTask, secrets: Secrets) -> PlannedTask:
-    if task.note:
-        task = replace(task, note=secrets.conceal(task.note))
+    task = replace(task, remarks=concealed_remarks(task.remarks, secrets))
     if not task.sensitive:
         return task
     remote, name = task.remote, _name(task.desired) or _name(task.record)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from reconciler.messages.plan import ACTIONS, UNATTENDED, UNATTENDED_MEANS
+from reconciler.messages.remarks import word
+from reconciler.model.remarks import mention
 from reconciler.model.task import Identity
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
+from reconciler.render.hints import hint_rows
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.values import change_rows, setting_rows
@@ -26,44 +30,6 @@ SIGNS = {
     Action.UNCHANGED: "=",
     Action.UNRESOLVED: "?",
 }
-
-LEGEND = {
-    Action.CREATE: "it is missing: apply creates it",
-    Action.REPLACE: "it exists: apply creates a new one in its place",
-    Action.ADOPT: "it exists already: apply records it",
-    Action.MOVE: "its key changed: apply moves its record",
-    Action.UPDATE: "it differs from its manifest: apply changes it in place",
-    Action.CHANGED: "it differs from its manifest: left as it is",
-    Action.GONE: "the service does not find it any more",
-    Action.ORPHANED: "it is in no manifest any more: left as it is",
-    Action.UNRESOLVED: "it may exist already: not created before that is settled",
-}
-
-WHY = {
-    Reason.RETRY: "an earlier attempt made no task",
-    Reason.TASK_ID: "the manifest names it",
-    Reason.ATTEMPT: "an attempt whose answer was lost made it",
-    Reason.LOOK_ALIKE: "it does the same work and has no record",
-    Reason.MOVED: "the record of the old key becomes this one's",
-    Reason.ASKED: "--replace asks for a new task",
-    Reason.IN_PLACE: "its settings are changed in place",
-    Reason.UNFINISHED: "its name or sharing is still to be set; apply does it",
-    Reason.NOT_FOUND: "the service does not find it",
-    Reason.RECREATE: "the service does not find it; apply creates it anew",
-    Reason.NOT_VISIBLE: "another identity made it and this one cannot see it",
-    Reason.FRESH: "created a moment ago; the service may not show it yet",
-    Reason.SETTLING: "an attempt has no outcome yet; apply waits for it",
-    Reason.AMBIGUOUS: "what the service shows fits more than one way",
-    Reason.UNREADABLE: "what the service has could not be read to the end",
-    Reason.OTHER_IDENTITY: "another identity made the attempt",
-    Reason.OTHER_ORG: "recorded under another organization",
-    Reason.RENAMED: "an orphaned task does the same work",
-    Reason.CONFLICT: "its taskID is not found, or recorded otherwise",
-}
-
-ALONE = "acts alone"
-"""The mark of a task that nobody is asked about; `ALONE_MEANS` is its legend."""
-ALONE_MEANS = "approvalMode is auto, not read-only: it asks nobody"
 
 _ORDER = {action: place for place, action in enumerate(Action)}
 _INDENT = "      "
@@ -97,14 +63,15 @@ def no_changes_row(plan: Plan) -> str:
     """For a plan whose tasks are all unchanged."""
     if not plan.tasks:
         return "No changes. There are no tasks."
-    which = "selected task" if plan.is_restricted else "task of the manifests"
-    return f"No changes. Each {which} exists."
+    which = "selected" if plan.is_restricted else "declared"
+    return f"No changes. All {which} tasks exist."
 
 
-def alone_row(plan: Plan) -> str:
-    """`2 of these may act alone.`, of what apply would do something about; empty where none may."""
-    number = sum(task.applies and task.acts_alone for task in plan.tasks)
-    return f"{number} of these may act alone." if number else ""
+def unattended_row(plan: Plan) -> str:
+    """`2 of these tasks are unattended.`, counting what apply would act on; empty for none."""
+    number = sum(task.applies and task.unattended for task in plan.tasks)
+    are = "is" if number == 1 else "are"
+    return f"{number} of these tasks {are} unattended." if number else ""
 
 
 def who(identity: Identity) -> str:
@@ -145,31 +112,33 @@ class _Writer:
     def _header(self, shown: list[PlannedTask]) -> Iterator[str]:
         made = f", as {who(self.plan.identity)}" if self.plan.identity else ""
         yield self.palette.bold(f"Plan for {safe.line(self.plan.backend)}{made}")
-        actions = [action for action in LEGEND if any(t.action is action for t in shown)]
+        actions = [
+            action
+            for action in Action
+            if action in ACTIONS and any(t.action is action for t in shown)
+        ]
         if actions:
             yield ""
         pad = max((len(action) for action in actions), default=0)
         width = max((len(SIGNS[action]) for action in actions), default=1)
         for action in actions:
             sign = self._paint(action)(f"{SIGNS[action]:{width}} {action.value:{pad}}")
-            yield f"  {sign}  {LEGEND[action]}"
-        if any(task.acts_alone for task in shown):
-            yield f"  {self._alone()}  {ALONE_MEANS}"
+            yield f"  {sign}  {ACTIONS[action]}"
+        if any(task.unattended for task in shown):
+            yield f"  {self._unattended()}  {UNATTENDED_MEANS}"
 
-    def _alone(self) -> str:
-        return self.palette.yellow(f"[{ALONE}]")
+    def _unattended(self) -> str:
+        return self.palette.yellow(f"[{UNATTENDED}]")
 
     def _task(self, task: PlannedTask, *, several: bool) -> Iterator[str]:
         palette = self.palette
         org = f"{safe.line(task.ref.org_name)}/" if several else ""
         place = palette.dim(place_of(task.file or None, task.line))
         sign = palette.bold(self._paint(task.action)(SIGNS[task.action]))
-        alone = f" {self._alone()}" if task.acts_alone else ""
-        yield f"  {sign} {org}{palette.bold(safe.line(task.ref.key))}{alone}  {place}".rstrip()
+        mark = f" {self._unattended()}" if task.unattended else ""
+        yield f"  {sign} {org}{palette.bold(safe.line(task.ref.key))}{mark}  {place}".rstrip()
         for row in self._explained(task):
             yield f"{_INDENT}{row}"
-        for row in task.remedy.split("\n") if task.remedy else ():
-            yield f"{_INDENT}  {palette.cyan(safe.line(row))}"
         columns = self.style.width - len(_INDENT)
         verbose = self.style.verbose
         rows: list[str] = []
@@ -181,9 +150,10 @@ class _Writer:
 
     def _explained(self, task: PlannedTask) -> list[str]:
         columns = self.style.width - len(_INDENT)
-        why = task.note or WHY.get(task.reason, "")
-        rows = cells.flowed(safe.line(why), columns) if why else []
-        told = task.task_id is None or task.task_id in task.note
+        words = word(task.explanation)
+        rows = cells.flowed(safe.line(words.note), columns) if words.note else []
+        rows += hint_rows(words.hints, columns, self.palette)
+        told = task.task_id is None or mention(task.remarks, task.task_id)
         if told or task.action is Action.UNCHANGED:
             return rows
         return [*rows, self.palette.dim(f"taskID {safe.line(task.task_id or '')}")]
@@ -195,7 +165,7 @@ class _Writer:
         why: dict[str, list[PlannedTask]] = {}
         for task in self.plan.tasks:
             if task.reason is Reason.NOT_VISIBLE:
-                why.setdefault(task.note or WHY[Reason.NOT_VISIBLE], []).append(task)
+                why.setdefault(word(task.explanation).note, []).append(task)
         sign = self.palette.dim(SIGNS[Action.UNCHANGED])
         for note, tasks in why.items():
             named = tasks[0].ref.key if len(tasks) == 1 else f"{len(tasks)} tasks"
@@ -206,16 +176,16 @@ class _Writer:
 
     def _closing(self, shown: list[PlannedTask]) -> Iterator[str]:
         if not self.plan.complete:
-            text = "Not complete: what the service has could not be read to the end."
+            text = "Incomplete: existing tasks could not be read completely."
             rows = cells.flowed(text, self.style.width)
             yield from (self.palette.yellow(row) for row in rows)
         anew = sum(task.reason is Reason.RECREATE for task in shown)
         if anew:
-            yield f"Of those gone, apply creates {anew} anew."
+            yield f"Apply creates {anew} of the gone tasks again."
         if not any(task.action is not Action.UNCHANGED for task in shown):
             yield no_changes_row(self.plan)
         elif not self.plan.can_apply():
-            yield "Nothing to do: apply leaves all of this as it is."
+            yield "Apply would make no changes."
 
     def _paint(self, action: Action) -> Callable[[str], str]:
         palette = self.palette

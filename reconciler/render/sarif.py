@@ -159,9 +159,7 @@ def _of_problem(problem: Diagnostic, settings: Mapping[str, tuple[str, str]]) ->
 
 
 def _of_task(entry: Entry) -> _Problem:
-    head = f"{entry.key}: {entry.label}"
-    text = f"{head}: {entry.why}" if entry.why else head
-    text += f"\n{entry.remedy}" if entry.remedy else ""
+    text = f"{entry.key}: " + "\n".join(entry.lines)
     level = str(entry.level or Level.NOTE)
     what = f"{entry.org_name}/{entry.key}"
     return _Problem(f"task/{entry.word}", level, text, what, entry.file, entry.line, key=entry.key)

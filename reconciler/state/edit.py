@@ -1,4 +1,4 @@
-"""The repair kit: what `taskctl state mv | rm | accept | settle` does, as events.
+"""The repair kit: what `taskctl state mv | rm | accept | resolve` does, as events.
 
 Each function takes the state and gives the events to append, in an order in which a run that dies
 between two of them leaves a task known twice rather than not at all. StateError where there is
@@ -96,8 +96,8 @@ def rm(state: State, ref: TaskRef) -> list[Event]:
         raise _problem(
             f"{ref} has an attempt to create it whose outcome is not known",
             "Forgetting that could make a second task. Say first what came of it:\n"
-            f"  taskctl state settle {_quoted(ref)} --task-id ID\n"
-            f"  taskctl state settle {_quoted(ref)} --not-created",
+            f"  taskctl state resolve {_quoted(ref)} --task-id ID\n"
+            f"  taskctl state resolve {_quoted(ref)} --not-created",
             ref.key,
         )
     return [Forgotten(_record(state, ref).ref)]

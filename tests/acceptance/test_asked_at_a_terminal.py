@@ -132,7 +132,7 @@ def test_apply_tells_how_many_may_act_alone(place: Place, answer: str) -> None:
     place.write({"one": "finishing", "two": "finishing too"}, approvalMode="auto")
     with at_terminal(place, "apply") as person:
         person.until("2 of these may act alone. Do this? Only 'yes' is taken for one: ")
-        assert "+ one [acts alone]" in person.screen
+        assert "+ one [unattended]" in person.screen
         person.type(answer)
         assert person.ended() == (0 if answer == "yes\n" else NOES[answer][0])
     assert len(place.document("status")["tasks"]) == (2 if answer == "yes\n" else 0)

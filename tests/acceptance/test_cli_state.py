@@ -98,9 +98,9 @@ def test_accept_lets_the_manifest_count(taskctl: Taskctl) -> None:
 
 def test_settle_asks_the_service_and_believes_no_more(taskctl: Taskctl) -> None:
     ids = recorded()
-    assert "either" in taskctl("state", "settle", "a", code=1)
+    assert "either" in taskctl("state", "resolve", "a", code=1)
     assert "there is no task nowhere" in taskctl(
-        "state", "settle", "a", "--task-id", "nowhere", code=1
+        "state", "resolve", "a", "--task-id", "nowhere", code=1
     )
-    assert "acme/a" in taskctl("state", "settle", "a", "--not-created", code=1)
+    assert "acme/a" in taskctl("state", "resolve", "a", "--not-created", code=1)
     assert recorded() == ids

@@ -38,7 +38,7 @@ def test_the_demo_shows_the_plan_and_creates_each_task_once(clone: Path, shell_n
         assert ended.returncode == 0, ended.stderr
         out = ended.stdout
         assert re.search(rf"^{len(KEYS)} tasks in \d+ files: valid\.$", out, re.M)
-        assert set(re.findall(r"^  \+ (\S+)(?: \[acts alone\])?  tasks/", out, re.M)) == KEYS
+        assert set(re.findall(r"^  \+ (\S+)(?: \[unattended\])?  tasks/", out, re.M)) == KEYS
         assert sorted(re.findall(r"^created (\S+)  taskID ", out, re.M)) == sorted(KEYS)
         assert f"Plan: {len(KEYS)} to create" in out
         assert f"0 orphaned, {len(KEYS)} unchanged." in out

@@ -64,7 +64,7 @@ def test_every_property_is_told_with_an_example() -> None:
 
 def test_every_command_is_told_with_examples() -> None:
     page = commands_page()
-    for name in ("validate", "plan", "apply", "show", "serve", "state list", "state settle"):
+    for name in ("validate", "plan", "apply", "show", "serve", "state list", "state resolve"):
         _, _, part = page.partition(f"# taskctl {name}\n")
         assert "Examples:\n" in part.partition("# taskctl")[0], name
     assert "`TASKCTL_SETTLE_TIME`" in page

@@ -19,6 +19,7 @@ from tests.support.documents import at_terminal
 from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.followed import Place, placed
 from tests.support.ground import ROOT, TOKEN, Ground, as_tasks, prompts
+from tests.support.remarks import commands_of
 
 ONE = {"one": "finishing the first"}
 TWO = {**ONE, "two": "finishing the second"}
@@ -108,7 +109,7 @@ def test_over_budget_asks_the_service_which_says_its_own_no(place: Place) -> Non
     (task,) = document["tasks"]
     assert task["result"] == "failed"
     assert "usage limit of 'acme' is reached (HTTP 402)" in task["error"]
-    assert "once the window has ended" in task["remedy"]
+    assert commands_of(task) == ["taskctl apply"]
     assert document["budget"]["organizations"][0]["exhausted"] is True
     assert made(place) == 1
     assert json.loads((place.folder / "taskctl.state.json").read_text()).get("attempts", {}) == {}
@@ -202,7 +203,7 @@ def test_the_services_own_no_is_told_clearly(
     assert ended.code == 1
     (task,) = ended.document["tasks"]
     assert task["error"] == f"{words} (HTTP {status})"
-    assert ("remedy" in task) == (status == 402)
+    assert ("hints" in task) == (status == 402)
     server.control({"rules": []})
     assert ground.run("apply").code == 0
     ground.assert_exactly_one_each(prompts(1))

@@ -58,7 +58,7 @@ def test_only_what_is_selected_is_planned_and_created(
     assert "warning: this is about 1 of 3 tasks: --target iam-* --exclude iam-roles" in said.err
     assert recorded(folder) == {"iam-keys"}
     assert run(["apply", *LOCAL, "--yes", *chosen]) == 0
-    assert "No changes. Each selected task exists." in capsys.readouterr().out
+    assert "No changes. All selected tasks exist." in capsys.readouterr().out
     assert planned(capsys) == {"iam-keys": "unchanged", "iam-roles": "create", "costs": "create"}
 
 

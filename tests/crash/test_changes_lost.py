@@ -14,6 +14,7 @@ import pytest
 from tests.support.fault_server import Fault, FaultServer, Rule
 from tests.support.ground import TOKEN, Ended, as_tasks
 from tests.support.here import TEXTS, Here, placed_here
+from tests.support.remarks import commands_of
 
 WISH = ("--replace", "k2")
 
@@ -108,7 +109,7 @@ def test_nothing_found_and_not_asked_again_the_old_one_stands(here: Here) -> Non
     faults(here, Rule("create", Fault("reset")))
     ended = here.run("apply", *WISH)
     assert ended.results() == {"k2": "unresolved"}
-    assert f"--replace k2={old}" in ended.document["tasks"][0]["remedy"]
+    assert f"taskctl apply --replace k2={old}" in commands_of(ended.document["tasks"][0])
     (said,) = ended.document["diagnostics"]
     assert "made none" in said["summary"]
     faults(here)
@@ -149,10 +150,10 @@ def test_the_state_is_lost_with_an_open_replacement_in_its_journal(here: Here) -
     ended = here.run("apply")
     assert ended.results()["k2"] == "unresolved"
     (told,) = [task for task in ended.document["tasks"] if task["key"] == "k2"]
-    assert f"--task-id {old}" in told["remedy"]
+    assert f"taskctl state resolve acme/k2 --task-id {old}" in commands_of(told)
     assert here.server.tasks_by_work().get("edited") is None
     assert record_of(here, "twin")["taskId"] != old
-    assert here.run_state("settle", "k2", "--task-id", old).code == 0
+    assert here.run_state("resolve", "k2", "--task-id", old).code == 0
     assert here.run("apply").document["tasks"] == []
     assert record_of(here, "k2")["taskId"] == old
 

@@ -153,7 +153,7 @@ def test_equal_texts_with_marks_replaced_are_unresolved_never_doubled(
     ids = [task.id for task in here.server.world.tasks]
     for key, text in zip("ab", texts, strict=True):
         task_id = made[text][0] if redact else ids.pop()
-        assert here.run_state("settle", key, "--task-id", task_id).code == 0
+        assert here.run_state("resolve", key, "--task-id", task_id).code == 0
     assert here.run("apply").code == 0
     assert len(here.server.world.tasks) == 2
 

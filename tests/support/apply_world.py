@@ -13,10 +13,11 @@ from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
 from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.remarks import Remark
 from reconciler.model.service import Created, CreateOutcome, SendWindow, Unknown
 from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef, instant, rfc3339
 from reconciler.plan.plan import Plan, PlannedTask
-from reconciler.state.model import Event, State, fold
+from reconciler.state.model import Event, Record, State, fold
 from tests.support.worlds import ME, NOW, plan, state
 
 Effect = CreateOutcome | Callable[[], CreateOutcome]
@@ -138,12 +139,16 @@ class World:
             wait=self._wait,
             started=lambda ref: self.story.tell("started", ref),
             ended=lambda result: self.story.tell("told", result),
-            cancel=lambda record: self.story.tell("cancel", record.task_id),
+            cancel=self._cancel,
         )
         self.executor = Executor(self.around, parallelism)
 
     def now(self) -> datetime:
         return NOW + timedelta(seconds=self.passed)
+
+    def _cancel(self, record: Record) -> tuple[Remark, ...]:
+        self.story.tell("cancel", record.task_id)
+        return ()
 
     def _wait(self, seconds: float) -> bool:
         if seconds > 0:

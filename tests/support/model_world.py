@@ -172,7 +172,7 @@ class World:
             wait=self.clock.wait,
             started=lambda ref: None,
             ended=lambda result: None,
-            cancel=lambda record: None,
+            cancel=lambda record: (),
         )
         loop = Loop(around, Executor(around, 2), replan, lambda waiting: None, SETTLE)
         plan = replan(None)

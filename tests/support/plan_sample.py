@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Identity, TaskRef
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
 
@@ -95,13 +96,14 @@ COST = task(
         Change("role", "r-1", ABSENT, Origin.MANIFEST),
     ),
 )
+DRIFT = "https://app.pulumi.com/acme/neo/tasks/t-8f3a"
 SAME = task("same", Action.UNCHANGED, Reason.SAME, task_id="t-5555")
 UNSEEN = task(
-    "unseen",
+    "not-visible",
     Action.UNCHANGED,
     Reason.NOT_VISIBLE,
     task_id="t-6666",
-    note="made by ada, which ci-bot cannot see; its record is proof enough",
+    remarks=(remark("notVisible.to", maker="ada", caller="ci-bot"),),
 )
 TASKS = (
     ROTATE,
@@ -111,7 +113,7 @@ TASKS = (
         Reason.RETRY,
         file="tasks/upgrades.yaml",
         line=3,
-        note="the attempt of 2026-11-24T11:50:00.123Z made no task",
+        remarks=(remark("attempt.none", at="2026-11-24 11:50:00 UTC"),),
         desired=wanted("upgrade-eks", "Upgrade the EKS clusters.", approvalMode="auto"),
     ),
     task(
@@ -119,9 +121,12 @@ TASKS = (
         Action.ADOPT,
         Reason.LOOK_ALIKE,
         task_id="t-8f3a",
-        note='does the same work and has no record: "Weekly drift report", 2 days old, by ada: '
-        "https://app.pulumi.com/acme/neo/tasks/t-8f3a",
-        remedy="to have one of its own all the same, set `adopt: false` on drift-report",
+        remarks=(
+            remark("lookAlike"),
+            remark("adopt.named", name="Weekly drift report", task_id="t-8f3a", url=DRIFT),
+            remark("adopt.age_by", seconds=2 * 86400, login="ada"),
+            remark("adopt.separate", key="drift-report"),
+        ),
     ),
     task(
         "narrow-iam",
@@ -129,7 +134,7 @@ TASKS = (
         Reason.MOVED,
         task_id="t-1111",
         moved_from=TaskRef("acme", "narrow-policies"),
-        note="the record of narrow-policies becomes this one's",
+        remarks=(remark("moved.from", old="narrow-policies"),),
     ),
     COST,
     task(
@@ -137,8 +142,9 @@ TASKS = (
         Action.GONE,
         Reason.NOT_FOUND,
         task_id="t-3333",
-        note="task t-3333 is no longer at the service; it is left at that",
-        remedy="taskctl apply --allow-recreate=old-incident",
+        remarks=(
+            remark("gone.kept", task_id="t-3333", key="old-incident", ref="acme/old-incident"),
+        ),
     ),
     task(
         "clean-prs",
@@ -146,8 +152,7 @@ TASKS = (
         Reason.REMOVED,
         line=None,
         task_id="t-4444",
-        note="recorded, and in no manifest any more; it is left as it is",
-        remedy="taskctl state rm acme/clean-prs",
+        remarks=(remark("orphaned", ref="acme/clean-prs"),),
     ),
     SAME,
     UNSEEN,
@@ -155,8 +160,7 @@ TASKS = (
         "tag-buckets",
         Action.UNRESOLVED,
         Reason.SETTLING,
-        note="the attempt of 2026-11-24T11:59:01.001Z has no outcome yet and may still make a task",
-        remedy="taskctl apply   # waits until that is certain, then goes on",
+        remarks=(remark("attempt.settling", at="2026-11-24 11:59:01 UTC"),),
     ),
 )
 PLAN = Plan("https://api.pulumi.com", ("tasks",), TASKS, identity=Identity("user-1", login="ada"))

@@ -14,6 +14,7 @@ from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, Tas
 from reconciler.plan.budget import MOST, Basis, Budget, Forecast, Outlook
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.model import Attempt, Record, State
+from tests.support.remarks import remarks
 
 HOSTILE = (
     "::error::boom",
@@ -162,8 +163,7 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
         line=draw(lines),
         task_id=draw(maybe_text),
         diff=tuple(draw(st.lists(changes, max_size=3))),
-        note=draw(text),
-        remedy=draw(prompts),
+        remarks=tuple(draw(st.lists(remarks(text), max_size=3))),
         desired=draw(st.none() | desired_tasks(just)),
         record=draw(st.none() | records(just)),
         remote=draw(st.none() | remotes),

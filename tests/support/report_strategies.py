@@ -12,6 +12,7 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from tests.support import plan_strategies as some
+from tests.support.remarks import remarks
 
 OUTBREAKS = (
     "@octocat and @acme/platform",
@@ -63,10 +64,9 @@ _results = st.builds(
     result=st.sampled_from(Result),
     task_id=st.none() | text,
     url=st.none() | text,
-    error=st.none() | long_text,
+    problems=st.lists(remarks(long_text), max_size=3).map(tuple),
     file=st.none() | text,
     line=some.lines,
-    remedy=long_text,
 )
 
 
@@ -76,8 +76,7 @@ def hostile_plans(draw: st.DrawFn) -> Plan:
     tasks = tuple(
         replace(
             task,
-            note=draw(text),
-            remedy=draw(long_text),
+            remarks=tuple(draw(st.lists(remarks(long_text), max_size=3))),
             file=draw(text),
             task_id=draw(st.none() | text),
             diff=tuple(

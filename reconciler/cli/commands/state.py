@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         ("taskctl state list", "every task that is recorded"),
         ("taskctl state show cost-review", "all that is known of one"),
         ("taskctl state mv old-key new-key", "after a key was renamed"),
-        ("taskctl state settle cost-review --not-created", "after a look at the service"),
+        ("taskctl state resolve cost-review --not-created", "after a look at the service"),
     ],
 )
 def command() -> None:
@@ -121,10 +121,10 @@ def accept_inputs(key: str, paths: tuple[str, ...], connection: Connection, out:
 
 
 @make_command(
-    "settle",
+    "resolve",
     examples=[
-        ("taskctl state settle cost-review --task-id 4f1c...", "this is the task it made"),
-        ("taskctl state settle cost-review --not-created", "it made none: it may be sent again"),
+        ("taskctl state resolve cost-review --task-id 4f1c...", "this is the task it made"),
+        ("taskctl state resolve cost-review --not-created", "it made none: it may be sent again"),
     ],
 )
 @click.argument("key", metavar="KEY", shell_complete=recorded_keys)
@@ -160,7 +160,7 @@ def settle_attempts(
         events = settle(state, ref, task_id, created_at=task.created_at, at=utcnow())
         return events, f"{ref} is task {task_id}."
 
-    return _change(connection, out, "state settle", edit)
+    return _change(connection, out, "state resolve", edit)
 
 
 for _part in (list_tasks, show, move, remove, accept_inputs, settle_attempts):

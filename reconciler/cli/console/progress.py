@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.output import Output, say
+from reconciler.messages.remarks import word
+from reconciler.model.diagnostics import Arg
+from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
 
@@ -67,8 +70,13 @@ class Discreet:
         self._inner.started(ref)
 
     def ended(self, result: TaskResult) -> None:
-        error = self._conceal(result.error or "")
-        self._inner.ended(replace(result, error=error) if error else result)
+        problems = tuple(
+            Remark(r.case, {n: self._fact(v) for n, v in r.facts.items()}) for r in result.problems
+        )
+        self._inner.ended(replace(result, problems=problems) if problems else result)
+
+    def _fact(self, value: Arg) -> Arg:
+        return self._conceal(value) if isinstance(value, str) else value
 
     def waiting(self, waiting: Waiting) -> None:
         problem = self._conceal(waiting.problem or "")
@@ -188,8 +196,8 @@ def _line(result: TaskResult) -> str:
     parts = [f"{name}: {_WORDS[result.result]}"]
     if result.task_id:
         parts.append(result.url or f"taskID {result.task_id}")
-    if result.error:
-        parts.append(f"({result.error})")
+    if note := word(result.problems).note:
+        parts.append(f"({note})")
     return " ".join(parts)
 
 

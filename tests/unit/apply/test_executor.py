@@ -9,10 +9,12 @@ import pytest
 from reconciler.apply.executor import STALE_AFTER, TRIES
 from reconciler.apply.report import Result
 from reconciler.model.options import PlanOptions
+from reconciler.model.remarks import mention, remark
 from reconciler.model.service import CreateOutcome, NotSent, Refused, Unknown
 from reconciler.plan.plan import Action, Reason
 from reconciler.state.model import Forgotten, Recorded
 from tests.support.apply_world import World, lost
+from tests.support.remarks import cases
 from tests.support.worlds import NOW, ago, attempt, desired, message, record, remote, state, view
 
 
@@ -40,7 +42,7 @@ def test_nothing_is_sent_that_cannot_be_journalled() -> None:
     world.ledger.full = lambda events: True
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.FAILED
-    assert "no space" in (result.error or "")
+    assert cases(result.problems) == ["apply.state"]
     assert world.story.of("create") == []
 
 
@@ -51,7 +53,7 @@ def test_an_id_that_cannot_be_journalled_is_not_shown_and_the_attempt_stays_open
     assert result.result is Result.UNRESOLVED
     assert result.task_id is None
     assert result.url is None
-    assert "id-a" not in (result.error or "")
+    assert not mention(result.problems, "id-a")
     assert len(world.ledger.state.attempts) == 1
 
 
@@ -68,7 +70,8 @@ def test_a_refusal_closes_the_attempt_and_speaks_the_services_words() -> None:
     world = World()
     world.service.then = Refused("no such stack", 400)
     result = world.run(*world.planned(desired("a")))["a"]
-    assert (result.result, result.error) == (Result.FAILED, "no such stack (HTTP 400)")
+    assert result.result is Result.FAILED
+    assert result.problems == (remark("apply.refused", why="no such stack", status=400),)
     assert (result.file, result.line) == ("tasks/a.yaml", 3)
     assert not world.ledger.state.attempts
 
@@ -240,11 +243,11 @@ def test_a_patch_that_fails_is_told_and_left_to_the_next_apply() -> None:
     result = world.run(*world.planned(wanted))["a"]
     assert result.result is Result.CREATED
     assert result.task_id == "id-a"
-    assert "its name could not be set" in (result.error or "")
+    assert cases(result.problems) == ["patch.unfinished"]
     world.service.refuses_patches = False
     again = world.planned(wanted, seen=view([remote("id-a", NOW)]))
     assert again[0].reason is Reason.UNFINISHED
-    assert world.run(*again)["a"].error is None
+    assert world.run(*again)["a"].problems == ()
     assert len(world.story.of("create")) == 1
     assert not dict(world.ledger.state.records[again[0].ref].pending)
 

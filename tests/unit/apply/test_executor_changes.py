@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from reconciler.apply.report import Result
+from reconciler.messages.remarks import word
 from reconciler.model.canonical import digest
 from reconciler.model.errors import RemoteError
 from reconciler.model.options import PlanOptions
+from reconciler.model.remarks import remark
 from reconciler.model.service import Refused
 from reconciler.model.task import RemoteTask
 from reconciler.state.model import Record, Recorded, fold
@@ -69,7 +71,8 @@ def test_a_patch_that_fails_leaves_the_record() -> None:
     world, planned = changed()
     world.service.refuses_patches = True
     result = world.run(*planned)["a"]
-    assert (result.result, result.error) == (Result.FAILED, "not updated: not allowed")
+    assert result.result is Result.FAILED
+    assert result.problems == (remark("patch.failed", why="not allowed"),)
     assert kept(world).inputs["approvalMode"] == "manual"
 
 
@@ -94,7 +97,7 @@ def test_gone_and_somebody_elses_are_told_apart(
         raise RemoteError(problem.diagnostics, status)
 
     monkeypatch.setattr(world.service, "patch_task", refuse)
-    assert words in (world.run(planned)["a"].error or "")
+    assert words in word(world.run(planned)["a"].problems).note
 
 
 def test_a_setting_that_the_service_did_not_take_is_not_recorded(
@@ -106,7 +109,7 @@ def test_a_setting_that_the_service_did_not_take_is_not_recorded(
     )
     result = world.run(*planned)["a"]
     assert result.result is Result.FAILED
-    assert "did not change approvalMode" in (result.error or "")
+    assert result.problems == (remark("patch.ignored", names=("approvalMode",)),)
     assert kept(world).inputs["approvalMode"] == "manual"
 
 
@@ -148,11 +151,12 @@ def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
 
 def test_a_cancel_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     world, planned = replacing()
-    around = replace(world.around, cancel=lambda record: f"{record.task_id} could not be\nagain")
+    why = remark("apply.not_cancelled", old="old", why="busy", ref="acme/a")
+    around = replace(world.around, cancel=lambda record: (why,))
     monkeypatch.setattr(world.executor, "_around", around)
     result = world.run(*planned)["a"]
-    assert (result.result, result.error) == (Result.REPLACED, None)
-    assert result.warning == "old could not be\nagain"
+    assert (result.result, result.problems) == (Result.REPLACED, ())
+    assert result.warnings == (why,)
 
 
 def test_refused_the_old_one_stands_and_the_record_tells() -> None:

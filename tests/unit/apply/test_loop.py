@@ -9,11 +9,13 @@ from typing import Any
 from reconciler.apply.loop import LONGEST_GRACE, ROUNDS
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.model.errors import RemoteError
+from reconciler.model.remarks import mention
 from reconciler.model.service import Created, CreateOutcome, Unknown
 from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.state.model import Closed
 from tests.support.apply_world import World, lost
+from tests.support.remarks import commands
 from tests.support.worlds import ago, attempt, desired, message, plan, remote, state, view
 
 SETTLE = timedelta(seconds=150)
@@ -98,7 +100,7 @@ def test_three_rounds_and_no_more() -> None:
     report = there.apply()
     assert results(report) == {"a": Result.UNRESOLVED}
     assert len(world.story.of("create")) == ROUNDS
-    assert report.tasks[0].remedy
+    assert commands(report.tasks[0].problems) == ["taskctl apply"]
     assert len(world.ledger.state.attempts) == 1
 
 
@@ -140,7 +142,7 @@ def test_a_look_up_that_keeps_failing_is_given_up() -> None:
     there.fails_until = 1e9
     report = there.apply()
     assert results(report) == {"a": Result.UNRESOLVED}
-    assert "HTTP 503" in (report.tasks[0].error or "")
+    assert mention(report.tasks[0].problems, "HTTP 503")
     assert world.passed < 10 + LONGEST_GRACE.total_seconds() + 11
     assert world.story.of("create") == []
 

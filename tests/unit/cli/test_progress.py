@@ -9,6 +9,7 @@ import pytest
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.progress import Bar, Lines, Progress, Silent
+from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from tests.support.inert import commands_in, unseen_in
 
@@ -27,7 +28,9 @@ def everything(shown: Progress, text: str) -> None:
     ref = TaskRef(f"org {text}", f"key {text}")
     shown.started(ref)
     shown.waiting(Waiting((ref, ONE), NOW + timedelta(seconds=30), problem=text))
-    shown.ended(TaskResult(ref, Result.FAILED, url=text, error=text))
+    shown.ended(
+        TaskResult(ref, Result.FAILED, url=text, problems=(remark("apply.unknown", why=text),))
+    )
     shown.note(text)
     shown.close()
 

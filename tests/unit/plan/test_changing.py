@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.options import PlanOptions
+from reconciler.model.remarks import remark
 from reconciler.model.task import PATCHABLE, DesiredTask, RemoteTask
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.updates import update_of
 from reconciler.state.model import Record
+from tests.support.remarks import commands
 from tests.support.worlds import SOMEONE, desired, only, plan, record, remote, state, view
 
 UPDATE = PlanOptions(update=True)
@@ -48,7 +50,7 @@ def test_what_the_manifest_changed_is_patched_and_shown_without_the_flag() -> No
     assert not task.creates
     left = plan([wanted], state([known]), seen)
     assert only(left).action is Action.CHANGED
-    assert only(left).remedy == "taskctl apply --update"
+    assert commands(only(left).remarks) == ["taskctl apply --update"]
     assert not left.can_apply()
     assert not left.has_changes()
     assert plan([wanted], state([known]), seen, UPDATE).has_changes()
@@ -62,7 +64,7 @@ def test_what_somebody_renamed_or_shared_stays() -> None:
     assert task.patch == {"approvalMode": "auto"}
     still = updated(known, desired("a", name="N", approvalMode="manual", isShared=False), shown)
     assert still.action is Action.CHANGED
-    assert still.remedy == ""
+    assert commands(still.remarks) == []
 
 
 def test_both_moved_is_left_alone_and_named_with_what_to_do() -> None:
@@ -83,8 +85,7 @@ def test_a_setting_that_left_the_manifest_is_left_alone_and_named() -> None:
     found = made(known, desired("a"), remote("t", approvalMode="manual"))
     assert only(found).action is Action.CHANGED
     assert not only(found).diff[0].in_place
-    assert only(found).remedy == ""
-    assert "approvalMode left the manifest" in only(found).note
+    assert only(found).remarks == (remark("update.removed", names=("approvalMode",)),)
     (said,) = found.diagnostics
     assert "approvalMode left the manifest" in said.summary
     assert "taskctl state accept acme/a" in said.detail
@@ -109,7 +110,7 @@ def test_somebody_elses_task_is_told_apart() -> None:
     known = record("a", "t", name="N", identity=SOMEONE)
     found = made(known, desired("a", name="M"), remote("t", name="N", isShared=True))
     assert only(found).action is Action.CHANGED
-    assert only(found).remedy == ""
+    assert commands(only(found).remarks) == []
     (said,) = found.diagnostics
     assert "somebody else's" in said.summary
     assert "someone" in said.detail
@@ -127,11 +128,11 @@ def test_a_prompt_needs_a_new_task_and_the_plan_names_the_command(text: str) -> 
     known = record("a", "t", "work of a", approvalMode="manual")
     wanted = desired("a", text, approvalMode="auto")
     task = only(plan([wanted], state([known]), view([remote("t", approvalMode="manual")])))
-    commands = task.remedy.split("\n")
-    assert commands[0] == "taskctl apply --update"
+    ways = commands(task.remarks)
+    assert ways[0] == "taskctl apply --update"
     if text == "another prompt":
-        assert commands[1].startswith("taskctl apply --replace a ")
-    assert [c.in_place for c in task.diff] == ([True, False][: len(commands)])
+        assert ways[1] == "taskctl apply --replace a"
+    assert [c.in_place for c in task.diff] == ([True, False][: len(ways)])
 
 
 @given(SETTINGS, SETTINGS, SETTINGS, st.sets(st.sampled_from(["name", "isShared"])))
@@ -199,4 +200,4 @@ def test_a_task_that_its_manifest_names_is_not_to_be_replaced() -> None:
     wanted = desired("a", "edited", task_id="t")
     task = only(plan([wanted], state([record("a", "t")]), view([remote("t")])))
     assert task.action is Action.CHANGED
-    assert task.remedy == ""
+    assert commands(task.remarks) == []

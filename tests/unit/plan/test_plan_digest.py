@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reconciler.model.diagnostics import warning
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
+from reconciler.model.remarks import remark
 from reconciler.model.task import Identity, TaskRef
 from reconciler.plan.codec import (
     SavedPlan,
@@ -79,9 +80,9 @@ def test_it_is_this_one_on_each_machine_and_in_each_release() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        changed("rotate-iam-keys", file="other.yaml", line=99, note="now", remedy="do"),
+        changed("rotate-iam-keys", file="other.yaml", line=99, remarks=()),
         changed("rotate-iam-keys", reason=Reason.RETRY),
-        changed("drift-report", note="3 days old"),
+        changed("drift-report", remarks=(remark("adopt.age", seconds=9),)),
         changed("tag-buckets", settled_at=SOON),
         changed("cost-review", diff=()),
         changed("same", action=Action.ORPHANED, reason=Reason.REMOVED),

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
+from tests.support.remarks import cases, commands
 from tests.support.worlds import (
     ME,
     NOW,
@@ -110,8 +112,7 @@ def test_gone_only_when_the_same_identity_says_so() -> None:
     assert not made.has_changes()
     other = plan([desired("a")], known, view(absent=["t"], identity=SOMEONE))
     assert said(only(other)) == (Action.UNCHANGED, Reason.NOT_VISIBLE)
-    assert "me" in only(other).note
-    assert "someone" in only(other).note
+    assert only(other).remarks == (remark("notVisible.to", maker="me", caller="someone"),)
 
 
 @pytest.mark.parametrize(("allowed", "creates"), [(("*",), True), (("a",), True), (("b",), False)])
@@ -191,7 +192,7 @@ def test_a_new_key_beside_an_orphan_with_the_same_work_is_unresolved() -> None:
         (Action.UNRESOLVED, Reason.RENAMED),
         (Action.ORPHANED, Reason.REMOVED),
     ]
-    assert "state mv acme/old acme/a" in made.tasks[0].remedy
+    assert commands(made.tasks[0].remarks) == ["taskctl state mv acme/old acme/a"]
     settled = plan([desired("a", "same", adopt=False)], known, view([remote("t")]))
     assert settled.tasks[0].action is Action.CREATE
 
@@ -265,9 +266,9 @@ def test_look_alikes() -> None:
     made = plan([desired("a")], seen=seen)
     task = only(made)
     assert said(task) == (Action.ADOPT, Reason.LOOK_ALIKE)
-    assert "3 d old" in task.note
-    assert "me" in task.note
-    assert "https://app.example.com/acme/neo/tasks/t" in task.note
+    assert cases(task.remarks) == ["lookAlike", "adopt.named", "adopt.age_by", "adopt.separate"]
+    for fact in (3 * 86400, "me", "https://app.example.com/acme/neo/tasks/t"):
+        assert any(fact in r.facts.values() for r in task.remarks)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from reconciler.model.task import DesiredTask
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.replacement import AGAIN, refuse_wrong
 from reconciler.state.model import Happening, Record, State
+from tests.support.remarks import cases
 from tests.support.worlds import (
     NOW,
     SOMEONE,
@@ -213,7 +214,7 @@ def test_former_tasks_are_nobodys() -> None:
     assert [t.reason for t in plan([desired("a"), other], tried, seen).tasks][1] is Reason.RETRY
     named = plan([desired("a"), desired("c", task_id="old")], known, seen)
     assert [t.reason for t in named.tasks] == [Reason.SAME, Reason.CONFLICT]
-    assert "another took its place" in named.tasks[1].note
+    assert cases(named.tasks[1].remarks) == ["taskID.replaced"]
 
 
 KEYS = ("a", "b", "c", "d")
@@ -269,7 +270,6 @@ def test_unresolved_is_not_replaced_and_says_so_once() -> None:
     assert only(made).action is Action.UNRESOLVED
     (said_of,) = made.diagnostics
     assert "it is unresolved, so it is not replaced" in said_of.summary
-    assert "taskctl state settle" in said_of.detail
 
 
 def refused(options: PlanOptions, *tasks: DesiredTask, known: State | None = None) -> str:

@@ -11,6 +11,7 @@ import pytest
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.plan.lookup import lookups
 from reconciler.plan.plan import Action, Reason
+from tests.support.remarks import cases, commands
 from tests.support.worlds import (
     ME,
     NOW,
@@ -34,8 +35,8 @@ def test_what_was_to_replace_a_task_is_not_sent_as_a_first_one(options: PlanOpti
     made = plan([desired("a", "edited")], state(attempts=[OPEN], is_new=True), view(), options)
     task = only(made)
     assert (task.action, task.reason) == (Action.UNRESOLVED, Reason.AMBIGUOUS)
-    assert "old" in task.note
-    assert "taskctl state settle acme/a --task-id old" in task.remedy
+    assert cases(task.remarks) == ["attempt.record_lost"]
+    assert "taskctl state resolve acme/a --task-id old" in commands(task.remarks)
     assert made.closed == ()
 
 
@@ -56,10 +57,10 @@ def test_the_task_that_is_to_be_replaced_is_nobodys() -> None:
     assert [t.action for t in made.tasks] == [Action.UNRESOLVED, Action.CREATE]
     named = plan([desired("a"), desired("c", task_id="old")], lost, seen)
     assert [t.action for t in named.tasks] == [Action.UNRESOLVED, Action.UNRESOLVED]
-    assert "a" in named.tasks[1].remedy
+    assert cases(named.tasks[1].remarks) == ["taskID.claimed"]
     again = plan([desired("a", task_id="old")], lost, seen)
     assert only(again).action is Action.UNRESOLVED
-    assert "taskctl state settle acme/a --task-id old" in only(again).remedy
+    assert "taskctl state resolve acme/a --task-id old" in commands(only(again).remarks)
 
 
 def test_recorded_for_another_key_it_stays_that_ones() -> None:

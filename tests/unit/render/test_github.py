@@ -9,6 +9,7 @@ from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import Diagnostic, Severity, error, warning
+from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.render.github import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
@@ -85,7 +86,13 @@ def test_unresolved_and_gone_tasks_are_at_their_manifest_s_line() -> None:
 
 def test_what_failed_in_an_apply() -> None:
     results = [
-        TaskResult(TaskRef("acme", "a"), Result.FAILED, error="no\nway", file="a.yaml", line=2),
+        TaskResult(
+            TaskRef("acme", "a"),
+            Result.FAILED,
+            problems=(remark("apply.unknown", why="no\nway"),),
+            file="a.yaml",
+            line=2,
+        ),
         TaskResult(TaskRef("acme", "b"), Result.CREATED, "t-1", "https://x/t-1"),
         TaskResult(TaskRef("acme", "c"), Result.NOT_STARTED),
     ]

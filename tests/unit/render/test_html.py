@@ -104,8 +104,8 @@ def test_what_a_reviewer_sees() -> None:
     assert "infra/tasks/cost.yaml:12" in shown
     assert '<del class="w">three</del>' in shown
     assert '<ins class="w">six</ins>' in shown
-    assert '<h3>upgrade-eks</h3> <span class="alone">acts alone</span>' in shown
-    assert shown.count('class="alone"') == 2  # and what it means
+    assert '<h3>upgrade-eks</h3> <span class="unattended">unattended</span>' in shown
+    assert shown.count('class="unattended"') == 2  # and what it means
     assert 'href="https://app.pulumi.com/acme/neo/tasks/t-2222"' in shown
     assert len(page.named("details")) == 8 + 1 + 2  # unchanged ones are in a fold of their own
     words = [button["data-word"] for button in page.named("button") if "data-word" in button]
@@ -146,6 +146,6 @@ def test_the_template_s_slots_are_filled_once() -> None:
 
 def test_no_changes_are_of_the_tasks_that_were_selected() -> None:
     known = replace(PLAN, tasks=tuple(t for t in PLAN.tasks if t.action is Action.UNCHANGED))
-    assert "No changes. Each task of the manifests exists." in render(known, Style())
+    assert "No changes. All declared tasks exist." in render(known, Style())
     part = replace(known, options={"target": ["a"]})
-    assert "No changes. Each selected task exists." in render(part, Style())
+    assert "No changes. All selected tasks exist." in render(part, Style())

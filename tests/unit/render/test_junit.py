@@ -8,6 +8,7 @@ from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import error, warning
+from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.render.junit import render
@@ -107,8 +108,18 @@ def test_an_apply_fails_where_it_did() -> None:
         TaskResult(
             TaskRef("acme", "a"), Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2
         ),
-        TaskResult(TaskRef("acme", "b"), Result.FAILED, error="no <way>\nat all", file="a.yaml"),
-        TaskResult(TaskRef("acme", "c"), Result.UNRESOLVED, error="who knows", file="a.yaml"),
+        TaskResult(
+            TaskRef("acme", "b"),
+            Result.FAILED,
+            problems=(remark("apply.unknown", why="no <way>\nat all"),),
+            file="a.yaml",
+        ),
+        TaskResult(
+            TaskRef("acme", "c"),
+            Result.UNRESOLVED,
+            problems=(remark("apply.unknown", why="who knows"),),
+            file="a.yaml",
+        ),
         TaskResult(TaskRef("acme", "d"), Result.NOT_STARTED, file="a.yaml"),
     ]
     root = read(ApplyReport(tuple(results), (error("cannot save the state"),)))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import error
+from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
@@ -137,8 +138,8 @@ def test_what_a_reviewer_sees() -> None:
     assert "| `~` changed | `cost-review` | `infra/tasks/cost.yaml:12` | [`t-2222`](https" in shown
     assert "\n- Group it by team and service, compare it with the three months" in shown
     assert "\n+ Group it by team and service, compare it with the six months" in shown
-    assert "| `+` create **[acts alone]** | `upgrade-eks` |" in shown
-    assert shown.count("**[acts alone]**") == 2  # and what it means
+    assert "| `+` create **[unattended]** | `upgrade-eks` |" in shown
+    assert shown.count("**[unattended]**") == 2  # and what it means
     assert "unseen" not in "".join(page.code)  # unchanged
     assert sum(name == "details" for name, _ in page.elements) == 8
 
@@ -152,7 +153,10 @@ def test_problems_and_what_failed() -> None:
     )
     assert render(ValidateReport(2, 1), Style()) == "### Validate: 2 tasks in 1 file: valid\n"
     failed = TaskResult(
-        TaskRef("acme", "a"), Result.FAILED, error="403: not @allowed", file="a.yaml"
+        TaskRef("acme", "a"),
+        Result.FAILED,
+        problems=(remark("apply.unknown", why="403: not @allowed"),),
+        file="a.yaml",
     )
     shown = render(ApplyReport((failed,)), Style())
     assert "| `x` failed | `a` | `a.yaml` |  |" in shown
@@ -215,9 +219,9 @@ def test_a_plan_that_can_be_applied_tells_its_digest() -> None:
 
 def test_no_changes_are_of_the_tasks_that_were_selected() -> None:
     known = replace(PLAN, tasks=tuple(t for t in PLAN.tasks if t.action is Action.UNCHANGED))
-    assert "No changes. Each task of the manifests exists." in render(known, Style())
+    assert "No changes. All declared tasks exist." in render(known, Style())
     part = replace(known, options={"target": ["a"]})
-    assert "No changes. Each selected task exists." in render(part, Style())
+    assert "No changes. All selected tasks exist." in render(part, Style())
     assert "No changes. There are no tasks." in render(Plan("local", (), ()), Style())
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import error, warning
+from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
 from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
 from reconciler.plan.diff import changes
@@ -100,12 +101,17 @@ def a_plan(before: str, after: str, said: str) -> Plan:
             diff=changes(old.inputs, new.inputs, None),
         ),
         planned("c", Action.CHANGED, Reason.DIFFERS, record=record("c", before), diff=(whole,)),
-        planned("d", Action.ORPHANED, Reason.REMOVED, record=record("d", before), note=said),
+        planned("d", Action.ORPHANED, Reason.REMOVED, record=record("d", before),
+            remarks=(remark("unsure.unreadable", task_id="t", why=said),)),
         planned(
             "e", Action.ADOPT, Reason.ATTEMPT, attempt=attempt("e", before), remote=remote,
-            note=f"{after[:40]!r}, 3 d old", desired=desired("e", after, sensitive=False),
+            remarks=(remark("adopt.named", name=after[:40], url="u"),),
+            desired=desired("e", after, sensitive=False),
         ),
-        planned("f", Action.UNRESOLVED, Reason.UNREADABLE, note=said, remedy="taskctl apply"),
+        planned(
+            "f", Action.UNRESOLVED, Reason.UNREADABLE,
+            remarks=(remark("unsure.unreadable", task_id="t", why=said),),
+        ),
     )  # fmt: skip
     noted = (warning(said, detail=said, file="tasks/a.yaml", line=3, column=3, key="a"),)
     return Plan("local", (), tasks, ME, diagnostics=noted)
@@ -116,7 +122,15 @@ def reports(before: str, after: str, said: str) -> Iterator[Report]:
     yield FailureReport((error(said, said),))
     yield ValidateReport(1, 1, (error(said),), (desired("a", after), desired("b", before)), ("a",))
     results = tuple(
-        TaskResult(TaskRef("acme", f"k{n}"), result, "id", "https://x", said, "tasks/a.yaml", 3)
+        TaskResult(
+            TaskRef("acme", f"k{n}"),
+            result,
+            "id",
+            "https://x",
+            (remark("apply.unknown", why=said),),
+            "tasks/a.yaml",
+            3,
+        )
         for n, result in enumerate(Result)
     )
     yield ApplyReport(results, (error(f"k1: {said}"),))

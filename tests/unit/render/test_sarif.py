@@ -15,6 +15,7 @@ from jsonschema import Draft4Validator
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.sarif import FINGERPRINT, render
@@ -137,7 +138,13 @@ def test_unresolved_and_gone_tasks_are_results() -> None:
         ("task/gone", "note"),
         ("task/unresolved", "warning"),
     ]
-    failed = TaskResult(TaskRef("acme", "a"), Result.FAILED, error="no", file="a.yaml", line=2)
+    failed = TaskResult(
+        TaskRef("acme", "a"),
+        Result.FAILED,
+        problems=(remark("apply.unknown", why="no"),),
+        file="a.yaml",
+        line=2,
+    )
     run = run_of(
         ApplyReport((failed, TaskResult(TaskRef("acme", "b"), Result.NOT_STARTED, file="b.yaml")))
     )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.diagnostics import error
+from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells
 from reconciler.render.diagnostics import render_one
@@ -22,21 +23,20 @@ from reconciler.render.text import render
 from tests.support import plan_strategies as some
 from tests.support.inert import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, TASKS
+from tests.support.remarks import remarks
 
 SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
 PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
 results = st.builds(
     TaskResult,
-    some.text,
-    some.text,
+    st.builds(TaskRef, some.text, some.text),
     st.sampled_from(Result),
     some.maybe_text,
     some.maybe_text,
-    st.none() | some.prompts,
+    st.lists(remarks(some.prompts), max_size=3).map(tuple),
     some.maybe_text,
     some.lines,
-    some.prompts,
 )
 found = st.lists(some.diagnostics, max_size=3).map(tuple)
 reports: st.SearchStrategy[Report] = st.one_of(
@@ -125,7 +125,7 @@ def test_unchanged_tasks_are_hidden_unless_verbose() -> None:
 
 def test_every_reason_is_explained_but_those_that_say_themselves() -> None:
     for reason in set(Reason) - {Reason.NEW, Reason.DIFFERS, Reason.REMOVED, Reason.SAME}:
-        task = replace(TASKS[0], action=Action.GONE, reason=reason, note="", desired=None)
+        task = replace(TASKS[0], action=Action.GONE, reason=reason, remarks=(), desired=None)
         assert "iam.yaml:7\n      " in render(replace(PLAN, tasks=(task,)), Style()), reason
 
 

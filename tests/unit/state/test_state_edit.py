@@ -111,8 +111,8 @@ def test_a_record_is_forgotten(state: State) -> None:
 
 def test_an_attempt_is_not_forgotten_but_settled(state: State) -> None:
     said = refusal(lambda: rm(state, OPEN))
-    assert "taskctl state settle acme/open --task-id ID" in said
-    assert "taskctl state settle acme/open --not-created" in said
+    assert "taskctl state resolve acme/open --task-id ID" in said
+    assert "taskctl state resolve acme/open --not-created" in said
 
 
 def test_the_manifests_inputs_are_accepted(state: State) -> None:

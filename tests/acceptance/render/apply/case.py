@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 
 LINK = "https://app.pulumi.com/acme/neo/tasks/"
@@ -12,15 +13,20 @@ REPORT = ApplyReport(
         TaskResult(
             TaskRef("acme", "cost-review"),
             Result.FAILED,
-            error="the service refused it (400): entity 'prod' has no project\n::error::x",
+            problems=(
+                remark("apply.refused", why="entity 'prod' has no project\n::error::x", status=400),
+            ),
             file="tasks/cost.yaml",
             line=12,
         ),
         TaskResult(
             TaskRef("acme", "tag-buckets"),
             Result.UNRESOLVED,
-            error="the answer was lost",
-            remedy="taskctl state settle acme/tag-buckets --not-created",
+            problems=(
+                remark("attempt.unresolved", at="2026-11-24 11:59:01 UTC"),
+                remark("attempt.other_identity"),
+                remark("attempt.resolve_orphan", ref="acme/tag-buckets"),
+            ),
             file="tasks/tags.yaml",
             line=3,
         ),

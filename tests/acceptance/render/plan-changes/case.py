@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.model.remarks import remark
 from reconciler.plan.plan import Action, Change, Origin, Reason
 from tests.support.plan_sample import PLAN, task
 
@@ -18,8 +19,11 @@ REPORT = replace(
             task_id="t-1111",
             diff=(MODE, PROMPT),
             update={"approvalMode": "auto"},
-            note="apply sets approvalMode in place; the rest (message.content) is left as it is",
-            remedy="taskctl apply --replace cost-review   # creates a new task",
+            remarks=(
+                remark("update.set", names=("approvalMode",)),
+                remark("update.rest", names=("message.content",)),
+                remark("update.only_new", names=("message.content",), key="cost-review"),
+            ),
         ),
         task(
             "rotate-iam-keys",
@@ -27,7 +31,7 @@ REPORT = replace(
             Reason.ASKED,
             task_id="t-2222",
             diff=(PROMPT,),
-            note="apply creates a new task in the place of t-2222, which is then cancelled",
+            remarks=(remark("replace.cancel", old="t-2222"),),
         ),
     ),
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.model.remarks import remark
 from reconciler.model.task import Identity
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Reason
 from tests.support.plan_sample import PLAN, task, wanted
@@ -19,8 +20,7 @@ REPORT = replace(
             Reason.NEW,
             org=BAD,
             file=BAD,
-            note=BAD,
-            remedy=BAD,
+            remarks=(remark("orphaned", ref=BAD), remark("apply.unknown", why=BAD)),
             task_id=BAD,
             desired=wanted("a", BAD, [{"type": BAD, BAD: BAD}], name=BAD, **{BAD: [BAD]}),
         ),

@@ -5,5 +5,5 @@ from __future__ import annotations
 from pathlib import Path
 from runpy import run_path
 
-REPORT = run_path(str(Path(__file__).parents[1] / "plan-acts-alone" / "case.py"))["REPORT"]
+REPORT = run_path(str(Path(__file__).parents[1] / "plan-unattended" / "case.py"))["REPORT"]
 FORMAT = "json"

@@ -1,0 +1,59 @@
+"""Remarks about tasks in words: a note, and hints that say how to proceed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NamedTuple
+
+from reconciler.messages.entry import Message
+from reconciler.messages.template import fill
+from reconciler.model.remarks import Remark
+
+
+class Hint(NamedTuple):
+    """`text` says what the command is for; `commands` has one command per line, ready to paste."""
+
+    text: str
+    commands: str
+
+    @property
+    def lines(self) -> list[str]:
+        return [line for line in (self.text, *self.commands.split("\n")) if line]
+
+
+class Words(NamedTuple):
+    """`note` is one line, without a full stop."""
+
+    note: str
+    hints: tuple[Hint, ...]
+
+    def hint_text(self) -> str:
+        """The hints as lines, for formats that have one text for them."""
+        return "\n".join(line for hint in self.hints for line in hint.lines)
+
+
+def word(remarks: Iterable[Remark]) -> Words:
+    """The remarks in words, in their order."""
+    filled = [(_templates()[r.case], r.facts) for r in remarks]
+    notes = [fill(template.summary, facts) for template, facts in filled]
+    hints = [
+        Hint(fill(template.detail, facts), fill(template.command, facts))
+        for template, facts in filled
+        if template.detail or template.command
+    ]
+    return Words("; ".join(note for note in notes if note), tuple(dict.fromkeys(hints)))
+
+
+def remarks_document(remarks: Iterable[Remark], note: str = "note") -> dict[str, Any]:
+    """The remarks as documents for programs hold them; what is empty is left out."""
+    words = word(remarks)
+    hints = [{"text": hint.text, "commands": hint.commands.split("\n")} for hint in words.hints]
+    return {name: value for name, value in ((note, words.note), ("hints", hints)) if value}
+
+
+@cache
+def _templates() -> dict[str, Message]:
+    from reconciler.messages import apply, plan
+
+    return {**plan.REMARKS, **apply.REMARKS}

@@ -1,0 +1,56 @@
+"""Remarks of every case in the catalog, with whatever facts their wording asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from string import Formatter
+from typing import Any
+
+from hypothesis import strategies as st
+
+from reconciler.messages import apply, plan
+from reconciler.messages.entry import Message
+from reconciler.messages.remarks import word
+from reconciler.model.diagnostics import Arg
+from reconciler.model.remarks import Remark
+
+CATALOG = {**plan.REMARKS, **apply.REMARKS}
+
+
+def fields(template: Message) -> dict[str, str]:
+    """The facts that a wording names, each with one of its formats."""
+    return {
+        name: form or ""
+        for part in template
+        for _, name, form, _ in Formatter().parse(part)
+        if name is not None
+    }
+
+
+@st.composite
+def remarks(draw: st.DrawFn, text: st.SearchStrategy[str]) -> Remark:
+    case = draw(st.sampled_from(sorted(CATALOG)))
+    facts: dict[str, Arg] = {}
+    for name, form in fields(CATALOG[case]).items():
+        match form:
+            case "and" | "or" | "list":
+                facts[name] = tuple(draw(st.lists(text, min_size=1, max_size=3)))
+            case "age":
+                facts[name] = draw(st.integers(0, 10**9))
+            case _:
+                facts[name] = draw(text)
+    return Remark(case, facts)
+
+
+def cases(of: Iterable[Remark]) -> list[str]:
+    return [r.case for r in of]
+
+
+def commands(of: Iterable[Remark]) -> list[str]:
+    """The commands of all hints, in order."""
+    return [line for hint in word(of).hints for line in hint.commands.split("\n") if line]
+
+
+def commands_of(document: Mapping[str, Any]) -> list[str]:
+    """The same, of a task in a plan or apply document."""
+    return [command for hint in document.get("hints", ()) for command in hint["commands"]]
