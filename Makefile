@@ -1,4 +1,4 @@
-# Everything runs in .venv, which this file makes. `make` alone lists what there is.
+# Everything runs in .venv, which this file creates. `make` alone lists the targets.
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
@@ -10,17 +10,19 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-tools soak lint format types lock docs bench clean
 
-help: ## List what there is to do
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(RUNS): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo 'taskctl needs Python 3.11 or newer; name one:  make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
+		echo 'taskctl needs Python 3.11 or newer. Name one:  make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
+	@echo 'Installing taskctl into $(VENV), once; this takes about half a minute.'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --editable .
 	@touch $@
 
 $(STAMP): $(RUNS)
+	@echo 'Installing the development tools into $(VENV), once; this takes about a minute.'
 	@$(PIP) --upgrade "pip>=25.1"
 	@$(PIP) --group dev
 	@touch $@
@@ -31,10 +33,10 @@ demo: $(RUNS) ## Validate, plan and apply the examples on the embedded service
 test: lint types $(STAMP) ## Lint, types and all tests
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --numprocesses=3 -m "not soak"
 
-test-tools: $(STAMP) ## The checks that need more than Python; says what it did not run
+test-tools: $(STAMP) ## Checks that need more than Python; reports what it did not run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/tools.sh
 
-soak: $(STAMP) ## Hundreds of kills, long random runs, new examples for all properties
+soak: $(STAMP) ## Hundreds of kills, long random runs, new property examples
 	$(BIN)/python -m pytest -m soak --timeout=7200 --hypothesis-profile=new
 	$(BIN)/python -m pytest tests/unit --hypothesis-profile=new
 
@@ -45,14 +47,14 @@ lint: $(STAMP) ## Style and common mistakes
 types: $(STAMP) ## Types, strictly
 	$(BIN)/mypy
 
-docs: $(STAMP) ## Write the reference anew, build the site strictly, into site/
+docs: $(STAMP) ## Generate the reference and the picture, build the site into site/
 	$(BIN)/python -m tools.reference
 	$(BIN)/zensical build --clean --strict
 
 lock: ## Write requirements.txt: the pinned versions, with hashes (needs uv)
 	script/lock
 
-format: $(STAMP) ## Put the code in its form
+format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -60,8 +62,8 @@ $(BENCH_STAMP): $(STAMP)
 	@$(PIP) --group bench
 	@touch $@
 
-bench: $(BENCH_STAMP) ## Measure against the peers; prints ratios
+bench: $(BENCH_STAMP) ## Compare the speed with similar tools; prints ratios
 	$(BIN)/python -m bench $(ROWS)
 
-clean: ## Remove what was made
+clean: ## Remove everything that make created
 	rm -rf $(VENV) .demo dist build site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Validate, plan and apply examples/tasks on the embedded service: no account, no network.
-# `make demo` runs this; it leaves everything in .demo/, made anew each time.
+# `make demo` runs this. Everything is in .demo/, which is recreated each time.
 set -eu
 
 if ! command -v taskctl >/dev/null; then
-  echo 'taskctl is not on PATH; this finds it:  make demo' >&2
+  echo 'taskctl is not on PATH; run:  make demo' >&2
   exit 1
 fi
 
@@ -15,7 +15,7 @@ mkdir "$demo"
 cp -R "$here/examples/tasks" "$demo/tasks"
 cd "$demo"
 
-# What a developer has set for the real service has no place here.
+# Settings for the real service do not apply here.
 unset TASKCTL_STATE TASKCTL_ORG TASKCTL_SETTLE_TIME PULUMI_ACCESS_TOKEN
 export TASKCTL_BACKEND=local
 
@@ -25,34 +25,29 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
 fi
 say() { printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"; }
 
-echo 'The manifests of examples/tasks, in .demo/tasks; TASKCTL_BACKEND=local: the embedded service.'
+echo 'The manifests of examples/tasks, applied to an embedded service that stands in for Pulumi Cloud.'
 say taskctl validate
 taskctl validate
 
-say taskctl plan
-taskctl plan
+say 'taskctl plan                  # the keys; all of it: .demo/plan.txt'
+taskctl plan >plan.txt 2>notes.txt
+grep -E '^(  \+ .*tasks/|Plan:)' plan.txt
 
-say taskctl apply --yes
-taskctl apply --yes >apply.txt
-sed '1,/^Plan: /d' apply.txt # the same plan once more
+say 'taskctl apply --yes           # all of it: .demo/apply.txt'
+taskctl apply --yes >apply.txt 2>>notes.txt
+tail -n 1 apply.txt
 
-say taskctl apply --yes '    # a second time'
-taskctl apply --yes
+say 'taskctl apply --yes           # again'
+taskctl apply --yes 2>>notes.txt | tail -n 3
 
 cat <<'END'
 
-Each task was made once and runs on the embedded service. What to try next:
+Each task was created exactly once. Try it yourself:
 
   . .venv/bin/activate; cd .demo; export TASKCTL_BACKEND=local
-
-  $EDITOR tasks/iam-narrowing.yaml      edit a prompt, add a task, break something; then
-  taskctl validate                      every problem, with its place
-  taskctl plan                          what changed is shown, what is new would be created
-  taskctl apply                         asks first; kill it in the middle and apply again
-  taskctl state list                    what is recorded
-  rm .taskctl/local.state.json*         lose the record: the next plan finds the tasks again
-                                        (but the one that says `adopt: false`)
-  taskctl plan --format json            for another program
-
-With Pulumi Cloud: README.md. What holds when something dies: docs/exactly-once.md.
+  $EDITOR tasks/iam-narrowing.yaml    # edit a prompt, add a task, break something, then:
+  taskctl validate                    # every problem, with its place and a suggestion
+  taskctl plan                        # what changed, and what apply would create
+  taskctl apply                       # asks first; kill it halfway and apply again
+  taskctl status                      # what the tasks are doing
 END

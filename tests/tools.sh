@@ -96,7 +96,7 @@ lint_workflows() { # from their repository, which `uses: ./` is looked up in
 }
 
 demo_with() {
-  "$1" examples/demo.sh >"$work/demo" 2>&1 && grep -q 'What to try next' "$work/demo"
+  "$1" examples/demo.sh >"$work/demo" 2>&1 && grep -q 'Try it yourself' "$work/demo"
 }
 
 same_from_anywhere() { # the demo finds its place by itself

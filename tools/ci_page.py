@@ -1,4 +1,4 @@
-"""The parts of docs/ci.md that are copies: the files of examples/ci/, and the action's inputs."""
+"""The generated parts of docs/ci.md: the files of examples/ci/, and the inputs of the action."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TABLES = re.compile(r"\| input \|.*?(?=\n\n## )", re.DOTALL)
 
 
 def ci_page() -> str:
-    """The page as it is, with its copies made anew."""
+    """The page with its copies updated."""
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     for heading, name in EXAMPLES.items():
         copy = (ROOT / "examples" / "ci" / name).read_text(encoding="utf-8")
@@ -32,11 +32,11 @@ def ci_page() -> str:
 
 def _tables() -> str:
     action = YAML(typ="safe", pure=True).load((ROOT / "action.yml").read_text(encoding="utf-8"))
-    rows = ["| input | default | |", "| --- | --- | --- |"]
+    rows = ["| input | default | description |", "| --- | --- | --- |"]
     for name, described in action["inputs"].items():
         default = f"`{described['default']}`" if described["default"] else ""
         rows.append(f"| `{name}` | {default} | {described['description']} |")
-    rows += ["", "| output | |", "| --- | --- |"]
+    rows += ["", "| output | description |", "| --- | --- |"]
     rows += [
         f"| `{n}` | {described['description']} |" for n, described in action["outputs"].items()
     ]

@@ -1,6 +1,6 @@
-"""Writes docs/reference/ and the copies in docs/ci.md anew: `python -m tools.reference`.
+"""Writes what is generated in docs/: the reference, the copies in ci.md, the README's picture.
 
-With `--check` it writes nothing, and exits 1 where a page is not up to date.
+`python -m tools.reference`; with `--check` it writes nothing and exits 1 if a file is out of date.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from pathlib import Path
 from tools.ci_page import ci_page
 from tools.commands_page import commands_page
 from tools.manifest_page import manifest_page
+from tools.picture import picture
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     "docs/reference/manifest.md": manifest_page,
     "docs/reference/commands.md": commands_page,
     "docs/ci.md": ci_page,
+    "docs/images/plan-and-apply.svg": picture,
 }
 
 

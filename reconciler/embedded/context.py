@@ -7,23 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Semaphore
 
-from reconciler.embedded.lifecycle import Scenario, milliseconds
+from reconciler.embedded.lifecycle import Life, milliseconds
 from reconciler.embedded.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceContext:
-    """One service: its database, clock, scenario, and options (see `App`)."""
+class Context:
+    """One service: its database, its clock, how its tasks live, and what it was told to be."""
 
     storage: Storage
     now: Callable[[], datetime]
-    scenario: Scenario
+    life: Life
     default_org: str
-    redact: bool
-    streams_end: bool
-    heartbeat_seconds: float
+    redacts: bool
     stopping: Event
-    stream_slots: Semaphore
+    stream_places: Semaphore
 
     def now_ms(self) -> int:
         return milliseconds(self.now())

@@ -1,4 +1,4 @@
-"""Redaction of credential-like text, which the real service may apply to prompts."""
+"""Credential-like text made unreadable, as the service may do with a prompt."""
 
 from __future__ import annotations
 

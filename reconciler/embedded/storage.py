@@ -1,8 +1,8 @@
-"""The SQLite file of the embedded service, shared by threads and processes.
+"""The SQLite file of the embedded service: opened, refused or made; read and written by many.
 
 Several processes may use one file at once (not over NFS: the write-ahead log needs shared memory).
-A write is durable when it returns, even after a power loss (`synchronous=FULL`). Concurrent writes
-of one process share a transaction, and therefore an fsync.
+A write is durable when it returns, power loss included (`synchronous=FULL`); writes that wait
+for each other in one process share a transaction and so an fsync.
 """
 
 from __future__ import annotations
@@ -18,17 +18,15 @@ from threading import Lock
 from types import TracebackType
 from typing import TypeVar
 
-from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 from reconciler.scratch import make_scratch
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
 APPLICATION_ID = 0x7461736B
-"""`task` in the header identifies the file as ours."""
+"""`task`, in the file's header: whose database it is."""
 
 BUSY_SECONDS = 30.0
-"""The maximum time that a statement waits for a write of another process."""
+"""How long a statement waits for another process's write."""
 
 SCHEMA = """
 CREATE TABLE tasks (
@@ -57,8 +55,7 @@ CREATE TABLE tasks (
     tokens INTEGER NOT NULL DEFAULT 0,
     context_before INTEGER NOT NULL DEFAULT 0,
     context INTEGER NOT NULL DEFAULT 0,
-    approval TEXT NOT NULL DEFAULT '',
-    tool_calls TEXT NOT NULL DEFAULT '[]'
+    awaits TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX tasks_by_creation ON tasks (org, created_ms);
 CREATE TABLE events (
@@ -76,10 +73,10 @@ Work = Callable[[sqlite3.Connection], T]
 
 
 class Storage:
-    """An open database, safe to use from many threads. Call `close` when no thread uses it."""
+    """One open database. Safe to use from many threads; `close` when none does any more."""
 
     def __init__(self, path: Path) -> None:
-        """Opens `path`; creates it and its directory if needed. Raises TaskctlError if unusable."""
+        """Opens `path`, making it and its folder where missing; TaskctlError for what is none."""
         self._path = path
         self._jobs: deque[_Job] = deque()
         self._writing = Lock()
@@ -88,10 +85,9 @@ class Storage:
         self._writer = open_database(path)
 
     def write(self, work: Work[T]) -> T:
-        """Runs `work` in a transaction; returns its result once the changes are durable.
+        """What `work` returns, once it is durable. What it raises undoes all that it did.
 
-        An exception of `work` rolls its changes back and is raised here. The thread that gets the
-        lock also runs the work of all waiting threads, in one transaction.
+        Whoever gets the lock does the work of all who wait for it, in one transaction.
         """
         results: list[T] = []
         job = _Job(lambda connection: results.append(work(connection)))
@@ -105,7 +101,7 @@ class Storage:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reading; no transaction stays open between two statements."""
+        """A connection to read from; no transaction stays open between two statements."""
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -119,7 +115,7 @@ class Storage:
                 self._idle.append(connection)
 
     def close(self) -> None:
-        """Closes all connections. The last process to close moves the log into the file."""
+        """Closes what is open; the last process to close folds the log into the file."""
         with self._writing:
             self._closed = True
             while self._idle:
@@ -146,7 +142,7 @@ class Storage:
 
 
 class _Job:
-    """One piece of work in a shared transaction. Its failure does not affect the others."""
+    """One piece of work in a shared transaction; what goes wrong in it is its owner's alone."""
 
     def __init__(self, work: Callable[[sqlite3.Connection], None]) -> None:
         self._work = work
@@ -180,15 +176,14 @@ class _Job:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection in autocommit mode. Does not read the file yet."""
+    """A connection in autocommit mode; the file is not looked at yet."""
     return sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """A connection to `path` with the current schema. Raises TaskctlError and leaves the file
-    untouched if it is not such a database."""
+    """A connection to `path` in today's form; TaskctlError, the file left as it was, otherwise."""
     _prepare(path)
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -199,7 +194,7 @@ def open_database(path: Path) -> sqlite3.Connection:
             connection.close()
             if not is_busy(problem) or time.monotonic() > deadline:
                 raise _unusable(path, problem) from problem
-            # SQLite does not wait while another process creates or removes the log.
+            # While another process makes the log, or removes it, SQLite does not wait by itself.
             time.sleep(0.005)
         except BaseException:
             connection.close()
@@ -209,40 +204,34 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def is_busy(problem: sqlite3.Error) -> bool:
-    """Whether another process holds the file, so that a retry may succeed."""
+    """Whether another process holds the file, so that another try may do."""
     code = getattr(problem, "sqlite_errorcode", None)
     return isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _unusable(path: Path, problem: sqlite3.Error) -> TaskctlError:
-    return _refusal("unusable", path, problem=str(problem))
-
-
-def _refusal(case: str, path: Path, *, problem: str = "", found: int = 0) -> TaskctlError:
-    diagnostic = error(
-        Code.LOCAL_DATABASE,
-        case,
-        path=str(path),
-        problem=problem,
-        found=found,
-        supported=SCHEMA_VERSION,
+    return TaskctlError.of(
+        f"{path}: this file cannot be used as the embedded service's database: {problem}",
+        "It was left as it was. Name another file, or move this one away to begin a new one.",
     )
-    return TaskctlError([diagnostic])
 
 
 def _prepare(path: Path) -> None:
-    """Creates the directory and an empty file with mode 0600, because it will contain prompts."""
+    """Makes the folder and an empty file that only its owner reads: it will hold prompts."""
     try:
         make_scratch(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as problem:
-        raise _refusal("inaccessible", path, problem=str(problem.strerror)) from problem
+        raise TaskctlError.of(
+            f"{path}: the embedded service's database cannot be opened: {problem.strerror}",
+            "It must be a file, in a folder, that you may read and write.",
+        ) from problem
 
 
 def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
-    # The version is read in a transaction, so that all values are of one moment. Two processes may
-    # find the file empty at once; the second one then finds the schema of the first.
+    # Two processes may find the file empty at once: who comes second sees it made.
+    # In a transaction, for what is read must be of one moment.
     connection.execute("BEGIN")
     version = _version(connection, path)
     connection.execute("COMMIT")
@@ -259,14 +248,20 @@ def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema version, 0 for an empty file. Raises TaskctlError for any other database."""
+    """The schema's version, 0 for an empty file; TaskctlError for what is not ours or newer."""
     version = _number(connection, "PRAGMA user_version")
     owner = _number(connection, "PRAGMA application_id")
     if owner != APPLICATION_ID and _number(connection, "SELECT count(*) FROM sqlite_master"):
-        raise _refusal("foreign", path)
-    if version not in (0, SCHEMA_VERSION):
-        case = "newer" if version > SCHEMA_VERSION else "older"
-        raise _refusal(case, path, found=version)
+        raise TaskctlError.of(
+            f"{path}: this is another program's database",
+            "It was left as it was. Name another file for the embedded service.",
+        )
+    if version > SCHEMA_VERSION:
+        raise TaskctlError.of(
+            f"{path}: written by a newer taskctl (format {version}, this one knows"
+            f" {SCHEMA_VERSION})",
+            "It was left as it was. Use that taskctl, or name another file.",
+        )
     return version
 
 

@@ -37,12 +37,14 @@ def test_the_demo_shows_the_plan_and_creates_each_task_once(clone: Path, shell_n
         ended = shell(f"{shell_name} examples/demo.sh", clone, env)
         assert ended.returncode == 0, ended.stderr
         out = ended.stdout
+        assert len(out.splitlines()) <= 40  # one screen
         assert re.search(rf"^{len(KEYS)} tasks in \d+ files: valid\.$", out, re.M)
-        assert set(re.findall(r"^  \+ (\S+)(?: \[unattended\])?  tasks/", out, re.M)) == KEYS
-        assert sorted(re.findall(r"^created (\S+)  taskID ", out, re.M)) == sorted(KEYS)
+        assert set(re.findall(r"^  \+ (\S+) .*tasks/", out, re.M)) == KEYS
+        created = (clone / ".demo" / "apply.txt").read_text(encoding="utf-8")
+        assert sorted(re.findall(r"^created (\S+)  taskID ", created, re.M)) == sorted(KEYS)
         assert f"Plan: {len(KEYS)} to create" in out
         assert f"0 orphaned, {len(KEYS)} unchanged." in out
-        assert "What to try next" in out
+        assert "Try it yourself" in out
     assert git(clone, "status", "--porcelain") == ""
     assert not list(home.iterdir())
 
@@ -59,3 +61,10 @@ def test_make_lists_its_targets(clone: Path) -> None:
     listed = set(re.findall(r"^  make (\S+)", ended.stdout, re.M))
     wanted = {"demo", "test", "test-tools", "soak", "lint", "types", "format", "bench", "clean"}
     assert wanted <= listed
+
+
+def test_make_says_what_it_does_while_it_installs(clone: Path) -> None:
+    ended = shell("make --dry-run demo test", clone, environment(clone))
+    assert ended.returncode == 0, ended.stderr
+    said = [line for line in ended.stdout.splitlines() if line.startswith("echo 'Installing ")]
+    assert len(said) == 2

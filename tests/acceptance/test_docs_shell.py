@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.embedded.scenarios import by_prompt
+from reconciler.embedded.scenarios import story
 from tests.support.documents import (
     NOT_RUN,
     ROOT,
@@ -32,17 +32,17 @@ from tests.support.embedded_server import running_server
 
 LEFT_OUT = {
     "README.md": 2,  # the demo and the installation: tested on their own
-    "docs/after-the-create.md": 2,  # a server, and what asks a person: docs/story.md has both
+    "docs/running-tasks.md": 2,  # a server, and what asks a person: docs/walkthrough.md has both
     "docs/ci.md": 1,  # pre-commit: likewise
     "docs/configuration.md": 1,  # completion: tested in the shells
-    "docs/first-ten-minutes.md": 1,  # the installation
+    "docs/getting-started.md": 1,  # the installation
     "docs/moving-from-pulumi-up.md": 1,  # the other tool
     "docs/performance.md": 1,  # minutes of measuring
-    "docs/story.md": 2,  # a server, which the test has of its own
+    "docs/walkthrough.md": 2,  # a server, which the test has of its own
 }
 """The blocks that are not run, since they install packages, push, or belong to other tools."""
 
-SCENARIOS = {"docs/story.md": by_prompt(work_seconds=2.0)}
+LIVES = {"docs/walkthrough.md": story(work_seconds=2.0)}
 """Pages whose tasks do not just end."""
 
 MANIFEST = "version: 1\norgName: acme\ntasks:\n  scratch:\n    message: Do it.\n"
@@ -54,7 +54,7 @@ def test_a_page_does_what_it_says(page: str, tmp_path: Path) -> None:
     (tmp_path / "tasks").mkdir()
     if not any(b.text.startswith("# tasks/") for b in blocks(page)):
         (tmp_path / "tasks" / "scratch.yaml").write_text(MANIFEST)
-    with running_server(tmp_path / "cloud.db", scenario=SCENARIOS.get(page)) as url:
+    with running_server(tmp_path / "cloud.db", life=LIVES.get(page)) as url:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-scratch")
         for block in blocks(page):
             write_file(block, tmp_path)

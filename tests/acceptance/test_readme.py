@@ -1,12 +1,32 @@
-"""The README says what counts at once; that what it shows is so, test_docs_shell.py tells."""
+"""The README says what counts on its first screen; test_docs_shell.py runs what it shows."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+
+from tests.support.documents import ROOT
+
+SCREEN = 70
 
 
-def test_it_tells_all_of_it_on_the_first_screen() -> None:
-    text = Path("README.md").read_text(encoding="utf-8")
-    screen = text.splitlines()[:75]
-    for needed in ("make demo", "$ taskctl plan", "$ taskctl apply", "version: 1"):
+def test_the_first_screen_says_what_it_is_and_how_to_get_it() -> None:
+    screen = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:SCREEN]
+    for needed in (
+        "https://www.pulumi.com/docs/ai/neo/",
+        "docs/images/plan-and-apply.svg",
+        "make demo",
+        "make test",
+        "uv tool install git+https://",
+        "pipx install git+https://",
+        "pip install git+https://",
+        "- id: taskctl-validate",
+    ):
         assert any(needed in line for line in screen), needed
+
+
+def test_the_picture_loads_nothing_and_links_to_nothing() -> None:
+    """That it shows what the commands print now: test_what_is_generated_is_up_to_date."""
+    svg = (ROOT / "docs/images/plan-and-apply.svg").read_text(encoding="utf-8")
+    assert re.findall(r"https?://[^\"\s<]+", svg) == ["http://www.w3.org/2000/svg"]
+    assert not re.search(r"<script|<image|<a\b|@import|@font-face|href=", svg)
+    assert set(re.findall(r"url\(([^)]*)", svg)) == set(re.findall(r"url\((#[^)]*)", svg))
