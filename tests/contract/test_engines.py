@@ -24,12 +24,17 @@ from reconciler.state.engines import (
 )
 from tests.support.http_objects import careless_s3
 from tests.support.state_servers import (
+    AZURE_ACCOUNT,
+    AZURE_KEY,
     S3_KEYS,
+    azure_server,
     git_remote,
-    gofakes3,
+    pooled_server,
     postgres_programs,
     postgres_server,
+    program,
     s3_server,
+    versity_server,
 )
 
 Runner = Callable[[], Engine]
@@ -49,30 +54,84 @@ def _git(folder: Path, name: str) -> Iterator[Runner]:
 
 
 @contextmanager
+def _objects(scheme: str, place: str, endpoint: str, name: str) -> Iterator[Runner]:
+    keys = {**S3_KEYS, "AZURE_STORAGE_ACCOUNT_KEY": AZURE_KEY}
+    env = {**os.environ, **keys}
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in keys.items():
+            patch.setenv(key, value)
+        yield lambda: open_engine(f"{scheme}://{place}/{name}?endpoint={endpoint}", env)
+
+
+@contextmanager
 def _s3(folder: Path, name: str) -> Iterator[Runner]:
     del folder
-    program = gofakes3()
-    assert program is not None
-    with s3_server(program) as endpoint, pytest.MonkeyPatch.context() as patch:
-        for key, value in S3_KEYS.items():
-            patch.setenv(key, value)
-        yield lambda: open_engine(f"s3://states/{name}?endpoint={endpoint}", os.environ)
+    with (
+        s3_server(there("gofakes3")) as endpoint,
+        _objects("s3", "states", endpoint, name) as runner,
+    ):
+        yield runner
+
+
+@contextmanager
+def _versity(folder: Path, name: str) -> Iterator[Runner]:
+    with (
+        versity_server(there("versitygw"), folder) as endpoint,
+        _objects("s3", "states", endpoint, name) as runner,
+    ):
+        yield runner
+
+
+@contextmanager
+def _azure(folder: Path, name: str) -> Iterator[Runner]:
+    place = f"{AZURE_ACCOUNT}/states"
+    with (
+        azure_server(there("azurite-blob"), folder) as endpoint,
+        _objects("az", place, endpoint, name) as runner,
+    ):
+        yield runner
+
+
+@contextmanager
+def _database(address: str, name: str) -> Iterator[Runner]:
+    with closing(open_engine(address, os.environ)) as engine:
+        engine.prepare()
+    yield lambda: open_engine(f"{address}?state={name}", os.environ)
 
 
 @contextmanager
 def _postgres(folder: Path, name: str) -> Iterator[Runner]:
     programs = postgres_programs()
     assert programs is not None
-    with postgres_server(programs, folder) as address:
-        with closing(open_engine(address, os.environ)) as engine:
-            engine.prepare()
-        yield lambda: open_engine(f"{address}?state={name}", os.environ)
+    with postgres_server(programs, folder) as address, _database(address, name) as runner:
+        yield runner
 
 
+@contextmanager
+def _pooled(folder: Path, name: str) -> Iterator[Runner]:
+    programs = postgres_programs()
+    assert programs is not None
+    with (
+        pooled_server(there("pgbouncer"), programs, folder) as address,
+        _database(address, name) as runner,
+    ):
+        yield runner
+
+
+def there(name: str) -> str:
+    found = program(name)
+    assert found is not None
+    return found
+
+
+HAS_POSTGRES = postgres_programs() is not None
 ENGINES = {
     "git": (_git, True),
-    "s3": (_s3, gofakes3() is not None),
-    "postgres": (_postgres, postgres_programs() is not None),
+    "s3": (_s3, program("gofakes3") is not None),
+    "postgres": (_postgres, HAS_POSTGRES),
+    "pgbouncer": (_pooled, HAS_POSTGRES and program("pgbouncer") is not None),
+    "versitygw": (_versity, program("versitygw") is not None),
+    "azure": (_azure, program("azurite-blob") is not None),
 }
 """Each engine's servers, and whether this machine can run them (`make test-tools` installs all)."""
 
@@ -229,13 +288,13 @@ def test_git_leaves_the_clone_as_it_is(tmp_path: Path) -> None:
         assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("program", [found for found in [gofakes3()] if found])
+@pytest.mark.parametrize("server", [found for found in [program("gofakes3")] if found])
 def test_a_missing_bucket_is_not_an_empty_state(
-    program: str, monkeypatch: pytest.MonkeyPatch
+    server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for key, value in S3_KEYS.items():
         monkeypatch.setenv(key, value)
-    with s3_server(program) as endpoint:
+    with s3_server(server) as endpoint:
         engine = open_engine(f"s3://mistyped/x?endpoint={endpoint}", os.environ)
         with pytest.raises(Denied):
             engine.swap(content(), None)

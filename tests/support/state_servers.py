@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import os
 import shutil
 import socket
 import subprocess
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from email.utils import formatdate
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.support.git_server import bare_repository, git, git_server
 
@@ -26,10 +31,12 @@ def free_port() -> int:
         return port
 
 
-def gofakes3() -> str | None:
-    """The S3 server's program, where Go has installed it."""
-    folders = [os.environ.get("GOBIN", ""), str(Path.home() / "go/bin")]
-    return shutil.which("gofakes3") or shutil.which("gofakes3", path=os.pathsep.join(folders))
+def program(name: str) -> str | None:
+    """A server's program: on PATH, or where Go installs, or below a folder that `make test-tools`
+    names for what npm installs."""
+    npm = os.environ.get("TASKCTL_TEST_NPM", "")
+    places = [os.environ.get("GOBIN", ""), str(Path.home() / "go/bin"), f"{npm}/node_modules/.bin"]
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(places))
 
 
 def postgres_programs() -> Path | None:
@@ -111,3 +118,68 @@ def git_remote(folder: Path) -> Iterator[Callable[[str], Path]]:
             return work
 
         yield clone
+
+
+@contextmanager
+def versity_server(program: str, folder: Path, bucket: str = "states") -> Iterator[str]:
+    """Another S3 server, over files; gives the endpoint."""
+    root, port = folder / "versity", free_port()
+    (root / bucket).mkdir(parents=True)
+    sidecar = folder / "versity-metadata"
+    sidecar.mkdir()
+    words = [program, "--port", f"127.0.0.1:{port}", "--access", S3_KEYS["AWS_ACCESS_KEY_ID"]]
+    words += ["--secret", S3_KEYS["AWS_SECRET_ACCESS_KEY"], "posix", "--sidecar", str(sidecar)]
+    with _process([*words, str(root)], lambda: _accepts(port)):
+        yield f"http://127.0.0.1:{port}"
+
+
+AZURE_ACCOUNT = "devstoreaccount1"
+AZURE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+"""The account that every Azurite has; its key is public."""
+
+
+@contextmanager
+def azure_server(program: str, folder: Path, container: str = "states") -> Iterator[str]:
+    """An Azure Blob server with one container; gives the endpoint of its account."""
+    port = free_port()
+    words = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent"]
+    words += ["--location", str(folder / "azurite"), "--skipApiVersionCheck"]
+    with _process(words, lambda: _accepts(port)):
+        endpoint = f"http://127.0.0.1:{port}/{AZURE_ACCOUNT}"
+        _create_container(endpoint, container)
+        yield endpoint
+
+
+def _create_container(endpoint: str, container: str) -> None:
+    """With a request signed as Azure's shared key scheme asks."""
+    date = formatdate(usegmt=True)
+    fields = {"x-ms-date": date, "x-ms-version": "2021-08-06"}
+    path = f"/{AZURE_ACCOUNT}/{AZURE_ACCOUNT}/{container}\nrestype:container"
+    lines = ["PUT", *[""] * 11, *(f"{name}:{value}" for name, value in fields.items()), path]
+    signed = hmac.digest(base64.b64decode(AZURE_KEY), "\n".join(lines).encode(), "sha256")
+    token = base64.b64encode(signed).decode()
+    headers = {**fields, "Authorization": f"SharedKey {AZURE_ACCOUNT}:{token}"}
+    address = f"{endpoint}/{container}?restype=container"
+    with urllib.request.urlopen(urllib.request.Request(address, headers=headers, method="PUT")):
+        pass
+
+
+@contextmanager
+def pooled_server(program: str, programs: Path, folder: Path) -> Iterator[str]:
+    """PostgreSQL behind pgbouncer in transaction mode: each statement may get another session."""
+    with postgres_server(programs, folder) as direct:
+        server = urlsplit(direct)
+        port, settings = free_port(), folder / "pgbouncer.ini"
+        settings.write_text(
+            "[databases]\n"
+            f"postgres = host=127.0.0.1 port={server.port} dbname=postgres user=taskctl\n"
+            "[pgbouncer]\nlisten_addr = 127.0.0.1\nauth_type = any\npool_mode = transaction\n"
+            f"listen_port = {port}\nunix_socket_dir =\ndefault_pool_size = 3\n"
+            "ignore_startup_parameters = extra_float_digits\n"
+        )
+        words = [program, "-q", str(settings)]
+        as_other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        with _process(words, lambda: _accepts(port), **as_other):
+            yield f"postgresql://taskctl@127.0.0.1:{port}/postgres"
