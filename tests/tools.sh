@@ -152,6 +152,12 @@ fi
 
 check "script/install into an empty prefix" install
 
+# Shared state on real servers. What go and npm install is kept for the next run.
+
+provide postgresql pgbouncer
+check "state engines on real servers" python -m tests.tools_engines "$PWD/.cache/servers"
+grep '^NOT RUN' "$work/said" || :
+
 echo
 [ "$left_out" = 0 ] || echo "$left_out not run, for the reasons above"
 echo "$passed passed, $failed failed"

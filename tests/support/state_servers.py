@@ -125,7 +125,7 @@ def versity_server(program: str, folder: Path, bucket: str = "states") -> Iterat
     """Another S3 server, over files; gives the endpoint."""
     root, port = folder / "versity", free_port()
     (root / bucket).mkdir(parents=True)
-    sidecar = folder / "versity-metadata"
+    sidecar = folder / "metadata"
     sidecar.mkdir()
     words = [program, "--port", f"127.0.0.1:{port}", "--access", S3_KEYS["AWS_ACCESS_KEY_ID"]]
     words += ["--secret", S3_KEYS["AWS_SECRET_ACCESS_KEY"], "posix", "--sidecar", str(sidecar)]

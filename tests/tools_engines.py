@@ -1,0 +1,63 @@
+"""Installs the servers of the shared state engines, and runs the engines' suite on all of them.
+
+`python -m tests.tools_engines FOLDER` keeps what it installs in FOLDER. It prints a line for each
+server that it could not install; the suite then leaves that one out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.state_servers import postgres_programs, program
+
+GO = {
+    "gofakes3": "github.com/johannesboyne/gofakes3/cmd/gofakes3@v1.2.0",
+    "versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0",
+}
+NPM = {"azurite-blob": "azurite@3"}
+
+
+def _run(words: list[str], **more: str) -> bool:
+    done = subprocess.run(words, env={**os.environ, **more}, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def install(folder: Path) -> list[str]:
+    """Installs what is missing; a line for each server that could not be."""
+    left_out = []
+    for name, module in GO.items():
+        if program(name) is None:
+            go = shutil.which("go")
+            if go is None or not _run([go, "install", module], GOBIN=str(folder / "bin")):
+                left_out.append(f"{name}: go cannot build {module}")
+    for name, package in NPM.items():
+        if program(name) is None:
+            npm = shutil.which("npm")
+            words = ["install", "--no-audit", "--no-fund", "--prefix", str(folder), package]
+            if npm is None or not _run([npm, *words]):
+                left_out.append(f"{name}: npm cannot install {package}")
+    for name, is_there in (
+        ("postgresql", postgres_programs() is not None),
+        ("pgbouncer", program("pgbouncer") is not None),
+    ):
+        if not is_there:
+            left_out.append(f"{name}: not installed")
+    return left_out
+
+
+def main() -> int:
+    folder = Path(sys.argv[1]).absolute()
+    os.environ["PATH"] = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
+    os.environ["TASKCTL_TEST_NPM"] = str(folder)
+    for line in install(folder):
+        print(f"NOT RUN   state engine on {line}")
+    suite = ["tests/contract/test_engines.py", "--no-cov", "-p", "no:cacheprovider"]
+    return subprocess.run([sys.executable, "-m", "pytest", *suite], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
