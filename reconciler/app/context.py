@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.manifests import load_manifests
 from reconciler.cli.console.output import Output
 from reconciler.cli.options.service import Connection
+from reconciler.messages import word
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.errors import ManifestError, TaskctlError
 from reconciler.model.options import AdoptScope, PlanOptions
@@ -118,7 +119,7 @@ def find_backend(connection: Connection, out: Output) -> Backend:
 
     backend = resolve_backend(connection.backend, os.environ, Path.home())
     for note in backend.notes:
-        out.note(f"note: {note}")
+        out.note(f"note: {word(note).summary}")
     out.detail(f"backend: {backend.name} (from {backend.source})")
     return backend
 

@@ -14,14 +14,13 @@ from reconciler.manifest.problem import Problem
 from reconciler.model.diagnostics import Path
 from reconciler.model.paths import shown
 from reconciler.model.task import Identity, RemoteTask
-from reconciler.model.wire import first_message, first_user_message
+from reconciler.model.wire import REDACTED, first_message, first_user_message
 
 UNNAMED = "New task"
 FIRST_EVENTS = 50
 """So many are read of each task: in them the agent names it, if it does."""
 
 _REDACTED = "[REDACTED]"  # by the service
-_CONCEALED = "[secret]"  # by the client that read it
 _SHOWN = (
     "approvalMode",
     "permissionMode",
@@ -69,6 +68,8 @@ class Opening:
     @property
     def work(self) -> str | None:
         """The digest that a manifest's task has that does the same; None without a message."""
+        if self.message is None:
+            return None
         found = first_message([{"type": "userInput", "eventBody": self.message}])
         return found.work if found is not None else None
 
@@ -106,7 +107,7 @@ def existing(task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None 
     """
     found = Existing(task, opening, {"taskID": task.id})
     name = task.name.strip()
-    if _CONCEALED in name:
+    if REDACTED in name:
         found.left_out.append("name: it holds the access token that is in use here")
     elif name and name != UNNAMED and task.name not in opening.names:
         found.members["name"] = name

@@ -4,6 +4,8 @@
 `{name:sh}` a word of a shell command (always quoted where it has to be), `{name:s}` the letter s
 unless the number is 1, `{name:list}` the items of a tuple joined by commas, `{name:or}` the same
 with "or" before the last, `{name:and}` with "and", `{name:age}` a number of seconds as `3 d`.
+`{name:at}` puts a place before what is said of it (`PLACE: `), and `{name:paren}` more after it
+(` (MORE)`); both are nothing for an empty value.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ _FORMATS: dict[str, Callable[[Arg], str]] = {
     "and": lambda value: _joined(value, "and"),
     "n": lambda value: f"{value:,}",
     "age": lambda value: _age(int(str(value))),
+    "at": lambda value: f"{value}: " if value else "",
+    "paren": lambda value: f" ({value})" if value else "",
 }
 
 

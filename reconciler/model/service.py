@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
 
 
@@ -55,6 +56,24 @@ class Unknown:
 CreateOutcome = Created | NotSent | Refused | Unknown
 
 
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """One page of an organization's list.
+
+    `problem` says what is unreadable about the page, or that the list is not in the requested
+    order: a task may then exist that no page shows, so not being listed proves nothing.
+    """
+
+    tasks: tuple[RemoteTask, ...]
+    problem: Diagnostic | None = None
+
+    def __iter__(self) -> Iterator[RemoteTask]:
+        return iter(self.tasks)
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+
 class Service(Protocol):
     """The agent task endpoints of one backend, for one token. Safe to use from many threads.
 
@@ -68,16 +87,25 @@ class Service(Protocol):
         """Who the token speaks for; asked once, then remembered."""
 
     def service_clock(self) -> datetime | None:
-        """The service's clock now: its last `Date` header plus the time since; None before one."""
+        """The service's clock now, by the `Date` of its responses; None before a plausible one.
 
-    def list_tasks(self, org_name: str) -> Iterator[list[RemoteTask]]:
+        It never runs backwards, and goes on by itself.
+        """
+
+    def ignored_date(self) -> Diagnostic | None:
+        """A warning about the last `Date` that was ignored as implausible; None without one."""
+
+    def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
         """The organization's tasks, newest first; a page is read when it is asked for."""
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
         """One task; None for 404."""
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
-        """What the task was created with; None where its events hold none yet, or for 404."""
+        """What the task was created with; None if there are no such events yet, or for 404.
+
+        RemoteError also for events that are unreadable or not in ascending order.
+        """
 
     def create_task(
         self, org_name: str, body: Mapping[str, Any], window: SendWindow

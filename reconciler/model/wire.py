@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.interning import share_parts
-from reconciler.model.task import PATCHED_AFTER_CREATE, FirstMessage, Identity, Inputs, RemoteTask
+from reconciler.model.task import (
+    PATCHED_AFTER_CREATE,
+    FirstMessage,
+    Identity,
+    Inputs,
+    RemoteTask,
+    instant,
+)
+
+REDACTED = "[REDACTED]"
+"""What stands for a secret: what the service writes for credential-like text, and we for the
+access token in whatever a response holds."""
+
+ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""The names that a manifest accepts for an organization (schemas/manifest.schema.json)."""
 
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 
@@ -66,15 +82,56 @@ def first_user_message(events: Iterable[object]) -> Mapping[str, Any] | None:
     return None
 
 
-def first_message(events: Iterable[object]) -> FirstMessage | None:
-    """The same, of which a plan needs no more than text, entities and mark."""
+class UnreadableEventsError(ValueError):
+    """Events that do not show what a task was created with, although they may hold it."""
+
+
+def first_message(events: Sequence[object]) -> FirstMessage | None:
+    """What a task was created with, given its first events; None if they hold no user's message.
+
+    UnreadableEventsError: an entry that is not an event, a user's message without text, or a
+    descending order, in which the first message is not the one that comes first.
+    """
+    if not _ascend(events) or any(_is_unreadable(event) for event in events):
+        raise UnreadableEventsError
     body = first_user_message(events)
     if body is None:
         return None
     diff = body.get("entity_diff")
-    added = diff.get("add") if isinstance(diff, Mapping) else None
-    entities = tuple(e for e in added or () if isinstance(e, Mapping))
-    return FirstMessage(str(body.get("timestamp") or ""), body["content"], entities)
+    added = (diff.get("add") if isinstance(diff, Mapping) else diff) or []
+    if not isinstance(added, list) or not all(isinstance(entity, Mapping) for entity in added):
+        raise UnreadableEventsError
+    return FirstMessage(str(body.get("timestamp") or ""), body["content"], tuple(added))
+
+
+def _is_unreadable(event: object) -> bool:
+    """Whether an event may be a user's message that cannot be read."""
+    if not isinstance(event, Mapping):
+        return True
+    if event.get("type") not in USER_EVENT_TYPES or event.get("isSynthetic") is True:
+        return False
+    body = event.get("eventBody")
+    if not isinstance(body, Mapping):
+        return True
+    return body.get("type") == "user_message" and not isinstance(body.get("content"), str)
+
+
+def _ascend(events: Iterable[object]) -> bool:
+    """Whether the events are oldest first, as far as their times tell: the agent's by the service's
+    clock, else those of users, each by a clock of its own."""
+    agent, users = _times(events, ("agentResponse",)), _times(events, USER_EVENT_TYPES)
+    times = agent if len(set(agent)) > 1 else users
+    return not times or times[0] <= times[-1]
+
+
+def _times(events: Iterable[object], types: Sequence[str]) -> list[datetime]:
+    found = []
+    for event in events:
+        if isinstance(event, Mapping) and event.get("type") in types:
+            body = event.get("eventBody")
+            at = instant(body.get("timestamp")) if isinstance(body, Mapping) else None
+            found += [at] if at is not None else []
+    return found
 
 
 def identity(user: object) -> Identity | None:

@@ -1,4 +1,4 @@
-"""Where the service is: one spelling for each backend, so that its state is found again."""
+"""The address of the service: one spelling for each backend, so that its state is found again."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import ipaddress
 import posixpath
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.errors import TaskctlError
 from reconciler.remote.sanitize import shown
 
@@ -20,15 +23,15 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A service, and how it came to be the one.
+    """A service, and where its address came from.
 
-    `name` is what the state keeps and the plan shows: a URL, `local`, or `local:PATH`. `source`
-    says where it was named, `notes` what was passed over on the way (for a warning).
+    `name` is what the state keeps and the plan shows: a URL, `local`, or `local:PATH`. `notes` are
+    about settings that were skipped.
     """
 
     name: str
     source: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Diagnostic, ...] = ()
 
     @property
     def is_local(self) -> bool:
@@ -80,22 +83,16 @@ def service_url(text: str, source: str = "--backend") -> str:
         parts = urlsplit(text.strip())
         host, port, secret = parts.hostname, parts.port, "@" in parts.netloc
     except ValueError:
-        raise _no_backend(f"{source}: no address of a service") from None
+        raise _invalid("", source=source, text=shown(text, 80)) from None
     scheme = parts.scheme.lower()
     if secret:
-        raise TaskctlError.of(
-            f"{source}: a user name or password in the address of {host}",
-            "It would end up in the state file. Leave it out; the token is all that is needed.",
-        )
+        raise _invalid("secret", source=source, host=host)
     if scheme not in _PORTS or not host or not host.isprintable() or " " in host:
-        raise _no_backend(f"{source}: {shown(text, 80)!r} is no address of a service")
+        raise _invalid("", source=source, text=shown(text, 80))
     if parts.query or parts.fragment:
-        raise _no_backend(f"{source}: the address of {host} has a ? or # in it")
+        raise _invalid("query", source=source, host=host)
     if scheme == "http" and not is_loopback(host):
-        raise TaskctlError.of(
-            f"{source}: http://{host}: a token never goes over plain http, except to this machine",
-            f"Use the https:// address of the service:\n  --backend https://{host}",
-        )
+        raise _invalid("plain-http", source=source, host=host, url=f"https://{host}")
     where = f"[{host}]" if ":" in host else host
     if port is not None and port != _PORTS[scheme]:
         where += f":{port}"
@@ -104,7 +101,7 @@ def service_url(text: str, source: str = "--backend") -> str:
 
 def _local_name(path: str, home: Path, source: str) -> str:
     if not path:
-        raise _no_backend(f"{source}: `local:` names no file")
+        raise _invalid("no-path", source=source)
     path = path.replace("\\", "/")
     if path == "~" or path.startswith("~/"):
         path = home.as_posix() + path[1:]
@@ -112,7 +109,5 @@ def _local_name(path: str, home: Path, source: str) -> str:
     return LOCAL if path == LOCAL_DB else f"{LOCAL}:{path}"
 
 
-def _no_backend(summary: str) -> TaskctlError:
-    return TaskctlError.of(
-        summary, f"Give an https:// URL (for example {DEFAULT_URL}), `local` or `local:PATH`."
-    )
+def _invalid(case: str, **facts: Any) -> TaskctlError:
+    return TaskctlError([error(Code.INVALID_BACKEND, case, **facts)])

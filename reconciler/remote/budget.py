@@ -10,8 +10,8 @@ from urllib.parse import quote
 from reconciler.plan.budget import Budget, read_budget
 from reconciler.remote import responses
 from reconciler.remote.client import Client
-from reconciler.remote.failures import explain
-from reconciler.remote.transport import NoAnswerError, Request
+from reconciler.remote.exchange import NoAnswerError, Request
+from reconciler.remote.failures import reason
 
 PATIENCE = 10.0
 """Seconds that the answer may take: a plan must not wait for what it can do without."""
@@ -23,13 +23,14 @@ def ask_budget(client: Client, org_name: str) -> Budget | str:
     try:
         answer = client.asked_once(Request("GET", path), PATIENCE)
     except NoAnswerError as lost:
-        return client.scrub(explain(lost.cause, begun=lost.begun)[0])
+        return reason(lost, client.scrub)
     if responses.says(answer, 404):
         return "no Neo token budget applies there, or the service knows of none"
     if not 200 <= answer.status < 300:
         return client.scrub(responses.name_of(answer))
     try:
-        found = read_budget(org_name, responses.decode(answer.body))
+        data = client.scrub.values(responses.decode(answer.body), answer.body)
+        found = read_budget(org_name, data)
     except ValueError:
         found = None
     return found or "the answer is no Neo token budget"

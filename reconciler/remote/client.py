@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -16,21 +16,19 @@ from requests import Response
 
 from reconciler import __version__
 from reconciler.model import wire
-from reconciler.model.errors import TaskctlError
-from reconciler.model.service import CreateOutcome, SendWindow
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, error
+from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
-from reconciler.remote import responses
-from reconciler.remote.failures import explain, remote_error
+from reconciler.remote import responses, task_list
+from reconciler.remote.exchange import Answer, NoAnswerError, Request, Timeouts
+from reconciler.remote.failures import failure
 from reconciler.remote.pagination import Page, ReadPage, items, pages
-from reconciler.remote.retries import RetryPolicy, http_date
-from reconciler.remote.transport import (
-    Answer,
-    NoAnswerError,
-    Request,
-    Timeouts,
-    Transport,
-    WSGIApp,
-)
+from reconciler.remote.retries import RetryPolicy
+from reconciler.remote.sanitize import Scrubber
+from reconciler.remote.service_clock import ServiceClock
+from reconciler.remote.transport import Transport, WSGIApp
 
 _HEADER_VALUE = re.compile(r"[!-~]+")
 HEADERS = {
@@ -38,6 +36,11 @@ HEADERS = {
     "Accept-Encoding": "gzip, deflate",
     "User-Agent": f"taskctl/{__version__}",
 }
+
+
+def utcnow() -> datetime:
+    """This machine's clock."""
+    return datetime.now(UTC)
 
 
 class Client:
@@ -62,12 +65,13 @@ class Client:
         policy: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], datetime] = utcnow,
         spread: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.backend = backend
         self._then_close = then_close
         self._page_size = page_size
-        self._clock = clock
+        self._service_clock = ServiceClock(clock, wall_clock)
         self._transport = Transport(
             backend,
             HEADERS,
@@ -81,9 +85,7 @@ class Client:
             spread=spread,
         )
         self._asking = threading.Lock()
-        self._lock = threading.Lock()
         self._identity: Identity | None = None
-        self._seen: tuple[datetime, float] | None = None
 
     def __repr__(self) -> str:
         return f"Client({self.backend!r})"
@@ -105,40 +107,41 @@ class Client:
         with self._asking:
             if self._identity is None:
                 request = Request("GET", "/api/user")
-                self._identity = wire.identity(self._decoded(request, self._send(request)))
-                if self._identity is None:
-                    raise responses.malformed(
-                        self._transport.address(request), "no user with an id"
-                    )
+                found = wire.identity(self._decoded(request, self._send(request)))
+                if found is None or wire.REDACTED in found.id:
+                    raise responses.unreadable("user", self._transport.address(request))
+                self._identity = found
             return self._identity
 
     def default_org(self) -> str | None:
-        """The organization that the service would choose; None where it names none. RemoteError."""
+        """The organization that the service would choose; None if it names none. RemoteError, also
+        for a name that is not one: it would become part of addresses and commands."""
         request = Request("GET", "/api/user/organizations/default")
         answer = self._send(request)
         if responses.says(answer, 400, 404):
             return None
         data = self._decoded(request, answer)
         name = data.get("GitHubLogin") if isinstance(data, Mapping) else None
-        return name if isinstance(name, str) and name else None
+        if name is None or name == "":
+            return None
+        if not isinstance(name, str) or not wire.ORGANIZATION.fullmatch(name):
+            raise responses.unreadable("organization", self._transport.address(request))
+        return name
 
     def service_clock(self) -> datetime | None:
-        """The service's clock now, UTC: its last `Date` header plus the time since."""
-        with self._lock:
-            seen = self._seen
-        return seen and seen[0] + timedelta(seconds=self._clock() - seen[1])
+        """The service's clock now, UTC; None before a plausible `Date`."""
+        return self._service_clock.now()
 
-    def list_tasks(self, org_name: str) -> Iterator[list[RemoteTask]]:
+    def ignored_date(self) -> Diagnostic | None:
+        """A warning about the last `Date` that was ignored as implausible; None without one."""
+        return self._service_clock.ignored
+
+    def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
         """The organization's tasks, newest first; one page is fetched ahead. RemoteError."""
-        query = {
-            "sortBy": "created",
-            "sortDirection": "desc",
-            "pageSize": str(self._page_size),
-        }
         path = _tasks_path(org_name)
-        for page in pages(self._page_reader(path, "tasks", query, org_name, is_task=False)):
-            found = (wire.remote_task(org_name, raw) for raw in page)
-            yield [task for task in found if task is not None]
+        query = {**task_list.QUERY, "pageSize": str(self._page_size)}
+        read = self._page_reader(path, "tasks", query, org_name, is_task=False)
+        return task_list.task_pages(read, org_name, self._transport.address(Request("GET", path)))
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
         """One task; None where the service itself says 404. RemoteError, for another's too."""
@@ -152,19 +155,21 @@ class Client:
         self, org_name: str, task_id: str, *, page_size: int = 100
     ) -> Iterator[Mapping[str, Any]]:
         """A task's events, oldest first, pages read as they are needed. RemoteError: status 404
-        where there is no such task."""
-        path = f"{_task_path(org_name, task_id)}/events"
-        query = {"pageSize": str(page_size)}
-        for event in items(self._page_reader(path, "events", query, org_name, is_task=True)):
+        if there is no such task."""
+        for event in items(*self._events_reader(org_name, task_id, page_size)):
             if isinstance(event, Mapping):
                 yield event
 
-    def events_page(self, org_name: str, task_id: str, token: str | None) -> Page:
-        """One page of a task's events, and the token of the next. RemoteError as for `events`."""
+    def event_pages(self, org_name: str, task_id: str, first: str | None) -> Iterator[Page]:
+        """A task's events page by page, from the page of token `first` on, each with the token of
+        the next. RemoteError as for `events`."""
+        return pages(*self._events_reader(org_name, task_id, self._page_size), first=first)
+
+    def _events_reader(self, org_name: str, task_id: str, page_size: int) -> tuple[ReadPage, str]:
         path = f"{_task_path(org_name, task_id)}/events"
-        query = {"pageSize": str(self._page_size)}
+        query = {"pageSize": str(page_size)}
         read = self._page_reader(path, "events", query, org_name, is_task=True)
-        return read(token, lambda: False)
+        return read, self._transport.address(Request("GET", path))
 
     def tell(self, org_name: str, task_id: str, body: Mapping[str, Any], part: str = "") -> Answer:
         """Posts to a task (`part` "": a response), once: it may act on what it is told twice.
@@ -185,17 +190,27 @@ class Client:
         """Sends once and waits no longer: for what one can do without. NoAnswerError."""
         return self._transport.once(request, seconds)
 
-    def scrub(self, text: str) -> str:
-        """The text without the token."""
-        return self._transport.scrub(text)
+    @property
+    def scrub(self) -> Scrubber:
+        """Takes the token out of a text."""
+        return self._transport.scrub
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
-        """What the task was created with; None where its events hold none, or for the service's
-        404. RemoteError."""
+        """What the task was created with; None if its events hold none, or for the service's 404.
+        RemoteError, also for events that cannot tell."""
+        read, where = self._events_reader(org_name, task_id, 20)
+        events: list[object] = []
         try:
-            return wire.first_message(self.events(org_name, task_id, page_size=20))
+            for entries, _ in pages(read, where):
+                events += entries
+                found = wire.first_message(events)
+                if found is not None:
+                    return found
         except responses.NotFoundError:
-            return None
+            pass
+        except wire.UnreadableEventsError:
+            raise responses.unreadable("events", where) from None
+        return None
 
     def create_task(
         self, org_name: str, body: Mapping[str, Any], window: SendWindow
@@ -208,7 +223,7 @@ class Client:
         except NoAnswerError as lost:
             return responses.lost_create(lost, self._transport.scrub)
         outcome = responses.create_outcome(answer, self._transport.scrub)
-        self._note_clock(answer)
+        self._service_clock.note(answer)
         return outcome
 
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
@@ -222,12 +237,11 @@ class Client:
         return wire.console_url(self.backend, org_name, task_id)
 
     def _task(self, request: Request, answer: Answer, org_name: str, task_id: str) -> RemoteTask:
-        data = self._decoded(request, answer, org_name, is_task=True)
-        task = wire.remote_task(org_name, self._transport.scrub.values(data, answer.body))
+        task = wire.remote_task(org_name, self._decoded(request, answer, org_name, is_task=True))
         if task is None:
-            raise responses.malformed(self._transport.address(request), "no task with an id")
+            raise responses.unreadable("task", self._transport.address(request))
         if task.id != task_id:
-            raise responses.malformed(self._transport.address(request), "another task")
+            raise responses.unreadable("other-task", self._transport.address(request))
         return task
 
     def _page_reader(
@@ -240,13 +254,11 @@ class Client:
             request = Request("GET", f"{path}?{urlencode(asked)}")
             answer = self._send(request, stopped)
             data = self._decoded(request, answer, org_name, is_task=is_task)
-            if not is_task:  # first messages have to be exact, to know what was created
-                data = self._transport.scrub.values(data, answer.body)
-            entries = data.get(name, ()) if isinstance(data, Mapping) else ()
-            if not isinstance(entries, list | None):
-                raise responses.malformed(self._transport.address(request), f"no list of {name}")
+            entries = data.get(name) if isinstance(data, Mapping) else None
+            if not isinstance(entries, list):  # null may hide what is there: it is no empty list
+                raise responses.unreadable("list", self._transport.address(request), name=name)
             following = data.get("continuationToken") if isinstance(data, Mapping) else None
-            return entries or [], following if isinstance(following, str) and following else None
+            return entries, following if isinstance(following, str) and following else None
 
         return read
 
@@ -254,10 +266,8 @@ class Client:
         try:
             return self._transport.repeatable(request, stopped)
         except NoAnswerError as lost:
-            scrub = self._transport.scrub
-            what, then = explain(lost.cause, begun=lost.begun)
             where = self._transport.address(request)
-            raise remote_error(scrub(f"{where}: {what}"), scrub(then)) from None
+            raise RemoteError([failure(lost, self._transport.scrub, where)]) from None
 
     def _decoded(
         self,
@@ -267,18 +277,12 @@ class Client:
         *,
         is_task: bool = False,
     ) -> object:
-        """The answer's JSON; RemoteError, worded, for every answer but a 2xx with JSON."""
+        """The response's JSON, without the token; RemoteError for all but a 2xx with JSON."""
         where = self._transport.address(request)
         about = responses.About(request.method, where, org_name, is_task)
         data = responses.read(answer, about, self._transport.scrub)
-        self._note_clock(answer)
+        self._service_clock.note(answer)
         return data
-
-    def _note_clock(self, answer: Answer) -> None:
-        moment = http_date(answer.headers.get("Date", ""))
-        if moment is not None and 200 <= answer.status < 300:
-            with self._lock:
-                self._seen = (moment.astimezone(UTC), answer.received)
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
@@ -300,8 +304,5 @@ def _task_path(org_name: str, task_id: str) -> str:
 def _part(text: str) -> str:
     """One part of a path. `.` and `..` would lead to another one: TaskctlError."""
     if text in ("", ".", ".."):
-        raise TaskctlError.of(
-            f"{text!r} is no name of an organization or a task",
-            "Correct orgName, taskID or --org.",
-        )
+        raise TaskctlError([error(Code.INVALID_NAME, name=text)])
     return quote(text.encode("utf-8", "surrogatepass"), safe="")

@@ -11,11 +11,8 @@ import io
 import os
 import socket
 import struct
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from requests import PreparedRequest, Response
@@ -25,8 +22,8 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool
 
-from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import is_loopback
+from reconciler.remote.exchange import Exchange, current
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -37,70 +34,6 @@ MOST_INTERIM = 100
 """How many 1xx responses may precede the real one."""
 
 _LINGER = "hh" if os.name == "nt" else "ii"
-
-
-class TooLateError(Exception):
-    """The send window closed before the request was written: nothing was sent."""
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request and its response, as the connection beneath sees it. All times in seconds.
-
-    `opening` limits opening a connection, `silence` the time without a byte of the response,
-    `whole` the response as a whole, from the moment the request was written. A pooled connection
-    that idled for longer than `max_idle`, by `clock`, is reopened. `resets`: giving up resets the
-    connection, so that what the kernel still holds of the request cannot arrive later.
-
-    `begun` is False only if it is known that no byte of the request was handed to a socket; a
-    proxy's CONNECT and a TLS handshake do not count.
-    """
-
-    opening: float
-    silence: float
-    whole: float
-    max_idle: float
-    window: SendWindow | None = None
-    resets: bool = False
-    clock: Callable[[], float] = time.monotonic
-    begun: bool = True
-    _deadline: float = float("inf")
-
-    def patience(self) -> float:
-        """How long the next read may take. TimeoutError once the time is up."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the response took too long")
-        return min(self.silence, left)
-
-    def open(self) -> None:
-        """A connection is about to be opened."""
-        self._deadline = time.monotonic() + self.opening
-
-    def leave(self) -> None:
-        """The request is about to be written. TooLateError if its window has closed."""
-        if self.window is not None and not self.window.is_open():
-            raise TooLateError
-        self.begun = True
-        self._deadline = time.monotonic() + self.whole
-
-
-_CURRENT: ContextVar[Exchange] = ContextVar("exchange")
-
-
-@contextmanager
-def watched(exchange: Exchange) -> Iterator[None]:
-    """What this thread sends within it belongs to `exchange`."""
-    token = _CURRENT.set(exchange)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
-
-
-def current() -> Exchange:
-    """The exchange that this thread is in. LookupError outside of one."""
-    return _CURRENT.get()
 
 
 class _TimedReader(io.RawIOBase):

@@ -9,7 +9,10 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import error, note
 from reconciler.model.errors import TaskctlError
 from reconciler.remote.addresses import DEFAULT_URL, Backend, backend_name, service_url
 
@@ -48,10 +51,10 @@ def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> B
     notes = []
     for text, source in _pulumi_backends(env, home):
         if text is None:
-            notes.append(f"{source} is encrypted ({_SEALED}): its current backend was not read")
+            notes.append(note(Code.PULUMI_SETTING_SKIPPED, "encrypted", source=source))
         elif _keeps_state_only(text):
-            scheme = text.partition("://")[0]
-            notes.append(f"{source} is a {scheme}:// state backend, no service: passed over")
+            facts: Any = {"source": source, "scheme": text.partition("://")[0]}
+            notes.append(note(Code.PULUMI_SETTING_SKIPPED, "state-only", **facts))
         else:
             return Backend(service_url(text, source), source, tuple(notes))
     return Backend(DEFAULT_URL, "the default", tuple(notes))
@@ -80,13 +83,7 @@ def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Token
         raise _sealed_error(path)
     if isinstance(token, str) and token.strip():
         return Token(token.strip(), str(path))
-    raise TaskctlError.of(
-        f"no access token for {backend.name}",
-        "Set one (the service's console makes it, under access tokens):\n"
-        "  export PULUMI_ACCESS_TOKEN=...\n"
-        "or try it without an account:\n"
-        "  --backend local",
-    )
+    raise TaskctlError([error(Code.MISSING_CREDENTIALS, backend=backend.name)])
 
 
 def resolve_org(
@@ -157,20 +154,16 @@ def _read(path: Path) -> Mapping[str, object]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as exc:
-        raise _unusable(path, f"it cannot be read ({exc.strerror})") from None
+        raise _unusable("unreadable", path, reason=str(exc.strerror)) from None
     except (ValueError, RecursionError):
-        raise _unusable(path, "it holds no JSON") from None
+        raise _unusable("not-json", path) from None
     if not isinstance(data, Mapping):
-        raise _unusable(path, "it holds no JSON object")
+        raise _unusable("not-object", path)
     return data
 
 
-def _unusable(path: Path, why: str) -> TaskctlError:
-    return TaskctlError.of(
-        f"{path}: {why}",
-        "It is Pulumi's own file. Mend it (`pulumi login` writes a new one), or do without it: set "
-        "PULUMI_ACCESS_TOKEN, and give --backend and --org.",
-    )
+def _unusable(case: str, path: Path, **facts: Any) -> TaskctlError:
+    return TaskctlError([error(Code.PULUMI_FILE, case, path=str(path), **facts)])
 
 
 def _is_sealed(value: object) -> bool:
@@ -180,10 +173,7 @@ def _is_sealed(value: object) -> bool:
 
 
 def _sealed_error(path: Path) -> TaskctlError:
-    return TaskctlError.of(
-        f"{path}: the token in it is encrypted ({_SEALED}), and only Pulumi's CLI can read it",
-        "Give the token itself:\n  export PULUMI_ACCESS_TOKEN=...",
-    )
+    return TaskctlError([error(Code.MISSING_CREDENTIALS, "encrypted", path=str(path))])
 
 
 def _stored_token(data: Mapping[str, object], name: str) -> object:

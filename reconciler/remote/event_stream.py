@@ -13,10 +13,10 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from reconciler.remote.client import Client
+from reconciler.remote.exchange import NoAnswerError
 from reconciler.remote.responses import decode
 from reconciler.remote.sessions import Following
 from reconciler.remote.sse import FrameReader, FrameTooLargeError
-from reconciler.remote.transport import NoAnswerError
 from reconciler.tasks.event_summary import Course, advanced
 from reconciler.tasks.events import Event, event_id
 from reconciler.tasks.status import SETTLED, standing_of

@@ -1,32 +1,79 @@
-"""Reading a list page by page: to its end, never round in circles."""
+"""Reading a list page by page: to its end, never in circles, never without one."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any
 
-from reconciler.model.errors import TaskctlError
-from reconciler.remote.failures import remote_error
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import error
+from reconciler.model.errors import RemoteError, TaskctlError
 
 Page = tuple[list[object], str | None]
 """A page's entries, and the token of the page after it; None after the last."""
 
 ReadPage = Callable[[str | None, Callable[[], bool]], Page]
-"""Reads the page of a token (None: the first). It tries again no more once the second says so."""
+"""Reads the page of a token (None: the first). It retries no more once the second says so."""
+
+MOST_BARREN = 50
+"""How many pages in a row may bring no new entry."""
 
 
-def pages(read: ReadPage) -> Generator[list[object], None, None]:
+class _Guard:
+    """Ends a list that does not end itself. RemoteError."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._tokens: set[str] = set()
+        self._ids: set[object] = set()
+        self._barren = 0
+
+    def check(self, entries: list[object], token: str) -> None:
+        if token in self._tokens:
+            raise self._endless("circle")
+        self._tokens.add(token)
+        known = len(self._ids)
+        self._ids.update(_id(entry) for entry in entries)
+        self._barren = 0 if len(self._ids) > known else self._barren + 1
+        if self._barren >= MOST_BARREN:
+            raise self._endless("endless")
+
+    def _endless(self, case: str) -> RemoteError:
+        facts: Any = {"where": self._where, "pages": self._barren}
+        return RemoteError([error(Code.UNREADABLE_LIST, case, **facts)])
+
+
+def _id(entry: object) -> str | None:
+    found = entry.get("id") if isinstance(entry, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def pages(
+    read: ReadPage, where: str = "", *, first: str | None = None
+) -> Generator[Page, None, None]:
+    """The pages from the one of token `first` on, each read when it is needed; `where` is for
+    messages. Whatever `read` raises; RemoteError for a list that does not end."""
+    guard = _Guard(where)
+    page = read(first, lambda: False)
+    while page[1] is not None:
+        guard.check(*page)  # type: ignore[arg-type]
+        yield page
+        page = read(page[1], lambda: False)
+    yield page
+
+
+def pages_ahead(read: ReadPage, where: str = "") -> Generator[list[object], None, None]:
     """The entries, page by page; the next page is on its way while one is looked at.
 
     A reader who stops early leaves nothing behind but, at most, one request that ends by itself.
-    Whatever `read` raises; RemoteError where a token comes a second time.
+    Raises as `pages` does.
     """
-    stopped = threading.Event()
-    seen: set[str] = set()
+    stopped, guard = threading.Event(), _Guard(where)
     entries, token = read(None, stopped.is_set)
     try:
         while token is not None:
-            _refuse_repeat(token, seen)
+            guard.check(entries, token)
             ahead = _Ahead(read, token, stopped)
             yield entries
             entries, token = ahead.page()
@@ -35,30 +82,13 @@ def pages(read: ReadPage) -> Generator[list[object], None, None]:
         stopped.set()
 
 
-def items(read: ReadPage) -> Iterator[object]:
+def items(read: ReadPage, where: str = "") -> Iterator[object]:
     """The entries one by one; a page is read when it is needed. Raises as `pages` does."""
-    seen: set[str] = set()
-    token: str | None = None
-    while True:
-        entries, token = read(token, lambda: False)
-        yield from entries
-        if token is None:
-            return
-        _refuse_repeat(token, seen)
-
-
-def _refuse_repeat(token: str, seen: set[str]) -> None:
-    if token in seen:
-        raise remote_error(
-            "the service's list goes round in circles: a continuation token came a second time",
-            "What was read is not the whole list, so nothing was decided from it. Run the same "
-            "command again; if it stays so, tell the operator of the service.",
-        )
-    seen.add(token)
+    return (entry for entries, _ in pages(read, where) for entry in entries)
 
 
 class _Ahead:
-    """One page on its way, read by a thread that holds nobody up at the end of the process."""
+    """One page on its way, read by a thread that does not keep the process from ending."""
 
     def __init__(self, read: ReadPage, token: str, stopped: threading.Event) -> None:
         self._read, self._token, self._stopped = read, token, stopped

@@ -1,67 +1,34 @@
-"""What an answer means: data, an outcome of a create, or an error with what to do next."""
+"""What a response means: data, the outcome of a create, or a diagnostic."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.model import wire
-from reconciler.model.diagnostics import error
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, error
 from reconciler.model.errors import RemoteError
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
-from reconciler.remote.failures import explain, remote_error
+from reconciler.remote.exchange import Answer, NoAnswerError
+from reconciler.remote.failures import reason
 from reconciler.remote.retries import retry_after
-from reconciler.remote.sanitize import bare_url, shown
-from reconciler.remote.transport import Answer, NoAnswerError
+from reconciler.remote.sanitize import Scrubber, bare_url, shown
 
 MAY_HAVE_CREATED = frozenset({408, 409, 425, 429, 499})
-"""4xx after which a task may exist all the same."""
-
-Scrub = Callable[[str], str]
+"""4xx after which a task may exist all the same (contract, section 1)."""
 
 _DEEPEST = 100
 _NESTING = frozenset({dict, list})
 
-_UNAUTHORIZED = (
-    "It may have expired, or belong to another backend. Make one in the service's console and set "
-    "it:\n  export PULUMI_ACCESS_TOKEN=..."
-)
-_FORBIDDEN = (
-    "Its owner must be a member of the organization, and agent tasks must be enabled there. Use "
-    "another PULUMI_ACCESS_TOKEN, or another organization:\n  --org NAME"
-)
-_NO_TASK = (
-    "A task is seen by its creator alone until it is shared, and changed by its creator alone: use "
-    "the token of the one who created it."
-)
-_NO_ORG = (
-    "Either the name is wrong, or this token's owner is no member of it (check orgName and --org), "
-    "or the service is self-hosted and has no agent tasks (check --backend)."
-)
-_NOT_PULUMI = "Check that --backend is the address of a Pulumi Cloud service."
-_PROXY_LOGIN = "Give them in HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT."
-_FAILED = (
-    "Run the same command again. If it stays so, look at https://status.pulumi.com, and give the "
-    "request id to whoever runs the service."
-)
-_REFUSED = "Mend what the service's words say it did not like, and run the same command again."
-_NOT_JSON = (
-    "A proxy, a login page or a wrong address answers in the service's place. Check --backend and "
-    "the proxy variables (HTTPS_PROXY, NO_PROXY), then run the same command again."
-)
-_MOVED = (
-    "A token is sent to no address but the one it was meant for. If the service has moved, name "
-    "its new address:\n  --backend URL"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What was asked for, for the wording: `where` is the address, without secrets."""
+    """What was asked for: `where` is the address, without secrets."""
 
     method: str
     where: str
@@ -74,8 +41,8 @@ class NotFoundError(RemoteError):
 
 
 def decode(body: bytes) -> object:
-    """JSON; ValueError for anything else, NaN and infinities included, and what is nested deeper
-    than those who walk through it can go."""
+    """JSON; ValueError for anything else, NaN and infinities included, and for what is nested
+    deeper than recursive code can follow."""
     try:
         data = _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError:
@@ -90,7 +57,7 @@ def decode(body: bytes) -> object:
 
 
 def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _finite(text: str) -> float:
@@ -101,16 +68,53 @@ def _finite(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
-def read(answer: Answer, about: About, scrub: Scrub) -> object:
-    """The data of a good answer. RemoteError for every other: worded, without secrets."""
+def read(answer: Answer, about: About, scrub: Scrubber) -> object:
+    """The data of a 2xx, without the token. RemoteError for everything else, without secrets."""
+    args: dict[str, Any] = {"where": about.where, "answer": name_of(answer)}
     if 200 <= answer.status < 300:
         try:
-            return decode(answer.body)
+            return scrub.values(decode(answer.body), answer.body)
         except ValueError:
-            raise _not_json(answer, about.where, scrub) from None
-    summary, detail = _wording(answer, about)
+            code, case = Code.NOT_THE_SERVICE, ""
+    else:
+        code, case, facts = _classified(answer, about)
+        args |= facts
     kind = NotFoundError if says(answer, 404) else RemoteError
-    raise kind([error(scrub(summary), scrub(detail))], answer.status)
+    cleaned: dict[str, Any] = {
+        name: scrub(arg) if isinstance(arg, str) else arg for name, arg in args.items()
+    }
+    raise kind([error(code, case, **cleaned)], answer.status)
+
+
+_BY_STATUS = {
+    401: (Code.UNAUTHORIZED, ""),
+    403: (Code.FORBIDDEN, ""),
+    407: (Code.PROXY, "login"),
+}
+
+
+def _classified(answer: Answer, about: About) -> tuple[Code, str, dict[str, Arg]]:
+    status = answer.status
+    if status in _BY_STATUS:
+        return (*_BY_STATUS[status], {})
+    if 300 <= status < 400:
+        target = bare_url(answer.headers.get("Location", "")) or "nowhere"
+        return Code.REDIRECTED, "", {"status": status, "target": target}
+    if status == 404:
+        if about.is_task or about.org_name is None:
+            return Code.NOT_FOUND, "task" if about.is_task else "", {}
+        return Code.NOT_FOUND, "organization", {"org": about.org_name}
+    if status == 429:
+        asked = retry_after(answer.headers, datetime.now(UTC))
+        return Code.RATE_LIMITED, "seconds" if asked else "", {"seconds": round(asked or 0)}
+    if status >= 500:
+        return Code.SERVICE_FAILED, "", {}
+    return Code.REQUEST_REJECTED, "", {"method": about.method}
+
+
+def unreadable(case: str, where: str, **facts: Any) -> RemoteError:
+    """A 2xx that lacks what the API promises."""
+    return RemoteError([error(Code.UNREADABLE_RESPONSE, case, where=where, **facts)])
 
 
 def says(answer: Answer, *statuses: int) -> bool:
@@ -118,54 +122,50 @@ def says(answer: Answer, *statuses: int) -> bool:
     return answer.status in statuses and _service_words(answer) is not None
 
 
-def refusal(answer: Answer, scrub: Scrub) -> tuple[int, str]:
-    """Status and words of an answer that says no; status 0 where another than the service
-    answered: its 404 or 409 proves nothing."""
+def refusal(answer: Answer, scrub: Scrubber) -> tuple[int, str]:
+    """Status and message of a rejection; status 0 if something other than the service answered:
+    its 404 or 409 proves nothing."""
     words = _service_words(answer)
     return (answer.status, scrub(words)) if words else (0, scrub(name_of(answer)))
 
 
-def malformed(where: str, what: str) -> RemoteError:
-    return remote_error(f"{where}: the answer holds {what}", _NOT_PULUMI)
-
-
-def create_outcome(answer: Answer, scrub: Scrub) -> CreateOutcome:
-    """What became of a create that got a whole answer. In any doubt: Unknown."""
-    status = answer.status
+def create_outcome(answer: Answer, scrub: Scrubber) -> CreateOutcome:
+    """What became of a create that got a whole response. In any doubt: Unknown."""
+    status, name = answer.status, scrub(name_of(answer))
     if 200 <= status < 300:
         task_id = _created_id(answer)
-        if task_id is None:
-            return Unknown(scrub(f"{name_of(answer)} without a task id"))
-        return Created(task_id) if scrub(task_id) == task_id else Unknown("a task id with a secret")
+        return Created(task_id) if task_id and scrub(task_id) == task_id else Unknown(name)
     if status == 429:
-        asked = retry_after(answer.headers, datetime.now(UTC))
-        return Unknown(scrub(name_of(answer)), asked, throttled=True)
+        return Unknown(name, retry_after(answer.headers, datetime.now(UTC)), throttled=True)
     words = _refusal_words(answer)
     if 400 <= status < 500 and status not in MAY_HAVE_CREATED and words is not None:
         return Refused(scrub(words), status)
-    return Unknown(scrub(name_of(answer)))
+    return Unknown(name)
 
 
-def lost_create(lost: NoAnswerError, scrub: Scrub) -> CreateOutcome:
-    """What became of a create that got no whole answer."""
-    why = scrub(explain(lost.cause, begun=lost.begun)[0])
+def lost_create(lost: NoAnswerError, scrub: Scrubber) -> CreateOutcome:
+    """What became of a create that got no whole response."""
+    why = reason(lost, scrub)
     return Unknown(why) if lost.begun else NotSent(why)
 
 
-def _created_id(answer: Answer) -> str | None:
-    try:
-        return wire.created_task_id(decode(answer.body))
-    except ValueError:
-        return None
-
-
-def _service_words(answer: Answer) -> str | None:
-    """The `message` of the service's error answer; None where it is not one."""
+def _object(answer: Answer) -> Mapping[str, Any]:
+    """The body, if it is a JSON object; else an empty one."""
     try:
         data = decode(answer.body)
     except ValueError:
-        return None
-    if not isinstance(data, Mapping) or not ("message" in data or "code" in data):
+        return {}
+    return data if isinstance(data, Mapping) else {}
+
+
+def _created_id(answer: Answer) -> str | None:
+    return wire.created_task_id(_object(answer))
+
+
+def _service_words(answer: Answer) -> str | None:
+    """The `message` of the service's error response; None if it is not one."""
+    data = _object(answer)
+    if not ("message" in data or "code" in data):
         return None
     message = data.get("message")
     return shown(message) if isinstance(message, str) and message.strip() else "no reason given"
@@ -174,20 +174,15 @@ def _service_words(answer: Answer) -> str | None:
 def _refusal_words(answer: Answer) -> str | None:
     """The message of a refusal that is the service's own beyond doubt: JSON that repeats the
     status. A gateway's page with the same status proves nothing about a create."""
-    try:
-        data = decode(answer.body)
-    except ValueError:
+    data = _object(answer)
+    code, message = data.get("code"), data.get("message")
+    if type(code) is not int or code != answer.status:
         return None
-    if not isinstance(data, Mapping) or type(data.get("code")) is not int:
-        return None
-    message = data.get("message")
-    if data["code"] != answer.status or not isinstance(message, str) or not message.strip():
-        return None
-    return shown(message)
+    return shown(message) if isinstance(message, str) and message.strip() else None
 
 
 def name_of(answer: Answer) -> str:
-    """An answer in few words: its status, its own words, and a failure's request id."""
+    """A response in a few words: its status, its message, and the request id of a failure."""
     words = _service_words(answer)
     text = f"{answer.status}: {words}" if words else f"{answer.status}, {_beginning(answer)}"
     if answer.status < 500 or not answer.request_id:
@@ -199,46 +194,3 @@ def _beginning(answer: Answer) -> str:
     kind = shown(answer.headers.get("Content-Type", "no content type"), 80)
     text = shown(answer.body[:400].decode("utf-8", "replace"), 80)
     return f"{kind}: {text}" if text else f"{kind}, empty"
-
-
-def _not_json(answer: Answer, where: str, scrub: Scrub) -> RemoteError:
-    return remote_error(
-        scrub(f"{where}: a non-JSON answer from something in between ({name_of(answer)})"),
-        _NOT_JSON,
-        answer.status,
-    )
-
-
-def _wording(answer: Answer, about: About) -> tuple[str, str]:
-    """What was wrong and where, and what to do next."""
-    status, where, name = answer.status, about.where, name_of(answer)
-    if 300 <= status < 400:
-        target = bare_url(answer.headers.get("Location", "")) or "nowhere"
-        return f"{where}: a redirect ({status}) to {target}, which is not followed", _MOVED
-    if status == 401:
-        return f"{where}: the access token was not accepted ({name})", _UNAUTHORIZED
-    if status == 403:
-        return f"{where}: the access token may not do this ({name})", _FORBIDDEN
-    if status == 404:
-        return _missing(about, name)
-    if status == 407:
-        return f"{where}: the proxy wants a user and a password ({name})", _PROXY_LOGIN
-    if status == 429:
-        asked = retry_after(answer.headers, datetime.now(UTC))
-        when = f"in {asked:.0f} seconds" if asked else "in some minutes"
-        return (
-            f"{where}: the service asks to slow down, and kept asking ({name})",
-            f"Run the same command again {when}, with a lower --parallelism.",
-        )
-    if status >= 500:
-        return f"{where}: the service failed ({name})", _FAILED
-    return f"{where}: the service refused the {about.method} ({name})", _REFUSED
-
-
-def _missing(about: About, name: str) -> tuple[str, str]:
-    if about.is_task:
-        return f"{about.where}: the task is not there, or not this token's ({name})", _NO_TASK
-    if about.org_name is not None:
-        org_name = shown(about.org_name, 80)
-        return f"{about.where}: no agent tasks of an organization {org_name} ({name})", _NO_ORG
-    return f"{about.where}: not there ({name})", _NOT_PULUMI

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from requests.exceptions import InvalidProxyURL
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which a read is tried again; other 5xx (501, 505) do not pass by themselves."""
@@ -60,3 +64,27 @@ def http_date(text: str) -> datetime | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def causes(exc: BaseException) -> Iterator[BaseException]:
+    """The exception and all beneath it, however requests and urllib3 wrapped them."""
+    waiting: list[object] = [exc]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop(0)
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [getattr(one, "reason", None), getattr(one, "original_error", None)]
+        waiting += [*one.args, one.__cause__, one.__context__]
+
+
+def passes_by_itself(exc: BaseException) -> bool:
+    """Whether trying again may help: not with a bad certificate or a name that does not exist."""
+    for cause in causes(exc):
+        if isinstance(cause, ssl.SSLCertVerificationError | InvalidProxyURL):
+            return False
+        if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
+            return False
+    return True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
+from reconciler.model.wire import REDACTED
+
 _SHOWN = 400
 
 
@@ -16,12 +18,19 @@ def shown(text: str, limit: int = _SHOWN) -> str:
 
 
 def bare_url(url: str) -> str:
-    """An address without what may be secret in it: no user, no query, no fragment."""
+    """An address without what may be secret in it: no user, no query, no fragment.
+
+    A raw `/` in a password ends the host for a URL parser, so everything before the last `@` is
+    dropped first.
+    """
+    scheme, sign, rest = url.partition("://")
+    if sign:
+        url = scheme + sign + rest.partition("?")[0].partition("#")[0].rpartition("@")[2]
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
-        return "an address that is no URL"
+        return "an invalid URL"
     return shown(f"{parts.scheme}://{host}{parts.path}" if host else parts.path)
 
 
@@ -38,7 +47,7 @@ class Scrubber:
 
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, "[secret]")
+            text = text.replace(secret, REDACTED)
         return text
 
     def values(self, data: Any, body: bytes) -> Any:

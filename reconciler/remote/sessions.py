@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import error
 from reconciler.model.errors import RemoteError
 from reconciler.remote import responses
 from reconciler.remote.client import Client
 from reconciler.remote.event_cache import CourseCache, Mark
-from reconciler.remote.failures import explain, remote_error
-from reconciler.remote.transport import NoAnswerError
+from reconciler.remote.exchange import NoAnswerError
+from reconciler.remote.failures import reason
 from reconciler.state.model import Record
 from reconciler.tasks.event_summary import Course, advanced
 from reconciler.tasks.events import Event, event_id
@@ -71,19 +73,11 @@ class Following:
         """The events from the page of `token` (None: the first) on, and the token of the last page
         that has any. RemoteError, also where the token is none of the service's."""
         found: list[Event] = []
-        seen: set[str | None] = set()
-        while True:
-            seen.add(token)
-            entries, following = self._client.events_page(org_name, task_id, token)
+        last = token
+        for entries, following in self._client.event_pages(org_name, task_id, token):
             found += [self.without_secrets(e) for e in entries if isinstance(e, Mapping)]
-            if following is None:
-                return found, token
-            if following in seen:
-                raise remote_error(
-                    "the service's list of events goes round in circles",
-                    "A continuation token came a second time. Run the same command again.",
-                )
-            token = following
+            last, token = token, following
+        return found, last
 
     def _further(
         self, org_name: str, task_id: str, mark: Mark
@@ -116,10 +110,13 @@ class Following:
         try:
             answer = self._client.tell(org_name, task_id, body, part)
         except NoAnswerError as lost:
-            why, then = explain(lost.cause, begun=lost.begun)
+            why = reason(lost, self._client.scrub)
             if not lost.begun:
-                raise remote_error(self._client.scrub(f"nothing was sent: {why}"), then) from None
-            return Lost(self._client.scrub(why))
+                problem = error(
+                    Code.DELIVERY_REJECTED, "unsent", ref=f"{org_name}/{task_id}", why=why
+                )
+                raise RemoteError([problem]) from None
+            return Lost(why)
         if 200 <= answer.status < 300:
             return Sent()
         status, words = responses.refusal(answer, self._client.scrub)

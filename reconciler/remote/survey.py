@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.model.errors import RemoteError
-from reconciler.model.service import Service
+from reconciler.model.service import Service, TaskPage
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
 from reconciler.plan.lookup import Lookup
 from reconciler.plan.view import RemoteView, TaskId
@@ -158,10 +158,12 @@ class _Listing:
         self.answered = False
         self.pages = 0
 
-    def read(self, pages: Iterator[list[RemoteTask]]) -> None:
+    def read(self, pages: Iterator[TaskPage]) -> None:
         for page in pages:
             self.answered = True
             self.pages += 1
+            if page.problem is not None:
+                self._found.cut_short.add(self._lookup.org_name)
             for task in page:
                 self._take(task)
             if self._is_enough(page):
@@ -180,7 +182,7 @@ class _Listing:
             self._found.tasks[task_id] = task
             self.wanted.append(task_id)
 
-    def _is_enough(self, page: Sequence[RemoteTask]) -> bool:
+    def _is_enough(self, page: TaskPage) -> bool:
         if len(self._unseen) > FEW:
             return False
         if not self._lookup.searches:
@@ -204,8 +206,8 @@ class _Listing:
         self.wanted = kept
 
 
-def _is_older(page: Sequence[RemoteTask], start: datetime) -> bool:
+def _is_older(page: TaskPage, start: datetime) -> bool:
     """Whether all of a page is: one old task alone proves nothing of the pages after it, since a
     service that sorts otherwise than asked would hide what an attempt made."""
-    created = [task.created_at for task in page]
+    created = [task.created_at for task in page.tasks]
     return bool(created) and all(made is not None and made < start for made in created)

@@ -5,27 +5,32 @@ from __future__ import annotations
 import http.client
 import itertools
 import logging
-import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
 from requests.exceptions import RequestException
-from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
-from urllib3.exceptions import HTTPError, ProtocolError
+from requests.utils import get_auth_from_url, select_proxy
+from urllib3.exceptions import HTTPError
 
-from reconciler.model.errors import TaskctlError
 from reconciler.model.service import SendWindow
-from reconciler.remote.addresses import is_loopback, service_url
-from reconciler.remote.connections import Exchange, PooledAdapter, TooLateError, watched
-from reconciler.remote.failures import passes_by_itself
-from reconciler.remote.retries import RETRIED, RetryPolicy, retry_after
+from reconciler.remote.addresses import service_url
+from reconciler.remote.connections import PooledAdapter
+from reconciler.remote.exchange import (
+    Answer,
+    Exchange,
+    NoAnswerError,
+    Request,
+    Timeouts,
+    TooLargeError,
+    TooLateError,
+    watched,
+)
+from reconciler.remote.network import ca_bundle, check_token, proxies_for
+from reconciler.remote.retries import RETRIED, RetryPolicy, passes_by_itself, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown
 from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
 
@@ -39,60 +44,11 @@ _NO_ANSWER = (
     HTTPError,
     http.client.HTTPException,
     OSError,
-    UnicodeError,
-    ValueError,  # a chunk of a negative size
+    ValueError,  # a chunk of a negative size, a header that is not text
     TooLateError,
 )
 _LOCAL_URL = "http://localhost"
 _Prepared = tuple[tuple[str, str], requests.PreparedRequest]
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """In seconds. `connect` limits each step of opening a connection, `read` the silence of a
-    response, `whole` a whole response, however steadily it trickles, and `create` that of a create
-    (contract, section 1)."""
-
-    connect: float = 10.0
-    read: float = 30.0
-    create: float = 120.0
-    whole: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """`path` is percent-encoded and begins with a slash, the query included."""
-
-    method: str
-    path: str
-    body: bytes | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer. `headers` ignore case; `received` is on the transport's clock."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-    received: float
-
-    @property
-    def request_id(self) -> str:
-        return shown(self.headers.get("X-Pulumi-Request-ID", ""), 80)
-
-
-class NoAnswerError(Exception):
-    """No whole answer came. `begun` False: the request never left (see connections.Exchange)."""
-
-    def __init__(self, cause: BaseException, *, begun: bool) -> None:
-        super().__init__(type(cause).__name__)
-        self.cause = cause
-        self.begun = begun
-
-
-class TooLargeError(ProtocolError):
-    """An answer beyond what any real one is: not read to its end."""
 
 
 def _never() -> bool:
@@ -125,10 +81,10 @@ class Transport:
         clock: Callable[[], float] = time.monotonic,
         spread: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        _check_token(token)
+        check_token(token)
         self._base = _LOCAL_URL if app is not None else service_url(base_url)
-        self._proxies = {} if app is not None else _proxies(self._base)
-        self._verify = _ca_bundle() if self._base.startswith("https:") else True
+        self._proxies = {} if app is not None else proxies_for(self._base)
+        self._verify = ca_bundle() if self._base.startswith("https:") else True
         self._headers = {**headers, "Authorization": f"token {token}"}
         self._headers_of_body = {**self._headers, "Content-Type": "application/json"}
         self._adapter: BaseAdapter = WSGIAdapter(app) if app else PooledAdapter(connections)
@@ -283,44 +239,9 @@ class Transport:
             chunks.append(chunk)
             size += len(chunk)
             if size > self.max_body:
-                raise TooLargeError(f"the answer is larger than {self.max_body >> 20} MiB")
+                raise TooLargeError(self.max_body >> 20)
             exchange.patience()
         return b"".join(chunks)
 
     def _path(self, request: Request) -> str:
         return self.scrub(shown(request.path))
-
-
-def _check_token(token: str) -> None:
-    if not token or not all("!" <= c <= "~" for c in token):
-        raise TaskctlError.of(
-            "the access token holds characters that no token has",
-            "Set PULUMI_ACCESS_TOKEN to the token alone: no quotes, spaces or line ends.",
-        )
-
-
-def _proxies(base: str) -> dict[str, str]:
-    if is_loopback(urlsplit(base).hostname or ""):
-        return {}
-    proxies: dict[str, str] = get_environ_proxies(base)
-    proxy = select_proxy(base, proxies) or ""
-    if proxy.lower().startswith("socks"):
-        raise TaskctlError.of(
-            f"{bare_url(proxy)}: a SOCKS proxy is not supported",
-            "Set HTTPS_PROXY to an http:// proxy, or name the service's host in NO_PROXY.",
-        )
-    return proxies
-
-
-def _ca_bundle() -> bool | str:
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        path = os.environ.get(name)
-        if not path:
-            continue
-        if not Path(path).exists():
-            raise TaskctlError.of(
-                f"{name}: {shown(path)} is not there",
-                f"Name a PEM file of certificate authorities, or unset {name}.",
-            )
-        return path
-    return True

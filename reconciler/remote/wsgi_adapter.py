@@ -15,7 +15,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
-from reconciler.remote.connections import current
+from reconciler.remote.exchange import current
 
 WSGIApp = Callable[..., Iterable[bytes]]
 

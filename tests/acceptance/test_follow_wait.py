@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from reconciler.model.errors import RemoteError
 from reconciler.remote.client import Client
-from reconciler.remote.failures import remote_error
 from tests.support.followed import Place, placed
 
 
@@ -103,7 +103,7 @@ def test_a_service_that_is_away_for_a_while_is_asked_again(
     def away(self: Client, org_name: str, task_id: str) -> Any:
         asked.append(task_id)
         if len(asked) > 1 and not (comes_back and len(asked) > 3):
-            raise remote_error("the service is away", "Try again.")
+            raise RemoteError.of("the service is away", "Try again.")
         return get(self, org_name, task_id)
 
     monkeypatch.setattr(Client, "get_task", away)

@@ -68,7 +68,7 @@ def test_an_answer_without_an_id_is_unknown(kind: Kind) -> None:
 @pytest.mark.parametrize("fault", [Fault(before=0.8), Fault(after=0.8)], ids=["commit", "answer"])
 def test_an_answer_later_than_the_timeout_is_unknown(fault: Fault) -> None:
     outcome, server = create_with(fault)
-    assert outcome == Unknown("it did not answer in time")
+    assert outcome == Unknown("timed out waiting for the response")
     assert len(server.posts) == 1
 
 

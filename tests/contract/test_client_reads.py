@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.codes import Code
 from reconciler.model.errors import RemoteError
+from reconciler.model.service import TaskPage
 from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.transport import Timeouts
-from tests.support.client_tools import OPEN, FakeTime, create_body, make_client
+from tests.support.client_tools import OPEN, FakeTime, cause, create_body, make_client
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 
 
@@ -49,9 +51,10 @@ def test_it_gives_up_after_the_last_try() -> None:
     time = FakeTime()
     fault = Fault("status", status=503, headers={"X-Pulumi-Request-ID": "abc-1"})
     with FaultServer([Rule("user", fault)]) as server, make_client(server.url, time) as client:
-        with pytest.raises(RemoteError, match=r"the service failed .*abc-1") as caught:
+        with pytest.raises(RemoteError, match="abc-1") as caught:
             client.identity()
         assert len(server.of("user")) == 4
+    assert cause(caught) == (Code.SERVICE_FAILED, "")
     assert caught.value.status == 503
     assert time.naps == [1.0, 2.0, 4.0]
 
@@ -68,10 +71,11 @@ def test_a_long_429_ends_at_once_and_says_how_long() -> None:
     time = FakeTime()
     fault = Fault("status", status=429, headers={"Retry-After": "3600"})
     with FaultServer([Rule("user", fault)]) as server:
-        with pytest.raises(RemoteError, match="slow down") as caught:
+        with pytest.raises(RemoteError) as caught:
             make_client(server.url, time).identity()
         assert len(server.of("user")) == 1
-    assert "in 3600 seconds" in caught.value.diagnostics[0].detail
+    assert cause(caught) == (Code.RATE_LIMITED, "seconds")
+    assert caught.value.diagnostics[0].args["seconds"] == 3600
     assert time.naps == []
 
 
@@ -84,21 +88,21 @@ def test_a_no_is_not_asked_again(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words", "then"),
+    ("status", "code", "case"),
     [
-        (401, "the access token was not accepted", "export PULUMI_ACCESS_TOKEN"),
-        (403, "the access token may not do this", "--org NAME"),
-        (404, "no agent tasks of an organization acme", "no agent tasks (check --backend)"),
-        (500, "the service failed", "status.pulumi.com"),
+        (401, Code.UNAUTHORIZED, ""),
+        (403, Code.FORBIDDEN, ""),
+        (404, Code.NOT_FOUND, "organization"),
+        (500, Code.SERVICE_FAILED, ""),
     ],
 )
-def test_errors_for_an_organization_say_what_to_do(status: int, words: str, then: str) -> None:
+def test_errors_for_an_organization_name_its_address(status: int, code: Code, case: str) -> None:
     with FaultServer([Rule("list", Fault("status", status=status))]) as server:
         with pytest.raises(RemoteError) as caught:
             next(make_client(server.url).list_tasks("acme"))
-        problem = caught.value.diagnostics[0]
-        assert problem.summary.startswith(f"{server.url}/api/preview/agents/acme/tasks: {words}")
-        assert then in problem.detail
+        assert cause(caught) == (code, case)
+        where = f"{server.url}/api/preview/agents/acme/tasks"
+        assert caught.value.diagnostics[0].args["where"] == where
         assert caught.value.status == status
 
 
@@ -108,18 +112,20 @@ def test_a_redirect_is_not_followed(status: int) -> None:
         location = f"{other.url.replace('//', '//user:pass@')}/api/user?secret=1"
         fault = Fault("redirect", status=status, headers={"Location": location})
         with FaultServer([Rule("user", fault)]) as server:
-            with pytest.raises(RemoteError, match=f"redirect .{status}. to {other.url}/api/user,"):
+            with pytest.raises(RemoteError) as caught:
                 make_client(server.url).identity()
+            assert cause(caught) == (Code.REDIRECTED, "")
+            assert caught.value.diagnostics[0].args["target"] == f"{other.url}/api/user"
             assert len(server.of("user")) == 1
         assert other.connections == 0
 
 
 def test_a_page_of_something_in_between() -> None:
     with FaultServer([Rule("user", Fault("html", status=200))]) as server:
-        with pytest.raises(RemoteError, match=r"non-JSON answer .*text/html.*DOCTYPE") as caught:
+        with pytest.raises(RemoteError, match=r"text/html.*DOCTYPE") as caught:
             make_client(server.url).identity()
         assert len(server.of("user")) == 1
-    assert "HTTPS_PROXY" in caught.value.diagnostics[0].detail
+    assert cause(caught) == (Code.NOT_THE_SERVICE, "")
 
 
 @pytest.mark.parametrize("endpoint", ["user", "list", "get", "events", "patch"])
@@ -135,8 +141,9 @@ def test_an_answer_without_what_was_asked_for(endpoint: str) -> None:
             "events": lambda: client.first_message("acme", task_id),
             "patch": lambda: client.patch_task("acme", task_id, {"name": "x"}),
         }
-        with pytest.raises(RemoteError, match="the answer holds no"):
+        with pytest.raises(RemoteError) as caught:
             calls[endpoint]()
+        assert cause(caught)[0] is Code.UNREADABLE_RESPONSE
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 1000])
@@ -152,7 +159,7 @@ def test_the_list_is_read_to_its_end_newest_first(size: int) -> None:
 
 def test_an_empty_list_is_one_empty_page() -> None:
     with FaultServer() as server:
-        assert list(make_client(server.url).list_tasks("acme")) == [[]]
+        assert list(make_client(server.url).list_tasks("acme")) == [TaskPage(())]
 
 
 def test_one_page_is_fetched_ahead_and_no_more() -> None:
@@ -183,7 +190,7 @@ def test_a_page_fetched_ahead_fails_as_any_other() -> None:
 def test_newer_fields_are_kept() -> None:
     with FaultServer() as server:
         fill(server, 1)
-        task = next(make_client(server.url).list_tasks("acme"))[0]
+        task = next(make_client(server.url).list_tasks("acme")).tasks[0]
     assert task.raw["someNewerField"] == {"kept": True}
     assert "role" not in task.raw
 
@@ -196,17 +203,17 @@ def test_another_task_than_the_one_asked_for() -> None:
         return [b'{"id": "other", "name": "not this one"}']
 
     client = make_client("local", app=mixed_up)
-    with pytest.raises(RemoteError, match="the answer holds another task"):
-        client.get_task("acme", "mine")
-    with pytest.raises(RemoteError, match="the answer holds another task"):
-        client.patch_task("acme", "mine", {"name": "x"})
+    for call in (client.get_task, lambda org, task: client.patch_task(org, task, {"name": "x"})):
+        with pytest.raises(RemoteError) as caught:
+            call("acme", "mine")
+        assert cause(caught) == (Code.UNREADABLE_RESPONSE, "other-task")
 
 
 def test_404_for_a_task() -> None:
     with FaultServer() as server, make_client(server.url) as client:
         assert client.get_task("acme", "nope/../x") is None
         assert client.first_message("acme", "nope") is None
-        with pytest.raises(RemoteError, match="not this token's") as caught:
+        with pytest.raises(RemoteError, match="acme/tasks/nope") as caught:
             client.patch_task("acme", "nope", {"name": "x"})
         assert server.of("get")[0].task_id == "nope/../x"
     assert caught.value.status == 404
@@ -274,8 +281,9 @@ def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch
     with FaultServer() as server:
         client = make_client(server.url, policy=RetryPolicy(tries=1))
         monkeypatch.setattr("reconciler.remote.transport.Transport.max_body", 10)
-        with pytest.raises(RemoteError, match="larger than"):
+        with pytest.raises(RemoteError) as caught:
             client.identity()
+        assert cause(caught) == (Code.NO_RESPONSE, "large")
 
 
 def test_a_body_that_trickles_is_given_up() -> None:
@@ -286,8 +294,9 @@ def test_a_body_that_trickles_is_given_up() -> None:
 
     limits = Timeouts(whole=0.2)
     client = make_client("local", app=trickle, policy=RetryPolicy(tries=1), timeouts=limits)
-    with pytest.raises(RemoteError, match="did not answer in time"):
+    with pytest.raises(RemoteError, match="/api/user") as caught:
         client.identity()
+    assert cause(caught) == (Code.NO_RESPONSE, "timeout")
 
 
 @pytest.mark.parametrize("odd", ["5\r\nX-Other: 1", "5é中", "5\ud800", " 5", "5 "])

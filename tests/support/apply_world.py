@@ -12,9 +12,10 @@ from reconciler.apply.context import Surroundings
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import RemoteError, StateError
 from reconciler.model.remarks import Remark
-from reconciler.model.service import Created, CreateOutcome, SendWindow, Unknown
+from reconciler.model.service import Created, CreateOutcome, SendWindow, TaskPage, Unknown
 from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef, instant, rfc3339
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.model import Event, Record, State, fold
@@ -89,7 +90,10 @@ class Service:
     def service_clock(self) -> datetime | None:
         return self.clock
 
-    def list_tasks(self, org_name: str) -> Iterator[list[RemoteTask]]:
+    def ignored_date(self) -> Diagnostic | None:
+        return None
+
+    def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
         raise AssertionError(org_name)
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:

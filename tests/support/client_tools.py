@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from reconciler.model.codes import Code
+from reconciler.model.errors import TaskctlError
 from reconciler.remote.client import Client
 from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.transport import Timeouts
@@ -56,3 +60,9 @@ def make_client(url: str, time: FakeTime | None = None, **settings: Any) -> Clie
 
 def create_body(text: str = "Do it.", mark: str = "2026-11-24T14:44:49.123Z") -> dict[str, Any]:
     return {"message": {"content": text, "type": "user_message", "timestamp": mark}}
+
+
+def cause(caught: pytest.ExceptionInfo[TaskctlError]) -> tuple[Code, str]:
+    """The code and the case of the only diagnostic of an error."""
+    (problem,) = caught.value.diagnostics
+    return problem.code, problem.case

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.remote.addresses import Backend, backend_name, is_loopback
+from tests.support.client_tools import cause
 
 HOME = Path("/home/ada")
 
@@ -34,24 +36,25 @@ def test_one_spelling(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "case"),
     [
-        ("api.pulumi.com", "no address of a service"),
-        ("", "no address of a service"),
-        ("s3://bucket", "no address of a service"),
-        ("https://", "no address of a service"),
-        ("https://a b.test", "no address of a service"),
-        ("https://api.pulumi.com:x", "no address of a service"),
-        ("https://[::1", "no address of a service"),
-        ("https://user:hunter2@api.pulumi.com", "a user name or password"),
-        ("https://api.pulumi.com?x=1", "has a [?] or #"),
-        ("http://api.pulumi.com", "never goes over plain http"),
-        ("local:", "names no file"),
+        ("api.pulumi.com", ""),
+        ("", ""),
+        ("s3://bucket", ""),
+        ("https://", ""),
+        ("https://a b.test", ""),
+        ("https://api.pulumi.com:x", ""),
+        ("https://[::1", ""),
+        ("https://user:hunter2@api.pulumi.com", "secret"),
+        ("https://api.pulumi.com?x=1", "query"),
+        ("http://api.pulumi.com", "plain-http"),
+        ("local:", "no-path"),
     ],
 )
-def test_what_cannot_be_a_backend(text: str, words: str) -> None:
-    with pytest.raises(TaskctlError, match=f"TASKCTL_BACKEND: .*{words}") as caught:
+def test_what_cannot_be_a_backend(text: str, case: str) -> None:
+    with pytest.raises(TaskctlError, match="TASKCTL_BACKEND: ") as caught:
         backend_name(text, HOME, "TASKCTL_BACKEND")
+    assert cause(caught) == (Code.INVALID_BACKEND, case)
     assert "hunter2" not in str(caught.value.diagnostics)
 
 

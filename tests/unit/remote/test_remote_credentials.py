@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.messages import word
+from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.remote.addresses import Backend
 from reconciler.remote.credentials import resolve_backend, resolve_org, resolve_token
+from tests.support.client_tools import cause
 
 CLOUD = Backend("https://api.pulumi.com", "the default")
 OWN = "https://pulumi.acme.test"
@@ -50,16 +54,19 @@ def test_a_state_backend_is_passed_over_with_a_note(url: str, home: Path) -> Non
     backend = resolve_backend(None, {"PULUMI_BACKEND_URL": url}, home)
     assert backend.name == CLOUD.name
     scheme = url.partition(":")[0]
-    assert [note.partition(" is ")[0] for note in backend.notes] == [
-        "PULUMI_BACKEND_URL",
-        f"current in {path}",
+    assert {(note.code, note.case) for note in backend.notes} == {
+        (Code.PULUMI_SETTING_SKIPPED, "state-only")
+    }
+    assert [note.args for note in backend.notes] == [
+        {"source": "PULUMI_BACKEND_URL", "scheme": scheme},
+        {"source": f"current in {path}", "scheme": scheme},
     ]
-    assert all(f"{scheme}:// state backend" in note for note in backend.notes)
 
 
 def test_pulumis_own_settings_cannot_mean_the_embedded_service(home: Path) -> None:
-    with pytest.raises(TaskctlError, match="PULUMI_BACKEND_URL: 'local' is no address"):
+    with pytest.raises(TaskctlError, match="PULUMI_BACKEND_URL") as caught:
         resolve_backend(None, {"PULUMI_BACKEND_URL": "local"}, home)
+    assert cause(caught) == (Code.INVALID_BACKEND, "")
     assert resolve_backend(None, {"TASKCTL_BACKEND": "local"}, home).is_local
 
 
@@ -105,11 +112,12 @@ def test_a_token_of_an_account(home: Path) -> None:
 def test_no_token_names_both_ways_out(data: Any, home: Path) -> None:
     if data is not None:
         credentials(home, data)
-    with pytest.raises(TaskctlError, match=r"no access token for https://api.pulumi.com") as caught:
+    with pytest.raises(TaskctlError, match=re.escape(CLOUD.name)) as caught:
         resolve_token(CLOUD, {}, home)
-    detail = caught.value.diagnostics[0].detail
-    assert "export PULUMI_ACCESS_TOKEN=" in detail
-    assert "--backend local" in detail
+    assert cause(caught) == (Code.MISSING_CREDENTIALS, "")
+    message = "\n".join(word(caught.value.diagnostics[0]))
+    assert "export PULUMI_ACCESS_TOKEN=" in message
+    assert "--backend local" in message
 
 
 @pytest.mark.parametrize(
@@ -122,9 +130,9 @@ def test_no_token_names_both_ways_out(data: Any, home: Path) -> None:
 )
 def test_an_encrypted_token_asks_for_the_variable(data: Any, home: Path) -> None:
     credentials(home, data)
-    with pytest.raises(TaskctlError, match="encrypted") as caught:
+    with pytest.raises(TaskctlError) as caught:
         resolve_token(CLOUD, {}, home)
-    assert "export PULUMI_ACCESS_TOKEN=" in caught.value.diagnostics[0].detail
+    assert cause(caught) == (Code.MISSING_CREDENTIALS, "encrypted")
     assert "c2VjcmV0" not in str(caught.value.diagnostics)
     assert resolve_token(CLOUD, {"PULUMI_ACCESS_TOKEN": "pul-env"}, home).value == "pul-env"
 
@@ -133,7 +141,7 @@ def test_an_encrypted_file_leaves_the_default_backend_with_a_note(home: Path) ->
     credentials(home, {"$pulumiSecureStore": 1, "data": "c2VjcmV0"})
     backend = resolve_backend(None, {}, home)
     assert backend.name == CLOUD.name
-    assert "encrypted" in backend.notes[0]
+    assert [note.case for note in backend.notes] == ["encrypted"]
 
 
 @pytest.mark.parametrize("text", ["{", "", "[]", "null", "\xff", '"x"', "[" * 100_000])
@@ -145,15 +153,16 @@ def test_a_broken_file_is_an_error_that_names_it(text: str, home: Path) -> None:
     ):
         with pytest.raises(TaskctlError, match=str(path)) as caught:
             resolve()
-        assert "pulumi login" in caught.value.diagnostics[0].detail
+        assert cause(caught)[0] is Code.PULUMI_FILE
     assert resolve_token(CLOUD, {"PULUMI_ACCESS_TOKEN": "pul-env"}, home).value == "pul-env"
     assert resolve_backend("https://a.test", {}, home).name == "https://a.test"
 
 
 def test_an_unreadable_file(home: Path) -> None:
     (home / ".pulumi" / "credentials.json").mkdir(parents=True)
-    with pytest.raises(TaskctlError, match="cannot be read"):
+    with pytest.raises(TaskctlError) as caught:
         resolve_token(CLOUD, {}, home)
+    assert cause(caught) == (Code.PULUMI_FILE, "unreadable")
 
 
 def test_the_embedded_service_never_sees_a_real_token(home: Path) -> None:

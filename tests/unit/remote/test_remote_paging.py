@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from reconciler.model.codes import Code
 from reconciler.model.errors import RemoteError
-from reconciler.remote.failures import remote_error
-from reconciler.remote.pagination import Page, items, pages
+from reconciler.remote.pagination import MOST_BARREN, Page, items, pages, pages_ahead
 
 Table = dict[str | None, Page]
 
@@ -25,17 +25,18 @@ THREE: Table = {None: ([1, 2], "a"), "a": ([], "b"), "b": ([3], None)}
 
 def test_to_the_end() -> None:
     asked: list[str | None] = []
-    assert list(pages(reader(THREE, asked))) == [[1, 2], [], [3]]
+    assert list(pages_ahead(reader(THREE, asked))) == [[1, 2], [], [3]]
     assert asked == [None, "a", "b"]
     assert list(items(reader(THREE, asked))) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("read_all", [pages, items])
+@pytest.mark.parametrize("read_all", [pages, pages_ahead, items])
 def test_never_round_in_circles(read_all: Callable[..., Iterator[object]]) -> None:
     asked: list[str | None] = []
     circle: Table = {None: ([1], "a"), "a": ([2], "b"), "b": ([3], "a")}
-    with pytest.raises(RemoteError, match="circles"):
+    with pytest.raises(RemoteError) as caught:
         list(read_all(reader(circle, asked)))
+    assert caught.value.diagnostics[0].code is Code.UNREADABLE_LIST
     assert asked == [None, "a", "b"]
 
 
@@ -56,7 +57,7 @@ def test_the_next_page_is_on_its_way() -> None:
         assert go_on.wait(10)
         return [2], None
 
-    stream = pages(read)
+    stream = pages_ahead(read)
     assert next(stream) == [1]
     assert begun.wait(10)
     go_on.set()
@@ -74,7 +75,7 @@ def test_one_who_stops_early_is_heard_by_the_page_on_its_way() -> None:
         done.set()
         return [2], "b"
 
-    stream = pages(read)
+    stream = pages_ahead(read)
     next(stream)
     stream.close()
     heard.set()
@@ -85,9 +86,34 @@ def test_an_error_ahead_comes_when_its_page_is_due() -> None:
     def read(token: str | None, stopped: Callable[[], bool]) -> Page:
         if token is None:
             return [1], "a"
-        raise remote_error("no", "more")
+        raise RemoteError.of("no", "more")
 
-    stream = pages(read)
+    stream = pages_ahead(read)
     assert next(stream) == [1]
     with pytest.raises(RemoteError, match="no"):
         next(stream)
+
+
+@pytest.mark.parametrize("read_all", [pages, pages_ahead, items])
+@pytest.mark.parametrize("page", [[], [{"id": "same"}], [None, {}]], ids=["empty", "same", "odd"])
+def test_never_without_end(read_all: Callable[..., Iterator[object]], page: list[object]) -> None:
+    asked = 0
+
+    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+        nonlocal asked
+        asked += 1
+        return page, f"token-{asked}"
+
+    with pytest.raises(RemoteError) as caught:
+        list(read_all(read))
+    assert caught.value.diagnostics[0].code is Code.UNREADABLE_LIST
+    assert asked <= MOST_BARREN + 2
+
+
+def test_an_empty_page_is_no_end() -> None:
+    def read(token: str | None, stopped: Callable[[], bool]) -> Page:
+        number = int(token or 0)
+        full: list[object] = [{"id": f"task-{number}"}]
+        return (full if number % 40 == 0 else []), (str(number + 1) if number < 100 else None)
+
+    assert len(list(pages(read))) == 101

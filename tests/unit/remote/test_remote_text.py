@@ -21,13 +21,14 @@ def test_shown_folds_and_escapes() -> None:
 def test_a_bare_url_keeps_no_secret() -> None:
     assert bare_url("https://u:p@h.test:8/a?t=1#f") == "https://h.test:8/a"
     assert bare_url("/login?t=1") == "/login"
-    assert bare_url("http://[") == "an address that is no URL"
+    assert bare_url("http://[") == "an invalid URL"
     assert bare_url("") == ""
+    assert bare_url("http://user:pa/ss@proxy.test:8080") == "http://proxy.test:8080"
 
 
 def test_secrets_are_taken_out_however_spelled() -> None:
     scrub = Scrubber("pul-a/b c", "", "short")
-    assert scrub("x pul-a/b c y") == "x [secret] y"
-    assert scrub("?t=pul-a%2Fb%20c&u=pul-a%2Fb+c") == "?t=[secret]&u=[secret]"
+    assert scrub("x pul-a/b c y") == "x [REDACTED] y"
+    assert scrub("?t=pul-a%2Fb%20c&u=pul-a%2Fb+c") == "?t=[REDACTED]&u=[REDACTED]"
     assert scrub("a short word") == "a short word"
     assert "pul" not in repr(scrub)

@@ -9,7 +9,7 @@ import requests
 
 from reconciler.model.service import Created, NotSent, Refused, Unknown
 from reconciler.remote.client import Client
-from reconciler.remote.connections import Exchange, watched
+from reconciler.remote.exchange import Exchange, watched
 from reconciler.remote.wsgi_adapter import WSGIAdapter
 from tests.support.client_tools import OPEN, TOKEN, Window, create_body
 

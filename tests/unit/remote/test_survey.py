@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.diagnostics import error
+from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.errors import RemoteError
 from reconciler.model.options import PlanOptions
-from reconciler.model.service import CreateOutcome, SendWindow
+from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask
 from reconciler.plan.lookup import lookups
 from reconciler.plan.view import RemoteView, TaskId
@@ -60,19 +60,22 @@ class Shown:
     def service_clock(self) -> datetime | None:
         return self.clock
 
-    def list_tasks(self, org_name: str) -> Iterator[list[RemoteTask]]:
+    def ignored_date(self) -> Diagnostic | None:
+        return None
+
+    def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
         self.asked.append(f"list {org_name}")
         omitted = self.omitted.pop(0) if self.omitted else ""
         if self.broken_list:
             raise RemoteError.of("HTTP 500")
         if org_name != "acme":
-            yield list(self.others.get(org_name, ()))
+            yield TaskPage(tuple(self.others.get(org_name, ())))
             return
         for number, page in enumerate(self.pages):
             self.asked.append(f"page {number}")
-            yield [task for task in page if task.id != omitted]
+            yield TaskPage(tuple(task for task in page if task.id != omitted))
         if not self.pages:
-            yield []
+            yield TaskPage(())
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
         self.asked.append(f"get {task_id}")

@@ -1,0 +1,7 @@
+"""TC7xx: the service, the way to it, and who asks."""
+
+from __future__ import annotations
+
+from reconciler.messages import connection, credentials, task_messages
+
+ENTRIES = {**connection.ENTRIES, **credentials.ENTRIES, **task_messages.ENTRIES}

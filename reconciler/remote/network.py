@@ -1,0 +1,59 @@
+"""What the environment says of the way to the service: proxies and certificate authorities."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from requests.utils import get_environ_proxies, select_proxy
+
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import error
+from reconciler.model.errors import TaskctlError
+from reconciler.remote.addresses import is_loopback
+from reconciler.remote.sanitize import bare_url, shown
+
+
+def check_token(token: str) -> None:
+    """TaskctlError for a token that no header can carry."""
+    if not token or not all("!" <= c <= "~" for c in token):
+        raise TaskctlError([error(Code.MISSING_CREDENTIALS, "characters")])
+
+
+def proxies_for(base: str) -> dict[str, str]:
+    """The proxies for a URL, as requests wants them; none for loopback: they would see the token.
+
+    TaskctlError for a SOCKS proxy, and for an address that is not a URL, such as one with a raw
+    `/` in its password (parts of it would end up in messages of the libraries).
+    """
+    if is_loopback(urlsplit(base).hostname or ""):
+        return {}
+    proxies: dict[str, str] = get_environ_proxies(base)
+    proxy = select_proxy(base, proxies) or ""
+    if proxy.lower().startswith("socks"):
+        raise TaskctlError([error(Code.PROXY, "socks", proxy=bare_url(proxy))])
+    if proxy and not _is_valid(proxy if "://" in proxy else f"http://{proxy}"):
+        raise TaskctlError([error(Code.PROXY, "invalid")])
+    return proxies
+
+
+def _is_valid(proxy: str) -> bool:
+    try:
+        parts = urlsplit(proxy)
+        _ = parts.port
+    except ValueError:
+        return False
+    return bool(parts.hostname) and "@" not in parts.path + parts.query + parts.fragment
+
+
+def ca_bundle() -> bool | str:
+    """The PEM file of certificate authorities; True for the default ones. TaskctlError: missing."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(name)
+        if not path:
+            continue
+        if not Path(path).exists():
+            raise TaskctlError([error(Code.CERTIFICATE, "no-bundle", name=name, path=shown(path))])
+        return path
+    return True

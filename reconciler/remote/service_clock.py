@@ -1,0 +1,50 @@
+"""The service's clock, from the `Date` of its responses, which a proxy may have made up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, warning
+from reconciler.remote.exchange import Answer
+from reconciler.remote.retries import http_date
+from reconciler.remote.sanitize import shown
+
+PLAUSIBLE = timedelta(days=1)
+"""How far a `Date` may be from this machine's clock. One further off is ignored and reported."""
+
+
+class ServiceClock:
+    """Goes on by `clock` (seconds, monotonic), never backwards: a `Date` that stands still does not
+    stop it. Safe to use from many threads."""
+
+    def __init__(self, clock: Callable[[], float], wall_clock: Callable[[], datetime]) -> None:
+        self._clock, self._wall_clock = clock, wall_clock
+        self._lock = threading.Lock()
+        self._seen: tuple[datetime, float] | None = None
+        self.ignored: Diagnostic | None = None
+
+    def now(self) -> datetime | None:
+        """UTC; None before a plausible `Date`."""
+        with self._lock:
+            return self._at(self._clock())
+
+    def note(self, answer: Answer) -> None:
+        """Takes the `Date` of a 2xx, unless it is implausible."""
+        text = answer.headers.get("Date", "")
+        moment = http_date(text)
+        if moment is None or not 200 <= answer.status < 300:
+            return
+        moment = moment.astimezone(UTC)
+        if abs(moment - self._wall_clock()) > PLAUSIBLE:
+            self.ignored = warning(Code.IMPLAUSIBLE_DATE, date=shown(text, 40))
+            return
+        with self._lock:
+            known = self._at(answer.received)
+            if known is None or moment > known:
+                self._seen = (moment, answer.received)
+
+    def _at(self, time: float) -> datetime | None:
+        return self._seen and self._seen[0] + timedelta(seconds=time - self._seen[1])
