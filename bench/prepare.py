@@ -16,10 +16,10 @@ from pathlib import Path
 
 from bench.fast_server import shown
 from bench.measure import TOKEN
+from reconciler.embedded.identity import user_of
 from reconciler.embedded.lifecycle import finishing
-from reconciler.embedded.mutations import create
+from reconciler.embedded.mutations import insert_task
 from reconciler.embedded.storage import Storage
-from reconciler.embedded.user import user_of
 from reconciler.embedded.validation import create_request
 from reconciler.manifest import load
 from reconciler.model.canonical import digest
@@ -46,13 +46,15 @@ def write_list(folder: Path, file: Path) -> None:
 
 def write_database(folder: Path, db: Path) -> None:
     """Also `DB.ids`: the ids by key, in JSON."""
-    storage, life, user = Storage(db), finishing(1.0), user_of(TOKEN)
+    storage, scenario, user = Storage(db), finishing(1.0), user_of(TOKEN)
     begun = time.time_ns() // 1_000_000 - 30 * DAY_MS
     tasks = desired_in(folder)
-    requests = [create_request(create_body(task.inputs, MARK)) for task in tasks]
+    requests = [create_request(create_body(task.inputs, MARK), MARK) for task in tasks]
     ids = storage.write(
         lambda connection: {
-            task.key: create(connection, task.ref.org_name, user, new, life, begun + number)
+            task.key: insert_task(
+                connection, task.ref.org_name, user, new, scenario, begun + number
+            )
             for number, (task, new) in enumerate(zip(tasks, requests, strict=True))
         }
     )

@@ -1,4 +1,4 @@
-"""The embedded service: Pulumi Cloud's agent task endpoints over one SQLite file, as WSGI."""
+"""The embedded service: Pulumi Cloud's agent task endpoints on an SQLite file, as a WSGI app."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 from threading import Event, Semaphore
 from typing import TYPE_CHECKING
 
-from reconciler.embedded.budget import TokenBudget, keep_budget
-from reconciler.embedded.context import Context
+from reconciler.embedded.budget import TokenBudget, store_budget
+from reconciler.embedded.context import ServiceContext
 from reconciler.embedded.handlers import ROUTES
-from reconciler.embedded.identity import authenticate
-from reconciler.embedded.lifecycle import Life, finishing
-from reconciler.embedded.routes import find
+from reconciler.embedded.identity import NOBODY, authenticate
+from reconciler.embedded.lifecycle import Scenario, finishing
+from reconciler.embedded.routes import resolve
+from reconciler.embedded.sse import HEARTBEAT_SECONDS
 from reconciler.embedded.storage import Storage, is_busy
-from reconciler.embedded.wsgi import ApiError, Request, Response, error_response, path_of
+from reconciler.embedded.wsgi import ApiError, ApiRequest, ApiResponse, error_response, path_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -33,7 +34,7 @@ def utcnow() -> datetime:
 
 
 class App:
-    """A WSGI callable, safe to call from many threads; `close` it when none does any more."""
+    """A WSGI callable, safe to use from many threads. Call `close` when no thread uses it."""
 
     def __init__(
         self,
@@ -45,69 +46,76 @@ class App:
         budget: TokenBudget | None = None,
         default_org: str = DEFAULT_ORG,
         redact: bool = False,
-        life: Life | None = None,
+        scenario: Scenario | None = None,
         max_streams: int = MAX_STREAMS,
+        streams_end: bool = True,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
-        """Serves the tasks in `db`, made where missing; TaskctlError for what is no such file.
+        """Serves the tasks in the file `db`, which is created if needed. Raises TaskctlError if
+        the file is not such a database.
 
-        `token`: the only one that is taken; None: any, each an identity of its own. `now`: the
-        service's clock (aware datetimes), shown as `Date` too. `work_seconds`: how long a task
-        runs, unless `life` says how tasks live. `budget` is kept in `db`. `redact`:
-        credential-like text in messages is replaced. `max_streams`: how many event streams may be
-        open; one more is answered 503.
+        `token` is the only valid token; with None, every token is valid and is a user of its own.
+        `now` is the service's clock (aware datetimes). Tasks succeed after `work_seconds`, unless
+        a `scenario` is given. `budget` is stored in `db`. `redact` replaces credential-like text in
+        messages. Further event streams than `max_streams` are refused with 503. `streams_end`: the
+        stream of an idle task ends; otherwise it stays open, with heartbeats.
         """
         self._token = token
-        self._context = Context(
+        self._ctx = ServiceContext(
             storage=Storage(db),
             now=now,
-            life=life or finishing(work_seconds),
+            scenario=scenario or finishing(work_seconds),
             default_org=default_org,
-            redacts=redact,
+            redact=redact,
             stopping=Event(),
-            stream_places=Semaphore(max_streams),
+            stream_slots=Semaphore(max_streams),
+            streams_end=streams_end,
+            heartbeat_seconds=heartbeat_seconds,
         )
         if budget is not None:
-            keep_budget(self._context.storage, budget)
+            store_budget(self._ctx.storage, budget)
         self._closed = False
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            response = self._answer(environ)
+            response = self._respond(environ)
         except ApiError as problem:
             response = error_response(problem)
         except sqlite3.Error as problem:
             response = error_response(_storage_error(problem))
         common = [
-            ("Date", format_datetime(self._context.now().astimezone(UTC), usegmt=True)),
+            ("Date", format_datetime(self._ctx.now().astimezone(UTC), usegmt=True)),
             ("X-Pulumi-Request-ID", uuid.uuid4().hex),
         ]
         start_response(response.status_line, [*response.headers, *common])
         return response.chunks
 
     def forget_budget(self) -> None:
-        """No budget applies any more, whatever `db` has kept."""
-        keep_budget(self._context.storage, None)
+        """Removes the budget stored in the database."""
+        store_budget(self._ctx.storage, None)
 
     def stop_streams(self) -> None:
-        """Ends every open stream soon, and each new one at once; all else is still answered."""
-        self._context.stopping.set()
+        """Ends all open and future event streams. Other requests are still handled."""
+        self._ctx.stopping.set()
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
             self.stop_streams()
-            self._context.storage.close()
+            self._ctx.storage.close()
 
-    def _answer(self, environ: WSGIEnvironment) -> Response:
-        header = environ.get("HTTP_AUTHORIZATION")
-        user = authenticate(header if isinstance(header, str) else None, self._token)
+    def _respond(self, environ: WSGIEnvironment) -> ApiResponse:
         method = str(environ.get("REQUEST_METHOD", "GET"))
-        handler, params = find(ROUTES, method, path_of(environ))
-        return handler(self._context, Request(environ, user, params))
+        handler, params, route = resolve(ROUTES, method, path_of(environ))
+        user = NOBODY
+        if not route.is_public:
+            header = environ.get("HTTP_AUTHORIZATION")
+            user = authenticate(header if isinstance(header, str) else None, self._token)
+        return handler(self._ctx, ApiRequest(environ, user, params))
 
 
 def _storage_error(problem: sqlite3.Error) -> ApiError:
-    """What the database could not do: busy is worth another try, all else is not."""
+    """A database error as a response: 503 if a retry may help, else 500."""
     busy = is_busy(problem)
     headers = (("Retry-After", "1"),) if busy else ()
-    return ApiError(503 if busy else 500, f"the service's database failed: {problem}", headers)
+    return ApiError(503 if busy else 500, f"database error: {problem}", headers)

@@ -1,7 +1,7 @@
-"""The Neo token budget that an embedded service can be given, to try what depends on one.
+"""An optional Neo token budget, for trying out what depends on one.
 
-It is kept in the database, so that every process that opens the file plays it, `--backend local`
-too. Tokens count once the turn that used them has ended.
+The database stores it, so it applies to every process that opens the file, including
+`--backend local`. Tokens count once the turn that used them has ended.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from reconciler.embedded.wsgi import ApiError, JsonObject
 
 _CENTS_PER_MILLION = 1000
 
-# Of tasks that began before the window, what they had used by then does not count. Of several turns
-# since, that can be told of the last one alone.
+# Tokens that a task used before the window started do not count. If a task has had several turns
+# since then, only the last turn can be attributed to the window.
 _BEFORE = (
     "CASE WHEN created_ms >= :start THEN 0"
     " WHEN busy_until <= :start THEN tokens ELSE tokens_before END"
@@ -39,10 +39,10 @@ CREATE TABLE IF NOT EXISTS budget (
 
 @dataclass(frozen=True, slots=True)
 class TokenBudget:
-    """How many Neo tokens an organization may use until `window_end` (Unix time, 0: no end).
+    """How many Neo tokens an organization may use until `window_end` (Unix time; 0: no end).
 
-    Windows of `window_seconds` follow each other, the first up to `window_end`; 0: there is just
-    one. `window_kind` is one of the API document's: trial, individual, org-dollar, member-dollar.
+    With `window_seconds`, windows of that length repeat, and the first one ends at `window_end`.
+    `window_kind` is trial, individual, org-dollar or member-dollar, as in the API document.
     """
 
     allowance: int
@@ -52,7 +52,7 @@ class TokenBudget:
     window_seconds: int = 0
 
     def window(self, now_ms: int) -> tuple[int, int]:
-        """When the window of this moment began (milliseconds, 0: ever), and its end (seconds)."""
+        """The current window: its start (Unix milliseconds, 0: none) and end (Unix seconds)."""
         if not self.window_seconds:
             return 0, self.window_end
         over = max(0, now_ms // 1000 - self.window_end + self.window_seconds)
@@ -60,7 +60,7 @@ class TokenBudget:
         return (end - self.window_seconds) * 1000, end
 
     def document(self, consumed: int, now_ms: int) -> JsonObject:
-        """`OrgNeoTokenBudget` of the API document; the dollar kinds also count in cents."""
+        """`OrgNeoTokenBudget` of the API document. The dollar kinds also have amounts in cents."""
         effective = self.allowance + self.bonus
         counts: JsonObject = {
             "baseAllowanceTokens": self.allowance,
@@ -77,8 +77,8 @@ class TokenBudget:
         return counts
 
 
-def keep_budget(storage: Storage, budget: TokenBudget | None) -> None:
-    """Gives the database this budget in place of the one it has; None: none."""
+def store_budget(storage: Storage, budget: TokenBudget | None) -> None:
+    """Replaces the budget in the database; None removes it."""
 
     def work(connection: sqlite3.Connection) -> None:
         connection.execute(_TABLE)
@@ -96,10 +96,10 @@ def keep_budget(storage: Storage, budget: TokenBudget | None) -> None:
     storage.write(work)
 
 
-def kept_budget(connection: sqlite3.Connection) -> TokenBudget | None:
-    """The database's budget. Its table is made with the first one: older files have none."""
-    there = "SELECT 1 FROM sqlite_master WHERE name = 'budget'"
-    if connection.execute(there).fetchone() is None:
+def stored_budget(connection: sqlite3.Connection) -> TokenBudget | None:
+    """The budget in the database, or None. Storing a budget creates its table."""
+    exists = "SELECT 1 FROM sqlite_master WHERE name = 'budget'"
+    if connection.execute(exists).fetchone() is None:
         return None
     row = connection.execute(_SELECT).fetchone()
     if row is None:
@@ -111,14 +111,14 @@ def kept_budget(connection: sqlite3.Connection) -> TokenBudget | None:
 def used_tokens(
     connection: sqlite3.Connection, budget: TokenBudget, org_name: str, now_ms: int
 ) -> int:
-    """What the organization's tasks have used in the window of this moment."""
+    """The tokens that the organization's tasks have used in the current window."""
     values = {"org": org_name, "now": now_ms, "start": budget.window(now_ms)[0]}
     return int(connection.execute(_USED, values).fetchone()[0])
 
 
 def refuse_over_budget(connection: sqlite3.Connection, org_name: str, now_ms: int) -> None:
-    """ApiError 402 where a budget is used up: Pulumi Cloud's status for it."""
-    budget = kept_budget(connection)
+    """Raises ApiError 402, as Pulumi Cloud does, if the budget is exhausted."""
+    budget = stored_budget(connection)
     if budget is None:
         return
     if used_tokens(connection, budget, org_name, now_ms) >= budget.allowance + budget.bonus:

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Semaphore
 
-from reconciler.embedded.lifecycle import Life, milliseconds
+from reconciler.embedded.lifecycle import Scenario, milliseconds
 from reconciler.embedded.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """One service: its database, its clock, how its tasks live, and what it was told to be."""
+class ServiceContext:
+    """One service: its database, clock, scenario, and options (see `App`)."""
 
     storage: Storage
     now: Callable[[], datetime]
-    life: Life
+    scenario: Scenario
     default_org: str
-    redacts: bool
+    redact: bool
+    streams_end: bool
+    heartbeat_seconds: float
     stopping: Event
-    stream_places: Semaphore
+    stream_slots: Semaphore
 
     def now_ms(self) -> int:
         return milliseconds(self.now())

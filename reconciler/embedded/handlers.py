@@ -1,154 +1,179 @@
-"""One function for each operation of the API document.
+"""One function per operation of the API document.
 
-Any name of an organization is taken as that of one which exists and the caller is a member of.
+Every organization name exists, and every caller is a member of it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from reconciler.embedded import lists, mutations, validation
-from reconciler.embedded.budget import kept_budget, refuse_over_budget, used_tokens
-from reconciler.embedded.context import Context
+from reconciler.embedded.budget import refuse_over_budget, stored_budget, used_tokens
+from reconciler.embedded.context import ServiceContext
 from reconciler.embedded.identity import profile
+from reconciler.embedded.lifecycle import stamp
 from reconciler.embedded.redaction import redacted
-from reconciler.embedded.routes import route
-from reconciler.embedded.sse import EventStream, News
-from reconciler.embedded.tasks import Task, find
+from reconciler.embedded.routes import public, route
+from reconciler.embedded.sse import EventBatch, EventFeed
+from reconciler.embedded.tasks import StoredTask, find_task
 from reconciler.embedded.wsgi import (
     ApiError,
+    ApiRequest,
+    ApiResponse,
     JsonObject,
-    Request,
-    Response,
     json_response,
     text_response,
 )
 
 
-def create_task(context: Context, request: Request) -> Response:
-    new = validation.create_request(request.body())
-    _redact(context, new.message)
+def create_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+    new = validation.create_request(request.body(), stamp(ctx.now_ms()))
+    _redact(ctx, new.message)
 
     def work(connection: sqlite3.Connection) -> str:
-        now = context.now_ms()
+        now = ctx.now_ms()
         refuse_over_budget(connection, request.org_name, now)
-        return mutations.create(connection, request.org_name, request.user, new, context.life, now)
-
-    return json_response(201, {"taskId": context.storage.write(work)})
-
-
-def list_tasks(context: Context, request: Request) -> Response:
-    wanted = lists.list_query(request.query())
-    with context.storage.reading() as connection:
-        page = lists.page_of_tasks(
-            connection, request.org_name, request.user, wanted, context.now_ms()
+        return mutations.insert_task(
+            connection, request.org_name, request.user, new, ctx.scenario, now
         )
+
+    return json_response(201, {"taskId": ctx.storage.write(work)})
+
+
+def list_tasks(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+    query = lists.list_query(request.query())
+    with ctx.storage.reading() as connection:
+        page = lists.page_of_tasks(connection, request.org_name, request.user, query, ctx.now_ms())
     return text_response(200, page)
 
 
-def get_task(context: Context, request: Request) -> Response:
-    with context.storage.reading() as connection:
+def get_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+    with ctx.storage.reading() as connection:
         task = _visible(connection, request)
-    return text_response(200, task.document(context.now_ms()))
+    return text_response(200, task.document(ctx.now_ms()))
 
 
-def update_task(context: Context, request: Request) -> Response:
+def update_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     change = validation.patch_request(request.body())
 
     def work(connection: sqlite3.Connection) -> str:
         task = _visible(connection, request)
         if task.creator != request.user.id:
             raise _not_found(request)
-        now = context.now_ms()
-        mutations.patch(connection, task, change, now)
+        now = ctx.now_ms()
+        mutations.update_settings(connection, task, change, now)
         return _visible(connection, request).document(now)
 
-    return text_response(200, context.storage.write(work))
+    return text_response(200, ctx.storage.write(work))
 
 
-def respond_to_task(context: Context, request: Request) -> Response:
-    event = validation.respond_request(request.body())
-    _redact(context, event)
+def respond_to_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+    event = validation.respond_request(request.body(), stamp(ctx.now_ms()))
+    _redact(ctx, event)
 
     def work(connection: sqlite3.Connection) -> None:
-        task, now = _visible(connection, request), context.now_ms()
+        task, now = _visible(connection, request), ctx.now_ms()
         if event["type"] == "user_cancel":
-            mutations.cancel(connection, task, request.user, event, now)
+            mutations.end_turn(connection, task, request.user, event, now)
             return
-        _check_turn(task, event, now)
-        mutations.begin(connection, task, request.user, event, context.life, now)
+        if task.is_running(now):
+            raise ApiError(409, "cannot respond while a request is still ongoing")
+        reaction = _reaction(task, event, now)
+        if reaction is None:
+            mutations.start_turn(connection, task, request.user, event, ctx.scenario, now)
+        else:
+            mutations.record_event(
+                connection,
+                task,
+                request.user,
+                event,
+                now,
+                reply=reaction.reply,
+                tool_calls=reaction.tool_calls,
+            )
 
-    context.storage.write(work)
-    return Response(202, headers=(("Content-Length", "0"),))
+    ctx.storage.write(work)
+    return ApiResponse(202, headers=(("Content-Length", "0"),))
 
 
-def cancel_task(context: Context, request: Request) -> Response:
+def cancel_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     validation.cancel_request(request.body())
 
     def work(connection: sqlite3.Connection) -> None:
-        task, now = _visible(connection, request), context.now_ms()
-        if task.is_running(now) or task.waits_for(now):
-            mutations.cancel(connection, task, request.user, None, now)
+        task, now = _visible(connection, request), ctx.now_ms()
+        if task.is_open(now):
+            mutations.end_turn(connection, task, request.user, None, now)
 
-    context.storage.write(work)
-    return Response(204)
+    ctx.storage.write(work)
+    return ApiResponse(204)
 
 
-def list_events(context: Context, request: Request) -> Response:
-    with context.storage.reading() as connection:
+def list_events(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+    with ctx.storage.reading() as connection:
         task = _visible(connection, request)
-        page = lists.page_of_events(connection, task, request.query(), context.now_ms())
+        page = lists.page_of_events(connection, task, request.query(), ctx.now_ms())
     return text_response(200, page)
 
 
-def stream_events(context: Context, request: Request) -> Response:
-    """What happened so far at once, then what happens until the task has nothing left to do."""
+def stream_events(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+    """All events so far at once, then new ones as they happen.
+
+    With `streams_end`, the stream ends once the task is idle and waits for nobody. Without it, the
+    stream stays open, as it does at Pulumi Cloud.
+    """
     last_id = request.header("Last-Event-ID")
-    with context.storage.reading() as connection:
+    with ctx.storage.reading() as connection:
         task = _visible(connection, request)
         after = lists.event_number(connection, task, last_id) if last_id else -1
 
-    def look(number: int, limit: int) -> News:
-        with context.storage.reading() as connection:
-            now = context.now_ms()
-            seen = find(connection, request.org_name, request.task_id, request.user)
+    def poll(number: int, limit: int) -> EventBatch:
+        with ctx.storage.reading() as connection:
+            now = ctx.now_ms()
+            seen = find_task(connection, request.org_name, request.task_id, request.user)
             if seen is None:
-                return News([], is_over=True)
+                return EventBatch([], is_last=True)
             events = lists.events_after(connection, seen, number, now, limit)
-            return News(events, is_over=not (seen.is_running(now) or seen.waits_for(now)))
+            return EventBatch(events, is_last=ctx.streams_end and not seen.is_open(now))
 
     gone = request.environ.get("waitress.client_disconnected")
-    stream = EventStream(
-        look,
+    stream = EventFeed(
+        poll,
         after=after,
-        places=context.stream_places,
-        stopping=context.stopping,
+        slots=ctx.stream_slots,
+        stopping=ctx.stopping,
         is_gone=cast("Callable[[], bool]", gone) if callable(gone) else lambda: False,
+        heartbeat_seconds=ctx.heartbeat_seconds,
     )
     headers = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache"))
-    return Response(200, stream, headers)
+    return ApiResponse(200, stream, headers)
 
 
-def get_token_budget(context: Context, request: Request) -> Response:
+def get_token_budget(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     task_id = request.query().get("taskId", [""])[0]
-    with context.storage.reading() as connection:
-        budget, now = kept_budget(connection), context.now_ms()
+    with ctx.storage.reading() as connection:
+        budget, now = stored_budget(connection), ctx.now_ms()
         if budget is None:
-            raise ApiError(404, "Not Found: no Neo token cap applies to this organization")
-        if task_id and find(connection, request.org_name, task_id, request.user) is None:
-            raise ApiError(404, "Not Found: taskId is no task of this organization")
+            raise ApiError(404, "Not Found: no Neo token limit applies to this organization")
+        if task_id and find_task(connection, request.org_name, task_id, request.user) is None:
+            raise ApiError(404, "Not Found: no such task in this organization")
         used = used_tokens(connection, budget, request.org_name, now)
     return json_response(200, budget.document(used, now))
 
 
-def get_user(context: Context, request: Request) -> Response:
-    return json_response(200, profile(request.user, context.default_org))
+def get_user(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+    return json_response(200, profile(request.user, ctx.default_org))
 
 
-def get_default_organization(context: Context, _request: Request) -> Response:
-    return json_response(200, {"GitHubLogin": context.default_org, "Messages": []})
+def get_default_organization(ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
+    return json_response(200, {"GitHubLogin": ctx.default_org, "Messages": []})
+
+
+def get_capabilities(_ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
+    """Pulumi's CLI asks for the optional features of a service; there are none here."""
+    return json_response(200, {"capabilities": []})
 
 
 _TASKS = "/api/preview/agents/{orgName}/tasks"
@@ -159,37 +184,65 @@ ROUTES = (
     route(_TASKS + "/{taskID}/events", GET=list_events),
     route(_TASKS + "/{taskID}/events/stream", GET=stream_events),
     route("/api/orgs/{orgName}/neo/token-budget", GET=get_token_budget),
+    public("/api/capabilities", GET=get_capabilities),
     route("/api/user", GET=get_user),
     route("/api/user/organizations/default", GET=get_default_organization),
 )
 
 
-def _visible(connection: sqlite3.Connection, request: Request) -> Task:
-    task = find(connection, request.org_name, request.task_id, request.user)
+def _visible(connection: sqlite3.Connection, request: ApiRequest) -> StoredTask:
+    task = find_task(connection, request.org_name, request.task_id, request.user)
     if task is None:
         raise _not_found(request)
     return task
 
 
-def _not_found(request: Request) -> ApiError:
+def _not_found(request: ApiRequest) -> ApiError:
     return ApiError(404, f"Not Found: task '{request.task_id}'")
 
 
-def _check_turn(task: Task, event: JsonObject, now_ms: int) -> None:
-    """ApiError where the task cannot take `event` now: a message needs an idle task, a
-    confirmation the request that it answers."""
-    waits_for = task.waits_for(now_ms)
-    if event["type"] == "user_message":
-        if task.is_running(now_ms) or waits_for:
-            raise ApiError(409, "cannot respond while a request is still ongoing")
-        return
-    if task.is_running(now_ms):
-        raise ApiError(409, "cannot respond while a request is still ongoing")
-    if event["approval_request_id"] != waits_for:
-        raise ApiError(400, "approval_request_id is not that of a request that waits for an answer")
+@dataclass(frozen=True, slots=True)
+class _Reaction:
+    """How the agent reacts to an event that starts no turn."""
+
+    reply: JsonObject | None = None
+    tool_calls: tuple[str, ...] | None = None
 
 
-def _redact(context: Context, event: JsonObject) -> None:
+def _reaction(task: StoredTask, event: JsonObject, now_ms: int) -> _Reaction | None:
+    """How an idle task reacts to `event`; None if it starts a turn.
+
+    Raises ApiError if the task cannot accept the event now: a confirmation must name the open
+    approval request, and a tool result must name open tool calls.
+    """
+    approval, calls = task.open_approval(now_ms), task.open_tool_calls(now_ms)
+    match event["type"]:
+        case "user_message":
+            if calls:
+                raise ApiError(409, "cannot respond while a tool call is pending")
+            return _Reaction({"type": "awaiting_approvals"}) if approval else None
+        case "user_confirmation":
+            if event["approval_request_id"] != approval:
+                raise ApiError(400, "approval_request_id does not match a pending approval request")
+            return None
+        case "exec_tool_call":
+            call, name = event["tool_call_id"], event["name"]
+            _check_calls([call], calls)
+            reply: JsonObject = {"type": "exec_tool_call", "tool_call_id": call, "name": name}
+            return _Reaction(reply)
+    results = cast("list[JsonObject]", event["tool_results"])
+    given = [result["tool_call_id"] for result in results]
+    _check_calls(given, calls)
+    missing = tuple(call for call in calls if call not in given)
+    return _Reaction(tool_calls=missing) if missing else None
+
+
+def _check_calls(given: Sequence[object], pending: Sequence[str]) -> None:
+    if any(call not in pending for call in given):
+        raise ApiError(400, "tool_call_id does not match a pending tool call")
+
+
+def _redact(ctx: ServiceContext, event: JsonObject) -> None:
     content = event.get("content")
-    if context.redacts and isinstance(content, str):
+    if ctx.redact and isinstance(content, str):
         event["content"] = redacted(content)

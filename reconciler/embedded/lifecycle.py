@@ -1,9 +1,10 @@
-"""What an agent does with what it is told: a script of events, each at its time. Pure.
+"""What an agent does in one turn, as a script of timed events. Pure.
 
-A *turn* begins with an event of the user's and ends idle. Its whole script is written down when it
-begins, each event with the time from which it is to be seen, so the clock alone moves a task: no
-thread runs, a restart changes nothing, and an event once shown stays as it is. Another `Life` may
-script other turns: one whose script `awaits` an approval stays open until the user confirms.
+A *turn* starts with a user event and ends when the agent is idle. The complete script is stored
+when the turn starts, and every event becomes visible at its own time. The clock alone therefore
+advances a task: there is no background thread, a restart changes nothing, and an event that was
+visible once never changes. A scenario produces the scripts; it may end a turn with an approval
+request or with tool calls that a client has to execute.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from reconciler.embedded.wsgi import JsonObject
-from reconciler.model.task import rfc3339
 
 CONTEXT_WINDOW = 200_000
 COMPACTION_PERCENT = 80
@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A user's event that sets the agent to work, as the first (`number` 1) or a later one."""
+    """A user event that starts the agent: the first one (`number` 1) or a later one."""
 
     number: int
     event: JsonObject
@@ -32,19 +32,26 @@ class Turn:
     entities: Sequence[JsonObject] = ()
     approval_mode: str = "manual"
     plan_mode: bool = False
+    tool_execution_mode: str = "cloud"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An event of the agent's, to be seen from `at_ms` on (Unix time in milliseconds)."""
+    """An event, visible from `at_ms` on (Unix time in milliseconds).
+
+    `is_user_input` marks an event that the service adds in the user's name, such as the
+    confirmation of an approval request under approvalMode auto.
+    """
 
     at_ms: int
     body: JsonObject
+    is_user_input: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A turn's course. `awaits` is the id of the approval request that it ends with, if any."""
+    """The events of a turn. `approval` is the id of the approval request that it ends with, and
+    `tool_calls` are the ids of the calls that it leaves to a client; both are usually empty."""
 
     steps: tuple[Step, ...]
     busy_until_ms: int
@@ -52,14 +59,15 @@ class Script:
     context_tokens: int
     title: str = ""
     named_ms: int = 0
-    awaits: str = ""
+    approval: str = ""
+    tool_calls: tuple[str, ...] = ()
 
 
-Life = Callable[[Turn], Script]
+Scenario = Callable[[Turn], Script]
 
 
-def finishing(work_seconds: float) -> Life:
-    """A life in which every turn ends by itself, `work_seconds` after it began."""
+def finishing(work_seconds: float) -> Scenario:
+    """Every turn succeeds, `work_seconds` after it started."""
 
     def script(turn: Turn) -> Script:
         return _finishing_script(turn, round(work_seconds * 1000))
@@ -73,14 +81,20 @@ def _finishing_script(turn: Turn, work_ms: int) -> Script:
     call = f"call-{turn.number}"
     found = ", ".join(_label(entity) for entity in turn.entities) or "the organization"
     title = title_of(prompt) if turn.number == 1 else ""
+    tool: JsonObject = {
+        "id": call,
+        "name": "look",
+        "args": {"at": found},
+        "execution_mode": "cloud",
+    }
     course: list[tuple[float, JsonObject]] = [
-        (0.3, _calling(call, f"Looking at {found}.", found, read)),
-        (0.6, _response(call, f"Looked at {found}: nothing else needs attention.")),
-        (1.0, _message(_closing(turn, title), _usage(read + 400, 220), is_final=True)),
+        (0.3, message(f"Looking at {found}.", _usage(read, 80), is_final=False, tool_calls=[tool])),
+        (0.6, tool_response(call, "look", f"Looked at {found}: nothing else needs attention.")),
+        (1.0, message(_closing(turn, title), _usage(read + 400, 220))),
     ]
     if title:
         course.insert(0, (0.1, {"type": "set_task_name", "name": title}))
-    steps = tuple(_step(turn.started_ms + round(work_ms * part), body) for part, body in course)
+    steps = tuple(step(turn.started_ms + round(work_ms * part), body) for part, body in course)
     return Script(
         steps=steps,
         busy_until_ms=turn.started_ms + work_ms,
@@ -91,8 +105,37 @@ def _finishing_script(turn: Turn, work_ms: int) -> Script:
     )
 
 
-def cancelled(at_ms: int, *, was_running: bool) -> Step:
-    return _step(at_ms, {"type": "cancelled", "operation_was_running": was_running})
+def step(at_ms: int, body: JsonObject, *, is_user_input: bool = False) -> Step:
+    """An event with its time as its timestamp."""
+    return Step(at_ms, {**body, "timestamp": stamp(at_ms)}, is_user_input)
+
+
+def message(
+    content: str,
+    usage: JsonObject | None = None,
+    *,
+    is_final: bool = True,
+    tool_calls: Sequence[JsonObject] = (),
+) -> JsonObject:
+    """The body of an `assistant_message`."""
+    body: JsonObject = {
+        "type": "assistant_message",
+        "content": content,
+        "is_final": is_final,
+        "token_usage": usage or {},
+    }
+    return {**body, "tool_calls": list(tool_calls)} if tool_calls else body
+
+
+def tool_response(call: str, name: str, content: str, *, is_error: bool = False) -> JsonObject:
+    """The body of a `tool_response` to the tool call with the id `call`."""
+    return {
+        "type": "tool_response",
+        "tool_call_id": call,
+        "name": name,
+        "content": content,
+        "is_error": is_error,
+    }
 
 
 def title_of(prompt: str) -> str:
@@ -108,40 +151,14 @@ def title_of(prompt: str) -> str:
 
 
 def stamp(at_ms: int) -> str:
-    """Unix time in milliseconds as the service writes a moment."""
-    return rfc3339(_EPOCH + timedelta(milliseconds=at_ms))
+    """Unix time in milliseconds in the service's format: RFC 3339, UTC, with milliseconds."""
+    moment = _EPOCH + timedelta(milliseconds=at_ms)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def milliseconds(moment: datetime) -> int:
+    """An aware datetime as Unix time in milliseconds."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
-
-
-def _step(at_ms: int, body: JsonObject) -> Step:
-    return Step(at_ms, {**body, "timestamp": stamp(at_ms)})
-
-
-def _calling(call: str, words: str, found: str, read: int) -> JsonObject:
-    tool = {"id": call, "name": "look", "args": {"at": found}, "execution_mode": "cloud"}
-    return {**_message(words, _usage(read, 80), is_final=False), "tool_calls": [tool]}
-
-
-def _response(call: str, words: str) -> JsonObject:
-    return {
-        "type": "tool_response",
-        "tool_call_id": call,
-        "name": "look",
-        "content": words,
-        "is_error": False,
-    }
-
-
-def _message(words: str, usage: JsonObject, *, is_final: bool) -> JsonObject:
-    return {
-        "type": "assistant_message",
-        "content": words,
-        "is_final": is_final,
-        "token_usage": usage,
-    }
 
 
 def _usage(read: int, written: int) -> JsonObject:
@@ -150,11 +167,11 @@ def _usage(read: int, written: int) -> JsonObject:
 
 def _closing(turn: Turn, title: str) -> str:
     if turn.number > 1:
-        return "Done with that as well. No agent works here: this is the embedded service."
-    proposal = "Here is a plan for it" if turn.plan_mode else "This is done"
+        return "Done. This is the embedded service: no agent was started."
+    proposal = "Here is a plan" if turn.plan_mode else "Done"
     return (
-        f"**{title}**\n\n{proposal}, as far as the embedded service goes: it plays the part of"
-        " Pulumi Cloud, and no agent works here."
+        f"**{title}**\n\n{proposal}. This is the embedded service, which stands in for Pulumi"
+        " Cloud: no agent was started."
     )
 
 
@@ -166,4 +183,4 @@ def _label(entity: JsonObject) -> str:
             return f"pull request #{entity['number']}"
         case "repository":
             return f"repository {entity['org']}/{entity['name']}"
-    return f"policy issue {entity.get('name') or entity.get('id')}"
+    return f"policy {entity.get('name') or entity.get('id')}"

@@ -1,8 +1,8 @@
-"""Pages: of an organization's tasks, in five orders, and of a task's events.
+"""Pages of an organization's tasks, in five orders, and of a task's events.
 
-A page begins after the last row of the one before (its sort key and number), never at an offset,
-so that no task is repeated or left out for tasks that come meanwhile. The token also holds the
-moment that the first page was sorted at: the clock alone moves nothing between two pages.
+A page starts after the last row of the previous page (its sort key and number), never at an offset,
+so new tasks neither repeat nor hide other tasks. The token also contains the time at which the
+first page was sorted, so the passing of time does not change the order between two pages.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.embedded.identity import User
 from reconciler.embedded.tasks import (
     COLUMNS,
     LAST_EVENT_AT,
     NAME_AT,
     STATUS_AT,
     TOKENS_AT,
-    Task,
+    StoredTask,
 )
-from reconciler.embedded.user import User
 from reconciler.embedded.validation import SOURCES
 from reconciler.embedded.wsgi import ApiError
 
@@ -57,8 +57,8 @@ SqlValue = str | int
 
 
 @dataclass(frozen=True, slots=True)
-class After:
-    """Where a page begins: after the row of this key and number, as sorted at `now_ms`."""
+class Cursor:
+    """The start of a page: after the row with this key and number, as sorted at `now_ms`."""
 
     key: SqlValue
     seq: int
@@ -67,18 +67,18 @@ class After:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """A checked list request. `after` None: from the beginning."""
+    """A validated list request. Without `after`, the first page."""
 
     sort_by: str
     direction: str
     page_size: int
     filters: Mapping[str, SqlValue]
     exclude_sources: tuple[str, ...]
-    after: After | None
+    after: Cursor | None
 
 
 def list_query(query: Query) -> ListQuery:
-    """Checks the parameters of ListTasks, those newer than the API document included."""
+    """Validates the parameters of ListTasks, including those newer than the API document."""
     sort_by = _one_of(query, "sortBy", tuple(_KEYS)) or "lastEvent"
     direction = _one_of(query, "sortDirection", tuple(_DIRECTIONS)) or "desc"
     filters: dict[str, SqlValue] = {}
@@ -96,39 +96,39 @@ def list_query(query: Query) -> ListQuery:
 
 
 def page_of_tasks(
-    connection: sqlite3.Connection, org_name: str, user: User, wanted: ListQuery, now_ms: int
+    connection: sqlite3.Connection, org_name: str, user: User, request: ListQuery, now_ms: int
 ) -> str:
     """A `ListAgentTasksResponse` of the API document, in JSON."""
-    after = wanted.after
+    after = request.after
     sorted_at = after.now_ms if after else now_ms
-    key, compare = _KEYS[wanted.sort_by], _DIRECTIONS[wanted.direction]
+    key, compare = _KEYS[request.sort_by], _DIRECTIONS[request.direction]
     where = ["org = :org", "(creator = :user OR shared = 1)"]
     values: dict[str, SqlValue] = {"org": org_name, "user": user.id, "now": sorted_at}
-    where += [_FILTERS[name] for name in wanted.filters]
-    values.update(wanted.filters)
-    for number, source in enumerate(wanted.exclude_sources):
+    where += [_FILTERS[name] for name in request.filters]
+    values.update(request.filters)
+    for number, source in enumerate(request.exclude_sources):
         where.append(f"source <> :source{number}")
         values[f"source{number}"] = source
     if after:
         where.append(f"({key}, seq) {compare} (:key, :seq)")
         values.update(key=after.key, seq=after.seq)
-    order = f"ORDER BY {key} {wanted.direction}, seq {wanted.direction} LIMIT :limit"
-    values["limit"] = wanted.page_size + 1
+    order = f"ORDER BY {key} {request.direction}, seq {request.direction} LIMIT :limit"
+    values["limit"] = request.page_size + 1
     parts = ("SELECT", COLUMNS, ",", key, "FROM tasks WHERE", " AND ".join(where), order)
     rows = connection.execute(" ".join(parts), values).fetchall()
-    page = rows[: wanted.page_size]
-    documents = ",".join([Task(*row[:-1]).document(now_ms) for row in page])
+    page = rows[: request.page_size]
+    documents = ",".join([StoredTask(*row[:-1]).document(now_ms) for row in page])
     following = ""
     if len(rows) > len(page):
         last = page[-1]
-        mark = _write_token(wanted, After(key=last[-1], seq=last[0], now_ms=sorted_at))
+        mark = _write_token(request, Cursor(key=last[-1], seq=last[0], now_ms=sorted_at))
         following = f',"continuationToken":"{mark}"'
     return f'{{"tasks":[{documents}]{following}}}'
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """An event of a task: its number there, its id, and its JSON."""
+class StoredEvent:
+    """An event of a task: its number within the task, its id, and its JSON document."""
 
     number: int
     id: str
@@ -136,25 +136,27 @@ class Event:
 
 
 def events_after(
-    connection: sqlite3.Connection, task: Task, number: int, now_ms: int, limit: int
-) -> list[Event]:
-    """Up to `limit` events that are to be seen by now, in order, after the one numbered so."""
+    connection: sqlite3.Connection, task: StoredTask, number: int, now_ms: int, limit: int
+) -> list[StoredEvent]:
+    """Up to `limit` visible events, in order, after the event with this number."""
     rows = connection.execute(
         "SELECT n, id, document FROM events WHERE task = ? AND n > ? AND at_ms <= ?"
         " ORDER BY n LIMIT ?",
         (task.seq, number, now_ms, limit),
     )
-    return [Event(*row) for row in rows]
+    return [StoredEvent(*row) for row in rows]
 
 
-def event_number(connection: sqlite3.Connection, task: Task, event_id: str) -> int:
-    """The number of an event of the task, -1 where it has none of that id."""
+def event_number(connection: sqlite3.Connection, task: StoredTask, event_id: str) -> int:
+    """The number of an event of the task, or -1 if it has no event with that id."""
     query = "SELECT n FROM events WHERE task = ? AND id = ?"
     row = connection.execute(query, (task.seq, event_id)).fetchone()
     return -1 if row is None else int(row[0])
 
 
-def page_of_events(connection: sqlite3.Connection, task: Task, query: Query, now_ms: int) -> str:
+def page_of_events(
+    connection: sqlite3.Connection, task: StoredTask, query: Query, now_ms: int
+) -> str:
     """A `ListAgentTaskEventsResponse` of the API document, in JSON."""
     size = page_size(query)
     token = _single(query, "continuationToken")
@@ -188,15 +190,15 @@ def _one_of(query: Query, name: str, allowed: Sequence[str]) -> str | None:
     return value or None
 
 
-def _write_token(wanted: ListQuery, after: After) -> str:
-    return _encode([wanted.sort_by, wanted.direction, after.key, after.seq, after.now_ms])
+def _write_token(request: ListQuery, after: Cursor) -> str:
+    return _encode([request.sort_by, request.direction, after.key, after.seq, after.now_ms])
 
 
-def _read_token(token: str, sort_by: str, direction: str) -> After:
+def _read_token(token: str, sort_by: str, direction: str) -> Cursor:
     match _decode(token):
         case [str(by), str(way), (str() | int()) as key, int(seq), int(now_ms)]:
             if (by, way) == (sort_by, direction):
-                return After(key, seq, now_ms)
+                return Cursor(key, seq, now_ms)
     raise _bad_token()
 
 
@@ -227,4 +229,4 @@ def _sql_integer(digits: str) -> int:
 
 
 def _bad_token() -> ApiError:
-    return ApiError(400, "continuationToken is not one of this list's")
+    return ApiError(400, "continuationToken is invalid for this list")

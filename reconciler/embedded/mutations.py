@@ -1,4 +1,4 @@
-"""What changes a task: its creation, a further turn, a cancel, a patch. Each runs in a write."""
+"""Changes to tasks. Every function runs inside a write transaction."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import sqlite3
 import uuid
 from collections.abc import Sequence
 
-from reconciler.embedded.lifecycle import Life, Step, Turn, cancelled, stamp
-from reconciler.embedded.tasks import Task
-from reconciler.embedded.user import User
-from reconciler.embedded.validation import NewTask, TaskChange
+from reconciler.embedded.identity import User
+from reconciler.embedded.lifecycle import Scenario, Script, Step, Turn, stamp, step
+from reconciler.embedded.tasks import StoredTask
+from reconciler.embedded.validation import CreateRequest, PatchRequest
 from reconciler.embedded.wsgi import JsonObject, to_json
 
 _INSERT_TASK = """
 INSERT INTO tasks (
     id, org, creator, created_ms, fixed, task_type, source, agent_definition, approval_mode,
     permission_mode, role, entities, auto_name, named_ms, turn, turn_ms, busy_until, tokens,
-    context, awaits
+    context, approval, tool_calls
 ) VALUES (
     :id, :org, :creator, :now, :fixed, :task_type, :source, :agent_definition, :approval_mode,
     :permission_mode, :role, :entities, :auto_name, :named_ms, 1, :now, :busy_until, :tokens,
-    :context, :awaits
+    :context, :approval, :tool_calls
 )
 """
 _INSERT_EVENT = "INSERT INTO events (task, n, at_ms, id, document) VALUES (?, ?, ?, ?, ?)"
@@ -28,7 +28,8 @@ _UPDATE_TURN = """
 UPDATE tasks SET
     entities = :entities, turn = :turn, turn_ms = :now, busy_until = :busy_until,
     tokens_before = :tokens_before, tokens = :tokens, context_before = :context_before,
-    context = :context, awaits = :awaits
+    context = :context, approval = :approval,
+    tool_calls = :tool_calls
 WHERE seq = :seq
 """
 _UPDATE_SETTINGS = """
@@ -44,101 +45,140 @@ _ASYNC_TRIGGERS = {
     "github": "external_signal",
     "code-review": "external_signal",
 }
+_Values = dict[str, str | int | None]
 
 
-def create(
-    connection: sqlite3.Connection, org_name: str, user: User, new: NewTask, life: Life, now_ms: int
+def insert_task(
+    connection: sqlite3.Connection,
+    org_name: str,
+    user: User,
+    request: CreateRequest,
+    scenario: Scenario,
+    now_ms: int,
 ) -> str:
-    """A new task, at work on its first message; its id."""
-    entities = merged([], new.message)
-    script = life(Turn(1, new.message, now_ms, entities, new.approval_mode, new.plan_mode))
+    """Creates a task and starts its first turn. Returns its id."""
+    entities = merged([], request.message)
+    turn = Turn(
+        1,
+        request.message,
+        now_ms,
+        entities,
+        request.approval_mode,
+        request.plan_mode,
+        request.tool_execution_mode,
+    )
+    script = scenario(turn)
     task_id = str(uuid.uuid4())
-    trigger = _ASYNC_TRIGGERS.get(new.source)
-    values: dict[str, str | int] = {
+    trigger = _ASYNC_TRIGGERS.get(request.source)
+    values: _Values = {
         "id": task_id,
         "org": org_name,
         "creator": user.id,
         "now": now_ms,
-        "fixed": _fixed_members(task_id, user, new, trigger, now_ms),
+        "fixed": _fixed_members(task_id, user, request, trigger, now_ms),
         "task_type": "async" if trigger else "sync",
-        "source": new.source,
-        "agent_definition": new.agent_definition_id,
-        "approval_mode": new.approval_mode,
-        "permission_mode": new.permission_mode,
-        "role": new.role,
+        "source": request.source,
+        "agent_definition": request.agent_definition_id,
+        "approval_mode": request.approval_mode,
+        "permission_mode": request.permission_mode,
+        "role": request.role,
         "entities": to_json(entities),
         "auto_name": script.title,
         "named_ms": script.named_ms,
-        "busy_until": script.busy_until_ms,
-        "tokens": script.tokens,
-        "context": script.context_tokens,
-        "awaits": script.awaits,
+        **_script_values(script, 0, 0),
     }
     seq = connection.execute(_INSERT_TASK, values).lastrowid or 0
-    _add_events(connection, seq, 0, _user_input(new.message, user), now_ms, script.steps)
+    _add_events(connection, seq, 0, user, request.message, now_ms, script.steps)
     return task_id
 
 
-def begin(
-    connection: sqlite3.Connection, task: Task, user: User, event: JsonObject, life: Life, now: int
+def start_turn(
+    connection: sqlite3.Connection,
+    task: StoredTask,
+    user: User,
+    event: JsonObject,
+    scenario: Scenario,
+    now_ms: int,
 ) -> None:
-    """A further turn of an idle task, begun by `event`."""
-    now = max(now, task.turn_ms)  # a clock that was set back must not reorder events
+    """Starts another turn of an idle task with a user event."""
+    now = max(now_ms, task.turn_ms)  # a clock that was set back must not reorder events
     entities = merged(task.entity_list(), event)
-    turn = Turn(task.turn + 1, event, now, entities, task.approval_mode)
-    script = life(turn)
+    mode = task.tool_execution_mode()
+    turn = Turn(task.turn + 1, event, now, entities, task.approval_mode, tool_execution_mode=mode)
+    script = scenario(turn)
     tokens, context = task.used_at(now)
-    values: dict[str, str | int] = {
+    values: _Values = {
         "seq": task.seq,
         "now": now,
         "entities": to_json(entities),
         "turn": turn.number,
-        "busy_until": script.busy_until_ms,
         "tokens_before": tokens,
-        "tokens": tokens + script.tokens,
         "context_before": context,
-        "context": context + script.context_tokens,
-        "awaits": script.awaits,
+        **_script_values(script, tokens, context),
     }
     connection.execute(_UPDATE_TURN, values)
     first = _next_number(connection, task)
-    _add_events(connection, task.seq, first, _user_input(event, user), now, script.steps)
+    _add_events(connection, task.seq, first, user, event, now, script.steps)
 
 
-def cancel(
-    connection: sqlite3.Connection, task: Task, user: User, event: JsonObject | None, now: int
+def record_event(
+    connection: sqlite3.Connection,
+    task: StoredTask,
+    user: User,
+    event: JsonObject,
+    now_ms: int,
+    *,
+    reply: JsonObject | None = None,
+    tool_calls: Sequence[str] | None = None,
 ) -> None:
-    """Ends a turn where it is: what it would still have done never happens.
+    """Records a user event that starts no turn, and the agent's `reply`. `tool_calls` replaces the
+    open tool calls."""
+    now = max(now_ms, task.turn_ms, task.busy_until)
+    if tool_calls is not None:
+        query = "UPDATE tasks SET tool_calls = ? WHERE seq = ?"
+        connection.execute(query, (to_json(list(tool_calls)), task.seq))
+    replies = () if reply is None else (step(now, reply),)
+    first = _next_number(connection, task)
+    _add_events(connection, task.seq, first, user, event, now, replies)
 
-    `event` is the user's `user_cancel`, None for a cancel by force.
+
+def end_turn(
+    connection: sqlite3.Connection,
+    task: StoredTask,
+    user: User,
+    event: JsonObject | None,
+    now_ms: int,
+) -> None:
+    """Cancels the current turn: the rest of its script never becomes visible.
+
+    `event` is the `user_cancel` event, or None for a forced cancel.
     """
-    now = max(now, task.turn_ms)
+    now = max(now_ms, task.turn_ms)
     running = task.is_running(now)
     connection.execute("DELETE FROM events WHERE task = ? AND at_ms > ?", (task.seq, now))
     tokens, context = task.used_at(now)
     if running:
         tokens += _share(task.tokens - task.tokens_before, task, now)
         context += _share(task.context - task.context_before, task, now)
-    values: dict[str, str | int] = {
+    values: _Values = {
         "seq": task.seq,
         "now": task.turn_ms if running else now,
         "entities": task.entities,
         "turn": task.turn,
-        "busy_until": now,
         "tokens_before": tokens,
-        "tokens": tokens,
         "context_before": context,
-        "context": context,
-        "awaits": "",
+        **_script_values(Script((), now, 0, 0), tokens, context),
     }
     connection.execute(_UPDATE_TURN, values)
-    said = None if event is None else _user_input(event, user)
-    ending = (cancelled(now, was_running=running),)
-    _add_events(connection, task.seq, _next_number(connection, task), said, now, ending)
+    ending = step(now, {"type": "cancelled", "operation_was_running": running})
+    first = _next_number(connection, task)
+    _add_events(connection, task.seq, first, user, event, now, (ending,))
 
 
-def patch(connection: sqlite3.Connection, task: Task, change: TaskChange, now_ms: int) -> None:
-    values: dict[str, str | int | None] = {
+def update_settings(
+    connection: sqlite3.Connection, task: StoredTask, change: PatchRequest, now_ms: int
+) -> None:
+    values: _Values = {
         "seq": task.seq,
         "now": now_ms,
         "name": change.name,
@@ -151,7 +191,7 @@ def patch(connection: sqlite3.Connection, task: Task, change: TaskChange, now_ms
 
 
 def merged(entities: Sequence[JsonObject], event: JsonObject) -> list[JsonObject]:
-    """The entities after an event's `entity_diff`, each once."""
+    """The entities after the `entity_diff` of an event, without duplicates."""
     diff = event.get("entity_diff")
     if not isinstance(diff, dict):
         return list(entities)
@@ -162,52 +202,67 @@ def merged(entities: Sequence[JsonObject], event: JsonObject) -> list[JsonObject
     return kept
 
 
-def _fixed_members(task_id: str, user: User, new: NewTask, trigger: str | None, now_ms: int) -> str:
+def _script_values(script: Script, tokens: int, context: int) -> _Values:
+    """The columns that a script sets, given the tokens used before it."""
+    return {
+        "busy_until": script.busy_until_ms,
+        "tokens": tokens + script.tokens,
+        "context": context + script.context_tokens,
+        "approval": script.approval,
+        "tool_calls": to_json(list(script.tool_calls)),
+    }
+
+
+def _fixed_members(
+    task_id: str, user: User, request: CreateRequest, trigger: str | None, now_ms: int
+) -> str:
     """The members of the task's JSON that never change, as text without the braces."""
     members: JsonObject = {
         "id": task_id,
         "createdAt": stamp(now_ms),
         "createdBy": user.info(),
-        "planMode": new.plan_mode,
-        "source": new.source,
+        "planMode": request.plan_mode,
+        "source": request.source,
         "taskType": "async" if trigger else "sync",
-        "toolExecutionMode": new.tool_execution_mode,
+        "toolExecutionMode": request.tool_execution_mode,
     }
     if trigger:
         members["asyncTriggerType"] = trigger
-    if new.agent_definition_id:
-        members["agentDefinitionId"] = new.agent_definition_id
+    if request.agent_definition_id:
+        members["agentDefinitionId"] = request.agent_definition_id
     return to_json(members)[1:-1]
 
 
-def _share(amount: int, task: Task, now_ms: int) -> int:
-    """What a turn that is cut off has used of its whole `amount`."""
+def _share(amount: int, task: StoredTask, now_ms: int) -> int:
+    """The part of `amount` that a cancelled turn has used so far."""
     return amount * (now_ms - task.turn_ms) // (task.busy_until - task.turn_ms)
 
 
-def _next_number(connection: sqlite3.Connection, task: Task) -> int:
+def _next_number(connection: sqlite3.Connection, task: StoredTask) -> int:
     query = "SELECT max(n) FROM events WHERE task = ?"
     return int(connection.execute(query, (task.seq,)).fetchone()[0]) + 1
-
-
-def _user_input(event: JsonObject, user: User) -> JsonObject:
-    return {"type": "userInput", "eventBody": event, "actor": user.info()}
 
 
 def _add_events(
     connection: sqlite3.Connection,
     seq: int,
     first: int,
-    said: JsonObject | None,
+    user: User,
+    event: JsonObject | None,
     now_ms: int,
     steps: Sequence[Step],
 ) -> None:
-    """Appends what the user said now, and what the agent does from now on."""
-    timed: list[tuple[int, JsonObject]] = [] if said is None else [(now_ms, said)]
-    timed += [(step.at_ms, {"type": "agentResponse", "eventBody": step.body}) for step in steps]
+    """Appends a user event of this moment and the agent's events, numbered from `first`."""
+    timed: list[tuple[int, JsonObject]] = []
+    if event is not None:
+        timed.append((now_ms, {"type": "userInput", "eventBody": event, "actor": user.info()}))
+    for one in steps:
+        kind = "userInput" if one.is_user_input else "agentResponse"
+        synthetic: JsonObject = {"isSynthetic": True} if one.is_user_input else {}
+        timed.append((one.at_ms, {"type": kind, "eventBody": one.body, **synthetic}))
     rows: list[tuple[int, int, int, str, str]] = []
-    for number, (at_ms, event) in enumerate(timed, start=first):
+    for number, (at_ms, document) in enumerate(timed, start=first):
         event_id = str(uuid.uuid4())
-        document = to_json({"id": event_id, "isSynthetic": False, **event})
-        rows.append((seq, number, at_ms, event_id, document))
+        text = to_json({"id": event_id, "isSynthetic": False, **document})
+        rows.append((seq, number, at_ms, event_id, text))
     connection.executemany(_INSERT_EVENT, rows)

@@ -1,4 +1,4 @@
-"""Credential-like text made unreadable, as the service may do with a prompt."""
+"""Redaction of credential-like text, which the real service may apply to prompts."""
 
 from __future__ import annotations
 

@@ -1,51 +1,60 @@
-"""Which handler answers a method and a path; the paths are those of the API document."""
+"""The handler for a method and a path. Paths are written as in the API document."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from reconciler.embedded.context import Context
-from reconciler.embedded.wsgi import ApiError, Request, Response
+from reconciler.embedded.context import ServiceContext
+from reconciler.embedded.wsgi import ApiError, ApiRequest, ApiResponse
 
-Handler = Callable[[Context, Request], Response]
+Handler = Callable[[ServiceContext, ApiRequest], ApiResponse]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`segments` are a path's, parameters in braces."""
+    """The handlers of a path by method. Parameters in `segments` are in braces. A public route
+    needs no token."""
 
     segments: tuple[str, ...]
     handlers: Mapping[str, Handler]
+    is_public: bool = False
+
+    def match(self, segments: tuple[str, ...]) -> dict[str, str] | None:
+        """The path parameters, or None for another path."""
+        if len(self.segments) != len(segments):
+            return None
+        params: dict[str, str] = {}
+        for expected, given in zip(self.segments, segments, strict=True):
+            if expected.startswith("{") and given:
+                params[expected[1:-1]] = given
+            elif expected != given:
+                return None
+        return params
 
 
 def route(path: str, **handlers: Handler) -> Route:
-    """`handlers` by method."""
+    """A route such as `route("/api/items/{id}", GET=get_item)`."""
     return Route(tuple(path.split("/")), handlers)
 
 
-def find(routes: Iterable[Route], method: str, path: str) -> tuple[Handler, dict[str, str]]:
-    """The handler and the path's parameters: ApiError 404 without a path, 405 without a method."""
+def public(path: str, **handlers: Handler) -> Route:
+    """A route that needs no token."""
+    return Route(tuple(path.split("/")), handlers, is_public=True)
+
+
+def resolve(
+    routes: Iterable[Route], method: str, path: str
+) -> tuple[Handler, dict[str, str], Route]:
+    """The handler, path parameters and route. Raises ApiError 404 (path) or 405 (method)."""
     segments = tuple(path.split("/"))
     for candidate in routes:
-        params = _match(candidate.segments, segments)
+        params = candidate.match(segments)
         if params is None:
             continue
         handler = candidate.handlers.get(method)
         if handler is None:
             allowed = ", ".join(sorted(candidate.handlers))
             raise ApiError(405, f"{method} is not allowed here", (("Allow", allowed),))
-        return handler, params
+        return handler, params, candidate
     raise ApiError(404, "Not Found: no such path")
-
-
-def _match(pattern: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] | None:
-    if len(pattern) != len(segments):
-        return None
-    params: dict[str, str] = {}
-    for wanted, given in zip(pattern, segments, strict=True):
-        if wanted.startswith("{") and given:
-            params[wanted[1:-1]] = given
-        elif wanted != given:
-            return None
-    return params

@@ -1,57 +1,117 @@
-"""Lives that a task of the embedded service can have beside the one that just ends: for trying
-what comes after the create. Pure.
+"""Scenarios other than success, for trying out what comes after the create. Pure.
 
-`serve --life NAME` chooses one for all tasks; under `story` the prompt's first word does, so that
-tasks of one manifest live differently. Without either every task finishes by itself.
+`serve --scenario NAME` selects one for all tasks. With `by-prompt`, the first word of a task's
+prompt selects it, so that tasks of one manifest can behave differently.
 """
 
 from __future__ import annotations
 
-from reconciler.embedded.lifecycle import Life, Script, Step, Turn, finishing, stamp
-from reconciler.embedded.wsgi import JsonObject
+from collections.abc import Callable, Sequence
+
+from reconciler.embedded.lifecycle import (
+    Scenario,
+    Script,
+    Step,
+    Turn,
+    finishing,
+    message,
+    step,
+    tool_response,
+)
+from reconciler.embedded.wsgi import JsonObject, to_json
 
 SLOW_STEPS = 20
 _TOKENS_PER_STEP = 150
+LOCAL_TOOL = "filesystem__directory_tree"
+"""A tool of Pulumi's CLI that changes nothing."""
 
 
-def approving(work_seconds: float) -> Life:
-    """A first turn ends in a request for approval; the answer decides what the next one does."""
+def approving(work_seconds: float) -> Scenario:
+    """The first turn ends with an approval request; the answer determines the next turn.
+
+    Under approvalMode auto the service confirms the request itself, and the turn goes on.
+    """
     finish = finishing(work_seconds)
 
     def script(turn: Turn) -> Script:
-        if turn.event.get("type") == "user_confirmation":
-            if turn.event.get("ok") is True:
-                return finish(turn)
-            told = str(turn.event.get("instructions") or "no reason")
-            return _ended(turn, work_seconds, _message(f"Not done, as you say: {told}"))
-        if turn.number > 1:
-            return finish(turn)
-        return _asking(turn, work_seconds)
+        if turn.number > 1 or turn.event.get("type") == "user_confirmation":
+            return _after_answer(turn, finish, work_seconds)
+        asked = _approval_request(turn)
+        if turn.approval_mode == "auto":
+            return _auto_approved(turn, asked, finish(turn))
+        return _request(turn, work_seconds, "I need permission for this.", asked)
 
     return script
 
 
-def failing(work_seconds: float) -> Life:
+def asking(work_seconds: float) -> Scenario:
+    """The first turn ends with a question (the tool `ask_user`), which needs an answer in words.
+
+    As Pulumi's CLI does it, the answer is a confirmation with `ok` false, and the text is in
+    `instructions`.
+    """
+    finish = finishing(work_seconds)
+
+    def script(turn: Turn) -> Script:
+        if turn.number > 1:
+            return _after_answer(turn, finish, work_seconds)
+        asked: JsonObject = {
+            "type": "user_approval_request",
+            "id": f"question-{turn.started_ms}",
+            "approval_type": "general",
+            "message": "Which region should the stack be in?",
+            "source": "agent",
+            "context": {"tool_name": "user__ask_user", "tool_call_id": f"call-{turn.number}"},
+        }
+        return _request(turn, work_seconds, "I have a question.", asked)
+
+    return script
+
+
+def delegating(work_seconds: float) -> Scenario:
+    """The first turn ends with a tool call for the client, if the task's toolExecutionMode is
+    `cli` or `worker`; the tool result starts the next turn. Other tasks succeed."""
+    finish = finishing(work_seconds)
+
+    def script(turn: Turn) -> Script:
+        if turn.event.get("type") == "tool_result":
+            return _after_tool_result(turn, work_seconds)
+        if turn.number > 1 or turn.tool_execution_mode == "cloud":
+            return finish(turn)
+        call = f"call-{turn.started_ms}"
+        tool: JsonObject = {
+            "id": call,
+            "name": LOCAL_TOOL,
+            "args": {"path": ".", "depth": 1},
+            "execution_mode": turn.tool_execution_mode,
+        }
+        body = message("I need a list of the files.", tool_calls=[tool])
+        return _ending(turn, work_seconds, body, tool_calls=(call,))
+
+    return script
+
+
+def failing(work_seconds: float) -> Scenario:
     """Every turn ends with an error."""
 
     def script(turn: Turn) -> Script:
-        words = "The embedded service plays a failure: the stack could not be read."
-        return _ended(turn, work_seconds, {"type": "error", "message": words})
+        reason = "This is a simulated failure: the stack could not be read."
+        return _ending(turn, work_seconds, {"type": "error", "message": reason})
 
     return script
 
 
-def stopping(work_seconds: float) -> Life:
+def stopping(work_seconds: float) -> Scenario:
     """Every turn ends without a final message."""
 
     def script(turn: Turn) -> Script:
-        return _ended(turn, work_seconds, _message("I look at it.", is_final=False))
+        return _ending(turn, work_seconds, message("I am looking at it.", is_final=False))
 
     return script
 
 
-def slow(work_seconds: float) -> Life:
-    """Every turn takes ten times as long and says something at each of many steps."""
+def slow(work_seconds: float) -> Scenario:
+    """Every turn takes ten times as long and reports many steps."""
 
     def script(turn: Turn) -> Script:
         span = round(work_seconds * 10_000)
@@ -60,46 +120,49 @@ def slow(work_seconds: float) -> Life:
         for number in range(SLOW_STEPS):
             at = turn.started_ms + span * (number + 1) // (SLOW_STEPS + 1)
             call = f"call-{turn.number}-{number}"
-            tool = {"id": call, "name": "look", "args": {"step": number + 1}}
-            said = _message(f"Step {number + 1} of {SLOW_STEPS}.", is_final=False)
-            steps.append(_step(at, {**said, "tool_calls": [tool]}))
-            steps.append(_step(at + span // (2 * SLOW_STEPS + 2), _response(call)))
-        steps.append(_step(ends, _message("**Done**, step by step.")))
+            tool: JsonObject = {"id": call, "name": "look", "args": {"step": number + 1}}
+            text = f"Step {number + 1} of {SLOW_STEPS}."
+            steps.append(step(at, message(text, is_final=False, tool_calls=[tool])))
+            answered = at + span // (2 * SLOW_STEPS + 2)
+            steps.append(step(answered, tool_response(call, "look", "nothing new")))
+        steps.append(step(ends, message("**Done**, step by step.")))
         return Script(tuple(steps), ends, SLOW_STEPS * _TOKENS_PER_STEP, SLOW_STEPS * 40)
 
     return script
 
 
-def story(work_seconds: float) -> Life:
-    """The first word of the first message says how a task lives: its further turns just end."""
-    lives = {name: make(work_seconds) for name, make in _MAKERS.items()}
-    finish = finishing(work_seconds)
-    answering = approving(work_seconds)
+def by_prompt(work_seconds: float) -> Scenario:
+    """The first word of a message selects the scenario of its turn; without one, it succeeds."""
+    scenarios = {name: make(work_seconds) for name, make in _MAKERS.items()}
 
     def script(turn: Turn) -> Script:
-        if turn.event.get("type") == "user_confirmation":
-            return answering(turn)
+        match turn.event.get("type"):
+            case "user_confirmation":
+                return scenarios["approving"](turn)
+            case "tool_result":
+                return scenarios["delegating"](turn)
         words = str(turn.event.get("content") or "").split()
         name = words[0].strip("[]:").lower() if words else ""
-        return lives.get(name, finish)(turn)
+        return scenarios.get(name, scenarios["finishing"])(turn)
 
     return script
 
 
-_MAKERS = {
+_MAKERS: dict[str, Callable[[float], Scenario]] = {
     "finishing": finishing,
     "approving": approving,
+    "asking": asking,
+    "delegating": delegating,
     "failing": failing,
     "stopping": stopping,
     "slow": slow,
 }
-LIVES = {**_MAKERS, "story": story}
-"""By the names that `serve --life` takes; each is made for how long a turn takes, in seconds."""
+SCENARIOS = {**_MAKERS, "by-prompt": by_prompt}
+"""By the names that `serve --scenario` accepts; the argument is the length of a turn in seconds."""
 
 
-def _asking(turn: Turn, work_seconds: float) -> Script:
-    ends = turn.started_ms + round(work_seconds * 1000)
-    request: JsonObject = {
+def _approval_request(turn: Turn) -> JsonObject:
+    return {
         "type": "user_approval_request",
         "id": f"approval-{turn.started_ms}",
         "approval_type": "tool_permission",
@@ -111,31 +174,62 @@ def _asking(turn: Turn, work_seconds: float) -> Script:
             "git_diff": {"Pulumi.yaml": "- runtime: python\n+ runtime: nodejs\n"},
         },
     }
-    steps = (
-        _step(turn.started_ms, _message("I need a permission for this.", is_final=False)),
-        _step(ends, request),
-    )
-    return Script(steps, ends, 400, 600, awaits=str(request["id"]))
 
 
-def _ended(turn: Turn, work_seconds: float, body: JsonObject) -> Script:
-    ends = turn.started_ms + round(work_seconds * 1000)
-    return Script((_step(ends, body),), ends, 300, 500)
+def _request(turn: Turn, work_seconds: float, text: str, request: JsonObject) -> Script:
+    first = step(turn.started_ms, message(text, is_final=False))
+    return _ending(turn, work_seconds, request, first, approval=str(request["id"]))
 
 
-def _message(words: str, *, is_final: bool = True) -> JsonObject:
-    return {"type": "assistant_message", "content": words, "is_final": is_final, "token_usage": {}}
-
-
-def _response(call: str) -> JsonObject:
-    return {
-        "type": "tool_response",
-        "tool_call_id": call,
-        "name": "look",
-        "content": "nothing new",
-        "is_error": False,
+def _auto_approved(turn: Turn, request: JsonObject, rest: Script) -> Script:
+    """The script of a turn in which the service confirms a request as soon as it is made."""
+    confirmation: JsonObject = {
+        "type": "user_confirmation",
+        "approval_request_id": request["id"],
+        "ok": True,
     }
+    at = turn.started_ms
+    asked = (step(at, request), step(at, confirmation, is_user_input=True))
+    return Script(
+        (*asked, *rest.steps),
+        rest.busy_until_ms,
+        rest.tokens,
+        rest.context_tokens,
+        rest.title,
+        rest.named_ms,
+    )
 
 
-def _step(at_ms: int, body: JsonObject) -> Step:
-    return Step(at_ms, {**body, "timestamp": stamp(at_ms)})
+def _after_answer(turn: Turn, finish: Scenario, work_seconds: float) -> Script:
+    instructions = turn.event.get("instructions")
+    if turn.event.get("type") != "user_confirmation" or turn.event.get("ok") is True:
+        return finish(turn)
+    text = f"Understood: {instructions or 'not approved.'}"
+    return _ending(turn, work_seconds, message(text))
+
+
+def _after_tool_result(turn: Turn, work_seconds: float) -> Script:
+    results = turn.event.get("tool_results")
+    responses: list[Step] = []
+    for result in results if isinstance(results, list) else ():
+        content = result["content"]
+        text = content if isinstance(content, str) else to_json(content)
+        call, name = str(result["tool_call_id"]), str(result["name"])
+        is_error = result.get("is_error") is True
+        body = tool_response(call, name, text, is_error=is_error)
+        responses.append(step(turn.started_ms, body))
+    return _ending(turn, work_seconds, message("Thanks for the list. **Done.**"), *responses)
+
+
+def _ending(
+    turn: Turn,
+    work_seconds: float,
+    body: JsonObject,
+    *before: Step,
+    approval: str = "",
+    tool_calls: Sequence[str] = (),
+) -> Script:
+    """A script that ends with one event, after those that come `before`."""
+    ends = turn.started_ms + round(work_seconds * 1000)
+    steps = (*before, step(ends, body))
+    return Script(steps, ends, 300, 500, approval=approval, tool_calls=tuple(tool_calls))

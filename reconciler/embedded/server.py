@@ -25,7 +25,7 @@ from waitress.server import create_server
 
 from reconciler.embedded.app import MAX_STREAMS, App
 from reconciler.embedded.budget import TokenBudget
-from reconciler.embedded.lifecycle import Life
+from reconciler.embedded.lifecycle import Scenario
 from reconciler.model.errors import TaskctlError
 
 REQUEST_THREADS = 16
@@ -99,9 +99,10 @@ def serve(
     token: str | None,
     out: Callable[[str], None],
     *,
-    life: Life | None = None,
+    scenario: Scenario | None = None,
     budget: TokenBudget | None = None,
     no_budget: bool = False,
+    streams_end: bool = True,
 ) -> None:
     """Serves the tasks in `db` until SIGINT or SIGTERM; gives `out` the URL once it listens.
 
@@ -110,7 +111,9 @@ def serve(
     that cannot be used.
     """
     with (
-        closing(App(db, token=token, life=life, budget=budget)) as app,
+        closing(
+            App(db, token=token, scenario=scenario, budget=budget, streams_end=streams_end)
+        ) as app,
         closing(Server(app, host, port)) as server,
         _stopped_by_signals(server.stop),
     ):

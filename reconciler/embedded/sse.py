@@ -1,4 +1,4 @@
-"""A task's events as they happen, in the form of Server-Sent Events."""
+"""The event stream of a task, as Server-Sent Events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Event as Flag
 from threading import Semaphore
 
-from reconciler.embedded.lists import Event
+from reconciler.embedded.lists import StoredEvent
 from reconciler.embedded.wsgi import ApiError
 
 HEARTBEAT_SECONDS = 15.0
@@ -19,34 +19,38 @@ _HEARTBEAT = b": heartbeat\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What a look at a task gave: events not sent before, and whether there may be more."""
+class EventBatch:
+    """New events of a task. After an empty batch that `is_last`, the stream ends."""
 
-    events: list[Event]
-    is_over: bool
-
-
-Look = Callable[[int, int], News]
-"""After the event of this number, at most so many; a look leaves no transaction open."""
+    events: list[StoredEvent]
+    is_last: bool
 
 
-class EventStream:
-    """The chunks of one stream. Holds one of the few places for streams until it is closed."""
+Poll = Callable[[int, int], EventBatch]
+"""Reads the events after this number, at most so many; leaves no transaction open."""
+
+
+class EventFeed:
+    """The chunks of one response. Occupies one of the `slots` for streams until it is closed."""
 
     def __init__(
         self,
-        look: Look,
+        poll: Poll,
         *,
         after: int,
-        places: Semaphore,
+        slots: Semaphore,
         stopping: Flag,
         is_gone: Callable[[], bool],
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
-        """`after` is the number of the last event that the client has, -1 for none."""
-        if not places.acquire(blocking=False):
+        """`after` is the number of the last event that the client has, or -1.
+
+        Raises ApiError 503 if no slot is free.
+        """
+        if not slots.acquire(blocking=False):
             raise ApiError(503, "too many event streams are open", (("Retry-After", "5"),))
-        self._places: Semaphore | None = places
-        self._chunks = _chunks(look, after, stopping, is_gone)
+        self._slots: Semaphore | None = slots
+        self._chunks = _chunks(poll, after, stopping, is_gone, heartbeat_seconds)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -55,28 +59,34 @@ class EventStream:
         return next(self._chunks)
 
     def close(self) -> None:
-        places, self._places = self._places, None
-        if places is not None:
-            places.release()
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            slots.release()
 
 
-def _chunks(look: Look, after: int, stopping: Flag, is_gone: Callable[[], bool]) -> Iterator[bytes]:
+def _chunks(
+    poll: Poll,
+    after: int,
+    stopping: Flag,
+    is_gone: Callable[[], bool],
+    heartbeat_seconds: float,
+) -> Iterator[bytes]:
     yield _HELLO
     last_sent = time.monotonic()
     while not is_gone():
-        news = look(after, _BATCH)
-        if news.events:
-            after = news.events[-1].number
+        batch = poll(after, _BATCH)
+        if batch.events:
+            after = batch.events[-1].number
             last_sent = time.monotonic()
-            yield b"".join([_frame(event) for event in news.events])
+            yield b"".join([_frame(event) for event in batch.events])
             continue
-        if news.is_over or stopping.is_set():
+        if batch.is_last or stopping.is_set():
             return
-        if time.monotonic() - last_sent >= HEARTBEAT_SECONDS:
+        if time.monotonic() - last_sent >= heartbeat_seconds:
             last_sent = time.monotonic()
             yield _HEARTBEAT
         stopping.wait(POLL_SECONDS)
 
 
-def _frame(event: Event) -> bytes:
+def _frame(event: StoredEvent) -> bytes:
     return f"id: {event.id}\ndata: {event.document}\n\n".encode()

@@ -1,8 +1,8 @@
-"""The SQLite file of the embedded service: opened, refused or made; read and written by many.
+"""The SQLite file of the embedded service, shared by threads and processes.
 
 Several processes may use one file at once (not over NFS: the write-ahead log needs shared memory).
-A write is durable when it returns, power loss included (`synchronous=FULL`); writes that wait
-for each other in one process share a transaction and so an fsync.
+A write is durable when it returns, even after a power loss (`synchronous=FULL`). Concurrent writes
+of one process share a transaction, and therefore an fsync.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from threading import Lock
 from types import TracebackType
 from typing import TypeVar
 
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 from reconciler.scratch import make_scratch
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x7461736B
-"""`task`, in the file's header: whose database it is."""
+"""`task` in the header identifies the file as ours."""
 
 BUSY_SECONDS = 30.0
-"""How long a statement waits for another process's write."""
+"""The maximum time that a statement waits for a write of another process."""
 
 SCHEMA = """
 CREATE TABLE tasks (
@@ -55,7 +57,8 @@ CREATE TABLE tasks (
     tokens INTEGER NOT NULL DEFAULT 0,
     context_before INTEGER NOT NULL DEFAULT 0,
     context INTEGER NOT NULL DEFAULT 0,
-    awaits TEXT NOT NULL DEFAULT ''
+    approval TEXT NOT NULL DEFAULT '',
+    tool_calls TEXT NOT NULL DEFAULT '[]'
 );
 CREATE INDEX tasks_by_creation ON tasks (org, created_ms);
 CREATE TABLE events (
@@ -73,10 +76,10 @@ Work = Callable[[sqlite3.Connection], T]
 
 
 class Storage:
-    """One open database. Safe to use from many threads; `close` when none does any more."""
+    """An open database, safe to use from many threads. Call `close` when no thread uses it."""
 
     def __init__(self, path: Path) -> None:
-        """Opens `path`, making it and its folder where missing; TaskctlError for what is none."""
+        """Opens `path`; creates it and its directory if needed. Raises TaskctlError if unusable."""
         self._path = path
         self._jobs: deque[_Job] = deque()
         self._writing = Lock()
@@ -85,9 +88,10 @@ class Storage:
         self._writer = open_database(path)
 
     def write(self, work: Work[T]) -> T:
-        """What `work` returns, once it is durable. What it raises undoes all that it did.
+        """Runs `work` in a transaction; returns its result once the changes are durable.
 
-        Whoever gets the lock does the work of all who wait for it, in one transaction.
+        An exception of `work` rolls its changes back and is raised here. The thread that gets the
+        lock also runs the work of all waiting threads, in one transaction.
         """
         results: list[T] = []
         job = _Job(lambda connection: results.append(work(connection)))
@@ -101,7 +105,7 @@ class Storage:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read from; no transaction stays open between two statements."""
+        """A connection for reading; no transaction stays open between two statements."""
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -115,7 +119,7 @@ class Storage:
                 self._idle.append(connection)
 
     def close(self) -> None:
-        """Closes what is open; the last process to close folds the log into the file."""
+        """Closes all connections. The last process to close moves the log into the file."""
         with self._writing:
             self._closed = True
             while self._idle:
@@ -142,7 +146,7 @@ class Storage:
 
 
 class _Job:
-    """One piece of work in a shared transaction; what goes wrong in it is its owner's alone."""
+    """One piece of work in a shared transaction. Its failure does not affect the others."""
 
     def __init__(self, work: Callable[[sqlite3.Connection], None]) -> None:
         self._work = work
@@ -176,14 +180,15 @@ class _Job:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection in autocommit mode; the file is not looked at yet."""
+    """A connection in autocommit mode. Does not read the file yet."""
     return sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """A connection to `path` in today's form; TaskctlError, the file left as it was, otherwise."""
+    """A connection to `path` with the current schema. Raises TaskctlError and leaves the file
+    untouched if it is not such a database."""
     _prepare(path)
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -194,7 +199,7 @@ def open_database(path: Path) -> sqlite3.Connection:
             connection.close()
             if not is_busy(problem) or time.monotonic() > deadline:
                 raise _unusable(path, problem) from problem
-            # While another process makes the log, or removes it, SQLite does not wait by itself.
+            # SQLite does not wait while another process creates or removes the log.
             time.sleep(0.005)
         except BaseException:
             connection.close()
@@ -204,34 +209,40 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def is_busy(problem: sqlite3.Error) -> bool:
-    """Whether another process holds the file, so that another try may do."""
+    """Whether another process holds the file, so that a retry may succeed."""
     code = getattr(problem, "sqlite_errorcode", None)
     return isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _unusable(path: Path, problem: sqlite3.Error) -> TaskctlError:
-    return TaskctlError.of(
-        f"{path}: this file cannot be used as the embedded service's database: {problem}",
-        "It was left as it was. Name another file, or move this one away to begin a new one.",
+    return _refusal("unusable", path, problem=str(problem))
+
+
+def _refusal(case: str, path: Path, *, problem: str = "", found: int = 0) -> TaskctlError:
+    diagnostic = error(
+        Code.LOCAL_DATABASE,
+        case,
+        path=str(path),
+        problem=problem,
+        found=found,
+        supported=SCHEMA_VERSION,
     )
+    return TaskctlError([diagnostic])
 
 
 def _prepare(path: Path) -> None:
-    """Makes the folder and an empty file that only its owner reads: it will hold prompts."""
+    """Creates the directory and an empty file with mode 0600, because it will contain prompts."""
     try:
         make_scratch(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as problem:
-        raise TaskctlError.of(
-            f"{path}: the embedded service's database cannot be opened: {problem.strerror}",
-            "It must be a file, in a folder, that you may read and write.",
-        ) from problem
+        raise _refusal("inaccessible", path, problem=str(problem.strerror)) from problem
 
 
 def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
-    # Two processes may find the file empty at once: who comes second sees it made.
-    # In a transaction, for what is read must be of one moment.
+    # The version is read in a transaction, so that all values are of one moment. Two processes may
+    # find the file empty at once; the second one then finds the schema of the first.
     connection.execute("BEGIN")
     version = _version(connection, path)
     connection.execute("COMMIT")
@@ -248,20 +259,14 @@ def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema's version, 0 for an empty file; TaskctlError for what is not ours or newer."""
+    """The schema version, 0 for an empty file. Raises TaskctlError for any other database."""
     version = _number(connection, "PRAGMA user_version")
     owner = _number(connection, "PRAGMA application_id")
     if owner != APPLICATION_ID and _number(connection, "SELECT count(*) FROM sqlite_master"):
-        raise TaskctlError.of(
-            f"{path}: this is another program's database",
-            "It was left as it was. Name another file for the embedded service.",
-        )
-    if version > SCHEMA_VERSION:
-        raise TaskctlError.of(
-            f"{path}: written by a newer taskctl (format {version}, this one knows"
-            f" {SCHEMA_VERSION})",
-            "It was left as it was. Use that taskctl, or name another file.",
-        )
+        raise _refusal("foreign", path)
+    if version not in (0, SCHEMA_VERSION):
+        case = "newer" if version > SCHEMA_VERSION else "older"
+        raise _refusal(case, path, found=version)
     return version
 
 

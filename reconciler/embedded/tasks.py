@@ -1,7 +1,7 @@
-"""Tasks and their events in the database, and a task as the API shows it at a given moment.
+"""A task as stored in the database, and as the API shows it at a given time.
 
-Whether a task is running, how it is called and what it has used follow from its row and the
-clock: the `..._at` expressions say so in SQL (for sorting), `Task` says so in Python.
+The status, name and token usage of a task follow from its row and the clock. The `..._AT`
+expressions compute them in SQL (for sorting), `StoredTask` in Python.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import cast
 
+from reconciler.embedded.identity import User
 from reconciler.embedded.lifecycle import COMPACTION_PERCENT, CONTEXT_WINDOW, stamp
-from reconciler.embedded.user import User
 from reconciler.embedded.wsgi import JsonObject, to_json
 
 UNNAMED = "New task"
@@ -20,7 +20,7 @@ UNNAMED = "New task"
 COLUMNS = (
     "seq, id, creator, fixed, approval_mode, permission_mode, role, shared, shared_ms, entities,"
     " name, auto_name, named_ms, turn, turn_ms, busy_until, tokens_before, tokens,"
-    " context_before, context, awaits"
+    " context_before, context, approval, tool_calls"
 )
 SELECT_TASK = " ".join(("SELECT", COLUMNS, "FROM tasks"))
 
@@ -34,8 +34,8 @@ NAME_AT = (
 
 
 @dataclass(slots=True)
-class Task:
-    """A row of the table of tasks. `fixed` is JSON text: the members that never change."""
+class StoredTask:
+    """A row of the table `tasks`. `fixed` is JSON text: the members that never change."""
 
     seq: int
     id: str
@@ -57,21 +57,36 @@ class Task:
     tokens: int
     context_before: int
     context: int
-    awaits: str
+    approval: str
+    tool_calls: str
 
     def is_running(self, now_ms: int) -> bool:
         return now_ms < self.busy_until
 
-    def waits_for(self, now_ms: int) -> str:
-        """The id of the approval request that waits for an answer, or nothing."""
-        return "" if self.is_running(now_ms) else self.awaits
+    def open_approval(self, now_ms: int) -> str:
+        """The id of the approval request that the task is blocked on, or an empty string."""
+        return "" if self.is_running(now_ms) else self.approval
+
+    def open_tool_calls(self, now_ms: int) -> list[str]:
+        """The ids of the tool calls whose results the task is waiting for."""
+        calls: list[str] = [] if self.is_running(now_ms) else json.loads(self.tool_calls)
+        return calls
+
+    def is_open(self, now_ms: int) -> bool:
+        """Whether the current turn is unfinished: running, or waiting for a client."""
+        return bool(
+            self.is_running(now_ms) or self.open_approval(now_ms) or self.open_tool_calls(now_ms)
+        )
+
+    def tool_execution_mode(self) -> str:
+        return str(json.loads(f"{{{self.fixed}}}")["toolExecutionMode"])
 
     def name_at(self, now_ms: int) -> str:
         generated = self.auto_name if self.named_ms <= now_ms else ""
         return self.name or generated or UNNAMED
 
     def used_at(self, now_ms: int) -> tuple[int, int]:
-        """Tokens used and context tokens in use: a turn's count when it ends."""
+        """Tokens used, and tokens in the context window. A turn counts once it has ended."""
         if self.is_running(now_ms):
             return self.tokens_before, self.context_before
         return self.tokens, self.context
@@ -92,7 +107,7 @@ class Task:
             f'"isShared":{"true" if self.shared else "false"}',
             f'"entities":{self.entities}',
             f'"tokensUsed":{tokens}',
-            f'"pendingInputCount":{1 if self.waits_for(now_ms) else 0}',
+            '"pendingInputCount":0',  # input is never queued here
             *self._runtime(now_ms),
         ]
         if context:
@@ -108,7 +123,7 @@ class Task:
         return "{" + ",".join(members) + "}"
 
     def _runtime(self, now_ms: int) -> tuple[str, ...]:
-        """A new task's machine boots for a tenth of its first turn; then it has a heartbeat."""
+        """A new task boots for the first tenth of its first turn, and then has a heartbeat."""
         booted = self.turn_ms + (self.busy_until - self.turn_ms) // 10
         if self.turn == 1 and now_ms < booted:
             return ('"runtimePhase":"booting"',)
@@ -117,10 +132,12 @@ class Task:
         return (f'"runtimePhase":"{phase}"', f'"lastHeartbeat":"{stamp(beat)}"')
 
 
-def find(connection: sqlite3.Connection, org_name: str, task_id: str, user: User) -> Task | None:
-    """The task, if it is there and its creator's or shared: others may not know of it."""
+def find_task(
+    connection: sqlite3.Connection, org_name: str, task_id: str, user: User
+) -> StoredTask | None:
+    """The task, if it exists and is visible to the user: the user's own, or shared."""
     row = connection.execute(
         SELECT_TASK + " WHERE id = ? AND org = ? AND (creator = ? OR shared = 1)",
         (task_id, org_name, user.id),
     ).fetchone()
-    return None if row is None else Task(*row)
+    return None if row is None else StoredTask(*row)

@@ -1,4 +1,4 @@
-"""Request bodies as checked values. Unknown fields are passed over, null counts as absent."""
+"""Validation of request bodies. Unknown fields are ignored, and null means absent."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _ZERO_TIME = "0001-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
-class NewTask:
-    """A create request, the service's defaults filled in."""
+class CreateRequest:
+    """A create request, with the service's defaults filled in."""
 
     message: JsonObject
     approval_mode: str
@@ -35,8 +35,8 @@ class NewTask:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskChange:
-    """A patch request: None where nothing is to change."""
+class PatchRequest:
+    """A patch request. None leaves a setting unchanged."""
 
     name: str | None
     is_shared: bool | None
@@ -45,21 +45,22 @@ class TaskChange:
     role: str | None
 
 
-def create_request(body: JsonObject) -> NewTask:
-    """Checks a `CreateAgentTaskRequest`: ApiError 400 for what the service would refuse.
+def create_request(body: JsonObject, now: str) -> CreateRequest:
+    """Validates a `CreateAgentTaskRequest`. Raises ApiError 400 where the real service would.
 
-    Integrations are checked for their form; there are none here to be connected.
+    Any integration counts as connected. A `message` without a timestamp gets the service's time,
+    `now` (RFC 3339).
     """
     message = obj(body, "message")
     if message is None:
         raise ApiError(400, "prompt is required: message is missing")
     for item in objects(body, "enabledIntegrations"):
-        _needed(item, "id", "enabledIntegrations")
+        _required(item, "id", "enabledIntegrations")
     for item in objects(body, "cliIntegrations"):
-        _needed(item, "catalogId", "cliIntegrations")
-        _needed(item, "name", "cliIntegrations")
-    return NewTask(
-        message=user_message(message),
+        _required(item, "catalogId", "cliIntegrations")
+        _required(item, "name", "cliIntegrations")
+    return CreateRequest(
+        message=user_message(message, now),
         approval_mode=choice(body, "approvalMode", APPROVAL_MODES) or "manual",
         permission_mode=choice(body, "permissionMode", PERMISSION_MODES) or "default",
         tool_execution_mode=choice(body, "toolExecutionMode", TOOL_EXECUTION_MODES) or "cloud",
@@ -70,14 +71,14 @@ def create_request(body: JsonObject) -> NewTask:
     )
 
 
-def patch_request(body: JsonObject) -> TaskChange:
-    """Checks an `UpdateTaskRequest`: ApiError 400 for a name or value that cannot be."""
+def patch_request(body: JsonObject) -> PatchRequest:
+    """Validates an `UpdateTaskRequest`. Raises ApiError 400 for an invalid value."""
     name = text(body, "name")
     if name is not None:
         name = name.strip()
         if not 1 <= len(name) <= NAME_LIMIT:
             raise ApiError(400, f"name must be between 1 and {NAME_LIMIT} characters")
-    return TaskChange(
+    return PatchRequest(
         name=name,
         is_shared=flag(body, "isShared"),
         approval_mode=choice(body, "approvalMode", APPROVAL_MODES),
@@ -86,37 +87,40 @@ def patch_request(body: JsonObject) -> TaskChange:
     )
 
 
-def respond_request(body: JsonObject) -> JsonObject:
-    """The checked user event of an `AgentRespondToTaskRequest`; its `type` says which it is."""
+def respond_request(body: JsonObject, now: str) -> JsonObject:
+    """The validated event of an `AgentRespondToTaskRequest`; `now`: see `create_request`."""
     event = obj(body, "event")
     if event is None:
         raise ApiError(400, "event field is required")
     match event.get("type"):
         case "user_message":
-            return user_message(event)
+            return user_message(event, now)
         case "user_confirmation":
-            return _user_confirmation(event)
+            return _user_confirmation(event, now)
         case "user_cancel":
-            return _user_event(event, "user_cancel")
-        case "tool_result" | "exec_tool_call" as kind:
-            raise ApiError(400, f"no tool call waits for a {kind}: every tool runs in this service")
+            return _user_event(event, "user_cancel", now)
+        case "exec_tool_call":
+            call = {name: _required(event, name, "event") for name in ("tool_call_id", "name")}
+            return {**_user_event(event, "exec_tool_call", now), **call}
+        case "tool_result":
+            return _tool_result(event, now)
         case kind:
             raise ApiError(400, f"event.type: {kind!r} is not a supported event type")
 
 
 def cancel_request(body: JsonObject) -> None:
-    """ApiError 400 unless `force` is true: there is no graceful cancel at this endpoint."""
+    """Raises ApiError 400 unless `force` is true; this endpoint has no graceful cancel."""
     if flag(body, "force") is not True:
         raise ApiError(400, "force must be true (send a user_cancel event for a graceful cancel)")
 
 
-def user_message(event: JsonObject) -> JsonObject:
+def user_message(event: JsonObject, now: str) -> JsonObject:
     if event.get("type") != "user_message":
         raise ApiError(400, 'message.type must be "user_message"')
     content = text(event, "content")
     if content is None or not content.strip():
         raise ApiError(400, "prompt is required: message.content is blank")
-    checked = {**_user_event(event, "user_message"), "content": content}
+    checked = {**_user_event(event, "user_message", now), "content": content}
     commands = obj(event, "commands")
     if commands is not None:
         checked["commands"] = {
@@ -126,21 +130,37 @@ def user_message(event: JsonObject) -> JsonObject:
     return checked
 
 
-def _user_confirmation(event: JsonObject) -> JsonObject:
-    checked = _user_event(event, "user_confirmation")
-    checked["approval_request_id"] = _needed(event, "approval_request_id", "event")
+def _user_confirmation(event: JsonObject, now: str) -> JsonObject:
+    checked = _user_event(event, "user_confirmation", now)
+    checked["approval_request_id"] = _required(event, "approval_request_id", "event")
     checked["ok"] = flag(event, "ok") or False
     instructions = text(event, "instructions")
     return checked if instructions is None else {**checked, "instructions": instructions}
 
 
-def _user_event(event: JsonObject, kind: str) -> JsonObject:
-    """What every user event has: its type, its timestamp as it was given, entities, a page."""
+def _tool_result(event: JsonObject, now: str) -> JsonObject:
+    results: list[JsonObject] = []
+    for item in objects(event, "tool_results"):
+        result: JsonObject = {
+            name: _required(item, name, "tool_results") for name in ("tool_call_id", "name")
+        }
+        if "content" not in item:
+            raise ApiError(400, "tool_results: content is required")
+        failed = flag(item, "is_error") or False
+        results.append({**result, "content": item["content"], "is_error": failed})
+    if not results:
+        raise ApiError(400, "tool_results is required and must not be empty")
+    return {**_user_event(event, "tool_result", now), "tool_results": results}
+
+
+def _user_event(event: JsonObject, kind: str, now: str) -> JsonObject:
+    """The fields that all user events have. A timestamp is kept exactly as it was sent; without
+    one (Pulumi's CLI sends none after the first message), it is `now`."""
     timestamp = text(event, "timestamp")
     if timestamp is None:
-        raise ApiError(400, "timestamp is required")
+        timestamp = now
     if not _RFC3339.fullmatch(timestamp) or instant(timestamp) is None:
-        raise ApiError(400, f"timestamp: {timestamp!r} is no RFC 3339 date and time")
+        raise ApiError(400, f"timestamp: {timestamp!r} is not an RFC 3339 timestamp")
     checked: JsonObject = {"type": kind, "timestamp": timestamp}
     diff = obj(event, "entity_diff")
     if diff is not None:
@@ -153,11 +173,11 @@ def _user_event(event: JsonObject, kind: str) -> JsonObject:
 
 
 def entity(item: JsonObject) -> JsonObject:
-    """One entity with the fields of its type; a stack needs a name and a project."""
+    """A validated entity, with the fields of its type."""
     kind = item.get("type")
     match kind:
         case "stack":
-            fields = {name: _needed(item, name, "stack") for name in ("name", "project")}
+            fields = {name: _required(item, name, "stack") for name in ("name", "project")}
             return {"type": "stack", **fields}
         case "repository":
             return _repository(item)
@@ -172,11 +192,11 @@ def entity(item: JsonObject) -> JsonObject:
                 "merged": merged,
                 "repo": _repository({"type": "repository", **repo}),
             }
-        case "policy_issue":
+        case "policy_issue" | "policy_finding":
             name = text(item, "name")
             named: JsonObject = {} if name is None else {"name": name}
-            return {"type": kind, "id": _needed(item, "id", "policy_issue"), **named}
-    raise ApiError(400, f"entity_diff: {kind!r} is not a type of entity")
+            return {"type": kind, "id": _required(item, "id", str(kind)), **named}
+    raise ApiError(400, f"entity_diff: invalid entity type {kind!r}")
 
 
 def _repository(item: JsonObject) -> JsonObject:
@@ -184,7 +204,7 @@ def _repository(item: JsonObject) -> JsonObject:
         raise ApiError(400, "pull_request: repo must be a repository")
     checked: JsonObject = {"type": "repository"}
     for name in ("name", "org"):
-        checked[name] = _needed(item, name, "repository")
+        checked[name] = _required(item, name, "repository")
     for name in ("forge", "host"):
         value = text(item, name)
         if value is not None:
@@ -193,13 +213,13 @@ def _repository(item: JsonObject) -> JsonObject:
 
 
 def _command(item: JsonObject) -> JsonObject:
-    """A slash command; what is missing has its type's zero value, as the service fills it in."""
+    """A slash command. As in the real service, missing fields get the zero value of their type."""
     names = ("name", "prompt", "description", "tag")
     checked: JsonObject = {name: text(item, name) or "" for name in names}
     checked["builtIn"] = flag(item, "builtIn") or False
     modified = text(item, "modifiedAt") or _ZERO_TIME
     if instant(modified) is None:
-        raise ApiError(400, f"commands: modifiedAt: {modified!r} is no date and time")
+        raise ApiError(400, f"commands: modifiedAt: {modified!r} is not a timestamp")
     return {**checked, "modifiedAt": modified}
 
 
@@ -213,7 +233,7 @@ def _page(item: JsonObject) -> JsonObject:
     return checked
 
 
-def _needed(item: Mapping[str, object], name: str, where: str) -> str:
+def _required(item: Mapping[str, object], name: str, where: str) -> str:
     value = text(item, name)
     if value is None or not value.strip():
         raise ApiError(400, f"{where}: {name} is required and must not be empty")
@@ -235,7 +255,7 @@ def flag(body: Mapping[str, object], name: str) -> bool | None:
 
 
 def choice(body: Mapping[str, object], name: str, allowed: Sequence[str]) -> str | None:
-    """One of `allowed`; None for null, absent and the empty string (an unset enum of the SDKs)."""
+    """One of `allowed`, or None for null, absent, or empty (how SDKs send an unset enum)."""
     value = text(body, name)
     if not value:
         return None

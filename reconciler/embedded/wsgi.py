@@ -1,4 +1,4 @@
-"""Requests and answers of the embedded service, between WSGI and plain values."""
+"""Requests and responses of the embedded service, between WSGI and plain values."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import parse_qs
 
-from reconciler.embedded.user import User
-
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+    from reconciler.embedded.identity import User
 
 JsonObject = dict[str, object]
 Headers = tuple[tuple[str, str], ...]
 
 BODY_LIMIT = 8 * 1024 * 1024
-"""The largest request body that is read, in bytes."""
+"""The maximum size of a request body, in bytes."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class ApiError(Exception):
-    """The request is refused: the status and the words of the answer."""
+    """A refused request: the status and message of the response."""
 
     def __init__(self, status: int, message: str, headers: Headers = ()) -> None:
         super().__init__(message)
@@ -36,8 +36,9 @@ class ApiError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One request, its caller known; `params` are the path's, named as in the API document."""
+class ApiRequest:
+    """A request of an authenticated caller. `params` are the path parameters, named as in the
+    API document."""
 
     environ: WSGIEnvironment
     user: User
@@ -60,13 +61,13 @@ class Request:
         return parse_qs(text, keep_blank_values=True, errors="replace")
 
     def body(self) -> JsonObject:
-        """The JSON object that was sent: ApiError 400 for anything else, 413 for too much of it."""
+        """The JSON object in the body. Raises ApiError 400 or 413 (too large)."""
         return parse_object(_read_body(self.environ))
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """An answer; `chunks` is closed by whoever sends it, if it has a `close`."""
+class ApiResponse:
+    """A response. The WSGI server calls `chunks.close()` if it exists."""
 
     status: int
     chunks: Iterable[bytes] = ()
@@ -77,19 +78,19 @@ class Response:
         return f"{self.status} {HTTPStatus(self.status).phrase}"
 
 
-def json_response(status: int, value: object, headers: Headers = ()) -> Response:
+def json_response(status: int, value: object, headers: Headers = ()) -> ApiResponse:
     return text_response(status, to_json(value), headers)
 
 
-def text_response(status: int, document: str, headers: Headers = ()) -> Response:
-    """An answer whose JSON is at hand as text."""
+def text_response(status: int, document: str, headers: Headers = ()) -> ApiResponse:
+    """A response whose JSON document is already text."""
     data = document.encode()
     kind = (("Content-Type", "application/json"), ("Content-Length", str(len(data))))
-    return Response(status, (data,), (*kind, *headers))
+    return ApiResponse(status, (data,), (*kind, *headers))
 
 
-def error_response(problem: ApiError) -> Response:
-    """Pulumi's form of an error: its status once more as `code`, and a message."""
+def error_response(problem: ApiError) -> ApiResponse:
+    """An error in Pulumi's format: the status repeated as `code`, and a message."""
     document = {"code": problem.status, "message": problem.message}
     return json_response(problem.status, document, problem.headers)
 
@@ -99,7 +100,7 @@ def to_json(value: object) -> str:
 
 
 def path_of(environ: WSGIEnvironment) -> str:
-    """The path as text; WSGI hands its bytes over as Latin-1."""
+    """The path as text. WSGI passes its bytes as Latin-1."""
     raw = str(environ.get("PATH_INFO", "")).encode("latin-1", "replace")
     return raw.decode("utf-8", "replace")
 
@@ -117,11 +118,11 @@ def parse_object(data: bytes) -> JsonObject:
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _without_lone_surrogates(value: object) -> object:
-    """Half a character becomes U+FFFD, as the service's own JSON reader has it."""
+    """Replaces lone surrogates with U+FFFD, as the JSON decoder of the real service does."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
@@ -136,13 +137,13 @@ def _read_body(environ: WSGIEnvironment) -> bytes:
     stream = cast("IO[bytes]", environ["wsgi.input"])
     declared = str(environ.get("CONTENT_LENGTH") or "")
     if declared and not declared.isdecimal():
-        raise ApiError(400, "Content-Length is no number")
+        raise ApiError(400, "Content-Length must be a number")
     if not declared and not environ.get("wsgi.input_terminated"):
         return b""
-    wanted = int(declared) if declared else BODY_LIMIT + 1
-    if declared and wanted > BODY_LIMIT:
+    size = int(declared) if declared else BODY_LIMIT + 1
+    if declared and size > BODY_LIMIT:
         raise _too_large()
-    data = stream.read(wanted)
+    data = stream.read(size)
     if len(data) > BODY_LIMIT:
         raise _too_large()
     return data

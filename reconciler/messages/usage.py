@@ -17,4 +17,57 @@ ENTRIES = {
             )
         },
     ),
+    Code.LOCAL_DATABASE: Entry(
+        title="Database of the embedded service",
+        why="`--backend local` and `taskctl serve` store tasks in an SQLite file. Any other file is"
+        " never modified.",
+        fix="Use another file (`--db PATH`, `--backend local:PATH`), or move this one away; then"
+        " a new one is created.",
+        cases={
+            "unusable": Message(
+                "{path} is not a usable database: {problem}",
+                "The file was not modified. Use another file, or move this one away.",
+            ),
+            "inaccessible": Message(
+                "cannot open the database {path}: {problem}",
+                "It must be a file, in a directory, that you can read and write.",
+            ),
+            "foreign": Message(
+                "{path} is a database of another program",
+                "The file was not modified. Use another file.",
+            ),
+            "newer": Message(
+                "{path} was written by a newer taskctl (format {found}; supported: {supported})",
+                "The file was not modified. Use that version, or another file.",
+            ),
+            "older": Message(
+                "{path} was written by an older taskctl (format {found}; supported: {supported})",
+                "The file was not modified. Use another file, or move this one away.",
+            ),
+        },
+    ),
+    Code.LISTEN_ADDRESS: Entry(
+        title="Cannot listen",
+        why="Another program may use the port, or the address may not belong to this machine.",
+        fix="Use another port. `taskctl serve --port 0` selects a free one.",
+        cases={
+            "": Message(
+                "cannot listen on {host} port {port}: {problem}",
+                "Another program may use it. To select a free port, run:",
+                "taskctl serve --port 0",
+            )
+        },
+    ),
+    Code.OPEN_SERVER: Entry(
+        title="Server reachable from other machines",
+        why="Without `--token`, every token is valid: anyone who can reach the address can create"
+        " tasks.",
+        fix="Add `--token T`, or listen on a loopback address (the default).",
+        cases={
+            "": Message(
+                "listening on {host} without --token: other machines can use this service",
+                "Add --token T, or listen on 127.0.0.1.",
+            )
+        },
+    ),
 }

@@ -66,7 +66,7 @@ def test_a_program_gets_one_document(place: Place) -> None:
     wait = document["wait"]
     assert (wait["end"], wait["summary"]) == ("timeout", {"waiting": 1, "done": 1})
     asks = wait["tasks"][0]
-    assert (asks["key"], asks["outputs"]["pendingInputCount"]) == ("asks", 1)
+    assert (asks["key"], asks["outputs"]["pendingInputCount"]) == ("asks", 0)
     assert "diagnostics" not in wait
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.embedded.scenarios import story
+from reconciler.embedded.scenarios import by_prompt
 from tests.support.documents import (
     NOT_RUN,
     ROOT,
@@ -42,7 +42,7 @@ LEFT_OUT = {
 }
 """The blocks that are not run, since they install packages, push, or belong to other tools."""
 
-LIVES = {"docs/walkthrough.md": story(work_seconds=2.0)}
+SCENARIOS = {"docs/walkthrough.md": by_prompt(work_seconds=2.0)}
 """Pages whose tasks do not just end."""
 
 MANIFEST = "version: 1\norgName: acme\ntasks:\n  scratch:\n    message: Do it.\n"
@@ -54,7 +54,7 @@ def test_a_page_does_what_it_says(page: str, tmp_path: Path) -> None:
     (tmp_path / "tasks").mkdir()
     if not any(b.text.startswith("# tasks/") for b in blocks(page)):
         (tmp_path / "tasks" / "scratch.yaml").write_text(MANIFEST)
-    with running_server(tmp_path / "cloud.db", life=LIVES.get(page)) as url:
+    with running_server(tmp_path / "cloud.db", scenario=SCENARIOS.get(page)) as url:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-scratch")
         for block in blocks(page):
             write_file(block, tmp_path)

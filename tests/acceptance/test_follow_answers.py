@@ -107,7 +107,7 @@ def test_reject_says_what_to_do_instead(place: Place) -> None:
     settled(place, asks="done")
     out = place.run("logs", "asks")[1]
     assert "answer     rejected: Use a preview." in out
-    assert "Not done, as you say: Use a preview." in out
+    assert "Understood: Use a preview." in out
 
 
 def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: Place) -> None:

@@ -56,7 +56,7 @@ def test_a_program_gets_every_output(place: Place) -> None:
     document = place.document("status", "asks", "tasks/all.yaml")
     assert document["summary"] == {"waiting": 1, "failed": 1, "stopped": 1, "done": 1}
     asks = document["tasks"][0]
-    assert asks["outputs"]["pendingInputCount"] == 1
+    assert asks["outputs"]["pendingInputCount"] == 0
     assert asks["outputs"]["source"] == "api"
     assert asks["approvals"][0]["context"]["tool_name"] == "pulumi_up"
 

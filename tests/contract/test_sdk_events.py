@@ -185,14 +185,14 @@ def _asking(turn: Turn) -> Script:
         "approval_type": "general",
         "timestamp": stamp(turn.started_ms),
     }
-    return Script((Step(turn.started_ms, request),), turn.started_ms, 1, 1, awaits="question-1")
+    return Script((Step(turn.started_ms, request),), turn.started_ms, 1, 1, approval="question-1")
 
 
 def test_an_approval(tmp_path: Path) -> None:
-    with closing(App(tmp_path / "asks.db", life=_asking)) as app, running_app(app) as url:
+    with closing(App(tmp_path / "asks.db", scenario=_asking)) as app, running_app(app) as url:
         sdk = Sdk.of(url)
         task_id = sdk.create()
-        assert sdk.agents.get_task(ORG, task_id).pending_input_count == 1
+        assert sdk.agents.get_task(ORG, task_id).status == "idle"
         question = events(sdk, task_id)[-1].event_body
         assert isinstance(question, models.AgentBackendEventUserApprovalRequest)
         answer = models.AgentUserEventConfirmation(

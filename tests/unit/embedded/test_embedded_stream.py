@@ -13,8 +13,8 @@ import pytest
 
 from reconciler.embedded import sse
 from reconciler.embedded.app import App
-from reconciler.embedded.lists import Event
-from reconciler.embedded.sse import EventStream, News
+from reconciler.embedded.lists import StoredEvent
+from reconciler.embedded.sse import EventBatch, EventFeed
 from tests.support.embedded_client import Api, Clock
 
 
@@ -121,12 +121,12 @@ def test_a_quiet_stream_has_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_long_past_comes_in_batches() -> None:
-    past = [Event(n, f"id-{n}", "{}") for n in range(450)]
+    past = [StoredEvent(n, f"id-{n}", "{}") for n in range(450)]
 
-    def look(after: int, limit: int) -> News:
-        return News(past[after + 1 :][:limit], is_over=True)
+    def look(after: int, limit: int) -> EventBatch:
+        return EventBatch(past[after + 1 :][:limit], is_last=True)
 
-    made = EventStream(look, after=-1, places=Semaphore(1), stopping=Flag(), is_gone=lambda: False)
+    made = EventFeed(look, after=-1, slots=Semaphore(1), stopping=Flag(), is_gone=lambda: False)
     chunks = list(made)
     assert len(chunks) == 4
     assert [event_id for event_id, _ in frames(b"".join(chunks))] == [e.id for e in past]
@@ -134,10 +134,10 @@ def test_a_long_past_comes_in_batches() -> None:
 
 def quiet_stream(*, is_gone: Flag) -> Iterator[bytes]:
     return iter(
-        EventStream(
-            lambda _after, _limit: News([], is_over=False),
+        EventFeed(
+            lambda _after, _limit: EventBatch([], is_last=False),
             after=-1,
-            places=Semaphore(1),
+            slots=Semaphore(1),
             stopping=Flag(),
             is_gone=is_gone.is_set,
         )
@@ -145,5 +145,5 @@ def quiet_stream(*, is_gone: Flag) -> Iterator[bytes]:
 
 
 def close(chunks: Iterable[bytes]) -> None:
-    assert isinstance(chunks, EventStream)
+    assert isinstance(chunks, EventFeed)
     chunks.close()

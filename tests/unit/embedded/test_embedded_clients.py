@@ -1,0 +1,166 @@
+"""What clients such as Pulumi's CLI rely on: approvals, questions, tool calls, open streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.embedded.app import App
+from reconciler.embedded.scenarios import SCENARIOS
+from tests.support.embedded_client import Api, Clock, message
+
+NOW = "2026-11-24T12:00:00.000Z"
+
+
+@pytest.fixture
+def app(db: Path, clock: Clock) -> Iterator[App]:
+    with closing(App(db, now=clock, scenario=SCENARIOS["by-prompt"](10))) as app:
+        yield app
+
+
+def bodies(api: Api, task_id: str) -> list[Any]:
+    return [event["eventBody"] for event in api.events(task_id)]
+
+
+def kinds(api: Api, task_id: str) -> list[str]:
+    return [body["type"] for body in bodies(api, task_id)]
+
+
+def post(api: Api, task_id: str, **event: object) -> int:
+    """A user event exactly as given, without a timestamp of the test's."""
+    return api.call("POST", f"{api.tasks}/{task_id}", {"event": event}).status
+
+
+def test_a_user_event_without_a_timestamp_gets_the_time_of_the_service(
+    api: Api, clock: Clock
+) -> None:
+    created = api.post(message={"type": "user_message", "content": "Go"})
+    task_id = created.json["taskId"]
+    clock.forward(10)
+    assert post(api, task_id, type="user_message", content="More") == 202
+    said = [body for body in bodies(api, task_id) if body["type"] == "user_message"]
+    assert [body["timestamp"] for body in said] == [NOW, "2026-11-24T12:00:10.000Z"]
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["2026-11-24T14:44:49.123456789Z", "2026-11-24T14:44:49Z", "2026-11-24T15:44:49.1+01:00"],
+)
+def test_a_timestamp_is_kept_exactly_as_sent(api: Api, mark: str) -> None:
+    task_id = api.post(message={**message(), "timestamp": mark}).json["taskId"]
+    assert bodies(api, task_id)[0]["timestamp"] == mark
+
+
+def test_capabilities_need_no_token(app: App) -> None:
+    answer = Api(app, token=None).call("GET", "/api/capabilities")
+    assert (answer.status, answer.json) == (200, {"capabilities": []})
+
+
+def test_an_approval_survives_a_message(api: Api, clock: Clock) -> None:
+    task_id = api.create("approving: do it")
+    clock.forward(10)
+    request = bodies(api, task_id)[-1]
+    assert post(api, task_id, type="user_message", content="Well?") == 202
+    assert kinds(api, task_id)[-2:] == ["user_message", "awaiting_approvals"]
+    task = api.task(task_id)
+    assert (task["status"], task["pendingInputCount"]) == ("idle", 0)
+    confirmation = {"type": "user_confirmation", "approval_request_id": request["id"], "ok": True}
+    assert post(api, task_id, **confirmation) == 202
+    assert post(api, task_id, **confirmation) == 409
+    clock.forward(10)
+    assert bodies(api, task_id)[-1]["is_final"] is True
+    assert post(api, task_id, **confirmation) == 400
+
+
+def test_auto_approval_confirms_in_the_name_of_the_user(api: Api, clock: Clock) -> None:
+    for mode, approved in (("auto", True), ("balanced", False), ("manual", False)):
+        task_id = api.create("approving: do it", approvalMode=mode)
+        clock.forward(10)
+        confirmed = [
+            e for e in api.events(task_id) if e["eventBody"]["type"] == "user_confirmation"
+        ]
+        assert len(confirmed) == approved
+        if approved:
+            (event,) = confirmed
+            request = next(b for b in bodies(api, task_id) if b["type"] == "user_approval_request")
+            assert (event["type"], event["isSynthetic"]) == ("userInput", True)
+            assert event["eventBody"]["approval_request_id"] == request["id"]
+            assert event["eventBody"]["ok"] is True
+            assert bodies(api, task_id)[-1]["is_final"] is True
+
+
+def test_a_question_is_answered_with_instructions(api: Api, clock: Clock) -> None:
+    task_id = api.create("asking: where?", approvalMode="auto")
+    clock.forward(10)
+    question = bodies(api, task_id)[-1]
+    assert question["approval_type"] == "general"
+    assert question["context"]["tool_name"].endswith("__ask_user")
+    answer = {"approval_request_id": question["id"], "ok": False, "instructions": "eu-west-1"}
+    assert post(api, task_id, type="user_confirmation", **answer) == 202
+    clock.forward(10)
+    assert "eu-west-1" in bodies(api, task_id)[-1]["content"]
+
+
+@pytest.mark.parametrize("mode", ["cli", "worker"])
+def test_a_tool_call_parks_the_task_until_its_result(api: Api, clock: Clock, mode: str) -> None:
+    task_id = api.create("delegating: list files", toolExecutionMode=mode)
+    clock.forward(10)
+    parked = bodies(api, task_id)[-1]
+    (call,) = parked["tool_calls"]
+    assert (parked["is_final"], call["execution_mode"]) == (True, mode)
+    assert api.task(task_id)["status"] == "idle"
+    assert post(api, task_id, type="user_message", content="Well?") == 409
+    assert post(api, task_id, type="exec_tool_call", tool_call_id="other", name="x") == 400
+
+    named = {"tool_call_id": call["id"], "name": call["name"]}
+    assert post(api, task_id, type="exec_tool_call", **named) == 202
+    assert kinds(api, task_id)[-2:] == ["exec_tool_call", "exec_tool_call"]
+    result = {**named, "content": {"entries": []}, "is_error": True}
+    other = {**result, "tool_call_id": "other"}
+    assert post(api, task_id, type="tool_result", tool_results=[result, other]) == 400
+    assert post(api, task_id, type="tool_result", tool_results=[result]) == 202
+    clock.forward(10)
+    *_, echoed, response, last = bodies(api, task_id)
+    assert echoed["tool_results"] == [result]
+    assert (response["tool_call_id"], response["is_error"]) == (call["id"], True)
+    assert last["is_final"] is True
+    assert "tool_calls" not in last
+    assert post(api, task_id, type="tool_result", tool_results=[result]) == 400
+
+
+def test_a_cloud_task_delegates_nothing(api: Api, clock: Clock) -> None:
+    task_id = api.create("delegating: list files")
+    clock.forward(10)
+    assert bodies(api, task_id)[-1]["is_final"] is True
+    assert post(api, task_id, type="user_message", content="More") == 202
+
+
+def test_a_cancel_withdraws_a_tool_call(api: Api, clock: Clock) -> None:
+    task_id = api.create("delegating: list files", toolExecutionMode="cli")
+    clock.forward(10)
+    (call,) = bodies(api, task_id)[-1]["tool_calls"]
+    assert post(api, task_id, type="user_cancel") == 202
+    result = {"tool_call_id": call["id"], "name": call["name"], "content": "late"}
+    assert post(api, task_id, type="tool_result", tool_results=[result]) == 400
+    assert post(api, task_id, type="user_message", content="More") == 202
+
+
+def test_a_stream_can_stay_open_after_the_task_is_idle(db: Path, clock: Clock) -> None:
+    with closing(App(db, now=clock, streams_end=False, heartbeat_seconds=0)) as app:
+        api = Api(app)
+        task_id = api.create()
+        clock.forward(10)
+        status, _, chunks = api.start("GET", f"{api.tasks}/{task_id}/events/stream")
+        received = iter(chunks)
+        assert status == 200
+        assert next(received).startswith(b"retry:")
+        assert next(received).count(b"data:") == 5
+        assert next(received) == b": heartbeat\n\n"
+        api.respond(task_id, type="user_message", content="More")
+        assert b'"content":"More"' in next(received)
+        app.stop_streams()
+        assert list(received) == []
