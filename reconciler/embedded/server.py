@@ -1,10 +1,9 @@
-"""The embedded service over HTTP, on waitress.
+"""The embedded service over HTTP, with waitress.
 
-Waitress has one thread for sockets and a fixed number for requests, so slow or idle connections
-cost nothing; an event stream holds a thread as long as it is open. Streams are therefore counted
-(`MAX_STREAMS`), and there are more threads than that: streams alone can never use them up. A
-stream whose client has gone is noticed at its next look, for `channel_request_lookahead` makes
-waitress read from a connection while it answers.
+Waitress has one thread for all sockets and a fixed number for requests, so slow connections cost no
+thread. An event stream occupies a thread while it is open; streams are therefore limited
+(`MAX_STREAMS`), and there are more threads than that. With `channel_request_lookahead`, waitress
+reads from a connection while it responds, which is how a stream notices that its client is gone.
 """
 
 from __future__ import annotations
@@ -15,42 +14,56 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from ipaddress import ip_address
-from pathlib import Path
 from types import FrameType
 
 from waitress.server import create_server
 
 from reconciler.embedded.app import MAX_STREAMS, App
-from reconciler.embedded.budget import TokenBudget
-from reconciler.embedded.lifecycle import Scenario
+from reconciler.embedded.guard import Guard
+from reconciler.embedded.wsgi import BODY_LIMIT
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 
 REQUEST_THREADS = 16
-CONNECTIONS = 2000
+MAX_IDLE = 256
+"""How many connections may be open without a complete request. More close the oldest ones."""
+
+CONNECTIONS = MAX_IDLE + 2 * (MAX_STREAMS + REQUEST_THREADS)
+"""Below the usual limit of 1,024 open files."""
+
+HEADER_LIMIT = 64 * 1024
 GRACE_SECONDS = 5.0
-"""How long answers that are under way may take once the server is to end."""
+"""How long `run` waits for responses in progress after `stop`."""
 
 
 class Server:
-    """An App on a socket of its own: `run` serves it until `stop`, then `close`."""
+    """An App on its own socket: `run` serves it until `stop`; then call `close`."""
 
-    def __init__(self, app: App, host: str, port: int) -> None:
-        """Listens from now on; port 0 picks one. TaskctlError where the address is not free."""
+    def __init__(
+        self, app: App, host: str, port: int, *, allow_hosts: Collection[str] = ()
+    ) -> None:
+        """Listens immediately; port 0 selects a free one. Raises TaskctlError if it cannot listen.
+
+        `allow_hosts`: host names that clients may use, besides localhost and IP addresses.
+        """
         self._app = app
         self._socket = _listen(host, port)
         self._stopping = threading.Event()
         self._channels: dict[int, object] = {}
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self._server = create_server(
-            app,
+            Guard(app, (host, *allow_hosts)),
             map=self._channels,
             sockets=[self._socket],
             threads=MAX_STREAMS + REQUEST_THREADS,
             connection_limit=CONNECTIONS,
             channel_request_lookahead=1,
+            max_request_body_size=BODY_LIMIT + 1,  # declared: refused before it is read
+            max_request_header_size=HEADER_LIMIT,
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
             ident="taskctl",
@@ -65,21 +78,22 @@ class Server:
         return f"http://{host}:{port}" if address.version == 4 else f"http://[{host}]:{port}"
 
     def run(self) -> None:
-        """Serves until `stop`; then takes no more clients and lets answers under way end."""
+        """Serves until `stop`; then accepts no connections and lets responses finish."""
         while not self._stopping.is_set():
             self._turn(1.0)
+            self._limit_idle()
         self._server.accepting = False
         deadline = time.monotonic() + GRACE_SECONDS
         while self._is_busy() and time.monotonic() < deadline:
             self._turn(0.02)
 
     def close(self) -> None:
-        """Closes every connection, once `run` has ended."""
+        """Closes all connections. Call it after `run` has returned."""
         self._server.task_dispatcher.shutdown(timeout=1)
         self._server.asyncore.close_all(self._channels, ignore_all=True)
 
     def stop(self) -> None:
-        """From any thread, or from a signal handler."""
+        """Ends `run`. Safe in any thread and in a signal handler."""
         self._app.stop_streams()
         self._stopping.set()
         self._server.pull_trigger()
@@ -87,38 +101,35 @@ class Server:
     def _turn(self, seconds: float) -> None:
         self._server.asyncore.loop(timeout=seconds, use_poll=True, map=self._channels, count=1)
 
+    def _limit_idle(self) -> None:
+        """Closes connections if too many have no complete request; otherwise such connections alone
+        could use up all of them. Those that never had a response go first, then the oldest ones."""
+        channels = self._server.active_channels.values()
+        if len(channels) <= MAX_IDLE:
+            return
+        idle = [c for c in channels if not (c.requests or c.total_outbufs_len or c.will_close)]
+        idle.sort(key=lambda channel: (channel.current_outbuf_count > 0, channel.last_activity))
+        for channel in idle[: max(0, len(idle) - MAX_IDLE)]:
+            channel.will_close = True
+
     def _is_busy(self) -> bool:
         channels = list(self._server.active_channels.values())
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
 
 
 def serve(
-    host: str,
-    port: int,
-    db: Path,
-    token: str | None,
-    out: Callable[[str], None],
-    *,
-    scenario: Scenario | None = None,
-    budget: TokenBudget | None = None,
-    no_budget: bool = False,
-    streams_end: bool = True,
+    app: App, host: str, port: int, out: Callable[[str], None], *, allow_hosts: Collection[str] = ()
 ) -> None:
-    """Serves the tasks in `db` until SIGINT or SIGTERM; gives `out` the URL once it listens.
+    """Serves the app until SIGINT or SIGTERM, and closes it. Passes the URL to `out` as soon as the
+    server listens.
 
-    To be called in the main thread. `life` and `budget`: as for App; `no_budget`: what it
-    has kept is forgotten. TaskctlError for a database or an address
-    that cannot be used.
+    Must be called in the main thread. Raises TaskctlError if the address cannot be used.
     """
     with (
-        closing(
-            App(db, token=token, scenario=scenario, budget=budget, streams_end=streams_end)
-        ) as app,
-        closing(Server(app, host, port)) as server,
+        closing(app),
+        closing(Server(app, host, port, allow_hosts=allow_hosts)) as server,
         _stopped_by_signals(server.stop),
     ):
-        if no_budget:
-            app.forget_budget()
         out(server.url)
         server.run()
 
@@ -132,7 +143,7 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        restore()  # a second signal does what it did before, and does not wait for open answers
+        restore()  # a second signal has its usual effect and ends the process immediately
         stop()
 
     for number in before:
@@ -146,13 +157,13 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         if not 0 <= port <= 65535:
-            raise OverflowError("a port is a number from 0 to 65535")
+            raise OverflowError("the port must be between 0 and 65535")
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
         try:
-            if os.name == "posix":  # elsewhere it would take a port from under another program
+            if os.name == "posix":  # elsewhere it would take over a port that is in use
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(1024)
@@ -160,9 +171,7 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.close()
             raise
     except (OSError, OverflowError) as problem:
-        raise TaskctlError.of(
-            f"cannot listen on {host} port {port}: {getattr(problem, 'strerror', None) or problem}",
-            "Another program may hold it. Name another one, or let the system pick:"
-            "\ntaskctl serve --port 0",
-        ) from problem
+        reason = str(getattr(problem, "strerror", None) or problem)
+        facts = error(Code.LISTEN_ADDRESS, host=host, port=port, problem=reason)
+        raise TaskctlError([facts]) from problem
     return listener

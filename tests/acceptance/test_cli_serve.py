@@ -107,3 +107,35 @@ def test_a_budget_that_makes_no_sense_is_refused(
     assert run(["serve", "--port", "0", "-C", str(tmp_path), *options]) == 1
     assert "budget" in capsys.readouterr().err
     assert not (tmp_path / ".taskctl").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "warns"),
+    [
+        (["--host", "0.0.0.0"], True),
+        (["--host", "0.0.0.0", "--token", "t"], False),
+        (["--host", "localhost"], False),
+    ],
+)
+def test_a_server_open_to_other_machines_is_a_warning(
+    tmp_path: Path, options: list[str], warns: bool
+) -> None:
+    with served(tmp_path, *options) as (process, url):
+        assert user(url, "t")["id"]
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert bool(err) is warns, err
+
+
+def test_other_host_names_need_an_option(tmp_path: Path) -> None:
+    with served(tmp_path, "--allow-host", "neo.example.test") as (_, url):
+        for host, status in (("neo.example.test", 200), ("other.example.test", 403)):
+            headers = {"Host": host, "Authorization": "token t"}
+            request = Request(f"{url}/api/user", headers=headers)
+            try:
+                with urlopen(request, timeout=30) as answer:
+                    found = answer.status
+            except HTTPError as problem:
+                problem.close()
+                found = problem.code
+            assert found == status

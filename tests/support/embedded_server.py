@@ -16,9 +16,10 @@ from reconciler.embedded.server import Server
 _SERVE = """
 import sys
 from pathlib import Path
+from reconciler.embedded.app import App
 from reconciler.embedded.server import serve
 
-serve("127.0.0.1", 0, Path(sys.argv[1]), None, lambda url: print(url, flush=True))
+serve(App(Path(sys.argv[1])), "127.0.0.1", 0, lambda url: print(url, flush=True))
 print("ended", flush=True)
 """
 _ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ def running_server(
     work_seconds: float = WORK_SECONDS,
     scenario: Scenario | None = None,
 ) -> Iterator[str]:
-    """The base URL of a service on a free port of 127.0.0.1, for as long as the block runs."""
+    """The base URL of a service on a free port of 127.0.0.1, while the block runs."""
     app = App(db, token=token, work_seconds=work_seconds, scenario=scenario)
     try:
         with running_app(app) as url:
@@ -43,7 +44,7 @@ def running_server(
 
 @contextmanager
 def running_app(app: App, host: str = "127.0.0.1") -> Iterator[str]:
-    """Likewise for an App of the test's own, which stays open."""
+    """The base URL of an App of the test, which is not closed."""
     server = Server(app, host, 0)
     thread = threading.Thread(target=server.run, name="embedded service")
     thread.start()
@@ -58,7 +59,7 @@ def running_app(app: App, host: str = "127.0.0.1") -> Iterator[str]:
 
 @contextmanager
 def server_process(db: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The base URL and the process of a `serve`; it is killed at the end if it still runs."""
+    """The base URL and the process of a `serve`, which is killed at the end if it still runs."""
     command = [sys.executable, "-c", _SERVE, str(db)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=_ROOT

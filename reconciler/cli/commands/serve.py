@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.console.output import Output
 from reconciler.cli.options.shared import common_options, make_command
 from reconciler.cli.options.tasks import duration
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import warning
+
+if TYPE_CHECKING:
+    from reconciler.embedded.budget import TokenBudget
 
 NO_BUDGET = -1
 MOST_TOKENS = 2**53
@@ -44,6 +50,12 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
     default=8765,
     show_default=True,
     help="Port to listen on; 0 selects a free one.",
+)
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="Host name that clients may use, besides localhost and IP addresses (repeatable).",
 )
 @click.option(
     "--db",
@@ -100,6 +112,7 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
 def command(
     host: str,
     port: int,
+    allow_host: tuple[str, ...],
     db: str,
     token: str | None,
     scenario: str,
@@ -114,27 +127,35 @@ def command(
     The first line of output is its address.
     """
     from reconciler import garbage
-    from reconciler.embedded.budget import TokenBudget
+    from reconciler.embedded.app import App
+    from reconciler.embedded.guard import is_loopback
     from reconciler.embedded.scenarios import SCENARIOS
     from reconciler.embedded.server import serve
 
     garbage.resume()
-    budget = None
-    if token_budget is not None and token_budget != NO_BUDGET:
-        seconds = max(1, round(budget_window.total_seconds())) if budget_window else 0
-        ends = round(time.time()) + seconds if seconds else 0
-        budget = TokenBudget(token_budget, window_end=ends, window_seconds=seconds)
-    elif budget_window is not None:
-        raise click.UsageError("--budget-window requires --token-budget N")
-    serve(
-        host,
-        port,
+    budget = _budget(token_budget, budget_window)
+    app = App(
         out.common.path(db),
-        token,
-        lambda url: out.result(f"{url}\n"),
+        token=token,
         scenario=SCENARIOS[scenario](work_time.total_seconds()),
         budget=budget,
-        no_budget=token_budget == NO_BUDGET,
         streams_end=streams == "end",
     )
+    if token_budget == NO_BUDGET:
+        app.forget_budget()
+    if token is None and not is_loopback(host):
+        out.diagnostics([warning(Code.OPEN_SERVER, host=host)])
+    serve(app, host, port, lambda url: out.result(f"{url}\n"), allow_hosts=allow_host)
     return 0
+
+
+def _budget(tokens: int | None, window: timedelta | None) -> TokenBudget | None:
+    from reconciler.embedded.budget import TokenBudget
+
+    if tokens is None or tokens == NO_BUDGET:
+        if window is not None:
+            raise click.UsageError("--budget-window requires --token-budget N")
+        return None
+    seconds = max(1, round(window.total_seconds())) if window else 0
+    ends = round(time.time()) + seconds if seconds else 0
+    return TokenBudget(tokens, window_end=ends, window_seconds=seconds)
