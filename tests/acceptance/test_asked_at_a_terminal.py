@@ -128,10 +128,10 @@ def test_ctrl_c_ends_a_watch_without_complaint(place: Place, command: list[str],
 
 
 @pytest.mark.parametrize("answer", [*NOES, "yes\n"])
-def test_apply_tells_how_many_may_act_alone(place: Place, answer: str) -> None:
+def test_apply_counts_unattended_tasks(place: Place, answer: str) -> None:
     place.write({"one": "finishing", "two": "finishing too"}, approvalMode="auto")
     with at_terminal(place, "apply") as person:
-        person.until("2 of these may act alone. Do this? Only 'yes' is taken for one: ")
+        person.until("2 of these tasks are unattended. Do this? Only 'yes' is taken for one: ")
         assert "+ one [unattended]" in person.screen
         person.type(answer)
         assert person.ended() == (0 if answer == "yes\n" else NOES[answer][0])
