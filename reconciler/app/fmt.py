@@ -71,7 +71,7 @@ class Formatting:
         for path in paths:
             finder.path(path)
         if not paths:
-            finder.usual_places()
+            finder.default_locations()
         self._problems += finder.diagnostics
         return finder.files
 

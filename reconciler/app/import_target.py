@@ -79,9 +79,10 @@ class Target:
         """What is worth saying of the new tasks, alone and beside the others."""
         yield from made.diagnostics
         new = {task.key for task in made.tasks}
-        for task, problem in compare([*self.known.tasks, *made.tasks]):
+        for task, found in compare([*self.known.tasks, *made.tasks]):
             if task.key in new:
-                yield about(task, f"{problem.where}: {problem.what}", problem.detail)
+                said = found.in_file(task.file, task.line, task.column)
+                yield replace(said, severity=Severity.WARNING)
 
     def against_policy(self, made: Added) -> Iterator[Diagnostic]:
         """Where a new task breaks the repository's policy: a plan would refuse it, so it is said
@@ -121,7 +122,7 @@ class Target:
         for path in configured:
             finder.path(path)
         if not configured:
-            finder.usual_places()
+            finder.default_locations()
         return finder
 
     def _manifests(self) -> Manifests:

@@ -40,7 +40,7 @@ class Beginning:
 
         finder = Finder(self._folder)
         if self._folder.is_dir():
-            finder.usual_places()
+            finder.default_locations()
         if finder.files:
             self._left += sorted(finder.files)
             return

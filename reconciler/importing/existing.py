@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.manifest.problem import Problem
+from reconciler.manifest.finding import Finding
+from reconciler.messages import wording
 from reconciler.model.diagnostics import Path
 from reconciler.model.paths import shown
 from reconciler.model.task import Identity, RemoteTask
@@ -43,7 +44,7 @@ _USUAL = {
 """What the API document says of settings that were left out: a manifest need not say it."""
 
 Members = dict[str, Any]
-Faults = Callable[[Members], list[Problem]]
+Faults = Callable[[Members], list[Finding]]
 """What is wrong with the members of a task; paths as in a manifest: `("tasks", KEY, ...)`."""
 
 
@@ -129,21 +130,23 @@ def existing(task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None 
 
 def fit(found: Existing, faults: Faults) -> None:
     """Takes out what a manifest refuses, until nothing is left that it does."""
-    while problems := [p for p in faults(found.members) if len(p.path) > 2]:
-        _take_out(found, problems[0])
+    while rejected := [p for p in faults(found.members) if len(p.path) > 2]:
+        _take_out(found, rejected[0])
 
 
-def _take_out(found: Existing, problem: Problem) -> None:
-    path: Path = problem.path[2:]
+def _take_out(found: Existing, fault: Finding) -> None:
+    path: Path = fault.path[2:]
     holder: Any = found.members
-    deep = problem.on_key and len(path) > 1
+    deep = fault.on_key and len(path) > 1
     for step in path[:-1] if deep else ():
         holder = holder[step]
     last = path[-1] if deep else path[0]
     if not isinstance(holder, dict) or last not in holder:
         holder, last = found.members, path[0]
     del holder[last]
-    found.left_out.append(f"{shown(path if deep else path[:1])}: {problem.what}")
+    found.left_out.append(
+        f"{shown(path if deep else path[:1])}: {wording(fault.diagnostic).summary}"
+    )
 
 
 def _message(opening: Opening, left_out: list[str]) -> Any:

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.manifest.finding import Finding, finding, located, warning
 from reconciler.manifest.insertion import NewTask, faults
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
-from reconciler.manifest.problem import Problem, placed
-from reconciler.model.diagnostics import Diagnostic, Path, Severity
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Path
 from reconciler.model.paths import quoted
 
 TYPE = "pulumiservice:api/agents:Task"
@@ -78,8 +79,8 @@ def read_program(content: bytes, file: str) -> Program:
     """Tells by its content what a file is. What is wrong with it is in `diagnostics`."""
     source = read_source(_PAIR.sub(_character, content) if b"{" in content[:64] else content)
     reading = _Reading(source, file)
-    if source.problems or source.data is None:
-        reading.problems = source.problems
+    if source.findings or source.data is None:
+        reading.findings = source.findings
     else:
         reading.document(source.data)
     return reading.program()
@@ -88,18 +89,18 @@ def read_program(content: bytes, file: str) -> Program:
 class _Reading:
     def __init__(self, source: Source, file: str) -> None:
         self._source, self._file = source, file
-        self.problems: list[Problem] = []
+        self.findings: list[Finding] = []
         self._found: list[tuple[Path, str, str | None, dict[str, Any], str | None]] = []
         self._failed: list[str] = []
 
     def program(self) -> Program:
-        spots = locate(self._source.events(), [path for path, *_ in self._found])
+        spans = locate(self._source.events(), [path for path, *_ in self._found])
         resources = [
-            Resource(name, org, members, task_id, spots[path].key_line, spots[path].key_column)
+            Resource(name, org, members, task_id, spans[path].key_line, spans[path].key_column)
             for path, name, org, members, task_id in self._found
         ]
-        told = placed(
-            self.problems, file=self._file, text=self._source.text, events=self._source.events
+        told = located(
+            self.findings, file=self._file, text=self._source.text, events=self._source.events
         )
         return Program(resources, self._failed, told)
 
@@ -111,7 +112,7 @@ class _Reading:
         else:
             what = "this is neither a Pulumi YAML program nor what `pulumi stack export` writes"
             how = "A program in another language: give the export of its stack.\n" + _BY_ID
-            self.problems.append(Problem((), what, how))
+            self._error((), what, how)
 
     # A program
 
@@ -191,7 +192,7 @@ class _Reading:
     def _take(
         self, name: str, given: Mapping[str, Any], path: Path, key: Path, task_id: str | None
     ) -> None:
-        before = len(self.problems)
+        before = len(self.findings)
         members: dict[str, Any] = {}
         org_name: str | None = None
         for member, raw in given.items():
@@ -210,7 +211,7 @@ class _Reading:
             else:
                 members[member] = self._message(value, where) if member == "message" else value
         self._check(members, org_name, task_id, path, before)
-        if any(p.severity is Severity.ERROR for p in self.problems[before:]):
+        if any(p.is_error for p in self.findings[before:]):
             self._failed.append(name)
         else:
             self._found.append((key, name, org_name, members, task_id))
@@ -224,13 +225,12 @@ class _Reading:
         before: int,
     ) -> None:
         """What the manifest's own rules say, of what nothing was said of since `before`."""
-        told = any(p.severity is Severity.ERROR for p in self.problems[before:])
+        told = any(p.is_error for p in self.findings[before:])
         known = {"taskID": task_id} if task_id is not None else {}
-        for problem in faults(NewTask("task", org_name, {**members, **known})):
-            rest = (problem.shown_path or problem.path)[2:]
-            if len(problem.path) > 2 or not told:
-                where = (*path, *rest)
-                self.problems.append(problem._replace(path=where, shown_path=None))
+        for found in faults(NewTask("task", org_name, {**members, **known})):
+            rest = found.diagnostic.at.path[2:]
+            if len(found.path) > 2 or not told:
+                self.findings.append(found.at_path((*path, *rest)))
 
     def _message(self, value: Any, path: Path) -> Any:
         if not isinstance(value, dict):
@@ -255,10 +255,12 @@ class _Reading:
         return clean
 
     def _error(self, path: Path, what: str, detail: str = "", *, on_key: bool = False) -> None:
-        self.problems.append(Problem(path, what, detail, on_key=on_key))
+        facts = {"summary": what, "detail": detail}
+        self.findings.append(finding(Code.UNCLASSIFIED, path, "", facts, on_key=on_key))
 
     def _warn(self, path: Path, what: str, detail: str = "") -> None:
-        self.problems.append(Problem(path, what, detail, Severity.WARNING, on_key=True))
+        facts = {"summary": what, "detail": detail}
+        self.findings.append(warning(Code.UNCLASSIFIED, path, "", facts, on_key=True))
 
 
 def _character(pair: re.Match[bytes]) -> bytes:

@@ -1,48 +1,44 @@
-"""What only shows when all tasks of all files are looked at together."""
+"""Checks across files: keys, task IDs and prompts that two tasks share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.manifest.problem import Problem
+from reconciler.manifest.finding import Finding, finding, warning
 from reconciler.model.canonical import comparable_text
-from reconciler.model.diagnostics import Severity
+from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask, text_of
 
-Found = tuple[DesiredTask, Problem]
-"""A problem and the task that it is shown at."""
+Found = tuple[DesiredTask, Finding]
+"""A finding and the task that it is about."""
 
-_TWICE_DETAIL = (
-    "Each key makes a task of its own, so the job would be done twice, by two agents at once.\n"
-    "Take one of the keys out, or say in the prompts how the two jobs differ."
-)
+_Ref = tuple[str | None, str]
 
 
 def compare(tasks: Sequence[DesiredTask], unusable: Sequence[DesiredTask] = ()) -> list[Found]:
-    """Keys, task ids and former keys that are claimed twice; and, as a warning, the same work.
+    """Keys, task IDs and former keys that two tasks claim; as a warning, the same prompt twice.
 
-    `unusable` are tasks whose own errors are reported already: just their keys count.
+    `unusable` are tasks whose own errors are reported already: only their keys count.
     """
     everything = list(tasks)
     if unusable:
         everything = sorted([*tasks, *unusable], key=lambda task: (task.file, task.line))
-    by_ref: dict[tuple[str | None, str], DesiredTask] = {}
+    by_ref: dict[_Ref, DesiredTask] = {}
     found: list[Found] = []
     for task in everything:
         first = by_ref.setdefault((task.org_name, task.key), task)
         if first is not task:
-            what = f"the key is in {_place(first)} too: rename one or take it out"
-            found.append((task, Problem(("tasks", task.key), what, on_key=True)))
+            path = ("tasks", task.key)
+            other = finding(Code.DUPLICATE_TASK, path, "", _place(first), on_key=True)
+            found.append((task, other))
     found.extend(_moves(everything, by_ref))
     found.extend(_same_ids(tasks))
     found.extend(_same_work(tasks))
     return found
 
 
-def _moves(
-    tasks: Iterable[DesiredTask], by_ref: dict[tuple[str | None, str], DesiredTask]
-) -> Iterator[Found]:
-    claimed: dict[tuple[str | None, str], DesiredTask] = {}
+def _moves(tasks: Iterable[DesiredTask], by_ref: dict[_Ref, DesiredTask]) -> Iterator[Found]:
+    claimed: dict[_Ref, DesiredTask] = {}
     for task in tasks:
         if task.moved_from is None or task.moved_from == task.key:
             continue
@@ -50,12 +46,12 @@ def _moves(
         former = (task.org_name, task.moved_from)
         other = by_ref.get(former)
         if other is not None:
-            what = f"`{task.moved_from}` is still a task ({_place(other)}), so it did not move"
-            yield task, Problem(path, what)
+            facts = {"former": task.moved_from, **_place(other)}
+            yield task, finding(Code.INVALID_MOVE, path, "declared", facts)
         first = claimed.setdefault(former, task)
         if first is not task:
-            what = f"`{task.moved_from}` moved to `{first.key}` already ({_place(first)})"
-            yield task, Problem(path, what)
+            facts = {"former": task.moved_from, "other": first.key, **_place(first)}
+            yield task, finding(Code.INVALID_MOVE, path, "twice", facts)
 
 
 def _same_ids(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
@@ -65,8 +61,9 @@ def _same_ids(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
             continue
         first = claimed.setdefault(task.task_id, task)
         if first is not task:
-            what = f"the same task is adopted by `{first.key}` already ({_place(first)})"
-            yield task, Problem(("tasks", task.key, "taskID"), what)
+            path = ("tasks", task.key, "taskID")
+            facts = {"other": first.key, **_place(first)}
+            yield task, finding(Code.DUPLICATE_TASK_ID, path, "", facts)
 
 
 def _same_work(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
@@ -88,12 +85,10 @@ def _repeated_work(alike: Iterable[DesiredTask]) -> Iterator[Found]:
     for task in alike:
         first = firsts.setdefault(task.work, task)
         if first is not task and first.key != task.key:
-            what = f"does the same work as `{first.key}` ({_place(first)})"
-            yield (
-                task,
-                Problem(("tasks", task.key), what, _TWICE_DETAIL, Severity.WARNING, on_key=True),
-            )
+            path = ("tasks", task.key)
+            facts = {"other": first.key, **_place(first)}
+            yield task, warning(Code.DUPLICATE_WORK, path, "", facts, on_key=True)
 
 
-def _place(task: DesiredTask) -> str:
-    return f"{task.file}:{task.line}"
+def _place(task: DesiredTask) -> dict[str, str]:
+    return {"place": f"{task.file}:{task.line}"}

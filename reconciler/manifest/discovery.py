@@ -1,4 +1,4 @@
-"""Which files a PATH stands for (contract, section 2), and what each is called in messages."""
+"""The files that a PATH stands for (contract, section 2), and their names in messages."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.model.diagnostics import Diagnostic, error
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, error
 
 FOLDER = "tasks"
 SUFFIXES = (".yaml", ".yml")
 LONE_SUFFIX = ".tasks.yaml"
 
-_BEGIN = (
-    "Begin with a first one, or say where they are, as a PATH behind the command:\n    taskctl init"
-)
-_IS_A_PATH = "A PATH is a manifest or a folder that holds some."
-
 
 class Finder:
-    """Collects manifest files by the names they are shown under, each file once."""
+    """Collects manifest files by their names in messages, each file once."""
 
     def __init__(self, root: Path) -> None:
         self.files: dict[str, Path] = {}
@@ -28,19 +24,18 @@ class Finder:
         self._files_seen: set[tuple[int, int]] = set()
         self._folders_seen: set[tuple[int, int]] = set()
 
-    def usual_places(self) -> None:
-        """`tasks/` and `*.tasks.yaml`; an error where neither holds a manifest."""
+    def default_locations(self) -> None:
+        """`tasks/` and `*.tasks.yaml`; an error if neither has a manifest."""
         if (self._root / FOLDER).is_dir():
             self._folder(self._root / FOLDER, FOLDER)
         for entry in self._entries(self._root, "."):
             if entry.name.endswith(LONE_SUFFIX) and Path(entry.path).is_file():
                 self._file(Path(entry.path), entry.name)
         if not self.files and not self.diagnostics:
-            what = f"no manifests: there are none in {FOLDER}/ and no *{LONE_SUFFIX} here"
-            self.diagnostics.append(error(what, _BEGIN))
+            self.diagnostics.append(error(Code.NO_MANIFESTS))
 
     def path(self, given: str) -> None:
-        """What the user named: a file of any name, or a folder with at least one manifest."""
+        """A PATH argument: a file of any name, or a directory with at least one manifest."""
         place, name = self._root / given, shown_name(self._root, given)
         if not place.is_dir():
             self._file(place, name)
@@ -49,8 +44,7 @@ class Finder:
         already = self._identity(place) in self._folders_seen
         self._folder(place, name)
         if len(self._files_seen) == before and not already and not self.diagnostics:
-            what = f"no manifests: no {' or '.join('*' + s for s in SUFFIXES)} file is in {name}"
-            self.diagnostics.append(error(what, _BEGIN))
+            self.diagnostics.append(error(Code.NO_MANIFESTS, "directory", directory=name))
 
     def _file(self, place: Path, name: str) -> None:
         try:
@@ -64,7 +58,7 @@ class Finder:
             self.files[name] = place
 
     def _folder(self, place: Path, name: str) -> None:
-        """All manifests below; a folder that a link leads to again is passed over."""
+        """All manifests below a directory; each directory once, whatever links lead to it."""
         identity = self._identity(place)
         if identity in self._folders_seen:
             return
@@ -73,7 +67,7 @@ class Finder:
             if entry.name.startswith("."):
                 continue
             below = entry.name if name == "." else f"{name}/{entry.name}"
-            path = Path(entry.path)  # which, unlike the entry, bears links that lead in a circle
+            path = Path(entry.path)  # unlike the entry, it tolerates link loops
             if path.is_dir():
                 self._folder(path, below)
             elif entry.name.endswith(SUFFIXES) and (path.is_file() or path.is_symlink()):
@@ -102,5 +96,5 @@ def shown_name(root: Path, given: str) -> str:
 
 
 def unreadable(name: str, problem: OSError) -> Diagnostic:
-    """What to say of a PATH or a file that the system refuses."""
-    return error(f"manifest: cannot be read: {problem.strerror}", _IS_A_PATH, file=name)
+    """The diagnostic for a PATH or a file that the system does not let us read."""
+    return error(Code.UNREADABLE_FILE, at=Place(name), reason=problem.strerror)

@@ -1,8 +1,8 @@
-"""New tasks for a manifest: a file of their own, or added to one that is there.
+"""New tasks in a manifest: in a new file, or added to an existing one.
 
-What is there is not written anew: lines are put in behind the last task, so comments, quotes and
-anchors stay. What comes of it is read again by the reader of `validate`, and has to be what was
-there and the new tasks, nothing else; where it is not, the file is refused and left as it is.
+Existing text is not rewritten: lines are inserted after the last task, so comments, quotes and
+anchors are kept. The result is read again by the reader of `validate`, and must be the old data
+plus the new tasks; otherwise the file is rejected and left unchanged.
 """
 
 from __future__ import annotations
@@ -15,25 +15,22 @@ from ruamel.yaml.events import DocumentEndEvent
 
 from reconciler.manifest.build import build
 from reconciler.manifest.emitter import STEP, mapping_lines, scalar
+from reconciler.manifest.finding import Finding, finding, located
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
-from reconciler.manifest.problem import Problem, placed
 from reconciler.manifest.schema import check
-from reconciler.model.diagnostics import Diagnostic, Severity, error
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.errors import ManifestError
 from reconciler.model.task import DesiredTask
 
 _NOT_OF_THE_TASK = ("adopt", "sensitive")
-_UNSAFE = (
-    "Nothing was written. Add them to another file, which is made where there is none:\n"
-    "    --write tasks/imported.yaml"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task to write: its key, its organization (None: the manifest is not to say), and its
-    members as the manifest has them, in their order."""
+    """A task to write: its key, its organization (None: not in the manifest), and its settings
+    in order."""
 
     key: str
     org_name: str | None
@@ -42,7 +39,7 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """`content` is the whole file, `text` what is new in it; `tasks` are the new ones, as read."""
+    """`content` is the whole file, `text` the new lines; `tasks` are the new tasks, as read."""
 
     content: bytes
     text: str
@@ -50,55 +47,56 @@ class Added:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def faults(task: NewTask) -> list[Problem]:
-    """What is wrong with a task as it is to be written; paths as in a manifest that holds it."""
+def faults(task: NewTask) -> list[Finding]:
+    """What a manifest would reject in a task; paths are those in a manifest that has it."""
     org = {} if task.org_name is None else {"orgName": task.org_name}
     data = _plain({"version": 1, "tasks": {task.key: {**org, **task.members}}})
     found = check(data)
-    found += build(data, {}, "", found).problems
-    wrong = [problem for problem in found if problem.severity is Severity.ERROR]
+    found += build(data, {}, "", found).findings
+    wrong = [each for each in found if each.is_error]
     if wrong or _is_read_back(task.key, task.members):
         return wrong
     return [
-        Problem(("tasks", task.key, name), "has a character that no manifest can hold")
+        finding(Code.INVALID_CHARACTER, ("tasks", task.key, name), "unwritable")
         for name, value in task.members.items()
         if not _is_read_back(task.key, {name: value})
     ]
 
 
 def added(before: bytes | None, file: str, tasks: Sequence[NewTask]) -> Added:
-    """The manifest `file` with these tasks; `before` None: there is none. ManifestError."""
+    """The manifest `file` with these tasks; `before` is None if there is no file. Raises
+    ManifestError."""
     try:
         if before is None:
             text = _new_file(tasks)
             return _checked(text.encode(), text, None, file, tasks)
         return _added_to(read_source(before), file, tasks)
     except _ReadsOtherwise:
-        why = "its tasks cannot be added to safely; are they written with { }, as in JSON?"
-        raise _refused(file, why) from None
+        unsafe = error(Code.UNSAFE_EDIT, "insert", at=Place(file))
+        raise ManifestError([unsafe]) from None
 
 
 def _added_to(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
-    wrong = source.problems or check(source.data)
+    wrong = source.findings or check(source.data)
     if wrong:
-        raise ManifestError(placed(wrong, file=file, text=source.text, events=source.events))
+        raise ManifestError(located(wrong, file=file, text=source.text, events=source.events))
     made = _with_defaults(source.data, tasks)
-    for place in _places(source):
-        text = "".join(f"{line}{place.line_end}" for line in _entries(made, place.indent))
+    for point in _insertion_points(source):
+        text = "".join(f"{line}{point.line_end}" for line in _entries(made, point.indent))
         try:
-            return _checked(place.with_text(text), text, source, file, made)
-        except _ReadsOtherwise:  # blank lines are text where a `|+` is before them
+            return _checked(point.with_text(text), text, source, file, made)
+        except _ReadsOtherwise:  # blank lines are text after a `|+`
             continue
     raise _ReadsOtherwise
 
 
 class _ReadsOtherwise(Exception):  # noqa: N818
-    """What was written is not what is read."""
+    """What was written is not what was read back."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the lines go: between `head` and `rest`. `indent` is the column of the task keys."""
+class _InsertionPoint:
+    """Between `head` and `rest`. `indent` is the column of the task keys."""
 
     head: str
     rest: str
@@ -109,32 +107,32 @@ class _Place:
         return (self.head + text + self.rest).encode()
 
 
-def _places(source: Source) -> Iterator[_Place]:
-    """Where new tasks may stand, the best place first: behind an empty line, behind none, and right
+def _insertion_points(source: Source) -> Iterator[_InsertionPoint]:
+    """Where new tasks can go, the best point first: after an empty line, without one, and right
     before what follows the tasks."""
     line_end = "\r\n" if "\r\n" in source.text else "\n"
     lines = source.text.splitlines(keepends=True)
     lines[-1] = lines[-1].rstrip("\r\n") + line_end
-    spot = locate(source.events(), [("tasks",)])[("tasks",)]
+    span = locate(source.events(), [("tasks",)])[("tasks",)]
     keys = list(source.keys.get("tasks", {}).values())
     if not keys:
-        line, at = lines[spot.line - 1], spot.column - 1
-        if spot.line != spot.key_line or not line[at:].startswith("{}"):
+        line, at = lines[span.line - 1], span.column - 1
+        if span.line != span.key_line or not line[at:].startswith("{}"):
             return
-        lines[spot.line - 1] = line[:at].rstrip() + line[at + 2 :]
-    far = _end_of_tasks(source, len(lines), spot.key_line)
+        lines[span.line - 1] = line[:at].rstrip() + line[at + 2 :]
+    far = _end_of_tasks(source, len(lines), span.key_line)
     end = far
-    while end > spot.key_line and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
+    while end > span.key_line and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
         end -= 1
     indent = keys[0][1] - 1 if keys else STEP
     for last, gap in ((end, line_end if keys else ""), (end, ""), (far, "")):
-        yield _Place("".join(lines[:last]) + gap, "".join(lines[last:]), indent, line_end)
+        yield _InsertionPoint("".join(lines[:last]) + gap, "".join(lines[last:]), indent, line_end)
 
 
 def _end_of_tasks(source: Source, count: int, start: int) -> int:
-    """How many lines there are before what follows the tasks, of `count` in all."""
+    """The number of lines, of `count`, before what follows the tasks."""
     others = [(name,) for name in source.data if name != "tasks"]
-    begins = [spot.key_line for spot in locate(source.events(), others).values()]
+    begins = [span.key_line for span in locate(source.events(), others).values()]
     begins += [event.start_mark.line + 1 for event in _document_ends(source)]
     return min((line for line in begins if line > start), default=count + 1) - 1
 
@@ -167,7 +165,7 @@ def _entries(tasks: Sequence[NewTask], indent: int) -> list[str]:
 
 
 def _with_defaults(data: Mapping[str, Any], tasks: Sequence[NewTask]) -> list[NewTask]:
-    """The tasks as the file needs them: a null where its defaults would say more than is so."""
+    """The tasks as the file needs them: null for each default that does not apply to them."""
     defaults = {
         name: value
         for name, value in (data.get("defaults") or {}).items()
@@ -184,15 +182,15 @@ def _with_defaults(data: Mapping[str, Any], tasks: Sequence[NewTask]) -> list[Ne
 def _checked(
     content: bytes, text: str, before: Source | None, file: str, tasks: Sequence[NewTask]
 ) -> Added:
-    """ManifestError for what is wrong with the tasks, _ReadsOtherwise for what is read of them."""
+    """Raises ManifestError for invalid tasks, _ReadsOtherwise if they are not read back."""
     source = read_source(content)
-    if source.problems or source.data != _expected(before, tasks):
+    if source.findings or source.data != _expected(before, tasks):
         raise _ReadsOtherwise
     found = check(source.data)
     built = build(source.data, source.keys.get("tasks", {}), file, found)
-    found += built.problems
-    diagnostics = placed(found, file=file, text=source.text, events=source.events)
-    if any(problem.severity is Severity.ERROR for problem in found):
+    found += built.findings
+    diagnostics = located(found, file=file, text=source.text, events=source.events)
+    if any(each.is_error for each in found):
         raise ManifestError(diagnostics)
     new = {task.key for task in tasks}
     return Added(
@@ -223,15 +221,11 @@ def _is_read_back(key: str, members: Mapping[str, Any]) -> bool:
     task = NewTask(key, None, members)
     text = _new_file([task])
     source = read_source(text.encode("utf-8", "surrogatepass"))
-    return not source.problems and source.data == _expected(None, [task])
+    return not source.findings and source.data == _expected(None, [task])
 
 
 def _plain(value: Any) -> Any:
-    """Mappings and lists of other kinds as the reader makes them."""
+    """Mappings and lists of other types as the reader makes them."""
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def _refused(file: str, why: str) -> ManifestError:
-    return ManifestError([error(f"manifest: {why}", _UNSAFE, file=file)])

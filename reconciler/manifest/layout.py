@@ -1,8 +1,8 @@
-"""A manifest's text in its canonical layout: white space is moved, and nothing else is touched.
+"""The canonical layout of a manifest: only white space changes.
 
-Comments, anchors, quotes, escapes, numbers and the forms of block texts stay as they are because no
-value is ever written anew: every token is copied, and only what is between tokens is made up.
-What a text means is compared before and after in `fmt.py`.
+Comments, anchors, quotes, escapes, numbers and block scalars are kept because values are never
+rewritten: every token is copied, and only the space between tokens is generated. `fmt.py` verifies
+that the meaning is the same.
 """
 
 from __future__ import annotations
@@ -23,23 +23,25 @@ _BEFORE_A_NODE = ("Value", "BlockEntry", "Key", "Anchor", "Tag")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Level:
-    """An open block collection: the column of its keys or dashes as it was, and as it is to be."""
+    """An open block collection: the old and the new column of its keys or dashes."""
 
     was: int
     now: int
     is_list: bool = False
-    indentless: bool = False  # a list whose dashes stand under its key: the scanner begins none
+    indentless: bool = (
+        False  # its dashes are in the column of its key: the scanner starts no collection
+    )
 
 
-class Spot(NamedTuple):
-    """Where the token at hand begins its line."""
+class LineStart(NamedTuple):
+    """The column of a token that starts a line, before and after."""
 
     was: int
     now: int
 
 
 def laid_out(text: str, *, pure: bool) -> str:
-    """The canonical layout of a text that was read without a problem, its line ends line feeds."""
+    """The canonical layout of valid YAML whose line ends are line feeds."""
     layout = _Layout(text)
     for token in tokens(text, pure=pure):
         layout.take(token)
@@ -50,12 +52,12 @@ class _Layout:
     def __init__(self, text: str) -> None:
         self._text = text
         self._done: list[str] = []
-        self._line = ""  # the one that grows
-        self._shift = 0  # how far it was moved to the right
-        self._at = 0  # up to where the text was copied
-        self._blank = False  # an empty line is to come before the next one
+        self._line = ""  # the current line
+        self._shift = 0  # how far it moved to the right
+        self._at = 0  # the text is copied up to here
+        self._blank = False  # an empty line precedes the next one
         self._levels: list[Level] = []
-        self._before: list[Level] = []  # those that were open at the last token seen
+        self._before: list[Level] = []  # those open at the last visible token
         self._flow = 0
         self._last: Token | None = None
         self._at_key = False
@@ -85,7 +87,7 @@ class _Layout:
         begins = self._last is None or "\n" in gap or token.kind == "StreamEnd"
         if begins:
             now = self._indent(token)
-            self._between(gap, Spot(token.column, now))
+            self._between(gap, LineStart(token.column, now))
             if token.kind == "StreamEnd":
                 self._end_line()
                 return
@@ -129,7 +131,7 @@ class _Layout:
         self._open_end = found.open_end
 
     def _indent(self, token: Token) -> int:
-        """The column of a token that begins a line; notes where a list without indent begins."""
+        """The column of a token that starts a line; opens lists without indentation."""
         if token.kind in _AT_THE_EDGE:
             return 0
         if self._flow:
@@ -151,7 +153,7 @@ class _Layout:
         return self._levels[-1].now + STEP if self._levels else 0
 
     def _flow_indent(self) -> int:
-        """YAML wants the lines of `[` and `{` further in than what they belong to."""
+        """YAML requires the lines of `[` and `{` to be indented more than their parent."""
         return self._inside() + STEP * self._flow
 
     def _end_indentless(self) -> None:
@@ -168,8 +170,8 @@ class _Layout:
             return "" if last in ("Scalar", *_CLOSING) else " "
         return " "
 
-    def _between(self, gap: str, next_spot: Spot) -> None:
-        """Comments and empty lines before a token that begins a line."""
+    def _between(self, gap: str, next_start: LineStart) -> None:
+        """Comments and empty lines before a token that starts a line."""
         first, *lines = gap.split("\n") if self._last is not None else ["", *gap.split("\n")]
         self._beside(first, self._at)
         if lines and not lines[-1].strip(" \t"):
@@ -178,14 +180,14 @@ class _Layout:
             comment = line.strip(" \t")
             if comment:
                 column = len(line) - len(line.lstrip(" \t"))
-                indent = self._comment_indent(column, next_spot)
+                indent = self._comment_indent(column, next_start)
                 self._begin_line(" " * indent + comment)
             else:
                 self._end_line()
                 self._blank = True
 
     def _beside(self, rest: str, at: int) -> None:
-        """A comment behind what its line says; comments under each other stay so."""
+        """A comment after a value; comments aligned with each other stay aligned."""
         comment = rest.strip(" \t")
         if not comment:
             return
@@ -193,11 +195,11 @@ class _Layout:
         column = start - self._text.rfind("\n", 0, start) - 1 + self._shift
         self._line += " " * max(1, column - len(self._line)) + comment
 
-    def _comment_indent(self, column: int, next_spot: Spot) -> int:
-        """A comment goes with what follows, or where it stands further in, with what ends here."""
+    def _comment_indent(self, column: int, next_start: LineStart) -> int:
+        """A comment belongs to what follows or, if it is indented more, to what ends here."""
         if self._flow:
             return self._flow_indent()
-        found = Level(next_spot.was, next_spot.now)
+        found = Level(next_start.was, next_start.now)
         open_still = set(map(id, self._levels))
         ended = [level for level in self._before if id(level) not in open_still]
         if self._last is not None and self._last.kind in _BEFORE_A_NODE and self._before:

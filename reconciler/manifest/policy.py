@@ -1,7 +1,7 @@
 """The policy of a repository: a JSON Schema that every task must satisfy, with its own messages.
 
-What it looks at is one task with its defaults (`shape`); where it speaks is the manifest. The
-keyword `errorMessage`, which editors know too, gives the words for what its schema finds.
+It is evaluated for one task with its defaults (`shape`); violations are located in the manifest.
+The keyword `errorMessage`, which editors know too, has the message of a schema.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
+from reconciler.manifest.finding import Finding, finding, located
 from reconciler.manifest.parse.source import MAX_BYTES, read_source
-from reconciler.manifest.problem import Problem, placed
-from reconciler.manifest.schema import BadSchemaError, Found, judge_of
-from reconciler.model.diagnostics import POLICY, Path, Severity, error
+from reconciler.manifest.schema import BadSchemaError, Violation, validator_of
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Diagnostic, Path, Place, Severity, error
 from reconciler.model.errors import ManifestError
-from reconciler.model.paths import quoted, shown
+from reconciler.model.paths import shown
 from reconciler.model.task import DesiredTask
 
 MESSAGE, SEVERITY = "errorMessage", "severity"
@@ -28,62 +29,66 @@ SEVERITIES = (Severity.ERROR, Severity.WARNING)
 _NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 _NO_SCHEMAS = {"const", "enum", "default", "examples", "required", "type"}
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-_LONGEST_WORDS = 200
-LONGEST_LOOK = 30.0
+_LONGEST_VALUE = 200
+MAX_SECONDS = 30.0
+"""For one task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`file` is its file as it was configured, `place` says so in words."""
+    """`file` is its file as configured in `config`."""
 
     file: str
-    place: str
+    config: str
     schema: Mapping[str, Any]
-    judge: Callable[[Any], list[Found]]
+    violations: Callable[[Any], list[Violation]]
 
-    def problems(self, tasks: Iterable[DesiredTask], data: Any) -> list[Problem]:
-        """What the tasks of one file break. `data` is the file's, to tell what a default set."""
-        found: dict[Problem, None] = {}
+    def findings(self, tasks: Iterable[DesiredTask], data: Any) -> list[Finding]:
+        """The violations of one file's tasks. `data` is the file's, to tell what a default set.
+
+        Raises ManifestError if the policy cannot be evaluated."""
+        found: dict[Finding, None] = {}
         for task in tasks:
             try:
-                with _at_most(LONGEST_LOOK):
-                    errors = self.judge(shape(task))
+                with _at_most(MAX_SECONDS):
+                    violations = self.violations(shape(task))
             except BadSchemaError as fault:
-                raise _unusable(str(fault), self.file, self.place) from fault
-            for problem in errors:
-                found.update(dict.fromkeys(self._worded(problem, task.key, data)))
+                raise _unusable(fault, self.file, self.config) from fault
+            for violation in violations:
+                found.update(dict.fromkeys(self._findings(violation, task.key, data)))
         return list(found)
 
-    def _worded(self, found: Found, key: str, data: Any) -> Iterator[Problem]:
-        words, severity = self._own_words(found)
+    def _findings(self, violation: Violation, key: str, data: Any) -> Iterator[Finding]:
+        message, severity = self._own_message(violation)
         missing: list[str] = []
-        if found.rule == "required" and isinstance(found.wants, list):
-            missing = [name for name in found.wants if name not in found.value]
-        what, _, detail = (words.strip() or _usual_words(found)).partition("\n")
-        for below in [(*found.path, name) for name in missing] or [found.path]:
-            place = _place(below[:-1] if missing else below, key, data)
-            yield Problem(
-                place,
-                POLICY + what,
-                detail.strip(),
-                severity,
-                on_key=bool(missing) or place == ("tasks", key),
-                shown_path=("tasks", key, *below),
+        if violation.rule == "required" and isinstance(violation.wants, list):
+            missing = [name for name in violation.wants if name not in violation.value]
+        case, facts = _own_case(message) if message.strip() else _default_case(violation)
+        for below in [(*violation.path, name) for name in missing] or [violation.path]:
+            path = _path_in_manifest(below[:-1] if missing else below, key, data)
+            yield finding(
+                Code.POLICY_VIOLATION,
+                path,
+                case,
+                facts,
+                severity=severity,
+                on_key=bool(missing) or path == ("tasks", key),
+                shown=("tasks", key, *below),
             )
 
-    def _own_words(self, found: Found) -> tuple[str, Severity]:
-        """Of the nearest schema around what was found that has them."""
-        words, severity = "", Severity.ERROR
-        for schema in [*self._around(found.steps[:-1]), found.schema]:
+    def _own_message(self, violation: Violation) -> tuple[str, Severity]:
+        """The message and severity of the nearest schema around a violation that has them."""
+        message, severity = "", Severity.ERROR
+        for schema in [*self._around(violation.steps[:-1]), violation.schema]:
             if isinstance(schema, Mapping):
                 own = schema.get(MESSAGE)
-                words = own if isinstance(own, str) else words
+                message = own if isinstance(own, str) else message
                 if schema.get(SEVERITY) in SEVERITIES:
                     severity = Severity(schema[SEVERITY])
-        return words, severity
+        return message, severity
 
     def _around(self, steps: Iterable[str | int]) -> Iterator[Any]:
-        """The schemas on the way down; the steps do not name the references that were followed."""
+        """The schemas on the way down; steps do not contain the references that were followed."""
         node: Any = self.schema
         yield node
         for step in steps:
@@ -100,11 +105,11 @@ class Policy:
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
-    """BadSchemaError once it takes longer: an expression can go back without end, and no step of it
-    is counted. Where the system has no timer, or not for this thread, it takes what it takes."""
+    """Raises BadSchemaError after that time: a regular expression can backtrack without end, and
+    its steps are not counted. There is no limit where the system or the thread has no timer."""
 
     def over(*_: object) -> None:
-        raise BadSchemaError(f"it takes more than {seconds:g} seconds for one task")
+        raise BadSchemaError(Code.INVALID_POLICY, "time", limit=f"{seconds:g}")
 
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
@@ -120,8 +125,8 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 
 def shape(task: DesiredTask) -> dict[str, Any]:
-    """A task as the policy sees it: its settings with defaults, nulls left out, the message always
-    as an object. `orgName` is there where the manifest names one."""
+    """A task as the policy sees it: its settings with defaults, without nulls, the message always
+    as an object. `orgName` is there if the manifest names one."""
     known = {"orgName": task.org_name, "taskID": task.task_id, "movedFrom": task.moved_from}
     own = {name: value for name, value in known.items() if value is not None}
     return {
@@ -135,52 +140,52 @@ def shape(task: DesiredTask) -> dict[str, Any]:
 
 def read_policy(path: File, name: str, config: str) -> Policy:
     """The policy in a file, JSON or (`*.yaml`, `*.yml`) YAML; `name` is the file and `config` the
-    one that names it, both as a user would write them. ManifestError."""
-    place = f"set in {config}, as policy"
+    one that names it, both as a user would write them. Raises ManifestError."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as problem:
-        raise _unusable(f"cannot be read: {problem.strerror}", name, place) from problem
-    read = _yaml if path.suffix in (".yaml", ".yml") else _json
-    schema = read(content, name, place)
-    if not isinstance(schema, dict):
-        raise _unusable("it is no JSON Schema: that is an object", name, place)
+        unreadable = error(
+            Code.UNREADABLE_FILE, "policy", at=Place(name), reason=problem.strerror, config=config
+        )
+        raise ManifestError([unreadable]) from problem
     try:
+        schema = _yaml(content, name) if path.suffix in (".yaml", ".yml") else _json(content, name)
+        if not isinstance(schema, dict):
+            raise BadSchemaError(Code.INVALID_POLICY, "type")
         _check(schema, ())
-        return Policy(name, place, schema, judge_of(schema))
-    except (BadSchemaError, RecursionError) as fault:
-        what = str(fault) if isinstance(fault, BadSchemaError) else "it is nested too deeply"
-        raise _unusable(what, name, place) from fault
+        return Policy(name, config, schema, validator_of(schema))
+    except RecursionError as fault:
+        raise _unusable(BadSchemaError(Code.INVALID_POLICY, "depth"), name, config) from fault
+    except BadSchemaError as fault:
+        raise _unusable(fault, name, config) from fault
 
 
-def _json(content: bytes, name: str, place: str) -> Any:
+def _json(content: bytes, name: str) -> Any:
     try:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as problem:
-        raise _unusable("it is not UTF-8", name, place) from problem
-    except RecursionError as problem:
-        raise _unusable("it is nested too deeply", name, place) from problem
+        raise BadSchemaError(Code.INVALID_POLICY, "encoding") from problem
     except json.JSONDecodeError as problem:
-        what = f"it is no JSON: {problem.msg[:1].lower()}{problem.msg[1:]}"
-        raise _unusable(what, name, place, (problem.lineno, problem.colno)) from problem
+        at = Place(name, problem.lineno, problem.colno)
+        invalid = error(Code.INVALID_POLICY, "json", at=at, reason=_lower_first(problem.msg))
+        raise ManifestError([invalid]) from problem
+    except RecursionError:
+        raise
     except ValueError as problem:
-        raise _unusable("it holds a number with too many digits", name, place) from problem
+        raise BadSchemaError(Code.INVALID_POLICY, "number") from problem
 
 
-def _yaml(content: bytes, name: str, place: str) -> Any:
+def _yaml(content: bytes, name: str) -> Any:
     source = read_source(content)
-    if source.problems:
-        problems = placed(source.problems, file=name, text=source.text, events=source.events)
-        first = problems[0]
-        what = first.summary.removeprefix("manifest: ").partition(";")[0]
-        what = what.replace("manifest", "policy")
-        raise _unusable(what, name, place, (first.line, first.column))
+    if source.findings:
+        found = located(source.findings, file=name, text=source.text, events=source.events)
+        raise ManifestError(found)
     return source.data
 
 
 def _check(schema: Any, path: Path) -> None:
-    """BadSchemaError for what is a schema in form and still not to be used."""
+    """Raises BadSchemaError for a valid schema that is not a valid policy."""
     if isinstance(schema, list):
         for index, part in enumerate(schema):
             _check(part, (*path, index))
@@ -189,14 +194,12 @@ def _check(schema: Any, path: Path) -> None:
     for name in _REFERENCES:
         target = schema.get(name)
         if isinstance(target, str) and not target.startswith("#"):
-            raise BadSchemaError(
-                f"{shown((*path, name))} leads out of it, to {quoted(target)}; nothing is fetched: "
-                "put it under $defs"
-            )
+            where = shown((*path, name))
+            raise BadSchemaError(Code.POLICY_REFERENCE, where=where, target=target)
     if not isinstance(schema.get(MESSAGE, ""), str):
-        raise BadSchemaError(f"{shown((*path, MESSAGE))} must be text")
+        raise BadSchemaError(Code.INVALID_POLICY, "message", where=shown((*path, MESSAGE)))
     if schema.get(SEVERITY, "error") not in SEVERITIES:
-        raise BadSchemaError(f"{shown((*path, SEVERITY))} must be error or warning")
+        raise BadSchemaError(Code.INVALID_POLICY, "severity", where=shown((*path, SEVERITY)))
     for name, part in schema.items():
         if name in _NAMED_SCHEMAS and isinstance(part, Mapping):
             for inner, below in part.items():
@@ -205,8 +208,8 @@ def _check(schema: Any, path: Path) -> None:
             _check(part, (*path, name))
 
 
-def _place(below: Path, key: str, data: Any) -> Path:
-    """Where a manifest sets what a task has there: in the task, among the defaults, at the top."""
+def _path_in_manifest(below: Path, key: str, data: Any) -> Path:
+    """Where a manifest sets what a task has there: in the task, the defaults, or at the top."""
     own = data["tasks"].get(key)
     if not below or (isinstance(own, Mapping) and below[0] in own):
         return ("tasks", key, *below)
@@ -217,7 +220,7 @@ def _place(below: Path, key: str, data: Any) -> Path:
 
 
 def _pointed_at(schema: Any, reference: Any) -> Any:
-    """What a reference within a schema means, where it is a pointer."""
+    """The target of a reference within a schema, if it is a pointer."""
     node = schema
     for part in str(reference).removeprefix("#").split("/")[1:]:
         step = part.replace("~1", "/").replace("~0", "~")
@@ -228,27 +231,34 @@ def _pointed_at(schema: Any, reference: Any) -> Any:
     return node
 
 
-def _usual_words(found: Found) -> str:
-    """Where the policy has none: by the rule, never by the value, which may be part of a prompt."""
-    match found.rule:
+def _own_case(message: str) -> tuple[str, dict[str, Arg]]:
+    """The first line of the policy's message is the summary, the rest the detail."""
+    words, _, detail = message.strip().partition("\n")
+    return "own", {"message": words, "detail": detail.strip()}
+
+
+def _default_case(violation: Violation) -> tuple[str, dict[str, Arg]]:
+    """Without a message: by the rule, never by the value, which may be part of a prompt."""
+    wants = _short(violation.wants)
+    match violation.rule:
         case "required":
-            return "is missing"
+            return "required", {}
         case None:
-            return "is not allowed"
-        case "const":
-            return f"must be {_short(found.wants)}"
-        case "enum":
-            return f"must be one of {_short(found.wants)}"
-    return f"does not satisfy {found.rule}: {_short(found.wants)}"
+            return "forbidden", {}
+        case "const" | "enum" as rule:
+            return rule, {"wants": wants}
+    return "", {"rule": violation.rule, "wants": wants}
 
 
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST_WORDS else text[: _LONGEST_WORDS - 1] + "…"
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
-def _unusable(
-    what: str, name: str, place: str, at: tuple[int | None, int | None] = (None, None)
-) -> ManifestError:
-    line, column = at
-    return ManifestError([error(f"{POLICY}{what} ({place})", file=name, line=line, column=column)])
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _unusable(fault: BadSchemaError, name: str, config: str) -> ManifestError:
+    facts = {**fault.facts, "config": config}
+    return ManifestError([Diagnostic(fault.code, Severity.ERROR, fault.case, facts, Place(name))])

@@ -1,8 +1,8 @@
-"""Prompts in files of their own: what `message: {contentFile: PATH}` stands for.
+"""Prompt files: `message: {contentFile: PATH}`.
 
-Whoever may change a manifest must not make taskctl read anything else of the machine into a prompt:
-the file lies in the manifest's repository, symbolic links resolved, and not in its `.git`, where
-a checkout keeps tokens.
+A manifest must not make taskctl read any other file of the machine into a prompt: a prompt file is
+in the manifest's repository, symbolic links resolved, and not in `.git`, where a checkout keeps
+tokens.
 """
 
 from __future__ import annotations
@@ -15,50 +15,48 @@ from pathlib import Path as FilePath
 from typing import Any, NamedTuple
 
 from reconciler.manifest.discovery import shown_name
+from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.parse import encoding
-from reconciler.manifest.problem import Problem
 from reconciler.manifest.repository import repository_root
-from reconciler.manifest.task_checks import prompt_problems
-from reconciler.model.diagnostics import Path, Severity
-from reconciler.model.paths import quoted
+from reconciler.manifest.task_checks import check_prompt
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Path
 
 MAX_BYTES = 1024 * 1024
-"""More text than the context of a model holds."""
-
-_KEPT = "It may lie anywhere in the repository of its manifest, and not in .git."
+"""More text than the context of a model can take."""
 
 
 @dataclass(slots=True)
 class PromptFile:
-    """One file, read. `text` is None where it cannot be used; `body` is what may be shown of it.
+    """One file. `text` is None if it cannot be used; `body` is what may be shown of it.
 
-    `problems` have their places, in the file itself. `users` are manifests and the keys there.
+    `findings` are located, in the file itself. `users` are manifests and their task keys.
     """
 
     body: bytes = b""
     text: str | None = None
-    problems: list[Problem] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     users: set[tuple[str, str]] = field(default_factory=set)
 
     def inspect(self, path: Path) -> None:
-        """Looks for what may be wrong with any prompt; `path` is the message it was read for."""
-        self.problems = [problem._replace(path=path) for problem in self.problems]
-        self.problems += _inspected(self.text, path)
-        if any(problem.severity is Severity.ERROR for problem in self.problems):
+        """Checks the prompt; `path` is the message it was read for."""
+        self.findings = [found.at_path(path) for found in self.findings]
+        self.findings += _inspected(self.text, path)
+        if any(found.is_error for found in self.findings):
             self.text = None
 
 
 @dataclass(slots=True)
 class Prompts:
-    """Of one manifest: the prompt for each key that has one in a file, None where that cannot be
-    used; and what is wrong in the manifest itself."""
+    """Those of one manifest: the prompt for each key that has a file, None if it cannot be used;
+    and findings in the manifest itself."""
 
     texts: dict[str, str | None] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
 
 class PromptFiles:
-    """Reads each file once, however many tasks name it. `root` is the working folder."""
+    """Reads each file once, however many tasks name it. `root` is the working directory."""
 
     def __init__(self, root: FilePath) -> None:
         self.files: dict[str, PromptFile] = {}
@@ -66,15 +64,15 @@ class PromptFiles:
         self._names: dict[FilePath, str] = {}
         self._homes: dict[FilePath, _Home] = {}
 
-    def of(self, data: Any, manifest: str, folder: FilePath, refused: Collection[Path]) -> Prompts:
-        """The prompts of a manifest's document, which may break the schema at `refused`.
+    def of(self, data: Any, manifest: str, folder: FilePath, rejected: Collection[Path]) -> Prompts:
+        """The prompts of a manifest's document, which may break the schema at `rejected`.
 
-        `manifest` is its name and `folder` where it is.
+        `manifest` is its name and `folder` its directory.
         """
         found = Prompts()
         for key, given in _named(data):
             path: Path = ("tasks", key, "message", "contentFile")
-            if path in refused:
+            if path in rejected:
                 continue
             name = self._file(manifest, folder, given)
             if isinstance(name, str):
@@ -85,11 +83,11 @@ class PromptFiles:
                 found.texts[key] = file.text
             else:
                 found.texts[key] = None
-                found.problems.append(name._replace(path=path))
+                found.findings.append(name.at_path(path))
         return found
 
-    def _file(self, manifest: str, folder: FilePath, given: str) -> str | Problem:
-        """The name of the file, read by now; or what keeps it from being read."""
+    def _file(self, manifest: str, folder: FilePath, given: str) -> str | Finding:
+        """The name of the file, which has been read; or why it cannot be read."""
         home = self._homes.get(folder)
         if home is None:
             home = self._homes[folder] = _home(folder, self._root)
@@ -97,20 +95,20 @@ class PromptFiles:
             real = _resolved(home.folder / given)
             outside = _outside(real, home)
             if outside is not None:
-                return Problem((), outside, _KEPT)
+                return finding(Code.OUTSIDE_REPOSITORY, (), outside)
             if real not in self._names:
                 name = self._shown(manifest, given, real)
                 self.files[name] = _read(_content(real))
                 self._names[real] = name
         except OSError as problem:
-            what = f"{quoted(given)} cannot be read: {problem.strerror or problem}"
-            return Problem((), what, "The path counts from the folder of the manifest.")
-        except ValueError:  # what the system's encoding has no bytes for
-            return Problem((), f"{quoted(given)} is no name that a file can have here")
+            reason = problem.strerror or str(problem)
+            return finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
+        except ValueError:  # the system's encoding cannot represent it
+            return finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
         return self._names[real]
 
     def _shown(self, manifest: str, given: str, real: FilePath) -> str:
-        """As a user would write it; by its real place where a link makes that another one."""
+        """Its name as a user would write it; its real path where a link leads elsewhere."""
         name = shown_name(self._root, str(FilePath(manifest).parent / given))
         if _resolved(self._root / name) == real:
             return name
@@ -126,7 +124,7 @@ def _named(data: Any) -> Iterator[tuple[str, str]]:
 
 
 class _Home(NamedTuple):
-    """The folder of a manifest, and what its prompts must lie in, links resolved."""
+    """The directory of a manifest and the one its prompts must be in, links resolved."""
 
     folder: FilePath
     top: FilePath
@@ -134,46 +132,44 @@ class _Home(NamedTuple):
 
 
 def _resolved(path: FilePath) -> FilePath:
-    """All links followed, there or not; `Path.resolve` raises where they lead in a circle."""
+    """All links resolved, existing or not; `Path.resolve` raises for link loops."""
     return FilePath(os.path.realpath(path))
 
 
 def _home(folder: FilePath, working: FilePath) -> _Home:
-    """In the repository of the folder, else in the working folder."""
+    """The repository of the directory, or else the working directory."""
     real, top = _resolved(folder), repository_root(folder)
     return _Home(real, top or _resolved(working), is_repository=top is not None)
 
 
 def _outside(real: FilePath, home: _Home) -> str | None:
-    """Why the file may not be read, whether or not it is there."""
+    """Why the file must not be read, whether or not it exists: a case of OUTSIDE_REPOSITORY."""
     if not real.is_relative_to(home.top):
-        if home.is_repository:
-            return "leads out of the repository; a prompt must lie in that of its manifest"
-        return "leads out of the working folder; where no repository is, a prompt must lie in that"
+        return "prompt" if home.is_repository else "prompt-directory"
     if ".git" in map(str.lower, real.relative_to(home.top).parts):
-        return "leads into `.git`, which may hold credentials"
+        return "prompt-git"
     return None
 
 
 def _content(real: FilePath) -> bytes:
-    # Not blocking: a pipe without a writer would be waited for before it can be looked at.
+    # Non-blocking: opening a pipe without a writer would block before it can be checked.
     descriptor = os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "it is no regular file")
+            raise OSError(0, "not a regular file")
         return file.read(MAX_BYTES + 1)
 
 
 def _read(content: bytes) -> PromptFile:
-    """The prompt as a block scalar with `|` would hold it: line feeds, of those at its end one."""
+    """The prompt as a block scalar with `|` would have it: line feeds, and one at its end."""
     body = content.removeprefix(encoding.BOM)
     file = PromptFile(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-    problem = encoding.unreadable(body, "a prompt")
+    unreadable = encoding.check(body)
     if len(content) > MAX_BYTES:
-        what = f"the file is larger than {MAX_BYTES // 1024} KiB: no model reads so long a prompt"
-        problem = Problem((), what, line=1, column=1)
-    if problem is not None:
-        file.problems.append(problem)
+        limit = MAX_BYTES // 1024
+        unreadable = finding(Code.FILE_TOO_LARGE, (), "prompt", {"limit": limit}, position=(1, 1))
+    if unreadable is not None:
+        file.findings.append(unreadable)
         return file
     text = file.body.decode("utf-8")
     trimmed = text.rstrip("\n")
@@ -181,19 +177,19 @@ def _read(content: bytes) -> PromptFile:
     return file
 
 
-def _inspected(text: str | None, path: Path) -> Iterator[Problem]:
-    """What may be wrong with any prompt, at its place in the file."""
+def _inspected(text: str | None, path: Path) -> Iterator[Finding]:
+    """The checks of every prompt, located in the file."""
     if text is None:
         return
     if not text or text.isspace():
-        yield Problem(path, "the file is blank: what is the agent to do?", line=1, column=1)
+        yield finding(Code.BLANK_PROMPT, path, "file", position=(1, 1))
         return
-    for problem in prompt_problems(path, text):
-        before = text[: max(text.find(problem.secret or ""), 0)]
+    for found in check_prompt(path, text):
+        before = text[: max(text.find(found.secret or ""), 0)]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        yield problem._replace(line=line, column=column)
+        yield found.at_position(line, column)
 
 
 def hidden(file: PromptFile, sensitive: Mapping[str, Collection[str]]) -> bool:
-    """Whether a task whose prompt no report shows has it from this file."""
+    """Whether a sensitive task has its prompt from this file."""
     return any(key in sensitive.get(manifest, ()) for manifest, key in file.users)

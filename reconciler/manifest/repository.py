@@ -1,4 +1,4 @@
-"""The repository that a folder is in, and outside which nothing is read for what lies in it."""
+"""The repository of a directory: nothing outside it is read for a file in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def repository_root(folder: Path) -> Path | None:
-    """The nearest folder at or above `folder` that holds `.git` (a file in a linked work tree), all
-    links followed; None outside any repository."""
-    real = Path(os.path.realpath(folder))  # `Path.resolve` raises where links lead in a circle
+    """The nearest directory at or above `folder` with `.git` (a file in a linked work tree), links
+    resolved; None outside of repositories."""
+    real = Path(os.path.realpath(folder))  # `Path.resolve` raises for link loops
     return next((top for top in (real, *real.parents) if os.path.lexists(top / ".git")), None)

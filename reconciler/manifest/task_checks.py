@@ -1,4 +1,4 @@
-"""What a schema cannot say about the tasks of one file: blank texts, and things worth a warning."""
+"""Checks of the tasks of one file that a schema cannot express: blank texts, and warnings."""
 
 from __future__ import annotations
 
@@ -6,119 +6,107 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.manifest.credentials import credentials
-from reconciler.manifest.problem import Problem
-from reconciler.model.diagnostics import Path, Severity
+from reconciler.manifest.finding import Finding, finding, warning
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Path, Severity
 from reconciler.model.task import Inputs
 
 _LONGEST_NAME = 255
 _NAMED_IN_A_WARNING = 3
 
-_PROMPTS_ARE_SEEN = (
-    "A prompt is stored at the service and read by a model; with isShared, by the organization.\n"
-    "Name where the credential is kept instead, and revoke this one if it is real."
-)
-_NO_EXECUTOR = "no `{}` is attached to a task made by API, so its tools would wait for one"
-_NO_APPROVER = "`{}` without `isShared: true`: nobody but the token's user can approve"
 
+class TaskChecks:
+    """Checks the tasks of one file, whose `defaults` (without nulls) they share.
 
-class Inspection:
-    """Goes through the tasks of one file, whose `defaults` (without nulls) they share.
-
-    A setting that comes from `defaults` is warned of once, there, naming the tasks.
+    A setting from `defaults` has one finding, there, which names the tasks.
     """
 
     def __init__(self, defaults: Mapping[str, Any]) -> None:
-        self._found: list[Problem] = list(_name(("defaults", "name"), defaults.get("name")))
-        self._inherited: dict[tuple[str, str], list[str]] = {}
+        self._found: list[Finding] = list(_name(("defaults", "name"), defaults.get("name")))
+        self._inherited: dict[tuple[Code, str, Arg], list[str]] = {}
 
-    def texts(self, key: str, given: Mapping[str, Any]) -> bool:
-        """Looks at the texts of a task, which may break the schema; False where one is wrong."""
+    def check_texts(self, key: str, given: Mapping[str, Any]) -> bool:
+        """Checks the texts of a task, which may break the schema; False if one has an error."""
         before = len(self._found)
         root: Path = ("tasks", key)
         message = given.get("message")
         if isinstance(message, dict):
             self._found.extend(_message_object((*root, "message"), message))
         elif isinstance(message, str):
-            self._found.extend(prompt_problems((*root, "message"), message))
+            self._found.extend(check_prompt((*root, "message"), message))
         if "name" in given:
             self._found.extend(_name((*root, "name"), given["name"]))
         if given.get("movedFrom") == key:
-            what = "names the task itself; name the key it had before"
-            self._found.append(Problem((*root, "movedFrom"), what))
-        return all(problem.severity is Severity.WARNING for problem in self._found[before:])
+            self._found.append(finding(Code.INVALID_MOVE, (*root, "movedFrom"), "self"))
+        return not any(found.is_error for found in self._found[before:])
 
-    def settings(self, key: str, given: Mapping[str, Any], inputs: Inputs) -> None:
-        """Looks at the settings of a task without errors, as `given` and with defaults."""
+    def check_settings(self, key: str, given: Mapping[str, Any], inputs: Inputs) -> None:
+        """Checks the settings of a task without errors, as `given` and with defaults."""
         if inputs.get("toolExecutionMode") in ("cli", "worker"):
-            self._warn(key, given, "toolExecutionMode", _NO_EXECUTOR, inputs)
+            self._warn(key, given, "toolExecutionMode", Code.NO_EXECUTOR, inputs)
         if inputs.get("approvalMode") in ("manual", "balanced") and not inputs.get("isShared"):
-            self._warn(key, given, "approvalMode", _NO_APPROVER, inputs)
+            self._warn(key, given, "approvalMode", Code.NO_APPROVER, inputs)
 
-    def problems(self) -> list[Problem]:
-        shared = (
-            _warning(("defaults", name), f"{what} (in {_listed(keys)})")
-            for (name, what), keys in self._inherited.items()
+    def findings(self) -> list[Finding]:
+        """Everything that was found so far."""
+        inherited = (
+            warning(code, ("defaults", name), "defaults", {"mode": mode, "tasks": _listed(keys)})
+            for (code, name, mode), keys in self._inherited.items()
         )
-        return [*self._found, *shared]
+        return [*self._found, *inherited]
 
     def _warn(
-        self, key: str, given: Mapping[str, Any], name: str, what: str, inputs: Inputs
+        self, key: str, given: Mapping[str, Any], name: str, code: Code, inputs: Inputs
     ) -> None:
-        worded = what.format(inputs[name])
+        mode = inputs[name]
         if name in given:
-            self._found.append(_warning(("tasks", key, name), worded))
+            self._found.append(warning(code, ("tasks", key, name), "", {"mode": mode}))
         else:
-            self._inherited.setdefault((name, worded), []).append(key)
+            self._inherited.setdefault((code, name, mode), []).append(key)
 
 
-def _message_object(path: Path, message: Mapping[str, Any]) -> Iterator[Problem]:
-    yield from prompt_problems((*path, "content"), message.get("content"))
+def _message_object(path: Path, message: Mapping[str, Any]) -> Iterator[Finding]:
+    yield from check_prompt((*path, "content"), message.get("content"))
     commands = message.get("commands")
     for name, command in commands.items() if isinstance(commands, dict) else ():
         if isinstance(command, dict):
-            text = command.get("prompt")
-            yield from prompt_problems((*path, "commands", name, "prompt"), text)
+            yield from check_prompt((*path, "commands", name, "prompt"), command.get("prompt"))
     diff = message.get("entity_diff")
     for part, entities in diff.items() if isinstance(diff, dict) else ():
         for index, entity in enumerate(entities if isinstance(entities, list) else ()):
             yield from _blank_texts((*path, "entity_diff", part, index), entity)
 
 
-def prompt_problems(path: Path, text: object) -> Iterator[Problem]:
-    """A prompt that is blank, or holds what looks like a credential."""
+def check_prompt(path: Path, text: object) -> Iterator[Finding]:
+    """A prompt that is blank, or contains what looks like a credential."""
     if not isinstance(text, str):
         return
     if text.isspace():
-        yield Problem(path, "is blank: what is the agent to do?")
-    for what, found in credentials(text):
-        worded = f"holds what looks like {what}; whoever sees the task can read it"
-        yield Problem(path, worded, _PROMPTS_ARE_SEEN, Severity.WARNING, secret=found)
+        yield finding(Code.BLANK_PROMPT, path)
+    for kind, found in credentials(text):
+        facts = {"kind": kind}
+        yield finding(Code.CREDENTIAL, path, "", facts, severity=Severity.WARNING, secret=found)
 
 
-def _blank_texts(path: Path, entity: object) -> Iterator[Problem]:
+def _blank_texts(path: Path, entity: object) -> Iterator[Finding]:
     for name, value in entity.items() if isinstance(entity, dict) else ():
         if isinstance(value, str) and value.isspace():
-            yield Problem((*path, name), "is blank; the service refuses such an entity")
+            yield finding(Code.EMPTY_VALUE, (*path, name), "entity")
         elif isinstance(value, dict):
             yield from _blank_texts((*path, name), value)
 
 
-def _name(path: Path, name: object) -> Iterator[Problem]:
-    if isinstance(name, str) and name:  # an empty one the schema refuses
+def _name(path: Path, name: object) -> Iterator[Finding]:
+    if isinstance(name, str) and name:  # the schema rejects an empty one
         length = len(name.strip())
         if not length:
-            yield Problem(path, "is blank")
+            yield finding(Code.EMPTY_VALUE, path, "blank")
         elif length > _LONGEST_NAME:
-            yield Problem(path, f"has {length} characters; at most {_LONGEST_NAME} are allowed")
+            facts = {"length": length, "limit": _LONGEST_NAME}
+            yield finding(Code.VALUE_TOO_LONG, path, "", facts)
 
 
-def _warning(path: Path, what: str) -> Problem:
-    return Problem(path, what, severity=Severity.WARNING)
-
-
-def _listed(keys: list[str]) -> str:
-    named = [f"`{key}`" for key in keys[:_NAMED_IN_A_WARNING]]
+def _listed(keys: list[str]) -> tuple[str, ...]:
+    named = tuple(f"`{key}`" for key in keys[:_NAMED_IN_A_WARNING])
     more = len(keys) - len(named)
-    if more:
-        named.append(f"{more} more")
-    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return (*named, f"{more} more") if more else named

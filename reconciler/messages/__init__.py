@@ -37,14 +37,26 @@ def entry(code: Code) -> Entry:
 
 def word(diagnostic: Diagnostic) -> Message:
     """The diagnostic in words: its summary (one line, `WHERE: WHAT`), its detail, its command."""
+    message = wording(diagnostic)
+    path = diagnostic.at.path
+    return message._replace(summary=f"{shown(path)}: {message.summary}") if path else message
+
+
+def wording(diagnostic: Diagnostic) -> Message:
+    """The same without WHERE."""
     template = entry(diagnostic.code).cases[diagnostic.case]
     args = diagnostic.args
-    where = f"{shown(diagnostic.at.path)}: " if diagnostic.at.path else ""
     return Message(
-        where + fill(template.summary, args),
-        fill(template.detail, args),
-        fill(template.command, args),
+        fill(template.summary, args), fill(template.detail, args), fill(template.command, args)
     )
+
+
+def plain_text(diagnostic: Diagnostic) -> str:
+    """The whole message as plain text: `WHERE: WHAT [CODE]`, then the explanation."""
+    message = word(diagnostic)
+    known = diagnostic.code is not Code.UNCLASSIFIED
+    head = f"{message.summary} [{diagnostic.code}]" if known else message.summary
+    return "\n".join(part for part in (head, message.explanation) if part)
 
 
 @cache

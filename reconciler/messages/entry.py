@@ -15,6 +15,12 @@ class Message(NamedTuple):
     detail: str = ""
     command: str = ""
 
+    @property
+    def explanation(self) -> str:
+        """Everything but the summary; the command is on a line of its own, indented."""
+        command = f"    {self.command}" if self.command else ""
+        return "\n".join(part for part in (self.detail, command) if part)
+
 
 class Entry(NamedTuple):
     """`cases` are the wordings of a code, by name; most codes have one, named "". `title`, `why`

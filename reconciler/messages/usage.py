@@ -70,4 +70,21 @@ ENTRIES = {
             )
         },
     ),
+    Code.NO_MANIFESTS: Entry(
+        title="No manifests",
+        why="Without manifests, every recorded task would look removed. So this is an error.",
+        fix="Create a first manifest with `taskctl init`, or pass a PATH.",
+        cases={
+            "": Message(
+                "no manifests: there are none in tasks/, and no *.tasks.yaml here",
+                "Create a first one, or pass a PATH:",
+                "taskctl init",
+            ),
+            "directory": Message(
+                "no manifests: {directory:q} has no *.yaml or *.yml file",
+                "Create a first one, or pass another PATH:",
+                "taskctl init",
+            ),
+        },
+    ),
 }

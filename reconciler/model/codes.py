@@ -15,8 +15,57 @@ class Code(StrEnum):
 
     UNCLASSIFIED = "TC000"  # transitional: a sentence that has no code yet
 
+    # Text and YAML
+    UNREADABLE_FILE = "TC101"
+    FILE_TOO_LARGE = "TC102"
+    INVALID_ENCODING = "TC103"
+    INVALID_CHARACTER = "TC104"
+    INVALID_YAML = "TC105"
+    DUPLICATE_KEY = "TC106"
+    INVALID_KEY = "TC107"
+    INVALID_TAG = "TC108"
+    INVALID_NUMBER = "TC109"
+    INVALID_ALIAS = "TC110"
+    EXCESSIVE_NESTING = "TC111"
+    EXCESSIVE_ALIASES = "TC112"
+    EMPTY_DOCUMENT = "TC113"
+    MULTIPLE_DOCUMENTS = "TC114"
+    UNSUPPORTED_YAML_VERSION = "TC115"
+    OUTSIDE_REPOSITORY = "TC116"
+    UNSAFE_EDIT = "TC117"
+
+    # Schema
+    UNKNOWN_PROPERTY = "TC201"
+    MISSING_PROPERTY = "TC202"
+    WRONG_TYPE = "TC203"
+    INVALID_VALUE = "TC204"
+    EMPTY_VALUE = "TC205"
+    VALUE_TOO_LONG = "TC206"
+    MERGE_KEY = "TC207"
+    NOT_A_MANIFEST = "TC208"
+    CONFLICTING_PROPERTIES = "TC209"
+
+    # Entries and expansion
+    DUPLICATE_TASK = "TC301"
+    DUPLICATE_TASK_ID = "TC302"
+    INVALID_MOVE = "TC303"
+    DUPLICATE_WORK = "TC304"
+
+    # Prompts and credentials
+    BLANK_PROMPT = "TC401"
+    CREDENTIAL = "TC402"
+    NO_APPROVER = "TC405"
+    NO_EXECUTOR = "TC406"
+
+    # Policy and budget
+    POLICY_VIOLATION = "TC501"
+    INVALID_POLICY = "TC502"
+    POLICY_REFERENCE = "TC503"
+
+    # State and lock
     STATE_LOCK_LOST = "TC611"
 
+    # Service and identity
     UNREACHABLE = "TC701"
     CERTIFICATE = "TC702"
     PROXY = "TC703"
@@ -43,8 +92,9 @@ class Code(StrEnum):
     DELIVERY_UNKNOWN = "TC734"
     DELIVERY_REJECTED = "TC735"
 
+    # Usage and configuration
     INVALID_DURATION = "TC801"
-
+    NO_MANIFESTS = "TC802"
     LOCAL_DATABASE = "TC871"
     LISTEN_ADDRESS = "TC872"
     OPEN_SERVER = "TC873"

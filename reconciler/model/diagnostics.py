@@ -39,8 +39,6 @@ class Place:
 
 NOWHERE = Place()
 
-POLICY = "policy: "  # transitional
-
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
@@ -80,7 +78,7 @@ class Diagnostic:
     def detail(self) -> str:
         from reconciler.messages import word
 
-        return word(self).detail
+        return word(self).explanation
 
 
 def _diagnostic(
@@ -119,7 +117,8 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
         unique,
         key=lambda d: (
             *(d.file or "", d.line or 0, d.column or 0),
-            *(d.severity, d.code, d.case, repr(sorted(d.args.items()))),
+            *(d.severity, [str(step) for step in d.at.path]),
+            *(d.code, d.case, repr(sorted(d.args.items()))),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Key paths and values of a user as they may stand in a message: one line, of bearable length."""
+"""Key paths and values from outside in messages: on one line, shortened."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def shown(path: Path) -> str:
             parts.append(f"[{quoted(step)}]")
     if len(path) > _LONGEST_PATH:
         parts.append("…")
-    return "".join(parts) or "manifest"
+    return "".join(parts)
 
 
 def quoted(text: str) -> str:
-    """A text of a user as it may stand in a message: one line, of bearable length."""
+    """Text from outside in a message: in quotes, on one line, shortened."""
     short = text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
     return json.dumps(short, ensure_ascii=False)

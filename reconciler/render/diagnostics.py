@@ -1,9 +1,11 @@
-"""Problems as text: `FILE:LINE:COL: error: WHERE: WHAT`, one line each, what it means below."""
+"""Diagnostics as text: `FILE:LINE:COL: error: WHERE: WHAT [CODE]`, with the explanation below."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconciler.messages import word
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.render import cells, safe
 from reconciler.render.palette import Palette
@@ -21,11 +23,13 @@ def render_one(diagnostic: Diagnostic, style: Style) -> str:
     palette = Palette(style.color)
     paint = palette.red if diagnostic.severity is Severity.ERROR else palette.yellow
     place = place_of(diagnostic.file, diagnostic.line, diagnostic.column)
-    summary = safe.line(diagnostic.summary)
+    message = word(diagnostic)
     head = f"{palette.bold(place + ': ') if place else ''}{paint(diagnostic.severity.value)}"
-    rows = [f"{head}: {palette.bold(summary)}"]
+    known = diagnostic.code is not Code.UNCLASSIFIED
+    code = f" {palette.dim(f'[{diagnostic.code}]')}" if known else ""
+    rows = [f"{head}: {palette.bold(safe.line(message.summary))}{code}"]
     rows += _excerpt(diagnostic, style, palette)
-    rows += [f"    {row}".rstrip() for row in safe.block(diagnostic.detail).split("\n") if row]
+    rows += [f"    {row}".rstrip() for row in safe.block(message.explanation).split("\n") if row]
     return safe.without_commands("\n".join(rows)) + "\n"
 
 

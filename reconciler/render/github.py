@@ -1,8 +1,8 @@
-"""Reports as annotations of GitHub's workflows: one command a line, at a file and its line.
+"""Reports as GitHub workflow annotations: one command per line, at a file and its line.
 
-A step shows ten errors, ten warnings and ten notices and drops the rest silently: so this gives ten
-of each at most, the last notice being the number of those left out. Escaping is the toolkit's:
-`%`, line ends, and in properties `:` and `,` as well.
+A step shows ten errors, ten warnings and ten notices and drops the rest silently. So this emits at
+most ten of each; the last notice counts those left out. Escaping follows GitHub's toolkit: `%` and
+line ends, and in properties also `:` and `,`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from reconciler.messages import plain_text
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render import safe
 from reconciler.render.entries import Entry, Level, entries, located
 from reconciler.render.reports import Report, Style
 
 MOST = 10
-"""Annotations of one kind that GitHub shows of a step."""
+"""The annotations of one kind that GitHub shows for a step."""
 
 _KINDS = {Level.ERROR: "error", Level.WARNING: "warning", Level.NOTE: "notice"}
 
@@ -32,7 +33,7 @@ class _Annotation(NamedTuple):
 
 
 def render(report: Report, style: Style) -> str:
-    """A line for each annotation, errors first; nothing where there is nothing to say."""
+    """A line for each annotation, errors first; empty if there is none."""
     found = [_of_problem(problem) for problem in located(report, style)]
     found += [_of_task(entry) for entry in entries(report, style) if entry.level is not None]
     found.sort(key=lambda annotation: list(Level).index(annotation.level))
@@ -40,7 +41,7 @@ def render(report: Report, style: Style) -> str:
 
 
 def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
-    """As many as are shown; one notice stands in for all the others."""
+    """As many as GitHub shows; one notice counts the others."""
     counts = Counter(annotation.level for annotation in found)
     most = dict.fromkeys(Level, MOST)
     if any(count > MOST for count in counts.values()):
@@ -62,8 +63,7 @@ def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
 
 
 def _of_problem(problem: Diagnostic) -> _Annotation:
-    level = Level(problem.severity.value)
-    text = "\n".join(part for part in (problem.summary, problem.detail) if part)
+    level, text = Level(problem.severity.value), plain_text(problem)
     return _Annotation(level, text, _title(problem.key), problem.file, problem.line, problem.column)
 
 

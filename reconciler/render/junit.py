@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
 from reconciler.apply.report import ApplyReport, Result
+from reconciler.messages import plain_text
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
@@ -60,7 +61,7 @@ class _Suites:
         place = (
             f"{problem.file}:{problem.line or 1}:{problem.column or 1}: " if problem.file else ""
         )
-        text = "\n".join(part for part in (place + problem.summary, problem.detail) if part)
+        text = place + plain_text(problem)
         if problem.severity is Severity.ERROR:
             case.failures.append(text)
         else:

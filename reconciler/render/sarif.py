@@ -1,13 +1,12 @@
 """Reports as SARIF 2.1.0, for code scanning and for editors.
 
-A rule is what a problem is about: a setting of the manifest, with the schema's words for it as its
-help, or what became of a task. A problem in no file is a notification of the run, as the standard
-has it. Fingerprints hold no line, so that a problem is the same one after lines moved.
+A rule is the code of a diagnostic, or the action or result of a task. A diagnostic without a file
+is a notification of the run, as the standard says. A fingerprint has no line and no argument, so
+that a problem stays the same one when lines move.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,40 +14,20 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from reconciler import __version__
+from reconciler.messages import entry as entry_of
+from reconciler.messages import word
 from reconciler.model.canonical import digest
-from reconciler.model.diagnostics import POLICY, Diagnostic, Severity
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Path
 from reconciler.render import safe
 from reconciler.render.entries import Entry, Level, command_of, entries, located
 from reconciler.render.json import dump
 from reconciler.render.reports import FailureReport, Report, Style
-from reconciler.resources import schema_text
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 FINGERPRINT = "taskctlProblem/v1"
 
-_WHERE = re.compile(r"(?P<top>[A-Za-z]\w*)(?P<rest>(?:\.[\w-]+|\[(?:\d+|\"[^\"]*\")\])*)…?: ")
-_STEP = re.compile(r"\.([\w-]+)|\[(?:\d+|\"([^\"]*)\")\]")
-_FIXED = {
-    "manifest": (
-        "A manifest cannot be read",
-        "A manifest is one YAML 1.2 document in UTF-8: version, tasks and what they share.",
-    ),
-    "manifest/task": (
-        "A task of a manifest",
-        "A task has a key of its own, a message, and settings that the manifest's schema knows.",
-    ),
-    "manifest/unknown": (
-        "A setting that is not known",
-        "What a manifest does not know would be ignored in silence, so it is refused.",
-    ),
-    "policy": (
-        "A task against the policy of its repository",
-        "What `policy` names in taskctl.toml asks more of a task than the manifest's schema does.",
-    ),
-    "problem": (
-        "A problem beside the manifests",
-        "The state, a saved plan or the service is not as it must be; the message says what to do.",
-    ),
+_TASK_RULES = {
     "task/unresolved": (
         "A task may exist already",
         "Not created before that is settled: a second one could not be deleted again.",
@@ -68,12 +47,12 @@ _FIXED = {
 
 
 class _Problem(NamedTuple):
-    """`what` tells it from others of its rule and file, whatever line it is in."""
+    """`path` and `key` tell it from others of its rule and file, whatever line it is in."""
 
     rule: str
     level: str
     text: str
-    what: str
+    path: Path
     file: str | None
     line: int | None
     column: int | None = None
@@ -82,8 +61,7 @@ class _Problem(NamedTuple):
 
 def render(report: Report, style: Style) -> str:
     """One document; ASCII, and none of its text is a link."""
-    settings = _settings()
-    found = [_of_problem(problem, settings) for problem in located(report, style)]
+    found = [_of_problem(problem) for problem in located(report, style)]
     found += [_of_task(entry) for entry in entries(report, style) if entry.level is not None]
     rules = sorted({problem.rule for problem in found})
     index = {rule: place for place, rule in enumerate(rules)}
@@ -94,7 +72,7 @@ def render(report: Report, style: Style) -> str:
                 "name": "taskctl",
                 "version": __version__,
                 "semanticVersion": __version__,
-                "rules": [_rule(rule, settings) for rule in rules],
+                "rules": [_rule(rule) for rule in rules],
             }
         },
         "columnKind": "unicodeCodePoints",
@@ -116,8 +94,8 @@ def _results(found: Iterable[_Problem], index: Mapping[str, int]) -> list[dict[s
     seen: Counter[str] = Counter()
     results = []
     for problem in found:
-        same = digest([problem.rule, problem.file, problem.key, problem.what])
-        seen[same] += 1  # the second of two that are alike in all is still another one
+        same = digest([problem.rule, problem.file, problem.key, list(problem.path)])
+        seen[same] += 1  # the ordinal tells equal ones apart
         results.append(
             {
                 "ruleId": problem.rule,
@@ -150,63 +128,35 @@ def _place(problem: _Problem) -> dict[str, Any]:
     return place
 
 
-def _of_problem(problem: Diagnostic, settings: Mapping[str, tuple[str, str]]) -> _Problem:
-    text = "\n".join(part for part in (problem.summary, problem.detail) if part)
-    level = "error" if problem.severity is Severity.ERROR else "warning"
-    rule = _rule_of(problem, settings)
-    where = (problem.file, problem.line, problem.column, problem.key)
-    return _Problem(rule, level, text, problem.summary, *where)
+def _of_problem(problem: Diagnostic) -> _Problem:
+    message = word(problem)
+    text = "\n".join(part for part in (message.summary, message.explanation) if part)
+    at = problem.at
+    where = (at.file, at.line, at.column, at.key)
+    return _Problem(problem.code.value, problem.severity.value, text, at.path, *where)
 
 
 def _of_task(entry: Entry) -> _Problem:
     text = f"{entry.key}: " + "\n".join(entry.lines)
     level = str(entry.level or Level.NOTE)
-    what = f"{entry.org_name}/{entry.key}"
-    return _Problem(f"task/{entry.word}", level, text, what, entry.file, entry.line, key=entry.key)
+    path = (entry.org_name, entry.key)
+    return _Problem(f"task/{entry.word}", level, text, path, entry.file, entry.line, key=entry.key)
 
 
-def _rule_of(problem: Diagnostic, settings: Mapping[str, tuple[str, str]]) -> str:
-    """From the place in the data with which every problem of a manifest begins its summary."""
-    found = _WHERE.match(problem.summary)
-    if problem.file is None or found is None:
-        return "problem"
-    if found["top"] == "manifest":
-        return "manifest"
-    if problem.summary.startswith(POLICY, found.end()):
-        return "policy"
-    steps = [a or b for a, b in _STEP.findall(found["rest"])]
-    if found["top"] in ("tasks", "defaults"):
-        depth = 1 if found["top"] == "tasks" else 0
-        if len(steps) <= depth:
-            return "manifest/task" if steps else f"manifest/{found['top']}"
-        name = steps[depth]
+def _rule(rule: str) -> dict[str, Any]:
+    if rule in _TASK_RULES:
+        title, why = _TASK_RULES[rule]
+        fix = why
     else:
-        name = found["top"]
-    return f"manifest/{name}" if name in settings else "manifest/unknown"
-
-
-def _rule(rule: str, settings: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    title, help_text = _FIXED.get(rule) or settings[rule.removeprefix("manifest/")]
-    words = re.split(r"[/_-]", rule)
+        title, why, fix, _ = entry_of(Code(rule))
+    words = re.split(r"[^A-Za-z0-9]+", rule if rule in _TASK_RULES else title)
     return {
         "id": rule,
         "name": "".join(word[:1].upper() + word[1:] for word in words),
         "shortDescription": {"text": title},
-        "fullDescription": {"text": help_text},
-        "help": {"text": help_text},
+        "fullDescription": {"text": why},
+        "help": {"text": fix},
     }
-
-
-def _settings() -> dict[str, tuple[str, str]]:
-    """Title and description of each setting, from the manifest's schema."""
-    schema = json.loads(schema_text("manifest"))
-    task = schema["definitions"]["task"]
-    found = {}
-    for name, body in {**task["properties"], **schema["properties"]}.items():
-        reference = body.get("$ref", "").rpartition("/")[2]
-        known = {**schema["definitions"].get(reference, {}), **body}
-        found[name] = (known.get("title") or name, known.get("description") or name)
-    return found
 
 
 def _text(text: str) -> str:

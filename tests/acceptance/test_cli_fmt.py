@@ -110,8 +110,10 @@ def test_what_cannot_be_read_is_told_and_the_rest_done(
     assert run(["fmt", "tasks", "none.yaml"]) == 1
     said = capsys.readouterr()
     assert said.out == "tasks/a.yaml\n"
-    assert "tasks/bad.yaml:2:1: error: YAML: " in said.err
-    assert "none.yaml: error: manifest: cannot be read" in said.err
+    assert "tasks/bad.yaml:2:1: error: invalid YAML: " in said.err
+    assert "[TC105]" in said.err
+    assert "none.yaml: error: " in said.err
+    assert "[TC101]" in said.err
     assert (folder / "tasks/bad.yaml").read_text() == "tasks: [\n"
     assert (folder / "tasks/a.yaml").read_text() == GOOD
 

@@ -40,7 +40,7 @@ def test_all_say_the_same_and_nothing_is_created(
 ) -> None:
     for command in (["validate"], ["plan", *LOCAL], ["apply", "--yes", *LOCAL]):
         assert run(command) == 1
-        assert capsys.readouterr().err == f"{LINE}::error::name a\\trole\n"
+        assert capsys.readouterr().err == f"{LINE}::error::name a\\trole [TC501]\n"
     assert not (repository / ".taskctl").exists()
     role = TASK.replace("Do it.", "Do it.\n    role: r")
     (repository / "tasks/a.yaml").write_text(role)
@@ -70,7 +70,7 @@ def test_every_report_has_it(
     assert "\t" not in out
     if form == "sarif":
         results = json.loads(out)["runs"][0]["results"]
-        assert [result["ruleId"] for result in results] == ["policy"]
+        assert [result["ruleId"] for result in results] == ["TC501"]
     if form == "json":
         (problem,) = json.loads(out)["diagnostics"]
         assert (problem["file"], problem["line"], problem["key"]) == ("tasks/a.yaml", 4, "one")
@@ -81,10 +81,9 @@ def test_from_a_folder_below(repository: Path, capsys: pytest.CaptureFixture[str
     assert "a.yaml:4:3: error: tasks.one.role: policy: " in capsys.readouterr().err
     (repository / "rules/policy.yaml").unlink()
     assert run(["-C", "tasks", "validate", "a.yaml"]) == 1
-    assert capsys.readouterr().err == (
-        "../rules/policy.yaml: error: policy: cannot be read: No such file or directory "
-        "(set in ../taskctl.toml, as policy)\n"
-    )
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("../rules/policy.yaml: error: ")
+    assert said.endswith("[TC101]")
 
 
 def test_a_policy_outside_of_the_repository_is_refused(

@@ -1,6 +1,8 @@
-"""The folder of bad manifests: each case is a test by existing (`NAME.yaml` and `NAME.expect`).
+"""The directory of bad manifests: each case is a test by existing (`NAME.yaml` and `NAME.expect`).
 
-A case may be a folder `NAME/` instead of a file. `.expect` has the exact lines, in order.
+A case may be a directory `NAME/` instead of a file. `.expect` has a line for each diagnostic, in
+order: `FILE:LINE:COL: SEVERITY: CODE/CASE PATH`. Wording is reviewed in
+`tests/unit/messages/messages.txt` only.
 """
 
 from __future__ import annotations
@@ -8,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.manifest import Manifests, load
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.paths import shown
 
 CASES = Path(__file__).parents[1] / "acceptance" / "manifests"
 NAMES = sorted(path.name for path in CASES.iterdir() if path.suffix != ".expect")
@@ -18,9 +22,22 @@ def expected(name: str) -> list[str]:
 
 
 def lines(manifests: Manifests) -> list[str]:
-    return [
-        f"{d.file}:{d.line}:{d.column}: {d.severity}: {d.summary}" for d in manifests.diagnostics
-    ]
+    return [line(diagnostic) for diagnostic in manifests.diagnostics]
+
+
+def code(diagnostic: Diagnostic) -> str:
+    """`CODE/CASE`, or `CODE` for a code's only or first wording."""
+    return f"{diagnostic.code}/{diagnostic.case}".removesuffix("/")
+
+
+def only_code(manifests: Manifests) -> str:
+    """The code of the only diagnostic."""
+    (found,) = manifests.diagnostics
+    return code(found)
+
+
+def line(d: Diagnostic) -> str:
+    return f"{d.file}:{d.line}:{d.column}: {d.severity}: {code(d)} {shown(d.at.path)}".rstrip()
 
 
 def loaded(text: str | bytes, folder: Path, name: str = "a.yaml") -> Manifests:

@@ -236,7 +236,7 @@ MAY_VALIDATE = {
     "manifest.parse.source",
     "manifest.parse.spans",
     "manifest.parse.syntax",
-    "manifest.problem",
+    "manifest.finding",
     "manifest.prompts",
     "manifest.repository",
     "manifest.schema",

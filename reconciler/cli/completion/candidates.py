@@ -85,7 +85,7 @@ def _wanted(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef]
     for path in paths:
         finder.path(path)
     if not paths:
-        finder.usual_places()
+        finder.default_locations()
     for path in finder.files.values():
         data = read_source(_content(path)).data
         tasks = data.get("tasks") if isinstance(data, dict) else None

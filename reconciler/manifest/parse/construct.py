@@ -1,6 +1,6 @@
-"""Parser events -> plain data. Iterative: no depth of a file can exhaust the stack.
+"""Parser events -> plain data. Iterative, so that deep nesting cannot exhaust the stack.
 
-This loop is most of what reading a manifest costs beyond the parser itself, hence its flat form.
+This loop is most of the cost of reading a manifest beyond the parser itself, hence its flat form.
 """
 
 from __future__ import annotations
@@ -19,59 +19,58 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.spans import NextEvent
-from reconciler.manifest.problem import Problem
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
 MAX_DEPTH = 100
 MAX_EXPANSION = 4_000_000
 EXPANSION_RATIO = 20
 
-_ANEW = object()
+_MISSING = object()
 _SHORT = 32
-_TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep; a manifest needs seven"
-_TOO_LARGE = "aliases make far more of this file than it holds; write out what is meant"
-_UNUSABLE = re.compile("[\0\ud800-\udfff]")
-_SPOILT = "\0"
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
+_DUPLICATE = "\0"
 _KEY_TAGS = ("!", scalars.CORE + "str")
 _MAP_TAGS = ("!", scalars.CORE + "map")
 _SEQ_TAGS = ("!", scalars.CORE + "seq")
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 """A line and a column, from 1."""
 
 
 class Refused(Exception):  # noqa: N818
-    """The rest of the file cannot be read; the problem is noted already."""
+    """The rest of the file cannot be read; the reason is in the findings already."""
 
 
 @dataclass(slots=True)
 class Constructed:
-    """The documents of a file that are not empty, each with the place it begins at.
+    """The documents of a file that are not empty, each with the position where it starts.
 
-    `keys` has the places of the keys one level below the root: `keys["tasks"]["rotate-iam-keys"]`.
-    `repeats` are keys that stand in their mapping already. `problems` and they make the data unfit
-    for use, though not for looking for further problems in it.
+    `keys` has the positions of keys one level below the root: `keys["tasks"]["rotate-iam-keys"]`.
+    `repeats` are duplicate keys. With them or `findings`, the data must not be used, except to
+    look for further problems.
     """
 
     documents: list[Any] = field(default_factory=list)
-    starts: list[Place] = field(default_factory=list)
-    keys: dict[str, dict[str, Place]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    repeats: list[tuple[Path, Place]] = field(default_factory=list)
+    starts: list[Position] = field(default_factory=list)
+    keys: dict[str, dict[str, Position]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    repeats: list[tuple[Path, Position]] = field(default_factory=list)
 
 
 def construct(next_event: NextEvent, size: int, into: Constructed) -> None:
     """Reads all documents into `into`; `size` is the file's, in bytes.
 
-    Refused: at the first problem after which nothing can be made of the rest.
+    Raises Refused at the first problem after which the rest cannot be read.
     """
     _Construction(next_event, MAX_EXPANSION + EXPANSION_RATIO * size, into).run()
 
 
-Frame = tuple[dict[str, Any] | None, list[Any], str | None, dict[str, Place] | None]
-"""What a collection is in: a mapping or a list, the key there, and where to note places of keys."""
+Frame = tuple[dict[str, Any] | None, list[Any], str | None, dict[str, Position] | None]
+"""What a collection is in: a mapping or a list, the key there, where to record key positions."""
 
 
 class _Construction:
@@ -83,14 +82,14 @@ class _Construction:
         self._anchors: dict[str, Any] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
         self._known: dict[str, scalars.Scalar] = {}
-        self._spoilt: list[tuple[dict[str, Any], str]] = []
+        self._duplicates: list[tuple[dict[str, Any], str]] = []
 
     def run(self) -> None:
         next_event, stack = self._next, self._stack
         mapping: dict[str, Any] | None = None
         items: list[Any] = self._out.documents
         key: str | None = None
-        places: dict[str, Place] | None = None
+        positions: dict[str, Position] | None = None
         known = self._known
         keys: dict[str, str] = {}
         while (event := next_event()) is not None:
@@ -98,21 +97,21 @@ class _Construction:
             if kind is ScalarEvent:
                 value = event.value
                 if event.ctag is not None or event.anchor is not None or event.style == '"':
-                    value = self._special(event, (mapping, items, key, places))
+                    value = self._special(event, (mapping, items, key, positions))
                 elif not event.style and (mapping is None or key is not None):
-                    value = known.get(value, _ANEW)
-                    if value is _ANEW:
-                        value = self._plain(event, (mapping, items, key, places))
+                    value = known.get(value, _MISSING)
+                    if value is _MISSING:
+                        value = self._plain(event, (mapping, items, key, positions))
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
-                mapping, items, _, places = stack.pop()
+                mapping, items, _, positions = stack.pop()
                 key = None
                 continue
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
-                mapping, items, places = self._open(event, (mapping, items, key, places))
+                mapping, items, positions = self._open(event, (mapping, items, key, positions))
                 key = None
                 continue
             elif kind is AliasEvent:
-                value = self._alias(event, (mapping, items, key, places))
+                value = self._alias(event, (mapping, items, key, positions))
             else:
                 self._stream(event)
                 continue
@@ -123,33 +122,33 @@ class _Construction:
                 key = None
             else:
                 key = keys.setdefault(value, value)
-                if key in mapping or places is not None:
-                    key = self._key(event, key, (mapping, items, None, places))
+                if key in mapping or positions is not None:
+                    key = self._key(event, key, (mapping, items, None, positions))
         self._clean()
 
     def _open(
         self, event: Any, frame: Frame
-    ) -> tuple[dict[str, Any] | None, list[Any], dict[str, Place] | None]:
-        """Begins a mapping or a list within what `frame` describes."""
+    ) -> tuple[dict[str, Any] | None, list[Any], dict[str, Position] | None]:
+        """Starts a mapping or a list in `frame`."""
         mapping, items, key, _ = frame
         is_mapping = type(event) is MappingStartEvent
         value: Any = {} if is_mapping else []
         if mapping is None:
             items.append(value)
         elif key is None:
-            self._refuse("a key must be text, not a mapping or a list", event, frame)
+            self._refuse(event, frame, Code.INVALID_KEY, "collection")
         else:
             mapping[key] = value
         if event.ctag is not None:
             tag = str(event.ctag)
             if tag not in (_MAP_TAGS if is_mapping else _SEQ_TAGS):
-                self._note(scalars.wrong_tag(tag), event, frame)
+                self._note(event, frame, Code.INVALID_TAG, "", {"tag": scalars.spelled(tag)})
         if event.anchor is not None:
             self._anchors[event.anchor] = value
         self._stack.append(frame)
         depth = len(self._stack)
         if depth > MAX_DEPTH:
-            self._refuse(_TOO_DEEP, event, frame)
+            self._refuse(event, frame, Code.EXCESSIVE_NESTING, "", {"limit": MAX_DEPTH})
         if not is_mapping:
             return None, value, None
         below_root = depth == 2 and key is not None
@@ -161,16 +160,16 @@ class _Construction:
         is_key = mapping is not None and key is None
         tag = None if event.ctag is None else str(event.ctag)
         value: scalars.Scalar = event.value
-        if _UNUSABLE.search(event.value):
-            self._note("`\\0` and lone surrogates cannot be sent to the service", event, frame)
-            value = _UNUSABLE.sub("\ufffd", event.value)
+        if _UNSENDABLE.search(event.value):
+            self._note(event, frame, Code.INVALID_CHARACTER, "unsendable")
+            value = _UNSENDABLE.sub("\ufffd", event.value)
         elif is_key and tag not in (None, *_KEY_TAGS):
-            self._note("a key is always text and takes no tag", event, frame)
+            self._note(event, frame, Code.INVALID_KEY, "tag", {"tag": scalars.spelled(tag)})
         elif tag is not None and not is_key:
             try:
                 value = scalars.tagged(event.value, tag)
             except scalars.ScalarError as error:
-                self._note(str(error), event, frame)
+                self._note(event, frame, error.code, error.case, error.facts)
         elif not event.style and not is_key:
             value = self._plain(event, frame)
         if event.anchor is not None:
@@ -182,7 +181,7 @@ class _Construction:
         try:
             value = scalars.plain(text)
         except scalars.ScalarError as error:
-            self._note(str(error), event, frame)
+            self._note(event, frame, error.code, error.case, error.facts)
             return text
         if len(text) < _SHORT:
             self._known[text] = value
@@ -192,23 +191,23 @@ class _Construction:
         mapping, _, key, _ = frame
         name = event.anchor
         if mapping is not None and key is None:
-            self._refuse("an alias cannot be a key; write the key itself", event, frame)
+            self._refuse(event, frame, Code.INVALID_ALIAS, "key", {"alias": name})
         if name not in self._anchors:
-            self._refuse(f"`*{name}` is an alias for an anchor that is not above it", event, frame)
+            self._refuse(event, frame, Code.INVALID_ALIAS, "unknown", {"alias": name})
         value = self._anchors[name]
         inside = [*self._stack[1:], frame]
         if any(value is (items if mapping is None else mapping) for mapping, items, *_ in inside):
-            self._refuse(f"`*{name}` stands within what it is an alias for", event, frame)
+            self._refuse(event, frame, Code.INVALID_ALIAS, "recursive", {"alias": name})
         size, height = self._measure(value)
         self._expansion -= size
         if self._expansion < 0:
-            self._refuse(_TOO_LARGE, event, frame)
+            self._refuse(event, frame, Code.EXCESSIVE_ALIASES)
         if len(self._stack) + height > MAX_DEPTH:
-            self._refuse(_TOO_DEEP, event, frame)
+            self._refuse(event, frame, Code.EXCESSIVE_NESTING, "", {"limit": MAX_DEPTH})
         return value
 
     def _measure(self, value: Any) -> tuple[int, int]:
-        """The nodes and characters that an alias for `value` stands for, and its levels."""
+        """The nodes and characters that an alias for `value` stands for, and its depth."""
         if isinstance(value, str):
             return 1 + len(value), 0
         if not isinstance(value, dict | list):
@@ -225,58 +224,73 @@ class _Construction:
         return known
 
     def _key(self, event: Any, key: str, frame: Frame) -> str:
-        """Notes where a key is; gives another name for one that its mapping has already.
+        """Records the position of a key; returns another name for a duplicate.
 
-        So the value of the first one stays. Within the value of a later one, which must go, no
-        further ones are looked for.
+        So the first value is kept. Duplicates below a duplicate are not reported.
         """
-        mapping, _, _, places = frame
+        mapping, _, _, positions = frame
         if mapping is None or key not in mapping:
-            if places is not None:
-                places[key] = _place(event.start_mark)
+            if positions is not None:
+                positions[key] = _position(event.start_mark)
             return key
-        if not any((outer or "").startswith(_SPOILT) for _, _, outer, _ in self._stack):
-            self._out.repeats.append(((*self._path(frame), key), _place(event.start_mark)))
-        self._spoilt.append((mapping, _SPOILT + key))
-        return _SPOILT + key
+        if not any((outer or "").startswith(_DUPLICATE) for _, _, outer, _ in self._stack):
+            self._out.repeats.append(((*self._path(frame), key), _position(event.start_mark)))
+        self._duplicates.append((mapping, _DUPLICATE + key))
+        return _DUPLICATE + key
 
     def _clean(self) -> None:
-        for mapping, key in self._spoilt:
+        for mapping, key in self._duplicates:
             mapping.pop(key, None)
         out = self._out
         used = [(d, s) for d, s in zip(out.documents, out.starts, strict=True) if d is not None]
         out.documents, out.starts = [d for d, _ in used], [s for _, s in used]
 
     def _stream(self, event: Any) -> None:
-        """Begins and ends of the stream and its documents."""
+        """Starts and ends of the stream and its documents."""
         if not isinstance(event, DocumentStartEvent):
             return
         self._anchors.clear()
         line = event.end_mark.line + 1
         self._out.starts.append((line, 1))
         if event.version not in (None, (1, 2)):
-            what = "a manifest is YAML 1.2; leave the %YAML line out"
-            self._out.problems.append(Problem((), what, line=line, column=1))
+            version = ".".join(map(str, event.version))
+            self._out.findings.append(
+                finding(
+                    Code.UNSUPPORTED_YAML_VERSION, (), "", {"version": version}, position=(line, 1)
+                )
+            )
 
     def _path(self, frame: Frame) -> Path:
         steps: list[str | int] = []
         for mapping, items, key, _ in self._stack[1:]:
-            steps.append(len(items) - 1 if mapping is None else (key or "").removeprefix(_SPOILT))
+            steps.append(
+                len(items) - 1 if mapping is None else (key or "").removeprefix(_DUPLICATE)
+            )
         mapping, items, key, _ = frame
         if self._stack and mapping is None:
             steps.append(len(items))
         elif key is not None:
-            steps.append(key.removeprefix(_SPOILT))
+            steps.append(key.removeprefix(_DUPLICATE))
         return tuple(steps)
 
-    def _note(self, what: str, event: Any, frame: Frame) -> None:
-        line, column = _place(event.start_mark)
-        self._out.problems.append(Problem(self._path(frame), what, line=line, column=column))
+    def _note(
+        self,
+        event: Any,
+        frame: Frame,
+        code: Code,
+        case: str = "",
+        facts: Facts = NO_FACTS,
+    ) -> None:
+        position = _position(event.start_mark)
+        path = self._path(frame)
+        self._out.findings.append(finding(code, path, case, facts, position=position))
 
-    def _refuse(self, what: str, event: Any, frame: Frame) -> NoReturn:
-        self._note(what, event, frame)
+    def _refuse(
+        self, event: Any, frame: Frame, code: Code, case: str = "", facts: Facts = NO_FACTS
+    ) -> NoReturn:
+        self._note(event, frame, code, case, facts)
         raise Refused
 
 
-def _place(mark: Any) -> Place:
+def _position(mark: Any) -> Position:
     return mark.line + 1, mark.column + 1

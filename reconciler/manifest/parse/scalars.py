@@ -1,4 +1,4 @@
-"""What a plain scalar means: the core schema of YAML 1.2 (section 10.3.2), and nothing of 1.1.
+"""Plain scalars -> values, by the core schema of YAML 1.2 (section 10.3.2) and nothing of 1.1.
 
 So `on`, `no`, `1_000` and dates are text, and `010` is ten.
 """
@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+
+from reconciler.manifest.finding import Facts
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg
 
 Scalar = None | bool | int | float | str
 
@@ -20,7 +24,12 @@ CORE = "tag:yaml.org,2002:"
 
 
 class ScalarError(ValueError):
-    """A scalar that has no value here; the text says why, for a user."""
+    """A scalar that has no value here; `code`, `case` and `facts` say why."""
+
+    def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
+        super().__init__(code.value, case)
+        self.code, self.case = code, case
+        self.facts: Facts = facts
 
 
 def plain(text: str) -> Scalar:
@@ -40,24 +49,22 @@ def tagged(text: str, tag: str) -> Scalar:
         return text
     read = _TAGGED.get(tag.removeprefix(CORE)) if tag.startswith(CORE) else None
     if read is None:
-        raise ScalarError(wrong_tag(tag))
+        raise ScalarError(Code.INVALID_TAG, tag=spelled(tag))
     return read(text)
 
 
-def wrong_tag(tag: str) -> str:
-    """What to say of a tag that does not belong there, spelled as one writes it."""
+def spelled(tag: str) -> str:
+    """A tag as it is written in a file: `!!set`, `!local`, `!<tag:example.com,2026:x>`."""
     if tag.startswith(CORE):
-        spelled = f"!!{tag.removeprefix(CORE)}"
-    else:
-        spelled = tag if tag.startswith("!") else f"!<{tag}>"
-    return f"the tag `{spelled}` does not belong here; leave it out"
+        return f"!!{tag.removeprefix(CORE)}"
+    return tag if tag.startswith("!") else f"!<{tag}>"
 
 
 def _number(text: str) -> Scalar:
     for pattern, read in _FORMS:
         if pattern.fullmatch(text):
             if len(text) > _LONGEST_NUMBER:
-                raise ScalarError(f"a number of {len(text)} digits; quote it if it is text")
+                raise ScalarError(Code.INVALID_NUMBER, "digits", digits=len(text))
             return read(text)
     return text
 
@@ -65,12 +72,12 @@ def _number(text: str) -> Scalar:
 def _finite(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise ScalarError(f"`{text}` is too large a number; quote it if it is text")
+        raise ScalarError(Code.INVALID_NUMBER, "large", text=text)
     return value
 
 
 def _special(text: str) -> float:
-    raise ScalarError(f"`{text}` is a number that JSON cannot hold; quote it if it is text")
+    raise ScalarError(Code.INVALID_NUMBER, "special", text=text)
 
 
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[str], Scalar]], ...] = (
@@ -86,7 +93,7 @@ def _only(kind: type, name: str) -> Callable[[str], Scalar]:
     def read(text: str) -> Scalar:
         value = plain(text)
         if type(value) is not kind:
-            raise ScalarError(f"`!!{name}` does not fit this text")
+            raise ScalarError(Code.INVALID_TAG, "mismatch", tag=f"!!{name}")
         return value
 
     return read
@@ -95,11 +102,11 @@ def _only(kind: type, name: str) -> Callable[[str], Scalar]:
 def _float(text: str) -> Scalar:
     value = plain(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ScalarError("`!!float` does not fit this text")
+        raise ScalarError(Code.INVALID_TAG, "mismatch", tag="!!float")
     try:
         return float(value)
     except OverflowError:
-        raise ScalarError("too large a number; quote it if it is text") from None
+        raise ScalarError(Code.INVALID_NUMBER, "large", text=text) from None
 
 
 _TAGGED: dict[str, Callable[[str], Scalar]] = {

@@ -1,7 +1,7 @@
-"""Bytes of a manifest -> plain data with places, or the reasons why not.
+"""Bytes of a manifest -> plain data with positions, or findings.
 
-ruamel.yaml parses: its C parser where it is installed, else its pure one, which yields the same
-events. The data comes from `construct.py`; here are the checks before it and its errors after.
+ruamel.yaml parses: its C parser if it is installed, else its pure one, which yields the same
+events. `construct.py` makes the data; here are the checks before it and its errors after.
 """
 
 from __future__ import annotations
@@ -10,60 +10,59 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.parse import encoding
-from reconciler.manifest.parse.construct import Constructed, Place, Refused, construct
+from reconciler.manifest.parse.construct import Constructed, Position, Refused, construct
 from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, locate
-from reconciler.manifest.parse.syntax import is_gap_of_c_parser, syntax_problem
-from reconciler.manifest.problem import Problem
+from reconciler.manifest.parse.syntax import is_gap_of_c_parser, syntax_error
+from reconciler.model.codes import Code
 
 MAX_BYTES = 64 * 1024 * 1024
-
-_ESCAPES = {"U+0085": "\\N", "U+2028": "\\L", "U+2029": "\\P"}
 
 
 @dataclass(slots=True)
 class Source:
-    """A file that was read. `data` is the document, None where there is none or it cannot be used.
+    """A file that was read. `data` is the document, None if there is none or it cannot be used.
 
-    `keys` are the places of the keys below a key of the root. `body` is its text without a byte
-    order mark: UTF-8, unless a problem says otherwise. `pure`: the pure parser is to read it.
+    `keys` has the positions of the keys below each key of the root. `body` is its text without a
+    byte order mark: UTF-8, unless a finding says otherwise. `pure`: only the pure parser reads it.
     """
 
     body: bytes
     data: Any = None
     pure: bool = False
-    keys: dict[str, dict[str, Place]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    keys: dict[str, dict[str, Position]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def text(self) -> str:
         return self.body.decode("utf-8", "replace")
 
     def events(self) -> NextEvent:
-        """The parser's events from the start; only for a file whose form has no error."""
+        """The parser's events from the start."""
         return pure_events(self.body) if self.pure else open_events(self.body)
 
 
 def read_source(content: bytes) -> Source:
-    """Reads a manifest's YAML; never raises: what is wrong is in `problems`."""
+    """Reads a manifest's YAML; never raises: what is wrong is in `findings`."""
     source = Source(content.removeprefix(encoding.BOM))
-    problem = _unreadable(source.body)
-    if problem is not None:
-        source.problems.append(problem)
+    unreadable = _unreadable(source.body)
+    if unreadable is not None:
+        source.findings.append(unreadable)
         return source
     failure = _construct(source)
     if failure is not None and is_gap_of_c_parser(failure):
         source = Source(source.body, pure=True)
         failure = _construct(source)
     if failure is not None:
-        source.problems.append(syntax_problem(failure, source.body))
+        source.findings.append(syntax_error(failure, source.body))
     return source
 
 
 def _construct(source: Source) -> Exception | None:
-    """Fills `source`; the parser's exception where the form of the text is at fault."""
+    """Fills `source`; returns the parser's exception if the text is not valid YAML."""
     made = Constructed()
-    source.problems, source.keys = made.problems, made.keys
+    source.findings, source.keys = made.findings, made.keys
     failure: Exception | None = None
     try:
         construct(source.events(), len(source.body), made)
@@ -72,12 +71,12 @@ def _construct(source: Source) -> Exception | None:
         pass
     except PARSER_ERRORS as error:
         failure = error
-    made.problems.extend(_repeated(made, source))
+    made.findings.extend(_duplicate_keys(made, source))
     return failure
 
 
 def open_events(body: bytes) -> NextEvent:
-    """The parser's events for a text, of the C parser if there is one."""
+    """The parser's events for a text, from the C parser if there is one."""
     parser = _c_parser()
     if parser is None:
         return pure_events(body)
@@ -86,7 +85,7 @@ def open_events(body: bytes) -> NextEvent:
 
 
 def open_tokens(body: bytes, *, pure: bool) -> NextEvent:
-    """The scanner's tokens for a text, which the events are made of: each with its place."""
+    """The scanner's tokens for a text, each with its position."""
     parser = None if pure else _c_parser()
     if parser is not None:
         next_token: NextEvent = parser(body).get_token
@@ -98,10 +97,10 @@ def open_tokens(body: bytes, *, pure: bool) -> NextEvent:
 
 
 def _c_parser() -> Any:
-    """ruamel.yaml's C parser by its name in any of its homes; None where none is installed."""
-    for home in ("_ruamel_yaml", "_ruamel_yaml_clibz"):
+    """ruamel.yaml's C parser, under any of its module names; None if none is installed."""
+    for module in ("_ruamel_yaml", "_ruamel_yaml_clibz"):
         try:
-            return import_module(home).CParser
+            return import_module(module).CParser
         except ImportError:
             continue
     return None
@@ -115,38 +114,28 @@ def pure_events(body: bytes) -> NextEvent:
     return lambda: next(events, None)
 
 
-def _unreadable(body: bytes) -> Problem | None:
+def _unreadable(body: bytes) -> Finding | None:
     """What keeps a text from being parsed at all: size, encoding, control characters."""
     if len(body) > MAX_BYTES:
         limit = MAX_BYTES // 1024 // 1024
-        return encoding.at_byte(body, 0, f"the file is larger than {limit} MiB; split it")
-    problem = encoding.unreadable(body, "a manifest")
-    if problem is None:
-        return None
-    escape = next((text for code, text in _ESCAPES.items() if code in problem.what), None)
-    hint = f'; within "..." it is written {escape}' if escape else ""
-    return problem._replace(what=problem.what + hint)
+        return encoding.at_byte(body, 0, Code.FILE_TOO_LARGE, "", {"limit": limit})
+    return encoding.check(body, yaml=True)
 
 
 def _only_document(made: Constructed) -> Any:
     if not made.documents:
-        what = "the file holds no manifest; begin it with `version: 1`"
-        made.problems.append(Problem((), what, line=1, column=1))
+        made.findings.append(finding(Code.EMPTY_DOCUMENT, (), position=(1, 1)))
         return None
-    for line, column in made.starts[1:]:
-        what = "a second document; a manifest is one: give this one a file of its own"
-        made.problems.append(Problem((), what, line=line, column=column))
+    for position in made.starts[1:]:
+        made.findings.append(finding(Code.MULTIPLE_DOCUMENTS, (), position=position))
     return made.documents[0]
 
 
-def _repeated(made: Constructed, source: Source) -> list[Problem]:
-    """Keys that are there twice; both lines are named."""
+def _duplicate_keys(made: Constructed, source: Source) -> list[Finding]:
     if not made.repeats:
         return []
     firsts = locate(source.events(), [path for path, _ in made.repeats])
-    problems = []
-    for path, (line, column) in made.repeats:
-        first = firsts[path].key_line
-        what = f"the key is here twice; the first is in line {first}: rename one or take it out"
-        problems.append(Problem(path, what, line=line, column=column))
-    return problems
+    return [
+        finding(Code.DUPLICATE_KEY, path, "", {"first_line": firsts[path].key_line}, position=at)
+        for path, at in made.repeats
+    ]

@@ -1,7 +1,7 @@
-"""Where in a file things are: paths into the data, and the lines and columns they stand at.
+"""Source spans: the lines and columns of paths into the data.
 
-The data itself carries no positions. They are read from the parser's events in a second pass, for
-just the paths that have something to say: most files have none.
+The data itself carries no positions. They are read from the parser's events in a second pass, only
+for the paths that have a diagnostic: most files have none.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ruamel.yaml.events import (
 from reconciler.model.diagnostics import Path
 
 NextEvent = Callable[[], Any]
-"""Gives the next parser event, None after the last."""
+"""Returns the next parser event, None after the last."""
 
 PARSER_ERRORS = (YAMLError, ValueError, OverflowError, AssertionError)
-"""What the parsers raise for a text that is not YAML; all but the first only the pure one."""
+"""What the parsers raise for invalid YAML; only the pure parser raises all but the first."""
 
 
-class Spot(NamedTuple):
-    """Where a value stands: its key (or, in a list, the value again), its begin and its last line.
+class SourceSpan(NamedTuple):
+    """A value's key (or, in a list, the value again), its start and its last line.
 
     Lines and columns count from 1, columns in characters.
     """
@@ -42,38 +42,37 @@ class Spot(NamedTuple):
 
 
 class _Node:
-    """A wanted path, as a tree: what is wanted below it, and where it was found."""
+    """One step of the requested paths, as a tree, and its span once it was found."""
 
-    __slots__ = ("below", "spot")
+    __slots__ = ("below", "span")
 
     def __init__(self) -> None:
         self.below: dict[str | int, _Node] = {}
-        self.spot: Spot | None = None
+        self.span: SourceSpan | None = None
 
 
-def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, Spot]:
-    """The spots of `paths`; of one that is not there (behind an alias, say), its nearest parent's.
-
-    In a file with an error in its form, what is before the error is found.
+def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, SourceSpan]:
+    """The spans of `paths`; for a path that is not there (behind an alias, say), its nearest
+    parent's. In a file with a syntax error, only what precedes the error is found.
     """
-    wanted = tuple(dict.fromkeys(paths))
+    requested = tuple(dict.fromkeys(paths))
     root = _Node()
-    for path in wanted:
+    for path in requested:
         node = root
         for step in path:
             node = node.below.setdefault(step, _Node())
     with suppress(*PARSER_ERRORS):
         _Locator(next_event).document(root)
-    return {path: _nearest(root, path) for path in wanted}
+    return {path: _nearest(root, path) for path in requested}
 
 
-def _nearest(root: _Node, path: Path) -> Spot:
-    node, found = root, root.spot or Spot(1, 1, 1, 1, 1)
+def _nearest(root: _Node, path: Path) -> SourceSpan:
+    node, found = root, root.span or SourceSpan(1, 1, 1, 1, 1)
     for step in path:
         node = node.below[step]
-        if node.spot is None:
+        if node.span is None:
             break
-        found = node.spot
+        found = node.span
     return found
 
 
@@ -82,7 +81,7 @@ class _Locator:
         self._next = next_event
 
     def document(self, root: _Node) -> None:
-        """Goes through the first document that is not empty."""
+        """Reads the first document that is not empty."""
         while (event := self._next()) is not None:
             if isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent):
                 self._value(event, root, event.start_mark)
@@ -90,12 +89,12 @@ class _Locator:
                     return
 
     def _value(self, event: Any, node: _Node | None, key: Any) -> None:
-        if node is None or node.spot is not None:  # of a key that is there twice, the first counts
+        if node is None or node.span is not None:  # of a duplicate key, the first counts
             self._skip(event)
             return
         begin = event.start_mark
         if isinstance(event, ScalarEvent) and not event.value and not event.style:
-            begin = key  # the parsers differ on where nothing stands
+            begin = key  # the parsers differ on where an empty value is
         if isinstance(event, MappingStartEvent):
             last = self._mapping(node)
         elif isinstance(event, SequenceStartEvent):
@@ -103,7 +102,7 @@ class _Locator:
         else:
             last = event
         end = last.end_mark
-        node.spot = Spot(
+        node.span = SourceSpan(
             key_line=key.line + 1,
             key_column=key.column + 1,
             line=begin.line + 1,
@@ -113,10 +112,10 @@ class _Locator:
 
     def _mapping(self, node: _Node) -> Any:
         while not isinstance(event := self._next(), MappingEndEvent):
-            wanted = node.below.get(event.value) if isinstance(event, ScalarEvent) else None
-            if wanted is None:
+            below = node.below.get(event.value) if isinstance(event, ScalarEvent) else None
+            if below is None:
                 self._skip(event)
-            self._value(self._next(), wanted, event.start_mark)
+            self._value(self._next(), below, event.start_mark)
         return event
 
     def _sequence(self, node: _Node) -> Any:

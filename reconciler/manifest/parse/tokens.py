@@ -1,6 +1,6 @@
-"""A YAML text as the scanner's tokens, each with its place in the text, for `layout.py`.
+"""YAML as the scanner's tokens, each with its position, for `layout.py`.
 
-Of a token only its kind and place are used: what it says stays in the text, character by character.
+Only a token's kind and position are used: its text is copied from the file.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Token:
 
     @property
     def seen(self) -> bool:
-        """Whether it stands for characters, and not just for structure; the end of all counts."""
+        """Whether it has characters, or is the end of the stream."""
         return self.end > self.start or self.kind == "StreamEnd"
 
 
 def tokens(text: str, *, pure: bool) -> Iterator[Token]:
-    """The tokens of a text that was read without a problem; its line ends are line feeds."""
+    """The tokens of valid YAML whose line ends are line feeds."""
     starts = [0, *(found.end() for found in re.finditer("\n", text))]
     next_token = open_tokens(text.encode("utf-8"), pure=pure)
     while (token := next_token()) is not None:

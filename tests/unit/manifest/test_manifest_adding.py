@@ -14,6 +14,7 @@ from reconciler.manifest.insertion import NewTask, added, faults
 from reconciler.manifest.parse.source import read_source
 from reconciler.model.errors import ManifestError
 from tests.support.inert import commands_in, unseen_in
+from tests.support.manifest_cases import code
 
 MARKS = " \n\t\r:#-|>'\"\\{}[]&*!%@`,?~<=.\u202e\u2028\x85\x07\u200d\ufeffa1é日"
 TEXTS = st.text(
@@ -33,7 +34,7 @@ VALUES = st.recursive(
 def test_any_json_is_read_back_as_it_was(values: dict[str, Any]) -> None:
     text = "\n".join(["root:", *mapping_lines(values, 2), ""])
     source = read_source(text.encode())
-    assert source.problems == []
+    assert source.findings == []
     assert source.data == {"root": values}
     assert not unseen_in(text) - {"\n", "\t"}
     assert not commands_in(text)
@@ -101,8 +102,9 @@ def test_a_file_may_end_without_a_line_end() -> None:
     ],
 )
 def test_what_cannot_be_added_to_safely_is_refused(before: str) -> None:
-    with pytest.raises(ManifestError, match="cannot be added to safely"):
+    with pytest.raises(ManifestError) as caught:
         added(before.encode(), "a.yaml", [task("new", "x")])
+    assert [code(d) for d in caught.value.diagnostics] == ["TC117/insert"]
 
 
 def test_defaults_of_the_file_change_no_new_task() -> None:
@@ -131,4 +133,4 @@ def test_tasks_of_several_organizations() -> None:
     ],
 )
 def test_what_a_manifest_cannot_hold(members: dict[str, Any], where: tuple[str, ...]) -> None:
-    assert [problem.path for problem in faults(NewTask("k", None, members))] == [where]
+    assert [found.path for found in faults(NewTask("k", None, members))] == [where]

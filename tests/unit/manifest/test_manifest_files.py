@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.manifest import Manifests, load
+from tests.support.manifest_cases import code
 
 EMPTY = "version: 1\ntasks: {}\n"
 
@@ -25,10 +26,9 @@ def files(root: Path, *paths: str) -> list[str]:
     return list(manifests.files)
 
 
-def summary(manifests: Manifests) -> str:
+def problem(manifests: Manifests) -> str:
     (only,) = manifests.diagnostics
-    assert only.detail
-    return f"{only.file}: {only.summary}"
+    return f"{only.file}: {code(only)} {' '.join(map(str, only.args.values()))}".rstrip()
 
 
 def test_a_folder_is_read_to_its_depth(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_circle_of_links_ends(tmp_path: Path) -> None:
     (tmp_path / "t/self.yaml").symlink_to("self.yaml")
     manifests = load(["t"], root=tmp_path)
     assert manifests.files == ("t/a.yaml",)
-    assert summary(manifests).startswith("t/self.yaml: manifest: cannot be read: ")
+    assert problem(manifests).startswith("t/self.yaml: TC101 ")
 
 
 def test_names_outside_the_root(tmp_path: Path) -> None:
@@ -84,24 +84,19 @@ def test_the_usual_places(tmp_path: Path) -> None:
 def test_nothing_in_the_usual_places(tmp_path: Path) -> None:
     (tmp_path / "tasks").mkdir()
     (tmp_path / "folder.tasks.yaml").mkdir()
-    said = summary(load([], root=tmp_path))
-    assert said == "None: no manifests: there are none in tasks/ and no *.tasks.yaml here"
+    assert problem(load([], root=tmp_path)) == "None: TC802"
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     put(tmp_path, "t/.x/a.yaml", "t/readme.md")
-    assert summary(load(["t"], root=tmp_path)) == (
-        "None: no manifests: no *.yaml or *.yml file is in t"
-    )
+    assert problem(load(["t"], root=tmp_path)) == "None: TC802/directory t"
     assert load(["t", "t"], root=tmp_path).diagnostics == load(["t"], root=tmp_path).diagnostics
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     put(tmp_path, "a.yaml")
     manifests = load(["a.yaml", "nowhere.yaml"], root=tmp_path)
-    assert summary(manifests) == (
-        "nowhere.yaml: manifest: cannot be read: No such file or directory"
-    )
+    assert problem(manifests) == "nowhere.yaml: TC101 No such file or directory"
     assert manifests.files == ("a.yaml",)
 
 
@@ -115,12 +110,10 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return opened(self, mode)
 
     monkeypatch.setattr(Path, "open", refusing)
-    assert summary(load(["t"], root=tmp_path)) == (
-        "t/a.yaml: manifest: cannot be read: Permission denied"
-    )
+    assert problem(load(["t"], root=tmp_path)) == "t/a.yaml: TC101 Permission denied"
 
     def closed(path: Path) -> object:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "scandir", closed)
-    assert summary(load(["t"], root=tmp_path)) == "t: manifest: cannot be read: Permission denied"
+    assert problem(load(["t"], root=tmp_path)) == "t: TC101 Permission denied"

@@ -13,6 +13,7 @@ from reconciler.manifest import fmt
 from reconciler.manifest.fmt import format_manifest
 from reconciler.manifest.parse import source
 from reconciler.manifest.parse.source import read_source
+from reconciler.model.codes import Code
 from tests.support.manifest_layouts import texts
 from tests.support.manifest_yaml import SOUP, documents
 
@@ -192,7 +193,7 @@ def test_nothing_is_meant_otherwise(text: str) -> None:
     """The same data by the reader of validate, the same comments, and the form of the form."""
     content = text.encode("utf-8", "surrogatepass")
     before, found = read_source(content), format_manifest(content, "f")
-    if before.problems:
+    if before.findings:
         assert found.content is None
         assert found.diagnostics
         return
@@ -201,7 +202,7 @@ def test_nothing_is_meant_otherwise(text: str) -> None:
         assert text.lstrip("\ufeff \n").startswith(("---", "..."))
         return
     after = read_source(found.content)
-    assert not after.problems
+    assert not after.findings
     assert repr(after.data) == repr(before.data)
     assert b"".join(found.content.split()) == b"".join(before.body.split())
     assert not [line for line in _outside_texts(found.content) if line != line.rstrip(b" \t")]
@@ -229,20 +230,20 @@ def test_what_a_person_may_write_is_never_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "code"),
     [
-        ("a: [1\n", "lacks a comma or its `]`"),
-        ("a: 1\na: 2\n", "the key is here twice"),
-        ("a: *x\n", "is an alias for an anchor that is not above it"),
-        ("", "the file holds no manifest"),
+        ("a: [1\n", Code.INVALID_YAML),
+        ("a: 1\na: 2\n", Code.DUPLICATE_KEY),
+        ("a: *x\n", Code.INVALID_ALIAS),
+        ("", Code.EMPTY_DOCUMENT),
     ],
 )
-def test_what_has_no_form_is_refused_as_validate_does(text: str, words: str) -> None:
+def test_what_has_no_form_is_refused_as_validate_does(text: str, code: Code) -> None:
     found = format_manifest(text.encode(), "tasks/a.yaml")
     assert found.content is None
     assert not found.changed
     (problem,) = found.diagnostics
-    assert words in problem.summary
+    assert problem.code is code
     assert (problem.file, problem.line) == ("tasks/a.yaml", problem.line or 1)
 
 
@@ -266,5 +267,5 @@ def test_a_layout_that_changed_the_meaning_is_not_given_back(
     found = format_manifest(b"a: 1\nb:  2\n", "tasks/a.yaml")
     assert found.content is None
     (problem,) = found.diagnostics
-    assert "left as it is" in problem.summary
+    assert problem.code is Code.UNSAFE_EDIT
     assert problem.line == line

@@ -8,18 +8,15 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.manifest import Manifests, load
+from reconciler.manifest import load
 from reconciler.manifest.prompts import MAX_BYTES
-from tests.support.manifest_cases import lines, loaded
+from reconciler.messages import word
+from reconciler.model.codes import Code
+from tests.support.manifest_cases import lines, loaded, only_code
 
 
 def manifest(contents: str, key: str = "rotate", more: str = "") -> str:
     return f"version: 1\ntasks:\n  {key}: {{message: {{contentFile: {contents}}}{more}}}\n"
-
-
-def only_summary(manifests: Manifests) -> str:
-    (found,) = manifests.diagnostics
-    return found.summary
 
 
 @pytest.fixture
@@ -95,8 +92,8 @@ def test_dots_may_lead_anywhere_in_the_repository(repository: Path) -> None:
 def test_it_never_leads_out_of_the_repository(given: str, repository: Path) -> None:
     (repository.parent / "outside.md").write_text("Rotate.\n")
     found = loaded(manifest(given), repository)
-    assert "leads out of the repository" in only_summary(found)
-    assert lines(found)[0].startswith("a.yaml:3:35: error: tasks.rotate.message.contentFile: ")
+    assert only_code(found) == "TC116/prompt"
+    assert lines(found) == ["a.yaml:3:35: error: TC116/prompt tasks.rotate.message.contentFile"]
     assert found.tasks == ()
 
 
@@ -108,7 +105,7 @@ def test_nor_by_a_link(repository: Path) -> None:
     (repository / "folder").symlink_to(outside)
     (repository / "twice").symlink_to("folder")
     for given in ("p.md", "folder/p.md", "twice/p.md", "folder/gone.md"):
-        assert "leads out of the repository" in only_summary(loaded(manifest(given), repository))
+        assert only_code(loaded(manifest(given), repository)) == "TC116/prompt"
 
 
 def test_a_link_within_the_repository_is_followed(repository: Path) -> None:
@@ -122,13 +119,13 @@ def test_a_link_within_the_repository_is_followed(repository: Path) -> None:
 def test_links_in_a_circle_are_told(repository: Path) -> None:
     (repository / "p.md").symlink_to("q.md")
     (repository / "q.md").symlink_to("p.md")
-    assert "cannot be read" in only_summary(loaded(manifest("p.md"), repository))
+    assert only_code(loaded(manifest("p.md"), repository)) == "TC101/prompt"
 
 
 @pytest.mark.parametrize("given", [".git/config", "tasks/../.git/config", "kept/.GIT/config"])
 def test_git_s_own_files_are_refused(given: str, repository: Path) -> None:
     (repository / ".git" / "config").write_text("[http] extraheader = AUTHORIZATION: basic x\n")
-    assert "leads into `.git`" in only_summary(loaded(manifest(given), repository))
+    assert only_code(loaded(manifest(given), repository)) == "TC116/prompt-git"
 
 
 def test_a_linked_work_tree_is_a_repository_too(tmp_path: Path) -> None:
@@ -140,7 +137,7 @@ def test_a_linked_work_tree_is_a_repository_too(tmp_path: Path) -> None:
     assert load(["a.yaml"], root=tree / "tasks").diagnostics == ()
     (tmp_path / "p.md").write_text("Rotate.\n")
     (tree / "tasks" / "a.yaml").write_text(manifest("../../p.md"))
-    assert "leads out of the repository" in only_summary(load([], root=tree))
+    assert only_code(load([], root=tree)) == "TC116/prompt"
 
 
 def test_without_a_repository_the_working_folder_bounds_it(
@@ -152,7 +149,7 @@ def test_without_a_repository_the_working_folder_bounds_it(
     (tmp_path / "tasks" / "a.yaml").write_text(manifest("../p.md"))
     assert load(["tasks"], root=tmp_path).diagnostics == ()
     found = load(["a.yaml"], root=tmp_path / "tasks")
-    assert "leads out of the working folder" in only_summary(found)
+    assert only_code(found) == "TC116/prompt-directory"
 
 
 def test_another_folder_to_work_in(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,8 +162,8 @@ def test_another_folder_to_work_in(repository: Path, capsys: pytest.CaptureFixtu
 
 def test_what_is_no_file_is_not_waited_for(repository: Path) -> None:
     os.mkfifo(repository / "pipe")
-    summary = only_summary(loaded(manifest("pipe"), repository))
-    assert summary.endswith('"pipe" cannot be read: it is no regular file')
+    (found,) = loaded(manifest("pipe"), repository).diagnostics
+    assert (found.code, found.args["reason"]) == (Code.UNREADABLE_FILE, "not a regular file")
 
 
 def test_a_file_that_no_model_reads(repository: Path) -> None:
@@ -174,7 +171,7 @@ def test_a_file_that_no_model_reads(repository: Path) -> None:
     assert loaded(manifest("p.md"), repository).diagnostics == ()
     (repository / "p.md").write_bytes(b"x" * (MAX_BYTES + 1))
     found = loaded(manifest("p.md"), repository)
-    assert lines(found)[0].startswith("p.md:1:1: error: tasks.rotate.message: the file is larger")
+    assert lines(found) == ["p.md:1:1: error: TC102/prompt tasks.rotate.message"]
 
 
 def test_a_file_is_read_once_and_told_of_once(repository: Path) -> None:
@@ -260,7 +257,7 @@ def test_no_line_of_a_sensitive_task_is_shown(tmp_path: Path) -> None:
 def test_whatever_else_is_wrong(before: str, after: str, line_end: str, tmp_path: Path) -> None:
     text = SENSITIVE.replace(before, after).replace("\n", line_end)
     found = loaded(text, tmp_path)
-    told = "\n".join([*lines(found), *(d.detail for d in found.diagnostics)])
+    told = "\n".join(part for d in found.diagnostics for part in word(d))
     assert found.diagnostics
     for secret in ("Globex", "to the vault"):
         assert secret not in told

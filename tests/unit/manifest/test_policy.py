@@ -11,8 +11,12 @@ import pytest
 
 from reconciler.manifest import load
 from reconciler.manifest.policy import Policy, read_policy, shape
+from reconciler.messages import word
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.errors import ManifestError
+from reconciler.model.paths import shown
+from tests.support.manifest_cases import code
 
 DRAFT_3 = {"$schema": "http://json-schema.org/draft-03/schema#"}
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
@@ -43,26 +47,28 @@ def policy(folder: Path, schema: Any, name: str = "policy.json") -> Policy:
 
 
 def found(folder: Path, schema: Any, manifest: str = MANIFEST) -> list[str]:
-    return [f"{d.line}:{d.column}: {d.summary}" for d in diagnostics(folder, schema, manifest)]
+    return [
+        f"{d.line}:{d.column}: {shown(d.at.path)}: {code(d)} {d.args.get('wants', '')}".rstrip()
+        for d in diagnostics(folder, schema, manifest)
+    ]
 
 
 def diagnostics(folder: Path, schema: Any, manifest: str = MANIFEST) -> list[Diagnostic]:
     (folder / "a.yaml").write_text(manifest)
     loaded = load(["a.yaml"], root=folder, policy=policy(folder, schema))
-    return [d for d in loaded.diagnostics if "policy: " in d.summary]
+    return [d for d in loaded.diagnostics if d.code is Code.POLICY_VIOLATION]
 
 
-def told(folder: Path, schema: Any, name: str = "policy.json") -> str:
-    """Why a policy cannot be used, as it is made or as it is first asked."""
+def rejected(folder: Path, schema: Any, name: str = "policy.json") -> str:
+    """Why a policy cannot be used, when it is read or first evaluated."""
     (folder / "a.yaml").write_text(MANIFEST)
     with pytest.raises(ManifestError) as caught:
         load(["a.yaml"], root=folder, policy=policy(folder, schema, name))
     (problem,) = caught.value.diagnostics
     assert problem.file == name
     assert problem.severity is Severity.ERROR
-    assert problem.summary.endswith(" (set in taskctl.toml, as policy)")
-    assert "\n" not in problem.summary
-    return problem.summary
+    assert "\n" not in word(problem).summary
+    return code(problem)
 
 
 def test_what_it_sees(tmp_path: Path) -> None:
@@ -92,15 +98,15 @@ def test_it_speaks_where_the_value_is_set(tmp_path: Path) -> None:
         "message": {"properties": {"content": {"maxLength": 3}}},
     }
     assert found(tmp_path, {"properties": values, "required": ["role"]}) == [
-        '2:10: tasks.adopted.orgName: policy: does not satisfy pattern: "^x"',
-        '2:10: tasks.rotate.orgName: policy: does not satisfy pattern: "^x"',
-        '4:17: tasks.rotate.approvalMode: policy: must be one of ["manual"]',
-        "7:3: tasks.rotate.key: policy: does not satisfy maxLength: 3",
-        "7:3: tasks.rotate.role: policy: is missing",
-        "8:14: tasks.rotate.message.content: policy: does not satisfy maxLength: 3",
-        '9:21: tasks.rotate.permissionMode: policy: must be "read-only"',
-        "10:3: tasks.adopted.key: policy: does not satisfy maxLength: 3",
-        "10:3: tasks.adopted.role: policy: is missing",
+        '2:10: tasks.adopted.orgName: TC501 "^x"',
+        '2:10: tasks.rotate.orgName: TC501 "^x"',
+        '4:17: tasks.rotate.approvalMode: TC501/enum ["manual"]',
+        "7:3: tasks.rotate.key: TC501 3",
+        "7:3: tasks.rotate.role: TC501/required",
+        "8:14: tasks.rotate.message.content: TC501 3",
+        '9:21: tasks.rotate.permissionMode: TC501/const "read-only"',
+        "10:3: tasks.adopted.key: TC501 3",
+        "10:3: tasks.adopted.role: TC501/required",
     ]
 
 
@@ -120,14 +126,14 @@ def test_the_nearest_words_count(tmp_path: Path) -> None:
         "$defs": {"names": {"required": ["name"], "errorMessage": "named"}},
     }
     problems = diagnostics(tmp_path, schema)
-    assert [(d.key, d.summary.split("policy: ")[1], d.severity.value) for d in problems] == [
+    assert [(d.key, d.args["message"], d.severity.value) for d in problems] == [
         ("rotate", "named", "error"),
         ("rotate", "outside", "error"),
         ("adopted", "named", "error"),
         ("adopted", "outside", "error"),
         ("adopted", "shared", "warning"),
     ]
-    assert problems[-1].detail == "what was adopted"
+    assert problems[-1].args["detail"] == "what was adopted"
 
 
 def test_a_property_may_be_named_as_a_keyword_is(tmp_path: Path) -> None:
@@ -138,56 +144,59 @@ def test_a_property_may_be_named_as_a_keyword_is(tmp_path: Path) -> None:
 def test_no_value_is_repeated(tmp_path: Path) -> None:
     manifest = MANIFEST.replace("Rotate it.", "Very-Secret.\n    sensitive: true")
     schema = {"properties": {"message": {"properties": {"content": {"pattern": "^x"}}}}}
-    (line,) = found(tmp_path, schema, manifest)
-    assert "Secret" not in line
+    (said,) = diagnostics(tmp_path, schema, manifest)
+    assert "Secret" not in repr(said)
 
 
 def test_yaml_is_one_too_and_drafts_are_known(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(MANIFEST)
     text = "$schema: http://json-schema.org/draft-07/schema#\nrequired: [role]\n"
     loaded = load(["a.yaml"], root=tmp_path, policy=policy(tmp_path, text, "p.yaml"))
-    assert [d.key for d in loaded.diagnostics if "policy" in d.summary] == ["rotate", "adopted"]
+    assert [d.key for d in loaded.diagnostics if d.code is Code.POLICY_VIOLATION] == [
+        "rotate",
+        "adopted",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("schema", "what"),
+    ("schema", "case"),
     [
-        ("{", "no JSON: expecting property name"),
-        ("[]", "no JSON Schema: that is an object"),
-        ({"type": "objekt"}, "no JSON Schema: type: \"'objekt' is not valid"),
-        ({"properties": {"key": {"pattern": "("}}}, "no JSON Schema: properties.key.pattern: "),
-        ({"$schema": "https://example.com/mine"}, '$schema "https://example.com/mine" is not'),
-        ({"$schema": 1}, "its $schema 1 is not known"),
-        ({"allOf": [{"$ref": "https://example.com/s"}]}, 'allOf[0]["$ref"] leads out of it, to'),
-        ({"$ref": "file:///etc/passwd"}, "nothing is fetched"),
-        ({"$ref": "other.json#/x"}, "nothing is fetched"),
-        ({"$ref": "#/$defs/none"}, "a $ref leads nowhere: "),
-        ({"$ref": "#"}, "it refers to itself without end"),
-        ({"$schema": "http://["}, 'it cannot be used: "ValueError: Invalid IPv6 URL"'),
-        ({**DRAFT_3, "type": "nothing"}, 'it cannot be used: "UnknownType: '),
-        ({**DRAFT_3, "patternProperties": {"(": {}}}, "it cannot be used: "),
-        ({"errorMessage": {"required": "x"}}, "errorMessage must be text"),
-        ({"severity": "note"}, "severity must be error or warning"),
-        ("[" * 100_000, "nested too deeply"),
-        ('{"maximum": ' + "9" * 5000 + "}", "a number with too many digits"),
+        ("{", "TC502/json"),
+        ("[]", "TC502/type"),
+        ({"type": "objekt"}, "TC502/schema"),
+        ({"properties": {"key": {"pattern": "("}}}, "TC502/schema"),
+        ({"$schema": "https://example.com/mine"}, "TC502/dialect"),
+        ({"$schema": 1}, "TC502/dialect"),
+        ({"allOf": [{"$ref": "https://example.com/s"}]}, "TC503"),
+        ({"$ref": "file:///etc/passwd"}, "TC503"),
+        ({"$ref": "other.json#/x"}, "TC503"),
+        ({"$ref": "#/$defs/none"}, "TC503/unresolved"),
+        ({"$ref": "#"}, "TC502/recursion"),
+        ({"$schema": "http://["}, "TC502/failure"),
+        ({**DRAFT_3, "type": "nothing"}, "TC502/failure"),
+        ({**DRAFT_3, "patternProperties": {"(": {}}}, "TC502/failure"),
+        ({"errorMessage": {"required": "x"}}, "TC502/message"),
+        ({"severity": "note"}, "TC502/severity"),
+        ("[" * 100_000, "TC502/depth"),
+        ('{"maximum": ' + "9" * 5000 + "}", "TC502/number"),
     ],
 )
-def test_what_is_no_policy(tmp_path: Path, schema: Any, what: str) -> None:
-    assert what in told(tmp_path, schema)
+def test_what_is_no_policy(tmp_path: Path, schema: Any, case: str) -> None:
+    assert rejected(tmp_path, schema) == case
 
 
 def test_what_is_no_policy_in_yaml(tmp_path: Path) -> None:
-    assert "nested more than 100 levels deep (set in" in told(tmp_path, "[" * 100_000, "p.yaml")
-    assert "the file holds no policy (set in" in told(tmp_path, "# nothing\n", "p.yaml")
+    assert rejected(tmp_path, "[" * 100_000, "p.yaml") == "TC111"
+    assert rejected(tmp_path, "# nothing\n", "p.yaml") == "TC113"
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
     )
-    assert "policy: " in told(tmp_path, bomb, "p.yaml")
+    assert rejected(tmp_path, bomb, "p.yaml") == "TC112"
 
 
 def test_one_that_explodes_is_given_up(tmp_path: Path) -> None:
     schema = {"$defs": {**DOUBLED, "s40": {}}, "$ref": "#/$defs/s0"}
-    assert "more than a million steps" in told(tmp_path, schema)
+    assert rejected(tmp_path, schema) == "TC502/steps"
 
 
 SLOW: dict[str, Any] = {
@@ -208,17 +217,18 @@ SLOW: dict[str, Any] = {
 def test_one_that_takes_too_long_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: Any
 ) -> None:
-    monkeypatch.setattr("reconciler.manifest.policy.LONGEST_LOOK", 0.3)
+    monkeypatch.setattr("reconciler.manifest.policy.MAX_SECONDS", 0.3)
     manifest = f"version: 1\ntasks:\n  {'a' * 60}: {{message: x}}\n"
-    with pytest.raises(ManifestError, match=r"takes more than 0.3 seconds for one task \(set in"):
+    with pytest.raises(ManifestError) as caught:
         found(tmp_path, schema, manifest)
+    assert [code(d) for d in caught.value.diagnostics] == ["TC502/time"]
 
 
 def test_one_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match=r"policy: cannot be read: No such file or directory"):
-        read_policy(tmp_path / "none.json", "none.json", "taskctl.toml")
-    with pytest.raises(ManifestError, match=r"policy: cannot be read: Is a directory"):
-        read_policy(tmp_path, "x", "taskctl.toml")
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(ManifestError) as caught:
+            read_policy(path, "none.json", "taskctl.toml")
+        assert [code(d) for d in caught.value.diagnostics] == ["TC101/policy"]
 
 
 def test_the_verdict_needs_no_accelerator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,148 @@
+"""Violations of the manifest schema as findings: a code for each cause."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from reconciler.manifest.finding import Finding, finding
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Path
+from reconciler.model.paths import quoted
+
+if TYPE_CHECKING:
+    from reconciler.manifest.schema import Violation
+
+_KINDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_YAML_1_1_BOOLEANS = {"on": "true", "yes": "true", "off": "false", "no": "false"}
+_MERGE_KEY = "<<"
+_MESSAGE_PATH = ("tasks", "KEY", "message")
+_MISSING = ("version", "tasks", "message", "content")
+_ONE_TASK_ONLY = ("message", "taskID", "movedFrom")
+
+
+def findings(found: Violation, schema: Mapping[str, Any]) -> Iterator[Finding]:
+    """What a violation of the manifest schema `schema` says of a document."""
+    path, value = found.path, found.value
+    if "propertyNames" in found.steps:
+        name = str(value)
+        code, case, facts = _name(found)
+        yield finding(code, (*path, name), case, facts, on_key=True)
+    elif found.rule == "required":
+        for name in found.wants:
+            if name not in value:
+                case = name if name in _MISSING else ""
+                shown = (*path, name)
+                yield finding(Code.MISSING_PROPERTY, path, case, on_key=True, shown=shown)
+    elif found.rule == "additionalProperties":
+        known = list(found.schema.get("properties", {}))
+        for name in value:
+            if name not in known:
+                code, case, facts = _unknown(name, path, known, schema)
+                yield finding(code, (*path, name), case, facts, on_key=True)
+    elif found.rule == "not":  # the schema uses it once: for a message that has both
+        yield finding(Code.CONFLICTING_PROPERTIES, (*path, "contentFile"), on_key=True)
+    else:
+        code, case, facts = _invalid(found)
+        yield finding(code, path, case, facts)
+
+
+_Facts = tuple[Code, str, dict[str, Arg]]
+
+
+def _name(found: Violation) -> _Facts:
+    """An invalid key of a mapping."""
+    return (Code.MERGE_KEY, "", {}) if found.value == _MERGE_KEY else _invalid(found)
+
+
+def _unknown(name: str, path: Path, known: list[str], schema: Mapping[str, Any]) -> _Facts:
+    if name == _MERGE_KEY:
+        return Code.MERGE_KEY, "", {}
+    group = path[0] if len(path) == 1 else path[-1] if len(path) == len(_MESSAGE_PATH) else ""
+    if group == "defaults" and name in _ONE_TASK_ONLY:
+        return Code.UNKNOWN_PROPERTY, "no-default", {}
+    if group == "message" and name == "timestamp":
+        return Code.UNKNOWN_PROPERTY, "timestamp", {}
+    if not path and name in schema["definitions"]["task"]["properties"]:
+        return Code.UNKNOWN_PROPERTY, "task", {}
+    if path and name in schema["properties"]:
+        return Code.UNKNOWN_PROPERTY, "top", {}
+    near = similar(name, known)
+    if near is not None:
+        return Code.UNKNOWN_PROPERTY, "similar", {"near": near}
+    return Code.UNKNOWN_PROPERTY, "", {"known": tuple(known)}
+
+
+def _invalid(found: Violation) -> _Facts:
+    value, wants = found.value, found.wants
+    match found.rule:
+        case "type":
+            return _wrong_type(value, [wants] if isinstance(wants, str) else list(wants))
+        case "enum":
+            return _not_among(value, [str(choice) for choice in wants if choice is not None])
+        case "const":
+            return Code.INVALID_VALUE, "const", {"wants": shown(wants), "value": shown(value)}
+        case "pattern":
+            rule: str = found.schema["patternErrorMessage"]
+            return Code.INVALID_VALUE, "pattern", {"rule": rule, "value": shown(value)}
+        case "minLength":
+            return Code.EMPTY_VALUE, "", {}
+        case "maxLength":
+            return Code.VALUE_TOO_LONG, "", {"length": len(value), "limit": wants}
+        case "minimum":
+            return Code.INVALID_VALUE, "minimum", {"limit": wants, "value": shown(value)}
+        case "maximum":
+            return Code.INVALID_VALUE, "maximum", {"limit": wants, "value": shown(value)}
+    return Code.INVALID_VALUE, "", {"rule": str(found.rule), "value": shown(value)}
+
+
+def _wrong_type(value: Any, types: list[str]) -> _Facts:
+    kinds = tuple(_KINDS[kind] for kind in types if kind != "null")
+    facts: dict[str, Arg] = {"kinds": kinds, "value": shown(value)}
+    if value is None:
+        return Code.WRONG_TYPE, "null", facts
+    if "boolean" in types and isinstance(value, str) and value.lower() in _YAML_1_1_BOOLEANS:
+        boolean = _YAML_1_1_BOOLEANS[value.lower()]
+        return Code.WRONG_TYPE, "yaml-1.1", {**facts, "boolean": boolean}
+    unquoted = "string" in types and isinstance(value, bool | int | float)
+    return Code.WRONG_TYPE, "unquoted" if unquoted else "", facts
+
+
+def _not_among(value: Any, choices: list[str]) -> _Facts:
+    facts: dict[str, Arg] = {"choices": tuple(choices), "value": shown(value)}
+    near = similar(value, choices) if isinstance(value, str) else None
+    if near is None:
+        return Code.INVALID_VALUE, "choice", facts
+    return Code.INVALID_VALUE, "choice-similar", {**facts, "near": near}
+
+
+def shown(value: Any) -> str:
+    """A value in one line of text: collections by their kind, text in quotes."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        return quoted(value)
+    return quoted(json.dumps(value)).strip('"')
+
+
+def similar(name: str, known: list[str]) -> str | None:
+    """The known name that `name` was probably meant to be."""
+    import difflib
+
+    plain = {_folded(choice): choice for choice in known}
+    found = difflib.get_close_matches(_folded(name), list(plain), n=1, cutoff=0.7)
+    return plain[found[0]] if found else None
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
