@@ -101,18 +101,20 @@ def _database(address: str, name: str) -> Iterator[Runner]:
 
 @contextmanager
 def _postgres(folder: Path, name: str) -> Iterator[Runner]:
+    del folder
     programs = postgres_programs()
     assert programs is not None
-    with postgres_server(programs, folder) as address, _database(address, name) as runner:
+    with postgres_server(programs) as address, _database(address, name) as runner:
         yield runner
 
 
 @contextmanager
 def _pooled(folder: Path, name: str) -> Iterator[Runner]:
+    del folder
     programs = postgres_programs()
     assert programs is not None
     with (
-        pooled_server(there("pgbouncer"), programs, folder) as address,
+        pooled_server(there("pgbouncer"), programs) as address,
         _database(address, name) as runner,
     ):
         yield runner

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -80,29 +81,35 @@ def s3_server(program: str, bucket: str = "states") -> Iterator[str]:
 
 
 @contextmanager
-def postgres_server(programs: Path, folder: Path) -> Iterator[str]:
-    """A PostgreSQL server over TCP with trust for everybody; gives `postgresql://...` of it."""
-    data, port = folder / "postgres", free_port()
-    data.mkdir(parents=True)
-    as_other: dict[str, object] = {}
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+def other_user() -> Iterator[tuple[Path, dict[str, object]]]:
+    """A folder of a user who is not root, and how to start a process as that user: the servers of
+    PostgreSQL refuse root. Not below pytest's folder, which only its owner may enter."""
+    with tempfile.TemporaryDirectory(prefix="taskctl-server-") as name:
+        folder = Path(name)
+        if os.geteuid() != 0:
+            yield folder, {}
+            return
         nobody = 65534
-        os.chown(data, nobody, nobody)
-        for parent in data.parents:
-            if parent.stat().st_uid == 0 and str(parent).startswith("/tmp"):
-                parent.chmod(parent.stat().st_mode | 0o055)
-        as_other = {"user": nobody, "group": nobody, "extra_groups": []}
-    made = [str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "taskctl", "-N"]
-    subprocess.run(made, check=True, capture_output=True, **as_other)  # type: ignore[call-overload]
-    words = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data)]
-    words += ["-h", "127.0.0.1", "-c", "fsync=off"]
+        os.chown(folder, nobody, nobody)
+        yield folder, {"user": nobody, "group": nobody, "extra_groups": []}
 
-    def is_up() -> bool:
-        asked = [str(programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
-        return subprocess.run(asked, check=False).returncode == 0
 
-    with _process(words, is_up, **as_other):
-        yield f"postgresql://taskctl@127.0.0.1:{port}/postgres"
+@contextmanager
+def postgres_server(programs: Path) -> Iterator[str]:
+    """A PostgreSQL server over TCP with trust for everybody; gives `postgresql://...` of it."""
+    with other_user() as (folder, as_other):
+        data, port = folder / "data", free_port()
+        made = [str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "taskctl", "-N"]
+        subprocess.run(made, check=True, capture_output=True, cwd=folder, **as_other)  # type: ignore[call-overload]
+        words = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder)]
+        words += ["-h", "127.0.0.1", "-c", "fsync=off"]
+
+        def is_up() -> bool:
+            asked = [str(programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+            return subprocess.run(asked, check=False).returncode == 0
+
+        with _process(words, is_up, cwd=folder, **as_other):
+            yield f"postgresql://taskctl@127.0.0.1:{port}/postgres"
 
 
 @contextmanager
@@ -167,9 +174,9 @@ def _create_container(endpoint: str, container: str) -> None:
 
 
 @contextmanager
-def pooled_server(program: str, programs: Path, folder: Path) -> Iterator[str]:
+def pooled_server(pgbouncer: str, programs: Path) -> Iterator[str]:
     """PostgreSQL behind pgbouncer in transaction mode: each statement may get another session."""
-    with postgres_server(programs, folder) as direct:
+    with postgres_server(programs) as direct, other_user() as (folder, as_other):
         server = urlsplit(direct)
         port, settings = free_port(), folder / "pgbouncer.ini"
         settings.write_text(
@@ -179,7 +186,6 @@ def pooled_server(program: str, programs: Path, folder: Path) -> Iterator[str]:
             f"listen_port = {port}\nunix_socket_dir =\ndefault_pool_size = 3\n"
             "ignore_startup_parameters = extra_float_digits\n"
         )
-        words = [program, "-q", str(settings)]
-        as_other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-        with _process(words, lambda: _accepts(port), **as_other):
+        settings.chmod(0o644)
+        with _process([pgbouncer, "-q", str(settings)], lambda: _accepts(port), **as_other):
             yield f"postgresql://taskctl@127.0.0.1:{port}/postgres"
