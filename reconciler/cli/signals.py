@@ -1,8 +1,7 @@
-"""SIGINT and SIGTERM while creates run: the first ends it in order, the second at once."""
+"""SIGINT and SIGTERM while creates run: the first stops in an orderly way, the second at once."""
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
 import threading
@@ -14,11 +13,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts(AbstractContextManager["Interrupts"]):
-    """In force while it is entered. The first signal writes `words` to stderr.
+    """In force while entered, from the main thread. The first signal writes `words` to stderr.
 
-    The second writes `farewell`, the whole result, to stdout, and the process is gone with exit
-    code 130 or 143; the attempts that were running are in the journal as open (contract,
-    section 3).
+    The second writes `farewell`, the whole result, to stdout and exits with code 130 or 143; the
+    attempts that were running are in the journal as open (contract, section 3).
+
+    A thread of its own acts on the signals. Python runs a handler in the main thread, once that
+    thread is back in Python: a signal that arrives just as it starts to wait for a response would
+    only be noticed after the response.
     """
 
     def __init__(self, words: str, farewell: str = "") -> None:
@@ -28,14 +30,19 @@ class Interrupts(AbstractContextManager["Interrupts"]):
         self.exit_code: int | None = None
 
     def wait(self, seconds: float) -> bool:
-        """Sleeps so long, or until a signal comes; whether to go on."""
+        """Sleeps that long, or until a signal arrives; whether to continue."""
         if seconds > 0 and self.exit_code is None:
             self._stop.wait(seconds)
         return self.exit_code is None
 
     def __enter__(self) -> Interrupts:
+        self._readable, self._writable = os.pipe()
+        os.set_blocking(self._writable, False)  # as set_wakeup_fd requires
+        self._wakeup = signal.set_wakeup_fd(self._writable, warn_on_full_buffer=False)
+        self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
+        self._thread.start()
         for number in _SIGNALS:
-            self._before[number] = signal.signal(number, self._handle)
+            self._before[number] = signal.signal(number, _ignored_here)
         return self
 
     def __exit__(
@@ -46,14 +53,27 @@ class Interrupts(AbstractContextManager["Interrupts"]):
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        os.close(self._writable)
+        self._thread.join()  # what has arrived is acted on
+        os.close(self._readable)
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
+    def _listen(self) -> None:
+        """One byte per signal, its number, until the other end is closed."""
+        while arrived := os.read(self._readable, 1):
+            if arrived[0] in _SIGNALS:
+                self._act_on(arrived[0])
+
+    def _act_on(self, number: int) -> None:
         if self.exit_code is not None:
             with suppress(OSError):
                 os.write(1, self._farewell)
             os._exit(128 + number)
         self.exit_code = 128 + number
-        # Not here: what the signal interrupts may be a wait that holds the lock of this event.
-        _thread.start_new_thread(self._stop.set, ())
+        self._stop.set()
         with suppress(OSError):
-            os.write(2, self._words)  # not sys.stderr: the signal may have come while it writes
+            os.write(2, self._words)  # not sys.stderr, which the main thread may be writing to
+
+
+def _ignored_here(_number: int, _frame: FrameType | None) -> None:
+    """The byte in the pipe counts; without a handler, the signal would end the process."""

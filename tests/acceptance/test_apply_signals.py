@@ -20,7 +20,7 @@ SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    slow = [Rule("create", Fault(before=1.0))]
+    slow = [Rule("create", Fault(before=600.0))]  # until a test releases it
     with FaultServer(slow, Habits(tokens={TOKEN: "me"})) as running:
         yield running
 
@@ -35,15 +35,23 @@ def ground(tmp_path: Path, server: FaultServer) -> Ground:
 def sending(ground: Ground, server: FaultServer) -> subprocess.Popen[str]:
     """An apply whose first create is at the service, which takes its time."""
     process = ground.start("apply", "--parallelism", "1")
-    until = monotonic() + 20
+    until = monotonic() + 60
     while not server.posts:
         assert process.poll() is None, process.communicate()
         assert monotonic() < until
     return process
 
 
+def stops(process: subprocess.Popen[str]) -> None:
+    """Reads until apply has taken note of the signal."""
+    assert process.stderr is not None
+    while "Stopping" not in (line := process.stderr.readline()):
+        assert line, "it ended before it said that it stops"
+
+
 def finish(ground: Ground, server: FaultServer) -> None:
     server.control({"rules": []})
+    server.release()
     assert ground.run("apply").code == 0
     ground.assert_exactly_one_each(TEXTS)
 
@@ -54,7 +62,9 @@ def test_the_first_signal_lets_what_runs_end(
 ) -> None:
     process = sending(ground, server)
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    stops(process)
+    server.release()
+    out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "Traceback" not in err
     results = {task["key"]: task["result"] for task in json.loads(out)["tasks"]}
@@ -71,11 +81,9 @@ def test_the_second_leaves_at_once_with_the_attempt_open(
 ) -> None:
     process = sending(ground, server)
     process.send_signal(number)
-    assert process.stderr is not None
-    while "Stopping" not in (line := process.stderr.readline()):
-        assert line, "it ended before it said that it stops"
+    stops(process)
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert len(server.world.tasks) == 0, "it waited for the create"
     document = json.loads(out)
@@ -97,7 +105,7 @@ def test_a_signal_while_it_waits_for_an_attempt_to_settle(
     while "looking for k1" not in (line := process.stderr.readline()):
         assert line, "it ended before it waited"
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     results = {task["key"]: task["result"] for task in json.loads(out)["tasks"]}
     assert results == {"k0": "created", "k1": "unresolved", "k2": "created"}

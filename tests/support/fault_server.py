@@ -79,6 +79,7 @@ class FaultServer:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._stopping = threading.Event()
+        self._released = threading.Event()
         handler = type("BoundHandler", (Handler,), {"owner": self})
         self._listener = _Listener(("127.0.0.1", port), handler)
         self._listener.owner = self
@@ -104,6 +105,7 @@ class FaultServer:
     def stop(self) -> None:
         """Stops listening; requests that wait go on at once."""
         self._stopping.set()
+        self._released.set()
         self._listener.shutdown()
         self._listener.server_close()
         self._thread.join()
@@ -174,7 +176,11 @@ class FaultServer:
 
     def pause(self, seconds: float) -> None:
         if seconds > 0:
-            self._stopping.wait(seconds)
+            self._released.wait(seconds)
+
+    def release(self) -> None:
+        """Ends the waits that faults ask for, those under way and all later ones."""
+        self._released.set()
 
 
 class FaultServerProcess:

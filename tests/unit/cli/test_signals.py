@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
 from types import FrameType
+
+import pytest
 
 from reconciler.cli.signals import Interrupts
 
@@ -26,3 +29,27 @@ def test_a_signal_within_a_wait_ends_it() -> None:
             sys.setprofile(None)
         assert interrupts.exit_code == 130
         assert not interrupts.wait(60)
+
+
+BUSY = """\
+import hashlib, sys
+import pytest
+
+from reconciler.cli.signals import Interrupts
+with Interrupts("stopping\\n", "the result"):
+    sys.stderr.write("ready\\n"); sys.stderr.flush()
+    hashlib.pbkdf2_hmac("sha256", b"a", b"b", 2**31 - 1)  # no handler runs before it returns
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_exits_whatever_the_main_thread_does(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in ("ready\n", "stopping\n"):
+            assert process.stderr.readline() == line
+            process.send_signal(number)
+        out, _ = process.communicate()
+    assert (process.returncode, out) == (128 + number, "the result")
