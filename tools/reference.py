@@ -11,13 +11,17 @@ from pathlib import Path
 
 from tools.ci_page import ci_page
 from tools.commands_page import commands_page
+from tools.diagnostics_page import diagnostics_page
 from tools.manifest_page import manifest_page
+from tools.messages_file import messages_file
 from tools.picture import picture
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     "docs/reference/manifest.md": manifest_page,
     "docs/reference/commands.md": commands_page,
+    "docs/reference/diagnostics.md": diagnostics_page,
+    "tests/unit/messages/messages.txt": messages_file,
     "docs/ci.md": ci_page,
     "docs/images/plan-and-apply.svg": picture,
 }

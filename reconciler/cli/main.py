@@ -45,6 +45,7 @@ COMMANDS = {
     "fmt": "Put manifests in their canonical form.",
     "init": "Begin: a first manifest, and what to do next.",
     "schema": "Print a JSON Schema, for editors and programs.",
+    "explain": "Explain a diagnostic code.",
     "completion": "Print the script that completes taskctl in a shell.",
     "serve": "Serve the embedded service over HTTP.",
 }

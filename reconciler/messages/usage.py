@@ -70,6 +70,19 @@ ENTRIES = {
             )
         },
     ),
+    Code.UNKNOWN_CODE: Entry(
+        title="Unknown code",
+        why="`taskctl explain` knows the codes of this version only.",
+        fix="`taskctl explain` lists all codes.",
+        cases={
+            "": Message("unknown code {given:q}", "To list all codes, run:", "taskctl explain"),
+            "similar": Message(
+                "unknown code {given:q}; did you mean {near}?",
+                "To list all codes, run:",
+                "taskctl explain",
+            ),
+        },
+    ),
     Code.NO_MANIFESTS: Entry(
         title="No manifests",
         why="Without manifests, every recorded task would look removed. So this is an error.",

@@ -95,6 +95,7 @@ class Code(StrEnum):
     # Usage and configuration
     INVALID_DURATION = "TC801"
     NO_MANIFESTS = "TC802"
+    UNKNOWN_CODE = "TC803"
     LOCAL_DATABASE = "TC871"
     LISTEN_ADDRESS = "TC872"
     OPEN_SERVER = "TC873"

@@ -1,0 +1,50 @@
+"""The explanation of a code: what `taskctl explain` prints, and its section of the reference."""
+
+from __future__ import annotations
+
+from string import Formatter
+
+from reconciler.messages import entry
+from reconciler.model.codes import Code
+
+AREA_TITLES = {
+    "1": "Text and YAML",
+    "2": "Manifest schema",
+    "3": "Entries and expansion",
+    "4": "Prompts and credentials",
+    "5": "Policy and budget",
+    "6": "State and lock",
+    "7": "Service and identity",
+    "8": "Usage and configuration",
+}
+"""The first digit of a code, and the title of its area."""
+
+
+def codes() -> list[Code]:
+    """All codes, by number."""
+    return sorted(code for code in Code if code.value[2] in AREA_TITLES)
+
+
+def title(code: Code) -> str:
+    return entry(code).title
+
+
+def section(code: Code) -> str:
+    """The explanation in Markdown: why it matters, how to fix it, and the messages."""
+    found = entry(code)
+    messages = "\n".join(f"- {message}" for message in messages_of(code))
+    return f"{found.why}\n\nHow to fix it: {found.fix}\n\nMessages:\n\n{messages}\n"
+
+
+def messages_of(code: Code) -> list[str]:
+    """The summaries of a code; the names of facts are in upper case in place of their values."""
+    return list(dict.fromkeys(_outline(case.summary) for case in entry(code).cases.values()))
+
+
+def _outline(template: str) -> str:
+    parts = []
+    for text, name, spec, _ in Formatter().parse(template):
+        parts.append(text)
+        if name is not None and spec != "s":
+            parts.append(name.upper())
+    return "".join(parts)

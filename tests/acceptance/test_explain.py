@@ -1,0 +1,46 @@
+"""`taskctl explain`: every code, by its number; an unknown one is one clear error."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.messages.explanation import codes
+
+
+@pytest.mark.parametrize("given", ["TC201", "tc201"])
+def test_one_code(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", given]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("TC201: Unknown property\n")
+    assert "How to fix it: " in said.out
+    assert said.err == ""
+
+
+def test_all_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain"]) == 0
+    shown = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert shown == [code.value for code in codes()]
+
+
+def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "TC201", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["formatVersion"], found["diagnostics"], found["code"]) == (1, [], "TC201")
+    assert run(["explain", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["codes"]) == len(codes())
+
+
+@pytest.mark.parametrize(("given", "near"), [("TC2011", "TC201"), ("unknown-property", None)])
+def test_a_code_that_is_unknown(
+    given: str, near: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["explain", given]) == 1
+    said = capsys.readouterr()
+    (first, *_) = said.err.splitlines()
+    assert first.endswith("[TC803]")
+    assert (near or "mean") in first or near is None
+    assert said.out == ""

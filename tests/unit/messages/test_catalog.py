@@ -1,0 +1,74 @@
+"""The catalog of messages: every code has its section, and every case can be worded."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import reconciler
+from reconciler.messages import AREAS, entry
+from reconciler.messages.explanation import codes, section
+from reconciler.messages.template import fill
+from reconciler.model.codes import Code
+from tools.messages_file import facts_of
+
+PACKAGE = Path(reconciler.__file__).parent
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Each string and each name of a code that the package's own modules use."""
+    for path in PACKAGE.rglob("*.py"):
+        if path.parent.name != "messages" and path.name != "codes.py":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield "text", node.value
+                elif isinstance(node, ast.Attribute):
+                    yield "name", node.attr
+
+
+USED = set(texts())
+CONVERTED = [code for code in codes() if code.value[2] in "12345"]
+
+
+@pytest.mark.parametrize("code", codes(), ids=lambda code: code.name)
+def test_a_code_has_a_section_and_is_used(code: Code) -> None:
+    found = entry(code)
+    assert re.fullmatch(r"TC[1-8]\d\d", code.value)
+    assert found.title
+    assert found.why
+    assert found.fix
+    assert found.cases
+    assert "TC" not in section(code)
+
+
+@pytest.mark.parametrize("code", codes(), ids=lambda code: code.name)
+def test_every_case_can_be_worded(code: Code) -> None:
+    for message in entry(code).cases.values():
+        facts = facts_of(message)
+        summary, detail, command = (fill(part, facts) for part in message)
+        assert summary
+        assert "\n" not in summary + command
+        assert not re.search(r"[{}](?![{}\]`])", detail.replace("{ }", ""))
+
+
+@pytest.mark.parametrize("code", CONVERTED, ids=lambda code: code.name)
+def test_a_code_and_its_cases_are_reported(code: Code) -> None:
+    assert ("name", code.name) in USED
+    assert {case for case in entry(code).cases if case and ("text", case) not in USED} == set()
+
+
+def test_an_entry_is_in_the_module_of_its_area() -> None:
+    for code in codes():
+        assert code.value[2] in AREAS
+        assert entry(code)
+
+
+def test_a_command_is_quoted() -> None:
+    """Every fact in a command has the format that quotes it for a shell."""
+    for code in codes():
+        for message in entry(code).cases.values():
+            assert not re.search(r"(?<!\{)\{\w+(?!:sh)[:}]", message.command), code
