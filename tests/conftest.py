@@ -13,9 +13,9 @@ import pytest
 from hypothesis import settings
 
 # The same examples in each run, so that nobody's change fails for what another one did; `make soak`
-# draws new ones.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("new", derandomize=False)
+# draws new ones. No example has a deadline: machines are shared.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("new", derandomize=False, deadline=None)
 settings.load_profile("same")
 
 # A shell that starts the tests in the background has SIGINT ignored, and so would every process

@@ -42,7 +42,7 @@ provide() { # provide COMMAND...: Debian packages of the same name, where that i
     >"$work/apt" 2>&1 || tail -n 3 "$work/apt"
 }
 
-# Completion: each shell loads what taskctl prints for it, and then offers its commands.
+# Completion: each shell loads what taskctl prints for it, and then offers commands and keys.
 
 complete_in_bash() {
   _TASKCTL_COMPLETE=bash_source taskctl >"$work/c.bash" || return 1
@@ -51,17 +51,12 @@ complete_in_bash() {
     _taskctl_completion taskctl va taskctl && [ "${COMPREPLY[*]}" = validate ]' - "$work/c.bash"
 }
 
-complete_in_zsh() {
-  _TASKCTL_COMPLETE=zsh_source taskctl >"$work/c.zsh" || return 1
-  zsh -f -c '
-    autoload -Uz compinit && compinit -D -u && source "$1" || exit 1
-    [[ ${_comps[taskctl]} = _taskctl_completion ]]' - "$work/c.zsh"
-}
+complete_in_zsh() { at_a_terminal zsh; }
 
-complete_in_fish() {
-  _TASKCTL_COMPLETE=fish_source taskctl >"$work/c.fish" || return 1
-  HOME=$work fish --no-config -c "
-    source $work/c.fish; contains validate (complete --do-complete 'taskctl va' | cut -f1)"
+complete_in_fish() { at_a_terminal fish; }
+
+at_a_terminal() { # the tests of completion that need this shell
+  python -m pytest tests/acceptance/test_completion.py --no-cov -p no:cacheprovider -m tools -k "$1"
 }
 
 # The workflows of docs/ci-state.md, each as a file, where actionlint looks for them.
@@ -129,7 +124,7 @@ check "the demo from another folder" same_from_anywhere
 
 if has shellcheck; then
   check "shellcheck of all scripts" shellcheck examples/demo.sh examples/ci/plain.sh action/*.sh \
-    script/install script/in-venv tests/tools.sh .ci/run
+    script/* tests/tools.sh .ci/run
 else
   left_out "shellcheck of all scripts" "shellcheck is not installed"
 fi

@@ -40,7 +40,7 @@ OUTBREAKS = (
 
 text = st.one_of(st.sampled_from(OUTBREAKS), some.text)
 long_text = st.lists(text, max_size=6).map("\n".join)
-SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 _problems = st.lists(
     st.builds(

@@ -165,6 +165,38 @@ def test_files_and_functions_are_short() -> None:
                 assert length < LONGEST_FUNCTION, f"{path}: {node.name}: {length} lines"
 
 
+ONE_PER_MODULE = {"command", "render", "open_engine"}
+"""What each module of a registry defines: a command, a format, an engine."""
+
+STILL_SHARED = {
+    *("Basis", "Entry", "Level", "Progress", "Refused", "Result", "Row", "Token", "Wait"),
+    *("Waiting", "age", "check", "chosen", "connect", "counts", "explain", "faults", "in_order"),
+    *("is_loopback", "line", "list_tasks", "load", "located", "moved", "name_of", "quoted"),
+    *("redacted", "remove", "shown", "summary", "to_json", "tokens", "unreadable", "utcnow"),
+    *("warning", "watched", "word"),
+}
+"""Names that two modules give to different things. No further ones; this list shrinks."""
+
+NOUNS = {"importing", "finding", "encoding", "masking", "interning"}
+STILL_GERUNDS = {"packing", "existing", "writing"}
+
+
+def test_no_two_public_classes_or_functions_share_a_name() -> None:
+    homes: dict[str, set[str]] = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, set()).add(path.relative_to(PACKAGE).as_posix())
+    shared = {name: sorted(where) for name, where in homes.items() if len(where) > 1}
+    new = shared.keys() - ONE_PER_MODULE - STILL_SHARED
+    assert not new, {name: shared[name] for name in new}
+
+
+def test_modules_are_named_by_nouns() -> None:
+    names = {part for path in MODULES for part in named(path).split(".") if part.endswith("ing")}
+    assert names <= NOUNS | STILL_GERUNDS
+
+
 def test_every_module_is_annotated_from_the_future() -> None:
     empty = [path for path in MODULES if path.name == "__init__.py"]
     for path in MODULES:

@@ -185,7 +185,7 @@ def test_a_token_is_good_for_its_own_list_only(api: Api) -> None:
     ).status == 400
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

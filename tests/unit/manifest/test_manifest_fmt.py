@@ -184,7 +184,7 @@ def test_examples_have_the_form() -> None:
         assert not format_manifest(path.read_bytes(), path.name).changed, path
 
 
-SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=150)
+SETTINGS = settings(suppress_health_check=list(HealthCheck), max_examples=150)
 
 
 @given(st.one_of(texts(), documents(), SOUP))

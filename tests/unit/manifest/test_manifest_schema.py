@@ -135,7 +135,7 @@ def documents(draw: st.DrawFn) -> Any:
     return document
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(documents())
 def test_both_validators_agree(document: Any) -> None:
     accepts = schema._accelerator()

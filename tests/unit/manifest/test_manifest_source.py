@@ -262,7 +262,7 @@ def unopened(found: Source) -> tuple[Any, ...]:
     return found.body, found.data, found.keys, found.findings
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(documents())
 def test_both_parsers_read_the_same(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -270,7 +270,7 @@ def test_both_parsers_read_the_same(text: str) -> None:
     assert unopened(quick) == unopened(pure)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SOUP)
 def test_soup_is_refused_by_place_or_read_alike(text: str) -> None:
     # Where just one takes it, the other says where it does not: the grammars of 1.1 and 1.2

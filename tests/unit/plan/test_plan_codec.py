@@ -33,7 +33,7 @@ from tests.support import plan_strategies as some
 
 SCHEMA = json.loads(schema_text("plan"))
 VALID = jsonschema.Draft7Validator(SCHEMA)
-SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 IDENTITY = Identity("user-1", login="ada")
 PLAN = Plan(
     backend="https://api.pulumi.com",

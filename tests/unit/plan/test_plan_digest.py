@@ -31,7 +31,7 @@ from reconciler.state.model import State
 from tests.support import plan_strategies as some
 from tests.support.plan_sample import PLAN, ROTATE, wanted
 
-SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 SAMPLE = replace(PLAN, options=options_json(PlanOptions()), scope=("a", "tasks"))
 SOON = datetime(2026, 11, 24, tzinfo=UTC)
 

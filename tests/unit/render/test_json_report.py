@@ -18,7 +18,7 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 from tests.support import plan_strategies as some
 from tests.support.inert import commands_in, unseen_in
 
-SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @SLOW

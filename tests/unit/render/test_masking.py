@@ -151,7 +151,7 @@ def assert_none(text: str, secrets: set[str], where: object) -> None:
                 assert "".join(form.split()) not in reading, (where, form)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(prompts, prompts, st.data())
 def test_no_format_shows_a_sensitive_prompt(before: str, after: str, data: st.DataObject) -> None:
     said = data.draw(st.sampled_from([*echoes(before), *echoes(after)]))
@@ -163,7 +163,7 @@ def test_no_format_shows_a_sensitive_prompt(before: str, after: str, data: st.Da
         assert_none(repr(hidden), secrets, type(report).__name__)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(prompts, prompts)
 def test_a_plan_needs_nobody_to_say_what_is_secret(before: str, after: str) -> None:
     plan = a_plan(before, after, f"refused: {before}")
@@ -216,7 +216,7 @@ def test_another_task_may_say_the_same() -> None:
     assert wanted.inputs["message"]["content"] == text
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(prompts, prompts)
 def test_neither_does_the_state(before: str, after: str) -> None:
     known = {r.ref: r for r in (record("a", before), record("b", "Say hello.", sensitive=False))}
@@ -233,7 +233,7 @@ def test_neither_does_the_state(before: str, after: str) -> None:
 # Prompts in the words of others
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(prompts)
 def test_an_echo_is_found_in_every_form(text: str) -> None:
     for said in echoes(text):

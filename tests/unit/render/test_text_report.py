@@ -25,7 +25,7 @@ from tests.support.inert import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, TASKS
 from tests.support.remarks import remarks
 
-SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
 results = st.builds(
