@@ -157,6 +157,15 @@ def test_the_window_is_asked_once_the_connection_is_open() -> None:
         accepted[0].close()
 
 
+def test_giving_up_resets_the_connection() -> None:
+    """What the kernel still holds of the request is dropped, and cannot arrive later."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = make_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert isinstance(client.create_task("acme", create_body(), OPEN), Unknown)
+        with listener.accept()[0] as sock, pytest.raises(ConnectionResetError):
+            list(iter(lambda: sock.recv(65536), b""))
+
+
 def test_a_5xx_names_the_request_id() -> None:
     outcome, _ = create_with(
         Fault("status", status=500, headers={"X-Pulumi-Request-ID": "abc-123"})

@@ -31,6 +31,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     owner: FaultServer
     trapped = False
+    trickle = 0.0
 
     def setup(self) -> None:
         super().setup()
@@ -75,6 +76,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault.takes_effect:
             result = self._perform(call, org, dict(parse_qsl(parts.query)))
         self.owner.pause(fault.after)
+        self.trickle = fault.trickle
         self._fail_or_answer(fault, result)
 
     def _perform(self, call: Call, org: str, query: Mapping[str, str]) -> Result:
@@ -122,6 +124,15 @@ class Handler(BaseHTTPRequestHandler):
                 )
             case "raw":
                 self._send(fault.status, fault.text.encode(), fault.headers)
+            case "wire":
+                self._write(fault.text.encode())
+                self.close_connection = True
+            case "interim":
+                self._write(fault.text.encode())
+                self._answer(status, data)
+            case "endless":
+                while not self.close_connection:
+                    self._write(fault.text.encode())
             case "html":
                 head = {"Content-Type": "text/html; charset=utf-8", **fault.headers}
                 self._send(fault.status or 200, HTML.encode(), head)
@@ -156,8 +167,11 @@ class Handler(BaseHTTPRequestHandler):
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def _write(self, data: bytes) -> None:
+        pieces = (data[n : n + 1] for n in range(len(data))) if self.trickle else (data,)
         try:
-            self.wfile.write(data)
+            for piece in pieces:
+                self.wfile.write(piece)
+                self.owner.pause(self.trickle)
         except OSError:
             self.close_connection = True
 

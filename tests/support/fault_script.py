@@ -9,7 +9,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Kind = Literal[
-    "reset", "close", "trap", "cut", "status", "raw", "html", "redirect", "garbage", "empty"
+    "reset",
+    "close",
+    "trap",
+    "cut",
+    "status",
+    "raw",
+    "wire",
+    "interim",
+    "endless",
+    "html",
+    "redirect",
+    "garbage",
+    "empty",
 ]
 
 
@@ -24,11 +36,16 @@ class Fault:
       cut       a good answer, its body cut in the middle
       status    `status`, the service's kind of error, with `headers` and the words `text`
       raw       `status` and the body `text` as it is, with `headers`
+      wire      the bytes `text` as they are instead of a response, then a close
+      interim   a good answer after the interim response `text`, on the same connection
+      endless   the interim response `text`, again and again
       html      `status` and a proxy's HTML page
       redirect  `status` to the Location in `headers`
       garbage   a good status and type, no JSON
       empty     a good status, JSON, but nothing in it (`{}`: no id)
     None: nothing wrong but the waiting.
+
+    `trickle`: seconds between the bytes of a response.
 
     `committed`: a create (or patch) takes effect all the same; always so with no kind, `trap`,
     `cut`, `garbage` and `empty`, which begin with a good answer. `before` and `after` are seconds
@@ -42,10 +59,11 @@ class Fault:
     text: str = "injected"
     before: float = 0.0
     after: float = 0.0
+    trickle: float = 0.0
 
     @property
     def takes_effect(self) -> bool:
-        return self.committed or self.kind in (None, "trap", "cut", "garbage", "empty")
+        return self.committed or self.kind in (None, "trap", "cut", "garbage", "empty", "interim")
 
 
 @dataclass(frozen=True)
