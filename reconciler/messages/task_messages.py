@@ -52,6 +52,10 @@ ENTRIES = {
                 "{ref}: {caller} may not do this{answer:paren}",
                 "Only the creator of a task may send it messages. Use the creator's token.",
             ),
+            "hidden": Message(
+                "{ref}: the task is not visible to {caller}; {creator} created it",
+                "Use the creator's token, or ask the creator to share the task.",
+            ),
             "known": Message(
                 "{ref}: {caller} may not do this; {creator} created the task{answer:paren}",
                 "Only the creator of a task may send it messages. Use the creator's token.",
@@ -76,7 +80,7 @@ ENTRIES = {
         fix="See what the service's message names, and the task's status.",
         cases={
             "": Message(
-                "{ref}: the service rejected {what} ({answer})",
+                "{ref}: the service rejected {what}{answer:paren}",
                 "Check the status of the task:",
                 "taskctl status {ref:sh}",
             ),

@@ -134,14 +134,16 @@ def is_unattended(settings: Mapping[str, Any]) -> bool:
 
 
 def instant(text: object) -> datetime | None:
-    """An RFC 3339 timestamp as an aware UTC datetime; None for anything else."""
+    """An RFC 3339 timestamp as an aware UTC datetime; None for anything else, and for the zero time
+    of Go, which stands for "never"."""
     if not isinstance(text, str):
         return None
     try:
         parsed = datetime.fromisoformat(text)
-        return (parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed).astimezone(UTC)
+        moment = (parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed).astimezone(UTC)
     except (ValueError, OverflowError):  # the latter at either end of the calendar
         return None
+    return moment if moment.year > 1 else None
 
 
 def rfc3339(moment: datetime) -> str:

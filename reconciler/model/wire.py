@@ -28,6 +28,10 @@ ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 
 
+_UNSET = (None, "0001-01-01T00:00:00Z")
+"""What unset properties are sent as: null, or the zero time of Go."""
+
+
 def create_body(inputs: Inputs, mark: str) -> dict[str, Any]:
     """The create request for `inputs`; `mark` is the RFC 3339 timestamp the attempt is known by."""
     body = {name: value for name, value in inputs.items() if name not in PATCHED_AFTER_CREATE}
@@ -53,8 +57,8 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
     task_id = raw.get("id")
     if not isinstance(task_id, str) or not task_id:
         return None
-    if None in raw.values():
-        raw = {name: value for name, value in raw.items() if value is not None}
+    if any(value in raw.values() for value in _UNSET):
+        raw = {name: value for name, value in raw.items() if value not in _UNSET}
     share_parts(raw)
     return RemoteTask(org_name, task_id, raw)
 

@@ -1,11 +1,12 @@
-"""A task's events as they happen: by its stream, taken up again after a cut, else by polling."""
+"""A task's events as they happen: from its stream, resumed after a cut, or else by polling."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from requests import Response
@@ -16,34 +17,40 @@ from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoAnswerError
 from reconciler.remote.responses import decode
 from reconciler.remote.sessions import Following
-from reconciler.remote.sse import FrameReader, FrameTooLargeError
-from reconciler.tasks.event_summary import Course, advanced
+from reconciler.remote.sse import Frame, FrameReader, FrameTooLargeError
+from reconciler.tasks.event_summary import Course, Last, advanced
 from reconciler.tasks.events import Event, event_id
 from reconciler.tasks.status import SETTLED, standing_of
 
 IDLE_SECONDS = 60.0
-"""How long a stream may say nothing before it is taken up anew."""
+"""How long a stream may be silent before it is reopened."""
 
 POLL_SECONDS = 2.0
 CUTS_IN_A_ROW = 3
-"""So many streams without a word of news, and the events are polled instead."""
+"""After so many streams without a new event, the events are polled instead."""
+
+CHECK_SECONDS = 5.0
+"""How often the task's status is checked while its stream is open: the service may keep it open,
+with heartbeats, after the task has settled."""
 
 _CUT = (RequestException, HTTPError, http.client.HTTPException, OSError, FrameTooLargeError)
 _CHUNK = 1 << 16
+_ENDED = frozenset({Last.FINAL, Last.FAILED, Last.CANCELLED})
 
 
 @dataclass(slots=True)
 class _Followed:
-    """One task, and how far it was followed."""
+    """One task, and how far its events were read."""
 
     org_name: str
     task_id: str
     course: Course = field(default_factory=Course)
     seen: set[str] = field(default_factory=set)
     token: str | None = None
+    checked: float = float("-inf")
 
     def news(self, event: Event) -> bool:
-        """Whether the event was not seen before; from now on it was."""
+        """Whether the event is new; from now on it is not."""
         known = event_id(event) or json.dumps(event, sort_keys=True)
         if known in self.seen:
             return False
@@ -53,14 +60,19 @@ class _Followed:
 
 
 class EventStream:
-    """Follows tasks, one at a time. `sleep` waits so many seconds."""
+    """Follows tasks, one at a time. `sleep` waits so many seconds; `clock` is monotonic."""
 
     def __init__(
-        self, client: Client, following: Following, sleep: Callable[[float], None]
+        self,
+        client: Client,
+        following: Following,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._following = following
         self._sleep = sleep
+        self._clock = clock
 
     def events(self, org_name: str, task_id: str) -> Iterator[Event]:
         """All events of a task, and further ones until it has nothing left to do. RemoteError."""
@@ -71,8 +83,8 @@ class EventStream:
             yield from self._read(task)  # after it: what an idle task said is there by now
             if found is None or standing_of(found.raw, task.course) in SETTLED:
                 return
-            if cuts >= CUTS_IN_A_ROW:
-                self._sleep(POLL_SECONDS)
+            if cuts >= CUTS_IN_A_ROW or task.course.last in _ENDED:
+                self._sleep(POLL_SECONDS)  # about to settle, or no streams
                 continue
             before = len(task.seen)
             streams = yield from self._stream(task)
@@ -90,7 +102,8 @@ class EventStream:
         yield from (event for event in events if task.news(event))
 
     def _stream(self, task: _Followed) -> Generator[Event, None, bool]:
-        """The events of one stream until it ends or is cut; whether the service has streams."""
+        """The events of one stream until it ends or is cut, or the task may have settled; whether
+        the service has streams."""
         try:
             answer = self._client.opened_events(
                 task.org_name, task.task_id, task.course.event_id, IDLE_SECONDS
@@ -101,27 +114,41 @@ class EventStream:
             kind = answer.headers.get("Content-Type", "")
             if answer.status_code != 200 or not kind.startswith("text/event-stream"):
                 return False
-            try:
-                for data in _frames(answer):
-                    event = _event(data)
-                    if event is not None:
-                        told = self._following.without_secrets(event)
-                        if task.news(told):
-                            yield told
-            except _CUT:
-                return True
+            with suppress(*_CUT):
+                for frames in _frames(answer):
+                    yield from self._news(task, frames)
+                    if self._may_have_settled(task):
+                        break
         return True
 
+    def _news(self, task: _Followed, frames: Iterator[Frame]) -> Iterator[Event]:
+        for frame in frames:
+            event = _event(frame.data)
+            if event is not None:
+                shown = self._following.without_secrets(event)
+                if task.news(shown):
+                    yield shown
 
-def _frames(answer: Response) -> Iterator[str]:
+    def _may_have_settled(self, task: _Followed) -> bool:
+        """After each chunk, heartbeats included. RemoteError."""
+        if task.course.last in _ENDED:
+            return True
+        if self._clock() - task.checked < CHECK_SECONDS:
+            return False
+        task.checked = self._clock()
+        found = self._client.get_task(task.org_name, task.task_id)
+        return found is None or standing_of(found.raw, task.course) in SETTLED
+
+
+def _frames(answer: Response) -> Iterator[Iterator[Frame]]:
+    """The frames of each chunk, of which a heartbeat has none."""
     reader = FrameReader()
     while chunk := answer.raw.read1(_CHUNK):
-        for frame in reader.feed(chunk):
-            yield frame.data
+        yield reader.feed(chunk)
 
 
 def _event(data: str) -> Event | None:
-    """The event in a frame; None for one that is none."""
+    """The event in a frame's data; None if it is not one."""
     try:
         event = decode(data.encode())
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a task's events come to, one after the other: so that each is read once only. Pure."""
+"""The summary of a task's events, updated event by event, so that each is read only once. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from reconciler.model.task import instant, rfc3339
 from reconciler.tasks.events import (
     Approval,
     Event,
+    ToolCall,
     approval_in,
     body_of,
+    calls_left,
     event_id,
     is_users,
     kind_of,
     moment_of,
+    results_in,
     text_in,
 )
 
 
 class Last(StrEnum):
-    """What the last event that says anything of the course of a task says."""
+    """What the last relevant event says about a task."""
 
     NOTHING = "nothing"
     ASKED = "asked"
@@ -38,7 +41,7 @@ class Course:
     """All events up to `event_id` (empty: none yet), oldest first.
 
     `words` are those of the last error or final message, `approvals` the requests without an
-    answer, in their order.
+    answer, `parked` the tool calls without a result that others than the service have to run.
     """
 
     event_id: str = ""
@@ -46,17 +49,16 @@ class Course:
     words: str = ""
     at: datetime | None = None
     approvals: tuple[Approval, ...] = ()
+    parked: tuple[ToolCall, ...] = ()
 
 
-_WORKING = frozenset(
-    {"tool_response", "exec_tool_call", "exec_tool_call_progress", "user_approval_request"}
-)
-"""Types of an agent at work. What names, warns, counts or is unknown leaves the course as it is:
-a task that was named after its end has ended all the same."""
+_WORKING = frozenset({"exec_tool_call", "exec_tool_call_progress", "user_approval_request"})
+"""Types of an agent at work. All others leave the summary as it is: a task that is named after
+its end has ended all the same."""
 
 
 def advanced(course: Course, events: Iterable[Event]) -> Course:
-    """The course after further events."""
+    """The summary after further events."""
     for event in events:
         course = replace(
             _after_user(course, event) if is_users(event) else _after_agent(course, event),
@@ -67,13 +69,19 @@ def advanced(course: Course, events: Iterable[Event]) -> Course:
 
 
 def _after_user(course: Course, event: Event) -> Course:
+    """A message does not answer a request: the agent stays blocked until there is a confirmation
+    (API document, AwaitingApprovals), and on a parked call until there is its result."""
     match kind_of(event):
         case "user_message":
-            return replace(course, last=Last.ASKED, words="", approvals=())
+            return replace(course, last=Last.ASKED, words="")
         case "user_confirmation":
             answered = body_of(event).get("approval_request_id")
             kept = tuple(one for one in course.approvals if one.id != answered)
             return replace(course, last=Last.ASKED, words="", approvals=kept)
+        case "tool_result":
+            done = results_in(event)
+            left = tuple(call for call in course.parked if call.id not in done)
+            return replace(course, last=Last.ASKED, words="", parked=left)
     return course
 
 
@@ -81,14 +89,18 @@ def _after_agent(course: Course, event: Event) -> Course:
     body, kind = body_of(event), kind_of(event)
     match kind:
         case "error":
-            return replace(course, last=Last.FAILED, words=text_in(body, "message"))
+            return replace(course, last=Last.FAILED, words=text_in(body, "message"), parked=())
         case "cancelled":
-            return replace(course, last=Last.CANCELLED, words="", approvals=())
+            return replace(course, last=Last.CANCELLED, words="", approvals=(), parked=())
         case "assistant_message" if body.get("is_final") is True:
-            words = text_in(body, "content")
-            return replace(course, last=Last.FINAL, words=words, approvals=())
+            words, parked = text_in(body, "content"), calls_left(event)
+            return replace(course, last=Last.FINAL, words=words, approvals=(), parked=parked)
         case "assistant_message":
-            return replace(course, last=Last.WORKING, words="")
+            return replace(course, last=Last.WORKING, words="", parked=())
+        case "tool_response":
+            answered = text_in(body, "tool_call_id")
+            left = tuple(call for call in course.parked if call.id != answered)
+            return replace(course, last=Last.WORKING, words="", parked=left)
     if kind not in _WORKING:
         return course
     asked = approval_in(event)
@@ -106,6 +118,7 @@ def to_json(course: Course) -> dict[str, Any]:
         "words": course.words,
         "at": rfc3339(course.at) if course.at else None,
         "approvals": [dict(approval.body) for approval in course.approvals],
+        "parked": [[call.id, call.name, call.mode] for call in course.parked],
     }
 
 
@@ -114,6 +127,7 @@ def from_json(kept: object) -> Course | None:
     if not isinstance(kept, Mapping):
         return None
     listed, words, last_id = kept.get("approvals"), kept.get("words"), kept.get("event")
+    calls = kept.get("parked")
     if not isinstance(listed, list) or not isinstance(words, str) or not isinstance(last_id, str):
         return None
     found = [
@@ -123,7 +137,8 @@ def from_json(kept: object) -> Course | None:
     ]
     try:
         last = Last(str(kept.get("last")))
-    except ValueError:
+        parked = tuple(ToolCall(*map(str, call)) for call in (calls or ()))
+    except (ValueError, TypeError):
         return None
     approvals = tuple(one for one in found if one is not None)
-    return Course(last_id, last, words, instant(kept.get("at")), approvals)
+    return Course(last_id, last, words, instant(kept.get("at")), approvals, parked)

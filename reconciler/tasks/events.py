@@ -1,7 +1,8 @@
-"""Events of a task, read with care: any member may be missing, of another type, or new."""
+"""Events of a task. Any member may be missing, have another type, or be new."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,18 +16,18 @@ Event = Mapping[str, Any]
 
 
 def event_id(event: Event) -> str:
-    """The event's id; empty for one without."""
+    """The event's id; empty if it has none."""
     return text_in(event, "id")
 
 
 def body_of(event: Event) -> Mapping[str, Any]:
-    """The event's body; empty for one without."""
+    """The event's body; empty if it has none."""
     body = event.get("eventBody")
     return body if isinstance(body, Mapping) else {}
 
 
 def is_users(event: Event) -> bool:
-    """Whether a user, or what acts as one, said it; else it is the agent's."""
+    """Whether it is a user's, or of something that acts as one; else it is the agent's."""
     return event.get("type") in USER_EVENT_TYPES
 
 
@@ -36,14 +37,19 @@ def kind_of(event: Event) -> str:
 
 
 def moment_of(event: Event) -> datetime | None:
-    """When it happened, UTC; None where the event does not say."""
+    """When it happened, UTC; None if the event does not say."""
     return instant(body_of(event).get("timestamp"))
 
 
 def text_in(values: Mapping[str, Any], name: str) -> str:
-    """A member that is text; empty where there is none or it is something else."""
+    """A member that is text; empty if it is missing or something else."""
     value = values.get(name)
     return value if isinstance(value, str) else ""
+
+
+_QUESTION = re.compile(r"(.*?__)?ask_user")
+"""The tool by which an agent asks something: `ask_user`, or `SERVER__ask_user`. No approval type
+tells such a request from others; Pulumi's CLI goes by this name too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,18 @@ class Approval:
         return self.body.get("sensitivity") == "sensitive"
 
     @property
+    def is_question(self) -> bool:
+        """Whether it wants an answer in words, not a yes or no."""
+        return _QUESTION.fullmatch(text_in(self.context, "tool_name")) is not None
+
+    def reply(self, *, ok: bool, text: str = "") -> dict[str, Any]:
+        """The user event that answers it, without a timestamp. Words go to the agent only with
+        `ok: false`, also those that answer a question (as Pulumi's CLI sends them)."""
+        answers = {"instructions": text} if text else {}
+        ok = ok and not (self.is_question and text)
+        return {"type": "user_confirmation", "approval_request_id": self.id, "ok": ok, **answers}
+
+    @property
     def context(self) -> Mapping[str, Any]:
         context = self.body.get("context")
         return context if isinstance(context, Mapping) else {}
@@ -75,3 +93,34 @@ def approval_in(event: Event) -> Approval | None:
     if is_users(event) or kind_of(event) != "user_approval_request" or not request_id:
         return None
     return Approval(request_id, text_in(body, "message"), body)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call that ends the agent's turn until something outside of the service runs it.
+
+    `mode` is its `execution_mode`: `cli`, `worker`, or empty for the task's own.
+    """
+
+    id: str
+    name: str
+    mode: str
+
+
+def calls_left(event: Event) -> tuple[ToolCall, ...]:
+    """The tool calls that a final message leaves to others: those not marked for the cloud."""
+    body = body_of(event)
+    calls = body.get("tool_calls") if body.get("is_final") is True else None
+    found = [
+        ToolCall(text_in(call, "id"), text_in(call, "name"), text_in(call, "execution_mode"))
+        for call in (calls if isinstance(calls, list) else ())
+        if isinstance(call, Mapping)
+    ]
+    return tuple(call for call in found if call.mode != "cloud")
+
+
+def results_in(event: Event) -> frozenset[str]:
+    """The ids of the tool calls that a user's `tool_result` answers."""
+    results = body_of(event).get("tool_results")
+    listed = results if isinstance(results, list) else ()
+    return frozenset(text_in(one, "tool_call_id") for one in listed if isinstance(one, Mapping))

@@ -1,21 +1,22 @@
-"""Why a task did not take what it was told, in words: busy, gone, or somebody else's. Pure."""
+"""Why a task did not accept a message: busy, gone, or another user's. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.model.diagnostics import Diagnostic, error
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.task import Identity, TaskRef
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The service took it."""
+    """The service accepted it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The service said no. `words` are its own."""
+    """The service rejected it, with its message `words`; status 0 if something else answered."""
 
     status: int
     words: str
@@ -23,7 +24,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """No answer came, or none that says anything: the task may have been told."""
+    """No response, or one that proves nothing: the task may have received it."""
 
     why: str
 
@@ -33,71 +34,44 @@ Outcome = Sent | Refusal | Lost
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What was to be told, by whom, and whose task it is."""
+    """What was sent (`what`: "the message", "the cancellation", or empty: it was only looked for),
+    by whom, and who created the task. `cancels`: it asked the agent to stop."""
 
     ref: TaskRef
     what: str
     maker: Identity | None
     caller: Identity
+    cancels: bool = False
 
 
 def problem(outcome: Refusal | Lost, told: Told) -> Diagnostic:
-    """What was wrong, and what to do next."""
-    ref = told.ref
+    """Why the task did not receive what was sent, or may not have."""
+    place, facts = Place(key=told.ref.key), {"ref": str(told.ref), "what": told.what}
     if isinstance(outcome, Lost):
-        return _error(
-            told,
-            f"{told.what} was sent, and no answer came ({outcome.why})",
-            f"The task may have it. See, before sending it again:\n    taskctl logs {ref}",
-        )
-    words = f" ({outcome.words})" if outcome.words else ""
+        return error(Code.DELIVERY_UNKNOWN, at=place, why=outcome.why, **facts)
+    code, case, more = _classified(outcome, told)
+    return error(code, case, at=place, answer=outcome.words, **facts, **more)
+
+
+def _classified(outcome: Refusal, told: Told) -> tuple[Code, str, dict[str, str]]:
     match outcome.status:
         case 409:
-            return _error(
-                told,
-                f"the task is busy: it takes nothing before it is idle{words}",
-                "Wait for it, or stop what it does:\n"
-                f"    taskctl wait {ref}\n    taskctl cancel {ref}",
-            )
+            return Code.TASK_BUSY, "cancel" if told.cancels else "", {}
         case 404 if told.caller.same_as(told.maker):
-            return _error(
-                told,
-                f"the task is gone: the service has it no more{words}",
-                "Nobody can tell it anything now. See what a new one would take:\n    taskctl plan",
-            )
+            return Code.TASK_GONE, "", {}
         case 403 | 404:
-            return _others(told, words)
+            names = {"caller": name_of(told.caller)}
+            if told.maker is None or told.caller.same_as(told.maker):
+                return Code.NOT_THE_CREATOR, "", names
+            case = "known" if told.what else "hidden"
+            return Code.NOT_THE_CREATOR, case, {**names, "creator": name_of(told.maker)}
         case 401:
-            return _error(
-                told,
-                f"the access token was not accepted{words}",
-                "It may have expired. Set PULUMI_ACCESS_TOKEN to one that is valid.",
-            )
+            return Code.DELIVERY_REJECTED, "unauthorized", {}
         case 429:
-            return _error(
-                told, f"the service asks to slow down{words}", "Run it again in a minute."
-            )
-    return _error(
-        told,
-        f"the service refused {told.what}{words or f' ({outcome.status})'}",
-        f"See how the task stands:\n    taskctl status {ref}",
-    )
-
-
-def _others(told: Told, words: str) -> Diagnostic:
-    maker = told.maker
-    whose = f" ({name_of(maker)} made it)" if maker and not told.caller.same_as(maker) else ""
-    return _error(
-        told,
-        f"the task is somebody else's{whose}: {name_of(told.caller)} may not do this{words}",
-        "Only who created a task may tell it something. Use a token of theirs.",
-    )
+            return Code.DELIVERY_REJECTED, "throttled", {}
+    return Code.DELIVERY_REJECTED, "", {}
 
 
 def name_of(identity: Identity) -> str:
-    """As a person knows them."""
+    """The login, or else the id."""
     return identity.login or identity.id
-
-
-def _error(told: Told, summary: str, detail: str) -> Diagnostic:
-    return error(f"{told.ref}: {summary}", detail, key=told.ref.key)

@@ -1,23 +1,23 @@
-"""How a task stands, from what the service shows of it and from its events. Pure.
+"""The state of a task, from what the service shows of it and from its events. Pure.
 
-The service itself says running or idle, no more. From its events follow the others.
+The service itself only says running or idle; the rest follows from the events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from reconciler.model.task import TaskRef, instant
 from reconciler.tasks.event_summary import Course, Last
-from reconciler.tasks.events import Approval
+from reconciler.tasks.events import Approval, ToolCall
 
 
 class Standing(StrEnum):
-    """In the order of the table: those that need a person come first."""
+    """In the order of tables: what needs a person comes first."""
 
     WAITING = "waiting"
     FAILED = "failed"
@@ -31,17 +31,17 @@ class Standing(StrEnum):
 
 
 SETTLED = frozenset(Standing) - {Standing.RUNNING, Standing.WAITING}
-"""What stays so until somebody does something about it."""
+"""What does not change by itself."""
 
 MOST = 2**63 - 1
-"""The API's int64: what is beyond it, or below nothing, is no number of tokens."""
+"""The API's int64: anything beyond it, or negative, is not a number of tokens."""
 
 _BAD = SETTLED - {Standing.DONE}
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """One task. `raw` is all that the service shows of it, empty where it shows nothing."""
+    """One task. `raw` is all that the service shows of it, empty if it shows nothing."""
 
     ref: TaskRef
     standing: Standing
@@ -54,6 +54,16 @@ class TaskStatus:
     @property
     def approvals(self) -> tuple[Approval, ...]:
         return self.course.approvals
+
+    @property
+    def parked(self) -> tuple[ToolCall, ...]:
+        """The tool calls that it waits for, each with its mode, `cli` or `worker`."""
+        return parked_calls(self.raw, self.course)
+
+    @property
+    def queued_input(self) -> int:
+        """How much input is queued for it. It processes that by itself: nobody is asked."""
+        return _number(self.raw, "pendingInputCount") or 0
 
     @property
     def phase(self) -> str:
@@ -70,18 +80,17 @@ class TaskStatus:
 
     @property
     def context_percent(self) -> int | None:
-        """How much of the context window is used; None where the service does not say."""
+        """How much of the context window is used; None if the service does not say."""
         used = _number(self.raw, "contextUsedTokens")
         window = _number(self.raw, "contextWindowTokens")
         return None if used is None or not window else round(100 * used / window)
 
 
 def standing_of(raw: Mapping[str, Any], course: Course) -> Standing:
-    """How a task stands that the service shows."""
-    pending = _number(raw, "pendingInputCount")
-    if (pending or 0) > 0 or course.approvals:
+    """The state of a task that the service shows."""
+    if course.approvals or parked_calls(raw, course):
         return Standing.WAITING
-    if raw.get("status") != "idle":
+    if raw.get("status") != "idle" or (_number(raw, "pendingInputCount") or 0) > 0:
         return Standing.RUNNING
     match course.last:
         case Last.FAILED:
@@ -92,17 +101,25 @@ def standing_of(raw: Mapping[str, Any], course: Course) -> Standing:
             return Standing.DONE
         case Last.WORKING:
             return Standing.STOPPED
-    return Standing.RUNNING  # it was told something and has not begun on it yet
+    return Standing.RUNNING  # it received a message and has not begun on it yet
+
+
+def parked_calls(raw: Mapping[str, Any], course: Course) -> tuple[ToolCall, ...]:
+    """The tool calls that wait for a result from outside the service. One without a mode has that
+    of its task (API document)."""
+    default = str(raw.get("toolExecutionMode") or "cloud")
+    calls = (replace(call, mode=call.mode or default) for call in course.parked)
+    return tuple(call for call in calls if call.mode != "cloud")
 
 
 def in_order(statuses: Iterable[TaskStatus]) -> tuple[TaskStatus, ...]:
-    """Those that need a person first, then running ones, then done ones; then by key."""
+    """By state, in the order of tables, then by key."""
     order = list(Standing)
     return tuple(sorted(statuses, key=lambda s: (order.index(s.standing), s.ref)))
 
 
 def counts(statuses: Iterable[TaskStatus]) -> dict[Standing, int]:
-    """How many there are of each, in the table's order; those of which there is none left out."""
+    """How many there are of each state, in the order of tables; without zeros."""
     listed = [status.standing for status in statuses]
     return {standing: listed.count(standing) for standing in Standing if standing in listed}
 

@@ -143,7 +143,7 @@ def test_gone_and_somebody_elses_are_told_apart(
 ) -> None:
     place.apply({"good": "finishing"}, isShared=True)
     monkeypatch.setattr(Client, "tell", answered(404, "Not Found"))
-    assert "the task is gone" in place.run("say", "good", "x")[2]
+    assert "[TC732]" in place.run("say", "good", "x")[2]
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
     for status in (403, 404):
         monkeypatch.setattr(Client, "tell", answered(status, "no"))
@@ -175,7 +175,7 @@ def test_a_lost_answer_is_looked_for_and_nothing_is_sent_twice(
     code, _, err = place.run("say", "good", "And more.")
     assert len(sent) == 1
     assert code == (0 if arrives else 1)
-    assert ("no answer came" in err) is not arrives
+    assert ("[TC734]" in err) is not arrives
     assert TOKEN not in err
 
 

@@ -124,4 +124,4 @@ def test_a_task_that_is_gone_or_somebody_elses(
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
     code, out, err = place.run("logs", "good")
     assert (code, out) == (1, "")
-    assert "somebody else's" in err
+    assert "[TC733]" in err

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.task import TaskRef
 from reconciler.tasks.event_summary import Course, Last, advanced, from_json, to_json
+from reconciler.tasks.events import approval_in
 from reconciler.tasks.status import (
     Standing,
     TaskStatus,
@@ -22,6 +23,15 @@ from reconciler.tasks.status import (
 from tests.support.agent_events import agents, approval, confirmation, said, users
 
 ASKED = users("user_message", content="Do it.")
+
+
+def parking(mode: str | None, *, final: bool = True) -> dict[str, Any]:
+    """A message of the agent's that ends its turn with a tool call."""
+    call: dict[str, Any] = {"id": "c1", "name": "shell", "args": {}, "execution_mode": mode}
+    return agents("assistant_message", content="", is_final=final, tool_calls=[call])
+
+
+RESULT = users("tool_result", tool_results=[{"tool_call_id": "c1", "name": "shell", "content": {}}])
 
 
 def standing(raw: dict[str, Any], *events: dict[str, Any]) -> Standing:
@@ -36,9 +46,21 @@ CASES = [
     ("failed", {"status": "idle"}, [ASKED, agents("error", message="no")], Standing.FAILED),
     ("cancelled", {"status": "idle"}, [ASKED, agents("cancelled")], Standing.CANCELLED),
     (
-        "pending input alone",
+        "queued input is no question",
         {"status": "idle", "pendingInputCount": 1},
+        [ASKED, said("x", final=True)],
+        Standing.RUNNING,
+    ),
+    (
+        "queued behind a running task",
+        {"status": "running", "pendingInputCount": 2},
         [ASKED, said("x")],
+        Standing.RUNNING,
+    ),
+    (
+        "a message does not answer an approval request",
+        {"status": "running"},
+        [ASKED, approval("a"), users("user_message", content="Well?")],
         Standing.WAITING,
     ),
     ("approval", {"status": "idle"}, [ASKED, approval("a")], Standing.WAITING),
@@ -167,3 +189,75 @@ def test_context_is_told_in_percent() -> None:
     assert TaskStatus(TaskRef("a", "k"), Standing.DONE, raw=raw).context_percent is None
     raw = {"contextUsedTokens": 10**400, "contextWindowTokens": 1}
     assert TaskStatus(TaskRef("a", "k"), Standing.DONE, raw=raw).context_percent is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "event", "mode"),
+    [
+        ({}, parking("cli"), "cli"),
+        ({}, parking("worker"), "worker"),
+        ({"toolExecutionMode": "cli"}, parking(None), "cli"),
+        ({"toolExecutionMode": "cli"}, parking("cloud"), ""),
+        ({}, parking(None), ""),
+        ({}, parking("cli", final=False), ""),
+    ],
+)
+def test_a_parked_tool_call_waits_for_its_result(
+    raw: dict[str, Any], event: dict[str, Any], mode: str
+) -> None:
+    raw = {"status": "idle", **raw}
+    course = advanced(Course(), [ASKED, event])
+    status = TaskStatus(TaskRef("acme", "a"), standing_of(raw, course), raw=raw, course=course)
+    assert [(call.name, call.mode) for call in status.parked] == ([("shell", mode)] if mode else [])
+    assert (status.standing is Standing.WAITING) == bool(mode)
+    assert from_json(json.loads(json.dumps(to_json(course)))) == course
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        RESULT,
+        agents("cancelled"),
+        agents("error", message="no"),
+        agents("tool_response", tool_call_id="c1", name="shell", content={}),
+        said("I go on"),
+    ],
+)
+def test_a_parked_call_is_over(event: dict[str, Any]) -> None:
+    raw = {"status": "idle"}
+    assert standing(raw, ASKED, parking("cli"), event) is not Standing.WAITING
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        users("user_message", content="Well?"),
+        users("exec_tool_call", tool_call_id="c1", name="shell"),
+        users("tool_result", tool_results=[{"tool_call_id": "other"}]),
+        users("tool_result", tool_results=None),
+    ],
+)
+def test_a_parked_call_still_waits(event: dict[str, Any]) -> None:
+    assert standing({"status": "idle"}, ASKED, parking("cli"), event) is Standing.WAITING
+
+
+@pytest.mark.parametrize(
+    ("tool", "is_question"),
+    [("ask_user", True), ("ux__ask_user", True), ("ask_users", False), ("", False)],
+)
+def test_a_question_is_answered_in_words(*, tool: str, is_question: bool) -> None:
+    """As Pulumi's CLI does it: `ok: false`, and the answer as instructions."""
+    asked = approval_in(approval("a", context={"tool_name": tool}))
+    assert asked is not None
+    assert asked.is_question is is_question
+    plain = {"type": "user_confirmation", "approval_request_id": "a"}
+    assert asked.reply(ok=True) == {**plain, "ok": True}
+    assert asked.reply(ok=False, text="no") == {**plain, "ok": False, "instructions": "no"}
+    answer = asked.reply(ok=True, text="eu-west-1")
+    assert answer == {**plain, "ok": not is_question, "instructions": "eu-west-1"}
+
+
+def test_a_task_says_how_much_input_is_queued() -> None:
+    raw = {"status": "running", "pendingInputCount": 2}
+    status = TaskStatus(TaskRef("acme", "a"), standing_of(raw, Course()), raw=raw)
+    assert status.queued_input == 2
