@@ -42,4 +42,103 @@ ENTRIES = {
             )
         },
     ),
+    Code.INVALID_DATA: Entry(
+        title="Invalid data",
+        why="Every value becomes part of task keys and prompts as it is written, so anything that "
+        "is not a plain list of texts or flat mappings is an error.",
+        fix="Correct the file or the list at the line that the message names. csv needs a header "
+        "and the same number of fields in each row; yaml and json files hold a list.",
+        cases={
+            "ending": Message("{at}: unknown kind of file; use csv, txt, yaml or json"),
+            "notAList": Message("{at}: must be a list"),
+            "null": Message("{at}: a value is null; write it as text"),
+            "nested": Message("{at}: must be text or a flat mapping of texts"),
+            "noHeader": Message("{at}: the header line is missing"),
+            "noName": Message("{at}: column {column} has no name in the header"),
+            "sameName": Message("{at}: the header names {name:q} twice"),
+            "ragged": Message("{at}: has {found} field{found:s}, the header has {expected}"),
+            "control": Message("{at}: contains the control character {code}"),
+            "csv": Message("{at}: invalid csv: {problem}"),
+            "json": Message("{at}: invalid JSON: {problem}"),
+        },
+    ),
+    Code.INVALID_TEMPLATE: Entry(
+        title="Invalid template",
+        why="Text in double braces that is not replaced would reach the agent as it is.",
+        fix="Use `{{ axis }}`, `{{ axis.field }}`, or, in an entry with `every`, "
+        '`{{ period.name }}` and the like. `{{ "{{" }}` stands for two literal braces.',
+        cases={
+            "malformed": Message("{text:q} is not a template"),
+            "unknown": Message("unknown name {text:q} in a template"),
+            "unknown-similar": Message(
+                "unknown name {text:q} in a template; did you mean `{near}`?"
+            ),
+            "mapping": Message("{text:q} is a mapping; name one of its fields"),
+            "mapping-similar": Message("{text:q} is a mapping; did you mean `{near}`?"),
+        },
+    ),
+    Code.INVALID_GENERATED_KEY: Entry(
+        title="Invalid generated key",
+        why="The values are part of the task's key, which must be printable everywhere.",
+        fix="Set `key` to a template of values that consist of letters, digits, `.`, `_`, `/` and "
+        "`-` and begin with a letter or digit.",
+        cases={
+            "": Message(
+                "{text:q} cannot be part of a key (row {row})",
+                "Allowed: letters, digits, `.`, `_`, `/` and `-`, first a letter or digit.",
+            ),
+            "missing": Message(
+                "a row without `name` has no key (row {row})", "Set `key` for the entry."
+            ),
+            "long": Message("the key {text:q} is longer than {limit} characters (row {row})"),
+        },
+    ),
+    Code.DUPLICATE_GENERATED_KEY: Entry(
+        title="Duplicate generated key",
+        why="Each key has exactly one task, so two rows with the same key would share one.",
+        fix="Remove one of the rows, or add what tells them apart to `key`.",
+        cases={
+            "": Message("`{task}` is generated twice: {first} and {second}"),
+            "case": Message("`{task}` differs from another key only in case: {first}, {second}"),
+        },
+    ),
+    Code.TOO_MANY_TASKS: Entry(
+        title="Too many tasks",
+        why="Every task starts an agent. The limit stops a data file that grew by mistake.",
+        fix="Raise `atMost` if all of them are meant, or exclude some.",
+        cases={
+            "": Message("generates {count:n} tasks; at most {limit:n} are allowed"),
+            "text": Message("generates more than {limit:n} characters of text"),
+        },
+    ),
+    Code.TOO_FEW_TASKS: Entry(
+        title="Too few tasks",
+        why="An entry that generates nothing is more likely a mistake than a wish.",
+        fix="Correct the data or the exclusions, or lower `atLeast`.",
+        cases={"": Message("generates {count:n} task{count:s}; at least {limit:n} are expected")},
+    ),
+    Code.INVALID_MATCHER: Entry(
+        title="Invalid matcher",
+        why="A matcher that names nothing excludes nothing, and the task would be created.",
+        fix="Name axes of the entry and fields of their rows, with values as they are written.",
+        cases={
+            "form": Message("must map axes to a value or to fields"),
+            "axis": Message("{name:q} is not an axis of this entry"),
+            "field": Message("{name:q} is not a field of any row"),
+            "idle": Message("matches nothing"),
+        },
+    ),
+    Code.INVALID_RECURRENCE: Entry(
+        title="Invalid recurrence",
+        why="The period is part of each key, so it must be clear which periods there are.",
+        fix='Use a time zone such as `Europe/Berlin`, and quoted dates such as `"2026-11-01"`.',
+        cases={
+            "timezone": Message("unknown time zone {zone:q}"),
+            "date": Message('{text:q} is not a date; write it as "2026-11-01"'),
+            "catchUp": Message(
+                "needs a prompt that names `period` or `previous`; otherwise every period that is "
+                "made up for would get the same prompt"
+            ),
+        },
+    ),
 }

@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
+
+from reconciler.model.diagnostics import Path
 
 _OPEN = "{{"
 _PART = re.compile(r"\{\{(?:\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_.]*)|(?P<open>\"\{\{\"))\s*\}\})?")
@@ -33,10 +36,6 @@ class TemplateFault:
     text: str
     offset: int
     suggestion: str = ""
-
-
-def has_template(text: str) -> bool:
-    return _OPEN in text
 
 
 def parts(text: str) -> Iterator[str | Reference | TemplateFault]:
@@ -91,3 +90,30 @@ def substitute(text: str, values: Mapping[str, str | None]) -> str:
         elif isinstance(part, str):
             filled.append(part)
     return "".join(filled)
+
+
+def templates_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """The templates of a JSON value and where they are; names of members are never templates."""
+    if isinstance(value, str):
+        if _OPEN in value:
+            yield path, value
+    elif isinstance(value, dict):
+        for name, below in value.items():
+            yield from templates_in(below, (*path, name))
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from templates_in(below, (*path, index))
+
+
+def filled(value: Any, values: Mapping[str, str | None]) -> tuple[Any, int]:
+    """A JSON value with its templates filled, and how many characters its strings have."""
+    if isinstance(value, str):
+        text = substitute(value, values)
+        return text, len(text)
+    if isinstance(value, dict):
+        parts = {name: filled(below, values) for name, below in value.items()}
+        return {n: part for n, (part, _) in parts.items()}, sum(s for _, s in parts.values())
+    if isinstance(value, list):
+        items = [filled(below, values) for below in value]
+        return [item for item, _ in items], sum(size for _, size in items)
+    return value, 0
