@@ -7,15 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-_FEW_VALUES = (
-    "approvalMode",
-    "permissionMode",
-    "runtimePhase",
-    "source",
-    "status",
-    "taskType",
-    "toolExecutionMode",
-)
+from reconciler.model.fields import CHOSEN
+
+_FEW_VALUES = (*CHOSEN, "runtimePhase", "status", "taskType")
 _MOST = 10_000
 _objects: dict[str, dict[str, Any]] = {}
 _texts: dict[str, str] = {}

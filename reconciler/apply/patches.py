@@ -10,9 +10,10 @@ from typing import Any
 from reconciler.apply import records
 from reconciler.apply.context import Surroundings
 from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.fields import COMPARED
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import RemoteTask
-from reconciler.plan.diff import SHOWN_SETTINGS, at_service
+from reconciler.plan.diff import at_service
 from reconciler.plan.plan import ABSENT, PlannedTask
 from reconciler.state.model import Record, Recorded
 from reconciler.tasks.refusals import Refusal, Told, problem
@@ -76,7 +77,7 @@ class Patches:
 def _differs(name: str, wanted: Mapping[str, Any], shown: RemoteTask) -> bool:
     """Whether the service shows another value than it was told; names it trims."""
     value = wanted[name]
-    present = at_service(name, shown) if name in SHOWN_SETTINGS else ABSENT
+    present = at_service(name, shown) if name in COMPARED else ABSENT
     if isinstance(value, str) and isinstance(present, str):
         return present.strip() != value.strip()
     return present is not ABSENT and bool(present != value)

@@ -24,8 +24,8 @@ from reconciler.embedded.tasks import (
     TOKENS_AT,
     StoredTask,
 )
-from reconciler.embedded.validation import SOURCES
 from reconciler.embedded.wsgi import ApiError
+from reconciler.model.fields import BY_NAME
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -88,8 +88,9 @@ def list_query(query: Query) -> ListQuery:
         if value:
             filters[name] = value
     excluded = tuple(query.get("excludeSources", ()))
-    if unknown := [source for source in excluded if source not in SOURCES]:
-        raise ApiError(400, f"excludeSources: {unknown[0]!r} is not one of {', '.join(SOURCES)}")
+    sources = BY_NAME["source"].choices
+    if unknown := [source for source in excluded if source not in sources]:
+        raise ApiError(400, f"excludeSources: {unknown[0]!r} is not one of {', '.join(sources)}")
     token = _single(query, "continuationToken")
     after = _read_token(token, sort_by, direction) if token else None
     return ListQuery(sort_by, direction, page_size(query), filters, excluded, after)

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from reconciler.embedded.wsgi import ApiError, JsonObject
+from reconciler.model.fields import BY_NAME, DEFAULTS
 from reconciler.model.task import instant
 
-APPROVAL_MODES = ("manual", "auto", "balanced")
-PERMISSION_MODES = ("default", "read-only")
-TOOL_EXECUTION_MODES = ("cloud", "cli", "worker")
-SOURCES = ("api", "console", "cli", "slack", "schedule", "github", "code-review")
 NAME_LIMIT = 255
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -61,14 +58,18 @@ def create_request(body: JsonObject, now: str) -> CreateRequest:
         _required(item, "name", "cliIntegrations")
     return CreateRequest(
         message=user_message(message, now),
-        approval_mode=choice(body, "approvalMode", APPROVAL_MODES) or "manual",
-        permission_mode=choice(body, "permissionMode", PERMISSION_MODES) or "default",
-        tool_execution_mode=choice(body, "toolExecutionMode", TOOL_EXECUTION_MODES) or "cloud",
-        source=choice(body, "source", SOURCES) or "api",
+        approval_mode=_chosen(body, "approvalMode") or "manual",
+        permission_mode=_chosen(body, "permissionMode") or DEFAULTS["permissionMode"],
+        tool_execution_mode=_chosen(body, "toolExecutionMode") or DEFAULTS["toolExecutionMode"],
+        source=_chosen(body, "source") or DEFAULTS["source"],
         plan_mode=flag(body, "planMode") or False,
         role=text(body, "role") or "",
         agent_definition_id=text(body, "agentDefinitionId") or "",
     )
+
+
+def _chosen(body: JsonObject, name: str) -> str | None:
+    return choice(body, name, BY_NAME[name].choices)
 
 
 def patch_request(body: JsonObject) -> PatchRequest:
@@ -81,8 +82,8 @@ def patch_request(body: JsonObject) -> PatchRequest:
     return PatchRequest(
         name=name,
         is_shared=flag(body, "isShared"),
-        approval_mode=choice(body, "approvalMode", APPROVAL_MODES),
-        permission_mode=choice(body, "permissionMode", PERMISSION_MODES),
+        approval_mode=_chosen(body, "approvalMode"),
+        permission_mode=_chosen(body, "permissionMode"),
         role=text(body, "role"),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.manifest.finding import Finding
 from reconciler.messages import wording
 from reconciler.model.diagnostics import Path
+from reconciler.model.fields import DEFAULTS, IMPORTED
 from reconciler.model.paths import shown
 from reconciler.model.task import Identity, RemoteTask
 from reconciler.model.wire import REDACTED, first_message, first_user_message
@@ -22,27 +23,6 @@ FIRST_EVENTS = 50
 """So many are read of each task: in them the agent names it, if it does."""
 
 _REDACTED = "[REDACTED]"  # by the service
-_SHOWN = (
-    "approvalMode",
-    "permissionMode",
-    "planMode",
-    "toolExecutionMode",
-    "source",
-    "role",
-    "agentDefinitionId",
-    "enabledIntegrations",
-    "cliIntegrations",
-)
-_USUAL = {
-    "permissionMode": "default",
-    "planMode": False,
-    "source": "api",
-    "toolExecutionMode": "cloud",
-    "role": "",
-    "agentDefinitionId": "",
-}
-"""What the API document says of settings that were left out: a manifest need not say it."""
-
 Members = dict[str, Any]
 Faults = Callable[[Members], list[Finding]]
 """What is wrong with the members of a task; paths as in a manifest: `("tasks", KEY, ...)`."""
@@ -117,14 +97,12 @@ def existing(task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None 
         message = more.get("message")
     if message is not None:
         found.members["message"] = message
-    for setting in _SHOWN:
+    for setting in IMPORTED:
         value = task.raw.get(setting)
         if value is None:
             value = (more or {}).get(setting)
-        if value is not None and value != _USUAL.get(setting):
+        if value is not None and value != DEFAULTS.get(setting):
             found.members[setting] = value
-    if task.raw.get("isShared") is True:
-        found.members["isShared"] = True
     return found
 
 

@@ -17,22 +17,11 @@ from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path
+from reconciler.model.fields import SENT
 from reconciler.model.paths import quoted
 
 TYPE = "pulumiservice:api/agents:Task"
 
-_INPUTS = (
-    "approvalMode",
-    "cliIntegrations",
-    "enabledIntegrations",
-    "message",
-    "permissionMode",
-    "planMode",
-    "source",
-    "toolExecutionMode",
-    "agentDefinitionId",
-    "role",
-)
 _SPECIAL = (
     "4dabf18193072939515e22adb298388d"  # marks what a stack's state keeps in a form of its own
 )
@@ -206,7 +195,7 @@ class _Reading:
                 org_name = value
             elif member == "taskID":
                 task_id = task_id or value
-            elif member not in _INPUTS:
+            elif member not in SENT:
                 self._error(where, "is no input of an agent task that taskctl knows", on_key=True)
             else:
                 members[member] = self._message(value, where) if member == "message" else value

@@ -11,9 +11,10 @@ from reconciler.interning import shared
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.construct import Position
 from reconciler.manifest.task_checks import TaskChecks
+from reconciler.model.fields import NAMES
 from reconciler.model.task import DesiredTask
 
-_NOT_INPUTS = frozenset({"orgName", "taskID", "movedFrom", "adopt", "sensitive", "message"})
+_SETTINGS = frozenset(NAMES) - {"message"}
 _START: Position = (1, 1)
 
 
@@ -82,7 +83,7 @@ def _desired(
     prompt: str | None,
 ) -> DesiredTask:
     settings = {**defaults, **task} if defaults else task
-    inputs = {n: v for n, v in settings.items() if v is not None and n not in _NOT_INPUTS}
+    inputs = {n: v for n, v in settings.items() if v is not None and n in _SETTINGS}
     if "message" in task:
         inputs["message"] = _message(task["message"], prompt)
     if "name" in inputs:

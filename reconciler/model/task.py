@@ -17,12 +17,6 @@ Inputs = Mapping[str, Any]
 values, `orgName`, `taskID`, `movedFrom`, `adopt`, `message.type` and `message.timestamp`.
 """
 
-PATCHABLE = ("approvalMode", "permissionMode", "role", "name", "isShared")
-"""What the service lets the creator change later; all else is fixed at creation."""
-
-PATCHED_AFTER_CREATE = ("name", "isShared")
-"""Inputs that the create request does not know: a PATCH right after it carries them."""
-
 
 class TaskRef(NamedTuple):
     """A task key in its organization: what one task at the service is kept for."""

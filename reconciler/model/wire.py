@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.interning import share_parts
+from reconciler.model.fields import PATCHED_AFTER_CREATE
 from reconciler.model.task import (
-    PATCHED_AFTER_CREATE,
     FirstMessage,
     Identity,
     Inputs,

@@ -13,12 +13,10 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.fields import COSTING
 from reconciler.model.task import Inputs, rfc3339
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import State
-
-LIKE = ("agentDefinitionId", "approvalMode", "permissionMode", "planMode", "toolExecutionMode")
-"""The settings that decide how far an agent goes by itself: tasks that agree in them are alike."""
 
 MOST = 2**63 - 1
 """The API's int64: what is beyond it, or below nothing, is no number of tokens."""
@@ -49,7 +47,7 @@ class Budget:
 class Basis(StrEnum):
     """What a forecast goes by."""
 
-    ALIKE = "sameSettings"  # for every create: recorded tasks with the same `LIKE`
+    ALIKE = "sameSettings"  # for every create: recorded tasks with the same `COSTING` settings
     SOME_ALIKE = "partlySameSettings"  # for some of them; for the others as for ALL
     ALL = "all"  # recorded tasks, though none has the same settings
     NOTHING = "none"  # no recorded task has used any tokens yet: no forecast
@@ -138,7 +136,7 @@ def forecast(creates: Iterable[Inputs], known: Iterable[Sample]) -> Forecast:
 
 def likeness(inputs: Inputs) -> tuple[str, ...]:
     """Equal for tasks that go on alike; a flag that is off is one that is not there."""
-    return tuple(str(inputs.get(name) or "") for name in LIKE)
+    return tuple(str(inputs.get(name) or "") for name in COSTING)
 
 
 def median(numbers: Sequence[int]) -> int:

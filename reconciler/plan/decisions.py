@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+from reconciler.model.fields import NOT_RETURNED
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
 from reconciler.model.wire import console_url
@@ -14,7 +15,6 @@ from reconciler.plan.recovery import Found, Unresolved, Verdict, Wait
 from reconciler.plan.view import RemoteView
 from reconciler.state.model import Attempt, Record
 
-_NOT_COMPARED = ("enabledIntegrations", "cliIntegrations", "agentDefinitionId")
 _UNRESOLVED = {
     "identity": Reason.OTHER_IDENTITY,
     "unreadable": Reason.UNREADABLE,
@@ -73,7 +73,7 @@ def adopt(
     said = list(_described(remote, backend, view))
     if reason is Reason.LOOK_ALIKE:
         said.insert(0, remark("lookAlike"))
-        if hidden := tuple(name for name in _NOT_COMPARED if name in task.inputs):
+        if hidden := tuple(name for name in NOT_RETURNED if name in task.inputs):
             said.append(remark("adopt.not_compared", names=hidden))
         said.append(remark("adopt.separate", key=task.key))
     return plan_for(task, Action.ADOPT, reason, *said, task_id=remote.id, remote=remote)

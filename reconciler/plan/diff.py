@@ -6,16 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from reconciler import garbage
+from reconciler.model.fields import COMPARED, DEFAULTS
 from reconciler.model.task import Inputs, RemoteTask
 from reconciler.plan.plan import ABSENT, Change, Origin
 
 if TYPE_CHECKING:
     from deepdiff.model import DiffLevel
 
-SHOWN_SETTINGS = ("approvalMode", "permissionMode", "name", "isShared")
-"""What the service shows and a person may change there (contract, section 4, `changed`)."""
-
-_SERVICE_DEFAULTS = {"isShared": False, "permissionMode": "default"}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -27,7 +24,7 @@ def changes(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> tup
     """
     found = {change.path: change for change in _manifest_changes(recorded, desired)}
     if remote is not None:
-        for name in SHOWN_SETTINGS:
+        for name in COMPARED:
             if name in desired and (change := _shown(name, recorded, desired, remote)):
                 found[name] = change
             elif name in desired:
@@ -37,16 +34,16 @@ def changes(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> tup
 
 def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
     """Whether every setting that the service shows is what the manifest wants."""
-    for name in SHOWN_SETTINGS:  # a generator takes as long again
+    for name in COMPARED:  # a generator takes as long again
         if name in desired and at_service(name, remote) != desired[name]:
             return False
     return True
 
 
 def at_service(name: str, remote: RemoteTask) -> Any:
-    """What the service shows of one of SHOWN_SETTINGS, its documented default where it is silent;
+    """What the service shows of one of COMPARED, its documented default where it is silent;
     else ABSENT."""
-    return remote.raw.get(name, _SERVICE_DEFAULTS.get(name, ABSENT))
+    return remote.raw.get(name, DEFAULTS.get(name, ABSENT))
 
 
 def _shown(name: str, recorded: Inputs, desired: Inputs, remote: RemoteTask) -> Change | None:

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
+from reconciler.model.fields import DEFAULTS, IDENTIFYING
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.plan.recovery import earliest, may_be_of
 from reconciler.state.model import Attempt, Record, State
-
-_SERVICE_DEFAULTS = {"planMode": False, "source": "api", "toolExecutionMode": "cloud"}
-"""What the API document says of settings that were left out, of those that never change later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,5 +147,5 @@ def settings_agree(inputs: Inputs, task: RemoteTask) -> bool:
 
 
 def _settings(values: Mapping[str, object]) -> tuple[object, ...]:
-    found = ((values.get(name), default) for name, default in _SERVICE_DEFAULTS.items())
+    found = ((values.get(name), DEFAULTS.get(name)) for name in IDENTIFYING)
     return tuple(default if value is None else value for value, default in found)

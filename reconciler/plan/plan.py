@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.fields import PATCHED
 from reconciler.model.remarks import Remark
 from reconciler.model.task import (
-    PATCHABLE,
     DesiredTask,
     Identity,
     RemoteTask,
@@ -97,7 +97,7 @@ class Change:
         """Whether the task itself can be changed so; else only a new one can have it. A setting
         that the manifest no longer has cannot be taken back: what the service's default is, it
         does not tell."""
-        return self.path in PATCHABLE and self.after is not ABSENT
+        return self.path in PATCHED and self.after is not ABSENT
 
 
 @dataclass(frozen=True, slots=True)

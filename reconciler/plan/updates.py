@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.model.diagnostics import Diagnostic, warning
+from reconciler.model.fields import COMPARED, PATCHED
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import PATCHABLE, DesiredTask, Identity, RemoteTask
+from reconciler.model.task import DesiredTask, Identity, RemoteTask
 from reconciler.plan import decisions
-from reconciler.plan.diff import SHOWN_SETTINGS, at_service
+from reconciler.plan.diff import at_service
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, PlannedTask, Reason, plan_for
 from reconciler.state.model import Record
 
@@ -36,11 +37,11 @@ def update_of(record: Record, task: DesiredTask, remote: RemoteTask) -> Update:
     """What may be changed in place, as far as `remote` shows how it is."""
     values: dict[str, Any] = {}
     agreed, conflicts, removed = [], [], []
-    for name in PATCHABLE:
+    for name in PATCHED:
         before, wanted = (side.get(name, ABSENT) for side in (record.inputs, task.inputs))
         if wanted == before:
             continue
-        present = at_service(name, remote) if name in SHOWN_SETTINGS else ABSENT
+        present = at_service(name, remote) if name in COMPARED else ABSENT
         if wanted is ABSENT:
             removed.append(name)
         elif present == wanted:
@@ -149,7 +150,7 @@ def _what_update_would_do(found: Update) -> Iterator[Remark]:
 
 def _only_by_a_new_task(task: DesiredTask, diff: tuple[Change, ...]) -> Iterator[Remark]:
     """Not for a setting that only left the manifest: that is not worth an agent."""
-    fixed = tuple(change.path for change in diff if change.path not in PATCHABLE)
+    fixed = tuple(change.path for change in diff if change.path not in PATCHED)
     if fixed and task.task_id is None:
         yield remark("update.only_new", names=fixed, key=task.key)
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.model.diagnostics import Arg, Diagnostic
+from reconciler.model.fields import HIDDEN
 from reconciler.model.remarks import Remark
 from reconciler.model.task import DesiredTask, Inputs
 from reconciler.render.reports import FailureReport, Report, ValidateReport
@@ -159,7 +160,7 @@ def _change(change: Change, secrets: Secrets, name: str | None) -> Change:
     """A prompt as its digest; of a message that was not there before, or is not any more, too."""
     sides = (change.before, change.after)
     if change.path == "message":
-        before, after = (_message(side) if isinstance(side, Mapping) else side for side in sides)
+        before, after = (_covered(side) if isinstance(side, Mapping) else side for side in sides)
     elif re.match(r"message\b(?!\.entity_diff)", change.path):
         before, after = map(_digested, sides)
     else:
@@ -183,11 +184,12 @@ def _hidden(known: R | None) -> R | None:
 
 
 def _inputs(inputs: Inputs) -> Inputs:
-    message = inputs.get("message")
-    return inputs if message is None else {**inputs, "message": _message(message)}
+    return {name: _covered(v) if name in HIDDEN else v for name, v in inputs.items()}
 
 
-def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+def _covered(message: Any) -> Any:
+    if not isinstance(message, Mapping):
+        return _digested(message)
     return {
         name: part if name == _SHOWN_OF_MESSAGE else _digested(part)
         for name, part in message.items()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reconciler.model.fields import NAMES
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import ABSENT, Change, Origin
 from reconciler.render import cells, safe
@@ -26,7 +27,6 @@ ORIGINS = {
 
 IN_PLACE = {True: "in place", False: "needs a new task"}
 
-_FIRST = ("name", "approvalMode", "permissionMode", "planMode", "role")
 _encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -46,8 +46,8 @@ def flow(value: Any) -> str:
 def setting_rows(inputs: Inputs, columns: int, palette: Palette, *, verbose: bool) -> list[str]:
     """What a task is to be created with: its settings, its entities, its prompt last."""
     message = inputs.get("message") or {}
-    settings = {name: inputs[name] for name in _FIRST if name in inputs}
-    settings |= {k: v for k, v in sorted(inputs.items()) if k not in (*_FIRST, "message")}
+    names = (*NAMES, *sorted(inputs.keys() - set(NAMES)))
+    settings = {name: inputs[name] for name in names if name in inputs and name != "message"}
     rows = _table(settings, columns, palette)
     for name, value in sorted(message.items()):
         if name == "content":

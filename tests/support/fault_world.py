@@ -14,9 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
+from reconciler.model.fields import FIELDS, PATCHED
+
 Marks = Literal["kept", "rounded", "replaced", "shifted"]
 _CREDENTIAL = re.compile(r"AKIA[0-9A-Z]{16}|(?<=password=)\S+")
-_PATCHABLE = ("approvalMode", "permissionMode", "role", "name", "isShared")
+_SETTINGS = {f.name: f.default for f in FIELDS if f.sent and f.returned}
+_SETTINGS["approvalMode"] = "balanced"  # the organization's
 
 
 @dataclass
@@ -157,7 +160,7 @@ class World:
         if task.user != user:
             raise ProblemError(404, "Not Found: task not found or not owned by user")
         with self._lock:
-            for name in _PATCHABLE:
+            for name in PATCHED:
                 if changes.get(name) is not None:
                     task.shown[name] = changes[name]
         return dict(task.shown)
@@ -201,12 +204,8 @@ class World:
             "createdBy": {"name": user, "githubLogin": f"{user}-login", "avatarUrl": ""},
             "entities": list(diff.get("add") or []),
             "isShared": False,
-            "approvalMode": body.get("approvalMode") or "balanced",
-            "permissionMode": body.get("permissionMode") or "default",
-            "planMode": bool(body.get("planMode")),
-            "source": body.get("source") or "api",
-            "toolExecutionMode": body.get("toolExecutionMode") or "cloud",
-            "role": body.get("role"),
+            **_SETTINGS,
+            **{n: body[n] for n in _SETTINGS if body.get(n) is not None},
             "taskType": "sync",
             "tokensUsed": 0,
             "someNewerField": {"kept": True},

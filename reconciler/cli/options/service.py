@@ -17,6 +17,7 @@ from reconciler.cli.completion.candidates import files, keys, recorded_keys
 from reconciler.cli.config.file import config_of
 from reconciler.cli.options.help import Run, with_options
 from reconciler.model.errors import TaskctlError
+from reconciler.model.fields import PATCHED
 from reconciler.model.options import AdoptScope, PlanOptions, parse_duration
 
 
@@ -197,8 +198,7 @@ _PLAN = [
     click.option(
         "--update",
         is_flag=True,
-        help="Change in place what a manifest changed and can be: "
-        "approvalMode, permissionMode, role, name, isShared.",
+        help=f"Change in place what a manifest changed and can be: {', '.join(PATCHED)}.",
     ),
     click.option(
         "--replace",

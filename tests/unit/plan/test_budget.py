@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.diagnostics import Severity
+from reconciler.model.fields import COSTING
 from reconciler.model.task import RemoteTask
 from reconciler.plan.budget import (
     MOST,
@@ -117,7 +118,10 @@ def test_samples_are_of_tasks_at_rest_as_they_were_seen_last() -> None:
     ]
     raw = {"id": "t-seen", "tokensUsed": 10, "status": "idle"}
     view = RemoteView(ME, NOW, tasks={TaskId("acme", "t-seen"): RemoteTask("acme", "t-seen", raw)})
-    found = {sample.likeness[1]: sample.tokens for sample in samples(state(records), view)}
+    found = {
+        sample.likeness[COSTING.index("approvalMode")]: sample.tokens
+        for sample in samples(state(records), view)
+    }
     assert found == {"seen": 10, "kept": 20}
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model.fields import PATCHED
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
-from reconciler.model.task import PATCHABLE, DesiredTask, RemoteTask
+from reconciler.model.task import DesiredTask, RemoteTask
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.updates import update_of
 from reconciler.state.model import Record
@@ -95,7 +96,7 @@ def test_several_are_named_as_people_do() -> None:
     settings: dict[str, Any] = {"approvalMode": "manual", "name": "N", "isShared": True}
     known = record("a", "t", **settings)
     (said,) = made(known, desired("a"), remote("t", **settings)).diagnostics
-    assert "approvalMode, name and isShared left the manifest" in said.summary
+    assert "name, approvalMode and isShared left the manifest" in said.summary
 
 
 def test_what_the_service_has_already_is_only_recorded() -> None:
@@ -145,7 +146,7 @@ def test_each_setting_has_three_sides(
     shown = remote("t", **usual | there)
     found = update_of(known, desired("a", **wanted), shown)
     told = {*found.values, *found.conflicts, *found.removed}
-    moved = {name for name in PATCHABLE if recorded.get(name) != wanted.get(name)}
+    moved = {name for name in PATCHED if recorded.get(name) != wanted.get(name)}
     assert told == moved
     assert set(found.removed) == {name for name in moved if name not in wanted}
     for name in found.values:

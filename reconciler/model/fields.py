@@ -1,0 +1,101 @@
+"""The settings of a task, in one table: what each is called, and what happens to it.
+
+A new setting takes a row here, its schema in `schemas/manifest.schema.json`, and nothing else in
+plan, apply, import and reports; `tests/acceptance/test_fields.py` then proves that it works.
+Sources: the API document (`CreateAgentTaskRequest`, `UpdateTaskRequest`, `AgentTask`), and
+contract, sections 1 and 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Field(NamedTuple):
+    """One setting, by Pulumi's own name.
+
+    `choices`: all its values, if they are few texts.
+    `default`: what the service uses if a create leaves it out; None if that is not documented.
+    `sent`: part of the create request; otherwise a PATCH right after the create sets it.
+    `patched`: its creator can change it later; otherwise it is fixed at creation.
+    `returned`: the service shows it; otherwise nobody can compare it.
+    `compared`: a remote change of it is a difference that the plan shows.
+    `identifies`: a task with another value is never adopted as a look-alike.
+    `imported`: import writes it as the service shows it; a message and a name need more care.
+    `hidden`: reports show only its digest if the task is sensitive.
+    `costs`: tasks that differ in it are not compared when a budget forecast is made.
+    """
+
+    name: str
+    choices: tuple[str, ...] = ()
+    default: Any = None
+    sent: bool = True
+    patched: bool = False
+    returned: bool = True
+    compared: bool = False
+    identifies: bool = False
+    imported: bool = True
+    hidden: bool = False
+    costs: bool = False
+
+
+FIELDS = (
+    Field("name", sent=False, patched=True, compared=True, imported=False),
+    Field(
+        "approvalMode",
+        choices=("manual", "auto", "balanced"),  # without one, the organization's applies
+        patched=True,
+        compared=True,
+        costs=True,
+    ),
+    Field(
+        "permissionMode",
+        choices=("default", "read-only"),
+        default="default",
+        patched=True,
+        compared=True,
+        costs=True,
+    ),
+    Field("planMode", default=False, identifies=True, costs=True),
+    Field("role", default="", patched=True),
+    Field("agentDefinitionId", default="", returned=False, costs=True),
+    Field("cliIntegrations", returned=False),
+    Field("enabledIntegrations", returned=False),
+    Field("isShared", default=False, sent=False, patched=True, compared=True),
+    Field(
+        "source",
+        choices=("api", "console", "cli", "slack", "schedule", "github", "code-review"),
+        default="api",
+        identifies=True,
+    ),
+    Field(
+        "toolExecutionMode",
+        choices=("cloud", "cli", "worker"),
+        default="cloud",
+        identifies=True,
+        costs=True,
+    ),
+    Field("message", returned=False, imported=False, hidden=True),
+)
+"""In the order in which reports show them."""
+
+BY_NAME = {field.name: field for field in FIELDS}
+
+
+def _names(chosen: Callable[[Field], bool]) -> tuple[str, ...]:
+    return tuple(field.name for field in FIELDS if chosen(field))
+
+
+NAMES = tuple(field.name for field in FIELDS)
+DEFAULTS = {field.name: field.default for field in FIELDS if field.default is not None}
+SENT = _names(lambda field: field.sent)
+PATCHED = _names(lambda field: field.patched)
+PATCHED_AFTER_CREATE = _names(lambda field: not field.sent)
+COMPARED = _names(lambda field: field.compared)
+NOT_RETURNED = _names(lambda field: not field.returned and field.name != "message")
+IDENTIFYING = _names(lambda field: field.identifies)
+IMPORTED = _names(lambda field: field.imported)
+HIDDEN = _names(lambda field: field.hidden)
+COSTING = _names(lambda field: field.costs)
+CHOSEN = _names(lambda field: bool(field.choices))

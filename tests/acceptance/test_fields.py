@@ -1,0 +1,171 @@
+"""Each setting of `model/fields.py`, from the manifest to the service and back.
+
+A new row is tested here without another line: its values come from its choices, else from its
+examples in the manifest's schema.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from reconciler.cli import main
+from reconciler.model.fields import FIELDS, Field
+from tests.support.here import Here, placed_here
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/manifest.schema.json").read_text())
+TEXT = "do it"
+SETTINGS = [field for field in FIELDS if field.name != "message"]
+WITH_DEFAULT = [field for field in FIELDS if field.compared and field.default is not None]
+
+fields = pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Here]:
+    with placed_here(tmp_path, monkeypatch, capsys) as here:
+        yield here
+
+
+def values(field: Field) -> tuple[Any, Any]:
+    """Two values, neither of which is the service's default if there are enough."""
+    schema = SCHEMA["definitions"][field.name]
+    if field.choices:
+        assert [one for one in schema["enum"] if one is not None] == list(field.choices)
+        found = [one for one in field.choices if one != field.default] or list(field.choices)
+        return found[0], (found + [c for c in field.choices if c != found[0]])[1]
+    if "boolean" in schema["type"]:
+        return True, False
+    first, *others = schema["examples"]
+    return first, others[0] if others else f"{first}-2"
+
+
+def write(here: Here, field: Field, value: Any) -> None:
+    here.ground.write({"a": {"message": TEXT, field.name: value}})
+
+
+def apply(here: Here, *more: str) -> dict[str, Any]:
+    done = here.run("apply", *more)
+    assert done.code == 0, done.stderr
+    return done.document
+
+
+def shown(here: Here) -> dict[str, Any]:
+    """The task as the service shows it."""
+    (task,) = here.server.world.tasks
+    return task.shown
+
+
+def sent(here: Here, endpoint: str) -> dict[str, Any]:
+    """The body of the only request of its kind."""
+    (call,) = here.server.of(endpoint)
+    found: dict[str, Any] = json.loads(call.body)
+    return found
+
+
+@fields
+def test_the_manifest_accepts_it_and_apply_sends_it(here: Here, field: Field) -> None:
+    value = values(field)[0]
+    write(here, field, value)
+    (planned,) = here.run("plan").document["tasks"]
+    assert planned["action"] == "create"
+    apply(here)
+    if field.name == "message":
+        assert sent(here, "create")["message"]["content"] == value
+    elif field.sent:
+        assert sent(here, "create")[field.name] == value
+        assert here.server.of("patch") == []
+    else:
+        assert field.name not in sent(here, "create")
+        assert sent(here, "patch") == {field.name: value}
+    assert apply(here)["tasks"] == []
+    assert len(here.server.posts) == 1
+
+
+@pytest.mark.parametrize("field", SETTINGS, ids=lambda field: field.name)
+def test_null_is_the_service_s_default_and_is_never_sent(here: Here, field: Field) -> None:
+    write(here, field, None)
+    apply(here)
+    assert field.name not in sent(here, "create")
+    assert here.server.of("patch") == []
+
+
+@fields
+def test_an_edit_is_a_change_and_update_patches_what_can_be_patched(
+    here: Here, field: Field
+) -> None:
+    first, second = values(field)
+    write(here, field, first)
+    apply(here)
+    write(here, field, second)
+    (task,) = here.run("plan").document["tasks"]
+    assert task["action"] == "changed"
+    assert {change["inPlace"] for change in task["diff"]} == {field.patched}
+    before = len(here.server.of("patch"))
+    apply(here, "--update")
+    patches = [json.loads(call.body) for call in here.server.of("patch")[before:]]
+    assert patches == ([{field.name: second}] if field.patched else [])
+    (task,) = here.run("plan").document["tasks"]
+    assert task["action"] == ("unchanged" if field.patched else "changed")
+
+
+@fields
+def test_a_remote_change_is_shown_if_it_counts(here: Here, field: Field) -> None:
+    first, second = values(field)
+    write(here, field, first)
+    apply(here)
+    shown(here)[field.name] = second
+    (task,) = here.run("plan").document["tasks"]
+    assert task["action"] == ("changed" if field.compared else "unchanged")
+    if field.compared:
+        change = {"path": field.name, "before": second, "after": first, "origin": "remote"}
+        assert task["diff"] == [change | {"inPlace": True}]
+
+
+@pytest.mark.parametrize("field", WITH_DEFAULT, ids=lambda field: field.name)
+def test_what_the_service_uses_by_default_is_no_change(here: Here, field: Field) -> None:
+    write(here, field, field.default)
+    apply(here)
+    shown(here).pop(field.name, None)
+    (task,) = here.run("plan").document["tasks"]
+    assert task["action"] == "unchanged"
+
+
+@pytest.mark.parametrize("field", SETTINGS, ids=lambda field: field.name)
+def test_a_look_alike_must_agree_in_what_identifies_it(here: Here, field: Field) -> None:
+    first, second = values(field)
+    write(here, field, first)
+    apply(here)
+    (here.ground.folder / "taskctl.state.json").unlink()
+    for path in here.ground.folder.glob("taskctl.state.json.*"):
+        path.unlink()
+    write(here, field, second)
+    (task,) = here.run("plan").document["tasks"]
+    assert task["action"] == ("create" if field.identifies else "adopt")
+
+
+@fields
+def test_import_writes_it_unless_it_is_the_default(here: Here, field: Field) -> None:
+    value = values(field)[0]
+    write(here, field, value)
+    apply(here)
+    task_id = here.ground.recorded()["a"]
+    (here.ground.folder / "tasks/all.yaml").unlink()
+    for path in here.ground.folder.glob("taskctl.state.json*"):
+        path.unlink()
+    if not field.returned:
+        shown(here).pop(field.name, None)
+    where = ["--write", "tasks/imported.yaml", "--backend", here.server.url]
+    assert main.run(["import", task_id, *where]) == 0
+    written = YAML(typ="safe").load(here.ground.folder / "tasks/imported.yaml")
+    (task,) = written["tasks"].values()
+    assert (field.name in task) == (field.returned or field.name == "message")
+    if field.name in task:
+        assert task[field.name] == value
