@@ -14,8 +14,11 @@ from reconciler.app.report_files import write_whole
 from reconciler.cli.console.output import Output
 from reconciler.manifest.discovery import Finder, unreadable
 from reconciler.manifest.fmt import Formatted, format_manifest
+from reconciler.manifest.parse.source import MAX_BYTES
+from reconciler.manifest.repository import read_regular
 from reconciler.messages import diagnostic_document
-from reconciler.model.diagnostics import Diagnostic, error, has_errors, in_order
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, error, has_errors, in_order
 from reconciler.render import safe
 from reconciler.render.json import dump
 from reconciler.render.palette import Palette
@@ -31,6 +34,7 @@ class Formatting:
         self._check, self._diff = check, diff
         self._found: dict[str, Formatted] = {}
         self._problems: list[Diagnostic] = []
+        self._linked: set[str] = set()
 
     def run(self, paths: Sequence[str]) -> int:
         """The exit code: 1 for an error, and with `check` for a file that would change."""
@@ -73,12 +77,17 @@ class Formatting:
         if not paths:
             finder.default_locations()
         self._problems += finder.diagnostics
+        self._linked = finder.linked
         return finder.files
 
     def _format(self, name: str, path: Path) -> None:
         try:
-            found = self._take(name, path.read_bytes())
+            found = self._take(name, read_regular(path, MAX_BYTES))
             if found.content is None or not found.changed or self._check or self._diff:
+                return
+            if name in self._linked:
+                self._problems.append(error(Code.UNSAFE_EDIT, "link", at=Place(name)))
+                del self._found[name]
                 return
             write_whole(path, found.content)
         except OSError as problem:

@@ -15,7 +15,7 @@ from reconciler.manifest.discovery import SUFFIXES, Finder, shown_name, unreadab
 from reconciler.manifest.insertion import Added
 from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.parse.source import read_source
-from reconciler.manifest.repository import repository_root
+from reconciler.manifest.repository import in_git, repository_root
 from reconciler.model.diagnostics import Diagnostic, Severity, has_errors, warning
 from reconciler.model.errors import ManifestError, TaskctlError
 from reconciler.model.task import DesiredTask, RemoteTask
@@ -150,7 +150,7 @@ def _no_place(path: Path, root: Path) -> str | None:
         return f"its name must end with {' or '.join(SUFFIXES)}"
     if plain.is_relative_to(top) and not real.is_relative_to(top):
         return f"a link leads out of the repository, to {real}"
-    return "it is in .git" if ".git" in real.parts else None
+    return "it is in .git" if in_git(real) else None
 
 
 def content_of(path: Path, name: str) -> bytes | None:

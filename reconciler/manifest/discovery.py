@@ -1,4 +1,8 @@
-"""The files that a PATH stands for (contract, section 2), and their names in messages."""
+"""The files that a PATH stands for (contract, section 2), and their names in messages.
+
+What a repository contains may come from anybody, so its links are not followed out of it: a link
+to `/` would read the whole machine, and show lines of it in messages.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from reconciler.manifest.repository import in_git, repository_root, resolved
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 
@@ -15,49 +20,84 @@ LONE_SUFFIX = ".tasks.yaml"
 
 
 class Finder:
-    """Collects manifest files by their names in messages, each file once."""
+    """Collects manifest files by their names in messages, each file once.
+
+    `linked` are the names of files that a symbolic link leads to.
+    """
 
     def __init__(self, root: Path) -> None:
         self.files: dict[str, Path] = {}
+        self.linked: set[str] = set()
         self.diagnostics: list[Diagnostic] = []
         self._root = root
+        self._real_root = resolved(root)
+        self._repository = repository_root(root)
+        self._top = self._repository or self._real_root
         self._files_seen: set[tuple[int, int]] = set()
         self._folders_seen: set[tuple[int, int]] = set()
 
     def default_locations(self) -> None:
         """`tasks/` and `*.tasks.yaml`; an error if neither has a manifest."""
-        if (self._root / FOLDER).is_dir():
-            self._folder(self._root / FOLDER, FOLDER)
+        if _is_folder(self._root / FOLDER):
+            self._given(self._root / FOLDER, FOLDER)
         for entry in self._entries(self._root, "."):
-            if entry.name.endswith(LONE_SUFFIX) and Path(entry.path).is_file():
-                self._file(Path(entry.path), entry.name)
+            if entry.name.endswith(LONE_SUFFIX) and entry.is_file():
+                self._given(Path(entry.path), entry.name)
         if not self.files and not self.diagnostics:
             self.diagnostics.append(error(Code.NO_MANIFESTS))
 
     def path(self, given: str) -> None:
         """A PATH argument: a file of any name, or a directory with at least one manifest."""
         place, name = self._root / given, shown_name(self._root, given)
-        if not place.is_dir():
-            self._file(place, name)
-            return
-        before = len(self._files_seen)
-        already = self._identity(place) in self._folders_seen
-        self._folder(place, name)
-        if len(self._files_seen) == before and not already and not self.diagnostics:
+        before, problems = len(self._files_seen), len(self.diagnostics)
+        is_folder = _is_folder(place)
+        already = is_folder and self._identity(place) in self._folders_seen
+        self._given(place, name)
+        new = len(self._files_seen) > before or len(self.diagnostics) > problems
+        if is_folder and not new and not already and not self.diagnostics:
             self.diagnostics.append(error(Code.NO_MANIFESTS, "directory", directory=name))
 
-    def _file(self, place: Path, name: str) -> None:
+    def _given(self, place: Path, name: str) -> None:
+        """A file or directory that was named, and not found in a directory."""
+        top = self._top
+        plain = Path(os.path.normpath(self._real_root / name))
+        if not plain.is_relative_to(top):  # somewhere else on purpose
+            real = resolved(place)
+            folder = real if _is_folder(real) else real.parent
+            top = repository_root(folder) or folder
+        if not self._is_inside(place, name, top):
+            return
+        is_linked = resolved(place) != resolved(place.parent) / place.name
+        if _is_folder(place):
+            self._folder(place, name, top, is_linked=False)
+        else:
+            self._file(place, name, is_linked=is_linked)
+
+    def _is_inside(self, place: Path, name: str, top: Path) -> bool:
+        """Whether a path stays in the directory `top`; otherwise it is an error."""
+        real = resolved(place)
+        case = "manifest" if self._repository is not None else "manifest-directory"
+        if real.is_relative_to(top):
+            if not in_git(real.relative_to(top)):
+                return True
+            case = "manifest-git"
+        self.diagnostics.append(error(Code.OUTSIDE_REPOSITORY, case, at=Place(name)))
+        return False
+
+    def _file(self, place: Path, name: str, *, is_linked: bool) -> None:
         try:
             status = place.stat()
-        except OSError as problem:
+        except (OSError, ValueError) as problem:
             self.diagnostics.append(unreadable(name, problem))
             return
         identity = (status.st_dev, status.st_ino)
         if identity not in self._files_seen:
             self._files_seen.add(identity)
             self.files[name] = place
+            if is_linked:
+                self.linked.add(name)
 
-    def _folder(self, place: Path, name: str) -> None:
+    def _folder(self, place: Path, name: str, top: Path, *, is_linked: bool) -> None:
         """All manifests below a directory; each directory once, whatever links lead to it."""
         identity = self._identity(place)
         if identity in self._folders_seen:
@@ -67,11 +107,16 @@ class Finder:
             if entry.name.startswith("."):
                 continue
             below = entry.name if name == "." else f"{name}/{entry.name}"
-            path = Path(entry.path)  # unlike the entry, it tolerates link loops
-            if path.is_dir():
-                self._folder(path, below)
-            elif entry.name.endswith(SUFFIXES) and (path.is_file() or path.is_symlink()):
-                self._file(path, below)
+            path = Path(entry.path)
+            is_folder, is_link = _is_folder(path), entry.is_symlink()
+            if not is_folder and not entry.name.endswith(SUFFIXES):
+                continue
+            if is_link and not self._is_inside(path, below, top):
+                continue
+            if is_folder:
+                self._folder(path, below, top, is_linked=is_linked or is_link)
+            else:
+                self._file(path, below, is_linked=is_linked or is_link)
 
     def _entries(self, place: Path, name: str) -> Sequence[os.DirEntry[str]]:
         try:
@@ -86,6 +131,14 @@ class Finder:
         return status.st_dev, status.st_ino
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether it is a directory; False if that cannot be found out, as for a link loop."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def shown_name(root: Path, given: str) -> str:
     """As the user would write it: relative to the root where inside it, with slashes."""
     absolute = os.path.normpath(root.absolute() / given)
@@ -95,6 +148,7 @@ def shown_name(root: Path, given: str) -> str:
     return Path(os.path.normpath(given)).as_posix()
 
 
-def unreadable(name: str, problem: OSError) -> Diagnostic:
+def unreadable(name: str, problem: OSError | ValueError) -> Diagnostic:
     """The diagnostic for a PATH or a file that the system does not let us read."""
-    return error(Code.UNREADABLE_FILE, at=Place(name), reason=problem.strerror)
+    reason = problem.strerror if isinstance(problem, OSError) else "invalid name"
+    return error(Code.UNREADABLE_FILE, at=Place(name), reason=reason or str(problem))

@@ -14,6 +14,7 @@ from reconciler.manifest.discovery import Finder, unreadable
 from reconciler.manifest.finding import Finding, located
 from reconciler.manifest.parse.source import MAX_BYTES, Source, read_source
 from reconciler.manifest.prompts import PromptFiles, hidden
+from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check
 from reconciler.manifest.sensitive import redacted, without_name
 from reconciler.model.diagnostics import Diagnostic, in_order
@@ -152,8 +153,7 @@ class _Loading:
 
     def _content(self, place: Path, name: str) -> bytes | None:
         try:
-            with place.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+            return read_regular(place, MAX_BYTES)
         except OSError as problem:
             self._diagnostics.append(unreadable(name, problem))
             return None

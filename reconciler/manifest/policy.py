@@ -17,6 +17,7 @@ from typing import Any
 
 from reconciler.manifest.finding import Finding, finding, located
 from reconciler.manifest.parse.source import MAX_BYTES, read_source
+from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import BadSchemaError, Violation, validator_of
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Path, Place, Severity, error
@@ -142,8 +143,7 @@ def read_policy(path: File, name: str, config: str) -> Policy:
     """The policy in a file, JSON or (`*.yaml`, `*.yml`) YAML; `name` is the file and `config` the
     one that names it, both as a user would write them. Raises ManifestError."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_regular(path, MAX_BYTES)
     except OSError as problem:
         unreadable = error(
             Code.UNREADABLE_FILE, "policy", at=Place(name), reason=problem.strerror, config=config
@@ -153,6 +153,7 @@ def read_policy(path: File, name: str, config: str) -> Policy:
         schema = _yaml(content, name) if path.suffix in (".yaml", ".yml") else _json(content, name)
         if not isinstance(schema, dict):
             raise BadSchemaError(Code.INVALID_POLICY, "type")
+        _check_references(schema, ())
         _check(schema, ())
         return Policy(name, config, schema, validator_of(schema))
     except RecursionError as fault:
@@ -191,11 +192,6 @@ def _check(schema: Any, path: Path) -> None:
             _check(part, (*path, index))
     if not isinstance(schema, Mapping):
         return
-    for name in _REFERENCES:
-        target = schema.get(name)
-        if isinstance(target, str) and not target.startswith("#"):
-            where = shown((*path, name))
-            raise BadSchemaError(Code.POLICY_REFERENCE, where=where, target=target)
     if not isinstance(schema.get(MESSAGE, ""), str):
         raise BadSchemaError(Code.INVALID_POLICY, "message", where=shown((*path, MESSAGE)))
     if schema.get(SEVERITY, "error") not in SEVERITIES:
@@ -206,6 +202,18 @@ def _check(schema: Any, path: Path) -> None:
                 _check(below, (*path, name, inner))
         elif name not in _NO_SCHEMAS:
             _check(part, (*path, name))
+
+
+def _check_references(value: Any, path: Path) -> None:
+    """Raises BadSchemaError for a reference that leads out of the policy, wherever it is: a
+    reference can point into any value, such as a `default`, and make a schema of it."""
+    parts: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping | list):
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+    for name, part in parts:
+        if name in _REFERENCES and isinstance(part, str) and not part.startswith("#"):
+            raise BadSchemaError(Code.POLICY_REFERENCE, where=shown((*path, name)), target=part)
+        _check_references(part, (*path, name))
 
 
 def _path_in_manifest(below: Path, key: str, data: Any) -> Path:

@@ -7,8 +7,6 @@ tokens.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -17,7 +15,7 @@ from typing import Any, NamedTuple
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.parse import encoding
-from reconciler.manifest.repository import repository_root
+from reconciler.manifest.repository import in_git, read_regular, repository_root, resolved
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
@@ -92,13 +90,13 @@ class PromptFiles:
         if home is None:
             home = self._homes[folder] = _home(folder, self._root)
         try:
-            real = _resolved(home.folder / given)
+            real = resolved(home.folder / given)
             outside = _outside(real, home)
             if outside is not None:
                 return finding(Code.OUTSIDE_REPOSITORY, (), outside)
             if real not in self._names:
                 name = self._shown(manifest, given, real)
-                self.files[name] = _read(_content(real))
+                self.files[name] = _read(read_regular(real, MAX_BYTES))
                 self._names[real] = name
         except OSError as problem:
             reason = problem.strerror or str(problem)
@@ -110,9 +108,9 @@ class PromptFiles:
     def _shown(self, manifest: str, given: str, real: FilePath) -> str:
         """Its name as a user would write it; its real path where a link leads elsewhere."""
         name = shown_name(self._root, str(FilePath(manifest).parent / given))
-        if _resolved(self._root / name) == real:
+        if resolved(self._root / name) == real:
             return name
-        return shown_name(_resolved(self._root), str(real))
+        return shown_name(resolved(self._root), str(real))
 
 
 def _named(data: Any) -> Iterator[tuple[str, str]]:
@@ -131,33 +129,19 @@ class _Home(NamedTuple):
     is_repository: bool
 
 
-def _resolved(path: FilePath) -> FilePath:
-    """All links resolved, existing or not; `Path.resolve` raises for link loops."""
-    return FilePath(os.path.realpath(path))
-
-
 def _home(folder: FilePath, working: FilePath) -> _Home:
     """The repository of the directory, or else the working directory."""
-    real, top = _resolved(folder), repository_root(folder)
-    return _Home(real, top or _resolved(working), is_repository=top is not None)
+    real, top = resolved(folder), repository_root(folder)
+    return _Home(real, top or resolved(working), is_repository=top is not None)
 
 
 def _outside(real: FilePath, home: _Home) -> str | None:
     """Why the file must not be read, whether or not it exists: a case of OUTSIDE_REPOSITORY."""
     if not real.is_relative_to(home.top):
         return "prompt" if home.is_repository else "prompt-directory"
-    if ".git" in map(str.lower, real.relative_to(home.top).parts):
+    if in_git(real.relative_to(home.top)):
         return "prompt-git"
     return None
-
-
-def _content(real: FilePath) -> bytes:
-    # Non-blocking: opening a pipe without a writer would block before it can be checked.
-    descriptor = os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "not a regular file")
-        return file.read(MAX_BYTES + 1)
 
 
 def _read(content: bytes) -> PromptFile:

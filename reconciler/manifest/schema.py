@@ -73,6 +73,7 @@ def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
     the same everywhere."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for
+    from referencing import Registry
 
     named = schema.get("$schema")
     unknown: Any = None
@@ -84,7 +85,8 @@ def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
         if kind is None:
             raise BadSchemaError(Code.INVALID_POLICY, "dialect", dialect=str(named))
         kind.check_schema(schema)
-        validator = _counting(kind, steps)(schema)
+        # Without a registry, the library would fetch URLs and open files.
+        validator = _counting(kind, steps)(schema, registry=Registry())
 
     def violations(value: Any) -> list[Violation]:
         steps[0] = 0

@@ -186,6 +186,17 @@ ENTRIES = {
                 "the path leads out of the working directory",
                 "Outside of a repository, a prompt file must be in the working directory.",
             ),
+            "manifest": Message(
+                "a link leads out of the repository",
+                "Manifests must be in the repository. Pass the path that the link leads to, if "
+                "that is what you mean.",
+            ),
+            "manifest-directory": Message(
+                "a link leads out of the working directory",
+                "Outside of a repository, manifests must be in the working directory. Pass the "
+                "path that the link leads to, if that is what you mean.",
+            ),
+            "manifest-git": Message("a link leads into .git, which may contain credentials"),
             "prompt-git": Message(
                 "the path leads into .git, which may contain credentials",
                 "A prompt file must be in the repository of its manifest, and not in .git.",
@@ -202,6 +213,10 @@ ENTRIES = {
                 "cannot format the file without changing its meaning; left unchanged",
                 "The manifest is valid. Write the lines from here on more plainly, or exclude the "
                 "file.",
+            ),
+            "link": Message(
+                "not formatted: a link leads to this file",
+                "Pass the path of the file itself.",
             ),
             "insert": Message(
                 "cannot add tasks to this file safely; left unchanged",

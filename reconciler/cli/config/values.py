@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.manifest.repository import repository_root
+from reconciler.manifest.repository import in_git, repository_root
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import AdoptScope, parse_duration
 
@@ -34,7 +34,7 @@ class Where:
             real = (self.home / value).resolve()
         except (OSError, ValueError, RuntimeError) as problem:
             raise ConfigError(f"{value!r} is no path") from problem
-        if not real.is_relative_to(top) or ".git" in real.relative_to(top).parts:
+        if not real.is_relative_to(top) or in_git(real.relative_to(top)):
             raise ConfigError(f"{value!r} leads out of the repository ({top})")
         path = os.path.relpath(self.home.resolve() / value, self.folder.resolve())
         return Path(path).as_posix()

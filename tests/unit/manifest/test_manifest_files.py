@@ -102,14 +102,14 @@ def test_a_path_that_is_not_there(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "t/a.yaml", "t/b.yaml")
-    opened = Path.open
+    opened = os.open
 
-    def refusing(self: Path, mode: str) -> object:
-        if self.name == "a.yaml":
+    def refusing(path: Path, flags: int) -> int:
+        if path.name == "a.yaml":
             raise PermissionError(13, "Permission denied")
-        return opened(self, mode)
+        return opened(path, flags)
 
-    monkeypatch.setattr(Path, "open", refusing)
+    monkeypatch.setattr(os, "open", refusing)
     assert problem(load(["t"], root=tmp_path)) == "t/a.yaml: TC101 Permission denied"
 
     def closed(path: Path) -> object:

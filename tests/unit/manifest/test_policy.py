@@ -195,7 +195,7 @@ def test_what_is_no_policy_in_yaml(tmp_path: Path) -> None:
 
 
 def test_one_that_explodes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.manifest.schema.MOST_STEPS", 10_000)
+    monkeypatch.setattr("reconciler.manifest.schema.MAX_STEPS", 10_000)
     schema = {"$defs": {**DOUBLED, "s40": {}}, "$ref": "#/$defs/s0"}
     assert rejected(tmp_path, schema) == "TC502/steps"
 

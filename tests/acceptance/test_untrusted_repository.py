@@ -1,0 +1,216 @@
+"""What a repository contains cannot make taskctl read, write or contact anything outside of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import run
+
+TASK = "version: 1\ntasks:\n  {key}: {{message: Say hello to {key}.}}\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one task, the working directory; `../outside` is next to it."""
+    place = tmp_path / "repository"
+    (place / ".git").mkdir(parents=True)
+    (place / "tasks").mkdir()
+    (place / "tasks" / "good.yaml").write_text(TASK.format(key="good"))
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "private.yaml").write_text("version: s3cr3t\nlogin: s3cr3t\n")
+    monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
+def requests() -> Iterator[tuple[str, list[str]]]:
+    """The address of a server on loopback, and what it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def validate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[Any], str]:
+    """The exit code, the diagnostics as `FILE CODE`, and everything that was printed."""
+    code = run(["validate", "--format", "json", *arguments])
+    said = capsys.readouterr()
+    found = json.loads(said.out)["diagnostics"]
+    return code, [f"{d['file']} {d['code']}" for d in found], said.out + said.err
+
+
+# References of a policy
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"default": {"$ref": "URL/x"}, "$ref": "#/default"},
+        {"enum": [{"$ref": "URL/x"}, {}], "allOf": [{"$ref": "#/enum/0"}]},
+        {"const": {"properties": {"key": {"$dynamicRef": "URL/x"}}}},
+        {"examples": [{"$recursiveRef": "URL/x"}]},
+        {"required": [], "x-extension": {"deep": [{"$ref": "URL/x"}]}},
+        {"$defs": {"a": {"type": "string", "not": {"$ref": "file:///etc/hostname"}}}},
+    ],
+)
+def test_a_policy_refers_only_to_itself(
+    policy: Any,
+    repository: Path,
+    requests: tuple[str, list[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address, asked = requests
+    (repository / "policy.json").write_text(json.dumps(policy).replace("URL", address))
+    (repository / "taskctl.toml").write_text('policy = "policy.json"\n')
+    assert validate(capsys)[:2] == (1, ["policy.json TC503"])
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"$id": "URL/base.json", "$ref": "#/$defs/a", "$defs": {"a": {"$id": "b", "$ref": "#/x"}}},
+        {"$id": "file:///etc/", "allOf": [{"$ref": "#hostname"}]},
+        {"$schema": "http://json-schema.org/draft-04/schema#", "id": "URL/a", "$ref": "#/b"},
+    ],
+)
+def test_a_base_of_references_is_not_fetched(
+    policy: Any,
+    repository: Path,
+    requests: tuple[str, list[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address, asked = requests
+    (repository / "policy.json").write_text(json.dumps(policy).replace("URL", address))
+    (repository / "taskctl.toml").write_text('policy = "policy.json"\n')
+    assert validate(capsys)[:2] == (1, ["policy.json TC503"])
+    assert asked == []
+
+
+def test_a_property_of_tasks_may_be_called_as_a_reference(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = {"properties": {"$ref": {"type": "string"}}, "$ref": "#/$defs/a", "$defs": {"a": {}}}
+    (repository / "policy.json").write_text(json.dumps(policy))
+    (repository / "taskctl.toml").write_text('policy = "policy.json"\n')
+    assert validate(capsys)[:2] == (0, [])
+
+
+# Links
+
+
+def test_a_link_in_a_directory_is_not_followed_out_of_the_repository(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "tasks" / "root").symlink_to(repository.parent / "outside")
+    (repository / "tasks" / "one.yaml").symlink_to(repository.parent / "outside" / "private.yaml")
+    (repository / "tasks" / "git").symlink_to(repository / ".git")
+    code, found, said = validate(capsys)
+    assert code == 1
+    assert found == ["tasks/git TC116", "tasks/one.yaml TC116", "tasks/root TC116"]
+    assert "s3cr3t" not in said
+
+
+@pytest.mark.parametrize("given", [[], ["tasks"], ["tasks/"], ["tasks/private.yaml"]])
+def test_a_default_location_is_not_followed_either(
+    given: list[str], repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "tasks" / "good.yaml").unlink()
+    (repository / "tasks").rmdir()
+    (repository / "tasks").symlink_to(repository.parent / "outside")
+    code, found, said = validate(capsys, *given)
+    assert code == 1
+    assert found == [f"{(given or ['tasks'])[0].rstrip('/')} TC116"]
+    assert "s3cr3t" not in said
+
+
+def test_a_link_within_the_repository_is_followed(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "shared").mkdir()
+    (repository / "shared" / "more.yaml").write_text(TASK.format(key="more"))
+    (repository / "tasks" / "shared").symlink_to("../shared")
+    assert validate(capsys)[:2] == (0, [])
+
+
+def test_a_path_outside_that_a_user_names_is_read(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository.parent / "outside" / "private.yaml").write_text(TASK.format(key="private"))
+    assert validate(capsys, "../outside")[:2] == (0, [])
+    assert validate(capsys, str(repository.parent / "outside" / "private.yaml"))[:2] == (0, [])
+    (repository.parent / "outside" / "up.yaml").symlink_to(repository / "tasks" / "good.yaml")
+    assert validate(capsys, "../outside")[:2] == (1, ["../outside/up.yaml TC116"])
+
+
+def test_fmt_rewrites_nothing_through_a_link(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = repository.parent / "outside" / "private.yaml"
+    other = repository / "other.yml"
+    for file in (outside, other):
+        file.write_text("version:   1\n")
+    (repository / "tasks" / "a.yaml").symlink_to(outside)
+    (repository / "tasks" / "b.yaml").symlink_to(other)
+    assert run(["fmt"]) == 1
+    said = capsys.readouterr().err
+    assert "tasks/a.yaml: error: " in said
+    assert "[TC116]" in said
+    assert "tasks/b.yaml: error: " in said
+    assert "[TC117]" in said
+    assert outside.read_text() == other.read_text() == "version:   1\n"
+
+
+# Files that are none
+
+
+def test_a_pipe_and_a_device_are_not_read(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(repository / "tasks" / "pipe.yaml")
+    (repository / "tasks" / "zero.yaml").symlink_to("/dev/zero")
+    assert validate(capsys)[:2] == (1, ["tasks/pipe.yaml TC101", "tasks/zero.yaml TC116"])
+    assert run(["fmt", "--check"]) == 1
+    (repository / "taskctl.toml").write_text('policy = "tasks/pipe.yaml"\n')
+    assert validate(capsys, "tasks/good.yaml")[:2] == (1, ["tasks/pipe.yaml TC101"])
+
+
+def test_an_unreadable_directory_is_one_problem(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.scandir
+
+    def refusing(path: Path) -> Any:
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)  # root, who may run this, can list all
+    (repository / "tasks" / "closed").mkdir()
+    (repository / "tasks" / "bad.yaml").write_text("nonsense: 1\n")
+    assert validate(capsys)[:2] == (1, ["tasks/bad.yaml TC208", "tasks/closed TC101"])
