@@ -141,8 +141,10 @@ for browser in chromium chromium-browser google-chrome google-chrome-stable ''; 
 done
 if [ -n "$browser" ]; then
   check "the html report in $browser" python -m tests.tools_html
+  check "the live page of serve in $browser" python -m tests.tools_page
 else
   left_out "the html report in a browser" "no Chromium is installed"
+  left_out "the live page of serve in a browser" "no Chromium is installed"
 fi
 
 check "script/install into an empty prefix" install

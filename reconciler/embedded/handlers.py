@@ -15,6 +15,7 @@ from reconciler.embedded.budget import refuse_over_budget, stored_budget, used_t
 from reconciler.embedded.context import ServiceContext
 from reconciler.embedded.identity import profile
 from reconciler.embedded.lifecycle import stamp
+from reconciler.embedded.page import get_overview, get_page
 from reconciler.embedded.redaction import redacted
 from reconciler.embedded.routes import public, route
 from reconciler.embedded.sse import EventBatch, EventFeed
@@ -184,6 +185,9 @@ ROUTES = (
     route(_TASKS + "/{taskID}/events", GET=list_events),
     route(_TASKS + "/{taskID}/events/stream", GET=stream_events),
     route("/api/orgs/{orgName}/neo/token-budget", GET=get_token_budget),
+    public("/", GET=get_page),
+    public("/{orgName}/neo/tasks/{taskID}", GET=get_page),
+    route("/api/page/tasks", GET=get_overview),
     public("/api/capabilities", GET=get_capabilities),
     route("/api/user", GET=get_user),
     route("/api/user/organizations/default", GET=get_default_organization),

@@ -16,6 +16,7 @@ from reconciler.embedded.lifecycle import (
     finishing,
     message,
     step,
+    title_of,
     tool_response,
 )
 from reconciler.embedded.wsgi import JsonObject, to_json
@@ -232,4 +233,14 @@ def _ending(
     """A script that ends with one event, after those that come `before`."""
     ends = turn.started_ms + round(work_seconds * 1000)
     steps = (*before, step(ends, body))
-    return Script(steps, ends, 300, 500, approval=approval, tool_calls=tuple(tool_calls))
+    title = title_of(str(turn.event.get("content") or "")) if turn.number == 1 else ""
+    return Script(
+        steps,
+        ends,
+        300,
+        500,
+        title,
+        turn.started_ms,
+        approval=approval,
+        tool_calls=tuple(tool_calls),
+    )

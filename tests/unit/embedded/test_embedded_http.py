@@ -28,7 +28,7 @@ def test_every_answer_has_date_request_id_and_type(api: Api, clock: Clock) -> No
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
+        "/neo",
         "/api",
         "/api/user/",
         "/api/preview/agents//tasks",
