@@ -147,7 +147,7 @@ def test_gone_and_somebody_elses_are_told_apart(
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
     for status in (403, 404):
         monkeypatch.setattr(Client, "tell", answered(status, "no"))
-        assert "the task is somebody else's (user-" in place.run("say", "good", "x")[2]
+        assert "[TC733]" in place.run("say", "good", "x")[2]
 
 
 def answered(status: int, words: str) -> Any:
