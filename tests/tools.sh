@@ -90,6 +90,26 @@ lint_workflows() { # from their repository, which `uses: ./` is looked up in
   workflows && (cd "$work/repo" && git init -q && actionlint .github/workflows/*.yaml)
 }
 
+# Pulumi's own command line, which has `pulumi neo`, against `taskctl serve`.
+
+pulumi_module=github.com/pulumi/pulumi/pkg/v3/cmd/pulumi pulumi_version=v3.274.1
+
+provide_pulumi() { # from PATH, else built from its source, once: that takes minutes
+  has pulumi && pulumi neo --help >/dev/null 2>&1 && pulumi=pulumi && return 0
+  pulumi=${XDG_CACHE_HOME:-$HOME/.cache}/taskctl-tests/pulumi-$pulumi_version
+  [ -x "$pulumi" ] && return 0
+  why='neither a pulumi with the command neo nor go is installed'
+  has go || return 1
+  why="go could not build $pulumi_module@$pulumi_version"
+  echo "building $pulumi_module@$pulumi_version"
+  mkdir -p "$work/pulumi" "$(dirname "$pulumi")" || return 1
+  (
+    cd "$work/pulumi" && export GOFLAGS=-mod=mod && go mod init example.test/pulumi &&
+      go get "$pulumi_module@$pulumi_version" &&
+      nice go build -trimpath -ldflags='-s -w' -o built "$pulumi_module" && mv built "$pulumi"
+  ) >/dev/null 2>&1
+}
+
 demo_with() {
   "$1" examples/demo.sh >"$work/demo" 2>&1 && grep -q 'Try it yourself' "$work/demo"
 }
@@ -145,6 +165,12 @@ if [ -n "$browser" ]; then
 else
   left_out "the html report in a browser" "no Chromium is installed"
   left_out "the live page of serve in a browser" "no Chromium is installed"
+fi
+
+if provide_pulumi; then
+  check "pulumi neo with taskctl serve" python -m tests.tools_pulumi "$pulumi"
+else
+  left_out "pulumi neo with taskctl serve" "$why"
 fi
 
 check "script/install into an empty prefix" install
