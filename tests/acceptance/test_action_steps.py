@@ -75,6 +75,7 @@ def again(runner: Runner, tmp_path: Path) -> None:
     git(tmp_path, "clone", "--quiet", "--branch=main", "origin", "work")
 
 
+@pytest.mark.timeout(600)
 def test_it_installs_itself_applies_and_commits_the_state(
     action: Path,
     runner: Runner,

@@ -127,6 +127,7 @@ def test_the_workflows_grant_little_and_pin_what_they_use(path: Path) -> None:
     assert text.count("secrets.") == text.count("access-token: ${{ secrets.PULUMI_ACCESS_TOKEN }}")
 
 
+@pytest.mark.timeout(600)
 def test_gitlab_installs_what_is_pinned_and_runs_nothing_of_the_repository(tmp_path: Path) -> None:
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
     source, target, traps = tmp_path / "source", tmp_path / "opt", tmp_path / "traps"
@@ -140,7 +141,7 @@ def test_gitlab_installs_what_is_pinned_and_runs_nothing_of_the_repository(tmp_p
     jobs = YAML(typ="safe", pure=True).load(text.replace("/opt/taskctl", str(target)))
     script = "\n".join(jobs[".taskctl"]["before_script"]).replace("/usr/local", f"{tmp_path}/usr")
     env = environment(tmp_path, TASKCTL_REPOSITORY=str(source), TASKCTL_COMMIT=commit)
-    ended = shell(script, tmp_path / "work", env)
+    ended = shell(script, tmp_path / "work", env, timeout=500)
     assert ended.returncode == 0, ended.stderr
     assert list(traps.iterdir()) == []
     found = shell(f"{tmp_path}/usr/bin/taskctl --version", tmp_path / "work", env)

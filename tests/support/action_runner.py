@@ -128,7 +128,7 @@ class Runner:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=110,
+            timeout=500,
             check=False,
         )
         return ended.returncode, ended.stdout
