@@ -1,0 +1,129 @@
+"""Whatever bytes a server answers with: an outcome, data or a diagnostic; never the token."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from random import Random
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.messages import word
+from reconciler.model.errors import TaskctlError
+from reconciler.model.service import Created, CreateOutcome
+from reconciler.remote.budget import ask_budget
+from reconciler.remote.client import Client
+from reconciler.remote.event_cache import CourseCache
+from reconciler.remote.event_stream import EventStream
+from reconciler.remote.retries import RetryPolicy
+from reconciler.remote.sessions import Following
+from reconciler.remote.transport import Timeouts
+from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
+from tests.support.fuzzing import corpus, mutant
+
+SEEDS = corpus("responses")
+
+
+class Server:
+    """Answers every request with `response`, whatever that is, and hangs up."""
+
+    def __init__(self) -> None:
+        self.response = b""
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                sock = self._listener.accept()[0]
+                with sock, suppress(OSError):
+                    sock.settimeout(5)
+                    sock.recv(1 << 16)
+                    sock.sendall(self.response)
+                    sock.shutdown(socket.SHUT_WR)
+                    sock.recv(1 << 16)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+class EnoughError(Exception):
+    """The stream is followed long enough."""
+
+
+def _follow(client: Client, folder: Any) -> list[object]:
+    naps = iter(range(3))
+
+    def sleep(_: float) -> None:
+        if next(naps, None) is None:
+            raise EnoughError
+
+    following = Following(client, CourseCache(folder, "local", "me"), str)
+    found: list[object] = []
+    with suppress(EnoughError):
+        found.extend(EventStream(client, following, sleep).events("acme", "t1"))
+    return found
+
+
+CALLS: list[Callable[[Client, Any], object]] = [
+    lambda client, _: client.identity(),
+    lambda client, _: client.default_org(),
+    lambda client, _: [list(p) for p, _ in zip(client.list_tasks("acme"), range(3), strict=False)],
+    lambda client, _: client.get_task("acme", "t1"),
+    lambda client, _: client.first_message("acme", "t1"),
+    lambda client, _: list(client.events("acme", "t1")),
+    lambda client, _: client.create_task("acme", create_body(), OPEN),
+    lambda client, _: client.patch_task("acme", "t1", {"name": "x"}),
+    lambda client, _: ask_budget(client, "acme"),
+    lambda client, _: client.service_clock(),
+    _follow,
+]
+
+
+def check(server: Server, response: bytes, call: Callable[[Client, Any], object], tmp: Any) -> None:
+    server.response = response
+    limits = Timeouts(connect=5, read=5, create=5, whole=5)
+    with make_client(server.url, timeouts=limits, policy=RetryPolicy(tries=1)) as client:
+        try:
+            result = call(client, tmp)
+        except TaskctlError as problem:
+            result = [word(diagnostic) for diagnostic in problem.diagnostics]
+        assert TOKEN not in repr(result)
+        assert TOKEN not in repr(client.ignored_date())
+    if isinstance(result, get_args(CreateOutcome)) and isinstance(result, Created):
+        assert b"taskId" in response or b"\\u" in response or b"encoding" in response.lower()
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_each_response_of_the_corpus(
+    server: Server, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for call in CALLS:
+        check(server, SEEDS[name], call, tmp_path_factory.getbasetemp() / "none")
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000)
+@given(seed=st.integers(0, 2**64), number=st.integers(0, len(CALLS) - 1))
+def test_mutants(
+    server: Server, tmp_path_factory: pytest.TempPathFactory, seed: int, number: int
+) -> None:
+    seeds = [*SEEDS.values(), *(data.replace(b"Do it", TOKEN.encode()) for data in SEEDS.values())]
+    response = mutant(seeds, Random(seed))
+    check(server, response, CALLS[number], tmp_path_factory.getbasetemp() / "none")

@@ -1,0 +1,84 @@
+"""Whatever a state or a journal holds: a state, or an error that says what is wrong with it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.messages import word
+from reconciler.model.errors import StateError
+from reconciler.state.codec import decode_event, decode_state, encode_event, encode_state
+from reconciler.state.journal import read_journal
+from reconciler.state.model import fold
+from reconciler.state.shapes import WrongShapeError
+from tests.support.fuzzing import corpus, mutant
+from tests.support.state_files import journal_of
+from tests.support.state_samples import BACKEND, empty, history
+
+STATES = corpus("state")
+JOURNALS = corpus("journal")
+EVENTS = [encode_event(event) for event in history(5)]
+CURRENT = encode_state(fold(empty(serial=7), history(5)))
+LOOK = "cp a b"
+
+
+def check_state(data: bytes) -> None:
+    try:
+        state = decode_state(data, file="s.json", backend=BACKEND, way_out=LOOK)
+    except StateError as problem:
+        _ = [word(diagnostic) for diagnostic in problem.diagnostics]
+    else:  # what is read can be written, and is the same when it is read again
+        again = encode_state(state)
+        assert decode_state(again, file="s.json", backend=BACKEND, way_out=LOOK) == state
+
+
+def check_journal(data: bytes) -> None:
+    try:
+        replay = read_journal(data, file="s.json.journal", way_out=LOOK)
+    except StateError as problem:
+        _ = [word(diagnostic) for diagnostic in problem.diagnostics]
+    else:
+        encode_state(fold(empty(), replay.events))
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_each_state_of_the_corpus(name: str) -> None:
+    check_state(STATES[name])
+
+
+@pytest.mark.parametrize("name", JOURNALS)
+def test_each_journal_of_the_corpus(name: str) -> None:
+    check_journal(JOURNALS[name])
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000)
+@given(seed=st.integers(0, 2**64))
+def test_mutants_of_states(seed: int) -> None:
+    check_state(mutant([*STATES.values(), CURRENT], Random(seed)))
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000)
+@given(seed=st.integers(0, 2**64))
+def test_mutants_of_journals(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    check_journal(mutant([*JOURNALS.values(), current_journal(tmp_path_factory)], Random(seed)))
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000)
+@given(seed=st.integers(0, 2**64))
+def test_mutants_of_events(seed: int) -> None:
+    """What a checksum would refuse before: an event with a good one, and anything in it."""
+    with suppress(WrongShapeError, ValueError, RecursionError):
+        encode_state(fold(empty(), [decode_event(mutant(EVENTS, Random(seed)))]))
+
+
+def current_journal(factory: pytest.TempPathFactory) -> bytes:
+    path: Path = factory.getbasetemp() / "fuzzed.journal"
+    return path.read_bytes() if path.exists() else journal_of(path, history(5))
