@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,7 +19,7 @@ from reconciler.app.context import (
     utcnow,
 )
 from reconciler.app.plan_file import is_plan_file, read_plan_file
-from reconciler.apply.context import Surroundings
+from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
@@ -30,9 +29,10 @@ from reconciler.cli.options.service import Connection
 from reconciler.cli.signals import Interrupts
 from reconciler.messages.remarks import word
 from reconciler.model.diagnostics import Severity, error, has_errors
-from reconciler.model.errors import RemoteError, StateError, TaskctlError
+from reconciler.model.errors import StateError, TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import RemoteTask
+from reconciler.plan.age import LockHolder
 from reconciler.plan.budget import budget_document, budget_problems
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
@@ -41,6 +41,7 @@ from reconciler.render import renderer
 from reconciler.render.masking import secrets_of
 from reconciler.render.plan_text import summary_row, unattended_row
 from reconciler.render.reports import FailureReport
+from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import as_sensitive
 from reconciler.state.session import Session
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from reconciler.app.wait import Wait
     from reconciler.plan.view import RemoteView
 
-PAGE = 1000
 _MADE = (Result.CREATED, Result.REPLACED)
 
 STOPPING = "\nStopping: nothing new is started, what runs is waited for. Again to leave at once.\n"
@@ -89,7 +89,10 @@ class Applying:
         self._file = file
         self._expected = expected
         self._yes = yes
-        self._planning = Planning(space)
+        self._holder = LockHolder(space.clock.boot())
+        self._planning = Planning(space, self._holder)
+        self._baselines: dict[str, Baseline] = {}
+        self._listed: list[RemoteTask] = []
         self._options = space.options
 
     def run(self) -> Applied:
@@ -112,7 +115,7 @@ class Applying:
         report = replace(report, diagnostics=told, budget=money)
         if interrupts.exit_code is None:
             self._refresh(report, first_view)
-            if plan.complete and not report.summary()[Result.NOT_STARTED]:
+            if plan.complete and not _is_open(report):
                 self._establish()
         return applied(plan, self._save(report), interrupts.exit_code)
 
@@ -131,7 +134,7 @@ class Applying:
     def _establish(self) -> None:
         """Of keys that were not asked for, nothing was looked up: for them the state stays new."""
         if not self._options.target and not self._options.exclude:
-            self._session.established(self._space.scope)
+            self._session.established(self._space.scope, self._baselines)
 
     def _plan(self) -> Plan:
         state = self._session.state
@@ -191,46 +194,46 @@ class Applying:
         session, space = self._session, self._space
         total = sum(1 for task in plan.tasks if task.applies)
         progress = progress_for(self._out, total, utcnow)
-        around = Surroundings(
+        view = self._planning.view
+        newest = view.newest if view is not None else {}
+        self._baselines = {org: Baseline(org, ids) for org, ids in newest.items()}
+        ctx = ApplyContext(
             service=space.client,
-            ledger=session,
+            log=session,
             identity=space.client.identity(),
-            clock=utcnow,
-            monotonic=time.monotonic,
+            clock=space.clock,
             wait=interrupts.wait,
             started=progress.started,
             ended=progress.ended,
             cancel=canceller(space),
+            held=lambda seconds: progress.note(
+                f"Rate limited by the service: no task is created for {seconds:.0f} s."
+            ),
+            holder=self._holder,
+            baselines=self._baselines,
+            window=min(SEND_WINDOW, self._options.settle_time.total_seconds()),
         )
         loop = Loop(
-            around,
-            Executor(around, space.connection.parallelism),
+            ctx,
+            Executor(ctx, space.connection.parallelism),
             planner_for(self._planning, lambda: session.state, self._options),
             progress.waiting,
             self._options.settle_time,
+            self._options.max_creates,
         )
         try:
             return loop.run(plan)
         finally:
+            self._listed = loop.listed
             progress.close()
 
     def _refresh(self, report: ApplyReport, view: RemoteView | None) -> None:
         """Outputs of what was seen, and of what was just made as far as the list shows it."""
         seen: list[RemoteTask] = list(view.tasks.values()) if view is not None else []
-        made: dict[str, set[str]] = {}
         changed = {result.task_id for result in report.tasks if result.updated}
         seen = [task for task in seen if task.id not in changed]
-        for result in report.tasks:
-            if result.result in _MADE and result.task_id is not None:
-                made.setdefault(result.org_name, set()).add(result.task_id)
-        with suppress(RemoteError):
-            for org_name, ids in made.items():
-                pages = self._space.client.list_tasks(org_name)
-                for _, page in zip(range(2 + len(ids) // PAGE), pages, strict=False):
-                    seen += [task for task in page if task.id in ids]
-                    ids.difference_update(task.id for task in page)
-                    if not ids:
-                        break
+        ids = {result.task_id for result in report.tasks if result.result in _MADE}
+        seen += [task for task in self._listed if task.id in ids]
         self._session.refresh(seen)
 
     def _save(self, report: ApplyReport) -> ApplyReport:
@@ -280,6 +283,12 @@ def apply(
         return finish(space, ended, session.state, wait)
     finally:
         space.close()
+
+
+def _is_open(report: ApplyReport) -> bool:
+    """Whether a task may exist that is not accounted for, or was not even looked for."""
+    counts = report.summary()
+    return bool(counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED])
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class Budgets:
         budgets = list(self.of(wanted))
         if not budgets:
             return plan
-        known, now = list(samples(state, view)), view.service_now or view.now
+        known, now = list(samples(state, view)), view.clocks.moment
         outlooks = (Outlook(b, now, forecast(wanted[b.org_name], known)) for b in budgets)
         return replace(plan, budgets=tuple(outlooks))
 

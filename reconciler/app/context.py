@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.manifests import load_manifests
+from reconciler.app.system_clock import SystemClock
 from reconciler.cli.console.output import Output
 from reconciler.cli.options.service import Connection
 from reconciler.messages import word
+from reconciler.model.clock import Clock
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.errors import ManifestError, TaskctlError
 from reconciler.model.options import AdoptScope, PlanOptions
@@ -24,6 +26,7 @@ from reconciler.state.model import State
 
 if TYPE_CHECKING:
     from reconciler.manifest import Manifests
+    from reconciler.plan.age import LockHolder
     from reconciler.plan.selection import Selection
     from reconciler.plan.view import RemoteView
     from reconciler.remote.client import Client
@@ -46,6 +49,7 @@ class Workspace:
     backend: Backend
     client: Client
     state_path: Path
+    clock: Clock = field(default_factory=SystemClock)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
@@ -178,9 +182,10 @@ def find_organization(connection: Connection, backend: Backend, client: Client, 
 
 
 class Planning:
-    """Reads the service and makes plans for one workspace; `view` is what was read last."""
+    """Reads the service and makes plans for one workspace; `view` is what was read last. `holder`:
+    what an apply knows about the age of its attempts."""
 
-    def __init__(self, space: Workspace) -> None:
+    def __init__(self, space: Workspace, holder: LockHolder | None = None) -> None:
         from reconciler.app.budgets import Budgets
         from reconciler.remote.message_cache import MessageCache
         from reconciler.remote.survey import Survey
@@ -191,9 +196,10 @@ class Planning:
             MessageCache(space.out.common.path(CACHE), space.backend.name, space.client.scrub),
             parallelism=space.connection.parallelism,
             settle_time=space.options.settle_time,
-            clock=utcnow,
+            clock=space.clock,
         )
         self.view: RemoteView | None = None
+        self.holder = holder
         self._selection: Selection | None = None
         self._budgets = Budgets(space.client, space.out)
 
@@ -206,7 +212,7 @@ class Planning:
         """A plan on `state`; for the keys `only` where given. Raises RemoteError."""
         from reconciler.plan.codec import options_json
         from reconciler.plan.lookup import lookups
-        from reconciler.plan.planner import Sides, make_plan
+        from reconciler.plan.planner import PlanInputs, make_plan
         from reconciler.plan.replacement import refuse_wrong
         from reconciler.plan.selection import select
 
@@ -220,10 +226,13 @@ class Planning:
         only = chosen.within(only)
         asked = [t for t in space.desired if only is None or t.ref in only]
         view = self._survey.read(
-            lambda identity, now: lookups(asked, state, identity, options, now)
+            lambda identity, clocks: lookups(
+                asked, state, identity, options, clocks, only=only, holder=self.holder
+            )
         )
         self.view = view
-        made = make_plan(Sides(space.desired, state, view, options, space.scope, only))
+        inputs = PlanInputs(space.desired, state, view, options, space.scope, only, self.holder)
+        made = make_plan(inputs)
         notes = (*made.diagnostics, *chosen.notes(options))
         made = replace(made, options=options_json(options), diagnostics=notes)
         return self._budgets.planned(made, state, view) if whole else made

@@ -11,7 +11,6 @@ from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import parse_duration
 from reconciler.model.task import Identity, RemoteTask
-from reconciler.plan.recovery import may_be_of
 from reconciler.state.model import State
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def not_of_attempts(tasks: Sequence[RemoteTask], state: State) -> None:
     it would be missing for the attempt's, and be made once more."""
     for _, attempt in sorted(state.attempts.items()):
         for task in tasks:
-            if may_be_of(attempt, task):
+            if state.may_have_created(attempt, task):
                 raise TaskctlError.of(
                     f"task {task.id} may be what the attempt to create {attempt.ref} made, whose"
                     " outcome is not known yet; nothing was imported",

@@ -1,4 +1,4 @@
-"""Applies a plan to its end: does it, looks up what has no outcome, resends what made no task."""
+"""Applies a plan: executes it, resolves unknown outcomes, and retries what was not created."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.apply import records
-from reconciler.apply.context import Surroundings
+from reconciler.apply.context import ApplyContext
+from reconciler.apply.duplicates import record_duplicates
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import word
+from reconciler.model.clock import Clocks
 from reconciler.model.diagnostics import Diagnostic, error, warning
 from reconciler.model.errors import RemoteError, StateError
-from reconciler.model.remarks import remark
-from reconciler.model.task import TaskRef
+from reconciler.model.remarks import Remark, remark
+from reconciler.model.task import RemoteTask, TaskRef
+from reconciler.plan.age import time_left
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
-from reconciler.state.model import Attempt
+from reconciler.state.attempt import Attempt
 
 ROUNDS = 3
 """How often one apply sends a create for one key when no outcome can be had."""
 
-LONGEST_GRACE = timedelta(seconds=60)
-"""How long past the settle time a look-up that fails is tried again, at the most."""
+LONGEST_GRACE = 60.0
+"""Seconds past the settle time for which a lookup that fails is repeated, at most."""
 
 _DONE = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED)
 """Results that can have an error beside them: the task exists, but something is left to do."""
@@ -34,7 +37,7 @@ _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a person is told while attempts settle; `until` is by this machine's clock."""
+    """What a person is shown while attempts settle; `until` is by this machine's clock."""
 
     refs: tuple[TaskRef, ...]
     until: datetime
@@ -42,21 +45,28 @@ class Waiting:
 
 
 class Loop:
-    """One apply. `replan` reads and plans anew for some keys; `waiting` is told what is awaited."""
+    """One apply. `replan` reads and plans again for some keys, `waiting` is called while attempts
+    settle. At most `max_creates` keys get a task. `listed` has the tasks that were listed at the
+    end.
+    """
 
     def __init__(
         self,
-        around: Surroundings,
+        ctx: ApplyContext,
         executor: Executor,
         replan: Callable[[Collection[TaskRef]], Plan],
         waiting: Callable[[Waiting], None],
         settle_time: timedelta,
+        max_creates: int | None = None,
     ) -> None:
-        self._around = around
+        self._ctx = ctx
         self._executor = executor
         self._replan = replan
         self._waiting = waiting
         self._settle_time = settle_time
+        self._max_creates = max_creates
+        self._deadlines: dict[str, float] = {}
+        self.listed: list[RemoteTask] = []
         self._tasks: dict[TaskRef, PlannedTask] = {}
         self._results: dict[TaskRef, TaskResult] = {}
         self._attempts: dict[TaskRef, list[Attempt]] = {}
@@ -70,6 +80,8 @@ class Loop:
             self._take(plan.tasks, plan.closed)
             while (open_refs := self._open()) and self._pause(open_refs):
                 self._look_again(open_refs)
+            if self._executor.creates.created and self._ctx.wait(0):
+                self.listed = record_duplicates(self._ctx, self._executor.creates.created)
         except StateError as problem:
             # What was done stays done, and has to be told all the same.
             return self._report(problem.diagnostics)
@@ -86,7 +98,7 @@ class Loop:
 
     def _take(self, tasks: Iterable[PlannedTask], closed: Iterable[str]) -> None:
         """Does what can be done now for these, and keeps what they are."""
-        taken = [self._within_rounds(task) for task in tasks]
+        taken = self._within_limit([self._within_rounds(task) for task in tasks])
         if marks := list(closed):
             self._close(marks, {task.ref for task in taken if task.creates})
             taken = [self._as_recorded(task) for task in taken]
@@ -102,7 +114,7 @@ class Loop:
 
     def _close(self, marks: Sequence[str], again: Collection[TaskRef]) -> None:
         """Attempts that made no task; `again` are keys for which another is sent now."""
-        state, at = self._around.ledger.state, records.now(self._around)
+        state, at = self._ctx.log.state, records.now(self._ctx)
         for mark in marks:
             attempt = state.attempts.get(mark)
             if attempt is not None and attempt.replaces and attempt.ref not in again:
@@ -113,32 +125,46 @@ class Loop:
                     f"  taskctl apply --replace {ref.key}={attempt.replaces}"
                 )
                 self._notes.append(warning(summary, detail, file=attempt.file, key=ref.key))
-        self._around.ledger.append(*state.settled(marks, "made no task", at))
+        self._ctx.log.append(*state.settled(marks, "made no task", at))
 
     def _as_recorded(self, task: PlannedTask) -> PlannedTask:
         """With its record as it is by now: what came of an attempt is told there."""
-        known = task.record and self._around.ledger.state.records.get(task.record.ref)
+        known = task.record and self._ctx.log.state.records.get(task.record.ref)
         return replace(task, record=known) if known else task
 
     def _within_rounds(self, task: PlannedTask) -> PlannedTask:
-        if not task.creates or self._executor.sent[task.ref] < ROUNDS:
+        if not task.creates or self._executor.creates.sent[task.ref] < ROUNDS:
             return task
         case = "attempt.rounds_replace" if task.action is Action.REPLACE else "attempt.rounds"
         said = remark(case, rounds=ROUNDS, request=f"{task.ref.key}={task.task_id}")
-        return replace(task, action=Action.UNRESOLVED, reason=Reason.AMBIGUOUS, remarks=(said,))
+        return _unresolved(task, said)
+
+    def _within_limit(self, tasks: list[PlannedTask]) -> list[PlannedTask]:
+        """What the plan counted is less than what a lookup may add to it."""
+        if self._max_creates is None:
+            return tasks
+        left = self._max_creates - len(self._executor.creates.created)
+        kept = []
+        for task in tasks:
+            if task.creates and (left := left - 1) < 0:
+                said = remark("attempt.limit", limit=self._max_creates)
+                kept.append(_unresolved(task, said))
+            else:
+                kept.append(task)
+        return kept
 
     def _open(self) -> set[TaskRef]:
-        """Keys with an attempt that time or another look-up may still settle."""
+        """Keys with an attempt that time or another lookup may still resolve."""
         self._attempts = {}
-        for attempt in self._around.ledger.state.attempts.values():
+        for attempt in self._ctx.log.state.attempts.values():
             self._attempts.setdefault(attempt.ref, []).append(attempt)
         if not self._attempts:
             return set()
-        now = self._around.clock()
+        clocks = self._ctx.clocks()
         return {
             ref
             for ref, task in self._tasks.items()
-            if self._may_settle(task) and now < self._gives_up(task)
+            if self._may_settle(task) and clocks.boot < self._deadline(task, clocks)
         }
 
     def _may_settle(self, task: PlannedTask) -> bool:
@@ -154,24 +180,30 @@ class Loop:
         old = moved_ref(task.desired) if task.desired is not None else None
         return own + self._attempts.get(old, []) if old is not None else own
 
-    def _settles_at(self, task: PlannedTask) -> datetime:
-        if task.settled_at is not None:
-            return task.settled_at
-        latest = max(attempt.started_at for attempt in self._attempts_of(task))
-        return latest + self._settle_time
+    def _left(self, task: PlannedTask, clocks: Clocks) -> float:
+        """Seconds until all its attempts are old enough."""
+        left = (
+            time_left(attempt, clocks, self._settle_time, self._ctx.holder)
+            for attempt in self._attempts_of(task)
+        )
+        return max(seconds or 0.0 for seconds in left)
 
-    def _gives_up(self, task: PlannedTask) -> datetime:
-        return self._settles_at(task) + min(LONGEST_GRACE, self._settle_time)
+    def _deadline(self, task: PlannedTask, clocks: Clocks) -> float:
+        """When, in seconds since boot, its lookup is given up: fixed with its latest attempt, so
+        that no clock and no response can put it off."""
+        latest = max(attempt.mark for attempt in self._attempts_of(task))
+        grace = min(LONGEST_GRACE, self._settle_time.total_seconds())
+        return self._deadlines.setdefault(latest, clocks.boot + self._left(task, clocks) + grace)
 
     def _pause(self, open_refs: Collection[TaskRef]) -> bool:
-        """Waits until another look is worth it; False where apply is to stop."""
-        now = self._around.clock()
-        times = [self._settles_at(self._tasks[ref]) for ref in open_refs]
-        self._waiting(Waiting(tuple(sorted(open_refs)), max(times), self._problem))
-        ahead = [(moment - now).total_seconds() for moment in times if moment > now]
-        seconds = min([self._look, *(left + 0.02 for left in ahead)])
+        """Waits until another lookup is worth it; False if apply is to stop."""
+        clocks = self._ctx.clocks()
+        left = [self._left(self._tasks[ref], clocks) for ref in open_refs]
+        until = clocks.now + timedelta(seconds=max(left))
+        self._waiting(Waiting(tuple(sorted(open_refs)), until, self._problem))
+        seconds = min([self._look, *(some + 0.02 for some in left if some > 0)])
         self._look = min(_LAST_LOOK, self._look * 2)
-        return self._around.wait(seconds)
+        return self._ctx.wait(seconds)
 
     def _report(self, problems: Sequence[Diagnostic] = ()) -> ApplyReport:
         results, diagnostics = [], [*problems, *self._notes]
@@ -211,3 +243,7 @@ class Loop:
             file=task.file,
             line=task.line,
         )
+
+
+def _unresolved(task: PlannedTask, said: Remark) -> PlannedTask:
+    return replace(task, action=Action.UNRESOLVED, reason=Reason.AMBIGUOUS, remarks=(said,))

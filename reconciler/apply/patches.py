@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 from reconciler.apply import records
-from reconciler.apply.context import Surroundings
+from reconciler.apply.context import ApplyContext
 from reconciler.model.errors import RemoteError, StateError
 from reconciler.model.fields import COMPARED
 from reconciler.model.remarks import Remark, remark
@@ -20,18 +20,18 @@ from reconciler.tasks.refusals import Refusal, Told, problem
 
 
 class Patches:
-    """Changes settings, `places` requests at once; each is durable in the ledger once it is done,
-    never before."""
+    """Changes settings, within the slots of the executor. Each is durable in the log once it is
+    done, never before."""
 
-    def __init__(self, around: Surroundings, places: threading.BoundedSemaphore) -> None:
-        self._around = around
-        self._places = places
+    def __init__(self, ctx: ApplyContext, slots: AbstractContextManager[None]) -> None:
+        self._ctx = ctx
+        self._slots = slots
 
     def finish(self, record: Record) -> tuple[Remark, ...]:
         """Sets what a create cannot carry. What could not be done, if anything."""
         try:
             self._patch(record, record.pending)
-            self._around.ledger.append(Recorded(replace(record, pending={})))
+            self._ctx.log.append(Recorded(replace(record, pending={})))
         except (RemoteError, StateError) as failed:
             names = tuple(sorted(record.pending))
             return (remark("patch.unfinished", names=names, why=str(failed)),)
@@ -42,31 +42,29 @@ class Patches:
     ) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
         """What the plan says is to be changed in place. The settings that are so now, and why the
         others are not."""
-        wanted = {**record.pending, **task.update}
-        patch = {name: value for name, value in wanted.items() if name not in task.agreed}
+        desired = {**record.pending, **task.update}
+        patch = {name: value for name, value in desired.items() if name not in task.agreed}
         try:
             shown = self._patch(record, patch) if patch else task.remote
         except RemoteError as failed:
             return (), (self._why(record, failed),)
         ignored = sorted(
-            name for name in patch if shown is not None and _differs(name, wanted, shown)
+            name for name in patch if shown is not None and _differs(name, desired, shown)
         )
-        done = {name: value for name, value in wanted.items() if name not in ignored}
+        done = {name: value for name, value in desired.items() if name not in ignored}
         if done:
-            self._around.ledger.append(Recorded(records.updated(record, done, shown, self._around)))
+            self._ctx.log.append(Recorded(records.updated(record, done, shown, self._ctx)))
         if not ignored:
             return tuple(sorted(done)), ()
         return tuple(sorted(done)), (remark("patch.ignored", names=tuple(ignored)),)
 
     def _patch(self, record: Record, values: Mapping[str, Any]) -> RemoteTask:
-        with self._places:
-            return self._around.service.patch_task(
-                record.ref.org_name, record.task_id, dict(values)
-            )
+        with self._slots:
+            return self._ctx.service.patch_task(record.ref.org_name, record.task_id, dict(values))
 
     def _why(self, record: Record, failed: RemoteError) -> Remark:
         """The service says 404 for a task that is gone and for one of somebody else's alike."""
-        told = Told(record.ref, "the change", record.identity, self._around.identity)
+        told = Told(record.ref, "the change", record.identity, self._ctx.identity)
         mine = told.caller.same_as(told.maker)
         if failed.status not in (403, 404) or (mine and failed.status == 403):
             return remark("patch.failed", why=str(failed))
@@ -74,9 +72,9 @@ class Patches:
         return remark("patch.failed", why=said.summary.removeprefix(f"{record.ref}: "))
 
 
-def _differs(name: str, wanted: Mapping[str, Any], shown: RemoteTask) -> bool:
+def _differs(name: str, desired: Mapping[str, Any], shown: RemoteTask) -> bool:
     """Whether the service shows another value than it was told; names it trims."""
-    value = wanted[name]
+    value = desired[name]
     present = at_service(name, shown) if name in COMPARED else ABSENT
     if isinstance(value, str) and isinstance(present, str):
         return present.strip() != value.strip()

@@ -7,12 +7,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from reconciler.apply.context import Surroundings
+from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import digest
 from reconciler.model.task import Inputs, RemoteTask
 from reconciler.model.wire import patch_after_create
+from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import PlannedTask
-from reconciler.state.model import Attempt, Happened, Happening, Record, kept_outputs
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import (
+    Event,
+    Forgotten,
+    Happened,
+    Happening,
+    Record,
+    Recorded,
+    kept_outputs,
+)
 
 
 def created(
@@ -20,7 +30,7 @@ def created(
     attempt: Attempt,
     task_id: str,
     earlier: Sequence[str],
-    around: Surroundings,
+    ctx: ApplyContext,
 ) -> Record:
     """The record of a create that was answered; `earlier` are marks of attempts before it."""
     record = Record(
@@ -29,8 +39,8 @@ def created(
         file=attempt.file,
         inputs=attempt.inputs,
         digest=attempt.digest,
-        identity=around.identity,
-        created_at=now(around),
+        identity=ctx.identity,
+        created_at=now(ctx),
         marks=(*earlier, attempt.mark),
         pending=patch_after_create(attempt.inputs),
         sensitive=attempt.sensitive,
@@ -38,19 +48,21 @@ def created(
     return record.in_place_of(task.record, attempt)
 
 
-def adopted(task: PlannedTask, around: Surroundings) -> Record:
-    """The record of a task that exists already."""
+def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
+    """The record of a task that exists already. It closes every attempt of its key."""
     inputs = made_from(task)
     attempt, remote = task.attempt, task.remote
+    refs = {task.ref, moved_ref(task.desired) if task.desired is not None else None}
+    tried = [mark for mark, a in sorted(ctx.log.state.attempts.items()) if a.ref in refs]
     record = Record(
         ref=task.ref,
         task_id=task.task_id or "",
         file=task.file,
         inputs=inputs,
         digest=digest(inputs),
-        identity=around.identity,
-        created_at=now(around),
-        marks=(attempt.mark,) if attempt is not None else (),
+        identity=ctx.identity,
+        created_at=now(ctx),
+        marks=tuple(tried),
         pending=patch_after_create(inputs) if attempt is not None else {},
         outputs=kept_outputs(remote.raw) if remote is not None else {},
         sensitive=task.sensitive,
@@ -58,19 +70,26 @@ def adopted(task: PlannedTask, around: Surroundings) -> Record:
     return record.in_place_of(task.record, attempt)
 
 
-def moved(task: PlannedTask, record: Record, around: Surroundings) -> Record:
+def recorded(task: PlannedTask, record: Record) -> list[Event]:
+    """The events that make it the record of the task's key, which may have been another key's
+    (`movedFrom`)."""
+    old = task.record.ref if task.record is not None else task.ref
+    return [Recorded(record), *([Forgotten(old)] if old != task.ref else ())]
+
+
+def moved(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:
     """The record under its new key."""
-    said = Happening(Happened.MOVED.value, now(around), record.task_id, "", record.ref.key)
+    said = Happening(Happened.MOVED.value, now(ctx), record.task_id, "", record.ref.key)
     return replace(record.after(said), ref=task.ref, file=task.file)
 
 
 def updated(
-    record: Record, values: Mapping[str, Any], shown: RemoteTask | None, around: Surroundings
+    record: Record, values: Mapping[str, Any], shown: RemoteTask | None, ctx: ApplyContext
 ) -> Record:
     """The record once the task has these settings, and `shown` is how the service shows it."""
     inputs = {**record.inputs, **values}
     said = Happening(
-        Happened.UPDATED.value, now(around), record.task_id, "", ", ".join(sorted(values))
+        Happened.UPDATED.value, now(ctx), record.task_id, "", ", ".join(sorted(values))
     )
     return replace(
         record.after(said),
@@ -88,6 +107,6 @@ def made_from(task: PlannedTask) -> Inputs:
     return task.desired.inputs if task.desired is not None else {}
 
 
-def now(around: Surroundings) -> datetime:
-    """By the service's clock where it is known."""
-    return around.service.service_clock() or around.clock()
+def now(ctx: ApplyContext) -> datetime:
+    """By the service's clock, if it shows one that can be correct."""
+    return ctx.clocks().moment

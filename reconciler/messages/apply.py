@@ -7,6 +7,11 @@ from reconciler.messages.entry import Message
 REMARKS = {
     "apply.state": Message("{why}"),
     "apply.no_manifest": Message("no manifest says what to create"),
+    "apply.no_list": Message("not sent, since the list of tasks could not be read: {why}"),
+    "apply.known_id": Message("the response has task {task_id}, which another key has or had"),
+    "apply.rate_limited": Message(
+        "the service limits the rate of creates", "To go on later:", "taskctl apply"
+    ),
     "apply.unreachable": Message("the service is unreachable"),
     "apply.refused": Message("{why} (HTTP {status})"),
     "apply.used_up": Message(

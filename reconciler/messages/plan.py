@@ -88,10 +88,11 @@ REMARKS = {
         "task {task_id} may be this one: its first message could not be read ({why})"
     ),
     "unsure.cut_short": Message(
-        "the state is new, and the search for existing tasks reached its limit before all of them"
-        " were read",
-        "To read more of them, raise --adopt-limit.",
+        "the search for existing tasks reached its limit before all of them were read",
+        "To read more of them, raise the limit:",
+        "taskctl plan --adopt-limit 10000",
     ),
+    "unsure.unlisted": Message("the list of tasks cannot be relied on ({why})"),
     "unsure": Message(
         "",
         "If no such task exists, set `adopt: false` on {key} or run:",
@@ -117,6 +118,11 @@ REMARKS = {
         "Remove the taskID from the manifest, or remove the record of {owner}:",
         "taskctl state rm {owner:sh}",
     ),
+    "taskID.attempted": Message(
+        "the manifest has taskID {task_id}, and the attempt of {at} created {found}",
+        "Keep one of them, cancel the other, and record the one you keep:",
+        "taskctl state resolve {ref:sh} --task-id {task_id:sh}",
+    ),
     "taskID.claimed": Message(
         "taskID {task_id} is being replaced by an open attempt of {owner}",
         "To resolve that attempt first:",
@@ -127,6 +133,23 @@ REMARKS = {
         " manifest",
         "Set `orgName` in {file}, or run:",
         "taskctl apply --org {recorded:sh}",
+    ),
+    "otherOrg.manifest": Message(
+        "recorded under {recorded}, and its manifest now says {org}",
+        "If the organization was renamed, move the record; if this is a new task, add"
+        " `adopt: false`:",
+        "taskctl state mv {old_ref:sh} {ref:sh}",
+    ),
+    "otherOrg.attempt": Message(
+        "an attempt to create it under {recorded} is open, and the organization now resolves to"
+        " {org}",
+        "To resolve the attempt:",
+        "taskctl apply --org {recorded:sh}\ntaskctl state resolve {old_ref:sh} --not-created",
+    ),
+    "org.refused": Message(
+        "organization {org} could not be read: {why}",
+        "The other organizations are not affected. To leave it out:",
+        "taskctl apply --exclude {pattern:sh}",
     ),
     "renamed.from": Message(
         "same prompt as {old}, which was removed",
@@ -160,7 +183,19 @@ REMARKS = {
     "attempt.other_identity": Message(
         "another identity made the attempt, and only that identity can look it up"
     ),
-    "attempt.same_mark": Message("several tasks match it ({ids:list})"),
+    "attempt.doubtful": Message(
+        "{ids:and} has its mark or its prompt, but does not match entirely"
+    ),
+    "attempt.possible": Message(
+        "it is not known whether the service preserves marks, and {ids:and} may be it"
+    ),
+    "attempt.unlisted": Message("the list of tasks cannot be relied on ({why})"),
+    "attempt.limit": Message(
+        "not created: at most {limit} tasks may be",
+        "To allow more:",
+        "taskctl apply --max-creates N",
+    ),
+    "attempt.unreachable": Message("the organization could not be read ({why})"),
     "attempt.unreadable": Message(
         "the first message of {ids:and} could not be read ({why})",
     ),

@@ -47,7 +47,6 @@ class PlanOptions:
 
     settle_time: timedelta = timedelta(seconds=150)
     adopt: AdoptScope | None = None
-    adopt_since: timedelta = timedelta(days=7)
     adopt_limit: int = 1000
     allow_recreate: tuple[str, ...] = ()
     max_creates: int | None = None

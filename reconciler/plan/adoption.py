@@ -6,12 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from reconciler.model.canonical import comparable_text
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, FirstMessage, RemoteTask, TaskRef, text_of
-from reconciler.plan.lookup import adopt_since, is_own, settings_agree
-from reconciler.plan.recovery import is_redaction_of
+from reconciler.plan.lookup import Depth, adopt_depth, is_own, settings_agree
+from reconciler.plan.recovery import may_be_redacted
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import State
 
@@ -36,17 +35,18 @@ def look_alikes(
     """For each missing task, in order of its key, the newest task that does its work, once each.
 
     Its own prompt and entities, made by this identity, not recorded, settings in agreement; from
-    the whole list on a new state, else from what is recent (contract, section 4, `adopt`).
-    `spoken_for` are ids that an attempt has a claim on.
+    the whole list on a new state, else from what is newer than what the last apply has read
+    (contract, section 4, `adopt`). `spoken_for` are ids that have a key, or an attempt has a claim
+    on.
     """
     pairs = LookAlikes()
-    wanted = sorted((task for task in missing if task.adopt), key=lambda task: task.ref)
-    if options.adopt is AdoptScope.NONE or not wanted:
+    adopting = sorted((task for task in missing if task.adopt), key=lambda task: task.ref)
+    if options.adopt is AdoptScope.NONE or not adopting:
         return pairs
-    pool, now = _pool(state, view, spoken_for), view.service_now or view.now
-    for task in wanted:
-        since = adopt_since(task.file, state, options, now)
-        _match(task, pool, state, view, since, pairs)
+    pool = _pool(view, spoken_for)
+    for task in adopting:
+        depth = adopt_depth(task.file, task.ref.org_name, state, options)
+        _match(task, pool, view, depth, pairs)
     return pairs
 
 
@@ -59,13 +59,13 @@ class _Pool:
         self.unread: dict[str, list[TaskId]] = {}
 
 
-def _pool(state: State, view: RemoteView, spoken_for: Collection[str]) -> _Pool:
-    pool, recorded = _Pool(), state.recorded_ids()
+def _pool(view: RemoteView, spoken_for: Collection[str]) -> _Pool:
+    pool = _Pool()
     newest_first = sorted(
         view.tasks.items(), key=lambda item: (item[1].created_at or _OLDEST, item[0]), reverse=True
     )
     for task_id, task in newest_first:
-        if task.id in recorded or task.id in spoken_for or not is_own(task, view.identity):
+        if task.id in spoken_for or not is_own(task, view.identity):
             continue
         message = view.messages.get(task_id)
         if message is not None:
@@ -77,38 +77,32 @@ def _pool(state: State, view: RemoteView, spoken_for: Collection[str]) -> _Pool:
     return pool
 
 
-def _may_be(task: DesiredTask, remote: RemoteTask, since: datetime | None) -> bool:
-    created = remote.created_at
-    if since is not None and created is not None and created < since:
-        return False
-    return settings_agree(task.inputs, remote)
+def _may_be(task: DesiredTask, remote: RemoteTask, depth: Depth) -> bool:
+    return remote.id not in depth.ids and settings_agree(task.inputs, remote)
 
 
 def _match(
-    task: DesiredTask,
-    pool: _Pool,
-    state: State,
-    view: RemoteView,
-    since: datetime | None,
-    pairs: LookAlikes,
+    task: DesiredTask, pool: _Pool, view: RemoteView, depth: Depth, pairs: LookAlikes
 ) -> None:
     org_name = task.ref.org_name
     alike = pool.by_work.get((org_name, task.work or ""), [])
     for remote in alike:
-        if _may_be(task, remote, since):
+        if _may_be(task, remote, depth):
             alike.remove(remote)
             pairs.found[task.ref] = remote
             return
-    text = comparable_text(text_of(task.inputs) or "")
     for remote, message in pool.redacted.get(org_name, ()):
-        agrees = _may_be(task, remote, since)
-        if agrees and is_redaction_of(comparable_text(message.text), text):
+        if may_be_redacted(message.text, text_of(task.inputs) or "") and _may_be(
+            task, remote, depth
+        ):
             pairs.unsure[task.ref] = remark("unsure.redacted", task_id=remote.id)
             return
     for task_id in pool.unread.get(org_name, ()):
-        if _may_be(task, view.tasks[task_id], since):
+        if _may_be(task, view.tasks[task_id], depth):
             why = view.unreadable[task_id]
             pairs.unsure[task.ref] = remark("unsure.unreadable", task_id=task_id.id, why=why)
             return
-    if org_name in view.cut_short and state.is_new_for(task.file):
+    if org_name in view.cut_short:
         pairs.unsure[task.ref] = remark("unsure.cut_short")
+    elif org_name in view.unlisted:
+        pairs.unsure[task.ref] = remark("unsure.unlisted", why=view.unlisted[org_name])

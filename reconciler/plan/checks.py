@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from reconciler.model.diagnostics import Diagnostic, error, warning
-from reconciler.model.task import TaskRef, instant
+from reconciler.model.task import TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import PlannedTask
-from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import State
 
 
@@ -22,36 +21,12 @@ def too_many_creates(tasks: Iterable[PlannedTask], limit: int | None) -> Iterato
         )
 
 
-def duplicates(state: State, view: RemoteView) -> Iterator[Diagnostic]:
-    """A warning for each key whose attempts' marks are borne by two tasks at the service."""
-    if not view.messages:
-        return
-    owners = {moment: ref for ref, mark in _marks(state) if (moment := instant(mark)) is not None}
-    bearers: dict[TaskRef, set[str]] = {}
-    for task_id, message in view.messages.items():
-        ref = owners.get(message.instant) if message and message.instant else None
-        if ref is not None and ref.org_name == task_id.org_name and not _was(state, ref, task_id):
-            bearers.setdefault(ref, set()).add(task_id.id)
-    for ref, ids in sorted(bearers.items()):
-        record = state.records.get(ref)
-        if record is not None:
-            ids.add(record.task_id)
-        if len(ids) > 1:
-            yield _duplicate(state, ref, sorted(ids))
-
-
-def _was(state: State, ref: TaskRef, task_id: TaskId) -> bool:
-    """Whether the key had this task before another took its place: that there are two is meant."""
-    record = state.records.get(ref)
-    return record is not None and task_id.id in record.former
-
-
-def _marks(state: State) -> Iterator[tuple[TaskRef, str]]:
-    for ref, record in state.records.items():
-        for mark in record.marks:
-            yield ref, mark
-    for attempt in state.attempts.values():
-        yield attempt.ref, attempt.mark
+def duplicates(state: State, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
+    """A warning for each key that has two tasks, as an apply has found (`apply/duplicates.py`)."""
+    for task in tasks:
+        record = state.records.get(task.ref)
+        if record is not None and record.duplicates:
+            yield _duplicate(state, task.ref, sorted({record.task_id, *record.duplicates}))
 
 
 def _duplicate(state: State, ref: TaskRef, ids: list[str]) -> Diagnostic:

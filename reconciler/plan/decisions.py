@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.model.fields import NOT_RETURNED
@@ -13,7 +13,8 @@ from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, Unresolved, Verdict, Wait
 from reconciler.plan.view import RemoteView
-from reconciler.state.model import Attempt, Record
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record
 
 _UNRESOLVED = {
     "identity": Reason.OTHER_IDENTITY,
@@ -85,7 +86,7 @@ def _described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[R
     yield remark(case, name=remote.name, task_id=remote.id, url=url)
     login = remote.creator_login
     if remote.created_at is not None:
-        age = (view.service_now or view.now) - remote.created_at
+        age = view.clocks.moment - remote.created_at
         seconds = max(0, int(age / timedelta(seconds=1)))
         yield remark("adopt.age_by" if login else "adopt.age", seconds=seconds, login=login)
     elif login:
@@ -128,10 +129,50 @@ def _conflict(task: DesiredTask, task_id: str | None, said: Remark) -> PlannedTa
     return plan_for(task, Action.UNRESOLVED, Reason.CONFLICT, said, task_id=task_id)
 
 
-def other_org(task: DesiredTask, recorded: TaskRef) -> PlannedTask:
-    facts = {"recorded": recorded.org_name, "org": task.ref.org_name, "file": task.file}
-    said = Remark("otherOrg.recorded", facts)
-    return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, said)
+def attempted_id(task: DesiredTask, attempt: Attempt, found: str) -> PlannedTask:
+    """The manifest names one task, and an attempt created another."""
+    said = _of(
+        attempt, "taskID.attempted", task_id=task.task_id or "", found=found, ref=str(task.ref)
+    )
+    return _conflict(task, task.task_id, said)
+
+
+def other_org(task: DesiredTask, known: Record | Attempt) -> PlannedTask:
+    facts = {
+        "recorded": known.ref.org_name,
+        "org": task.ref.org_name,
+        "file": task.file,
+        "old_ref": str(known.ref),
+        "ref": str(task.ref),
+    }
+    if isinstance(known, Attempt):
+        case = "otherOrg.attempt"
+    else:
+        case = "otherOrg.manifest" if task.org_from_manifest else "otherOrg.recorded"
+    return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, Remark(case, facts))
+
+
+def refused(task: DesiredTask, why: str) -> PlannedTask:
+    """A task of an organization that could not be read."""
+    said = _refused(task.ref, why)
+    return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, said)
+
+
+def refused_stray(attempt: Attempt, why: str) -> PlannedTask:
+    """An attempt in such an organization, whose key is in no manifest any more."""
+    hint = remark("attempt.resolve_orphan", ref=str(attempt.ref))
+    return PlannedTask(
+        ref=attempt.ref,
+        action=Action.UNRESOLVED,
+        reason=Reason.UNREADABLE,
+        remarks=(_refused(attempt.ref, why), hint),
+        file=attempt.file,
+        attempt=attempt,
+    )
+
+
+def _refused(ref: TaskRef, why: str) -> Remark:
+    return remark("org.refused", org=ref.org_name, why=why, pattern=f"{ref.org_name}/*")
 
 
 def renamed(task: DesiredTask, orphan: TaskRef) -> PlannedTask:
@@ -140,9 +181,10 @@ def renamed(task: DesiredTask, orphan: TaskRef) -> PlannedTask:
 
 
 def recovered(
-    task: DesiredTask, attempts: Sequence[Attempt], verdicts: Sequence[Verdict]
+    task: DesiredTask, attempts: Sequence[Attempt], verdicts: Sequence[Verdict], now: datetime
 ) -> PlannedTask:
-    """What became of the attempts for this key, of which there is mostly one."""
+    """What became of the attempts for this key, of which there is mostly one, and of which at least
+    one may have created a task."""
     pairs = list(zip(attempts, verdicts, strict=True))
     for attempt, verdict in reversed(pairs):
         if isinstance(verdict, Found):
@@ -159,13 +201,24 @@ def recovered(
         if isinstance(verdict, Unresolved):
             reason, said = _UNRESOLVED[verdict.kind], _unresolved(attempt, verdict)
             return plan_for(task, Action.UNRESOLVED, reason, *said, attempt=attempt)
-    latest = attempts[-1]
-    waits = [verdict.until for _, verdict in pairs if isinstance(verdict, Wait)]
-    if waits:
-        said_of = _of(latest, "attempt.settling")
-        known: dict[str, Any] = {"attempt": latest, "settled_at": max(waits)}
-        return plan_for(task, Action.UNRESOLVED, Reason.SETTLING, said_of, **known)
-    return plan_for(task, Action.CREATE, Reason.RETRY, _of(latest, "attempt.none"), attempt=latest)
+    said_of = _of(attempts[-1], "attempt.settling")
+    waits = [verdict for verdict in verdicts if isinstance(verdict, Wait)]
+    known: dict[str, Any] = {"attempt": attempts[-1], "settled_at": _settled_at(waits, now)}
+    return plan_for(task, Action.UNRESOLVED, Reason.SETTLING, said_of, **known)
+
+
+def _settled_at(waits: Iterable[Wait], now: datetime) -> datetime | None:
+    """When all are old enough; None if only apply can tell."""
+    seconds = [wait.seconds for wait in waits]
+    if None in seconds or not seconds:
+        return None
+    return now + timedelta(seconds=max(some for some in seconds if some is not None))
+
+
+def retry(task: DesiredTask, attempt: Attempt) -> PlannedTask:
+    """A create that follows an attempt which created nothing."""
+    said = _of(attempt, "attempt.none")
+    return plan_for(task, Action.CREATE, Reason.RETRY, said, attempt=attempt)
 
 
 def record_lost(task: DesiredTask, attempt: Attempt, old: str) -> PlannedTask:
@@ -174,7 +227,7 @@ def record_lost(task: DesiredTask, attempt: Attempt, old: str) -> PlannedTask:
     return plan_for(task, Action.UNRESOLVED, Reason.AMBIGUOUS, said, attempt=attempt)
 
 
-def stray(attempt: Attempt, verdict: Verdict) -> PlannedTask | None:
+def stray(attempt: Attempt, verdict: Verdict, now: datetime) -> PlannedTask | None:
     """An attempt whose key is in no manifest any more; None where it made no task."""
     place: dict[str, Any] = {"ref": attempt.ref, "file": attempt.file, "attempt": attempt}
     match verdict:
@@ -187,12 +240,12 @@ def stray(attempt: Attempt, verdict: Verdict) -> PlannedTask | None:
                 remote=task,
                 **place,
             )
-        case Wait(until):
+        case Wait():
             return PlannedTask(
                 action=Action.UNRESOLVED,
                 reason=Reason.SETTLING,
                 remarks=(_of(attempt, "attempt.settling_orphan"),),
-                settled_at=until,
+                settled_at=_settled_at([verdict], now),
                 **place,
             )
         case Unresolved(kind):

@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cache
 
+from reconciler.model.clock import Clocks
 from reconciler.model.fields import DEFAULTS, IDENTIFYING
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
-from reconciler.plan.recovery import earliest, may_be_of
-from reconciler.state.model import Attempt, Record, State
+from reconciler.plan.age import LockHolder, time_left
+from reconciler.plan.recovery import Creator, creator_of
+from reconciler.state.attempt import Attempt, Baseline
+from reconciler.state.model import Record, State
+
+BASELINE_SIZE = 100
+"""How many of the newest ids of an organization a baseline has."""
+
+_OLDEST = 10
+"""A lookup ends once half of that many of a baseline's oldest ids were seen. Its newest alone prove
+nothing: the list can lag, and the clocks of the service's nodes differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How far back the list is read: to the baseline `ids` (empty: to its end)."""
+
+    ids: frozenset[str] = frozenset()
+    oldest: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, baselines: Iterable[Baseline]) -> Depth:
+        """Whichever of these is reached first: the tasks of all of them are accounted for."""
+        found = tuple(baselines)
+        ids = frozenset(task_id for baseline in found for task_id in baseline.ids)
+        return cls(ids, max((b.ids for b in found), key=len, default=())[-_OLDEST:])
+
+    def is_reached(self, seen: Collection[str]) -> bool:
+        count = sum(1 for task_id in self.oldest if task_id in seen)
+        return bool(self.oldest) and 2 * count >= len(self.oldest)
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """What to read of one organization.
 
-    `ids` are tasks to be seen themselves. `missing` and `attempts` ask for tasks that may belong to
-    them: all of them not older than `since` (None: however old), `limit` at most for the sake of
-    `missing`, whose settings that never change are `settings`, each once.
+    `ids` are tasks to be read themselves. `attempts` and `missing` ask for tasks that may belong to
+    them: down to `depths`, each, and at most `limit` for the sake of `missing`, whose settings that
+    never change are `settings`, each once. Tasks in `accounted` belong to a key already.
+    `probe` is the newest task whose mark is known, with the marks that it may show: it tells
+    whether the service preserves them. `is_final`: what was read while tasks were young is read
+    once more, since an attempt is about to be given up.
     """
 
     org_name: str
@@ -28,40 +58,35 @@ class Lookup:
     missing: tuple[DesiredTask, ...] = ()
     settings: tuple[tuple[object, ...], ...] = ()
     attempts: tuple[Attempt, ...] = ()
-    adopt_since: datetime | None = None
+    attempt_depths: frozenset[Depth] = frozenset()
+    adopt_depths: frozenset[Depth] = frozenset()
     limit: int = 0
-    recorded: frozenset[str] = field(default=frozenset())
+    accounted: frozenset[str] = field(default=frozenset())
+    probe: tuple[str, tuple[str, ...]] | None = None
+    is_final: bool = False
 
     @property
     def searches(self) -> bool:
         return bool(self.missing or self.attempts)
 
-    def goes_back_to(self) -> datetime | None:
-        """No task older than this, by the service's clock, is of interest; None: all are."""
-        starts = [earliest(attempt) for attempt in self.attempts]
-        if self.missing:
-            if self.adopt_since is None:
-                return None
-            starts.append(self.adopt_since)
-        return min(starts, default=None)
+    def is_deep_enough(self, seen: Collection[str]) -> bool:
+        """Whether nothing below what was `seen` of the list can matter."""
+        return all(depth.is_reached(seen) for depth in self.attempt_depths | self.adopt_depths)
 
-    def wants_message(self, task: RemoteTask, identity: Identity) -> bool:
+    def needs_message(self, task: RemoteTask, identity: Identity) -> bool:
         """Whether the first message of this task can matter."""
-        if task.id in self.recorded:
+        if task.id in self.accounted:
             return False
         return self.may_be_attempted(task) or self._may_adopt(task, identity)
 
     def may_be_attempted(self, task: RemoteTask) -> bool:
-        """Whether one of the attempts can have made this task."""
-        return any(may_be_of(attempt, task) for attempt in self.attempts)
+        """Whether one of the attempts can have created this task."""
+        return any(task.id not in depth.ids for depth in self.attempt_depths)
 
     def _may_adopt(self, task: RemoteTask, identity: Identity) -> bool:
-        if not is_own(task, identity):
+        if not is_own(task, identity) or _settings(task.raw) not in self.settings:
             return False
-        created = task.created_at
-        if self.adopt_since is not None and created is not None and created < self.adopt_since:
-            return False
-        return _settings(task.raw) in self.settings
+        return any(task.id not in depth.ids for depth in self.adopt_depths)
 
 
 def lookups(
@@ -69,55 +94,124 @@ def lookups(
     state: State,
     identity: Identity,
     options: PlanOptions,
-    now: datetime,
+    clocks: Clocks,
+    *,
+    only: Collection[TaskRef] | None = None,
+    holder: LockHolder | None = None,
 ) -> list[Lookup]:
-    """What to read for these tasks, by organization; `now` is the service's clock."""
-    recorded = cache(lambda: frozenset(state.recorded_ids()))
-    tried = {attempt.ref for attempt in state.attempts.values() if not attempt.replaces}
+    """What to read for these tasks, by organization. `only`: the keys that the plan is about."""
     by_org: dict[str, list[DesiredTask]] = {}
     for task in desired:
         by_org.setdefault(task.org_name or "", []).append(task)
     for attempt in state.attempts.values():
-        by_org.setdefault(attempt.ref.org_name, [])
-    found = []
-    for org_name, tasks in sorted(by_org.items()):
-        ids: list[str] = []
-        missing: list[DesiredTask] = []
-        for task in tasks:
-            record = record_of(task, state)
-            if task.task_id is not None:
-                ids.append(task.task_id)
-            elif record is None and task.adopt and task.ref not in tried:
-                missing.append(task)
-            if record is not None:
-                ids.append(record.task_id)
-        if options.adopt is AdoptScope.NONE:
-            missing = []
-        files = {task.file for task in missing}
-        since = [adopt_since(file, state, options, now) for file in files]
-        attempts = [a for a in state.attempts.values() if a.ref.org_name == org_name]
-        found.append(
-            Lookup(
-                org_name,
-                ids=frozenset(ids),
-                missing=tuple(missing),
-                settings=tuple({_settings(task.inputs) for task in missing}),
-                attempts=tuple(a for a in attempts if identity.same_as(a.identity)),
-                adopt_since=None if None in since else now - options.adopt_since,
-                limit=options.adopt_limit,
-                recorded=recorded() if missing or attempts else frozenset(),
-            )
+        if only is None or attempt.ref in only:
+            by_org.setdefault(attempt.ref.org_name, [])
+    accounted = frozenset(accounted_for(desired, state)) if by_org else frozenset()
+    return [
+        _lookup(org_name, tasks, state, identity, options, clocks, holder, accounted)
+        for org_name, tasks in sorted(by_org.items())
+    ]
+
+
+def _lookup(
+    org_name: str,
+    tasks: Sequence[DesiredTask],
+    state: State,
+    identity: Identity,
+    options: PlanOptions,
+    clocks: Clocks,
+    holder: LockHolder | None,
+    accounted: frozenset[str],
+) -> Lookup:
+    ids = {task.task_id for task in tasks if task.task_id is not None}
+    ids.update(record.task_id for task in tasks if (record := record_of(task, state)))
+    attempts = [
+        attempt
+        for attempt in state.attempts.values()
+        if attempt.ref.org_name == org_name and identity.same_as(attempt.identity)
+    ]
+    young = {
+        attempt.ref
+        for attempt in attempts
+        if time_left(attempt, clocks, options.settle_time, holder) != 0
+    }
+    missing = _missing(tasks, state, options, young)
+    files = {task.file for task in missing}
+    return Lookup(
+        org_name,
+        ids=frozenset(ids),
+        missing=tuple(missing),
+        settings=tuple({_settings(task.inputs) for task in missing}),
+        attempts=tuple(attempts),
+        attempt_depths=frozenset(_depth_of(attempt, state) for attempt in attempts),
+        adopt_depths=frozenset(adopt_depth(f, org_name, state, options) for f in files),
+        limit=options.adopt_limit,
+        accounted=accounted if missing or attempts else frozenset(),
+        probe=_probe(org_name, state, identity) if attempts else None,
+        is_final=any(attempt.ref not in young for attempt in attempts),
+    )
+
+
+def _missing(
+    tasks: Iterable[DesiredTask], state: State, options: PlanOptions, young: Collection[TaskRef]
+) -> list[DesiredTask]:
+    """Tasks that this plan may create, so that an unrecorded task may be theirs already. `young`:
+    keys with an attempt that is not old enough to be followed by another create."""
+    if options.adopt is AdoptScope.NONE:
+        return []
+    replaced = {text.partition("=")[0] for text in options.replace}
+    again = set(options.allow_recreate)
+    return [
+        task
+        for task in tasks
+        if task.adopt
+        and task.task_id is None
+        and task.ref not in young
+        and moved_ref(task) not in young
+        and (
+            record_of(task, state) is None
+            or "*" in again
+            or task.key in again
+            or not replaced.isdisjoint((task.key, str(task.ref)))
         )
-    return found
+    ]
 
 
-def adopt_since(file: str, state: State, options: PlanOptions, now: datetime) -> datetime | None:
-    """No task older than this is adopted for one of that manifest file; None: however old.
+def _depth_of(attempt: Attempt, state: State) -> Depth:
+    baseline = state.baseline_of(attempt)
+    return Depth.of([baseline] if baseline is not None else ())
 
-    All that exists on a new state (its file may be lost), else what is recent.
+
+def adopt_depth(file: str, org_name: str, state: State, options: PlanOptions) -> Depth:
+    """How far back look-alikes of that manifest file are looked for: to what the last apply that
+    looked for all of them has read. All that exists on a new state, whose file may be lost."""
+    if options.adopt is AdoptScope.ALL:
+        return Depth()
+    return Depth.of(state.accounted_before(file, org_name))
+
+
+def _probe(org_name: str, state: State, identity: Identity) -> tuple[str, tuple[str, ...]] | None:
+    own = (
+        record
+        for ref, record in state.records.items()
+        if ref.org_name == org_name and record.marks and identity.same_as(record.identity)
+    )
+    newest = max(own, key=lambda record: record.marks[-1], default=None)
+    return (newest.task_id, newest.marks) if newest is not None else None
+
+
+def accounted_for(desired: Iterable[DesiredTask], state: State) -> set[str]:
+    """Ids of tasks that have a key, or had one: no attempt created them, and no key adopts them.
+
+    A `taskID` that was added while an attempt for the same key is open may be what that created.
     """
-    scope = options.adopt or (AdoptScope.ALL if state.is_new_for(file) else AdoptScope.RECENT)
-    return None if scope is AdoptScope.ALL else now - options.adopt_since
+    tried = {attempt.ref for attempt in state.attempts.values()}
+    named = (
+        task.task_id
+        for task in desired
+        if task.task_id is not None and tried.isdisjoint((task.ref, moved_ref(task)))
+    )
+    return {*state.recorded_ids(), *named}
 
 
 def record_of(task: DesiredTask, state: State) -> Record | None:
@@ -134,8 +228,7 @@ def moved_ref(task: DesiredTask) -> TaskRef | None:
 
 def is_own(task: RemoteTask, identity: Identity) -> bool:
     """Whether this identity made the task, as far as the service tells: it names the login only."""
-    login = task.creator_login
-    return login is None or not identity.login or login == identity.login
+    return creator_of(task, identity.login) is Creator.OURS
 
 
 def settings_agree(inputs: Inputs, task: RemoteTask) -> bool:

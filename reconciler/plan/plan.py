@@ -20,7 +20,8 @@ from reconciler.model.task import (
     is_unattended,
 )
 from reconciler.plan.budget import Outlook
-from reconciler.state.model import Attempt, Record
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record
 
 
 class Action(StrEnum):

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, TaskRef, text_of, work_of
+from reconciler.model.task import DesiredTask, TaskRef, work_of
 from reconciler.plan import adoption, checks, decisions, replacement, updates
+from reconciler.plan.age import LockHolder
 from reconciler.plan.diff import changes, remote_agrees
-from reconciler.plan.lookup import moved_ref, record_of
+from reconciler.plan.lookup import accounted_for, moved_ref, record_of
+from reconciler.plan.organizations import LeftBehind
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason, plan_for
-from reconciler.plan.recovery import Found, NotCreated, Unresolved, Verdict, recover
+from reconciler.plan.recovery import Found, NotCreated, Unresolved, Verdict, Wait, recover
 from reconciler.plan.view import RemoteView, TaskId
-from reconciler.state.model import Attempt, Record, State, is_in
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State, is_in
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """What a plan is made from. `only` restricts it to some keys; the others still speak for their
-    own tasks and prompts.
+class PlanInputs:
+    """What a plan is made from. `only` restricts it to some keys; the others still count for their
+    own tasks and prompts. `holder` is what the process that holds the lock knows about the age of
+    its attempts; None for a plan, which holds none.
     """
 
     desired: Sequence[DesiredTask]
@@ -32,49 +35,52 @@ class Sides:
     options: PlanOptions
     scope: tuple[str, ...] = ()
     only: Collection[TaskRef] | None = None
+    holder: LockHolder | None = None
 
     def in_scope(self, file: str) -> bool:
         """Whether a manifest file is one of the PATHs, or lies inside one. No PATH: all are."""
         return not self.scope or is_in(file, self.scope)
 
 
-def make_plan(sides: Sides) -> Plan:
+def make_plan(inputs: PlanInputs) -> Plan:
     """Every desired task once, and every record and attempt that no manifest wants any more."""
-    return _Planner(sides).plan()
+    return _Planner(inputs).plan()
 
 
 class _Planner:
-    def __init__(self, sides: Sides) -> None:
-        self.sides = sides
-        self.state, self.view, self.options = sides.state, sides.view, sides.options
-        self.wanted = {task.ref: task for task in sides.desired}
+    def __init__(self, inputs: PlanInputs) -> None:
+        self.inputs = inputs
+        self.state, self.view, self.options = inputs.state, inputs.view, inputs.options
+        self.desired = {task.ref: task for task in inputs.desired}
         self.heirs = {
             old: task.ref
-            for task in sides.desired
-            if (old := moved_ref(task)) is not None and old not in self.wanted
+            for task in inputs.desired
+            if (old := moved_ref(task)) is not None and old not in self.desired
         }
-        self.unwanted: dict[str, list[TaskRef]] = {}
-        for ref in self.state.records:
-            if ref not in self.wanted:
-                self.unwanted.setdefault(ref.key, []).append(ref)
+        self.recorded = self.state.recorded_ids()
+        self.accounted = accounted_for(inputs.desired, self.state)
+        known = {*self.desired, *self.heirs}
+        self.left_behind = LeftBehind(self.state, known, inputs.in_scope)
         self.verdicts = self._recover()
         self.closed: list[str] = []
-        self.wishes = replacement.wishes_of(self.options, sides.desired)
+        self.requests = replacement.requests_of(self.options, inputs.desired)
         self.orphans = self._orphans()
         self.orphaned_work = dict(self._orphaned_work())
-        # One desired task: the first rule that knows an answer gives it.
+        # One desired task: the first rule that knows an answer gives it. A create passes all of
+        # them, whether it is the first one of its key or follows an attempt.
         self.rules: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
+            self._refused,
             self._conflicting,
+            self._known_by_id,
             self._attempted,
             self._replaced,
             self._recorded,
-            self._known_by_id,
             self._under_another_org,
             self._renamed,
         )
 
     def plan(self) -> Plan:
-        tasks = {ref: self._task(task) for ref, task in self.wanted.items() if self._asked(ref)}
+        tasks = {ref: self._task(task) for ref, task in self.desired.items() if self._asked(ref)}
         self._adopt_look_alikes(tasks)
         for orphan in self.orphans:
             if self._asked(orphan.ref):
@@ -84,45 +90,42 @@ class _Planner:
         ordered = tuple(tasks[ref] for ref in sorted(tasks))
         return Plan(
             backend=self.state.backend,
-            scope=self.sides.scope,
+            scope=self.inputs.scope,
             tasks=ordered,
             identity=self.view.identity,
-            complete=not self.view.cut_short and not self.view.unreadable,
+            complete=self.view.is_complete,
             diagnostics=tuple(self._diagnostics(ordered)),
             closed=tuple(sorted(self.closed)),
         )
 
-    @cached_property
-    def recorded(self) -> dict[str, TaskRef]:
-        return self.state.recorded_ids()
-
     def _asked(self, ref: TaskRef) -> bool:
-        return self.sides.only is None or ref in self.sides.only
+        return self.inputs.only is None or ref in self.inputs.only
 
     def _diagnostics(self, tasks: Sequence[PlannedTask]) -> Iterable[Diagnostic]:
         yield from checks.too_many_creates(tasks, self.options.max_creates)
-        yield from checks.duplicates(self.state, self.view)
-        now = self.view.service_now or self.view.now
-        yield from replacement.problems(self.wishes, tasks, self.state, now)
+        yield from checks.duplicates(self.state, tasks)
+        if self.view.ignored_date is not None:
+            yield self.view.ignored_date
+        now = self.view.clocks.moment
+        yield from replacement.problems(self.requests, tasks, self.state, now)
         if self.options.update:
             yield from updates.warnings(tasks, self.view.identity)
 
     def _recover(self) -> dict[str, Verdict]:
         attempts = self.state.attempts.values()
-        settle = self.options.settle_time
         if not attempts:
             return {}
-        prompts = {
-            ref: text for ref, t in self.wanted.items() if (text := text_of(t.inputs)) is not None
-        }
         moved = [replace(a, ref=self.heirs.get(a.ref, a.ref)) for a in attempts]
-        return recover(moved, self.view, self.recorded, prompts, settle)
+        settle, baselines = self.options.settle_time, self.state.baselines
+        return recover(moved, self.view, self.accounted, baselines, settle, self.inputs.holder)
 
     def _orphans(self) -> list[Record]:
         return [
-            self.state.records[ref]
-            for ref in sorted(ref for refs in self.unwanted.values() for ref in refs)
-            if not self._is_moving(ref) and self.sides.in_scope(self.state.records[ref].file)
+            record
+            for ref, record in sorted(self.state.records.items())
+            if ref not in self.desired
+            and not self._is_moving(ref)
+            and self.inputs.in_scope(record.file)
         ]
 
     def _orphaned_work(self) -> Iterable[tuple[tuple[str, str], TaskRef]]:
@@ -131,7 +134,7 @@ class _Planner:
             attempt
             for attempt in self._strays()
             if not isinstance(self.verdicts[attempt.mark], NotCreated)
-            and self.sides.in_scope(attempt.file)
+            and self.inputs.in_scope(attempt.file)
         ]
         for known in [*left, *self.orphans]:
             work = work_of(known.inputs)
@@ -143,7 +146,7 @@ class _Planner:
         return [
             attempt
             for _, attempt in sorted(self.state.attempts.items())
-            if self.heirs.get(attempt.ref, attempt.ref) not in self.wanted
+            if self.heirs.get(attempt.ref, attempt.ref) not in self.desired
         ]
 
     def _is_moving(self, ref: TaskRef) -> bool:
@@ -155,7 +158,23 @@ class _Planner:
             planned = rule(task)
             if planned is not None:
                 return planned
-        return plan_for(task, Action.CREATE, Reason.NEW)
+        tried = self._attempts_of(task)
+        return (
+            decisions.retry(task, tried[-1]) if tried else plan_for(task, Action.CREATE, Reason.NEW)
+        )
+
+    def _attempts_of(self, task: DesiredTask) -> list[Attempt]:
+        """The open attempts for its key, the latest last."""
+        if not self.state.attempts:
+            return []
+        refs = {task.ref, moved_ref(task)}
+        own = (attempt for attempt in self.state.attempts.values() if attempt.ref in refs)
+        return sorted(own, key=lambda attempt: attempt.mark)
+
+    def _refused(self, task: DesiredTask) -> PlannedTask | None:
+        """A task of an organization that could not be read: nothing about it is known."""
+        why = self.view.refused.get(task.ref.org_name)
+        return decisions.refused(task, why) if why is not None else None
 
     def _conflicting(self, task: DesiredTask) -> PlannedTask | None:
         """A taskID that is recorded otherwise."""
@@ -174,8 +193,8 @@ class _Planner:
         return decisions.former_id(task, owner) if replaced else decisions.owned_id(task, owner)
 
     def _replaced(self, task: DesiredTask) -> PlannedTask | None:
-        """A recorded task that is to give way to a new one, however it stands."""
-        record = record_of(task, self.state) if task.ref in self.wishes else None
+        """A recorded task that --replace names, whatever its status."""
+        record = record_of(task, self.state) if task.ref in self.requests else None
         if record is None or not self._is_due(task.ref, record):
             return None
         remote = self.view.find(record.ref, record.task_id)
@@ -185,9 +204,9 @@ class _Planner:
         return replacement.replaced(task, record, diff, cancel=cancel, gone=gone)
 
     def _is_due(self, ref: TaskRef, record: Record) -> bool:
-        """Whether the task of this record is what a wish of this run asks to replace."""
-        wish, now = self.wishes.get(ref), self.view.service_now or self.view.now
-        return wish is not None and wish.is_due(record, self.state, now)
+        """Whether the task of this record is what a request of this run is to replace."""
+        request, now = self.requests.get(ref), self.view.clocks.moment
+        return request is not None and request.is_due(record, self.state, now)
 
     def _recorded(self, task: DesiredTask) -> PlannedTask | None:
         record = record_of(task, self.state)
@@ -221,26 +240,30 @@ class _Planner:
         return decisions.gone(task, record, recreate=covered)
 
     def _is_fresh(self, record: Record) -> bool:
-        now = self.view.service_now or self.view.now
+        now = self.view.clocks.moment
         made = record.created_at
         return made is not None and abs(now - made) < self.options.settle_time
 
     def _known_by_id(self, task: DesiredTask) -> PlannedTask | None:
-        if task.task_id is None:
+        """A task that its manifest names: never created. The user's word outranks an attempt,
+        unless that has created another task."""
+        if task.task_id is None or record_of(task, self.state) is not None:
             return None
+        for attempt in self._attempts_of(task):
+            verdict = self.verdicts[attempt.mark]
+            if isinstance(verdict, Found) and verdict.task.id != task.task_id:
+                return decisions.attempted_id(task, attempt, verdict.task.id)
+            if isinstance(verdict, Found | Wait):
+                return None
         remote = self.view.find(task.ref, task.task_id)
         if remote is None:
             return decisions.no_such_id(task)
         return decisions.adopt(task, remote, Reason.TASK_ID, self.state.backend, self.view)
 
     def _attempted(self, task: DesiredTask) -> PlannedTask | None:
-        """The outcome of attempts that have none yet; the latest where there are several."""
-        if not self.state.attempts:
-            return None
-        refs = {task.ref, moved_ref(task)}
-        own = sorted(
-            (a for a in self.state.attempts.values() if a.ref in refs), key=lambda a: a.mark
-        )
+        """What came of its open attempts. None once nothing can: then it is planned as if there
+        had been none."""
+        own = self._attempts_of(task)
         if not own:
             return None
         verdicts = [self.verdicts[a.mark] for a in own]
@@ -248,12 +271,12 @@ class _Planner:
         if all(isinstance(v, NotCreated) for v in verdicts):
             old = next((a.replaces for a in reversed(own) if a.replaces), None)
             if record or (old and self.recorded[old] in self.state.records):
-                # What was to replace a task: whether it is still to be is asked anew.
+                # What was to replace a task: whether it still is, is asked again.
                 self.closed.extend(a.mark for a in own)
-                return None
-            if old:
+            elif old:
                 return decisions.record_lost(task, own[-1], old)
-        planned = decisions.recovered(task, own, verdicts)
+            return None
+        planned = decisions.recovered(task, own, verdicts, self.view.clocks.now)
         return self._in_place_of(record, planned) if record is not None else planned
 
     def _in_place_of(self, record: Record, planned: PlannedTask) -> PlannedTask:
@@ -268,10 +291,8 @@ class _Planner:
         return replace(planned, record=record, cancels=cancels, remarks=remarks)
 
     def _under_another_org(self, task: DesiredTask) -> PlannedTask | None:
-        if task.org_from_manifest:
-            return None
-        others = self.unwanted.get(task.key)
-        return decisions.other_org(task, min(others)) if others else None
+        known = self.left_behind.of(task)
+        return decisions.other_org(task, known) if known is not None else None
 
     def _renamed(self, task: DesiredTask) -> PlannedTask | None:
         work = task.work if self.orphaned_work else None
@@ -281,29 +302,35 @@ class _Planner:
         return decisions.renamed(task, orphan) if orphan is not None else None
 
     def _adopt_look_alikes(self, tasks: dict[TaskRef, PlannedTask]) -> None:
+        """A task that would be created, for the first time or again, may exist already."""
         missing = [
             planned.desired
             for planned in tasks.values()
-            if planned.reason is Reason.NEW and planned.desired is not None
+            if planned.creates and planned.desired is not None
         ]
-        spoken_for = {v.task.id for v in self.verdicts.values() if isinstance(v, Found)}
-        spoken_for.update(
-            i for v in self.verdicts.values() if isinstance(v, Unresolved) for i in v.ids
-        )
+        verdicts = self.verdicts.values()
+        named = {task.task_id for task in self.desired.values() if task.task_id is not None}
+        spoken_for = {v.task.id for v in verdicts if isinstance(v, Found)} | self.accounted | named
+        spoken_for.update(i for v in verdicts if isinstance(v, Unresolved) for i in v.ids)
         pairs = adoption.look_alikes(missing, self.state, self.view, self.options, spoken_for)
         for ref, remote in pairs.found.items():
-            tasks[ref] = decisions.adopt(
-                self.wanted[ref], remote, Reason.LOOK_ALIKE, self.state.backend, self.view
+            adopted = decisions.adopt(
+                self.desired[ref], remote, Reason.LOOK_ALIKE, self.state.backend, self.view
             )
+            tasks[ref] = replace(adopted, record=tasks[ref].record)
         for ref, why in pairs.unsure.items():
-            tasks[ref] = decisions.unsure(self.wanted[ref], why)
+            tasks[ref] = decisions.unsure(self.desired[ref], why)
 
     def _stray_attempts(self) -> Iterable[PlannedTask]:
         """Attempts whose key left the manifests: looked up, recorded, orphaned, or closed."""
         for attempt in self._strays():
             if not self._asked(attempt.ref):
                 continue
-            planned = decisions.stray(attempt, self.verdicts[attempt.mark])
+            why = self.view.refused.get(attempt.ref.org_name)
+            if why is not None:
+                yield decisions.refused_stray(attempt, why)
+                continue
+            planned = decisions.stray(attempt, self.verdicts[attempt.mark], self.view.clocks.now)
             record = self.state.records.get(attempt.ref)
             if planned is None:
                 self.closed.append(attempt.mark)

@@ -1,48 +1,120 @@
-"""Attempts without outcome against what the service shows: adopt, retry, wait, or unresolved.
+"""What became of attempts without an outcome: adopt a task, send again, wait, or ask. Pure.
 
-Pure. Wrong in one direction it costs a user a second agent (a retry of what exists), in the other
-a task that never runs, so the rules are few and each says which of the two it prevents. They are
-those of contract, section 5, points 1 and 3.
+Each task that the attempt may have created (a candidate) is compared with it in four facts. The
+first row of `RULES` that fits says what the candidate is to the attempt. A false match takes
+somebody else's task, a false absence starts a second agent: so only a full match is adopted, and
+only what is known to belong to others is disregarded. docs/exactly-once.md has the same table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
 
-from reconciler.model.canonical import comparable_text
+from reconciler.model import mark
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import FirstMessage, RemoteTask, TaskRef, instant, text_of
+from reconciler.model.task import RemoteTask, entities_of, text_of
+from reconciler.plan.age import LockHolder, time_left
 from reconciler.plan.view import RemoteView, TaskId
-from reconciler.state.model import Attempt
+from reconciler.state.attempt import Attempt, Baseline
 
-CLOCK_SLACK = timedelta(minutes=5)
-"""How much earlier than the journalled service clock a task of ours may claim to be created."""
-
-BLIND_SLACK = timedelta(hours=25)
-"""The same where the attempt saw no service clock: this machine's may be off, zone included."""
+LEAST_LITERAL = 16
+"""Characters of a redacted text that must be left for it to identify a prompt."""
 
 _REDACTED = "[REDACTED]"
 
 
+class MarkMatch(StrEnum):
+    EXACT = "exact"  # ours at the precision that was sent
+    ROUNDED = "rounded"  # ours, truncated or rounded to what the service shows
+    OTHER = "other"  # another one, from a service that is known to preserve marks
+    UNKNOWN = "unknown"  # another one or none, and it is not known that marks are preserved
+
+
+class Text(StrEnum):
+    SAME = "same"
+    REDACTED = "redacted"  # the same, but for credentials that the service removed
+    OTHER = "other"
+    NONE = "none"  # the service shows no first message
+    UNREADABLE = "unreadable"  # the first message could not be read
+
+
+class Entities(StrEnum):
+    SAME = "same"
+    FEWER = "fewer"  # a proper subset, or none: the service deletes entities that became invalid
+    OTHER = "other"
+
+
+class Creator(StrEnum):
+    OURS = "ours"  # or not shown
+    OTHER = "other"  # another login, which ours may have been renamed to
+
+
+class Match(StrEnum):
+    """What a candidate is to an attempt."""
+
+    OURS = "ours"  # adopt it
+    UNREADABLE = "unreadable"  # unresolved: it cannot be compared
+    DOUBTFUL = "doubtful"  # unresolved: it has our mark, or our text, but not all of it
+    LIKELY = "likely"  # adopt it if nothing else is likely for either of them; else unresolved
+    POSSIBLE = "possible"  # unresolved, unless a likely one is adopted
+    NOT_OURS = "not ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row: the values that fit for each fact (empty: any), and what follows."""
+
+    match: Match
+    mark: tuple[MarkMatch, ...] = ()
+    text: tuple[Text, ...] = ()
+    entities: tuple[Entities, ...] = ()
+    creator: tuple[Creator, ...] = ()
+
+    def fits(self, mark: MarkMatch, text: Text, entities: Entities, creator: Creator) -> bool:
+        facts = ((mark, self.mark), (text, self.text), (entities, self.entities))
+        return all(not fit or fact in fit for fact, fit in (*facts, (creator, self.creator)))
+
+
+_OUR_MARK = (MarkMatch.EXACT, MarkMatch.ROUNDED)
+_OUR_TEXT = (Text.SAME, Text.REDACTED)
+
+RULES = (
+    Rule(Match.OURS, _OUR_MARK, _OUR_TEXT, (Entities.SAME,), (Creator.OURS,)),
+    Rule(Match.UNREADABLE, text=(Text.UNREADABLE,)),
+    Rule(Match.UNREADABLE, text=(Text.NONE,), creator=(Creator.OURS,)),
+    Rule(Match.DOUBTFUL, mark=(MarkMatch.EXACT,)),
+    Rule(Match.NOT_OURS, mark=(MarkMatch.OTHER,)),
+    Rule(Match.LIKELY, (), _OUR_TEXT, (Entities.SAME,), (Creator.OURS,)),
+    Rule(Match.DOUBTFUL, (), _OUR_TEXT, (Entities.SAME, Entities.FEWER)),
+    Rule(Match.POSSIBLE, creator=(Creator.OURS,)),
+    Rule(Match.NOT_OURS),
+)
+"""The first that fits decides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The attempt made this task."""
+    """The attempt created this task."""
 
     task: RemoteTask
 
 
 @dataclass(frozen=True, slots=True)
 class NotCreated:
-    """Nothing came of it, and after the settle time nothing will: it may be sent again."""
+    """Nothing came of it, and nothing will any more: it may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing found yet; the attempt is young. `until` is by this machine's clock."""
+    """Nothing certain yet, for `seconds` from when reading began; None: only apply can tell."""
 
-    until: datetime
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,207 +128,161 @@ class Unresolved:
 
 Verdict = Found | NotCreated | Wait | Unresolved
 
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    id: TaskId
-    task: RemoteTask
-    message: FirstMessage | None
-    instant: datetime | None
-    text: str
-
-
-def may_be_of(attempt: Attempt, task: RemoteTask) -> bool:
-    """Whether the attempt can have made the task, by organization and time alone.
-
-    Visible settings exclude none: they change while an agent works.
-    """
-    if task.org_name != attempt.ref.org_name:
-        return False
-    created = task.created_at
-    return created is None or created >= earliest(attempt)
-
-
-def earliest(attempt: Attempt) -> datetime:
-    """What the attempt made cannot be older than this, by the service's clock."""
-    if attempt.service_clock is None:
-        return attempt.started_at - BLIND_SLACK
-    return attempt.service_clock - CLOCK_SLACK
-
-
-def age(attempt: Attempt, view: RemoteView) -> timedelta:
-    """How old an attempt was when reading began: the smaller of what the two clocks say."""
-    by_ours = view.now - attempt.started_at
-    if attempt.service_clock is None or view.service_now is None:
-        return by_ours
-    return min(by_ours, view.service_now - attempt.service_clock)
+_OTHER_IDENTITY = Unresolved("identity", remark("attempt.other_identity"))
 
 
 def recover(
     attempts: Iterable[Attempt],
     view: RemoteView,
-    recorded: Mapping[str, TaskRef],
-    wanted: Mapping[TaskRef, str],
+    accounted: Collection[str],
+    baselines: Mapping[str, Baseline],
     settle_time: timedelta,
+    holder: LockHolder | None = None,
 ) -> dict[str, Verdict]:
     """A verdict for each open attempt, by mark.
 
-    `recorded` are the task ids that have a key already; `wanted` the prompts of the manifests'
-    tasks, by key.
+    `accounted` are the ids of tasks that belong to a key already, or did. `holder` is what an apply
+    knows about the age of its own attempts.
     """
-    open_attempts = sorted(attempts, key=lambda a: a.mark)
-    ours = [a for a in open_attempts if view.identity.same_as(a.identity)]
-    verdicts: dict[str, Verdict] = {
-        a.mark: Unresolved("identity", remark("attempt.other_identity"))
-        for a in open_attempts
-        if not view.identity.same_as(a.identity)
-    }
-    candidates = _candidates(ours, view, recorded)
-    taken = _by_mark(ours, candidates, wanted, verdicts)
-    left = [a for a in ours if a.mark not in verdicts]
-    free = [c for c in candidates if c.id not in taken]
+    ordered = sorted(attempts, key=lambda attempt: attempt.mark)
+    ours = [attempt for attempt in ordered if view.identity.same_as(attempt.identity)]
+    matches = {a.mark: dict(_matches(a, view, accounted, baselines)) for a in ours}
+    verdicts: dict[str, Verdict] = {a.mark: _OTHER_IDENTITY for a in ordered}
+    verdicts.update(_certain(matches, view))
+    taken = {v.task.id for v in verdicts.values() if isinstance(v, Found)}
+    left = [attempt for attempt in ours if isinstance(verdicts[attempt.mark], Unresolved)]
+    free = {a.mark: {i: m for i, m in matches[a.mark].items() if i.id not in taken} for a in left}
     for attempt in left:
-        verdicts[attempt.mark] = _by_text(attempt, left, free, view, wanted, settle_time)
+        seconds = time_left(attempt, view.clocks, settle_time, holder)
+        if seconds is None or seconds > 0:
+            verdicts[attempt.mark] = Wait(seconds)
+        else:
+            verdicts[attempt.mark] = _settled(attempt, free, view)
     return verdicts
 
 
-def _candidates(
-    attempts: list[Attempt], view: RemoteView, recorded: Mapping[str, TaskRef]
-) -> list[_Candidate]:
-    found = []
-    for task_id, task in sorted(view.tasks.items()):
-        if task.id in recorded or not any(may_be_of(a, task) for a in attempts):
-            continue
-        message = view.messages.get(task_id)
-        if message is None and not _hides_its_message(task_id, task, view):
-            continue
-        text = comparable_text(message.text) if message is not None else ""
-        found.append(
-            _Candidate(
-                task_id, task, message, message.instant if message is not None else None, text
-            )
-        )
-    return found
+def _certain(
+    matches: Mapping[str, Mapping[TaskId, Match]], view: RemoteView
+) -> Iterator[tuple[str, Verdict]]:
+    """Attempts with one full match, which is nobody else's: however young they are."""
+    claims = [i for found in matches.values() for i, match in found.items() if match is Match.OURS]
+    for name, found in matches.items():
+        full = [i for i, match in found.items() if match is Match.OURS]
+        if len(full) == 1 and claims.count(full[0]) == 1:
+            yield name, Found(view.tasks[full[0]])
 
 
-def _hides_its_message(task_id: TaskId, task: RemoteTask, view: RemoteView) -> bool:
-    """Whether a task without a first message may be ours all the same: it could not be read, or
-    the service shows none of a task that this identity made."""
-    if task_id in view.unreadable:
-        return True
-    login = task.creator_login
-    is_own = login is None or not view.identity.login or login == view.identity.login
-    return is_own and task_id in view.messages
-
-
-def _by_mark(
-    attempts: list[Attempt],
-    candidates: list[_Candidate],
-    wanted: Mapping[TaskRef, str],
-    verdicts: dict[str, Verdict],
-) -> set[TaskId]:
-    """Settles the attempts whose mark a task bears. The tasks that are spoken for thereby."""
-    by_instant: dict[datetime, list[_Candidate]] = {}
-    for candidate in candidates:
-        if candidate.instant is not None:
-            by_instant.setdefault(candidate.instant, []).append(candidate)
-    taken: set[TaskId] = set()
-    for attempt in attempts:
-        mark = instant(attempt.mark)
-        marked = [c for c in by_instant.get(mark, ()) if may_be_of(attempt, c.task)] if mark else []
-        mine = [c for c in marked if c.text == _text(attempt)]
-        if not mine:
-            # The service redacts what looks like a credential, so another text can be ours, but
-            # not one that is somebody else's: a clock that replaces marks hits ours by chance.
-            others = _texts_of_others(attempt, attempts, wanted)
-            mine = [c for c in marked if _fits(c, attempt) or not _is_among(c.text, others)]
-        taken.update(c.id for c in mine)
-        if len(mine) == 1:
-            verdicts[attempt.mark] = Found(mine[0].task)
-        elif mine:
-            ids = tuple(c.task.id for c in mine)
-            why = remark("attempt.same_mark", ids=ids)
-            verdicts[attempt.mark] = Unresolved("ambiguous", why, ids)
-    return taken
-
-
-def _by_text(
-    attempt: Attempt,
-    open_attempts: list[Attempt],
-    free: list[_Candidate],
-    view: RemoteView,
-    wanted: Mapping[TaskRef, str],
-    settle_time: timedelta,
+def _settled(
+    attempt: Attempt, matches: Mapping[str, Mapping[TaskId, Match]], view: RemoteView
 ) -> Verdict:
-    """Settles an attempt whose mark no task bears: the service may have rounded or replaced it."""
-    left = settle_time - age(attempt, view)
-    wait = Wait(view.now + left) if left > timedelta() else None
-    near = [c for c in free if may_be_of(attempt, c.task)]
-    unread = [c for c in near if c.message is None]
-    if unread:
-        reason = view.unreadable.get(unread[0].id, "the service shows none")
-        ids = tuple(c.task.id for c in unread)
-        return wait or Unresolved(
-            "unreadable", remark("attempt.unreadable", ids=ids, why=reason), ids
-        )
-    fitting = [c for c in near if _fits(c, attempt)]
-    if not fitting:
-        return wait or NotCreated()
-    if len(fitting) == 1 and not _fits_others(fitting[0], attempt, open_attempts, wanted):
-        # Until the settle time the list may still hide a task that bears our very mark.
-        found = Found(fitting[0].task)
-        return found if _rounded(attempt, fitting[0]) else wait or found
-    ids = tuple(c.task.id for c in fitting)
-    return wait or Unresolved("ambiguous", remark("attempt.ambiguous", ids=ids), ids)
+    """The verdict on an attempt that is old enough."""
+    by_match: dict[Match, list[TaskId]] = {}
+    for task_id, match in matches[attempt.mark].items():
+        by_match.setdefault(match, []).append(task_id)
+    if why := view.unlisted.get(attempt.ref.org_name):
+        return Unresolved("unreadable", remark("attempt.unlisted", why=why))
+    if unread := by_match.get(Match.UNREADABLE):
+        why = view.unreadable.get(unread[0], "the service shows none")
+        ids = _ids(unread)
+        return Unresolved("unreadable", remark("attempt.unreadable", ids=ids, why=why), ids)
+    if doubtful := by_match.get(Match.OURS, []) + by_match.get(Match.DOUBTFUL, []):
+        return _ambiguous("attempt.doubtful", doubtful)
+    if likely := by_match.get(Match.LIKELY):
+        rivals = [m for m, found in matches.items() if found.get(likely[0]) is Match.LIKELY]
+        if len(likely) == len(rivals) == 1:
+            return Found(view.tasks[likely[0]])
+        return _ambiguous("attempt.ambiguous", likely)
+    if possible := by_match.get(Match.POSSIBLE):
+        return _ambiguous("attempt.possible", possible)
+    return NotCreated()
 
 
-def _fits(candidate: _Candidate, attempt: Attempt) -> bool:
-    """Whether the task's prompt is the attempt's, credentials that the service removed aside."""
-    ours = _text(attempt)
-    return candidate.text == ours or is_redaction_of(candidate.text, ours)
+def _ambiguous(case: str, found: Iterable[TaskId]) -> Unresolved:
+    ids = _ids(found)
+    return Unresolved("ambiguous", remark(case, ids=ids), ids)
 
 
-def _fits_others(
-    candidate: _Candidate,
+def _ids(found: Iterable[TaskId]) -> tuple[str, ...]:
+    return tuple(sorted(task_id.id for task_id in found))
+
+
+def _matches(
     attempt: Attempt,
-    open_attempts: list[Attempt],
-    wanted: Mapping[TaskRef, str],
-) -> bool:
-    if any(
-        may_be_of(other, candidate.task) and _fits(candidate, other)
-        for other in open_attempts
-        if other is not attempt
-    ):
-        return True
-    return candidate.text != _text(attempt) and any(
-        is_redaction_of(candidate.text, comparable_text(text))
-        for ref, text in wanted.items()
-        if ref != attempt.ref
+    view: RemoteView,
+    accounted: Collection[str],
+    baselines: Mapping[str, Baseline],
+) -> Iterator[tuple[TaskId, Match]]:
+    """The attempt's candidates: unrecorded tasks that did not exist before it."""
+    baseline = baselines.get(attempt.baseline)
+    before = frozenset(baseline.ids) if baseline is not None else frozenset()
+    for task_id, task in sorted(view.tasks.items()):
+        if task_id.org_name != attempt.ref.org_name:
+            continue
+        if task.id in before or task.id in accounted:
+            continue
+        if task_id in view.messages or task_id in view.unreadable:
+            yield task_id, compare_candidate(attempt, task, view)
+
+
+def compare_candidate(attempt: Attempt, task: RemoteTask, view: RemoteView) -> Match:
+    """What the task is to the attempt, by the first rule that fits."""
+    task_id = TaskId(task.org_name, task.id)
+    message = view.messages.get(task_id)
+    shown = message.mark if message is not None else ""
+    is_preserved = task.org_name in view.marks_preserved
+    if message is None:
+        text = Text.UNREADABLE if task_id in view.unreadable else Text.NONE
+    else:
+        text = compare_texts(message.text, _prompt(attempt))
+    facts = (
+        _mark(attempt.mark, shown, is_preserved=is_preserved),
+        text,
+        compare_entities(message.entities if message else (), entities_of(attempt.inputs)),
+        creator_of(task, view.identity.login),
     )
+    return next(rule.match for rule in RULES if rule.fits(*facts))
 
 
-def _rounded(attempt: Attempt, candidate: _Candidate) -> bool:
-    mark = instant(attempt.mark)
-    if mark is None or candidate.instant is None:
-        return False
-    return abs(candidate.instant - mark) < timedelta(seconds=1)
+def _prompt(attempt: Attempt) -> str:
+    return text_of(attempt.inputs) or ""
 
 
-def _text(attempt: Attempt) -> str:
-    return comparable_text(text_of(attempt.inputs) or "")
+def _mark(ours: str, shown: str, *, is_preserved: bool) -> MarkMatch:
+    if mark.is_exact(ours, shown):
+        return MarkMatch.EXACT
+    if mark.matches(ours, shown):
+        return MarkMatch.ROUNDED
+    return MarkMatch.OTHER if is_preserved else MarkMatch.UNKNOWN
 
 
-def _texts_of_others(
-    attempt: Attempt, attempts: list[Attempt], wanted: Mapping[TaskRef, str]
-) -> set[str]:
-    texts = {_text(other) for other in attempts if other is not attempt}
-    texts.update(comparable_text(text) for ref, text in wanted.items() if ref != attempt.ref)
-    texts.discard(_text(attempt))
-    return texts
+def creator_of(task: RemoteTask, login: str) -> Creator:
+    """The service names the creator's login only, and a login can be renamed."""
+    shown = task.creator_login
+    return Creator.OTHER if shown and login and shown != login else Creator.OURS
 
 
-def _is_among(text: str, texts: set[str]) -> bool:
-    return text in texts or any(is_redaction_of(text, other) for other in texts)
+def compare_texts(theirs: str, ours: str) -> Text:
+    """Line ends, blanks at the end of a line and around the text, and Unicode forms do not count.
+    A text that was cut off or got a prefix does not match."""
+    theirs, ours = _normalized(theirs), _normalized(ours)
+    if theirs == ours:
+        return Text.SAME
+    if len(theirs.replace(_REDACTED, "")) < LEAST_LITERAL:
+        return Text.OTHER
+    return Text.REDACTED if is_redaction_of(theirs, ours) else Text.OTHER
+
+
+_LINE_END = re.compile(r"[^\S\n]+$", re.MULTILINE)
+
+
+def _normalized(text: str) -> str:
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _LINE_END.sub("", text).strip()
+
+
+def may_be_redacted(theirs: str, ours: str) -> bool:
+    """Whether one may be the other without its credentials, however little is left to tell."""
+    return is_redaction_of(_normalized(theirs), _normalized(ours))
 
 
 def is_redaction_of(theirs: str, ours: str) -> bool:
@@ -271,3 +297,30 @@ def is_redaction_of(theirs: str, ours: str) -> bool:
             return False
         at += len(piece)
     return len(ours) - len(last) > at and ours.endswith(last)
+
+
+def compare_entities(
+    theirs: Collection[Mapping[str, Any]], ours: Collection[Mapping[str, Any]]
+) -> Entities:
+    """In any order, and in the fields that were sent: the service may add its own."""
+    left = list(theirs)
+    missing = 0
+    for sent in ours:
+        same = next((shown for shown in left if _has(shown, sent)), None)
+        if same is None:
+            missing += 1
+        else:
+            left.remove(same)
+    if left:
+        return Entities.OTHER
+    return Entities.FEWER if missing else Entities.SAME
+
+
+def _has(shown: Any, sent: Any) -> bool:
+    if isinstance(sent, Mapping):
+        return isinstance(shown, Mapping) and all(
+            _has(shown.get(name), value)
+            for name, value in sent.items()
+            if value is not None and not (name == "merged" and value is False)
+        )
+    return bool(shown == sent)

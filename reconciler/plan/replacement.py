@@ -1,8 +1,8 @@
-"""`--replace KEY`: a new task for a recorded key, on purpose, and one for each wish. Pure.
+"""`--replace KEY`: a new task for a recorded key, on purpose, and one for each request. Pure.
 
-A command that ran may be run again without being meant again: its answer was lost, or another
-task of it failed. `KEY=TASK_ID` is therefore a wish for as long as the key has that task, and `KEY`
-alone none for a while after it was granted.
+A command may be run again without being meant again: its response was lost, or another of its
+tasks failed. `KEY=TASK_ID` is therefore a request for as long as the key has that task, and `KEY`
+alone is none for a while after it was granted.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
 from reconciler.state.model import Happened, Record, State
 
 AGAIN = timedelta(minutes=30)
-"""How long a wish without a task id counts as the one that was granted."""
+"""How long a request without a task id counts as the one that was granted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ReplaceRequest:
     """`name` is a key, or ORG/KEY; `task_id` the task that is to be replaced, None: whichever."""
 
     name: str
     task_id: str | None
 
     @classmethod
-    def parse(cls, text: str) -> Wish:
+    def parse(cls, text: str) -> ReplaceRequest:
         name, equals, task_id = text.partition("=")
         return cls(name, task_id if equals else None)
 
-    def means(self, ref: TaskRef) -> bool:
+    def names(self, ref: TaskRef) -> bool:
         return self.name in (ref.key, str(ref))
 
     def is_due(self, record: Record, state: State, now: datetime) -> bool:
@@ -51,12 +51,16 @@ class Wish:
         return bool(moments) and now - max(moments) < AGAIN
 
 
-def wishes_of(options: PlanOptions, desired: Iterable[DesiredTask]) -> dict[TaskRef, Wish]:
-    """The wish for each task that has one."""
-    wishes = [Wish.parse(text) for text in options.replace]
-    if not wishes:
+def requests_of(
+    options: PlanOptions, desired: Iterable[DesiredTask]
+) -> dict[TaskRef, ReplaceRequest]:
+    """The request for each task that has one."""
+    requests = [ReplaceRequest.parse(text) for text in options.replace]
+    if not requests:
         return {}
-    return {task.ref: wish for task in desired for wish in wishes if wish.means(task.ref)}
+    return {
+        task.ref: request for task in desired for request in requests if request.names(task.ref)
+    }
 
 
 def refuse_wrong(
@@ -65,14 +69,14 @@ def refuse_wrong(
     state: State,
     selected: Collection[TaskRef] | None = None,
 ) -> None:
-    """TaskctlError, with each wish that cannot be one. `selected`: what the plan is about."""
+    """TaskctlError, with each request that cannot be one. `selected`: what the plan is about."""
     problems = [
         problem
         for text in options.replace
-        if (problem := _wrong(Wish.parse(text), desired, state, selected)) is not None
+        if (problem := _wrong(ReplaceRequest.parse(text), desired, state, selected)) is not None
     ]
-    wishes = [Wish.parse(text) for text in options.replace]
-    names = [next((str(t.ref) for t in desired if w.means(t.ref)), w.name) for w in wishes]
+    requests = [ReplaceRequest.parse(text) for text in options.replace]
+    names = [next((str(t.ref) for t in desired if w.names(t.ref)), w.name) for w in requests]
     twice = sorted({name for name in names if names.count(name) > 1})
     problems += [error(f"--replace {name} is given twice", "Name the task once.") for name in twice]
     if options.cancel_replaced and not options.replace:
@@ -83,15 +87,15 @@ def refuse_wrong(
 
 
 def _wrong(
-    wish: Wish,
+    request: ReplaceRequest,
     desired: Sequence[DesiredTask],
     state: State,
     selected: Collection[TaskRef] | None,
 ) -> Diagnostic | None:
-    what = f"--replace {wish.name}"
-    meant = [task for task in desired if wish.means(task.ref)]
+    what = f"--replace {request.name}"
+    meant = [task for task in desired if request.names(task.ref)]
     if not meant:
-        return _unknown(what, wish, desired, state)
+        return _unknown(what, request, desired, state)
     if len(meant) > 1:
         listed = "\n".join(f"  --replace {task.ref}" for task in meant)
         return error(f"{what}: it is in {len(meant)} organizations", f"Name one:\n{listed}")
@@ -114,12 +118,14 @@ def _wrong(
     return _at(task, f"{what}: there is nothing to replace", detail)
 
 
-def _unknown(what: str, wish: Wish, desired: Sequence[DesiredTask], state: State) -> Diagnostic:
-    if any(wish.means(ref) for ref in state.records):
+def _unknown(
+    what: str, request: ReplaceRequest, desired: Sequence[DesiredTask], state: State
+) -> Diagnostic:
+    if any(request.names(ref) for ref in state.records):
         detail = "A new task is made from a manifest. Name the file or folder that has the key."
         return error(f"{what}: it is in none of the manifests that were read", detail)
-    known = {str(task.ref) if "/" in wish.name else task.key for task in desired}
-    near = get_close_matches(wish.name, sorted(known), n=3)
+    known = {str(task.ref) if "/" in request.name else task.key for task in desired}
+    near = get_close_matches(request.name, sorted(known), n=3)
     hint = (
         f"Did you mean {' or '.join(near)}?" if near else "See which there are:\n  taskctl plan -v"
     )
@@ -150,29 +156,32 @@ def replaced(
 
 
 def problems(
-    wishes: Mapping[TaskRef, Wish], tasks: Iterable[PlannedTask], state: State, now: datetime
+    requests: Mapping[TaskRef, ReplaceRequest],
+    tasks: Iterable[PlannedTask],
+    state: State,
+    now: datetime,
 ) -> Iterator[Diagnostic]:
-    """What is to be known of wishes that the plan does not grant."""
-    for task in tasks if wishes else ():
-        wish, record, desired = wishes.get(task.ref), task.record, task.desired
-        if wish is None or desired is None or task.action in (Action.REPLACE, Action.ADOPT):
+    """What is to be known of requests that the plan does not grant."""
+    for task in tasks if requests else ():
+        request, record, desired = requests.get(task.ref), task.record, task.desired
+        if request is None or desired is None or task.action in (Action.REPLACE, Action.ADOPT):
             continue
-        what = f"--replace {wish.name}"
+        what = f"--replace {request.name}"
         if task.action is Action.UNRESOLVED:
             if task.reason is not Reason.SETTLING:
                 detail = "Resolve it first: the plan says why, and how."
                 yield _at(desired, f"{what}: it is unresolved, so it is not replaced", detail)
-        elif record is not None and not wish.is_due(record, state, now):
-            yield _not_due(what, wish, desired, record)
+        elif record is not None and not request.is_due(record, state, now):
+            yield _not_due(what, request, desired, record)
 
 
-def _not_due(what: str, wish: Wish, task: DesiredTask, record: Record) -> Diagnostic:
-    again = f"taskctl apply --replace {wish.name}={record.task_id}"
-    if wish.task_id is not None and wish.task_id not in record.former:
+def _not_due(what: str, request: ReplaceRequest, task: DesiredTask, record: Record) -> Diagnostic:
+    again = f"taskctl apply --replace {request.name}={record.task_id}"
+    if request.task_id is not None and request.task_id not in record.former:
         detail = f"Nothing was sent. To replace the task that it has:\n  {again}"
-        has = f"it has task {record.task_id}, and never had {wish.task_id}"
+        has = f"it has task {record.task_id}, and never had {request.task_id}"
         return _at(task, f"{what}: {has}", detail)
-    old = wish.task_id or record.former[-1]
+    old = request.task_id or record.former[-1]
     summary = f"{what}: {old} was replaced already, by {record.task_id}; it is not replaced again"
     detail = (
         "A command that is run again does not start another agent. To replace the new one as"

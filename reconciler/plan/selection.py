@@ -12,7 +12,8 @@ from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import moved_ref
-from reconciler.state.model import Attempt, Record, State, is_in
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State, is_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from reconciler.render.secrets import Secrets
 if TYPE_CHECKING:
     from reconciler.apply.report import TaskResult
     from reconciler.plan.plan import Change, Plan, PlannedTask
-    from reconciler.state.model import Attempt, Record, State
+    from reconciler.state.attempt import Attempt
+    from reconciler.state.model import Record, State
 
 R = TypeVar("R", bound="DesiredTask | Record | Attempt")
 

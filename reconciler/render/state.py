@@ -11,7 +11,8 @@ from reconciler.render import safe
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.values import setting_rows
-from reconciler.state.model import Attempt, Happened, Happening, Record, State
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Happened, Happening, Record, State
 
 FORMAT_VERSION = 1
 

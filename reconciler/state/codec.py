@@ -12,9 +12,10 @@ from reconciler.model.diagnostics import error
 from reconciler.model.errors import StateError
 from reconciler.model.task import TaskRef
 from reconciler.state import chunks
+from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.model import (
-    Attempt,
     Attempted,
+    BaselineRead,
     Closed,
     Event,
     Forgotten,
@@ -62,6 +63,10 @@ def encode_state(state: State) -> bytes:
         value["isNew"] = True
         if state.searched:
             value["searched"] = list(state.searched)
+    if state.baselines:
+        value["baselines"] = {name: _baseline_json(b) for name, b in state.baselines.items()}
+    if state.latest:
+        value["latest"] = {path: dict(of) for path, of in state.latest.items()}
     return indented(value).encode() + b"\n"
 
 
@@ -223,7 +228,33 @@ def _read_state(value: Json, records: dict[TaskRef, Record]) -> State:
         last_mark=max([last_mark, *attempts]),
         is_new=is_new,
         searched=texts(value, "searched"),
+        baselines=_read_baselines(value.get("baselines", {})),
+        latest=_read_latest(value.get("latest", {})),
     )
+
+
+def _baseline_json(baseline: Baseline) -> Json:
+    return {"orgName": baseline.org_name, "ids": list(baseline.ids)}
+
+
+def _read_baseline(value: Json) -> Baseline:
+    return Baseline(need_filled(value, "orgName"), texts(value, "ids"))
+
+
+def _read_baselines(values: object) -> dict[str, Baseline]:
+    if type(values) is not dict:
+        raise WrongShapeError("baselines", f"must be an object, not {name_of(values)}")
+    return {name: _read_baseline(_an_object(values, name)) for name in values}
+
+
+def _read_latest(values: object) -> dict[str, dict[str, str]]:
+    if type(values) is not dict:
+        raise WrongShapeError("latest", f"must be an object, not {name_of(values)}")
+    return {
+        path: {org_name: need(of, org_name, str) for org_name in of}
+        for path in values
+        if (of := _an_object(values, path)) is not None
+    }
 
 
 def _read_tasks(objects: Iterable[Json]) -> dict[TaskRef, Record]:
@@ -271,6 +302,8 @@ def _event_json(event: Event) -> Json:
             return {"event": "recorded", "task": str(record.ref), **record_json(record)}
         case Forgotten(ref):
             return {"event": "forgotten", "task": str(ref)}
+        case BaselineRead(baseline):
+            return {"event": "baseline", **_baseline_json(baseline)}
 
 
 def decode_event(data: bytes) -> Event:
@@ -286,6 +319,8 @@ def decode_event(data: bytes) -> Event:
     if kind == "recorded":
         ref = read_ref(need(value, "task", str))
         return Recorded(read_record(ref, value))
+    if kind == "baseline":
+        return BaselineRead(_read_baseline(value))
     if kind == "forgotten":
         return Forgotten(read_ref(need(value, "task", str)))
     raise WrongShapeError("event", f"must be one that this taskctl knows, not {json.dumps(kind)}")

@@ -19,8 +19,8 @@ from reconciler.model.diagnostics import error
 from reconciler.model.errors import StateError
 from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.model.wire import patch_after_create
+from reconciler.state.attempt import Attempt
 from reconciler.state.model import (
-    Attempt,
     Attempted,
     Event,
     Forgotten,

@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from reconciler.model.task import Identity, Inputs, TaskRef
+from reconciler.model.task import Identity, Inputs, RemoteTask, TaskRef
+from reconciler.state.attempt import Attempt, Baseline
 
 OUTPUTS = (
     "asyncTriggerType",
@@ -29,28 +30,6 @@ OUTPUTS = (
     "tokensUsed",
 )
 """The outputs of Pulumi's resource: what a record keeps of the task as last read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try to create, made durable before its request left.
-
-    `mark` is the `message.timestamp` that was sent, unique over all attempts of a state.
-    `started_at` is this machine's clock when it began; `service_clock` what the service's own was
-    then (the last `Date` header plus the time since), None where none had been seen. `sensitive`:
-    no report shows its prompt. `replaces` is the task that the new one is to take the place of.
-    """
-
-    ref: TaskRef
-    mark: str
-    inputs: Inputs
-    digest: str
-    identity: Identity
-    file: str
-    started_at: datetime
-    service_clock: datetime | None = None
-    sensitive: bool = False
-    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +72,8 @@ class Record:
     adopted, by the clock of the service where it is known. `sensitive`: no report shows its prompt,
     though its manifest may have lost it. `history` is what became of the key, once that is more
     than one thing (see `history_of`). `former` are the ids of all tasks it had before: they are
-    nobody's, and adopted for nothing.
+    nobody's, and adopted for nothing. `duplicates` are further tasks that bear a mark of the key:
+    something delivered one create twice.
     """
 
     ref: TaskRef
@@ -109,6 +89,7 @@ class Record:
     sensitive: bool = False
     history: tuple[Happening, ...] = ()
     former: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
 
     def history_of(self) -> tuple[Happening, ...]:
         """What became of the key. A record that only one thing became of need not keep it."""
@@ -140,7 +121,7 @@ class Record:
             said = Happening(anew.value, self.created_at, self.task_id, mark, before)
             return replace(self, history=(said,), former=(before,))
         if old.task_id == self.task_id:
-            return replace(self, history=old.history, former=old.former)
+            return replace(self, history=old.history, former=old.former, duplicates=old.duplicates)
         said = Happening(anew.value, self.created_at, self.task_id, mark, old.task_id)
         former = (*old.former, *([before] if before else ()), old.task_id)
         return replace(
@@ -148,6 +129,7 @@ class Record:
             marks=tuple(dict.fromkeys((*old.marks, *self.marks))),
             history=old.after(said).history,
             former=tuple(dict.fromkeys(former)),
+            duplicates=old.duplicates,
         )
 
 
@@ -160,7 +142,9 @@ class State:
     It outlives a save: an apply on a lost state that was stopped half way has not looked for the
     other half. `untold` are keys whose task was replaced by a run that died before it could tell.
     `searched` are PATHs for whose manifests alone one did: what other files want was
-    not looked for.
+    not looked for. `baselines` has, by name, those that open attempts and `latest` refer to;
+    `latest` names, by PATH (`.`: everything) and organization, the one read by the last apply that
+    accounted for every task before it.
     """
 
     lineage: str
@@ -171,11 +155,38 @@ class State:
     last_mark: str = ""
     is_new: bool = False
     searched: tuple[str, ...] = ()
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    latest: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     untold: frozenset[TaskRef] = field(default=frozenset(), compare=False)
 
     def is_new_for(self, file: str) -> bool:
         """Whether tasks of any age may exist that a manifest file wants and no record names."""
         return self.is_new and not is_in(file, self.searched)
+
+    def baseline_of(self, attempt: Attempt) -> Baseline | None:
+        return self.baselines.get(attempt.baseline)
+
+    def may_have_created(self, attempt: Attempt, task: RemoteTask) -> bool:
+        """Whether the task is of the attempt's organization and is not known to be older."""
+        baseline = self.baseline_of(attempt)
+        if task.org_name != attempt.ref.org_name:
+            return False
+        return baseline is None or task.id not in baseline.ids
+
+    def accounted_before(self, file: str, org_name: str) -> tuple[Baseline, ...]:
+        """Baselines whose tasks are no look-alikes for that manifest file: an apply that has
+        looked for all its tasks has read each of them."""
+        if self.is_new_for(file):
+            return ()
+        names = [of.get(org_name, "") for path, of in self.latest.items() if is_in(file, (path,))]
+        return tuple(self.baselines[name] for name in names if name in self.baselines)
+
+    def pruned(self) -> State:
+        """Without the baselines that nothing refers to."""
+        used = {attempt.baseline for attempt in self.attempts.values()}
+        used.update(name for of in self.latest.values() for name in of.values())
+        kept = {name: b for name, b in self.baselines.items() if name in used}
+        return self if len(kept) == len(self.baselines) else replace(self, baselines=kept)
 
     def attempts_for(self, ref: TaskRef) -> tuple[Attempt, ...]:
         return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
@@ -185,8 +196,8 @@ class State:
         which an open attempt of it is to replace is known though its record was lost."""
         ids = {record.task_id: ref for ref, record in self.records.items()}
         for ref, record in self.records.items():
-            for former in record.former:
-                ids.setdefault(former, ref)
+            for other in (*record.former, *record.duplicates):
+                ids.setdefault(other, ref)
         for attempt in self.attempts.values():
             if attempt.replaces:
                 ids.setdefault(attempt.replaces, attempt.ref)
@@ -265,7 +276,14 @@ class Forgotten:
     ref: TaskRef
 
 
-Event = Attempted | Closed | Recorded | Forgotten
+@dataclass(frozen=True, slots=True)
+class BaselineRead:
+    """The newest tasks before the attempts that name this baseline."""
+
+    baseline: Baseline
+
+
+Event = Attempted | Closed | Recorded | Forgotten | BaselineRead
 
 
 def fold(state: State, events: Iterable[Event]) -> State:
@@ -275,13 +293,17 @@ def fold(state: State, events: Iterable[Event]) -> State:
     process died does no harm when it is folded once more.
     """
     records, attempts = dict(state.records), dict(state.attempts)
-    last_mark = fold_into(records, attempts, state.last_mark, events)
-    return replace(state, records=records, attempts=attempts, last_mark=last_mark)
+    baselines = dict(state.baselines)
+    last_mark = fold_into(records, attempts, baselines, state.last_mark, events)
+    return replace(
+        state, records=records, attempts=attempts, baselines=baselines, last_mark=last_mark
+    )
 
 
 def fold_into(
     records: dict[TaskRef, Record],
     attempts: dict[str, Attempt],
+    baselines: dict[str, Baseline],
     last_mark: str,
     events: Iterable[Event],
 ) -> str:
@@ -299,6 +321,8 @@ def fold_into(
                     attempts.pop(mark, None)
             case Forgotten(ref):
                 records.pop(ref, None)
+            case BaselineRead(baseline):
+                baselines[baseline.name] = baseline
     return last_mark
 
 

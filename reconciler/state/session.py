@@ -21,6 +21,7 @@ from reconciler.model.errors import StateError
 from reconciler.model.mark import mint
 from reconciler.model.task import RemoteTask
 from reconciler.state import disk
+from reconciler.state.attempt import Baseline
 from reconciler.state.codec import encode_state, refuse
 from reconciler.state.engines.file import LocalStore
 from reconciler.state.journal import VERSION, Header, Journal
@@ -62,6 +63,8 @@ class Session:
         self._saved = with_untold(loaded.saved, loaded.replay.events)
         self._version = loaded.version
         self._records, self._attempts = dict(loaded.saved.records), dict(loaded.saved.attempts)
+        self._baselines = dict(loaded.saved.baselines)
+        self._accounted: dict[str, Mapping[str, Baseline]] = {}
         self._is_new, self._searched = loaded.saved.is_new, loaded.saved.searched
         self._guard = threading.Lock()
         self._last_mark = self._given_mark = loaded.saved.last_mark
@@ -120,6 +123,7 @@ class Session:
                     self._saved,
                     records=dict(self._records),
                     attempts=dict(self._attempts),
+                    baselines=dict(self._baselines),
                     last_mark=self._last_mark,
                     is_new=self._is_new,
                     searched=self._searched,
@@ -156,12 +160,18 @@ class Session:
         """Outputs as last read: written with the next save that something else needs."""
         self._seen = {task.id: task.raw for task in tasks}
 
-    def established(self, scope: Sequence[str] = ()) -> None:
-        """An apply for the PATHs `scope` has come to its end, all look-ups made.
+    def established(
+        self, scope: Sequence[str] = (), baselines: Mapping[str, Baseline] | None = None
+    ) -> None:
+        """An apply for the PATHs `scope` has accounted for all tasks that may be theirs.
 
         For everything (no PATH, or `.`) the state is not new any more; else for those PATHs only.
+        `baselines` are those that it read, by organization: no task in them is a look-alike from
+        then on. They are kept by the next save that something else needs.
         """
         with self._guard:
+            paths = ["."] if not scope or "." in scope else list(scope)
+            self._accounted = dict.fromkeys(paths, baselines or {})
             if not self._is_new:
                 return
             self._is_new = bool(scope) and "." not in scope
@@ -200,13 +210,16 @@ class Session:
 
     def _fold(self, events: Sequence[Event]) -> None:
         with self._guard:
-            self._last_mark = fold_into(self._records, self._attempts, self._last_mark, events)
+            self._last_mark = fold_into(
+                self._records, self._attempts, self._baselines, self._last_mark, events
+            )
             self._given_mark = max(self._given_mark, self._last_mark)
             self._view = None
 
     def _save(self) -> None:
-        state = self.state
+        state = self.state.pruned()
         if self._is_worth_saving(state):
+            state = self._with_accounted(state).pruned()
             self._write(self._with_refreshed(replace(state, serial=state.serial + 1)))
         try:
             self._journal.remove()
@@ -217,6 +230,17 @@ class Session:
         if self._version is None and not state.records and not state.attempts:
             return bool(state.last_mark)
         return state != self._saved
+
+    def _with_accounted(self, state: State) -> State:
+        if not self._accounted:
+            return state
+        latest = {} if "." in self._accounted else dict(state.latest)
+        known = dict(state.baselines)
+        for path, by_org in self._accounted.items():
+            names = {org_name: baseline.name for org_name, baseline in by_org.items()}
+            latest[path] = {**state.latest.get(path, {}), **names}
+            known.update({baseline.name: baseline for baseline in by_org.values()})
+        return replace(state, latest=latest, baselines=known)
 
     def _with_refreshed(self, state: State) -> State:
         seen = self._seen
@@ -238,6 +262,7 @@ class Session:
         with self._guard:
             self._saved = self._view = state
             self._records.update(state.records)
+            self._baselines = dict(state.baselines)
 
     def _refuse_changed(self, store: LocalStore) -> None:
         """Another hand changed the file under the lock, say a checkout: its word is not lost."""

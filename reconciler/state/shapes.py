@@ -5,6 +5,7 @@ Fields that version 1 does not know are passed over, so that a later taskctl may
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from functools import lru_cache
 from sys import intern
@@ -13,7 +14,8 @@ from typing import Any, TypeVar
 from reconciler.interning import share_parts, shared
 from reconciler.model.mark import is_mark
 from reconciler.model.task import Identity, TaskRef, instant
-from reconciler.state.model import Attempt, Happening, Record, kept_outputs
+from reconciler.state.attempt import SEND_WINDOW, Attempt
+from reconciler.state.model import Happening, Record, kept_outputs
 
 Json = dict[str, Any]
 NEWER = (
@@ -175,6 +177,7 @@ def read_record(ref: TaskRef, value: Json) -> Record:
         sensitive=may(value, "sensitive", bool) or False,
         history=_history(value),
         former=texts(value, "formerTaskIds"),
+        duplicates=texts(value, "duplicateTaskIds"),
     )
 
 
@@ -211,7 +214,18 @@ def read_attempt(mark: str, value: Json) -> Attempt:
         service_clock=_may_moment(value, "serviceClock"),
         sensitive=may(value, "sensitive", bool) or False,
         replaces=may(value, "replaces", str) or "",
+        boot=_seconds(value, "boot", 0.0),
+        boot_id=may(value, "bootId", str) or "",
+        window=_seconds(value, "window", SEND_WINDOW),
+        baseline=may(value, "baseline", str) or "",
     )
+
+
+def _seconds(holder: Json, name: str, default: float) -> float:
+    value = holder.get(name, default)
+    if type(value) not in (int, float) or not 0 <= value < math.inf:
+        raise WrongShapeError(name, f"must be a number of seconds, not {name_of(value)}")
+    return float(value)
 
 
 def record_json(record: Record) -> Json:
@@ -235,6 +249,8 @@ def record_json(record: Record) -> Json:
         value["history"] = [happening_json(happening) for happening in record.history]
     if record.former:
         value["formerTaskIds"] = list(record.former)
+    if record.duplicates:
+        value["duplicateTaskIds"] = list(record.duplicates)
     return value
 
 
@@ -265,6 +281,12 @@ def attempt_json(attempt: Attempt) -> Json:
         value["sensitive"] = True
     if attempt.replaces:
         value["replaces"] = attempt.replaces
+    if attempt.boot_id:
+        value |= {"boot": attempt.boot, "bootId": attempt.boot_id}
+    if attempt.window != SEND_WINDOW:
+        value["window"] = attempt.window
+    if attempt.baseline:
+        value["baseline"] = attempt.baseline
     return value
 
 

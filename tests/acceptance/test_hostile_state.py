@@ -133,15 +133,14 @@ def test_a_disk_that_fills_in_the_middle_loses_nothing(
 
 
 def test_a_lost_state_is_found_again_file_by_file(ground: Ground, server: FaultServer) -> None:
-    """Tasks that are older than what an established state looks for (`--adopt-since`)."""
+    """An apply for one file has looked for the tasks of that file only."""
     ground.write(as_tasks({"k0": TEXTS["k0"]}), "one")
     ground.write(as_tasks({"k1": TEXTS["k1"], "k2": TEXTS["k2"]}), "all")
-    old = ("--adopt-since", "1ms")
     assert ground.run("apply").code == 0
     (ground.folder / STATE).unlink()
-    first = ground.run("apply", "tasks/one.yaml", *old)
+    first = ground.run("apply", "tasks/one.yaml")
     assert first.results() == {"k0": "adopted"}
-    rest = ground.run("apply", *old)
+    rest = ground.run("apply")
     assert rest.results() == {"k1": "adopted", "k2": "adopted"}
     ground.assert_exactly_one_each(TEXTS)
     assert "isNew" not in ground.state()
@@ -160,7 +159,7 @@ def test_a_state_stays_new_where_what_exists_could_not_be_read(
     assert ended.results() == {"k0": "adopted", "k1": "adopted", "k2": "unresolved"}
     assert ground.state()["isNew"] is True
     server.control({"rules": []})
-    assert ground.run("apply", "--adopt-since", "1ms").results() == {"k2": "adopted"}
+    assert ground.run("apply").results() == {"k2": "adopted"}
     ground.assert_exactly_one_each(TEXTS)
 
 

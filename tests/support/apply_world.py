@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.apply.context import Surroundings
+from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.mark import mint
 from reconciler.model.remarks import Remark
-from reconciler.model.service import Created, CreateOutcome, SendWindow, TaskPage, Unknown
-from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef, instant, rfc3339
+from reconciler.model.service import Created, CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
+from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef
+from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.state.attempt import Baseline
 from reconciler.state.model import Event, Record, State, fold
-from tests.support.worlds import ME, NOW, plan, state
+from tests.support.worlds import BOOT, ME, NOW, ORG, plan, state
 
 Effect = CreateOutcome | Callable[[], CreateOutcome]
 
@@ -42,7 +45,7 @@ class Story:
         return [kind for kind, _ in self.lines]
 
 
-class Ledger:
+class AttemptLog:
     """A journal in memory. `full`: whether the next append fails, asked each time."""
 
     def __init__(self, known: State, story: Story) -> None:
@@ -50,16 +53,18 @@ class Ledger:
         self.story = story
         self.full: Callable[[tuple[Event, ...]], bool] = lambda events: False
         self.slow: Callable[[], None] = lambda: None
+        self.lost = False
         self._lock = threading.Lock()
         self._mark = known.last_mark
 
     def next_mark(self, now: datetime) -> str:
         with self._lock:
-            latest = instant(self._mark)
-            if latest is not None:
-                now = max(now, latest + timedelta(milliseconds=1))
-            self._mark = rfc3339(now)
+            self._mark = mint(now, self._mark)
             return self._mark
+
+    def check_held(self) -> None:
+        if self.lost:
+            raise StateError.of("the lock file was removed", "Run again.")
 
     def append(self, *events: Event) -> None:
         self.slow()
@@ -81,6 +86,8 @@ class Service:
         self.then: Effect | None = None
         self.refuses_patches = False
         self.clock: datetime | None = NOW
+        self.listed: list[RemoteTask] = []
+        self.list_problem: Diagnostic | None = None
         self._count = 0
         self._lock = threading.Lock()
 
@@ -94,7 +101,8 @@ class Service:
         return None
 
     def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
-        raise AssertionError(org_name)
+        self.story.tell("list", org_name)
+        yield TaskPage(tuple(self.listed), self.list_problem)
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
         raise AssertionError(org_name, task_id)
@@ -106,6 +114,8 @@ class Service:
         self, org_name: str, body: Mapping[str, Any], window: SendWindow
     ) -> CreateOutcome:
         key = str(body["message"]["content"]).split()[-1]
+        if not window.is_open():
+            return NotSent("too late")
         self.story.tell("create", (key, body))
         with self._lock:
             self._count += 1
@@ -123,32 +133,58 @@ class Service:
         return f"{self.backend}/{org_name}/{task_id}"
 
 
+@dataclass
+class Clock:
+    """`passed`: seconds. `set_by`: how far the wall clock was set since."""
+
+    passed: float = 0.0
+    set_by: timedelta = timedelta()
+    boot_id: str = "boot-1"
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.passed) + self.set_by
+
+    def boot(self) -> float:
+        return BOOT + self.passed
+
+
 class World:
     """Time passes when something waits. `stop_after`: how many waits until apply is to stop."""
 
     def __init__(self, known: State | None = None, parallelism: int = 1) -> None:
         self.story = Story()
-        self.ledger = Ledger(known or state(), self.story)
+        self.log = AttemptLog(known or state(), self.story)
         self.service = Service(self.story)
-        self.passed = 0.0
+        self.clock = Clock()
         self.stopped = False
         self.waits: list[float] = []
+        self.held: list[float] = []
         self.awaited: list[Waiting] = []
-        self.around = Surroundings(
+        self.ctx = ApplyContext(
             service=self.service,
-            ledger=self.ledger,
+            log=self.log,
             identity=ME,
-            clock=self.now,
-            monotonic=lambda: self.passed,
+            clock=self.clock,
             wait=self._wait,
             started=lambda ref: self.story.tell("started", ref),
             ended=lambda result: self.story.tell("told", result),
             cancel=self._cancel,
+            held=self.held.append,
+            holder=LockHolder(self.clock.boot()),
+            baselines={ORG: Baseline(ORG, ())},
         )
-        self.executor = Executor(self.around, parallelism)
+        self.executor = Executor(self.ctx, parallelism)
+
+    @property
+    def passed(self) -> float:
+        return self.clock.passed
+
+    @passed.setter
+    def passed(self, seconds: float) -> None:
+        self.clock.passed = seconds
 
     def now(self) -> datetime:
-        return NOW + timedelta(seconds=self.passed)
+        return self.clock.now()
 
     def _cancel(self, record: Record) -> tuple[Remark, ...]:
         self.story.tell("cancel", record.task_id)
@@ -166,10 +202,10 @@ class World:
     def loop(
         self, replan: Callable[[Collection[TaskRef]], Plan], settle: timedelta = timedelta(0, 150)
     ) -> Loop:
-        return Loop(self.around, self.executor, replan, self.awaited.append, settle)
+        return Loop(self.ctx, self.executor, replan, self.awaited.append, settle)
 
     def planned(self, *wanted: Any, **more: Any) -> tuple[PlannedTask, ...]:
-        return plan(wanted, self.ledger.state, **more).tasks
+        return plan(wanted, self.log.state, **more).tasks
 
 
 def lost() -> CreateOutcome:

@@ -8,25 +8,28 @@ nothing catches: from it on every journal write and every request of that run fa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.apply.context import Surroundings
+from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
-from reconciler.apply.report import ApplyReport
+from reconciler.apply.report import ApplyReport, Result
 from reconciler.embedded.app import App
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.plan.age import LockHolder
 from reconciler.plan.lookup import lookups
 from reconciler.plan.plan import Plan
-from reconciler.plan.planner import Sides, make_plan
+from reconciler.plan.planner import PlanInputs, make_plan
+from reconciler.plan.view import RemoteView
 from reconciler.remote.client import Client
 from reconciler.remote.message_cache import MessageCache
 from reconciler.remote.survey import Survey
+from reconciler.state.attempt import Baseline
 from reconciler.state.model import Event, State
 from reconciler.state.session import Session, read_state
 from tests.support.worlds import NOW
@@ -46,9 +49,14 @@ class Clock:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._passed = 0.0
+        self.set_by = timedelta()
+        self.boot_id = "boot-1"
 
     def now(self) -> datetime:
-        return NOW + timedelta(seconds=self._passed)
+        return NOW + timedelta(seconds=self._passed) + self.set_by
+
+    def boot(self) -> float:
+        return 1000.0 + self._passed
 
     def monotonic(self) -> float:
         return self._passed
@@ -85,7 +93,7 @@ class Fate:
             return self.answers.pop(0) if self.answers else "ok"
 
 
-class _Ledger:
+class _AttemptLog:
     """A session that dies when its run does: before a write, or between it and what follows."""
 
     def __init__(self, session: Session, fate: Fate) -> None:
@@ -97,6 +105,9 @@ class _Ledger:
 
     def next_mark(self, now: datetime) -> str:
         return self._session.next_mark(now)
+
+    def check_held(self) -> None:
+        self._session.check_held()
 
     def append(self, *events: Event) -> None:
         self._fate.step()
@@ -138,14 +149,14 @@ class World:
             self.state_path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply"
         )
         try:
-            report, complete = self._run(session, desired, fate, token, options)
+            report, baselines = self._run(session, desired, fate, token, options)
         except KilledError:
             # What a dead process leaves: no save, the lock free, the journal as it is.
             session._lock.release()
             session._journal.shut()
             return None
-        if complete:
-            session.established()
+        if baselines is not None:
+            session.established((), baselines)
         session.close()
         return report
 
@@ -156,51 +167,68 @@ class World:
         fate: Fate,
         token: str,
         options: PlanOptions,
-    ) -> tuple[ApplyReport, bool]:
+    ) -> tuple[ApplyReport, Mapping[str, Baseline] | None]:
+        """Its report, and the baselines that it read if it accounted for everything."""
         client = self._client(token, fate)
-        ledger = _Ledger(session, fate)
+        log = _AttemptLog(session, fate)
 
-        def replan(only: Collection[TaskRef] | None) -> Plan:
-            return self._plan(client, desired, ledger.state, options, only)
+        holder = LockHolder(self.clock.boot())
+        survey = self._survey(client)
 
-        around = Surroundings(
+        def replan(only: Collection[TaskRef] | None) -> tuple[Plan, RemoteView]:
+            return self._plan(survey, desired, log.state, options, only, holder)
+
+        plan, view = replan(None)
+        ctx = ApplyContext(
             service=client,
-            ledger=ledger,
+            log=log,
             identity=client.identity(),
-            clock=self.clock.now,
-            monotonic=self.clock.monotonic,
+            clock=self.clock,
             wait=self.clock.wait,
             started=lambda ref: None,
             ended=lambda result: None,
             cancel=lambda record: (),
+            holder=holder,
+            baselines={org: Baseline(org, ids) for org, ids in view.newest.items()},
         )
-        loop = Loop(around, Executor(around, 2), replan, lambda waiting: None, SETTLE)
-        plan = replan(None)
-        return loop.run(plan), plan.complete
+        loop = Loop(
+            ctx, Executor(ctx, 2), lambda only: replan(only)[0], lambda waiting: None, SETTLE
+        )
+        report = loop.run(plan)
+        counts = report.summary()
+        is_open = counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED]
+        return report, None if is_open or not plan.complete else ctx.baselines
 
     def plan(self, desired: Iterable[DesiredTask], token: str = "me") -> Plan:
         state = read_state(self.state_path, backend=BACKEND)
         client = self._client(token, Fate())
-        return self._plan(client, tuple(desired), state, OPTIONS, None)
+        return self._plan(self._survey(client), tuple(desired), state, OPTIONS, None, None)[0]
 
-    def _plan(
-        self,
-        client: Client,
-        desired: tuple[DesiredTask, ...],
-        state: State,
-        options: PlanOptions,
-        only: Collection[TaskRef] | None,
-    ) -> Plan:
-        survey = Survey(
+    def _survey(self, client: Client) -> Survey:
+        return Survey(
             client,
             MessageCache(self.folder / "cache", BACKEND),
             parallelism=2,
             settle_time=SETTLE,
-            clock=self.clock.now,
+            clock=self.clock,
         )
+
+    def _plan(
+        self,
+        survey: Survey,
+        desired: tuple[DesiredTask, ...],
+        state: State,
+        options: PlanOptions,
+        only: Collection[TaskRef] | None,
+        holder: LockHolder | None,
+    ) -> tuple[Plan, RemoteView]:
         asked = [task for task in desired if only is None or task.ref in only]
-        view = survey.read(lambda who, now: lookups(asked, state, who, options, now))
-        return make_plan(Sides(desired, state, view, options, only=only))
+        view = survey.read(
+            lambda who, clocks: lookups(
+                asked, state, who, options, clocks, only=only, holder=holder
+            )
+        )
+        return make_plan(PlanInputs(desired, state, view, options, only=only, holder=holder)), view
 
     def prompts(self) -> dict[str, list[str]]:
         """Ids of all tasks that exist, by prompt, whoever made them."""

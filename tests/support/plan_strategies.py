@@ -13,7 +13,8 @@ from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.plan.budget import MOST, Basis, Budget, Forecast, Outlook
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.state.model import Attempt, Record, State
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State
 from tests.support.remarks import remarks
 
 HOSTILE = (
@@ -204,7 +205,6 @@ plan_options = st.builds(
     PlanOptions,
     settle_time=durations,
     adopt=st.none() | st.sampled_from(AdoptScope),
-    adopt_since=durations,
     adopt_limit=st.integers(0, 10_000),
     allow_recreate=st.lists(text, max_size=2).map(tuple),
     max_creates=st.none() | st.integers(0, 100),

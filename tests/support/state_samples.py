@@ -7,16 +7,8 @@ from datetime import UTC, datetime, timedelta
 from reconciler.model.canonical import digest
 from reconciler.model.mark import mint
 from reconciler.model.task import Identity, TaskRef
-from reconciler.state.model import (
-    Attempt,
-    Attempted,
-    Closed,
-    Event,
-    Forgotten,
-    Record,
-    Recorded,
-    State,
-)
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Attempted, Closed, Event, Forgotten, Record, Recorded, State
 
 BACKEND = "https://api.example.com"
 LINEAGE = "5f0c1b9de2a74a6f8f3b7d1c9a04e6b2"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from reconciler.model.errors import StateError
 from reconciler.model.task import TaskRef
-from reconciler.state.model import Attempt, Attempted, Event, Record, Recorded, State, fold
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Attempted, Event, Record, Recorded, State, fold
 from reconciler.state.session import Session
 from tests.support.state_samples import BACKEND, attempt, record
 

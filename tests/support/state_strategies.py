@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from reconciler.model.task import Identity, TaskRef
+from reconciler.state.attempt import Attempt
 from reconciler.state.model import (
     OUTPUTS,
-    Attempt,
     Attempted,
     Closed,
     Forgotten,

@@ -7,17 +7,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciler.model.canonical import digest
+from reconciler.model.clock import Clocks
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef, rfc3339
 from reconciler.plan.plan import Plan, PlannedTask
-from reconciler.plan.planner import Sides, make_plan
+from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.view import RemoteView, TaskId
-from reconciler.state.model import Attempt, Record, State
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 ME = Identity("user-1", login="me")
 SOMEONE = Identity("user-2", login="someone")
 ORG = "acme"
+BOOT = 1_000_000.0
+"""Seconds since boot at NOW."""
 
 
 def ago(**span: float) -> datetime:
@@ -69,6 +73,8 @@ def attempt(key: str, mark: datetime, text: str | None = None, **more: Any) -> A
         "file": "tasks/a.yaml",
         "started_at": mark,
         "service_clock": mark,
+        "boot": BOOT - (NOW - more.get("started_at", mark)).total_seconds(),
+        "boot_id": "boot-1",
         **more,
     }
     return Attempt(
@@ -102,7 +108,11 @@ def view(
 ) -> RemoteView:
     absent = frozenset(TaskId(ORG, i) for i in more.pop("absent", ()))
     unreadable = {TaskId(ORG, i): why for i, why in more.pop("unreadable", {}).items()}
-    base: dict[str, Any] = {"identity": ME, "now": NOW, "service_now": NOW, **more}
+    base: dict[str, Any] = {
+        "identity": ME,
+        "clocks": Clocks(more.pop("now", NOW), BOOT, "boot-1", more.pop("service_now", NOW)),
+        **more,
+    }
     return RemoteView(
         tasks={TaskId(t.org_name, t.id): t for t in tasks},
         messages={TaskId(ORG, i): m for i, m in (messages or {}).items()},
@@ -131,7 +141,7 @@ def plan(
     **more: Any,
 ) -> Plan:
     return make_plan(
-        Sides(
+        PlanInputs(
             desired=tuple(wanted),
             state=known if known is not None else state(),
             view=seen if seen is not None else view(),

@@ -85,7 +85,6 @@ KEYS: dict[str, Callable[[Any, Where], Any]] = {
     "lock-timeout": _duration,
     "settle-time": _duration,
     "adopt": _adopt,
-    "adopt-since": _duration,
     "adopt-limit": _number(0),
     "max-creates": _number(0),
     "color": _choice("auto", "always", "never"),

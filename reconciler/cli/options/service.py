@@ -54,7 +54,6 @@ def plan_options(function: Run) -> Run:
     names = (
         "settle_time",
         "adopt",
-        "adopt_since",
         "adopt_limit",
         "allow_recreate",
         "max_creates",
@@ -164,21 +163,14 @@ _PLAN = [
         envvar="TASKCTL_SETTLE_TIME",
         show_envvar=True,
         metavar="DURATION",
-        help="How old an attempt without an answer must be before it is sent again.",
+        help="How long a create without a response may still succeed; only then is it sent again.",
     ),
     click.option(
         "--adopt",
         type=click.Choice([scope.value for scope in AdoptScope]),
-        help="Look for tasks that exist unrecorded among these.  "
+        help="Which unrecorded tasks to adopt: all, those newer than what the last apply has "
+        "read (recent), or none.  "
         "[default: all on a new state, else recent]",
-    ),
-    click.option(
-        "--adopt-since",
-        callback=_duration,
-        default="7d",
-        show_default=True,
-        metavar="DURATION",
-        help="How far back recent goes.",
     ),
     click.option(
         "--adopt-limit",

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from reconciler.apply.executor import STALE_AFTER, TRIES
+from reconciler.apply.creates import TRIES
 from reconciler.apply.report import Result
+from reconciler.model.diagnostics import error
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import mention, remark
-from reconciler.model.service import CreateOutcome, NotSent, Refused, Unknown
+from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.plan.plan import Action, Reason
+from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.model import Forgotten, Recorded
 from tests.support.apply_world import World, lost
 from tests.support.remarks import cases
-from tests.support.worlds import NOW, ago, attempt, desired, message, record, remote, state, view
+from tests.support.worlds import (
+    BOOT,
+    NOW,
+    ago,
+    attempt,
+    desired,
+    message,
+    record,
+    remote,
+    state,
+    view,
+)
 
 
 def kinds(events: tuple[Any, ...]) -> list[str]:
@@ -28,18 +44,20 @@ def test_the_intent_is_durable_before_the_request_and_the_id_before_anybody_is_t
     assert results["a"].result is Result.CREATED
     assert world.story.kinds() == ["append", "started", "create", "append", "told"]
     intent, outcome = world.story.of("append")
-    assert kinds(intent) == ["Attempted"]
+    assert kinds(intent) == ["BaselineRead", "Attempted"]
     assert kinds(outcome) == ["Recorded"]
-    (_, body), made = world.story.of("create")[0], intent[0].attempt
+    (_, body), made = world.story.of("create")[0], intent[1].attempt
+    assert made.baseline == intent[0].baseline.name
+    assert (made.boot, made.boot_id, made.window) == (BOOT, "boot-1", 10.0)
     assert body["message"]["timestamp"] == made.mark
     assert made.service_clock == NOW
     assert outcome[0].record.task_id == "id-a"
-    assert not world.ledger.state.attempts
+    assert not world.log.state.attempts
 
 
 def test_nothing_is_sent_that_cannot_be_journalled() -> None:
     world = World()
-    world.ledger.full = lambda events: True
+    world.log.full = lambda events: True
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.FAILED
     assert cases(result.problems) == ["apply.state"]
@@ -48,13 +66,13 @@ def test_nothing_is_sent_that_cannot_be_journalled() -> None:
 
 def test_an_id_that_cannot_be_journalled_is_not_shown_and_the_attempt_stays_open() -> None:
     world = World()
-    world.ledger.full = lambda events: any(isinstance(event, Recorded) for event in events)
+    world.log.full = lambda events: any(isinstance(event, Recorded) for event in events)
     result = world.run(*world.planned(desired("a")))["a"]
     assert result.result is Result.UNRESOLVED
     assert result.task_id is None
     assert result.url is None
     assert not mention(result.problems, "id-a")
-    assert len(world.ledger.state.attempts) == 1
+    assert len(world.log.state.attempts) == 1
 
 
 def test_an_unknown_outcome_is_sent_once_and_stays_open() -> None:
@@ -62,8 +80,8 @@ def test_an_unknown_outcome_is_sent_once_and_stays_open() -> None:
     world.service.then = lost
     assert world.run(*world.planned(desired("a")))["a"].result is Result.UNRESOLVED
     assert len(world.story.of("create")) == 1
-    assert len(world.ledger.state.attempts) == 1
-    assert sum(world.executor.sent.values()) == 1
+    assert len(world.log.state.attempts) == 1
+    assert sum(world.executor.creates.sent.values()) == 1
 
 
 def test_a_refusal_closes_the_attempt_and_speaks_the_services_words() -> None:
@@ -73,7 +91,7 @@ def test_a_refusal_closes_the_attempt_and_speaks_the_services_words() -> None:
     assert result.result is Result.FAILED
     assert result.problems == (remark("apply.refused", why="no such stack", status=400),)
     assert (result.file, result.line) == ("tasks/a.yaml", 3)
-    assert not world.ledger.state.attempts
+    assert not world.log.state.attempts
 
 
 def test_each_try_has_a_mark_of_its_own_and_closes_the_one_before() -> None:
@@ -85,7 +103,7 @@ def test_each_try_has_a_mark_of_its_own_and_closes_the_one_before() -> None:
     assert marks == sorted(marks)
     appended = [kinds(events) for events in world.story.of("append")]
     assert appended == [
-        ["Attempted"],
+        ["BaselineRead", "Attempted"],
         ["Closed", "Attempted"],
         ["Closed", "Attempted"],
         ["Recorded"],
@@ -99,7 +117,7 @@ def test_out_of_reach_ends_after_some_tries_and_holds_the_others_back() -> None:
     assert results["a"].result is Result.FAILED
     assert results["b"].result is Result.NOT_STARTED
     assert len(world.story.of("create")) == TRIES
-    assert not world.ledger.state.attempts
+    assert not world.log.state.attempts
 
 
 def test_retry_after_is_kept_by_all() -> None:
@@ -114,17 +132,100 @@ def test_retry_after_is_kept_by_all() -> None:
 def test_an_attempt_that_took_too_long_to_note_is_not_sent() -> None:
     """Its age counts from when it was noted: sent late it could commit after the settle time."""
     world = World()
-    pauses = [STALE_AFTER + 1, 0.0, 0.0]
+    pauses = [SEND_WINDOW, 0.0, 0.0]
 
     def slow() -> None:
         world.passed += pauses.pop(0)
 
-    world.ledger.slow = slow
+    world.log.slow = slow
     assert world.run(*world.planned(desired("a")))["a"].result is Result.CREATED
     ((_, body),) = world.story.of("create")
     first, second, _ = world.story.of("append")
     assert kinds(second) == ["Closed", "Attempted"]
-    assert body["message"]["timestamp"] == second[1].attempt.mark != first[0].attempt.mark
+    assert body["message"]["timestamp"] == second[1].attempt.mark != first[1].attempt.mark
+
+
+@pytest.mark.parametrize("wall", [True, False])
+def test_the_window_is_measured_by_the_clock_that_shows_more(*, wall: bool) -> None:
+    """The wall clock may have been set back, or the other may stand still while it sleeps."""
+    world = World()
+    late = [True]
+
+    def slow() -> None:
+        if late and late.pop():
+            world.clock.set_by += timedelta(seconds=SEND_WINDOW if wall else -90)
+            world.passed += 0.0 if wall else SEND_WINDOW
+
+    world.log.slow = slow
+    assert world.run(*world.planned(desired("a")))["a"].result is Result.CREATED
+    assert len(world.story.of("create")) == 1
+    assert len(world.story.of("append")) == 3
+
+
+def test_nothing_is_sent_once_the_lock_is_lost() -> None:
+    """Finding 12: `git clean` removed it, and another apply may be under way."""
+    world = World()
+    world.log.slow = lambda: setattr(world.log, "lost", True)
+    result = world.run(*world.planned(desired("a")))["a"]
+    assert result.result is Result.FAILED
+    assert cases(result.problems) == ["apply.state"]
+    assert world.story.of("create") == []
+    assert len(world.log.state.attempts) == 1
+
+
+def test_an_id_that_another_key_has_or_had_is_no_outcome() -> None:
+    """Finding 3: something in between repeated the response to another create."""
+    known = replace(record("b", "t"), former=("before",))
+    for task_id in ("t", "before"):
+        world = World(state([known]))
+        world.service.then = Created(task_id)
+        result = world.run(*world.planned(desired("a"), seen=view([remote("t")])))["a"]
+        assert result.result is Result.UNRESOLVED
+        assert len(world.log.state.attempts) == 1
+    world = World()
+    world.service.then = Created("same")
+    results = world.run(*world.planned(desired("a"), desired("b")))
+    assert sorted(r.result.value for r in results.values()) == ["created", "unresolved"]
+
+
+def test_a_baseline_is_read_once_and_without_one_nothing_is_sent() -> None:
+    world = World()
+    world.ctx.baselines.clear()
+    world.service.listed = [remote("x"), remote("y")]
+    world.run(*world.planned(desired("a"), desired("b")))
+    assert world.story.of("list") == ["acme"]
+    assert world.ctx.baselines["acme"].ids == ("x", "y")
+    world = World()
+    world.ctx.baselines.clear()
+    world.service.list_problem = error("the list is null")
+    result = world.run(*world.planned(desired("a")))["a"]
+    assert (result.result, cases(result.problems)) == (Result.FAILED, ["apply.no_list"])
+    assert world.story.of("create") == []
+
+
+def test_a_used_up_budget_ends_the_creates_of_its_organization() -> None:
+    world = World()
+    world.ctx.baselines["other"] = Baseline("other", ())
+    world.service.outcomes["a"] = [Refused("no tokens left", 402)]
+    tasks = world.planned(desired("a"), desired("b"), desired("c", org_name="other"))
+    results = world.run(*tasks)
+    assert [r.result for _, r in sorted(results.items())] == [
+        Result.FAILED,
+        Result.NOT_STARTED,
+        Result.CREATED,
+    ]
+    assert len(world.story.of("create")) == 2
+
+
+def test_a_rate_limit_that_lasts_ends_the_apply() -> None:
+    world = World()
+    world.service.then = Unknown("429", 200.0, throttled=True)
+    results = world.run(*world.planned(*(desired(f"k{n}") for n in range(9))))
+    counts = Counter(r.result for r in results.values())
+    assert counts == {Result.UNRESOLVED: 2, Result.NOT_STARTED: 7}
+    assert len(world.story.of("create")) == 2
+    assert world.held == [200.0]
+    assert sum(world.waits) < 300
 
 
 def test_nothing_new_is_started_once_apply_is_to_stop() -> None:
@@ -143,7 +244,7 @@ def test_stopped_while_it_waits_the_attempt_that_never_left_is_closed() -> None:
 
     world.service.then = refuse
     assert world.run(*world.planned(desired("a")))["a"].result is Result.NOT_STARTED
-    assert not world.ledger.state.attempts
+    assert not world.log.state.attempts
 
 
 # Attempts of earlier applies
@@ -159,10 +260,10 @@ def test_a_retry_closes_the_earlier_attempt_in_the_same_write() -> None:
     assert planned.reason is Reason.RETRY
     world.run(planned)
     first = world.story.of("append")[0]
-    assert kinds(first) == ["Closed", "Attempted"]
+    assert kinds(first) == ["Closed", "BaselineRead", "Attempted"]
     assert first[0].mark == old_attempt().mark
-    made = world.ledger.state.records[planned.ref]
-    assert made.marks == (old_attempt().mark, first[1].attempt.mark)
+    made = world.log.state.records[planned.ref]
+    assert made.marks == (old_attempt().mark, first[2].attempt.mark)
 
 
 def test_an_earlier_attempt_stays_open_where_its_retry_is_not_started() -> None:
@@ -170,7 +271,7 @@ def test_an_earlier_attempt_stays_open_where_its_retry_is_not_started() -> None:
     tasks = world.planned(desired("a"))
     world.stopped = True
     world.run(*tasks)
-    assert list(world.ledger.state.attempts) == [old_attempt().mark]
+    assert list(world.log.state.attempts) == [old_attempt().mark]
 
 
 def test_held_back_before_its_retry_an_earlier_attempt_stays_open() -> None:
@@ -178,7 +279,7 @@ def test_held_back_before_its_retry_an_earlier_attempt_stays_open() -> None:
     world.service.outcomes["a"] = [NotSent("connection refused")] * TRIES
     results = world.run(*world.planned(desired("a"), desired("b")))
     assert results["b"].result is Result.NOT_STARTED
-    assert list(world.ledger.state.attempts) == [old_attempt("b").mark]
+    assert list(world.log.state.attempts) == [old_attempt("b").mark]
 
 
 def test_an_attempt_under_the_former_key_is_closed_by_the_retry() -> None:
@@ -186,8 +287,8 @@ def test_an_attempt_under_the_former_key_is_closed_by_the_retry() -> None:
     (planned,) = world.planned(desired("new", moved_from="old"))
     assert planned.reason is Reason.RETRY
     world.run(planned)
-    assert not world.ledger.state.attempts
-    assert len(world.ledger.state.records) == 1
+    assert not world.log.state.attempts
+    assert len(world.log.state.records) == 1
 
 
 def test_a_found_attempt_is_recorded_with_its_mark_and_what_is_still_to_be_patched() -> None:
@@ -210,7 +311,7 @@ def test_one_found_within_the_apply_that_made_it_counts_as_created() -> None:
     world = World()
     world.service.then = lost
     world.run(*world.planned(desired("a")))
-    (open_attempt,) = world.ledger.state.attempts.values()
+    (open_attempt,) = world.log.state.attempts.values()
     text = message("work of a", open_attempt.mark)
     (planned,) = world.planned(desired("a"), seen=view([remote("t", NOW)], {"t": text}))
     assert world.run(planned)["a"].result is Result.CREATED
@@ -249,7 +350,7 @@ def test_a_patch_that_fails_is_told_and_left_to_the_next_apply() -> None:
     assert again[0].reason is Reason.UNFINISHED
     assert world.run(*again)["a"].problems == ()
     assert len(world.story.of("create")) == 1
-    assert not dict(world.ledger.state.records[again[0].ref].pending)
+    assert not dict(world.log.state.records[again[0].ref].pending)
 
 
 def test_a_move_records_before_it_forgets() -> None:
@@ -269,7 +370,7 @@ def test_made_anew_it_keeps_the_marks_of_before() -> None:
     options = PlanOptions(allow_recreate=("a",))
     planned = world.planned(desired("a"), seen=view(absent=["t"]), options=options)
     assert world.run(*planned)["a"].result is Result.CREATED
-    (made,) = world.ledger.state.records.values()
+    (made,) = world.log.state.records.values()
     assert made.task_id == "id-a"
     assert made.marks[0] == "2026-11-01T00:00:00.000Z"
     assert len(made.marks) == 2

@@ -36,7 +36,7 @@ REPLACE = PlanOptions(replace=("a",), cancel_replaced=True)
 
 
 def kept(world: World) -> Record:
-    (record,) = world.ledger.state.records.values()
+    (record,) = world.log.state.records.values()
     return record
 
 
@@ -79,9 +79,9 @@ def test_a_patch_that_fails_leaves_the_record() -> None:
 @pytest.mark.parametrize(
     ("status", "maker", "words"),
     [
-        (404, None, "the task is gone"),
-        (404, SOMEONE, "somebody else's (someone made it)"),
-        (403, SOMEONE, "somebody else's (someone made it)"),
+        (404, None, "the task no longer exists"),
+        (404, SOMEONE, "someone created the task"),
+        (403, SOMEONE, "someone created the task"),
         (403, None, "not updated: the words"),
     ],
 )
@@ -146,14 +146,14 @@ def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
         ("created", "old", ""),
         ("replaced", "id-a", "old"),
     ]
-    assert world.ledger.state.recorded_ids().keys() == {"old", "id-a"}
+    assert world.log.state.recorded_ids().keys() == {"old", "id-a"}
 
 
 def test_a_cancel_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     world, planned = replacing()
     why = remark("apply.not_cancelled", old="old", why="busy", ref="acme/a")
-    around = replace(world.around, cancel=lambda record: (why,))
-    monkeypatch.setattr(world.executor, "_around", around)
+    around = replace(world.ctx, cancel=lambda record: (why,))
+    monkeypatch.setattr(world.executor, "_ctx", around)
     result = world.run(*planned)["a"]
     assert (result.result, result.problems) == (Result.REPLACED, ())
     assert result.warnings == (why,)
@@ -170,7 +170,7 @@ def test_refused_the_old_one_stands_and_the_record_tells() -> None:
         ("created", ""),
         ("notCreated", "refused: 400"),
     ]
-    assert not world.ledger.state.attempts
+    assert not world.log.state.attempts
 
 
 def test_an_answer_that_is_lost_leaves_the_old_one_and_an_attempt_that_says_so() -> None:
@@ -178,7 +178,7 @@ def test_an_answer_that_is_lost_leaves_the_old_one_and_an_attempt_that_says_so()
     world.service.then = lost
     assert world.run(*planned)["a"].result is Result.UNRESOLVED
     assert kept(world).task_id == "old"
-    (open_one,) = world.ledger.state.attempts.values()
+    (open_one,) = world.log.state.attempts.values()
     assert open_one.replaces == "old"
     assert world.story.of("cancel") == []
 
@@ -193,7 +193,7 @@ def test_found_again_it_takes_the_place_and_the_old_one_is_cancelled() -> None:
     assert kept(world).former == ("old",)
     assert kept(world).history[-1].what == "replaced"
     assert world.story.of("cancel") == ["old"]
-    assert not world.ledger.state.attempts
+    assert not world.log.state.attempts
 
 
 def test_under_a_new_key_the_old_record_goes() -> None:
@@ -201,13 +201,13 @@ def test_under_a_new_key_the_old_record_goes() -> None:
     wanted = desired("a", moved_from="was")
     planned = world.planned(wanted, seen=view([remote("old")]), options=REPLACE)
     assert world.run(*planned)["a"].result is Result.REPLACED
-    assert [ref.key for ref in world.ledger.state.records] == ["a"]
+    assert [ref.key for ref in world.log.state.records] == ["a"]
     assert kept(world).former == ("old",)
 
 
 def test_folded_twice_the_history_is_the_same() -> None:
     world, planned = replacing()
-    before = world.ledger.state
+    before = world.log.state
     world.run(*planned)
     events = [event for events in world.story.of("append") for event in events]
     assert fold(fold(before, events), events) == fold(before, events)
@@ -222,7 +222,7 @@ def test_what_an_attempt_before_it_came_to_stays_told(options: PlanOptions) -> N
     world = World(state([record("a", "old", approvalMode="manual")], [tried]))
     seen = view([remote("old", approvalMode="manual")])
     wanted = desired("a", approvalMode="auto")
-    made = plan([wanted], world.ledger.state, seen, options)
+    made = plan([wanted], world.log.state, seen, options)
     assert made.closed == (tried.mark,)
     world.loop(lambda refs: made).run(made)
     done = "replaced" if options is REPLACE else "updated"
@@ -234,7 +234,7 @@ def test_with_what_is_pending_as_well() -> None:
     tried = attempt("a", ago(minutes=9), replaces="old")
     known = record("a", "old", name="N", pending={"name": "N"})
     world = World(state([known], [tried]))
-    made = plan([desired("a", name="N")], world.ledger.state, view([remote("old")]))
+    made = plan([desired("a", name="N")], world.log.state, view([remote("old")]))
     world.loop(lambda refs: made).run(made)
     assert not kept(world).pending
     assert tried.mark in kept(world).marks
@@ -244,7 +244,7 @@ def test_with_what_is_pending_as_well() -> None:
 def test_moved_and_closed_at_once(key: str) -> None:
     tried = attempt(key, ago(minutes=9), "work of a", replaces="old")
     world = World(state([record("was", "old", "work of a")], [tried]))
-    made = plan([desired("a", moved_from="was")], world.ledger.state, view([remote("old")]))
+    made = plan([desired("a", moved_from="was")], world.log.state, view([remote("old")]))
     world.loop(lambda refs: made).run(made)
     assert [h.what for h in kept(world).history] == ["adopted", "notCreated", "moved"]
     assert kept(world).ref.key == "a"
@@ -264,7 +264,7 @@ def test_made_anew_since_it_was_gone_it_replaced_none() -> None:
     world.service.then = lost
     allowed = PlanOptions(allow_recreate=("*",))
     world.run(*world.planned(desired("a"), seen=view(absent=["old"]), options=allowed))
-    (open_one,) = world.ledger.state.attempts.values()
+    (open_one,) = world.log.state.attempts.values()
     assert open_one.replaces == ""
 
 

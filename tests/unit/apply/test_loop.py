@@ -38,12 +38,13 @@ class There:
         self.looks.append(self.world.passed)
         if only is not None and self.world.passed < self.fails_until:
             raise RemoteError.of("HTTP 503")
-        now = self.world.now()
         seen = [entry for entry in self.shown if entry[0] <= self.world.passed]
         messages = {task.id: message(text, mark) for _, task, text, mark in seen}
-        there = view([task for _, task, _, _ in seen], messages, now=now, service_now=now)
-        more: dict[str, Any] = {} if only is None else {"only": only}
-        return plan(self.wanted, self.world.ledger.state, there, **more)
+        there = view([task for _, task, _, _ in seen], messages, clocks=self.world.ctx.clocks())
+        more: dict[str, Any] = {"holder": self.world.ctx.holder}
+        if only is not None:
+            more["only"] = only
+        return plan(self.wanted, self.world.log.state, there, **more)
 
     def apply(self) -> ApplyReport:
         return self.world.loop(self.plan).run(self.plan())
@@ -101,7 +102,7 @@ def test_three_rounds_and_no_more() -> None:
     assert results(report) == {"a": Result.UNRESOLVED}
     assert len(world.story.of("create")) == ROUNDS
     assert commands(report.tasks[0].problems) == ["taskctl apply"]
-    assert len(world.ledger.state.attempts) == 1
+    assert len(world.log.state.attempts) == 1
 
 
 def test_rate_limited_sends_are_no_rounds() -> None:
@@ -116,7 +117,7 @@ def test_all_young_attempts_are_waited_for_together() -> None:
     world = World(state(attempts=young))
     there = There(world, desired("a"), desired("b"))
     assert results(there.apply()) == {"a": Result.CREATED, "b": Result.CREATED}
-    assert world.passed < 142
+    assert world.passed < 152
     assert world.awaited[0].refs == (TaskRef("acme", "a"), TaskRef("acme", "b"))
 
 
@@ -143,7 +144,7 @@ def test_a_look_up_that_keeps_failing_is_given_up() -> None:
     report = there.apply()
     assert results(report) == {"a": Result.UNRESOLVED}
     assert mention(report.tasks[0].problems, "HTTP 503")
-    assert world.passed < 10 + LONGEST_GRACE.total_seconds() + 11
+    assert world.passed < 10 + LONGEST_GRACE + 21
     assert world.story.of("create") == []
 
 
@@ -154,7 +155,7 @@ def test_a_signal_ends_the_waiting() -> None:
     report = there.apply()
     assert results(report) == {"a": Result.UNRESOLVED}
     assert len(there.looks) == 1
-    assert len(world.ledger.state.attempts) == 1
+    assert len(world.log.state.attempts) == 1
 
 
 def test_an_attempt_whose_key_left_is_found_recorded_or_closed() -> None:
@@ -163,8 +164,8 @@ def test_an_attempt_whose_key_left_is_found_recorded_or_closed() -> None:
     there = There(world)
     there.shown.append((0.0, remote("t", ago(minutes=9)), "work of x", made.mark))
     assert results(there.apply()) == {"x": Result.ADOPTED}
-    assert not world.ledger.state.attempts
-    assert [r.task_id for r in world.ledger.state.records.values()] == ["t"]
+    assert not world.log.state.attempts
+    assert [r.task_id for r in world.log.state.records.values()] == ["t"]
 
 
 def test_what_was_made_and_could_not_be_recorded_is_recorded_as_soon_as_it_can_be() -> None:
@@ -179,7 +180,7 @@ def test_what_was_made_and_could_not_be_recorded_is_recorded_as_soon_as_it_can_b
 
     world.service.then = effect
     full = [True]
-    world.ledger.full = lambda events: (
+    world.log.full = lambda events: (
         type(events[0]).__name__ == "Recorded" and bool(full and full.pop())
     )
     report = there.apply()
@@ -198,7 +199,7 @@ def test_a_journal_that_fails_after_something_was_done_leaves_a_report_of_it() -
     """The other attempt's end cannot be noted: what was created is told all the same."""
     world = World(state(attempts=[attempt("x", ago(seconds=140))]))
     there = There(world, desired("a"))
-    world.ledger.full = lambda events: (
+    world.log.full = lambda events: (
         events[0] == Closed(attempt("x", ago(seconds=140)).mark, "made no task")
     )
     report = there.apply()

@@ -27,7 +27,6 @@ parallelism = 3
 lock-timeout = "1m"
 settle-time = "2m30s"
 adopt = "none"
-adopt-since = "1d"
 adopt-limit = 5
 max-creates = 2
 color = "always"
@@ -84,7 +83,6 @@ def test_every_key(repository: Path) -> None:
         "lock_timeout": timedelta(minutes=1),
         "settle_time": timedelta(seconds=150),
         "adopt": AdoptScope.NONE,
-        "adopt_since": timedelta(days=1),
         "adopt_limit": 5,
         "max_creates": 2,
         "color": "always",
@@ -212,9 +210,7 @@ def test_flag_then_environment_then_file_then_default(
     line = "try --parallelism 10 --adopt all --adopt-limit 1000 --lock-timeout 0s"
     assert run(line.split()) == 0
     assert seen.connection == Connection(None, None, None, 10, timedelta())
-    assert seen.options == PlanOptions(
-        settle_time=timedelta(seconds=7), adopt=AdoptScope.ALL, adopt_since=timedelta(days=1)
-    )
+    assert seen.options == PlanOptions(settle_time=timedelta(seconds=7), adopt=AdoptScope.ALL)
     assert seen.common.color == "auto"
     assert run(["--color", "never", "try", "-C", "below"]) == 0
     assert seen.common.color == "never"

@@ -49,7 +49,7 @@ def test_without_options_all_is_as_documented(seen: Seen) -> None:
 def test_each_option_is_read(seen: Seen) -> None:
     line = (
         "try --backend local --org acme --state s.json --parallelism 3 --lock-timeout 2m "
-        "--settle-time 1m30s --adopt none --adopt-since 2d --adopt-limit 5 --max-creates 0 "
+        "--settle-time 1m30s --adopt none --adopt-limit 5 --max-creates 0 "
         "--allow-recreate=b --allow-recreate=a --allow-recreate=b --format json --color never "
         "-q -v a.yaml b"
     )
@@ -58,7 +58,6 @@ def test_each_option_is_read(seen: Seen) -> None:
     assert seen.options == PlanOptions(
         settle_time=timedelta(seconds=90),
         adopt=AdoptScope.NONE,
-        adopt_since=timedelta(days=2),
         adopt_limit=5,
         allow_recreate=("a", "b"),
         max_creates=0,

@@ -29,8 +29,8 @@ from reconciler.plan.budget import (
     read_budget,
     samples,
 )
-from reconciler.plan.view import RemoteView, TaskId
-from tests.support.worlds import ME, NOW, inputs, record, state
+from tests.support.worlds import inputs, record, state
+from tests.support.worlds import view as seen_by
 
 ANSWER: dict[str, Any] = {
     "baseAllowanceTokens": 1_500_000,
@@ -117,7 +117,7 @@ def test_samples_are_of_tasks_at_rest_as_they_were_seen_last() -> None:
         for key, read in outputs.items()
     ]
     raw = {"id": "t-seen", "tokensUsed": 10, "status": "idle"}
-    view = RemoteView(ME, NOW, tasks={TaskId("acme", "t-seen"): RemoteTask("acme", "t-seen", raw)})
+    view = seen_by([RemoteTask("acme", "t-seen", raw)])
     found = {
         sample.likeness[COSTING.index("approvalMode")]: sample.tokens
         for sample in samples(state(records), view)

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import warning
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.state.attempt import Baseline
 from tests.support.remarks import cases, commands
 from tests.support.worlds import (
     ME,
@@ -216,7 +219,22 @@ def test_another_organization_from_outside_the_manifest_is_unresolved() -> None:
     known = state([record("a", "t", org_name="before")])
     outside = plan([desired("a", org_from_manifest=False)], known)
     assert said(outside.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
-    assert plan([desired("a")], known).tasks[0].action is Action.CREATE
+    followed = plan([desired("a")], known)
+    assert said(followed.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
+    assert commands(followed.tasks[0].remarks) == ["taskctl state mv before/a acme/a"]
+    assert plan([desired("a", adopt=False)], known).tasks[0].action is Action.CREATE
+    elsewhere = state([record("a", "t", org_name="before", file="other/b.yaml")])
+    apart = plan([desired("a")], elsewhere, scope=("tasks",))
+    assert apart.tasks[0].action is Action.CREATE
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_an_open_attempt_under_another_organization_is_resolved_first(*, outside: bool) -> None:
+    tried = state(attempts=[attempt("a", ago(minutes=9), org_name="before")])
+    task = desired("a", org_from_manifest=not outside)
+    made = plan([task], tried)
+    assert said(made.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
+    assert "taskctl state resolve before/a --not-created" in commands(made.tasks[0].remarks)
 
 
 def test_attempts() -> None:
@@ -225,7 +243,7 @@ def test_attempts() -> None:
     assert said(only(retry)) == (Action.CREATE, Reason.RETRY)
     wait = plan([desired("a")], state(attempts=[young]))
     assert said(only(wait)) == (Action.UNRESOLVED, Reason.SETTLING)
-    assert only(wait).settled_at == ago(seconds=9) + timedelta(seconds=150)
+    assert only(wait).settled_at == ago(seconds=9) + timedelta(seconds=160)
     assert wait.can_apply()
     other = plan([desired("a")], state(attempts=[replace(old, identity=SOMEONE)]))
     assert said(only(other)) == (Action.UNRESOLVED, Reason.OTHER_IDENTITY)
@@ -274,11 +292,10 @@ def test_look_alikes() -> None:
 @pytest.mark.parametrize(
     ("wanted", "shown", "options", "is_new", "adopts"),
     [
-        ({}, {"created": ago(days=30)}, {}, True, True),
-        ({}, {"created": ago(days=30)}, {}, False, False),
-        ({}, {"created": ago(days=30)}, {"adopt": AdoptScope.ALL}, False, True),
+        ({}, {}, {}, True, True),
+        ({}, {}, {}, False, False),
+        ({}, {}, {"adopt": AdoptScope.ALL}, False, True),
         ({}, {}, {"adopt": AdoptScope.NONE}, True, False),
-        ({}, {"created": ago(days=2)}, {"adopt_since": timedelta(days=1)}, False, False),
         ({"adopt": False}, {}, {}, True, False),
         ({}, {"createdBy": {"githubLogin": "someone"}}, {}, True, False),
         ({"planMode": True}, {}, {}, True, False),
@@ -299,7 +316,11 @@ def test_which_look_alikes(
     adopts: bool,
 ) -> None:
     seen = view([remote("t", **{"created": ago(hours=1), **shown})], LOOK)
-    made = plan([desired("a", **wanted)], state(is_new=is_new), seen, PlanOptions(**options))
+    before = Baseline("acme", ("t",))
+    known = state(
+        is_new=is_new, baselines={before.name: before}, latest={".": {"acme": before.name}}
+    )
+    made = plan([desired("a", **wanted)], known, seen, PlanOptions(**options))
     assert only(made).action is (Action.ADOPT if adopts else Action.CREATE)
 
 
@@ -318,10 +339,10 @@ def test_a_recorded_task_is_nobodys_look_alike() -> None:
     assert made.tasks[0].action is Action.CREATE
 
 
-def test_what_was_not_looked_at_is_unresolved_on_a_new_state() -> None:
-    seen = view(cut_short=frozenset({"acme"}))
-    assert only(plan([desired("a")], state(is_new=True), seen)).action is Action.UNRESOLVED
-    assert only(plan([desired("a")], state(), seen)).action is Action.CREATE
+def test_what_was_not_looked_at_is_unresolved() -> None:
+    for seen in (view(cut_short=frozenset({"acme"})), view(unlisted={"acme": "it is null"})):
+        assert only(plan([desired("a")], state(is_new=True), seen)).action is Action.UNRESOLVED
+        assert only(plan([desired("a")], state(), seen)).action is Action.UNRESOLVED
     unread = view([remote("t", ago(hours=1))], unreadable={"t": "HTTP 500"})
     assert said(only(plan([desired("a")], seen=unread))) == (Action.UNRESOLVED, Reason.UNREADABLE)
 
@@ -344,14 +365,17 @@ def test_more_creates_than_allowed_is_an_error() -> None:
     assert plan([desired("a")], options=PlanOptions(max_creates=1)).diagnostics == ()
 
 
-def test_two_tasks_with_the_marks_of_one_key_are_reported() -> None:
-    mark = ago(hours=1)
-    known = state([record("a", "t", marks=(attempt("a", mark).mark,))])
-    seen = view([remote("t"), remote("u", mark)], {"u": message("work of a", mark)})
-    made = plan([desired("a")], known, seen)
+def test_a_second_task_of_a_key_is_reported_from_its_record() -> None:
+    doubled = replace(record("a", "t"), duplicates=("u",))
+    made = plan([desired("a")], state([doubled]), view([remote("t")]))
     assert "t, u" in made.diagnostics[0].summary
-    assert "/u/cancel" in made.diagnostics[0].detail
-    assert "/t/cancel" not in made.diagnostics[0].detail
+    assert not plan([desired("a")], state([record("a", "t")]), view([remote("t")])).diagnostics
+
+
+def test_a_date_that_cannot_be_correct_is_ignored_and_reported() -> None:
+    said_once = warning(Code.IMPLAUSIBLE_DATE, date="Thu, 01 Jan 2099 00:00:00 GMT")
+    seen = view([remote("t")], ignored_date=said_once)
+    assert plan([desired("a")], state([record("a", "t")]), seen).diagnostics == (said_once,)
 
 
 def test_a_plan_for_some_keys_knows_the_others() -> None:

@@ -1,39 +1,54 @@
-"""The table of what can have become of an attempt; contract, section 5, points 1 and 3."""
+"""What can have become of an attempt; contract, section 5, points 1 and 3."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.task import TaskRef
+from reconciler.model.mark import mint
 from reconciler.plan.recovery import (
+    Entities,
     Found,
+    Match,
     NotCreated,
+    Text,
     Unresolved,
     Verdict,
     Wait,
+    compare_candidate,
+    compare_entities,
+    compare_texts,
     is_redaction_of,
     recover,
 )
 from reconciler.plan.view import RemoteView
-from reconciler.state.model import Attempt
+from reconciler.state.attempt import Attempt, Baseline
 from tests.support.worlds import NOW, SOMEONE, ago, attempt, message, remote, view
 
 SETTLE = timedelta(seconds=150)
 OLD = ago(minutes=10)
 YOUNG = ago(seconds=20)
-JUST_AFTER = timedelta(seconds=2)
+LONG = "connect with ghp_1234 and rotate the keys"
+REDACTED = "connect with [REDACTED] and rotate the keys"
+STACK = {"type": "stack", "name": "web", "project": "shop"}
+REPO = {"type": "repository", "name": "infra"}
+
+
+def tried(key: str = "a", at: datetime = OLD, text: str | None = None, **more: Any) -> Attempt:
+    """An attempt with a mark as they are minted."""
+    return replace(attempt(key, at, text, **more), mark=mint(at, entropy=123_456))
 
 
 def verdicts(
-    seen: RemoteView, *attempts: Attempt, wanted: dict[str, str] | None = None
+    seen: RemoteView, *attempts: Attempt, accounted: tuple[str, ...] = (), **baselines: Baseline
 ) -> list[Verdict]:
-    texts = {TaskRef("acme", key): text for key, text in (wanted or {}).items()}
-    found = recover(attempts, seen, {}, texts, SETTLE)
+    found = recover(attempts, seen, accounted, baselines, SETTLE)
     return [found[a.mark] for a in attempts]
 
 
@@ -41,171 +56,223 @@ def ids(found: list[Verdict]) -> list[str | None]:
     return [v.task.id if isinstance(v, Found) else None for v in found]
 
 
-def shown(*tasks: tuple[str, str, datetime | str], created: datetime = OLD) -> RemoteView:
+def shown(*tasks: tuple[str, str, datetime | str], preserved: bool = False) -> RemoteView:
     """Tasks as (id, first text, mark)."""
     return view(
-        [remote(i, created + JUST_AFTER) for i, _, _ in tasks],
+        [remote(i) for i, _, _ in tasks],
         {i: message(text, mark) for i, text, mark in tasks},
+        marks_preserved=frozenset({"acme"} if preserved else ()),
     )
 
 
-def test_same_mark_and_text_is_ours() -> None:
-    assert ids(verdicts(shown(("t", "work of a", OLD)), attempt("a", OLD))) == ["t"]
+# One candidate, one attempt
 
 
-def test_the_mark_is_an_instant_not_a_spelling() -> None:
-    spelt = OLD.strftime("%Y-%m-%dT14:%M:%S.000+03:00").replace("T14", f"T{OLD.hour + 3:02}")
-    assert ids(verdicts(shown(("t", "work of a", spelt)), attempt("a", OLD))) == ["t"]
+@pytest.mark.parametrize(
+    ("mark", "preserved", "text", "entities", "login", "match"),
+    [
+        ("exact", True, LONG, [STACK], "me", Match.OURS),
+        ("exact", False, LONG, [STACK], "me", Match.OURS),
+        ("rounded", False, LONG, [STACK], "me", Match.OURS),
+        ("exact", True, REDACTED, [STACK], "me", Match.OURS),
+        ("exact", True, LONG, [STACK], None, Match.OURS),
+        # The mark alone is not enough, however unguessable
+        ("exact", True, LONG, [STACK], "renamed", Match.DOUBTFUL),
+        ("exact", True, LONG, [], "me", Match.DOUBTFUL),
+        ("exact", True, LONG, [REPO], "me", Match.DOUBTFUL),
+        ("exact", True, LONG[:30], [STACK], "me", Match.DOUBTFUL),
+        ("exact", True, "Note: " + LONG, [STACK], "me", Match.DOUBTFUL),
+        # Another mark, from a service that preserves them
+        ("other", True, LONG, [STACK], "me", Match.NOT_OURS),
+        ("none", True, LONG, [STACK], "me", Match.NOT_OURS),
+        # Another mark, and nobody knows what the service does to them
+        ("other", False, LONG, [STACK], "me", Match.LIKELY),
+        ("other", False, REDACTED, [STACK], "me", Match.LIKELY),
+        ("other", False, LONG, [STACK], "renamed", Match.DOUBTFUL),
+        ("other", False, LONG, [], "me", Match.DOUBTFUL),
+        ("other", False, "something else", [STACK], "me", Match.POSSIBLE),
+        ("other", False, LONG, [REPO], "me", Match.POSSIBLE),
+        ("other", False, "something else", [STACK], "someone", Match.NOT_OURS),
+        # No first message
+        ("none", True, None, [], "me", Match.UNREADABLE),
+        ("none", True, None, [], "someone", Match.NOT_OURS),
+    ],
+)
+def test_a_candidate(
+    mark: str,
+    text: str | None,
+    entities: list[Any],
+    login: str | None,
+    match: Match,
+    *,
+    preserved: bool,
+) -> None:
+    message_of = {"content": LONG, "entity_diff": {"add": [STACK]}}
+    ours = tried(inputs={"message": message_of})
+    marks = {"exact": ours.mark, "rounded": ours.mark[:19] + "Z", "other": mint(NOW), "none": ""}
+    creator = {"githubLogin": login} if login else None
+    task = remote("t", createdBy=creator)
+    said = None if text is None else message(text, marks[mark], entities)
+    seen = view([task], {"t": said}, marks_preserved=frozenset({"acme"} if preserved else ()))
+    assert compare_candidate(ours, task, seen) is match
 
 
-def test_line_ends_and_outer_white_space_do_not_count() -> None:
-    seen = shown(("t", "\r\n one\r\ntwo \n", NOW))
-    assert ids(verdicts(seen, attempt("a", OLD, "one\ntwo\n"))) == ["t"]
+@pytest.mark.parametrize("login", ["me", "someone"])
+def test_what_could_not_be_read_is_unreadable_whoever_made_it(login: str) -> None:
+    task = remote("t", createdBy={"githubLogin": login})
+    assert (
+        compare_candidate(tried(), task, view([task], unreadable={"t": "500"})) is Match.UNREADABLE
+    )
 
 
-def test_same_mark_with_a_text_of_nobody_is_ours_redacted() -> None:
-    seen = shown(("t", "use [REDACTED] to do it", OLD))
-    assert ids(verdicts(seen, attempt("a", OLD, "use ghp_1 to do it"))) == ["t"]
+# What follows
 
 
-def test_a_mark_hit_by_chance_is_not_ours_when_the_text_is_another_attempts() -> None:
-    """A service clock that replaces marks gave b's task a's mark; a's own was never made."""
-    a, b = attempt("a", OLD), attempt("b", OLD + timedelta(milliseconds=5))
-    found = verdicts(shown(("t", "work of b", OLD)), a, b)
+def test_a_full_match_is_adopted_at_once() -> None:
+    ours = tried(at=YOUNG)
+    assert ids(verdicts(shown(("t", "work of a", ours.mark)), ours)) == ["t"]
+
+
+def test_two_full_matches_are_unresolved() -> None:
+    ours = tried()
+    (found,) = verdicts(shown(("t", "work of a", ours.mark), ("u", "work of a", ours.mark)), ours)
+    assert isinstance(found, Unresolved)
+    assert (found.kind, found.ids) == ("ambiguous", ("t", "u"))
+
+
+def test_a_task_of_another_repository_with_the_same_user_is_not_ours() -> None:
+    """The same text at the same millisecond: only the last six digits differ."""
+    ours = tried()
+    theirs = ours.mark.replace("123456Z", "654321Z")
+    seen = shown(("t", "work of a", theirs), preserved=True)
+    assert isinstance(verdicts(seen, ours)[0], NotCreated)
+
+
+def test_same_text_twice_with_marks_kept_are_told_apart() -> None:
+    a, b = tried("a", OLD, "same"), tried("b", OLD + timedelta(milliseconds=2), "same")
+    found = verdicts(shown(("t", "same", b.mark), preserved=True), a, b)
     assert isinstance(found[0], NotCreated)
     assert ids(found)[1] == "t"
-
-
-def test_a_mark_hit_by_chance_is_not_ours_when_the_text_is_another_tasks() -> None:
-    seen = shown(("t", "work of b", OLD))
-    (found,) = verdicts(seen, attempt("a", OLD), wanted={"a": "work of a", "b": "work of b"})
-    assert isinstance(found, NotCreated)
-
-
-def test_a_mark_hit_by_chance_is_not_ours_when_the_text_is_anothers_redacted() -> None:
-    a = attempt("a", OLD, "first ghp_1")
-    b = attempt("b", OLD + timedelta(milliseconds=5), "second ghp_2")
-    found = verdicts(shown(("t", "second [REDACTED]", OLD)), a, b)
-    assert isinstance(found[0], NotCreated)
-    assert ids(found)[1] == "t"
-
-
-def test_an_edited_prompt_of_its_own_key_is_not_anothers() -> None:
-    seen = shown(("t", "use [REDACTED]", OLD))
-    found = verdicts(seen, attempt("a", OLD, "use ghp_1"), wanted={"a": "use [REDACTED]"})
-    assert ids(found) == ["t"]
-
-
-def test_a_rounded_mark_is_ours_at_once() -> None:
-    mark = YOUNG + timedelta(milliseconds=420)
-    seen = shown(("t", "work of a", YOUNG), created=YOUNG)
-    assert ids(verdicts(seen, attempt("a", mark))) == ["t"]
 
 
 def test_a_replaced_mark_is_ours_after_the_settle_time_only() -> None:
-    replaced = timedelta(seconds=7)
-    young = shown(("t", "work of a", YOUNG + replaced), created=YOUNG)
-    assert isinstance(verdicts(young, attempt("a", YOUNG))[0], Wait)
-    old = shown(("t", "work of a", OLD + replaced))
-    assert ids(verdicts(old, attempt("a", OLD))) == ["t"]
+    young = shown(("t", "work of a", YOUNG + timedelta(seconds=7)))
+    assert isinstance(verdicts(young, tried(at=YOUNG))[0], Wait)
+    old = shown(("t", "work of a", OLD + timedelta(seconds=7)))
+    assert ids(verdicts(old, tried())) == ["t"]
 
 
 def test_two_that_fit_a_replaced_mark_are_unresolved() -> None:
     later = OLD + timedelta(seconds=7)
-    seen = shown(("t", "work of a", later), ("u", "work of a", later))
-    (found,) = verdicts(seen, attempt("a", OLD))
+    (found,) = verdicts(shown(("t", "work of a", later), ("u", "work of a", later)), tried())
     assert isinstance(found, Unresolved)
     assert found.ids == ("t", "u")
 
 
 def test_one_that_fits_two_attempts_is_unresolved_for_both() -> None:
-    a = attempt("a", OLD, "same")
-    b = attempt("b", OLD + timedelta(milliseconds=1), "same")
+    a, b = tried("a", OLD, "same"), tried("b", OLD + timedelta(milliseconds=2), "same")
     found = verdicts(shown(("t", "same", OLD + timedelta(seconds=9))), a, b)
     assert [type(v) for v in found] == [Unresolved, Unresolved]
 
 
-def test_same_text_twice_with_marks_kept_are_told_apart() -> None:
-    a = attempt("a", OLD, "same")
-    b = attempt("b", OLD + timedelta(milliseconds=1), "same")
-    seen = shown(("t", "same", OLD + timedelta(milliseconds=1)))
-    found = verdicts(seen, a, b)
-    assert isinstance(found[0], NotCreated)
-    assert ids(found)[1] == "t"
+def test_an_unaccounted_task_of_ours_is_no_absence_unless_marks_are_preserved() -> None:
+    later = OLD + timedelta(seconds=9)
+    (found,) = verdicts(shown(("t", "cut off by the serv", later)), tried())
+    assert isinstance(found, Unresolved)
+    (found,) = verdicts(shown(("t", "cut off by the serv", later), preserved=True), tried())
+    assert isinstance(found, NotCreated)
+
+
+def test_a_likely_one_is_adopted_whatever_else_is_possible() -> None:
+    later = OLD + timedelta(seconds=9)
+    seen = shown(("t", "work of a", later), ("u", "something else", later))
+    assert ids(verdicts(seen, tried())) == ["t"]
+
+
+def test_the_baseline_and_what_has_a_key_are_no_candidates() -> None:
+    ours = tried(baseline="before")
+    seen = shown(("t", "work of a", ours.mark))
+    before = Baseline("acme", ("x", "t"))
+    assert isinstance(verdicts(seen, ours, before=before)[0], NotCreated)
+    assert isinstance(verdicts(seen, ours, accounted=("t",))[0], NotCreated)
+    assert isinstance(
+        verdicts(seen, replace(ours, ref=ours.ref._replace(org_name="b")))[0], NotCreated
+    )
 
 
 def test_nothing_found_waits_then_may_be_sent_again() -> None:
-    (young,) = verdicts(view(), attempt("a", YOUNG))
-    assert young == Wait(YOUNG + SETTLE)
-    (old,) = verdicts(view(), attempt("a", OLD))
-    assert isinstance(old, NotCreated)
-
-
-@pytest.mark.parametrize("ours_first", [True, False])
-def test_the_younger_of_two_ages_counts(*, ours_first: bool) -> None:
-    """One clock jumped ahead: the other still says that the attempt is young."""
-    ours, theirs = (YOUNG, OLD) if ours_first else (OLD, YOUNG)
-    (found,) = verdicts(view(), attempt("a", OLD, started_at=ours, service_clock=theirs))
-    assert isinstance(found, Wait)
+    (young,) = verdicts(view(), tried(at=YOUNG))
+    assert young == Wait(SETTLE.total_seconds() + 10 - 20)
+    assert isinstance(verdicts(view(), tried())[0], NotCreated)
 
 
 def test_what_cannot_be_read_is_never_nothing() -> None:
-    seen = view([remote("t", OLD + JUST_AFTER)], unreadable={"t": "HTTP 500"})
-    (found,) = verdicts(seen, attempt("a", OLD))
+    seen = view([remote("t")], unreadable={"t": "HTTP 500"})
+    (found,) = verdicts(seen, tried())
     assert isinstance(found, Unresolved)
     assert found.kind == "unreadable"
-    young = view([remote("t", YOUNG)], unreadable={"t": "HTTP 500"})
-    assert isinstance(verdicts(young, attempt("a", YOUNG))[0], Wait)
+    assert isinstance(verdicts(seen, tried(at=YOUNG))[0], Wait)
 
 
-def test_what_cannot_be_read_hinders_no_match_by_mark() -> None:
+def test_a_list_that_cannot_be_relied_on_proves_nothing_absent() -> None:
+    (found,) = verdicts(view(unlisted={"acme": "it is null"}), tried())
+    assert isinstance(found, Unresolved)
+    assert found.kind == "unreadable"
+    ours = tried()
+    seen = replace(shown(("t", "work of a", ours.mark)), unlisted={"acme": "odd"})
+    assert ids(verdicts(seen, ours)) == ["t"]
+
+
+@pytest.mark.parametrize("found_by_mark", [True, False])
+def test_what_cannot_be_read_hinders_a_match_by_text_alone(*, found_by_mark: bool) -> None:
+    ours = tried()
     seen = view(
-        [remote("t", OLD), remote("u", OLD)],
-        {"u": message("work of a", OLD)},
+        [remote("t"), remote("u")],
+        {"u": message("work of a", ours.mark if found_by_mark else NOW)},
         unreadable={"t": "HTTP 500"},
     )
-    assert ids(verdicts(seen, attempt("a", OLD))) == ["u"]
-
-
-def test_what_cannot_be_read_hinders_a_match_by_text_alone() -> None:
-    seen = view(
-        [remote("t", OLD), remote("u", OLD)],
-        {"u": message("work of a", NOW)},
-        unreadable={"t": "HTTP 500"},
-    )
-    assert isinstance(verdicts(seen, attempt("a", OLD))[0], Unresolved)
+    assert ids(verdicts(seen, ours)) == (["u"] if found_by_mark else [None])
 
 
 def test_another_identitys_attempt_is_unresolved() -> None:
-    seen = shown(("t", "work of a", OLD))
-    (found,) = verdicts(seen, attempt("a", OLD, identity=SOMEONE))
+    ours = tried(identity=SOMEONE)
+    (found,) = verdicts(shown(("t", "work of a", ours.mark)), ours)
     assert isinstance(found, Unresolved)
     assert found.kind == "identity"
 
 
-def test_older_tasks_recorded_ones_and_other_organizations_are_no_candidates() -> None:
-    too_old = view([remote("t", OLD - timedelta(minutes=6))], {"t": message("work of a", OLD)})
-    assert isinstance(verdicts(too_old, attempt("a", OLD))[0], NotCreated)
-    seen = shown(("t", "work of a", OLD))
-    found = recover([attempt("a", OLD)], seen, {"t": TaskRef("acme", "b")}, {}, SETTLE)
-    assert [type(v) for v in found.values()] == [NotCreated]
-    elsewhere = attempt("a", OLD, org_name="other")
-    assert isinstance(verdicts(seen, elsewhere)[0], NotCreated)
+# Comparisons
 
 
-def test_clocks_may_be_minutes_apart() -> None:
-    early = view([remote("t", OLD - timedelta(minutes=4))], {"t": message("work of a", OLD)})
-    assert ids(verdicts(early, attempt("a", OLD))) == ["t"]
+@pytest.mark.parametrize(
+    ("theirs", "ours", "result"),
+    [
+        ("\r\n one  \r\ntwo \n", "one\ntwo\n", Text.SAME),
+        ("caf\u00e9", "cafe\u0301", Text.SAME),
+        (REDACTED, LONG, Text.REDACTED),
+        ("use [REDACTED]", "use ghp_1", Text.OTHER),  # too little is left to tell
+        (LONG[:-3], LONG, Text.OTHER),
+        ("x" + LONG, LONG, Text.OTHER),
+    ],
+)
+def test_texts(theirs: str, ours: str, result: Text) -> None:
+    assert compare_texts(theirs, ours) is result
 
 
-def test_redacted_under_another_mark_is_ours_if_it_is_nobody_elses() -> None:
-    seen = shown(("t", "use [REDACTED] now", OLD + timedelta(seconds=9)))
-    ours = attempt("a", OLD, "use ghp_1 now")
-    assert ids(verdicts(seen, ours)) == ["t"]
-    (taken,) = verdicts(seen, ours, wanted={"a": "use ghp_1 now", "b": "use ghp_2 now"})
-    assert isinstance(taken, Unresolved)
-    rival = attempt("b", OLD + timedelta(milliseconds=1), "use ghp_2 now")
-    assert [type(v) for v in verdicts(seen, ours, rival)] == [Unresolved, Unresolved]
+@pytest.mark.parametrize(
+    ("theirs", "ours", "result"),
+    [
+        ([], [], Entities.SAME),
+        ([REPO, STACK], [STACK, REPO], Entities.SAME),
+        ([{**STACK, "id": "x", "merged": False}], [STACK], Entities.SAME),
+        ([STACK], [STACK, REPO], Entities.FEWER),
+        ([], [STACK], Entities.FEWER),
+        ([{**STACK, "name": "api"}], [STACK], Entities.OTHER),
+        ([STACK, REPO], [STACK], Entities.OTHER),
+    ],
+)
+def test_entities(theirs: list[Any], ours: list[Any], result: Entities) -> None:
+    assert compare_entities(theirs, ours) is result
 
 
 @pytest.mark.parametrize(
@@ -244,25 +311,36 @@ KEYS = st.sampled_from("abcd")
 
 @given(
     made=st.lists(st.tuples(KEYS, st.booleans(), st.sampled_from([0, 1, 2])), max_size=5),
+    strangers=st.lists(KEYS, max_size=3),
     order=st.randoms(use_true_random=False),
+    preserved=st.booleans(),
 )
 def test_a_task_that_exists_is_never_taken_for_not_created(
-    made: list[tuple[str, bool, int]], order: random.Random
+    made: list[tuple[str, bool, int]],
+    strangers: list[str],
+    order: random.Random,
+    *,
+    preserved: bool,
 ) -> None:
-    """Whatever the service does to marks, no attempt that made a task may be sent again, and no
-    two attempts may take the same task."""
+    """Whatever the service does to marks, no attempt that created a task may be sent again, no two
+    attempts may take the same task, and with marks preserved none takes a stranger's."""
     attempts, tasks, messages, exists = [], [], {}, set()
     for number, (key, committed, fate) in enumerate(made):
-        mark = OLD + timedelta(seconds=number)
-        attempts.append(attempt(key, mark))
+        ours = tried(key, OLD + timedelta(seconds=number))
+        attempts.append(ours)
         if committed:
-            shown_mark = [mark, mark.replace(microsecond=0), mark + timedelta(seconds=31)][fate]
-            tasks.append(remote(f"t{number}", mark + JUST_AFTER))
-            messages[f"t{number}"] = message(f"work of {key}", shown_mark)
+            rounded, replaced = ours.mark[:19] + "Z", mint(OLD + timedelta(seconds=31 + number))
+            mark = ours.mark if preserved else [ours.mark, rounded, replaced][fate]
+            tasks.append(remote(f"t{number}"))
+            messages[f"t{number}"] = message(f"work of {key}", mark)
             exists.add(key)
+    for number, key in enumerate(strangers):
+        tasks.append(remote(f"s{number}"))
+        messages[f"s{number}"] = message(f"work of {key}", mint(OLD, entropy=number))
     order.shuffle(attempts)
     order.shuffle(tasks)
-    found = recover(attempts, view(tasks, messages), {}, {}, SETTLE)
+    seen = view(tasks, messages, marks_preserved=frozenset({"acme"} if preserved else ()))
+    found = recover(attempts, seen, (), {}, SETTLE)
     by_key: dict[str, list[Verdict]] = {}
     for one in attempts:
         by_key.setdefault(one.ref.key, []).append(found[one.mark])
@@ -270,3 +348,4 @@ def test_a_task_that_exists_is_never_taken_for_not_created(
         assert not all(isinstance(v, NotCreated) for v in by_key[key])
     taken = [v.task.id for v in found.values() if isinstance(v, Found)]
     assert len(taken) == len(set(taken))
+    assert not preserved or not any(task_id.startswith("s") for task_id in taken)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Reason
 from reconciler.plan.recovery import Found, NotCreated, Unresolved, Verdict, recover
 from reconciler.plan.view import RemoteView
-from reconciler.state.model import Attempt
+from reconciler.state.attempt import Attempt, Baseline
+from tests.support.remarks import commands
 from tests.support.worlds import (
-    NOW,
     ago,
     attempt,
     desired,
     message,
     plan,
+    record,
     remote,
     state,
     view,
@@ -38,38 +38,10 @@ def test_another_spelling_of_its_mark_tells_an_attempt_from_another_with_its_tex
     assert isinstance(verdict(seen, b, a), NotCreated)
 
 
-def test_the_same_mark_under_a_text_that_nobody_wrote_is_ours() -> None:
-    """However the service spells what it took out."""
-    seen = view([remote("t", OLD)], {"t": message("use ***** to do it", OLD)})
-    assert verdict(seen, attempt("a", OLD, "use ghp_1 to do it")) == Found(remote("t", OLD))
-
-
-def test_two_that_bear_one_mark_are_unresolved() -> None:
-    seen = view(
-        [remote("t", OLD), remote("u", OLD)],
-        {"t": message("work of a", OLD), "u": message("work of a", OLD)},
-    )
-    found = verdict(seen, attempt("a", OLD))
-    assert isinstance(found, Unresolved)
-    assert found.ids == ("t", "u")
-
-
 def test_a_task_without_a_date_may_be_ours() -> None:
     task = remote("t", createdAt=None)
     seen = view([task], {"t": message("work of a", OLD)})
     assert verdict(seen, attempt("a", OLD)) == Found(task)
-
-
-def test_without_a_service_clock_this_machines_may_be_off_by_its_zone() -> None:
-    task = remote("t", OLD - timedelta(hours=14))
-    seen = view([task], {"t": message("work of a", OLD)})
-    assert verdict(seen, attempt("a", OLD, service_clock=None)) == Found(task)
-
-
-def test_without_a_service_clock_this_machines_says_how_old_it_is() -> None:
-    young = attempt("a", ago(seconds=10), service_clock=None)
-    assert verdict(view(service_now=None), young) == verdict(view(), young)
-    assert isinstance(verdict(view(), attempt("a", OLD, service_clock=None)), NotCreated)
 
 
 def test_a_task_of_ours_that_shows_no_message_may_be_what_the_attempt_made() -> None:
@@ -117,29 +89,16 @@ def test_what_an_attempt_may_have_made_is_nobody_elses_look_alike() -> None:
     ]
 
 
-def test_the_prompt_of_a_renamed_task_is_not_anothers() -> None:
-    """Its mark is found under the text that its new key's manifest has by now."""
-    known = state(attempts=[attempt("old", OLD, "use ghp_1")])
-    seen = view([remote("t", OLD)], {"t": message("use *****", OLD)})
-    (task,) = plan([desired("new", "use *****", moved_from="old")], known, seen).tasks
-    assert (task.ref, task.action, task.reason) == (
-        TaskRef("acme", "new"),
-        Action.ADOPT,
-        Reason.ATTEMPT,
-    )
-
-
-def test_clocks_that_jumped_back_make_an_attempt_younger_never_older() -> None:
-    """An hour's jump back between two applies costs waiting, not a second task."""
-    made = attempt("a", NOW + timedelta(minutes=50), service_clock=None)
-    (task,) = plan([desired("a")], state(attempts=[made]), view(service_now=None)).tasks
-    assert task.reason is Reason.SETTLING
-    assert task.settled_at == NOW + timedelta(minutes=50) + SETTLE
-
-
 def test_a_state_is_new_for_what_no_apply_has_looked_for_yet() -> None:
     """A lost state, then an apply for one file only: the others' tasks are still found."""
-    known = state(is_new=True, searched=("tasks/a.yaml",))
+    before = Baseline("acme", ("t", "u"))
+    latest = {"tasks/a.yaml": {"acme": before.name}}
+    known = state(
+        is_new=True,
+        searched=("tasks/a.yaml",),
+        baselines={before.name: before},
+        latest=latest,
+    )
     month = ago(days=30)
     tasks = [remote("t", month), remote("u", month)]
     seen = view(tasks, {"t": message("work of a", month), "u": message("work of b", month)})
@@ -149,5 +108,30 @@ def test_a_state_is_new_for_what_no_apply_has_looked_for_yet() -> None:
         (Action.CREATE, None),
         (Action.ADOPT, "u"),
     ]
-    cut = plan(wanted, known, view(cut_short=frozenset({"acme"})))
-    assert [t.action for t in cut.tasks] == [Action.CREATE, Action.UNRESOLVED]
+
+
+def test_a_task_id_outranks_an_attempt_but_not_what_it_created() -> None:
+    """Finding 4: the user found the task of a lost response, and named it."""
+    known = state(attempts=[attempt("a", OLD)])
+    made = {"t": message("work of a", OLD)}
+    (named,) = plan([desired("a", task_id="t")], known, view([remote("t")], made)).tasks
+    assert (named.action, named.reason, named.task_id) == (Action.ADOPT, Reason.ATTEMPT, "t")
+    seen = view([remote("t"), remote("u")], made)
+    (other,) = plan([desired("a", task_id="u")], known, seen).tasks
+    assert (other.action, other.reason) == (Action.UNRESOLVED, Reason.CONFLICT)
+    (no_message,) = plan([desired("a", task_id="u")], known, view([remote("u")])).tasks
+    assert (no_message.action, no_message.reason) == (Action.ADOPT, Reason.TASK_ID)
+
+
+def test_an_organization_that_cannot_be_read_stops_only_its_own_tasks() -> None:
+    known = state([record("b", "t", org_name="closed")], [attempt("c", OLD, org_name="closed")])
+    seen = view(refused={"closed": "403: no member"})
+    tasks = [desired("a"), desired("b", org_name="closed")]
+    made = plan(tasks, known, seen)
+    assert [(t.ref.key, t.action) for t in made.tasks] == [
+        ("a", Action.CREATE),
+        ("b", Action.UNRESOLVED),
+        ("c", Action.UNRESOLVED),
+    ]
+    assert all(commands(t.remarks) for t in made.tasks if t.action is Action.UNRESOLVED)
+    assert not made.complete

@@ -14,7 +14,6 @@ from reconciler.plan.plan import Action, Reason
 from tests.support.remarks import cases, commands
 from tests.support.worlds import (
     ME,
-    NOW,
     ago,
     attempt,
     desired,
@@ -58,9 +57,8 @@ def test_the_task_that_is_to_be_replaced_is_nobodys() -> None:
     named = plan([desired("a"), desired("c", task_id="old")], lost, seen)
     assert [t.action for t in named.tasks] == [Action.UNRESOLVED, Action.UNRESOLVED]
     assert cases(named.tasks[1].remarks) == ["taskID.claimed"]
-    again = plan([desired("a", task_id="old")], lost, seen)
-    assert only(again).action is Action.UNRESOLVED
-    assert "taskctl state resolve acme/a --task-id old" in commands(only(again).remarks)
+    again = only(plan([desired("a", task_id="old")], lost, seen))
+    assert (again.action, again.reason) == (Action.ADOPT, Reason.TASK_ID)
 
 
 def test_recorded_for_another_key_it_stays_that_ones() -> None:
@@ -80,8 +78,10 @@ def test_an_attempt_for_a_first_task_is_sent_again_as_before() -> None:
     assert only(plan([desired("a")], state(attempts=[first]), view())).reason is Reason.RETRY
 
 
-def test_what_does_the_same_work_is_looked_for_then() -> None:
-    wanted = desired("a", "edited")
-    for open_one, missing in ((OPEN, (wanted,)), (replace(OPEN, replaces=""), ())):
-        (found,) = lookups([wanted], state(attempts=[open_one]), ME, PlanOptions(), NOW)
-        assert found.missing == missing
+def test_a_resend_looks_for_what_does_the_same_work() -> None:
+    task = desired("a", "edited")
+    for open_one in (OPEN, replace(OPEN, replaces="")):
+        clocks = view().clocks
+        (found,) = lookups([task], state(attempts=[open_one]), ME, PlanOptions(), clocks)
+        assert found.missing == (task,)
+        assert found.is_final

@@ -28,7 +28,8 @@ from reconciler.render.masking import masked, masked_plan, masked_state
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.secrets import STAND_IN, Secrets
 from reconciler.render.state import state_document, state_table, task_text
-from reconciler.state.model import Attempt, Record, State
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State
 from tests.support.worlds import ME, NOW
 
 words = st.text(st.sampled_from("qzxjvwkQZXJVWK5793é鍵"), min_size=3, max_size=9)

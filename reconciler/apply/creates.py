@@ -1,0 +1,233 @@
+"""Creates: each is journaled, sent within its window, and recorded before its id is shown."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from reconciler.apply import records
+from reconciler.apply.baselines import Baselines
+from reconciler.apply.context import ApplyContext
+from reconciler.apply.report import Result, TaskResult
+from reconciler.apply.results import result_of
+from reconciler.apply.throttle import Throttle
+from reconciler.apply.window import Window
+from reconciler.model.canonical import digest
+from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.remarks import Remark, remark
+from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.model.wire import create_body
+from reconciler.plan.lookup import moved_ref
+from reconciler.plan.plan import Action, PlannedTask
+from reconciler.state.attempt import Attempt, Baseline
+from reconciler.state.model import Attempted, BaselineRead, Closed, Record, State
+
+TRIES = 5
+"""How often a create that never left is tried."""
+
+PAYMENT_REQUIRED = 402
+"""The organization or the user has no Neo tokens left."""
+
+
+class Creates:
+    """`sent` counts, for each key, the creates without an outcome that no rate limit explains;
+    `created` are keys that got a task, `own_marks` those of this apply's attempts. Safe to use from
+    many threads."""
+
+    def __init__(self, ctx: ApplyContext, throttle: Throttle) -> None:
+        self._ctx = ctx
+        self._throttle = throttle
+        self._baselines = Baselines(ctx)
+        self._out_of_reach = threading.Event()
+        self._lock = threading.Lock()
+        self._open: dict[TaskRef | None, list[str]] = {}
+        self._known_ids = set(ctx.log.state.recorded_ids())
+        self._used_up: set[str] = set()
+        self._journaled: set[str] = set()
+        self.sent: Counter[TaskRef] = Counter()
+        self.created: set[TaskRef] = set()
+        self.own_marks: set[str] = set()
+
+    def supersede(self, state: State) -> None:
+        """Attempts that are open now are superseded by creates for their keys from now on."""
+        self._open = {}
+        for mark, attempt in sorted(state.attempts.items()):
+            self._open.setdefault(attempt.ref, []).append(mark)
+
+    def count(self, ref: TaskRef) -> None:
+        """The key got a task of this apply, as a lookup has found."""
+        with self._lock:
+            self.created.add(ref)
+
+    def create(self, task: PlannedTask) -> Record | TaskResult:
+        """The record of the new task, which is durable, or what came of it otherwise."""
+        desired = task.desired
+        if desired is None:  # a plan creates from manifests only
+            return result_of(self._ctx, task, Result.FAILED, remark("apply.no_manifest"))
+        try:
+            baseline = self._baselines.of(desired.ref.org_name)
+        except RemoteError as problem:
+            return result_of(
+                self._ctx, task, Result.FAILED, remark("apply.no_list", why=str(problem))
+            )
+        refs = (task.ref, moved_ref(desired))
+        earlier = [mark for ref in refs for mark in self._open.get(ref, ())]
+        over, lost = list(earlier), NotSent("")
+        for tries in range(1, TRIES + 1):
+            generation = self._throttle.enter()
+            if generation is None or self._is_over(task.ref):
+                if generation is not None:
+                    self._throttle.leave()
+                self._close(task, over)
+                return result_of(
+                    self._ctx, task, Result.NOT_STARTED, *self._why_not_started(task.ref)
+                )
+            try:
+                attempt, outcome = self._send(task, desired, baseline, over)
+                self._note_limits(task.ref, outcome, generation)
+            finally:
+                self._throttle.leave()
+            if not isinstance(outcome, NotSent):
+                return self._outcome(task, attempt, outcome, earlier)
+            self._throttle.pause(0.25 * 2.0**tries)
+            over, lost = [attempt.mark], outcome
+        return self._give_up(task, over, lost)
+
+    def _is_over(self, ref: TaskRef) -> bool:
+        return self._out_of_reach.is_set() or ref.org_name in self._used_up
+
+    def _why_not_started(self, ref: TaskRef) -> Iterable[Remark]:
+        if self._out_of_reach.is_set():
+            yield remark("apply.unreachable")
+        elif ref.org_name in self._used_up:
+            yield remark("apply.used_up")
+        elif self._throttle.is_exhausted:
+            yield remark("apply.rate_limited")
+
+    def _send(
+        self, task: PlannedTask, desired: DesiredTask, baseline: Baseline, over: Iterable[str]
+    ) -> tuple[Attempt, CreateOutcome]:
+        """Journals an attempt that supersedes those `over`, and sends it within its window."""
+        ctx = self._ctx
+        window = Window(ctx.clock, ctx.window, ctx.log.check_held)
+        attempt = self._attempt(task, desired, baseline, window)
+        closed = [Closed(mark, "superseded") for mark in over]
+        ctx.holder.ended[attempt.mark] = math.inf
+        ctx.log.append(*closed, *self._not_journaled(baseline), Attempted(attempt))
+        with self._lock:
+            self.own_marks.add(attempt.mark)
+        ctx.started(attempt.ref)
+        body = create_body(attempt.inputs, attempt.mark)
+        try:
+            outcome = ctx.service.create_task(attempt.ref.org_name, body, window)
+        finally:
+            ctx.holder.ended[attempt.mark] = ctx.clock.boot()
+        if isinstance(outcome, NotSent) and window.problem is not None:
+            raise window.problem
+        return attempt, outcome
+
+    def _not_journaled(self, baseline: Baseline) -> Iterable[BaselineRead]:
+        """A baseline is journaled with the first attempt that names it."""
+        with self._lock:
+            if baseline.name not in self._journaled:
+                self._journaled.add(baseline.name)
+                yield BaselineRead(baseline)
+
+    def _attempt(
+        self, task: PlannedTask, desired: DesiredTask, baseline: Baseline, window: Window
+    ) -> Attempt:
+        ctx, now = self._ctx, self._ctx.clock.now()
+        return Attempt(
+            ref=desired.ref,
+            mark=ctx.log.next_mark(now),
+            inputs=desired.inputs,
+            digest=digest(desired.inputs),
+            identity=ctx.identity,
+            file=desired.file,
+            started_at=now,
+            service_clock=ctx.service.service_clock(),
+            sensitive=desired.sensitive,
+            replaces=(task.task_id or "") if task.action is Action.REPLACE else "",
+            boot=round(window.boot, 3),
+            boot_id=ctx.clock.boot_id,
+            window=ctx.window,
+            baseline=baseline.name,
+        )
+
+    def _note_limits(self, ref: TaskRef, outcome: CreateOutcome, generation: int) -> None:
+        """What an outcome means for the creates that follow."""
+        match outcome:
+            case Created():
+                self._throttle.succeeded(generation)
+            case Unknown(throttled=True):
+                self._throttle.limited(generation, outcome.retry_after)
+            case Refused(status=status) if status == PAYMENT_REQUIRED:
+                with self._lock:
+                    self._used_up.add(ref.org_name)
+
+    def _outcome(
+        self,
+        task: PlannedTask,
+        attempt: Attempt,
+        outcome: Created | Refused | Unknown,
+        earlier: Sequence[str],
+    ) -> Record | TaskResult:
+        match outcome:
+            case Created(task_id) if self._is_new(task_id):
+                return self._created(task, attempt, task_id, earlier)
+            case Created(task_id):
+                # A service gives an id once; something in between repeated another's response.
+                return self._unknown(task, remark("apply.known_id", task_id=task_id))
+            case Refused(why, status):
+                self._settle(task, [attempt.mark], f"refused: {status}")
+                used_up = [remark("apply.used_up")] if status == PAYMENT_REQUIRED else []
+                refused = remark("apply.refused", why=why, status=status)
+                return result_of(self._ctx, task, Result.FAILED, refused, *used_up)
+            case Unknown(why, throttled=throttled):
+                return self._unknown(task, remark("apply.unknown", why=why), counts=not throttled)
+
+    def _is_new(self, task_id: str) -> bool:
+        """Whether no key has or had this task; from now on, one has."""
+        with self._lock:
+            is_new = task_id not in self._known_ids
+            self._known_ids.add(task_id)
+        return is_new
+
+    def _unknown(self, task: PlannedTask, why: Remark, *, counts: bool = True) -> TaskResult:
+        with self._lock:
+            self.sent[task.ref] += counts
+        return result_of(self._ctx, task, Result.UNRESOLVED, why)
+
+    def _created(
+        self, task: PlannedTask, attempt: Attempt, task_id: str, earlier: Sequence[str]
+    ) -> Record | TaskResult:
+        record = records.created(task, attempt, task_id, earlier, self._ctx)
+        try:
+            self._ctx.log.append(*records.recorded(task, record))
+        except StateError as problem:
+            # Its id must not be shown before it is durable; the attempt is, and leads back to it.
+            why = remark("apply.not_recorded", why=str(problem))
+            return result_of(self._ctx, task, Result.UNRESOLVED, why)
+        with self._lock:
+            self.created.add(task.ref)
+        return record
+
+    def _give_up(self, task: PlannedTask, marks: Sequence[str], outcome: NotSent) -> TaskResult:
+        self._out_of_reach.set()
+        self._close(task, marks)
+        return result_of(self._ctx, task, Result.FAILED, remark("apply.not_sent", why=outcome.why))
+
+    def _close(self, task: PlannedTask, marks: Iterable[str]) -> None:
+        """Attempts of this apply that never left; those of earlier ones stay open for a lookup."""
+        self._settle(task, [mark for mark in marks if mark in self.own_marks], "not sent")
+
+    def _settle(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:
+        """Closes attempts. The record of what the key has already keeps them in its history."""
+        if marks and task.record is not None:
+            at = records.now(self._ctx)
+            self._ctx.log.append(*self._ctx.log.state.settled(marks, why, at))
+        elif marks:
+            self._ctx.log.append(*(Closed(mark, why) for mark in marks))

@@ -1,0 +1,70 @@
+"""A second task with one of our marks: something delivered one create twice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from reconciler.apply.context import ApplyContext
+from reconciler.model import mark
+from reconciler.model.errors import RemoteError
+from reconciler.model.task import RemoteTask, TaskRef
+from reconciler.plan.lookup import Depth
+from reconciler.state.model import Record, Recorded
+
+MOST = 50
+"""How many first messages of unrecorded tasks are read for it."""
+
+
+def record_duplicates(ctx: ApplyContext, created: Collection[TaskRef]) -> list[RemoteTask]:
+    """Looks for duplicates of all keys in the organizations of those `created` by this apply, and
+    adds them to their records. Returns the tasks that were listed.
+
+    Plans report them from the records. What cannot be read is left: this check promises nothing.
+    """
+    listed: list[RemoteTask] = []
+    for org_name in sorted({ref.org_name for ref in created}):
+        try:
+            tasks = _newest(ctx, org_name)
+            listed += tasks
+            _record(ctx, org_name, tasks)
+        except RemoteError:
+            continue
+    return listed
+
+
+def _newest(ctx: ApplyContext, org_name: str) -> list[RemoteTask]:
+    """The list down to what existed before this apply."""
+    baseline = ctx.baselines.get(org_name)
+    depth = Depth.of([baseline] if baseline is not None else ())
+    found: dict[str, RemoteTask] = {}
+    for page in ctx.service.list_tasks(org_name):
+        found.update((task.id, task) for task in page.tasks)
+        if depth.is_reached(found):
+            break
+    return list(found.values())
+
+
+def _record(ctx: ApplyContext, org_name: str, tasks: Iterable[RemoteTask]) -> None:
+    state = ctx.log.state
+    baseline = ctx.baselines.get(org_name)
+    known = {*state.recorded_ids(), *(baseline.ids if baseline is not None else ())}
+    owners = {
+        nanoseconds: record
+        for ref, record in state.records.items()
+        if ref.org_name == org_name
+        for name in record.marks
+        if (nanoseconds := mark.nanoseconds(name)) is not None
+    }
+    unrecorded = [task for task in tasks if task.id not in known]
+    for task in unrecorded[:MOST]:
+        message = ctx.service.first_message(org_name, task.id)
+        shown = mark.nanoseconds(message.mark) if message is not None else None
+        owner = owners.get(shown) if shown is not None else None
+        if owner is not None:
+            record = ctx.log.state.records[owner.ref]
+            ctx.log.append(Recorded(_with_duplicate(record, task.id)))
+
+
+def _with_duplicate(record: Record, task_id: str) -> Record:
+    return replace(record, duplicates=(*record.duplicates, task_id))

@@ -1,0 +1,96 @@
+"""Rate limits: everything is held back, one create probes, and the pace recovers slowly."""
+
+from __future__ import annotations
+
+import threading
+
+from reconciler.apply.throttle import LONGEST_HOLD, Throttle
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.stopped = False
+
+    def wait(self, seconds: float) -> bool:
+        self.now += seconds
+        return not self.stopped
+
+
+def entered(throttle: Throttle) -> int:
+    slot = throttle.enter()
+    assert slot is not None
+    return slot
+
+
+def free_slots(throttle: Throttle, most: int) -> int:
+    """How many creates can begin at once."""
+    count = 0
+    while count < most:
+        done = threading.Event()
+
+        def enter(done: threading.Event = done) -> None:
+            throttle.enter()
+            done.set()
+
+        threading.Thread(target=enter, daemon=True).start()
+        if not done.wait(0.2):
+            break
+        count += 1
+    return count
+
+
+def test_after_a_limit_one_probes_then_half_and_one_more_with_each_success() -> None:
+    time = Time()
+    throttle = Throttle(8, lambda: time.now, time.wait)
+    slots = [entered(throttle) for _ in range(8)]
+    for slot in slots:
+        throttle.limited(slot, 30.0)  # all of them: one limit
+        throttle.leave()
+    probe = entered(throttle)
+    assert time.now >= 30.0
+    assert free_slots(throttle, 8) == 0
+    throttle.succeeded(probe)
+    throttle.leave()
+    assert throttle.slots == 4
+    throttle.succeeded(probe)
+    assert throttle.slots == 5
+
+
+def test_a_success_from_before_the_limit_proves_nothing() -> None:
+    time = Time()
+    throttle = Throttle(4, lambda: time.now, time.wait)
+    before, limited = entered(throttle), entered(throttle)
+    throttle.limited(limited, 10.0)
+    throttle.succeeded(before)
+    assert throttle.slots == 1
+
+
+def test_without_retry_after_the_pauses_grow_and_end() -> None:
+    time = Time()
+    holds: list[float] = []
+    throttle = Throttle(4, lambda: time.now, time.wait, holds.append)
+    while (slot := throttle.enter()) is not None:
+        throttle.limited(slot, None)
+        throttle.leave()
+    assert holds[:4] == [1.0, 2.0, 4.0, 8.0]
+    assert throttle.is_exhausted
+    assert time.now <= LONGEST_HOLD
+
+
+def test_a_longer_pause_that_is_under_way_stays() -> None:
+    time = Time()
+    throttle = Throttle(1, lambda: time.now, time.wait)
+    throttle.pause(20.0)
+    throttle.pause(1.0)
+    entered(throttle)
+    assert time.now >= 20.0
+
+
+def test_stopped_nobody_enters() -> None:
+    time = Time()
+    throttle = Throttle(1, lambda: time.now, time.wait)
+    time.stopped = True
+    assert throttle.enter() is None
+    time.stopped = False
+    assert throttle.enter() is not None  # the slot was given back
