@@ -194,7 +194,9 @@ class PooledAdapter(HTTPAdapter):
         return response
 
     def close(self) -> None:
-        self._pool = None
+        if self._pool is not None:
+            self._pool.close()  # urllib3 leaves it to the garbage collector
+            self._pool = None
         super().close()
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> PoolManager:

@@ -107,6 +107,14 @@ def task(task_id: str, minute: int = 0, **members: Any) -> dict[str, Any]:
     return {"id": task_id, "createdAt": f"2026-11-24T12:{minute:02}:00Z", **members}
 
 
+@pytest.mark.parametrize("unset", [None, "0001-01-01T00:00:00Z"])
+def test_unset_properties_are_absent(unset: Any) -> None:
+    """SDKs send null, or the zero time of Go."""
+    found = answering(task("t1", sharedAt=unset, entities=[], name="")).get_task("acme", "t1")
+    assert found is not None
+    assert found.raw == {**task("t1"), "entities": [], "name": ""}
+
+
 @pytest.mark.parametrize("body", [{"tasks": None}, {}, [], {"tasks": {}}, {"tasks": "none"}])
 def test_a_list_that_is_none_is_not_an_empty_one(body: Any) -> None:
     with pytest.raises(RemoteError) as caught:
