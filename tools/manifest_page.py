@@ -40,6 +40,18 @@ tasks:
 
 An absent setting takes its value from `defaults`, then from the service. `null` selects the service's default,
 regardless of `defaults`. `[]` means none. Unknown and duplicate keys are errors.
+
+Some YAML is legal, but parsers disagree about it, or read it as something that nobody means. It is an error with
+its location, never a guess:
+
+| YAML | why | instead |
+| --- | --- | --- |
+| `&an:chor text`, `*x:y` | parsers disagree where the name ends | names of letters, digits, `-` and `_`; or quote the text |
+| `? key`, `[?x]`, `{ ?x: y }` | `?` starts a key | `key: value`; or quote the text |
+| `{k:,}`, `[k:]` | the text is `k:`, not a key without a value | `{k: }`, or `"k:"` |
+| a tab after `:`, before a comment, or in `[ ]` and `{ }` | not all parsers accept it | a space |
+| white space after the last line of a `\\|` or `>` text, at the end of the file | it is part of the text | end the file with a line break |
+| `%YAML 1.1`, `<<`, a second document | not YAML 1.2, or ignored by other tools | remove it |
 """
 
 

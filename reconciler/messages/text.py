@@ -80,9 +80,6 @@ ENTRIES = {
             "dash": Message("invalid YAML: unexpected `-`; start the list on its own line"),
             "question": Message("invalid YAML: unexpected `?`; quote the text that contains it"),
             "tab": Message("invalid YAML: unexpected tab; indent with spaces"),
-            "anchor": Message(
-                "invalid YAML: invalid anchor or alias; quote text that starts with `&` or `*`"
-            ),
             "block": Message("invalid YAML: expected only `+`, `-` and a number after `|` or `>`"),
             "value": Message(
                 "invalid YAML: expected a value; quote text that starts with a special character"
@@ -135,6 +132,10 @@ ENTRIES = {
         why="An alias (`*name`) repeats the value of an anchor (`&name`) above it.",
         fix="Define the anchor before the alias, and outside of the value that the alias repeats.",
         cases={
+            "name": Message(
+                "the name of an anchor or alias has only letters, digits, `-` and `_`; quote text "
+                "that starts with `&` or `*`"
+            ),
             "key": Message("an alias cannot be a key; write the key itself"),
             "unknown": Message("`*{alias}` has no anchor `&{alias}` above it"),
             "recursive": Message("`*{alias}` is inside the value of its anchor"),
@@ -200,6 +201,21 @@ ENTRIES = {
             "prompt-git": Message(
                 "the path leads into .git, which may contain credentials",
                 "A prompt file must be in the repository of its manifest, and not in .git.",
+            ),
+        },
+    ),
+    Code.AMBIGUOUS_YAML: Entry(
+        title="Ambiguous YAML",
+        why="The text is legal YAML, but parsers read it differently, or as something that its "
+        "author hardly meant.",
+        fix="Quote the text, or write it more plainly.",
+        cases={
+            "question": Message(
+                "`?` starts a key here; quote the text that starts with it, or write `key: value`"
+            ),
+            "colon": Message("text that ends with `:` must be quoted; is a space missing?"),
+            "end": Message(
+                "white space at the end of the file belongs to the last text; remove it"
             ),
         },
     ),

@@ -92,11 +92,13 @@ def test_a_diff_steers_no_terminal_and_no_log(
     assert commands_in(said.out) == []
 
 
-def test_mode_and_links_stay(folder: Path) -> None:
+def test_the_mode_stays_and_links_are_refused(folder: Path) -> None:
     path, link = folder / "tasks/a.yaml", folder / "tasks/link.yaml"
     path.chmod(0o640)
     link.symlink_to("a.yaml")
-    assert run(["fmt", "-q", "tasks/link.yaml"]) == 0
+    assert run(["fmt", "-q", "tasks/link.yaml"]) == 1
+    assert path.read_text() != GOOD
+    assert run(["fmt", "-q", "tasks/a.yaml"]) == 0
     assert link.is_symlink()
     assert os.name != "posix" or stat.S_IMODE(path.stat().st_mode) == 0o640
     assert path.read_text() == GOOD

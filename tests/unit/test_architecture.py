@@ -283,6 +283,7 @@ MAY_VALIDATE = {
     "manifest.discovery",
     "manifest.loader",
     "manifest.parse",
+    "manifest.parse.ambiguity",
     "manifest.parse.construct",
     "manifest.parse.encoding",
     "manifest.parse.scalars",

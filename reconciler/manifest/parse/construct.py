@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NoReturn
 
 from ruamel.yaml.events import (
@@ -21,6 +22,7 @@ from ruamel.yaml.events import (
 
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding
 from reconciler.manifest.parse import scalars
+from reconciler.manifest.parse.ambiguity import ambiguous_name
 from reconciler.manifest.parse.spans import NextEvent
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
@@ -61,12 +63,12 @@ class Constructed:
     repeats: list[tuple[Path, Position]] = field(default_factory=list)
 
 
-def construct(next_event: NextEvent, size: int, into: Constructed) -> None:
-    """Reads all documents into `into`; `size` is the file's, in bytes.
+def construct(next_event: NextEvent, body: bytes, into: Constructed) -> None:
+    """Reads all documents of the text `body` into `into`.
 
     Raises Refused at the first problem after which the rest cannot be read.
     """
-    _Construction(next_event, MAX_EXPANSION + EXPANSION_RATIO * size, into).run()
+    _Construction(next_event, body, into).run()
 
 
 Frame = tuple[dict[str, Any] | None, list[Any], str | None, dict[str, Position] | None]
@@ -74,9 +76,10 @@ Frame = tuple[dict[str, Any] | None, list[Any], str | None, dict[str, Position] 
 
 
 class _Construction:
-    def __init__(self, next_event: NextEvent, expansion: int, out: Constructed) -> None:
+    def __init__(self, next_event: NextEvent, body: bytes, out: Constructed) -> None:
         self._next = next_event
-        self._expansion = expansion
+        self._expansion = MAX_EXPANSION + EXPANSION_RATIO * len(body)
+        self._body = body
         self._out = out
         self._stack: list[Frame] = []
         self._anchors: dict[str, Any] = {}
@@ -144,7 +147,7 @@ class _Construction:
             if tag not in (_MAP_TAGS if is_mapping else _SEQ_TAGS):
                 self._note(event, frame, Code.INVALID_TAG, "", {"tag": scalars.spelled(tag)})
         if event.anchor is not None:
-            self._anchors[event.anchor] = value
+            self._anchor(event, frame, value)
         self._stack.append(frame)
         depth = len(self._stack)
         if depth > MAX_DEPTH:
@@ -173,8 +176,24 @@ class _Construction:
         elif not event.style and not is_key:
             value = self._plain(event, frame)
         if event.anchor is not None:
-            self._anchors[event.anchor] = value
+            self._anchor(event, frame, value)
         return value
+
+    def _anchor(self, event: Any, frame: Frame, value: Any) -> None:
+        self._check_name(event, frame, "&")
+        self._anchors[event.anchor] = value
+
+    def _check_name(self, event: Any, frame: Frame, sign: str) -> None:
+        offset = ambiguous_name(self._text, event.start_mark.index, sign, event.anchor)
+        if offset is not None:
+            line, column = _position(event.start_mark)
+            at, path = (line, column + offset), self._path(frame)
+            self._out.findings.append(finding(Code.INVALID_ALIAS, path, "name", position=at))
+            raise Refused
+
+    @cached_property
+    def _text(self) -> str:
+        return self._body.decode("utf-8", "replace")
 
     def _plain(self, event: Any, frame: Frame) -> scalars.Scalar:
         text: str = event.value
@@ -190,6 +209,7 @@ class _Construction:
     def _alias(self, event: Any, frame: Frame) -> Any:
         mapping, _, key, _ = frame
         name = event.anchor
+        self._check_name(event, frame, "*")
         if mapping is not None and key is None:
             self._refuse(event, frame, Code.INVALID_ALIAS, "key", {"alias": name})
         if name not in self._anchors:

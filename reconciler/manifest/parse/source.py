@@ -6,12 +6,14 @@ events. `construct.py` makes the data; here are the checks before it and its err
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.parse import encoding
+from reconciler.manifest.parse.ambiguity import ambiguities, may_be_ambiguous
 from reconciler.manifest.parse.construct import Constructed, Position, Refused, construct
 from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, locate
 from reconciler.manifest.parse.syntax import is_gap_of_c_parser, syntax_error
@@ -54,6 +56,11 @@ def read_source(content: bytes) -> Source:
     if failure is not None and is_gap_of_c_parser(failure):
         source = Source(source.body, pure=True)
         failure = _construct(source)
+    if failure is None and not source.findings and may_be_ambiguous(source.body):
+        text = source.text
+        tokens = iter(open_tokens(source.body, pure=source.pure), None)
+        with suppress(*PARSER_ERRORS):  # as the events were read, only a gap of the C scanner
+            source.findings.extend(ambiguities(text, tokens))
     if failure is not None:
         source.findings.append(syntax_error(failure, source.body))
     return source
@@ -65,7 +72,7 @@ def _construct(source: Source) -> Exception | None:
     source.findings, source.keys = made.findings, made.keys
     failure: Exception | None = None
     try:
-        construct(source.events(), len(source.body), made)
+        construct(source.events(), source.body, made)
         source.data = _only_document(made)
     except Refused:
         pass

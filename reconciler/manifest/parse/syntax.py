@@ -22,7 +22,6 @@ _CASES = (
     ("sequence entries are not allowed", "dash"),
     ("mapping keys are not allowed", "question"),
     ("tab character", "tab"),
-    ("anchor|alias", "anchor"),
     ("block scalar", "block"),
     ("node content", "value"),
     ("tag", "tag"),
@@ -31,6 +30,7 @@ _CASES = (
 )
 """What a complaint of either parser contains, and the case that it is."""
 
+_ANCHOR = re.compile("scanning an (?:anchor|alias)")
 _LOCATED_AT_START = re.compile("quoted scalar|simple key")
 
 
@@ -52,6 +52,9 @@ def syntax_error(error: Exception, body: bytes) -> Finding:
     if begin is not None and (at_end or _LOCATED_AT_START.search(_complaint(error))):
         line, column = begin.line, begin.column
     line, column = min((line, column), end)  # the end is where the last line ends
+    if _ANCHOR.search(_complaint(error)) and begin is not None:
+        position = (begin.line + 1, begin.column + 1)
+        return finding(Code.INVALID_ALIAS, (), "name", position=position)
     return finding(Code.INVALID_YAML, (), case, facts, position=(line + 1, column + 1))
 
 
