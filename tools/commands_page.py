@@ -8,8 +8,8 @@ from inspect import cleandoc
 
 import click
 
+from reconciler.cli.help import NAMES, WithExamples
 from reconciler.cli.main import COMMANDS, app
-from reconciler.cli.options.help import NAMES, WithExamples
 
 HEAD = """\
 # Command reference

@@ -1,160 +1,183 @@
-"""One `taskctl apply` from its manifests to its report; what it does is in `reconciler.apply`."""
+"""`apply`: shows the plan, asks, and executes it (`reconciler.apply`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler import garbage
-from reconciler.app.apply_result import Applied, applied, finish
-from reconciler.app.cancel_replaced import canceller
-from reconciler.app.context import (
-    Planning,
-    Workspace,
-    open_workspace,
-    planner_for,
-    tell_if_new,
-    utcnow,
-)
+from reconciler.app.context import Context
 from reconciler.app.plan_file import is_plan_file, read_plan_file
+from reconciler.app.planner import Planning, Workspace, note_if_new, open_workspace
+from reconciler.app.respond import cancel_replaced
+from reconciler.app.wait import Wait, wait_after
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
-from reconciler.cli.console.output import Output
-from reconciler.cli.console.progress import progress_for
-from reconciler.cli.options.service import Connection
-from reconciler.cli.signals import Interrupts
+from reconciler.messages.notes import Note, Question
 from reconciler.messages.remarks import word
-from reconciler.model.diagnostics import Severity, error, has_errors
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place, Severity, error, has_errors
 from reconciler.model.errors import StateError, TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import RemoteTask
 from reconciler.plan.age import LockHolder
-from reconciler.plan.budget import budget_document, budget_problems
+from reconciler.plan.budget import budget_document
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.plan import Plan, PlannedTask, Reason
-from reconciler.render import renderer
 from reconciler.render.masking import secrets_of
 from reconciler.render.plan_text import summary_row, unattended_row
 from reconciler.render.reports import FailureReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import as_sensitive
-from reconciler.state.session import Session
 
 if TYPE_CHECKING:
-    from reconciler.app.wait import Wait
+    from reconciler.app.ui import Stop
     from reconciler.plan.view import RemoteView
+    from reconciler.state.session import Session
 
 _MADE = (Result.CREATED, Result.REPLACED)
 
-STOPPING = "\nStopping: nothing new is started, what runs is waited for. Again to leave at once.\n"
+
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """What the user asked for. `given` are the options without those of the configuration: a saved
+    plan is held against them. `expected` is the digest that the plan must have."""
+
+    paths: tuple[str, ...] = ()
+    options: PlanOptions = field(default_factory=PlanOptions)
+    given: PlanOptions = field(default_factory=PlanOptions)
+    yes: bool = False
+    expected: str | None = None
+    wait: Wait | None = None
 
 
-def saved_plan(paths: tuple[str, ...], out: Output) -> SavedPlan | None:
-    """The saved plan that the arguments name; None where they are manifests."""
-    plan_files = [path for path in paths if is_plan_file(out.common.path(path))]
-    if not plan_files:
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The outcome of an apply. `signal` is the exit code that a signal asks for, None without one.
+    `plan` is what was executed, None if it was declined."""
+
+    report: ApplyReport
+    plan: Plan | None = None
+    signal: int | None = None
+
+    @property
+    def code(self) -> int:
+        """The exit code (contract, section 3)."""
+        return int(self.report.failed()) if self.signal is None else self.signal
+
+
+def apply(ctx: Context, request: ApplyRequest) -> Applied:
+    """Applies manifests or a saved plan. TaskctlError if nothing was sent."""
+    saved, paths, options = _saved_plan(ctx, request), request.paths, request.options
+    if saved is not None:
+        paths, options = saved.plan.scope, saved.options(request.given)
+    space = open_workspace(ctx, paths, options)
+    ctx.ui.show_sources(space.manifests.text_of)
+    session = ctx.open_state("apply")
+    with _closing(session):
+        applied = Applying(ctx, space, session, request, saved).run()
+    if request.wait is None or applied.plan is None:
+        return applied
+    if applied.code:
+        ctx.ui.note(Note.NOT_WAITED)
+        return applied
+    refs = tuple(task.ref for task in applied.plan.tasks if task.desired is not None)
+    fresh = {task.ref for task in applied.report.tasks}
+    patience = space.options.settle_time.total_seconds()
+    waited, signal = wait_after(
+        ctx, session.state, refs, request.wait, applied.report, fresh, patience
+    )
+    return replace(applied, report=waited, signal=signal)
+
+
+def _saved_plan(ctx: Context, request: ApplyRequest) -> SavedPlan | None:
+    """The saved plan that the arguments name; None if they are manifests."""
+    paths = request.paths
+    files = [path for path in paths if is_plan_file(ctx.settings.path(path))]
+    if not files:
         return None
     if len(paths) > 1:
-        raise TaskctlError.of(
-            f"{plan_files[0]} is a saved plan, and there are further arguments",
-            f"A saved plan knows what it was made for. Give it alone:\n"
-            f"    taskctl apply {plan_files[0]}",
-        )
-    return read_plan_file(out.common.path(paths[0]), paths[0])
+        raise TaskctlError([error(Code.USAGE, "savedPlanAlone", file=files[0])])
+    return read_plan_file(ctx.settings.path(paths[0]), paths[0])
 
 
 class Applying:
-    """`saved` is the plan to hold to, `file` names it; `expected` is the digest of one. `yes`: do
-    not ask."""
+    """One apply, from the plan to the saved state."""
 
     def __init__(
         self,
+        ctx: Context,
         space: Workspace,
         session: Session,
-        *,
+        request: ApplyRequest,
         saved: SavedPlan | None,
-        file: str,
-        expected: str | None,
-        yes: bool,
     ) -> None:
-        self._space = space
-        self._out = space.out
-        self._session = session
-        self._saved = saved
-        self._file = file
-        self._expected = expected
-        self._yes = yes
-        self._holder = LockHolder(space.clock.boot())
-        self._planning = Planning(space, self._holder)
+        self._ctx, self._space, self._session = ctx, space, session
+        self._saved, self._expected = saved, request.expected
+        self._file = request.paths[0] if saved is not None else ""
+        self._yes = request.yes or saved is not None
+        self._holder = LockHolder(ctx.clock.boot())
+        self._planning = Planning(ctx, space, self._holder)
         self._baselines: dict[str, Baseline] = {}
         self._listed: list[RemoteTask] = []
         self._options = space.options
 
     def run(self) -> Applied:
-        """What it came to. Raises TaskctlError where nothing was sent."""
+        """The outcome. TaskctlError if nothing was sent."""
         plan = self._plan()
-        self._out.protect(secrets_of(plan))
+        ui = self._ctx.ui
+        ui.protect(secrets_of(plan))
         first_view = self._planning.view
-        self._show(plan)
+        # Errors, because of which nothing is done, come last.
+        hints = tuple(d for d in plan.diagnostics if d.severity is not Severity.ERROR)
+        ui.show(replace(plan, diagnostics=hints))
         if has_errors(plan.diagnostics):
             raise TaskctlError(plan.diagnostics)
         if plan.can_apply() and not self._agreed(plan):
-            self._out.note("Nothing was created.")
-            self._out.keep([error("the plan was not agreed to; nothing was created")])
-            return Applied(1)
-        words = "" if self._out.common.quiet else STOPPING
-        with Interrupts(words, self._farewell()) as interrupts:
-            report = self._carry_out(plan, interrupts)
-        money = budget_document(plan.budgets) if plan.budgets else None
-        told = (*plan.diagnostics, *report.diagnostics)
-        report = replace(report, diagnostics=told, budget=money)
-        if interrupts.exit_code is None:
+            ui.note(Note.NOT_CREATED)
+            return Applied(ApplyReport((), (error(Code.DECLINED),)))
+        last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
+        with ui.interruptible(Note.STOPPING, last) as stop:
+            report = self._carry_out(plan, stop)
+        report = replace(
+            report,
+            diagnostics=(*plan.diagnostics, *report.diagnostics),
+            budget=budget_document(plan.budgets) if plan.budgets else None,
+        )
+        if stop.exit_code is None:
             self._refresh(report, first_view)
             if plan.complete and not _is_open(report):
                 self._establish()
-        return applied(plan, self._save(report), interrupts.exit_code)
-
-    def _farewell(self) -> str:
-        """The result where a second signal leaves no time for one: a program gets its document."""
-        if self._out.common.format == "text":
-            return ""
-        left = error(
-            "stopped by a second signal: what had begun is left open in the journal",
-            "A task may have been made for it. See, and go on:\n  taskctl apply",
-        )
-        return renderer(self._out.common.format).render(
-            FailureReport((left,)), self._out.style_of_result()
-        )
+        return Applied(self._save(report), plan, stop.exit_code)
 
     def _establish(self) -> None:
-        """Of keys that were not asked for, nothing was looked up: for them the state stays new."""
+        """Keys that were not selected were not looked up: for them the state stays new."""
         if not self._options.target and not self._options.exclude:
             self._session.established(self._space.scope, self._baselines)
 
     def _plan(self) -> Plan:
         state = self._session.state
-        tell_if_new(self._space, state)
-        plan = self._planning.plan(state, self._options)
-        plan = replace(plan, diagnostics=(*self._space.warnings, *plan.diagnostics))
+        note_if_new(self._ctx, self._space, state)
+        plan = self._planning.plan(state, self._options, refusing=True)
         if self._saved is not None:
             self._saved.refuse_unless(basis_of(plan, self._space.desired, state), self._file)
-            _refuse_more(self._saved.plan, plan, self._file)
+            refuse_more(self._saved.plan, plan, self._file)
         if self._expected is not None:
             refuse_unexpected(plan, self._expected)
-        elif self._saved is None and not self._yes and (again := self._ask_about_gone(plan.tasks)):
+        elif not self._yes and (again := self._ask_about_gone(plan.tasks)):
             self._options = replace(self._options, allow_recreate=again)
-            plan = self._planning.plan(state, self._options)
-        over = self._options.over_budget
-        money = budget_problems(plan.budgets, over_budget=over, refusing=True)
-        return replace(plan, diagnostics=(*plan.diagnostics, *money))
+            plan = self._planning.plan(state, self._options, refusing=True)
+        return plan
 
     def _ask_about_gone(self, tasks: Iterable[PlannedTask]) -> tuple[str, ...] | None:
-        """The keys that may be created anew, where a person allowed one more; else None."""
+        """The keys that may be created again, if a person agreed to a further one; else None."""
+        if not self._ctx.ui.interactive:
+            return None
         gone = [
             task
             for task in tasks
@@ -162,61 +185,59 @@ class Applying:
             and task.desired is not None
             and task.desired.task_id is None
         ]
-        if not gone or not self._out.interactive():
-            return None
+        ask = self._ctx.ui.ask
         allowed = [
             task.ref.key
             for task in gone
-            if self._out.ask(f"{task.ref.key}: {word(task.explanation).note}. Create it again?")
+            if ask(
+                Question.RECREATE, strict=True, ref=str(task.ref), note=word(task.explanation).note
+            )
         ]
         return (*self._options.allow_recreate, *allowed) if allowed else None
 
-    def _show(self, plan: Plan) -> None:
-        """Errors, for which nothing is done, come last."""
-        if self._out.common.format == "text":
-            hints = tuple(d for d in plan.diagnostics if d.severity is not Severity.ERROR)
-            self._out.show(replace(plan, diagnostics=hints), self._space.manifests.text_of)
+    def _may_recreate(self, task: PlannedTask) -> bool:
+        note = word(task.explanation).note
+        return self._ctx.ui.ask(Question.RECREATE, strict=True, ref=str(task.ref), note=note)
 
     def _agreed(self, plan: Plan) -> bool:
         if self._yes:
             return True
-        if not self._out.interactive():
-            raise TaskctlError.of(
-                "there is something to do, and nobody to ask; nothing was created",
-                "Look at the plan, then say yes beforehand:\n    taskctl apply --yes",
-            )
-        what = f"{summary_row(plan)}\n" if self._out.common.quiet else ""  # not shown before
+        if not self._ctx.ui.interactive:
+            raise TaskctlError([error(Code.CONFIRMATION_REQUIRED, "apply")])
+        creates = any(task.creates for task in plan.tasks)
         unattended = unattended_row(plan)
-        return self._out.ask(f"{what}{unattended}{' ' if unattended else ''}Do this?")
+        return self._ctx.ui.ask(
+            Question.CREATE if creates else Question.CHANGE,
+            strict=creates,
+            summary=f"{summary_row(plan)}\n{f'{unattended} ' if unattended else ''}",
+        )
 
-    def _carry_out(self, plan: Plan, interrupts: Interrupts) -> ApplyReport:
-        garbage.resume()  # each answer that is lost leaves circles behind
-        session, space = self._session, self._space
+    def _carry_out(self, plan: Plan, stop: Stop) -> ApplyReport:
+        garbage.resume()  # each lost response leaves reference cycles behind
+        session, ctx = self._session, self._ctx
         total = sum(1 for task in plan.tasks if task.applies)
-        progress = progress_for(self._out, total, utcnow)
+        progress = ctx.ui.progress(total)
         view = self._planning.view
         newest = view.newest if view is not None else {}
         self._baselines = {org: Baseline(org, ids) for org, ids in newest.items()}
-        ctx = ApplyContext(
-            service=space.client,
+        apply_ctx = ApplyContext(
+            service=ctx.client,
             log=session,
-            identity=space.client.identity(),
-            clock=space.clock,
-            wait=interrupts.wait,
+            identity=ctx.client.identity(),
+            clock=ctx.clock,
+            wait=stop.wait,
             started=progress.started,
             ended=progress.ended,
-            cancel=canceller(space),
-            held=lambda seconds: progress.note(
-                f"Rate limited by the service: no task is created for {seconds:.0f} s."
-            ),
+            held=progress.held,
+            cancel=lambda record: cancel_replaced(ctx, record),
             holder=self._holder,
             baselines=self._baselines,
             window=min(SEND_WINDOW, self._options.settle_time.total_seconds()),
         )
         loop = Loop(
-            ctx,
-            Executor(ctx, space.connection.parallelism),
-            planner_for(self._planning, lambda: session.state, self._options),
+            apply_ctx,
+            Executor(apply_ctx, ctx.connection.parallelism),
+            lambda only: self._planning.replan(session.state, self._options, only),
             progress.waiting,
             self._options.settle_time,
             self._options.max_creates,
@@ -237,52 +258,13 @@ class Applying:
         self._session.refresh(seen)
 
     def _save(self, report: ApplyReport) -> ApplyReport:
-        """Saves; where that fails the report still tells what became of each task."""
+        """Saves; if that fails, the report still says what became of each task."""
         try:
             self._session.append(*as_sensitive(self._session.state, self._space.desired))
             self._session.save()
         except StateError as problem:
             return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
         return report
-
-
-def apply(
-    paths: tuple[str, ...],
-    connection: Connection,
-    options: PlanOptions,
-    out: Output,
-    *,
-    yes: bool,
-    expected: str | None = None,
-    wait: Wait | None = None,
-) -> int:
-    """The whole command; gives its exit code, raises TaskctlError."""
-    saved = saved_plan(paths, out)
-    file = paths[0] if saved is not None else ""
-    if saved is not None:
-        paths, options = saved.plan.scope, saved.options(out.common.config.taken_out(options))
-    space = open_workspace(paths, connection, options, out)
-    try:
-        session = Session.open(
-            space.state_path,
-            backend=space.backend.name,
-            lock_timeout=connection.lock_timeout,
-            purpose="apply",
-            waiting=lambda holder: out.note(f"The state is locked by {holder}; waiting for it."),
-        )
-        applying = Applying(
-            space,
-            session,
-            saved=saved,
-            file=file,
-            expected=expected,
-            yes=yes or saved is not None,
-        )
-        with closing(session):
-            ended = applying.run()
-        return finish(space, ended, session.state, wait)
-    finally:
-        space.close()
 
 
 def _is_open(report: ApplyReport) -> bool:
@@ -292,8 +274,8 @@ def _is_open(report: ApplyReport) -> bool:
 
 
 @contextmanager
-def closing(session: Session) -> Iterator[None]:
-    """Closes, whatever ended it. Where saving fails twice, it was said the first time."""
+def _closing(session: Session) -> Iterator[None]:
+    """Closes whatever ended it. If saving fails twice, the first failure was reported."""
     try:
         yield
     except BaseException:
@@ -304,28 +286,26 @@ def closing(session: Session) -> Iterator[None]:
         session.close()
 
 
-def _refuse_more(saved: Plan, plan: Plan, file: str) -> None:
-    """A saved plan was agreed to: what it did not mean to create, change or cancel is left so."""
+_DEEDS: dict[str, Callable[[PlannedTask], bool]] = {
+    "create": lambda task: task.creates,
+    "cancel": lambda task: task.cancels,
+}
+
+
+def refuse_more(saved: Plan, plan: Plan, file: str) -> None:
+    """A saved plan was agreed to: TaskctlError if the plan of today creates, changes or cancels
+    more. A task that had to settle then may come to anything that its options allow."""
     agreed = {task.ref: task for task in saved.tasks}
-    for deed in ("create", "change", "cancel the task of"):
-        more = [t.ref.key for t in plan.tasks if deed in _more(agreed.get(t.ref), t)]
+    for deed in ("create", "change", "cancel"):
+        more = tuple(t.ref.key for t in plan.tasks if _does_more(agreed.get(t.ref), t, deed))
         if more:
-            raise TaskctlError.of(
-                f"the saved plan does not fit any more: it would not {deed} {', '.join(more)}",
-                "The service changed since it was made; nothing was sent. Make a new one:\n"
-                "    taskctl plan --out FILE",
-                file=file,
-            )
+            raise TaskctlError([error(Code.PLAN_EXCEEDED, deed, at=Place(file), keys=more)])
 
 
-def _more(saved: PlannedTask | None, task: PlannedTask) -> Iterator[str]:
-    """What would be done to a task now that the saved plan did not say. One that had to settle
-    first could come to anything that its options allow."""
+def _does_more(saved: PlannedTask | None, task: PlannedTask, deed: str) -> bool:
     if saved is not None and saved.reason is Reason.SETTLING:
-        return
-    if task.creates and not (saved and saved.creates):
-        yield "create"
-    if not task.patch.keys() <= (saved.patch.keys() if saved else set()):
-        yield "change"
-    if task.cancels and not (saved and saved.cancels):
-        yield "cancel the task of"
+        return False
+    if deed == "change":
+        return not task.patch.keys() <= (saved.patch.keys() if saved else set())
+    does = _DEEDS[deed]
+    return does(task) and not (saved is not None and does(saved))

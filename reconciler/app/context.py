@@ -1,267 +1,271 @@
-"""The composition root: who is given to whom. Each function builds one thing, from the edges in."""
+"""The composition root: who is given to whom. Nothing else builds a client, a state or a survey."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from reconciler.app.manifests import load_manifests
 from reconciler.app.system_clock import SystemClock
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.service import Connection
 from reconciler.messages import word
-from reconciler.model.clock import Clock
-from reconciler.model.diagnostics import Diagnostic, has_errors
+from reconciler.messages.notes import Note
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import error, has_errors
 from reconciler.model.errors import ManifestError, TaskctlError
-from reconciler.model.options import AdoptScope, PlanOptions
-from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.plan.plan import Plan
 from reconciler.scratch import CACHE
-from reconciler.state.model import State
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
+    from reconciler.app.ui import Ui
     from reconciler.manifest import Manifests
-    from reconciler.plan.age import LockHolder
-    from reconciler.plan.selection import Selection
-    from reconciler.plan.view import RemoteView
+    from reconciler.manifest.policy import Policy
+    from reconciler.model.clock import Clock
+    from reconciler.model.task import DesiredTask
+    from reconciler.plan.budget import Budget
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Backend
-
-
-def utcnow() -> datetime:
-    return datetime.now(UTC)
+    from reconciler.remote.sessions import Following
+    from reconciler.remote.survey import Survey
+    from reconciler.state.model import State
+    from reconciler.state.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
-    """What plan and apply work on: manifests, organizations resolved, and the service."""
+class Settings:
+    """The working directory, and what the configuration file sets that is not an option's default.
 
-    out: Output
-    connection: Connection
-    options: PlanOptions
-    scope: tuple[str, ...]
-    manifests: Manifests
-    backend: Backend
-    client: Client
-    state_path: Path
+    `paths` replace the default locations of manifests; they, `policy` and `state` are relative to
+    `root`. `config_file` is the file as the user would write it, None if there is none.
+    """
+
+    root: Path = Path()
+    paths: tuple[str, ...] = ()
+    policy: str | None = None
+    state: str | None = None
+    max_creates: int | None = None
+    config_file: str | None = None
+
+    def path(self, text: str) -> Path:
+        """A path that the user typed, relative to `root`."""
+        return self.root / text
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """One `--report`: its format and the file as the user typed it (None: stdout)."""
+
+    format: str
+    file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The options that say where the service and the state are. None: found as the contract says
+    (section 3)."""
+
+    backend: str | None = None
+    org: str | None = None
+    state: str | None = None
+    parallelism: int = 10
+    lock_timeout: timedelta = timedelta()
+
+
+@dataclass
+class Context:
+    """What a use case works with. Everything is built when it is first needed, once; as a context
+    manager it closes the connection to the service."""
+
+    ui: Ui
+    settings: Settings = field(default_factory=Settings)
+    connection: Connection = field(default_factory=Connection)
     clock: Clock = field(default_factory=SystemClock)
 
-    @property
-    def warnings(self) -> tuple[Diagnostic, ...]:
-        return self.manifests.diagnostics
+    def __enter__(self) -> Self:
+        return self
 
-    @property
-    def desired(self) -> tuple[DesiredTask, ...]:
-        return self.manifests.tasks
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        client = self.__dict__.get("client")
+        if client is not None:
+            client.close()
 
-    def close(self) -> None:
-        self.client.close()
+    # Manifests
 
+    def load(self, paths: Sequence[str]) -> Manifests:
+        """The manifests, checked against the policy; problems are in their diagnostics.
+        ManifestError if the policy cannot be used."""
+        from reconciler.manifest import load
 
-def find_place(connection: Connection, out: Output) -> tuple[Backend, Path]:
-    """A backend, and the file that keeps what is known of it."""
-    backend = find_backend(connection, out)
-    return backend, find_state(connection, backend, out)
-
-
-def open_workspace(
-    paths: Sequence[str], connection: Connection, options: PlanOptions, out: Output
-) -> Workspace:
-    """Reads the manifests, then finds backend, token and organization. Raises TaskctlError.
-
-    Nothing is sent before every manifest is known to be good.
-    """
-    manifests = read_manifests(paths, out)
-    if options.max_creates is None:
-        limits = (manifests.max_creates, out.common.config.values.get("max_creates"))
-        least = min((limit for limit in limits if limit is not None), default=None)
-        options = replace(options, max_creates=least)
-    backend, state_path = find_place(connection, out)
-    client = connect(backend, connection, out)
-    try:
-        manifests = with_organizations(manifests, connection, backend, client, out)
-    except BaseException:
-        client.close()
-        raise
-    return Workspace(
-        out=out,
-        connection=connection,
-        options=options,
-        scope=tuple(sorted({normal(path) for path in paths})),
-        manifests=manifests,
-        backend=backend,
-        client=client,
-        state_path=state_path,
-    )
-
-
-def read_manifests(paths: Sequence[str], out: Output) -> Manifests:
-    """The manifests; ManifestError with every problem of every file where one has an error."""
-    manifests = load_manifests(paths, out)
-    if any(task.sensitive for task in manifests.tasks):
-        from reconciler.render.masking import secrets_in
-
-        out.protect(secrets_in(manifests.tasks))
-    if has_errors(manifests.diagnostics):
-        out.source = manifests.text_of
-        raise ManifestError(manifests.diagnostics)
-    return manifests
-
-
-def normal(path: str) -> str:
-    """A PATH as manifest files are named: `/`-separated, no `./` and no `/` at the end."""
-    return os.path.normpath(path).replace(os.sep, "/")
-
-
-def find_backend(connection: Connection, out: Output) -> Backend:
-    from reconciler.remote.credentials import resolve_backend
-
-    backend = resolve_backend(connection.backend, os.environ, Path.home())
-    for note in backend.notes:
-        out.note(f"note: {word(note).summary}")
-    out.detail(f"backend: {backend.name} (from {backend.source})")
-    return backend
-
-
-def find_state(connection: Connection, backend: Backend, out: Output) -> Path:
-    configured = None if backend.local_db is not None else out.common.config.values.get("state")
-    path = out.common.path(connection.state or configured or backend.default_state)
-    out.detail(f"state: {path}")
-    return path
-
-
-def connect(backend: Backend, connection: Connection, out: Output) -> Client:
-    """A client of the backend: over HTTP, or of the embedded service in this process."""
-    from reconciler.remote.client import Client
-    from reconciler.remote.credentials import resolve_token
-
-    token = resolve_token(backend, os.environ, Path.home())
-    out.detail(f"token: from {token.source}")
-    connections = connection.parallelism + 2
-    if backend.local_db is None:
-        return Client(backend.name, token.value, connections=connections)
-    from reconciler.embedded.app import App
-
-    app = App(out.common.path(str(backend.local_db)))
-    return Client(backend.name, token.value, app=app, then_close=app.close, connections=connections)
-
-
-def with_organizations(
-    manifests: Manifests, connection: Connection, backend: Backend, client: Client, out: Output
-) -> Manifests:
-    """Each task with its organization. ManifestError where none can be found for one, or where two
-    tasks turn out to be one."""
-    if all(task.org_name is not None for task in manifests.tasks):
-        return manifests
-    manifests = manifests.in_org(find_organization(connection, backend, client, out))
-    if has_errors(manifests.diagnostics):
-        raise ManifestError(manifests.diagnostics)
-    return manifests
-
-
-def find_organization(connection: Connection, backend: Backend, client: Client, out: Output) -> str:
-    from reconciler.remote.credentials import resolve_org
-
-    found = resolve_org(connection.org, os.environ, Path.home(), backend, client.default_org)
-    if found is None:
-        raise TaskctlError.of(
-            "no organization: the manifests name none, and nothing else does",
-            "Set `orgName` at the top of a manifest, or name one:\n"
-            "  taskctl plan --org NAME\n"
-            "Run with -v to see what was looked at.",
+        return load(
+            tuple(paths) or self.settings.paths, root=self.settings.root, policy=self.policy
         )
-    for step in found.trace:
-        out.detail(f"organization: {step}")
-    out.detail(f"organization: {found.value} (from {found.source})")
-    return found.value
 
+    def read(self, paths: Sequence[str]) -> Manifests:
+        """Manifests without errors. ManifestError with every problem of every file otherwise."""
+        manifests = self.load(paths)
+        self.protect(manifests.tasks)
+        if has_errors(manifests.diagnostics):
+            self.ui.show_sources(manifests.text_of)
+            raise ManifestError(manifests.diagnostics)
+        return manifests
 
-class Planning:
-    """Reads the service and makes plans for one workspace; `view` is what was read last. `holder`:
-    what an apply knows about the age of its attempts."""
+    def protect(self, tasks: Sequence[DesiredTask]) -> None:
+        """Keeps the prompts of sensitive tasks out of whatever is shown from now on."""
+        if any(task.sensitive for task in tasks):
+            from reconciler.render.masking import secrets_in
 
-    def __init__(self, space: Workspace, holder: LockHolder | None = None) -> None:
-        from reconciler.app.budgets import Budgets
+            self.ui.protect(secrets_in(tasks))
+
+    @cached_property
+    def policy(self) -> Policy | None:
+        """The policy that the configuration names. ManifestError if it cannot be used."""
+        name = self.settings.policy
+        if name is None:
+            return None
+        from reconciler.manifest.policy import read_policy
+
+        policy = read_policy(self.settings.path(name), name, self.settings.config_file or "")
+        self.ui.detail(Note.POLICY, file=name)
+        return policy
+
+    # The state
+
+    @cached_property
+    def state_path(self) -> Path:
+        backend = self.backend
+        configured = None if backend.local_db is not None else self.settings.state
+        given = self.connection.state or configured or backend.default_state
+        path = self.settings.path(str(given))
+        self.ui.detail(Note.STATE, path=str(path))
+        return path
+
+    def read_state(self) -> State:
+        """The state with its journal, neither locked nor written. StateError."""
+        from reconciler.state.session import read_state
+
+        return read_state(self.state_path, backend=self.backend.name)
+
+    def open_state(self, purpose: str) -> Session:
+        """The state, locked, to be changed. StateError if it is held or unusable."""
+        from reconciler.state.session import Session
+
+        return Session.open(
+            self.state_path,
+            backend=self.backend.name,
+            lock_timeout=self.connection.lock_timeout,
+            purpose=purpose,
+            waiting=lambda holder: self.ui.note(Note.LOCKED, holder=holder),
+        )
+
+    # The service
+
+    @cached_property
+    def backend(self) -> Backend:
+        from reconciler.remote.credentials import resolve_backend
+
+        backend = resolve_backend(self.connection.backend, os.environ, Path.home())
+        for told in backend.notes:
+            self.ui.note(Note.BACKEND_NOTE, text=word(told).summary)
+        self.ui.detail(Note.BACKEND, name=backend.name, source=backend.source)
+        return backend
+
+    @cached_property
+    def client(self) -> Client:
+        """A client of the backend: over HTTP, or of the embedded service in this process."""
+        from reconciler.remote.client import Client
+        from reconciler.remote.credentials import resolve_token
+
+        backend = self.backend
+        token = resolve_token(backend, os.environ, Path.home())
+        self.ui.detail(Note.TOKEN, source=token.source)
+        connections = self.connection.parallelism + 2
+        if backend.local_db is None:
+            return Client(backend.name, token.value, connections=connections)
+        from reconciler.embedded.app import App
+
+        app = App(self.settings.path(str(backend.local_db)))
+        return Client(
+            backend.name, token.value, app=app, then_close=app.close, connections=connections
+        )
+
+    def now(self) -> datetime:
+        """The service's time, or this machine's if the service does not show it."""
+        return self.client.service_clock() or self.clock.now()
+
+    @cached_property
+    def organization(self) -> str:
+        """The organization of tasks whose manifest names none. TaskctlError if nothing names
+        one."""
+        from reconciler.remote.credentials import resolve_org
+
+        found = resolve_org(
+            self.connection.org, os.environ, Path.home(), self.backend, self.client.default_org
+        )
+        if found is None:
+            raise TaskctlError([error(Code.NO_ORGANIZATION)])
+        for step in found.trace:
+            self.ui.detail(Note.ORGANIZATION_STEP, step=step)
+        self.ui.detail(Note.ORGANIZATION, value=found.value, source=found.source)
+        return found.value
+
+    def with_organizations(self, manifests: Manifests) -> Manifests:
+        """Every task with its organization. ManifestError if there is none for a task, or if two
+        tasks turn out to be the same one."""
+        if all(task.org_name is not None for task in manifests.tasks):
+            return manifests
+        manifests = manifests.in_org(self.organization)
+        if has_errors(manifests.diagnostics):
+            raise ManifestError(manifests.diagnostics)
+        return manifests
+
+    def survey(self, settle_time: timedelta) -> Survey:
+        """Reads what plans need to know of the service."""
         from reconciler.remote.message_cache import MessageCache
         from reconciler.remote.survey import Survey
 
-        self._space = space
-        self._survey = Survey(
-            space.client,
-            MessageCache(space.out.common.path(CACHE), space.backend.name, space.client.scrub),
-            parallelism=space.connection.parallelism,
-            settle_time=space.options.settle_time,
-            clock=space.clock,
+        client = self.client
+        cache = MessageCache(self.settings.path(CACHE), self.backend.name, client.scrub)
+        return Survey(
+            client,
+            cache,
+            parallelism=self.connection.parallelism,
+            settle_time=settle_time,
+            clock=self.clock,
         )
-        self.view: RemoteView | None = None
-        self.holder = holder
-        self._selection: Selection | None = None
-        self._budgets = Budgets(space.client, space.out)
 
-    def plan(
-        self,
-        state: State,
-        options: PlanOptions,
-        only: Collection[TaskRef] | None = None,
-    ) -> Plan:
-        """A plan on `state`; for the keys `only` where given. Raises RemoteError."""
-        from reconciler.plan.codec import options_json
-        from reconciler.plan.lookup import lookups
-        from reconciler.plan.planner import PlanInputs, make_plan
-        from reconciler.plan.replacement import refuse_wrong
-        from reconciler.plan.selection import select
+    @cached_property
+    def following(self) -> Following:
+        """The tasks at the service after their creation."""
+        from reconciler.remote.event_cache import CourseCache
+        from reconciler.remote.sessions import Following
 
-        space = self._space
-        # Once: what apply does makes attempts vanish, and a pattern may match nothing else.
-        if self._selection is None:
-            self._selection = select(options, space.desired, state, space.scope)
-            refuse_wrong(options, space.desired, state, self._selection.refs)
-        chosen = self._selection
-        whole = only is None
-        only = chosen.within(only)
-        asked = [t for t in space.desired if only is None or t.ref in only]
-        view = self._survey.read(
-            lambda identity, clocks: lookups(
-                asked, state, identity, options, clocks, only=only, holder=self.holder
-            )
-        )
-        self.view = view
-        inputs = PlanInputs(space.desired, state, view, options, space.scope, only, self.holder)
-        made = make_plan(inputs)
-        notes = (*made.diagnostics, *chosen.notes(options))
-        made = replace(made, options=options_json(options), diagnostics=notes)
-        return self._budgets.planned(made, state, view) if whole else made
+        identity = repr(self.client.identity())
+        cache = CourseCache(self.settings.path(CACHE), self.backend.name, identity)
+        return Following(self.client, cache, self.ui.conceal)
 
+    def budget(self, org_name: str) -> Budget | None:
+        """The Neo token budget of an organization; None if it has none. Asked for once."""
+        from reconciler.plan.budget import Budget
+        from reconciler.remote.budget import ask_budget
 
-def tell_if_new(space: Workspace, state: State) -> None:
-    """On a new state one has to know that tasks may be adopted, and why."""
-    if state.is_new and space.options.adopt in (None, AdoptScope.ALL):
-        path = space.state_path
-        why = f"no apply has ended well on {path} yet" if state.records else f"no state at {path}"
-        space.out.note(f"{why}: looking for existing tasks")
-        if space.scope:
-            space.out.note(
-                "Only for those of the PATHs. If a state was lost, apply once without any, or with "
-                "--adopt all, so that the others are looked for as well."
-            )
+        if org_name not in self._budgets:
+            found = ask_budget(self.client, org_name)
+            if isinstance(found, Budget):
+                self._budgets[org_name] = found
+            else:
+                self._budgets[org_name] = None
+                self.ui.detail(Note.NO_BUDGET, org=org_name, why=found)
+        return self._budgets[org_name]
 
-
-def planner_for(
-    planning: Planning, state: Callable[[], State], options: PlanOptions
-) -> Callable[[Collection[TaskRef]], Plan]:
-    """What apply plans anew with: the state as it is then."""
-    return partial(_replan, planning, state, options)
-
-
-def _replan(
-    planning: Planning,
-    state: Callable[[], State],
-    options: PlanOptions,
-    only: Collection[TaskRef],
-) -> Plan:
-    return planning.plan(state(), options, only)
+    @cached_property
+    def _budgets(self) -> dict[str, Budget | None]:
+        return {}

@@ -1,159 +1,136 @@
-"""What `taskctl import` does, from the choice of tasks to the records.
+"""`import`: existing tasks become manifest entries and records.
 
-All is read before anything is written. Then the manifest is made durable, and only then are the
-records: whatever dies in between leaves a manifest whose `taskID`s the next plan adopts, and the
-next import records.
+Everything is read before anything is written. Then the manifest is made durable, and only then are
+the records: a run that dies in between leaves a manifest whose `taskID`s the next plan adopts, and
+the next import records.
 """
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.app.context import connect, find_organization, find_place, utcnow
+from reconciler.app.context import Context
 from reconciler.app.import_selection import Choice, chosen, not_of_attempts
 from reconciler.app.import_target import Target, content_of
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.service import Connection
 from reconciler.importing.batch import Batch, Candidate, claims
 from reconciler.importing.existing import Opening, opening_of
 from reconciler.importing.keys import Keys
-from reconciler.importing.report import ImportReport, Result, Taken
+from reconciler.importing.report import ImportReport, Result, Taken, Why
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.insertion import Added, added
-from reconciler.model.diagnostics import error, has_errors
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place, error
 from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.shell import command_line
 from reconciler.model.task import TaskRef
 from reconciler.state.model import Record, Recorded, State
 
 if TYPE_CHECKING:
     from reconciler.importing.pulumi import Resource
-    from reconciler.remote.client import Client
 
 Append = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """`file` is the manifest as the user named it; `dry_run` writes nothing. Either `choice` or
+    `program` says what to import: `program` is a file, `-` for `content`."""
+
+    file: str
+    choice: Choice | None = None
+    program: str | None = None
+    content: bytes = b""
+    dry_run: bool = False
+
+
+def import_tasks(ctx: Context, request: ImportRequest) -> ImportReport:
+    """Imports tasks of the service, or of a Pulumi program or stack. TaskctlError."""
+    run = Importing(ctx, request.file, dry_run=request.dry_run)
+    if request.program is not None:
+        return run.of_program(request.program, request.content)
+    return run.of_service(request.choice or Choice())
 
 
 class Importing:
     """One run. `file` is the manifest as the user named it; `dry_run` writes nothing."""
 
-    def __init__(self, out: Output, connection: Connection, file: str, *, dry_run: bool) -> None:
-        self._out, self._connection = out, connection
-        self._target = Target(out, file)
+    def __init__(self, ctx: Context, file: str, *, dry_run: bool) -> None:
+        self._ctx = ctx
+        self._target = Target(ctx, file)
         self._dry_run = dry_run
         self._batch = Batch(Keys(()), self._target.hides_prompts())
         self._origin = ""
 
-    def tell(self, report: ImportReport) -> int:
-        """Says what it came to; the exit code, 1 where something could not be taken over."""
-        from reconciler.render.import_report import import_document, import_text, summary
-        from reconciler.render.json import dump
-
-        out = self._out
-        if out.common.format == "json":
-            out.document(dump(import_document(report)))
-        else:
-            out.diagnostics(report.diagnostics)
-            if report.dry_run:
-                out.document(report.manifest)
-                would = "It would be: " if report.manifest else ""
-                out.note(f"Nothing was written. {would}{summary(report)}")
-            elif not out.common.quiet:
-                out.document(import_text(report, out.style_of_result()))
-                if report.next_step:
-                    out.note(f"Next: {report.next_step}")
-        return int(has_errors(report.diagnostics))
-
     def of_service(self, choice: Choice) -> ImportReport:
-        """Takes over tasks that the service shows. TaskctlError."""
-        with self._service() as (client, org_name, state, append):
-            tasks = chosen(client, org_name, choice, client.service_clock() or utcnow())
-            self._take([Candidate(task) for task in tasks], client, state)
-            return self._finish(client, append)
+        """Imports tasks that the service shows. TaskctlError."""
+        ctx = self._ctx
+        with self._service() as (org_name, state, append):
+            tasks = chosen(ctx.client, org_name, choice, ctx.now())
+            self._take([Candidate(task) for task in tasks], state)
+            return self._finish(append)
 
-    def of_program(self, file: str) -> ImportReport:
-        """Takes over what a Pulumi program or stack holds. The service is asked for tasks whose
-        ids are known, and for nothing else. TaskctlError."""
+    def of_program(self, file: str, stdin: bytes) -> ImportReport:
+        """Imports what a Pulumi program or stack contains. The service is asked only for tasks
+        whose IDs are known. TaskctlError."""
         from reconciler.importing.pulumi import read_program
 
-        self._origin = "<stdin>" if file == "-" else shown_name(self._out.common.root, file)
-        place = self._out.common.path(file)
-        content = sys.stdin.buffer.read() if file == "-" else content_of(place, self._origin)
+        settings = self._ctx.settings
+        self._origin = "<stdin>" if file == "-" else shown_name(settings.root, file)
+        content = stdin if file == "-" else content_of(settings.path(file), self._origin)
         if content is None:
-            raise TaskctlError.of("there is no such file", file=self._origin)
+            raise TaskctlError([error(Code.CANNOT_READ, "program", at=Place(self._origin))])
         program = read_program(content, self._origin)
         self._batch.diagnostics += program.diagnostics
         self._batch.told += [Taken(name, None, Result.FAILED) for name in program.failed]
         known = [resource for resource in program.resources if resource.task_id is not None]
         unknown = [resource for resource in program.resources if resource.task_id is None]
         if not known:
-            state = self._read_state()
+            state = self._ctx.read_state()
             self._batch.keys = self._target.keys(state)
             self._take_unknown(unknown, state)
-            return self._finish(None, lambda *_: None)
-        with self._service() as (client, org_name, state, append):
-            self._take(self._seen(known, client, org_name), client, state)
+            return self._finish(None)
+        with self._service() as (org_name, state, append):
+            self._take(self._seen(known, org_name), state)
             self._take_unknown(unknown, state)
-            return self._finish(client, append)
+            return self._finish(append)
 
     @contextmanager
-    def _service(self) -> Iterator[tuple[Client, str, State, Append]]:
-        from reconciler.state.session import Session, read_state
-
-        backend, path = find_place(self._connection, self._out)
-        client = connect(backend, self._connection, self._out)
-        with closing(client):
-            client.identity()
-            org_name = find_organization(self._connection, backend, client, self._out)
-            self._target.in_org(org_name)
-            if self._dry_run:
-                state = read_state(path, backend=backend.name)
-                self._batch.keys = self._target.keys(state)
-                yield client, org_name, state, lambda *_: None
-                return
-            with Session.open(
-                path,
-                backend=backend.name,
-                lock_timeout=self._connection.lock_timeout,
-                purpose="import",
-                waiting=self._out.note,
-            ) as session:
-                self._batch.keys = self._target.keys(session.state)
-                yield client, org_name, session.state, session.append
-
-    def _read_state(self) -> State:
-        from reconciler.state.session import read_state
-
-        backend, path = find_place(self._connection, self._out)
-        return read_state(path, backend=backend.name)
+    def _service(self) -> Iterator[tuple[str, State, Append]]:
+        ctx = self._ctx
+        ctx.client.identity()
+        self._target.in_org(ctx.organization)
+        if self._dry_run:
+            state = ctx.read_state()
+            self._batch.keys = self._target.keys(state)
+            yield ctx.organization, state, lambda *_: None
+            return
+        with ctx.open_state("import") as session:
+            self._batch.keys = self._target.keys(session.state)
+            yield ctx.organization, session.state, session.append
 
     # What is to be written
 
-    def _seen(
-        self, resources: Sequence[Resource], client: Client, org_name: str
-    ) -> list[Candidate]:
-        """Those that this token sees; the others are errors."""
+    def _seen(self, resources: Sequence[Resource], org_name: str) -> list[Candidate]:
+        """Those that this token can see; the others are errors."""
         found = []
         for resource in resources:
-            task = client.get_task(resource.org_name or org_name, resource.task_id or "")
+            task = self._ctx.client.get_task(resource.org_name or org_name, resource.task_id or "")
             if task is not None:
                 found.append(Candidate(task, resource))
                 continue
-            what = f"{resource.name}: there is no task {resource.task_id} that this token sees"
-            self._batch.diagnostics.append(
-                error(what, file=self._origin, line=resource.line, column=resource.column)
-            )
+            place = Place(self._origin, resource.line, resource.column)
+            facts = {"name": resource.name, "task_id": resource.task_id}
+            self._batch.diagnostics.append(error(Code.NO_SUCH_TASK, "resource", at=place, **facts))
             self._batch.told.append(
                 Taken(resource.name, resource.org_name, Result.FAILED, resource.task_id)
             )
         return found
 
-    def _take(self, candidates: Sequence[Candidate], client: Client, state: State) -> None:
+    def _take(self, candidates: Sequence[Candidate], state: State) -> None:
         """Those that are in no manifest are read and taken; the others are told of."""
         batch, recorded = self._batch, state.recorded_ids()
         new: dict[str, Candidate] = {}
@@ -164,17 +141,17 @@ class Importing:
                 why, file = _known_as(state.records.get(ref), task.id)
                 batch.skip(task, ref.key, why, file)
             elif listed is not None and _is_spoken_for(TaskRef(task.org_name, listed.key), state):
-                batch.skip(task, listed.key, "another task is its key's", listed.file)
+                batch.skip(task, listed.key, Why.KEY_TAKEN, listed.file)
             elif listed is not None:
                 not_of_attempts([task], state)
                 batch.take_listed(listed, task)
             else:
                 new.setdefault(task.id, candidate)
         not_of_attempts([candidate.task for candidate in new.values()], state)
-        openings = self._openings(list(new.values()), client)
+        openings = self._openings(list(new.values()))
         read = list(zip(new.values(), openings, strict=True))
         waiting = self._target.waiting(state)
-        taken = claims([(c.task, o) for c, o in read], waiting, client.identity())
+        taken = claims([(c.task, o) for c, o in read], waiting, self._ctx.client.identity())
         for candidate, opening in read:
             listed = taken.get(candidate.task.id)
             if listed is not None:
@@ -183,31 +160,31 @@ class Importing:
                 batch.take(candidate, opening)
 
     def _take_unknown(self, resources: Sequence[Resource], state: State) -> None:
-        taken = {task.key: f"{task.file}:{task.line}" for task in self._target.known.tasks}
-        taken |= {ref.key: "the state" for ref in state.records}
-        taken |= {attempt.ref.key: "the state" for attempt in state.attempts.values()}
+        taken: dict[str, str | None] = {ref.key: None for ref in state.records}
+        taken |= {attempt.ref.key: None for attempt in state.attempts.values()}
+        taken |= {task.key: task.file for task in self._target.known.tasks}
         self._batch.take_unknown(resources, taken)
 
-    def _openings(self, candidates: Sequence[Candidate], client: Client) -> list[Opening]:
+    def _openings(self, candidates: Sequence[Candidate]) -> list[Opening]:
+        client = self._ctx.client
+
         def read(candidate: Candidate) -> Opening:
             task = candidate.task
             try:
-                found = opening_of(client.events(task.org_name, task.id, page_size=50))
+                return opening_of(client.events(task.org_name, task.id, page_size=50))
             except RemoteError as problem:
                 if problem.status != 404:
                     raise
                 return Opening(None)
-            shown = json.dumps(found.message, ensure_ascii=False)
-            return replace(found, holds_token=client.scrub(shown) != shown)
 
         if not candidates:
             return []
-        with ThreadPoolExecutor(self._connection.parallelism, "read") as pool:
+        with ThreadPoolExecutor(self._ctx.connection.parallelism, "read") as pool:
             return list(pool.map(read, candidates))
 
     # Writing
 
-    def _finish(self, client: Client | None, append: Append) -> ImportReport:
+    def _finish(self, append: Append | None) -> ImportReport:
         batch = self._batch
         made = added(self._target.before, self._target.name, batch.new) if batch.new else None
         if made is not None:
@@ -217,9 +194,9 @@ class Importing:
         if not self._dry_run:
             if made is not None:
                 self._target.write(made.content)
-            if client is not None:
-                now = client.service_clock() or utcnow()
-                append(*map(Recorded, batch.records(client.identity(), now)))
+            if append is not None:
+                identity, now = self._ctx.client.identity(), self._ctx.now()
+                append(*map(Recorded, batch.records(identity, now)))
             if made is not None:
                 batch.diagnostics += self._target.against_policy(made)
         return ImportReport(
@@ -232,32 +209,24 @@ class Importing:
         )
 
     def _protect(self, made: Added) -> None:
-        if any(task.sensitive for task in made.tasks):
-            from reconciler.render.masking import secrets_in
-
-            self._out.protect(secrets_in(made.tasks))
-            if self._dry_run:
-                raise TaskctlError.of(
-                    "the manifest's defaults say `sensitive`, so its new tasks cannot be shown",
-                    "Write them, and look at the file:\n    taskctl import ... --write FILE",
-                    file=self._target.name,
-                )
+        self._ctx.protect(made.tasks)
+        if self._dry_run and any(task.sensitive for task in made.tasks):
+            raise TaskctlError([error(Code.IMPORT_SENSITIVE, at=Place(self._target.name))])
 
     def _next_step(self) -> str:
         if all(task.result in (Result.SKIPPED, Result.FAILED) for task in self._batch.told):
             return ""
         usual = self._dry_run or self._target.is_usual()
         unknown = any(task.result is Result.WRITTEN for task in self._batch.told)
-        words = ["taskctl plan", *([] if usual else [shlex.quote(self._target.name)])]
-        return " ".join([*words, *(["--adopt all"] if unknown else [])])
+        more = [] if usual else [self._target.name]
+        return command_line("plan", *more, *(["--adopt", "all"] if unknown else []))
 
 
-def _known_as(record: Record | None, task_id: str) -> tuple[str, str | None]:
+def _known_as(record: Record | None, task_id: str) -> tuple[Why, str | None]:
     """What a task is to the key that has it, whose record may be lost, and the key's file."""
     if record is None:
-        return "an open attempt is to replace it", None
-    why = "recorded already" if record.task_id == task_id else "its key's former task"
-    return why, record.file
+        return Why.REPLACING, None
+    return Why.RECORDED if record.task_id == task_id else Why.FORMER, record.file
 
 
 def _is_spoken_for(ref: TaskRef, state: State) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import parse_duration
@@ -34,10 +35,7 @@ def chosen(client: Client, org_name: str, choice: Choice, now: datetime) -> list
     since = since_when(choice.since, now) if choice.since is not None else None
     user = client.identity()
     if choice.mine and not user.login:
-        raise TaskctlError.of(
-            "the service does not say who the token's user is, so none can be told to be theirs",
-            "Name the tasks by their ids:\n    taskctl import TASK_ID... --write FILE",
-        )
+        raise TaskctlError([error(Code.IMPORT_MINE)])
     found = {task.id: task for task in _listed(client, org_name, since)}
     return sorted(
         (task for task in found.values() if not choice.mine or _is_of(task, user)),
@@ -56,10 +54,7 @@ def since_when(text: str, now: datetime) -> datetime:
     try:
         return now - parse_duration(text)
     except (TaskctlError, OverflowError):
-        raise TaskctlError.of(
-            f"{text!r} is neither a date nor a duration",
-            "Write a day, as 2026-11-01, or how far back to go, as 30d or 12h.",
-        ) from None
+        raise TaskctlError([error(Code.INVALID_TIME, text=text)]) from None
 
 
 def not_of_attempts(tasks: Sequence[RemoteTask], state: State) -> None:
@@ -68,11 +63,8 @@ def not_of_attempts(tasks: Sequence[RemoteTask], state: State) -> None:
     for _, attempt in sorted(state.attempts.items()):
         for task in tasks:
             if state.may_have_created(attempt, task):
-                raise TaskctlError.of(
-                    f"task {task.id} may be what the attempt to create {attempt.ref} made, whose"
-                    " outcome is not known yet; nothing was imported",
-                    "Let that be settled first, then import:\n    taskctl apply",
-                )
+                said = error(Code.IMPORT_OPEN_ATTEMPT, task_id=task.id, ref=str(attempt.ref))
+                raise TaskctlError([said])
 
 
 def _by_id(client: Client, org_name: str, ids: Sequence[str]) -> list[RemoteTask]:
@@ -84,10 +76,8 @@ def _by_id(client: Client, org_name: str, ids: Sequence[str]) -> list[RemoteTask
         else:
             found.append(task)
     if missing:
-        what = "there is no task {} in " + org_name + ", or this token may not see it"
-        how = "Nothing was imported. Look up the id, name its organization with --org, or use a"
         raise TaskctlError(
-            [error(what.format(i), f"{how}\ntoken of the user who made the task.") for i in missing]
+            [error(Code.NO_SUCH_TASK, "import", task_id=id_, org=org_name) for id_ in missing]
         )
     return found
 

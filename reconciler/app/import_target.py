@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.app.manifests import load_manifests, policy_of
-from reconciler.cli.console.output import Output
+from reconciler.app.context import Context
+from reconciler.app.files import link_out, write_whole
 from reconciler.importing.keys import Keys
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import SUFFIXES, Finder, shown_name, unreadable
 from reconciler.manifest.insertion import Added
 from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.parse.source import read_source
-from reconciler.manifest.repository import in_git, repository_root
-from reconciler.model.diagnostics import Diagnostic, Severity, has_errors, warning
+from reconciler.manifest.repository import in_git
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, error, has_errors
 from reconciler.model.errors import ManifestError, TaskctlError
 from reconciler.model.task import DesiredTask, RemoteTask
 from reconciler.plan.lookup import moved_ref
@@ -29,17 +30,16 @@ class Target:
     ManifestError where it or another manifest cannot be used.
     """
 
-    def __init__(self, out: Output, file: str) -> None:
-        self.name = shown_name(out.common.root, file)
-        self._out = out
-        self._path = out.common.path(file)
-        if (why := _no_place(self._path, out.common.root)) is not None:
-            raise TaskctlError.of(
-                f"manifest: {why}",
-                "Name another file, or have it printed:\n    taskctl import ... --dry-run",
-                file=self.name,
-            )
-        policy_of(out)  # before anything is written: it has a say afterwards
+    def __init__(self, ctx: Context, file: str) -> None:
+        root = ctx.settings.root
+        self.name = shown_name(root, file)
+        self._ctx = ctx
+        self._path = ctx.settings.path(file)
+        if (link := link_out(self._path, root)) is not None:
+            raise TaskctlError([error(Code.LINK_OUT, "manifest", at=Place(self.name), target=link)])
+        if (case := _unusable(self._path)) is not None:
+            raise TaskctlError([error(Code.IMPORT_TARGET, case, at=Place(self.name))])
+        _ = ctx.policy  # read before anything is written: it is checked afterwards
         self.before = content_of(self._path, self.name)
         self.known = self._manifests()
 
@@ -88,29 +88,20 @@ class Target:
         """Where a new task breaks the repository's policy: a plan would refuse it, so it is said
         here; of a file that is written."""
         new = {task.key for task in made.tasks}
-        for told in load_manifests([self.name], self._out).diagnostics:
+        for told in self._ctx.load([self.name]).diagnostics:
             if told.severity is Severity.ERROR and told.key in new:
                 yield replace(told, severity=Severity.WARNING)
 
     def write(self, content: bytes) -> None:
         """Whole and durable, or not at all. TaskctlError."""
-        from reconciler.app.report_files import write_whole
-
         if content_of(self._path, self.name) != self.before:
-            raise TaskctlError.of(
-                "it was changed while this import ran; it was left as it is, nothing was recorded",
-                "Run the same import again.",
-                file=self.name,
-            )
+            raise TaskctlError([error(Code.IMPORT_TARGET, "changed", at=Place(self.name))])
         try:
-            write_whole(self._path, content, durable=True)
+            write_whole(self._path, content, durable=True, private=False)
         except OSError as problem:
-            raise TaskctlError.of(
-                f"manifest: cannot be written: {problem.strerror or problem}",
-                "It is as it was, and nothing was recorded. Choose another place:\n"
-                "    --write tasks/imported.yaml",
-                file=self.name,
-            ) from problem
+            why = problem.strerror or str(problem)
+            place = Place(self.name)
+            raise TaskctlError([error(Code.CANNOT_WRITE, "import", at=place, why=why)]) from problem
 
     def is_usual(self) -> bool:
         """Whether a plan without PATH reads it."""
@@ -118,7 +109,8 @@ class Target:
 
     def _finder(self) -> Finder:
         """With the manifests in the usual places, or those of the configuration."""
-        finder, configured = Finder(self._out.common.root), self._out.common.config.paths
+        settings = self._ctx.settings
+        finder, configured = Finder(settings.root), settings.paths
         for path in configured:
             finder.path(path)
         if not configured:
@@ -131,26 +123,20 @@ class Target:
             finder.path(self.name)
         if not finder.files:
             return Manifests((), (), ())
-        manifests = load(sorted(finder.files), root=self._out.common.root)
+        manifests = load(sorted(finder.files), root=self._ctx.settings.root)
         if has_errors(manifests.diagnostics):
-            self._out.source = manifests.text_of
+            self._ctx.ui.show_sources(manifests.text_of)
             raise ManifestError(manifests.diagnostics)
         return manifests
 
 
-def _no_place(path: Path, root: Path) -> str | None:
-    """Why a manifest cannot be written there. What the repository holds may be somebody else's: a
-    link of it is not followed out of it."""
-    base = Path(os.path.realpath(root))
-    top = repository_root(root) or base
-    plain, real = Path(os.path.normpath(base / path)), Path(os.path.realpath(path))
+def _unusable(path: Path) -> str | None:
+    """Why a manifest cannot be written there."""
     if path.exists() and not path.is_file():
-        return "it is no file that can be written whole"
+        return "noFile"
     if not path.name.endswith(SUFFIXES):
-        return f"its name must end with {' or '.join(SUFFIXES)}"
-    if plain.is_relative_to(top) and not real.is_relative_to(top):
-        return f"a link leads out of the repository, to {real}"
-    return "it is in .git" if in_git(real) else None
+        return "suffix"
+    return "git" if in_git(Path(os.path.realpath(path))) else None
 
 
 def content_of(path: Path, name: str) -> bytes | None:
@@ -161,10 +147,3 @@ def content_of(path: Path, name: str) -> bytes | None:
         return None
     except OSError as problem:
         raise ManifestError([unreadable(name, problem)]) from problem
-
-
-def about(task: DesiredTask, summary: str, detail: str = "") -> Diagnostic:
-    """A warning at the key of a task."""
-    return warning(
-        summary, detail, file=task.file, line=task.line, column=task.column, key=task.key
-    )

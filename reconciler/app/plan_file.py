@@ -1,16 +1,17 @@
-"""Saved plans on disk: private, written whole or not at all, told from manifests by a glance."""
+"""Saved plans on disk: private, replaced as a whole, and recognized by their first key."""
 
 from __future__ import annotations
 
-import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
+from reconciler.app.files import write_whole
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place, error
 from reconciler.model.errors import TaskctlError
 from reconciler.plan.codec import SavedPlan, encode_saved_plan, is_saved_plan, read_saved_plan
 
-GLANCE = 256  # bytes that hold the first key of any file that is a saved plan
+GLANCE = 256
+"""Bytes that hold the first key of any saved plan."""
 
 
 def is_plan_file(path: Path) -> bool:
@@ -26,33 +27,15 @@ def read_plan_file(path: Path, name: str) -> SavedPlan:
     try:
         data = path.read_bytes()
     except OSError as problem:
-        raise TaskctlError.of(
-            f"cannot read the plan file: {problem.strerror}",
-            "Make one:\n    taskctl plan --out FILE",
-            file=name,
-        ) from problem
+        why = problem.strerror or str(problem)
+        raise TaskctlError([error(Code.CANNOT_READ, "plan", at=Place(name), why=why)]) from problem
     return read_saved_plan(data, name)
 
 
 def write_plan_file(path: Path, name: str, saved: SavedPlan) -> None:
-    """Replaces the file whole, mode 0600 since it holds prompts. TaskctlError if it cannot."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    """Replaces the file, mode 0600 because it contains prompts. TaskctlError if it cannot."""
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(encode_saved_plan(saved))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+        write_whole(path, encode_saved_plan(saved), follow=False)
     except OSError as problem:
-        raise TaskctlError.of(
-            f"cannot write the plan file: {problem.strerror}",
-            "The plan stands, but it was not saved; choose another place:\n"
-            "    taskctl plan --out FILE",
-            file=name,
-        ) from problem
+        why = problem.strerror or str(problem)
+        raise TaskctlError([error(Code.CANNOT_WRITE, "plan", at=Place(name), why=why)]) from problem

@@ -1,184 +1,241 @@
-"""What telling a task something has in common: see what it is answered to, ask, send, say so."""
+"""`approve`, `reject`, `say` and `cancel`: see what a task asks, confirm, send once, report."""
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from reconciler.app.context import utcnow
-from reconciler.app.task_sessions import Watched, not_visible_error
-from reconciler.cli.console.output import Output, say
+from reconciler.app.context import Context
+from reconciler.app.task_sessions import TaskSessions, select_refs
+from reconciler.messages import word
+from reconciler.messages.notes import Note, Question
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.errors import TaskctlError
+from reconciler.model.remarks import Remark
 from reconciler.model.task import rfc3339
-from reconciler.state.model import Record
+from reconciler.render.response import Response
+from reconciler.state.edit import find
 from reconciler.tasks.events import Approval, body_of, is_users
 from reconciler.tasks.refusals import Lost, Outcome, Refusal, Sent, Told, problem
-from reconciler.tasks.status import Standing, TaskStatus
+from reconciler.tasks.status import SETTLED, Standing, TaskStatus
 
 if TYPE_CHECKING:
+    from reconciler.model.diagnostics import Arg
+    from reconciler.model.task import TaskRef
+    from reconciler.state.model import Record
     from reconciler.tasks.events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Addressed:
-    """One task to be told something, and how it stands."""
+def approve(
+    ctx: Context, words: Sequence[str], *, request_id: str | None, yes: bool
+) -> Iterator[Response]:
+    """Approves what the tasks that `words` select ask for, after showing each request. One key has
+    to be asking; of several, those that are not are passed over. TaskctlError."""
+    tasks = TaskSessions.open(ctx)
+    refs = select_refs(ctx, tasks.state, words)
+    if len(refs) == 1:
+        waiting = [_Addressed.of(tasks, refs[0])]
+    else:
+        known = [ref for ref in refs if ref in tasks.state.records]
+        found = [_Addressed(tasks, tasks.record(s.ref), s) for s in tasks.statuses(known)]
+        waiting = [task for task in found if task.status.approvals]
+    for task in waiting:
+        approval = task.approval(request_id)
+        ctx.ui.show_approval(task.record.ref, approval)
+        again = ("approve", task.name, "--request", approval.id, "-y")
+        if not _confirmed(ctx, Question.APPROVE, yes=yes, again=again):
+            ctx.ui.note(Note.NOTHING_SENT)
+            continue
+        if not yes:
+            task.check_unchanged(approval)
+        event = task.event("user_confirmation", approval_request_id=approval.id, ok=True)
+        yield task.send(event, "approved", "approval", approval)
 
-    tasks: Watched
+
+def reject(ctx: Context, key: str, message: str, *, request_id: str | None) -> Response:
+    """Rejects what a task asks for, with what to do instead. TaskctlError."""
+    task = _Addressed.open(ctx, key)
+    approval = task.approval(request_id)
+    ctx.ui.show_approval(task.record.ref, approval)
+    event = task.event(
+        "user_confirmation", approval_request_id=approval.id, ok=False, instructions=message
+    )
+    return task.send(event, "rejected", "rejection", approval)
+
+
+def send_message(ctx: Context, key: str, message: str) -> Response:
+    """Sends a follow-up message. TaskctlError."""
+    task = _Addressed.open(ctx, key)
+    task.show_last_words()
+    return task.send(task.event("user_message", content=message), "sent", "message")
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """`task_id` names a task that the key had before. `force` ends the session of a stuck task."""
+
+    key: str
+    task_id: str | None = None
+    force: bool = False
+    yes: bool = False
+
+
+def cancel(ctx: Context, request: CancelRequest) -> Response | None:
+    """Asks a task to stop, or ends its session. None: declined. TaskctlError."""
+    task = _Addressed.open(ctx, request.key, request.task_id)
+    task.show_last_words()
+    if task.status.standing in SETTLED and not request.force:
+        return Response(task.record, task.status, "nothingToCancel")
+    question = Question.FORCE_CANCEL if request.force else Question.CANCEL
+    more = ["--task", request.task_id] if request.task_id else []
+    more += ["--force"] if request.force else []
+    again = ("cancel", task.name, *more, "-y")
+    if not _confirmed(ctx, question, yes=request.yes, again=again, ref=task.name):
+        ctx.ui.note(Note.NOTHING_SENT)
+        return None
+    if not request.force:
+        return task.send(task.event("user_cancel"), "cancelled", "cancellation")
+    record = task.record
+    task.judge(ctx.following.cancel_by_force(record.ref.org_name, record.task_id), "cancellation")
+    return Response(record, task.status, "sessionEnded", {"force": True})
+
+
+def cancel_replaced(ctx: Context, record: Record) -> tuple[Remark, ...]:
+    """Cancels a task that another one replaced, for apply: nothing, or what went wrong."""
+    try:
+        why = _cancel_replaced(ctx, record)
+    except TaskctlError as problem:
+        why = problem.diagnostics[0]
+    if why is None:
+        return ()
+    facts = {"old": record.task_id, "why": word(why).summary, "ref": str(record.ref)}
+    return (Remark("apply.not_cancelled", facts),)
+
+
+def _cancel_replaced(ctx: Context, record: Record) -> Diagnostic | None:
+    status = ctx.following.status(record)
+    if status.standing in SETTLED and status.standing is not Standing.NOT_VISIBLE:
+        return None
+    event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
+    outcome = ctx.following.respond(record.ref.org_name, record.task_id, event)
+    if isinstance(outcome, Sent):
+        return None
+    caller = ctx.client.identity()
+    return problem(outcome, Told(record.ref, "the cancellation", record.identity, caller))
+
+
+@dataclass(frozen=True, slots=True)
+class _Addressed:
+    """One task to be told something, and its status."""
+
+    tasks: TaskSessions
     record: Record
     status: TaskStatus
 
-    @property
-    def out(self) -> Output:
-        return self.tasks.out
+    @classmethod
+    def open(cls, ctx: Context, key: str, task_id: str | None = None) -> _Addressed:
+        tasks = TaskSessions.open(ctx)
+        return cls.of(tasks, find(tasks.state, key), task_id)
+
+    @classmethod
+    def of(cls, tasks: TaskSessions, ref: TaskRef, task_id: str | None = None) -> _Addressed:
+        """TaskctlError if there is no task, or the service does not show it to this token."""
+        record = tasks.record(ref)
+        if task_id is not None:
+            if task_id not in (record.task_id, *record.former):
+                raise TaskctlError([error(Code.WRONG_TASK, ref=str(ref), task_id=task_id)])
+            record = replace(record, task_id=task_id)
+        status = tasks.ctx.following.statuses([record], 1)[0]
+        if status.standing in (Standing.GONE, Standing.NOT_VISIBLE):
+            raise tasks.not_visible(record)
+        return cls(tasks, record, status)
 
     @property
     def name(self) -> str:
         return str(self.record.ref)
 
     def approval(self, request_id: str | None) -> Approval:
-        """The request to answer: the one there is, or the one of that id. TaskctlError."""
+        """The request to answer: the only one, or the one with that ID. TaskctlError."""
         found = [one for one in self.status.approvals if request_id in (None, one.id)]
         if len(found) == 1:
             return found[0]
+        place, facts = Place(key=self.record.ref.key), {"ref": self.name}
         if found:
-            listed = "\n".join(f"  --request {shlex.quote(one.id)}" for one in found)
-            raise TaskctlError.of(
-                f"{self.name}: {len(found)} requests wait for an answer",
-                "See them, and name the one that is meant:\n"
-                f"    taskctl logs {self.name}\n{listed}",
+            ids = tuple(one.id for one in found)
+            raise TaskctlError(
+                [error(Code.SEVERAL_APPROVALS, at=place, ids=ids, count=len(ids), **facts)]
             )
-        raise self._nothing_to_answer(request_id)
-
-    def _nothing_to_answer(self, request_id: str | None) -> TaskctlError:
         if request_id is not None and self.status.approvals:
-            what = f"no request {request_id} waits for an answer"
-        elif self.status.standing is Standing.WAITING:
-            what = "it waits for input, but for no approval that its events show"
-        else:
-            what = f"it waits for no approval: it is {self.status.standing.value}"
-        page = f"\n    {self.status.url}" if self.status.url else ""
-        return TaskctlError.of(
-            f"{self.name}: {what}",
-            f"Nothing was sent. See what was said:\n    taskctl logs {self.name}{page}",
-        )
+            raise TaskctlError(
+                [error(Code.NO_APPROVAL, "id", at=place, request=request_id, **facts)]
+            )
+        waiting = self.status.standing is Standing.WAITING
+        case, status = "input" if waiting else "", self.status.standing.value
+        raise TaskctlError([error(Code.NO_APPROVAL, case, at=place, status=status, **facts)])
+
+    def check_unchanged(self, approval: Approval) -> None:
+        """TaskctlError if the task asks something else by now than what was shown."""
+        now = self.tasks.ctx.following.status(self.record)
+        if approval not in now.approvals:
+            raise TaskctlError(
+                [error(Code.NO_APPROVAL, "changed", ref=self.name, request=approval.id)]
+            )
 
     def event(self, kind: str, **members: Any) -> dict[str, Any]:
         """An event of the user's, marked by its time."""
-        return {"type": kind, "timestamp": rfc3339(utcnow()), **members}
+        return {"type": kind, "timestamp": rfc3339(self.tasks.ctx.clock.now()), **members}
 
-    def respond(self, event: Mapping[str, Any], what: str) -> None:
-        """Sends an event, once; TaskctlError where the task did not take it, or may not have."""
-        ref = self.record.ref
-        outcome = self.tasks.following.respond(ref.org_name, self.record.task_id, event)
-        if isinstance(outcome, Lost) and self._was_told(event["timestamp"]):
+    def send(
+        self, event: Mapping[str, Any], done: str, what: str, answers: Approval | None = None
+    ) -> Response:
+        """Sends an event, once. TaskctlError if the task did not accept it, or may not have."""
+        ref, following = self.record.ref, self.tasks.ctx.following
+        outcome = following.respond(ref.org_name, self.record.task_id, event)
+        if isinstance(outcome, Lost) and self._arrived(event["timestamp"]):
             outcome = Sent()
         self.judge(outcome, what)
+        answered = dict(answers.body) if answers is not None else None
+        return Response(self.record, self.status, done, event, answered)
 
-    def judge(self, outcome: Outcome, what: str, *, forced: bool = False) -> None:
+    def judge(self, outcome: Outcome, what: str) -> None:
         """TaskctlError for every outcome but Sent."""
         if isinstance(outcome, Sent):
             return
-        if forced and isinstance(outcome, Refusal) and outcome.status == 409:
-            raise TaskctlError.of(
-                f"{self.name}: its session was stopped, but it is not idle yet ({outcome.words})",
-                f"Look again in a minute:\n    taskctl status {self.name}",
-            )
-        caller = self.tasks.client.identity()
-        told = Told(self.record.ref, what, self.record.identity, caller)
+        ref = self.record.ref
+        if what == "cancellation" and isinstance(outcome, Refusal) and outcome.status == 409:
+            raise TaskctlError([error(Code.STILL_BUSY, ref=str(ref), words=outcome.words)])
+        caller = self.tasks.ctx.client.identity()
+        told = Told(ref, f"the {what}", self.record.identity, caller)
         raise TaskctlError([problem(outcome, told)])
 
-    def _was_told(self, mark: str) -> bool:
-        """Whether the task's events hold what was sent, though no answer came."""
+    def _arrived(self, mark: str) -> bool:
+        """Whether the task's events contain what was sent, although no response arrived."""
         ref = self.record.ref
         try:
-            events = self.tasks.following.events(ref.org_name, self.record.task_id, None)[0]
+            events = self.tasks.ctx.following.events(ref.org_name, self.record.task_id, None)[0]
         except TaskctlError:
             return False
-        return _holds(events, mark)
+        return _has_mark(events, mark)
 
-    def done(self, words: str, **members: Any) -> int:
-        """The result: a line, or a document."""
-        out, ref = self.out, self.record.ref
-        if out.common.format == "json":
-            from reconciler.render.json import dump
-
-            known = {"key": ref.key, "orgName": ref.org_name, "taskId": self.record.task_id}
-            url = {"url": self.status.url}
-            out.document(dump({"formatVersion": 1, "diagnostics": [], **known, **url, **members}))
-        elif not out.common.quiet:
-            from reconciler.render import safe
-
-            out.document(f"{safe.line(self.name)}: {words}\n")
-        return 0
+    def show_last_words(self) -> None:
+        """The task's status, and what it said last."""
+        words, ui = self.status.course.words, self.tasks.ctx.ui
+        note = Note.LAST_WORDS if words else Note.LAST_STATUS
+        ui.note(note, ref=self.name, status=self.status.standing.value, words=words)
 
 
-def words(text: str, name: str) -> str:
-    """What a person has to say, as it can be sent. UsageError for nothing, and for no text."""
-    if not text.strip():
-        raise click.UsageError(f"there is nothing to say: {name} is empty")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as problem:
-        raise click.UsageError(
-            f"{name} is not UTF-8, so the task would read it otherwise"
-        ) from problem
-    return text
-
-
-def addressed(tasks: Watched, key: str, task_id: str | None = None) -> Addressed:
-    """The task of a key, or the one of that id which the key had before. TaskctlError where there
-    is none, or the service does not show it to this token."""
-    record = tasks.record(key)
-    if task_id is not None:
-        record = _one_of(record, task_id)
-    status = tasks.following.statuses([record], 1)[0]
-    if status.standing in (Standing.GONE, Standing.NOT_VISIBLE):
-        raise not_visible_error(tasks, record)
-    return Addressed(tasks, record, status)
-
-
-def _one_of(record: Record, task_id: str) -> Record:
-    if task_id not in (record.task_id, *record.former):
-        raise TaskctlError.of(
-            f"{record.ref} never had a task {task_id}",
-            f"Nothing was sent. See which it had:\n    taskctl show {record.ref}",
-        )
-    return replace(record, task_id=task_id)
-
-
-def show_approval(task: Addressed, approval: Approval) -> None:
-    """On stderr: what is about to be answered."""
-    from reconciler.render import safe
-    from reconciler.render.conversation import approval_rows
-
-    rows = approval_rows(approval, task.out.style(sys.stderr))
-    text = "".join(f"  {row}".rstrip() + "\n" for row in rows)
-    say(safe.without_commands(f"{safe.line(task.name)} asks:\n{text}"))
-
-
-def show_last_words(task: Addressed) -> None:
-    """On stderr: how the task stands, and what it said last."""
-    status = task.status
-    words = f": {status.course.words}" if status.course.words else ""
-    task.out.note(f"{task.name} is {status.standing.value}{words}")
-
-
-def confirm(out: Output, question: str, *, yes: bool, otherwise: str) -> bool:
-    """Whether to go on. TaskctlError where nobody can be asked; `otherwise` is what to run."""
+def _confirmed(
+    ctx: Context, question: Question, *, yes: bool, again: tuple[str, ...], **facts: Arg
+) -> bool:
+    """Whether to go on. TaskctlError if nobody can be asked; `again` is what to run then."""
     if yes:
         return True
-    if not out.interactive():
-        raise TaskctlError.of(
-            "nothing was sent: there is no terminal to ask at",
-            f"Say yes beforehand:\n    {otherwise}",
-        )
-    return out.ask(question)
+    if not ctx.ui.interactive:
+        raise TaskctlError([error(Code.CONFIRMATION_REQUIRED, command=again)])
+    return ctx.ui.ask(question, strict=False, **facts)
 
 
-def _holds(events: Iterable[Event], mark: str) -> bool:
+def _has_mark(events: Iterable[Event], mark: str) -> bool:
     return any(is_users(event) and body_of(event).get("timestamp") == mark for event in events)

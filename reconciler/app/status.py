@@ -1,69 +1,81 @@
-"""The two looks that `taskctl status` has: a row for each task, or what they used in all."""
+"""`status`: the status of recorded tasks, or the tokens that they used."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, TextIO
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from reconciler.app.budgets import Budgets
-from reconciler.app.task_sessions import Watched
-from reconciler.cli.console.live import Screen
-from reconciler.cli.console.output import Output
+from reconciler.app.context import Context
+from reconciler.app.task_sessions import TaskSessions, select_refs
+from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.model.task import TaskRef
-from reconciler.render.status import ANY_ROOM, status_document, status_rows
-from reconciler.render.totals import ASCII, BLOCKS, totals_document, totals_rows
-from reconciler.tasks.status import TaskStatus
-from reconciler.tasks.totals import totals
+from reconciler.plan.budget import Outlook
+from reconciler.tasks.status import SETTLED, Standing, TaskStatus, exit_code
+from reconciler.tasks.totals import Totals, totals
 
 
-class Listing:
-    """On a terminal, links that do not fit stand below their row; on the `screen` that the rows
-    are for, if there is room."""
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """The tasks in the table's order, as they were `read_at`. With `totals`: the tokens they used,
+    and the budgets of their organizations."""
 
-    def __init__(self, out: Output, screen: Screen | None) -> None:
-        self._out = out
-        self._screen = screen
+    statuses: tuple[TaskStatus, ...]
+    read_at: datetime
+    totals: Totals | None = None
+    budgets: tuple[Outlook, ...] = ()
 
-    def rows(self, found: Sequence[TaskStatus], now: datetime) -> list[str]:
-        if self._screen is not None:
-            room = self._screen.lines
-        else:
-            room = ANY_ROOM if self._out.is_terminal(sys.stdout) else None
-        return status_rows(found, self._out.style_of_result(), now, room=room)
+    @property
+    def code(self) -> int:
+        """What `--exit-code` exits with."""
+        return exit_code(self.statuses)
 
-    def document(self, found: Sequence[TaskStatus], now: datetime) -> dict[str, Any]:
-        return status_document(found, now)
-
-
-class Summing:
-    """The sums, and the budgets of the organizations of these tasks, as they were at first, as are
-    the tasks that their keys had before."""
-
-    def __init__(self, tasks: Watched, refs: Sequence[TaskRef]) -> None:
-        self._tasks = tasks
-        self._organizations = {ref.org_name for ref in refs}
-        self._former = tasks.former(refs)
-        self._budgets = Budgets(tasks.client, tasks.out)
-
-    def rows(self, found: Sequence[TaskStatus], now: datetime) -> list[str]:
-        out = self._tasks.out
-        used = totals(found, self._tasks.state.records, self._former)
-        left = self._budgets.outlooks(self._organizations, now)
-        marks = bar_marks(sys.stdout) if out.is_terminal(sys.stdout) else ""
-        return totals_rows(used, left, out.style_of_result(), marks)
-
-    def document(self, found: Sequence[TaskStatus], now: datetime) -> dict[str, Any]:
-        used = totals(found, self._tasks.state.records, self._former)
-        left = self._budgets.outlooks(self._organizations, now)
-        return {**status_document(found, now), **totals_document(used, left)}
+    @property
+    def is_settled(self) -> bool:
+        return all(status.standing in SETTLED for status in self.statuses)
 
 
-def bar_marks(stream: TextIO) -> str:
-    """The characters of a bar that the stream's encoding has."""
-    try:
-        BLOCKS.encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return ASCII
-    return BLOCKS
+@dataclass(frozen=True, slots=True)
+class StatusRequest:
+    """`words` select tasks; `states`, if given, those with such a status. `watch`: read again each
+    `interval` until all tasks are settled."""
+
+    words: tuple[str, ...] = ()
+    states: frozenset[Standing] = frozenset()
+    totals: bool = False
+    watch: bool = False
+    interval: timedelta = timedelta(seconds=2)
+
+
+def status(ctx: Context, request: StatusRequest) -> Iterator[StatusReport]:
+    """One report, or one after the other with `watch`. TaskctlError."""
+    tasks = TaskSessions.open(ctx)
+    refs = select_refs(ctx, tasks.state, request.words)
+    former = tasks.former(refs) if request.totals else []
+    while True:
+        report = _report(tasks, refs, request, former)
+        yield report
+        if not request.watch or report.is_settled:
+            return
+        time.sleep(max(SHORTEST_PAUSE, request.interval.total_seconds()))
+
+
+def _report(
+    tasks: TaskSessions,
+    refs: Sequence[TaskRef],
+    request: StatusRequest,
+    former: Collection[tuple[str, Mapping[str, Any]]],
+) -> StatusReport:
+    ctx = tasks.ctx
+    found = tasks.statuses(refs)
+    if request.states:
+        found = tuple(status for status in found if status.standing in request.states)
+    now = ctx.now()
+    if not request.totals:
+        return StatusReport(found, now)
+    organizations = sorted({ref.org_name for ref in refs})
+    budgets = [b for org in organizations if (b := ctx.budget(org)) is not None]
+    used = totals(found, tasks.state.records, list(former))
+    return StatusReport(found, now, used, tuple(Outlook(budget, now) for budget in budgets))

@@ -1,142 +1,143 @@
-"""Waiting until tasks are done, with what happens meanwhile; for `wait` and `apply --wait`."""
+"""Waiting until tasks are done; for `wait` and `apply --wait`."""
 
 from __future__ import annotations
 
-import functools
-import sys
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import click
-
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.help import Run, with_options
-from reconciler.cli.options.tasks import duration, interval_option
+from reconciler.app.context import Context
+from reconciler.app.task_sessions import TaskSessions, select_refs
+from reconciler.messages.notes import Note
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import error
-from reconciler.model.errors import RemoteError
-from reconciler.render import renderer
+from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
+from reconciler.render.wait import End, WaitedReport, waited_after
+from reconciler.tasks.status import SETTLED, Standing, in_order
 
 if TYPE_CHECKING:
-    from reconciler.app.task_sessions import Watched
-    from reconciler.cli.signals import Interrupts
+    from reconciler.app.ui import Stop, Watch
+    from reconciler.apply.report import ApplyReport
     from reconciler.model.task import TaskRef
-    from reconciler.render.wait import End, WaitedReport
+    from reconciler.state.model import State
     from reconciler.tasks.status import TaskStatus
 
-ON = "\nNot waited for any more; the tasks go on. See how they stand:\n    taskctl status\n"
-TIME_IS_UP = "the time is up: not all are done. See how they stand:\n    taskctl status"
+SHORTEST_PAUSE = 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long at most, and how often to look."""
+    """How long to wait at most, how often to look, and whether a task that waits for a person
+    ends the wait."""
 
-    timeout: timedelta
-    interval: timedelta
-
-
-timeout_option = click.option(
-    "--timeout",
-    callback=duration,
-    default="30m",
-    show_default=True,
-    metavar="DURATION",
-    help="How long to wait at most.",
-)
+    timeout: timedelta = timedelta(minutes=30)
+    interval: timedelta = timedelta(seconds=2)
+    stop_on_waiting: bool = False
 
 
-def wait_options(function: Run) -> Run:
-    """Gives the command `wait: Wait | None`."""
-
-    @functools.wraps(function)
-    def gathered(**values: Any) -> int | None:
-        wanted = values.pop("wanted")
-        wait = Wait(values.pop("timeout"), values.pop("interval"))
-        if not wanted:
-            _refuse_alone("timeout", "interval")
-        return function(wait=wait if wanted else None, **values)
-
-    flag = click.option("--wait", "wanted", is_flag=True, help="Then wait until all are done.")
-    return with_options(gathered, [flag, timeout_option, interval_option])
+def wait(ctx: Context, words: Sequence[str], options: Wait) -> tuple[WaitedReport, int | None]:
+    """Waits for the tasks that `words` select. The report, and the exit code of a signal.
+    TaskctlError."""
+    tasks = TaskSessions.open(ctx)
+    refs = select_refs(ctx, tasks.state, words)
+    last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
+    with ctx.ui.interruptible(Note.STOPPED_WAITING, last) as stop:
+        found, end = Waiting(ctx, tasks, refs, options).run(stop)
+    if end is End.TIMEOUT:
+        ctx.ui.note(Note.TIMED_OUT)
+    return WaitedReport((), statuses=found, end=end, read_at=ctx.now()), stop.exit_code
 
 
-def _refuse_alone(*names: str) -> None:
-    context = click.get_current_context()
-    for name in names:
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name} is of the waiting: it needs --wait")
+def wait_after(
+    ctx: Context,
+    state: State,
+    refs: Sequence[TaskRef],
+    options: Wait,
+    report: ApplyReport,
+    fresh: Collection[TaskRef],
+    patience: float,
+) -> tuple[ApplyReport, int | None]:
+    """Waits for the tasks of an apply: its report with how they ended, or with why that is not
+    known, and the exit code of a signal."""
+    with ctx.ui.interruptible(Note.STOPPED_WAITING, report) as stop:
+        try:
+            tasks = TaskSessions(ctx, state)
+            found, end = Waiting(ctx, tasks, refs, options, fresh, patience).run(stop)
+        except TaskctlError as problem:
+            told = (*report.diagnostics, *problem.diagnostics)
+            return replace(report, diagnostics=told), stop.exit_code
+    if end is End.TIMEOUT:
+        ctx.ui.note(Note.TIMED_OUT)
+    return waited_after(report, found, end, ctx.now()), stop.exit_code
 
 
 class Waiting:
-    """Waits for `refs`. Of `fresh` ones, made a moment ago, the service may know nothing yet for
+    """Waits for `refs`. The service may not know `fresh` ones, created a moment ago, for
     `patience` seconds."""
 
     def __init__(
         self,
-        tasks: Watched,
+        ctx: Context,
+        tasks: TaskSessions,
         refs: Sequence[TaskRef],
-        wait: Wait,
+        options: Wait,
         fresh: Collection[TaskRef] = (),
         patience: float = 0,
     ) -> None:
-        self._tasks = tasks
-        self._out = tasks.out
-        self._refs = refs
-        self._wait = wait
-        self._fresh = fresh
+        self._ctx, self._tasks, self._refs, self._options = ctx, tasks, refs, options
+        self._fresh, self._patience = fresh, patience
         self._begun = time.monotonic()
-        self._patience = patience
         self._lost: RemoteError | None = None
 
-    def run(self, interrupts: Interrupts) -> tuple[tuple[TaskStatus, ...], End]:
-        """How the tasks stand in the end, and why it ended. RemoteError."""
-        from reconciler.render.wait import End
-        from reconciler.tasks.status import SETTLED
-
-        live = _Live(self._tasks)
+    def run(self, stop: Stop) -> tuple[tuple[TaskStatus, ...], End]:
+        """How the tasks are in the end, and why the wait ended. RemoteError."""
+        watch = self._ctx.ui.watch()
         found: tuple[TaskStatus, ...] | None = None
         try:
             while True:
-                found = self._look() if found is None else self._again(found, live)
-                live.show(found)
-                if all(status.standing in SETTLED for status in found):
+                found = self._look() if found is None else self._again(found, watch)
+                watch.show(found, self._ctx.now())
+                if self._is_over(found):
                     return found, End.SETTLED
                 waited = time.monotonic() - self._begun
-                left = self._wait.timeout.total_seconds() - waited
+                left = self._options.timeout.total_seconds() - waited
                 if left <= 0 and self._lost is not None:
                     raise self._lost
                 if left <= 0:
                     return found, End.TIMEOUT
-                pause = min(left, max(0.1, self._wait.interval.total_seconds()))
-                if not interrupts.wait(pause):
-                    live.leave()
+                pause = max(SHORTEST_PAUSE, self._options.interval.total_seconds())
+                if not stop.wait(min(left, pause)):
+                    watch.leave()
                     return found, End.INTERRUPTED
         finally:
-            live.close()
+            watch.close()
 
-    def _again(self, before: tuple[TaskStatus, ...], live: _Live) -> tuple[TaskStatus, ...]:
-        """As they were before, where the service does not answer for a while: it is asked again."""
-        from reconciler.remote.retries import RETRIED
+    def _is_over(self, found: Sequence[TaskStatus]) -> bool:
+        if all(status.standing in SETTLED for status in found):
+            return True
+        return self._options.stop_on_waiting and all(
+            status.standing is not Standing.RUNNING for status in found
+        )
 
+    def _again(self, before: tuple[TaskStatus, ...], watch: Watch) -> tuple[TaskStatus, ...]:
+        """As they were before, while the service does not answer: it is asked again."""
         try:
             found = self._look()
         except RemoteError as problem:
             if problem.status is not None and problem.status not in RETRIED:
                 raise
             if self._lost is None:
-                live.note(f"{problem.diagnostics[0].summary}; looking again")
+                watch.note(Note.LOOKING_AGAIN, problem=str(problem))
             self._lost = problem
             return before
         self._lost = None
         return found
 
     def _look(self) -> tuple[TaskStatus, ...]:
-        from reconciler.tasks.status import Standing, in_order
-
         found = self._tasks.statuses(self._refs)
         if not self._fresh or time.monotonic() - self._begun > self._patience:
             return found
@@ -146,83 +147,3 @@ class Waiting:
             else status
             for status in found
         )
-
-
-class _Live:
-    """What happens, to stderr: a line for each change; on a terminal the table below them."""
-
-    def __init__(self, tasks: Watched) -> None:
-        from reconciler.cli.console.live import Screen
-
-        self._tasks = tasks
-        self._out = out = tasks.out
-        self._before: dict[TaskRef, str] = {}
-        as_text = out.common.format == "text" and not out.common.quiet
-        on_terminal = as_text and out.is_terminal(sys.stderr)
-        self._screen = Screen(sys.stderr, in_place=True) if on_terminal else None
-
-    def show(self, found: Sequence[TaskStatus]) -> None:
-        changed = [one for one in found if self._before.get(one.ref) != one.standing.value]
-        self._before = {one.ref: one.standing.value for one in found}
-        if changed and self._screen is not None:
-            self._screen.clear()
-        for status in changed:
-            self._out.note(_line(status))
-        if self._screen is not None:
-            from reconciler.app.context import utcnow
-            from reconciler.render.status import status_rows
-
-            now = self._tasks.client.service_clock() or utcnow()
-            room = self._screen.lines
-            style = self._out.style(sys.stderr)
-            rows = status_rows(found, style, now, room=room and room - 1)
-            self._screen.show(["", *rows])
-
-    def note(self, text: str) -> None:
-        if self._screen is not None:
-            self._screen.clear()
-        self._out.note(text)
-
-    def leave(self) -> None:
-        """What was said on a signal stands below the rows: they are not to be found from there."""
-        self._screen = None
-
-    def close(self) -> None:
-        if self._screen is not None:
-            self._screen.clear()
-
-
-def _line(status: TaskStatus) -> str:
-    """What became of a task, and what a person can do about it."""
-    from reconciler.tasks.status import Standing
-
-    text = f"{status.ref}: {status.standing.value}"
-    if status.course.words and status.standing is Standing.FAILED:
-        text += f" ({status.course.words})"
-    if status.approvals:
-        text += f"; answer it with `taskctl approve {status.ref}` or `taskctl reject {status.ref}`"
-    return text.replace("\n", " ")
-
-
-def farewell(out: Output) -> str:
-    """The result where a second signal leaves no time for one: a program gets its document."""
-    if out.common.format == "text":
-        return ""
-    left = FailureReport((error("not waited for any more; the tasks go on"),))
-    return renderer(out.common.format).render(left, out.style_of_result())
-
-
-def tell(out: Output, report: WaitedReport) -> None:
-    """The result: as text the table alone, since all before it was told."""
-    from reconciler.render.status import status_table
-    from reconciler.render.wait import End
-
-    if out.common.format != "text":
-        out.report(report)
-        return
-    if report.end is End.TIMEOUT:
-        out.note(TIME_IS_UP)
-    out.kept = out.masked(report)
-    if not out.common.quiet:
-        style, fold = out.style_of_result(), out.is_terminal(sys.stdout)
-        out.document(status_table(report.statuses, style, report.read_at, fold=fold))

@@ -19,44 +19,46 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli.options.help import WithExamples, shared_report_options
+from reconciler.cli.help import WithExamples, shared_options
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from reconciler.cli.console.output import Output
-    from reconciler.cli.options.common import Common
-    from reconciler.model.diagnostics import Diagnostic
+    from reconciler.cli.console.output import Output, OutputSettings
+    from reconciler.model.codes import Code
+    from reconciler.model.diagnostics import Arg, Diagnostic, Place
 
 COMMANDS = {
-    "validate": "Check manifests; offline, changes nothing.",
+    "validate": "Check manifests, offline.",
     "plan": "Show what apply would do; changes nothing.",
-    "apply": "Show the plan, ask, and create the tasks that are missing.",
-    "status": "Show how the tasks stand, those that need a person first.",
-    "logs": "Show the conversation of a task, and follow it.",
-    "wait": "Wait until the tasks are done.",
-    "approve": "Approve what a task asks for.",
-    "reject": "Reject what a task asks for, and say what to do instead.",
-    "say": "Tell a task something further.",
+    "apply": "Create the tasks that are missing.",
+    "status": "Show the status of tasks.",
+    "logs": "Show the conversation of a task.",
+    "wait": "Wait until tasks are done.",
+    "approve": "Approve what tasks ask for.",
+    "reject": "Reject what a task asks for.",
+    "say": "Send a follow-up message to a task.",
     "cancel": "Cancel what a task does.",
     "show": "Show a saved plan, or everything about one task.",
-    "import": "Take over tasks that exist: write their manifest, and record them.",
-    "state": "Look at the state, and repair it.",
-    "fmt": "Put manifests in their canonical form.",
-    "init": "Begin: a first manifest, and what to do next.",
+    "import": "Import existing tasks.",
+    "state": "Inspect and repair the state.",
+    "fmt": "Format manifests.",
+    "init": "Create a starter manifest.",
     "schema": "Print a JSON Schema, for editors and programs.",
+    "completion": "Print the completion script of a shell.",
     "explain": "Explain a diagnostic code.",
-    "completion": "Print the script that completes taskctl in a shell.",
-    "serve": "Serve the embedded service over HTTP.",
+    "serve": "Run the embedded service over HTTP.",
+    "help": "Show help for a command.",
+    "version": "Print the version.",
 }
 """Each is `reconciler.cli.commands.NAME`, whose `command` is a click command."""
 
 EXAMPLES = (
-    ("taskctl validate", "check the manifests in tasks/ and in *.tasks.yaml"),
-    ("taskctl plan --backend local", "try a plan with no account, on the embedded service"),
-    ("taskctl apply", "create what is missing, after a question"),
-    ("taskctl plan tasks/ --out plan.taskctl", "keep a plan, for"),
-    ("taskctl apply plan.taskctl", "just what was reviewed, or nothing"),
+    ("taskctl validate", "check the manifests in tasks/ and *.tasks.yaml"),
+    ("taskctl plan --backend local", "show a plan, without an account, on the embedded service"),
+    ("taskctl apply", "create what is missing, after confirmation"),
+    ("taskctl plan tasks/ -o plan.taskctl", "save a plan, and"),
+    ("taskctl apply plan.taskctl", "apply exactly what was reviewed, or nothing"),
 )
 
 
@@ -95,7 +97,7 @@ class Commands(WithExamples, click.Group):
 
         near = get_close_matches(name, COMMANDS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise click.UsageError(f"there is no command {name!r}{hint}", ctx)
+        raise click.UsageError(f"unknown command {name!r}{hint}", ctx)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
         from click.shell_completion import CompletionItem
@@ -110,18 +112,19 @@ class Commands(WithExamples, click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(
-    cls=Commands,
+app = Commands(
+    "taskctl",
+    params=shared_options(reports=True),
     examples=EXAMPLES,
+    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-@click.version_option(__version__, prog_name="taskctl", message="%(prog)s %(version)s")
-@shared_report_options
-def app(**_shared: object) -> None:
-    """Keep a list of Pulumi Cloud agent tasks in a repository, and create just the missing ones.
+    help="""Manage Pulumi Neo agent tasks as code: declare them in YAML, review a plan, and create
+    only what is missing, exactly once.
 
-    The options here may stand before the command or after it.
-    """
+    The options below may also follow the command.
+    """,
+)
+click.version_option(__version__, prog_name="taskctl", message="%(prog)s %(version)s")(app)
 
 
 class Ending:
@@ -147,7 +150,7 @@ class Ending:
         return True
 
     def write_files(self) -> None:
-        """The reports in files, after everything else: what fails here is one more error."""
+        """Writes the reports in files, after everything else: a failure is one more error."""
         out: Output | None = self.context.obj if self.context is not None else None
         if out is not None:  # else it came to no command, and nothing more is imported
             with self:
@@ -156,13 +159,17 @@ class Ending:
     def _judge(self, error: BaseException) -> int:
         if isinstance(error, click.exceptions.Exit):  # also how --help ends: imports nothing
             return error.exit_code
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            click.echo(error.format_message())
+            return 0
+        from reconciler.model.codes import Code
         from reconciler.model.errors import TaskctlError
 
         match error:
             case KeyboardInterrupt():
-                return self._fail(130, "interrupted")
+                return self._fail(130, Code.INTERRUPTED)
             case Terminated():
-                return self._fail(143, "terminated")
+                return self._fail(143, Code.INTERRUPTED, "terminated")
             case SystemExit():
                 return error.code if isinstance(error.code, int) else int(error.code is not None)
             case BrokenPipeError():
@@ -172,44 +179,55 @@ class Ending:
             case click.ClickException():
                 return self._usage(error)
             case click.Abort() | EOFError():
-                return self._fail(1, "no answer; nothing was done")
+                return self._fail(1, Code.INTERRUPTED, "noAnswer")
             case OSError():
-                return self._fail(1, _os_error(error))
+                return self._os_error(error)
         return self._unexpected(error)
 
     def _usage(self, error: click.ClickException) -> int:
+        from reconciler.model.codes import Code
+
         context = getattr(error, "ctx", None) or self.context
         path = context.command_path if context is not None else "taskctl"
-        if isinstance(error, click.exceptions.NoArgsIsHelpError):
-            if self._output().common.format == "text":
-                click.echo(error.format_message(), err=True)
-                return 1
-            return self._fail(1, "no command was given", f"{path} --help")
         message = error.format_message().rstrip(".")
-        return self._fail(1, message[:1].lower() + message[1:], f"{path} --help")
+        if not message[:2].isupper():
+            message = message[:1].lower() + message[1:]
+        return self._fail(1, Code.USAGE, what=message, command=(*path.split()[1:], "--help"))
+
+    def _os_error(self, error: OSError) -> int:
+        from reconciler.model.codes import Code
+        from reconciler.model.diagnostics import Place
+
+        why = error.strerror or str(error) or type(error).__name__
+        file = error.filename
+        place = Place(os.fsdecode(file)) if isinstance(file, str | bytes) else None
+        return self._fail(1, Code.OS_ERROR, at=place, why=why)
 
     def _unexpected(self, error: BaseException) -> int:
         from reconciler.cli.console.output import say
+        from reconciler.model.codes import Code
         from reconciler.render import safe
 
         out = self._output()
         if out.common.verbose:
             import traceback
 
-            trace = out.concealed("".join(traceback.format_exception(error)))
+            trace = out.conceal("".join(traceback.format_exception(error)))
             say(safe.block(_without_token(trace)))
         what = _without_token(f"{type(error).__name__}: {error}" if str(error) else repr(error))
-        again = "report it" if out.common.verbose else "run again with -v and report what it shows"
-        return self._fail(1, f"internal error ({what}): {again}")
+        case = "verbose" if out.common.verbose else ""
+        return self._fail(1, Code.INTERNAL_ERROR, case, what=what)
 
-    def _fail(self, code: int, summary: str, detail: str = "") -> int:
-        from reconciler.model.diagnostics import error
+    def _fail(
+        self, code: int, cause: Code, case: str = "", at: Place | None = None, **facts: Arg
+    ) -> int:
+        from reconciler.model.diagnostics import NOWHERE, error
 
-        self._tell([error(summary, detail)])
+        self._tell([error(cause, case, at=at or NOWHERE, **facts)])
         return code
 
     def _tell(self, diagnostics: Sequence[Diagnostic]) -> int:
-        """On stderr; as the one document on stdout where a program listens and none went out."""
+        """On stderr; as the one document on stdout if a program reads it and none was written."""
         from reconciler.render.reports import FailureReport
 
         out = self._output()
@@ -222,7 +240,7 @@ class Ending:
         return 1
 
     def _output(self) -> Output:
-        """The command's own; where it did not come to that, what the bare arguments ask for."""
+        """The command's own; if there is none yet, what the bare arguments ask for."""
         from reconciler.cli.console.output import Output
 
         if self.context is not None and isinstance(self.context.obj, Output):
@@ -230,12 +248,12 @@ class Ending:
         return Output(_asked(self.arguments))
 
 
-def _asked(arguments: Sequence[str]) -> Common:
-    """Format, color and verbosity, as far as arguments that may be wrong tell them."""
-    from reconciler.cli.options.common import Common
+def _asked(arguments: Sequence[str]) -> OutputSettings:
+    """Format, color and verbosity, as far as arguments that may be wrong say."""
+    from reconciler.cli.console.output import OutputSettings
     from reconciler.render import FORMATS
 
-    found = Common()
+    found = OutputSettings()
     words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     for index, word in enumerate(words):
         name, equals, value = word.partition("=")
@@ -248,11 +266,6 @@ def _asked(arguments: Sequence[str]) -> Common:
         elif word in ("-v", "--verbose"):
             found = replace(found, verbose=True)
     return found
-
-
-def _os_error(error: OSError) -> str:
-    what = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename}: {what}" if error.filename else what
 
 
 def _without_token(text: str) -> str:

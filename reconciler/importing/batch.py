@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconciler.importing.existing import UNNAMED, Existing, Opening, existing, fit, owner
 from reconciler.importing.keys import Keys, slug
 from reconciler.importing.pulumi import Resource
-from reconciler.importing.report import Result, Taken
+from reconciler.importing.report import Result, Taken, Why
 from reconciler.manifest.credentials import credentials
 from reconciler.manifest.insertion import NewTask, faults
 from reconciler.model.canonical import digest
-from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
 from reconciler.plan.lookup import is_own, settings_agree
 from reconciler.state.model import Record, kept_outputs
@@ -43,7 +44,7 @@ class Batch:
     told: list[Taken] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _remote: dict[str, RemoteTask] = field(default_factory=dict)
-    _left_out: dict[str, list[str]] = field(default_factory=dict)
+    _left_out: dict[str, list[Diagnostic]] = field(default_factory=dict)
 
     def take(self, candidate: Candidate, opening: Opening) -> None:
         """A task that exists."""
@@ -51,8 +52,7 @@ class Batch:
         found = existing(task, opening, resource.members if resource is not None else None)
         fit(found, lambda members: faults(NewTask("task", None, members)))
         if "taskID" not in found.members:
-            what = f"task {task.id}: its id is none that a manifest can hold; it is not taken over"
-            self.diagnostics.append(error(what))
+            self.diagnostics.append(error(Code.IMPORT_ID, task_id=task.id))
             self.told.append(Taken("", task.org_name, Result.FAILED, task.id))
             return
         key = self._key(found, resource)
@@ -60,23 +60,24 @@ class Batch:
         self._remote[key] = task
         self._left_out[key] = found.left_out
 
-    def take_unknown(self, resources: Iterable[Resource], taken: Mapping[str, str]) -> None:
-        """Resources whose tasks nobody knows: a manifest, and no records. `taken` says where a key
-        is already."""
+    def take_unknown(self, resources: Iterable[Resource], taken: Mapping[str, str | None]) -> None:
+        """Resources whose tasks are unknown: a manifest, and no records. `taken` are keys in use,
+        and their files."""
         unknown = []
         for resource in resources:
-            wanted = slug(resource.name) or "task"
-            if wanted in taken:
-                why = f"its key is in {taken[wanted]} already"
-                self.told.append(Taken(wanted, resource.org_name, Result.SKIPPED, why=why))
+            desired = slug(resource.name) or "task"
+            if desired in taken:
+                org, file = resource.org_name, taken[desired]
+                why = Why.KEY_IN_USE
+                self.told.append(Taken(desired, org, Result.SKIPPED, file=file, why=why))
                 continue
-            key = self.keys.free(wanted)
+            key = self.keys.free(desired)
             self.new.append(NewTask(key, resource.org_name, resource.members))
             unknown.append(key)
         if unknown:
             self.diagnostics.append(_may_exist(unknown))
 
-    def skip(self, task: RemoteTask, key: str, why: str, file: str | None = None) -> None:
+    def skip(self, task: RemoteTask, key: str, why: Why, file: str | None = None) -> None:
         self.told.append(Taken(key, task.org_name, Result.SKIPPED, task.id, file, why=why))
 
     def take_listed(self, desired: DesiredTask, task: RemoteTask) -> None:
@@ -114,9 +115,9 @@ class Batch:
             )
 
     def _not_written(self, task: DesiredTask) -> Iterator[Diagnostic]:
-        for why in self._left_out.get(task.key, ()):
-            what = f"tasks.{task.key}.{why}; left out"
-            yield warning(what, file=task.file, line=task.line, column=task.column, key=task.key)
+        for told in self._left_out.get(task.key, ()):
+            path = ("tasks", task.key, *told.at.path)
+            yield replace(told, at=Place(task.file, task.line, task.column, task.key, path))
 
     def _key(self, found: Existing, resource: Resource | None) -> str:
         if resource is not None:
@@ -161,8 +162,4 @@ def _without_credentials(text: str) -> str:
 
 
 def _may_exist(keys: list[str]) -> Diagnostic:
-    return warning(
-        f"{', '.join(keys)}: no task is known for {'it' if len(keys) == 1 else 'them'}",
-        "`pulumi up` may have started agents all the same. With a token of the user who ran it,\n"
-        "look for tasks that do the same work, before you apply:\n    taskctl plan --adopt all",
-    )
+    return warning(Code.IMPORT_MAY_EXIST, keys=tuple(keys))

@@ -1,6 +1,6 @@
-"""A task as the service shows it -> what a manifest says to have just that one.
+"""A task as the service shows it -> the manifest entry for exactly that task.
 
-What cannot be said in a manifest is left out, and named: a task known by its `taskID` needs no
+What a manifest cannot contain is left out, and listed: a task known by its `taskID` needs no
 message.
 """
 
@@ -12,17 +12,16 @@ from typing import Any
 
 from reconciler.manifest.finding import Finding
 from reconciler.messages import wording
-from reconciler.model.diagnostics import Path
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
 from reconciler.model.fields import DEFAULTS, IMPORTED
-from reconciler.model.paths import shown
 from reconciler.model.task import Identity, RemoteTask
 from reconciler.model.wire import REDACTED, first_message, first_user_message
 
 UNNAMED = "New task"
 FIRST_EVENTS = 50
-"""So many are read of each task: in them the agent names it, if it does."""
+"""Events read of each task: the agent names the task in them, if it does."""
 
-_REDACTED = "[REDACTED]"  # by the service
 Members = dict[str, Any]
 Faults = Callable[[Members], list[Finding]]
 """What is wrong with the members of a task; paths as in a manifest: `("tasks", KEY, ...)`."""
@@ -30,21 +29,16 @@ Faults = Callable[[Members], list[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The events that a task began with: its first message, and what the agent called it.
-
-    `holds_token`: the message repeats the access token, which goes into no file.
-    """
+    """The first events of a task: its first message, and the names that the agent gave it."""
 
     message: Mapping[str, Any] | None
     names: frozenset[str] = frozenset()
-    holds_token: bool = False
 
     @property
     def text(self) -> str:
         """What a key may be made of."""
-        if self.message is None or self.holds_token:
-            return ""
-        return str(self.message["content"])
+        text = "" if self.message is None else str(self.message["content"])
+        return "" if REDACTED in text else text
 
     @property
     def work(self) -> str | None:
@@ -57,12 +51,13 @@ class Opening:
 
 @dataclass(slots=True)
 class Existing:
-    """What to write for a task, and what could not be: one line each, without the task's texts."""
+    """What to write for a task, and what could not be written, as warnings whose paths begin below
+    the task."""
 
     task: RemoteTask
     opening: Opening
     members: Members
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[Diagnostic] = field(default_factory=list)
 
 
 def opening_of(events: Iterable[object]) -> Opening:
@@ -89,7 +84,7 @@ def existing(task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None 
     found = Existing(task, opening, {"taskID": task.id})
     name = task.name.strip()
     if REDACTED in name:
-        found.left_out.append("name: it holds the access token that is in use here")
+        found.left_out.append(_omission("name", "redacted"))
     elif name and name != UNNAMED and task.name not in opening.names:
         found.members["name"] = name
     message = _message(opening, found.left_out)
@@ -122,22 +117,23 @@ def _take_out(found: Existing, fault: Finding) -> None:
     if not isinstance(holder, dict) or last not in holder:
         holder, last = found.members, path[0]
     del holder[last]
-    found.left_out.append(
-        f"{shown(path if deep else path[:1])}: {wording(fault.diagnostic).summary}"
-    )
+    place = Place(path=path if deep else path[:1])
+    why = wording(fault.diagnostic).summary
+    found.left_out.append(warning(Code.IMPORT_LEFT_OUT, "rejected", at=place, why=why))
 
 
-def _message(opening: Opening, left_out: list[str]) -> Any:
-    """Text alone where there is no more to it, as one would write it."""
+def _omission(name: str, case: str) -> Diagnostic:
+    return warning(Code.IMPORT_LEFT_OUT, case, at=Place(path=(name,)))
+
+
+def _message(opening: Opening, left_out: list[Diagnostic]) -> Any:
+    """Plain text if there is nothing else, as a person would write it."""
     given = opening.message
     if given is None:
-        left_out.append("message: the service shows none")
+        left_out.append(_omission("message", "noMessage"))
         return None
-    if opening.holds_token:
-        left_out.append("message: it holds the access token that is in use here")
-        return None
-    if _REDACTED in given["content"]:
-        left_out.append(f"message: the service replaced a part of it by {_REDACTED}")
+    if REDACTED in given["content"]:
+        left_out.append(_omission("message", "redacted"))
         return None
     message = {"content": given["content"]}
     for name in ("entity_diff", "commands"):

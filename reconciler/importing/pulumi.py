@@ -1,7 +1,7 @@
-"""Agent tasks of a Pulumi YAML program or of `pulumi stack export`, as a manifest would say them.
+"""Agent tasks of a Pulumi YAML program or of `pulumi stack export`, as manifest entries.
 
-An error names what would make another task than the program's, or none: that resource is not taken
-over. A warning names what concerns Pulumi alone. Neither is dropped in silence.
+An error names what would lead to a different task, or to none: that resource is not imported. A
+warning names what concerns only Pulumi. Nothing is dropped silently.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from reconciler.manifest.insertion import NewTask, faults
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Path
+from reconciler.model.diagnostics import Arg, Diagnostic, Path
 from reconciler.model.fields import SENT
-from reconciler.model.paths import quoted
 
 TYPE = "pulumiservice:api/agents:Task"
 
@@ -31,20 +30,13 @@ _EXPRESSION = re.compile(r"(?<!\$)\$\{")
 _PAIR = re.compile(
     rb"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 )
-_ASIDE = {
-    "components": "are not looked into",
-    "variables": "are values of the program's",
-    "config": "is the program's configuration",
-    "configuration": "is the program's configuration",
-    "outputs": "are the stack's",
-}
-_BY_ID = "If you know the task, take it over by its id:\n    taskctl import TASK_ID --write FILE"
-_WRITE_IT_OUT = "Write out what it comes to, in the program or in a manifest, and import again."
+_IGNORED = ("components", "variables", "config", "configuration", "outputs")
+"""Sections of a program that have no counterpart in a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource that can be taken over. `name` is its logical name; `members` are a task's, as a
+    """A resource that can be imported. `name` is its logical name; `members` are a task's, as a
     manifest has them, and without `message` only where there is a `task_id`."""
 
     name: str
@@ -57,7 +49,7 @@ class Resource:
 
 @dataclass(slots=True)
 class Program:
-    """What a file holds. `failed` are the names of resources that cannot be taken over."""
+    """The contents of a file. `failed` are the names of resources that cannot be imported."""
 
     resources: list[Resource] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -65,7 +57,7 @@ class Program:
 
 
 def read_program(content: bytes, file: str) -> Program:
-    """Tells by its content what a file is. What is wrong with it is in `diagnostics`."""
+    """Recognizes a file by its content; its problems are in `diagnostics`."""
     source = read_source(_PAIR.sub(_character, content) if b"{" in content[:64] else content)
     reading = _Reading(source, file)
     if source.findings or source.data is None:
@@ -99,9 +91,7 @@ class _Reading:
         elif isinstance(data, dict) and isinstance(data.get("resources"), dict):
             self._program(data)
         else:
-            what = "this is neither a Pulumi YAML program nor what `pulumi stack export` writes"
-            how = "A program in another language: give the export of its stack.\n" + _BY_ID
-            self._error((), what, how)
+            self._error((), Code.IMPORT_SOURCE, "kind")
 
     # A program
 
@@ -113,16 +103,15 @@ class _Reading:
             else:
                 others.append(name)
         if others:
-            self._warn(("resources",), f"{_named(others)}: no agent tasks; they stay with Pulumi")
-        for name, what in _ASIDE.items():
+            self._warn(("resources",), "resources", names=tuple(map(str, others)))
+        for name in _IGNORED:
             if data.get(name):
-                self._warn((name,), f"{what}, and no manifest has such; nothing of it is written")
+                self._warn((name,), "section")
 
     def _resource(self, name: str, resource: Mapping[str, Any]) -> None:
         path: Path = ("resources", name)
         if "get" in resource:
-            what = "reads a task that exists, and says nothing of it"
-            self._error((*path, "get"), what, _BY_ID, on_key=True)
+            self._error((*path, "get"), Code.IMPORT_SOURCE, "get", on_key=True)
             self._failed.append(name)
             return
         for member in resource:
@@ -130,8 +119,8 @@ class _Reading:
             if isinstance(given, dict):
                 given = {name: value for name, value in given.items() if name != "import"}
             if member not in ("type", "name", "properties") and given:
-                what = _named(given) if isinstance(given, dict) and given else "this"
-                self._warn((*path, member), f"{what}: a manifest has no counterpart; left out")
+                names = tuple(map(str, given)) if isinstance(given, dict) else (str(member),)
+                self._warn((*path, member), "option", names=names)
         own = resource.get("name")
         properties = resource.get("properties") or {}
         if isinstance(own, str) and not _EXPRESSION.search(own):
@@ -139,7 +128,7 @@ class _Reading:
         if isinstance(properties, dict):
             self._take(name, properties, (*path, "properties"), path, _imported_id(resource))
         else:
-            self._error((*path, "properties"), "must be a mapping")
+            self._error((*path, "properties"), Code.IMPORT_SOURCE, "mapping")
             self._failed.append(name)
 
     # The export of a stack
@@ -152,7 +141,7 @@ class _Reading:
             path: Path = ("deployment", "resources", index)
             name = _logical_name(resource)
             if resource.get("delete") is True:
-                self._warn(path, f"{quoted(name)} is about to be deleted there; left out")
+                self._warn(path, "deleted", name=name)
                 continue
             seen.add(str(resource.get("urn")))
             self._stacked(name, resource, path)
@@ -161,8 +150,7 @@ class _Reading:
             if isinstance(resource, dict) and resource.get("type") == TYPE:
                 path = ("deployment", "pending_operations", index, "resource")
                 name = _logical_name(resource)
-                what = f"{quoted(name)}: Pulumi does not know how its {operation.get('type')} ended"
-                self._warn(path, what, "An agent may be at work. Look for it before you apply.")
+                self._warn(path, "pending", name=name, operation=str(operation.get("type")))
                 if str(resource.get("urn")) not in seen:
                     self._stacked(name, resource, path)
 
@@ -190,13 +178,13 @@ class _Reading:
                 continue
             value = _unescaped(raw) if _is_program(path) else raw
             if member in ("orgName", "taskID") and not (isinstance(value, str) and value):
-                self._error(where, "must be text")
+                self._error(where, Code.IMPORT_SOURCE, "text")
             elif member == "orgName":
                 org_name = value
             elif member == "taskID":
                 task_id = task_id or value
             elif member not in SENT:
-                self._error(where, "is no input of an agent task that taskctl knows", on_key=True)
+                self._error(where, Code.IMPORT_SOURCE, "input", on_key=True)
             else:
                 members[member] = self._message(value, where) if member == "message" else value
         self._check(members, org_name, task_id, path, before)
@@ -228,28 +216,29 @@ class _Reading:
         if "entityDiff" in message:
             message["entity_diff"] = message.pop("entityDiff")
         if message.pop("timestamp", None) is not None:
-            self._warn((*path, "timestamp"), "taskctl gives each create its own; left out")
+            self._warn((*path, "timestamp"), "timestamp")
         return message["content"] if message.keys() == {"content"} else message
 
     def _is_plain(self, value: Any, path: Path, *, known: bool) -> bool:
         """Whether a value is written out; what is not is named, each part of it. Of a task whose
         id is known the service has the secrets, too, and they are only left out."""
         clean = True
-        for where, what, detail in _not_plain(value, path):
+        for where, case, name in _not_plain(value, path):
             clean = False
-            if known and detail != _WRITE_IT_OUT:
-                self._warn(where, f"{what}; not written")
+            if known and case in ("secret", "value"):
+                self._warn(where, "secret")
             else:
-                self._error(where, what, detail, on_key=_is_function(where[-1]))
+                on_key = _is_function(where[-1])
+                self._error(where, Code.IMPORT_NOT_PLAIN, case, on_key=on_key, name=name)
         return clean
 
-    def _error(self, path: Path, what: str, detail: str = "", *, on_key: bool = False) -> None:
-        facts = {"summary": what, "detail": detail}
-        self.findings.append(finding(Code.UNCLASSIFIED, path, "", facts, on_key=on_key))
+    def _error(
+        self, path: Path, code: Code, case: str, *, on_key: bool = False, **facts: Arg
+    ) -> None:
+        self.findings.append(finding(code, path, case, facts, on_key=on_key))
 
-    def _warn(self, path: Path, what: str, detail: str = "") -> None:
-        facts = {"summary": what, "detail": detail}
-        self.findings.append(warning(Code.UNCLASSIFIED, path, "", facts, on_key=True))
+    def _warn(self, path: Path, case: str, **facts: Arg) -> None:
+        self.findings.append(warning(Code.IMPORT_IGNORED, path, case, facts, on_key=True))
 
 
 def _character(pair: re.Match[bytes]) -> bytes:
@@ -259,24 +248,22 @@ def _character(pair: re.Match[bytes]) -> bytes:
 
 
 def _not_plain(value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:
+    """Where a value is not written out, the case of the diagnostic, and the function's name."""
     if isinstance(value, str):
         if value == _UNKNOWN:
-            yield path, "was not known when the stack was written", _WRITE_IT_OUT
+            yield path, "unknown", ""
         elif _EXPRESSION.search(value) and _is_program(path):
-            yield path, "is an expression, and a manifest is plain text", _WRITE_IT_OUT
+            yield path, "expression", ""
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _not_plain(inner, (*path, index))
     elif isinstance(value, dict):
         if _SPECIAL in value:
-            kind = "a secret" if value[_SPECIAL] == _SECRET else "a value"
-            what = f"is {kind} that the stack keeps in a form of its own"
-            yield path, what, "A prompt is no place for a secret. Name where it is kept instead."
+            yield path, "secret" if value[_SPECIAL] == _SECRET else "value", ""
             return
         for name, inner in value.items():
             if _is_function(name):
-                what = f"{quoted(name)} computes a value, and a manifest is plain text"
-                yield (*path, name), what, _WRITE_IT_OUT
+                yield (*path, name), "function", str(name)
             else:
                 yield from _not_plain(inner, (*path, name))
 
@@ -310,10 +297,6 @@ def _imported_id(resource: Mapping[str, Any]) -> str | None:
 
 def _logical_name(resource: Mapping[str, Any]) -> str:
     return str(resource.get("urn") or "task").rpartition("::")[2] or "task"
-
-
-def _named(names: Any) -> str:
-    return ", ".join(quoted(str(name)).strip('"') for name in names)
 
 
 def _list(value: Any) -> list[Any]:

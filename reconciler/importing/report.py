@@ -1,4 +1,4 @@
-"""What an import came to: plain values, for renderers."""
+"""The outcome of an import: plain values, for renderers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from reconciler.model.diagnostics import Diagnostic
 
 
 class Result(StrEnum):
-    """`imported`: in a manifest and recorded; `written`: in a manifest, and no task is known for
-    it; `skipped`: it was there already; `failed`: it could not be taken over."""
+    """`imported`: in a manifest and recorded; `written`: in a manifest, without a known task;
+    `skipped`: it was already there; `failed`: it could not be imported."""
 
     IMPORTED = "imported"
     WRITTEN = "written"
@@ -18,9 +18,19 @@ class Result(StrEnum):
     FAILED = "failed"
 
 
+class Why(StrEnum):
+    """Why a task was skipped."""
+
+    RECORDED = "already recorded"
+    FORMER = "replaced by another task of this key"
+    REPLACING = "about to be replaced by an unresolved attempt"
+    KEY_TAKEN = "its key has another task"
+    KEY_IN_USE = "key already in use"
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One task or resource. `why` says what there is to say of it; `sensitive` tasks show none."""
+    """One task or resource, and why it was skipped."""
 
     key: str
     org_name: str | None
@@ -28,13 +38,13 @@ class Taken:
     task_id: str | None = None
     file: str | None = None
     line: int | None = None
-    why: str = ""
+    why: Why | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """`file` is the manifest; `manifest` what was, or would be, new in it. `next_step` is the
-    command to go on with, empty where there is none."""
+    """`file` is the manifest; `manifest` what was, or would be, added to it. `next_step` is the
+    command to go on with, empty if there is none."""
 
     file: str
     tasks: tuple[Taken, ...]

@@ -1,8 +1,9 @@
 """Templates of messages: `{name}`, with a format for what the value is.
 
 `{name}` is the text itself, `{name:q}` a value of a user (quoted, on one line, shortened),
-`{name:sh}` a word of a shell command (always quoted where it has to be), `{name:s}` the letter s
-unless the number is 1, `{name:list}` the items of a tuple joined by commas, `{name:or}` the same
+`{name:sh}` a word of a shell command (always quoted where it has to be), `{name:cmd}` a taskctl
+command with the words of a tuple, `{name:s}` the letter s unless the number is 1, `{name:list}`
+the items of a tuple joined by commas, `{name:or}` the same
 with "or" before the last, `{name:and}` with "and", `{name:age}` a number of seconds as `3 d`.
 `{name:at}` puts a place before what is said of it (`PLACE: `), and `{name:paren}` more after it
 (` (MORE)`); both are nothing for an empty value.
@@ -31,6 +32,7 @@ def _joined(value: Arg, word: str) -> str:
 _FORMATS: dict[str, Callable[[Arg], str]] = {
     "": str,
     "q": lambda value: quoted(str(value)),
+    "cmd": lambda value: shlex.join(("taskctl", *_items(value))),
     "sh": lambda value: shlex.quote(str(value)),
     "s": lambda value: "" if value == 1 else "s",
     "list": lambda value: ", ".join(_items(value)),

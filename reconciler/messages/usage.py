@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from reconciler.messages.configuration import ENTRIES as CONFIG_ENTRIES
 from reconciler.messages.entry import Entry, Message
+from reconciler.messages.importing import ENTRIES as IMPORT_ENTRIES
+from reconciler.messages.responses import ENTRIES as RESPONSE_ENTRIES
 from reconciler.model.codes import Code
 
 ENTRIES = {
@@ -14,6 +17,209 @@ ENTRIES = {
             "": Message(
                 "invalid duration {text:q}",
                 "Use a number and a unit, such as 90s, 2m30s, 1h or 7d.",
+            )
+        },
+    ),
+    Code.INVALID_TIME: Entry(
+        title="Invalid time",
+        why="A point in time is either a duration back from now, or a date with or without a time.",
+        fix="Write a duration such as `10m` or `30d`, a date such as `2026-11-24`, or a time such "
+        "as `2026-11-24T14:44:49Z`.",
+        cases={
+            "": Message(
+                "invalid time {text:q}",
+                "Use a duration such as 10m or 30d, or a date such as 2026-11-24 or "
+                "2026-11-24T14:44:49Z.",
+            )
+        },
+    ),
+    Code.USAGE: Entry(
+        title="Incorrect usage",
+        why="The command line has an unknown command or option, a wrong or missing value, or "
+        "options that cannot be combined. Nothing was done.",
+        fix="The message names the option. `taskctl COMMAND --help` shows all of them, with "
+        "examples.",
+        cases={
+            "": Message("{what}", "", "{command:cmd}"),
+            "savedPlanAlone": Message(
+                "{file} is a saved plan and cannot be combined with other arguments",
+                "A saved plan already contains its paths and options. To apply it, run:",
+                "taskctl apply {file:sh}",
+            ),
+            "formatOfTask": Message(
+                "a task can be shown as text or json; the other formats are for plans"
+            ),
+        },
+    ),
+    Code.CONFIRMATION_REQUIRED: Entry(
+        title="Confirmation required",
+        why="The command asks before it changes anything, and there is no terminal to ask on. "
+        "Nothing was sent.",
+        fix="Run it again with `--yes` after reviewing what it would do.",
+        cases={
+            "": Message(
+                "cannot prompt for confirmation without a terminal; nothing was sent",
+                "To confirm beforehand, run:",
+                "{command:cmd}",
+            ),
+            "apply": Message(
+                "cannot prompt for confirmation without a terminal; nothing was created",
+                "Review the plan, then rerun with --yes:",
+                "taskctl apply --yes",
+            ),
+        },
+    ),
+    Code.DECLINED: Entry(
+        title="Declined at the prompt",
+        why="The answer to the question was not `yes`.",
+        fix="Nothing was created. Run the command again and answer `yes`.",
+        cases={"": Message("declined at the prompt; nothing was created")},
+    ),
+    Code.INTERRUPTED: Entry(
+        title="Interrupted",
+        why="A signal or the end of the input ended the command.",
+        fix="Run the command again. Attempts that were in flight are in the journal, and the next "
+        "apply looks them up.",
+        cases={
+            "": Message("interrupted"),
+            "terminated": Message("terminated"),
+            "noAnswer": Message("no answer at the prompt; nothing was done"),
+            "secondSignal": Message(
+                "stopped by a second signal; in-flight attempts remain open in the journal",
+                "Their tasks may exist. To look them up and continue, run:",
+                "taskctl apply",
+            ),
+            "waiting": Message("stopped waiting; the tasks keep running"),
+        },
+    ),
+    Code.CANNOT_READ: Entry(
+        title="File cannot be read",
+        why="A file that the command line names does not exist, or the system does not let you "
+        "read it.",
+        fix="Check the path and its permissions.",
+        cases={
+            "plan": Message(
+                "cannot read the plan file: {why}",
+                "To create one, run:",
+                "taskctl plan -o FILE",
+            ),
+            "program": Message("no such file"),
+        },
+    ),
+    Code.CANNOT_WRITE: Entry(
+        title="File cannot be written",
+        why="The system does not let you write the file, or it is in use for something else.",
+        fix="Choose another place, or check the permissions and the free space.",
+        cases={
+            "plan": Message(
+                "cannot write the plan file: {why}",
+                "The plan is valid, but was not saved. Choose another file:",
+                "taskctl plan -o FILE",
+            ),
+            "report": Message(
+                "cannot write the {format} report: {why}",
+                "Everything else was done. Choose another file: --report {format}=FILE",
+            ),
+            "reportOverState": Message(
+                "the {format} report would replace a state or its journal",
+                "The file was left as it is; everything else was done. Choose another file: "
+                "--report {format}=FILE",
+            ),
+            "manifest": Message("manifest: cannot be written: {why}; it was left as it was"),
+            "import": Message(
+                "manifest: cannot be written: {why}",
+                "It was left as it was, and nothing was recorded. Choose another file: "
+                "--write tasks/imported.yaml",
+            ),
+            "init": Message(
+                "cannot be written: {why}",
+                "Files that were already written remain. Fix this, then run again:",
+                "taskctl init",
+            ),
+        },
+    ),
+    Code.LINK_OUT: Entry(
+        title="Link out of the repository",
+        why="A symbolic link in the repository leads out of it. Anyone who can change the "
+        "repository could choose which of your files is read or overwritten.",
+        fix="Remove the link, or name another file.",
+        cases={
+            "report": Message(
+                "the {format} report was not written: a link leads out of the repository, to "
+                "{target}",
+                "Everything else was done. Remove the link, or choose another file: "
+                "--report {format}=FILE",
+            ),
+            "manifest": Message(
+                "manifest: a link leads out of the repository, to {target}",
+                "Name another file, or print the manifest with --dry-run.",
+            ),
+            "cache": Message(
+                "a link leads out of the repository, to {target}",
+                "taskctl keeps its cache here. Remove the link:",
+                "rm .taskctl",
+            ),
+        },
+    ),
+    Code.OS_ERROR: Entry(
+        title="System error",
+        why="The operating system refused an operation.",
+        fix="The message names the file, if there is one. Check permissions and free space.",
+        cases={"": Message("{why}")},
+    ),
+    Code.INTERNAL_ERROR: Entry(
+        title="Internal error",
+        why="taskctl has a bug.",
+        fix="Run the command again with `-v` and report what it prints.",
+        cases={
+            "": Message("internal error ({what}): run again with -v and report what it prints"),
+            "verbose": Message("internal error ({what}): please report it"),
+        },
+    ),
+    Code.NO_ORGANIZATION: Entry(
+        title="No organization",
+        why="A task needs an organization. Neither its manifest, an option, the environment, "
+        "Pulumi's configuration nor the service names one.",
+        fix="Set `orgName` at the top of the manifest, or pass `--org NAME`. With `-v`, taskctl "
+        "shows where it looked.",
+        cases={
+            "": Message(
+                "no organization: the manifests name none, and no default is set",
+                "Set `orgName` at the top of a manifest, or name one (-v shows where taskctl "
+                "looked):",
+                "taskctl plan --org NAME",
+            )
+        },
+    ),
+    Code.NOT_DECLARED: Entry(
+        title="Task in no manifest",
+        why="The command needs the manifest entry of the key, and no manifest that was read has "
+        "one.",
+        fix="Name the manifest that contains the key, or remove the record.",
+        cases={
+            "": Message(
+                "{ref} is in no manifest",
+                "Name the manifest that contains it, or remove the record with "
+                "`taskctl state rm {ref:sh}`:",
+                "taskctl state accept {task_key:sh} PATH",
+            )
+        },
+    ),
+    Code.PLAN_EXCEEDED: Entry(
+        title="Saved plan is stale",
+        why="Something changed at the service since the plan was saved: applying it now would do "
+        "more than was reviewed. Nothing was sent.",
+        fix="Create and review a new plan.",
+        cases={
+            deed: Message(
+                f"the saved plan is stale: it would not {words} {{keys:list}}",
+                "The service has changed since it was saved; nothing was sent. Create a new one:",
+                "taskctl plan -o FILE",
+            )
+            for deed, words in (
+                ("create", "create"),
+                ("change", "change"),
+                ("cancel", "cancel the task of"),
             )
         },
     ),
@@ -100,4 +306,7 @@ ENTRIES = {
             ),
         },
     ),
+    **CONFIG_ENTRIES,
+    **RESPONSE_ENTRIES,
+    **IMPORT_ENTRIES,
 }

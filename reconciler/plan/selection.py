@@ -55,7 +55,7 @@ def select(
         _matches_none(flag, pattern, names)
         for flag, patterns in (("--target", options.target), ("--exclude", options.exclude))
         for pattern in patterns
-        if not any(_matches(pattern, known) for known in names.values())
+        if not any(matches_key(pattern, known) for known in names.values())
     ]
     if problems:
         raise TaskctlError(problems)
@@ -87,10 +87,10 @@ def _names(
 
 
 def _any(patterns: Iterable[str], known: Collection[TaskRef]) -> bool:
-    return any(_matches(pattern, known) for pattern in patterns)
+    return any(matches_key(pattern, known) for pattern in patterns)
 
 
-def _matches(pattern: str, known: Iterable[TaskRef]) -> bool:
+def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
     return any(fnmatchcase(str(ref) if "/" in pattern else ref.key, pattern) for ref in known)
 
 

@@ -66,7 +66,7 @@ def _row(task: Taken, width: int) -> str:
         key + " " * (width - cells.width(key)),
         f"task {task.task_id}" if task.task_id else "",
         place,
-        task.why,
+        task.why.value if task.why else "",
     ]
     return "  ".join([parts[0], *(safe.line(part) for part in parts[1:] if part)]).rstrip()
 
@@ -79,5 +79,5 @@ def _task(task: Taken) -> dict[str, Any]:
         "file": task.file,
         "line": task.line,
         "result": task.result.value,
-        "why": task.why or None,
+        "why": task.why,
     }

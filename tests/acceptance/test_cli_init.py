@@ -43,7 +43,7 @@ def test_the_first_manifest_works(folder: Path, capsys: pytest.CaptureFixture[st
     assert run(["init"]) == 0
     said = capsys.readouterr()
     assert said.err == ""
-    assert said.out.startswith("wrote       tasks/example.yaml\n")
+    assert said.out.startswith("wrote  tasks/example.yaml\n")
     assert "What next:\n    taskctl validate " in said.out
     assert "Where the state should live:\n" in said.out
     assert files(folder) == ["tasks/example.yaml", "tasks/manifest.schema.json"]
@@ -101,7 +101,7 @@ def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]
     document = json.loads(capsys.readouterr().out)
     assert document["formatVersion"] == 1
     assert document["written"] == [".gitignore"]
-    assert sorted(document["leftAlone"]) == [*ALL[:2], ".pre-commit-config.yaml", "tasks/own.yaml"]
+    assert sorted(document["kept"]) == [*ALL[:2], ".pre-commit-config.yaml", "tasks/own.yaml"]
     assert files(folder) == [*ALL[:4], "tasks/own.yaml"]
     assert (folder / ".gitignore").read_text() == "mine\n" + template_text("gitignore")
     assert (folder / ".pre-commit-config.yaml").read_text() == "mine"
@@ -115,7 +115,7 @@ def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]
 
 def test_another_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["init", "a/b", "--gitignore"]) == 0
-    assert "wrote       a/b/tasks/example.yaml\n" in capsys.readouterr().out
+    assert "wrote  a/b/tasks/example.yaml\n" in capsys.readouterr().out
     assert files(folder / "a/b") == [".gitignore", *ALL[4:]]
     assert run(["init", "-q", "-C", "a", "c"]) == 0
     assert capsys.readouterr().out == ""
@@ -129,7 +129,7 @@ def test_below_the_root_of_a_repository_it_says_where_hooks_belong(
     assert run(["init"]) == 0
     assert capsys.readouterr().err == ""
     assert run(["init", "a/b"]) == 0
-    assert "with a/b/tasks for tasks, and with `-C a/b` behind taskctl." in capsys.readouterr().err
+    assert "with a/b/tasks for tasks, and run taskctl with -C a/b." in capsys.readouterr().err
 
 
 def test_what_cannot_be_written_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,7 +74,7 @@ def test_what_is_not_recorded_is_said_with_what_is_near(taskctl: Taskctl) -> Non
 
 def test_mv_and_rm_change_the_record_alone_and_keep_the_last_one(taskctl: Taskctl) -> None:
     ids, before = recorded(), STATE.read_bytes()
-    assert taskctl("state", "mv", "b", "c") == "acme/b is acme/c now.\n"
+    assert taskctl("state", "mv", "b", "c") == "Renamed acme/b to acme/c.\n"
     assert recorded() == {"acme/a": ids["acme/a"], "acme/c": ids["acme/b"]}
     assert STATE.with_name("local.state.json.backup").read_bytes() == before
     write({"a": {"message": "Do a."}, "c": {"message": "Do b."}})
@@ -99,8 +99,6 @@ def test_accept_lets_the_manifest_count(taskctl: Taskctl) -> None:
 def test_settle_asks_the_service_and_believes_no_more(taskctl: Taskctl) -> None:
     ids = recorded()
     assert "either" in taskctl("state", "resolve", "a", code=1)
-    assert "there is no task nowhere" in taskctl(
-        "state", "resolve", "a", "--task-id", "nowhere", code=1
-    )
+    assert "[TC817]" in taskctl("state", "resolve", "a", "--task-id", "nowhere", code=1)
     assert "acme/a" in taskctl("state", "resolve", "a", "--not-created", code=1)
     assert recorded() == ids

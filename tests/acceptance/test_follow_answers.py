@@ -47,7 +47,7 @@ def test_approve_shows_what_it_answers_and_sends(place: Place) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     code, out, err = place.run("approve", "asks", "-y")
-    assert (code, out) == (0, "acme/asks: approved.\n")
+    assert (code, out) == (0, "acme/asks: Approved.\n")
     assert "acme/asks asks:\n  May I run `pulumi up` on the stack?" in err
     assert "+ runtime: nodejs" in err
     settled(place, asks="done")
@@ -62,7 +62,7 @@ def test_approve_without_a_terminal_sends_nothing(place: Place) -> None:
     code, _, err = place.run("approve", "asks")
     assert code == 1
     assert "taskctl approve acme/asks --request approval-" in err
-    assert "no request odd waits" in place.run("approve", "asks", "--request", "odd", "-y")[2]
+    assert "[TC820]" in place.run("approve", "asks", "--request", "odd", "-y")[2]
     assert place.statuses() == {"asks": "waiting"}
 
 
@@ -92,7 +92,7 @@ def test_what_says_nothing_or_is_no_text_is_not_sent(
     settled(place, asks="waiting", good="done")
     given = io.TextIOWrapper(io.BytesIO(text.encode("utf-8", "surrogateescape")))
     monkeypatch.setattr("sys.stdin", given)
-    why = "is empty" if not text.strip() else "is not UTF-8"
+    why = "is empty" if not text.strip() else "not valid UTF-8"
     for words in (["say", "good", text], ["say", "good", "-"], ["reject", "asks", "-m", text]):
         code, out, err = place.run(*words)
         assert (code, out) == (1, "")
@@ -103,7 +103,7 @@ def test_what_says_nothing_or_is_no_text_is_not_sent(
 def test_reject_says_what_to_do_instead(place: Place) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
-    assert place.run("reject", "asks", "-m", "Use a preview.")[1] == "acme/asks: rejected.\n"
+    assert place.run("reject", "asks", "-m", "Use a preview.")[1] == "acme/asks: Rejected.\n"
     settled(place, asks="done")
     out = place.run("logs", "asks")[1]
     assert "answer     rejected: Use a preview." in out
@@ -117,7 +117,7 @@ def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: Place) -> No
     assert "the task is busy" in err
     time.sleep(0.2)
     code, out, err = place.run("say", "good", "And more.")
-    assert (code, out) == (0, "acme/good: told.\n")
+    assert (code, out) == (0, "acme/good: Message sent.\n")
     assert err.startswith("acme/good is done: ")
     assert place.run("say", "good", " ")[0] == 1
     told = [body["content"] for body in bodies(place, "good") if body["type"] == "user_message"]
@@ -127,7 +127,7 @@ def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: Place) -> No
 def test_cancel_asks_the_agent_and_force_ends_its_session(place: Place) -> None:
     place.apply({"one": "slow one", "two": "slow two", "asks": "approving"})
     assert "taskctl cancel acme/one -y" in place.run("cancel", "one")[2]
-    assert place.run("cancel", "one", "-y")[:2] == (0, "acme/one: cancelled.\n")
+    assert place.run("cancel", "one", "-y")[:2] == (0, "acme/one: Cancelled.\n")
     code, out, _ = place.run("cancel", "two", "--force", "-y")
     assert (code, out) == (0, "acme/two: its session was ended.\n")
     settled(place, one="cancelled", two="cancelled", asks="waiting")

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from types import ModuleType
 
 import click
 import pytest
 
 from reconciler.cli import main
-from reconciler.cli.options.help import Run
-from reconciler.cli.options.shared import make_command
+from reconciler.cli.command import Run, make_command
 
 
 def add_command(
-    monkeypatch: pytest.MonkeyPatch, function: Run, *decorators: Callable[[Run], Run]
+    monkeypatch: pytest.MonkeyPatch, function: Run, *params: click.Parameter, reports: bool = False
 ) -> None:
-    """Makes `taskctl try` of a function, with the options that `decorators` give it."""
-    for decorate in reversed(decorators):
-        function = decorate(function)
+    """Makes `taskctl try` of a function, with these parameters."""
     module = ModuleType("reconciler.cli.commands.try")
-    made: click.Command = make_command("try", examples=[("taskctl try", "to see")])(function)
+    examples = [("taskctl try", "to see")]
+    made = make_command("try", *params, examples=examples, reports=reports)(function)
     vars(module)["command"] = made
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(main.COMMANDS, "try", "Try something.")

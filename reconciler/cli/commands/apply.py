@@ -2,68 +2,94 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 
-from reconciler.app.wait import Wait, wait_options
-from reconciler.cli.completion.candidates import files
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.service import Connection, connection_options, plan_options
-from reconciler.cli.options.shared import make_command, report_options
-from reconciler.model.options import PlanOptions
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.completion import candidates
+from reconciler.cli.options import (
+    CONNECTION,
+    INTERVAL,
+    PLAN,
+    STOP_ON,
+    TIMEOUT,
+    argument,
+    is_given,
+    option,
+)
 
 
 def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Empty text is refused, too: a variable that was never set must not mean any plan."""
+    """An empty text is refused, too: an unset variable must not mean any plan."""
     from reconciler.plan.digest import is_digest
 
     if value is not None and not is_digest(value):
-        what = f"{value!r} is no digest of a plan: sha256: and 64 hex digits"
+        what = f"{value!r} is not the digest of a plan: sha256: and 64 hexadecimal digits"
         raise click.BadParameter(what, ctx, param)
     return value
 
 
 @make_command(
     "apply",
+    argument("paths", "[PATH... | PLANFILE]", candidates.files, nargs=-1),
+    option(*("-y", "--yes", "--auto-approve", "yes"), is_flag=True, help="Do not ask."),
+    option(
+        "--expect-plan",
+        callback=_digest,
+        metavar="DIGEST",
+        help="Fail unless the plan has this digest, as `taskctl plan` printed it.",
+    ),
+    option("--wait", "waits", is_flag=True, help="Then wait until all tasks are done."),
+    *(TIMEOUT, INTERVAL, STOP_ON, *PLAN, *CONNECTION),
+    reports=True,
     examples=[
         ("taskctl apply", "show the plan, ask, create"),
-        ("taskctl apply --yes", "without asking, as CI does"),
-        ("taskctl apply plan.taskctl", "just what `taskctl plan --out plan.taskctl` showed"),
-        ("taskctl apply --yes --report junit=apply.xml", "with a report that CI shows"),
-        ("taskctl apply --yes --expect-plan sha256:4f1c...", "just what a plan with it showed"),
-        ("taskctl apply --yes --wait --timeout 1h", "and wait until all are done; exits as wait"),
-        ("taskctl apply --backend local --yes", "on the embedded service, no account needed"),
+        ("taskctl apply --yes", "without asking, for CI"),
+        ("taskctl apply plan.taskctl", "exactly what `taskctl plan -o plan.taskctl` showed"),
+        ("taskctl apply --yes --report junit=apply.xml", "also write a report for CI"),
+        ("taskctl apply --yes --expect-plan sha256:4f1c...", "exactly the plan with this digest"),
+        ("taskctl apply --yes --wait --timeout 1h", "then wait; exit as `taskctl wait` does"),
+        ("taskctl apply --backend local --yes", "on the embedded service; no account needed"),
     ],
 )
-@click.argument("paths", nargs=-1, metavar="[PATH... | PLANFILE]", shell_complete=files)
-@click.option("-y", "--yes", "--auto-approve", "yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--expect-plan",
-    callback=_digest,
-    metavar="DIGEST",
-    help="Go on only if the plan has this digest, as `taskctl plan` told it.",
-)
-@wait_options
-@plan_options
-@connection_options
-@report_options
 def command(
+    call: Call,
     paths: tuple[str, ...],
     yes: bool,  # noqa: FBT001 - click passes it by name
     expect_plan: str | None,
-    wait: Wait | None,
-    options: PlanOptions,
-    connection: Connection,
-    out: Output,
+    waits: bool,  # noqa: FBT001
+    timeout: timedelta,
+    interval: timedelta,
+    stop_on: str | None,
 ) -> int:
-    """Create the tasks that are missing, after showing the plan and asking.
+    """Create the tasks that are missing, after showing the plan and asking for confirmation.
 
-    A PATH is a file, or a folder whose *.yaml and *.yml are all read. A PLANFILE is what
-    `taskctl plan --out` kept: it is refused once anything that it was made from has changed.
-    --expect-plan does so for a plan whose file cannot be passed on.
+    A PATH is a file, or a directory whose *.yaml and *.yml files are read. A PLANFILE is what
+    `taskctl plan -o` saved: it is rejected if anything that it was made from has changed.
+    --expect-plan does the same for a plan whose file cannot be passed on.
 
-    With --wait it goes on, once all went well, until the tasks of these manifests are done, those
-    that were there before too, and exits as `taskctl wait` does. Ctrl-C ends the waiting alone.
+    With --wait, a successful apply then waits until all tasks of the manifests are done, and exits
+    as `taskctl wait` does. Ctrl-C ends only the wait.
     """
-    from reconciler.app.apply import apply
+    from reconciler.app.apply import ApplyRequest, apply
+    from reconciler.app.wait import Wait
 
-    return apply(paths, connection, options, out, yes=yes, expected=expect_plan, wait=wait)
+    if not waits and (name := is_given(call.click, ("timeout", "interval", "stop_on"))):
+        raise click.UsageError(f"--{name.replace('_', '-')} requires --wait")
+    applied = apply(
+        call.ctx,
+        ApplyRequest(
+            paths,
+            call.options,
+            call.given,
+            yes=yes,
+            expected=expect_plan,
+            wait=Wait(timeout, interval, stop_on is not None) if waits else None,
+        ),
+    )
+    if applied.plan is None:  # declined
+        call.out.keep(applied.report.diagnostics)
+    else:
+        call.out.report(applied.report)
+    return applied.code

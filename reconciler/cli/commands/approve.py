@@ -1,49 +1,38 @@
-"""`taskctl approve KEY`: yes to what a task asks."""
+"""`taskctl approve KEY`: approves what a task asks for."""
 
 from __future__ import annotations
 
-import shlex
-
 import click
 
-from reconciler.cli.completion.candidates import recorded_keys
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.service import Connection, connection_options
-from reconciler.cli.options.shared import common_options, make_command
-from reconciler.cli.options.tasks import request_option
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.completion import candidates
+from reconciler.cli.options import BACKEND, REQUEST, STATE, YES, argument
 
 
 @make_command(
     "approve",
+    argument("words", "KEY|GLOB|PATH...", candidates.recorded_keys, nargs=-1, required=True),
+    *(REQUEST, YES, BACKEND, STATE),
     examples=[
-        ("taskctl approve rotate-iam-keys", "see what it asks, then say yes"),
-        ("taskctl approve rotate-iam-keys --request ID -y", "just the request that was seen"),
+        ("taskctl approve rotate-iam-keys", "show the request, then ask"),
+        ("taskctl approve 'rotate-*'", "one waiting task after the other"),
+        ("taskctl approve rotate-iam-keys --request ID -y", "exactly the request that was seen"),
     ],
 )
-@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
-@request_option
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@connection_options
-@common_options
 def command(
-    key: str,
+    call: Call,
+    words: tuple[str, ...],
     request: str | None,
     yes: bool,  # noqa: FBT001 - click passes it by name
-    connection: Connection,
-    out: Output,
 ) -> int:
-    """Approve what a task asks for. What it asks is shown first, on stderr."""
-    from reconciler.app.respond import addressed, confirm, show_approval
-    from reconciler.app.task_sessions import watched
+    """Approve what tasks ask for. Each request is shown first, on stderr."""
+    from reconciler.app.respond import approve
+    from reconciler.render.response import response_document, response_text
 
-    with watched(connection, out) as tasks:
-        task = addressed(tasks, key)
-        approval = task.approval(request)
-        show_approval(task, approval)
-        again = f"taskctl approve {task.name} --request {shlex.quote(approval.id)} -y"
-        if not confirm(out, "Approve it?", yes=yes, otherwise=again):
-            out.note("Nothing was sent.")
-            return 1
-        event = task.event("user_confirmation", approval_request_id=approval.id, ok=True)
-        task.respond(event, "the approval")
-        return task.done("approved.", answered=dict(approval.body), sent=event)
+    if request is not None and len(words) > 1:
+        raise click.UsageError("--request requires a single KEY")
+    code = 1
+    for response in approve(call.ctx, words, request_id=request, yes=yes):
+        code = 0
+        call.out.result(lambda: response_document(response), lambda _s: response_text(response))  # noqa: B023
+    return code

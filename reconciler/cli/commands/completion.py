@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.shared import common_options, make_command
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.options import argument
+
+SHELLS = ["bash", "zsh", "fish"]
 
 
 @make_command(
     "completion",
+    argument("shell", "bash|zsh|fish", type=click.Choice(SHELLS)),
     examples=[
         (
             "taskctl completion bash > ~/.local/share/bash-completion/completions/taskctl",
             "for bash 4.4 or newer with the package bash-completion",
         ),
         ('eval "$(taskctl completion bash)"', "the same in ~/.bashrc, without that package"),
-        ('taskctl completion zsh > "${fpath[1]}/_taskctl"', "for zsh; then start it anew"),
+        ('taskctl completion zsh > "${fpath[1]}/_taskctl"', "for zsh; then restart it"),
         ('eval "$(taskctl completion zsh)"', "the same in ~/.zshrc, after compinit"),
-        (
-            "taskctl completion fish > ~/.config/fish/completions/taskctl.fish",
-            "for fish",
-        ),
+        ("taskctl completion fish > ~/.config/fish/completions/taskctl.fish", "for fish"),
     ],
 )
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="bash|zsh|fish")
-@common_options
-def command(shell: str, out: Output) -> int:
-    """Print the script by which a shell completes taskctl; keys of tasks are completed too."""
+def command(call: Call, shell: str) -> int:
+    """Print the completion script of a shell. It completes the keys of tasks, too."""
     from reconciler.cli.completion.shells import SHELLS
 
-    root = click.get_current_context().find_root().command
-    out.document(SHELLS[shell](root, {}, "taskctl", "_TASKCTL_COMPLETE").source() + "\n")
+    root = call.click.find_root().command
+    call.out.document(SHELLS[shell](root, {}, "taskctl", "_TASKCTL_COMPLETE").source() + "\n")
     return 0

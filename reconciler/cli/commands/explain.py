@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import click
-
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.shared import common_options, make_command
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.options import argument
 
 
 @make_command(
     "explain",
+    argument("code", "[CODE]", required=False),
     examples=[
         ("taskctl explain TC201", "explain one code"),
         ("taskctl explain", "list all codes"),
     ],
 )
-@click.argument("code", required=False, metavar="[CODE]")
-@common_options
-def command(code: str | None, out: Output) -> int:
+def command(call: Call, code: str | None) -> int:
     """Explain a diagnostic code, such as TC201. Without CODE, list all codes.
 
     Diagnostics end with their code, in brackets. Codes are stable: programs can rely on them, and
@@ -25,5 +22,5 @@ def command(code: str | None, out: Output) -> int:
     """
     from reconciler.app.explain import explain
 
-    out.document(explain(code, as_json=out.common.format == "json"))
+    call.out.document(explain(code, as_json=call.out.common.format == "json"))
     return 0

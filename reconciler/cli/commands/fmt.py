@@ -1,39 +1,64 @@
-"""`taskctl fmt`: manifests in their canonical form, as gofmt and terraform fmt do it."""
+"""`taskctl fmt`: formats manifests, as gofmt and terraform fmt do."""
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from reconciler.cli.completion.candidates import files
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.shared import common_options, make_command
+from reconciler.app.fmt import fmt, fmt_stdin
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.completion import candidates
+from reconciler.cli.options import argument, option
+from reconciler.messages.notes import Note
+from reconciler.render.fmt import fmt_document, fmt_summary, fmt_text
 
 
 @make_command(
     "fmt",
+    argument("paths", "[PATH... | -]", candidates.files, nargs=-1),
+    option("--check", is_flag=True, help="Write nothing; exit 1 if a file would change."),
+    option("--diff", is_flag=True, help="Write nothing; show the changes."),
     examples=[
-        ("taskctl fmt", "rewrite tasks/ and *.tasks.yaml in this folder where they need it"),
+        ("taskctl fmt", "format tasks/ and *.tasks.yaml in this directory"),
         ("taskctl fmt --check", "in CI: list what would change, exit 1 if anything would"),
         ("taskctl fmt --diff tasks/iam.yaml", "show what would change"),
-        ("taskctl fmt - < a.yaml", "stdin to stdout, as editors do"),
+        ("taskctl fmt - < a.yaml", "stdin to stdout, for editors"),
     ],
 )
-@click.argument("paths", nargs=-1, metavar="[PATH... | -]", shell_complete=files)
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file would change.")
-@click.option("--diff", is_flag=True, help="Write nothing; show the changes.")
-@common_options
 def command(
+    call: Call,
     paths: tuple[str, ...],
     check: bool,  # noqa: FBT001 - click passes it by name
     diff: bool,  # noqa: FBT001
-    out: Output,
 ) -> int:
-    """Put manifests in their canonical form: indentation, spaces, empty lines, line ends.
+    """Format manifests: indentation, spaces, empty lines, line ends.
 
-    Only white space is moved: comments, anchors, quotes and block texts stay as they are, keys stay
-    in their order, and what a manifest means is compared before anything is written. A file whose
-    form has an error is left alone, and the others are done.
+    Only white space changes: comments, anchors, quotes and block texts stay as they are, keys keep
+    their order, and the meaning of a manifest is compared before anything is written. A file with
+    a syntax error is left alone, and the others are formatted.
     """
-    from reconciler.app.fmt import Formatting
-
-    return Formatting(out, check=check, diff=diff).run(paths)
+    out, stdin = call.out, "-" in paths
+    if stdin and len(paths) > 1:
+        raise click.UsageError("'-' (stdin) cannot be combined with other paths")
+    if stdin:
+        report = fmt_stdin(call.ctx, sys.stdin.buffer.read(), check=check)
+    else:
+        report = fmt(call.ctx, paths, check=check, write=not (check or diff))
+    if stdin and not (check or diff) and out.common.format == "text":
+        out.diagnostics(report.diagnostics)
+        found = next(iter(report.files.values()))
+        out.told = True
+        sys.stdout.flush()
+        sys.stdout.buffer.write(found.content or b"")
+        sys.stdout.buffer.flush()
+        return report.code
+    out.result(
+        lambda: fmt_document(report, diff=diff, text=stdin),
+        lambda style: fmt_text(report, style, diff=diff),
+        report.diagnostics,
+    )
+    summary = fmt_summary(report, dry_run=check or diff)
+    if out.common.format == "text" and summary:
+        out.note(Note.FORMATTED, parts=summary)
+    return report.code

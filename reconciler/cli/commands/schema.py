@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.shared import common_options, make_command
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.options import argument
+
+NAMES = ["manifest", "plan", "state"]
 
 
 @make_command(
     "schema",
+    argument("name", "[manifest|plan|state]", type=click.Choice(NAMES), default="manifest"),
     examples=[
         ("taskctl schema > manifest.schema.json", "that of manifests, for an editor"),
         ("taskctl schema plan", "that of `taskctl plan --format json`"),
     ],
 )
-@click.argument(
-    "name",
-    type=click.Choice(["manifest", "plan", "state"]),
-    default="manifest",
-    metavar="[manifest|plan|state]",
-)
-@common_options
-def command(name: str, out: Output) -> int:
-    """Print a JSON Schema: of manifests, of plans as documents, or of the state file.
+def command(call: Call, name: str) -> int:
+    """Print a JSON Schema: of manifests, of plan documents, or of the state file.
 
-    An editor with yaml-language-server uses one for a manifest that begins with
+    An editor with yaml-language-server uses it for a manifest that begins with
     `# yaml-language-server: $schema=PATH`.
     """
     from reconciler.resources import schema_text
 
-    out.document(schema_text(name))
+    call.out.document(schema_text(name))
     return 0

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.shared import common_options, make_command
-from reconciler.cli.options.tasks import duration
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.options import duration
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
 
@@ -108,8 +107,8 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
     metavar="DURATION",
     help="Length of the budget period, which repeats.  [default: unlimited]",
 )
-@common_options
 def command(
+    call: Call,
     host: str,
     port: int,
     allow_host: tuple[str, ...],
@@ -120,7 +119,6 @@ def command(
     streams: str,
     token_budget: int | None,
     budget_window: timedelta | None,
-    out: Output,
 ) -> int:
     """Serve the embedded service over HTTP until SIGINT or SIGTERM.
 
@@ -135,7 +133,7 @@ def command(
     garbage.resume()
     budget = _budget(token_budget, budget_window)
     app = App(
-        out.common.path(db),
+        call.settings.path(db),
         token=token,
         scenario=SCENARIOS[scenario](work_time.total_seconds()),
         budget=budget,
@@ -144,8 +142,8 @@ def command(
     if token_budget == NO_BUDGET:
         app.forget_budget()
     if token is None and not is_loopback(host):
-        out.diagnostics([warning(Code.OPEN_SERVER, host=host)])
-    serve(app, host, port, lambda url: out.result(f"{url}\n"), allow_hosts=allow_host)
+        call.out.diagnostics([warning(Code.OPEN_SERVER, host=host)])
+    serve(app, host, port, lambda url: call.out.document(f"{url}\n"), allow_hosts=allow_host)
     return 0
 
 

@@ -1,239 +1,133 @@
-"""`taskctl state`: what is known of each task, and the kit to repair it."""
+"""`taskctl state`: what is recorded of each task, and how to repair it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import click
 
-from reconciler.cli.completion.candidates import recorded_keys, wanted_keys
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.service import Connection, connection_options
-from reconciler.cli.options.shared import Group, common_options, make_command, paths_argument
-from reconciler.model.errors import TaskctlError
-
-if TYPE_CHECKING:
-    from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
-    from reconciler.state.model import Event, State
+from reconciler.cli.command import Call, Group, make_command
+from reconciler.cli.completion import candidates
+from reconciler.cli.options import BACKEND, EDITS, KEY, PATHS, STATE, argument, option
+from reconciler.render.response import Edited, edit_document, edit_text
 
 
-@click.group(
-    "state",
-    cls=Group,
-    short_help="Look at the state, and repair it.",
-    examples=[
-        ("taskctl state list", "every task that is recorded"),
-        ("taskctl state show cost-review", "all that is known of one"),
-        ("taskctl state mv old-key new-key", "after a key was renamed"),
-        ("taskctl state resolve cost-review --not-created", "after a look at the service"),
-    ],
+@make_command("list", *(BACKEND, STATE), examples=[("taskctl state list", "all recorded tasks")])
+def list_records(call: Call) -> int:
+    """List the recorded tasks, and the unresolved attempts."""
+    return _show(call, None)
+
+
+@make_command(
+    "show",
+    *(KEY, BACKEND, STATE),
+    examples=[("taskctl state show rotate-iam-keys", "everything in its record")],
 )
-def command() -> None:
-    """Look at what is known of each task, and repair it.
+def show_record(call: Call, key: str) -> int:
+    """Show the record of one task: what it was created with, and what was last seen of it."""
+    return _show(call, key)
 
-    KEY is a task key, or ORG/KEY where one key is in several organizations. What changes the state
-    keeps the last one beside it, as STATE.backup.
+
+@make_command(
+    "mv",
+    argument("old", "OLD", candidates.recorded_keys),
+    argument("new", "NEW", candidates.desired_keys),
+    *EDITS,
+    examples=[("taskctl state mv old-key new-key", "the task is now new-key")],
+)
+def rename_record(call: Call, old: str, new: str) -> int:
+    """Rename the record of OLD to NEW, in its organization or as ORG/KEY in another one."""
+    from reconciler.app.state_edits import move_record
+
+    return _tell(call, move_record(call.ctx, old, new))
+
+
+@make_command(
+    "rm",
+    *(KEY, *EDITS),
+    examples=[("taskctl state rm old-key", "remove the record; the task keeps running")],
+)
+def rm_record(call: Call, key: str) -> int:
+    """Remove the record of KEY. The task keeps running."""
+    from reconciler.app.state_edits import remove_record
+
+    return _tell(call, remove_record(call.ctx, key))
+
+
+@make_command(
+    "accept",
+    *(KEY, PATHS, *EDITS),
+    examples=[("taskctl state accept cost-review", "a typo was corrected")],
+)
+def accept_inputs(call: Call, key: str, paths: tuple[str, ...]) -> int:
+    """Record the manifest's inputs of KEY as those that its task was created with.
+
+    For an edit that does not matter to the task, such as a corrected typo: it is no longer shown
+    as changed.
     """
+    from reconciler.app.state_edits import accept_manifest
 
-
-@make_command("list", examples=[("taskctl state list", "every task that is recorded")])
-@connection_options
-@common_options
-def list_tasks(connection: Connection, out: Output) -> int:
-    """List the recorded tasks, and the attempts without outcome."""
-    from reconciler.render.state import state_table
-
-    state = _read(connection, out)
-    refs = {*state.records, *(a.ref for a in state.attempts.values())}
-    return _tell(out, state, sorted(refs), lambda: state_table(state, out.style_of_result()))
-
-
-@make_command("show", examples=[("taskctl state show rotate-iam-keys", "all that is known of it")])
-@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
-@connection_options
-@common_options
-def show(key: str, connection: Connection, out: Output) -> int:
-    """Show one task: what it was made with, and what was last seen of it."""
-    from reconciler.render.state import task_text
-    from reconciler.state.edit import find
-
-    state = _read(connection, out)
-    ref = find(state, key)
-    return _tell(out, state, [ref], lambda: task_text(state, ref, out.style_of_result()))
-
-
-@make_command("mv", examples=[("taskctl state mv old-key new-key", "the task goes on as new-key")])
-@click.argument("old", metavar="OLD", shell_complete=recorded_keys)
-@click.argument("new", metavar="NEW", shell_complete=wanted_keys)
-@connection_options
-@common_options
-def move(old: str, new: str, connection: Connection, out: Output) -> int:
-    """Give the record of OLD to the key NEW, in its organization or as ORG/KEY in another."""
-    from reconciler.app.context import utcnow
-    from reconciler.state.edit import destination, find, mv
-
-    def edit(state: State) -> tuple[list[Event], str]:
-        ref = find(state, old)
-        to = destination(new, ref)
-        return mv(state, ref, to, at=utcnow()), f"{ref} is {to} now."
-
-    return _change(connection, out, "state mv", edit)
-
-
-@make_command("rm", examples=[("taskctl state rm old-key", "forget it; its task goes on")])
-@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
-@connection_options
-@common_options
-def remove(key: str, connection: Connection, out: Output) -> int:
-    """Forget the record of KEY. Its task at the service goes on."""
-    from reconciler.state.edit import find, rm
-
-    def edit(state: State) -> tuple[list[Event], str]:
-        ref = find(state, key)
-        return rm(state, ref), f"{ref} is forgotten; its task goes on."
-
-    return _change(connection, out, "state rm", edit)
-
-
-@make_command("accept", examples=[("taskctl state accept cost-review", "a typo was corrected")])
-@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
-@paths_argument
-@connection_options
-@common_options
-def accept_inputs(key: str, paths: tuple[str, ...], connection: Connection, out: Output) -> int:
-    """Let the manifest's inputs of KEY count as those it was created with.
-
-    For a change that is none to the task: a corrected typo. It is not shown as changed any more.
-    """
-    from reconciler.app.context import read_manifests
-    from reconciler.state.edit import accept, find
-
-    manifests = read_manifests(paths, out)
-
-    def edit(state: State) -> tuple[list[Event], str]:
-        ref = find(state, key)
-        wanted = _wanted(manifests.tasks, ref)
-        events = accept(state, ref, wanted.inputs, wanted.file, sensitive=wanted.sensitive)
-        return events, f"{ref} counts as created with what {wanted.file} says."
-
-    return _change(connection, out, "state accept", edit)
+    return _tell(call, accept_manifest(call.ctx, key, paths))
 
 
 @make_command(
     "resolve",
+    KEY,
+    option("--task-id", metavar="ID", help="The attempt created this task."),
+    option("--not-created", is_flag=True, help="The attempt created no task."),
+    *EDITS,
     examples=[
-        ("taskctl state resolve cost-review --task-id 4f1c...", "this is the task it made"),
-        ("taskctl state resolve cost-review --not-created", "it made none: it may be sent again"),
+        ("taskctl state resolve cost-review --task-id 4f1c...", "this is the task it created"),
+        ("taskctl state resolve cost-review --not-created", "there is no task; it may be sent"),
     ],
 )
-@click.argument("key", metavar="KEY", shell_complete=recorded_keys)
-@click.option("--task-id", metavar="ID", help="The attempt made this task.")
-@click.option("--not-created", is_flag=True, help="The attempt made no task.")
-@connection_options
-@common_options
-def settle_attempts(
+def resolve_attempts(
+    call: Call,
     key: str,
     task_id: str | None,
     not_created: bool,  # noqa: FBT001 - click passes it by name
-    connection: Connection,
-    out: Output,
 ) -> int:
-    """Say what came of an attempt to create KEY that has no outcome.
+    """Record the outcome of an attempt to create KEY that has none.
 
-    Look at the service first: a task that exists and is settled as not created is made twice.
+    Look at the service first: if the task exists, --not-created leads to a second one.
     """
-    from reconciler.app.context import utcnow
-    from reconciler.state.edit import find, settle
+    from reconciler.app.state_edits import resolve_attempt
 
     if (task_id is None) is not not_created:
-        raise click.UsageError("give either --task-id ID or --not-created")
-
-    def edit(state: State) -> tuple[list[Event], str]:
-        ref = find(state, key)
-        if task_id is None:
-            events = settle(state, ref, None, at=utcnow())
-            if ref in state.records:
-                return events, f"{ref} got no new task: it has the one that it had."
-            return events, f"{ref} was not created; the next apply creates it."
-        task = _at_service(ref, task_id, connection, out)
-        events = settle(state, ref, task_id, created_at=task.created_at, at=utcnow())
-        return events, f"{ref} is task {task_id}."
-
-    return _change(connection, out, "state resolve", edit)
+        raise click.UsageError("specify either --task-id ID or --not-created")
+    return _tell(call, resolve_attempt(call.ctx, key, task_id))
 
 
-for _part in (list_tasks, show, move, remove, accept_inputs, settle_attempts):
-    command.add_command(_part)
+command = Group(
+    "state",
+    commands=[list_records, show_record, rename_record, rm_record, accept_inputs, resolve_attempts],
+    short_help="Inspect and repair the state.",
+    help="""Inspect and repair what is recorded of each task.
+
+    KEY is a task key, or ORG/KEY if the key exists in several organizations. Commands that change
+    the state keep the previous one as STATE.backup.
+    """,
+    examples=[
+        ("taskctl state list", "all recorded tasks"),
+        ("taskctl state show cost-review", "everything in one record"),
+        ("taskctl state mv old-key new-key", "after a key was renamed"),
+        ("taskctl state resolve cost-review --not-created", "after a look at the service"),
+    ],
+)
 
 
-def _read(connection: Connection, out: Output) -> State:
-    """The state as it may be shown."""
-    from reconciler.app.context import find_backend, find_state
-    from reconciler.render.masking import masked_state
-    from reconciler.state.session import read_state
+def _show(call: Call, key: str | None) -> int:
+    from reconciler.app.state_edits import read_tasks
+    from reconciler.render.state import state_document, state_table, task_text
 
-    backend = find_backend(connection, out)
-    state = read_state(find_state(connection, backend, out), backend=backend.name)
-    return masked_state(state)
-
-
-def _change(
-    connection: Connection,
-    out: Output,
-    purpose: str,
-    edit: Callable[[State], tuple[list[Event], str]],
-) -> int:
-    from reconciler.app.context import find_backend, find_state
-    from reconciler.render.json import dump
-    from reconciler.state.session import Session
-
-    backend = find_backend(connection, out)
-    path = find_state(connection, backend, out)
-    with Session.open(
-        path, backend=backend.name, lock_timeout=connection.lock_timeout, purpose=purpose
-    ) as session:
-        events, said = edit(session.state)
-        session.append(*events)
-    if out.common.format == "json":
-        document = {"formatVersion": 1, "diagnostics": [], "changed": bool(events), "done": said}
-        out.document(dump(document))
-    elif not out.common.quiet:
-        out.document(f"{said}\n")
-    return 0
-
-
-def _tell(out: Output, state: State, refs: list[TaskRef], text: Callable[[], str]) -> int:
-    from reconciler.render.json import dump
-    from reconciler.render.state import state_document
-
-    as_json = out.common.format == "json"
-    out.document(dump(state_document(state, refs)) if as_json else text())
-    return 0
-
-
-def _wanted(tasks: tuple[DesiredTask, ...], ref: TaskRef) -> DesiredTask:
-    for task in tasks:
-        if task.key == ref.key and task.org_name in (None, ref.org_name):
-            return task
-    raise TaskctlError.of(
-        f"{ref} is in no manifest: there is nothing to accept",
-        "Name the manifest that has it, or forget the record:\n"
-        f"    taskctl state accept {ref.key} PATH\n    taskctl state rm {ref}",
+    state, refs = read_tasks(call.ctx, key)
+    call.out.result(
+        lambda: state_document(state, refs),
+        lambda style: (
+            state_table(state, style) if key is None else task_text(state, refs[0], style)
+        ),
     )
+    return 0
 
 
-def _at_service(ref: TaskRef, task_id: str, connection: Connection, out: Output) -> RemoteTask:
-    from reconciler.app.context import connect, find_backend
-
-    client = connect(find_backend(connection, out), connection, out)
-    try:
-        task = client.get_task(ref.org_name, task_id)
-    finally:
-        client.close()
-    if task is None:
-        raise TaskctlError.of(
-            f"there is no task {task_id} in {ref.org_name}, or this token may not see it",
-            "Nothing was changed. Look up the id, or use a token of the user who made the task.",
-        )
-    return task
+def _tell(call: Call, edited: Edited) -> int:
+    call.out.result(lambda: edit_document(edited), lambda _style: edit_text(edited))
+    return 0

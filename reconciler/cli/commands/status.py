@@ -1,88 +1,116 @@
-"""`taskctl status`: how the tasks stand."""
+"""`taskctl status`: the status of recorded tasks."""
 
 from __future__ import annotations
 
 import sys
-import time
 from datetime import timedelta
 
 import click
 
-from reconciler.cli.completion.candidates import recorded_keys_or_files
+from reconciler.app.status import StatusReport, StatusRequest, status
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
-from reconciler.cli.options.service import Connection, connection_options
-from reconciler.cli.options.shared import common_options, make_command
-from reconciler.cli.options.tasks import interval_option
+from reconciler.cli.options import INTERVAL, READS, SELECTION, option
+from reconciler.render.json import dump
+from reconciler.render.status import ANY_ROOM, status_document, status_rows
+from reconciler.render.totals import ASCII, BLOCKS, totals_document, totals_rows
+from reconciler.tasks.status import Standing
+
+
+def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> frozenset[Standing]:
+    known = {standing.value: standing for standing in Standing}
+    names = [name.strip() for name in value.split(",")] if value else []
+    if unknown := [name for name in names if name not in known]:
+        what = f"unknown status {unknown[0]!r}; choose from {', '.join(known)}"
+        raise click.BadParameter(what, ctx, param)
+    return frozenset(known[name] for name in names)
 
 
 @make_command(
     "status",
+    SELECTION,
+    option(
+        "--status", "states", callback=_states, metavar="LIST", help="Only tasks with this status."
+    ),
+    option("--watch", is_flag=True, help="Refresh the table until all tasks are settled."),
+    INTERVAL,
+    option(
+        "--exit-code",
+        "tell",
+        is_flag=True,
+        help="Exit 0 if all are done, 2 if some are running, 3 if some wait for a person, 1 if "
+        "some failed.",
+    ),
+    option(
+        "--totals",
+        is_flag=True,
+        help="Show the tokens used, by manifest and by day of creation (UTC).",
+    ),
+    *READS,
     examples=[
-        ("taskctl status", "every recorded task, those that need a person first"),
-        ("taskctl status tasks/iam.yaml", "those of one manifest"),
-        ("taskctl status --watch", "redrawn in place until nothing is left to do"),
-        ("taskctl status --totals", "the tokens used, by manifest file and by day"),
-        ("taskctl status --exit-code -q", "for a script: 0 done, 2 running, 3 waiting, 1 failed"),
+        ("taskctl status", "all recorded tasks, those that need a person first"),
+        ("taskctl status tasks/iam.yaml 'rotate-*'", "those of one manifest, and by a pattern"),
+        ("taskctl status --status waiting,failed", "those that need attention"),
+        ("taskctl status --watch", "refreshed in place until all tasks are settled"),
+        ("taskctl status --totals", "the tokens used, by manifest and by day"),
+        ("taskctl status --exit-code -q", "for scripts: 0 done, 2 running, 3 waiting, 1 failed"),
     ],
 )
-@click.argument("words", nargs=-1, metavar="[PATH|KEY]...", shell_complete=recorded_keys_or_files)
-@click.option("--watch", is_flag=True, help="Show it again whenever it changes, until all is done.")
-@interval_option
-@click.option(
-    "--exit-code",
-    "tell",
-    is_flag=True,
-    help="Exit 0 if all are done, 2 if some run, 3 if some wait for a person, 1 if some failed.",
-)
-@click.option(
-    "--totals",
-    "summed",
-    is_flag=True,
-    help="Sum up the tokens used, by manifest file and by the day of the create (UTC).",
-)
-@connection_options
-@common_options
 def command(
+    call: Call,
     words: tuple[str, ...],
+    states: frozenset[Standing],
     watch: bool,  # noqa: FBT001 - click passes it by name
     interval: timedelta,
     tell: bool,  # noqa: FBT001
-    summed: bool,  # noqa: FBT001
-    connection: Connection,
-    out: Output,
+    totals: bool,  # noqa: FBT001
 ) -> int:
-    """Show how the tasks stand that the state knows. Nothing is changed.
+    """Show the status of the tasks in the state. Changes nothing.
 
     The service says running or idle; waiting, failed, cancelled and done follow from the events.
-    What did not end well counts as failed: gone, stopped, cancelled, an attempt without outcome.
+    A task that is gone, stopped, cancelled or unresolved counts as failed.
     """
-    from reconciler.app.context import utcnow
-    from reconciler.app.status import Listing, Summing
-    from reconciler.app.task_sessions import chosen, watched
-    from reconciler.cli.console.live import Screen
-    from reconciler.render.json import dump
-    from reconciler.tasks.status import SETTLED, exit_code
-
+    out = call.out
     if watch and out.common.format == "json":
-        raise click.UsageError("--watch shows text; for a program, run status again and again")
-    with watched(connection, out) as tasks:
-        refs = chosen(tasks.state, words, out)
-        screen = Screen(sys.stdout, in_place=watch and out.is_terminal(sys.stdout))
-        looks = Summing(tasks, refs) if summed else Listing(out, screen if watch else None)
-        silent = out.common.quiet and tell
-        try:
-            while True:
-                found, now = tasks.statuses(refs), tasks.client.service_clock() or utcnow()
-                if out.common.format == "json":
-                    out.document(dump(looks.document(found, now)))
-                elif not silent:
-                    out.told = True
-                    screen.show(looks.rows(found, now))
-                if not watch or all(status.standing in SETTLED for status in found):
-                    break
-                time.sleep(max(0.1, interval.total_seconds()))
-        except KeyboardInterrupt:
-            if not watch:
-                raise
-            return 130  # how a person ends it
-    return exit_code(found) if tell else 0
+        raise click.UsageError("--watch is for text; for a program, run status repeatedly")
+    screen = Screen(sys.stdout, in_place=watch and sys.stdout.isatty())
+    code = 0
+    try:
+        for report in status(call.ctx, StatusRequest(words, states, totals, watch, interval)):
+            _show(out, report, screen if watch else None)
+            code = report.code if tell else 0
+    except KeyboardInterrupt:
+        if not watch:
+            raise
+        return 130  # how a person ends it
+    return code
+
+
+def _show(out: Output, report: StatusReport, screen: Screen | None) -> None:
+    if out.common.format == "json":
+        document = status_document(report.statuses, report.read_at)
+        if report.totals is not None:
+            document |= totals_document(report.totals, report.budgets)
+        out.document(dump(document))
+    elif not out.common.quiet:
+        out.told = True
+        rows = _rows(out, report, screen)
+        (screen or Screen(sys.stdout, in_place=False)).show(rows)
+
+
+def _rows(out: Output, report: StatusReport, screen: Screen | None) -> list[str]:
+    style, terminal = out.style_of_result(), sys.stdout.isatty()
+    if report.totals is not None:
+        return totals_rows(report.totals, report.budgets, style, _bar_marks() if terminal else "")
+    room = screen.lines if screen is not None else ANY_ROOM if terminal else None
+    return status_rows(report.statuses, style, report.read_at, room=room)
+
+
+def _bar_marks() -> str:
+    """The characters of a bar that the encoding of stdout has."""
+    try:
+        BLOCKS.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return BLOCKS

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from reconciler.cli.console.output import Output
-from reconciler.cli.options.shared import make_command, paths_argument, report_options
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.options import PATHS
 from reconciler.model.diagnostics import has_errors
-from reconciler.render.reports import ValidateReport
 
 
 @make_command(
     "validate",
+    PATHS,
+    reports=True,
     examples=[
-        ("taskctl validate", "tasks/ and *.tasks.yaml in this folder"),
-        ("taskctl validate tasks/iam.yaml", "one file, as a pre-commit hook does"),
+        ("taskctl validate", "tasks/ and *.tasks.yaml in this directory"),
+        ("taskctl validate tasks/iam.yaml", "one file"),
         ("taskctl validate --format json | jq .diagnostics", "for another program"),
-        ("taskctl validate --report sarif=taskctl.sarif", "for code scanning, beside the text"),
+        ("taskctl validate --report sarif=taskctl.sarif", "also a report for code scanning"),
     ],
 )
-@paths_argument
-@report_options
-def command(paths: tuple[str, ...], out: Output) -> int:
-    """Check manifests: every problem of every file, in order. Nothing is sent anywhere.
+def command(call: Call, paths: tuple[str, ...]) -> int:
+    """Check manifests and report every problem, in order. Works offline.
 
-    A PATH is a file, or a folder whose *.yaml and *.yml are all read.
+    A PATH is a file, or a directory whose *.yaml and *.yml files are read.
     """
-    from reconciler.app.manifests import load_manifests
+    from reconciler.app.validate import validate
 
-    manifests = load_manifests(paths, out)
-    report = ValidateReport(
-        tasks=len(manifests.tasks),
-        files=len(manifests.files),
-        diagnostics=tuple(manifests.diagnostics),
-        listed=tuple(manifests.tasks),
-        names=tuple(manifests.files),
-    )
-    out.report(report, manifests.text_of)
-    return int(has_errors(manifests.diagnostics))
+    report = validate(call.ctx, paths)
+    call.out.report(report)
+    return int(has_errors(report.diagnostics))

@@ -31,15 +31,15 @@ def files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list
 
 def keys(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Task keys of manifests and states; `ORG/KEY` once there is a slash."""
-    root, config = _surroundings(ctx)
-    return _items([*_wanted(ctx, root, config), *_recorded(ctx, root, config)], incomplete)
+    root, config = _settings(ctx)
+    return _items([*_desired(ctx, root, config), *_recorded(ctx, root, config)], incomplete)
 
 
 def recorded_keys(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Those of states alone."""
-    return _items(_recorded(ctx, *_surroundings(ctx)), incomplete)
+    return _items(_recorded(ctx, *_settings(ctx)), incomplete)
 
 
 def recorded_keys_or_files(
@@ -55,14 +55,14 @@ def keys_or_files(
     return [*files(ctx, param, incomplete), *keys(ctx, param, incomplete)]
 
 
-def wanted_keys(
+def desired_keys(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Those of manifests alone."""
-    return _items(_wanted(ctx, *_surroundings(ctx)), incomplete)
+    return _items(_desired(ctx, *_settings(ctx)), incomplete)
 
 
-def _surroundings(ctx: click.Context) -> tuple[Path, Config]:
+def _settings(ctx: click.Context) -> tuple[Path, Config]:
     try:
         return folder_of(ctx), config_of(ctx)
     except TaskctlError:
@@ -76,12 +76,12 @@ def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
 
 
-def _wanted(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef]:
+def _desired(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef]:
     from reconciler.manifest.discovery import Finder
     from reconciler.manifest.parse.source import read_source
 
     finder = Finder(root)
-    paths = tuple(ctx.params.get("paths") or config.paths)
+    paths = tuple(ctx.params.get("paths") or config.values.get("paths", ()))
     for path in paths:
         finder.path(path)
     if not paths:

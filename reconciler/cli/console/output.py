@@ -1,50 +1,65 @@
-"""Where a command says what: the result goes to stdout, everything else to stderr."""
+"""The command line's side of `app.ui`: the result goes to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, TextIO
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TextIO
 
-from reconciler.cli.options.common import Common
-from reconciler.model.diagnostics import Diagnostic, Severity, in_order
+from reconciler.app.context import ReportFile, Settings
+from reconciler.messages.notes import Note, Question
+from reconciler.messages.template import fill
+from reconciler.model.diagnostics import Arg, Diagnostic, Severity, in_order
 from reconciler.render import BASIC_FORMATS, renderer
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
 if TYPE_CHECKING:
+    from reconciler.app.ui import Progress, Source, Stop, Watch
+    from reconciler.model.task import TaskRef
     from reconciler.render.secrets import Secrets
+    from reconciler.tasks.events import Approval
 
-Source = Callable[[str], str | None]
-"""The text of a file that a problem is in, to show it where it is: `Manifests.text_of`."""
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """How a command writes. `reports` go to files, beside the result."""
+
+    format: str = "text"
+    color: str = "auto"
+    quiet: bool = False
+    verbose: bool = False
+    reports: tuple[ReportFile, ...] = field(default=())
 
 
 class Output:
-    """One command's stdout and stderr.
+    """One command's stdout and stderr; a `Ui` of the use cases.
 
-    `told` says that the result was written. `source` gives the files of problems, for all that is
-    said from when it is set. `kept` is what goes to the reports in files. Nothing that is said here
-    holds the prompt of a sensitive task.
+    `told`: the result was written. `kept` is what goes to the reports in files. Nothing that is
+    written repeats the prompt of a sensitive task.
     """
 
-    def __init__(self, common: Common) -> None:
-        self.common = common
+    def __init__(
+        self, style: OutputSettings | None = None, settings: Settings | None = None
+    ) -> None:
+        self.common = style or OutputSettings()
+        self.settings = settings or Settings()
         self.told = False
-        self.source: Source | None = None
         self.kept: Report | None = None
+        self._source: Source | None = None
         self._secrets: Secrets | None = None
         self._said: set[Diagnostic] = set()
 
+    # What must not be shown
+
     def protect(self, secrets: Secrets) -> None:
-        """From now on nothing that is said repeats these prompts."""
         if secrets:
             self._secrets = secrets if self._secrets is None else self._secrets | secrets
 
     def masked(self, report: Report) -> Report:
-        """The report as it may be shown; the prompts that its tasks keep to themselves are
-        protected from now on."""
+        """The report as it may be shown; the prompts of its sensitive tasks are protected."""
         if self._secrets is None and isinstance(report, FailureReport | ValidateReport):
             listed = report.listed if isinstance(report, ValidateReport) else ()
             if not any(task.sensitive for task in listed):
@@ -54,59 +69,65 @@ class Output:
         self.protect(masking.secrets_of(report))
         return report if self._secrets is None else masking.masked(report, self._secrets)
 
-    def concealed(self, text: str) -> str:
-        """Words of others, such as the service's, with none of the protected prompts."""
+    def conceal(self, text: str) -> str:
         return text if self._secrets is None else self._secrets.conceal(text)
 
-    def report(self, report: Report, source: Source | None = None) -> None:
-        """The result, in the format asked for. As text its diagnostics go to stderr, before it."""
+    # Results
+
+    def report(self, report: Report) -> None:
+        """The result, in the requested format. As text, its diagnostics go to stderr first."""
         self.kept = self.masked(report)
-        self.show(self.kept, source)
+        self.show(self.kept)
 
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
-        """Problems for the reports in files, beside what these have to tell already."""
+        """Problems for the reports in files, in addition to what these contain already."""
         known = self.kept or FailureReport(())
         self.kept = self.masked(replace(known, diagnostics=(*known.diagnostics, *diagnostics)))
 
     def write_files(self) -> None:
-        """The reports in files. TaskctlError where one cannot be written; the others are."""
+        """The reports in files. TaskctlError if one cannot be written; the others are."""
         if self.common.reports and self.kept is not None:
-            from reconciler.app.report_files import write_reports
+            from reconciler.app.files import write_reports
 
-            write_reports(self.kept, self.common)
+            style = Style(quiet=self.common.quiet, verbose=self.common.verbose)
+            write_reports(self.kept, self.common.reports, self.settings, style)
 
-    def show(self, report: Report, source: Source | None = None) -> None:
-        """The same for what is not the last word: it goes to no file."""
-        self.source = source or self.source
+    def show(self, report: Report) -> None:
+        """An intermediate result: it goes to no file."""
         report = self.masked(report)
         if self.common.format == "text":
             self.diagnostics(report.diagnostics)
             if isinstance(report, FailureReport):
                 return
         text = renderer(self.common.format).render(report, self._style_of_report())
-        self.told = True
-        self.result(text)
+        self.document(text)
 
-    def _style_of_report(self) -> Style:
-        style = self.style_of_result()
-        if self.common.format in BASIC_FORMATS:
-            return style
-        from reconciler.app.repository import locator
+    def result(
+        self,
+        document: Callable[[], Mapping[str, Any]],
+        text: Callable[[Style], str],
+        diagnostics: Sequence[Diagnostic] = (),
+    ) -> None:
+        """The result of a command that has no report: a JSON document, or text."""
+        if self.common.format == "json":
+            from reconciler.render.json import dump
 
-        return replace(style, locate=locator(self.common.root))
+            self.document(dump(document()))
+            return
+        self.diagnostics(diagnostics)
+        if not self.common.quiet:
+            self.document(text(self.style_of_result()))
 
     def document(self, text: str) -> None:
-        """The result of a command that has no report, in the format asked for."""
+        """To stdout, as it is: of external text only what `render.safe` made inert."""
         self.told = True
-        self.result(text)
-
-    def style_of_result(self) -> Style:
-        return self.style(sys.stdout)
-
-    def result(self, text: str) -> None:
-        """To stdout, as it is: of text from outside only what `render.safe` made inert."""
         sys.stdout.write(text)
         sys.stdout.flush()
+
+    # To a person
+
+    def show_sources(self, source: Source) -> None:
+        self._source = source
 
     def diagnostics(self, diagnostics: Iterable[Diagnostic]) -> None:
         """To stderr, in order, each once in a run; with `-q` errors only, on a terminal with their
@@ -127,15 +148,66 @@ class Output:
 
         say(render_all(shown, replace(self.style(sys.stderr), source=self._source_line)))
 
-    def note(self, text: str) -> None:
-        """A line to stderr for a person, unless `-q`; made inert."""
+    def note(self, note: Note, **facts: Arg) -> None:
         if not self.common.quiet:
-            self._line(text)
+            say(self.words(note, **facts) + "\n")
 
-    def detail(self, text: str) -> None:
-        """A line to stderr with `-v` only; made inert."""
+    def detail(self, note: Note, **facts: Arg) -> None:
         if self.common.verbose:
-            self._line(text)
+            say(self.words(note, **facts) + "\n")
+
+    def words(self, note: Note | Question, **facts: Arg) -> str:
+        """A note in words, inert and without protected prompts."""
+        from reconciler.render import safe
+
+        return safe.block(self.conceal(fill(note.value, facts)))
+
+    def show_approval(self, ref: TaskRef, approval: Approval) -> None:
+        from reconciler.render import safe
+        from reconciler.render.conversation import approval_rows
+
+        rows = approval_rows(approval, self.style(sys.stderr))
+        text = "".join(f"  {row}".rstrip() + "\n" for row in rows)
+        say(safe.without_commands(f"{safe.line(str(ref))} asks:\n{text}"))
+
+    @property
+    def interactive(self) -> bool:
+        """Whether stdin and stderr are a terminal and the result is text."""
+        return sys.stdin.isatty() and sys.stderr.isatty() and self.common.format == "text"
+
+    def ask(self, question: Question, *, strict: bool, **facts: Arg) -> bool:
+        """`strict`, as in Terraform: only `yes` in full agrees."""
+        if "summary" in facts and not self.common.quiet:
+            # With -q the plan was not shown, so the question has its summary.
+            facts["summary"] = str(facts["summary"]).partition("\n")[2]
+        answers = "Only 'yes' is accepted:" if strict else "[y/N]"
+        say(f"\n{self.words(question, **facts)} {answers} ")
+        answer = sys.stdin.readline().strip()
+        return answer == "yes" if strict else answer.lower() in ("y", "yes")
+
+    def progress(self, total: int) -> Progress:
+        from reconciler.cli.console.progress import progress_for
+
+        return progress_for(self, total)
+
+    def watch(self) -> Watch:
+        from reconciler.cli.console.watch import LiveTable
+
+        return LiveTable(self)
+
+    def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
+        from reconciler.cli.signals import Interrupts
+
+        words = "" if self.common.quiet else note.value
+        if last is None or self.common.format == "text":
+            return Interrupts(words)
+        text = renderer(self.common.format).render(self.masked(last), self.style_of_result())
+        return Interrupts(words, text)
+
+    # How it looks
+
+    def style_of_result(self) -> Style:
+        return self.style(sys.stdout)
 
     def style(self, stream: TextIO) -> Style:
         return Style(
@@ -147,48 +219,40 @@ class Output:
         )
 
     def colored(self, stream: TextIO) -> bool:
-        return wants_color(self.common.color, os.environ, terminal=self.is_terminal(stream))
+        return wants_color(self.common.color, os.environ, terminal=stream.isatty())
 
-    def is_terminal(self, stream: TextIO) -> bool:
-        return stream.isatty()
+    def _style_of_report(self) -> Style:
+        style = self.style_of_result()
+        if self.common.format in BASIC_FORMATS:
+            return style
+        from reconciler.app.repository import locator
 
-    def interactive(self) -> bool:
-        """Whether a person can be asked: stdin and stderr are a terminal, the result is text."""
-        return sys.stdin.isatty() and sys.stderr.isatty() and self.common.format == "text"
-
-    def ask(self, question: str) -> bool:
-        """Asks on stderr; as with Terraform, only `yes` in full is one."""
-        from reconciler.render import safe
-
-        say(f"\n{safe.block(self.concealed(question))} Only 'yes' is taken for one: ")
-        return sys.stdin.readline().strip() == "yes"
+        return replace(style, locate=locator(self.settings.root))
 
     def _source_line(self, file: str, line: int) -> str | None:
-        """Only a person gets to see it: on a terminal."""
-        if self.source is None or not self.is_terminal(sys.stderr):
+        """Only a person sees it: on a terminal."""
+        if self._source is None or not sys.stderr.isatty():
             return None
-        text = self.source(file)
+        text = self._source(file)
         lines = [] if text is None else text.split("\n")
         return lines[line - 1] if 0 < line <= len(lines) else None
 
-    def _line(self, text: str) -> None:
-        from reconciler.render import safe
-
-        say(safe.block(self.concealed(text)) + "\n")
-
 
 def say(text: str) -> None:
-    """To stderr; nobody can be told that nobody reads it, so that is no reason to stop."""
+    """To stderr. If nobody reads it, nobody can be told: that is no reason to stop."""
     with suppress(OSError, ValueError):
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
 def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
-    """`--color`; auto means a terminal that is not dumb, and no `NO_COLOR` (see no-color.org)."""
+    """`--color`. auto: `NO_COLOR` wins over `FORCE_COLOR` (no-color.org, force-color.org), which
+    wins over a terminal that is not dumb."""
     if choice != "auto":
         return choice == "always"
-    return terminal and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+    if env.get("NO_COLOR"):
+        return False
+    return bool(env.get("FORCE_COLOR")) or (terminal and env.get("TERM") != "dumb")
 
 
 def columns() -> int:
@@ -197,7 +261,7 @@ def columns() -> int:
 
 
 def _columns() -> int:
-    """`COLUMNS`, else the terminal's; 0 for none. As `shutil` does, which imports compressors."""
+    """`COLUMNS`, else the terminal's; 0 for none. Like `shutil`, which imports compressors."""
     given = os.environ.get("COLUMNS", "")
     if given.isdecimal() and int(given):
         return int(given)

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from reconciler.app.context import Connection, Settings
+from reconciler.cli.command import Call
 from reconciler.cli.config.file import NO_CONFIG, find_config
-from reconciler.cli.console.output import Output
+from reconciler.cli.console.output import OutputSettings
 from reconciler.cli.main import run
-from reconciler.cli.options.common import Common
-from reconciler.cli.options.service import Connection, connection_options, plan_options
-from reconciler.cli.options.shared import common_options, paths_argument
+from reconciler.cli.options import CONNECTION, PATHS, PLAN
+from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import AdoptScope, PlanOptions
 from tests.support.commands import add_command
@@ -46,25 +47,34 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 class Seen:
     options: PlanOptions
+    given: PlanOptions
     connection: Connection
-    common: Common
+    common: OutputSettings
+    settings: Settings
 
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     found = Seen()
 
-    def keep(out: Output, **values: Any) -> None:
-        vars(found).update(values, common=out.common)
+    def keep(call: Call, **values: Any) -> None:
+        vars(found).update(
+            values,
+            options=call.options,
+            given=call.given,
+            connection=call.ctx.connection,
+            common=call.out.common,
+            settings=call.settings,
+        )
 
-    add_command(monkeypatch, keep, paths_argument, plan_options, connection_options, common_options)
+    add_command(monkeypatch, keep, PATHS, *PLAN, *CONNECTION)
     return found
 
 
-def problems(folder: Path) -> list[tuple[str | None, int | None, str]]:
+def problems(folder: Path) -> list[tuple[str | None, int | None, Code, str]]:
     with pytest.raises(TaskctlError) as caught:
         find_config(folder)
-    return [(d.file, d.line, d.summary) for d in caught.value.diagnostics]
+    return [(d.file, d.line, d.code, d.case) for d in caught.value.diagnostics]
 
 
 def test_without_a_file_nothing_is_set(repository: Path) -> None:
@@ -75,14 +85,14 @@ def test_every_key(repository: Path) -> None:
     (repository / "taskctl.toml").write_text(ALL)
     found = find_config(repository)
     assert found.file == "taskctl.toml"
-    assert found.paths == ("tasks", "more/a.yaml")
+    assert found.values["paths"] == ("tasks", "more/a.yaml")
     assert found.values == {
         "paths": ("tasks", "more/a.yaml"),
         "state": "state/taskctl.state.json",
         "parallelism": 3,
-        "lock_timeout": timedelta(minutes=1),
-        "settle_time": timedelta(seconds=150),
-        "adopt": AdoptScope.NONE,
+        "lock_timeout": "1m",
+        "settle_time": "2m30s",
+        "adopt": "none",
         "adopt_limit": 5,
         "max_creates": 2,
         "color": "always",
@@ -93,7 +103,7 @@ def test_it_is_found_upward_and_its_paths_stay_where_they_are(repository: Path) 
     (repository / "taskctl.toml").write_text(ALL)
     found = find_config(repository / "below/deep")
     assert found.file == "../../taskctl.toml"
-    assert found.paths == ("../../tasks", "../../more/a.yaml")
+    assert found.values["paths"] == ("../../tasks", "../../more/a.yaml")
     assert found.values["state"] == "../../state/taskctl.state.json"
 
 
@@ -118,81 +128,68 @@ def test_a_linked_work_tree_ends_the_search_too(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "case"),
     [
-        ("paths = []", "paths: must be a list of files and folders"),
-        ("paths = 'tasks'", "paths: must be a list of files and folders"),
-        ("paths = [1]", "paths: must be a path, as text"),
-        ("paths = ['../../x']", "paths: '../../x' leads out of the repository"),
-        ("paths = ['.git/x']", "paths: '.git/x' leads out of the repository"),
-        ("state = '/etc/passwd'", "state: '/etc/passwd' leads out of the repository"),
-        ("state = 'link/x'", "state: 'link/x' leads out of the repository"),
-        ("state = ''", "state: must be a path, as text"),
-        ('state = "a\\u0000"', "state: 'a\\x00' is no path"),
-        ("parallelism = 0", "parallelism: must be a whole number of at least 1"),
-        ("parallelism = true", "parallelism: must be a whole number of at least 1"),
-        ("settle-time = 150", "settle-time: must be a number and its unit, as text"),
-        ("settle-time = 'soon'", "settle-time: must be a number and its unit, as text"),
-        ("adopt = 'some'", "adopt: must be one of all, recent, none"),
-        ("color = 1", "color: must be one of auto, always, never"),
-        ("backend = 'https://x'", "backend: cannot be set in a file of the repository"),
-        ("token = 'pul-1'", "token: cannot be set in a file of the repository"),
-        ("org = 'acme'", "org: cannot be set in a file of the repository"),
-        ("settle_time = '1s'", "settle_time: is not known"),
-        ("nonsense = 1", "nonsense: is not known"),
+        ("paths = []", "paths"),
+        ("paths = 'tasks'", "paths"),
+        ("paths = [1]", "path"),
+        ("paths = ['../../x']", "outside"),
+        ("paths = ['.git/x']", "outside"),
+        ("paths = ['.GIT/x']", "outside"),
+        ("state = '/etc/passwd'", "outside"),
+        ("state = 'link/x'", "outside"),
+        ("state = ''", "path"),
+        ('state = "a\\u0000"', "path"),
+        ("parallelism = 0", "number"),
+        ("parallelism = true", "number"),
+        ("settle-time = 150", "duration"),
+        ("settle-time = 'soon'", "duration"),
+        ("adopt = 'some'", "choice"),
+        ("color = 1", "choice"),
+        ("backend = 'https://x'", "backend"),
+        ("token = 'pul-1'", "token"),
+        ("org = 'acme'", "org"),
+        ("settle_time = '1s'", "near"),
+        ("nonsense = 1", "unknown"),
     ],
 )
-def test_what_cannot_be_taken_is_named_with_its_line(
-    repository: Path, line: str, words: str
+def test_what_is_not_accepted_is_named_with_its_line(
+    repository: Path, line: str, case: str
 ) -> None:
+    forbidden = case in ("backend", "token", "org")
+    code = Code.FORBIDDEN_SETTING if forbidden else Code.INVALID_CONFIG
     (repository / "link").symlink_to("/")
     (repository / "taskctl.toml").write_text(f"# settings\nadopt-limit = 1\n{line}\n")
-    ((file, number, summary),) = problems(repository)
-    assert (file, number) == ("taskctl.toml", 3)
-    assert summary.startswith(words)
+    assert problems(repository) == [("taskctl.toml", 3, code, case)]
     (repository / "taskctl.toml").unlink()
     (repository / "pyproject.toml").write_text(
         f"[a]\n{line}\n[tool.taskctl]\n{line}\n[b]\n{line}\n"
     )
-    ((file, number, summary),) = problems(repository / "below")
-    assert (file, number) == ("../pyproject.toml", 4)
-    assert summary.startswith(words)
-
-
-def test_why_and_what_instead(repository: Path) -> None:
-    (repository / "taskctl.toml").write_text("backend = 'x'\nsettle_tim = 1\nzzz = 1\n")
-    with pytest.raises(TaskctlError) as caught:
-        find_config(repository)
-    why, near, known = (d.detail for d in caught.value.diagnostics)
-    assert why.startswith("Who can change the repository could send your token anywhere with it.")
-    assert why.endswith("\n    export TASKCTL_BACKEND=URL")
-    assert near == "Did you mean settle-time?"
-    assert known.startswith("There are paths, state, ")
+    assert problems(repository / "below") == [("../pyproject.toml", 4, code, case)]
 
 
 @pytest.mark.parametrize(
-    ("content", "place", "words"),
+    ("content", "place", "case"),
     [
-        (b"a = \n", (1, 5), "this is no TOML: invalid value"),
-        (b"a = 1\na = 2\n", (2, 6), "this is no TOML: cannot overwrite a value"),
-        (b"a = '\xff'\n", (None, None), "is not UTF-8"),
+        (b"a = \n", (1, 5), "toml"),
+        (b"a = 1\na = 2\n", (2, 6), "toml"),
+        (b"a = '\xff'\n", (None, None), "encoding"),
     ],
 )
-def test_what_is_no_toml(
-    repository: Path, content: bytes, place: tuple[int | None, int | None], words: str
+def test_invalid_toml(
+    repository: Path, content: bytes, place: tuple[int | None, int | None], case: str
 ) -> None:
     (repository / "taskctl.toml").write_bytes(content)
+    assert problems(repository) == [("taskctl.toml", *place[:1], Code.INVALID_CONFIG, case)]
     with pytest.raises(TaskctlError) as caught:
         find_config(repository)
-    (problem,) = caught.value.diagnostics
-    assert (problem.line, problem.column) == place
-    assert problem.summary.startswith(words)
+    assert caught.value.diagnostics[0].column == place[1]
 
 
 def test_a_table_that_is_none(repository: Path) -> None:
     (repository / "pyproject.toml").write_text("[tool]\ntaskctl = 1\n")
-    ((file, _, summary),) = problems(repository)
-    assert (file, summary) == ("pyproject.toml", "tool.taskctl: must be a table")
+    found = ("pyproject.toml", None, Code.INVALID_CONFIG, "table")
+    assert problems(repository) == [found]
 
 
 def test_flag_then_environment_then_file_then_default(
@@ -214,7 +211,7 @@ def test_flag_then_environment_then_file_then_default(
     assert seen.common.color == "auto"
     assert run(["--color", "never", "try", "-C", "below"]) == 0
     assert seen.common.color == "never"
-    assert seen.common.config.paths == ("../tasks", "../more/a.yaml")
+    assert seen.settings.paths == ("../tasks", "../more/a.yaml")
 
 
 def test_v_says_which_file(
@@ -239,12 +236,12 @@ def test_a_file_with_errors_stops_a_command_in_words(
         assert (problem["file"], problem["line"]) == ("taskctl.toml", 1)
     else:
         assert said.out == ""
-        assert said.err.startswith("taskctl.toml:1: error: backend: cannot be set in a file of ")
+        assert said.err.startswith("taskctl.toml:1: error: backend: ")
     assert run(["try", "--help"]) == 0
 
 
-def test_its_options_are_not_held_against_a_saved_plan(repository: Path) -> None:
+def test_its_options_are_not_held_against_a_saved_plan(repository: Path, seen: Seen) -> None:
     (repository / "taskctl.toml").write_text("settle-time = '9s'\nadopt = 'none'\n")
-    config = find_config(repository)
-    given = PlanOptions(settle_time=timedelta(seconds=9), adopt=AdoptScope.ALL)
-    assert config.taken_out(given) == PlanOptions(adopt=AdoptScope.ALL)
+    assert run(["try", "--adopt", "all"]) == 0
+    assert seen.options == PlanOptions(settle_time=timedelta(seconds=9), adopt=AdoptScope.ALL)
+    assert seen.given == PlanOptions(adopt=AdoptScope.ALL)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.console.output import Output
+from reconciler.app.context import Connection, Settings
+from reconciler.cli.command import Call
+from reconciler.cli.console.output import OutputSettings
 from reconciler.cli.main import run
-from reconciler.cli.options.common import Common
-from reconciler.cli.options.service import Connection, connection_options, plan_options
-from reconciler.cli.options.shared import common_options, paths_argument
+from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.model.options import AdoptScope, PlanOptions
 from tests.support.commands import add_command
 
@@ -21,8 +21,10 @@ from tests.support.commands import add_command
 class Seen:
     paths: tuple[str, ...]
     options: PlanOptions
+    given: PlanOptions
     connection: Connection
-    common: Common
+    common: OutputSettings
+    settings: Settings
 
 
 @pytest.fixture
@@ -31,10 +33,17 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
         monkeypatch.delenv(name, raising=False)
     found = Seen()
 
-    def keep(out: Output, **values: Any) -> None:
-        vars(found).update(values, common=out.common)
+    def keep(call: Call, **values: Any) -> None:
+        vars(found).update(
+            values,
+            options=call.options,
+            given=call.given,
+            connection=call.ctx.connection,
+            common=call.out.common,
+            settings=call.settings,
+        )
 
-    add_command(monkeypatch, keep, paths_argument, plan_options, connection_options, common_options)
+    add_command(monkeypatch, keep, PATHS, *PLAN, *CONNECTION)
     return found
 
 
@@ -42,7 +51,8 @@ def test_without_options_all_is_as_documented(seen: Seen) -> None:
     assert run(["try"]) == 0
     assert seen.options == PlanOptions()
     assert seen.connection == Connection(None, None, None, 10, timedelta())
-    assert seen.common == Common(Path(), "text", "auto", quiet=False, verbose=False)
+    assert seen.common == OutputSettings("text", "auto", quiet=False, verbose=False)
+    assert seen.settings == Settings(Path())
     assert seen.paths == ()
 
 
@@ -62,7 +72,7 @@ def test_each_option_is_read(seen: Seen) -> None:
         allow_recreate=("a", "b"),
         max_creates=0,
     )
-    assert seen.common == Common(Path(), "json", "never", quiet=True, verbose=True)
+    assert seen.common == OutputSettings("json", "never", quiet=True, verbose=True)
     assert seen.paths == ("a.yaml", "b")
 
 
@@ -99,11 +109,12 @@ def test_shared_options_may_stand_before_the_command(seen: Seen, tmp_path: Path)
     (tmp_path / "in").mkdir()
     line = ["-C", str(tmp_path), "--format", "json", "--color", "always", "-q", "-v", "try"]
     assert run(line) == 0
-    assert seen.common == Common(tmp_path, "json", "always", quiet=True, verbose=True)
+    assert seen.common == OutputSettings("json", "always", quiet=True, verbose=True)
+    assert seen.settings.root == tmp_path
     assert run([*line, "-C", "in", "--format", "text", "--color", "never"]) == 0
-    assert seen.common == Common(tmp_path / "in", "text", "never", quiet=True, verbose=True)
-    assert seen.common.path("x") == tmp_path / "in" / "x"
-    assert seen.common.path("/x") == Path("/x")
+    assert seen.common == OutputSettings("text", "never", quiet=True, verbose=True)
+    assert seen.settings.path("x") == tmp_path / "in" / "x"
+    assert seen.settings.path("/x") == Path("/x")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +144,7 @@ def test_wrong_usage_exits_1_in_words(
     else:
         assert said.out == ""
         assert named in said.err.splitlines()[0]
-        assert said.err.splitlines()[1] == "    taskctl try --help"
+        assert said.err.splitlines()[1].strip() == "taskctl try --help"
 
 
 @pytest.mark.usefixtures("seen")

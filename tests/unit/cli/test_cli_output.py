@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.console.output import Output, say, wants_color
-from reconciler.cli.options.common import Common
+from reconciler.app.context import Settings
+from reconciler.cli.console.output import Output, OutputSettings, say, wants_color
+from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import error, warning
 from reconciler.render.reports import FailureReport, ValidateReport
 
@@ -32,6 +33,9 @@ class Closed(StringIO):
         ("auto", {"NO_COLOR": "1"}, True, False),
         ("auto", {"NO_COLOR": ""}, True, True),
         ("auto", {"TERM": "dumb"}, True, False),
+        ("auto", {"FORCE_COLOR": "1"}, False, True),
+        ("auto", {"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+        ("auto", {"FORCE_COLOR": "1", "TERM": "dumb"}, False, True),
         ("always", {"NO_COLOR": "1", "TERM": "dumb"}, False, True),
         ("never", {}, True, False),
     ],
@@ -44,27 +48,27 @@ def test_when_there_is_color(
 
 def test_notes_and_details(capsys: pytest.CaptureFixture[str]) -> None:
     for common, expected in (
-        (Common(), "note\n"),
-        (Common(quiet=True), ""),
-        (Common(verbose=True), "note\ndetail\n"),
+        (OutputSettings(), "Nothing was created.\n"),
+        (OutputSettings(quiet=True), ""),
+        (OutputSettings(verbose=True), "Nothing was created.\nconfig: a\n"),
     ):
         out = Output(common)
-        out.note("note")
-        out.detail("detail")
+        out.note(Note.NOT_CREATED)
+        out.detail(Note.CONFIG, file="a")
         said = capsys.readouterr()
         assert (said.out, said.err) == ("", expected)
 
 
 def test_text_reports_have_their_diagnostics_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     found = (error("b", file="b.yaml", line=1), warning("a", file="a.yaml", line=2))
-    Output(Common()).report(ValidateReport(1, 2, found))
+    Output(OutputSettings()).report(ValidateReport(1, 2, found))
     said = capsys.readouterr()
     assert said.out == "1 error, 1 warning in 2 files.\n"
     assert said.err == "a.yaml:2: warning: a\nb.yaml:1: error: b\n"
-    Output(Common(quiet=True)).report(ValidateReport(1, 2, found))
+    Output(OutputSettings(quiet=True)).report(ValidateReport(1, 2, found))
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "b.yaml:1: error: b\n")
-    Output(Common()).report(FailureReport(found))
+    Output(OutputSettings()).report(FailureReport(found))
     assert capsys.readouterr().out == ""
 
 
@@ -72,8 +76,8 @@ def test_a_source_line_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPat
     for stream, shown in ((StringIO(), False), (Terminal(), True)):
         monkeypatch.setattr(sys, "stderr", stream)
         monkeypatch.setenv("NO_COLOR", "1")
-        out = Output(Common())
-        out.source = {"a.yaml": "one\ntwo\n"}.get
+        out = Output(OutputSettings())
+        out.show_sources({"a.yaml": "one\ntwo\n"}.get)
         out.diagnostics([error("odd", file="a.yaml", line=2, column=1)])
         assert ("    2 | two\n      | ^\n" in stream.getvalue()) is shown
 
@@ -83,8 +87,8 @@ def test_a_line_that_is_not_there_is_not_shown(monkeypatch: pytest.MonkeyPatch, 
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("NO_COLOR", "1")
-    out = Output(Common())
-    out.source = {"a.yaml": "one\ntwo\n"}.get
+    out = Output(OutputSettings())
+    out.show_sources({"a.yaml": "one\ntwo\n"}.get)
     out.diagnostics([error("odd", file="a.yaml", line=line), error("odd", file="b.yaml", line=1)])
     assert "|" not in stream.getvalue()
 
@@ -92,8 +96,8 @@ def test_a_line_that_is_not_there_is_not_shown(monkeypatch: pytest.MonkeyPatch, 
 def test_nobody_listening_to_notes_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Closed())
     say("x")
-    Output(Common()).note("x")
+    Output(OutputSettings()).note(Note.NOT_CREATED)
 
 
 def test_a_path_is_seen_from_the_folder() -> None:
-    assert Common(root=Path("a")).path("b") == Path("a/b")
+    assert Settings(root=Path("a")).path("b") == Path("a/b")

@@ -10,6 +10,7 @@ from reconciler.importing.existing import Opening
 from reconciler.importing.keys import Keys
 from reconciler.importing.report import ImportReport, Result
 from reconciler.manifest.insertion import added
+from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
 from reconciler.render.import_report import import_document, import_text
 from reconciler.render.json import dump
@@ -50,7 +51,7 @@ def test_what_is_written_is_recorded() -> None:
 def test_an_id_that_no_manifest_can_hold_is_an_error_and_steers_nothing() -> None:
     batch = taken((task(HOSTILE, name=HOSTILE), says(HOSTILE)), (task("1"), says("do it")))
     assert [new.members["taskID"] for new in batch.new] == ["1"]
-    assert "its id is none that a manifest can hold" in batch.diagnostics[0].summary
+    assert [problem.code for problem in batch.diagnostics] == [Code.IMPORT_ID]
     report = ImportReport(HOSTILE, tuple(batch.told), tuple(batch.diagnostics))
     for text in (import_text(report, Style()), dump(import_document(report))):
         assert not unseen_in(text) - {"\n"}

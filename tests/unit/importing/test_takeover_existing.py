@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.importing.existing import Existing, Opening, existing, fit, opening_of, owner
 from reconciler.manifest.insertion import NewTask, added, faults
+from reconciler.model.paths import shown
 from reconciler.model.task import Identity, RemoteTask
 from tests.unit.manifest.test_manifest_adding import TEXTS
 
@@ -88,7 +89,7 @@ def test_what_a_manifest_cannot_say_is_left_out_and_named() -> None:
         },
         "planMode": True,
     }
-    assert [line.partition(":")[0] for line in found.left_out] == [
+    assert [shown(told.at.path) for told in found.left_out] == [
         "message.entity_diff.add[0].x",
         "approvalMode",
         "role",

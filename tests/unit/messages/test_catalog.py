@@ -71,4 +71,4 @@ def test_a_command_is_quoted() -> None:
     """Every fact in a command has the format that quotes it for a shell."""
     for code in codes():
         for message in entry(code).cases.values():
-            assert not re.search(r"(?<!\{)\{\w+(?!:sh)[:}]", message.command), code
+            assert not re.search(r"(?<!\{)\{\w+(?!:sh|:cmd)[:}]", message.command), code

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.app.apply import _refuse_more
+from reconciler.app.apply import refuse_more
+from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
@@ -23,19 +24,22 @@ def plan(task: PlannedTask) -> Plan:
 
 
 @pytest.mark.parametrize(
-    ("agreed", "found", "said"),
+    ("agreed", "found", "case"),
     [
-        (IDLE, CREATES, "it would not create a"),
-        (IDLE, PATCHES, "it would not change a"),
-        (replace(PATCHES, agreed=("name",)), PATCHES, "it would not change a"),
-        (CREATES, CANCELS, "it would not cancel the task of a"),
+        (IDLE, CREATES, "create"),
+        (IDLE, PATCHES, "change"),
+        (replace(PATCHES, agreed=("name",)), PATCHES, "change"),
+        (CREATES, CANCELS, "cancel"),
     ],
 )
 def test_more_than_was_agreed_to_is_refused(
-    agreed: PlannedTask, found: PlannedTask, said: str
+    agreed: PlannedTask, found: PlannedTask, case: str
 ) -> None:
-    with pytest.raises(TaskctlError, match=said):
-        _refuse_more(plan(agreed), plan(found), "saved")
+    with pytest.raises(TaskctlError) as caught:
+        refuse_more(plan(agreed), plan(found), "saved")
+    (problem,) = caught.value.diagnostics
+    assert (problem.code, problem.case) == (Code.PLAN_EXCEEDED, case)
+    assert problem.args["keys"] == ("a",)
     for other in (found, SETTLES):  # what had to settle may come to this
-        _refuse_more(plan(other), plan(found), "saved")
-    _refuse_more(plan(found), plan(IDLE), "saved")
+        refuse_more(plan(other), plan(found), "saved")
+    refuse_more(plan(found), plan(IDLE), "saved")

@@ -1,0 +1,120 @@
+"""Files that a user asks for: written as a whole or not at all, and never through a link that the
+repository holds."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+from contextlib import suppress
+from pathlib import Path
+from stat import S_IMODE
+
+from reconciler.app.context import ReportFile, Settings
+from reconciler.app.repository import locator
+from reconciler.manifest.repository import repository_root
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, error
+from reconciler.model.errors import TaskctlError
+from reconciler.render import renderer
+from reconciler.render.reports import Report, Style
+from reconciler.state import disk
+
+_DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stderr))")
+PRIVATE = 0o600
+
+
+def write_reports(
+    report: Report, files: tuple[ReportFile, ...], settings: Settings, style: Style
+) -> None:
+    """Writes each report; TaskctlError for those that failed, after all others are written."""
+    style = Style(
+        quiet=style.quiet,
+        verbose=style.verbose,
+        locate=locator(settings.root),
+        diagnostics=True,
+    )
+    failed = [
+        problem for file in files if (problem := _write(report, style, file, settings)) is not None
+    ]
+    if failed:
+        raise TaskctlError(failed)
+
+
+def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -> Diagnostic | None:
+    name = file.file or ""
+    path, place = settings.path(name), Place(name)
+    if _is_of_a_state(path):
+        return error(Code.CANNOT_WRITE, "reportOverState", at=place, format=file.format)
+    if (link := link_out(path, settings.root)) is not None:
+        return error(Code.LINK_OUT, "report", at=place, target=link, format=file.format)
+    text = renderer(file.format).render(report, style)
+    try:
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        return error(Code.CANNOT_WRITE, "report", at=place, format=file.format, why=why)
+    return None
+
+
+def _is_of_a_state(path: Path) -> bool:
+    """A state or a companion of one, by its name or by the lock beside it."""
+    name = re.sub(r"\.(journal|backup|lock)$", "", path.name)
+    return name.endswith(".state.json") or path.with_name(f"{name}.lock").exists()
+
+
+def link_out(path: Path, root: Path) -> str | None:
+    """Where a path that is written inside the repository really leads, if that is outside of it.
+
+    The repository may belong to somebody else: a link in it must not choose what is overwritten.
+    """
+    base = Path(os.path.realpath(root))
+    top = repository_root(root) or base
+    plain, real = Path(os.path.normpath(base / path)), Path(os.path.realpath(path))
+    return str(real) if plain.is_relative_to(top) and not real.is_relative_to(top) else None
+
+
+def write_whole(
+    path: Path, data: bytes, *, durable: bool = False, follow: bool = True, private: bool = True
+) -> None:
+    """Creates or replaces the file, and creates folders above it: it is complete at each moment.
+    An existing file keeps its mode. A new one is `private`, since it may hold prompts, or has the
+    mode that the umask gives it.
+
+    `durable`: on the disk on return. `follow`: a link is kept and its target replaced. A pipe, a
+    device or an open descriptor is written to as it is. OSError.
+    """
+    descriptor = _DESCRIPTOR.fullmatch(str(path))
+    if descriptor is not None:
+        sys.stderr.flush()
+        _write_to(os.dup(int(descriptor[1] or 2)), data)
+        return
+    target = path.resolve() if follow else path
+    if target.exists() and not target.is_file():
+        _write_to(os.open(target, os.O_WRONLY), data)
+        return
+    disk.make_folder(target.parent)
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
+    mode = S_IMODE(target.stat().st_mode) if follow and target.exists() else None
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        made = os.open(temporary, flags, PRIVATE if private or mode is not None else 0o666)
+        _write_to(made, data, durable=durable)
+        if mode is not None:
+            temporary.chmod(mode)
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    if durable:
+        disk.sync_folder(target.parent)
+
+
+def _write_to(descriptor: int, data: bytes, *, durable: bool = False) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        if durable:
+            file.flush()
+            disk.sync(descriptor)

@@ -1,0 +1,45 @@
+"""`plan`: what apply would do. Changes nothing, here or at the service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.app.context import Context
+from reconciler.app.plan_file import write_plan_file
+from reconciler.app.planner import Planning, note_if_new, open_workspace
+from reconciler.messages.notes import Note
+from reconciler.model.diagnostics import has_errors
+from reconciler.model.options import PlanOptions
+from reconciler.plan.codec import SavedPlan, basis_of
+from reconciler.plan.digest import plan_digest
+from reconciler.plan.plan import Plan
+from reconciler.render.masking import masked_plan
+
+
+def plan(
+    ctx: Context, paths: Sequence[str], options: PlanOptions, *, out_file: str | None = None
+) -> Plan:
+    """The plan, also saved to `out_file` if given. TaskctlError."""
+    space = open_workspace(ctx, paths, options)
+    ctx.ui.show_sources(space.manifests.text_of)
+    state = ctx.read_state()
+    note_if_new(ctx, space, state)
+    made = Planning(ctx, space).plan(state, space.options, refusing=False)
+    if out_file is not None:
+        saved = SavedPlan(masked_plan(made), basis_of(made, space.desired, state))
+        write_plan_file(ctx.settings.path(out_file), out_file, saved)
+    return made
+
+
+def note_next_step(
+    ctx: Context, made: Plan, paths: Sequence[str], out_file: str | None, *, over_budget: bool
+) -> None:
+    """How to apply exactly this plan; to be said after it."""
+    if out_file is not None:
+        note = Note.PLAN_SAVED if made.can_apply() else Note.EMPTY_PLAN_SAVED
+        ctx.ui.note(note, file=out_file)
+        return
+    used_up = any(outlook.budget.exhausted for outlook in made.budgets)
+    if has_errors(made.diagnostics) or not made.can_apply() or (used_up and not over_budget):
+        return
+    ctx.ui.note(Note.EXPECT_PLAN, command=("apply", *paths, "--expect-plan", plan_digest(made)))

@@ -1,0 +1,133 @@
+"""Plans for `plan` and `apply`: the manifests, the state and the service, put together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from reconciler.app.context import Context
+from reconciler.messages.notes import Note
+from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.plan.budget import Outlook, budget_problems, forecast, samples
+from reconciler.plan.codec import options_json
+from reconciler.plan.lookup import lookups
+from reconciler.plan.plan import Plan
+from reconciler.plan.planner import PlanInputs, make_plan
+from reconciler.plan.replacement import refuse_wrong
+from reconciler.plan.selection import Selection, select
+from reconciler.plan.view import RemoteView
+
+if TYPE_CHECKING:
+    from reconciler.manifest import Manifests
+    from reconciler.model.diagnostics import Diagnostic
+    from reconciler.model.task import DesiredTask, Inputs, TaskRef
+    from reconciler.plan.age import LockHolder
+    from reconciler.state.model import State
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The manifests of a plan, their organizations resolved. `scope` are the PATHs, normalized;
+    `options` include the limits that manifests and configuration set."""
+
+    manifests: Manifests
+    scope: tuple[str, ...]
+    options: PlanOptions
+
+    @property
+    def desired(self) -> tuple[DesiredTask, ...]:
+        return self.manifests.tasks
+
+
+def open_workspace(ctx: Context, paths: Sequence[str], options: PlanOptions) -> Workspace:
+    """Reads the manifests, then finds backend, token and organization. TaskctlError.
+
+    Nothing is sent before all manifests are known to be valid.
+    """
+    manifests = ctx.read(paths)
+    if options.max_creates is None:
+        limits = (manifests.max_creates, ctx.settings.max_creates)
+        least = min((limit for limit in limits if limit is not None), default=None)
+        options = replace(options, max_creates=least)
+    _ = ctx.state_path  # said before anything else is asked for
+    _ = ctx.client
+    scope = tuple(sorted({normal(path) for path in paths}))
+    return Workspace(ctx.with_organizations(manifests), scope, options)
+
+
+def normal(path: str) -> str:
+    """A PATH as manifest files are named: `/`-separated, without `./` or a trailing `/`."""
+    return os.path.normpath(path).replace(os.sep, "/")
+
+
+class Planning:
+    """Reads the service and makes plans for one workspace; `view` is what was read last. `holder`:
+    what an apply knows about the age of its attempts."""
+
+    def __init__(self, ctx: Context, space: Workspace, holder: LockHolder | None = None) -> None:
+        self._ctx = ctx
+        self._space = space
+        self._survey = ctx.survey(space.options.settle_time)
+        self._holder = holder
+        self._selection: Selection | None = None
+        self.view: RemoteView | None = None
+
+    def plan(self, state: State, options: PlanOptions, *, refusing: bool) -> Plan:
+        """The plan on `state` with all that is to be said about it. With `refusing`, as apply has
+        it, a used up budget is an error. RemoteError."""
+        plan = self._with_budgets(self.replan(state, options), state)
+        money = budget_problems(plan.budgets, over_budget=options.over_budget, refusing=refusing)
+        notes = self._selected(state, options).notes(options)
+        told: tuple[Diagnostic, ...] = self._space.manifests.diagnostics
+        return replace(plan, diagnostics=(*told, *plan.diagnostics, *notes, *money))
+
+    def replan(
+        self, state: State, options: PlanOptions, only: Collection[TaskRef] | None = None
+    ) -> Plan:
+        """The plan for the keys `only`. RemoteError."""
+        space = self._space
+        only = self._selected(state, options).within(only)
+        asked = [t for t in space.desired if only is None or t.ref in only]
+        view = self._survey.read(
+            lambda identity, clocks: lookups(
+                asked, state, identity, options, clocks, only=only, holder=self._holder
+            )
+        )
+        self.view = view
+        inputs = PlanInputs(space.desired, state, view, options, space.scope, only, self._holder)
+        made = make_plan(inputs)
+        return replace(made, options=options_json(options))
+
+    def _selected(self, state: State, options: PlanOptions) -> Selection:
+        """Once: what apply does closes attempts, and a pattern could match nothing later."""
+        if self._selection is None:
+            space = self._space
+            self._selection = select(options, space.desired, state, space.scope)
+            refuse_wrong(options, space.desired, state, self._selection.refs)
+        return self._selection
+
+    def _with_budgets(self, plan: Plan, state: State) -> Plan:
+        """With the budget of each organization that the plan creates tasks in. A plan without
+        creates asks for none: it has to be quick."""
+        creates: dict[str, list[Inputs]] = {}
+        for task in plan.tasks:
+            if task.creates and task.desired is not None:
+                creates.setdefault(task.ref.org_name, []).append(task.desired.inputs)
+        view = self.view
+        budgets = [b for org in sorted(creates) if (b := self._ctx.budget(org)) is not None]
+        if view is None or not budgets:
+            return plan
+        known, now = list(samples(state, view)), view.clocks.moment
+        outlooks = (Outlook(b, now, forecast(creates[b.org_name], known)) for b in budgets)
+        return replace(plan, budgets=tuple(outlooks))
+
+
+def note_if_new(ctx: Context, space: Workspace, state: State) -> None:
+    """On a new state, existing tasks may be adopted: says so, and why."""
+    if state.is_new and space.options.adopt in (None, AdoptScope.ALL):
+        note = Note.NO_APPLY_YET if state.records else Note.NEW_STATE
+        ctx.ui.note(note, path=str(ctx.state_path))
+        if space.scope:
+            ctx.ui.note(Note.NEW_STATE_IN_SCOPE)

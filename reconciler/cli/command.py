@@ -1,0 +1,177 @@
+"""What every command is: its options, its help with examples, and what its function is given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.app.context import Connection, Context, ReportFile, Settings
+from reconciler.cli import options
+from reconciler.cli.config.file import config_of, folder_of
+from reconciler.cli.console.output import Output, OutputSettings
+from reconciler.cli.help import NAMES, Examples, WithExamples, shared_options
+from reconciler.messages.notes import Note
+from reconciler.model.options import PlanOptions
+from reconciler.render import BASIC_FORMATS, FORMATS
+
+Run = Callable[..., int | None]
+"""A command's function: what was called, its own options; gives the exit code (None: 0)."""
+
+_STDOUT = ("", "-", "/dev/stdout", "/dev/fd/1")
+_COLLECTED = options.names_of(Connection, PlanOptions) | {*NAMES, "reports"}
+
+
+@dataclass
+class Call:
+    """One call of a command: where it writes, and what its use case works with."""
+
+    click: click.Context
+    out: Output
+    settings: Settings
+
+    @cached_property
+    def ctx(self) -> Context:
+        return Context(self.out, self.settings, options.connection_of(self.click))
+
+    @cached_property
+    def options(self) -> PlanOptions:
+        return options.plan_options_of(self.click)[0]
+
+    @cached_property
+    def given(self) -> PlanOptions:
+        """The options without those of the configuration."""
+        return options.plan_options_of(self.click)[1]
+
+
+class Command(WithExamples):
+    """A command; its function is called with a `Call` and the options of its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, _with_optional_values(args))
+        except click.UsageError as problem:
+            problem.ctx = problem.ctx or ctx  # so that the help of this command is suggested
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        own = {name: value for name, value in ctx.params.items() if name not in _COLLECTED}
+        root = ctx.find_root()
+        out, settings = _opened(root.params if root is not ctx else {}, ctx)
+        root.obj = out
+        call = Call(ctx, out, settings)
+        if settings.config_file is not None:
+            out.detail(Note.CONFIG, file=settings.config_file)
+        try:
+            with ctx.scope(cleanup=False), call.ctx:
+                return self.callback(call, **own) if self.callback is not None else None
+        except click.UsageError as problem:
+            problem.ctx = problem.ctx or ctx
+            raise
+
+
+class Group(WithExamples, click.Group):
+    """Commands below a command."""
+
+
+def make_command(
+    name: str, *params: click.Parameter, examples: Examples, reports: bool = False
+) -> Callable[[Run], Command]:
+    """Makes a command of a function. `reports`: its result is a report, in every format."""
+
+    def decorate(function: Run) -> Command:
+        own = [*params, *reversed(getattr(function, "__click_params__", []))]
+        return Command(
+            name,
+            callback=function,
+            params=[*own, *([_REPORT] if reports else []), *shared_options(reports=reports)],
+            help=function.__doc__,
+            examples=examples,
+        )
+
+    return decorate
+
+
+def _reports(
+    ctx: click.Context, param: click.Parameter, values: Sequence[str]
+) -> tuple[ReportFile, ...]:
+    """`FORMAT[=FILE]`; without a file, and for `-` and the like, it goes to stdout."""
+    reports: list[ReportFile] = []
+    for value in values:
+        name, equals, file = value.partition("=")
+        if name not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise click.BadParameter(f"unknown format {name!r}; choose from {known}", ctx, param)
+        if equals and not file:
+            raise click.BadParameter(f"no file after '=' in {value!r}", ctx, param)
+        reports.append(ReportFile(name, None if file in _STDOUT else file))
+    files = [report.file for report in reports if report.file is not None]
+    twice = next((file for file in files if files.count(file) > 1), None)
+    if twice is not None:
+        raise click.BadParameter(f"two reports cannot share the file {twice!r}", ctx, param)
+    return tuple(reports)
+
+
+def _formats(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+_REPORT = click.Option(
+    ["--report", "reports"],
+    multiple=True,
+    callback=_reports,
+    metavar="FORMAT[=FILE]",
+    shell_complete=_formats,
+    help=f"Also write a report to FILE, or print it as the result: {', '.join(FORMATS)} "
+    "(repeatable).",
+)
+
+
+def _opened(before: dict[str, Any], ctx: click.Context) -> tuple[Output, Settings]:
+    """What follows the command takes precedence over what precedes it."""
+    after, config = ctx.params, config_of(ctx)
+    root = folder_of(ctx)
+    if not root.is_dir():
+        raise click.BadParameter(f"no such directory: {str(root)!r}", ctx, param_hint="'-C'")
+    color = None if os.environ.get("NO_COLOR") else config.values.get("color")
+    out = Output(
+        OutputSettings(
+            format=_result_format(ctx, before.get("format_name")),
+            color=after["color"] or before.get("color") or color or "auto",
+            quiet=bool(after["quiet"] or before.get("quiet")),
+            verbose=bool(after["verbose"] or before.get("verbose")),
+            reports=tuple(r for r in after.get("reports", ()) if r.file is not None),
+        ),
+        config.settings(Path(root)),
+    )
+    return out, out.settings
+
+
+def _result_format(ctx: click.Context, before: str | None) -> str:
+    """The one format of stdout: of `--format`, or of the `--report` that names no file."""
+    after = ctx.params
+    asked = after["format_name"] or before
+    if "reports" not in after and asked is not None and asked not in BASIC_FORMATS:
+        known = " or ".join(BASIC_FORMATS)
+        raise click.BadParameter(f"this command supports {known}", ctx, param_hint="'--format'")
+    formats = [report.format for report in after.get("reports", ()) if report.file is None]
+    formats = [*([asked] if asked is not None else []), *formats]
+    if len(formats) > 1:
+        raise click.UsageError(
+            f"stdout takes one report, not {' and '.join(formats)}; "
+            f"write the others to a file: --report {formats[-1]}=FILE",
+            ctx,
+        )
+    return formats[0] if formats else "text"
+
+
+def _with_optional_values(args: Sequence[str]) -> list[str]:
+    """`--allow-recreate` alone means every key; it never consumes the word after it."""
+    end = args.index("--") if "--" in args else len(args)
+    bare, full = "--allow-recreate", "--allow-recreate=*"
+    return [full if arg == bare else arg for arg in args[:end]] + list(args[end:])

@@ -1,0 +1,66 @@
+"""Tasks that are being waited for: a line for each change, and on a terminal a table below them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from reconciler.cli.console.live import Screen
+from reconciler.messages.notes import Note
+from reconciler.model.diagnostics import Arg
+from reconciler.render.status import status_rows
+from reconciler.tasks.status import Standing, TaskStatus
+
+if TYPE_CHECKING:
+    from reconciler.cli.console.output import Output
+    from reconciler.model.task import TaskRef
+
+
+class LiveTable:
+    """Writes to stderr."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._before: dict[TaskRef, str] = {}
+        as_text = out.common.format == "text" and not out.common.quiet
+        on_terminal = as_text and sys.stderr.isatty()
+        self._screen = Screen(sys.stderr, in_place=True) if on_terminal else None
+
+    def show(self, statuses: Sequence[TaskStatus], now: datetime) -> None:
+        changed = [one for one in statuses if self._before.get(one.ref) != one.standing.value]
+        self._before = {one.ref: one.standing.value for one in statuses}
+        if changed and self._screen is not None:
+            self._screen.clear()
+        for status in changed:
+            self._out.note(_note(status), **_facts(status))
+        if self._screen is not None:
+            room = self._screen.lines
+            style = self._out.style(sys.stderr)
+            self._screen.show(["", *status_rows(statuses, style, now, room=room and room - 1)])
+
+    def note(self, note: Note, **facts: Arg) -> None:
+        if self._screen is not None:
+            self._screen.clear()
+        self._out.note(note, **facts)
+
+    def leave(self) -> None:
+        self._screen = None
+
+    def close(self) -> None:
+        if self._screen is not None:
+            self._screen.clear()
+
+
+def _note(status: TaskStatus) -> Note:
+    if status.approvals:
+        return Note.TASK_WAITS
+    if status.standing is Standing.FAILED and status.course.words:
+        return Note.TASK_FAILED
+    return Note.TASK_STATUS
+
+
+def _facts(status: TaskStatus) -> dict[str, Arg]:
+    words = " ".join(status.course.words.split("\n"))
+    return {"ref": str(status.ref), "status": status.standing.value, "words": words}

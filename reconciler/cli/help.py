@@ -1,0 +1,83 @@
+"""What every help text has: examples, and the options that may also stand before a command.
+
+Imports nothing but click, so that `taskctl --help` is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.render import BASIC_FORMATS, FORMATS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+Examples = Sequence[tuple[str, str]]
+"""Pairs of a command line and what it is for."""
+
+
+NAMES = ("directory", "format_name", "color", "quiet", "verbose")
+"""The parameters of `shared_options`."""
+
+
+class WithExamples(click.Command):
+    """A command whose help ends with examples."""
+
+    def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Examples"):
+            for line, why in self.examples:
+                indent = " " * formatter.current_indent
+                formatter.write(f"{indent}{line}\n{indent}    {why}\n")
+
+
+def shared_options(*, reports: bool) -> list[click.Parameter]:
+    """The options of all commands. `reports`: the result is a report, in every format."""
+    return [
+        click.Option(
+            ["-C", "directory"],
+            metavar="DIR",
+            is_eager=True,
+            callback=_configure,
+            shell_complete=_folders,
+            help="Run in this directory.",
+        ),
+        click.Option(
+            ["--format", "format_name"],
+            type=click.Choice(list(FORMATS if reports else BASIC_FORMATS)),
+            help="Output format.",
+        ),
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            help="Use colors. auto: on a terminal; NO_COLOR and FORCE_COLOR are respected.",
+        ),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only."),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Print more, such as whole prompts."),
+    ]
+
+
+def _configure(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """click calls this one first, since it is eager: the configuration that is found from the
+    directory gives the defaults of the command's other options."""
+    if not isinstance(ctx.command, click.Group):
+        from reconciler.cli.config.file import config_of
+
+        ctx.params["directory"] = value
+        ctx.default_map = config_of(ctx).defaults
+    return value
+
+
+def _folders(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[Any]]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]

@@ -1,0 +1,250 @@
+"""Every option that more than one command has, and how options become plain values. One table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from reconciler.app.context import Connection
+from reconciler.cli.completion import candidates
+from reconciler.messages import word
+from reconciler.model.errors import TaskctlError
+from reconciler.model.fields import PATCHED
+from reconciler.model.options import AdoptScope, PlanOptions, parse_duration
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+V = TypeVar("V")
+Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[Any]]"]
+
+
+def option(*names: str, help: str, **attributes: Any) -> click.Option:  # noqa: A002 - as in click
+    return click.Option(list(names), help=help, show_default=True, **attributes)
+
+
+def argument(name: str, metavar: str, complete: Complete | None = None, **more: Any) -> Any:
+    return click.Argument([name], metavar=metavar, shell_complete=complete, **more)
+
+
+def duration(
+    ctx: click.Context, param: click.Parameter, value: str | timedelta | None
+) -> timedelta | None:
+    """The callback of an option whose value is a duration."""
+    if value is None or isinstance(value, timedelta):
+        return value
+    try:
+        return parse_duration(value)
+    except TaskctlError as problem:
+        said = word(problem.diagnostics[0])
+        raise click.BadParameter(f"{said.summary}. {said.detail}", ctx, param) from problem
+
+
+def _one_key_each(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        name, equals, task_id = value.partition("=")
+        if any(sign in name for sign in "*?["):
+            what = f"{value!r} is a pattern; name each key, because each new task costs money"
+            raise click.BadParameter(what, ctx, param)
+        if not name or (equals and not task_id):
+            raise click.BadParameter(f"{value!r} is not KEY or KEY=TASK_ID", ctx, param)
+    return values
+
+
+# Arguments
+
+PATHS = argument("paths", "[PATH]...", candidates.files, nargs=-1)
+KEY = argument("key", "KEY", candidates.recorded_keys)
+SELECTION = argument("words", "[KEY|GLOB|PATH]...", candidates.recorded_keys_or_files, nargs=-1)
+
+# The service and the state
+
+BACKEND = option(
+    "--backend",
+    envvar="TASKCTL_BACKEND",
+    show_envvar=True,
+    metavar="URL|local|local:PATH",
+    help="The service. local: the embedded one, which needs no account.",
+)
+ORG = option(
+    "--org",
+    envvar="TASKCTL_ORG",
+    show_envvar=True,
+    metavar="NAME",
+    help="Organization of tasks whose manifest names none.",
+)
+STATE = option(
+    "--state",
+    envvar="TASKCTL_STATE",
+    show_envvar=True,
+    metavar="PATH",
+    shell_complete=candidates.files,
+    help="State file.  [default: taskctl.state.json]",
+)
+PARALLELISM = option(
+    "--parallelism",
+    type=click.IntRange(min=1),
+    default=10,
+    metavar="N",
+    help="Number of concurrent requests.",
+)
+LOCK_TIMEOUT = option(
+    "--lock-timeout",
+    callback=duration,
+    default="0s",
+    metavar="DURATION",
+    help="How long to wait for the lock of the state.",
+)
+READS = [BACKEND, STATE, PARALLELISM]
+EDITS = [BACKEND, STATE, LOCK_TIMEOUT]
+CONNECTION = [BACKEND, ORG, STATE, PARALLELISM, LOCK_TIMEOUT]
+
+# What changes what apply would do: the fields of PlanOptions.
+
+PLAN = [
+    option(
+        "--target",
+        multiple=True,
+        metavar="KEY|GLOB",
+        shell_complete=candidates.keys,
+        help="Only these tasks; ORG/KEY if it contains a slash (repeatable).",
+    ),
+    option(
+        "--exclude",
+        multiple=True,
+        metavar="KEY|GLOB",
+        shell_complete=candidates.keys,
+        help="All tasks except these (repeatable).",
+    ),
+    option(
+        "--settle-time",
+        callback=duration,
+        default="150s",
+        envvar="TASKCTL_SETTLE_TIME",
+        show_envvar=True,
+        metavar="DURATION",
+        help="How long a create without a response may still succeed; only then is it sent again.",
+    ),
+    option(
+        "--adopt",
+        type=click.Choice([scope.value for scope in AdoptScope]),
+        help="Which unrecorded tasks to adopt: all, those newer than what the last apply has "
+        "read (recent), or none.  "
+        "[default: all on a new state, else recent]",
+    ),
+    option(
+        "--adopt-limit",
+        type=click.IntRange(min=0),
+        default=1000,
+        metavar="N",
+        help="Maximum number of tasks to consider, newest first.",
+    ),
+    option(
+        "--allow-recreate",
+        multiple=True,
+        metavar="[=KEY]",
+        shell_complete=candidates.recorded_keys,
+        help="Create tasks again that the service no longer has: all, or this one (repeatable).",
+    ),
+    option(
+        "--update",
+        is_flag=True,
+        help=f"Change in place what a manifest changed, if it can be: {', '.join(PATCHED)}.",
+    ),
+    option(
+        "--replace",
+        multiple=True,
+        callback=_one_key_each,
+        metavar="KEY[=TASK_ID]",
+        shell_complete=candidates.keys,
+        help="Create a new task for this key; with an ID, only while it has that task "
+        "(repeatable).",
+    ),
+    option(
+        "--cancel-replaced",
+        is_flag=True,
+        help="Cancel each task that --replace replaces, once the new one is recorded.",
+    ),
+    option(
+        "--max-creates",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Fail without sending anything if there are more than N to create.",
+    ),
+    option(
+        "--over-budget",
+        is_flag=True,
+        help="Create tasks even if the Neo token budget is used up; the service may still refuse.",
+    ),
+]
+
+# Others
+
+YES = option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+INTERVAL = option(
+    "--interval", callback=duration, default="2s", metavar="DURATION", help="Polling interval."
+)
+TIMEOUT = option(
+    "--timeout", callback=duration, default="30m", metavar="DURATION", help="How long to wait."
+)
+STOP_ON = option(
+    "--stop-on",
+    type=click.Choice(["waiting"]),
+    help="Stop waiting, too, once every unfinished task waits for a person.",
+)
+REQUEST = option("--request", metavar="ID", help="The request to answer, if there are several.")
+
+# From options to values
+
+
+def connection_of(ctx: click.Context) -> Connection:
+    """The command's connection. A backend or organization from the environment is left to whoever
+    looks for one there, and says where it comes from."""
+    own = _fields(Connection, ctx.params)
+    for name in ("backend", "org"):
+        if ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
+            own[name] = None
+    return Connection(**own)
+
+
+def plan_options_of(ctx: click.Context) -> tuple[PlanOptions, PlanOptions]:
+    """The command's options, and the same without those of the configuration."""
+    own = _fields(PlanOptions, ctx.params)
+    own["adopt"] = AdoptScope(own["adopt"]) if own.get("adopt") else None
+    for name in ("allow_recreate", "target", "exclude", "replace"):
+        own[name] = tuple(sorted(set(own[name])))
+    source = ctx.get_parameter_source
+    given = {n: v for n, v in own.items() if source(n) is not ParameterSource.DEFAULT_MAP}
+    return PlanOptions(**own), PlanOptions(**given)
+
+
+def _fields(kind: Any, params: dict[str, Any]) -> dict[str, Any]:
+    return {f.name: params[f.name] for f in fields(kind) if f.name in params}
+
+
+def names_of(*kinds: Any) -> frozenset[str]:
+    return frozenset(f.name for kind in kinds for f in fields(kind))
+
+
+def is_given(ctx: click.Context, names: Sequence[str]) -> str | None:
+    """The first of these options that stands on the command line."""
+    given = ParameterSource.COMMANDLINE
+    return next((name for name in names if ctx.get_parameter_source(name) is given), None)
+
+
+def message_text(text: str, name: str) -> str:
+    """A message as it can be sent. UsageError if it is empty or is not UTF-8."""
+    if not text.strip():
+        raise click.UsageError(f"the message is empty: {name}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as problem:
+        raise click.UsageError(f"{name} is not valid UTF-8") from problem
+    return text

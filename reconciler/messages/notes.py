@@ -1,0 +1,79 @@
+"""What a command says to a person while it runs, on stderr: progress, notes, and questions.
+
+Nothing here is a result, and no program reads it: `-q` silences it, and JSON has none of it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Note(StrEnum):
+    """A note; its value is the template (`messages/template.py`)."""
+
+    # Where things come from: shown with -v.
+    BACKEND = "backend: {name} (from {source})"
+    BACKEND_NOTE = "note: {text}"
+    STATE = "state: {path}"
+    TOKEN = "token: from {source}"  # noqa: S105 - no token is named here
+    ORGANIZATION_STEP = "organization: {step}"
+    ORGANIZATION = "organization: {value} (from {source})"
+    POLICY = "policy: {file}"
+    CONFIG = "config: {file}"
+    NO_BUDGET = "budget: none for {org}: {why}"
+
+    # Plan and apply
+    NEW_STATE = "No state at {path}: looking for existing tasks."
+    NO_APPLY_YET = "No successful apply recorded in {path} yet: looking for existing tasks."
+    NEW_STATE_IN_SCOPE = (
+        "Only the tasks in the given PATHs are looked for. If the state was lost, run apply once "
+        "without PATHs, or with --adopt all."
+    )
+    LOCKED = "The state is locked by {holder}. Waiting for it to be released."
+    PLAN_SAVED = "Saved the plan. To apply exactly this plan, run:\n    taskctl apply {file:sh}"
+    EMPTY_PLAN_SAVED = "Saved the plan. Apply would make no changes."
+    EXPECT_PLAN = "To apply exactly this plan, run with the same options:\n    {command:cmd}"
+    NOT_CREATED = "Nothing was created."
+    STOPPING = (
+        "\nStopping: waiting for in-flight requests to finish. "
+        "Press Ctrl-C again to exit immediately.\n"
+    )
+    NOT_WAITED = "Not waiting for the tasks, because apply did not succeed."
+
+    # Tasks after their creation
+    STOPPED_WAITING = (
+        "\nStopped waiting. The tasks keep running. To see them, run:\n    taskctl status\n"
+    )
+    TIMED_OUT = "Timed out; some tasks are unfinished. To see them, run:\n    taskctl status"
+    TASK_STATUS = "{ref}: {status}"
+    TASK_FAILED = "{ref}: {status} ({words})"
+    TASK_WAITS = (
+        "{ref}: {status}; answer it with `taskctl approve {ref:sh}` or `taskctl reject {ref:sh}`"
+    )
+    LOOKING_AGAIN = "{problem}; retrying"
+    LAST_WORDS = "{ref} is {status}: {words}"
+    LAST_STATUS = "{ref} is {status}"
+    NOTHING_SENT = "Nothing was sent."
+    NO_TASKS_IN_PATH = "note: no task is recorded from {path}"
+
+    # Import
+    NEXT = "Next: {command}"
+    DRY_RUN = "Dry run: nothing was written. {summary}"
+
+    # init and fmt
+    BELOW_ROOT = (
+        "note: hooks and workflows belong in the root of the repository, {top}. Put them there, "
+        "with {below}/tasks for tasks, and run taskctl with -C {below:sh}."
+    )
+    FORMATTED = "{parts}."
+
+
+class Question(StrEnum):
+    """A question; `Ask.YES` ones create tasks and accept only `yes`, others accept `y`, too."""
+
+    CREATE = "{summary}Create these tasks?"
+    CHANGE = "{summary}Apply these changes?"
+    RECREATE = "{ref}: {note}. Create it again?"
+    APPROVE = "Approve this request?"
+    CANCEL = "Cancel {ref}?"
+    FORCE_CANCEL = "End the session of {ref}?"

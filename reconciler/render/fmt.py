@@ -1,0 +1,110 @@
+"""The outcome of formatting manifests: its report, as text and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import unified_diff
+from typing import Any
+
+from reconciler.manifest.fmt import Formatted, format_manifest
+from reconciler.messages import diagnostic_document
+from reconciler.model.diagnostics import Diagnostic, has_errors, in_order
+from reconciler.render import safe
+from reconciler.render.palette import Palette
+from reconciler.render.reports import Style
+
+
+@dataclass
+class FmtReport:
+    """The files by name, and the problems. `check` makes a change a failure."""
+
+    check: bool = False
+    files: dict[str, Formatted] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def changed(self) -> list[str]:
+        return [name for name, found in self.files.items() if found.changed]
+
+    @property
+    def unchanged(self) -> int:
+        valid = sum(found.content is not None for found in self.files.values())
+        return valid - len(self.changed)
+
+    @property
+    def code(self) -> int:
+        """1 for an error, and with `check` for a file that would change."""
+        return int(has_errors(self.diagnostics) or (self.check and bool(self.changed)))
+
+    def text_of(self, file: str) -> str | None:
+        found = self.files.get(file)
+        return None if found is None else found.before.decode("utf-8", "replace")
+
+    def take(self, name: str, content: bytes) -> Formatted:
+        """Formats the content of one file, and keeps the outcome."""
+        found = self.files[name] = format_manifest(content, name)
+        self.diagnostics += found.diagnostics
+        return found
+
+
+def fmt_document(report: FmtReport, *, diff: bool, text: bool) -> dict[str, Any]:
+    """For a program; `text`: with the formatted text of the only file, as of stdin."""
+    valid = {name: found for name, found in report.files.items() if found.content is not None}
+    files = [
+        {"file": name, "changed": found.changed}
+        | ({"diff": _joined(name, found)} if diff and found.changed else {})
+        for name, found in valid.items()
+    ]
+    document: dict[str, Any] = {
+        "formatVersion": 1,
+        "diagnostics": [diagnostic_document(d) for d in in_order(report.diagnostics)],
+        "summary": {"changed": len(report.changed), "unchanged": report.unchanged},
+        "files": files,
+    }
+    if text:
+        contents = [found.content for found in valid.values() if found.content is not None]
+        document["text"] = contents[0].decode() if contents else None
+    return document
+
+
+def fmt_text(report: FmtReport, style: Style, *, diff: bool) -> str:
+    """The names of the files that changed, or how they changed."""
+    if not diff:
+        return "".join(f"{safe.line(name)}\n" for name in report.changed)
+    palette = Palette(style.color)
+    paints = {"+": palette.green, "-": palette.red, "@": palette.dim}
+    rows = [safe.block(row) for name in report.changed for row in _diff(name, report.files[name])]
+    return "".join(f"{paints.get(row[:1], str)(row)}\n" for row in rows)
+
+
+def fmt_summary(report: FmtReport, *, dry_run: bool) -> str:
+    """`2 files formatted, 3 files already formatted`; empty without files."""
+    changed, unchanged = len(report.changed), report.unchanged
+    done = "would be formatted" if dry_run else "formatted"
+    parts = [f"{_files(changed)} {done}"] if changed else []
+    parts += [f"{_files(unchanged)} already formatted"] if unchanged else []
+    return ", ".join(parts)
+
+
+def _diff(name: str, found: Formatted) -> Iterator[str]:
+    """A unified diff, its rows without line ends. A removed carriage return shows as `\\r`."""
+    before, after = _lines(found.before), _lines(found.content or b"")
+    for row in unified_diff(before, after, name, name):
+        yield row.removesuffix("\n").replace("\r", "\\r")
+        if not row.endswith("\n"):
+            yield "\\ No newline at end of file"
+
+
+def _lines(content: bytes) -> list[str]:
+    """With their line feeds; other line ends of a text mean nothing here."""
+    *lines, last = content.decode("utf-8").split("\n")
+    return [f"{line}\n" for line in lines] + ([last] if last else [])
+
+
+def _joined(name: str, found: Formatted) -> str:
+    return "".join(f"{row}\n" for row in _diff(name, found))
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"

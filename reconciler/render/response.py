@@ -1,0 +1,89 @@
+"""What was sent to a task, and how a state was edited: reports in one line, and as documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.model.task import TaskRef
+from reconciler.render import safe
+from reconciler.state.model import Record
+from reconciler.tasks.status import TaskStatus
+
+_RESPONSES = {
+    "approved": "Approved.",
+    "rejected": "Rejected.",
+    "sent": "Message sent.",
+    "cancelled": "Cancelled.",
+    "sessionEnded": "Session ended.",
+    "nothingToCancel": "Nothing to cancel.",
+}
+_EDITS = {
+    "moved": "Renamed {ref} to {to}.",
+    "removed": "Removed {ref} from the state. The task keeps running.",
+    "accepted": "Accepted the inputs of {to} for {ref}.",
+    "resolved": "Recorded task {to} for {ref}.",
+    "notCreated": "Recorded that no task was created for {ref}. The next apply creates it.",
+    "keptTask": "Recorded that no new task was created for {ref}. It keeps its task.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What was sent to a task: `sent` is the event, None if there was nothing to send; `answered`
+    the request that it answers. `done` names the outcome."""
+
+    record: Record
+    status: TaskStatus
+    done: str
+    sent: Mapping[str, Any] | None = None
+    answered: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """An edit of `ref`: `done` names it, `to` is the new key, task or file. `changed` is False if
+    the state already was as desired."""
+
+    ref: TaskRef
+    done: str
+    changed: bool
+    to: str = ""
+
+
+def response_text(response: Response) -> str:
+    return f"{safe.line(str(response.record.ref))}: {_RESPONSES[response.done]}\n"
+
+
+def response_document(response: Response) -> dict[str, Any]:
+    record = response.record
+    document: dict[str, Any] = {
+        "formatVersion": 1,
+        "diagnostics": [],
+        "key": record.ref.key,
+        "orgName": record.ref.org_name,
+        "taskId": record.task_id,
+        "url": response.status.url,
+        "result": response.done,
+        "sent": response.sent,
+    }
+    answered = response.answered
+    return document | ({"answered": answered} if answered is not None else {})
+
+
+def edit_text(edited: Edited) -> str:
+    facts = {"ref": str(edited.ref), "to": edited.to}
+    return safe.line(_EDITS[edited.done].format_map(facts)) + "\n"
+
+
+def edit_document(edited: Edited) -> dict[str, Any]:
+    return {
+        "formatVersion": 1,
+        "diagnostics": [],
+        "changed": edited.changed,
+        "result": edited.done,
+        "key": edited.ref.key,
+        "orgName": edited.ref.org_name,
+        **({"to": edited.to} if edited.to else {}),
+    }
