@@ -46,12 +46,12 @@ class Backend:
 
     @property
     def default_state(self) -> str:
-        """The state file where `--state` names none (contract, section 3)."""
+        """The state file unless `--state` names another (contract, section 3)."""
         return ".taskctl/local.state.json" if self.is_local else "taskctl.state.json"
 
 
 def is_loopback(host: str) -> bool:
-    """127.0.0.0/8, ::1 and `localhost`: where a token may go without TLS."""
+    """Whether it is 127.0.0.0/8, ::1 or `localhost`: a token may go there without TLS."""
     if host.lower() == "localhost":
         return True
     try:
@@ -61,7 +61,7 @@ def is_loopback(host: str) -> bool:
 
 
 def backend_name(text: str, home: Path, source: str = "--backend") -> str:
-    """The one spelling of a backend as a user writes it. TaskctlError for what cannot be one.
+    """The canonical name of a backend that a user wrote. TaskctlError for an invalid one.
 
     `local`, `local:PATH` (normalized as a path, relative to the working folder; `~` is `home`; the
     default file's name is `local`) or a URL, as `service_url` has it. `source` is for the message.
@@ -75,7 +75,7 @@ def backend_name(text: str, home: Path, source: str = "--backend") -> str:
 
 
 def service_url(text: str, source: str = "--backend") -> str:
-    """A service's URL without upper case in its host, a default port or a slash at its end.
+    """A service's URL with a lower-case host, without a default port or a trailing slash.
 
     TaskctlError: not http(s), plain http to other than loopback, a user name, `?` or `#` in it.
     """

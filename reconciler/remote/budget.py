@@ -1,6 +1,6 @@
-"""Asks for the Neo token budget: one request for each organization, and no answer is an error.
+"""Reads the Neo token budget: one request for each organization; no failure is an error.
 
-Nothing depends on it but a forecast and a refusal that the service would make itself.
+Only a forecast depends on it, and a refusal that the service would make itself.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from urllib.parse import quote
 from reconciler.plan.budget import Budget, read_budget
 from reconciler.remote import responses
 from reconciler.remote.client import Client
-from reconciler.remote.exchange import NoAnswerError, Request
+from reconciler.remote.exchange import NoResponseError, Request
 from reconciler.remote.failures import reason
 
 PATIENCE = 10.0
-"""Seconds that the answer may take: a plan must not wait for what it can do without."""
+"""Seconds that the response may take: a plan can do without it."""
 
 
 def ask_budget(client: Client, org_name: str) -> Budget | str:
-    """The budget of this token's user there; else, in words without secrets, why there is none."""
+    """The budget of this token's user; else why there is none, without secrets."""
     path = f"/api/orgs/{quote(org_name.encode('utf-8', 'surrogatepass'), safe='')}/neo/token-budget"
     try:
-        answer = client.asked_once(Request("GET", path), PATIENCE)
-    except NoAnswerError as lost:
+        response = client.asked_once(Request("GET", path), PATIENCE)
+    except NoResponseError as lost:
         return reason(lost, client.scrub)
-    if responses.says(answer, 404):
-        return "no Neo token budget applies there, or the service knows of none"
-    if not 200 <= answer.status < 300:
-        return client.scrub(responses.name_of(answer))
+    if responses.says(response, 404):
+        return "no Neo token budget applies, or the service does not have them"
+    if not 200 <= response.status < 300:
+        return client.scrub(responses.name_of(response))
     try:
-        data = client.scrub.values(responses.decode(answer.body), answer.body)
+        data = client.scrub.values(responses.decode(response.body), response.body)
         found = read_budget(org_name, data)
     except ValueError:
         found = None
-    return found or "the answer is no Neo token budget"
+    return found or "the response is not a Neo token budget"

@@ -16,8 +16,8 @@ _VERSION = 1
 
 
 class KeptEntries:
-    """JSON values by name, in a file of `folder` whose name begins with `kind` and is another one
-    for each of `whose`. One that cannot be read or written is done without."""
+    """JSON values by name, in a file in `folder`: one for each `kind` and owner (`whose`). A file
+    that cannot be read or written is ignored."""
 
     def __init__(self, folder: Path, kind: str, whose: str) -> None:
         name = hashlib.sha256(whose.encode()).hexdigest()[:12]
@@ -26,11 +26,11 @@ class KeptEntries:
         self._dirty = False
 
     def get(self, name: str) -> Any:
-        """None where there is none."""
+        """None if there is none."""
         return self._load().get(name)
 
     def put(self, name: str, entry: Any) -> None:
-        """Kept by the next `save`."""
+        """Written by the next `save`."""
         entries = self._load()
         if entries.get(name) != entry:
             entries[name] = entry

@@ -1,4 +1,4 @@
-"""The agent task endpoints of one backend, for one token: `service.Service` over HTTP."""
+"""The agent task endpoints of one backend, for one token: `model.service.Service` over HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
 from reconciler.remote import responses, task_list
-from reconciler.remote.exchange import Answer, NoAnswerError, Request, Timeouts
+from reconciler.remote.exchange import NoResponseError, Request, ServiceResponse, Timeouts
 from reconciler.remote.failures import failure
 from reconciler.remote.pagination import Page, ReadPage, items, pages
 from reconciler.remote.retries import RetryPolicy
@@ -44,12 +44,12 @@ def utcnow() -> datetime:
 
 
 class Client:
-    """The service at `backend` (an http(s) URL, or any name where `app` answers in the process).
+    """The service at `backend`: an http(s) URL, or any name if `app` is called instead.
 
-    `then_close` closes what belongs to it alone, such as `app`.
-    `connections` is how many are kept alive: at least as many as threads use it. Sleeping, the
-    clock (seconds, monotonic) and the spread of retries are given for tests. TaskctlError where
-    backend, token or the network settings of the environment cannot be used (see Transport).
+    `then_close` closes what belongs to the client alone, such as `app`. `connections` are kept
+    alive: at least as many as threads use it. `sleep`, the clocks (`clock` is monotonic, in
+    seconds) and the spread of retries are passed in for tests. TaskctlError for a backend, token
+    or network setting that cannot be used (see Transport).
     """
 
     def __init__(
@@ -117,10 +117,10 @@ class Client:
         """The organization that the service would choose; None if it names none. RemoteError, also
         for a name that is not one: it would become part of addresses and commands."""
         request = Request("GET", "/api/user/organizations/default")
-        answer = self._send(request)
-        if responses.says(answer, 400, 404):
+        response = self._send(request)
+        if responses.says(response, 400, 404):
             return None
-        data = self._decoded(request, answer)
+        data = self._decoded(request, response)
         name = data.get("GitHubLogin") if isinstance(data, Mapping) else None
         if name is None or name == "":
             return None
@@ -144,12 +144,12 @@ class Client:
         return task_list.task_pages(read, org_name, self._transport.address(Request("GET", path)))
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
-        """One task; None where the service itself says 404. RemoteError, for another's too."""
+        """One task; None if the service itself says 404. RemoteError, also for another task."""
         request = Request("GET", _task_path(org_name, task_id))
-        answer = self._send(request)
-        if responses.says(answer, 404):
+        response = self._send(request)
+        if responses.says(response, 404):
             return None
-        return self._task(request, answer, org_name, task_id)
+        return self._task(request, response, org_name, task_id)
 
     def events(
         self, org_name: str, task_id: str, *, page_size: int = 100
@@ -171,23 +171,24 @@ class Client:
         read = self._page_reader(path, "events", query, org_name, is_task=True)
         return read, self._transport.address(Request("GET", path))
 
-    def tell(self, org_name: str, task_id: str, body: Mapping[str, Any], part: str = "") -> Answer:
-        """Posts to a task (`part` "": a response), once: it may act on what it is told twice.
-        NoAnswerError."""
+    def tell(
+        self, org_name: str, task_id: str, body: Mapping[str, Any], part: str = ""
+    ) -> ServiceResponse:
+        """Posts to a task, once: it may act on a message that arrives twice. NoResponseError."""
         path = _task_path(org_name, task_id) + part
         return self._transport.create(Request("POST", path, encode(body)))
 
     def opened_events(self, org_name: str, task_id: str, after: str, idle: float) -> Response:
-        """The event stream, to be read and closed; `after` is the last event that is known.
-        NoAnswerError."""
+        """The event stream, to be read and closed; `after` is the id of the last known event.
+        NoResponseError."""
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
-        if _HEADER_VALUE.fullmatch(after):  # the service made it up, as any text that JSON has
+        if _HEADER_VALUE.fullmatch(after):  # an id may be any text, a header may not
             headers["Last-Event-ID"] = after
         path = f"{_task_path(org_name, task_id)}/events/stream"
         return self._transport.opened(Request("GET", path), headers, idle)
 
-    def asked_once(self, request: Request, seconds: float) -> Answer:
-        """Sends once and waits no longer: for what one can do without. NoAnswerError."""
+    def asked_once(self, request: Request, seconds: float) -> ServiceResponse:
+        """Sends once, for a response within `seconds`. NoResponseError."""
         return self._transport.once(request, seconds)
 
     @property
@@ -219,25 +220,27 @@ class Client:
         for what the network or the service do."""
         request = Request("POST", _tasks_path(org_name), encode(body))
         try:
-            answer = self._transport.create(request, window)
-        except NoAnswerError as lost:
+            response = self._transport.create(request, window)
+        except NoResponseError as lost:
             return responses.lost_create(lost, self._transport.scrub)
-        outcome = responses.create_outcome(answer, self._transport.scrub)
-        self._service_clock.note(answer)
+        outcome = responses.create_outcome(response, self._transport.scrub)
+        self._service_clock.note(response)
         return outcome
 
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
-        """Changes what can be changed; the task as it is then. Sent again like a read, since the
-        same change twice is the same. RemoteError: status 404 for none, or another's."""
+        """Changes a task; returns it as it is then. Retried like a read, because the change is
+        idempotent. RemoteError: status 404 if it does not exist, or is another user's."""
         request = Request("PATCH", _task_path(org_name, task_id), encode(changes))
         return self._task(request, self._send(request), org_name, task_id)
 
     def task_url(self, org_name: str, task_id: str) -> str | None:
-        """The task's page for a person; None where there are none."""
+        """The task's web page; None if there is none."""
         return wire.console_url(self.backend, org_name, task_id)
 
-    def _task(self, request: Request, answer: Answer, org_name: str, task_id: str) -> RemoteTask:
-        task = wire.remote_task(org_name, self._decoded(request, answer, org_name, is_task=True))
+    def _task(
+        self, request: Request, response: ServiceResponse, org_name: str, task_id: str
+    ) -> RemoteTask:
+        task = wire.remote_task(org_name, self._decoded(request, response, org_name, is_task=True))
         if task is None:
             raise responses.unreadable("task", self._transport.address(request))
         if task.id != task_id:
@@ -252,27 +255,29 @@ class Client:
         def read(token: str | None, stopped: Callable[[], bool]) -> Page:
             asked = {**query, "continuationToken": token} if token else query
             request = Request("GET", f"{path}?{urlencode(asked)}")
-            answer = self._send(request, stopped)
-            data = self._decoded(request, answer, org_name, is_task=is_task)
+            response = self._send(request, stopped)
+            data = self._decoded(request, response, org_name, is_task=is_task)
             entries = data.get(name) if isinstance(data, Mapping) else None
-            if not isinstance(entries, list):  # null may hide what is there: it is no empty list
+            if not isinstance(entries, list):  # null is not an empty list
                 raise responses.unreadable("list", self._transport.address(request), name=name)
             following = data.get("continuationToken") if isinstance(data, Mapping) else None
             return entries, following if isinstance(following, str) and following else None
 
         return read
 
-    def _send(self, request: Request, stopped: Callable[[], bool] = lambda: False) -> Answer:
+    def _send(
+        self, request: Request, stopped: Callable[[], bool] = lambda: False
+    ) -> ServiceResponse:
         try:
             return self._transport.repeatable(request, stopped)
-        except NoAnswerError as lost:
+        except NoResponseError as lost:
             where = self._transport.address(request)
             raise RemoteError([failure(lost, self._transport.scrub, where)]) from None
 
     def _decoded(
         self,
         request: Request,
-        answer: Answer,
+        response: ServiceResponse,
         org_name: str | None = None,
         *,
         is_task: bool = False,
@@ -280,13 +285,13 @@ class Client:
         """The response's JSON, without the token; RemoteError for all but a 2xx with JSON."""
         where = self._transport.address(request)
         about = responses.About(request.method, where, org_name, is_task)
-        data = responses.read(answer, about, self._transport.scrub)
-        self._service_clock.note(answer)
+        data = responses.read(response, about, self._transport.scrub)
+        self._service_clock.note(response)
         return data
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """A request body. Pure ASCII: a lone surrogate of a manifest has no other spelling."""
+    """A request body, in ASCII: a lone surrogate in a manifest cannot be sent otherwise."""
     return _ENCODER.encode(body).encode("ascii")
 
 
@@ -302,7 +307,7 @@ def _task_path(org_name: str, task_id: str) -> str:
 
 
 def _part(text: str) -> str:
-    """One part of a path. `.` and `..` would lead to another one: TaskctlError."""
+    """One segment of a path. TaskctlError for `.` and `..`, which would lead elsewhere."""
     if text in ("", ".", ".."):
         raise TaskctlError([error(Code.INVALID_NAME, name=text)])
     return quote(text.encode("utf-8", "surrogatepass"), safe="")

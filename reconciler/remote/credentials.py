@@ -24,7 +24,7 @@ _SEALED = "$pulumiSecureStore"
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A setting, where it came from, and what was looked at before (for -v)."""
+    """A setting, its source, and the sources that were tried before it (for -v)."""
 
     value: str
     source: str
@@ -33,7 +33,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that does not show itself in a repr."""
+    """A token, which its repr does not show."""
 
     value: str = field(repr=False)
     source: str
@@ -42,8 +42,8 @@ class Token:
 def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> Backend:
     """`--backend`, TASKCTL_BACKEND, PULUMI_BACKEND_URL, `current` of credentials.json, the default.
 
-    TaskctlError for a name that cannot be one, and for a credentials file that cannot be read.
-    Pulumi's own setting may be a place to keep state (`s3://...`): passed over, with a note.
+    TaskctlError for an invalid name, and for an unreadable credentials file.
+    Pulumi's own setting may be a state backend (`s3://...`): skipped, with a note.
     """
     for text, source in ((option, "--backend"), (env.get("TASKCTL_BACKEND"), "TASKCTL_BACKEND")):
         if text and text.strip():
@@ -61,16 +61,16 @@ def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> B
 
 
 def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Token:
-    """PULUMI_ACCESS_TOKEN, else the entry of credentials.json for the backend. TaskctlError: none.
+    """PULUMI_ACCESS_TOKEN, else the entry of credentials.json. TaskctlError if missing.
 
-    The embedded service takes any token, each an identity of its own: TASKCTL_LOCAL_TOKEN, else a
-    fixed one. A real token is not handed to it.
+    The embedded service accepts any token, each a user of its own: TASKCTL_LOCAL_TOKEN, else a
+    fixed one. It never gets a real token.
     """
     if backend.is_local:
         text = env.get("TASKCTL_LOCAL_TOKEN", "").strip()
         if text:
             return Token(text, "TASKCTL_LOCAL_TOKEN")
-        return Token(LOCAL_IDENTITY, "nowhere: the embedded service needs none")
+        return Token(LOCAL_IDENTITY, "the embedded service, which needs none")
     text = env.get("PULUMI_ACCESS_TOKEN", "").strip()
     if text:
         return Token(text, "PULUMI_ACCESS_TOKEN")
@@ -93,12 +93,12 @@ def resolve_org(
     backend: Backend,
     ask: Callable[[], str | None] | None = None,
 ) -> Resolved | None:
-    """The organization of a task that names none; None where nothing says it.
+    """The organization of tasks that name none; None if nothing names one.
 
     `--org`, TASKCTL_ORG, PULUMI_DEFAULT_ORGANIZATION, the backend's `defaultOrg` in config.json,
     then `ask`: the service's own default.
 
-    TaskctlError where config.json is needed and cannot be read; whatever `ask` raises.
+    TaskctlError if config.json is needed and unreadable; whatever `ask` raises.
     """
     trace: list[str] = []
     path = _folder(env, home) / "config.json"
@@ -118,7 +118,7 @@ def resolve_org(
 
 
 def _pulumi_backends(env: Mapping[str, str], home: Path) -> list[tuple[str | None, str]]:
-    """What Pulumi itself would use, in its order; None for a file that is encrypted."""
+    """What Pulumi itself would use, in its order; None for an encrypted file."""
     text = env.get("PULUMI_BACKEND_URL", "").strip()
     if text and not _keeps_state_only(text):
         return [(text, "PULUMI_BACKEND_URL")]
@@ -134,13 +134,13 @@ def _pulumi_backends(env: Mapping[str, str], home: Path) -> list[tuple[str | Non
 
 
 def _keeps_state_only(text: str) -> bool:
-    """`s3://`, `file://` and their like: where Pulumi keeps state, with no service behind."""
+    """Whether it is a place for Pulumi's state (`s3://`, `file://`), not a service."""
     scheme, sign, _ = text.partition("://")
     return bool(sign) and scheme.lower() not in ("http", "https")
 
 
 def _folder(env: Mapping[str, str], home: Path) -> Path:
-    """Where Pulumi keeps credentials.json and config.json."""
+    """The directory of credentials.json and config.json."""
     for name in ("PULUMI_CREDENTIALS_PATH", "PULUMI_HOME"):
         if env.get(name):
             return Path(env[name])
@@ -148,7 +148,7 @@ def _folder(env: Mapping[str, str], home: Path) -> Path:
 
 
 def _read(path: Path) -> Mapping[str, object]:
-    """A file of Pulumi's; empty where there is none. TaskctlError for one that cannot be used."""
+    """One of Pulumi's files; empty if it does not exist. TaskctlError if it is unusable."""
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""How far each task's events were read, and what they came to: they ascend and have no tail."""
+"""A cache of how far each task's events were read: they can only be read in ascending order."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from reconciler.tasks.event_summary import Course, from_json, to_json
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a task's events came to, and the token of the page that has the last of them (None:
-    the first page)."""
+    """The summary of a task's events, and the token of the page with the last of them (None: the
+    first page)."""
 
     course: Course
     token: str | None = None
 
 
 class CourseCache:
-    """Of one backend and one caller: what one may see is not another's to read. Safe to use from
-    many threads."""
+    """The events of one backend, as one user sees them. Safe to use from many threads."""
 
     def __init__(self, folder: Path, backend: str, caller: str) -> None:
         self._kept = KeptEntries(folder, "events", f"{backend}\n{caller}")

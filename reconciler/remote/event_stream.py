@@ -14,7 +14,7 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from reconciler.remote.client import Client
-from reconciler.remote.exchange import NoAnswerError
+from reconciler.remote.exchange import NoResponseError
 from reconciler.remote.responses import decode
 from reconciler.remote.sessions import Following
 from reconciler.remote.sse import Frame, FrameReader, FrameTooLargeError
@@ -105,17 +105,17 @@ class EventStream:
         """The events of one stream until it ends or is cut, or the task may have settled; whether
         the service has streams."""
         try:
-            answer = self._client.opened_events(
+            response = self._client.opened_events(
                 task.org_name, task.task_id, task.course.event_id, IDLE_SECONDS
             )
-        except NoAnswerError:
+        except NoResponseError:
             return True
-        with closing(answer):
-            kind = answer.headers.get("Content-Type", "")
-            if answer.status_code != 200 or not kind.startswith("text/event-stream"):
+        with closing(response):
+            kind = response.headers.get("Content-Type", "")
+            if response.status_code != 200 or not kind.startswith("text/event-stream"):
                 return False
             with suppress(*_CUT):
-                for frames in _frames(answer):
+                for frames in _frames(response):
                     yield from self._news(task, frames)
                     if self._may_have_settled(task):
                         break
@@ -140,10 +140,10 @@ class EventStream:
         return found is None or standing_of(found.raw, task.course) in SETTLED
 
 
-def _frames(answer: Response) -> Iterator[Iterator[Frame]]:
+def _frames(response: Response) -> Iterator[Iterator[Frame]]:
     """The frames of each chunk, of which a heartbeat has none."""
     reader = FrameReader()
-    while chunk := answer.raw.read1(_CHUNK):
+    while chunk := response.raw.read1(_CHUNK):
         yield reader.feed(chunk)
 
 

@@ -36,7 +36,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceResponse:
     """A whole response. `headers` ignore case; `received` is on the transport's clock."""
 
     status: int
@@ -49,7 +49,7 @@ class Answer:
         return shown(self.headers.get("X-Pulumi-Request-ID", ""), 80)
 
 
-class NoAnswerError(Exception):
+class NoResponseError(Exception):
     """No whole response came. `begun` False: the request never left (see Exchange)."""
 
     def __init__(self, cause: BaseException, *, begun: bool) -> None:

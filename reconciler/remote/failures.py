@@ -19,14 +19,14 @@ from urllib3.exceptions import (
 from reconciler.messages import word
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
-from reconciler.remote.exchange import NoAnswerError, TooLargeError, TooLateError
+from reconciler.remote.exchange import NoResponseError, TooLargeError, TooLateError
 from reconciler.remote.retries import causes
 from reconciler.remote.sanitize import Scrubber, shown
 
 _REASON = 200
 
 
-def failure(lost: NoAnswerError, scrub: Scrubber, where: str = "") -> Diagnostic:
+def failure(lost: NoResponseError, scrub: Scrubber, where: str = "") -> Diagnostic:
     """Why a request got no whole response; `where` is its address, for a message that needs it."""
     code, case, facts = _classified(lost)
     known: dict[str, Any] = {
@@ -35,7 +35,7 @@ def failure(lost: NoAnswerError, scrub: Scrubber, where: str = "") -> Diagnostic
     return error(code, case, where=scrub(where), **known)
 
 
-def reason(lost: NoAnswerError, scrub: Scrubber) -> str:
+def reason(lost: NoResponseError, scrub: Scrubber) -> str:
     """The same in a few words, without a place."""
     return word(failure(lost, scrub)).summary
 
@@ -43,7 +43,7 @@ def reason(lost: NoAnswerError, scrub: Scrubber) -> str:
 _Classified = tuple[Code, str, dict[str, str | int]]
 
 
-def _classified(lost: NoAnswerError) -> _Classified:
+def _classified(lost: NoResponseError) -> _Classified:
     """urllib3 blames the proxy for a reset long after it opened the connection: only before the
     request has begun is it the proxy's."""
     found = list(causes(lost.cause))

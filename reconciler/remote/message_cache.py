@@ -1,4 +1,4 @@
-"""First messages that were read, kept by task id: a first message never changes."""
+"""A cache of first messages by task id: a first message never changes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reconciler.remote.cache_file import KeptEntries
 
 
 class MessageCache:
-    """Of one backend."""
+    """The first messages of one backend."""
 
     def __init__(self, folder: Path, backend: str, scrub: Callable[[str], str] = str) -> None:
-        """What `scrub` takes something out of is not kept: it holds the token."""
+        """A message that `scrub` changes contains the token: it is not kept."""
         self._scrub = scrub
         self._kept = KeptEntries(folder, "first-messages", backend)
         self.save = self._kept.save

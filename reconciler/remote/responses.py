@@ -14,7 +14,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, error
 from reconciler.model.errors import RemoteError
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
-from reconciler.remote.exchange import Answer, NoAnswerError
+from reconciler.remote.exchange import NoResponseError, ServiceResponse
 from reconciler.remote.failures import reason
 from reconciler.remote.retries import retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown
@@ -68,22 +68,22 @@ def _finite(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
-def read(answer: Answer, about: About, scrub: Scrubber) -> object:
+def read(response: ServiceResponse, about: About, scrub: Scrubber) -> object:
     """The data of a 2xx, without the token. RemoteError for everything else, without secrets."""
-    args: dict[str, Any] = {"where": about.where, "answer": name_of(answer)}
-    if 200 <= answer.status < 300:
+    args: dict[str, Any] = {"where": about.where, "answer": name_of(response)}
+    if 200 <= response.status < 300:
         try:
-            return scrub.values(decode(answer.body), answer.body)
+            return scrub.values(decode(response.body), response.body)
         except ValueError:
             code, case = Code.NOT_THE_SERVICE, ""
     else:
-        code, case, facts = _classified(answer, about)
+        code, case, facts = _classified(response, about)
         args |= facts
-    kind = NotFoundError if says(answer, 404) else RemoteError
+    kind = NotFoundError if says(response, 404) else RemoteError
     cleaned: dict[str, Any] = {
         name: scrub(arg) if isinstance(arg, str) else arg for name, arg in args.items()
     }
-    raise kind([error(code, case, **cleaned)], answer.status)
+    raise kind([error(code, case, **cleaned)], response.status)
 
 
 _BY_STATUS = {
@@ -93,19 +93,19 @@ _BY_STATUS = {
 }
 
 
-def _classified(answer: Answer, about: About) -> tuple[Code, str, dict[str, Arg]]:
-    status = answer.status
+def _classified(response: ServiceResponse, about: About) -> tuple[Code, str, dict[str, Arg]]:
+    status = response.status
     if status in _BY_STATUS:
         return (*_BY_STATUS[status], {})
     if 300 <= status < 400:
-        target = bare_url(answer.headers.get("Location", "")) or "nowhere"
+        target = bare_url(response.headers.get("Location", "")) or "nowhere"
         return Code.REDIRECTED, "", {"status": status, "target": target}
     if status == 404:
         if about.is_task or about.org_name is None:
             return Code.NOT_FOUND, "task" if about.is_task else "", {}
         return Code.NOT_FOUND, "organization", {"org": about.org_name}
     if status == 429:
-        asked = retry_after(answer.headers, datetime.now(UTC))
+        asked = retry_after(response.headers, datetime.now(UTC))
         return Code.RATE_LIMITED, "seconds" if asked else "", {"seconds": round(asked or 0)}
     if status >= 500:
         return Code.SERVICE_FAILED, "", {}
@@ -117,80 +117,80 @@ def unreadable(case: str, where: str, **facts: Any) -> RemoteError:
     return RemoteError([error(Code.UNREADABLE_RESPONSE, case, where=where, **facts)])
 
 
-def says(answer: Answer, *statuses: int) -> bool:
+def says(response: ServiceResponse, *statuses: int) -> bool:
     """Whether the service itself answered so: a proxy's page with that status proves nothing."""
-    return answer.status in statuses and _service_words(answer) is not None
+    return response.status in statuses and _service_words(response) is not None
 
 
-def refusal(answer: Answer, scrub: Scrubber) -> tuple[int, str]:
+def refusal(response: ServiceResponse, scrub: Scrubber) -> tuple[int, str]:
     """Status and message of a rejection; status 0 if something other than the service answered:
     its 404 or 409 proves nothing."""
-    words = _service_words(answer)
-    return (answer.status, scrub(words)) if words else (0, scrub(name_of(answer)))
+    words = _service_words(response)
+    return (response.status, scrub(words)) if words else (0, scrub(name_of(response)))
 
 
-def create_outcome(answer: Answer, scrub: Scrubber) -> CreateOutcome:
+def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
     """What became of a create that got a whole response. In any doubt: Unknown."""
-    status, name = answer.status, scrub(name_of(answer))
+    status, name = response.status, scrub(name_of(response))
     if 200 <= status < 300:
-        task_id = _created_id(answer)
+        task_id = _created_id(response)
         return Created(task_id) if task_id and scrub(task_id) == task_id else Unknown(name)
     if status == 429:
-        return Unknown(name, retry_after(answer.headers, datetime.now(UTC)), throttled=True)
-    words = _refusal_words(answer)
+        return Unknown(name, retry_after(response.headers, datetime.now(UTC)), throttled=True)
+    words = _refusal_words(response)
     if 400 <= status < 500 and status not in MAY_HAVE_CREATED and words is not None:
         return Refused(scrub(words), status)
     return Unknown(name)
 
 
-def lost_create(lost: NoAnswerError, scrub: Scrubber) -> CreateOutcome:
+def lost_create(lost: NoResponseError, scrub: Scrubber) -> CreateOutcome:
     """What became of a create that got no whole response."""
     why = reason(lost, scrub)
     return Unknown(why) if lost.begun else NotSent(why)
 
 
-def _object(answer: Answer) -> Mapping[str, Any]:
+def _object(response: ServiceResponse) -> Mapping[str, Any]:
     """The body, if it is a JSON object; else an empty one."""
     try:
-        data = decode(answer.body)
+        data = decode(response.body)
     except ValueError:
         return {}
     return data if isinstance(data, Mapping) else {}
 
 
-def _created_id(answer: Answer) -> str | None:
-    return wire.created_task_id(_object(answer))
+def _created_id(response: ServiceResponse) -> str | None:
+    return wire.created_task_id(_object(response))
 
 
-def _service_words(answer: Answer) -> str | None:
+def _service_words(response: ServiceResponse) -> str | None:
     """The `message` of the service's error response; None if it is not one."""
-    data = _object(answer)
+    data = _object(response)
     if not ("message" in data or "code" in data):
         return None
     message = data.get("message")
     return shown(message) if isinstance(message, str) and message.strip() else "no reason given"
 
 
-def _refusal_words(answer: Answer) -> str | None:
+def _refusal_words(response: ServiceResponse) -> str | None:
     """The message of a refusal that is the service's own beyond doubt: JSON that repeats the
     status. A gateway's page with the same status proves nothing about a create."""
-    data = _object(answer)
+    data = _object(response)
     code, message = data.get("code"), data.get("message")
-    if type(code) is not int or code != answer.status:
+    if type(code) is not int or code != response.status:
         return None
     return shown(message) if isinstance(message, str) and message.strip() else None
 
 
-def name_of(answer: Answer) -> str:
+def name_of(response: ServiceResponse) -> str:
     """A response in a few words: its status, its message, and the request id of a failure."""
-    words = _service_words(answer)
-    text = f"{answer.status}: {words}" if words else f"{answer.status}, {_beginning(answer)}"
-    if answer.status < 500 or not answer.request_id:
+    words = _service_words(response)
+    text = f"{response.status}: {words}" if words else f"{response.status}, {_beginning(response)}"
+    if response.status < 500 or not response.request_id:
         return text
-    return f"{text} (X-Pulumi-Request-ID {answer.request_id})"
+    return f"{text} (X-Pulumi-Request-ID {response.request_id})"
 
 
-def _beginning(answer: Answer) -> str:
-    kind = shown(answer.headers.get("Content-Type", "no content type"), 80)
-    text = shown(answer.body[:400].decode("utf-8", "replace"), 80)
+def _beginning(response: ServiceResponse) -> str:
+    kind = shown(response.headers.get("Content-Type", "no content type"), 80)
+    text = shown(response.body[:400].decode("utf-8", "replace"), 80)
     return f"{kind}: {text}" if text else f"{kind}, empty"

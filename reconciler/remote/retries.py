@@ -1,4 +1,4 @@
-"""When a read is tried again, and after how long. Pure but for the randomness, which is given."""
+"""When a read is retried, and after how long. Pure: the randomness is passed in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from requests.exceptions import InvalidProxyURL
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses after which a read is tried again; other 5xx (501, 505) do not pass by themselves."""
+"""Statuses after which a read is retried; other 5xx (501, 505) are permanent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class RetryPolicy:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that a `Retry-After` asks for, as a number or an HTTP date; None: none, or nonsense.
+    """The seconds of a `Retry-After`, a number or an HTTP date; None if missing or invalid.
 
     A date is measured by the answer's own `Date`, where it has one, else by `now`.
     """
@@ -67,7 +67,7 @@ def http_date(text: str) -> datetime | None:
 
 
 def causes(exc: BaseException) -> Iterator[BaseException]:
-    """The exception and all beneath it, however requests and urllib3 wrapped them."""
+    """The exception and its causes, however requests and urllib3 wrapped them."""
     waiting: list[object] = [exc]
     seen: set[int] = set()
     while waiting:
@@ -81,7 +81,7 @@ def causes(exc: BaseException) -> Iterator[BaseException]:
 
 
 def passes_by_itself(exc: BaseException) -> bool:
-    """Whether trying again may help: not with a bad certificate or a name that does not exist."""
+    """Whether a retry may help: not with a bad certificate or a name that does not exist."""
     for cause in causes(exc):
         if isinstance(cause, ssl.SSLCertVerificationError | InvalidProxyURL):
             return False

@@ -1,4 +1,4 @@
-"""Text from outside, made fit for a message: on one line, printable, short, without secrets."""
+"""Text from outside as it may appear in a message: one printable, short line without secrets."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _SHOWN = 400
 
 
 def shown(text: str, limit: int = _SHOWN) -> str:
-    """Text from outside on one line: white space folded, what cannot be printed escaped, cut."""
+    """Text from outside on one line: white space folded, the unprintable escaped, shortened."""
     folded = " ".join(text[: 4 * limit].split())
     plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in folded)
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 
 def bare_url(url: str) -> str:
-    """An address without what may be secret in it: no user, no query, no fragment.
+    """An address without what may be secret: user, query and fragment.
 
     A raw `/` in a password ends the host for a URL parser, so everything before the last `@` is
     dropped first.
@@ -35,9 +35,9 @@ def bare_url(url: str) -> str:
 
 
 class Scrubber:
-    """Takes the secrets it was made with out of any text, also where they are percent-encoded.
+    """Replaces its secrets in any text, also if they are percent-encoded.
 
-    What is shorter than six characters is no secret, and would garble every message: it stays.
+    Anything shorter than six characters is not a secret, and would garble every message.
     """
 
     def __init__(self, *secrets: str) -> None:
@@ -51,8 +51,8 @@ class Scrubber:
         return text
 
     def values(self, data: Any, body: bytes) -> Any:
-        """JSON values, names too, as `body` says them: most hold no secret, and stay what they
-        are."""
+        """JSON values and names, as decoded from `body`: most contain no secret and are returned
+        as they are."""
         spelled = any(secret.encode() in body for secret in self._secrets)
         return self._cleaned(data) if spelled or b"\\u" in body else data
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, warning
-from reconciler.remote.exchange import Answer
+from reconciler.remote.exchange import ServiceResponse
 from reconciler.remote.retries import http_date
 from reconciler.remote.sanitize import shown
 
@@ -31,20 +31,20 @@ class ServiceClock:
         with self._lock:
             return self._at(self._clock())
 
-    def note(self, answer: Answer) -> None:
+    def note(self, response: ServiceResponse) -> None:
         """Takes the `Date` of a 2xx, unless it is implausible."""
-        text = answer.headers.get("Date", "")
+        text = response.headers.get("Date", "")
         moment = http_date(text)
-        if moment is None or not 200 <= answer.status < 300:
+        if moment is None or not 200 <= response.status < 300:
             return
         moment = moment.astimezone(UTC)
         if abs(moment - self._wall_clock()) > PLAUSIBLE:
             self.ignored = warning(Code.IMPLAUSIBLE_DATE, date=shown(text, 40))
             return
         with self._lock:
-            known = self._at(answer.received)
+            known = self._at(response.received)
             if known is None or moment > known:
-                self._seen = (moment, answer.received)
+                self._seen = (moment, response.received)
 
     def _at(self, time: float) -> datetime | None:
         return self._seen and self._seen[0] + timedelta(seconds=time - self._seen[1])

@@ -1,4 +1,4 @@
-"""Tasks after their creation: how they stand, what they say, and what they are told."""
+"""Tasks after their creation: their status, their events, and messages to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.model.errors import RemoteError
 from reconciler.remote import responses
 from reconciler.remote.client import Client
 from reconciler.remote.event_cache import CourseCache, Mark
-from reconciler.remote.exchange import NoAnswerError
+from reconciler.remote.exchange import NoResponseError
 from reconciler.remote.failures import reason
 from reconciler.state.model import Record
 from reconciler.tasks.event_summary import Course, advanced
@@ -24,8 +24,8 @@ Conceal = Callable[[str], str]
 
 
 class Following:
-    """What there is to know of tasks that exist. `conceal` takes out of the service's words what
-    no output may hold. Safe to use from many threads."""
+    """Reads existing tasks and sends to them. `conceal` removes from the service's texts what no
+    output may show. Safe to use from many threads."""
 
     def __init__(self, client: Client, cache: CourseCache, conceal: Conceal) -> None:
         self._client = client
@@ -33,7 +33,7 @@ class Following:
         self._conceal = conceal
 
     def statuses(self, records: list[Record], parallelism: int) -> list[TaskStatus]:
-        """How each task stands, in the given order. RemoteError."""
+        """The status of each task, in the given order. RemoteError."""
         if not records:
             return []
         with ThreadPoolExecutor(min(parallelism, len(records))) as pool:
@@ -42,7 +42,7 @@ class Following:
         return found
 
     def status(self, record: Record) -> TaskStatus:
-        """How one task stands. RemoteError."""
+        """The status of one task. RemoteError."""
         ref = record.ref
         url = self._client.task_url(ref.org_name, record.task_id)
         task = self._client.get_task(ref.org_name, record.task_id)
@@ -56,7 +56,7 @@ class Following:
         return TaskStatus(ref, standing, record.file, record.task_id, url, raw, course)
 
     def course(self, org_name: str, task_id: str) -> Course:
-        """What the task's events come to; only those not read before are. RemoteError."""
+        """The summary of a task's events; only new events are read. RemoteError."""
         mark = self._cache.get(org_name, task_id)
         further = None if mark is None else self._further(org_name, task_id, mark)
         if mark is None or further is None:
@@ -70,8 +70,8 @@ class Following:
     def events(
         self, org_name: str, task_id: str, token: str | None
     ) -> tuple[list[Event], str | None]:
-        """The events from the page of `token` (None: the first) on, and the token of the last page
-        that has any. RemoteError, also where the token is none of the service's."""
+        """The events from the page of `token` (None: the first) on, and the token of the last
+        page. RemoteError, also for a token that the service does not know."""
         found: list[Event] = []
         last = token
         for entries, following in self._client.event_pages(org_name, task_id, token):
@@ -82,7 +82,7 @@ class Following:
     def _further(
         self, org_name: str, task_id: str, mark: Mark
     ) -> tuple[list[Event], str | None] | None:
-        """The events after a mark; None where the service does not know that mark any more."""
+        """The events after a position; None if the service does not know the position any more."""
         if not mark.course.event_id:
             return None
         try:
@@ -97,19 +97,19 @@ class Following:
         return events[ids.index(mark.course.event_id) + 1 :], token
 
     def respond(self, org_name: str, task_id: str, event: Mapping[str, Any]) -> Outcome:
-        """Tells a task something, once. RemoteError where it cannot have left."""
+        """Sends a user event to a task, once. RemoteError if it was certainly not sent."""
         return self._told(org_name, task_id, {"event": event})
 
     def cancel_by_force(self, org_name: str, task_id: str) -> Outcome:
-        """Ends the task's session at once. RemoteError where the request cannot have left."""
+        """Ends the task's session at once. RemoteError if the request was certainly not sent."""
         return self._told(org_name, task_id, {"force": True}, "/cancel")
 
     def _told(
         self, org_name: str, task_id: str, body: Mapping[str, Any], part: str = ""
     ) -> Outcome:
         try:
-            answer = self._client.tell(org_name, task_id, body, part)
-        except NoAnswerError as lost:
+            response = self._client.tell(org_name, task_id, body, part)
+        except NoResponseError as lost:
             why = reason(lost, self._client.scrub)
             if not lost.begun:
                 problem = error(
@@ -117,16 +117,16 @@ class Following:
                 )
                 raise RemoteError([problem]) from None
             return Lost(why)
-        if 200 <= answer.status < 300:
+        if 200 <= response.status < 300:
             return Sent()
-        status, words = responses.refusal(answer, self._client.scrub)
+        status, words = responses.refusal(response, self._client.scrub)
         words = self._conceal(words)
-        if answer.status >= 500 or answer.status in (408, 425):
+        if response.status >= 500 or response.status in (408, 425):
             return Lost(words)
         return Refusal(status, words)
 
     def without_secrets(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The same values, their texts as they may be shown."""
+        """The same values, with their texts as they may be shown."""
         return {str(self._swept(name)): self._swept(value) for name, value in values.items()}
 
     def _swept(self, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Server-Sent Events, from bytes as they come. Pure."""
+"""A parser of Server-Sent Events. Pure."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ LARGEST_FRAME = 16 << 20
 
 
 class FrameTooLargeError(ValueError):
-    """A frame beyond what any real one is."""
+    """A frame larger than any real one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event: its id (None: it had none) and its data."""
+    """One event: its id (None if it has none) and its data."""
 
     id: str | None
     data: str
 
 
 class FrameReader:
-    """Give it bytes, cut anywhere; it gives the frames that are whole.
+    """Takes bytes, split anywhere, and returns the frames that are complete.
 
-    By the rules of the HTML standard's event streams: a line ends in CR, LF or both, a comment
-    begins with a colon, and a frame that the stream breaks off is none.
+    As in the HTML standard: a line ends in CR, LF or both, a comment starts with a colon, and an
+    incomplete frame at the end of a stream is dropped.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class FrameReader:
         if self._size > LARGEST_FRAME:
             raise FrameTooLargeError(f"an event is larger than {LARGEST_FRAME >> 20} MiB")
         text = self._rest + chunk
-        held = text.endswith(b"\r")  # its line feed may be on its way
+        held = text.endswith(b"\r")  # its line feed may follow in the next chunk
         lines = (text[:-1] if held else text).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *whole, self._rest = lines.split(b"\n")
         self._rest += b"\r" if held else b""

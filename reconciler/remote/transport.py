@@ -1,4 +1,4 @@
-"""One request, one answer: pooled connections, timeouts, retries of what may be sent twice."""
+"""One request, one response: pooled connections, timeouts, retries of idempotent requests."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import service_url
 from reconciler.remote.connections import PooledAdapter
 from reconciler.remote.exchange import (
-    Answer,
     Exchange,
-    NoAnswerError,
+    NoResponseError,
     Request,
+    ServiceResponse,
     Timeouts,
     TooLargeError,
     TooLateError,
@@ -34,7 +34,7 @@ from reconciler.remote.retries import RETRIED, RetryPolicy, passes_by_itself, re
 from reconciler.remote.sanitize import Scrubber, bare_url, shown
 from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
 
-__all__ = ["Answer", "NoAnswerError", "Request", "Timeouts", "Transport", "WSGIAdapter", "WSGIApp"]
+__all__ = ["NoResponseError", "Request", "ServiceResponse", "Timeouts", "Transport", "WSGIApp"]
 
 log = logging.getLogger("taskctl.remote")
 
@@ -59,9 +59,9 @@ class Transport:
     """Sends to one base URL with one token. Safe to use from many threads.
 
     TaskctlError at construction: plain http to other than loopback, a token that no header can
-    carry, a CA bundle that is not there, a SOCKS proxy. Environment: HTTPS_PROXY, ALL_PROXY,
+    carry, a missing CA bundle, a SOCKS proxy. Environment: HTTPS_PROXY, ALL_PROXY,
     NO_PROXY, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE; never a `.netrc`. Loopback needs no proxy and
-    gets none: it would see the token. A redirect is an answer like any other, never followed.
+    gets none: it would see the token. A redirect is never followed.
     """
 
     max_body = 64 << 20
@@ -99,43 +99,43 @@ class Transport:
         return f"Transport({self._base!r})"
 
     def address(self, request: Request) -> str:
-        """Where a request goes, for a message: without its query."""
+        """The address of a request, for messages: without its query."""
         return bare_url(self._base + request.path)
 
     def close(self) -> None:
         """Closes the connections that are kept alive."""
         self._adapter.close()
 
-    def create(self, request: Request, window: SendWindow | None = None) -> Answer:
-        """Sends once, whatever happens, and only while `window` is open. NoAnswerError if no whole
-        answer came: from then on, nothing that this process still holds of it is sent."""
+    def create(self, request: Request, window: SendWindow | None = None) -> ServiceResponse:
+        """Sends once, whatever happens, and only while `window` is open. NoResponseError if no
+        whole response came: nothing that this machine still holds of the request is sent then."""
         whole = self._timeouts.create
         return self._once(
             request, self._exchange(whole, whole, self.max_idle_for_create, window, resets=True)
         )
 
-    def once(self, request: Request, seconds: float) -> Answer:
-        """Sends once, for an answer within `seconds`. NoAnswerError where no whole one came."""
+    def once(self, request: Request, seconds: float) -> ServiceResponse:
+        """Sends once, for a response within `seconds`. NoResponseError if no whole one came."""
         return self._once(request, self._exchange(seconds, seconds))
 
     def opened(
         self, request: Request, headers: Mapping[str, str], idle: float
     ) -> requests.Response:
-        """Sends once; the caller reads the body as it comes, and closes the answer. `idle`: how
-        long it may say nothing (seconds). NoAnswerError where not even its head came."""
+        """Sends once; the caller reads the body as it comes, and closes the response, which may be
+        silent for `idle` seconds. NoResponseError if not even its head came."""
         exchange = self._exchange(idle, float("inf"))
         try:
             with watched(exchange):
                 response = self._exchanged(request, exchange, headers)
         except _NO_ANSWER as exc:
-            raise NoAnswerError(exc, begun=exchange.begun) from None
+            raise NoResponseError(exc, begun=exchange.begun) from None
         log.info("%s %s -> %d", request.method, self._path(request), response.status_code)
         return response
 
-    def repeatable(self, request: Request, stopped: Callable[[], bool] = _never) -> Answer:
-        """Sends what does no harm twice, again and again as the policy says: the last answer.
+    def repeatable(self, request: Request, stopped: Callable[[], bool] = _never) -> ServiceResponse:
+        """Sends an idempotent request, with retries as the policy says: the last response.
 
-        NoAnswerError where the last try got none. `stopped` True: no further try.
+        NoResponseError if the last try got none. `stopped` True: no further try.
         """
         begun = self._clock()
         for tried in itertools.count(1):
@@ -145,19 +145,21 @@ class Transport:
                 break
             log.info("%s %s: again in %.1f s", request.method, self._path(request), pause)
             self._sleep(pause)
-        if isinstance(outcome, NoAnswerError):
+        if isinstance(outcome, NoResponseError):
             raise outcome
         return outcome
 
-    def _try(self, request: Request) -> Answer | NoAnswerError:
+    def _try(self, request: Request) -> ServiceResponse | NoResponseError:
         try:
             return self._once(request, self._exchange(self._timeouts.read, self._timeouts.whole))
-        except NoAnswerError as exc:
+        except NoResponseError as exc:
             return exc
 
-    def _pause(self, outcome: Answer | NoAnswerError, tried: int, spent: float) -> float | None:
-        """Seconds until the next try; None where the outcome stands."""
-        if isinstance(outcome, NoAnswerError):
+    def _pause(
+        self, outcome: ServiceResponse | NoResponseError, tried: int, spent: float
+    ) -> float | None:
+        """Seconds until the next try; None if the outcome is final."""
+        if isinstance(outcome, NoResponseError):
             asked, final = None, not passes_by_itself(outcome.cause)
         else:
             asked = retry_after(outcome.headers, datetime.now(UTC))
@@ -176,7 +178,7 @@ class Transport:
         opening = self._timeouts.connect
         return Exchange(opening, silence, whole, max_idle, window, resets, self._clock)
 
-    def _once(self, request: Request, exchange: Exchange) -> Answer:
+    def _once(self, request: Request, exchange: Exchange) -> ServiceResponse:
         begun = self._clock()
         try:
             with watched(exchange):
@@ -185,7 +187,7 @@ class Transport:
             taken = (self._clock() - begun) * 1000
             why = type(exc).__name__
             log.info("%s %s -> %s, %.0f ms", request.method, self._path(request), why, taken)
-            raise NoAnswerError(exc, begun=exchange.begun) from None
+            raise NoResponseError(exc, begun=exchange.begun) from None
         log.info(
             "%s %s -> %d, %.0f ms%s",
             request.method,
@@ -196,14 +198,14 @@ class Transport:
         )
         return answer
 
-    def _answer(self, request: Request, exchange: Exchange) -> Answer:
+    def _answer(self, request: Request, exchange: Exchange) -> ServiceResponse:
         response = self._exchanged(request, exchange, {})
         try:
             received = self._clock()
             body = self._body(response, exchange)
         finally:
             response.close()
-        return Answer(response.status_code, response.headers, body, received)
+        return ServiceResponse(response.status_code, response.headers, body, received)
 
     def _exchanged(
         self, request: Request, exchange: Exchange, headers: Mapping[str, str]
@@ -219,7 +221,7 @@ class Transport:
         )
 
     def _prepared(self, request: Request) -> requests.PreparedRequest:
-        """In requests' form. Many creates go to one address: that is taken apart once."""
+        """In requests' form. The address is parsed once for many creates."""
         asked, known = self._latest
         if asked != (request.method, request.path):
             known = requests.PreparedRequest()

@@ -1,4 +1,4 @@
-"""A requests adapter over any WSGI callable: the bytes take the path that they take with HTTP."""
+"""A requests adapter that calls a WSGI application, with the same bytes as over HTTP."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Body(io.RawIOBase):
         return size
 
     def read1(self, size: int = -1) -> bytes:
-        """What has come, without waiting for more; urllib3 asks a stream so."""
+        """What has arrived, without waiting for more, as urllib3 reads a stream."""
         return self.read(size if size > 0 else io.DEFAULT_BUFFER_SIZE) or b""
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class _Body(io.RawIOBase):
 
 
 class _Start:
-    """What the application says through `start_response`."""
+    """The application's `start_response`."""
 
     def __init__(self) -> None:
         self.status = ""
@@ -84,7 +84,7 @@ class WSGIAdapter(BaseAdapter):
         self._app = app
 
     def send(self, request: PreparedRequest, *_args: Any, **_settings: Any) -> Response:
-        """The answer, its body still to be read. Timeouts, TLS and proxies mean nothing here; the
+        """The response, its body still unread. Timeouts, TLS and proxies do not apply here; the
         send window does. TooLateError."""
         exchange, start = current(), _Start()
         exchange.begun = False
@@ -96,7 +96,7 @@ class WSGIAdapter(BaseAdapter):
         return _response(request, start, body)
 
     def close(self) -> None:
-        """Nothing to close: the application is its owner's."""
+        """Nothing to close: the application belongs to the caller."""
 
 
 def _environ(request: PreparedRequest) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A task's events as entries of a conversation that a person can read. Pure."""
+"""A task's events as a readable conversation. Pure."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry. `text` may be Markdown where `kind` is user, assistant, final or approval.
+    """One entry. `text` may be Markdown if `kind` is user, assistant, final or approval.
 
-    `label` names a tool, or the kind of an approval; `took` is how long a tool ran, None where
-    that is not known; `is_bad`: a tool that failed, a request that was rejected.
+    `label` names a tool, or the kind of an approval; `took` is how long a tool ran, None if
+    unknown; `is_bad`: a tool that failed, a request that was rejected.
     """
 
     kind: Kind
@@ -54,14 +54,14 @@ class Entry:
 
 
 class Conversation:
-    """Turns events, given in their order, into entries; knows which tools are under way."""
+    """Turns events, given in order, into entries. Remembers which tools are running."""
 
     def __init__(self) -> None:
         self._began: dict[str, datetime] = {}
         self._asked: dict[str, Approval] = {}
 
     def entries(self, event: Event) -> list[Entry]:
-        """What the event adds; nothing for what is no news to a person."""
+        """The entries of an event; none if it says nothing to a person."""
         return list(self._user(event) if is_users(event) else self._agent(event))
 
     def _user(self, event: Event) -> Iterator[Entry]:
@@ -174,5 +174,5 @@ _SILENT = frozenset(
 
 
 def _flat(value: object) -> str:
-    """JSON on one line; nothing for nothing."""
+    """JSON on one line; empty for an empty value."""
     return json.dumps(value, ensure_ascii=False) if value not in (None, {}, []) else ""

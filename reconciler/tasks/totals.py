@@ -1,4 +1,4 @@
-"""What tasks have used, summed up by the manifest they come from and the day they began. Pure."""
+"""Tokens used by tasks, totaled by manifest and by day. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.tasks.status import MOST, TaskStatus
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """`name` is a file, or a day as `2026-11-24` (UTC); empty where it is not known."""
+    """`name` is a file, or a day such as `2026-11-24` (UTC); empty if unknown."""
 
     name: str
     tasks: int
@@ -23,8 +23,8 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """`by_file` has the largest first, `by_day` the earliest. `untold` is how many tasks there are
-    of which nobody told what they used."""
+    """`by_file` starts with the largest, `by_day` with the earliest. `untold` counts the tasks
+    whose usage is unknown."""
 
     by_file: tuple[Sum, ...]
     by_day: tuple[Sum, ...]
@@ -38,8 +38,8 @@ def totals(
     records: Mapping[TaskRef, Record],
     former: Iterable[tuple[str, Mapping[str, Any]]] = (),
 ) -> Totals:
-    """As the service shows the tasks; those that it does not show as they were read last. `former`
-    are those that keys had before: the manifest, and what the service shows, empty for nothing."""
+    """Totals of the tasks as the service shows them, else as they were last read. `former` are the
+    tasks that keys had before: the manifest, and the service's outputs (empty if not shown)."""
     files: dict[str, list[int]] = {}
     days: dict[str, list[int]] = {}
     untold = 0

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from reconciler.remote.client import Client
-from reconciler.remote.transport import Answer, NoAnswerError
+from reconciler.remote.transport import NoResponseError, ServiceResponse
 from reconciler.tasks import event_summary
 from reconciler.tasks.events import Approval, approval_in
 from tests.support.followed import Place, placed
@@ -152,7 +152,7 @@ def test_gone_and_somebody_elses_are_told_apart(
 
 def answered(status: int, words: str) -> Any:
     body = f'{{"code": {status}, "message": "{words}"}}'.encode()
-    return lambda *_: Answer(status, {}, body, 0.0)
+    return lambda *_: ServiceResponse(status, {}, body, 0.0)
 
 
 @pytest.mark.parametrize("arrives", [True, False])
@@ -165,11 +165,11 @@ def test_a_lost_answer_is_looked_for_and_nothing_is_sent_twice(
 
     def lost(
         self: Client, org_name: str, task_id: str, body: Mapping[str, Any], part: str = ""
-    ) -> Answer:
+    ) -> ServiceResponse:
         sent.append(body)
         if arrives:
             tell(self, org_name, task_id, body, part)
-        raise NoAnswerError(ConnectionResetError(), begun=True)
+        raise NoResponseError(ConnectionResetError(), begun=True)
 
     monkeypatch.setattr(Client, "tell", lost)
     code, _, err = place.run("say", "good", "And more.")

@@ -46,7 +46,7 @@ def test_whatever_else_comes_is_asked_for_once_and_told_in_words(fault: Fault) -
 @pytest.mark.parametrize("answer", [[], "x", 1, {}, {**GOOD, "consumedTokens": -1}, {"a": 10**500}])
 def test_another_shape_is_no_budget(answer: object) -> None:
     with FaultServer(habits=Habits(budget=answer)) as server, make_client(server.url) as client:
-        assert budget.ask_budget(client, "acme") == "the answer is no Neo token budget"
+        assert budget.ask_budget(client, "acme") == "the response is not a Neo token budget"
 
 
 def test_a_slow_service_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

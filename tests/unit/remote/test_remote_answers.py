@@ -6,7 +6,7 @@ from reconciler.model.codes import Code
 from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.model.service import Service
 from reconciler.model.wire import console_url
-from reconciler.remote.exchange import Answer
+from reconciler.remote.exchange import ServiceResponse
 from reconciler.remote.responses import About, decode, read, says
 from reconciler.remote.sanitize import Scrubber
 from tests.support.client_tools import OPEN, cause, make_client
@@ -14,8 +14,8 @@ from tests.support.client_tools import OPEN, cause, make_client
 ABOUT = About("GET", "https://api.test/api/user")
 
 
-def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
-    return Answer(status, headers, body, 0.0)
+def answer(status: int, body: bytes = b"", **headers: str) -> ServiceResponse:
+    return ServiceResponse(status, headers, body, 0.0)
 
 
 @pytest.mark.parametrize("body", [b'{"a": [1, 1.5, null]}', b'\xef\xbb\xbf{"a": [1, 1.5, null]}'])
