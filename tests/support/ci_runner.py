@@ -130,7 +130,7 @@ class _Runner:
         if step.get("name") == "Install":
             return 0
         if "run" in step:
-            return self._shell(step["run"])
+            return self._shell(step["run"], "PULUMI_ACCESS_TOKEN" in step.get("env", {}))
         uses, options = step["uses"].partition("@")[0], step.get("with", {})
         match uses:
             case "actions/checkout":
@@ -159,7 +159,7 @@ class _Runner:
             if (self._work / name).exists():
                 shutil.copy2(self._work / name, target / name)
 
-    def _shell(self, script: str) -> int:
+    def _shell(self, script: str, has_token: bool) -> int:
         known = git_environment().items()
         env = {
             **{n: v for n, v in known if not n.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_"))},
@@ -170,7 +170,7 @@ class _Runner:
             "PYTHONPATH": str(ROOT),
             "HOME": str(self._folder),
             "PULUMI_HOME": str(self._folder / "pulumi"),
-            "PULUMI_ACCESS_TOKEN": TOKEN,
+            **({"PULUMI_ACCESS_TOKEN": TOKEN} if has_token else {}),
             "TASKCTL_BACKEND": self._ci.service,
             "TASKCTL_SETTLE_TIME": f"{self._ci.settle}s",
             "SETTLE_SECONDS": str(self._ci.settle),
