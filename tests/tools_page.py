@@ -189,9 +189,7 @@ class Checks:
 @contextmanager
 def service() -> Iterator[tuple[App, str]]:
     with tempfile.TemporaryDirectory() as folder:
-        app = App(
-            Path(folder) / "local.db", scenario=SCENARIOS["by-prompt"](0.2), streams_end=False
-        )
+        app = App(Path(folder) / "local.db", scenario=SCENARIOS["by-prompt"](0.2))
         with closing(app), running_app(app) as url:
             yield app, url
 

@@ -106,7 +106,7 @@ class Checks:
             work = Path(folder) / "work"
             work.mkdir()
             db = Path(folder) / "service.db"
-            app = App(db, scenario=SCENARIOS[scenario](0.3), streams_end=False)
+            app = App(db, scenario=SCENARIOS[scenario](0.3))
             with closing(app), running_app(app) as url:
                 yield Pulumi(self._program, work, url), Api(app, token=TOKEN)
 

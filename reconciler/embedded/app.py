@@ -48,7 +48,7 @@ class App:
         redact: bool = False,
         scenario: Scenario | None = None,
         max_streams: int = MAX_STREAMS,
-        streams_end: bool = True,
+        streams_end: bool = False,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         """Serves the tasks in the file `db`, which is created if needed. Raises TaskctlError if

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from reconciler.embedded.wsgi import ApiError, JsonObject
 from reconciler.model.fields import BY_NAME, DEFAULTS
-from reconciler.model.task import instant
 
 NAME_LIMIT = 255
 
@@ -160,7 +160,7 @@ def _user_event(event: JsonObject, kind: str, now: str) -> JsonObject:
     timestamp = text(event, "timestamp")
     if timestamp is None:
         timestamp = now
-    if not _RFC3339.fullmatch(timestamp) or instant(timestamp) is None:
+    if not _is_timestamp(timestamp):
         raise ApiError(400, f"timestamp: {timestamp!r} is not an RFC 3339 timestamp")
     checked: JsonObject = {"type": kind, "timestamp": timestamp}
     diff = obj(event, "entity_diff")
@@ -219,7 +219,7 @@ def _command(item: JsonObject) -> JsonObject:
     checked: JsonObject = {name: text(item, name) or "" for name in names}
     checked["builtIn"] = flag(item, "builtIn") or False
     modified = text(item, "modifiedAt") or _ZERO_TIME
-    if instant(modified) is None:
+    if not _is_timestamp(modified):
         raise ApiError(400, f"commands: modifiedAt: {modified!r} is not a timestamp")
     return {**checked, "modifiedAt": modified}
 
@@ -239,6 +239,16 @@ def _required(item: Mapping[str, object], name: str, where: str) -> str:
     if value is None or not value.strip():
         raise ApiError(400, f"{where}: {name} is required and must not be empty")
     return value
+
+
+def _is_timestamp(value: str) -> bool:
+    if not _RFC3339.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def text(body: Mapping[str, object], name: str) -> str | None:

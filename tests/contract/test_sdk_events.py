@@ -39,6 +39,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
         tmp_path / "local.db",
         now=lambda: at[0],
         work_seconds=WORK.total_seconds(),
+        streams_end=True,
         budget=TokenBudget(allowance=10_000, window_kind="org-dollar"),
     )
     with closing(app), running_app(app) as url:
@@ -146,7 +147,10 @@ def test_the_stream_of_a_finished_task(service: Service, sdk: Sdk) -> None:
 
 
 def test_the_stream_of_a_running_task(tmp_path: Path) -> None:
-    with closing(App(tmp_path / "live.db", work_seconds=0.5)) as app, running_app(app) as url:
+    with (
+        closing(App(tmp_path / "live.db", work_seconds=0.5, streams_end=True)) as app,
+        running_app(app) as url,
+    ):
         sdk = Sdk.of(url)
         task_id = sdk.create()
         assert sdk.stream(task_id) == events(sdk, task_id)

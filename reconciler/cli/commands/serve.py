@@ -91,7 +91,7 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
 @click.option(
     "--streams",
     type=click.Choice(["end", "open"]),
-    default="end",
+    default="open",
     show_default=True,
     help="Whether the event stream of an idle task ends, or stays open as in Pulumi Cloud.",
 )

@@ -150,7 +150,7 @@ def test_a_cancel_withdraws_a_tool_call(api: Api, clock: Clock) -> None:
 
 
 def test_a_stream_can_stay_open_after_the_task_is_idle(db: Path, clock: Clock) -> None:
-    with closing(App(db, now=clock, streams_end=False, heartbeat_seconds=0)) as app:
+    with closing(App(db, now=clock, heartbeat_seconds=0)) as app:
         api = Api(app)
         task_id = api.create()
         clock.forward(10)

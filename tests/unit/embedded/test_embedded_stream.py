@@ -57,7 +57,7 @@ def test_a_stream_resumes_after_the_last_id(api: Api, clock: Clock) -> None:
 
 
 def test_a_running_task_is_followed_until_it_is_idle(db: Path) -> None:
-    with closing(App(db, work_seconds=0.6)) as app:
+    with closing(App(db, work_seconds=0.6, streams_end=True)) as app:
         api = Api(app)
         task_id = api.create()
         status, _, chunks = api.start("GET", f"{api.tasks}/{task_id}/events/stream")
