@@ -164,7 +164,7 @@ def test_an_absurd_budget_is_none(ground: Ground, server: FaultServer, answer: o
     server.habits.budget = answer
     ended = ground.run("plan", "-v")
     assert (ended.code, "budget" in ended.document) == (0, False)
-    assert "budget: none for acme: the answer is no Neo token budget" in ended.stderr
+    assert "budget: none for acme: the response is not a Neo token budget" in ended.stderr
     assert "budget" not in ground.run("plan").stderr
     assert ground.run("apply").code == 0
 
