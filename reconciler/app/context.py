@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reconciler.plan.budget import Budget
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Backend
-    from reconciler.remote.sessions import Following
+    from reconciler.remote.sessions import TaskReader
     from reconciler.remote.survey import Survey
     from reconciler.state.model import State
     from reconciler.state.session import Session
@@ -243,14 +243,14 @@ class Context:
         )
 
     @cached_property
-    def following(self) -> Following:
+    def reader(self) -> TaskReader:
         """The tasks at the service after their creation."""
-        from reconciler.remote.event_cache import CourseCache
-        from reconciler.remote.sessions import Following
+        from reconciler.remote.event_cache import EventCache
+        from reconciler.remote.sessions import TaskReader
 
         identity = repr(self.client.identity())
-        cache = CourseCache(self.settings.path(CACHE), self.backend.name, identity)
-        return Following(self.client, cache, self.ui.conceal)
+        cache = EventCache(self.settings.path(CACHE), self.backend.name, identity)
+        return TaskReader(self.client, cache, self.ui.conceal)
 
     def budget(self, org_name: str) -> Budget | None:
         """The Neo token budget of an organization; None if it has none. Asked for once."""

@@ -40,8 +40,8 @@ def _events(tasks: TaskSessions, record: Record, *, follow: bool) -> Iterator[Ev
     if ctx.client.get_task(org_name, record.task_id) is None:
         raise tasks.not_visible(record)
     if not follow:
-        yield from ctx.following.events(org_name, record.task_id, None)[0]
+        yield from ctx.reader.events(org_name, record.task_id, None)[0]
         return
     from reconciler.remote.event_stream import EventStream
 
-    yield from EventStream(ctx.client, ctx.following, time.sleep).events(org_name, record.task_id)
+    yield from EventStream(ctx.client, ctx.reader, time.sleep).events(org_name, record.task_id)

@@ -18,8 +18,8 @@ from reconciler.model.task import rfc3339
 from reconciler.render.response import Response
 from reconciler.state.edit import find
 from reconciler.tasks.events import Approval, body_of, is_users
-from reconciler.tasks.refusals import Lost, Outcome, Refusal, Sent, Told, problem
-from reconciler.tasks.status import SETTLED, Standing, TaskStatus
+from reconciler.tasks.refusals import Delivery, Lost, Outcome, Refusal, Sent, problem
+from reconciler.tasks.status import SETTLED, TaskState, TaskStatus
 
 if TYPE_CHECKING:
     from reconciler.model.diagnostics import Arg
@@ -86,7 +86,7 @@ def cancel(ctx: Context, request: CancelRequest) -> Response | None:
     """Asks a task to stop, or ends its session. None: declined. TaskctlError."""
     task = _Addressed.open(ctx, request.key, request.task_id)
     task.show_last_words()
-    if task.status.standing in SETTLED and not request.force:
+    if task.status.state in SETTLED and not request.force:
         return Response(task.record, task.status, "nothingToCancel")
     question = Question.FORCE_CANCEL if request.force else Question.CANCEL
     more = ["--task", request.task_id] if request.task_id else []
@@ -98,7 +98,7 @@ def cancel(ctx: Context, request: CancelRequest) -> Response | None:
     if not request.force:
         return task.send(task.event("user_cancel"), "cancelled", "cancellation")
     record = task.record
-    task.judge(ctx.following.cancel_by_force(record.ref.org_name, record.task_id), "cancellation")
+    task.judge(ctx.reader.cancel_by_force(record.ref.org_name, record.task_id), "cancellation")
     return Response(record, task.status, "sessionEnded", {"force": True})
 
 
@@ -115,15 +115,15 @@ def cancel_replaced(ctx: Context, record: Record) -> tuple[Remark, ...]:
 
 
 def _cancel_replaced(ctx: Context, record: Record) -> Diagnostic | None:
-    status = ctx.following.status(record)
-    if status.standing in SETTLED and status.standing is not Standing.NOT_VISIBLE:
+    status = ctx.reader.status(record)
+    if status.state in SETTLED and status.state is not TaskState.NOT_VISIBLE:
         return None
     event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
-    outcome = ctx.following.respond(record.ref.org_name, record.task_id, event)
+    outcome = ctx.reader.respond(record.ref.org_name, record.task_id, event)
     if isinstance(outcome, Sent):
         return None
     caller = ctx.client.identity()
-    return problem(outcome, Told(record.ref, "the cancellation", record.identity, caller))
+    return problem(outcome, Delivery(record.ref, "the cancellation", record.identity, caller))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,8 @@ class _Addressed:
             if task_id not in (record.task_id, *record.former):
                 raise TaskctlError([error(Code.WRONG_TASK, ref=str(ref), task_id=task_id)])
             record = replace(record, task_id=task_id)
-        status = tasks.ctx.following.statuses([record], 1)[0]
-        if status.standing in (Standing.GONE, Standing.NOT_VISIBLE):
+        status = tasks.ctx.reader.statuses([record], 1)[0]
+        if status.state in (TaskState.GONE, TaskState.NOT_VISIBLE):
             raise tasks.not_visible(record)
         return cls(tasks, record, status)
 
@@ -171,13 +171,13 @@ class _Addressed:
             raise TaskctlError(
                 [error(Code.NO_APPROVAL, "id", at=place, request=request_id, **facts)]
             )
-        waiting = self.status.standing is Standing.WAITING
-        case, status = "input" if waiting else "", self.status.standing.value
+        waiting = self.status.state is TaskState.WAITING
+        case, status = "input" if waiting else "", self.status.state.value
         raise TaskctlError([error(Code.NO_APPROVAL, case, at=place, status=status, **facts)])
 
     def check_unchanged(self, approval: Approval) -> None:
         """TaskctlError if the task asks something else by now than what was shown."""
-        now = self.tasks.ctx.following.status(self.record)
+        now = self.tasks.ctx.reader.status(self.record)
         if approval not in now.approvals:
             raise TaskctlError(
                 [error(Code.NO_APPROVAL, "changed", ref=self.name, request=approval.id)]
@@ -191,8 +191,8 @@ class _Addressed:
         self, event: Mapping[str, Any], done: str, what: str, answers: Approval | None = None
     ) -> Response:
         """Sends an event, once. TaskctlError if the task did not accept it, or may not have."""
-        ref, following = self.record.ref, self.tasks.ctx.following
-        outcome = following.respond(ref.org_name, self.record.task_id, event)
+        ref, reader = self.record.ref, self.tasks.ctx.reader
+        outcome = reader.respond(ref.org_name, self.record.task_id, event)
         if isinstance(outcome, Lost) and self._arrived(event["timestamp"]):
             outcome = Sent()
         self.judge(outcome, what)
@@ -207,23 +207,23 @@ class _Addressed:
         if what == "cancellation" and isinstance(outcome, Refusal) and outcome.status == 409:
             raise TaskctlError([error(Code.STILL_BUSY, ref=str(ref), words=outcome.words)])
         caller = self.tasks.ctx.client.identity()
-        told = Told(ref, f"the {what}", self.record.identity, caller)
+        told = Delivery(ref, f"the {what}", self.record.identity, caller)
         raise TaskctlError([problem(outcome, told)])
 
     def _arrived(self, mark: str) -> bool:
         """Whether the task's events contain what was sent, although no response arrived."""
         ref = self.record.ref
         try:
-            events = self.tasks.ctx.following.events(ref.org_name, self.record.task_id, None)[0]
+            events = self.tasks.ctx.reader.events(ref.org_name, self.record.task_id, None)[0]
         except TaskctlError:
             return False
         return _has_mark(events, mark)
 
     def show_last_words(self) -> None:
         """The task's status, and what it said last."""
-        words, ui = self.status.course.words, self.tasks.ctx.ui
+        words, ui = self.status.summary.words, self.tasks.ctx.ui
         note = Note.LAST_WORDS if words else Note.LAST_STATUS
-        ui.note(note, ref=self.name, status=self.status.standing.value, words=words)
+        ui.note(note, ref=self.name, status=self.status.state.value, words=words)
 
 
 def _confirmed(

@@ -13,7 +13,7 @@ from reconciler.app.task_sessions import TaskSessions, select_refs
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.model.task import TaskRef
 from reconciler.plan.budget import Outlook
-from reconciler.tasks.status import SETTLED, Standing, TaskStatus, exit_code
+from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, exit_code
 from reconciler.tasks.totals import Totals, totals
 
 
@@ -34,7 +34,7 @@ class StatusReport:
 
     @property
     def is_settled(self) -> bool:
-        return all(status.standing in SETTLED for status in self.statuses)
+        return all(status.state in SETTLED for status in self.statuses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class StatusRequest:
     `interval` until all tasks are settled."""
 
     words: tuple[str, ...] = ()
-    states: frozenset[Standing] = frozenset()
+    states: frozenset[TaskState] = frozenset()
     totals: bool = False
     watch: bool = False
     interval: timedelta = timedelta(seconds=2)
@@ -71,7 +71,7 @@ def _report(
     ctx = tasks.ctx
     found = tasks.statuses(refs)
     if request.states:
-        found = tuple(status for status in found if status.standing in request.states)
+        found = tuple(status for status in found if status.state in request.states)
     now = ctx.now()
     if not request.totals:
         return StatusReport(found, now)

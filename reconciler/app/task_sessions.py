@@ -17,8 +17,8 @@ from reconciler.plan.selection import matches_key
 from reconciler.render.masking import secrets_in
 from reconciler.state.edit import find
 from reconciler.state.model import State, is_in
-from reconciler.tasks.refusals import Refusal, Told, problem
-from reconciler.tasks.status import Standing, TaskStatus, in_order
+from reconciler.tasks.refusals import Delivery, Refusal, problem
+from reconciler.tasks.status import TaskState, TaskStatus, in_order
 
 if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
@@ -51,10 +51,10 @@ class TaskSessions:
     def statuses(self, refs: Sequence[TaskRef]) -> tuple[TaskStatus, ...]:
         """The tasks' status now, those that need a person first. RemoteError."""
         records = [self.state.records[ref] for ref in refs if ref in self.state.records]
-        found = self.ctx.following.statuses(records, self.ctx.connection.parallelism)
+        found = self.ctx.reader.statuses(records, self.ctx.connection.parallelism)
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
         unknown = [ref for ref in refs if ref not in self.state.records]
-        found += [TaskStatus(ref, Standing.UNRESOLVED, files[ref]) for ref in unknown]
+        found += [TaskStatus(ref, TaskState.UNRESOLVED, files[ref]) for ref in unknown]
         return in_order(found)
 
     def former(self, refs: Sequence[TaskRef]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -70,7 +70,7 @@ class TaskSessions:
 
     def not_visible(self, record: Record) -> TaskctlError:
         """The service does not show the task: it is gone, or belongs to someone else."""
-        told = Told(record.ref, "", record.identity, self.ctx.client.identity())
+        told = Delivery(record.ref, "", record.identity, self.ctx.client.identity())
         return TaskctlError([problem(Refusal(404, ""), told)])
 
 

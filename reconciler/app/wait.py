@@ -17,7 +17,7 @@ from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
 from reconciler.render.wait import End, WaitedReport, waited_after
-from reconciler.tasks.status import SETTLED, Standing, in_order
+from reconciler.tasks.status import SETTLED, TaskState, in_order
 
 if TYPE_CHECKING:
     from reconciler.app.ui import Stop, Watch
@@ -117,10 +117,10 @@ class Waiting:
             watch.close()
 
     def _is_over(self, found: Sequence[TaskStatus]) -> bool:
-        if all(status.standing in SETTLED for status in found):
+        if all(status.state in SETTLED for status in found):
             return True
         return self._options.stop_on_waiting and all(
-            status.standing is not Standing.RUNNING for status in found
+            status.state is not TaskState.RUNNING for status in found
         )
 
     def _again(self, before: tuple[TaskStatus, ...], watch: Watch) -> tuple[TaskStatus, ...]:
@@ -142,8 +142,8 @@ class Waiting:
         if not self._fresh or time.monotonic() - self._begun > self._patience:
             return found
         return in_order(
-            replace(status, standing=Standing.RUNNING)
-            if status.standing is Standing.GONE and status.ref in self._fresh
+            replace(status, state=TaskState.RUNNING)
+            if status.state is TaskState.GONE and status.ref in self._fresh
             else status
             for status in found
         )

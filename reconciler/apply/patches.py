@@ -16,7 +16,7 @@ from reconciler.model.task import RemoteTask
 from reconciler.plan.diff import at_service
 from reconciler.plan.plan import ABSENT, PlannedTask
 from reconciler.state.model import Record, Recorded
-from reconciler.tasks.refusals import Refusal, Told, problem
+from reconciler.tasks.refusals import Delivery, Refusal, problem
 
 
 class Patches:
@@ -64,7 +64,7 @@ class Patches:
 
     def _why(self, record: Record, failed: RemoteError) -> Remark:
         """The service says 404 for a task that is gone and for one of somebody else's alike."""
-        told = Told(record.ref, "the change", record.identity, self._ctx.identity)
+        told = Delivery(record.ref, "the change", record.identity, self._ctx.identity)
         mine = told.caller.same_as(told.maker)
         if failed.status not in (403, 404) or (mine and failed.status == 403):
             return remark("patch.failed", why=str(failed))

@@ -7,32 +7,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.remote.cache_file import KeptEntries
-from reconciler.tasks.event_summary import Course, from_json, to_json
+from reconciler.tasks.event_summary import EventSummary, from_json, to_json
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ReadPosition:
     """The summary of a task's events, and the token of the page with the last of them (None: the
     first page)."""
 
-    course: Course
+    summary: EventSummary
     token: str | None = None
 
 
-class CourseCache:
+class EventCache:
     """The events of one backend, as one user sees them. Safe to use from many threads."""
 
     def __init__(self, folder: Path, backend: str, caller: str) -> None:
         self._kept = KeptEntries(folder, "events", f"{backend}\n{caller}")
         self.save = self._kept.save
 
-    def get(self, org_name: str, task_id: str) -> Mark | None:
+    def get(self, org_name: str, task_id: str) -> ReadPosition | None:
         entry = self._kept.get(f"{org_name}/{task_id}")
-        course = from_json(entry)
-        if course is None:
+        summary = from_json(entry)
+        if summary is None:
             return None
         token = entry.get("token") if isinstance(entry, Mapping) else None
-        return Mark(course, token if isinstance(token, str) else None)
+        return ReadPosition(summary, token if isinstance(token, str) else None)
 
-    def put(self, org_name: str, task_id: str, mark: Mark) -> None:
-        self._kept.put(f"{org_name}/{task_id}", {**to_json(mark.course), "token": mark.token})
+    def put(self, org_name: str, task_id: str, position: ReadPosition) -> None:
+        self._kept.put(
+            f"{org_name}/{task_id}", {**to_json(position.summary), "token": position.token}
+        )

@@ -16,11 +16,11 @@ from urllib3.exceptions import HTTPError
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoResponseError
 from reconciler.remote.responses import decode
-from reconciler.remote.sessions import Following
+from reconciler.remote.sessions import TaskReader
 from reconciler.remote.sse import Frame, FrameReader, FrameTooLargeError
-from reconciler.tasks.event_summary import Course, Last, advanced
+from reconciler.tasks.event_summary import EventSummary, Last, advanced
 from reconciler.tasks.events import Event, event_id
-from reconciler.tasks.status import SETTLED, standing_of
+from reconciler.tasks.status import SETTLED, state_of
 
 IDLE_SECONDS = 60.0
 """How long a stream may be silent before it is reopened."""
@@ -44,7 +44,7 @@ class _Followed:
 
     org_name: str
     task_id: str
-    course: Course = field(default_factory=Course)
+    summary: EventSummary = field(default_factory=EventSummary)
     seen: set[str] = field(default_factory=set)
     token: str | None = None
     checked: float = float("-inf")
@@ -55,7 +55,7 @@ class _Followed:
         if known in self.seen:
             return False
         self.seen.add(known)
-        self.course = advanced(self.course, [event])
+        self.summary = advanced(self.summary, [event])
         return True
 
 
@@ -65,12 +65,12 @@ class EventStream:
     def __init__(
         self,
         client: Client,
-        following: Following,
+        reader: TaskReader,
         sleep: Callable[[float], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._following = following
+        self._reader = reader
         self._sleep = sleep
         self._clock = clock
 
@@ -81,9 +81,9 @@ class EventStream:
         while True:
             found = self._client.get_task(org_name, task_id)
             yield from self._read(task)  # after it: what an idle task said is there by now
-            if found is None or standing_of(found.raw, task.course) in SETTLED:
+            if found is None or state_of(found.raw, task.summary) in SETTLED:
                 return
-            if cuts >= CUTS_IN_A_ROW or task.course.last in _ENDED:
+            if cuts >= CUTS_IN_A_ROW or task.summary.last in _ENDED:
                 self._sleep(POLL_SECONDS)  # about to settle, or no streams
                 continue
             before = len(task.seen)
@@ -98,7 +98,7 @@ class EventStream:
 
     def _read(self, task: _Followed) -> Iterator[Event]:
         """What the list of events has that no stream told, which may have been cut anywhere."""
-        events, task.token = self._following.events(task.org_name, task.task_id, task.token)
+        events, task.token = self._reader.events(task.org_name, task.task_id, task.token)
         yield from (event for event in events if task.news(event))
 
     def _stream(self, task: _Followed) -> Generator[Event, None, bool]:
@@ -106,7 +106,7 @@ class EventStream:
         the service has streams."""
         try:
             response = self._client.opened_events(
-                task.org_name, task.task_id, task.course.event_id, IDLE_SECONDS
+                task.org_name, task.task_id, task.summary.event_id, IDLE_SECONDS
             )
         except NoResponseError:
             return True
@@ -125,19 +125,19 @@ class EventStream:
         for frame in frames:
             event = _event(frame.data)
             if event is not None:
-                shown = self._following.without_secrets(event)
+                shown = self._reader.without_secrets(event)
                 if task.news(shown):
                     yield shown
 
     def _may_have_settled(self, task: _Followed) -> bool:
         """After each chunk, heartbeats included. RemoteError."""
-        if task.course.last in _ENDED:
+        if task.summary.last in _ENDED:
             return True
         if self._clock() - task.checked < CHECK_SECONDS:
             return False
         task.checked = self._clock()
         found = self._client.get_task(task.org_name, task.task_id)
-        return found is None or standing_of(found.raw, task.course) in SETTLED
+        return found is None or state_of(found.raw, task.summary) in SETTLED
 
 
 def _frames(response: Response) -> Iterator[Iterator[Frame]]:

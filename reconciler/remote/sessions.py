@@ -11,23 +11,23 @@ from reconciler.model.diagnostics import error
 from reconciler.model.errors import RemoteError
 from reconciler.remote import responses
 from reconciler.remote.client import Client
-from reconciler.remote.event_cache import CourseCache, Mark
+from reconciler.remote.event_cache import EventCache, ReadPosition
 from reconciler.remote.exchange import NoResponseError
 from reconciler.remote.failures import reason
 from reconciler.state.model import Record
-from reconciler.tasks.event_summary import Course, advanced
+from reconciler.tasks.event_summary import EventSummary, advanced
 from reconciler.tasks.events import Event, event_id
 from reconciler.tasks.refusals import Lost, Outcome, Refusal, Sent
-from reconciler.tasks.status import Standing, TaskStatus, standing_of
+from reconciler.tasks.status import TaskState, TaskStatus, state_of
 
 Conceal = Callable[[str], str]
 
 
-class Following:
+class TaskReader:
     """Reads existing tasks and sends to them. `conceal` removes from the service's texts what no
     output may show. Safe to use from many threads."""
 
-    def __init__(self, client: Client, cache: CourseCache, conceal: Conceal) -> None:
+    def __init__(self, client: Client, cache: EventCache, conceal: Conceal) -> None:
         self._client = client
         self._cache = cache
         self._conceal = conceal
@@ -48,24 +48,24 @@ class Following:
         task = self._client.get_task(ref.org_name, record.task_id)
         if task is None:
             mine = self._client.identity().same_as(record.identity)
-            standing = Standing.GONE if mine else Standing.NOT_VISIBLE
-            return TaskStatus(ref, standing, record.file, record.task_id, url)
-        course = self.course(ref.org_name, record.task_id)
+            state = TaskState.GONE if mine else TaskState.NOT_VISIBLE
+            return TaskStatus(ref, state, record.file, record.task_id, url)
+        summary = self.summary(ref.org_name, record.task_id)
         raw = self.without_secrets(task.raw)
-        standing = standing_of(raw, course)
-        return TaskStatus(ref, standing, record.file, record.task_id, url, raw, course)
+        state = state_of(raw, summary)
+        return TaskStatus(ref, state, record.file, record.task_id, url, raw, summary)
 
-    def course(self, org_name: str, task_id: str) -> Course:
+    def summary(self, org_name: str, task_id: str) -> EventSummary:
         """The summary of a task's events; only new events are read. RemoteError."""
-        mark = self._cache.get(org_name, task_id)
-        further = None if mark is None else self._further(org_name, task_id, mark)
-        if mark is None or further is None:
-            mark = Mark(Course())
+        position = self._cache.get(org_name, task_id)
+        further = None if position is None else self._further(org_name, task_id, position)
+        if position is None or further is None:
+            position = ReadPosition(EventSummary())
             further = self.events(org_name, task_id, None)
         events, token = further
-        mark = Mark(advanced(mark.course, events), token)
-        self._cache.put(org_name, task_id, mark)
-        return mark.course
+        position = ReadPosition(advanced(position.summary, events), token)
+        self._cache.put(org_name, task_id, position)
+        return position.summary
 
     def events(
         self, org_name: str, task_id: str, token: str | None
@@ -80,21 +80,21 @@ class Following:
         return found, last
 
     def _further(
-        self, org_name: str, task_id: str, mark: Mark
+        self, org_name: str, task_id: str, position: ReadPosition
     ) -> tuple[list[Event], str | None] | None:
         """The events after a position; None if the service does not know the position any more."""
-        if not mark.course.event_id:
+        if not position.summary.event_id:
             return None
         try:
-            events, token = self.events(org_name, task_id, mark.token)
+            events, token = self.events(org_name, task_id, position.token)
         except RemoteError as problem:
             if problem.status != 400:
                 raise
             return None
         ids = [event_id(event) for event in events]
-        if mark.course.event_id not in ids:
+        if position.summary.event_id not in ids:
             return None
-        return events[ids.index(mark.course.event_id) + 1 :], token
+        return events[ids.index(position.summary.event_id) + 1 :], token
 
     def respond(self, org_name: str, task_id: str, event: Mapping[str, Any]) -> Outcome:
         """Sends a user event to a task, once. RemoteError if it was certainly not sent."""

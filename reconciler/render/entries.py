@@ -18,8 +18,8 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 from reconciler.render.status import summary as status_summary
 from reconciler.render.text import validate_summary
 from reconciler.render.wait import WaitedReport, next_step
-from reconciler.tasks.status import Standing, TaskStatus
-from reconciler.tasks.status import counts as standings
+from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import counts as states
 
 
 class Level(StrEnum):
@@ -75,10 +75,10 @@ _RESULT_LEVELS = {
     Result.UNRESOLVED: Level.ERROR,
     Result.NOT_STARTED: Level.WARNING,
 }
-_STANDINGS: dict[Standing, tuple[str, Level | None]] = {
-    Standing.DONE: ("=", None),
-    Standing.RUNNING: ("~", Level.WARNING),
-    Standing.WAITING: ("?", Level.WARNING),
+_STATES: dict[TaskState, tuple[str, Level | None]] = {
+    TaskState.DONE: ("=", None),
+    TaskState.RUNNING: ("~", Level.WARNING),
+    TaskState.WAITING: ("?", Level.WARNING),
 }
 """All others ended otherwise than well."""
 _LABELS = {Result.NOT_STARTED.value: "not started"}
@@ -144,8 +144,8 @@ def summary(report: Report) -> str:
 def counts(report: Report) -> Iterator[tuple[str, str, int]]:
     """Word, label and number, of each action or result that there is."""
     if isinstance(report, WaitedReport):
-        for standing, number in standings(report.statuses).items():
-            yield standing.value, standing.value, number
+        for state, number in states(report.statuses).items():
+            yield state.value, state.value, number
     elif isinstance(report, Plan | ApplyReport):
         for word, number in report.summary().items():
             if number:
@@ -179,17 +179,17 @@ def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
 
 def _standing(status: TaskStatus, style: Style) -> Entry:
     """How a task stands that was waited for."""
-    sign, level = _STANDINGS.get(status.standing, ("x", Level.ERROR))
+    sign, level = _STATES.get(status.state, ("x", Level.ERROR))
     return Entry(
         org_name=status.ref.org_name,
         key=status.ref.key,
-        word=status.standing.value,
-        label=status.standing.value,
+        word=status.state.value,
+        label=status.state.value,
         sign=sign,
         level=level,
         file=style.locate(status.file) if status.file else None,
         line=None,
-        why=status.course.words,
+        why=status.summary.words,
         hints=(Hint("", step),) if (step := next_step(status)) else (),
         task_id=status.task_id,
         url=status.url,

@@ -13,7 +13,7 @@ from reconciler.model.task import rfc3339
 from reconciler.render import cells, safe
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
-from reconciler.tasks.status import Standing, TaskStatus, counts
+from reconciler.tasks.status import TaskState, TaskStatus, counts
 
 FORMAT_VERSION = 1
 NARROWEST_KEY = 12
@@ -25,7 +25,7 @@ _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT", "LINK")
 _RIGHT = frozenset({3, 4, 5})
 
 _WORDS = {
-    Standing.UNRESOLVED: "no outcome",
+    TaskState.UNRESOLVED: "no outcome",
 }
 
 
@@ -56,7 +56,7 @@ def status_rows(
     )
     rows = [palette.bold(_joined(_HEADER[:-1] if apart else _HEADER, widths))]
     for status, row in zip(statuses, table, strict=True):
-        paint = _paint(palette, status.standing)
+        paint = _paint(palette, status.state)
         rows.append(_joined(row[:-1] if apart else row, widths, paint))
         if apart and below and row[-1]:
             rows.append(palette.dim(f"  {row[-1]}"))
@@ -94,20 +94,20 @@ def status_document(
 
 
 def _task(status: TaskStatus) -> dict[str, Any]:
-    course = status.course
+    summary = status.summary
     return {
         "key": status.ref.key,
         "orgName": status.ref.org_name,
-        "status": status.standing.value,
+        "status": status.state.value,
         "taskId": status.task_id,
         "url": status.url,
         "file": status.file,
         "contextPercent": status.context_percent,
         "lastEvent": {
-            "id": course.event_id or None,
-            "says": course.last.value,
-            "timestamp": rfc3339(course.at) if course.at else None,
-            "words": course.words or None,
+            "id": summary.event_id or None,
+            "says": summary.last.value,
+            "timestamp": rfc3339(summary.at) if summary.at else None,
+            "words": summary.words or None,
         },
         "approvals": [dict(approval.body) for approval in status.approvals],
         "outputs": dict(status.raw),
@@ -118,7 +118,7 @@ def _row(status: TaskStatus, now: datetime, *, with_org: bool) -> tuple[str, ...
     created, tokens, used = status.created_at, status.tokens_used, status.context_percent
     texts = (
         str(status.ref) if with_org else status.ref.key,
-        _WORDS.get(status.standing, status.standing.value),
+        _WORDS.get(status.state, status.state.value),
         status.phase or "-",
         age((now - created).total_seconds()) if created else "-",
         f"{tokens:,}" if tokens is not None else "-",
@@ -140,12 +140,12 @@ def _joined(
     return "  ".join(padded).rstrip()
 
 
-def _paint(palette: Palette, standing: Standing) -> Callable[[str], str]:
-    match standing:
-        case Standing.WAITING:
+def _paint(palette: Palette, state: TaskState) -> Callable[[str], str]:
+    match state:
+        case TaskState.WAITING:
             return palette.yellow
-        case Standing.RUNNING:
+        case TaskState.RUNNING:
             return palette.cyan
-        case Standing.DONE:
+        case TaskState.DONE:
             return palette.green
     return palette.red

@@ -78,7 +78,7 @@ def _further(report: TaskReport, style: Style, palette: Palette, now: datetime) 
     status = report.status
     created = status.created_at
     since = f", {age((now - created).total_seconds())} old" if created else ""
-    rows.append(f"  at the service: {status.standing.value}{since}")
+    rows.append(f"  at the service: {status.state.value}{since}")
     pad = max(map(len, status.raw), default=0) + 1
     for name, value in sorted(status.raw.items()):
         label = palette.dim(f"{safe.line(name)}:".ljust(pad))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.apply.report import ApplyReport
-from reconciler.tasks.status import Standing, TaskStatus, exit_code
+from reconciler.tasks.status import TaskState, TaskStatus, exit_code
 
 
 class End(StrEnum):
@@ -48,6 +48,6 @@ def waited_after(
 
 def next_step(status: TaskStatus) -> str:
     """The command that a task waits for; empty where it waits for none."""
-    if status.standing is not Standing.WAITING or not status.approvals:
+    if status.state is not TaskState.WAITING or not status.approvals:
         return ""
     return f"taskctl approve {status.ref}"

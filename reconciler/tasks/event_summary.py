@@ -37,7 +37,7 @@ class Last(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class EventSummary:
     """All events up to `event_id` (empty: none yet), oldest first.
 
     `words` are those of the last error or final message, `approvals` the requests without an
@@ -57,72 +57,72 @@ _WORKING = frozenset({"exec_tool_call", "exec_tool_call_progress", "user_approva
 its end has ended all the same."""
 
 
-def advanced(course: Course, events: Iterable[Event]) -> Course:
+def advanced(summary: EventSummary, events: Iterable[Event]) -> EventSummary:
     """The summary after further events."""
     for event in events:
-        course = replace(
-            _after_user(course, event) if is_users(event) else _after_agent(course, event),
-            event_id=event_id(event) or course.event_id,
-            at=moment_of(event) or course.at,
+        summary = replace(
+            _after_user(summary, event) if is_users(event) else _after_agent(summary, event),
+            event_id=event_id(event) or summary.event_id,
+            at=moment_of(event) or summary.at,
         )
-    return course
+    return summary
 
 
-def _after_user(course: Course, event: Event) -> Course:
+def _after_user(summary: EventSummary, event: Event) -> EventSummary:
     """A message does not answer a request: the agent stays blocked until there is a confirmation
     (API document, AwaitingApprovals), and on a parked call until there is its result."""
     match kind_of(event):
         case "user_message":
-            return replace(course, last=Last.ASKED, words="")
+            return replace(summary, last=Last.ASKED, words="")
         case "user_confirmation":
             answered = body_of(event).get("approval_request_id")
-            kept = tuple(one for one in course.approvals if one.id != answered)
-            return replace(course, last=Last.ASKED, words="", approvals=kept)
+            kept = tuple(one for one in summary.approvals if one.id != answered)
+            return replace(summary, last=Last.ASKED, words="", approvals=kept)
         case "tool_result":
             done = results_in(event)
-            left = tuple(call for call in course.parked if call.id not in done)
-            return replace(course, last=Last.ASKED, words="", parked=left)
-    return course
+            left = tuple(call for call in summary.parked if call.id not in done)
+            return replace(summary, last=Last.ASKED, words="", parked=left)
+    return summary
 
 
-def _after_agent(course: Course, event: Event) -> Course:
+def _after_agent(summary: EventSummary, event: Event) -> EventSummary:
     body, kind = body_of(event), kind_of(event)
     match kind:
         case "error":
-            return replace(course, last=Last.FAILED, words=text_in(body, "message"), parked=())
+            return replace(summary, last=Last.FAILED, words=text_in(body, "message"), parked=())
         case "cancelled":
-            return replace(course, last=Last.CANCELLED, words="", approvals=(), parked=())
+            return replace(summary, last=Last.CANCELLED, words="", approvals=(), parked=())
         case "assistant_message" if body.get("is_final") is True:
             words, parked = text_in(body, "content"), calls_left(event)
-            return replace(course, last=Last.FINAL, words=words, approvals=(), parked=parked)
+            return replace(summary, last=Last.FINAL, words=words, approvals=(), parked=parked)
         case "assistant_message":
-            return replace(course, last=Last.WORKING, words="", parked=())
+            return replace(summary, last=Last.WORKING, words="", parked=())
         case "tool_response":
             answered = text_in(body, "tool_call_id")
-            left = tuple(call for call in course.parked if call.id != answered)
-            return replace(course, last=Last.WORKING, words="", parked=left)
+            left = tuple(call for call in summary.parked if call.id != answered)
+            return replace(summary, last=Last.WORKING, words="", parked=left)
     if kind not in _WORKING:
-        return course
+        return summary
     asked = approval_in(event)
     if asked is None:
-        return replace(course, last=Last.WORKING, words="")
-    kept = tuple(one for one in course.approvals if one.id != asked.id)
-    return replace(course, last=Last.WORKING, words="", approvals=(*kept, asked))
+        return replace(summary, last=Last.WORKING, words="")
+    kept = tuple(one for one in summary.approvals if one.id != asked.id)
+    return replace(summary, last=Last.WORKING, words="", approvals=(*kept, asked))
 
 
-def to_json(course: Course) -> dict[str, Any]:
+def to_json(summary: EventSummary) -> dict[str, Any]:
     """For a cache; `from_json` reads it."""
     return {
-        "event": course.event_id,
-        "last": course.last.value,
-        "words": course.words,
-        "at": rfc3339(course.at) if course.at else None,
-        "approvals": [dict(approval.body) for approval in course.approvals],
-        "parked": [[call.id, call.name, call.mode] for call in course.parked],
+        "event": summary.event_id,
+        "last": summary.last.value,
+        "words": summary.words,
+        "at": rfc3339(summary.at) if summary.at else None,
+        "approvals": [dict(approval.body) for approval in summary.approvals],
+        "parked": [[call.id, call.name, call.mode] for call in summary.parked],
     }
 
 
-def from_json(kept: object) -> Course | None:
+def from_json(kept: object) -> EventSummary | None:
     """None for what `to_json` did not write."""
     if not isinstance(kept, Mapping):
         return None
@@ -141,4 +141,4 @@ def from_json(kept: object) -> Course | None:
     except (ValueError, TypeError):
         return None
     approvals = tuple(one for one in found if one is not None)
-    return Course(last_id, last, words, instant(kept.get("at")), approvals, parked)
+    return EventSummary(last_id, last, words, instant(kept.get("at")), approvals, parked)

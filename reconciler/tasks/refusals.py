@@ -33,7 +33,7 @@ Outcome = Sent | Refusal | Lost
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Delivery:
     """What was sent (`what`: "the message", "the cancellation", or empty: it was only looked for),
     by whom, and who created the task. `cancels`: it asked the agent to stop."""
 
@@ -44,7 +44,7 @@ class Told:
     cancels: bool = False
 
 
-def problem(outcome: Refusal | Lost, told: Told) -> Diagnostic:
+def problem(outcome: Refusal | Lost, told: Delivery) -> Diagnostic:
     """Why the task did not receive what was sent, or may not have."""
     place, facts = Place(key=told.ref.key), {"ref": str(told.ref), "what": told.what}
     if isinstance(outcome, Lost):
@@ -53,7 +53,7 @@ def problem(outcome: Refusal | Lost, told: Told) -> Diagnostic:
     return error(code, case, at=place, answer=outcome.words, **facts, **more)
 
 
-def _classified(outcome: Refusal, told: Told) -> tuple[Code, str, dict[str, str]]:
+def _classified(outcome: Refusal, told: Delivery) -> tuple[Code, str, dict[str, str]]:
     match outcome.status:
         case 409:
             return Code.TASK_BUSY, "cancel" if told.cancels else "", {}

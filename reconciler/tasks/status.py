@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.model.task import TaskRef, instant
-from reconciler.tasks.event_summary import Course, Last
+from reconciler.tasks.event_summary import EventSummary, Last
 from reconciler.tasks.events import Approval, ToolCall
 
 
-class Standing(StrEnum):
+class TaskState(StrEnum):
     """In the order of tables: what needs a person comes first."""
 
     WAITING = "waiting"
@@ -30,13 +30,13 @@ class Standing(StrEnum):
     DONE = "done"
 
 
-SETTLED = frozenset(Standing) - {Standing.RUNNING, Standing.WAITING}
+SETTLED = frozenset(TaskState) - {TaskState.RUNNING, TaskState.WAITING}
 """What does not change by itself."""
 
 MOST = 2**63 - 1
 """The API's int64: anything beyond it, or negative, is not a number of tokens."""
 
-_BAD = SETTLED - {Standing.DONE}
+_BAD = SETTLED - {TaskState.DONE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +44,21 @@ class TaskStatus:
     """One task. `raw` is all that the service shows of it, empty if it shows nothing."""
 
     ref: TaskRef
-    standing: Standing
+    state: TaskState
     file: str = ""
     task_id: str | None = None
     url: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
-    course: Course = field(default_factory=Course)
+    summary: EventSummary = field(default_factory=EventSummary)
 
     @property
     def approvals(self) -> tuple[Approval, ...]:
-        return self.course.approvals
+        return self.summary.approvals
 
     @property
     def parked(self) -> tuple[ToolCall, ...]:
         """The tool calls that it waits for, each with its mode, `cli` or `worker`."""
-        return parked_calls(self.raw, self.course)
+        return parked_calls(self.raw, self.summary)
 
     @property
     def queued_input(self) -> int:
@@ -86,52 +86,52 @@ class TaskStatus:
         return None if used is None or not window else round(100 * used / window)
 
 
-def standing_of(raw: Mapping[str, Any], course: Course) -> Standing:
+def state_of(raw: Mapping[str, Any], summary: EventSummary) -> TaskState:
     """The state of a task that the service shows."""
-    if course.approvals or parked_calls(raw, course):
-        return Standing.WAITING
+    if summary.approvals or parked_calls(raw, summary):
+        return TaskState.WAITING
     if raw.get("status") != "idle" or (_number(raw, "pendingInputCount") or 0) > 0:
-        return Standing.RUNNING
-    match course.last:
+        return TaskState.RUNNING
+    match summary.last:
         case Last.FAILED:
-            return Standing.FAILED
+            return TaskState.FAILED
         case Last.CANCELLED:
-            return Standing.CANCELLED
+            return TaskState.CANCELLED
         case Last.FINAL:
-            return Standing.DONE
+            return TaskState.DONE
         case Last.WORKING:
-            return Standing.STOPPED
-    return Standing.RUNNING  # it received a message and has not begun on it yet
+            return TaskState.STOPPED
+    return TaskState.RUNNING  # it received a message and has not begun on it yet
 
 
-def parked_calls(raw: Mapping[str, Any], course: Course) -> tuple[ToolCall, ...]:
+def parked_calls(raw: Mapping[str, Any], summary: EventSummary) -> tuple[ToolCall, ...]:
     """The tool calls that wait for a result from outside the service. One without a mode has that
     of its task (API document)."""
     default = str(raw.get("toolExecutionMode") or "cloud")
-    calls = (replace(call, mode=call.mode or default) for call in course.parked)
+    calls = (replace(call, mode=call.mode or default) for call in summary.parked)
     return tuple(call for call in calls if call.mode != "cloud")
 
 
 def in_order(statuses: Iterable[TaskStatus]) -> tuple[TaskStatus, ...]:
     """By state, in the order of tables, then by key."""
-    order = list(Standing)
-    return tuple(sorted(statuses, key=lambda s: (order.index(s.standing), s.ref)))
+    order = list(TaskState)
+    return tuple(sorted(statuses, key=lambda s: (order.index(s.state), s.ref)))
 
 
-def counts(statuses: Iterable[TaskStatus]) -> dict[Standing, int]:
+def counts(statuses: Iterable[TaskStatus]) -> dict[TaskState, int]:
     """How many there are of each state, in the order of tables; without zeros."""
-    listed = [status.standing for status in statuses]
-    return {standing: listed.count(standing) for standing in Standing if standing in listed}
+    listed = [status.state for status in statuses]
+    return {state: listed.count(state) for state in TaskState if state in listed}
 
 
 def exit_code(statuses: Iterable[TaskStatus]) -> int:
     """0 all done, 2 some running, 3 some waiting, 1 some that ended otherwise; the worst counts."""
-    found = {status.standing for status in statuses}
+    found = {status.state for status in statuses}
     if found & _BAD:
         return 1
-    if Standing.WAITING in found:
+    if TaskState.WAITING in found:
         return 3
-    return 2 if Standing.RUNNING in found else 0
+    return 2 if TaskState.RUNNING in found else 0
 
 
 def _number(raw: Mapping[str, Any], name: str) -> int | None:

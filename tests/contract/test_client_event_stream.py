@@ -1,4 +1,4 @@
-"""Following a task whose stream stays open after it has settled, as the service's may."""
+"""TaskReader a task whose stream stays open after it has settled, as the service's may."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from reconciler.remote.client import Client
-from reconciler.remote.event_cache import CourseCache
+from reconciler.remote.event_cache import EventCache
 from reconciler.remote.event_stream import EventStream
-from reconciler.remote.sessions import Following
+from reconciler.remote.sessions import TaskReader
 from tests.support.agent_events import agents, said, users
 from tests.support.client_tools import FakeTime, make_client
 
@@ -52,8 +52,8 @@ class World:
 
     def follow(self, folder: Path) -> list[str]:
         client: Client = make_client("local", self.time, app=self)
-        following = Following(client, CourseCache(folder, "local", "me"), str)
-        stream = EventStream(client, following, self.time.sleep, self.time.clock)
+        reader = TaskReader(client, EventCache(folder, "local", "me"), str)
+        stream = EventStream(client, reader, self.time.sleep, self.time.clock)
         return [event["id"] for event in stream.events("acme", "t")]
 
 

@@ -18,10 +18,10 @@ from reconciler.model.errors import TaskctlError
 from reconciler.model.service import Created, CreateOutcome
 from reconciler.remote.budget import ask_budget
 from reconciler.remote.client import Client
-from reconciler.remote.event_cache import CourseCache
+from reconciler.remote.event_cache import EventCache
 from reconciler.remote.event_stream import EventStream
 from reconciler.remote.retries import RetryPolicy
-from reconciler.remote.sessions import Following
+from reconciler.remote.sessions import TaskReader
 from reconciler.remote.transport import Timeouts
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 from tests.support.fuzzing import corpus, mutant
@@ -74,10 +74,10 @@ def _follow(client: Client, folder: Any) -> list[object]:
         if next(naps, None) is None:
             raise EnoughError
 
-    following = Following(client, CourseCache(folder, "local", "me"), str)
+    reader = TaskReader(client, EventCache(folder, "local", "me"), str)
     found: list[object] = []
     with suppress(EnoughError):
-        found.extend(EventStream(client, following, sleep).events("acme", "t1"))
+        found.extend(EventStream(client, reader, sleep).events("acme", "t1"))
     return found
 
 

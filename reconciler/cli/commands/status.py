@@ -15,11 +15,11 @@ from reconciler.cli.options import INTERVAL, READS, SELECTION, option
 from reconciler.render.json import dump
 from reconciler.render.status import ANY_ROOM, status_document, status_rows
 from reconciler.render.totals import ASCII, BLOCKS, totals_document, totals_rows
-from reconciler.tasks.status import Standing
+from reconciler.tasks.status import TaskState
 
 
-def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> frozenset[Standing]:
-    known = {standing.value: standing for standing in Standing}
+def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> frozenset[TaskState]:
+    known = {state.value: state for state in TaskState}
     names = [name.strip() for name in value.split(",")] if value else []
     if unknown := [name for name in names if name not in known]:
         what = f"unknown status {unknown[0]!r}; choose from {', '.join(known)}"
@@ -60,7 +60,7 @@ def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> fr
 def command(
     call: Call,
     words: tuple[str, ...],
-    states: frozenset[Standing],
+    states: frozenset[TaskState],
     watch: bool,  # noqa: FBT001 - click passes it by name
     interval: timedelta,
     tell: bool,  # noqa: FBT001

@@ -11,7 +11,7 @@ from reconciler.cli.console.live import Screen
 from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import Arg
 from reconciler.render.status import status_rows
-from reconciler.tasks.status import Standing, TaskStatus
+from reconciler.tasks.status import TaskState, TaskStatus
 
 if TYPE_CHECKING:
     from reconciler.cli.console.output import Output
@@ -29,8 +29,8 @@ class LiveTable:
         self._screen = Screen(sys.stderr, in_place=True) if on_terminal else None
 
     def show(self, statuses: Sequence[TaskStatus], now: datetime) -> None:
-        changed = [one for one in statuses if self._before.get(one.ref) != one.standing.value]
-        self._before = {one.ref: one.standing.value for one in statuses}
+        changed = [one for one in statuses if self._before.get(one.ref) != one.state.value]
+        self._before = {one.ref: one.state.value for one in statuses}
         if changed and self._screen is not None:
             self._screen.clear()
         for status in changed:
@@ -56,11 +56,11 @@ class LiveTable:
 def _note(status: TaskStatus) -> Note:
     if status.approvals:
         return Note.TASK_WAITS
-    if status.standing is Standing.FAILED and status.course.words:
+    if status.state is TaskState.FAILED and status.summary.words:
         return Note.TASK_FAILED
     return Note.TASK_STATUS
 
 
 def _facts(status: TaskStatus) -> dict[str, Arg]:
-    words = " ".join(status.course.words.split("\n"))
-    return {"ref": str(status.ref), "status": status.standing.value, "words": words}
+    words = " ".join(status.summary.words.split("\n"))
+    return {"ref": str(status.ref), "status": status.state.value, "words": words}

@@ -9,13 +9,13 @@ import pytest
 from reconciler.model.task import TaskRef
 from reconciler.render.reports import Style
 from reconciler.render.status import ANY_ROOM, status_rows
-from reconciler.tasks.status import Standing, TaskStatus
+from reconciler.tasks.status import TaskState, TaskStatus
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 URL = "https://app.pulumi.com/acme/neo/tasks/0de65a14-1e01-4e18-9cbb-c9a53411f70a"
 TASKS = [
-    TaskStatus(TaskRef("acme", f"key-{number}"), standing, url=URL)
-    for number, standing in enumerate([Standing.WAITING, Standing.RUNNING, Standing.DONE])
+    TaskStatus(TaskRef("acme", f"key-{number}"), state, url=URL)
+    for number, state in enumerate([TaskState.WAITING, TaskState.RUNNING, TaskState.DONE])
 ]
 
 

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.task import TaskRef
-from reconciler.tasks.event_summary import Course, Last, advanced, from_json, to_json
+from reconciler.tasks.event_summary import EventSummary, Last, advanced, from_json, to_json
 from reconciler.tasks.events import approval_in
 from reconciler.tasks.status import (
-    Standing,
+    TaskState,
     TaskStatus,
     counts,
     exit_code,
     in_order,
-    standing_of,
+    state_of,
 )
 from tests.support.agent_events import agents, approval, confirmation, said, users
 
@@ -34,75 +34,75 @@ def parking(mode: str | None, *, final: bool = True) -> dict[str, Any]:
 RESULT = users("tool_result", tool_results=[{"tool_call_id": "c1", "name": "shell", "content": {}}])
 
 
-def standing(raw: dict[str, Any], *events: dict[str, Any]) -> Standing:
-    return standing_of(raw, advanced(Course(), events))
+def state(raw: dict[str, Any], *events: dict[str, Any]) -> TaskState:
+    return state_of(raw, advanced(EventSummary(), events))
 
 
 CASES = [
-    ("just created", {"status": "idle"}, [ASKED], Standing.RUNNING),
-    ("at work", {"status": "running"}, [ASKED, said("I look")], Standing.RUNNING),
-    ("done", {"status": "idle"}, [ASKED, said("Done", final=True)], Standing.DONE),
-    ("stopped", {"status": "idle"}, [ASKED, said("I look")], Standing.STOPPED),
-    ("failed", {"status": "idle"}, [ASKED, agents("error", message="no")], Standing.FAILED),
-    ("cancelled", {"status": "idle"}, [ASKED, agents("cancelled")], Standing.CANCELLED),
+    ("just created", {"status": "idle"}, [ASKED], TaskState.RUNNING),
+    ("at work", {"status": "running"}, [ASKED, said("I look")], TaskState.RUNNING),
+    ("done", {"status": "idle"}, [ASKED, said("Done", final=True)], TaskState.DONE),
+    ("stopped", {"status": "idle"}, [ASKED, said("I look")], TaskState.STOPPED),
+    ("failed", {"status": "idle"}, [ASKED, agents("error", message="no")], TaskState.FAILED),
+    ("cancelled", {"status": "idle"}, [ASKED, agents("cancelled")], TaskState.CANCELLED),
     (
         "queued input is no question",
         {"status": "idle", "pendingInputCount": 1},
         [ASKED, said("x", final=True)],
-        Standing.RUNNING,
+        TaskState.RUNNING,
     ),
     (
         "queued behind a running task",
         {"status": "running", "pendingInputCount": 2},
         [ASKED, said("x")],
-        Standing.RUNNING,
+        TaskState.RUNNING,
     ),
     (
         "a message does not answer an approval request",
         {"status": "running"},
         [ASKED, approval("a"), users("user_message", content="Well?")],
-        Standing.WAITING,
+        TaskState.WAITING,
     ),
-    ("approval", {"status": "idle"}, [ASKED, approval("a")], Standing.WAITING),
+    ("approval", {"status": "idle"}, [ASKED, approval("a")], TaskState.WAITING),
     (
         "approval answered",
         {"status": "running"},
         [ASKED, approval("a"), confirmation("a")],
-        Standing.RUNNING,
+        TaskState.RUNNING,
     ),
     (
         "another approval answered",
         {"status": "running"},
         [ASKED, approval("a"), confirmation("b")],
-        Standing.WAITING,
+        TaskState.WAITING,
     ),
     (
         "cancelled while it waited",
         {"status": "idle"},
         [ASKED, approval("a"), agents("cancelled")],
-        Standing.CANCELLED,
+        TaskState.CANCELLED,
     ),
     (
         "named after its end",
         {"status": "idle"},
         [ASKED, said("Done", final=True), agents("set_task_name", name="x")],
-        Standing.DONE,
+        TaskState.DONE,
     ),
     (
         "unknown events after its end",
         {"status": "idle"},
         [ASKED, said("Done", final=True), agents("brand_new"), {"type": "odd"}, {}],
-        Standing.DONE,
+        TaskState.DONE,
     ),
     (
         "told something after a failure",
         {"status": "running"},
         [ASKED, agents("error", message="no"), ASKED],
-        Standing.RUNNING,
+        TaskState.RUNNING,
     ),
-    ("no events at all", {"status": "idle"}, [], Standing.RUNNING),
-    ("a status that is new", {"status": "hibernating"}, [], Standing.RUNNING),
-    ("true is no count", {"status": "running", "pendingInputCount": True}, [], Standing.RUNNING),
+    ("no events at all", {"status": "idle"}, [], TaskState.RUNNING),
+    ("a status that is new", {"status": "hibernating"}, [], TaskState.RUNNING),
+    ("true is no count", {"status": "running", "pendingInputCount": True}, [], TaskState.RUNNING),
 ]
 
 
@@ -110,16 +110,16 @@ CASES = [
     ("raw", "events", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
 def test_how_it_stands(
-    raw: dict[str, Any], events: list[dict[str, Any]], expected: Standing
+    raw: dict[str, Any], events: list[dict[str, Any]], expected: TaskState
 ) -> None:
-    assert standing(raw, *events) is expected
+    assert state(raw, *events) is expected
 
 
 def test_reading_on_comes_to_the_same_as_reading_all() -> None:
     events = [ASKED, said("I look"), approval("a"), confirmation("a"), said("Done", final=True)]
-    whole = advanced(Course(), events)
+    whole = advanced(EventSummary(), events)
     for cut in range(len(events)):
-        kept = from_json(json.loads(json.dumps(to_json(advanced(Course(), events[:cut])))))
+        kept = from_json(json.loads(json.dumps(to_json(advanced(EventSummary(), events[:cut])))))
         assert kept is not None
         assert advanced(kept, events[cut:]) == whole
     assert whole.last is Last.FINAL
@@ -144,9 +144,9 @@ odd_events = st.fixed_dictionaries(
 
 @given(st.lists(odd_events), anything)
 def test_no_event_and_no_output_is_too_odd(events: list[dict[str, Any]], value: object) -> None:
-    course = advanced(Course(), events)
-    assert standing_of({"status": value, "pendingInputCount": value}, course) in Standing
-    assert from_json(json.loads(json.dumps(to_json(course)))) is not None
+    summary = advanced(EventSummary(), events)
+    assert state_of({"status": value, "pendingInputCount": value}, summary) in TaskState
+    assert from_json(json.loads(json.dumps(to_json(summary)))) is not None
 
 
 @given(anything)
@@ -154,41 +154,46 @@ def test_a_cache_may_hold_anything(kept: object) -> None:
     assert from_json(kept) is None
 
 
-def of(standing: Standing, key: str = "k") -> TaskStatus:
-    return TaskStatus(TaskRef("acme", key), standing)
+def of(state: TaskState, key: str = "k") -> TaskStatus:
+    return TaskStatus(TaskRef("acme", key), state)
 
 
 def test_those_that_need_a_person_come_first() -> None:
-    listed = [of(Standing.DONE), of(Standing.RUNNING), of(Standing.FAILED), of(Standing.WAITING)]
-    found = [status.standing for status in in_order(listed)]
-    assert found == [Standing.WAITING, Standing.FAILED, Standing.RUNNING, Standing.DONE]
+    listed = [
+        of(TaskState.DONE),
+        of(TaskState.RUNNING),
+        of(TaskState.FAILED),
+        of(TaskState.WAITING),
+    ]
+    found = [status.state for status in in_order(listed)]
+    assert found == [TaskState.WAITING, TaskState.FAILED, TaskState.RUNNING, TaskState.DONE]
     assert list(counts(listed)) == found
 
 
 @pytest.mark.parametrize(
-    ("standings", "code"),
+    ("states", "code"),
     [
         ([], 0),
-        ([Standing.DONE], 0),
-        ([Standing.DONE, Standing.RUNNING], 2),
-        ([Standing.RUNNING, Standing.WAITING], 3),
-        ([Standing.WAITING, Standing.FAILED], 1),
-        ([Standing.CANCELLED], 1),
-        ([Standing.GONE], 1),
-        ([Standing.STOPPED, Standing.RUNNING], 1),
+        ([TaskState.DONE], 0),
+        ([TaskState.DONE, TaskState.RUNNING], 2),
+        ([TaskState.RUNNING, TaskState.WAITING], 3),
+        ([TaskState.WAITING, TaskState.FAILED], 1),
+        ([TaskState.CANCELLED], 1),
+        ([TaskState.GONE], 1),
+        ([TaskState.STOPPED, TaskState.RUNNING], 1),
     ],
 )
-def test_the_worst_decides_the_exit_code(standings: list[Standing], code: int) -> None:
-    assert exit_code([of(standing) for standing in standings]) == code
+def test_the_worst_decides_the_exit_code(states: list[TaskState], code: int) -> None:
+    assert exit_code([of(state) for state in states]) == code
 
 
 def test_context_is_told_in_percent() -> None:
     raw: dict[str, Any] = {"contextUsedTokens": 50_000, "contextWindowTokens": 200_000}
-    assert TaskStatus(TaskRef("a", "k"), Standing.DONE, raw=raw).context_percent == 25
+    assert TaskStatus(TaskRef("a", "k"), TaskState.DONE, raw=raw).context_percent == 25
     raw["contextWindowTokens"] = 0
-    assert TaskStatus(TaskRef("a", "k"), Standing.DONE, raw=raw).context_percent is None
+    assert TaskStatus(TaskRef("a", "k"), TaskState.DONE, raw=raw).context_percent is None
     raw = {"contextUsedTokens": 10**400, "contextWindowTokens": 1}
-    assert TaskStatus(TaskRef("a", "k"), Standing.DONE, raw=raw).context_percent is None
+    assert TaskStatus(TaskRef("a", "k"), TaskState.DONE, raw=raw).context_percent is None
 
 
 @pytest.mark.parametrize(
@@ -206,11 +211,11 @@ def test_a_parked_tool_call_waits_for_its_result(
     raw: dict[str, Any], event: dict[str, Any], mode: str
 ) -> None:
     raw = {"status": "idle", **raw}
-    course = advanced(Course(), [ASKED, event])
-    status = TaskStatus(TaskRef("acme", "a"), standing_of(raw, course), raw=raw, course=course)
+    summary = advanced(EventSummary(), [ASKED, event])
+    status = TaskStatus(TaskRef("acme", "a"), state_of(raw, summary), raw=raw, summary=summary)
     assert [(call.name, call.mode) for call in status.parked] == ([("shell", mode)] if mode else [])
-    assert (status.standing is Standing.WAITING) == bool(mode)
-    assert from_json(json.loads(json.dumps(to_json(course)))) == course
+    assert (status.state is TaskState.WAITING) == bool(mode)
+    assert from_json(json.loads(json.dumps(to_json(summary)))) == summary
 
 
 @pytest.mark.parametrize(
@@ -225,7 +230,7 @@ def test_a_parked_tool_call_waits_for_its_result(
 )
 def test_a_parked_call_is_over(event: dict[str, Any]) -> None:
     raw = {"status": "idle"}
-    assert standing(raw, ASKED, parking("cli"), event) is not Standing.WAITING
+    assert state(raw, ASKED, parking("cli"), event) is not TaskState.WAITING
 
 
 @pytest.mark.parametrize(
@@ -238,7 +243,7 @@ def test_a_parked_call_is_over(event: dict[str, Any]) -> None:
     ],
 )
 def test_a_parked_call_still_waits(event: dict[str, Any]) -> None:
-    assert standing({"status": "idle"}, ASKED, parking("cli"), event) is Standing.WAITING
+    assert state({"status": "idle"}, ASKED, parking("cli"), event) is TaskState.WAITING
 
 
 @pytest.mark.parametrize(
@@ -259,5 +264,5 @@ def test_a_question_is_answered_in_words(*, tool: str, is_question: bool) -> Non
 
 def test_a_task_says_how_much_input_is_queued() -> None:
     raw = {"status": "running", "pendingInputCount": 2}
-    status = TaskStatus(TaskRef("acme", "a"), standing_of(raw, Course()), raw=raw)
+    status = TaskStatus(TaskRef("acme", "a"), state_of(raw, EventSummary()), raw=raw)
     assert status.queued_input == 2

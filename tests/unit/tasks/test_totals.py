@@ -15,7 +15,7 @@ from reconciler.plan.budget import Budget, Outlook
 from reconciler.render import cells
 from reconciler.render.reports import Style
 from reconciler.render.totals import ASCII, BLOCKS, bar, totals_document, totals_rows
-from reconciler.tasks.status import Standing, TaskStatus
+from reconciler.tasks.status import TaskState, TaskStatus
 from reconciler.tasks.totals import Sum, Totals, totals
 from tests.support.inert import unseen_in
 from tests.support.report_strategies import SLOW, text
@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def status(key: str, file: str, raw: dict[str, Any]) -> TaskStatus:
-    return TaskStatus(TaskRef("acme", key), Standing.DONE, file, f"t-{key}", raw=raw)
+    return TaskStatus(TaskRef("acme", key), TaskState.DONE, file, f"t-{key}", raw=raw)
 
 
 def used(tokens: object, created: object) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_tokens_are_summed_by_file_and_by_day() -> None:
 def test_a_task_that_the_service_does_not_show_counts_as_it_was_read_last() -> None:
     kept = replace(record("gone", "t-gone", created_at=NOW), outputs={"tokensUsed": 7})
     ref = kept.ref
-    unseen = TaskStatus(ref, Standing.GONE, "tasks/a.yaml", "t-gone")
+    unseen = TaskStatus(ref, TaskState.GONE, "tasks/a.yaml", "t-gone")
     assert totals([unseen], {ref: kept}).by_day == (Sum("2026-11-24", 1, 7),)
     assert totals([unseen], {}) == Totals(
         (Sum("tasks/a.yaml", 1, 0),), (Sum("", 1, 0),), tasks=1, tokens=0, untold=1
