@@ -44,7 +44,7 @@ def test_the_first_manifest_works(folder: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr()
     assert said.err == ""
     assert said.out.startswith("wrote  tasks/example.yaml\n")
-    assert "What next:\n    taskctl validate " in said.out
+    assert "Next steps:\n    taskctl validate " in said.out
     assert "Where the state should live:\n" in said.out
     assert files(folder) == ["tasks/example.yaml", "tasks/manifest.schema.json"]
     manifests = load([], root=folder)
@@ -109,7 +109,7 @@ def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]
     assert run(everything) == 0
     said = capsys.readouterr().out
     assert "wrote" not in said
-    assert "left alone  .gitignore\n" in said
+    assert "kept   .gitignore\n" in said
     assert {name: (folder / name).read_bytes() for name in files(folder)} == before
 
 
