@@ -14,11 +14,14 @@ ACTIONS = {
     "move": "recorded under another key; apply moves the record",
     "update": "differs from the manifest; apply updates it in place",
     "changed": "differs from the manifest; apply will not modify it",
-    "gone": "recorded but no longer found; apply will not recreate it",
+    "gone": "recorded but no longer found",
     "orphaned": "no longer in any manifest; apply will not modify it",
     "unresolved": "may already exist; apply will fail until you resolve it",
 }
 """What each action of a plan means, for the legend."""
+
+SETTLING = "an earlier attempt may still create it; apply waits"
+"""What `unresolved` means if all that is unresolved is younger than the settle time."""
 
 UNATTENDED = "unattended"
 UNATTENDED_MEANS = "approvalMode is auto, not read-only: runs without approval"

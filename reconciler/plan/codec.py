@@ -40,8 +40,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return {
         "formatVersion": FORMAT_VERSION,
         "backend": plan.backend,
+        "organizations": list(plan.organizations()),
+        "identity": _identity(plan.identity),
         "scope": list(plan.scope),
         "complete": plan.complete,
+        "applyWillFail": plan.apply_will_fail(),
         "digest": plan_digest(plan),
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
         "summary": plan.summary(),
@@ -65,9 +68,19 @@ def _task(task: PlannedTask) -> dict[str, Any]:
         shown["unattended"] = True
     if task.update:
         shown["update"] = sorted(task.update)
+    if task.creates and task.desired is not None:
+        shown["inputs"] = dict(task.desired.inputs)
     if task.moved_from:
         shown["movedFrom"] = task.moved_from.key
     return shown | remarks_document(task.explanation)
+
+
+def _identity(identity: Identity | None) -> dict[str, Any] | None:
+    """None if the plan was made without asking the service who the token speaks for."""
+    if identity is None:
+        return None
+    known = {"login": identity.login, "organization": identity.organization, "team": identity.team}
+    return {"id": identity.id, **{name: value for name, value in known.items() if value}}
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.fields import PATCHED
 from reconciler.model.remarks import Remark
 from reconciler.model.task import (
@@ -218,6 +218,18 @@ class Plan:
         """The number of tasks for each action, in the order of `Action`; those without one too."""
         counts = Counter(task.action for task in self.tasks)
         return {action.value: counts[action] for action in Action}
+
+    def organizations(self) -> tuple[str, ...]:
+        """Of its tasks, sorted."""
+        return tuple(sorted({task.ref.org_name for task in self.tasks}))
+
+    def apply_will_fail(self) -> bool:
+        """Whether apply would exit 1 as things are. It waits for attempts younger than the settle
+        time, so these do not count."""
+        return has_errors(self.diagnostics) or any(
+            task.action is Action.UNRESOLVED and task.reason is not Reason.SETTLING
+            for task in self.tasks
+        )
 
     def can_apply(self) -> bool:
         """Whether there is something to do."""

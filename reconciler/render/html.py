@@ -14,16 +14,16 @@ from hashlib import sha256
 from importlib.resources import files
 
 from reconciler import __version__
-from reconciler.apply.report import ApplyReport, Result
+from reconciler.apply.report import ApplyReport
 from reconciler.messages.plan import UNATTENDED, UNATTENDED_MEANS
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entries import Entry, command_of, counts, entries, located, summary
 from reconciler.render.html_task import task_item
-from reconciler.render.plan_text import no_changes_row, who
+from reconciler.render.plan_text import outcome_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.wait import WaitedReport
 
@@ -69,7 +69,9 @@ def _body(report: Report, style: Style) -> Iterator[str]:
     found = entries(report, style)
     problems = located(report, style)
     yield "<header>"
-    yield f'<p class="brand">taskctl {command_of(report)}</p>'
+    names = ", ".join(report.organizations()) if isinstance(report, Plan) else ""
+    orgs = f" for <b>{safe.html(safe.line(names))}</b>" if names else ""
+    yield f'<p class="brand">taskctl {command_of(report)}{orgs}{_by(report)}</p>'
     yield f"<h1>{safe.html(_headline(report))}</h1>"
     yield from _about(report)
     yield "</header>\n<main>"
@@ -97,26 +99,29 @@ def _headline(report: Report) -> str:
         "move": "to move",
         "update": "to update",
     }
-    telling = {"unresolved"} if isinstance(report, Plan) else set(Result)
     parts = [
         f"{number:,} {words.get(word, label)}"
         for word, label, number in counts(report)
-        if word in words or word in telling
+        if word != Action.UNCHANGED.value
     ]
-    return ", ".join(parts) or "Nothing to do"
+    return ", ".join(parts) or "No changes"
 
 
 def _about(report: Report) -> Iterator[str]:
     if not isinstance(report, Plan):
         return
-    by = f" as <b>{safe.html(who(report.identity))}</b>" if report.identity else ""
     scope = ", ".join(f"<code>{safe.html(safe.line(path))}</code>" for path in report.scope)
     where = f" for {scope}" if scope else ""
-    yield f'<p class="about">At <code>{safe.html(safe.line(report.backend))}</code>{by}{where}</p>'
+    yield f'<p class="about">At <code>{safe.html(safe.line(report.backend))}</code>{where}</p>'
     for line in budget_lines(report.budgets, verbose=True):
         yield f'<p class="about">{safe.html(line)}</p>'
     if not report.complete:
-        yield "<p><b>Not complete:</b> what the service has could not be read to the end.</p>"
+        yield "<p><b>Incomplete:</b> existing tasks could not be read completely.</p>"
+
+
+def _by(report: Report) -> str:
+    identity = report.identity if isinstance(report, Plan) else None
+    return f" as <b>{safe.html(who(identity))}</b>" if identity else ""
 
 
 def _problem(problem: Diagnostic) -> str:
@@ -141,8 +146,8 @@ def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
         mark = f'<span class="unattended">{UNATTENDED}</span>'
         yield f'<p class="about legend">{mark} {UNATTENDED_MEANS}.</p>'
     yield from _list(shown, several=several, unfolded=len(shown) <= OPEN_UP_TO)
-    if not shown and isinstance(report, Plan):
-        yield f"<p>{no_changes_row(report)}</p>"
+    if isinstance(report, Plan) and (outcome := outcome_row(report)):
+        yield f"<p>{outcome}</p>"
     yield '<p id="none" hidden>No task fits the filter.</p>'
     if rest:
         yield f'<details class="rest"><summary>{len(rest):,} unchanged</summary>'

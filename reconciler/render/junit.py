@@ -18,6 +18,7 @@ from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
 from reconciler.render.entries import Entry, Level, command_of, entries, located
 from reconciler.render.palette import Palette
+from reconciler.render.plan_text import for_whom
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.values import change_rows
 
@@ -82,7 +83,8 @@ def render(report: Report, style: Style) -> str:
         for name in map(style.locate, report.names):
             if name not in suites.by_file:
                 suites.case(name, "", _FILE)
-    return "\n".join(_document(suites, command)) + "\n"
+    name = f"taskctl {command}{for_whom(report) if isinstance(report, Plan) else ''}".rstrip()
+    return "\n".join(_document(suites, name)) + "\n"
 
 
 def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
@@ -113,10 +115,9 @@ def _further(entry: Entry) -> Iterator[str]:
     yield from change_rows(entry.diff, _WIDTH, Palette(on=False), verbose=True)
 
 
-def _document(suites: _Suites, command: str) -> Iterator[str]:
+def _document(suites: _Suites, name: str) -> Iterator[str]:
     cases = [case for by_key in suites.by_file.values() for case in by_key.values()]
     yield '<?xml version="1.0" encoding="UTF-8"?>'
-    name = f"taskctl {command}".rstrip()
     yield f"<testsuites {_attributes(name=name, **_counts(cases))}>"
     for file, by_key in sorted(suites.by_file.items()):
         yield f"  <testsuite {_attributes(name=file, **_counts(list(by_key.values())))}>"

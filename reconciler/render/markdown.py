@@ -18,7 +18,7 @@ from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import render_one
 from reconciler.render.entries import Entry, command_of, entries, located, summary
 from reconciler.render.palette import Palette
-from reconciler.render.plan_text import no_changes_row, who
+from reconciler.render.plan_text import outcome_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, moved_by, setting_rows, side_text
@@ -93,15 +93,20 @@ def _fitting(parts: Iterable[str], room: int) -> tuple[list[str], bool]:
 
 def _head(report: Report, shown: list[Entry]) -> str:
     kind = "Validate: " if isinstance(report, ValidateReport) else ""
-    blocks = [f"### {kind}{summary(report)}"]
+    text = summary(report)
     if isinstance(report, Plan):
+        names = ", ".join(map(span, report.organizations()))
         by = f" as {span(who(report.identity))}" if report.identity else ""
-        blocks.append(f"For {span(report.backend)}{by}.")
+        kind = f"Plan{f' for {names}' if names else ''}{by}: "
+        text = text.removeprefix("Plan: ")
+    blocks = [f"### {kind}{text}"]
+    if isinstance(report, Plan):
+        blocks.append(f"At {span(report.backend)}.")
         blocks += budget_lines(report.budgets, verbose=True, name=span, mark="`")
         if not report.complete:
             blocks.append("**Incomplete:** existing tasks could not be read completely.")
-        if not shown:
-            blocks.append(no_changes_row(report))
+        if outcome := outcome_row(report):
+            blocks.append(outcome)
         used = {entry.word for entry in shown}
         meant = [f"**{action}**: {why}" for action, why in ACTIONS.items() if action in used]
         if any(entry.unattended for entry in shown):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from reconciler.messages.plan import ACTIONS, UNATTENDED, UNATTENDED_MEANS
+from reconciler.messages.plan import ACTIONS, SETTLING, UNATTENDED, UNATTENDED_MEANS
 from reconciler.messages.remarks import word
 from reconciler.model.remarks import mention
-from reconciler.model.task import Identity
+from reconciler.model.task import Identity, text_of
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
 from reconciler.render.hints import hint_rows
-from reconciler.render.palette import Palette
+from reconciler.render.palette import Palette, unpainted
+from reconciler.render.plan_groups import TaskGroup, common, prompt_line, task_groups
 from reconciler.render.reports import Style
+from reconciler.render.table import shortened, table_rows
 from reconciler.render.values import change_rows, setting_rows
 
 SIGNS = {
@@ -56,7 +58,32 @@ def summary_row(plan: Plan) -> str:
         for action in Action
         if counts[action] or action not in rare
     ]
-    return f"Plan: {', '.join(shown)}."
+    fails = " Apply will fail." if plan.apply_will_fail() else ""
+    return f"Plan: {', '.join(shown)}.{fails}"
+
+
+def for_whom(plan: Plan) -> str:
+    """` for acme on https://api.pulumi.com, as ada`: the first line of every format."""
+    names = ", ".join(map(safe.line, plan.organizations()))
+    orgs = f" for {names} on" if names else " for"
+    made = f", as {who(plan.identity)}" if plan.identity else ""
+    return f"{orgs} {safe.line(plan.backend)}{made}"
+
+
+def legend(plan: Plan, shown: Iterable[PlannedTask]) -> dict[Action, str]:
+    """What the actions mean that are there."""
+    present = {task.action for task in shown}
+    meant = {action: ACTIONS[action] for action in Action if action in present & ACTIONS.keys()}
+    if Action.UNRESOLVED in meant and not plan.apply_will_fail():
+        meant[Action.UNRESOLVED] = SETTLING
+    return meant
+
+
+def outcome_row(plan: Plan) -> str:
+    """What apply would do if that is nothing."""
+    if all(task.action is Action.UNCHANGED for task in plan.tasks):
+        return no_changes_row(plan)
+    return "" if plan.can_apply() else "Apply would make no changes."
 
 
 def no_changes_row(plan: Plan) -> str:
@@ -94,98 +121,122 @@ class _Writer:
     def palette(self) -> Palette:
         return Palette(self.style.color)
 
+    @property
+    def columns(self) -> int:
+        return self.style.width - len(_INDENT)
+
     def rows(self) -> list[str]:
         shown = [task for task in self.plan.tasks if self._is_shown(task)]
         shown.sort(key=lambda task: (_ORDER[task.action], task.ref))
         rows = [*self._header(shown), ""]
-        several = len({task.ref.org_name for task in self.plan.tasks}) > 1
-        for task in shown:
-            rows += [*self._task(task, several=several), ""]
-        rows += self._not_visible()
-        rows += self._closing(shown)
+        for group in task_groups(shown, alone=self.style.verbose):
+            rows += [*(self._group(group) if len(group.tasks) > 1 else self._task(group.first)), ""]
+        rows += self._closing()
         rows += budget_rows(self.plan.budgets, self.style)
         return [*rows, self.palette.bold(summary_row(self.plan))]
 
     def _is_shown(self, task: PlannedTask) -> bool:
-        return task.action is not Action.UNCHANGED or self.style.verbose
+        hidden = task.action is Action.UNCHANGED and task.reason is not Reason.NOT_VISIBLE
+        return self.style.verbose or not hidden
 
     def _header(self, shown: list[PlannedTask]) -> Iterator[str]:
-        made = f", as {who(self.plan.identity)}" if self.plan.identity else ""
-        yield self.palette.bold(f"Plan for {safe.line(self.plan.backend)}{made}")
-        actions = [
-            action
-            for action in Action
-            if action in ACTIONS and any(t.action is action for t in shown)
-        ]
-        if actions:
+        yield self.palette.bold(f"Plan{for_whom(self.plan)}")
+        meant = legend(self.plan, shown)
+        if meant:
             yield ""
-        pad = max((len(action) for action in actions), default=0)
-        width = max((len(SIGNS[action]) for action in actions), default=1)
-        for action in actions:
+        pad = max((len(action) for action in meant), default=0)
+        width = max((len(SIGNS[action]) for action in meant), default=1)
+        for action, text in meant.items():
             sign = self._paint(action)(f"{SIGNS[action]:{width}} {action.value:{pad}}")
-            yield f"  {sign}  {ACTIONS[action]}"
+            yield f"  {sign}  {text}"
         if any(task.unattended for task in shown):
             yield f"  {self._unattended()}  {UNATTENDED_MEANS}"
 
     def _unattended(self) -> str:
         return self.palette.yellow(f"[{UNATTENDED}]")
 
-    def _task(self, task: PlannedTask, *, several: bool) -> Iterator[str]:
-        palette = self.palette
-        org = f"{safe.line(task.ref.org_name)}/" if several else ""
-        place = palette.dim(place_of(task.file or None, task.line))
-        sign = palette.bold(self._paint(task.action)(SIGNS[task.action]))
+    def _head(self, task: PlannedTask, name: str, place: str = "") -> str:
+        sign = self.palette.bold(self._paint(task.action)(SIGNS[task.action]))
         mark = f" {self._unattended()}" if task.unattended else ""
-        yield f"  {sign} {org}{palette.bold(safe.line(task.ref.key))}{mark}  {place}".rstrip()
+        return f"  {sign} {name}{mark}  {self.palette.dim(place)}".rstrip()
+
+    def _name(self, task: PlannedTask) -> str:
+        org = f"{safe.line(task.ref.org_name)}/" if len(self.plan.organizations()) > 1 else ""
+        return f"{org}{self.palette.bold(safe.line(task.ref.key))}"
+
+    def _task(self, task: PlannedTask) -> Iterator[str]:
+        place = place_of(task.file or None, task.line)
+        yield self._head(task, self._name(task), place)
         for row in self._explained(task):
             yield f"{_INDENT}{row}"
-        columns = self.style.width - len(_INDENT)
-        verbose = self.style.verbose
         rows: list[str] = []
+        verbose = self.style.verbose
         if task.creates and task.desired is not None and not task.diff:
-            rows = setting_rows(task.desired.inputs, columns, palette, verbose=verbose)
+            rows = setting_rows(task.desired.inputs, self.columns, self.palette, verbose=verbose)
         elif task.diff:
-            rows = change_rows(task.diff, columns, palette, verbose=verbose)
+            rows = change_rows(task.diff, self.columns, self.palette, verbose=verbose)
         yield from (f"{_INDENT}{row}" for row in rows)
 
     def _explained(self, task: PlannedTask) -> list[str]:
-        columns = self.style.width - len(_INDENT)
         words = word(task.explanation)
-        rows = cells.flowed(safe.line(words.note), columns) if words.note else []
-        rows += hint_rows(words.hints, columns, self.palette)
+        note = words.note if words.note != ACTIONS.get(task.action) else ""
+        rows = cells.flowed(safe.line(note), self.columns) if note else []
+        rows += hint_rows(words.hints, self.columns, self.palette)
         told = task.task_id is None or mention(task.remarks, task.task_id)
         if told or task.action is Action.UNCHANGED:
             return rows
         return [*rows, self.palette.dim(f"taskID {safe.line(task.task_id or '')}")]
 
-    def _not_visible(self) -> Iterator[str]:
-        """Those that only their record proves: once for each explanation, not for each task."""
-        if self.style.verbose:
-            return
-        why: dict[str, list[PlannedTask]] = {}
-        for task in self.plan.tasks:
-            if task.reason is Reason.NOT_VISIBLE:
-                why.setdefault(word(task.explanation).note, []).append(task)
-        sign = self.palette.dim(SIGNS[Action.UNCHANGED])
-        for note, tasks in why.items():
-            named = tasks[0].ref.key if len(tasks) == 1 else f"{len(tasks)} tasks"
-            yield f"  {sign} {safe.line(named)}"
-            for row in cells.flowed(safe.line(note), self.style.width - len(_INDENT)):
-                yield f"{_INDENT}{row}"
-            yield ""
+    def _group(self, group: TaskGroup) -> Iterator[str]:
+        """What all of them share, then one line for each."""
+        first, palette, verbose = group.first, self.palette, self.style.verbose
+        yield self._head(first, palette.bold(f"{len(group.tasks)} tasks"))
+        words = [word(task.explanation) for task in group.tasks]
+        is_one_note = len({one.note for one in words}) == 1
+        rows: list[str] = []
+        if is_one_note and words[0].note not in ("", ACTIONS.get(first.action)):
+            rows += cells.flowed(safe.line(words[0].note), self.columns)
+        rows += hint_rows(words[0].hints, self.columns, palette)
+        if any(one.hints != words[0].hints for one in words):
+            rows.append(palette.dim("(and the same for the other keys)"))
+        is_new = first.creates and first.desired is not None and not first.diff
+        if is_new and first.desired is not None:
+            inputs = first.desired.inputs if group.is_one_prompt else common(first.desired.inputs)
+            rows += setting_rows(inputs, self.columns, palette, verbose=verbose)
+        elif first.diff and group.is_one_diff:
+            rows += change_rows(first.diff, self.columns, palette, verbose=verbose)
+        if first.action is not Action.UNCHANGED:
+            rows += self._listed(group, [one.note for one in words], notes_differ=not is_one_note)
+        yield from (f"{_INDENT}{row}" for row in rows)
 
-    def _closing(self, shown: list[PlannedTask]) -> Iterator[str]:
+    def _listed(self, group: TaskGroup, notes: list[str], *, notes_differ: bool) -> list[str]:
+        """Key, place, and what only this task has: its note, its prompt, or what changed."""
+        rows = []
+        skipped = len(group.common_beginning)
+        for task, note in zip(group.tasks, notes, strict=True):
+            if notes_differ:
+                own = note
+            elif task.diff:
+                own = "" if group.is_one_diff else ", ".join(change.path for change in task.diff)
+            else:
+                text = text_of(task.desired.inputs) if task.desired is not None else None
+                own = "" if group.is_one_prompt else prompt_line(text)[skipped:]
+                own = f"… {own}" if own and skipped else own
+            place = self.palette.dim(place_of(task.file or None, task.line))
+            rows.append([self._name(task), place, safe.line(own)])
+        used = max(cells.width(unpainted(row)) for row in table_rows([row[:2] for row in rows]))
+        room = max(20, self.columns - used - 2)
+        return table_rows([[*row[:2], shortened(row[2], room)] for row in rows])
+
+    def _closing(self) -> Iterator[str]:
         if not self.plan.complete:
             text = "Incomplete: existing tasks could not be read completely."
             rows = cells.flowed(text, self.style.width)
             yield from (self.palette.yellow(row) for row in rows)
-        anew = sum(task.reason is Reason.RECREATE for task in shown)
+        anew = sum(task.reason is Reason.RECREATE for task in self.plan.tasks)
         if anew:
             yield f"Apply creates {anew} of the gone tasks again."
-        if not any(task.action is not Action.UNCHANGED for task in shown):
-            yield no_changes_row(self.plan)
-        elif not self.plan.can_apply():
-            yield "Apply would make no changes."
+        yield from [text] if (text := outcome_row(self.plan)) else []
 
     def _paint(self, action: Action) -> Callable[[str], str]:
         palette = self.palette

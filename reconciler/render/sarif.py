@@ -19,9 +19,11 @@ from reconciler.messages import word
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path
+from reconciler.plan.plan import Plan
 from reconciler.render import safe
 from reconciler.render.entries import Entry, Level, command_of, entries, located
 from reconciler.render.json import dump
+from reconciler.render.plan_text import for_whom
 from reconciler.render.reports import FailureReport, Report, Style
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -66,6 +68,7 @@ def render(report: Report, style: Style) -> str:
     rules = sorted({problem.rule for problem in found})
     index = {rule: place for place, rule in enumerate(rules)}
     failed = isinstance(report, FailureReport)
+    whom = for_whom(report) if isinstance(report, Plan) else ""
     run: dict[str, Any] = {
         "tool": {
             "driver": {
@@ -76,7 +79,10 @@ def render(report: Report, style: Style) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "automationDetails": {"id": f"taskctl/{command_of(report) or 'failed'}/"},
+        "automationDetails": {
+            "id": f"taskctl/{command_of(report) or 'failed'}/",
+            **({"description": {"text": f"Plan{whom}"}} if whom else {}),
+        },
         "invocations": [
             {
                 "executionSuccessful": not failed,

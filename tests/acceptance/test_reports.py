@@ -152,7 +152,7 @@ def test_plan_and_apply(repository: Path, capsys: Capture) -> None:
     out = repository / "infra/agents/out"
     assert run(["plan", *at, "--detailed-exitcode", *every_report()]) == 2
     assert "Plan: 2 to create" in capsys.readouterr().out
-    assert (out / "r.md").read_text().startswith("### Plan: 2 to create")
+    assert (out / "r.md").read_text().startswith("### Plan for `acme` as ")
     assert "`infra/agents/tasks/iam.yaml:4`" in (out / "r.md").read_text()
     assert json.loads((out / "r.json").read_text())["summary"]["create"] == 2
 

@@ -93,8 +93,11 @@ def test_the_plan_document_is_the_contract_s() -> None:
     assert plan_document(plan) == {
         "formatVersion": 1,
         "backend": "https://api.pulumi.com",
+        "organizations": ["acme"],
+        "identity": {"id": "user-1", "login": "ada"},
         "scope": ["tasks"],
         "complete": True,
+        "applyWillFail": False,
         "digest": plan_digest(plan),
         "diagnostics": [],
         "summary": {

@@ -100,7 +100,10 @@ def test_text_is_text(report: Report) -> None:
 def test_what_a_reviewer_sees() -> None:
     page = page_of(PLAN, Style(locate=lambda file: f"infra/{file}"))
     shown = render(PLAN, Style(locate=lambda file: f"infra/{file}"))
-    assert page.data["h1"] == "2 to create, 1 to adopt, 1 to move, 1 unresolved"
+    assert (
+        page.data["h1"]
+        == "2 to create, 1 to adopt, 1 to move, 1 changed, 1 gone, 1 orphaned, 1 unresolved"
+    )
     assert "infra/tasks/cost.yaml:12" in shown
     assert '<del class="w">three</del>' in shown
     assert '<ins class="w">six</ins>' in shown
@@ -136,7 +139,7 @@ def test_every_command_has_a_page() -> None:
     page = page_of(ApplyReport((done,)))
     assert page.data["h1"] == "1 created"
     assert page.named("a") == []
-    assert page_of(ApplyReport(())).data["h1"] == "Nothing to do"
+    assert page_of(ApplyReport(())).data["h1"] == "No changes"
 
 
 def test_the_template_s_slots_are_filled_once() -> None:

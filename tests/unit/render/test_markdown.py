@@ -134,7 +134,7 @@ def test_only_an_address_is_a_link(hostile: str) -> None:
 def test_what_a_reviewer_sees() -> None:
     shown = render(PLAN, Style(locate=lambda file: f"infra/{file}"))
     page = page_of(shown)
-    assert shown.startswith("### Plan: 2 to create, 1 to adopt,")
+    assert shown.startswith("### Plan for `acme` as `ada`: 2 to create, 1 to adopt,")
     assert "| `~` changed | `cost-review` | `infra/tasks/cost.yaml:12` | [`t-2222`](https" in shown
     assert "\n- Group it by team and service, compare it with the three months" in shown
     assert "\n+ Group it by team and service, compare it with the six months" in shown
@@ -186,7 +186,7 @@ def test_it_is_never_too_long_and_says_what_was_cut(number: int, prompt: str) ->
     shown = render(big_plan(number, prompt), Style())
     page = page_of(shown)
     assert len(shown) <= LIMIT
-    assert shown.startswith(f"### Plan: {number} to create")
+    assert shown.startswith(f"### Plan for `acme`: {number} to create")
     assert "left out" in shown or "too long to show whole" in "".join(page.code)
     assert "task-00000" in shown
 

@@ -108,7 +108,7 @@ def test_the_count_is_the_contract_s() -> None:
     assert (
         count(move=2, gone=1, unresolved=3)
         == "Plan: 0 to create, 0 to adopt, 2 to move, 0 changed, 1 gone, 0 orphaned, 0 unchanged, "
-        "3 unresolved."
+        "3 unresolved. Apply will fail."
     )
 
 
