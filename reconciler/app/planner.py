@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
@@ -62,6 +63,18 @@ def normal(path: str) -> str:
     return os.path.normpath(path).replace(os.sep, "/")
 
 
+def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """PATHs and manifest files that are absolute or lead through a link, each with its real name in
+    the working directory: one file must not count as two."""
+    real_root = os.path.realpath(root)
+    found = {}
+    for name in set(names):
+        real = normal(os.path.relpath(os.path.realpath(Path(root, name)), real_root))
+        if real != name:
+            found[name] = real
+    return found
+
+
 class Planning:
     """Reads the service and makes plans for one workspace; `view` is what was read last. `holder`:
     what an apply knows about the age of its attempts."""
@@ -96,7 +109,10 @@ class Planning:
             )
         )
         self.view = view
-        inputs = PlanInputs(space.desired, state, view, options, space.scope, only, self._holder)
+        names = real_names(self._ctx.settings.root, [*space.scope, *state.files()])
+        inputs = PlanInputs(
+            space.desired, state, view, options, space.scope, only, self._holder, names
+        )
         made = make_plan(inputs)
         return replace(made, options=options_json(options))
 

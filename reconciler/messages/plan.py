@@ -87,6 +87,9 @@ REMARKS = {
         "task {task_id} may be this one: same prompt except for credentials that the service"
         " redacted"
     ),
+    "unsure.entities": Message(
+        "task {task_id} may be this one: same prompt, but the service shows fewer entities"
+    ),
     "unsure.unreadable": Message(
         "task {task_id} may be this one: its first message could not be read ({why})"
     ),

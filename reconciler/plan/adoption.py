@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from reconciler.model.canonical import comparable_text
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import DesiredTask, FirstMessage, RemoteTask, TaskRef, text_of
-from reconciler.plan.lookup import Depth, adopt_depth, is_own, settings_agree
-from reconciler.plan.recovery import may_be_redacted
+from reconciler.model.task import (
+    DesiredTask,
+    FirstMessage,
+    RemoteTask,
+    TaskRef,
+    entities_of,
+    text_of,
+)
+from reconciler.plan.lookup import Depth, adopt_depth, is_own, moved_ref, settings_agree
+from reconciler.plan.recovery import Entities, compare_entities, may_be_redacted, strangers
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import State
 
@@ -34,18 +42,24 @@ def look_alikes(
 ) -> LookAlikes:
     """For each missing task, in order of its key, the newest task that does its work, once each.
 
-    Its own prompt and entities, made by this identity, not recorded, settings in agreement; from
-    the whole list on a new state, else from what is newer than what the last apply has read
-    (contract, section 4, `adopt`). `spoken_for` are ids that have a key, or an attempt has a claim
-    on.
+    It has the same prompt, entities and fixed settings, was created by this identity and is not
+    recorded. On a new state all tasks are compared, else those that are newer than what the last
+    apply has read (contract, section 4, `adopt`). A key that was attempted adopts no task that came
+    later with another mark: that is somebody else's. `spoken_for` are ids that have a key, or that
+    an attempt has a claim on.
     """
     pairs = LookAlikes()
     adopting = sorted((task for task in missing if task.adopt), key=lambda task: task.ref)
     if options.adopt is AdoptScope.NONE or not adopting:
         return pairs
     pool = _pool(view, spoken_for)
+    tried = {attempt.ref for attempt in state.attempts.values()}
+    attempts, baselines = state.attempts.values(), state.baselines
+    others = frozenset(strangers(attempts, view, spoken_for, baselines)) if tried else frozenset()
     for task in adopting:
         depth = adopt_depth(task.file, task.ref.org_name, state, options)
+        if not tried.isdisjoint((task.ref, moved_ref(task))):
+            depth = replace(depth, ids=depth.ids | others)
         _match(task, pool, view, depth, pairs)
     return pairs
 
@@ -55,6 +69,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self.by_work: dict[tuple[str, str], list[RemoteTask]] = {}
+        self.by_text: dict[tuple[str, str], list[tuple[RemoteTask, FirstMessage]]] = {}
         self.redacted: dict[str, list[tuple[RemoteTask, FirstMessage]]] = {}
         self.unread: dict[str, list[TaskId]] = {}
 
@@ -70,6 +85,8 @@ def _pool(view: RemoteView, spoken_for: Collection[str]) -> _Pool:
         message = view.messages.get(task_id)
         if message is not None:
             pool.by_work.setdefault((task.org_name, message.work), []).append(task)
+            text = (task.org_name, comparable_text(message.text))
+            pool.by_text.setdefault(text, []).append((task, message))
             if "[REDACTED]" in message.text:
                 pool.redacted.setdefault(task.org_name, []).append((task, message))
         elif task_id in view.unreadable:
@@ -85,16 +102,21 @@ def _match(
     task: DesiredTask, pool: _Pool, view: RemoteView, depth: Depth, pairs: LookAlikes
 ) -> None:
     org_name = task.ref.org_name
+    taken = {remote.id for remote in pairs.found.values()}
     alike = pool.by_work.get((org_name, task.work or ""), [])
     for remote in alike:
         if _may_be(task, remote, depth):
             alike.remove(remote)
             pairs.found[task.ref] = remote
             return
+    asked, prompt = entities_of(task.inputs), text_of(task.inputs) or ""
+    for remote, message in pool.by_text.get((org_name, comparable_text(prompt)), ()):
+        is_fewer = compare_entities(message.entities, asked) is Entities.FEWER
+        if is_fewer and remote.id not in taken and _may_be(task, remote, depth):
+            pairs.unsure[task.ref] = remark("unsure.entities", task_id=remote.id)
+            return
     for remote, message in pool.redacted.get(org_name, ()):
-        if may_be_redacted(message.text, text_of(task.inputs) or "") and _may_be(
-            task, remote, depth
-        ):
+        if may_be_redacted(message.text, prompt) and _may_be(task, remote, depth):
             pairs.unsure[task.ref] = remark("unsure.redacted", task_id=remote.id)
             return
     for task_id in pool.unread.get(org_name, ()):

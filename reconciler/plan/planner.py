@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import Diagnostic
@@ -26,7 +26,8 @@ from reconciler.state.model import Record, State, is_in
 class PlanInputs:
     """What a plan is made from. `only` restricts it to some keys; the others still count for their
     own tasks and prompts. `holder` is what the process that holds the lock knows about the age of
-    its attempts; None for a plan, which holds none.
+    its attempts; None for a plan, which holds none. `real_names` has the PATHs and manifest files
+    that are absolute or lead through a link, with their real names.
     """
 
     desired: Sequence[DesiredTask]
@@ -36,10 +37,13 @@ class PlanInputs:
     scope: tuple[str, ...] = ()
     only: Collection[TaskRef] | None = None
     holder: LockHolder | None = None
+    real_names: Mapping[str, str] = field(default_factory=dict)
 
     def in_scope(self, file: str) -> bool:
         """Whether a manifest file is one of the PATHs, or lies inside one. No PATH: all are."""
-        return not self.scope or is_in(file, self.scope)
+        names = self.real_names
+        scope = [names.get(path, path) for path in self.scope]
+        return not scope or is_in(names.get(file, file), scope)
 
 
 def make_plan(inputs: PlanInputs) -> Plan:

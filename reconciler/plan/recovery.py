@@ -161,6 +161,22 @@ def recover(
     return verdicts
 
 
+def strangers(
+    attempts: Iterable[Attempt],
+    view: RemoteView,
+    accounted: Collection[str],
+    baselines: Mapping[str, Baseline],
+) -> set[str]:
+    """Ids of candidates that are known not to be ours: they came after our attempts, with marks of
+    others. What they do does not matter."""
+    matches: dict[TaskId, set[Match]] = {}
+    for attempt in attempts:
+        for task_id, match in _matches(attempt, view, accounted, baselines):
+            if task_id.org_name in view.marks_preserved:
+                matches.setdefault(task_id, set()).add(match)
+    return {task_id.id for task_id, found in matches.items() if found == {Match.NOT_OURS}}
+
+
 def _certain(
     matches: Mapping[str, Mapping[TaskId, Match]], view: RemoteView
 ) -> Iterator[tuple[str, Verdict]]:

@@ -188,6 +188,11 @@ class State:
         kept = {name: b for name, b in self.baselines.items() if name in used}
         return self if len(kept) == len(self.baselines) else replace(self, baselines=kept)
 
+    def files(self) -> set[str]:
+        """The manifest files of all records and open attempts."""
+        files = {record.file for record in self.records.values()}
+        return files | {attempt.file for attempt in self.attempts.values()}
+
     def attempts_for(self, ref: TaskRef) -> tuple[Attempt, ...]:
         return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
 

@@ -304,7 +304,7 @@ def test_look_alikes() -> None:
         ({"source": "api"}, {}, {}, True, True),
         ({"source": "cli"}, {"source": "api"}, {}, True, False),
         ({"approvalMode": "auto"}, {"approvalMode": "manual"}, {}, True, True),
-        ({"entities": [{"type": "stack", "name": "s", "project": "p"}]}, {}, {}, True, False),
+        ({"entities": [{"type": "stack", "name": "s", "project": "p"}]}, {}, {}, False, False),
     ],
 )
 def test_which_look_alikes(
@@ -322,6 +322,14 @@ def test_which_look_alikes(
     )
     made = plan([desired("a", **wanted)], known, seen, PlanOptions(**options))
     assert only(made).action is (Action.ADOPT if adopts else Action.CREATE)
+
+
+def test_a_look_alike_whose_entities_the_service_deleted_is_unresolved() -> None:
+    stack = {"type": "stack", "name": "s", "project": "p"}
+    seen = view([remote("t")], {"t": message("work of a")})
+    made = only(plan([desired("a", entities=[stack])], seen=seen))
+    assert said(made) == (Action.UNRESOLVED, Reason.UNREADABLE)
+    assert cases(made.remarks)[0] == "unsure.entities"
 
 
 def test_the_newest_is_adopted_by_one_key_only() -> None:
