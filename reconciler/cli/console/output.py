@@ -77,7 +77,7 @@ class Output:
     def report(self, report: Report) -> None:
         """The result, in the requested format. As text, its diagnostics go to stderr first."""
         self.kept = self.masked(report)
-        self.show(self.kept)
+        self._print(self.kept)
 
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Problems for the reports in files, in addition to what these contain already."""
@@ -93,8 +93,11 @@ class Output:
             write_reports(self.kept, self.common.reports, self.settings, style)
 
     def show(self, report: Report) -> None:
-        """An intermediate result: it goes to no file."""
-        report = self.masked(report)
+        """An intermediate result: it goes to no file, and is no document for a program."""
+        if self.common.format == "text" or isinstance(report, FailureReport):
+            self._print(self.masked(report))
+
+    def _print(self, report: Report) -> None:
         if self.common.format == "text":
             self.diagnostics(report.diagnostics)
             if isinstance(report, FailureReport):
