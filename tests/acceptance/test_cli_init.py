@@ -45,7 +45,7 @@ def test_the_first_manifest_works(folder: Path, capsys: pytest.CaptureFixture[st
     assert said.err == ""
     assert said.out.startswith("wrote  tasks/example.yaml\n")
     assert "Next steps:\n    taskctl validate " in said.out
-    assert "Where the state should live:\n" in said.out
+    assert "The state:\n" in said.out
     assert files(folder) == ["tasks/example.yaml", "tasks/manifest.schema.json"]
     manifests = load([], root=folder)
     assert (len(manifests.tasks), manifests.diagnostics) == (1, ())
