@@ -1,13 +1,13 @@
 """JSON Schema: the verdict on a manifest, and validators for schemas of other people (policies).
 
-jsonschema is the reference: it says what is wrong. jsonschema-rs, where it is installed, only says
-that nothing is, which spares importing the other; both agree (a property test).
+jsonschema is the reference. Where jsonschema-rs is installed, it checks manifests, and the other is
+not even imported; both find the same (a property test). Policies always use the reference.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,22 +49,43 @@ MAX_STEPS = 1_000_000
 
 def check(data: Any) -> list[Finding]:
     """What the manifest schema finds wrong with a document; empty if it is a manifest."""
-    accepts = _accelerator()
-    if accepts is not None and accepts(data):
+    accelerator = _accelerator()
+    if accelerator is not None and accelerator.is_valid(data):
         return []
     if not isinstance(data, dict) or not data.keys() & {"version", "tasks"}:
         return [finding(Code.NOT_A_MANIFEST, ())]
-    return explain(data if accepts is None else _suspects(data, accepts))
+    if accelerator is None:
+        return explain(data)
+    return _findings(_fast_violations(accelerator, data))
 
 
 def explain(data: Any) -> list[Finding]:
     """The verdict of the reference validator, alone."""
+    return _findings(map(_violation, _reference().iter_errors(data)))
+
+
+def _findings(violations: Iterable[Violation]) -> list[Finding]:
     from reconciler.manifest.schema_findings import findings
 
-    found: dict[Finding, None] = {}
-    for error in _reference().iter_errors(data):
-        found.update(dict.fromkeys(findings(_violation(error), _schema())))
-    return list(found)
+    schema = _schema()
+    return list(dict.fromkeys(f for each in violations for f in findings(each, schema)))
+
+
+def _fast_violations(accelerator: Any, data: Any) -> Iterator[Violation]:
+    """The same violations as the reference's, about a hundred times as fast."""
+    for error in accelerator.iter_errors(data):
+        path, steps = tuple(error.instance_path), tuple(error.schema_path)
+        schema: Any = _schema()
+        for step in steps[:-1]:
+            schema = schema[step]
+        value: Any = data
+        for step in path:
+            value = value[step]
+        name = getattr(error.kind, "error", None)  # of `propertyNames` alone
+        if name is not None:
+            value, steps = name.instance, ("propertyNames", *steps)
+        rule = str(steps[-1])
+        yield Violation(path, steps, rule, schema[rule], value, schema)
 
 
 def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
@@ -153,13 +174,13 @@ def _schema() -> dict[str, Any]:
 
 
 @cache
-def _accelerator() -> Callable[[Any], bool] | None:
+def _accelerator() -> Any:
+    """jsonschema-rs's validator of manifests; None where it is not installed."""
     try:
         import jsonschema_rs
     except ImportError:
         return None
-    accepts: Callable[[Any], bool] = jsonschema_rs.Draft7Validator(_schema()).is_valid
-    return accepts
+    return jsonschema_rs.Draft7Validator(_schema())
 
 
 @cache
@@ -167,16 +188,3 @@ def _reference() -> Draft7Validator:
     from jsonschema import Draft7Validator
 
     return Draft7Validator(_schema())
-
-
-def _suspects(data: dict[str, Any], accepts: Callable[[Any], bool]) -> dict[str, Any]:
-    """The document without its valid tasks: no rule for one task depends on another."""
-    tasks = data.get("tasks")
-    if not isinstance(tasks, dict):
-        return data
-    wrong = {
-        key: task
-        for key, task in tasks.items()
-        if not accepts({"version": 1, "tasks": {key: task}})
-    }
-    return {**data, "tasks": wrong}
