@@ -17,6 +17,7 @@ from reconciler.cli.config.file import config_of, folder_of
 from reconciler.cli.console.output import Output, OutputSettings
 from reconciler.cli.help import NAMES, Examples, WithExamples, shared_options
 from reconciler.messages.notes import Note
+from reconciler.model.diagnostics import MOST_ALIKE
 from reconciler.model.options import PlanOptions
 from reconciler.render import BASIC_FORMATS, FORMATS
 
@@ -24,7 +25,7 @@ Run = Callable[..., int | None]
 """A command's function: what was called, its own options; gives the exit code (None: 0)."""
 
 _STDOUT = ("", "-", "/dev/stdout", "/dev/fd/1")
-_COLLECTED = options.names_of(Connection, PlanOptions) | {*NAMES, "reports"}
+_COLLECTED = options.names_of(Connection, PlanOptions) | {*NAMES, "reports", "all_problems"}
 
 
 @dataclass
@@ -89,7 +90,11 @@ def make_command(
         return Command(
             name,
             callback=function,
-            params=[*own, *([_REPORT] if reports else []), *shared_options(reports=reports)],
+            params=[
+                *own,
+                *([_REPORT, _ALL_PROBLEMS] if reports else []),
+                *shared_options(reports=reports),
+            ],
             help=function.__doc__,
             examples=examples,
         )
@@ -132,6 +137,13 @@ _REPORT = click.Option(
 )
 
 
+_ALL_PROBLEMS = click.Option(
+    ["--all-problems"],
+    is_flag=True,
+    help=f"Show every problem, also after the first {MOST_ALIKE} with one code in a file.",
+)
+
+
 def _opened(before: dict[str, Any], ctx: click.Context) -> tuple[Output, Settings]:
     """What follows the command takes precedence over what precedes it."""
     after, config = ctx.params, config_of(ctx)
@@ -146,6 +158,7 @@ def _opened(before: dict[str, Any], ctx: click.Context) -> tuple[Output, Setting
             quiet=bool(after["quiet"] or before.get("quiet")),
             verbose=bool(after["verbose"] or before.get("verbose")),
             reports=tuple(r for r in after.get("reports", ()) if r.file is not None),
+            all_problems=bool(after.get("all_problems")),
         ),
         config.settings(Path(root)),
     )

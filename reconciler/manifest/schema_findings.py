@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.finding import Finding, finding
@@ -137,6 +138,11 @@ def shown(value: Any) -> str:
 
 def similar(name: str, known: list[str]) -> str | None:
     """The known name that `name` was probably meant to be."""
+    return _similar(name, tuple(known))
+
+
+@lru_cache(maxsize=1000)
+def _similar(name: str, known: tuple[str, ...]) -> str | None:
     import difflib
 
     plain = {_folded(choice): choice for choice in known}

@@ -276,6 +276,14 @@ ENTRIES = {
             )
         },
     ),
+    Code.MORE_PROBLEMS: Entry(
+        title="More problems",
+        why="After 100 problems with the same code in one file, the rest is counted.",
+        fix="Correct the first ones, or use `--all-problems` to see all.",
+        cases={
+            "": Message("{count:n} more with code {code}; --all-problems shows them"),
+        },
+    ),
     Code.UNKNOWN_CODE: Entry(
         title="Unknown code",
         why="`taskctl explain` knows the codes of this version only.",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import StrEnum, unique
 
 
+@unique
 class Code(StrEnum):
     """What a diagnostic is about. Its wording and its page are in `reconciler.messages`.
 
@@ -126,6 +127,7 @@ class Code(StrEnum):
     STILL_BUSY = "TC822"
     NOT_DECLARED = "TC823"
     PLAN_EXCEEDED = "TC824"
+    MORE_PROBLEMS = "TC830"
     IMPORT_TARGET = "TC840"
     IMPORT_ID = "TC841"
     IMPORT_MINE = "TC842"

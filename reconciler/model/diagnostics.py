@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from heapq import nsmallest
 from typing import Any
 
 from reconciler.model.codes import Code
@@ -111,16 +112,51 @@ def note(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> 
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """By file, line and column; those without a place come first; equal ones once."""
-    unique = dict.fromkeys(diagnostics)
-    return sorted(
-        unique,
-        key=lambda d: (
-            *(d.file or "", d.line or 0, d.column or 0),
-            *(d.severity, [str(step) for step in d.at.path]),
-            *(d.code, d.case, repr(sorted(d.args.items()))),
-        ),
-    )
+    """By file, line and column; those without a place come first; equal ones once. In one place,
+    the order in which they were found is kept."""
+    return sorted(dict.fromkeys(diagnostics), key=_order)
+
+
+MOST_ALIKE = 100
+"""The diagnostics with one code in one file that are shown; the rest is counted."""
+
+
+def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """At most MOST_ALIKE with one code in each file, in order; one more counts the rest."""
+    found = tuple(diagnostics)
+    if len(found) <= MOST_ALIKE:
+        return found
+    groups: dict[tuple[str | None, Code, Severity], list[Diagnostic]] = {}
+    for diagnostic in found:
+        group = (diagnostic.file, diagnostic.code, diagnostic.severity)
+        groups.setdefault(group, []).append(diagnostic)
+    if all(len(alike) <= MOST_ALIKE for alike in groups.values()):
+        return found
+    shown: list[Diagnostic] = []
+    for (file, code, severity), alike in groups.items():
+        if len(alike) <= MOST_ALIKE:
+            shown += alike
+            continue
+        first = nsmallest(MOST_ALIKE, alike, key=_position)
+        at = Place(file, first[-1].line, first[-1].column)
+        facts: dict[str, Arg] = {"count": len(alike) - MOST_ALIKE, "code": code.value}
+        shown += [*first, Diagnostic(Code.MORE_PROBLEMS, severity, "", facts, at)]
+    return tuple(sorted(shown, key=_order))
+
+
+def count(diagnostics: Iterable[Diagnostic], severity: Severity) -> int:
+    """How many there are, those that `limited` only counts among them."""
+    of_it = (d for d in diagnostics if d.severity is severity)
+    return sum(int(str(d.args["count"])) if d.code is Code.MORE_PROBLEMS else 1 for d in of_it)
+
+
+def _order(diagnostic: Diagnostic) -> tuple[str, int, int, bool, str, Code]:
+    is_last = diagnostic.code is Code.MORE_PROBLEMS
+    return *_position(diagnostic), is_last, diagnostic.severity, diagnostic.code
+
+
+def _position(diagnostic: Diagnostic) -> tuple[str, int, int]:
+    return diagnostic.file or "", diagnostic.line or 0, diagnostic.column or 0
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from reconciler.messages import plain_text
-from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.diagnostics import Diagnostic, count
 from reconciler.render import safe
 from reconciler.render.entries import Entry, Level, entries, located
 from reconciler.render.reports import Report, Style
@@ -30,6 +30,7 @@ class _Annotation(NamedTuple):
     file: str | None
     line: int | None
     column: int | None = None
+    stands_for: int = 1
 
 
 def render(report: Report, style: Style) -> str:
@@ -42,7 +43,9 @@ def render(report: Report, style: Style) -> str:
 
 def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
     """As many as GitHub shows; one notice counts the others."""
-    counts = Counter(annotation.level for annotation in found)
+    counts: Counter[Level] = Counter()
+    for annotation in found:
+        counts[annotation.level] += annotation.stands_for
     most = dict.fromkeys(Level, MOST)
     if any(count > MOST for count in counts.values()):
         most[Level.NOTE] -= 1
@@ -64,7 +67,9 @@ def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
 
 def _of_problem(problem: Diagnostic) -> _Annotation:
     level, text = Level(problem.severity.value), plain_text(problem)
-    return _Annotation(level, text, _title(problem.key), problem.file, problem.line, problem.column)
+    stands_for = count([problem], problem.severity)
+    place = (problem.file, problem.line, problem.column)
+    return _Annotation(level, text, _title(problem.key), *place, stands_for)
 
 
 def _of_task(entry: Entry) -> _Annotation:

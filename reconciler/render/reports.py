@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.diagnostics import Diagnostic, Severity, count
 
 if TYPE_CHECKING:
     from reconciler.apply.report import ApplyReport
@@ -25,7 +25,7 @@ class ValidateReport:
     names: tuple[str, ...] = ()
 
     def count(self, severity: Severity) -> int:
-        return sum(d.severity is severity for d in self.diagnostics)
+        return count(self.diagnostics, severity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from reconciler.app.context import ReportFile, Settings
 from reconciler.messages.notes import Note, Question
 from reconciler.messages.template import fill
-from reconciler.model.diagnostics import Arg, Diagnostic, Severity, in_order
+from reconciler.model.diagnostics import Arg, Diagnostic, Severity, in_order, limited
 from reconciler.render import BASIC_FORMATS, renderer
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
@@ -32,6 +32,7 @@ class OutputSettings:
     quiet: bool = False
     verbose: bool = False
     reports: tuple[ReportFile, ...] = field(default=())
+    all_problems: bool = False
 
 
 class Output:
@@ -59,7 +60,10 @@ class Output:
             self._secrets = secrets if self._secrets is None else self._secrets | secrets
 
     def masked(self, report: Report) -> Report:
-        """The report as it may be shown; the prompts of its sensitive tasks are protected."""
+        """The report as it may be shown; the prompts of its sensitive tasks are protected, and of
+        many problems with one code in a file, the rest is counted."""
+        if not self.common.all_problems:
+            report = replace(report, diagnostics=limited(report.diagnostics))
         if self._secrets is None and isinstance(report, FailureReport | ValidateReport):
             listed = report.listed if isinstance(report, ValidateReport) else ()
             if not any(task.sensitive for task in listed):
