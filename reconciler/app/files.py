@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import sys
-from contextlib import suppress
 from pathlib import Path
-from stat import S_IMODE
 
+from reconciler import disk
 from reconciler.app.context import ReportFile, Settings
 from reconciler.app.repository import locator
 from reconciler.manifest.repository import repository_root
@@ -19,10 +17,9 @@ from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.errors import TaskctlError
 from reconciler.render import renderer
 from reconciler.render.reports import Report, Style
-from reconciler.state import disk
 
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stderr))")
-PRIVATE = 0o600
+PUBLIC = 0o644
 
 
 def write_reports(
@@ -75,15 +72,13 @@ def link_out(path: Path, root: Path) -> str | None:
     return str(real) if plain.is_relative_to(top) and not real.is_relative_to(top) else None
 
 
-def write_whole(
-    path: Path, data: bytes, *, durable: bool = False, follow: bool = True, private: bool = True
-) -> None:
-    """Creates or replaces the file, and creates folders above it: it is complete at each moment.
-    An existing file keeps its mode. A new one is `private`, since it may hold prompts, or has the
-    mode that the umask gives it.
+def write_whole(path: Path, data: bytes, *, follow: bool = True, private: bool = True) -> None:
+    """Creates or replaces the file, and creates folders above it: complete and durable, or as it
+    was. An existing file keeps its mode; a new one is `private`, since it may hold prompts, or
+    readable by all.
 
-    `durable`: on the disk on return. `follow`: a link is kept and its target replaced. A pipe, a
-    device or an open descriptor is written to as it is. OSError.
+    `follow`: a link is kept and its target replaced. A pipe, a device or an open descriptor is
+    written to as it is. OSError.
     """
     descriptor = _DESCRIPTOR.fullmatch(str(path))
     if descriptor is not None:
@@ -95,26 +90,10 @@ def write_whole(
         _write_to(os.open(target, os.O_WRONLY), data)
         return
     disk.make_folder(target.parent)
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
-    mode = S_IMODE(target.stat().st_mode) if follow and target.exists() else None
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        made = os.open(temporary, flags, PRIVATE if private or mode is not None else 0o666)
-        _write_to(made, data, durable=durable)
-        if mode is not None:
-            temporary.chmod(mode)
-        temporary.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    if durable:
-        disk.sync_folder(target.parent)
+    keeps_mode = private or target.exists()
+    disk.replace_file(target, data, mode=None if keeps_mode else PUBLIC)
 
 
-def _write_to(descriptor: int, data: bytes, *, durable: bool = False) -> None:
+def _write_to(descriptor: int, data: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
-        if durable:
-            file.flush()
-            disk.sync(descriptor)

@@ -97,7 +97,7 @@ class Target:
         if content_of(self._path, self.name) != self.before:
             raise TaskctlError([error(Code.IMPORT_TARGET, "changed", at=Place(self.name))])
         try:
-            write_whole(self._path, content, durable=True, private=False)
+            write_whole(self._path, content, private=False)
         except OSError as problem:
             why = problem.strerror or str(problem)
             place = Place(self.name)

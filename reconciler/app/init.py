@@ -92,8 +92,9 @@ class _Starter:
             self._create(GITIGNORE, text)
         else:
             before = "" if not there or path.read_bytes().endswith(b"\n") else "\n"
-            with _writing(self._prefix + GITIGNORE), path.open("a", encoding="utf-8") as file:
-                file.write(before + "".join(f"{line}\n" for line in missing))
+            text = before + "".join(f"{line}\n" for line in missing)
+            with _writing(self._prefix + GITIGNORE):
+                write_whole(path, path.read_bytes() + text.encode(), private=False)
             self.report.written.append(self._prefix + GITIGNORE)
 
     def hook(self, *, write: bool) -> None:
@@ -125,9 +126,7 @@ class _Starter:
             if os.path.lexists(path):
                 self.report.kept.append(self._prefix + name)
                 return False
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            write_whole(path, text.encode(), private=False)
         self.report.written.append(self._prefix + name)
         return True
 

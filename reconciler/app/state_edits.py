@@ -68,11 +68,13 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edited:
     def change(state: State) -> tuple[list[Event], Edited]:
         ref = edit.find(state, key)
         if task_id is None:
-            events = edit.settle(state, ref, None, at=ctx.clock.now())
+            events = edit.resolved_attempts(state, ref, None, at=ctx.clock.now())
             done = "keptTask" if ref in state.records else "notCreated"
             return events, Edited(ref, done, bool(events))
         task = _at_service(ctx, ref, task_id)
-        events = edit.settle(state, ref, task_id, created_at=task.created_at, at=ctx.clock.now())
+        events = edit.resolved_attempts(
+            state, ref, task_id, created_at=task.created_at, at=ctx.clock.now()
+        )
         return events, Edited(ref, "resolved", bool(events), task_id)
 
     return _change(ctx, "state resolve", change)

@@ -9,12 +9,13 @@ from typing import Any
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
+from reconciler.model.absent import ABSENT
 from reconciler.model.errors import RemoteError, StateError
 from reconciler.model.fields import COMPARED
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import RemoteTask
 from reconciler.plan.diff import at_service
-from reconciler.plan.plan import ABSENT, PlannedTask
+from reconciler.plan.plan import PlannedTask
 from reconciler.state.model import Record, Recorded
 from reconciler.tasks.refusals import Delivery, Refusal, problem
 

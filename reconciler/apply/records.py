@@ -17,8 +17,8 @@ from reconciler.state.attempt import Attempt
 from reconciler.state.model import (
     Event,
     Forgotten,
-    Happened,
-    Happening,
+    HistoryEntry,
+    HistoryKind,
     Record,
     Recorded,
     kept_outputs,
@@ -79,7 +79,7 @@ def recorded(task: PlannedTask, record: Record) -> list[Event]:
 
 def moved(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:
     """The record under its new key."""
-    said = Happening(Happened.MOVED.value, now(ctx), record.task_id, "", record.ref.key)
+    said = HistoryEntry(HistoryKind.MOVED.value, now(ctx), record.task_id, "", record.ref.key)
     return replace(record.after(said), ref=task.ref, file=task.file)
 
 
@@ -88,8 +88,8 @@ def updated(
 ) -> Record:
     """The record once the task has these settings, and `shown` is how the service shows it."""
     inputs = {**record.inputs, **values}
-    said = Happening(
-        Happened.UPDATED.value, now(ctx), record.task_id, "", ", ".join(sorted(values))
+    said = HistoryEntry(
+        HistoryKind.UPDATED.value, now(ctx), record.task_id, "", ", ".join(sorted(values))
     )
     return replace(
         record.after(said),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from reconciler.model.canonical import comparable_text, digest
 
@@ -37,6 +37,8 @@ class TaskRef(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a token speaks for: the same when all but the login agree (contract, section 1)."""
+
+    JSON_SHARED: ClassVar[bool] = True  # one value for the many records that one identity made
 
     id: str
     organization: str | None = None

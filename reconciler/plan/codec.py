@@ -7,30 +7,34 @@ so that apply refuses it once any of that is different.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NoReturn
+from typing import Any
 
 from reconciler import __version__
 from reconciler.messages import diagnostic_document
 from reconciler.messages.remarks import remarks_document
+from reconciler.model.absent import ABSENT
 from reconciler.model.canonical import digest
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Place, error
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, Identity
+from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
 from reconciler.plan.budget import budget_document
 from reconciler.plan.digest import plan_digest
-from reconciler.plan.packing import ShapeError, camel, pack, unpack
-from reconciler.plan.plan import ABSENT, Change, Plan, PlannedTask
-from reconciler.state.model import State
+from reconciler.plan.plan import Change, Plan, PlannedTask
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State
 
 FORMAT_VERSION = 1
 SAVED_KIND = "taskctl-saved-plan"
 
 _FIRST_KEY = re.compile(rb"\s*\{?\s*(\"formatVersion\"|'formatVersion'|formatVersion)\s*:")
-_AGAIN = "Make a new one:\n    taskctl plan --out FILE"
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -137,34 +141,30 @@ class SavedPlan:
     made_by: str = __version__
 
     def options(self, given: PlanOptions) -> PlanOptions:
-        """The options that the plan was made with. TaskctlError where one was given that differs;
-        one that has its default was not given."""
-        kept = unpack(PlanOptions, dict(self.plan.options))
+        """The options that the plan was made with. TaskctlError if a given one differs; one that
+        has its default was not given."""
+        kept = _OPTIONS.convert(dict(self.plan.options))
         usual = PlanOptions()
         for name in (f.name for f in fields(given)):
             if getattr(given, name) not in (getattr(kept, name), getattr(usual, name)):
-                raise TaskctlError.of(
-                    f"the saved plan was made with another {_flag(name)}; nothing was sent",
-                    f"Leave it out, since the plan file keeps its options. Or make a new one:\n"
-                    f"    taskctl plan {_flag(name)} ... --out FILE",
-                )
+                raise TaskctlError([error(Code.SAVED_PLAN_STALE, "option", flag=_flag(name))])
         return kept
 
     def refuse_unless(self, now: Basis, file: str) -> None:
-        """TaskctlError, naming each thing that is not as it was when the plan was made."""
-        differences = self.basis.differences(now)
-        if differences:
-            changed = "".join(f"\n    {what}" for what in differences)
-            raise TaskctlError.of(
-                "the saved plan does not fit any more; nothing was sent",
-                f"Since it was made, this has changed:{changed}\n{_AGAIN}",
-                file=file,
-            )
+        """TaskctlError, naming each thing that has changed since the plan was made."""
+        if changes := self.basis.differences(now):
+            at = Place(file=file)
+            raise TaskctlError([error(Code.SAVED_PLAN_STALE, at=at, changes=changes)])
+
+
+_BASIS, _PLAN, _OPTIONS = Codec(Basis), Codec(Plan), Codec(PlanOptions)
+_RECORD, _ATTEMPT = Codec(Record), Codec(Attempt)
 
 
 def options_json(options: PlanOptions) -> dict[str, Any]:
-    """Every one of the options, as `Plan.options` holds them; durations in microseconds."""
-    return {camel(f.name): pack(getattr(options, f.name)) for f in fields(options)}
+    """The options that differ from their defaults, as `Plan.options` holds them."""
+    found: dict[str, Any] = _OPTIONS.builtins(options)
+    return found
 
 
 def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
@@ -174,8 +174,8 @@ def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
         for task in desired
     )
     known = {
-        "records": [pack(record) for _, record in sorted(state.records.items())],
-        "attempts": [pack(attempt) for _, attempt in sorted(state.attempts.items())],
+        "records": [_sha256(_RECORD.encode(r)) for _, r in sorted(state.records.items())],
+        "attempts": [_sha256(_ATTEMPT.encode(a)) for _, a in sorted(state.attempts.items())],
         "isNew": state.is_new,
     }
     there = bool(state.serial or state.records or state.attempts)
@@ -193,16 +193,22 @@ def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
 
 def encode_saved_plan(saved: SavedPlan) -> bytes:
     """The saved plan as a file; `formatVersion` comes first, which tells it from a manifest."""
-    body = {"basis": pack(saved.basis), "plan": pack(saved.plan)}
-    whole = {
+    return _whole(saved.made_by, _BASIS.encode(saved.basis), _PLAN.encode(saved.plan))
+
+
+def _whole(made_by: str, basis: bytes, plan: bytes) -> bytes:
+    head = {
         "formatVersion": FORMAT_VERSION,
         "kind": SAVED_KIND,
-        "taskctl": saved.made_by,
-        "digest": digest(body),
-        **body,
+        "taskctl": made_by,
+        "digest": _sha256(basis + b"\n" + plan),
     }
-    members = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in whole.items()]
-    return ("{" + ",\n ".join(members) + "}\n").encode("ascii")
+    parts = [b'"%b": %b' % (name.encode(), encode_json(value)) for name, value in head.items()]
+    return b'{%b,\n "basis": %b,\n "plan": %b}\n' % (b",\n ".join(parts), basis, plan)
+
+
+def _sha256(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def is_saved_plan(beginning: bytes) -> bool:
@@ -212,69 +218,53 @@ def is_saved_plan(beginning: bytes) -> bool:
 
 def read_saved_plan(data: bytes, file: str) -> SavedPlan:
     """The saved plan in `data`; TaskctlError, saying what else it is, for anything else."""
-    whole = _parsed(data, file)
+    whole = _members(data, file)
     _check_kind(whole, file)
-    known = {"formatVersion", "kind", "taskctl", "digest", "basis", "plan"}
-    wrong = sorted(whole.keys() ^ known)
-    if wrong:
-        fault = "is missing" if wrong[0] in known else "is not known"
-        _refuse(file, f"the saved plan is damaged: {wrong[0]}: {fault}")
-    body = {"basis": whole["basis"], "plan": whole["plan"]}
-    if whole["digest"] != digest(body):
-        _refuse(file, "the saved plan was changed after it was written: its digest does not fit")
     try:
-        plan, basis = unpack(Plan, body["plan"]), unpack(Basis, body["basis"])
+        made_by = decode_as(str, whole["taskctl"])
+        basis, plan = bytes(whole["basis"]), bytes(whole["plan"])
+    except (KeyError, ShapeError) as problem:
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=str(problem)) from None
+    if data != _whole(made_by, basis, plan):
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, "digest")
+    try:
+        return SavedPlan(_PLAN.decode(plan), _BASIS.decode(basis), made_by)
     except ShapeError as problem:
-        _refuse(file, f"the saved plan is damaged: {problem}", cause=problem)
-    return SavedPlan(plan, basis, str(whole["taskctl"]))
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason=str(problem)) from None
 
 
-def _parsed(data: bytes, file: str) -> dict[str, Any]:
+def _members(data: bytes, file: str) -> dict[str, Raw]:
     if not data.strip():
-        _refuse(file, "the plan file is empty")
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, "empty")
     try:
-        whole = json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as problem:
-        _refuse(file, "this is no saved plan: it is not UTF-8", cause=problem)
-    except RecursionError as problem:
-        _refuse(file, "this is no saved plan: it is nested too deeply", cause=problem)
-    except json.JSONDecodeError as problem:
+        return members(data.removeprefix(b"\xef\xbb\xbf"))
+    except ShapeError as problem:
         if not is_saved_plan(data):
-            _refuse(file, "this is no saved plan", cause=problem)
-        where = f"line {problem.lineno}, column {problem.colno}"
-        cut = not data.rstrip().endswith(b"}")
-        what = "cut short" if cut else "no JSON"
-        _refuse(file, f"the plan file is {what}: {problem.msg} ({where})", cause=problem)
-    if not isinstance(whole, dict):
-        _refuse(file, "this is no saved plan: it holds no object")
-    return whole
+            raise _refused(Code.NOT_A_SAVED_PLAN, file, reason=str(problem)) from None
+        case = "json" if data.rstrip().endswith(b"}") else "truncated"
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, case, reason=str(problem)) from None
 
 
-def _check_kind(whole: Mapping[str, Any], file: str) -> None:
+def _check_kind(whole: Mapping[str, Raw], file: str) -> None:
     if "formatVersion" not in whole:
-        known = {"lineage": "a state file", "tasks": "a manifest"}
-        what = next((words for name, words in known.items() if name in whole), "something else")
-        _refuse(file, f"this is no saved plan but {what}: it has no formatVersion")
+        others = {"lineage": "state", "tasks": "manifest"}
+        case = next((case for name, case in others.items() if name in whole), "")
+        raise _refused(Code.NOT_A_SAVED_PLAN, file, case, reason="it has no formatVersion")
     if "kind" not in whole:
-        what = "a plan document" if {"tasks", "scope"} <= whole.keys() else "another document"
-        _refuse(file, f"this is {what} of --format json, which apply and show do not take")
-    if whole["kind"] != SAVED_KIND:
-        _refuse(file, f"this is no saved plan: its kind is {whole['kind']!r}")
-    version = whole["formatVersion"]
+        raise _refused(Code.NOT_A_SAVED_PLAN, file, "document")
+    kind, version = (json.loads(bytes(whole[name])) for name in ("kind", "formatVersion"))
+    if kind != SAVED_KIND:
+        raise _refused(Code.NOT_A_SAVED_PLAN, file, reason="its kind is a different one")
     if type(version) is not int or version < 1:
-        _refuse(file, f"the saved plan is damaged: formatVersion {version!r} never was")
+        raise _refused(Code.SAVED_PLAN_DAMAGED, file, reason="its formatVersion is invalid")
     if version > FORMAT_VERSION:
-        by = f"taskctl {whole.get('taskctl', 'of a later version')}"
-        raise TaskctlError.of(
-            f"the saved plan has format {version}, this taskctl knows {FORMAT_VERSION}",
-            f"It was written by {by}: use that one, or make the plan anew with this one:\n"
-            "    taskctl plan --out FILE",
-            file=file,
-        )
+        by = str(json.loads(bytes(whole.get("taskctl", Raw(b'"of a later version"')))))
+        known = FORMAT_VERSION
+        raise _refused(Code.SAVED_PLAN_NEWER, file, "", format=version, known=known, by=by)
 
 
-def _refuse(file: str, what: str, *, cause: BaseException | None = None) -> NoReturn:
-    raise TaskctlError.of(what, _AGAIN, file=file) from cause
+def _refused(code: Code, file: str, case: str = "", **facts: Arg) -> TaskctlError:
+    return TaskctlError([error(code, case, at=Place(file=file), **facts)])
 
 
 def _who(identity: Identity | None) -> str:

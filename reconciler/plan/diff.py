@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from reconciler import garbage
+from reconciler.model.absent import ABSENT
 from reconciler.model.fields import COMPARED, DEFAULTS
 from reconciler.model.task import Inputs, RemoteTask
-from reconciler.plan.plan import ABSENT, Change, Origin
+from reconciler.plan.plan import Change, Origin
 
 if TYPE_CHECKING:
     from deepdiff.model import DiffLevel

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from reconciler.model.absent import ABSENT
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.fields import PATCHED
 from reconciler.model.remarks import Remark
@@ -69,19 +70,6 @@ class Origin(StrEnum):
     MANIFEST = "manifest"
     REMOTE = "remote"
     BOTH = "both"
-
-
-class _Absent:
-    """The value of a field that is not there: null would say something else."""
-
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-ABSENT: Any = _Absent()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import record_of
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
-from reconciler.state.model import Happened, Record, State
+from reconciler.state.model import HistoryKind, Record, State
 
 AGAIN = timedelta(minutes=30)
 """How long a request without a task id counts as the one that was granted."""
@@ -46,7 +46,8 @@ class ReplaceRequest:
         return record.ref not in state.untold and not self._was_granted(record, now)
 
     def _was_granted(self, record: Record, now: datetime) -> bool:
-        moments = [h.at for h in record.history if h.what == Happened.REPLACED and h.at is not None]
+        replaced = (h for h in record.history if h.what == HistoryKind.REPLACED)
+        moments = [h.at for h in replaced if h.at is not None]
         # A moment that is still to come is one of a clock that was set back: it proves nothing.
         return bool(moments) and now - max(moments) < AGAIN
 

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reconciler.model.absent import ABSENT
 from reconciler.model.diagnostics import Diagnostic, warning
 from reconciler.model.fields import COMPARED, PATCHED
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, Identity, RemoteTask
 from reconciler.plan import decisions
 from reconciler.plan.diff import at_service
-from reconciler.plan.plan import ABSENT, Action, Change, Origin, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, Change, Origin, PlannedTask, Reason, plan_for
 from reconciler.state.model import Record
 
 

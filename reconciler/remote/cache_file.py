@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from reconciler import disk
 from reconciler.scratch import make_scratch
 
 _VERSION = 1
@@ -44,14 +43,8 @@ class KeptEntries:
 
     def _write(self) -> None:
         make_scratch(self._path.parent)
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.name)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                json.dump({"version": _VERSION, "entries": self._load()}, file)
-            Path(name).replace(self._path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+        data = json.dumps({"version": _VERSION, "entries": self._load()})
+        disk.replace_file(self._path, data.encode("ascii"), mode=disk.PRIVATE)
 
     def _load(self) -> dict[str, Any]:
         if self._entries is None:
@@ -61,7 +54,7 @@ class KeptEntries:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(disk.read_file(path) or b"{}")
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict) or content.get("version") != _VERSION:

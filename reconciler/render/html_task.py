@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.messages.plan import UNATTENDED
+from reconciler.model.absent import ABSENT
 from reconciler.model.task import Inputs
-from reconciler.plan.plan import ABSENT, Change
+from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entries import Entry

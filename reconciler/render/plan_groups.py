@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.model.absent import ABSENT
 from reconciler.model.canonical import digest
 from reconciler.model.task import Inputs, text_of
-from reconciler.plan.plan import ABSENT, Action, PlannedTask
+from reconciler.plan.plan import Action, PlannedTask
 
 SIMILAR = 4
 """So many tasks that are alike are shown as one item, with one line for each."""

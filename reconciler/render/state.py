@@ -12,11 +12,11 @@ from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.values import setting_rows
 from reconciler.state.attempt import Attempt
-from reconciler.state.model import Happened, Happening, Record, State
+from reconciler.state.model import HistoryEntry, HistoryKind, Record, State
 
 FORMAT_VERSION = 1
 
-_HAPPENED = {Happened.NOT_CREATED.value: "no task"}
+_HAPPENED = {HistoryKind.NOT_CREATED.value: "no task"}
 """What is not worded as the state file has it."""
 
 
@@ -131,18 +131,18 @@ def _history(record: Record, palette: Palette) -> Iterator[str]:
             safe.line(text) for text in (happening.what, happening.detail, happening.task_id)
         )
         told = {
-            Happened.UPDATED: detail,
-            Happened.MOVED: f"from {detail}",
-            Happened.REPLACED: f"{task_id} in the place of {detail}",
-            Happened.RECREATED: f"{task_id} in the place of {detail}, which was gone",
-            Happened.NOT_CREATED: f"the attempt of {safe.line(happening.mark)}: {detail}",
+            HistoryKind.UPDATED: detail,
+            HistoryKind.MOVED: f"from {detail}",
+            HistoryKind.REPLACED: f"{task_id} in the place of {detail}",
+            HistoryKind.RECREATED: f"{task_id} in the place of {detail}, which was gone",
+            HistoryKind.NOT_CREATED: f"the attempt of {safe.line(happening.mark)}: {detail}",
         }
         words = _HAPPENED.get(happening.what, word)
         shown = next((text for what, text in told.items() if what == happening.what), task_id)
         yield f"    {palette.dim(at.ljust(24))} {words.ljust(9)} {shown}".rstrip()
 
 
-def _happening(happening: Happening) -> dict[str, Any]:
+def _happening(happening: HistoryEntry) -> dict[str, Any]:
     return {
         "what": happening.what,
         "at": rfc3339(happening.at) if happening.at is not None else None,

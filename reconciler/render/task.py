@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from reconciler.model.absent import ABSENT
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import DesiredTask, TaskRef
-from reconciler.plan.plan import ABSENT, Change
+from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style

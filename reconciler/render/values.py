@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reconciler.model.absent import ABSENT
 from reconciler.model.fields import NAMES
 from reconciler.model.task import Inputs
-from reconciler.plan.plan import ABSENT, Change, Origin
+from reconciler.plan.plan import Change, Origin
 from reconciler.render import cells, safe
 from reconciler.render.palette import Palette
 from reconciler.render.prompt_diff import Prose

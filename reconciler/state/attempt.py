@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from reconciler.model.canonical import digest
 from reconciler.model.task import Identity, Inputs, TaskRef
@@ -23,6 +25,8 @@ class Attempt:
     the organization before it (`State.baselines`; "": unknown). `sensitive`: no report shows its
     prompt. `replaces` is the task that the new one takes the place of.
     """
+
+    JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task"}
 
     ref: TaskRef
     mark: str

@@ -8,14 +8,14 @@ nothing to do it to, with the names that come near.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
 from reconciler.model.canonical import digest
-from reconciler.model.diagnostics import error
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Place, error
 from reconciler.model.errors import StateError
 from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.model.wire import patch_after_create
@@ -24,8 +24,8 @@ from reconciler.state.model import (
     Attempted,
     Event,
     Forgotten,
-    Happened,
-    Happening,
+    HistoryEntry,
+    HistoryKind,
     Record,
     Recorded,
     State,
@@ -46,12 +46,10 @@ def find(state: State, name: str) -> TaskRef:
     if len(found) == 1:
         return found[0]
     if found:
-        raise _problem(
-            f"{name} is the key of {len(found)} tasks",
-            "It is in several organizations. Say which one is meant:\n"
-            + "\n".join(f"  {ref}" for ref in found),
-            name,
-        )
+        refs = tuple(map(str, found))
+        at, count = Place(key=name), len(found)
+        said = error(Code.UNKNOWN_TASK, "ambiguous", at=at, name=name, refs=refs, count=count)
+        raise StateError([said])
     raise _unknown(name, [ref.key for ref in known] + [str(ref) for ref in known])
 
 
@@ -59,12 +57,7 @@ def destination(name: str, old: TaskRef) -> TaskRef:
     """Where a user wants `old` moved to: `KEY` in the same organization, or `ORG/KEY`."""
     ref = TaskRef.parse(name) if "/" in name else TaskRef(old.org_name, name)
     if not ref.org_name or not _KEY.fullmatch(ref.key):
-        raise _problem(
-            f"{name} is no task key",
-            "A key begins with a small letter or a digit and goes on with those, '.', '_' or '-',"
-            " up to 128 of them.",
-            name,
-        )
+        raise _refused("key", name, name=name)
     return ref
 
 
@@ -74,17 +67,14 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
     if record is None and not attempts:
         raise _unknown(str(old), [str(ref) for ref in _known(state)])
     if new == old:
-        raise _problem(f"{old} has that key already", "Give it another one.", old.key)
+        raise _refused("same", old.key, ref=str(old))
     if new in state.records or state.attempts_for(new):
-        raise _problem(
-            f"{new} exists already",
-            "A key is kept for one task. See what it is, and take it out first if it is in the"
-            f" way:\n  taskctl state show {_quoted(new)}",
-            new.key,
-        )
+        raise _refused("taken", new.key, ref=str(new))
+    if attempts and new.org_name != old.org_name:  # it may have made a task in the old one
+        raise _refused("organization", old.key, ref=str(old))
     events: list[Event] = []
     if record is not None:
-        said = Happening(Happened.MOVED.value, at, record.task_id, "", old.key)
+        said = HistoryEntry(HistoryKind.MOVED.value, at, record.task_id, "", old.key)
         events.append(Recorded(replace(record.after(said), ref=new)))
     events += [Attempted(replace(attempt, ref=new)) for attempt in attempts]
     return [*events, Forgotten(old)] if record is not None else events
@@ -93,13 +83,7 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
 def rm(state: State, ref: TaskRef) -> list[Event]:
     """`ref`'s record is forgotten; its task goes on. Attempts without outcome are not forgotten."""
     if state.attempts_for(ref):
-        raise _problem(
-            f"{ref} has an attempt to create it whose outcome is not known",
-            "Forgetting that could make a second task. Say first what came of it:\n"
-            f"  taskctl state resolve {_quoted(ref)} --task-id ID\n"
-            f"  taskctl state resolve {_quoted(ref)} --not-created",
-            ref.key,
-        )
+        raise _refused("unresolved", ref.key, ref=str(ref))
     return [Forgotten(_record(state, ref).ref)]
 
 
@@ -125,7 +109,7 @@ def as_sensitive(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
     ]
 
 
-def settle(
+def resolved_attempts(
     state: State,
     ref: TaskRef,
     task_id: str | None,
@@ -143,19 +127,15 @@ def settle(
         known = ref in state.records
         if not known:
             raise _unknown(str(ref), [str(other) for other in _known(state)])
-        raise _problem(
-            f"{ref} has no attempt without outcome: there is nothing to settle",
-            f"It is recorded. See it:\n  taskctl state show {_quoted(ref)}",
-            ref.key,
-        )
+        raise _refused("resolved", ref.key, ref=str(ref))
     if task_id is None:
         marks = [attempt.mark for attempt in attempts]
-        return state.settled(marks, "settled by hand: no task was created", at)
+        return state.settled(marks, "resolved by hand: not created", at)
     _check_free(state, ref, task_id)
-    return [Recorded(_settled(state.records.get(ref), attempts, task_id, created_at))]
+    return [Recorded(_resolved(state.records.get(ref), attempts, task_id, created_at))]
 
 
-def _settled(
+def _resolved(
     known: Record | None, attempts: tuple[Attempt, ...], task_id: str, created_at: datetime | None
 ) -> Record:
     marks = tuple(attempt.mark for attempt in attempts)
@@ -182,19 +162,11 @@ def _settled(
 def _check_free(state: State, ref: TaskRef, task_id: str) -> None:
     record = state.records.get(ref)
     if record is not None and task_id in record.former:
-        raise _problem(
-            f"task {task_id} is one that {ref} had before",
-            f"Another took its place. See which:\n  taskctl show {_quoted(ref)}",
-            ref.key,
-        )
+        raise _refused("former", ref.key, task=task_id, ref=str(ref))
     holder = state.recorded_ids().get(task_id)
     if holder is not None and holder != ref:
-        raise _problem(
-            f"task {task_id} is recorded for {holder}",
-            f"A task is kept for one key. If it is {ref} that it was made for, take the other"
-            f" record out first:\n  taskctl state rm {_quoted(holder)}",
-            ref.key,
-        )
+        facts = {"task": task_id, "ref": str(ref), "holder": str(holder)}
+        raise _refused("recorded", ref.key, **facts)
 
 
 def _record(state: State, ref: TaskRef) -> Record:
@@ -209,16 +181,12 @@ def _known(state: State) -> set[TaskRef]:
 
 
 def _unknown(name: str, known: Iterable[str]) -> StateError:
-    near = get_close_matches(name, sorted(set(known)), n=3)
-    hint = f" Is it {' or '.join(near)}?" if near else ""
-    return _problem(
-        f"{name} is not in the state", f"Nothing was changed.{hint}\n  taskctl state list", name
-    )
+    near = tuple(get_close_matches(name, sorted(set(known)), n=3))
+    at = Place(key=name)
+    if near:
+        return StateError([error(Code.UNKNOWN_TASK, "near", at=at, name=name, near=near)])
+    return StateError([error(Code.UNKNOWN_TASK, at=at, name=name)])
 
 
-def _problem(summary: str, detail: str, key: str) -> StateError:
-    return StateError([error(summary, detail, key=key)])
-
-
-def _quoted(ref: TaskRef) -> str:
-    return shlex.quote(str(ref))
+def _refused(case: str, key: str, **facts: Arg) -> StateError:
+    return StateError([error(Code.STATE_EDIT, case, at=Place(key=key), **facts)])

@@ -1,8 +1,8 @@
 """The journal: what happened since the state was last written, each event durable before it counts.
 
 A header line and one line per event, `CRC LENGTH JSON`. CRC is the CRC-32 of the rest of the line,
-carried on from the line before: a line that was changed, moved or taken out shows, as does a
-journal put together from two. LENGTH tells a line that was cut off from two that grew together.
+carried on from the line before: it detects lines that were changed, moved or removed. LENGTH tells
+a line that was cut off from two that grew together.
 
 One write and one fsync serve all events that are waiting (group commit). So only the end of the
 file can be half written: a last line without its newline, or zeros where a file system had made
@@ -12,7 +12,6 @@ else that does not fit was durable once and is refused.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import threading
@@ -22,16 +21,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler import disk
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Place, error
 from reconciler.model.errors import StateError
-from reconciler.state import disk
-from reconciler.state.codec import decode_event, encode_event, refuse
+from reconciler.model.typed_json import Codec, ShapeError, decode_as, members
+from reconciler.state.codec import decode_event, encode_event, refuse_newer
 from reconciler.state.lock import lost
 from reconciler.state.model import Event
-from reconciler.state.shapes import NEWER, Json, WrongShapeError, need, need_filled
 
-VERSION = 2
-"""Of all journals, since the first line is written before it is known what follows: a taskctl that
-knows only 1 drops what a key had before."""
+VERSION = 1
 
 _CUT_OFF = re.compile(
     rb"[0-9a-f]{0,8}|[0-9a-f]{8} \d{0,9}|[0-9a-f]{8} (\d{1,9}) (\{.*)?", re.DOTALL
@@ -40,11 +39,24 @@ _CUT_OFF = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the journal belongs to: enough to begin a state anew when the file itself is lost."""
+    """What the journal belongs to: enough to begin a state anew when the file itself is lost.
+
+    `serial` is that of the state on which the journal was begun. `id` is random: a state that
+    names it has folded this journal.
+    """
 
     lineage: str
     backend: str
-    version: int = VERSION
+    serial: int
+    id: str
+    version: int
+
+    @classmethod
+    def new(cls, lineage: str, backend: str, serial: int) -> Header:
+        return cls(lineage, backend, serial, os.urandom(8).hex(), VERSION)
+
+
+_HEADER = Codec(Header)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +72,18 @@ class Replay:
     crc: int = 0
     size: int = 0
 
+    def folded(self) -> Replay:
+        """Nothing of it counts any more: the next append begins anew."""
+        return Replay(size=self.size)
 
-def read_journal(data: bytes, *, file: str, way_out: str) -> Replay:
+
+def read_journal(data: bytes, *, file: str) -> Replay:
     """The events of a journal, less what was cut off at its end; StateError for any damage."""
     body = data.rstrip(b"\0")
     lines = body.split(b"\n")
     rest = lines.pop()
     if not _may_be_cut_off(rest):
-        last = len(lines) + 1
-        refuse(f"line {last} of the journal is damaged", way_out, file=file, line=last)
+        raise _damaged(file, len(lines) + 1, "it is not the beginning of a line")
     header: Header | None = None
     events: list[Event] = []
     crc = end = 0
@@ -79,21 +94,16 @@ def read_journal(data: bytes, *, file: str, way_out: str) -> Replay:
                 header = _read_header(text, file)
             else:
                 events.append(decode_event(text))
-        except (WrongShapeError, ValueError, RecursionError) as problem:
-            refuse(
-                f"line {number} of the journal is damaged: {_said(problem)}",
-                way_out,
-                file=file,
-                line=number,
-            )
+        except ValueError as problem:
+            raise _damaged(file, number, str(problem)) from None
         end += len(line) + 1
     return Replay(header, tuple(events), end, crc, len(data))
 
 
-def _said(problem: Exception) -> str:
-    if isinstance(problem, WrongShapeError) and problem.path:
-        return f"{problem.path} {problem}"
-    return str(problem)
+def _damaged(file: str, line: int, reason: str) -> StateError:
+    at = Place(file=file, line=line)
+    facts: dict[str, Arg] = {"file": file, "aside": f"{file}.bad", "line": line, "reason": reason}
+    return StateError([error(Code.JOURNAL_DAMAGED, at=at, **facts)])
 
 
 def _may_be_cut_off(rest: bytes) -> bool:
@@ -121,29 +131,21 @@ def _unpack(line: bytes, crc: int) -> tuple[int, bytes]:
     return crc, text
 
 
-def _header_text(header: Header) -> bytes:
-    value = {"backend": header.backend, "lineage": header.lineage, "version": header.version}
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
 def _read_header(text: bytes, file: str) -> Header:
-    value: Json = json.loads(text)
-    version = need(value, "version", int)
-    if version > VERSION:
-        refuse(
-            f"the journal was written by a newer taskctl (format {version}, this one knows"
-            f" {VERSION})",
-            NEWER,
-            file=file,
-        )
-    return Header(need_filled(value, "lineage"), need_filled(value, "backend"), version)
+    version = members(text).get("version")
+    if version is not None and decode_as(int, version) > VERSION:
+        refuse_newer(decode_as(int, version), VERSION, file)
+    header = _HEADER.decode(text)
+    if not (header.lineage and header.backend and header.id):
+        raise ShapeError("lineage, backend or id", "must not be empty")
+    return header
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
     """The events of one `append`, until they are durable or have failed.
 
-    `turn` wakes its thread alone: to wake all twenty for each write would take longer than it.
+    `turn` wakes only its thread: waking all of them for each write would take longer than it.
     """
 
     events: Sequence[Event]
@@ -169,12 +171,14 @@ class Journal:
         *,
         shown: str,
     ) -> None:
-        """`replay` is what was read from `path`. `shown` is how messages name it.
+        """`replay` is what was read from `path`; `header` is for a new journal, if it has none.
+        `shown` is how messages name it.
 
         `durable` is called with the events of each write, in the order in which they are in the
         file, before any `append` of them returns.
         """
-        self._path, self._header, self._replay = path, header, replay
+        self._path, self._replay = path, replay
+        self._header = replay.header or header
         self._durable, self._shown = durable, shown
         self._fd: int | None = None
         self._end, self._crc = replay.end, replay.crc
@@ -194,12 +198,8 @@ class Journal:
         if batch := self._batch_to_lead(mine):
             self._lead(batch)
         if mine.failure:
-            raise StateError.of(
-                f"the journal cannot be written: {mine.failure}",
-                "Nothing is sent without it, and what it held before is safe. Make room for it or"
-                " make it writable, then run the same command again: it goes on from there.",
-                file=self._shown,
-            )
+            at = Place(file=self._shown)
+            raise StateError([error(Code.JOURNAL_NOT_WRITTEN, at=at, reason=mine.failure)])
 
     def _batch_to_lead(self, mine: _Waiting) -> list[_Waiting]:
         """All who wait, for the one whose turn it is to write; none once that was done for it."""
@@ -237,21 +237,29 @@ class Journal:
         finally:
             self._pass_on()
 
-    def remove(self) -> None:
+    @property
+    def id(self) -> str:
+        """The id of the journal on the disk; empty if there is none."""
+        return self._header.id if self._end else ""
+
+    def remove(self, header: Header) -> None:
         """No journal any more, durably; to be called `paused`, once the state holds its events.
 
-        The next event begins a new one. Raises OSError.
+        The next event begins a new one with that header. A file that is not ours any more stays.
+        Raises OSError.
         """
+        fd, path = self._fd, self._path
+        if path.exists() and (fd is None or disk.is_still(path, fd)):
+            disk.remove(path)
+            disk.sync_folder(path.parent)
         self._close()
-        if self._path.exists():
-            disk.remove(self._path)
-            disk.sync_folder(self._path.parent)
         self._replay, self._end, self._crc, self._lost = Replay(), 0, 0, ""
+        self._header = header
 
     def shut(self) -> None:
         """Closes the file for good; to be called `paused`: no append may follow the lock's end."""
         self._close()
-        self._lost = "the run has given the state back"
+        self._lost = "the state was already released"
 
     def _close(self) -> None:
         fd, self._fd = self._fd, None
@@ -288,7 +296,7 @@ class Journal:
         if self._lost:
             return self._lost
         is_first, crc, lines = self._end == 0, self._crc, []
-        for text in [_header_text(self._header), *texts] if is_first else texts:
+        for text in [_HEADER.encode(self._header), *texts] if is_first else texts:
             crc, line = _pack(text, crc)
             lines.append(line)
         data = b"".join(lines)

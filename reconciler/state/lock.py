@@ -29,16 +29,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler import disk
+from reconciler.disk import PRIVATE
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, error
+from reconciler.model.diagnostics import Arg, Place, error
 from reconciler.model.errors import StateError
 from reconciler.model.task import rfc3339
-from reconciler.state import disk
-from reconciler.state.disk import PRIVATE
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+_LONGEST = 10_000  # bytes of a signature
 _READS = 25
 _BETWEEN_READS = 0.02  # seconds: a new holder needs that long at most to say who it is
 
@@ -67,7 +68,7 @@ class Lock:
         """`path` is the lock's file, `shown` the state's path as messages name it."""
         self._path, self._shown = path, shown
         self._lock: BaseFileLock | None = None
-        self._fd = -1
+        self._fd = self._file = -1
 
     def take(
         self, purpose: str, timeout: timedelta, waiting: Callable[[str], None] | None = None
@@ -105,40 +106,64 @@ class Lock:
         self._fd = fd
         _sign(fd, purpose)
 
+    def retake(self, purpose: str) -> None:
+        """Takes the lock again if its file was removed. StateError if somebody has the new one."""
+        if self._lock is not None and disk.is_still(self._path, self._fd):
+            return
+        self.release()
+        try:
+            self.take(purpose, timedelta())
+        except StateError as problem:
+            raise lost(self._path.name, self._shown) from problem
+
     def check_held(self) -> None:
         """StateError if the lock's file was removed or replaced: others can lock the new one."""
         if self._lock is None or not disk.is_still(self._path, self._fd):
             raise lost(self._path.name, self._shown)
 
+    def take_file(self, path: Path) -> None:
+        """Locks a file itself, which has several names, so that it is locked under each of them.
+
+        Until `release`; StateError if another process holds it.
+        """
+        if os.name == "nt":
+            return
+        import fcntl
+
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as problem:
+            os.close(fd)
+            if isinstance(problem, BlockingIOError):
+                raise self._is_held(timedelta()) from problem
+            raise self._cannot(problem) from problem
+        self._file = fd
+
     def release(self) -> None:
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
 
     def _is_held(self, timeout: timedelta) -> StateError:
-        waited = f" after {timeout.total_seconds():g} s of waiting" if timeout else ""
-        problem = error(
-            f"the state is locked{waited}: {self._holder_in_words()} holds it",
-            "Two runs that change one state would create tasks twice, so they exclude each other."
-            " Wait for the other one to end:\n  taskctl apply --lock-timeout 10m\n"
-            "The lock ends with the process that holds it, and no file needs to be removed.",
-            file=self._shown,
-        )
-        return StateError([problem])
+        facts: dict[str, Arg] = {"holder": self._holder_in_words()}
+        if timeout:
+            facts["seconds"] = round(timeout.total_seconds(), 1)
+        at, case = Place(file=self._shown), "waited" if timeout else ""
+        return StateError([error(Code.STATE_LOCKED, case, at=at, **facts)])
 
     def _cannot(self, problem: OSError) -> StateError:
-        said = error(
-            f"the state cannot be locked: {problem.strerror or problem}",
-            f"{self._path} must be a file that can be written, on a file system with locks, so that"
-            " two applies exclude each other. What needs no lock, and shows what would be done:\n"
-            "  taskctl plan",
-            file=self._shown,
+        at, reason = Place(file=self._shown), problem.strerror or str(problem)
+        return StateError(
+            [error(Code.LOCK_UNAVAILABLE, at=at, reason=reason, lock=str(self._path))]
         )
-        return StateError([said])
 
     def _holder_in_words(self) -> str:
         holder = self._holder()
-        return str(holder) if holder else "another process, which has not said who it is,"
+        return str(holder) if holder else "an unidentified process"
 
     def _holder(self) -> Holder | None:
         """Read a few times: what a dead one left is there until the new holder has signed."""
@@ -158,7 +183,7 @@ def lost(name: str, shown: str) -> StateError:
 def read_holder(path: Path) -> Holder | None:
     """Who signed the lock last; None where nobody did, or it cannot be read."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(disk.read_file(path, most=_LONGEST) or b"")
         return Holder(
             pid=int(found["pid"]),
             host=str(found["host"]),

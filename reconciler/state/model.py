@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from reconciler.model.task import Identity, Inputs, RemoteTask, TaskRef
 from reconciler.state.attempt import Attempt, Baseline
@@ -33,8 +33,8 @@ OUTPUTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """One thing that became of a key: `what` is a word of `Happened`, or of a later taskctl.
+class HistoryEntry:
+    """One thing that became of a key: `what` is a word of `HistoryKind`, or of a later taskctl.
 
     `task_id` is the task that the key had from then on, `mark` the attempt's. `detail` names the
     settings that were updated, the key that it was moved from, the task that was there before, or
@@ -48,7 +48,7 @@ class Happening:
     detail: str = ""
 
 
-class Happened(StrEnum):
+class HistoryKind(StrEnum):
     CREATED = "created"
     ADOPTED = "adopted"
     MOVED = "moved"
@@ -59,7 +59,7 @@ class Happened(StrEnum):
 
 
 HISTORY = 50
-"""How many of the latest happenings a record keeps."""
+"""How many of the latest entries a record keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,12 @@ class Record:
     something delivered one create twice.
     """
 
+    JSON_NAMES: ClassVar[Mapping[str, str]] = {
+        "ref": "task",
+        "former": "formerTaskIds",
+        "duplicates": "duplicateTaskIds",
+    }
+
     ref: TaskRef
     task_id: str
     file: str
@@ -87,42 +93,44 @@ class Record:
     pending: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     sensitive: bool = False
-    history: tuple[Happening, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
     former: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
 
-    def history_of(self) -> tuple[Happening, ...]:
+    def history_of(self) -> tuple[HistoryEntry, ...]:
         """What became of the key. A record that only one thing became of need not keep it."""
         if self.history:
             return self.history
         mark = self.marks[-1] if self.marks else ""
-        what = Happened.CREATED if mark else Happened.ADOPTED
-        return (Happening(what.value, self.created_at, self.task_id, mark),)
+        what = HistoryKind.CREATED if mark else HistoryKind.ADOPTED
+        return (HistoryEntry(what.value, self.created_at, self.task_id, mark),)
 
-    def after(self, *happenings: Happening) -> Record:
+    def after(self, *entries: HistoryEntry) -> Record:
         """The record once that has happened as well."""
         known = {(h.what, h.mark) for h in self.history if h.mark}
-        new = (h for h in happenings if not h.mark or (h.what, h.mark) not in known)
+        new = (h for h in entries if not h.mark or (h.what, h.mark) not in known)
         return replace(self, history=(*self.history_of(), *new)[-HISTORY:])
 
     def was_replaced(self) -> bool:
         """Whether its task took the place of another on purpose."""
-        return any(h.what == Happened.REPLACED and h.task_id == self.task_id for h in self.history)
+        return any(
+            h.what == HistoryKind.REPLACED and h.task_id == self.task_id for h in self.history
+        )
 
     def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
         """This record of a new task, which `attempt` made where its key had the record `old`, or
         had the task that the attempt was to replace, whose record was lost."""
         mark = attempt.mark if attempt is not None else ""
         before = attempt.replaces if attempt is not None else ""
-        anew = Happened.REPLACED if before else Happened.RECREATED
+        anew = HistoryKind.REPLACED if before else HistoryKind.RECREATED
         if old is None:
             if not before:
                 return self
-            said = Happening(anew.value, self.created_at, self.task_id, mark, before)
+            said = HistoryEntry(anew.value, self.created_at, self.task_id, mark, before)
             return replace(self, history=(said,), former=(before,))
         if old.task_id == self.task_id:
             return replace(self, history=old.history, former=old.former, duplicates=old.duplicates)
-        said = Happening(anew.value, self.created_at, self.task_id, mark, old.task_id)
+        said = HistoryEntry(anew.value, self.created_at, self.task_id, mark, old.task_id)
         former = (*old.former, *([before] if before else ()), old.task_id)
         return replace(
             self,
@@ -145,6 +153,7 @@ class State:
     not looked for. `baselines` has, by name, those that open attempts and `latest` refer to;
     `latest` names, by PATH (`.`: everything) and organization, the one read by the last apply that
     accounted for every task before it.
+    `journal` is the id of the journal that was folded into it last.
     """
 
     lineage: str
@@ -157,6 +166,7 @@ class State:
     searched: tuple[str, ...] = ()
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     latest: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    journal: str = field(default="", compare=False)
     untold: frozenset[TaskRef] = field(default=frozenset(), compare=False)
 
     def is_new_for(self, file: str) -> bool:
@@ -221,7 +231,7 @@ class State:
             if ref is None or record is None:
                 events.append(Closed(mark, why))
                 continue
-            said = Happening(Happened.NOT_CREATED.value, at, record.task_id, mark, why)
+            said = HistoryEntry(HistoryKind.NOT_CREATED.value, at, record.task_id, mark, why)
             known = tuple(dict.fromkeys((*record.marks, mark)))
             records[ref] = replace(record.after(said), marks=known)
             events.append(Recorded(records[ref]))
@@ -277,6 +287,8 @@ class Recorded:
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """A record was taken out: moved to another key, or by `taskctl state rm`."""
+
+    JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task"}
 
     ref: TaskRef
 

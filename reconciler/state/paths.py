@@ -1,33 +1,42 @@
-"""Where the parts of a state are, and how they are read and refused together."""
+"""Where the parts of a local state are, and how they are read and refused together."""
 
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from reconciler.state.codec import check_backend, decode_state, refuse
-from reconciler.state.engines.file import LocalStore, Version
+from reconciler import disk
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Place, error
+from reconciler.model.errors import StateError
+from reconciler.state.codec import StateSource, check_backend, decode_state
+from reconciler.state.engines.file import FileVersion, LocalStore
 from reconciler.state.journal import Replay, read_journal
 from reconciler.state.model import State
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class StatePaths:
     """Where the parts of a state are, and how messages name them (as the user did)."""
 
     store: LocalStore
     shown: str
 
     @classmethod
-    def of(cls, path: Path) -> Files:
-        """A link is followed once, here: replacing it would cut the state off from its place."""
+    def of(cls, path: Path, *, within: Path | None = None) -> StatePaths:
+        """A link is followed once, here: replacing it would cut the state off from its place.
+
+        `within`: a link must not lead out of that directory (the user did not name the path).
+        """
         try:
-            return cls(LocalStore(path.resolve()), str(path))
+            target = path.resolve()
         except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle, until 3.13
-            refuse(f"the path of the state leads nowhere: {problem}", "", file=str(path))
+            raise _misplaced(path, "circle", reason=str(problem)) from problem
+        if within is not None and disk.escapes(path, within):
+            raise _misplaced(path, "link", target=str(target))
+        return cls(LocalStore(target), str(path))
 
     @property
     def journal(self) -> Path:
@@ -41,100 +50,124 @@ class Files:
     def journal_shown(self) -> str:
         return self.shown + ".journal"
 
-    def way_out(self) -> str:
-        """What to do about a state file that cannot be used."""
-        state, backup = shlex.quote(self.shown), shlex.quote(self.shown + ".backup")
-        first = (
-            f"take the last good one, kept beside it:\n  cp {backup} {state}\n"
-            if self.store.backup.exists()
-            else "take the last good one from version control or a backup.\n"
-        )
-        return (
-            f"It was left as it is; nothing counts as absent because it cannot be read. Either"
-            f" {first}or put it aside:\n  mv {state} {state}.bad\n"
-            "Then let taskctl find the tasks that it does not know of, before it creates any:\n"
-            "  taskctl plan --adopt all"
-        )
+    def source(self) -> StateSource:
+        return StateSource(self.shown, self.store.backup.exists())
 
-    def journal_way_out(self) -> str:
-        journal = shlex.quote(self.journal_shown)
-        return (
-            "It holds what an earlier run did and could not save any more, and was left as it is."
-            " Restore it from a copy, or put it aside:\n"
-            f"  mv {journal} {journal}.bad\n"
-            "and, at least the settle time after that run, let taskctl find what it did:\n"
-            "  taskctl plan --adopt all"
-        )
+    def make_folder(self) -> None:
+        """The directory of the state. Raises StateError."""
+        try:
+            disk.make_folder(self.store.path.parent)
+        except OSError as problem:
+            raise _misplaced(Path(self.shown), "directory", reason=_reason(problem)) from problem
+
+    def check_place(self) -> None:
+        """StateError for a mount point: neither its lock nor its journal is where the other side
+        looks for them, and it cannot be replaced."""
+        if is_mount_point(self.store.path):
+            raise _misplaced(Path(self.shown), "mount")
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`saved` is what the state file holds, without the journal. `version` None: no file."""
+    """`saved` is what the state file holds, without the journal. `version` None: no file.
+
+    `replay` has no events if the state names its journal as folded already; the file is still
+    there, and is replaced at the first append.
+    """
 
     saved: State
-    version: Version | None
+    version: FileVersion | None
     replay: Replay
 
 
-def version_of(files: Files) -> Version | None:
+def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
+    """Whether something is mounted right on `path`; `mounts` is Linux's list, if there is one."""
+    try:
+        lines = mounts.read_bytes().splitlines()
+    except OSError:
+        return os.path.ismount(path)
+    points = {fields[4] for line in lines if len(fields := line.split(b" ")) > 4}
+    escaped = os.fsencode(path).replace(b"\\", b"\\134").replace(b" ", b"\\040")
+    return escaped.replace(b"\t", b"\\011").replace(b"\n", b"\\012") in points
+
+
+def version_of(paths: StatePaths) -> FileVersion | None:
     """Which bytes the state file holds; None where there is none."""
     try:
-        return files.store.version()
-    except IsADirectoryError:
-        refuse(
-            "the state is a folder, not a file",
-            "Name a file in it:\n"
-            f"  taskctl plan --state {shlex.quote(files.shown + '/taskctl.state.json')}",
-            file=files.shown,
-        )
+        return paths.store.version()
     except OSError as problem:
-        _refuse_unreadable(problem, files.shown)
+        refuse_unreadable(problem, paths.shown)
 
 
-def saved_state(files: Files, backend: str) -> State | None:
+def saved_state(paths: StatePaths, backend: str) -> State | None:
     """The state file alone; None where there is none."""
     try:
-        data = files.store.read()
+        data = paths.store.read()
     except OSError as problem:
-        _refuse_unreadable(problem, files.shown)
-    if data is None:
-        return None
-    return decode_state(data, file=files.shown, backend=backend, way_out=files.way_out())
+        refuse_unreadable(problem, paths.shown)
+    return None if data is None else decode_state(data, paths.source(), backend=backend)
 
 
-def load(files: Files, backend: str) -> Loaded:
+def load(paths: StatePaths, backend: str) -> Loaded:
     """State file and journal, each whole and both of one state; StateError for all else."""
-    version = version_of(files)
-    saved = saved_state(files, backend)
-    try:
-        data = files.journal.read_bytes()
-    except FileNotFoundError:
-        data = b""
-    except OSError as problem:
-        _refuse_unreadable(problem, files.journal_shown)
-    replay = read_journal(data, file=files.journal_shown, way_out=files.journal_way_out())
+    version = version_of(paths)
+    saved = saved_state(paths, backend)
+    replay = _journal(paths)
     header = replay.header
     if header is not None:
-        check_backend(header.backend, backend, files.journal_shown)
+        check_backend(header.backend, backend, paths.journal_shown)
     if saved is None:
         lineage = header.lineage if header is not None else os.urandom(16).hex()
         saved = State(lineage=lineage, serial=0, backend=backend, is_new=True)
-    elif header is not None and header.lineage != saved.lineage:
-        refuse(
-            "the journal belongs to another state than the one beside it",
-            f"The state's lineage is {saved.lineage}, the journal's {header.lineage}: one of the"
-            " two was copied here. Put the right state back, or put the journal aside:\n"
-            f"  mv {shlex.quote(files.journal_shown)} {shlex.quote(files.journal_shown)}.bad\n"
-            "and let taskctl find what it held:\n  taskctl plan --adopt all",
-            file=files.journal_shown,
-        )
+    elif header is not None:
+        if header.lineage == saved.lineage and header.id == saved.journal:
+            return Loaded(saved, version, replay.folded())
+        _check_match(paths, saved, replay)
     return Loaded(saved, version, replay)
 
 
-def _refuse_unreadable(problem: OSError, shown: str) -> NoReturn:
-    refuse(
-        f"it cannot be read: {problem.strerror or problem}",
-        "It was left as it is; what cannot be read does not count as absent. See whose it is:\n"
-        f"  ls -l {shlex.quote(shown)}",
-        file=shown,
-    )
+def _journal(paths: StatePaths) -> Replay:
+    try:
+        data = disk.read_file(paths.journal)
+    except OSError as problem:
+        refuse_unreadable(problem, paths.journal_shown)
+    return read_journal(data or b"", file=paths.journal_shown)
+
+
+def _check_match(paths: StatePaths, saved: State, replay: Replay) -> None:
+    """A journal that this state did not fold was begun on just this version of it."""
+    header = replay.header
+    if header is None or (header.lineage, header.serial) == (saved.lineage, saved.serial):
+        return
+    at = Place(file=paths.journal_shown)
+    file = paths.journal_shown
+    names: dict[str, Arg] = {"file": file, "aside": f"{file}.bad"}
+    if header.lineage != saved.lineage:
+        facts: dict[str, Arg] = {"state": saved.lineage, "journal": header.lineage}
+        raise StateError([error(Code.JOURNAL_MISMATCH, "lineage", at=at, **names, **facts)])
+    facts = {"state": saved.serial, "journal": header.serial}
+    raise StateError([error(Code.JOURNAL_MISMATCH, "serial", at=at, **names, **facts)])
+
+
+def refuse_unreadable(problem: OSError, shown: str) -> NoReturn:
+    """Something is there and cannot be read."""
+    at = Place(file=shown)
+    if isinstance(problem, IsADirectoryError):
+        inside = f"{shown}/taskctl.state.json"
+        said = error(Code.STATE_UNREADABLE, "folder", at=at, file=shown, inside=inside)
+    elif isinstance(problem, disk.NotRegularError):
+        said = error(Code.STATE_UNREADABLE, "special", at=at, file=shown)
+    elif isinstance(problem, disk.FileTooLargeError):
+        said = error(Code.STATE_UNREADABLE, "large", at=at, file=shown, limit="2 GiB")
+    else:
+        said = error(Code.STATE_UNREADABLE, at=at, file=shown, reason=_reason(problem))
+    raise StateError([said]) from problem
+
+
+def _reason(problem: OSError) -> str:
+    return problem.strerror or str(problem)
+
+
+def _misplaced(path: Path, case: str, **facts: Arg) -> StateError:
+    at = Place(file=str(path))
+    return StateError([error(Code.STATE_PLACE, case, at=at, file=str(path), **facts)])

@@ -16,40 +16,36 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-from reconciler.model.diagnostics import error
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Diagnostic, Place, error, warning
 from reconciler.model.errors import StateError
 from reconciler.model.mark import mint
 from reconciler.model.task import RemoteTask
-from reconciler.state import disk
 from reconciler.state.attempt import Baseline
-from reconciler.state.codec import encode_state, refuse
+from reconciler.state.codec import encode_state
 from reconciler.state.engines.file import LocalStore
-from reconciler.state.journal import VERSION, Header, Journal
+from reconciler.state.journal import Header, Journal
 from reconciler.state.lock import Lock
 from reconciler.state.model import Event, State, fold, fold_into, kept_outputs, with_untold
-from reconciler.state.paths import Files, Loaded, load, saved_state, version_of
+from reconciler.state.paths import Loaded, StatePaths, load, saved_state, version_of
 
 _READS = 10
 
 
-def read_state(path: Path, *, backend: str) -> State:
+def read_state(path: Path, *, backend: str, within: Path | None = None) -> State:
     """The state as it is, its journal folded in: no lock, nothing written. For `plan`.
 
     No file and no journal: a new state with a lineage of its own. StateError for what cannot be
-    read or is another backend's.
+    read or is another backend's. `within` as for `Session.open`.
     """
-    files = Files.of(path)
+    paths = StatePaths.of(path, within=within)
     for _ in range(_READS):
-        loaded = load(files, backend)
+        loaded = load(paths, backend)
         # A run that saves meanwhile first replaces the state and then removes the journal.
-        if version_of(files) == loaded.version:
+        if version_of(paths) == loaded.version:
             return fold(with_untold(loaded.saved, loaded.replay.events), loaded.replay.events)
-    said = error(
-        "the state file changes faster than it can be read",
-        "Something writes it all the time. Try again when that has ended.",
-        file=files.shown,
-    )
-    raise StateError([said])
+    at = Place(file=paths.shown)
+    raise StateError([error(Code.STATE_CHANGED, "busy", at=at, file=paths.shown)])
 
 
 class Session:
@@ -58,8 +54,8 @@ class Session:
     As a context manager it closes, and so saves, at the end, whatever ended it.
     """
 
-    def __init__(self, files: Files, lock: Lock, loaded: Loaded) -> None:
-        self._files, self._lock = files, lock
+    def __init__(self, paths: StatePaths, lock: Lock, loaded: Loaded, purpose: str) -> None:
+        self._paths, self._lock, self._purpose = paths, lock, purpose
         self._saved = with_untold(loaded.saved, loaded.replay.events)
         self._version = loaded.version
         self._records, self._attempts = dict(loaded.saved.records), dict(loaded.saved.attempts)
@@ -72,9 +68,8 @@ class Session:
         self._seen: Mapping[str, Mapping[str, object]] = {}
         self._closed = False
         self._fold(loaded.replay.events)
-        header = Header(loaded.saved.lineage, loaded.saved.backend)
         self._journal = Journal(
-            files.journal, header, loaded.replay, self._fold, shown=files.journal_shown
+            paths.journal, self._header(), loaded.replay, self._fold, shown=paths.journal_shown
         )
 
     @classmethod
@@ -86,33 +81,34 @@ class Session:
         lock_timeout: timedelta,
         purpose: str,
         waiting: Callable[[str], None] | None = None,
+        within: Path | None = None,
     ) -> Session:
         """Takes the lock and reads. StateError where the lock is held or the state unusable.
 
-        `purpose` is told to who finds the lock taken (`apply`). `waiting` is called once, with the
-        holder in words, where the lock has to be waited for.
+        `purpose` is shown to whoever finds the lock taken (`apply`). `waiting` is called once, with
+        the holder in words, if the lock has to be waited for. `within`: no link may make the path
+        lead out of that directory; None if the user named the path.
         """
-        files = Files.of(path)
-        try:
-            disk.make_folder(files.store.path.parent)
-        except OSError as problem:
-            refuse(
-                f"the folder of the state cannot be made: {problem.strerror or problem}",
-                "A state is a file in a folder that can be written. Name another one:\n"
-                "  taskctl apply --state PATH",
-                file=files.shown,
-            )
-        lock = Lock(files.lock, shown=files.shown)
+        paths = StatePaths.of(path, within=within)
+        paths.make_folder()
+        paths.check_place()
+        lock = Lock(paths.lock, shown=paths.shown)
         lock.take(purpose, lock_timeout, waiting)
         try:
-            loaded = load(files, backend)
-            session = cls(files, lock, loaded)
-            if loaded.replay.header is not None and loaded.replay.header.version < VERSION:
-                session.save()  # its journal may not hold what this run adds
+            if paths.store.links() > 1:
+                lock.take_file(paths.store.path)
+            return cls(paths, lock, load(paths, backend), purpose)
         except BaseException:
             lock.release()
             raise
-        return session
+
+    def warnings(self) -> list[Diagnostic]:
+        """What is risky about the place of this state, for the user."""
+        paths = self._paths
+        if (count := paths.store.links()) < 2:
+            return []
+        at = Place(file=paths.shown)
+        return [warning(Code.STATE_SHARED_FILE, at=at, file=paths.shown, count=count)]
 
     @property
     def state(self) -> State:
@@ -136,7 +132,7 @@ class Session:
             try:
                 self._given_mark = mint(now, self._given_mark)
             except OverflowError:
-                refuse("lastMark is the end of time", "", file=self._files.shown)
+                raise self._paths.source().damaged("mark") from None
             return self._given_mark
 
     def check_held(self) -> None:
@@ -216,13 +212,20 @@ class Session:
             self._given_mark = max(self._given_mark, self._last_mark)
             self._view = None
 
+    def _header(self) -> Header:
+        saved = self._saved
+        return Header.new(saved.lineage, saved.backend, saved.serial)
+
     def _save(self) -> None:
+        self._lock.retake(self._purpose)
         state = self.state.pruned()
         if self._is_worth_saving(state):
             state = self._with_accounted(state).pruned()
-            self._write(self._with_refreshed(replace(state, serial=state.serial + 1)))
+            journal = self._journal.id or state.journal
+            state = replace(state, serial=state.serial + 1, journal=journal)
+            self._write(self._with_refreshed(state))
         try:
-            self._journal.remove()
+            self._journal.remove(self._header())
         except OSError as problem:
             self._cannot_save(problem)
 
@@ -252,7 +255,7 @@ class Session:
         return replace(state, records={**state.records, **fresh}) if fresh else state
 
     def _write(self, state: State) -> None:
-        store = self._files.store
+        store = self._paths.store
         try:
             self._refuse_changed(store)
             store.replace(encode_state(state))
@@ -268,24 +271,16 @@ class Session:
         """Another hand changed the file under the lock, say a checkout: its word is not lost."""
         if store.version() == self._version:
             return
-        there = saved_state(self._files, self._saved.backend)
+        there = saved_state(self._paths, self._saved.backend)
         # Two branches may have gone on from one serial, each to the same next one.
         if there is None or encode_state(there) != encode_state(self._saved):
-            refuse(
-                "the state file was changed by something else while this run held its lock",
-                "It was left as it is now, and what this run did is in"
-                f" {self._files.journal_shown}. See what comes of both:\n  taskctl plan",
-                file=self._files.shown,
-            )
+            paths = self._paths
+            facts: dict[str, Arg] = {"file": paths.shown, "journal": paths.journal_shown}
+            at, serial = Place(file=paths.shown), self._saved.serial
+            raise StateError([error(Code.STATE_CHANGED, at=at, serial=serial, **facts)])
 
     def _cannot_save(self, problem: OSError) -> NoReturn:
-        files = self._files
-        holds = f"{files.journal_shown} holds all of it, and " if files.journal.exists() else ""
-        said = error(
-            f"the state cannot be saved: {problem.strerror or problem}",
-            f"Nothing is lost: {holds}the state file is whole. Keep the two together. Make room"
-            " for the state or make its folder writable, then run again, which saves it:\n"
-            "  taskctl apply",
-            file=files.shown,
-        )
+        at, shown = Place(file=self._paths.shown), self._paths.shown
+        reason = problem.strerror or str(problem)
+        said = error(Code.STATE_NOT_SAVED, at=at, file=shown, reason=reason)
         raise StateError([said]) from problem

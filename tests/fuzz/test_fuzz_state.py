@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -12,10 +13,16 @@ from hypothesis import strategies as st
 
 from reconciler.messages import word
 from reconciler.model.errors import StateError
-from reconciler.state.codec import decode_event, decode_state, encode_event, encode_state
+from reconciler.model.typed_json import ShapeError
+from reconciler.state.codec import (
+    StateSource,
+    decode_event,
+    decode_state,
+    encode_event,
+    encode_state,
+)
 from reconciler.state.journal import read_journal
 from reconciler.state.model import fold
-from reconciler.state.shapes import WrongShapeError
 from tests.support.fuzzing import corpus, mutant
 from tests.support.state_files import journal_of
 from tests.support.state_samples import BACKEND, empty, history
@@ -23,23 +30,23 @@ from tests.support.state_samples import BACKEND, empty, history
 STATES = corpus("state")
 JOURNALS = corpus("journal")
 EVENTS = [encode_event(event) for event in history(5)]
-CURRENT = encode_state(fold(empty(serial=7), history(5)))
-LOOK = "cp a b"
+CURRENT = re.sub(rb'  "checksum".*\n', b"", encode_state(fold(empty(serial=7), history(5))))
+"""Without its checksum, which would refuse each mutant before it is read."""
 
 
 def check_state(data: bytes) -> None:
     try:
-        state = decode_state(data, file="s.json", backend=BACKEND, way_out=LOOK)
+        state = decode_state(data, StateSource("s.json"), backend=BACKEND)
     except StateError as problem:
         _ = [word(diagnostic) for diagnostic in problem.diagnostics]
     else:  # what is read can be written, and is the same when it is read again
         again = encode_state(state)
-        assert decode_state(again, file="s.json", backend=BACKEND, way_out=LOOK) == state
+        assert decode_state(again, StateSource("s.json"), backend=BACKEND) == state
 
 
 def check_journal(data: bytes) -> None:
     try:
-        replay = read_journal(data, file="s.json.journal", way_out=LOOK)
+        replay = read_journal(data, file="s.json.journal")
     except StateError as problem:
         _ = [word(diagnostic) for diagnostic in problem.diagnostics]
     else:
@@ -75,7 +82,7 @@ def test_mutants_of_journals(tmp_path_factory: pytest.TempPathFactory, seed: int
 @given(seed=st.integers(0, 2**64))
 def test_mutants_of_events(seed: int) -> None:
     """What a checksum would refuse before: an event with a good one, and anything in it."""
-    with suppress(WrongShapeError, ValueError, RecursionError):
+    with suppress(ShapeError):
         encode_state(fold(empty(), [decode_event(mutant(EVENTS, Random(seed)))]))
 
 

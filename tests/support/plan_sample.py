@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from reconciler.model.absent import ABSENT
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Identity, TaskRef
-from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 
 PROMPT = """\
 Rotate every IAM access key older than 90 days in the production accounts of the acme \

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
+from reconciler.model.absent import ABSENT
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.plan.budget import MOST, Basis, Budget, Forecast, Outlook
-from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 from tests.support.remarks import remarks

@@ -11,11 +11,11 @@ from reconciler.state.model import Event
 from reconciler.state.session import Session
 from tests.support.state_samples import BACKEND, LINEAGE, history
 
-HEADER = Header(LINEAGE, BACKEND)
+HEADER = Header(LINEAGE, BACKEND, 0, "0123456789abcdef", 1)
 
 
 def read(data: bytes) -> Replay:
-    return read_journal(data, file="x.journal", way_out="the way out")
+    return read_journal(data, file="x.journal")
 
 
 class Written:
@@ -52,7 +52,7 @@ def journal_of(path: Path, happened: Sequence[Event]) -> bytes:
         journal.append([event])
     data = path.read_bytes()
     with journal.paused():
-        journal.remove()
+        journal.remove(HEADER)
     return data
 
 

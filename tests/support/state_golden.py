@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import json
+from typing import Any
 
 import pytest
 
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import StateError
-from reconciler.state import chunks
-from reconciler.state.codec import decode_state
+from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.model import Attempted, Recorded, State, fold
 from tests.support.state_samples import BACKEND, attempt, empty, record
 
@@ -34,6 +35,7 @@ GOLDEN = """\
     }
   },
   "backend": "https://api.example.com",
+  "checksum": "2a6f6da4",
   "lastMark": "2026-11-24T12:00:00.001000000Z",
   "lineage": "5f0c1b9de2a74a6f8f3b7d1c9a04e6b2",
   "serial": 7,
@@ -74,31 +76,23 @@ def golden_state() -> State:
     return fold(empty(serial=7), [Recorded(record(0)), Attempted(attempt(1))])
 
 
+def golden_value() -> dict[str, Any]:
+    """The golden file as values, without its checksum: to be changed."""
+    value: dict[str, Any] = json.loads(GOLDEN)
+    del value["checksum"]
+    return value
+
+
 def decode(data: bytes | str) -> State:
-    """Read as a whole, and cut into as many pieces as there are tasks: both come to the same."""
-    state = _decode(data, sys.maxsize)
-    assert _decode(data, 0) == state
-    return state
-
-
-def refusal(data: bytes | str) -> str:
-    """What is said of a file, all in one."""
-    said = _refusal(data, sys.maxsize)
-    assert _refusal(data, 0) == said
-    return said
-
-
-def _decode(data: bytes | str, size: int) -> State:
     data = data.encode() if isinstance(data, str) else data
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "SIZE", size)
-        return decode_state(data, file="x.json", backend=BACKEND, way_out="the way out")
+    return decode_state(data, StateSource("x.json"), backend=BACKEND)
 
 
-def _refusal(data: bytes | str, size: int) -> str:
+def refused(data: bytes | str) -> Diagnostic:
+    """The one problem of a file."""
     with pytest.raises(StateError) as caught:
-        _decode(data, size)
+        decode(data)
     (said,) = caught.value.diagnostics
     assert said.file == "x.json"
     assert said.detail
-    return f"{said.line}:{said.column}: {said.summary}\n{said.detail}"
+    return said

@@ -13,7 +13,7 @@ from reconciler.state.model import (
     Attempted,
     Closed,
     Forgotten,
-    Happening,
+    HistoryEntry,
     Record,
     Recorded,
     fold,
@@ -60,7 +60,7 @@ attempts = st.builds(
     st.booleans(),
     text,
 )
-happenings = st.builds(Happening, filled, st.none() | moments, text, st.just("") | marks, text)
+happenings = st.builds(HistoryEntry, filled, st.none() | moments, text, st.just("") | marks, text)
 records = st.builds(
     Record,
     refs,

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "reconciler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
-    ("model", "messages", "resources", "scratch", "garbage", "interning"),
+    ("model", "messages", "resources", "scratch", "garbage", "interning", "disk"),
     ("state.attempt", "state.model", "apply.report", "importing.report"),
     ("plan", "manifest", "tasks"),
     ("apply", "render", "remote", "embedded", "state", "importing"),
@@ -37,6 +37,7 @@ DOORS = {
     "referencing": "manifest/schema.py",
     "obstore": "state/engines/objects.py",
     "psycopg": "state/engines/postgres.py",
+    "msgspec": "model/typed_json.py",
     "requests": "remote/",
     "rich": "cli/console/progress.py",
     "ruamel": "manifest/",

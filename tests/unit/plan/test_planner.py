@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model.absent import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
-from reconciler.plan.plan import ABSENT, Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Baseline
 from tests.support.remarks import cases, commands
 from tests.support.worlds import (

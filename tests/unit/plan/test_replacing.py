@@ -15,7 +15,7 @@ from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import DesiredTask
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.replacement import AGAIN, refuse_wrong
-from reconciler.state.model import Happening, Record, State
+from reconciler.state.model import HistoryEntry, Record, State
 from tests.support.remarks import cases
 from tests.support.worlds import (
     NOW,
@@ -44,8 +44,8 @@ def replaced(at: datetime = NOW, **more: Any) -> Record:
     """A record whose task took the place of `old`."""
     known = record("a", "new", **more)
     history = (
-        Happening("created", ago(days=9), "old"),
-        Happening("replaced", at, "new", "m", "old"),
+        HistoryEntry("created", ago(days=9), "old"),
+        HistoryEntry("replaced", at, "new", "m", "old"),
     )
     return replace(known, history=history, former=("old",))
 
@@ -175,10 +175,10 @@ def test_what_a_run_replaced_that_could_not_tell_is_not_replaced_again() -> None
 def test_the_latest_replacement_counts_and_nothing_else_that_happened() -> None:
     seen = view([remote("new")])
     known = replaced(ago(minutes=2))
-    earlier = Happening("replaced", ago(days=3), "x", "m0", "old")
+    earlier = HistoryEntry("replaced", ago(days=3), "x", "m0", "old")
     twice = replace(known, history=(known.history[0], earlier, known.history[1]))
     assert only(plan([desired("a")], state([twice]), seen, ASKED)).action is Action.UNCHANGED
-    known = replaced(ago(days=2)).after(Happening("updated", ago(minutes=2), "new"))
+    known = replaced(ago(days=2)).after(HistoryEntry("updated", ago(minutes=2), "new"))
     assert only(plan([desired("a")], state([known]), seen, ASKED)).action is Action.REPLACE
 
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
 
 from reconciler.model.canonical import digest
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg
 from reconciler.model.errors import StateError
 from reconciler.model.task import TaskRef
-from reconciler.state.edit import accept, destination, find, mv, rm, settle
+from reconciler.state.edit import accept, destination, find, mv, resolved_attempts, rm
 from reconciler.state.model import Attempted, Closed, Event, Forgotten, Recorded, State, fold
 from tests.support.state_samples import NOON, attempt, empty, mark_at, record
 
@@ -30,11 +32,12 @@ def state() -> State:
     )
 
 
-def refusal(action: Callable[[], object]) -> str:
+def refusal(action: Callable[[], object]) -> tuple[Code, str, Mapping[str, Arg]]:
     with pytest.raises(StateError) as caught:
         action()
     (said,) = caught.value.diagnostics
-    return f"{said.summary}\n{said.detail}"
+    assert said.detail
+    return said.code, said.case, said.args
 
 
 def test_a_task_is_found_by_its_key_or_its_full_name(state: State) -> None:
@@ -44,20 +47,21 @@ def test_a_task_is_found_by_its_key_or_its_full_name(state: State) -> None:
 
 
 def test_a_key_of_two_organizations_needs_its_full_name(state: State) -> None:
-    said = refusal(lambda: find(state, "task-2"))
-    assert "  acme/task-2\n  other/task-2" in said
+    code, case, facts = refusal(lambda: find(state, "task-2"))
+    assert (code, case) == (Code.UNKNOWN_TASK, "ambiguous")
+    assert facts["refs"] == ("acme/task-2", "other/task-2")
 
 
 @pytest.mark.parametrize(("name", "near"), [("tsak-1", "task-1"), ("acme/tsk-1", "acme/task-1")])
 def test_an_unknown_name_brings_up_what_is_near(state: State, name: str, near: str) -> None:
-    said = refusal(lambda: find(state, name))
-    assert f"{name} is not in the state" in said
-    assert near in said
-    assert "taskctl state list" in said
+    code, case, facts = refusal(lambda: find(state, name))
+    assert (code, case, facts["name"]) == (Code.UNKNOWN_TASK, "near", name)
+    assert isinstance(facts["near"], tuple)
+    assert facts["near"][0] == near
 
 
 def test_nothing_near_is_no_guess(state: State) -> None:
-    assert "Is it" not in refusal(lambda: find(state, "zzzzzz"))
+    assert refusal(lambda: find(state, "zzzzzz"))[:2] == (Code.UNKNOWN_TASK, "")
 
 
 def test_a_record_moves(state: State) -> None:
@@ -70,11 +74,17 @@ def test_a_record_moves(state: State) -> None:
 
 
 def test_open_attempts_move_along(state: State) -> None:
-    new = destination("other/renamed", OPEN)
+    new = destination("renamed", OPEN)
     moved = fold(state, mv(state, OPEN, new))
     assert [a.mark for a in moved.attempts_for(new)] == [mark_at(3), mark_at(5)]
     assert moved.attempts_for(OPEN) == ()
     assert moved.last_mark == state.last_mark
+
+
+def test_an_open_attempt_stays_in_its_organization(state: State) -> None:
+    """It may have made a task there; in another one, a second would be created."""
+    code, case, _ = refusal(lambda: mv(state, OPEN, destination("other/renamed", OPEN)))
+    assert (code, case) == (Code.STATE_EDIT, "organization")
 
 
 def test_a_move_that_dies_half_way_forgets_nothing(state: State) -> None:
@@ -85,34 +95,32 @@ def test_a_move_that_dies_half_way_forgets_nothing(state: State) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "code", "case"),
     [
-        (ONE, TWO, "acme/task-2 exists already"),
-        (ONE, OPEN, "acme/open exists already"),
-        (ONE, ONE, "has that key already"),
-        (TaskRef("acme", "tas-1"), TaskRef("acme", "x"), "acme/task-1"),
+        (ONE, TWO, Code.STATE_EDIT, "taken"),
+        (ONE, OPEN, Code.STATE_EDIT, "taken"),
+        (ONE, ONE, Code.STATE_EDIT, "same"),
+        (TaskRef("acme", "tas-1"), TaskRef("acme", "x"), Code.UNKNOWN_TASK, "near"),
     ],
 )
-def test_a_move_that_can_not_be_is_refused(
-    state: State, old: TaskRef, new: TaskRef, said: str
+def test_a_move_that_is_not_possible_is_refused(
+    state: State, old: TaskRef, new: TaskRef, code: Code, case: str
 ) -> None:
-    assert said in refusal(lambda: mv(state, old, new))
+    assert refusal(lambda: mv(state, old, new))[:2] == (code, case)
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "a b", "/x", "a/", "a/b/c", "x" * 129, "-x"])
 def test_a_destination_is_a_key(name: str) -> None:
-    assert "is no task key" in refusal(lambda: destination(name, ONE))
+    assert refusal(lambda: destination(name, ONE))[:2] == (Code.STATE_EDIT, "key")
 
 
 def test_a_record_is_forgotten(state: State) -> None:
     assert rm(state, ONE) == [Forgotten(ONE)]
-    assert "not in the state" in refusal(lambda: rm(state, TaskRef("acme", "none")))
+    assert refusal(lambda: rm(state, TaskRef("acme", "none")))[0] == Code.UNKNOWN_TASK
 
 
 def test_an_attempt_is_not_forgotten_but_settled(state: State) -> None:
-    said = refusal(lambda: rm(state, OPEN))
-    assert "taskctl state resolve acme/open --task-id ID" in said
-    assert "taskctl state resolve acme/open --not-created" in said
+    assert refusal(lambda: rm(state, OPEN))[:2] == (Code.STATE_EDIT, "unresolved")
 
 
 def test_the_manifests_inputs_are_accepted(state: State) -> None:
@@ -124,11 +132,11 @@ def test_the_manifests_inputs_are_accepted(state: State) -> None:
     )
     after = fold(state, [event])
     assert accept(after, ONE, inputs, "tasks/b.yaml") == []
-    assert "not in the state" in refusal(lambda: accept(state, OPEN, inputs, "x"))
+    assert refusal(lambda: accept(state, OPEN, inputs, "x"))[0] == Code.UNKNOWN_TASK
 
 
-def test_an_attempt_is_settled_by_the_task_it_made(state: State) -> None:
-    events = settle(state, OPEN, "id-found", created_at=NOON)
+def test_an_attempt_is_resolved_by_the_task_it_made(state: State) -> None:
+    events = resolved_attempts(state, OPEN, "id-found", created_at=NOON)
     after = fold(state, events)
     assert after.attempts == {}
     made = after.records[OPEN]
@@ -140,16 +148,16 @@ def test_an_attempt_is_settled_by_the_task_it_made(state: State) -> None:
     assert (made.inputs, made.digest) == (attempt(5).inputs, attempt(5).digest)
 
 
-def test_name_and_sharing_are_still_to_be_patched_after_a_settle() -> None:
+def test_name_and_sharing_are_still_to_be_patched_after_a_resolve() -> None:
     inputs = {**attempt(3).inputs, "name": "N", "isShared": True}
     state = fold(empty(), [Attempted(replace(attempt(3), inputs=inputs))])
-    (event,) = settle(state, attempt(3).ref, "id-3")
+    (event,) = resolved_attempts(state, attempt(3).ref, "id-3")
     assert isinstance(event, Recorded)
     assert event.record.pending == {"name": "N", "isShared": True}
 
 
-def test_an_attempt_is_settled_as_having_made_nothing(state: State) -> None:
-    events = settle(state, OPEN, None)
+def test_an_attempt_is_resolved_as_having_made_nothing(state: State) -> None:
+    events = resolved_attempts(state, OPEN, None)
     assert [type(event) for event in events] == [Closed, Closed]
     after = fold(state, events)
     assert after.attempts == {}
@@ -157,11 +165,11 @@ def test_an_attempt_is_settled_as_having_made_nothing(state: State) -> None:
 
 
 @pytest.mark.parametrize("task_id", ["id-1", "id-again"])
-def test_a_recorded_key_with_attempts_is_settled_too(state: State, task_id: str) -> None:
+def test_a_recorded_key_with_attempts_is_resolved_too(state: State, task_id: str) -> None:
     """A task that was gone and is created again has both."""
     known: list[Event] = [Attempted(attempt(7, "task-1"))]
     state = fold(state, known)
-    after = fold(state, settle(state, ONE, task_id))
+    after = fold(state, resolved_attempts(state, ONE, task_id))
     made = after.records[ONE]
     assert made.task_id == task_id
     assert mark_at(7) in made.marks
@@ -171,11 +179,11 @@ def test_a_recorded_key_with_attempts_is_settled_too(state: State, task_id: str)
 
 
 def test_what_can_not_be_settled_is_told(state: State) -> None:
-    assert "there is nothing to settle" in refusal(lambda: settle(state, ONE, None))
-    assert "not in the state" in refusal(lambda: settle(state, TaskRef("acme", "opne"), None))
-    said = refusal(lambda: settle(state, OPEN, "id-1"))
-    assert "task id-1 is recorded for acme/task-1" in said
-    assert "taskctl state rm acme/task-1" in said
+    assert refusal(lambda: resolved_attempts(state, ONE, None))[:2] == (Code.STATE_EDIT, "resolved")
+    unknown = TaskRef("acme", "opne")
+    assert refusal(lambda: resolved_attempts(state, unknown, None))[0] == Code.UNKNOWN_TASK
+    code, case, facts = refusal(lambda: resolved_attempts(state, OPEN, "id-1"))
+    assert (code, case, facts["holder"]) == (Code.STATE_EDIT, "recorded", "acme/task-1")
 
 
 # After a replacement
@@ -190,7 +198,7 @@ def replacing() -> State:
 
 
 def test_what_a_replacement_made_takes_the_place_of_what_was_there(replacing: State) -> None:
-    after = fold(replacing, settle(replacing, ONE, "id-new"))
+    after = fold(replacing, resolved_attempts(replacing, ONE, "id-new"))
     known = after.records[ONE]
     assert (known.task_id, known.former) == ("id-new", ("id-0", "id-1"))
     assert known.marks == (mark_at(0), mark_at(1), mark_at(7), mark_at(8))
@@ -200,32 +208,34 @@ def test_what_a_replacement_made_takes_the_place_of_what_was_there(replacing: St
 
 
 def test_a_replacement_that_made_none_is_told_of_by_the_record(replacing: State) -> None:
-    known = fold(replacing, settle(replacing, ONE, None)).records[ONE]
+    known = fold(replacing, resolved_attempts(replacing, ONE, None)).records[ONE]
     assert (known.task_id, known.former) == ("id-1", ("id-0",))
     assert known.marks == (mark_at(0), mark_at(1), mark_at(7), mark_at(8))
     assert [h.what for h in known.history][-2:] == ["notCreated", "notCreated"]
-    assert fold(replacing, settle(replacing, ONE, "id-1")).records[ONE].task_id == "id-1"
+    assert fold(replacing, resolved_attempts(replacing, ONE, "id-1")).records[ONE].task_id == "id-1"
 
 
 def test_a_former_task_is_not_taken_back(replacing: State) -> None:
-    said = refusal(lambda: settle(replacing, ONE, "id-0"))
-    assert "id-0 is one that acme/task-1 had before" in said
+    assert refusal(lambda: resolved_attempts(replacing, ONE, "id-0"))[:2] == (
+        Code.STATE_EDIT,
+        "former",
+    )
 
 
-def test_moved_accepted_and_settled_it_keeps_what_became_of_it(replacing: State) -> None:
+def test_moved_accepted_and_resolved_it_keeps_what_became_of_it(replacing: State) -> None:
     new = destination("renamed", ONE)
     moved = fold(replacing, mv(replacing, ONE, new))
     assert [a.replaces for a in moved.attempts_for(new)] == ["id-1", "id-1"]
     accepted = fold(moved, accept(moved, new, {"message": {"content": "edited"}}, "b.yaml"))
-    settled = fold(accepted, settle(accepted, new, "id-new"))
+    settled = fold(accepted, resolved_attempts(accepted, new, "id-new"))
     assert settled.records[new].former == ("id-0", "id-1")
     assert "id-0" in settled.recorded_ids()
 
 
-def test_the_record_lost_the_task_that_was_to_be_replaced_is_settled_on() -> None:
+def test_the_record_lost_the_task_that_was_to_be_replaced_is_resolved_on() -> None:
     lost = fold(empty(), [Attempted(replace(attempt(7, "task-1"), replaces="id-1"))])
-    known = fold(lost, settle(lost, ONE, "id-1")).records[ONE]
+    known = fold(lost, resolved_attempts(lost, ONE, "id-1")).records[ONE]
     assert (known.task_id, known.former, known.history) == ("id-1", (), ())
-    known = fold(lost, settle(lost, ONE, "id-new")).records[ONE]
+    known = fold(lost, resolved_attempts(lost, ONE, "id-new")).records[ONE]
     assert (known.task_id, known.former) == ("id-new", ("id-1",))
-    assert not fold(lost, settle(lost, ONE, None)).attempts
+    assert not fold(lost, resolved_attempts(lost, ONE, None)).attempts

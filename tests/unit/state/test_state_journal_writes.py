@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import disk
 from reconciler.model.errors import StateError
-from reconciler.state import disk
 from reconciler.state.model import Closed
-from tests.support.state_files import Written
+from tests.support.state_files import HEADER, Written
 from tests.support.state_samples import mark_at
 
 
@@ -235,7 +235,7 @@ def test_paused_appends_wait_and_then_begin_a_new_journal(written: Written) -> N
         with written.journal.paused():
             later = pool.submit(written.journal.append, [Closed(mark_at(1), "new")])
             until(lambda: bool(written.journal._waiting))
-            written.journal.remove()
+            written.journal.remove(HEADER)
             assert not written.path.exists()
             assert not later.done()
         later.result()
@@ -245,7 +245,7 @@ def test_paused_appends_wait_and_then_begin_a_new_journal(written: Written) -> N
 def test_what_was_shut_stays_shut(written: Written) -> None:
     with written.journal.paused():
         written.journal.shut()
-    with pytest.raises(StateError, match="given the state back"):
+    with pytest.raises(StateError, match="already released"):
         written.journal.append([Closed(mark_at(0), "x")])
     assert not written.path.exists()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.codes import Code
 from reconciler.model.errors import StateError
 from reconciler.state import journal
 from reconciler.state.model import Attempted, Recorded
@@ -88,8 +89,8 @@ def test_a_journal_of_another_state_is_refused(tmp_path: Path) -> None:
     for refused in (lambda: read_state(path, backend=BACKEND), lambda: open_at(path)):
         with pytest.raises(StateError) as caught:
             refused()
-        assert "belongs to another state" in str(caught.value)
-        assert "mv " in caught.value.diagnostics[0].detail
+        (said,) = caught.value.diagnostics
+        assert (said.code, said.case) == (Code.JOURNAL_MISMATCH, "lineage")
     assert listing(path.parent) == before
 
 
@@ -103,10 +104,12 @@ def test_another_backend_is_refused(path: Path, lost: bool) -> None:
         path.unlink()
         beside(path, ".journal").write_bytes(left)
     before = listing(path.parent)
-    with pytest.raises(StateError, match=f"belongs to the backend {BACKEND}"):
+    with pytest.raises(StateError) as caught:
         read_state(path, backend="https://other.example.com")
-    with pytest.raises(StateError, match=f"belongs to the backend {BACKEND}"):
+    assert caught.value.diagnostics[0].code is Code.STATE_BACKEND
+    with pytest.raises(StateError) as caught:
         open_at(path, backend="https://other.example.com")
+    assert caught.value.diagnostics[0].code is Code.STATE_BACKEND
     assert listing(path.parent) == before
 
 
@@ -139,22 +142,29 @@ def test_a_half_written_file_of_a_dead_run_is_in_nobodys_way(path: Path) -> None
     assert not beside(path, ".tmp").exists()
 
 
-def test_another_hand_on_the_file_is_not_overwritten(path: Path) -> None:
+@pytest.mark.parametrize("rewritten", [0, 5])
+def test_a_change_by_another_program_is_not_overwritten(path: Path, rewritten: int) -> None:
     saved(path)
     session = open_at(path)
     session.append(Recorded(record(9)))
     value = json.loads(path.read_bytes())
-    value["serial"] += 5
-    del value["tasks"]["acme/moved"]
+    value["serial"] += rewritten
+    del value["tasks"]["acme/moved"], value["checksum"]
     theirs = json.dumps(value)
     path.write_text(theirs)
-    with pytest.raises(StateError, match="changed by something else") as caught:
+    with pytest.raises(StateError, match="changed by another") as caught:
         session.close()
-    assert ".journal" in caught.value.diagnostics[0].detail
+    assert caught.value.diagnostics[0].code is Code.STATE_CHANGED
     assert path.read_text() == theirs
+    if rewritten:  # the journal belongs to another version of the state
+        with pytest.raises(StateError) as caught:
+            open_at(path)
+        (said,) = caught.value.diagnostics
+        assert (said.code, said.case) == (Code.JOURNAL_MISMATCH, "serial")
+        value["serial"] -= rewritten
+        path.write_text(json.dumps(value))
     with open_at(path) as session:
         assert record(9).ref in session.state.records
-        assert session.state.serial == value["serial"]
     assert not beside(path, ".journal").exists()
 
 

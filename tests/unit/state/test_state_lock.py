@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.codes import Code
 from reconciler.model.errors import StateError
 from reconciler.state import lock as lock_module
 from reconciler.state.lock import Lock, read_holder
@@ -78,10 +79,12 @@ def test_two_processes_exclude_each_other_and_the_second_hears_of_the_first(path
             "holding on",
         )
         for word in (str(process.pid), found.host, found.user, found.started, "holding on"):
-            assert word in said.summary
-        assert "--lock-timeout" in said.detail
-        with pytest.raises(StateError, match=r"after 0\.2 s of waiting"):
+            assert word in str(said.args["holder"])
+        assert (said.code, said.case) == (Code.STATE_LOCKED, "")
+        with pytest.raises(StateError) as caught:
             open_at(path, 0.2)
+        (said,) = caught.value.diagnostics
+        assert (said.code, said.case) == (Code.STATE_LOCKED, "waited")
 
 
 def test_a_killed_process_holds_nothing_and_its_name_is_no_obstacle(path: Path) -> None:
@@ -129,7 +132,7 @@ def test_two_in_one_process_exclude_each_other_too(path: Path) -> None:
 def test_a_failed_start_gives_the_lock_back(path: Path) -> None:
     path.write_text("garbage")
     for _ in range(2):
-        with pytest.raises(StateError, match="is no JSON"):
+        with pytest.raises(StateError, match="not valid JSON"):
             open_at(path)
 
 
@@ -140,7 +143,7 @@ def test_a_holder_that_did_not_sign_still_holds(
     monkeypatch.setattr(lock_module, "_READS", 2)
     with open_at(path):
         path.with_name(path.name + ".lock").write_bytes(words)
-        with pytest.raises(StateError, match="has not said who it is"):
+        with pytest.raises(StateError, match="unidentified"):
             open_at(path)
 
 

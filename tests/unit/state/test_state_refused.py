@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.codes import Code
 from reconciler.model.errors import StateError
 from reconciler.state.codec import encode_state
 from reconciler.state.model import Event, Recorded, State, fold
@@ -44,18 +45,19 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("use", [read, open_at])
 @pytest.mark.parametrize(
-    ("data", "said", "way_out"),
+    ("data", "code", "case"),
     [
-        (b"", "is empty", "cp "),
-        (b"\0" * 512, "holds only zeros", "cp "),
-        (GOOD[: len(GOOD) // 2], "is cut off", "cp "),
-        (b"garbage", "is no JSON", "cp "),
-        (b"\x80\x81", "is not UTF-8", "cp "),
-        (b"[]", "must be an object", "cp "),
-        (GOOD.replace(b'"version": 1', b'"version": 99'), "newer taskctl", "script/install"),
-        (GOOD.replace(BACKEND.encode(), b"https://x.example"), "https://x.example", "--state"),
-        (GOOD.replace(b'"taskId": "id-2"', b'"taskId": 2'), "taskId: must be text", "cp "),
-        (b"<<<<<<< ours\n" + GOOD, "unfinished merge", "taskctl plan"),
+        (b"", Code.STATE_DAMAGED, "empty"),
+        (b"\0" * 512, Code.STATE_DAMAGED, "zeros"),
+        (GOOD[: len(GOOD) // 2], Code.STATE_DAMAGED, "truncated"),
+        (b"garbage", Code.STATE_DAMAGED, "json"),
+        (b"\x80\x81", Code.STATE_DAMAGED, "utf8"),
+        (b"[]", Code.STATE_DAMAGED, "json"),
+        (GOOD.replace(b'"version": 1', b'"version": 99'), Code.STATE_NEWER, None),
+        (GOOD.replace(BACKEND.encode(), b"https://x.example"), Code.STATE_BACKEND, None),
+        (GOOD.replace(b'"taskId": "id-2"', b'"taskId": 2'), Code.STATE_DAMAGED, "shape"),
+        (GOOD.replace(b"acme/moved", b"acme/loved"), Code.STATE_EDITED, None),
+        (b"<<<<<<< ours\n" + GOOD, Code.STATE_MERGE, None),
     ],
 )
 @pytest.mark.parametrize("with_backup", [True, False])
@@ -63,8 +65,8 @@ def test_a_bad_file_is_refused_and_left(
     path: Path,
     use: Callable[[Path], State],
     data: bytes,
-    said: str,
-    way_out: str,
+    code: Code,
+    case: str | None,
     with_backup: bool,
 ) -> None:
     path.write_bytes(data)
@@ -74,13 +76,9 @@ def test_a_bad_file_is_refused_and_left(
     with pytest.raises(StateError) as caught:
         use(path)
     (told,) = caught.value.diagnostics
-    assert told.file == str(path)
-    assert said in told.summary
-    if with_backup or way_out != "cp ":
-        assert way_out in told.detail
-    else:
-        assert "--adopt all" in told.detail
-        assert "cp " not in told.detail
+    assert (told.code, told.file) == (code, str(path))
+    if case is not None:
+        assert told.case == (case if with_backup else f"{case}.lost")
     assert tree(path.parent) == before
     assert path.stat().st_mtime_ns == stamp
 
@@ -103,7 +101,7 @@ def test_a_damaged_journal_is_refused_and_left(
         use(path)
     (told,) = caught.value.diagnostics
     assert (told.file, told.line) == (str(journal), 1)
-    assert f"mv {journal}" in told.detail
+    assert told.code is Code.JOURNAL_DAMAGED
     assert tree(path.parent) == before
 
 
@@ -112,23 +110,44 @@ def test_a_folder_is_no_state(path: Path, use: Callable[[Path], State]) -> None:
     path.mkdir()
     (path / "x").write_text("y")
     before = tree(path.parent)
-    with pytest.raises(StateError, match="is a folder") as caught:
+    with pytest.raises(StateError) as caught:
         use(path)
-    assert f"{path}/taskctl.state.json" in caught.value.diagnostics[0].detail
+    (told,) = caught.value.diagnostics
+    assert (told.code, told.case) == (Code.STATE_UNREADABLE, "folder")
+    assert told.args["inside"] == f"{path}/taskctl.state.json"
     assert tree(path.parent) == before
 
 
-def test_what_is_no_file_at_all_is_not_read(path: Path) -> None:
-    os.mkfifo(path)
-    with pytest.raises(StateError, match="no regular file"):
-        read(path)
+@pytest.mark.parametrize("suffix", ["", ".journal"])
+@pytest.mark.parametrize("use", [read, open_at])
+def test_a_pipe_is_refused_without_waiting_for_it(
+    path: Path, use: Callable[[Path], State], suffix: str
+) -> None:
+    os.mkfifo(path.with_name(path.name + suffix))
+    with pytest.raises(StateError) as caught:
+        use(path)
+    (told,) = caught.value.diagnostics
+    assert (told.code, told.case) == (Code.STATE_UNREADABLE, "special")
+
+
+@pytest.mark.parametrize("suffix", ["", ".journal"])
+@pytest.mark.parametrize("use", [read, open_at])
+def test_a_file_that_is_too_large_is_not_read(
+    path: Path, use: Callable[[Path], State], suffix: str
+) -> None:
+    with path.with_name(path.name + suffix).open("wb") as file:
+        file.truncate(3 << 30)  # a hole: it takes no space
+    with pytest.raises(StateError) as caught:
+        use(path)
+    (told,) = caught.value.diagnostics
+    assert (told.code, told.case) == (Code.STATE_UNREADABLE, "large")
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StateError, match="Not a directory"):
         read(tmp_path / "file" / "state.json")
-    with pytest.raises(StateError, match="cannot be made"):
+    with pytest.raises(StateError, match="cannot be created"):
         open_at(tmp_path / "file" / "state.json")
 
 
@@ -159,7 +178,7 @@ def test_a_read_only_folder_can_be_planned_from_but_not_written(path: Path) -> N
             assert read(path).serial == 3
             with pytest.raises(StateError, match="cannot be locked: Permission denied") as caught:
                 open_at(path)
-            with pytest.raises(StateError, match="cannot be made: Permission denied"):
+            with pytest.raises(StateError, match="cannot be created: Permission denied"):
                 open_at(path.parent / "new" / "state.json")
     finally:
         path.parent.chmod(0o700)
@@ -181,9 +200,7 @@ def test_a_folder_that_becomes_read_only_loses_nothing(path: Path) -> None:
                 session.close()
     finally:
         path.parent.chmod(0o700)
-    detail = caught.value.diagnostics[0].detail
-    assert "Nothing is lost" in detail
-    assert str(path) + ".journal" in detail
+    assert caught.value.diagnostics[0].code is Code.STATE_NOT_SAVED
     assert path.read_bytes() == GOOD
     assert read(path).records == fold(read(path), happened).records
     assert {record(5).ref, record(6).ref} <= set(open_at(path).records)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.model.absent import ABSENT
 from reconciler.model.remarks import remark
 from reconciler.model.task import Identity
-from reconciler.plan.plan import ABSENT, Action, Change, Origin, Reason
+from reconciler.plan.plan import Action, Change, Origin, Reason
 from tests.support.plan_sample import PLAN, task, wanted
 from tests.support.plan_strategies import HOSTILE
 

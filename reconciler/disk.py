@@ -1,0 +1,176 @@
+"""The one way in which files are written: durable when it returns, replaced whole or not at all.
+
+Only functions of `os` are used, and looked up in it at each call: the tests of crashes and of power
+loss replace them to die before and after each, and to record what was synced when.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+PRIVATE = 0o600
+"""The default mode: states, plans, caches and reports contain prompts."""
+
+LARGEST = 1 << 31
+"""Bytes that are read of one file at most."""
+
+_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer would wait for one
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+
+
+class NotRegularError(OSError):
+    """A directory, device, pipe or socket where a file is expected."""
+
+
+class FileTooLargeError(OSError):
+    """A file that is larger than what it is read as can be."""
+
+
+def replace_file(
+    path: Path, data: bytes, *, mode: int | None = None, spare: Path | None = None
+) -> None:
+    """`path` holds `data`, whole and durably, or is as it was. Raises OSError.
+
+    A link at `path` is itself replaced, never followed. `mode` None: that of the file there, or
+    0600 for a new one. The directory must exist. `spare` is the temporary file next to it: a fixed
+    one is for callers that exclude each other; whatever is there is removed.
+    """
+    if mode is None:
+        mode = _mode_of(path)
+    if spare is None:
+        spare = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    else:
+        remove(spare)
+    try:
+        fd = create(spare, mode)
+        try:
+            write_all(fd, data)
+            if mode != PRIVATE:
+                os.chmod(spare, mode)  # whatever the umask is  # noqa: PTH101
+            sync(fd)
+        finally:
+            os.close(fd)
+        spare.replace(path)
+    except BaseException:
+        with suppress(OSError):  # on a full disk, a partial file is in the way of everything else
+            remove(spare)
+        raise
+    sync_folder(path.parent)
+
+
+def read_file(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes | None:
+    """All of a regular file; None only if there is none. Never waits for a pipe or a device.
+
+    OSError for anything else: NotRegularError, FileTooLargeError, or a link unless `follow`.
+    """
+    flags = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if follow else _FLAGS
+    try:
+        fd = os.open(path, os.O_RDONLY | _NO_WAIT | flags)
+    except FileNotFoundError:
+        return None
+    try:
+        found = os.fstat(fd)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(found.st_mode):
+            raise NotRegularError(errno.EINVAL, "not a regular file", str(path))
+        if found.st_size > most:
+            raise FileTooLargeError(errno.EFBIG, f"larger than {most} bytes", str(path))
+        with open(fd, "rb", closefd=False) as file:
+            return file.read(most + 1)
+    finally:
+        os.close(fd)
+
+
+def escapes(path: Path, root: Path) -> bool:
+    """Whether a link makes a path below `root` lead out of it."""
+    real = Path(os.path.realpath(root))  # `Path.resolve` raises where links form a circle
+    named = Path(os.path.normpath(Path.cwd() / path))
+    inside = named.is_relative_to(root) or named.is_relative_to(real)
+    return inside and not Path(os.path.realpath(path)).is_relative_to(real)
+
+
+def create(path: Path, mode: int = PRIVATE) -> int:
+    """A new file to append to, empty; FileExistsError where there is one."""
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | _FLAGS, mode)
+
+
+def open_to_append(path: Path) -> int:
+    """The file, created private and empty if there is none. OSError if it is not a regular one."""
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | _NO_WAIT | _FLAGS, PRIVATE)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise NotRegularError(errno.EINVAL, "not a regular file", str(path))
+    return fd
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """All of `data`, or an OSError after some of it."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def sync(fd: int) -> None:
+    """Down to the medium. On macOS, `fsync` stops at the drive's cache; its own call does not."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    os.fsync(fd)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes names durable: files created, renamed or removed in `folder`.
+
+    Windows has no such call, and some network file systems refuse it: there the file system alone
+    decides when a rename is durable.
+    """
+    if sys.platform == "win32":
+        return
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    except OSError as problem:
+        if problem.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(fd)
+
+
+def make_folder(folder: Path) -> None:
+    """`folder` and those above it, durably."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def remove(path: Path) -> None:
+    """The file is gone; it may be missing. Durable with the folder's next sync."""
+    path.unlink(missing_ok=True)
+
+
+def is_still(path: Path, fd: int) -> bool:
+    """Whether `path` names the very file that is open as `fd`, with no link in between."""
+    try:
+        there, ours = os.lstat(path), os.fstat(fd)
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def _mode_of(path: Path) -> int:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return PRIVATE
+    return stat.S_IMODE(found.st_mode) if stat.S_ISREG(found.st_mode) else PRIVATE

@@ -1,0 +1,16 @@
+"""The value of a field that is not there, where null would mean something else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT: Any = _Absent()

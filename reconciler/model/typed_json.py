@@ -1,0 +1,319 @@
+"""Frozen dataclasses as JSON and back, by their annotations: everything that is stored uses this.
+
+msgspec does the work. It cannot rename the fields of a dataclass, so for each class a struct with
+the same fields is derived. Field names become camel case, or what the class says in `JSON_NAMES`.
+Equal values of a class with `JSON_SHARED` become one value.
+Fields that hold their default are omitted. A `TaskRef` is `ORG/KEY`, a time RFC 3339 with an
+offset, a duration ISO 8601. Reading is strict: unknown and missing fields and other types are
+errors, and each error has a path.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import cache, lru_cache
+from sys import intern
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+
+from reconciler.model.absent import ABSENT
+from reconciler.model.task import TaskRef
+
+T = TypeVar("T")
+Convert = Callable[[Any], Any]
+Raw = msgspec.Raw
+"""A JSON value that is not decoded yet."""
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
+_FIELD = re.compile(r"Object (?:contains|missing required|contains unknown) field `(.*)`")
+
+# In a review these would be invisible or reorder the text around them.
+_HIDDEN = re.compile(
+    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+
+
+class ShapeError(ValueError):
+    """Not the JSON that its place needs. `path` is where, from the outside in: `tasks[0].file`."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(f"{path}: {what}" if path else what)
+        self.path, self.what = path, what
+
+    def under(self, outer: str) -> ShapeError:
+        """The same error, seen from one level further out."""
+        dot = "" if not self.path or self.path.startswith("[") else "."
+        return ShapeError(f"{outer}{dot}{self.path}", self.what)
+
+
+class Codec(Generic[T]):
+    """Reads and writes one dataclass, or one of several that a field `event` tells apart."""
+
+    def __init__(self, *kinds: type[T], without: Iterable[str] = ()) -> None:
+        """`without` are fields that the JSON does not have because its context tells them."""
+        left_out = tuple(sorted(without))
+        tags = [kind.__name__.lower() if len(kinds) > 1 else None for kind in kinds]
+        shapes = [
+            _shape(typing.cast("Any", kind), left_out, tag)
+            for kind, tag in zip(kinds, tags, strict=True)
+        ]
+        self._shapes = {shape.kind: shape for shape in shapes}
+        self._by_struct = {shape.struct: shape for shape in shapes}
+        union = shapes[0].struct
+        for shape in shapes[1:]:
+            union = union | shape.struct
+        self._type = union
+        self._decoder = msgspec.json.Decoder(union)
+
+    def encode(self, value: T) -> bytes:
+        """On one line, keys sorted, UTF-8. NaN and infinities become null, lone surrogates `?`."""
+        return encode_json(self._shapes[type(value)].pack(value))
+
+    def decode(self, data: bytes | Raw, **more: Any) -> T:
+        """The value; `more` are the fields of `without`. ShapeError for anything else."""
+        try:
+            found = self._decoder.decode(data)
+        except (ValueError, RecursionError) as problem:
+            raise shape_error(problem) from None
+        made: T = self._by_struct[type(found)].unpack(found, **more)
+        return made
+
+    def builtins(self, value: T) -> Any:
+        """The value as dicts, lists and scalars of JSON."""
+        return msgspec.json.decode(self.encode(value))
+
+    def convert(self, value: object) -> T:
+        """The inverse of `builtins`. Raises ShapeError."""
+        try:
+            found = msgspec.convert(value, self._type)
+        except ValueError as problem:
+            raise shape_error(problem) from None
+        made: T = self._by_struct[type(found)].unpack(found)
+        return made
+
+
+def encode_json(value: Any) -> bytes:
+    """Any JSON value, or what holds `Raw` parts, on one line with sorted keys."""
+    try:
+        return _ENCODER.encode(value)
+    except UnicodeEncodeError:
+        return _ENCODER.encode(_without_surrogates(value))
+
+
+def members(data: bytes | Raw) -> dict[str, Raw]:
+    """The members of a JSON object, not decoded yet. ShapeError if it is something else."""
+    found: dict[str, Raw] = _decode(_MEMBERS, data)
+    return found
+
+
+def decode_as(kind: type[T], data: bytes | Raw) -> T:
+    """A scalar or container of JSON of just that type. Raises ShapeError."""
+    found: T = _decode(msgspec.json.Decoder(kind), data)
+    return found
+
+
+def indented(data: bytes) -> bytes:
+    """JSON for review: indent 2, text as it is except for invisible characters."""
+    text = msgspec.json.format(data, indent=2)
+    return text if text.isascii() else _HIDDEN.sub(_escaped, text.decode()).encode()
+
+
+def camel(name: str) -> str:
+    """`task_id` -> `taskId`."""
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)
+
+
+_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], data: bytes | Raw) -> Any:
+    try:
+        return decoder.decode(data)
+    except (ValueError, RecursionError) as problem:
+        raise shape_error(problem) from None
+
+
+def shape_error(problem: Exception) -> ShapeError:
+    """What msgspec says about a value, with its path apart."""
+    if isinstance(problem, UnicodeDecodeError):
+        return ShapeError("", "is not UTF-8")
+    if isinstance(problem, RecursionError):
+        return ShapeError("", "is nested too deeply")
+    text = str(problem)
+    found = _PLACE.fullmatch(text)
+    what, path = found.groups() if found else (text, "")
+    if field := _FIELD.fullmatch(what):
+        unknown = what.startswith("Object contains")
+        inner = ShapeError(field[1], "unknown field" if unknown else "required field is missing")
+        return inner.under(path) if path else inner
+    return ShapeError(path, what[:1].lower() + what[1:])
+
+
+class _Shape:
+    """One dataclass, the struct derived from it, and how values become each other."""
+
+    def __init__(self, kind: type, struct: Any, parts: Mapping[str, tuple[Convert, Convert]]):
+        self.kind, self.struct = kind, struct
+        names = tuple(parts)
+        renamed = dict(zip(names, struct.__struct_encode_fields__, strict=True))
+        packs = tuple((at, pair[0]) for at, pair in enumerate(parts.values()) if pair is not _SAME)
+        unpacks = tuple((name, pair[1]) for name, pair in parts.items() if pair is not _SAME)
+
+        def pack(value: Any) -> Any:
+            held = [getattr(value, name) for name in names]
+            for at, convert in packs:
+                held[at] = convert(held[at])
+            return struct(*held)
+
+        def unpack(found: Any, **more: Any) -> Any:
+            held = {name: getattr(found, name) for name in names}
+            for name, convert in unpacks:
+                try:
+                    held[name] = convert(held[name])
+                except ShapeError as problem:
+                    raise problem.under(renamed[name]) from None
+            return kind(**held, **more)
+
+        self.pack = pack
+        self.unpack = lru_cache(256)(unpack) if getattr(kind, "JSON_SHARED", False) else unpack
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_SAME: tuple[Convert, Convert] = (_same, _same)
+
+
+@cache
+def _shape(kind: type, without: tuple[str, ...] = (), tag: str | None = None) -> _Shape:
+    hints = typing.get_type_hints(kind)
+    names: Mapping[str, str] = getattr(kind, "JSON_NAMES", {})
+    fields: list[Any] = []
+    parts: dict[str, tuple[Convert, Convert]] = {}
+    for field in dataclasses.fields(kind):
+        if field.name in without:
+            continue
+        hint, pair = _converted(hints[field.name])
+        parts[field.name] = pair
+        fields.append((field.name, hint, *_default(field, pair)))
+    fields.sort(key=len)  # those without a default come first; the sort is stable
+    parts = {name: parts[name] for name, *_ in fields}
+    struct = msgspec.defstruct(
+        kind.__name__,
+        fields,
+        rename={f.name: names.get(f.name, camel(f.name)) for f in dataclasses.fields(kind)},
+        tag_field=tag and "event",
+        tag=tag,
+        omit_defaults=True,
+        forbid_unknown_fields=True,
+        frozen=True,
+        gc=False,
+    )
+    return _Shape(kind, struct, parts)
+
+
+def _default(field: dataclasses.Field[Any], pair: tuple[Convert, Convert]) -> list[Any]:
+    if pair is _ABSENT:
+        return [msgspec.UNSET]
+    if field.default is not dataclasses.MISSING:
+        return [pair[0](field.default)]
+    if field.default_factory is dataclasses.MISSING:
+        return []
+    made = pair[0](field.default_factory())
+    return [msgspec.field(default_factory=dict)] if made == {} else [made]
+
+
+def _converted(hint: Any) -> tuple[Any, tuple[Convert, Convert]]:
+    """What a struct holds for a field of that type, and the functions there and back."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return Any | msgspec.UnsetType, _ABSENT
+    if hint is TaskRef:
+        return str, (str, parse_ref)
+    if hint is datetime:
+        return Annotated[datetime, msgspec.Meta(tz=True)], _SAME
+    if dataclasses.is_dataclass(hint):
+        shape = _shape(typing.cast("type", hint), (), False)
+        return shape.struct, (shape.pack, shape.unpack)
+    if origin in (typing.Union, types.UnionType):
+        return _union(arguments)
+    if origin in (tuple, frozenset):
+        inner, pair = _converted(arguments[0])
+        if pair is _SAME:
+            return hint, _SAME
+        to, back = pair
+        return types.GenericAlias(tuple, (inner, ...)), (
+            lambda held: tuple(map(to, held)),
+            lambda found: origin(map(back, found)),
+        )
+    if origin is Mapping and arguments[1] is not Any:
+        inner, pair = _converted(arguments[1])
+        if pair is _SAME:
+            return hint, _SAME
+        to, back = pair
+        return types.GenericAlias(dict, (str, inner)), (
+            lambda held: {name: to(value) for name, value in held.items()},
+            lambda found: {name: back(value) for name, value in found.items()},
+        )
+    return hint, _SAME
+
+
+def _union(arguments: tuple[Any, ...]) -> tuple[Any, tuple[Convert, Convert]]:
+    converted = [_converted(argument) for argument in arguments if argument is not types.NoneType]
+    union: Any = types.NoneType if types.NoneType in arguments else converted[0][0]
+    for inner, _ in converted:
+        union = union | inner if union is not inner else union
+    pairs = [pair for _, pair in converted if pair is not _SAME]
+    if not pairs:
+        return union, _SAME
+    ((to, back),) = pairs
+    return union, (
+        lambda held: None if held is None else to(held),
+        lambda found: None if found is None else back(found),
+    )
+
+
+_ABSENT: tuple[Convert, Convert] = (
+    lambda held: msgspec.UNSET if held is ABSENT else held,
+    lambda found: ABSENT if found is msgspec.UNSET else found,
+)
+
+
+def parse_ref(text: str) -> TaskRef:
+    """`ORG/KEY`. Raises ShapeError."""
+    org_name, slash, key = text.partition("/")
+    if not slash:
+        raise ShapeError("", f"expected ORGANIZATION/KEY, got {text!r}")
+    return TaskRef(intern(org_name), key)
+
+
+def _escaped(hidden: re.Match[str]) -> str:
+    units = hidden.group().encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def _without_surrogates(value: Any) -> Any:
+    """UTF-8 has none; they come from a service's escapes or from file names."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        clean = _without_surrogates
+        return {clean(name): clean(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_without_surrogates, value))
+    if isinstance(value, msgspec.Struct):
+        held = {name: getattr(value, name) for name in value.__struct_fields__}
+        return msgspec.structs.replace(
+            value, **{name: _without_surrogates(inner) for name, inner in held.items()}
+        )
+    return value
