@@ -47,6 +47,7 @@ COMMANDS = {
     "schema": "Print a JSON Schema, for editors and programs.",
     "completion": "Print the completion script of a shell.",
     "explain": "Explain a diagnostic code.",
+    "doctor": "Check the environment: token, service, state, git.",
     "serve": "Run the embedded service over HTTP.",
     "help": "Show help for a command.",
     "version": "Print the version.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.messages.configuration import ENTRIES as CONFIG_ENTRIES
+from reconciler.messages.doctor import ENTRIES as DOCTOR_ENTRIES
 from reconciler.messages.entry import Entry, Message
 from reconciler.messages.importing import ENTRIES as IMPORT_ENTRIES
 from reconciler.messages.responses import ENTRIES as RESPONSE_ENTRIES
@@ -315,6 +316,7 @@ ENTRIES = {
         },
     ),
     **CONFIG_ENTRIES,
+    **DOCTOR_ENTRIES,
     **RESPONSE_ENTRIES,
     **IMPORT_ENTRIES,
 }

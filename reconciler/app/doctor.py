@@ -1,0 +1,198 @@
+"""The use case `doctor`: read-only checks of everything that an apply needs.
+
+A check whose question cannot be answered is skipped; only a failed one fails the run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from reconciler.app.context import Context
+from reconciler.messages.doctor import TITLES
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Diagnostic, Severity, error
+from reconciler.model.errors import RemoteError, TaskctlError
+
+CLOCK_TOLERANCE = 60
+"""Seconds. The settle time of attempts is measured with both clocks."""
+
+CI_SYSTEMS = {
+    "GITHUB_ACTIONS": "GitHub Actions",
+    "GITLAB_CI": "GitLab CI",
+    "BUILDKITE": "Buildkite",
+    "CIRCLECI": "CircleCI",
+    "JENKINS_URL": "Jenkins",
+    "TF_BUILD": "Azure Pipelines",
+    "CI": "an unknown CI system",
+}
+_REFUSED = (401, 403)
+
+
+class Outcome(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The result of one check. `case` selects the wording; `diagnostics` say what failed."""
+
+    name: str
+    outcome: Outcome
+    case: str = ""
+    facts: Mapping[str, Arg] = field(default_factory=dict)
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class _SkippedError(Exception):
+    """The question of a check cannot be answered; the argument is the reason."""
+
+
+Finding = tuple[str, dict[str, Arg]]
+"""The case of a successful check, and its facts."""
+
+
+def doctor(ctx: Context) -> list[Check]:
+    """Runs all checks, in the order of their names in the catalog. Changes nothing."""
+    return _Doctor(ctx).run()
+
+
+class _Doctor:
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._results: dict[str, Check] = {}
+
+    def run(self) -> list[Check]:
+        for name in TITLES:
+            look: Callable[[], Finding] = getattr(self, f"_{name}")
+            self._results[name] = self._result(name, look)
+        return list(self._results.values())
+
+    def _result(self, name: str, look: Callable[[], Finding]) -> Check:
+        try:
+            case, facts = look()
+        except _SkippedError as reason:
+            return Check(name, Outcome.SKIPPED, str(reason))
+        except TaskctlError as problem:
+            return Check(name, Outcome.FAILED, diagnostics=problem.diagnostics)
+        return Check(name, Outcome.OK, case, facts)
+
+    def _needs(self, *names: str) -> None:
+        """Skips the current check if one of these did not succeed."""
+        if any(self._results[name].outcome is not Outcome.OK for name in names):
+            raise _SkippedError("earlier")
+
+    def _needs_service(self) -> None:
+        self._needs("backend")
+        if self._ctx.backend.is_local:
+            raise _SkippedError("local")
+
+    def _backend(self) -> Finding:
+        backend = self._ctx.backend
+        return "backend", {"name": backend.name, "source": backend.source}
+
+    def _token(self) -> Finding:
+        from reconciler.remote.credentials import resolve_token
+
+        self._needs_service()
+        token = resolve_token(self._ctx.backend, os.environ, Path.home())
+        return "token", {"source": token.source}
+
+    def _connection(self) -> Finding:
+        self._needs_service()
+        self._needs("token")
+        try:
+            self._ctx.client.identity()
+        except RemoteError as problem:
+            if problem.status not in _REFUSED:
+                raise
+        parts = urlsplit(self._ctx.backend.name)
+        facts: dict[str, Arg] = {"scheme": parts.scheme.upper()}
+        proxy = getproxies().get(parts.scheme)
+        if proxy and not proxy_bypass(parts.hostname or ""):
+            host = urlsplit(proxy if "://" in proxy else f"//{proxy}")
+            return "connection/proxy", {**facts, "proxy": host.hostname or "(unreadable)"}
+        return "connection", facts
+
+    def _identity(self) -> Finding:
+        self._needs_service()
+        self._needs("connection")
+        identity = self._ctx.client.identity()
+        facts: dict[str, Arg] = {
+            "login": identity.login or identity.id,
+            "organization": identity.organization,
+            "team": identity.team,
+        }
+        if identity.team:
+            return "identity/team", facts
+        return "identity/organization" if identity.organization else "identity", facts
+
+    def _clock(self) -> Finding:
+        self._needs_service()
+        self._needs("connection")
+        theirs = self._ctx.client.service_clock()
+        ignored = self._ctx.client.ignored_date()
+        if theirs is None and ignored is not None:
+            raise TaskctlError([replace(ignored, severity=Severity.ERROR)])
+        if theirs is None:
+            raise _SkippedError("no-date")
+        seconds = round(abs((self._ctx.clock.now() - theirs).total_seconds()))
+        if seconds > CLOCK_TOLERANCE:
+            raise TaskctlError([error(Code.CLOCK_SKEW, seconds=seconds)])
+        return "clock", {"seconds": seconds}
+
+    def _organization(self) -> Finding:
+        self._needs_service()
+        self._needs("identity")
+        from reconciler.remote.credentials import resolve_org
+
+        asked = self._ctx.connection.org
+        found = resolve_org(
+            asked, os.environ, Path.home(), self._ctx.backend, self._ctx.client.default_org
+        )
+        if found is None:
+            raise _SkippedError("no-org")
+        next(iter(self._ctx.client.list_tasks(found.value)), None)
+        return "organization", {"name": found.value, "source": found.source}
+
+    def _state(self) -> Finding:
+        self._needs("backend")
+        path = self._ctx.state_path
+        state = self._ctx.read_state()
+        facts: dict[str, Arg] = {"path": str(path), "count": len(state.records)}
+        return "state" if path.exists() else "state/new", facts
+
+    def _git(self) -> Finding:
+        self._needs_service()
+        path = self._ctx.state_path
+        if shutil.which("git") is None:
+            raise _SkippedError("no-git")
+        inside = self._run_git("rev-parse", "--is-inside-work-tree")
+        if inside.returncode:
+            if (self._ctx.settings.root / ".git").exists():
+                reason = inside.stderr.strip().splitlines()
+                raise TaskctlError([error(Code.GIT_UNUSABLE, reason=reason[0] if reason else "")])
+            raise _SkippedError("no-repository")
+        if self._run_git("check-ignore", "-q", str(path.absolute())).returncode == 0:
+            raise TaskctlError([error(Code.STATE_IGNORED, path=str(path))])
+        name = next((name for key, name in CI_SYSTEMS.items() if os.environ.get(key)), None)
+        return ("git/ci" if name else "git"), {"ci": name}
+
+    def _run_git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            ["git", "-C", str(self._ctx.settings.root), *arguments],  # noqa: S607
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )

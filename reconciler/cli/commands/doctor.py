@@ -1,0 +1,64 @@
+"""`taskctl doctor`: checks the environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.app.doctor import Check, Outcome, doctor
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.options import BACKEND, ORG, STATE
+from reconciler.messages import diagnostic_document
+from reconciler.messages.doctor import TITLES, found, skipped
+from reconciler.render import safe
+from reconciler.render.json import FORMAT_VERSION
+
+
+@make_command(
+    "doctor",
+    BACKEND,
+    ORG,
+    STATE,
+    examples=[
+        ("taskctl doctor", "check the token, the service, the state and git"),
+        ("taskctl doctor --format json", "the same for a program"),
+    ],
+)
+def command(call: Call) -> int:
+    """Check what an apply needs: backend, token, connection, identity, clock, organization, state
+    and git. Changes nothing.
+
+    A check that cannot be answered is skipped. Exits 1 if a check fails.
+    """
+    checks = doctor(call.ctx)
+    problems = [problem for check in checks for problem in check.diagnostics]
+
+    def document() -> dict[str, Any]:
+        return {
+            "formatVersion": FORMAT_VERSION,
+            "diagnostics": [diagnostic_document(problem) for problem in problems],
+            "checks": [_document(check) for check in checks],
+        }
+
+    call.out.result(document, lambda _: "".join(f"{_row(check)}\n" for check in checks), problems)
+    return int(any(check.outcome is Outcome.FAILED for check in checks))
+
+
+def _row(check: Check) -> str:
+    return f"{check.outcome.value:<8} {TITLES[check.name]:<13} {safe.line(_text(check))}".rstrip()
+
+
+def _text(check: Check) -> str:
+    match check.outcome:
+        case Outcome.OK:
+            return found(check.case, check.facts)
+        case Outcome.SKIPPED:
+            return skipped(check.case)
+    return ", ".join(problem.code.value for problem in check.diagnostics)
+
+
+def _document(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "outcome": check.outcome.value,
+        "summary": _text(check),
+    }

@@ -1,0 +1,159 @@
+"""`taskctl doctor`: each check succeeds, and each has a case in which it fails or is skipped."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reconciler.app.doctor import CI_SYSTEMS
+from reconciler.cli.main import run
+from reconciler.embedded.app import App
+from reconciler.embedded.wsgi import ApiError, error_response
+from reconciler.messages.doctor import TITLES
+from reconciler.model.codes import Code
+from tests.support.embedded_server import running_app
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+SERVICE = ("connection", "identity", "clock", "organization")
+
+
+class Doctor:
+    """Runs the command in a directory of its own, with no settings of this machine."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capture = capture
+
+    def run(self, backend: str, *options: str) -> tuple[int, dict[str, str], list[str]]:
+        """The exit code, the outcome of each check, and the codes of the diagnostics."""
+        self._capture.readouterr()
+        code = run(
+            ["doctor", "-C", str(self.folder), "--backend", backend, "--format", "json", *options]
+        )
+        document: dict[str, Any] = json.loads(self._capture.readouterr().out)
+        outcomes = {check["name"]: check["outcome"] for check in document["checks"]}
+        return code, outcomes, [problem["code"] for problem in document["diagnostics"]]
+
+    def failed(self, backend: str, *options: str) -> tuple[list[str], list[str]]:
+        """The checks that fail, and the codes."""
+        code, outcomes, codes = self.run(backend, *options)
+        assert code == 1
+        assert list(outcomes) == list(TITLES)
+        return [name for name, outcome in outcomes.items() if outcome == "failed"], codes
+
+    def git(self, *arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=self.folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Doctor:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "some-token")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi-home"))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    for name in ("PULUMI_DEFAULT_ORGANIZATION", "TASKCTL_ORG", *CI_SYSTEMS):
+        monkeypatch.delenv(name, raising=False)
+    return Doctor(folder, capsys)
+
+
+class Refusing(App):
+    """A service in which the caller may not see the tasks of an organization."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not str(environ["PATH_INFO"]).startswith("/api/preview"):
+            return super().__call__(environ, start_response)
+        response = error_response(ApiError(403, "Forbidden"))
+        start_response(response.status_line, list(response.headers))
+        return response.chunks
+
+
+def test_everything_succeeds(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doctor.git("init", "-q")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    before = sorted(doctor.folder.iterdir())
+    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+        code, outcomes, codes = doctor.run(url)
+    assert (code, codes) == (0, [])
+    assert set(outcomes.values()) == {"ok"}
+    assert sorted(doctor.folder.iterdir()) == before
+
+
+def test_the_embedded_service_needs_nothing(doctor: Doctor) -> None:
+    code, outcomes, _ = doctor.run("local")
+    assert code == 0
+    assert {name for name, outcome in outcomes.items() if outcome == "ok"} == {"backend", "state"}
+
+
+def test_an_invalid_backend(doctor: Doctor) -> None:
+    assert doctor.failed("ftp://example.test")[0] == ["backend"]
+
+
+def test_a_missing_token(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULUMI_ACCESS_TOKEN")
+    assert doctor.failed("http://127.0.0.1:1") == (["token"], [Code.MISSING_CREDENTIALS])
+
+
+def test_a_service_that_cannot_be_reached(doctor: Doctor) -> None:
+    _, outcomes, _ = doctor.run("http://127.0.0.1:1")
+    assert [outcomes[name] for name in SERVICE] == ["failed", *["skipped"] * 3]
+
+
+def test_a_token_that_is_not_accepted(doctor: Doctor, tmp_path: Path) -> None:
+    with closing(App(tmp_path / "service.db", token="other")) as app, running_app(app) as url:
+        assert doctor.failed(url)[0] == ["identity"]
+
+
+def test_a_clock_that_is_off(doctor: Doctor, tmp_path: Path) -> None:
+    app = App(tmp_path / "service.db", now=lambda: datetime.now(UTC) + timedelta(minutes=3))
+    with closing(app), running_app(app) as url:
+        assert doctor.failed(url) == (["clock"], [Code.CLOCK_SKEW])
+
+
+def test_an_organization_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
+    with closing(Refusing(tmp_path / "service.db")) as app, running_app(app) as url:
+        assert doctor.failed(url, "--org", "acme")[0] == ["organization"]
+
+
+def test_a_state_that_cannot_be_read(doctor: Doctor, tmp_path: Path) -> None:
+    (doctor.folder / "taskctl.state.json").write_text("{")
+    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+        assert doctor.failed(url)[0] == ["state"]
+
+
+def test_a_state_that_git_ignores(doctor: Doctor, tmp_path: Path) -> None:
+    doctor.git("init", "-q")
+    (doctor.folder / ".gitignore").write_text("*.state.json\n")
+    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+        assert doctor.failed(url) == (["git"], [Code.STATE_IGNORED])
+
+
+def test_a_repository_that_git_refuses(doctor: Doctor, tmp_path: Path) -> None:
+    (doctor.folder / ".git").mkdir()
+    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+        assert doctor.failed(url) == (["git"], [Code.GIT_UNUSABLE])
+
+
+def test_text_has_a_row_for_each_check(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "-C", str(doctor.folder), "--backend", "local"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[1] for row in rows] == list(TITLES.values())
+
+
+def test_the_token_is_not_shown(doctor: Doctor, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["doctor", "-v", "-C", str(doctor.folder), "--backend", "http://127.0.0.1:1"])
+    said = capsys.readouterr()
+    assert "some-token" not in said.out + said.err
