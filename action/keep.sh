@@ -1,6 +1,6 @@
 #!/bin/sh
-# Commits the state and its journal and pushes them, whatever came of the apply before: attempts
-# without an outcome are in there, and the next run settles them. Nothing new: does nothing.
+# Commits and pushes the state and its journal, whether or not apply succeeded: they contain attempts
+# with an unknown outcome, which the next run resolves. Does nothing if nothing has changed.
 set -eu
 
 cd "${INPUT_WORKING_DIRECTORY:-.}"
@@ -10,7 +10,7 @@ if [ -z "$(git status --porcelain -- "$state" "$state.journal")" ]; then
 fi
 
 branch=$(git symbolic-ref --quiet --short HEAD) || {
-  echo '::error title=taskctl::the state can be pushed to a branch only: check one out (actions/checkout, ref: main)'
+  echo '::error title=taskctl::the state can only be pushed to a branch: check one out (actions/checkout, ref: main)'
   exit 1
 }
 for file in "$state" "$state.journal"; do
@@ -30,5 +30,5 @@ for try in 1 2 3; do
   git rebase --abort 2>/dev/null || true
   sleep "$try"
 done
-echo '::error title=taskctl::the state could not be pushed. Let 150 seconds pass; the next apply then finds what this one made'
+echo '::error title=taskctl::the state could not be pushed. Wait 150 seconds before the next apply, which then finds the tasks of this one'
 exit 1

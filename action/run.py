@@ -1,7 +1,7 @@
 """Runs taskctl for the GitHub Action: job summary, outputs, annotations, and one comment.
 
-Python's own library alone. What the inputs say comes by environment (`INPUT_*`), never as part of
-a script. A comment that cannot be written is a warning: it never decides the job.
+Uses only the standard library. Inputs arrive as environment variables (`INPUT_*`), never as part of
+a script. A comment that cannot be written is a warning and never fails the job.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-LIMIT = 64_000  # characters; GitHub takes 65,536 of a comment
+LIMIT = 64_000  # characters; GitHub accepts 65,536 in a comment
 PAGES = 100  # of 100 comments each
 TRIES = 4
-PATIENCE = 60.0  # seconds; a rate limit that asks for more is not waited for
+PATIENCE = 60.0  # seconds; longer rate limits are not waited for
 
 
 class InputError(Exception):
-    """Something that ends the step; its text is for a reader."""
+    """An invalid input; it ends the step."""
 
 
 class RefusedError(Exception):
-    """GitHub will not do it, however often it is asked."""
+    """GitHub rejected the request permanently."""
 
 
 class PassingError(Exception):
-    """GitHub may do it later; `wait` is how long it asks to be left alone, in seconds."""
+    """A request that can be retried, after `wait` seconds if GitHub says so."""
 
     def __init__(self, what: str, wait: float | None = None) -> None:
         super().__init__(what)
@@ -48,7 +48,7 @@ class PassingError(Exception):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A token goes where it was sent and nowhere else."""
+    """The token is never sent to the target of a redirect."""
 
     def redirect_request(
         self, req: object, fp: object, code: int, msg: str, headers: object, newurl: str
@@ -57,14 +57,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Api:
-    """GitHub's REST API. `url` has no slash at its end."""
+    """GitHub's REST API. `url` has no trailing slash."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url, token
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def call(self, method: str, path: str, body: object = None) -> tuple[Any, str | None]:
-        """The answer as JSON values, and the next page. Raises RefusedError, PassingError."""
+        """The decoded response and the next page. Raises RefusedError, PassingError."""
         request = urllib.request.Request(
             self._url + path,
             method=method,
@@ -83,7 +83,7 @@ class Api:
         except urllib.error.HTTPError as error:
             raise _failure(error.code, error.headers, error.read(2000)) from error
         except (OSError, HTTPException, ValueError) as error:
-            raise PassingError(f"GitHub's API did not answer: {error}") from error
+            raise PassingError(f"no response from GitHub's API: {error}") from error
 
     def pages(self, path: str) -> Iterator[Any]:
         following: str | None = path
@@ -101,7 +101,7 @@ class Api:
 
 
 def _failure(code: int, headers: Message, body: bytes) -> Exception:
-    text = f"GitHub's API says {code}: {_message(body)}"
+    text = f"GitHub's API returned {code}: {_message(body)}"
     asked = headers.get("Retry-After", "")
     wait = float(asked) if asked.isdecimal() else None
     limited = code == 429 or (code == 403 and (wait or headers.get("X-RateLimit-Remaining") == "0"))
@@ -120,16 +120,17 @@ def _message(body: bytes) -> str:
 
 
 def marker_of(folder: str) -> str:
-    """What hides in the comment of a folder; nothing in it can end the HTML comment early."""
+    """The HTML comment that identifies a directory's comment; nothing in it can close it."""
     return f"<!-- taskctl:{urllib.parse.quote(folder, safe='/ .,_')} -->"
 
 
 def upsert(
     api: Api, repository: str, number: int, marker: str, body: str, pause: Callable[[float], object]
 ) -> str:
-    """Edits the comment that begins with the marker, or makes it; tells which. Raises RefusedError.
+    """Edits the comment that starts with the marker, or creates it, and returns which. Raises
+    RefusedError.
 
-    A try that failed is begun anew with the search, since its comment may be there all the same.
+    A retry starts with the search, because a failed request may have created the comment.
     """
     for attempt in range(1, TRIES + 1):
         try:
@@ -151,24 +152,24 @@ def _upsert(api: Api, issues: str, number: int, marker: str, body: str) -> str:
         ours = author.get("login") == login if login else author.get("type") == "Bot"
         if ours and str(comment.get("body", "")).startswith(marker):
             api.call("PATCH", f"{issues}/comments/{comment['id']}", {"body": body})
-            return "edited"
+            return "updated"
     api.call("POST", f"{issues}/{number}/comments", {"body": body})
-    return "made"
+    return "created"
 
 
 def cut(text: str, limit: int = LIMIT) -> str:
-    """At most `limit` characters, ended at a line, with what is open there closed."""
+    """At most `limit` characters, cut at a line, with open fences and sections closed."""
     if len(text) <= limit:
         return text
     kept = text[: limit - 500].rpartition("\n")[0]
     fences = re.findall(r"^(`{3,})", kept, re.MULTILINE)
     closing = [fences[-1]] if len(fences) % 2 else []
     closing += ["</details>"] * (kept.count("<details") - kept.count("</details>"))
-    return "\n\n".join([kept, *closing[:20], "*Cut here; the summary of the job has all of it.*\n"])
+    return "\n\n".join([kept, *closing[:20], "*Truncated. The job summary contains all of it.*\n"])
 
 
 def pull_request(env: Mapping[str, str]) -> int | None:
-    """The number of the pull request that the event is about."""
+    """The number of the pull request that triggered the event."""
     try:
         event = json.loads(Path(env["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     except (KeyError, OSError, ValueError):
@@ -184,14 +185,14 @@ def _is_plan(path: Path) -> bool:
 
 
 def tell(kind: str, text: str) -> None:
-    """A workflow command; its text is inert."""
+    """Prints a workflow command; its text is escaped."""
     for sign, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
         text = text.replace(sign, code)
     print(f"::{kind} title=taskctl::{text}", flush=True)
 
 
 class Action:
-    """One step. `env` has what GitHub and `action.yml` say; `folder` is where reports go."""
+    """One step. `env` has the variables of GitHub and `action.yml`; reports go to `folder`."""
 
     def __init__(self, env: Mapping[str, str], folder: Path) -> None:
         self._env, self._folder = env, folder
@@ -201,9 +202,9 @@ class Action:
         self._where = os.path.normpath(env.get("INPUT_WORKING_DIRECTORY") or ".")
         self._plan_file = folder / "plan.taskctl"
         if self._command not in ("validate", "plan", "apply"):
-            raise InputError(f"the input command is validate, plan or apply, not {self._command}")
+            raise InputError("the input command must be validate, plan or apply")
         if not Path(self._where).is_dir():
-            raise InputError(f"the input working-directory names no folder: {self._where}")
+            raise InputError(f"the input working-directory is not a directory: {self._where}")
 
     def run(self) -> int:
         """The exit code of the step."""
@@ -226,14 +227,14 @@ class Action:
             try:
                 seconds = float(self._env.get("INPUT_WAIT") or 150)
             except ValueError as problem:
-                raise InputError("the input wait is a number of seconds") from problem
-            print(f"Waiting {seconds:g} seconds: an earlier run may have a create under way.")
+                raise InputError("the input wait must be a number of seconds") from problem
+            print(f"Waiting {seconds:g} seconds: an earlier run may have a create in flight.")
             time.sleep(max(0.0, seconds))
 
     def _taskctl(self) -> int:
-        """Its exit code. It is in a session of its own, so it gets each signal once: from here."""
+        """Runs it, in its own session so that it gets each signal once. Returns its exit code."""
         running: list[subprocess.Popen[bytes]] = []
-        early: list[int] = []  # what came before it ran
+        early: list[int] = []  # signals that arrived before it started
 
         def forward(number: int, _frame: object) -> None:
             if running:
@@ -267,7 +268,7 @@ class Action:
         return [*made, *shlex.split(given("INPUT_ARGS", "")), "--", *self._paths]
 
     def _environment(self) -> dict[str, str]:
-        """taskctl has no use for what this script is given."""
+        """Without the inputs, which include a GitHub token."""
         return {n: v for n, v in self._env.items() if not n.startswith("INPUT_")}
 
     def _outputs(self, document: Mapping[str, Any]) -> str:
@@ -293,7 +294,7 @@ class Action:
         return "".join(f"{name}<<{end}\n{value}\n{end}\n" for name, value in text.items())
 
     def _name(self) -> str:
-        """The folder of manifests, as the comment and the summary name it."""
+        """The directory of manifests, as shown in the comment and the summary."""
         manifests = [p for p in self._paths if not _is_plan(Path(self._where, p))]
         return ", ".join(os.path.normpath(Path(self._where, p)) for p in manifests or ["."])
 
@@ -304,7 +305,7 @@ class Action:
     def _comment(self, body: str) -> None:
         number, token = pull_request(self._env), self._env.get("INPUT_GITHUB_TOKEN")
         if number is None:
-            print("No comment: this is no run for a pull request.")
+            print("No comment: this run is not for a pull request.")
             return
         if not token:
             tell("warning", "no comment: the input github-token is empty")
@@ -318,8 +319,8 @@ class Action:
             tell(
                 "warning",
                 f"the comment could not be written: {problem}. It needs `permissions: pull-requests"
-                ": write`; the token of a fork's pull request has no such right, and the summary "
-                "of this job tells the same",
+                ": write`, which the token of a pull request from a fork does not have. The job "
+                "summary has the same content",
             )
             return
         print(f"The comment on pull request {number} was {did}.")

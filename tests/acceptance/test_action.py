@@ -158,7 +158,7 @@ def test_what_github_did_and_answered_with_500_is_not_done_twice(
     github.faults += [Fault("GET", 502), Fault("POST", 500, after=True)]
     ran = runner.script("plan", backend="local")
     assert (ran.code, len(github.bodies(7))) == (0, 1)
-    assert "was edited" in ran.said
+    assert "was updated" in ran.said
 
 
 def test_a_limit_is_waited_for_as_long_as_it_asks(runner: Runner, github: GitHub) -> None:
@@ -223,8 +223,8 @@ def test_a_bad_manifest_is_annotated_and_fails_the_step(runner: Runner, github: 
     ("inputs", "told"),
     [
         ({"command": "destroy"}, "validate, plan or apply"),
-        ({"working_directory": "nowhere"}, "names no folder"),
-        ({"state": "none", "command": "apply", "wait": "long"}, "a number of seconds"),
+        ({"working_directory": "nowhere"}, "is not a directory"),
+        ({"state": "none", "command": "apply", "wait": "long"}, "must be a number of seconds"),
     ],
 )
 def test_a_wrong_input_is_named(runner: Runner, inputs: dict[str, str], told: str) -> None:

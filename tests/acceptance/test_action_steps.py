@@ -155,7 +155,7 @@ def test_a_state_that_cannot_be_pushed_fails_the_job(
     git(runner.workspace, "checkout", "--quiet", "--detach")
     ran = runner.composite(action, command="apply")
     assert ran.code == 1
-    assert "::error title=taskctl::the state can be pushed to a branch only" in ran.said
+    assert "::error title=taskctl::the state can only be pushed to a branch" in ran.said
 
 
 def test_the_token_may_come_from_the_environment_of_the_job(
