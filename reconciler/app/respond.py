@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 
 def approve(
-    ctx: Context, words: Sequence[str], *, request_id: str | None, yes: bool
+    ctx: Context, words: Sequence[str], *, request_id: str | None, yes: bool, answer: str = ""
 ) -> Iterator[Response]:
     """Approves what the tasks that `words` select ask for, after showing each request. One key has
-    to be asking; of several, those that are not are passed over. TaskctlError."""
+    to be asking; of several, those that are not are passed over. A question needs an `answer`, and
+    only a question takes one. TaskctlError."""
     tasks = TaskSessions.open(ctx)
     refs = select_refs(ctx, tasks.state, words)
     if len(refs) == 1:
@@ -44,14 +45,17 @@ def approve(
     for task in waiting:
         approval = task.approval(request_id)
         ctx.ui.show_approval(task.record.ref, approval)
-        again = ("approve", task.name, "--request", approval.id, "-y")
+        task.check_answer(approval, answer)
+        more = ("-m", answer) if answer else ()
+        again = ("approve", task.name, "--request", approval.id, *more, "-y")
         if not _confirmed(ctx, Question.APPROVE, yes=yes, again=again):
             ctx.ui.note(Note.NOTHING_SENT)
             continue
         if not yes:
             task.check_unchanged(approval)
-        event = task.event("user_confirmation", approval_request_id=approval.id, ok=True)
-        yield task.send(event, "approved", "approval", approval)
+        event = task.event(**approval.reply(ok=True, text=answer))
+        done, what = ("answered", "answer") if answer else ("approved", "approval")
+        yield task.send(event, done, what, approval)
 
 
 def reject(ctx: Context, key: str, message: str, *, request_id: str | None) -> Response:
@@ -59,9 +63,7 @@ def reject(ctx: Context, key: str, message: str, *, request_id: str | None) -> R
     task = _Addressed.open(ctx, key)
     approval = task.approval(request_id)
     ctx.ui.show_approval(task.record.ref, approval)
-    event = task.event(
-        "user_confirmation", approval_request_id=approval.id, ok=False, instructions=message
-    )
+    event = task.event(**approval.reply(ok=False, text=message))
     return task.send(event, "rejected", "rejection", approval)
 
 
@@ -69,7 +71,7 @@ def send_message(ctx: Context, key: str, message: str) -> Response:
     """Sends a follow-up message. TaskctlError."""
     task = _Addressed.open(ctx, key)
     task.show_last_words()
-    return task.send(task.event("user_message", content=message), "sent", "message")
+    return task.send(task.event(type="user_message", content=message), "sent", "message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,10 @@ def cancel(ctx: Context, request: CancelRequest) -> Response | None:
         ctx.ui.note(Note.NOTHING_SENT)
         return None
     if not request.force:
-        return task.send(task.event("user_cancel"), "cancelled", "cancellation")
+        return task.send(task.event(type="user_cancel"), "cancelled", "cancellation")
     record = task.record
-    task.judge(ctx.reader.cancel_by_force(record.ref.org_name, record.task_id), "cancellation")
+    outcome = ctx.reader.cancel_by_force(record.ref.org_name, record.task_id)
+    task.judge(outcome, "cancellation", forced=True)
     return Response(record, task.status, "sessionEnded", {"force": True})
 
 
@@ -175,6 +178,13 @@ class _Addressed:
         case, status = "input" if waiting else "", self.status.state.value
         raise TaskctlError([error(Code.NO_APPROVAL, case, at=place, status=status, **facts)])
 
+    def check_answer(self, approval: Approval, answer: str) -> None:
+        """TaskctlError for a question without an answer, and for an answer to anything else."""
+        if approval.is_question != bool(answer):
+            case = "" if approval.is_question else "no-question"
+            place = Place(key=self.record.ref.key)
+            raise TaskctlError([error(Code.ANSWER_REQUIRED, case, at=place, ref=self.name)])
+
     def check_unchanged(self, approval: Approval) -> None:
         """TaskctlError if the task asks something else by now than what was shown."""
         now = self.tasks.ctx.reader.status(self.record)
@@ -183,9 +193,9 @@ class _Addressed:
                 [error(Code.NO_APPROVAL, "changed", ref=self.name, request=approval.id)]
             )
 
-    def event(self, kind: str, **members: Any) -> dict[str, Any]:
-        """An event of the user's, marked by its time."""
-        return {"type": kind, "timestamp": rfc3339(self.tasks.ctx.clock.now()), **members}
+    def event(self, **members: Any) -> dict[str, Any]:
+        """A user event, marked by its time."""
+        return {"timestamp": rfc3339(self.tasks.ctx.clock.now()), **members}
 
     def send(
         self, event: Mapping[str, Any], done: str, what: str, answers: Approval | None = None
@@ -199,16 +209,17 @@ class _Addressed:
         answered = dict(answers.body) if answers is not None else None
         return Response(self.record, self.status, done, event, answered)
 
-    def judge(self, outcome: Outcome, what: str) -> None:
+    def judge(self, outcome: Outcome, what: str, *, forced: bool = False) -> None:
         """TaskctlError for every outcome but Sent."""
         if isinstance(outcome, Sent):
             return
         ref = self.record.ref
-        if what == "cancellation" and isinstance(outcome, Refusal) and outcome.status == 409:
+        if forced and isinstance(outcome, Refusal) and outcome.status == 409:
             raise TaskctlError([error(Code.STILL_BUSY, ref=str(ref), words=outcome.words)])
         caller = self.tasks.ctx.client.identity()
-        told = Delivery(ref, f"the {what}", self.record.identity, caller)
-        raise TaskctlError([problem(outcome, told)])
+        cancels = what == "cancellation"
+        delivery = Delivery(ref, f"the {what}", self.record.identity, caller, cancels=cancels)
+        raise TaskctlError([problem(outcome, delivery)])
 
     def _arrived(self, mark: str) -> bool:
         """Whether the task's events contain what was sent, although no response arrived."""

@@ -50,6 +50,14 @@ class Note(StrEnum):
     TASK_WAITS = (
         "{ref}: {status}; answer it with `taskctl approve {ref:sh}` or `taskctl reject {ref:sh}`"
     )
+    TASK_ASKS = "{ref}: {status} for an answer; answer it with `taskctl approve {ref:sh} -m TEXT`"
+    TASK_PARKED_CLI = (
+        "{ref}: {status} for the result of {tools:and}, which a Pulumi CLI session provides: "
+        "`pulumi neo resume {task_id:sh}`"
+    )
+    TASK_PARKED_WORKER = (
+        "{ref}: {status} for the result of {tools:and}, which a worker of the service provides"
+    )
     LOOKING_AGAIN = "{problem}; retrying"
     LAST_WORDS = "{ref} is {status}: {words}"
     LAST_STATUS = "{ref} is {status}"

@@ -24,11 +24,6 @@ ENTRIES = {
                 "It did not accept the request to stop. End its session:",
                 "taskctl cancel --force {ref:sh}",
             ),
-            "forced": Message(
-                "{ref}: the session was stopped, but the task is not idle yet{answer:paren}",
-                "Check again in a minute:",
-                "taskctl status {ref:sh}",
-            ),
         },
     ),
     Code.TASK_GONE: Entry(
@@ -59,6 +54,25 @@ ENTRIES = {
             "known": Message(
                 "{ref}: {caller} may not do this; {creator} created the task{answer:paren}",
                 "Only the creator of a task may send it messages. Use the creator's token.",
+            ),
+        },
+    ),
+    Code.ANSWER_REQUIRED: Entry(
+        title="Answer required",
+        why="A question that an agent asks with its `ask_user` tool needs an answer in words; other"
+        " requests are approved or rejected.",
+        fix="Answer a question with `taskctl approve KEY -m TEXT`. To give instructions instead of"
+        " an approval, use `taskctl reject KEY -m TEXT`.",
+        cases={
+            "": Message(
+                "{ref}: the task asks a question, which needs an answer",
+                "Nothing was sent. Answer it:",
+                "taskctl approve {ref:sh} -m TEXT",
+            ),
+            "no-question": Message(
+                "{ref}: the request takes no answer, because it is not a question",
+                "Nothing was sent. Approve it without -m, or reject it with instructions:",
+                "taskctl reject {ref:sh} -m TEXT",
             ),
         },
     ),

@@ -122,6 +122,7 @@ class Code(StrEnum):
     NOT_THE_CREATOR = "TC733"
     DELIVERY_UNKNOWN = "TC734"
     DELIVERY_REJECTED = "TC735"
+    ANSWER_REQUIRED = "TC736"
 
     # Usage and configuration
     INVALID_DURATION = "TC801"

@@ -13,6 +13,7 @@ from reconciler.tasks.status import TaskStatus
 
 _RESPONSES = {
     "approved": "Approved.",
+    "answered": "Answered.",
     "rejected": "Rejected.",
     "sent": "Message sent.",
     "cancelled": "Cancelled.",

@@ -110,6 +110,10 @@ def _task(status: TaskStatus) -> dict[str, Any]:
             "words": summary.words or None,
         },
         "approvals": [dict(approval.body) for approval in status.approvals],
+        "toolCalls": [
+            {"id": call.id, "name": call.name, "executionMode": call.mode} for call in status.parked
+        ],
+        "queuedInput": status.queued_input,
         "outputs": dict(status.raw),
     }
 

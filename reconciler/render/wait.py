@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.apply.report import ApplyReport
+from reconciler.model.shell import command_line, is_task_id
 from reconciler.tasks.status import TaskState, TaskStatus, exit_code
 
 
@@ -47,7 +48,12 @@ def waited_after(
 
 
 def next_step(status: TaskStatus) -> str:
-    """The command that a task waits for; empty where it waits for none."""
-    if status.state is not TaskState.WAITING or not status.approvals:
+    """The command that a task waits for; empty if it waits for none."""
+    if status.state is not TaskState.WAITING:
         return ""
-    return f"taskctl approve {status.ref}"
+    for approval in status.approvals:
+        answer = ["-m", "TEXT"] if approval.is_question else []
+        return command_line("approve", str(status.ref), *answer)
+    task_id = status.task_id or ""
+    by_cli = any(call.mode == "cli" for call in status.parked)
+    return f"pulumi neo resume {task_id}" if by_cli and is_task_id(task_id) else ""

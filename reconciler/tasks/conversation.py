@@ -82,6 +82,8 @@ class Conversation:
         rejected = body.get("ok") is not True
         asked = self._asked.get(text_in(body, "approval_request_id"))
         words = text_in(body, "instructions") or (asked.message if asked else "")
+        if asked is not None and asked.is_question and words != asked.message:
+            return Entry(Kind.ANSWER, at, words, "answered")
         label = "rejected" if rejected else "approved"
         return Entry(Kind.ANSWER, at, words, label, is_bad=rejected)
 

@@ -100,6 +100,41 @@ def test_what_says_nothing_or_is_no_text_is_not_sent(
     assert place.statuses() == {"asks": "waiting", "good": "done"}
 
 
+def test_a_question_is_answered_in_words(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Pulumi's CLI does it: `ok: false`, with the answer as instructions."""
+
+    def asking(event: Mapping[str, Any]) -> Approval | None:
+        found = approval_in(event)
+        context = {"tool_name": "ux__ask_user"}
+        return found and replace(found, body={**found.body, "context": context})
+
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    assert "[TC736]" in place.run("approve", "asks", "-y", "-m", "eu-west-1")[2]  # no question
+    (place.folder / ".taskctl").rename(place.folder / "old")  # without what was read before
+    monkeypatch.setattr(event_summary, "approval_in", asking)
+    code, out, err = place.run("approve", "asks", "-y")
+    assert (code, out) == (1, "")
+    assert "[TC736]" in err
+    assert "taskctl approve acme/asks -m TEXT" in err
+    code, out, err = place.run("approve", "asks", "-y", "-m", "eu-west-1")
+    assert (code, out) == (0, "acme/asks: Answered.\n")
+    (sent,) = [body for body in bodies(place, "asks") if body["type"] == "user_confirmation"]
+    assert (sent["ok"], sent["instructions"]) == (False, "eu-west-1")
+    settled(place, asks="done")
+
+
+def test_a_cancel_that_is_refused_as_busy_suggests_force(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.apply({"slow": "slow one"})
+    monkeypatch.setattr(Client, "tell", answered(409, "busy"))
+    err = place.run("cancel", "slow", "-y")[2]
+    assert "[TC731]" in err
+    assert "taskctl cancel --force acme/slow" in err
+    assert "[TC822]" in place.run("cancel", "slow", "--force", "-y")[2]
+
+
 def test_reject_says_what_to_do_instead(place: Place) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")

@@ -55,7 +55,11 @@ class LiveTable:
 
 def _note(status: TaskStatus) -> Note:
     if status.approvals:
-        return Note.TASK_WAITS
+        asks = any(approval.is_question for approval in status.approvals)
+        return Note.TASK_ASKS if asks else Note.TASK_WAITS
+    if status.parked:
+        by_cli = any(call.mode == "cli" for call in status.parked)
+        return Note.TASK_PARKED_CLI if by_cli else Note.TASK_PARKED_WORKER
     if status.state is TaskState.FAILED and status.summary.words:
         return Note.TASK_FAILED
     return Note.TASK_STATUS
@@ -63,4 +67,6 @@ def _note(status: TaskStatus) -> Note:
 
 def _facts(status: TaskStatus) -> dict[str, Arg]:
     words = " ".join(status.summary.words.split("\n"))
-    return {"ref": str(status.ref), "status": status.state.value, "words": words}
+    tools = tuple(call.name for call in status.parked)
+    facts = {"ref": str(status.ref), "status": status.state.value, "words": words}
+    return {**facts, "tools": tools, "task_id": status.task_id or ""}
