@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from reconciler.app.system_clock import SystemClock
+from reconciler.manifest.repository import link_out
 from reconciler.messages import word
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error, has_errors
+from reconciler.model.diagnostics import Place, error, has_errors
 from reconciler.model.errors import ManifestError, TaskctlError
 from reconciler.scratch import CACHE
 
@@ -145,8 +146,21 @@ class Context:
         configured = None if backend.local_db is not None else self.settings.state
         given = self.connection.state or configured or backend.default_state
         path = self.settings.path(str(given))
+        if self.connection.state is None:
+            self._refuse_link(path, str(given), "state")
         self.ui.detail(Note.STATE, path=str(path))
         return path
+
+    @cached_property
+    def cache(self) -> Path:
+        """The directory of caches. TaskctlError if it is a link out of the repository."""
+        path = self.settings.path(CACHE)
+        self._refuse_link(path, CACHE, "cache")
+        return path
+
+    def _refuse_link(self, path: Path, name: str, case: str) -> None:
+        if (target := link_out(path, self.settings.root)) is not None:
+            raise TaskctlError([error(Code.LINK_OUT, case, at=Place(name), target=target)])
 
     def read_state(self) -> State:
         """The state with its journal, neither locked nor written. StateError."""
@@ -192,6 +206,7 @@ class Context:
             return Client(backend.name, token.value, connections=connections)
         from reconciler.embedded.app import App
 
+        _ = self.cache  # where the database is by default
         app = App(self.settings.path(str(backend.local_db)))
         return Client(
             backend.name, token.value, app=app, then_close=app.close, connections=connections
@@ -233,7 +248,7 @@ class Context:
         from reconciler.remote.survey import Survey
 
         client = self.client
-        cache = MessageCache(self.settings.path(CACHE), self.backend.name, client.scrub)
+        cache = MessageCache(self.cache, self.backend.name, client.scrub)
         return Survey(
             client,
             cache,
@@ -249,7 +264,7 @@ class Context:
         from reconciler.remote.sessions import TaskReader
 
         identity = repr(self.client.identity())
-        cache = EventCache(self.settings.path(CACHE), self.backend.name, identity)
+        cache = EventCache(self.cache, self.backend.name, identity)
         return TaskReader(self.client, cache, self.ui.conceal)
 
     def budget(self, org_name: str) -> Budget | None:

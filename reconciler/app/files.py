@@ -11,7 +11,7 @@ from pathlib import Path
 from reconciler import disk
 from reconciler.app.context import ReportFile, Settings
 from reconciler.app.repository import locator
-from reconciler.manifest.repository import repository_root
+from reconciler.manifest.repository import link_out
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.errors import TaskctlError
@@ -59,17 +59,6 @@ def _is_of_a_state(path: Path) -> bool:
     """A state or a companion of one, by its name or by the lock beside it."""
     name = re.sub(r"\.(journal|backup|lock)$", "", path.name)
     return name.endswith(".state.json") or path.with_name(f"{name}.lock").exists()
-
-
-def link_out(path: Path, root: Path) -> str | None:
-    """Where a path that is written inside the repository really leads, if that is outside of it.
-
-    The repository may belong to somebody else: a link in it must not choose what is overwritten.
-    """
-    base = Path(os.path.realpath(root))
-    top = repository_root(root) or base
-    plain, real = Path(os.path.normpath(base / path)), Path(os.path.realpath(path))
-    return str(real) if plain.is_relative_to(top) and not real.is_relative_to(top) else None
 
 
 def write_whole(path: Path, data: bytes, *, follow: bool = True, private: bool = True) -> None:

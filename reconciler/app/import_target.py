@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.app.context import Context
-from reconciler.app.files import link_out, write_whole
+from reconciler.app.files import write_whole
 from reconciler.importing.keys import Keys
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import SUFFIXES, Finder, shown_name, unreadable
 from reconciler.manifest.insertion import Added
 from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.parse.source import read_source
-from reconciler.manifest.repository import in_git
+from reconciler.manifest.repository import in_git, link_out
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, error, has_errors
 from reconciler.model.errors import ManifestError, TaskctlError

@@ -44,7 +44,8 @@ class Finder:
             if entry.name.endswith(LONE_SUFFIX) and entry.is_file():
                 self._given(Path(entry.path), entry.name)
         if not self.files and not self.diagnostics:
-            self.diagnostics.append(error(Code.NO_MANIFESTS))
+            inside = self._real_root.name == FOLDER
+            self.diagnostics.append(error(Code.NO_MANIFESTS, "inside" if inside else ""))
 
     def path(self, given: str) -> None:
         """A PATH argument: a file of any name, or a directory with at least one manifest."""

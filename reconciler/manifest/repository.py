@@ -33,3 +33,14 @@ def read_regular(path: Path, limit: int) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(0, "not a regular file")
         return file.read(limit + 1)
+
+
+def link_out(path: Path, root: Path) -> str | None:
+    """Where a path that is written inside the repository really leads, if that is outside of it.
+
+    The repository may belong to somebody else: a link in it must not choose what is overwritten.
+    """
+    base = Path(os.path.realpath(root))
+    top = repository_root(root) or base
+    plain, real = Path(os.path.normpath(base / path)), Path(os.path.realpath(path))
+    return str(real) if plain.is_relative_to(top) and not real.is_relative_to(top) else None

@@ -11,13 +11,13 @@ with "or" before the last, `{name:and}` with "and", `{name:age}` a number of sec
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any
 
 from reconciler.model.diagnostics import Arg
 from reconciler.model.paths import quoted
+from reconciler.model.shell import command_line, shell_word
 
 
 def _items(value: Arg) -> tuple[str, ...]:
@@ -32,8 +32,8 @@ def _joined(value: Arg, word: str) -> str:
 _FORMATS: dict[str, Callable[[Arg], str]] = {
     "": str,
     "q": lambda value: quoted(str(value)),
-    "cmd": lambda value: shlex.join(("taskctl", *_items(value))),
-    "sh": lambda value: shlex.quote(str(value)),
+    "cmd": lambda value: command_line(*_items(value)),
+    "sh": lambda value: shell_word(str(value)),
     "s": lambda value: "" if value == 1 else "s",
     "list": lambda value: ", ".join(_items(value)),
     "or": lambda value: _joined(value, "or"),

@@ -155,6 +155,10 @@ ENTRIES = {
                 "manifest: a link leads out of the repository, to {target}",
                 "Name another file, or print the manifest with --dry-run.",
             ),
+            "state": Message(
+                "a link leads out of the repository, to {target}",
+                "A state may be elsewhere only if you name it: use --state or TASKCTL_STATE.",
+            ),
             "cache": Message(
                 "a link leads out of the repository, to {target}",
                 "taskctl keeps its cache here. Remove the link:",
@@ -307,6 +311,12 @@ ENTRIES = {
                 "no manifests: there are none in tasks/, and no *.tasks.yaml here",
                 "Create a first one, or pass a PATH:",
                 "taskctl init",
+            ),
+            "inside": Message(
+                "no manifests: there is no tasks/ directory in this tasks/ directory",
+                "Manifests are looked for in tasks/ below the working directory. Run this from the "
+                "directory above, or pass -C:",
+                "taskctl plan -C ..",
             ),
             "directory": Message(
                 "no manifests: {directory:q} has no *.yaml or *.yml file",

@@ -15,6 +15,7 @@ from reconciler.render.status import status_rows
 from reconciler.render.wait import WaitedReport
 
 _COLUMNS = 96
+_NAMED = 3  # keys of tasks that were not started; the others are counted
 _WELL = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED, Result.UPDATED)
 _RARE = (Result.REPLACED, Result.MOVED, Result.UPDATED)
 _WORDS = {Result.NOT_STARTED: "not started"}
@@ -27,7 +28,11 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     palette = Palette(style.color)
     shown = [task for task in report.tasks if not style.quiet or task.result not in _WELL]
     for task in shown:
-        yield from result_rows(task, palette)
+        if task.result is not Result.NOT_STARTED:
+            yield from result_rows(task, palette)
+    if left := [task.key for task in shown if task.result is Result.NOT_STARTED]:
+        more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+        yield f"{palette.dim('not started')} {safe.line(', '.join(left[:_NAMED]))}{more}"
     if shown:
         yield ""
     yield palette.bold(apply_summary(report))

@@ -42,20 +42,20 @@ def import_text(report: ImportReport, style: Style) -> str:
 
 
 def summary(report: ImportReport) -> str:
-    """`2 tasks imported into tasks/imported.yaml, 1 there already.`"""
+    """`2 tasks imported into tasks/imported.yaml, 1 skipped.`"""
     file, parts = safe.line(report.file), []
     here = {task.file for task in report.tasks if task.result is Result.IMPORTED} <= {report.file}
     for result, words in (
         (Result.IMPORTED, f"imported into {file}" if here else "imported"),
-        (Result.WRITTEN, f"written to {file}, of which no task is known"),
-        (Result.SKIPPED, "there already"),
-        (Result.FAILED, "could not be taken over"),
+        (Result.WRITTEN, f"written to {file} without a known task"),
+        (Result.SKIPPED, "skipped"),
+        (Result.FAILED, "failed"),
     ):
         number = report.count(result)
         if number:
             parts.append(f"{number} {words}")
     if not parts:
-        return "There are no such tasks; nothing was imported."
+        return "No matching tasks; nothing was imported."
     return f"{', '.join(parts)}."
 
 

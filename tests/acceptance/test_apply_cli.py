@@ -48,7 +48,7 @@ def test_without_yes_and_without_a_terminal_nothing_is_sent(
         check=False,
     )
     assert ended.returncode == 1
-    assert "nobody to ask" in summaries(Ended(1, ended.stdout, ended.stderr))
+    assert "cannot prompt for confirmation" in summaries(Ended(1, ended.stdout, ended.stderr))
     assert server.posts == []
 
 

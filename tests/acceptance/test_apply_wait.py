@@ -56,7 +56,7 @@ def test_it_exits_as_wait_does(
         place.write({"one": prompt})
         ended, _, err = place.run("apply", *QUICK, "--timeout", timeout)
     assert ended == code
-    assert ("the time is up" in err) is (code != 1)
+    assert ("Timed out" in err) is (code != 1)
 
 
 def test_a_program_gets_one_document(place: Place) -> None:
@@ -91,7 +91,7 @@ def test_what_apply_could_not_do_comes_first(place: Place, monkeypatch: pytest.M
     code, out, err = place.run("apply", *QUICK)
     assert code == 1
     assert "1 failed" in out
-    assert "Not waited for the tasks" in err
+    assert "Not waiting for the tasks" in err
 
 
 def test_the_result_is_told_though_the_service_is_gone(
@@ -130,7 +130,7 @@ def test_its_options_are_of_the_waiting(place: Place) -> None:
     place.write({"one": "finishing"})
     code, _, err = place.run("apply", "--yes", "--timeout", "5m")
     assert code == 1
-    assert "--timeout is of the waiting: it needs --wait" in err
+    assert "--timeout requires --wait" in err
     assert place.run("status")[1] == "No tasks are recorded.\n"
 
 

@@ -15,12 +15,13 @@ from tests.support.shells import Shell, typed
 
 CTRL_C, CTRL_D = "\x03", "\x04"
 NOES = {
-    "y\n": (1, "Nothing was sent."),
     "n\n": (1, "Nothing was sent."),
     "\n": (1, "Nothing was sent."),
     CTRL_D: (1, "Nothing was sent."),
     CTRL_C: (130, "interrupted"),
 }
+YES = ("yes\n", "y\n", "Y\n")
+"""Where nothing is created."""
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_no_approval_without_yes(place: Place, answer: str) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "approve", "asks") as person:
-        person.until("Approve it? Only 'yes' is taken for one: ")
+        person.until("Approve this request? [y/N] ")
         assert "May I run `pulumi up` on the stack?" in person.screen
         person.type(answer)
         code, words = NOES[answer]
@@ -59,14 +60,15 @@ def test_no_approval_without_yes(place: Place, answer: str) -> None:
     assert place.statuses() == {"asks": "waiting"}
 
 
-def test_yes_approves(place: Place) -> None:
+@pytest.mark.parametrize("answer", YES)
+def test_yes_approves(place: Place, answer: str) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "approve", "asks") as person:
-        person.until("for one: ")
-        person.type("yes\n")
+        person.until("[y/N] ")
+        person.type(answer)
         assert person.ended() == 0
-        assert "acme/asks: approved." in person.screen
+        assert "acme/asks: Approved." in person.screen
     settled(place, asks="done")
 
 
@@ -75,7 +77,7 @@ def test_no_cancel_without_yes(place: Place, answer: str) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "cancel", "asks") as person:
-        person.until("Cancel acme/asks? Only 'yes' is taken for one: ")
+        person.until("Cancel acme/asks? [y/N] ")
         person.type(answer)
         code, words = NOES[answer]
         assert person.ended() == code
@@ -98,7 +100,7 @@ def test_reject_says_it_all_on_its_line_and_asks_nothing(place: Place) -> None:
     settled(place, asks="waiting")
     with at_terminal(place, "reject", "asks", "-m", "Use a preview.") as person:
         assert person.ended() == 0
-        assert person.screen.index("May I run") < person.screen.index("acme/asks: rejected.")
+        assert person.screen.index("May I run") < person.screen.index("acme/asks: Rejected.")
     settled(place, asks="done")
 
 
@@ -109,7 +111,7 @@ def test_ctrl_c_ends_the_waiting_and_what_it_says_stays(place: Place) -> None:
         person.until("1 waiting.\x1b[K\r\n\x1b[J")
         person.type(CTRL_C)
         assert person.ended() == 130
-        said = person.screen.index("Not waited for any more")
+        said = person.screen.index("Stopped waiting.")
         assert "\x1b[J" not in person.screen[said:]
         assert "1 waiting." in person.screen[said:]
 
@@ -127,12 +129,14 @@ def test_ctrl_c_ends_a_watch_without_complaint(place: Place, command: list[str],
         assert "error" not in person.screen
 
 
-@pytest.mark.parametrize("answer", [*NOES, "yes\n"])
+@pytest.mark.parametrize("answer", [*NOES, "y\n", "yes\n"])
 def test_apply_counts_unattended_tasks(place: Place, answer: str) -> None:
     place.write({"one": "finishing", "two": "finishing too"}, approvalMode="auto")
     with at_terminal(place, "apply") as person:
-        person.until("2 of these tasks are unattended. Do this? Only 'yes' is taken for one: ")
+        person.until(
+            "2 of these tasks are unattended. Create these tasks? Only 'yes' is accepted: "
+        )
         assert "+ one [unattended]" in person.screen
         person.type(answer)
-        assert person.ended() == (0 if answer == "yes\n" else NOES[answer][0])
+        assert person.ended() == (0 if answer == "yes\n" else NOES.get(answer, (1,))[0])
     assert len(place.document("status")["tasks"]) == (2 if answer == "yes\n" else 0)

@@ -76,7 +76,7 @@ def test_what_is_no_digest_is_refused(ground: Ground, given: str) -> None:
     """Empty is what a variable is that nobody set."""
     ended = ground.run("apply", "--expect-plan", given)
     assert ended.code == 1
-    assert "is no digest of a plan" in ended.document["diagnostics"][0]["summary"]
+    assert "is not the digest of a plan" in ended.document["diagnostics"][0]["summary"]
     assert ground.server.tasks_by_work() == {}
 
 

@@ -53,7 +53,7 @@ def test_approve_shows_what_it_answers_and_sends(place: Place) -> None:
     settled(place, asks="done")
     code, out, err = place.run("approve", "asks", "-y")
     assert (code, out) == (1, "")
-    assert "waits for no approval: it is done" in err
+    assert "no pending approval; the task is done" in err
 
 
 def test_approve_without_a_terminal_sends_nothing(place: Place) -> None:

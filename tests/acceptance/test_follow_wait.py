@@ -38,7 +38,7 @@ def test_until_the_time_is_up(place: Place) -> None:
     code, _, err = place.run("wait", "--timeout", "400ms", "--interval", "100ms")
     assert code == 3
     assert "`taskctl approve acme/asks`" in err
-    assert "the time is up" in err
+    assert "Timed out" in err
 
 
 def test_a_report_for_a_ci_system(place: Place) -> None:
@@ -110,7 +110,7 @@ def test_a_service_that_is_away_for_a_while_is_asked_again(
     timeout = "1m" if comes_back else "500ms"
     code, _, err = place.run("wait", "--interval", "100ms", "--timeout", timeout)
     assert code == (0 if comes_back else 1)
-    assert err.count("the service is away; looking again") == 1
+    assert err.count("the service is away; retrying") == 1
     assert ("error: the service is away" in err) is not comes_back
 
 
@@ -124,6 +124,6 @@ def test_no_report_takes_the_place_of_the_state(place: Place, state: str, end: s
     file = f"{state}{end}"
     code, out, err = place.run("wait", "--state", state, "--timeout", "10s", "--junit", file)
     assert (code, "good" in out) == (1, True)
-    assert f"{file}: error: the junit report would take the place of a state" in err
+    assert f"{file}: error: the junit report would replace a state" in err
     assert path.read_bytes() == before
     assert place.run("plan", "--state", state, "--detailed-exitcode")[0] == 0

@@ -111,7 +111,7 @@ def test_a_file_that_is_there_is_added_to_and_its_comments_stay(place: Place) ->
     assert place.run("import", *ids[:2], "--org", "acme", "--write", "tasks/ours.yaml")[0] == 0
     unchanged(place)
     code, out, _ = place.run("import", *ids, "--org", "acme", "--write", "tasks/ours.yaml")
-    assert (code, "1 imported into tasks/ours.yaml, 2 there already." in out) == (0, True), out
+    assert (code, "1 imported into tasks/ours.yaml, 2 skipped." in out) == (0, True), out
     lines, kept = file.read_text().splitlines(), [line for line in before.splitlines() if line]
     assert [line for line in lines if line in kept] == kept
     for key in ("finishing-this", "finishing-first", "finishing-first-2"):
@@ -154,7 +154,7 @@ def test_which_tasks(place: Place) -> None:
     )
     code, out, err = place.run("import", mine, "nowhere", "--org", "acme", "--write", "a.yaml")
     assert (code, out) == (1, "")
-    assert "there is no task nowhere in acme, or this token may not see it" in err
+    assert "no task nowhere in acme, or this token cannot see it" in err
     assert not (place.folder / "a.yaml").exists()
 
 

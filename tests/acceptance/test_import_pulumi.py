@@ -57,11 +57,11 @@ TOLD = [
     ":5:1: warning: resources: bucket: ",
     ':10:5: warning: resources["Rotate Keys"].options: protect: ',
     ':16:9: warning: resources["Rotate Keys"].properties.message.timestamp: ',
-    ":28:16: error: resources.computed.properties.message: is an expression",
+    ":28:16: error: resources.computed.properties.message: an expression",
     ':29:18: error: resources.computed.properties.planMode["fn::invoke"]: "fn::invoke" computes',
-    ":32:56: error: resources.newer.properties.temperature: is no input",
+    ":32:56: error: resources.newer.properties.temperature: not an input",
     ":32:86: error: resources.newer.properties.approvalMode: must be manual, auto or balanced",
-    ":35:5: error: resources.read.get: reads a task that exists",
+    ":35:5: error: resources.read.get: reads an existing task",
 ]
 
 
@@ -85,8 +85,8 @@ def test_a_program_becomes_a_manifest_and_what_cannot_is_named(
     assert len(problems) == len(TOLD), err
     for line, start in zip(problems, TOLD, strict=True):
         assert line.startswith(f"Pulumi.yaml{start}"), line
-    assert "2 written to tasks/a.yaml, of which no task is known, 3 could not be taken over" in out
-    assert "may have started agents all the same" in err
+    assert "2 written to tasks/a.yaml without a known task, 3 failed" in out
+    assert "may have started agents" in err
     made = YAML(typ="safe").load(place.folder / "tasks/a.yaml")
     assert made["orgName"] == "acme"
     assert made["tasks"] == {
@@ -154,11 +154,11 @@ def test_a_stack_gives_records_where_it_knows_ids(place: Place) -> None:
     code, out, err = place.run("import", *arguments)
     assert code == 1
     assert "AAABA" not in out + err
-    assert "inputs.message: is a secret that the stack keeps in a form of its own; not writ" in err
-    assert "inputs.message.content: is a secret that the stack keeps" in err
-    assert "stale: there is no task nowhere that this token sees" in err
-    assert '"begun": Pulumi does not know how its creating ended' in err
-    assert '"leaving" is about to be deleted there' in err
+    assert "inputs.message: a secret or special value of the stack; left out" in err
+    assert "inputs.message.content: a secret of the stack" in err
+    assert "stale: no task nowhere, or this token cannot see it" in err
+    assert '"begun": the outcome of a pending creating is unknown' in err
+    assert '"leaving" is about to be deleted' in err
     made = YAML(typ="safe").load(place.folder / "tasks/a.yaml")["tasks"]
     assert made == {
         "known": {
@@ -180,7 +180,7 @@ def test_a_stack_whose_tasks_are_all_known_leaves_nothing_to_do(place: Place) ->
     arguments = ("--from", "stack.json", "--org", "acme", "--write", "tasks/a.yaml")
     assert place.run("import", *arguments)[0] == 0
     unchanged(place)
-    assert "1 there already." in place.run("import", *arguments)[1]
+    assert "1 skipped." in place.run("import", *arguments)[1]
 
 
 def test_characters_that_json_writes_as_two_escapes(place: Place) -> None:
@@ -213,7 +213,7 @@ def test_the_option_import_names_the_task(place: Place) -> None:
     arguments = ("--from", "Pulumi.yaml", "--org", "acme", "--write", "tasks/a.yaml")
     code, _, err = place.run("import", *arguments)
     assert code == 0, err
-    assert "Pulumi.yaml:6:1: warning: components: are not looked into" in err
+    assert "Pulumi.yaml:6:1: warning: components: no counterpart in a manifest" in err
     unchanged(place)
     made = YAML(typ="safe").load(place.folder / "tasks/a.yaml")
     assert made["tasks"]["one"]["taskID"] == known

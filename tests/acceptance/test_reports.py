@@ -172,7 +172,7 @@ def test_an_apply_that_nobody_agreed_to(repository: Path, capsys: Capture) -> No
     at = ["-C", "infra/agents", "--backend", "local", "--report=json=r.json"]
     assert run(["apply", *at]) == 1
     (problem,) = json.loads((repository / "infra/agents/r.json").read_text())["diagnostics"]
-    assert "nobody to ask" in problem["summary"]
+    assert "cannot prompt for confirmation" in problem["summary"]
     assert "Plan: 2 to create" in capsys.readouterr().out
 
 

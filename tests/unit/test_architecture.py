@@ -248,7 +248,7 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
 
 
 MAY_VALIDATE = {
-    *("model.codes", "model.paths"),
+    *("model.codes", "model.paths", "model.shell"),
     *("messages", "messages.entry", "messages.template", "messages.text", "messages.schema"),
     *(
         "messages.prompts",

@@ -13,6 +13,7 @@ import click
 
 from reconciler.cli.config.file import Config, config_of, folder_of
 from reconciler.model.errors import TaskctlError
+from reconciler.model.shell import is_key, is_org_name
 from reconciler.model.task import TaskRef
 
 if TYPE_CHECKING:
@@ -70,9 +71,13 @@ def _settings(ctx: click.Context) -> tuple[Path, Config]:
 
 
 def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem]:
+    """Only what is a key: a shell inserts it into a command line as it is."""
     from click.shell_completion import CompletionItem
 
-    names = {str(ref) if "/" in incomplete else ref.key for ref in refs}
+    known = (
+        ref for ref in refs if is_key(ref.key) and (not ref.org_name or is_org_name(ref.org_name))
+    )
+    names = {str(ref) if "/" in incomplete else ref.key for ref in known}
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
 
 

@@ -22,6 +22,9 @@ from reconciler.render import safe
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
+MANY = 20
+"""So few tasks are not counted while they are created."""
+
 NAMED = 3
 """Keys that are named before the others are counted."""
 
@@ -36,7 +39,7 @@ def _shown_as(out: Output, total: int) -> Progress:
         return Silent()
     if sys.stderr.isatty() and out.common.format == "text" and total:
         return Bar(total, SystemClock().now, color=out.colored(sys.stderr))
-    return Lines(SystemClock().now)
+    return Lines(total, SystemClock().now)
 
 
 class Discreet:
@@ -87,17 +90,24 @@ class Silent:
 
 
 class Lines:
-    """A line for each task that is being created, and for each wait: the result lists the rest."""
+    """A line for each tenth of many tasks, and for each wait: the result has a line per task."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, total: int, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._awaited: tuple[TaskRef, ...] = ()
+        self._total, self._step = total, max(MANY, total // 10)
+        self._ended: set[TaskRef] = set()
+        self._lock = threading.Lock()
 
     def started(self, ref: TaskRef) -> None:
-        say(safe.line(f"{ref}: creating") + "\n")
+        """The result lists it."""
 
     def ended(self, result: TaskResult) -> None:
-        """The result lists it."""
+        with self._lock:
+            self._ended.add(result.ref)
+            done = len(self._ended)
+            if done % self._step == 0 and done < self._total:
+                say(f"{done} of {self._total} tasks done\n")
 
     def waiting(self, waiting: Waiting) -> None:
         if waiting.refs != self._awaited:

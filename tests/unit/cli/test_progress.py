@@ -22,7 +22,7 @@ ONE = TaskRef("acme", "a")
 def progress(kind: str) -> Progress:
     if kind == "bar":
         return Bar(2, lambda: NOW, color=False)
-    return Lines(lambda: NOW) if kind == "lines" else Silent()
+    return Lines(1, lambda: NOW) if kind == "lines" else Silent()
 
 
 def everything(shown: Progress, text: str) -> None:
@@ -46,7 +46,7 @@ def test_whatever_it_is_told_is_inert(kind: str, capfd: pytest.CaptureFixture[st
 
 
 def test_what_is_awaited_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
-    shown = Lines(lambda: NOW)
+    shown = Lines(1, lambda: NOW)
     for left in (30, 20, 10):
         shown.waiting(Waiting((ONE,), NOW + timedelta(seconds=left)))
     err = capfd.readouterr().err
