@@ -32,6 +32,7 @@ from reconciler.plan.plan import Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
 from reconciler.render.plan_text import summary_row, unattended_row
 from reconciler.render.reports import FailureReport
+from reconciler.render.wait import WaitedReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import as_sensitive
 
@@ -68,7 +69,11 @@ class Applied:
     @property
     def code(self) -> int:
         """The exit code (contract, section 3)."""
-        return int(self.report.failed()) if self.signal is None else self.signal
+        if self.signal is not None:
+            return self.signal
+        if isinstance(self.report, WaitedReport):
+            return self.report.code
+        return int(self.report.failed())
 
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
@@ -86,6 +91,7 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
     if applied.code:
         ctx.ui.note(Note.NOT_WAITED)
         return applied
+    ctx.ui.show(applied.report)
     refs = tuple(task.ref for task in applied.plan.tasks if task.desired is not None)
     fresh = {task.ref for task in applied.report.tasks}
     patience = space.options.settle_time.total_seconds()

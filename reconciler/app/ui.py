@@ -80,7 +80,7 @@ class Ui(Protocol):
     def diagnostics(self, diagnostics: Sequence[Diagnostic]) -> None: ...
 
     def show(self, report: Report) -> None:
-        """An intermediate result, such as the plan before the question of apply."""
+        """An intermediate result for a person, such as the plan before the question of apply."""
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None: ...
 

@@ -229,15 +229,13 @@ class Ending:
 
     def _tell(self, diagnostics: Sequence[Diagnostic]) -> int:
         """On stderr; as the one document on stdout if a program reads it and none was written."""
-        from reconciler.render.reports import FailureReport
-
         out = self._output()
         out.keep(diagnostics)
         if out.told or out.common.format == "text":
             out.diagnostics(diagnostics)
         else:
             with suppress(BrokenPipeError):
-                out.show(FailureReport(tuple(diagnostics)))
+                out.failure(diagnostics)
         return 1
 
     def _output(self) -> Output:

@@ -8,6 +8,7 @@ import shlex
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._@-]{0,127}")
 _ORG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 PLACEHOLDER = "..."
 
 
@@ -30,3 +31,8 @@ def is_key(text: str) -> bool:
 def is_org_name(text: str) -> bool:
     """Whether a text can be the name of an organization."""
     return _ORG.fullmatch(text) is not None
+
+
+def is_task_id(text: str) -> bool:
+    """Whether a text can be an ID of the service."""
+    return _ID.fullmatch(text) is not None

@@ -79,9 +79,9 @@ def test_a_problem_is_told_once_and_an_error_last(ground: Ground, server: FaultS
     )
     said = ended.stdout
     assert ended.returncode == 1
-    assert said.count("does the same work as") == 1
+    assert said.count("same prompt as") == 1
     assert said.count("3 tasks would be created") == 1
-    assert said.index("does the same work as") < said.index("Plan: 3 to create")
+    assert said.index("same prompt as") < said.index("Plan: 3 to create")
     assert said.index("Plan: 3 to create") < said.index("3 tasks would be created")
     assert server.posts == []
 
@@ -90,7 +90,9 @@ def test_a_saved_plan_does_what_it_says(ground: Ground, server: FaultServer) -> 
     kept = ground.run("plan", "--out", PLAN)
     assert (kept.code, f"    taskctl apply {PLAN}\n" in kept.stderr) == (0, True)
     assert ground.run("apply", PLAN).code == 0
-    assert "kept. There is nothing to do." in ground.run("plan", "--out", "idle").stderr
+    assert (
+        "Saved the plan. Apply would make no changes." in ground.run("plan", "--out", "idle").stderr
+    )
     ground.assert_exactly_one_each(TEXTS)
     again = ground.run("apply", PLAN)  # the state has moved on
     assert again.code == 1

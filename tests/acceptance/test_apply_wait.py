@@ -145,7 +145,7 @@ def test_a_signal_ends_the_waiting_alone(place: Place, number: int, code: int) -
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert process.returncode == code
-    assert "the tasks go on" in err
+    assert "The tasks keep running" in err
     document = json.loads(out)
     assert document["summary"]["created"] == 1
     assert document["wait"]["end"] == "interrupted"

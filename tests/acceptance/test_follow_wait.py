@@ -88,7 +88,7 @@ def test_stopped_by_hand_it_leaves_the_tasks_alone(place: Place) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "the tasks go on" in err
+    assert "The tasks keep running" in err
     assert json.loads(out)["end"] == "interrupted"
     assert place.statuses() == {"asks": "waiting"}
 

@@ -183,7 +183,7 @@ def test_a_message_that_the_service_replaced_is_not_written(place: Place) -> Non
     secret = created(place.api, "finishing [REDACTED] it")
     code, _, err = place.run("import", secret, "--org", "acme", "--write", "tasks/i.yaml")
     assert code == 0
-    assert "message: the service replaced a part of it by [REDACTED]; left out" in err
+    assert "message: contains [REDACTED] in place of a credential; left out" in err
     assert "message" not in (place.folder / "tasks/i.yaml").read_text()
     unchanged(place)
 

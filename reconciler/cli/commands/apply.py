@@ -74,6 +74,7 @@ def command(
     """
     from reconciler.app.apply import ApplyRequest, apply
     from reconciler.app.wait import Wait
+    from reconciler.render.wait import WaitedReport
 
     if not waits and (name := is_given(call.click, ("timeout", "interval", "stop_on"))):
         raise click.UsageError(f"--{name.replace('_', '-')} requires --wait")
@@ -90,6 +91,8 @@ def command(
     )
     if applied.plan is None:  # declined
         call.out.keep(applied.report.diagnostics)
+    elif isinstance(applied.report, WaitedReport):
+        call.out.waited(applied.report)
     else:
         call.out.report(applied.report)
     return applied.code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from datetime import timedelta
 
@@ -46,18 +45,11 @@ def command(
     Ctrl-C ends only the wait.
     """
     from reconciler.app.wait import Wait, wait
-    from reconciler.render.status import status_table
 
     out = call.out
     if junit is not None:
         reports = (*out.common.reports, ReportFile("junit", junit))
         out.common = replace(out.common, reports=reports)
     report, signal = wait(call.ctx, words, Wait(timeout, interval, stop_on is not None))
-    if out.common.format != "text":
-        out.report(report)
-    else:
-        out.kept = out.masked(report)
-        if not out.common.quiet:
-            style, fold = out.style_of_result(), sys.stdout.isatty()
-            out.document(status_table(report.statuses, style, report.read_at, fold=fold))
+    out.waited(report)
     return report.code if signal is None else signal

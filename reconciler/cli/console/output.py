@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.app.ui import Progress, Source, Stop, Watch
     from reconciler.model.task import TaskRef
     from reconciler.render.secrets import Secrets
+    from reconciler.render.wait import WaitedReport
     from reconciler.tasks.events import Approval
 
 
@@ -81,7 +82,24 @@ class Output:
     def report(self, report: Report) -> None:
         """The result, in the requested format. As text, its diagnostics go to stderr first."""
         self.kept = self.masked(report)
-        self._print(self.kept)
+        self._write(self.kept)
+
+    def waited(self, report: WaitedReport) -> None:
+        """The result of waiting: as text only the table, since everything else was shown."""
+        if self.common.format != "text":
+            self.report(report)
+            return
+        from reconciler.render.status import status_table
+
+        self.kept = self.masked(report)
+        self.diagnostics(self.kept.diagnostics)
+        if not self.common.quiet:
+            style, fold = self.style_of_result(), sys.stdout.isatty()
+            self.document(status_table(report.statuses, style, report.read_at, fold=fold))
+
+    def failure(self, diagnostics: Sequence[Diagnostic]) -> None:
+        """Why there is no result."""
+        self._write(FailureReport(tuple(diagnostics)))
 
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Problems for the reports in files, in addition to what these contain already."""
@@ -97,11 +115,12 @@ class Output:
             write_reports(self.kept, self.common.reports, self.settings, style)
 
     def show(self, report: Report) -> None:
-        """An intermediate result: it goes to no file, and is no document for a program."""
-        if self.common.format == "text" or isinstance(report, FailureReport):
-            self._print(self.masked(report))
+        """An intermediate result, for a person only: it goes to no file."""
+        if self.common.format == "text":
+            self._write(report)
 
-    def _print(self, report: Report) -> None:
+    def _write(self, report: Report) -> None:
+        report = self.masked(report)
         if self.common.format == "text":
             self.diagnostics(report.diagnostics)
             if isinstance(report, FailureReport):
