@@ -89,14 +89,6 @@ def read_file(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes
         os.close(fd)
 
 
-def escapes(path: Path, root: Path) -> bool:
-    """Whether a link makes a path below `root` lead out of it."""
-    real = Path(os.path.realpath(root))  # `Path.resolve` raises where links form a circle
-    named = Path(os.path.normpath(Path.cwd() / path))
-    inside = named.is_relative_to(root) or named.is_relative_to(real)
-    return inside and not Path(os.path.realpath(path)).is_relative_to(real)
-
-
 def create(path: Path, mode: int = PRIVATE) -> int:
     """A new file to append to, empty; FileExistsError where there is one."""
     return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | _FLAGS, mode)

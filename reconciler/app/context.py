@@ -172,13 +172,15 @@ class Context:
         """The state, locked, to be changed. StateError if it is held or unusable."""
         from reconciler.state.session import Session
 
-        return Session.open(
+        session = Session.open(
             self.state_path,
             backend=self.backend.name,
             lock_timeout=self.connection.lock_timeout,
             purpose=purpose,
             waiting=lambda holder: self.ui.note(Note.LOCKED, holder=holder),
         )
+        self.ui.diagnostics(session.warnings())
+        return session
 
     # The service
 

@@ -137,18 +137,11 @@ _FILES = {
     ),
     Code.STATE_PLACE: Entry(
         title="State in a place where it cannot be replaced safely",
-        why="The state is replaced as a whole, with its lock and journal next to it. A link that"
-        " leaves the repository could overwrite any file, and a mounted file has another lock on"
-        " each side of the mount.",
+        why="The state is replaced as a whole, with its lock and journal next to it. A mounted file"
+        " has another lock on each side of the mount.",
         fix="Name the real file with `--state` or `TASKCTL_STATE`; mount its directory, not the"
         " file.",
         cases={
-            "link": Message(
-                "{file} is a link to a file outside of this directory: {target}",
-                "A link in a repository must not make taskctl write elsewhere. If this is what you"
-                " want, name the file:",
-                "taskctl plan --state {target:sh}",
-            ),
             "circle": Message(
                 "{file} cannot be resolved: {reason}",
                 "Its links form a circle or lead to a place that cannot be read. Name the file with"

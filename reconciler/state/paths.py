@@ -25,17 +25,12 @@ class StatePaths:
     shown: str
 
     @classmethod
-    def of(cls, path: Path, *, within: Path | None = None) -> StatePaths:
-        """A link is followed once, here: replacing it would cut the state off from its place.
-
-        `within`: a link must not lead out of that directory (the user did not name the path).
-        """
+    def of(cls, path: Path) -> StatePaths:
+        """A link is followed once, here: replacing it would cut the state off from its place."""
         try:
             target = path.resolve()
         except (OSError, RuntimeError) as problem:  # RuntimeError: links in a circle, until 3.13
             raise _misplaced(path, "circle", reason=str(problem)) from problem
-        if within is not None and disk.escapes(path, within):
-            raise _misplaced(path, "link", target=str(target))
         return cls(LocalStore(target), str(path))
 
     @property

@@ -32,13 +32,13 @@ from reconciler.state.paths import Loaded, StatePaths, load, saved_state, versio
 _READS = 10
 
 
-def read_state(path: Path, *, backend: str, within: Path | None = None) -> State:
+def read_state(path: Path, *, backend: str) -> State:
     """The state as it is, its journal folded in: no lock, nothing written. For `plan`.
 
     No file and no journal: a new state with a lineage of its own. StateError for what cannot be
-    read or is another backend's. `within` as for `Session.open`.
+    read or is another backend's.
     """
-    paths = StatePaths.of(path, within=within)
+    paths = StatePaths.of(path)
     for _ in range(_READS):
         loaded = load(paths, backend)
         # A run that saves meanwhile first replaces the state and then removes the journal.
@@ -81,15 +81,13 @@ class Session:
         lock_timeout: timedelta,
         purpose: str,
         waiting: Callable[[str], None] | None = None,
-        within: Path | None = None,
     ) -> Session:
         """Takes the lock and reads. StateError where the lock is held or the state unusable.
 
         `purpose` is shown to whoever finds the lock taken (`apply`). `waiting` is called once, with
-        the holder in words, if the lock has to be waited for. `within`: no link may make the path
-        lead out of that directory; None if the user named the path.
+        the holder in words, if the lock has to be waited for.
         """
-        paths = StatePaths.of(path, within=within)
+        paths = StatePaths.of(path)
         paths.make_folder()
         paths.check_place()
         lock = Lock(paths.lock, shown=paths.shown)

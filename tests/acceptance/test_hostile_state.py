@@ -14,6 +14,7 @@ from time import monotonic
 
 import pytest
 
+from reconciler.model.codes import Code
 from reconciler.state.session import Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.ground import STATE, TOKEN, Ended, Ground, as_tasks, prompts
@@ -63,7 +64,7 @@ def test_the_second_of_two_names_the_first_or_waits_for_it(
         assert ground.run("plan").actions() == dict.fromkeys(TEXTS, "create")  # takes no lock
         third = ground.start("apply", "--lock-timeout", "60s")
         assert third.stderr is not None
-        while "waiting for it" not in (line := third.stderr.readline()):
+        while "Waiting for it" not in (line := third.stderr.readline()):
             assert line, "it ended before it waited"
         assert server.posts == []
     finally:
@@ -86,14 +87,19 @@ def test_a_checkout_under_a_running_apply_is_not_overwritten(
     theirs = json.loads(json.dumps(ours))
     theirs["tasks"]["acme/k0"]["file"] = "tasks/of-another-branch.yaml"
     theirs["serial"] += 0 if same_serial else 1
+    del theirs["checksum"]
     text = json.dumps(theirs)
     (ground.folder / STATE).write_text(text)
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 1
     document = json.loads(out)
     assert {t["key"]: t["result"] for t in document["tasks"]} == {"k1": "created", "k2": "created"}
-    assert "changed by something else" in document["diagnostics"][0]["summary"]
+    assert [d["code"] for d in document["diagnostics"]] == [Code.STATE_CHANGED]
     assert (ground.folder / STATE).read_text() == text
+    if not same_serial:  # what the run did belongs to another version of the state
+        refused = ground.run("apply")
+        assert [d["code"] for d in refused.document["diagnostics"]] == [Code.JOURNAL_MISMATCH]
+        (ground.folder / STATE).write_text(json.dumps({**theirs, "serial": ours["serial"]}))
     again = ground.run("apply")
     assert (again.code, again.document["tasks"]) == (0, [])
     ground.assert_exactly_one_each(TEXTS)
