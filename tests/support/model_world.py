@@ -7,8 +7,6 @@ nothing catches: from it on every journal write and every request of that run fa
 
 from __future__ import annotations
 
-import io
-import json
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -53,7 +51,6 @@ class Clock:
         self._passed = 0.0
         self.set_by = timedelta()
         self.boot_id = "boot-1"
-        self.due: list[tuple[float, Callable[[], None]]] = []
 
     def now(self) -> datetime:
         return NOW + timedelta(seconds=self._passed) + self.set_by
@@ -61,24 +58,12 @@ class Clock:
     def boot(self) -> float:
         return 1000.0 + self._passed
 
-    def service_now(self) -> datetime:
-        """The service's clock, which nobody sets."""
-        return NOW + timedelta(seconds=self._passed)
-
     def monotonic(self) -> float:
         return self._passed
 
     def sleep(self, seconds: float) -> None:
         with self._lock:
             self._passed += max(seconds, 0.001)
-            ripe = [act for moment, act in self.due if moment <= self._passed]
-            self.due = [(moment, act) for moment, act in self.due if moment > self._passed]
-        for act in ripe:
-            act()
-
-    def later(self, seconds: float, act: Callable[[], None]) -> None:
-        """`act` happens once so many seconds have passed."""
-        self.due.append((self._passed + seconds, act))
 
     def wait(self, seconds: float) -> bool:
         """What the executor waits with; it is never told to stop."""
@@ -88,12 +73,11 @@ class Clock:
 
 @dataclass
 class Fate:
-    """What befalls one apply: `answers` of its creates, in order (see `_failing`; `ok` when they
-    run out), the `lies` of its lists, and after how many journal writes and requests it is killed
-    (None: it lives)."""
+    """What befalls one apply: `answers` of its creates, in order (`ok`, `lost` after the commit,
+    `unsent` before it, `slow down`; `ok` when they run out), and after how many journal writes and
+    requests it is killed (None: it lives)."""
 
     answers: list[str] = field(default_factory=list)
-    lies: list[str] = field(default_factory=list)
     dies_after: int | None = None
     done: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -107,10 +91,6 @@ class Fate:
     def answer(self) -> str:
         with self.lock:
             return self.answers.pop(0) if self.answers else "ok"
-
-    def lie(self) -> str:
-        with self.lock:
-            return self.lies.pop(0) if self.lies else ""
 
 
 class _AttemptLog:
@@ -142,8 +122,7 @@ class World:
         self.clock = Clock()
         self.folder = folder
         self.state_path = folder / "state.json"
-        self.app = App(folder / "service.db", now=self.clock.service_now)
-        self.twins: set[str] = set()
+        self.app = App(folder / "service.db", now=self.clock.now)
 
     def close(self) -> None:
         self.app.close()
@@ -152,7 +131,7 @@ class World:
         return Client(
             BACKEND,
             token,
-            app=_failing(self.app, fate, self),
+            app=_failing(self.app, fate),
             sleep=self.clock.sleep,
             clock=self.clock.monotonic,
         )
@@ -251,16 +230,14 @@ class World:
         )
         return make_plan(PlanInputs(desired, state, view, options, only=only, holder=holder)), view
 
-    def prompts(self, org_name: str = "acme") -> dict[str, list[str]]:
-        """Ids of all tasks that exist, by prompt, but for those of another repository."""
+    def prompts(self) -> dict[str, list[str]]:
+        """Ids of all tasks that exist, by prompt, whoever made them."""
         found: dict[str, list[str]] = {}
         for token in ("me", "someone"):
             client = self._client(token, Fate())
-            for page in client.list_tasks(org_name):
+            for page in client.list_tasks("acme"):
                 for task in page:
-                    message = client.first_message(org_name, task.id)
-                    if task.id in self.twins:
-                        continue
+                    message = client.first_message("acme", task.id)
                     if message is not None and task.id not in found.get(message.text, []):
                         found.setdefault(message.text, []).append(task.id)
         return found
@@ -278,29 +255,13 @@ class World:
             return False
         return not read_state(self.state_path, backend=BACKEND).is_new
 
-    def backup(self) -> bytes | None:
-        """The state file, if everything that happened is in it."""
-        if list(self.folder.glob("state.json.journal")) or not self.state_path.exists():
-            return None
-        return self.state_path.read_bytes()
-
-    def restore(self, backup: bytes) -> None:
-        self.lose_state()
-        self.state_path.write_bytes(backup)
-
     def lose_state(self) -> None:
         for path in self.folder.glob("state.json*"):
             path.unlink()
 
 
-def _failing(app: App, fate: Fate, world: World) -> Callable[..., Iterable[bytes]]:
-    """The service behind a network that does to creates and lists what fate has in store.
-
-    A create is `lost` after its commit, `unsent` before it, answered with 429 before its commit
-    (`slow down`) or after it (`limited`), or with a gateway's 403 after it (`gateway`). `held`: its
-    client waits two minutes, and a hundred seconds later it is committed. `twin`: another
-    repository of the same user creates the same task, and this one is not created.
-    """
+def _failing(app: App, fate: Fate) -> Callable[..., Iterable[bytes]]:
+    """The service behind a network that does to creates what fate has in store."""
 
     def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         fate.step()
@@ -308,10 +269,6 @@ def _failing(app: App, fate: Fate, world: World) -> Callable[..., Iterable[bytes
         answer = fate.answer() if is_create else "ok"
         if answer == "slow down":
             return _answer(start_response, "429 Too Many Requests")
-        if not is_create and environ["PATH_INFO"].endswith("/tasks") and (lie := fate.lie()):
-            return _lying(app, environ, start_response, lie)
-        if answer in _HELD:
-            return _HELD[answer](app, environ, start_response, world)
         if answer == "unsent":
             return _answer(start_response, "502 Bad Gateway")
         if answer == "lost":
@@ -327,64 +284,6 @@ def _failing(app: App, fate: Fate, world: World) -> Callable[..., Iterable[bytes
 def _answer(start_response: Callable[..., Any], status: str) -> list[bytes]:
     start_response(status, [("Content-Type", "application/json")])
     return [b'{"code": 0, "message": "injected"}']
-
-
-def _again(environ: Mapping[str, Any], body: bytes) -> dict[str, Any]:
-    return {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-
-
-def _body(environ: Mapping[str, Any]) -> bytes:
-    read: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    return read
-
-
-def _limited(app: App, environ: Any, start: Any, world: World) -> Iterable[bytes]:
-    del world
-    b"".join(app(dict(environ), _ignore))
-    return _answer(start, "429 Too Many Requests")
-
-
-def _gateway(app: App, environ: Any, start: Any, world: World) -> Iterable[bytes]:
-    del world
-    b"".join(app(dict(environ), _ignore))
-    start("403 Forbidden", [("Content-Type", "text/html")])
-    return [b"<h1>Something in between</h1>"]
-
-
-def _late(app: App, environ: Any, start: Any, world: World) -> Iterable[bytes]:
-    body = _body(environ)
-    world.clock.sleep(120.0)
-
-    def commit() -> None:
-        b"".join(app(_again(environ, body), _ignore))
-
-    world.clock.later(100.0, commit)
-    return _answer(start, "504 Gateway Timeout")
-
-
-def _twin(app: App, environ: Any, start: Any, world: World) -> Iterable[bytes]:
-    sent = json.loads(_body(environ))
-    mark = sent["message"]["timestamp"]
-    sent["message"]["timestamp"] = f"{mark[:23]}{(int(mark[23:29]) + 1) % 1_000_000:06}Z"
-    made = b"".join(app(_again(environ, json.dumps(sent).encode()), _ignore))
-    world.twins.add(json.loads(made)["taskId"])
-    return _answer(start, "503 Service Unavailable")
-
-
-_HELD = {"limited": _limited, "gateway": _gateway, "held": _late, "twin": _twin}
-
-
-def _lying(app: App, environ: Any, start: Any, lie: str) -> Iterable[bytes]:
-    """A list that is `null`, has `odd` entries, or comes in the `reverse` order."""
-    data: dict[str, Any] = json.loads(b"".join(app(dict(environ), _ignore)))
-    if lie == "null":
-        data["tasks"] = None
-    elif lie == "odd":
-        data["tasks"] = [{**task, "id": None} for task in data["tasks"]] or [None]
-    else:
-        data["tasks"].reverse()
-    start("200 OK", [("Content-Type", "application/json")])
-    return [json.dumps(data).encode()]
 
 
 def _ignore(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], None]:
