@@ -14,6 +14,7 @@ from pulumi_cloud_sdk import models
 from reconciler.embedded.app import App
 from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.lifecycle import Script, Step, Turn, finishing, stamp
+from tests.support.embedded_client import Api, message
 from tests.support.embedded_sdk import ORG, SENT_AT, Sdk, refused, user_message
 from tests.support.embedded_server import running_app
 
@@ -205,3 +206,14 @@ def test_an_approval(tmp_path: Path) -> None:
         respond(sdk, task_id, answer)
         assert sdk.agents.get_task(ORG, task_id).pending_input_count == 0
         assert answer in [event.event_body for event in events(sdk, task_id)]
+
+
+def test_events_with_nanoseconds_are_read(tmp_path: Path) -> None:
+    """The SDK reads microseconds; the service keeps all digits."""
+    mark = "2026-11-24T14:44:49.123456789Z"
+    with closing(App(tmp_path / "marks.db", work_seconds=0)) as app, running_app(app) as url:
+        api = Api(app)
+        task_id = api.post(message={**message(), "timestamp": mark}).json["taskId"]
+        first = events(Sdk.of(url), task_id)[0].event_body
+        assert first.timestamp == datetime(2026, 11, 24, 14, 44, 49, 123456, tzinfo=UTC)
+        assert api.events(task_id)[0]["eventBody"]["timestamp"] == mark
