@@ -156,7 +156,7 @@ class _Waiting:
 
 
 class _SyncFailedError(OSError):
-    """An fsync said no: what is on the disk is not known any more, and asking again lies."""
+    """An fsync failed: what is on the disk is unknown, and a second fsync would report success."""
 
 
 class Journal:
@@ -191,7 +191,7 @@ class Journal:
     def append(self, events: Sequence[Event]) -> None:
         """Returns once all of `events` are durable; StateError when they are not.
 
-        Whoever comes first writes for all who wait, and those who come meanwhile wait for the next.
+        The first caller writes for all that are waiting; later callers wait for the next write.
         """
         texts = [encode_event(event) for event in events]
         mine = _Waiting(events, texts, threading.Condition(self._lock))

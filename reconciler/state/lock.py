@@ -1,13 +1,12 @@
-"""The lock that keeps two applies on one state apart, and what it says of its holder.
+"""The lock that keeps two applies on one state apart, and who holds it.
 
-It is the kernel's own (`flock`, on Windows `LockFileEx`) on `STATE.lock`, so it is gone with the
-process that held it, however that ended. The file stays: taking it away would let one process
-lock the old file and another a new one. What it holds, who has the lock, is only for people: the
-words of a dead holder lock nobody out.
+It is a kernel lock (`flock`, on Windows `LockFileEx`) on `STATE.lock`, so it ends with the process
+that holds it. The file stays: if it were removed, one process could lock the old file and another
+one a new file. Its content, the holder, is only for messages: that of a dead process blocks nobody.
 
-What holds where:
+What applies where:
 
-- A local file system: as said.
+- A local file system: as above.
 - NFS: Linux turns `flock` into a lock at the server, so applies on two machines exclude each other
   too, as long as lockd (v3) or v4 is at work and nobody mounted with `nolock` or `local_lock`. A
   machine that dies keeps its lock until the server gives up on it, about 90 seconds.

@@ -1,8 +1,8 @@
-"""One run's hold on a state: the lock, the state and its journal folded into one, the save.
+"""A run's access to a state: the lock, the state with its journal folded in, and the save.
 
-What happens is durable in the journal as it happens. The state file is written once, at the end,
-and the journal goes when that is durable; whatever dies in between leaves both, and folding twice
-is folding once.
+Each event is durable in the journal when it happens. The state file is written once, at the end,
+and the journal is removed when that is durable; a run that dies in between leaves both, and the
+state names the journal that it contains.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def read_state(path: Path, *, backend: str) -> State:
 
 
 class Session:
-    """The one who may change a state, from `open` to `close`. Its methods are thread-safe.
+    """Exclusive access to a state, from `open` to `close`. Its methods are thread-safe.
 
     As a context manager it closes, and so saves, at the end, whatever ended it.
     """
