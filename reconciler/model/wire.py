@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -22,8 +21,6 @@ REDACTED = "[REDACTED]"
 """What stands for a secret: what the service writes for credential-like text, and we for the
 access token in whatever a response holds."""
 
-ORGANIZATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""The names that a manifest accepts for an organization (schemas/manifest.schema.json)."""
 
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 

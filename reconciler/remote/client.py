@@ -20,6 +20,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
+from reconciler.model.shell import is_org_name
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
 from reconciler.remote import responses, task_list
 from reconciler.remote.exchange import NoResponseError, Request, ServiceResponse, Timeouts
@@ -124,7 +125,7 @@ class Client:
         name = data.get("GitHubLogin") if isinstance(data, Mapping) else None
         if name is None or name == "":
             return None
-        if not isinstance(name, str) or not wire.ORGANIZATION.fullmatch(name):
+        if not isinstance(name, str) or not is_org_name(name):
             raise responses.unreadable("organization", self._transport.address(request))
         return name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_write_that_fails_leaves_the_old_one_and_no_rest(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr(os, "fsync", full)
     cache = MessageCache(tmp_path, BACKEND)
     cache.put(TaskId("acme", "u"), TEXT)
     cache.save()
