@@ -140,6 +140,13 @@ def test_what_was_made_just_now_is_not_gone() -> None:
     assert said(only(made)) == (Action.UNCHANGED, Reason.FRESH)
 
 
+def test_a_record_from_the_future_is_not_made_just_now() -> None:
+    """A clock was set back since: that proves nothing."""
+    known = state([record("a", "t", created_at=ago(days=-400))])
+    made = plan([desired("a")], known, view(absent=["t"]))
+    assert said(only(made)) == (Action.GONE, Reason.NOT_FOUND)
+
+
 def test_shared_tasks_of_another_identity_are_compared() -> None:
     known = state([record("a", "t", identity=SOMEONE)])
     made = plan([desired("a", "new")], known, view([remote("t")]))
