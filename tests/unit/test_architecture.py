@@ -166,16 +166,42 @@ ONE_PER_MODULE = {"command", "render", "open_engine"}
 """What each module of a registry defines: a command, a format, an engine."""
 
 STILL_SHARED = {
-    *("Basis", "Entry", "Level", "Progress", "Refused", "Result", "Row", "Token", "Wait"),
-    *("Waiting", "age", "check", "chosen", "connect", "counts", "explain", "faults", "in_order"),
-    *("is_loopback", "line", "list_tasks", "load", "located", "moved", "name_of", "quoted"),
-    *("redacted", "remove", "shown", "summary", "to_json", "tokens", "unreadable", "utcnow"),
-    *("warning", "watched", "word"),
+    "Basis",
+    "Entry",
+    "Level",
+    "Progress",
+    "Refused",
+    "Result",
+    "Row",
+    "Token",
+    "Wait",
+    "Waiting",
+    "check",
+    "counts",
+    "explain",
+    "faults",
+    "in_order",
+    "is_loopback",
+    "line",
+    "load",
+    "located",
+    "moved",
+    "name_of",
+    "quoted",
+    "redacted",
+    "shown",
+    "summary",
+    "to_json",
+    "tokens",
+    "unreadable",
+    "utcnow",
+    "warning",
+    "word",
 }
 """Names that two modules give to different things. No further ones; this list shrinks."""
 
 NOUNS = {"importing", "finding", "encoding", "masking", "interning"}
-STILL_GERUNDS = {"packing", "existing", "writing"}
+STILL_GERUNDS = {"existing"}
 
 
 def test_no_two_public_classes_or_functions_share_a_name() -> None:
