@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler import garbage
 from reconciler.app.context import Context
 from reconciler.app.plan_file import is_plan_file, read_plan_file
-from reconciler.app.planner import Planning, Workspace, note_if_new, open_workspace
+from reconciler.app.planner import Planning, Workspace, failures_of, note_if_new, open_workspace
 from reconciler.app.respond import cancel_replaced
 from reconciler.app.wait import Wait, wait_after
 from reconciler.apply.context import ApplyContext
@@ -55,6 +55,7 @@ class ApplyRequest:
     yes: bool = False
     expected: str | None = None
     wait: Wait | None = None
+    fail_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class Applying:
         self._ctx, self._space, self._session = ctx, space, session
         self._saved, self._expected = saved, request.expected
         self._file = request.paths[0] if saved is not None else ""
+        self._fail_on = request.fail_on
         self._yes = request.yes or saved is not None
         self._holder = LockHolder(ctx.clock.boot())
         self._planning = Planning(ctx, space, self._holder)
@@ -152,7 +154,11 @@ class Applying:
             report = self._carry_out(plan, stop)
         report = replace(
             report,
-            diagnostics=(*plan.diagnostics, *report.diagnostics),
+            diagnostics=(
+                *plan.diagnostics,
+                *report.diagnostics,
+                *failures_of(plan, self._fail_on),
+            ),
             budget=budget_document(plan.budgets) if plan.budgets else None,
         )
         if stop.exit_code is None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reconciler.app.context import Context
 from reconciler.app.plan_file import write_plan_file
-from reconciler.app.planner import Planning, note_if_new, open_workspace
+from reconciler.app.planner import Planning, failures_of, note_if_new, open_workspace
 from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import has_errors
 from reconciler.model.options import PlanOptions
@@ -17,9 +18,15 @@ from reconciler.render.masking import masked_plan
 
 
 def plan(
-    ctx: Context, paths: Sequence[str], options: PlanOptions, *, out_file: str | None = None
+    ctx: Context,
+    paths: Sequence[str],
+    options: PlanOptions,
+    *,
+    out_file: str | None = None,
+    fail_on: Sequence[str] = (),
 ) -> Plan:
-    """The plan, also saved to `out_file` if given. TaskctlError."""
+    """The plan, also saved to `out_file` if given. Tasks that `fail_on` names are errors.
+    TaskctlError."""
     space = open_workspace(ctx, paths, options)
     ctx.ui.show_sources(space.manifests.text_of)
     state = ctx.read_state()
@@ -28,7 +35,7 @@ def plan(
     if out_file is not None:
         saved = SavedPlan(masked_plan(made), basis_of(made, space.desired, state))
         write_plan_file(ctx.settings.path(out_file), out_file, saved)
-    return made
+    return replace(made, diagnostics=(*made.diagnostics, *failures_of(made, fail_on)))
 
 
 def note_next_step(

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.messages.notes import Note
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import error
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.plan.budget import Outlook, budget_problems, forecast, samples
 from reconciler.plan.codec import options_json
 from reconciler.plan.lookup import lookups
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.replacement import refuse_wrong
 from reconciler.plan.selection import Selection, select
@@ -138,6 +140,26 @@ class Planning:
         known, now = list(samples(state, view)), view.clocks.moment
         outlooks = (Outlook(b, now, forecast(creates[b.org_name], known)) for b in budgets)
         return replace(plan, budgets=tuple(outlooks))
+
+
+FAILING = {
+    "changed": Action.CHANGED,
+    "orphaned": Action.ORPHANED,
+    "unresolved": Action.UNRESOLVED,
+}
+"""What `--fail-on` can name."""
+
+
+def failures_of(plan: Plan, kinds: Sequence[str]) -> tuple[Diagnostic, ...]:
+    """An error for each of the `kinds` that the plan has tasks of. An attempt that is younger than
+    the settle time is not unresolved yet: apply waits for it."""
+    found = []
+    for kind in kinds:
+        tasks = (task for task in plan.tasks if task.reason is not Reason.SETTLING)
+        keys = tuple(str(task.ref) for task in tasks if task.action is FAILING[kind])
+        if keys:
+            found.append(error(Code.FAIL_ON, kind=kind, keys=keys))
+    return tuple(found)
 
 
 def note_if_new(ctx: Context, space: Workspace, state: State) -> None:

@@ -201,6 +201,13 @@ STOP_ON = option(
 )
 REQUEST = option("--request", metavar="ID", help="The request to answer, if there are several.")
 
+FAIL_ON = option(
+    "--fail-on",
+    multiple=True,
+    type=click.Choice(["changed", "orphaned", "unresolved"]),
+    help="Exit 1 if there are such tasks (repeatable).",
+)
+
 # From options to values
 
 

@@ -210,6 +210,13 @@ ENTRIES = {
             )
         },
     ),
+    Code.FAIL_ON: Entry(
+        title="Tasks that --fail-on names",
+        why="The plan has tasks in a state that `--fail-on` turns into a failure. Apply still does "
+        "everything else.",
+        fix="Resolve them as the plan says, or run without `--fail-on`.",
+        cases={"": Message("--fail-on {kind}: {keys:list}")},
+    ),
     Code.PLAN_EXCEEDED: Entry(
         title="Saved plan is stale",
         why="Something changed at the service since the plan was saved: applying it now would do "

@@ -164,7 +164,7 @@ def test_cancel_asks_the_agent_and_force_ends_its_session(place: Place) -> None:
     assert "taskctl cancel acme/one -y" in place.run("cancel", "one")[2]
     assert place.run("cancel", "one", "-y")[:2] == (0, "acme/one: Cancelled.\n")
     code, out, _ = place.run("cancel", "two", "--force", "-y")
-    assert (code, out) == (0, "acme/two: its session was ended.\n")
+    assert (code, out) == (0, "acme/two: Session ended.\n")
     settled(place, one="cancelled", two="cancelled", asks="waiting")
     assert place.run("cancel", "asks", "-y")[0] == 0
     assert place.statuses()["asks"] == "cancelled"

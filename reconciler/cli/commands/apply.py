@@ -10,6 +10,7 @@ from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import (
     CONNECTION,
+    FAIL_ON,
     INTERVAL,
     PLAN,
     STOP_ON,
@@ -41,7 +42,7 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
         help="Fail unless the plan has this digest, as `taskctl plan` printed it.",
     ),
     option("--wait", "waits", is_flag=True, help="Then wait until all tasks are done."),
-    *(TIMEOUT, INTERVAL, STOP_ON, *PLAN, *CONNECTION),
+    *(TIMEOUT, INTERVAL, STOP_ON, FAIL_ON, *PLAN, *CONNECTION),
     reports=True,
     examples=[
         ("taskctl apply", "show the plan, ask, create"),
@@ -62,6 +63,7 @@ def command(
     timeout: timedelta,
     interval: timedelta,
     stop_on: str | None,
+    fail_on: tuple[str, ...],
 ) -> int:
     """Create the tasks that are missing, after showing the plan and asking for confirmation.
 
@@ -87,6 +89,7 @@ def command(
             yes=yes,
             expected=expect_plan,
             wait=Wait(timeout, interval, stop_on is not None) if waits else None,
+            fail_on=fail_on,
         ),
     )
     if applied.plan is None:  # declined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
-from reconciler.cli.options import CONNECTION, PATHS, PLAN, option
+from reconciler.cli.options import CONNECTION, FAIL_ON, PATHS, PLAN, option
 from reconciler.model.diagnostics import has_errors
 
 DETAILED = option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would make changes.")
@@ -18,7 +18,7 @@ OUT = option(
 
 @make_command(
     "plan",
-    *(PATHS, DETAILED, OUT, *PLAN, *CONNECTION),
+    *(PATHS, DETAILED, OUT, FAIL_ON, *PLAN, *CONNECTION),
     reports=True,
     examples=[
         ("taskctl plan", "tasks/ and *.tasks.yaml in this directory"),
@@ -33,6 +33,7 @@ def command(
     paths: tuple[str, ...],
     detailed_exitcode: bool,  # noqa: FBT001 - click passes it by name
     out_file: str | None,
+    fail_on: tuple[str, ...],
 ) -> int:
     """Show what apply would do. Changes nothing, neither here nor at the service.
 
@@ -40,7 +41,7 @@ def command(
     """
     from reconciler.app.plan import note_next_step, plan
 
-    made = plan(call.ctx, paths, call.options, out_file=out_file)
+    made = plan(call.ctx, paths, call.options, out_file=out_file, fail_on=fail_on)
     call.out.report(made)
     note_next_step(call.ctx, made, paths, out_file, over_budget=call.options.over_budget)
     if has_errors(made.diagnostics):
