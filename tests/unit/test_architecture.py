@@ -39,7 +39,6 @@ DOORS = {
     "psycopg": "state/engines/postgres.py",
     "msgspec": "model/typed_json.py",
     "requests": "remote/",
-    "rich": "cli/console/progress.py",
     "ruamel": "manifest/",
     "urllib3": "remote/",
     "waitress": "embedded/server.py",
@@ -341,7 +340,7 @@ MAY_VALIDATE = {
 
 HEAVY = {
     *("asyncio", "deepdiff", "difflib", "filelock", "hashlib", "http", "jsonschema", "logging"),
-    *("requests", "rich", "sqlite3", "ssl", "urllib3", "waitress"),
+    *("requests", "sqlite3", "ssl", "urllib3", "waitress"),
 }
 
 

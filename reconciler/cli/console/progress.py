@@ -7,26 +7,27 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from reconciler.app.system_clock import SystemClock
 from reconciler.app.ui import Progress
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
+from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output, say
 from reconciler.model.diagnostics import Arg
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
+from reconciler.render.palette import Palette
 
 MANY = 20
 """So few tasks are not counted while they are created."""
 
 NAMED = 3
 """Keys that are named before the others are counted."""
+
+WIDTH = 24
+"""Columns of a bar."""
 
 
 def progress_for(out: Output, total: int) -> Progress:
@@ -126,17 +127,18 @@ class Bar:
 
     def __init__(self, total: int, clock: Callable[[], datetime], *, color: bool) -> None:
         self._clock = clock
+        self._palette = Palette(color)
+        self._screen = Screen(sys.stderr, in_place=sys.stderr.isatty())
         self._lock = threading.Lock()
         self._running: list[TaskRef] = []
         self._ended: set[TaskRef] = set()
-        self._bar = _rich_progress(color=color)
-        self._task = self._bar.add_task("applying", total=total)
-        self._bar.start()
+        self._total = total
+        self._show("applying")
 
     def started(self, ref: TaskRef) -> None:
         with self._lock:
             self._running.append(ref)
-            self._show()
+            self._show(self._creating())
 
     def ended(self, result: TaskResult) -> None:
         with self._lock:
@@ -144,36 +146,26 @@ class Bar:
                 self._running.remove(result.ref)
             if result.result is not Result.UNRESOLVED:
                 self._ended.add(result.ref)
-            self._bar.update(self._task, completed=len(self._ended))
-            self._show()
+            self._show(self._creating())
 
     def waiting(self, waiting: Waiting) -> None:
-        self._bar.update(self._task, description=safe.line(_waiting(waiting, self._clock())))
+        with self._lock:
+            self._show(_waiting(waiting, self._clock()))
 
     def held(self, seconds: float) -> None:
-        self._bar.update(self._task, description=_held(seconds))
+        with self._lock:
+            self._show(_held(seconds))
 
     def close(self) -> None:
-        self._bar.stop()
+        self._screen.clear()
 
-    def _show(self) -> None:
-        text = f"creating {_named(self._running)}" if self._running else "applying"
-        self._bar.update(self._task, description=safe.line(text))
+    def _creating(self) -> str:
+        return f"creating {_named(self._running)}" if self._running else "applying"
 
-
-def _rich_progress(*, color: bool) -> RichProgress:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True, no_color=not color)
-    return Progress(
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=console,
-        transient=True,
-    )
+    def _show(self, text: str) -> None:
+        full = WIDTH * len(self._ended) // max(self._total, 1)
+        bar = self._palette.green("=" * full) + self._palette.dim("-" * (WIDTH - full))
+        self._screen.show([f"[{bar}] {len(self._ended)}/{self._total}  {safe.line(text)}"])
 
 
 def _held(seconds: float) -> str:
