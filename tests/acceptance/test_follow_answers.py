@@ -168,7 +168,7 @@ def test_cancel_asks_the_agent_and_force_ends_its_session(place: Place) -> None:
     settled(place, one="cancelled", two="cancelled", asks="waiting")
     assert place.run("cancel", "asks", "-y")[0] == 0
     assert place.statuses()["asks"] == "cancelled"
-    assert place.run("cancel", "one", "-y")[1] == "acme/one: nothing to cancel.\n"
+    assert place.run("cancel", "one", "-y")[1] == "acme/one: Nothing to cancel.\n"
     assert "user_cancel" in [body["type"] for body in bodies(place, "one")]
     assert "user_cancel" not in [body["type"] for body in bodies(place, "two")]
 
