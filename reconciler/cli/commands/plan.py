@@ -5,9 +5,17 @@ from __future__ import annotations
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, FAIL_ON, PATHS, PLAN, option
+from reconciler.messages.notes import Note
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import has_errors
+from reconciler.model.errors import TaskctlError
 
 DETAILED = option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would make changes.")
+SKIP = option(
+    "--skip-without-token",
+    is_flag=True,
+    help="Do nothing, successfully, if there is no access token: for hooks.",
+)
 OUT = option(
     *("-o", "--out", "out_file"),
     metavar="FILE",
@@ -18,7 +26,7 @@ OUT = option(
 
 @make_command(
     "plan",
-    *(PATHS, DETAILED, OUT, FAIL_ON, *PLAN, *CONNECTION),
+    *(PATHS, DETAILED, OUT, FAIL_ON, SKIP, *PLAN, *CONNECTION),
     reports=True,
     examples=[
         ("taskctl plan", "tasks/ and *.tasks.yaml in this directory"),
@@ -34,6 +42,7 @@ def command(
     detailed_exitcode: bool,  # noqa: FBT001 - click passes it by name
     out_file: str | None,
     fail_on: tuple[str, ...],
+    skip_without_token: bool,  # noqa: FBT001
 ) -> int:
     """Show what apply would do. Changes nothing, neither here nor at the service.
 
@@ -41,7 +50,14 @@ def command(
     """
     from reconciler.app.plan import note_next_step, plan
 
-    made = plan(call.ctx, paths, call.options, out_file=out_file, fail_on=fail_on)
+    try:
+        made = plan(call.ctx, paths, call.options, out_file=out_file, fail_on=fail_on)
+    except TaskctlError as problem:
+        codes = {each.code for each in problem.diagnostics}
+        if not skip_without_token or codes != {Code.MISSING_CREDENTIALS}:
+            raise
+        call.out.note(Note.WITHOUT_CREDENTIALS)
+        return 0
     call.out.report(made)
     note_next_step(call.ctx, made, paths, out_file, over_budget=call.options.over_budget)
     if has_errors(made.diagnostics):
