@@ -23,7 +23,6 @@ _IN_LINE = f"[\n{_INVISIBLE}]"
 _VISIBLE = "\ufffc\ufffd"  # the object and replacement characters do show something
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _COMMAND = r"(?m)^(?P<space>[^\S\n]*\ufe0f*[^\S\n]*)::|##(?=\w*\[)"
-_MARKDOWN = r"[\\`*_{}\[\]()#+!|~@$:^-]"
 
 
 def line(text: str) -> str:
@@ -50,13 +49,6 @@ def html(text: str) -> str:
     from html import escape  # builds a table of all entities; few formats need it
 
     return escape(block(text), quote=True)
-
-
-def markdown(text: str) -> str:
-    """As one line of Markdown, a table's cell too: nothing in it is markup, a link or a mention."""
-    from html import escape
-
-    return re.sub(_MARKDOWN, lambda found: f"&#{ord(found[0])};", escape(line(text)))
 
 
 def _escape(found: re.Match[str]) -> str:

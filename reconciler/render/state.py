@@ -10,6 +10,7 @@ from reconciler.model.wire import console_url
 from reconciler.render import safe
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
+from reconciler.render.table import table_rows
 from reconciler.render.values import setting_rows
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import HistoryEntry, HistoryKind, Record, State
@@ -32,13 +33,8 @@ def state_table(state: State, style: Style) -> str:
     if len(rows) == 1:
         return "The state holds no tasks.\n"
     cells = [[safe.line(cell) for cell in row] for row in rows]
-    widths = [max(len(row[n]) for row in cells) for n in range(3)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
-        for row in cells
-    ]
-    lines[0] = palette.bold(lines[0])
-    return "".join(line.rstrip() + "\n" for line in lines)
+    head, *lines = table_rows(cells)
+    return "".join(f"{line}\n" for line in (palette.bold(head), *lines))
 
 
 def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True) -> str:

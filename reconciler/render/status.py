@@ -16,7 +16,6 @@ from reconciler.render.reports import Style
 from reconciler.tasks.status import TaskState, TaskStatus, counts
 
 FORMAT_VERSION = 1
-NARROWEST_KEY = 12
 
 ANY_ROOM = sys.maxsize
 """Of a terminal that scrolls: what is too long may go on in the next row."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import sys
 import unicodedata
 from html.parser import HTMLParser
@@ -10,7 +9,6 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 
 from reconciler.render import safe
 from tests.support.inert import commands_in, unseen_in
@@ -95,24 +93,9 @@ def test_html_is_text_and_attribute_and_nothing_more(text: str) -> None:
     assert page.text == safe.block(text)
 
 
-@given(some_text)
-def test_markdown_stays_in_its_cell(text: str) -> None:
-    cell = safe.markdown(text)
-    assert not set("|`*_<>[]#\\@~\n") & set(cell.replace("&#", ""))
-    table = (
-        MarkdownIt("commonmark").enable("table").render(f"| a | b |\n|---|---|\n| x{cell}x | y |\n")
-    )
-    assert table.count("<td>") == 2
-    page = Seen()
-    page.feed(table)
-    tags = {tag for tag, _ in page.tags}
-    assert tags == {"table", "thead", "tbody", "tr", "th", "td"}
-    assert safe.line(text) in html.unescape(page.text)
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_inert_in_each_form(text: str) -> None:
-    for form in (safe.line, safe.block, safe.html, safe.markdown):
+    for form in (safe.line, safe.block, safe.html):
         shown = form(text)
         assert unseen_in(shown) <= {"\n"}
         assert commands_in(shown) == []

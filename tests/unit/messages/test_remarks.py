@@ -1,0 +1,43 @@
+"""What is said about tasks: every case has a wording, and commands are quoted."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.messages.remarks import word
+from reconciler.model.remarks import Remark
+from reconciler.plan.plan import Reason
+from tests.support.remarks import CATALOG, remarks
+
+PACKAGE = Path(__file__).parents[3] / "reconciler"
+MADE = re.compile(r"\b(?:remark|Remark|_of)\(\s*(?:attempt, |latest, )?\"([\w.]+)\"")
+
+
+def test_every_case_that_the_code_names_is_worded() -> None:
+    named = {
+        case
+        for path in PACKAGE.rglob("*.py")
+        if "embedded" not in path.parts
+        for case in MADE.findall(path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 20
+    assert named <= CATALOG.keys()
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_worded(reason: Reason) -> None:
+    assert word([Remark(reason.value)]).hints == ()
+
+
+@given(remarks(st.text(st.characters(exclude_categories=["Cs"]), min_size=1)))
+def test_no_fact_becomes_more_than_one_word_of_a_command(made: Remark) -> None:
+    for hint in word([made]).hints:
+        words = shlex.split(hint.commands.replace("\n", " ")) if hint.commands else []
+        assert words[:1] in ([], ["taskctl"])
+        assert not {";", "|", "&&", "$("} & set(words) - {str(f) for f in made.facts.values()}
