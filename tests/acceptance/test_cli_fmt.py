@@ -36,7 +36,7 @@ def test_files_are_rewritten_once(folder: Path, capsys: pytest.CaptureFixture[st
     assert (folder / "tasks/a.yaml").read_text() == GOOD
     assert run(["fmt"]) == 0
     said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "2 files in form already.\n")
+    assert (said.out, said.err) == ("", "2 files already formatted.\n")
 
 
 def test_what_is_in_form_is_not_written(folder: Path) -> None:
