@@ -155,6 +155,9 @@ class World:
             session._lock.release()
             session._journal.shut()
             return None
+        except BaseException:
+            session.close()
+            raise
         if baselines is not None:
             session.established((), baselines)
         session.close()
