@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.model.diagnostics import error, warning
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render.html import render
 from reconciler.render.reports import FailureReport, Report, Style
 from tests.support.browser import Page, chromium, page
+from tests.support.diagnostics import error, warning
 from tests.support.plan_sample import PLAN, wanted
 from tests.support.report_strategies import OUTBREAKS
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
@@ -14,7 +13,8 @@ from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import word
 from reconciler.model.clock import Clocks
-from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.errors import RemoteError, StateError
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import RemoteTask, TaskRef
@@ -119,12 +119,15 @@ class Loop:
             attempt = state.attempts.get(mark)
             if attempt is not None and attempt.replaces and attempt.ref not in again:
                 ref = attempt.ref
-                summary = f"{ref.key}: the attempt of {mark} to replace its task made none"
-                detail = (
-                    f"It has {attempt.replaces} as before. To replace that one all the same:\n"
-                    f"  taskctl apply --replace {ref.key}={attempt.replaces}"
+                said = warning(
+                    Code.REPLACE_MADE_NONE,
+                    at=Place(attempt.file, key=ref.key),
+                    key=ref.key,
+                    mark=mark,
+                    task_id=attempt.replaces,
+                    request=f"{ref.key}={attempt.replaces}",
                 )
-                self._notes.append(warning(summary, detail, file=attempt.file, key=ref.key))
+                self._notes.append(said)
         self._ctx.log.append(*state.settled(marks, "made no task", at))
 
     def _as_recorded(self, task: PlannedTask) -> PlannedTask:
@@ -212,13 +215,15 @@ class Loop:
             if result is None:
                 continue
             results.append(result)
-            place: dict[str, Any] = {"file": result.file, "line": result.line, "key": ref.key}
+            at = Place(result.file, result.line, key=ref.key)
             if result.problems and result.result in _DONE:
                 words = word(result.problems)
-                diagnostics.append(error(f"{ref.key}: {words.note}", words.hint_text(), **place))
+                facts = {"what": f"{ref.key}: {words.note}", "hint": words.hint_text()}
+                diagnostics.append(error(Code.TASK_PROBLEM, at=at, **facts))
             if result.warnings:
                 words = word(result.warnings)
-                diagnostics.append(warning(f"{ref.key}: {words.note}", words.hint_text(), **place))
+                facts = {"what": f"{ref.key}: {words.note}", "hint": words.hint_text()}
+                diagnostics.append(warning(Code.TASK_PROBLEM, at=at, **facts))
         return ApplyReport(tuple(results), tuple(diagnostics))
 
     def _result(self, task: PlannedTask) -> TaskResult | None:

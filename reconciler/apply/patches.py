@@ -9,6 +9,7 @@ from typing import Any
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
+from reconciler.messages import wording
 from reconciler.model.absent import ABSENT
 from reconciler.model.errors import RemoteError, StateError
 from reconciler.model.fields import COMPARED
@@ -70,7 +71,7 @@ class Patches:
         if failed.status not in (403, 404) or (mine and failed.status == 403):
             return remark("patch.failed", why=str(failed))
         said = problem(Refusal(failed.status, str(failed)), told)
-        return remark("patch.failed", why=said.summary.removeprefix(f"{record.ref}: "))
+        return remark("patch.failed", why=wording(said).summary)
 
 
 def _differs(name: str, desired: Mapping[str, Any], shown: RemoteTask) -> bool:

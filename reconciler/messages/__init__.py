@@ -17,7 +17,6 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.paths import shown
 
 AREAS = {
-    "0": "unclassified",
     "1": "text",
     "2": "schema",
     "3": "entries",
@@ -54,8 +53,7 @@ def wording(diagnostic: Diagnostic) -> Message:
 def plain_text(diagnostic: Diagnostic) -> str:
     """The whole message as plain text: `WHERE: WHAT [CODE]`, then the explanation."""
     message = word(diagnostic)
-    known = diagnostic.code is not Code.UNCLASSIFIED
-    head = f"{message.summary} [{diagnostic.code}]" if known else message.summary
+    head = f"{message.summary} [{diagnostic.code}]"
     return "\n".join(part for part in (head, message.explanation) if part)
 
 

@@ -55,4 +55,56 @@ ENTRIES = {
             "unresolved": Message(f"a $ref has no target: {{target:q}} {_SET}"),
         },
     ),
+    Code.BUDGET_EXHAUSTED: Entry(
+        title="Token budget exhausted",
+        why="The Neo token budget of the organization is used up. The service rejects new tasks, "
+        "or they would be billed separately.",
+        fix="Wait for the next window, raise the limit, or try with `--over-budget`.",
+        cases={
+            "refused": Message(
+                "the Neo token budget of {org} is exhausted: {used} of {allowance} tokens{window}; "
+                "nothing was created",
+                "Wait for the next window, raise the limit, or try anyway (a saved plan keeps its "
+                "options: make it with --over-budget):",
+                "taskctl apply --over-budget",
+            ),
+            "planned": Message(
+                "the Neo token budget of {org} is exhausted: {used} of {allowance} tokens{window}; "
+                "apply would fail",
+                "Wait for the next window, raise the limit, or try anyway (a saved plan keeps its "
+                "options: make it with --over-budget):",
+                "taskctl apply --over-budget",
+            ),
+            "ignored": Message(
+                "the Neo token budget of {org} is exhausted: {used} of {allowance} tokens{window}",
+                "--over-budget: apply creates the tasks if the service allows it.",
+            ),
+        },
+    ),
+    Code.BUDGET_FORECAST: Entry(
+        title="Token budget may not suffice",
+        why="The tasks may need more tokens than are left in the budget.",
+        fix="Create fewer tasks at a time with `--target`.",
+        cases={
+            "": Message(
+                "{creates} may take about {tokens} tokens; {rest} of the Neo token budget of {org} "
+                "are left{window}",
+                "That is {basis}. To create fewer at a time, run:",
+                "taskctl apply --target KEY",
+            )
+        },
+    ),
+    Code.TOO_MANY_CREATES: Entry(
+        title="Too many creates",
+        why="`maxCreates` in a manifest, or `--max-creates`, limits how many tasks an apply may "
+        "create, so that a mistake does not start hundreds of agents.",
+        fix="Raise the limit if the number is right.",
+        cases={
+            "": Message(
+                "{count} tasks would be created; at most {limit} are allowed",
+                "Nothing was sent. If the number is right, run:",
+                "taskctl apply --max-creates {count:sh}",
+            )
+        },
+    ),
 }

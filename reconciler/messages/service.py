@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from reconciler.messages import connection, credentials, task_messages
+from reconciler.messages import connection, credentials, key_problems, task_messages
 
-ENTRIES = {**connection.ENTRIES, **credentials.ENTRIES, **task_messages.ENTRIES}
+ENTRIES = {
+    **connection.ENTRIES,
+    **credentials.ENTRIES,
+    **task_messages.ENTRIES,
+    **key_problems.ENTRIES,
+}

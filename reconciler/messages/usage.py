@@ -6,6 +6,7 @@ from reconciler.messages.configuration import ENTRIES as CONFIG_ENTRIES
 from reconciler.messages.doctor import ENTRIES as DOCTOR_ENTRIES
 from reconciler.messages.entry import Entry, Message
 from reconciler.messages.importing import ENTRIES as IMPORT_ENTRIES
+from reconciler.messages.plan_files import ENTRIES as PLAN_FILE_ENTRIES
 from reconciler.messages.responses import ENTRIES as RESPONSE_ENTRIES
 from reconciler.model.codes import Code
 
@@ -334,6 +335,7 @@ ENTRIES = {
     ),
     **CONFIG_ENTRIES,
     **DOCTOR_ENTRIES,
+    **PLAN_FILE_ENTRIES,
     **RESPONSE_ENTRIES,
     **IMPORT_ENTRIES,
 }

@@ -14,8 +14,6 @@ class Code(StrEnum):
     configuration. A published code never changes its meaning and is never reused.
     """
 
-    UNCLASSIFIED = "TC000"  # transitional: a sentence that has no code yet
-
     # Text and YAML
     UNREADABLE_FILE = "TC101"
     FILE_TOO_LARGE = "TC102"
@@ -71,6 +69,9 @@ class Code(StrEnum):
     POLICY_VIOLATION = "TC501"
     INVALID_POLICY = "TC502"
     POLICY_REFERENCE = "TC503"
+    BUDGET_EXHAUSTED = "TC511"
+    BUDGET_FORECAST = "TC512"
+    TOO_MANY_CREATES = "TC513"
 
     # State and lock
     STATE_UNREADABLE = "TC601"
@@ -123,6 +124,10 @@ class Code(StrEnum):
     DELIVERY_UNKNOWN = "TC734"
     DELIVERY_REJECTED = "TC735"
     ANSWER_REQUIRED = "TC736"
+    DUPLICATE_REMOTE_TASK = "TC741"
+    NOT_UPDATED = "TC742"
+    REPLACE_MADE_NONE = "TC743"
+    TASK_PROBLEM = "TC744"
 
     # Usage and configuration
     INVALID_DURATION = "TC801"
@@ -149,8 +154,8 @@ class Code(StrEnum):
     STILL_BUSY = "TC822"
     NOT_DECLARED = "TC823"
     PLAN_EXCEEDED = "TC824"
-    MORE_PROBLEMS = "TC830"
     FAIL_ON = "TC825"
+    MORE_PROBLEMS = "TC830"
     IMPORT_TARGET = "TC840"
     IMPORT_ID = "TC841"
     IMPORT_MINE = "TC842"
@@ -161,6 +166,11 @@ class Code(StrEnum):
     IMPORT_SOURCE = "TC847"
     IMPORT_NOT_PLAIN = "TC848"
     IMPORT_IGNORED = "TC849"
+    UNEXPECTED_PLAN = "TC854"
+    INVALID_REPLACE = "TC855"
+    ALREADY_REPLACED = "TC856"
+    UNKNOWN_TARGET = "TC857"
+    LIMITED_SCOPE = "TC858"
     LOCAL_DATABASE = "TC871"
     LISTEN_ADDRESS = "TC872"
     OPEN_SERVER = "TC873"

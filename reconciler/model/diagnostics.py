@@ -7,10 +7,9 @@ by looking into that text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import nsmallest
-from typing import Any
 
 from reconciler.model.codes import Code
 
@@ -67,48 +66,20 @@ class Diagnostic:
     def key(self) -> str | None:
         return self.at.key
 
-    # Transitional: gone once every renderer asks `reconciler.messages`.
 
-    @property
-    def summary(self) -> str:
-        from reconciler.messages import word
-
-        return word(self).summary
-
-    @property
-    def detail(self) -> str:
-        from reconciler.messages import word
-
-        return word(self).explanation
+def error(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
+    """A diagnostic that fails the run; `args` are its facts."""
+    return Diagnostic(code, Severity.ERROR, case, args, at)
 
 
-def _diagnostic(
-    severity: Severity, code: Code | str, case: str, at: Place, args: Mapping[str, Arg]
-) -> Diagnostic:
-    if isinstance(code, Code):
-        return Diagnostic(code, severity, case, args, at)
-    placed: dict[str, Any] = {
-        name: args[name] for name in ("file", "line", "column", "key") if name in args
-    }
-    sentence = {"summary": str(code), "detail": case}
-    at = replace(at, **placed)
-    return Diagnostic(Code.UNCLASSIFIED, severity, "", sentence, at)
-
-
-def error(code: Code | str, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
-    """A diagnostic that fails the run; `args` are its facts. (A sentence as `code`, with its
-    detail as `case`, is transitional.)"""
-    return _diagnostic(Severity.ERROR, code, case, at, args)
-
-
-def warning(code: Code | str, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
+def warning(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
     """A diagnostic that is shown and fails nothing."""
-    return _diagnostic(Severity.WARNING, code, case, at, args)
+    return Diagnostic(code, Severity.WARNING, case, args, at)
 
 
 def note(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
     """Advice that depends on intent: plan shows it, hooks do not."""
-    return _diagnostic(Severity.NOTE, code, case, at, args)
+    return Diagnostic(code, Severity.NOTE, case, args, at)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
-from reconciler.model.diagnostics import Diagnostic, error
+from reconciler.messages import word
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import NOWHERE, Arg, Diagnostic, Place, error
 
 
 class TaskctlError(Exception):
     """An operation cannot go on; `diagnostics` has at least one error, worded for a user."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        super().__init__("; ".join(d.summary for d in diagnostics))
+        super().__init__("; ".join(word(d).summary for d in diagnostics))
         self.diagnostics = tuple(diagnostics)
 
     @classmethod
-    def of(cls, summary: str, detail: str = "", *, file: str | None = None) -> TaskctlError:
-        """With one error: what was wrong, and what to do next as `detail`."""
-        return cls([error(summary, detail, file=file)])
+    def of(cls, code: Code, case: str = "", /, *, at: Place = NOWHERE, **facts: Arg) -> Self:
+        """With one error."""
+        return cls([error(code, case, at=at, **facts)])
 
 
 class ManifestError(TaskctlError):

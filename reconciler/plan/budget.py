@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Diagnostic, Severity, warning
 from reconciler.model.fields import COSTING
 from reconciler.model.task import Inputs, rfc3339
 from reconciler.plan.view import RemoteView
@@ -159,29 +160,28 @@ def budget_problems(
             yield _used_up(outlook, over_budget=over_budget, refusing=refusing)
         elif expected.tokens is not None and expected.tokens > budget.rest:
             yield warning(
-                f"{counted(expected.creates)} may take about {amount(expected.tokens)} tokens, and "
-                f"{amount(budget.rest)} of the Neo token budget of {budget.org_name} are left"
-                f"{window_words(outlook)}",
-                f"That is {basis_words(expected)}. Fewer at a time:\n  taskctl apply --target KEY",
+                Code.BUDGET_FORECAST,
+                creates=counted(expected.creates),
+                tokens=amount(expected.tokens),
+                rest=amount(budget.rest),
+                org=budget.org_name,
+                window=window_words(outlook),
+                basis=basis_words(expected),
             )
 
 
 def _used_up(outlook: Outlook, *, over_budget: bool, refusing: bool) -> Diagnostic:
     budget = outlook.budget
-    what = (
-        f"the Neo token budget of {budget.org_name} is used up: {amount(budget.used)} of "
-        f"{amount(budget.allowance)} tokens{window_words(outlook)}"
-    )
-    if over_budget:
-        return warning(what, "--over-budget: apply creates all the same, if the service lets it.")
-    detail = (
-        "Wait for the next window, have the limit raised, or try all the same:\n"
-        "  taskctl apply --over-budget\n"
-        "A saved plan keeps its options: make it with --over-budget."
-    )
-    if refusing:
-        return error(f"{what}; nothing was created", detail)
-    return warning(f"{what}; apply would refuse", detail)
+    facts: dict[str, Arg] = {
+        "org": budget.org_name,
+        "used": amount(budget.used),
+        "allowance": amount(budget.allowance),
+        "window": window_words(outlook),
+    }
+    if refusing and not over_budget:
+        return Diagnostic(Code.BUDGET_EXHAUSTED, Severity.ERROR, "refused", facts)
+    case = "ignored" if over_budget else "planned"
+    return Diagnostic(Code.BUDGET_EXHAUSTED, Severity.WARNING, case, facts)
 
 
 def budget_document(outlooks: Iterable[Outlook]) -> dict[str, Any]:

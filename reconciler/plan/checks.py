@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.task import TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import PlannedTask
@@ -15,10 +16,7 @@ def too_many_creates(tasks: Iterable[PlannedTask], limit: int | None) -> Iterato
     """An error where more tasks would be created than --max-creates or maxCreates allow."""
     count = sum(1 for task in tasks if task.creates)
     if limit is not None and count > limit:
-        yield error(
-            f"{count} tasks would be created, and at most {limit} may be",
-            f"Nothing was sent. If this is meant, allow it:\n  taskctl apply --max-creates {count}",
-        )
+        yield error(Code.TOO_MANY_CREATES, count=count, limit=limit)
 
 
 def duplicates(state: State, tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
@@ -41,8 +39,9 @@ def _duplicate(state: State, ref: TaskRef, ids: list[str]) -> Diagnostic:
         for task_id in extra
     ]
     return warning(
-        f"{ref.key}: {len(ids)} tasks at the service were made for this key: {', '.join(ids)}",
-        "\n".join(lines),
-        file=record.file if record is not None else None,
+        Code.DUPLICATE_REMOTE_TASK,
+        at=Place(record.file if record is not None else None, key=ref.key),
         key=ref.key,
+        ids=tuple(ids),
+        lines="\n".join(lines),
     )

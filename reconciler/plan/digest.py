@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from reconciler.model.canonical import digest
+from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 
@@ -71,9 +72,4 @@ def refuse_unexpected(plan: Plan, expected: str) -> None:
     """TaskctlError unless the plan has this digest, whatever else was agreed to."""
     found = plan_digest(plan)
     if found != expected:
-        raise TaskctlError.of(
-            "the plan is not the expected one; nothing was sent",
-            f"Expected {expected},\nand it is {found} now: manifests, options, the state or the "
-            "service\nare not what they were when that plan was made. Look at it anew:\n"
-            "    taskctl plan",
-        )
+        raise TaskctlError.of(Code.UNEXPECTED_PLAN, expected=expected, found=found)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
-from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Diagnostic, Place, Severity, error
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
@@ -79,10 +80,9 @@ def refuse_wrong(
     requests = [ReplaceRequest.parse(text) for text in options.replace]
     names = [next((str(t.ref) for t in desired if w.names(t.ref)), w.name) for w in requests]
     twice = sorted({name for name in names if names.count(name) > 1})
-    problems += [error(f"--replace {name} is given twice", "Name the task once.") for name in twice]
+    problems += [error(Code.INVALID_REPLACE, "twice", request=name) for name in twice]
     if options.cancel_replaced and not options.replace:
-        detail = "Name what is to be replaced:\n  taskctl apply --replace KEY --cancel-replaced"
-        problems.append(error("--cancel-replaced needs --replace: nothing is replaced", detail))
+        problems.append(error(Code.INVALID_REPLACE, "cancel-alone"))
     if problems:
         raise TaskctlError(problems)
 
@@ -93,44 +93,33 @@ def _wrong(
     state: State,
     selected: Collection[TaskRef] | None,
 ) -> Diagnostic | None:
-    what = f"--replace {request.name}"
     meant = [task for task in desired if request.names(task.ref)]
     if not meant:
-        return _unknown(what, request, desired, state)
+        return _unknown(request, desired, state)
     if len(meant) > 1:
-        listed = "\n".join(f"  --replace {task.ref}" for task in meant)
-        return error(f"{what}: it is in {len(meant)} organizations", f"Name one:\n{listed}")
+        listed = "\n".join(f"    --replace {task.ref}" for task in meant)
+        facts: dict[str, Arg] = {"request": request.name, "count": len(meant), "listed": listed}
+        return Diagnostic(Code.INVALID_REPLACE, Severity.ERROR, "ambiguous", facts)
     (task,) = meant
     if task.task_id is not None:
-        detail = (
-            f"Its manifest says taskID {task.task_id}, and a task with a taskID is never created."
-            " Take the taskID out of the manifest first."
-        )
-        return _at(task, f"{what}: its manifest names the task", detail)
+        return _error(task, "task-id", request=request.name, task_id=task.task_id)
     if selected is not None and task.ref not in selected:
-        detail = "Nothing was sent. Leave one of the two out."
-        return _at(task, f"{what}: --target or --exclude leave it out", detail)
+        return _error(task, "excluded", request=request.name)
     if record_of(task, state) is not None:
         return None
     if state.attempts_for(task.ref):
-        detail = "There is no task to be replaced yet. See first what came of it:\n  taskctl apply"
-        return _at(task, f"{what}: the attempt to create it has no outcome yet", detail)
-    detail = "It has no record, so apply creates it as it is:\n  taskctl apply"
-    return _at(task, f"{what}: there is nothing to replace", detail)
+        return _error(task, "open-attempt", request=request.name)
+    return _error(task, "not-created", request=request.name)
 
 
-def _unknown(
-    what: str, request: ReplaceRequest, desired: Sequence[DesiredTask], state: State
-) -> Diagnostic:
+def _unknown(request: ReplaceRequest, desired: Sequence[DesiredTask], state: State) -> Diagnostic:
     if any(request.names(ref) for ref in state.records):
-        detail = "A new task is made from a manifest. Name the file or folder that has the key."
-        return error(f"{what}: it is in none of the manifests that were read", detail)
+        return error(Code.INVALID_REPLACE, "undeclared", request=request.name)
     known = {str(task.ref) if "/" in request.name else task.key for task in desired}
     near = get_close_matches(request.name, sorted(known), n=3)
-    hint = (
-        f"Did you mean {' or '.join(near)}?" if near else "See which there are:\n  taskctl plan -v"
-    )
-    return error(f"{what}: no task has such a key; nothing was sent", hint)
+    if near:
+        return error(Code.INVALID_REPLACE, "similar", request=request.name, near=tuple(near))
+    return error(Code.INVALID_REPLACE, "unknown", request=request.name)
 
 
 def replaced(
@@ -167,29 +156,26 @@ def problems(
         request, record, desired = requests.get(task.ref), task.record, task.desired
         if request is None or desired is None or task.action in (Action.REPLACE, Action.ADOPT):
             continue
-        what = f"--replace {request.name}"
         if task.action is Action.UNRESOLVED:
             if task.reason is not Reason.SETTLING:
-                detail = "Resolve it first: the plan says why, and how."
-                yield _at(desired, f"{what}: it is unresolved, so it is not replaced", detail)
+                yield _error(desired, "unresolved", request=request.name)
         elif record is not None and not request.is_due(record, state, now):
-            yield _not_due(what, request, desired, record)
+            yield _not_due(request, desired, record)
 
 
-def _not_due(what: str, request: ReplaceRequest, task: DesiredTask, record: Record) -> Diagnostic:
-    again = f"taskctl apply --replace {request.name}={record.task_id}"
+def _not_due(request: ReplaceRequest, task: DesiredTask, record: Record) -> Diagnostic:
+    again = f"{request.name}={record.task_id}"
+    facts: dict[str, Arg] = {"request": request.name, "task_id": record.task_id, "again": again}
     if request.task_id is not None and request.task_id not in record.former:
-        detail = f"Nothing was sent. To replace the task that it has:\n  {again}"
-        has = f"it has task {record.task_id}, and never had {request.task_id}"
-        return _at(task, f"{what}: {has}", detail)
-    old = request.task_id or record.former[-1]
-    summary = f"{what}: {old} was replaced already, by {record.task_id}; it is not replaced again"
-    detail = (
-        "A command that is run again does not start another agent. To replace the new one as"
-        f" well:\n  {again}\nTo cancel the old one:\n  taskctl cancel {record.ref} --task {old}"
-    )
-    return warning(summary, detail, file=task.file, line=task.line, key=task.key)
+        facts["old"] = request.task_id
+        return Diagnostic(Code.INVALID_REPLACE, Severity.ERROR, "never-had", facts, _place(task))
+    facts |= {"old": request.task_id or record.former[-1], "ref": str(record.ref)}
+    return Diagnostic(Code.ALREADY_REPLACED, Severity.WARNING, "", facts, _place(task))
 
 
-def _at(task: DesiredTask, summary: str, detail: str) -> Diagnostic:
-    return error(summary, detail, file=task.file, line=task.line, key=task.key)
+def _error(task: DesiredTask, case: str, **facts: Arg) -> Diagnostic:
+    return Diagnostic(Code.INVALID_REPLACE, Severity.ERROR, case, facts, _place(task))
+
+
+def _place(task: DesiredTask) -> Place:
+    return Place(task.file, task.line, key=task.key)

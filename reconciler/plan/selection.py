@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from reconciler.model.diagnostics import Diagnostic, error, warning
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Diagnostic, Severity, warning
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
@@ -35,8 +36,7 @@ class Selection:
             flags = [f"--target {pattern}" for pattern in options.target]
             flags += [f"--exclude {pattern}" for pattern in options.exclude]
             yield warning(
-                f"this is about {len(self.refs)} of {self.count} tasks: {' '.join(flags)}",
-                "The others are neither shown nor counted, and left as they are.",
+                Code.LIMITED_SCOPE, shown=len(self.refs), count=self.count, flags=" ".join(flags)
             )
 
 
@@ -97,11 +97,11 @@ def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
 def _matches_none(flag: str, pattern: str, names: Iterable[TaskRef]) -> Diagnostic:
     known = sorted({str(ref) if "/" in pattern else ref.key for ref in names})
     near = get_close_matches(pattern, known, n=3)
+    facts: dict[str, Arg] = {"flag": flag, "pattern": pattern}
     if near:
-        detail = f"Did you mean {' or '.join(near)}?"
-    elif known:
-        shown = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
-        detail = f"The tasks are: {shown}"
-    else:
-        detail = "There are no tasks."
-    return error(f"{flag} {pattern}: no task has such a key; nothing was done", detail)
+        return Diagnostic(
+            Code.UNKNOWN_TARGET, Severity.ERROR, "similar", {**facts, "near": tuple(near)}
+        )
+    shown = (*known[:10], *(["..."] if len(known) > 10 else []))
+    case = "known" if known else "none"
+    return Diagnostic(Code.UNKNOWN_TARGET, Severity.ERROR, case, {**facts, "known": shown})

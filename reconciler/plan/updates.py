@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.model.absent import ABSENT
-from reconciler.model.diagnostics import Diagnostic, warning
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Arg, Diagnostic, Place, Severity
 from reconciler.model.fields import COMPARED, PATCHED
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, Identity, RemoteTask
@@ -160,44 +161,22 @@ def _conflict(task: PlannedTask, name: str) -> Diagnostic:
     change = next((change for change in task.diff if change.path == name), None)
     theirs = _shown(change.before) if change is not None else "another value"
     ours = _shown(change.after) if change is not None else "another one"
-    return _warning(
-        task,
-        f"{name} was changed in the manifest and at the service: it is left as it is",
-        f"Somebody set it to {theirs} there, and the manifest wants {ours}. Write {theirs} into the"
-        f" manifest, or set it to {ours} at the service; then:\n  taskctl apply --update",
-    )
+    return _warning(task, "both", name=name, theirs=theirs, ours=ours)
 
 
 def _removed(task: PlannedTask, names: tuple[str, ...]) -> Diagnostic:
-    return _warning(
-        task,
-        f"{_and(names)} left the manifest: it is left as it is at the service",
-        "What the service would choose by itself it does not tell. Write the value that is meant"
-        " into the manifest, or have what it says now count as recorded:\n"
-        f"  taskctl state accept {task.ref}",
-    )
+    return _warning(task, "removed", names=names, ref=str(task.ref))
 
 
 def _foreign(task: PlannedTask, record: Record, names: list[str]) -> Diagnostic:
     maker = record.identity.login or record.identity.id
-    return _warning(
-        task,
-        f"{_and(names)} cannot be changed: the task is somebody else's",
-        f"Only {maker}, who created it, may change it. Run the same command with their token.",
-    )
+    return _warning(task, "foreign", names=tuple(names), maker=maker)
 
 
-def _warning(task: PlannedTask, summary: str, detail: str) -> Diagnostic:
-    return warning(
-        f"{task.ref.key}: {summary}", detail, file=task.file, line=task.line, key=task.ref.key
-    )
+def _warning(task: PlannedTask, case: str, **facts: Arg) -> Diagnostic:
+    at = Place(task.file, task.line, key=task.ref.key)
+    return Diagnostic(Code.NOT_UPDATED, Severity.WARNING, case, {"key": task.ref.key, **facts}, at)
 
 
 def _shown(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
-
-
-def _and(names: Iterable[str]) -> str:
-    """`a, b and c`."""
-    *before, last = names
-    return f"{', '.join(before)} and {last}" if before else last

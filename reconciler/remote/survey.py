@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from reconciler.messages import word
 from reconciler.model import mark
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.errors import RemoteError
@@ -228,7 +229,7 @@ class _Listing:
             self.answered = True
             self.pages += 1
             if page.problem is not None:
-                self._found.unlisted[self._lookup.org_name] = page.problem.summary
+                self._found.unlisted[self._lookup.org_name] = word(page.problem).summary
             for task in page:
                 self._seen[task.id] = None
                 self._take(task)

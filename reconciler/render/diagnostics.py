@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.messages import word
-from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.render import cells, safe
 from reconciler.render.palette import Palette
@@ -25,9 +24,8 @@ def render_one(diagnostic: Diagnostic, style: Style) -> str:
     place = place_of(diagnostic.file, diagnostic.line, diagnostic.column)
     message = word(diagnostic)
     head = f"{palette.bold(place + ': ') if place else ''}{paint(diagnostic.severity.value)}"
-    known = diagnostic.code is not Code.UNCLASSIFIED
-    code = f" {palette.dim(f'[{diagnostic.code}]')}" if known else ""
-    rows = [f"{head}: {palette.bold(safe.line(message.summary))}{code}"]
+    code = palette.dim(f"[{diagnostic.code}]")
+    rows = [f"{head}: {palette.bold(safe.line(message.summary))} {code}"]
     rows += _excerpt(diagnostic, style, palette)
     rows += [f"    {row}".rstrip() for row in safe.block(message.explanation).split("\n") if row]
     return safe.without_commands("\n".join(rows)) + "\n"

@@ -15,6 +15,7 @@ from importlib.resources import files
 
 from reconciler import __version__
 from reconciler.apply.report import ApplyReport
+from reconciler.messages import word
 from reconciler.messages.plan import UNATTENDED, UNATTENDED_MEANS
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Action, Plan
@@ -125,12 +126,14 @@ def _by(report: Report) -> str:
 
 
 def _problem(problem: Diagnostic) -> str:
-    word = problem.severity.value
+    severity = problem.severity.value
     place = safe.html(place_of(problem.file, problem.line, problem.column))
-    detail = f'<p class="detail">{safe.html(problem.detail)}</p>' if problem.detail else ""
+    message = word(problem)
+    more = message.explanation
+    detail = f'<p class="detail">{safe.html(more)}</p>' if more else ""
     return (
-        f'<li class="{word}"><div class="head"><span class="tag">{word}</span>'
-        f'<span class="what">{safe.html(safe.line(problem.summary))}</span>'
+        f'<li class="{severity}"><div class="head"><span class="tag">{severity}</span>'
+        f'<span class="what">{safe.html(safe.line(message.summary))}</span>'
         f'<span class="place">{place}</span></div>{detail}</li>'
     )
 
@@ -166,9 +169,9 @@ def _bar(report: Report) -> Iterator[str]:
     """The counts; with the script they are the filter, beside a field for text."""
     yield '<div class="bar"><form role="search" aria-label="Filter the tasks">'
     yield '<div class="counts" role="group" aria-label="Show only">'
-    for word, label, number in counts(report):
+    for name, label, number in counts(report):
         yield (
-            f'<button type="button" class="{word}" data-word="{word}" aria-pressed="false" '
+            f'<button type="button" class="{name}" data-word="{name}" aria-pressed="false" '
             f"disabled><b>{number:,}</b> {label}</button>"
         )
     yield "</div>"

@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.model.errors import RemoteError
 from reconciler.remote.client import Client
+from tests.support.diagnostics import failed
 from tests.support.followed import Place, placed
 from tests.support.ground import ROOT
 from tests.support.shells import typed
@@ -106,7 +107,7 @@ def test_the_result_is_told_though_the_service_is_gone(
 
 
 def _gone_away(*_: Any) -> None:
-    raise RemoteError.of("the service is away", "Try again.")
+    raise failed(RemoteError, "the service is away", "Try again.")
 
 
 def test_one_that_is_not_shown_yet_is_no_failure(

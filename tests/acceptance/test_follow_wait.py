@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.model.errors import RemoteError
 from reconciler.remote.client import Client
+from tests.support.diagnostics import failed
 from tests.support.followed import Place, placed
 
 
@@ -103,7 +104,7 @@ def test_a_service_that_is_away_for_a_while_is_asked_again(
     def away(self: Client, org_name: str, task_id: str) -> Any:
         asked.append(task_id)
         if len(asked) > 1 and not (comes_back and len(asked) > 3):
-            raise RemoteError.of("the service is away", "Try again.")
+            raise failed(RemoteError, "the service is away", "Try again.")
         return get(self, org_name, task_id)
 
     monkeypatch.setattr(Client, "get_task", away)

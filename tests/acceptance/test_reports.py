@@ -20,6 +20,7 @@ from reconciler.model.errors import TaskctlError
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.render import FORMATS
 from reconciler.state.model import State
+from tests.support.diagnostics import failed
 from tests.support.plan_sample import PLAN
 
 GOOD = """\
@@ -223,7 +224,7 @@ def test_a_failed_write_hides_no_signal(before: int, after: int) -> None:
     ending = Ending([])
     ending.code = before
     with ending:
-        raise TaskctlError.of("cannot write the json report")
+        raise failed(TaskctlError, "cannot write the json report")
     assert ending.code == after
 
 

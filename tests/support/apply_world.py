@@ -22,6 +22,7 @@ from reconciler.plan.age import LockHolder
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.attempt import Baseline
 from reconciler.state.model import Event, Record, State, fold
+from tests.support.diagnostics import failed
 from tests.support.worlds import BOOT, ME, NOW, ORG, plan, state
 
 Effect = CreateOutcome | Callable[[], CreateOutcome]
@@ -64,13 +65,13 @@ class AttemptLog:
 
     def check_held(self) -> None:
         if self.lost:
-            raise StateError.of("the lock file was removed", "Run again.")
+            raise failed(StateError, "the lock file was removed", "Run again.")
 
     def append(self, *events: Event) -> None:
         self.slow()
         with self._lock:
             if self.full(events):
-                raise StateError.of("the journal cannot be written: no space", "Make room.")
+                raise failed(StateError, "the journal cannot be written: no space", "Make room.")
             self.story.tell("append", events)
             self.state = fold(self.state, events)
 
@@ -126,7 +127,7 @@ class Service:
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
         self.story.tell("patch", (task_id, dict(changes)))
         if self.refuses_patches:
-            raise RemoteError.of("not allowed")
+            raise failed(RemoteError, "not allowed")
         return RemoteTask(org_name, task_id, {"id": task_id, **changes})
 
     def task_url(self, org_name: str, task_id: str) -> str:

@@ -87,9 +87,9 @@ inputs: st.SearchStrategy[Inputs] = st.fixed_dictionaries(
 identities = st.builds(Identity, text, maybe_text, maybe_text, text)
 diagnostics = st.builds(
     Diagnostic,
-    st.just(Code.UNCLASSIFIED),
+    st.just(Code.TASK_PROBLEM),
     st.sampled_from(Severity),
-    args=st.fixed_dictionaries({"summary": text, "detail": prompts}),
+    args=st.fixed_dictionaries({"what": text, "hint": prompts}),
     at=st.builds(Place, maybe_text, lines, lines, maybe_text),
 )
 changes = st.builds(

@@ -46,7 +46,7 @@ _problems = st.lists(
     st.builds(
         lambda found, summary, detail, file, key: replace(
             found,
-            args={"summary": summary, "detail": detail},
+            args={"what": summary, "hint": detail},
             at=replace(found.at, file=file, key=key),
         ),
         some.diagnostics,

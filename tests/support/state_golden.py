@@ -11,6 +11,7 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import StateError
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.model import Attempted, Recorded, State, fold
+from tests.support.diagnostics import explanation
 from tests.support.state_samples import BACKEND, attempt, empty, record
 
 GOLDEN = """\
@@ -94,5 +95,5 @@ def refused(data: bytes | str) -> Diagnostic:
         decode(data)
     (said,) = caught.value.diagnostics
     assert said.file == "x.json"
-    assert said.detail
+    assert explanation(said)
     return said

@@ -12,6 +12,7 @@ from reconciler.model.errors import RemoteError
 from reconciler.model.task import FirstMessage, TaskRef
 from reconciler.state.attempt import Baseline
 from tests.support.apply_world import World
+from tests.support.diagnostics import failed
 from tests.support.worlds import message, record, remote, state
 
 MARK = "2026-11-24T11:00:00.123456789Z"
@@ -74,7 +75,7 @@ def test_what_cannot_be_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_with({}, monkeypatch)
 
     def fail(org_name: str) -> Any:
-        raise RemoteError.of(f"HTTP 500 for {org_name}")
+        raise failed(RemoteError, f"HTTP 500 for {org_name}")
 
     monkeypatch.setattr(world.service, "list_tasks", fail)
     assert record_duplicates(world.ctx, CREATED) == []

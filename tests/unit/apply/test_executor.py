@@ -11,7 +11,6 @@ import pytest
 
 from reconciler.apply.creates import TRIES
 from reconciler.apply.report import Result
-from reconciler.model.diagnostics import error
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import mention, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
@@ -19,6 +18,7 @@ from reconciler.plan.plan import Action, Reason
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.model import Forgotten, Recorded
 from tests.support.apply_world import World, lost
+from tests.support.diagnostics import error
 from tests.support.remarks import cases
 from tests.support.worlds import (
     BOOT,

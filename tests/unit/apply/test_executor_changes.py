@@ -18,6 +18,7 @@ from reconciler.model.service import Refused
 from reconciler.model.task import RemoteTask
 from reconciler.state.model import Record, Recorded, fold
 from tests.support.apply_world import World, lost
+from tests.support.diagnostics import failed
 from tests.support.worlds import (
     SOMEONE,
     ago,
@@ -93,7 +94,7 @@ def test_gone_and_somebody_elses_are_told_apart(
         planned = replace(planned, record=replace(planned.record, identity=maker))
 
     def refuse(org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
-        problem = RemoteError.of("the words")
+        problem = failed(RemoteError, "the words")
         raise RemoteError(problem.diagnostics, status)
 
     monkeypatch.setattr(world.service, "patch_task", refuse)

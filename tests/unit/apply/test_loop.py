@@ -15,6 +15,7 @@ from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.state.model import Closed
 from tests.support.apply_world import World, lost
+from tests.support.diagnostics import failed, summary
 from tests.support.remarks import commands
 from tests.support.worlds import ago, attempt, desired, message, plan, remote, state, view
 
@@ -37,7 +38,7 @@ class There:
     def plan(self, only: Collection[TaskRef] | None = None) -> Plan:
         self.looks.append(self.world.passed)
         if only is not None and self.world.passed < self.fails_until:
-            raise RemoteError.of("HTTP 503")
+            raise failed(RemoteError, "HTTP 503")
         seen = [entry for entry in self.shown if entry[0] <= self.world.passed]
         messages = {task.id: message(text, mark) for _, task, text, mark in seen}
         there = view([task for _, task, _, _ in seen], messages, clocks=self.world.ctx.clocks())
@@ -204,4 +205,4 @@ def test_a_journal_that_fails_after_something_was_done_leaves_a_report_of_it() -
     )
     report = there.apply()
     assert results(report)["a"] is Result.CREATED
-    assert any("no space" in problem.summary for problem in report.diagnostics)
+    assert any("no space" in summary(problem) for problem in report.diagnostics)

@@ -13,10 +13,10 @@ from reconciler import __version__
 from reconciler.cli.command import Call
 from reconciler.cli.console.output import Output
 from reconciler.cli.main import COMMANDS, Terminated, app, run
-from reconciler.model.diagnostics import error, warning
 from reconciler.model.errors import StateError
 from reconciler.render.reports import ValidateReport
 from tests.support.commands import add_command
+from tests.support.diagnostics import error, warning
 from tests.support.inert import commands_in, unseen_in
 
 Ends = Callable[[Callable[[Output], int | None]], None]

@@ -11,8 +11,8 @@ import pytest
 from reconciler.app.context import Settings
 from reconciler.cli.console.output import Output, OutputSettings, say, wants_color
 from reconciler.messages.notes import Note
-from reconciler.model.diagnostics import error, warning
 from reconciler.render.reports import FailureReport, ValidateReport
+from tests.support.diagnostics import error, warning
 
 
 class Terminal(StringIO):
@@ -64,10 +64,10 @@ def test_text_reports_have_their_diagnostics_on_stderr(capsys: pytest.CaptureFix
     Output(OutputSettings()).report(ValidateReport(1, 2, found))
     said = capsys.readouterr()
     assert said.out == "1 error, 1 warning in 2 files.\n"
-    assert said.err == "a.yaml:2: warning: a\nb.yaml:1: error: b\n"
+    assert said.err == "a.yaml:2: warning: a [TC744]\nb.yaml:1: error: b [TC744]\n"
     Output(OutputSettings(quiet=True)).report(ValidateReport(1, 2, found))
     said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "b.yaml:1: error: b\n")
+    assert (said.out, said.err) == ("", "b.yaml:1: error: b [TC744]\n")
     Output(OutputSettings()).report(FailureReport(found))
     assert capsys.readouterr().out == ""
 

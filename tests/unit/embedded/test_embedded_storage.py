@@ -19,6 +19,7 @@ from reconciler.embedded.app import App
 from reconciler.embedded.storage import APPLICATION_ID, SCHEMA_VERSION, Storage
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
+from tests.support.diagnostics import summary
 from tests.support.embedded_client import Api, message
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,7 +65,7 @@ def refusal(path: Path) -> str:
         Storage(path)
     (problem,) = caught.value.diagnostics
     assert problem.code is Code.LOCAL_DATABASE
-    assert str(path) in problem.summary
+    assert str(path) in summary(problem)
     return problem.case
 
 

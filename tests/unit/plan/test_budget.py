@@ -29,6 +29,7 @@ from reconciler.plan.budget import (
     read_budget,
     samples,
 )
+from tests.support.diagnostics import explanation, summary
 from tests.support.worlds import inputs, record, state
 from tests.support.worlds import view as seen_by
 
@@ -173,10 +174,10 @@ def test_the_end_in_words(before: dict[str, float], words: str) -> None:
 def test_a_used_up_budget_is_refused_warned_of_or_overridden() -> None:
     (refused,) = budget_problems([USED_UP], over_budget=False, refusing=True)
     assert refused.severity is Severity.ERROR
-    assert "2.0M of 2.0M tokens, until 2026-12-01 00:00 UTC" in refused.summary
-    assert "--over-budget" in refused.detail
+    assert "2.0M of 2.0M tokens, until 2026-12-01 00:00 UTC" in summary(refused)
+    assert "--over-budget" in explanation(refused)
     (warned,) = budget_problems([USED_UP], over_budget=False, refusing=False)
-    assert (warned.severity, "apply would refuse" in warned.summary) == (Severity.WARNING, True)
+    assert (warned.severity, warned.case) == (Severity.WARNING, "planned")
     (overridden,) = budget_problems([USED_UP], over_budget=True, refusing=True)
     assert overridden.severity is Severity.WARNING
 
@@ -186,5 +187,5 @@ def test_a_forecast_beyond_the_rest_is_a_warning() -> None:
     beyond = replace(LEFT, forecast=Forecast(3, 800_001, 12, Basis.ALIKE))
     (warned,) = budget_problems([beyond], over_budget=False, refusing=True)
     assert warned.severity is Severity.WARNING
-    assert "800k of the Neo token budget of acme are left" in warned.summary
-    assert "the median of 12 recorded tasks with the same settings" in warned.detail
+    assert "800k of the Neo token budget of acme are left" in summary(warned)
+    assert "the median of 12 recorded tasks with the same settings" in explanation(warned)

@@ -15,6 +15,7 @@ from reconciler.model.task import DesiredTask, RemoteTask
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.updates import update_of
 from reconciler.state.model import Record
+from tests.support.diagnostics import explanation, summary
 from tests.support.remarks import commands
 from tests.support.worlds import SOMEONE, desired, only, plan, record, remote, state, view
 
@@ -76,8 +77,8 @@ def test_both_moved_is_left_alone_and_named_with_what_to_do() -> None:
     (said,) = found.diagnostics
     assert said.severity == "warning"
     assert said.line == 3
-    assert "name was changed in the manifest and at the service" in said.summary
-    assert 'Write "Theirs" into the manifest' in said.detail
+    assert "name changed in the manifest and remotely" in summary(said)
+    assert 'Write "Theirs" into the manifest' in explanation(said)
     assert plan([wanted], state([known]), view([remote("t", name="Theirs")])).diagnostics == ()
 
 
@@ -88,15 +89,15 @@ def test_a_setting_that_left_the_manifest_is_left_alone_and_named() -> None:
     assert not only(found).diff[0].in_place
     assert only(found).remarks == (remark("update.removed", names=("approvalMode",)),)
     (said,) = found.diagnostics
-    assert "approvalMode left the manifest" in said.summary
-    assert "taskctl state accept acme/a" in said.detail
+    assert "approvalMode no longer in the manifest" in summary(said)
+    assert "taskctl state accept acme/a" in explanation(said)
 
 
 def test_several_are_named_as_people_do() -> None:
     settings: dict[str, Any] = {"approvalMode": "manual", "name": "N", "isShared": True}
     known = record("a", "t", **settings)
     (said,) = made(known, desired("a"), remote("t", **settings)).diagnostics
-    assert "name, approvalMode and isShared left the manifest" in said.summary
+    assert "name, approvalMode and isShared no longer in the manifest" in summary(said)
 
 
 def test_what_the_service_has_already_is_only_recorded() -> None:
@@ -113,8 +114,8 @@ def test_somebody_elses_task_is_told_apart() -> None:
     assert only(found).action is Action.CHANGED
     assert commands(only(found).remarks) == []
     (said,) = found.diagnostics
-    assert "somebody else's" in said.summary
-    assert "someone" in said.detail
+    assert "belongs to another user" in summary(said)
+    assert "someone" in explanation(said)
 
 
 def test_a_task_that_moves_is_updated_as_well() -> None:

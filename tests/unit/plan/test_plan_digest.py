@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.diagnostics import warning
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
@@ -29,6 +28,7 @@ from reconciler.plan.digest import is_digest, plan_digest, refuse_unexpected
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.state.model import State
 from tests.support import plan_strategies as some
+from tests.support.diagnostics import explanation, summary, warning
 from tests.support.plan_sample import PLAN, ROTATE, wanted
 
 SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
@@ -151,9 +151,9 @@ def test_another_digest_is_refused_with_both() -> None:
     with pytest.raises(TaskctlError) as refused:
         refuse_unexpected(SAMPLE, other)
     (found,) = refused.value.diagnostics
-    assert "nothing was sent" in found.summary
-    assert other in found.detail
-    assert plan_digest(SAMPLE) in found.detail
+    assert "nothing was sent" in summary(found)
+    assert other in explanation(found)
+    assert plan_digest(SAMPLE) in explanation(found)
 
 
 MANGLED: list[Callable[[str], str]] = [

@@ -18,6 +18,7 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Baseline
+from tests.support.diagnostics import summary
 from tests.support.remarks import cases, commands
 from tests.support.worlds import (
     ME,
@@ -377,14 +378,14 @@ def test_unfinished_patches_are_to_be_applied() -> None:
 
 def test_more_creates_than_allowed_is_an_error() -> None:
     made = plan([desired("a"), desired("b")], options=PlanOptions(max_creates=1))
-    assert "2 tasks would be created" in made.diagnostics[0].summary
+    assert "2 tasks would be created" in summary(made.diagnostics[0])
     assert plan([desired("a")], options=PlanOptions(max_creates=1)).diagnostics == ()
 
 
 def test_a_second_task_of_a_key_is_reported_from_its_record() -> None:
     doubled = replace(record("a", "t"), duplicates=("u",))
     made = plan([desired("a")], state([doubled]), view([remote("t")]))
-    assert "t, u" in made.diagnostics[0].summary
+    assert "t, u" in summary(made.diagnostics[0])
     assert not plan([desired("a")], state([record("a", "t")]), view([remote("t")])).diagnostics
 
 

@@ -16,6 +16,7 @@ from reconciler.model.task import DesiredTask
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.replacement import AGAIN, refuse_wrong
 from reconciler.state.model import HistoryEntry, Record, State
+from tests.support.diagnostics import explanation, summary
 from tests.support.remarks import cases
 from tests.support.worlds import (
     NOW,
@@ -62,7 +63,7 @@ def test_a_recorded_task_is_replaced_and_counted_as_a_create() -> None:
     (said_of,) = plan(
         [desired("a"), desired("b")], state([record("a", "old")]), SEEN, few
     ).diagnostics
-    assert "2 tasks would be created" in said_of.summary
+    assert "2 tasks would be created" in summary(said_of)
 
 
 @pytest.mark.parametrize("shown", [view([remote("old")]), view(absent=["old"]), view()])
@@ -144,9 +145,9 @@ def test_a_command_run_again_does_not_start_another(wish: str, action: str) -> N
     if action == "unchanged":
         (said_of,) = made.diagnostics
         assert said_of.severity == "warning"
-        assert "old was replaced already, by new" in said_of.summary
-        assert "--replace a=new" in said_of.detail
-        assert "taskctl cancel acme/a --task old" in said_of.detail
+        assert "new already replaced old" in summary(said_of)
+        assert "--replace a=new" in explanation(said_of)
+        assert "taskctl cancel acme/a --task old" in explanation(said_of)
 
 
 @given(st.timedeltas(timedelta(), timedelta(days=9)))
@@ -167,7 +168,7 @@ def test_what_a_run_replaced_that_could_not_tell_is_not_replaced_again() -> None
     assert only(plan([desired("a")], told, seen, ASKED)).action is Action.REPLACE
     made = plan([desired("a")], untold, seen, ASKED)
     assert only(made).action is Action.UNCHANGED
-    assert "old was replaced already, by new" in made.diagnostics[0].summary
+    assert "new already replaced old" in summary(made.diagnostics[0])
     again = PlanOptions(replace=("a=new",))
     assert only(plan([desired("a")], untold, seen, again)).action is Action.REPLACE
 
@@ -187,7 +188,7 @@ def test_a_replacement_that_is_still_to_come_counts_as_granted(ahead: timedelta)
     """A clock was set back: how long ago it was nobody knows."""
     made = plan([desired("a")], state([replaced(NOW + ahead)]), view([remote("new")]), ASKED)
     assert only(made).action is Action.UNCHANGED
-    assert "--replace a=new" in made.diagnostics[0].detail
+    assert "--replace a=new" in explanation(made.diagnostics[0])
 
 
 def test_an_id_that_the_key_never_had_is_refused() -> None:
@@ -195,7 +196,7 @@ def test_an_id_that_the_key_never_had_is_refused() -> None:
     made = plan([desired("a")], state([record("a", "old")]), SEEN, options)
     (said_of,) = made.diagnostics
     assert said_of.severity == "error"
-    assert "never had other" in said_of.summary
+    assert "never had other" in summary(said_of)
 
 
 def test_former_tasks_are_nobodys() -> None:
@@ -269,30 +270,30 @@ def test_unresolved_is_not_replaced_and_says_so_once() -> None:
     made = plan([desired("a")], state([record("a", "old")], [other]), SEEN, ASKED)
     assert only(made).action is Action.UNRESOLVED
     (said_of,) = made.diagnostics
-    assert "it is unresolved, so it is not replaced" in said_of.summary
+    assert "unresolved, so it is not replaced" in summary(said_of)
 
 
 def refused(options: PlanOptions, *tasks: DesiredTask, known: State | None = None) -> str:
     known = known or state([record("a", "old"), record("gone", "t")])
     with pytest.raises(TaskctlError) as caught:
         refuse_wrong(options, tasks, known)
-    return "\n".join(f"{d.summary} | {d.detail}" for d in caught.value.diagnostics)
+    return "\n".join(f"{summary(d)} | {explanation(d)}" for d in caught.value.diagnostics)
 
 
 def test_wishes_that_cannot_be() -> None:
     a, b = desired("a"), desired("b", task_id="t-b")
     assert "Did you mean a?" in refused(PlanOptions(replace=("aa",)), a)
-    assert "in none of the manifests" in refused(PlanOptions(replace=("gone",)), a)
-    assert "nothing to replace" in refused(PlanOptions(replace=("new",)), desired("new"))
+    assert "not in any manifest" in refused(PlanOptions(replace=("gone",)), a)
+    assert "no task to replace" in refused(PlanOptions(replace=("new",)), desired("new"))
     assert "never created" in refused(PlanOptions(replace=("b",)), a, b)
     twins = (a, desired("a", org_name="other"))
     assert "--replace other/a" in refused(PlanOptions(replace=("a",)), *twins)
     assert "given twice" in refused(PlanOptions(replace=("a", "a=x")), a)
     assert "given twice" in refused(PlanOptions(replace=("a=old", "acme/a")), a)
-    assert "needs --replace" in refused(PlanOptions(cancel_replaced=True), a)
+    assert "requires --replace" in refused(PlanOptions(cancel_replaced=True), a)
     tried = state(attempts=[attempt("a", ago(seconds=3))])
-    assert "no outcome yet" in refused(ASKED, a, known=tried)
-    with pytest.raises(TaskctlError, match="leave it out"):
+    assert "no known outcome" in refused(ASKED, a, known=tried)
+    with pytest.raises(TaskctlError, match="excluded by"):
         refuse_wrong(ASKED, [a], state([record("a", "old")]), selected=())
     refuse_wrong(ASKED, [a], state([record("a", "old")]))
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.plan.selection import Selection, select
 from reconciler.state.model import State
+from tests.support.diagnostics import explanation
 from tests.support.worlds import (
     ORG,
     ago,
@@ -73,8 +75,8 @@ def test_patterns(target: tuple[str, ...], exclude: tuple[str, ...], left: list[
     [
         ("iam-kys", "Did you mean iam-keys"),
         ("other/costs", "acme/costs"),
-        ("IAM-KEYS", "The tasks are: costs, iam-keys, iam-roles, x"),
-        ("zz*", "The tasks are: "),
+        ("IAM-KEYS", "costs, iam-keys, iam-roles, x"),
+        ("zz*", "costs, "),
     ],
 )
 @pytest.mark.parametrize("flag", ["--target", "--exclude"])
@@ -83,8 +85,9 @@ def test_a_pattern_that_matches_nothing_is_an_error(flag: str, pattern: str, wor
     with pytest.raises(TaskctlError) as caught:
         select(given, WANTED, state())
     (problem,) = caught.value.diagnostics
-    assert problem.summary == f"{flag} {pattern}: no task has such a key; nothing was done"
-    assert words in problem.detail
+    assert problem.code is Code.UNKNOWN_TARGET
+    assert (problem.args["flag"], problem.args["pattern"]) == (flag, pattern)
+    assert words in explanation(problem)
 
 
 def test_recorded_and_attempted_tasks_can_be_selected_too() -> None:
@@ -142,7 +145,9 @@ def test_the_task_of_an_attempt_for_another_key_is_adopted_by_none() -> None:
 def test_a_restricted_plan_says_so() -> None:
     chosen = options("iam-*", exclude=("iam-roles",))
     (note,) = select(chosen, WANTED, state()).notes(chosen)
-    assert note.summary == "this is about 1 of 4 tasks: --target iam-* --exclude iam-roles"
+    assert note.code is Code.LIMITED_SCOPE
+    assert (note.args["shown"], note.args["count"]) == (1, 4)
+    assert note.args["flags"] == "--target iam-* --exclude iam-roles"
     assert list(select(options("*"), WANTED, state()).notes(options("*"))) == []
     assert Plan("b", (), (), options={"target": ["a"], "exclude": []}).is_restricted
     assert not Plan("b", (), (), options={"target": [], "exclude": []}).is_restricted

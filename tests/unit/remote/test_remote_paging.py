@@ -8,6 +8,7 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.errors import RemoteError
 from reconciler.remote.pagination import MOST_BARREN, Page, items, pages, pages_ahead
+from tests.support.diagnostics import failed
 
 Table = dict[str | None, Page]
 
@@ -86,7 +87,7 @@ def test_an_error_ahead_comes_when_its_page_is_due() -> None:
     def read(token: str | None, stopped: Callable[[], bool]) -> Page:
         if token is None:
             return [1], "a"
-        raise RemoteError.of("no", "more")
+        raise failed(RemoteError, "no", "more")
 
     stream = pages_ahead(read)
     assert next(stream) == [1]

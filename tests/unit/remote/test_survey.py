@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.diagnostics import Diagnostic, error
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import RemoteError
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
@@ -21,6 +21,7 @@ from reconciler.remote.survey import FEW, Survey
 from reconciler.state.attempt import Baseline
 from reconciler.state.model import State
 from tests.support.apply_world import Clock
+from tests.support.diagnostics import error, failed
 from tests.support.worlds import (
     ME,
     NOW,
@@ -71,7 +72,7 @@ class Shown:
         self.asked.append(f"list {org_name}")
         omitted = self.omitted.pop(0) if self.omitted else ""
         if self.broken_list or org_name in self.closed:
-            raise RemoteError.of("HTTP 500")
+            raise failed(RemoteError, "HTTP 500")
         if org_name != "acme":
             yield TaskPage(tuple(self.others.get(org_name, ())))
             return

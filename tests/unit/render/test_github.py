@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.model.diagnostics import Diagnostic, Severity, error, warning
+from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.render.github import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from tests.support.diagnostics import error, warning
 from tests.support.inert import unseen_in
 from tests.support.plan_sample import PLAN
 from tests.support.report_strategies import SLOW, reports
@@ -59,20 +60,20 @@ def test_a_problem_is_annotated_where_it_is() -> None:
     shown = render(ValidateReport(0, 1, (problem,)), Style(locate=lambda file: f"sub/{file}"))
     assert shown == (
         "::error file=sub/a%2Cb%3Ac.yaml,line=7,col=3,title=taskctl%3A a::"
-        "tasks.a,b: 100%25 wrong%0AWhy.%0AHow.\n"
+        "tasks.a,b: 100%25 wrong [TC744]%0AWhy.%0AHow.\n"
     )
     assert read(shown) == [
         (
             "error",
             {"file": "sub/a,b:c.yaml", "line": "7", "col": "3", "title": "taskctl: a"},
-            "tasks.a,b: 100% wrong\nWhy.\nHow.",
+            "tasks.a,b: 100% wrong [TC744]\nWhy.\nHow.",
         )
     ]
 
 
 def test_a_problem_in_no_file_has_no_place() -> None:
     shown = render(FailureReport((error("no token"),)), Style())
-    assert shown == "::error title=taskctl::no token\n"
+    assert shown == "::error title=taskctl::no token [TC744]\n"
 
 
 def test_unresolved_and_gone_tasks_are_at_their_manifest_s_line() -> None:

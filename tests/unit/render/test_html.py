@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.model.diagnostics import error
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan
 from reconciler.render.html import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from tests.support.diagnostics import error
 from tests.support.inert import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, wanted
 from tests.support.report_strategies import SLOW, reports

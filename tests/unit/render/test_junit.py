@@ -7,12 +7,12 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.model.diagnostics import error, warning
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.render.junit import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from tests.support.diagnostics import error, warning
 from tests.support.inert import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, wanted
 from tests.support.report_strategies import SLOW, reports
@@ -82,7 +82,7 @@ def test_validate_has_a_suite_for_each_file_and_a_case_for_each_task() -> None:
     }
     failure = root.find(".//testcase[@name='b']/failure")
     assert failure is not None
-    assert failure.get("message") == "infra/tasks/iam.yaml:9:1: tasks.b.name: is blank"
+    assert failure.get("message") == "infra/tasks/iam.yaml:9:1: tasks.b.name: is blank [TC744]"
     assert "Name it." in (failure.text or "")
     assert "10:4: tasks.b.source" in (failure.text or "")
     case = root.find(".//testcase[@name='rotate']")

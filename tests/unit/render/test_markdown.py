@@ -13,13 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.model.diagnostics import error
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.render.markdown import LIMIT, fence, link, paragraph, render, span
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
+from tests.support.diagnostics import error
 from tests.support.inert import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, wanted
 from tests.support.report_strategies import OUTBREAKS, SLOW, long_text, reports, text
@@ -148,7 +148,7 @@ def test_problems_and_what_failed() -> None:
     problem = error("tasks.x.source: must be api", "Write api.", file="a.yaml", line=3, column=9)
     shown = render(FailureReport((problem,)), Style())
     assert shown == (
-        "### Failed: 1 error\n\n```text\na.yaml:3:9: error: tasks.x.source: must be api\n"
+        "### Failed: 1 error\n\n```text\na.yaml:3:9: error: tasks.x.source: must be api [TC744]\n"
         "    Write api.\n```\n"
     )
     assert render(ValidateReport(2, 1), Style()) == "### Validate: 2 tasks in 1 file: valid\n"

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.canonical import digest
-from reconciler.model.diagnostics import error, warning
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, RemoteTask, TaskRef
 from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
@@ -30,6 +29,7 @@ from reconciler.render.secrets import STAND_IN, Secrets
 from reconciler.render.state import state_document, state_table, task_text
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
+from tests.support.diagnostics import error, warning
 from tests.support.worlds import ME, NOW
 
 words = st.text(st.sampled_from("qzxjvwkQZXJVWK5793é鍵"), min_size=3, max_size=9)

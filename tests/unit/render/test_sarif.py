@@ -15,11 +15,12 @@ from jsonschema import Draft4Validator
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages import word
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, error, warning
+from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.sarif import FINGERPRINT, render
+from tests.support.diagnostics import error, warning
 from tests.support.inert import commands_in, unseen_in
 from tests.support.plan_sample import PLAN
 from tests.support.report_strategies import SLOW, reports
@@ -64,7 +65,7 @@ def test_any_report_is_valid(report: Report) -> None:
 
 def test_a_problem_has_its_code_as_rule_and_a_place() -> None:
     place = Place("täsks/a b.yaml", 7, 3, "a", ("tasks", "a", "approvalMode"))
-    problem = error(Code.DUPLICATE_KEY, at=place, first_line=2)
+    problem = Diagnostic(Code.DUPLICATE_KEY, Severity.ERROR, "", {"first_line": 2}, place)
     run = run_of(ValidateReport(0, 1, (problem,)), Style(locate=lambda file: f"infra/{file}"))
     (rule,), (result,) = run["tool"]["driver"]["rules"], run["results"]
     assert rule["id"] == "TC106"
@@ -98,7 +99,7 @@ def test_a_fingerprint_outlives_moved_lines() -> None:
 
     def at(line: int, name: str = "name", first_line: int = 1) -> Diagnostic:
         place = Place("a.yaml", line, 3, "a", ("tasks", "a", name))
-        return error(Code.DUPLICATE_KEY, at=place, first_line=first_line)
+        return Diagnostic(Code.DUPLICATE_KEY, Severity.ERROR, "", {"first_line": first_line}, place)
 
     one, moved, other = at(3), at(30, first_line=28), at(3, "role")
     assert fingerprints(one) == fingerprints(moved)

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.model.diagnostics import error
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells
@@ -21,6 +20,7 @@ from reconciler.render.prompt_diff import Prose
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport, no_source
 from reconciler.render.text import render
 from tests.support import plan_strategies as some
+from tests.support.diagnostics import error
 from tests.support.inert import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, TASKS
 from tests.support.remarks import remarks
@@ -200,5 +200,5 @@ def test_huge_prompts_differ_in_no_time() -> None:
 
 def test_diagnostics_may_be_shown_elsewhere() -> None:
     plan = replace(PLAN, tasks=(), diagnostics=(error("wrong", file="a.yaml", line=2, column=3),))
-    assert render(plan, Style()).startswith("a.yaml:2:3: error: wrong\n\nPlan for")
+    assert render(plan, Style()).startswith("a.yaml:2:3: error: wrong [TC744]\n\nPlan for")
     assert "wrong" not in render(plan, Style(diagnostics=False))

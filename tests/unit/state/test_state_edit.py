@@ -12,6 +12,7 @@ from reconciler.model.errors import StateError
 from reconciler.model.task import TaskRef
 from reconciler.state.edit import accept, destination, find, mv, resolved_attempts, rm
 from reconciler.state.model import Attempted, Closed, Event, Forgotten, Recorded, State, fold
+from tests.support.diagnostics import explanation
 from tests.support.state_samples import NOON, attempt, empty, mark_at, record
 
 ONE, TWO, OPEN = record(1).ref, record(2).ref, attempt(3, "open").ref
@@ -36,7 +37,7 @@ def refusal(action: Callable[[], object]) -> tuple[Code, str, Mapping[str, Arg]]
     with pytest.raises(StateError) as caught:
         action()
     (said,) = caught.value.diagnostics
-    assert said.detail
+    assert explanation(said)
     return said.code, said.case, said.args
 
 

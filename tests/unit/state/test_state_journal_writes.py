@@ -13,6 +13,7 @@ import pytest
 from reconciler import disk
 from reconciler.model.errors import StateError
 from reconciler.state.model import Closed
+from tests.support.diagnostics import explanation
 from tests.support.state_files import HEADER, Written
 from tests.support.state_samples import mark_at
 
@@ -122,7 +123,7 @@ def test_a_full_disk_loses_nothing_and_leaves_no_half_line(
         with pytest.raises(StateError) as caught:
             written.journal.append([Closed(mark_at(1), "no room")])
         assert "No space left" in str(caught.value)
-        assert "same command again" in caught.value.diagnostics[0].detail
+        assert "same command again" in explanation(caught.value.diagnostics[0])
         assert written.bytes() == before
     full[0] = 10_000
     written.journal.append([Closed(mark_at(2), "room again")])

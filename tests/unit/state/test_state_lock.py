@@ -21,6 +21,7 @@ from reconciler.state import lock as lock_module
 from reconciler.state.lock import Lock, read_holder
 from reconciler.state.session import Session
 from tests.support.crash_points import ROOT
+from tests.support.diagnostics import explanation
 from tests.support.state_samples import BACKEND
 
 HOLD = """
@@ -187,7 +188,7 @@ def test_a_lock_that_can_not_be_made_is_told(path: Path) -> None:
     path.with_name(path.name + ".lock").mkdir()
     with pytest.raises(StateError, match="cannot be locked") as caught:
         open_at(path)
-    assert "taskctl plan" in caught.value.diagnostics[0].detail
+    assert "taskctl plan" in explanation(caught.value.diagnostics[0])
 
 
 def test_a_release_without_a_lock_is_nothing(path: Path) -> None:

@@ -14,6 +14,7 @@ from reconciler.model.errors import StateError
 from reconciler.state.codec import encode_state
 from reconciler.state.model import Event, Recorded, State, fold
 from reconciler.state.session import Session, read_state
+from tests.support.diagnostics import explanation
 from tests.support.state_powers import modes_apply
 from tests.support.state_samples import BACKEND, empty, history, record
 
@@ -165,7 +166,7 @@ def test_what_may_not_be_read_is_not_absent(
         pytest.raises(StateError, match="cannot be read: Permission denied") as caught,
     ):
         use(path)
-    assert f"ls -l {secret}" in caught.value.diagnostics[0].detail
+    assert f"ls -l {secret}" in explanation(caught.value.diagnostics[0])
     assert secret.read_bytes() == GOOD if os.geteuid() == 0 else True
 
 
@@ -182,7 +183,7 @@ def test_a_read_only_folder_can_be_planned_from_but_not_written(path: Path) -> N
                 open_at(path.parent / "new" / "state.json")
     finally:
         path.parent.chmod(0o700)
-    assert "taskctl plan" in caught.value.diagnostics[0].detail
+    assert "taskctl plan" in explanation(caught.value.diagnostics[0])
     assert tree(path.parent) == before
 
 
