@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.app.files import write_whole
+from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, error
 from reconciler.model.errors import TaskctlError
@@ -35,7 +35,7 @@ def read_plan_file(path: Path, name: str) -> SavedPlan:
 def write_plan_file(path: Path, name: str, saved: SavedPlan) -> None:
     """Replaces the file, mode 0600 because it contains prompts. TaskctlError if it cannot."""
     try:
-        write_whole(path, encode_saved_plan(saved), follow=False)
+        disk.replace_file(path, encode_saved_plan(saved), mode=disk.PRIVATE)
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise TaskctlError([error(Code.CANNOT_WRITE, "plan", at=Place(name), why=why)]) from problem

@@ -25,11 +25,10 @@ SAVED = SavedPlan(PLAN, basis_of(PLAN, [], State("line", 3, PLAN.backend)))
 FAKE = """
 import sys, types, signal
 from reconciler.cli import main
-from reconciler.cli.options.shared import common_options, make_command
+from reconciler.cli.command import make_command
 module = types.ModuleType("reconciler.cli.commands.try")
 @make_command("try", examples=[])
-@common_options
-def command(out):
+def command(call):
     {body}
 module.command = command
 sys.modules[module.__name__] = module
@@ -114,7 +113,7 @@ def test_show_shows_a_saved_plan_in_each_format(plan_file: Path) -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_show_of_anything_else_fails_in_words(tmp_path: Path, form: str) -> None:
     (tmp_path / "tasks.yaml").write_text("version: 1\n")
-    for name, words in (("tasks.yaml", "no saved plan"), ("none", "cannot read the plan file")):
+    for name, words in (("tasks.yaml", "not a saved plan"), ("none", "cannot read the plan file")):
         ran = taskctl("show", name, "--format", form, cwd=tmp_path)
         assert ran.returncode == 1
         assert words in (ran.stdout if form == "json" else ran.stderr).decode()
