@@ -144,7 +144,7 @@ def test_the_plan_is_shown_before_a_push_and_by_hand(repository: Repository, sta
     assert ran.returncode == 0, ran.stdout
     assert "Plan: 1 to create" in ran.stdout
     ran = repository.run("run", "taskctl-plan", f"--hook-stage={stage}", "--all-files")
-    assert ran.returncode == 1
+    assert ran.returncode == 0  # without a token, a push is not blocked
     assert "PULUMI_ACCESS_TOKEN" in ran.stdout
 
 
