@@ -161,7 +161,7 @@ def test_what_is_no_wish_is_said_before_anything_is_sent(place: Place) -> None:
     assert "a pattern" in said("--replace", "*")
     assert "a pattern" in said("--replace", "a?")
     assert "KEY=TASK_ID" in said("--replace", "a=")
-    assert "no task has such a key" in said("--replace", "x")
+    assert "no such task" in said("--replace", "x")
     assert "never had other" in said("--replace", "a=other")
     assert "needs --replace" in said("--cancel-replaced")
     assert "leave it out" in said("--replace", "a", "--exclude", "a")

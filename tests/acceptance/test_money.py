@@ -84,7 +84,7 @@ def test_apply_refuses_a_used_up_budget_and_makes_nothing(place: Place) -> None:
     before = (place.folder / "taskctl.state.json").read_bytes()
     code, out, err = place.run("apply", "--yes")
     assert code == 1
-    assert "error: the Neo token budget of acme is used up: 2.5k of 1.0k tokens; nothing" in err
+    assert "error: the Neo token budget of acme is exhausted: 2.5k of 1.0k tokens; nothing" in err
     assert "taskctl apply --over-budget" in err
     assert "Plan: 1 to create" in out
     assert made(place) == 1
@@ -217,7 +217,7 @@ def test_the_local_service_plays_the_budget_that_serve_gave_it(tmp_path: Path) -
     ground.write(as_tasks(prompts(1)))
     ended = ground.run("apply")
     assert ended.code == 1
-    assert "is used up: 0 of 0 tokens; nothing was created" in ended.stdout
+    assert "is exhausted: 0 of 0 tokens; nothing was created" in ended.stdout
 
 
 class Local:

@@ -55,7 +55,7 @@ def test_only_what_is_selected_is_planned_and_created(
     assert run(["apply", *LOCAL, "--yes", *chosen]) == 0
     said = capsys.readouterr()
     assert "Plan: 1 to create, " in said.out
-    assert "warning: this is about 1 of 3 tasks: --target iam-* --exclude iam-roles" in said.err
+    assert "warning: --target iam-* --exclude iam-roles limits this run to 1 of 3 tasks" in said.err
     assert recorded(folder) == {"iam-keys"}
     assert run(["apply", *LOCAL, "--yes", *chosen]) == 0
     assert "No changes. All selected tasks exist." in capsys.readouterr().out
@@ -85,7 +85,7 @@ def test_a_saved_plan_keeps_the_selection(folder: Path, capsys: pytest.CaptureFi
     capsys.readouterr()
     assert run(["show", "p"]) == 0
     said = capsys.readouterr()
-    assert "this is about 1 of 3 tasks: --target costs" in said.err
+    assert "--target costs limits this run to 1 of 3 tasks" in said.err
     assert run(["apply", *LOCAL, "p", "--target", "iam-keys"]) == 1
     assert "made with another --target" in capsys.readouterr().err
     assert run(["apply", *LOCAL, "p"]) == 0
@@ -99,7 +99,7 @@ def test_a_typo_is_an_error_before_anything_is_done(
         assert run([*command, *LOCAL, "--target", "iam-key", "--exclude", "cots"]) == 1
         said = capsys.readouterr()
         assert said.out == ""
-        assert "error: --target iam-key: no task has such a key; nothing was done" in said.err
+        assert "error: --target iam-key: no such task; nothing was done" in said.err
         assert "Did you mean iam-keys" in said.err
-        assert "error: --exclude cots: no task has such a key" in said.err
+        assert "error: --exclude cots: no such task" in said.err
     assert not (folder / ".taskctl/local.state.json").exists()

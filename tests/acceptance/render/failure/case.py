@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from reconciler.model.diagnostics import error, warning
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place, error, warning
 from reconciler.render.reports import FailureReport
 
 SOURCE = {
@@ -10,17 +11,24 @@ SOURCE = {
     ("tasks/a.yaml", 5): "esc \x1b[2J here\r",
     ("tasks/a.yaml", 6): "short",
 }
+FILE = "tasks/a.yaml"
+
+
+def at(line: int, column: int | None = None, *path: str) -> Place:
+    return Place(FILE, line, column, "a", ("tasks", "a", *path))
+
+
 REPORT = FailureReport(
     (
-        error("no token for https://api.pulumi.com", "Set one:\n    PULUMI_ACCESS_TOKEN=..."),
-        error("tasks.a.planMode: not a boolean", file="tasks/a.yaml", line=2, column=15),
-        error("tasks.a: unknown key", "Did you mean?", file="tasks/a.yaml", line=3, column=12),
-        error("tasks.a: too long", file="tasks/a.yaml", line=4, column=207),
-        warning("tasks.a: odd", file="tasks/a.yaml", line=5, column=11),
-        error("tasks.a: beyond", file="tasks/a.yaml", line=6, column=99),
-        error("tasks.a: no column", file="tasks/a.yaml", line=6),
-        error("not UTF-8", file="tasks/b.yaml"),
-        error("::error::x\x1b[1m", "##[error]y\n::warning::z", file="::error file=x::y", line=1),
+        error(Code.INVALID_DURATION, text="::error::x\x1b[1m\n##[error]y"),
+        error(Code.WRONG_TYPE, at=at(2, 15, "planMode"), kinds=("true or false",), value='"yes"'),
+        error(Code.UNKNOWN_PROPERTY, "similar", at=at(3, 12, "approvalMod"), near="approvalMode"),
+        error(Code.VALUE_TOO_LONG, at=at(4, 207, "name"), length=300, limit=255),
+        warning(Code.NO_APPROVER, at=at(5, 11), mode="manual"),
+        error(Code.EMPTY_VALUE, at=at(6, 99, "name")),
+        error(Code.EMPTY_VALUE, "blank", at=at(6, None, "name")),
+        error(Code.NOT_A_MANIFEST, at=Place("tasks/b.yaml")),
+        error(Code.NOT_A_MANIFEST, at=Place("::error file=x::y", 1)),
     )
 )
 STYLE = {"source": lambda file, line: SOURCE.get((file, line))}

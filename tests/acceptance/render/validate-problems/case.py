@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from reconciler.model.diagnostics import error, warning
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place, error, warning
 from reconciler.render.reports import ValidateReport
 
-REPORT = ValidateReport(
-    1, 1, (error("tasks.a: wrong", file="a.yaml", line=1, column=1), warning("tasks.a: odd"))
-)
+WRONG = error(Code.EMPTY_VALUE, at=Place("a.yaml", 1, 1, "a", ("tasks", "a", "name")))
+ODD = warning(Code.NO_APPROVER, at=Place(key="a", path=("tasks", "a")), mode="manual")
+REPORT = ValidateReport(1, 1, (WRONG, ODD))
