@@ -94,9 +94,8 @@ def test_a_conflict_is_left_alone_and_settled_by_the_services_value(place: Place
     place.write({"b": "finishing"}, approvalMode="manual", name="Ours")
     done = place.document("apply", "--update", "--yes")
     assert done["tasks"] == []
-    (said,) = [d for d in done["diagnostics"] if "name was changed" in d["summary"]]
+    (said,) = [d for d in done["diagnostics"] if '"Theirs"' in d["detail"]]
     assert (said["severity"], said["key"]) == ("warning", "b")
-    assert '"Theirs"' in said["detail"]
     assert shown(place, "b")["name"] == "Theirs"
     place.write({"b": "finishing"}, approvalMode="manual", name="Theirs")
     assert [t["result"] for t in place.document("apply", "--update", "--yes")["tasks"]] == [
@@ -114,7 +113,7 @@ def test_a_kept_plan_keeps_the_flags(place: Place, flags: list[str]) -> None:
     assert place.run("plan", "--out", "without.taskctl")[0] == 0
     code, _, err = place.run("apply", "without.taskctl", *flags)
     assert code == 1
-    assert "the saved plan was made with another --" in err
+    assert "[TC653]" in err
     word = "  ~ update " if flags == ["--update"] else "  -/+ replace "
     assert word in place.run("show", "with.taskctl")[1]
     done = place.document("apply", "with.taskctl")
@@ -143,11 +142,11 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Plac
     ]
     second = place.task_id("a")
     assert place.run("apply", "--yes", "--replace", f"a={second}")[0] == 0
-    assert place.run("cancel", "a", "--task", second, "-y")[:2] == (0, "acme/a: cancelled.\n")
+    assert place.run("cancel", "a", "--task", second, "-y")[:2] == (0, "acme/a: Cancelled.\n")
     assert place.statuses()["a"] == "running"
     code, _, err = place.run("cancel", "a", "--task", "nobodys", "-y")
     assert code == 1
-    assert "acme/a never had a task nobodys" in err
+    assert "[TC819]" in err
 
 
 def test_what_is_no_wish_is_said_before_anything_is_sent(place: Place) -> None:
@@ -161,20 +160,18 @@ def test_what_is_no_wish_is_said_before_anything_is_sent(place: Place) -> None:
     assert "a pattern" in said("--replace", "*")
     assert "a pattern" in said("--replace", "a?")
     assert "KEY=TASK_ID" in said("--replace", "a=")
-    assert "no such task" in said("--replace", "x")
-    assert "never had other" in said("--replace", "a=other")
-    assert "needs --replace" in said("--cancel-replaced")
-    assert "leave it out" in said("--replace", "a", "--exclude", "a")
-    assert "2 tasks would be created" in said(
-        "--replace", "a", "--replace", "b", "--max-creates", "1"
-    )
+    assert "[TC855]" in said("--replace", "x")
+    assert "[TC855]" in said("--replace", "a=other")
+    assert "[TC855]" in said("--cancel-replaced")
+    assert "[TC855]" in said("--replace", "a", "--exclude", "a")
+    assert "[TC5" in said("--replace", "a", "--replace", "b", "--max-creates", "1")
     place.write({"a": "slow work", "new": "finishing"}, approvalMode="manual", name="N")
-    assert "nothing to replace" in said("--replace", "new")
-    assert "in none of the manifests" in said("--replace", "b")
+    assert "[TC855]" in said("--replace", "new")
+    assert "[TC855]" in said("--replace", "b")
     manifest = place.folder / "tasks" / "all.yaml"
     known = {"version": 1, "orgName": "acme", "tasks": {"a": {"taskID": place.task_id("a")}}}
     manifest.write_text(json.dumps(known))
-    assert "its manifest names the task" in said("--replace", "a")
+    assert "[TC855]" in said("--replace", "a")
 
 
 def test_a_replaced_task_that_is_done_is_not_told_to_stop(place: Place) -> None:
@@ -209,7 +206,7 @@ def test_gone_and_replaced_at_once(here: Here) -> None:
     here.server.world.tasks = [t for t in here.server.world.tasks if t.id != old]
     here.server.world._by_id.pop(old)
     here.ground.write(as_tasks(TEXTS, named=["k1"]))
-    here.ground.settle = "1ms"  # a task that was just created may be hidden for a while
+    here.ground.settle = "500ms"  # a task that was just created may be hidden for a while
     time.sleep(1.1)  # by its clock, which has seconds
     document = here.run("plan").document
     assert [t["reason"] for t in document["tasks"] if t["key"] == "k2"] == ["notFound"], document
