@@ -102,7 +102,7 @@ def test_a_signal_while_it_waits_for_an_attempt_to_settle(
     server.control({"rules": [Rule("create", Fault("reset"), contains="do 1").to_json()]})
     process = ground.start("apply")
     assert process.stderr is not None
-    while "looking for k1" not in (line := process.stderr.readline()):
+    while "checking whether k1 exists" not in (line := process.stderr.readline()):
         assert line, "it ended before it waited"
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)

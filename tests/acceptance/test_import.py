@@ -61,6 +61,7 @@ def left_open(place: Place, mark: str | None = None, *, replaces: bool = False) 
     state = place.folder / "taskctl.state.json"
     known = json.loads(state.read_text())
     record = known["tasks"].pop("acme/good")
+    del known["checksum"]  # as after a merge by hand
     mark = mark or known["lastMark"]
     attempt = {
         "task": "acme/good",
