@@ -73,6 +73,7 @@ class _Reading:
         self.findings: list[Finding] = []
         self._found: list[tuple[Path, str, str | None, dict[str, Any], str | None]] = []
         self._failed: list[str] = []
+        self._owners: dict[str, str] = {}
 
     def program(self) -> Program:
         spans = locate(self._source.events(), [path for path, *_ in self._found])
@@ -190,8 +191,12 @@ class _Reading:
         self._check(members, org_name, task_id, path, before)
         if any(p.is_error for p in self.findings[before:]):
             self._failed.append(name)
-        else:
-            self._found.append((key, name, org_name, members, task_id))
+            return
+        owner = self._owners.setdefault(task_id, name) if task_id is not None else name
+        if owner != name:
+            self._warn(key, "same-id", name=name, other=owner)
+            return
+        self._found.append((key, name, org_name, members, task_id))
 
     def _check(
         self,

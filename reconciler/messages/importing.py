@@ -154,6 +154,12 @@ ENTRIES = {
                 "{name:q}: the outcome of a pending {operation} is unknown",
                 "An agent may be running. Look for it before you apply.",
             ),
+            "same-id": Message(
+                "{name:q} has the same task ID as {other:q}; not imported",
+                "Pulumi's provider can record one ID for several resources. Their own tasks, if "
+                "there are any, have other IDs; to import those, run:",
+                "taskctl import --mine --write tasks/imported.yaml",
+            ),
             "timestamp": Message("taskctl sets its own for each create; left out"),
             "secret": Message("a secret or special value of the stack; left out"),
         },

@@ -134,6 +134,20 @@ SECRET = {
 }
 
 
+def test_resources_that_share_an_id_are_named_not_dropped(place: Place) -> None:
+    known = created(place.api, "finishing it")
+    inputs = {"orgName": "acme", "message": {"content": "finishing it", "type": "user_message"}}
+    names = ("one", "two", "three")
+    text = stack(*({"name": name, "id": known, "inputs": dict(inputs)} for name in names))
+    (place.folder / "stack.json").write_text(text)
+    arguments = ("--from", "stack.json", "--org", "acme", "--write", "tasks/a.yaml")
+    document = place.document("import", *arguments)
+    assert [task["key"] for task in document["tasks"]] == ["one"]
+    told = [d for d in document["diagnostics"] if d["code"] == "TC849"]
+    assert len(told) == 2
+    assert all(d["severity"] == "warning" and d["line"] for d in told)
+
+
 def test_a_stack_gives_records_where_it_knows_ids(place: Place) -> None:
     known = created(place.api, "finishing the known one", approvalMode="auto")
     inputs = {"orgName": "acme", "message": {"content": "finishing it", "type": "user_message"}}
