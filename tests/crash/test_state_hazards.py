@@ -168,8 +168,8 @@ def test_a_mount_point_is_recognized(tmp_path: Path) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text(
         "36 35 98:0 / / rw - ext4 /dev/sda rw\n"
-        "99 36 98:0 /x /work/a\\040b/taskctl.state.json rw - ext4 /dev/sda rw\n"
+        "99 36 98:0 /x /srv/a\\040b/taskctl.state.json rw - ext4 /dev/sda rw\n"
     )
-    assert is_mount_point(Path("/work/a b/taskctl.state.json"), mounts)
-    assert not is_mount_point(Path("/work/a b"), mounts)
+    assert is_mount_point(Path("/srv/a b/taskctl.state.json"), mounts)
+    assert not is_mount_point(Path("/srv/a b"), mounts)
     assert not is_mount_point(tmp_path / "taskctl.state.json", tmp_path / "missing")
