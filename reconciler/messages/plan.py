@@ -201,7 +201,6 @@ REMARKS = {
         "To allow more:",
         "taskctl apply --max-creates N",
     ),
-    "attempt.unreachable": Message("the organization could not be read ({why})"),
     "attempt.unreadable": Message(
         "the first message of {ids:and} could not be read ({why})",
     ),

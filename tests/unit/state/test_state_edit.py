@@ -88,6 +88,13 @@ def test_an_open_attempt_stays_in_its_organization(state: State) -> None:
     assert (code, case) == (Code.STATE_EDIT, "organization")
 
 
+def test_a_key_with_an_open_attempt_stays_in_its_organization(state: State) -> None:
+    """The attempt may have created a task there; another organization would get a second one."""
+    _, case, _ = refusal(lambda: mv(state, OPEN, TaskRef("elsewhere", OPEN.key)))
+    assert case == "organization"
+    assert mv(state, ONE, TaskRef("elsewhere", ONE.key))  # a record is proof, wherever it is kept
+
+
 def test_a_move_that_dies_half_way_forgets_nothing(state: State) -> None:
     events = mv(state, ONE, destination("renamed", ONE))
     for length in range(len(events) + 1):
