@@ -22,11 +22,7 @@ def fmt(ctx: Context, paths: Sequence[str], *, check: bool, write: bool) -> FmtR
     report = FmtReport(check)
     ctx.ui.show_sources(report.text_of)
     finder = Finder(ctx.settings.root)
-    paths = tuple(paths) or ctx.settings.paths
-    for path in paths:
-        finder.path(path)
-    if not paths:
-        finder.default_locations()
+    finder.find(tuple(paths) or ctx.settings.paths)
     report.diagnostics += finder.diagnostics
     for name in sorted(finder.files):
         _format(report, name, finder.files[name], write=write, linked=name in finder.linked)

@@ -11,7 +11,7 @@ from reconciler.app.context import Context
 from reconciler.app.files import write_whole
 from reconciler.importing.keys import Keys
 from reconciler.manifest.cross_file import compare
-from reconciler.manifest.discovery import SUFFIXES, Finder, shown_name, unreadable
+from reconciler.manifest.discovery import Finder, is_manifest_name, shown_name, unreadable
 from reconciler.manifest.insertion import Added
 from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.parse.source import read_source
@@ -110,17 +110,14 @@ class Target:
     def _finder(self) -> Finder:
         """With the manifests in the usual places, or those of the configuration."""
         settings = self._ctx.settings
-        finder, configured = Finder(settings.root), settings.paths
-        for path in configured:
-            finder.path(path)
-        if not configured:
-            finder.default_locations()
+        finder = Finder(settings.root)
+        finder.find(settings.paths)
         return finder
 
     def _manifests(self) -> Manifests:
         finder = self._finder()
         if self.before is not None:
-            finder.path(self.name)
+            finder.find((self.name,))
         if not finder.files:
             return Manifests((), (), ())
         manifests = load(sorted(finder.files), root=self._ctx.settings.root)
@@ -134,7 +131,7 @@ def _unusable(path: Path) -> str | None:
     """Why a manifest cannot be written there."""
     if path.exists() and not path.is_file():
         return "noFile"
-    if not path.name.endswith(SUFFIXES):
+    if not is_manifest_name(path.name):
         return "suffix"
     return "git" if in_git(Path(os.path.realpath(path))) else None
 

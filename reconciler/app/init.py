@@ -64,7 +64,7 @@ class _Starter:
 
         finder = Finder(self._folder)
         if self._folder.is_dir():
-            finder.default_locations()
+            finder.find(())
         if finder.files:
             self.report.kept += [self._prefix + name for name in sorted(finder.files)]
         else:

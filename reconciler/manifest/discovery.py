@@ -16,6 +16,9 @@ from reconciler.model.diagnostics import Diagnostic, Place, error
 
 FOLDER = "tasks"
 SUFFIXES = (".yaml", ".yml")
+DATA_SUFFIXES = (".data.yaml", ".data.yml")
+"""The values of an entry, next to manifests: these files are no manifests."""
+
 LONE_SUFFIX = ".tasks.yaml"
 
 
@@ -33,10 +36,20 @@ class Finder:
         self._real_root = resolved(root)
         self._repository = repository_root(root)
         self._top = self._repository or self._real_root
+        self._data: list[str] = []
         self._files_seen: set[tuple[int, int]] = set()
         self._folders_seen: set[tuple[int, int]] = set()
 
-    def default_locations(self) -> None:
+    def find(self, paths: Sequence[str]) -> None:
+        """What PATH arguments stand for, or the default locations if there are none."""
+        for path in paths:
+            self._path(path)
+        if not paths:
+            self._default_locations()
+        elif self._data and not self.files and not self.diagnostics:
+            self.diagnostics.append(error(Code.NO_MANIFESTS, "data", at=Place(self._data[0])))
+
+    def _default_locations(self) -> None:
         """`tasks/` and `*.tasks.yaml`; an error if neither has a manifest."""
         if _is_folder(self._root / FOLDER):
             self._given(self._root / FOLDER, FOLDER)
@@ -47,9 +60,13 @@ class Finder:
             inside = self._real_root.name == FOLDER
             self.diagnostics.append(error(Code.NO_MANIFESTS, "inside" if inside else ""))
 
-    def path(self, given: str) -> None:
-        """A PATH argument: a file of any name, or a directory with at least one manifest."""
+    def _path(self, given: str) -> None:
+        """A PATH argument: a file, or a directory with at least one manifest. A data file, which a
+        shell's `*.yaml` stands for too, is left out."""
         place, name = self._root / given, shown_name(self._root, given)
+        if name.endswith(DATA_SUFFIXES) and place.is_file():
+            self._data.append(name)
+            return
         before, problems = len(self._files_seen), len(self.diagnostics)
         is_folder = _is_folder(place)
         already = is_folder and self._identity(place) in self._folders_seen
@@ -110,7 +127,7 @@ class Finder:
             below = entry.name if name == "." else f"{name}/{entry.name}"
             path = Path(entry.path)
             is_folder, is_link = _is_folder(path), entry.is_symlink()
-            if not is_folder and not entry.name.endswith(SUFFIXES):
+            if not is_folder and not is_manifest_name(entry.name):
                 continue
             if is_link and not self._is_inside(path, below, top):
                 continue
@@ -130,6 +147,11 @@ class Finder:
     def _identity(self, place: Path) -> tuple[int, int]:
         status = place.stat()
         return status.st_dev, status.st_ino
+
+
+def is_manifest_name(name: str) -> bool:
+    """Whether a file of that name is read as a manifest where a directory was given."""
+    return name.endswith(SUFFIXES) and not name.endswith(DATA_SUFFIXES)
 
 
 def _is_folder(path: Path) -> bool:

@@ -70,10 +70,7 @@ def load(paths: Sequence[str], *, root: Path, policy: Policy | None = None) -> M
     Raises ManifestError for a policy that cannot be used.
     """
     finder = Finder(root)
-    for path in paths:
-        finder.path(path)
-    if not paths:
-        finder.default_locations()
+    finder.find(paths)
     with garbage.paused():
         return _Loading(finder.diagnostics, root, policy).run(finder.files)
 

@@ -17,7 +17,10 @@ ENTRIES = {
         fix="Name another file, or run the import again.",
         cases={
             "noFile": Message("manifest: not a regular file", _OTHER_FILE),
-            "suffix": Message("manifest: the name must end with .yaml or .yml", _OTHER_FILE),
+            "suffix": Message(
+                "manifest: the name must end with .yaml or .yml, and not with .data.yaml",
+                _OTHER_FILE,
+            ),
             "git": Message("manifest: the file is inside .git", _OTHER_FILE),
             "changed": Message(
                 "changed while the import was running; it was left as it is, and nothing was "

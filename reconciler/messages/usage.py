@@ -331,6 +331,11 @@ ENTRIES = {
                 "Create a first one, or pass another PATH:",
                 "taskctl init",
             ),
+            "data": Message(
+                "no manifests: this file is data for the tasks of an entry",
+                "Files named *.data.yaml or *.data.yml are read where a manifest names them. Pass "
+                "that manifest, or the directory.",
+            ),
         },
     ),
     **CONFIG_ENTRIES,

@@ -86,11 +86,7 @@ def _desired(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef
     from reconciler.manifest.parse.source import read_source
 
     finder = Finder(root)
-    paths = tuple(ctx.params.get("paths") or config.values.get("paths", ()))
-    for path in paths:
-        finder.path(path)
-    if not paths:
-        finder.default_locations()
+    finder.find(tuple(ctx.params.get("paths") or config.values.get("paths", ())))
     for path in finder.files.values():
         data = read_source(_content(path)).data
         tasks = data.get("tasks") if isinstance(data, dict) else None

@@ -93,6 +93,18 @@ def test_an_empty_folder(tmp_path: Path) -> None:
     assert load(["t", "t"], root=tmp_path).diagnostics == load(["t"], root=tmp_path).diagnostics
 
 
+def test_data_files_are_no_manifests(tmp_path: Path) -> None:
+    put(tmp_path, "tasks/a.yaml", "tasks/stacks.data.yaml", "tasks/x/regions.data.yml")
+    put(tmp_path, "t/stacks.data.yaml", "x.data.yaml", "a.data.tasks.yaml")
+    assert files(tmp_path) == ["a.data.tasks.yaml", "tasks/a.yaml"]
+    assert files(tmp_path, "tasks") == ["tasks/a.yaml"]
+    assert files(tmp_path, "tasks/a.yaml", "tasks/stacks.data.yaml") == ["tasks/a.yaml"]
+    assert problem(load(["x.data.yaml"], root=tmp_path)) == "x.data.yaml: TC802/data"
+    assert problem(load(["t"], root=tmp_path)) == "None: TC802/directory t"
+    missing = load(["y.data.yaml"], root=tmp_path)
+    assert problem(missing) == "y.data.yaml: TC101 No such file or directory"
+
+
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     put(tmp_path, "a.yaml")
     manifests = load(["a.yaml", "nowhere.yaml"], root=tmp_path)
