@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.messages.entry import Entry, Message
 from reconciler.messages.state_commands import COMMANDS
+from reconciler.messages.state_keys import KEYS
 from reconciler.model.codes import Code
 
 _RESTORE = (
@@ -307,4 +308,4 @@ _LOCK = {
     ),
 }
 
-ENTRIES = {**_FILES, **_JOURNAL, **_LOCK, **COMMANDS}
+ENTRIES = {**_FILES, **_JOURNAL, **_LOCK, **KEYS, **COMMANDS}

@@ -30,6 +30,7 @@ the reports are values, and stand below the rest of their packages."""
 
 DOORS = {
     "click": "cli/",
+    "cryptography": "state/encryption.py",
     "deepdiff": "plan/diff.py",
     "filelock": "state/lock.py",
     "jsonschema": "manifest/schema.py",

@@ -1,0 +1,214 @@
+"""Encryption at rest of a shared state: AES-256-GCM, with keys from the environment.
+
+What is encrypted are the state and its journal, blob by blob; the manager's own fields (serial,
+epoch, who holds the lock) stay readable. Lineage and name are authenticated with each blob, so none
+can be passed off as another one or as another state's.
+
+    MAGIC | key id (8 bytes) | nonce (12 bytes) | ciphertext and tag
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import NOWHERE, Arg, Place, error
+from reconciler.model.errors import StateError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY = "TASKCTL_STATE_KEY"
+PASSPHRASE = "TASKCTL_STATE_PASSPHRASE"  # noqa: S105 - the name of a variable
+OLD_KEYS = "TASKCTL_STATE_OLD_KEYS"
+VARIABLES = (KEY, PASSPHRASE, OLD_KEYS)
+
+PLAIN = "none"
+"""Instead of a key: as the current one, write without encryption; as an old one, read so."""
+
+MAGIC = b"taskctl-encrypted\x00\x01"
+_FAMILY = MAGIC[:-1]
+_KEY_BYTES, _ID_BYTES, _NONCE_BYTES = 32, 8, 12
+_SHORTEST = 16
+_SCRYPT = {"n": 2**15, "r": 8, "p": 3}
+"""32 MiB and about a third of a second, once for each run."""
+
+_Key = Callable[[str], bytes]
+"""From the lineage to 32 bytes: a raw key ignores it, a passphrase is salted with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """`current` encrypts (None: nothing does), `old` are tried for reading as well. `reads_plain`:
+    a state that is not encrypted is read."""
+
+    current: _Key | None = field(default=None, repr=False)
+    old: tuple[_Key, ...] = field(default=(), repr=False)
+    reads_plain: bool = True
+
+    @classmethod
+    def of(cls, env: Mapping[str, str]) -> KeyRing:
+        """The keys that the environment names. StateError for a variable that cannot be used: a
+        secret that is missing must not lead to a state without encryption."""
+        given = {name: env[name].strip() for name in VARIABLES if name in env}
+        if empty := next((name for name, text in given.items() if not text), None):
+            raise _invalid("empty", empty)
+        if KEY in given and PASSPHRASE in given:
+            raise _invalid("both", PASSPHRASE, other=KEY)
+        if given.keys() == {OLD_KEYS}:
+            raise _invalid("current", OLD_KEYS, key=KEY)
+        if given and find_spec("cryptography") is None:
+            raise _invalid("extra", next(iter(given)))
+        old = [line.strip() for line in given.get(OLD_KEYS, "").splitlines() if line.strip()]
+        keys = tuple(key for line in old if line != PLAIN for key in _either(line))
+        current = _current(given)
+        return cls(current, keys, PLAIN in old or current is None)
+
+    def __bool__(self) -> bool:
+        """Whether anything is encrypted or may be."""
+        return self.current is not None or bool(self.old)
+
+
+class Cipher:
+    """The keys of one state. Safe to use from many threads."""
+
+    def __init__(self, ring: KeyRing, lineage: str, shown: str) -> None:
+        """`shown` is how messages name the state."""
+        self._ring, self._lineage, self._shown = ring, lineage, shown
+        self._ids: dict[bytes, bytes] = {}
+        self._guard = threading.Lock()
+        first = (ring.current,) if ring.current is not None else ()
+        self._rest: Iterator[_Key] = iter((*first, *ring.old))
+        self._current = self._next_key() if ring.current is not None else None
+
+    def seal(self, name: str, data: bytes) -> bytes:
+        """`data` as it is stored under `name`; other bytes each time, so keep them for a resend."""
+        if self._current is None:
+            return data
+        nonce = os.urandom(_NONCE_BYTES)
+        made = _aes(self._current).encrypt(nonce, data, self._label(name))
+        return MAGIC + _id_of(self._current) + nonce + made
+
+    def unseal(self, name: str, data: bytes) -> bytes:
+        """What `seal` was given. StateError for anything else: a wrong key is never an absent
+        state."""
+        if not data.startswith(_FAMILY):
+            if not self._ring.reads_plain:
+                raise self._refused(Code.STATE_NOT_ENCRYPTED)
+            return data
+        if not data.startswith(MAGIC) and data != _FAMILY:
+            raise self._refused(Code.STATE_NEWER, format=data[len(_FAMILY)], known=MAGIC[-1])
+        start = len(MAGIC)
+        key_id, nonce, made = _cut(data[start:], _ID_BYTES, _NONCE_BYTES)
+        key = self._key(key_id)
+        if key is None:
+            case = "" if self._ring else "none"
+            raise self._refused(Code.STATE_KEY_WRONG, case, id=key_id.hex())
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            return _aes(key).decrypt(nonce, made, self._label(name))
+        except (InvalidTag, ValueError):  # ValueError: cut off within the nonce or the tag
+            raise self._refused(Code.STATE_CIPHERTEXT, name=name) from None
+
+    def is_current(self, data: bytes) -> bool:
+        """Whether it is stored as `seal` would store it now: with the current key, or plain."""
+        if self._current is None:
+            return not data.startswith(_FAMILY)
+        return data.startswith(MAGIC + _id_of(self._current))
+
+    def _label(self, name: str) -> bytes:
+        return b"\0".join((MAGIC, self._lineage.encode(), name.encode()))
+
+    def _key(self, key_id: bytes) -> bytes | None:
+        """Old keys are derived only when the ones before them are not the right one."""
+        with self._guard:
+            while key_id not in self._ids:
+                if self._next_key() is None:
+                    return None
+            return self._ids[key_id]
+
+    def _next_key(self) -> bytes | None:
+        derive = next(self._rest, None)
+        if derive is None:
+            return None
+        key = derive(self._lineage)
+        self._ids[_id_of(key)] = key
+        return key
+
+    def _refused(self, code: Code, case: str = "", /, **facts: str | int) -> StateError:
+        names: dict[str, Arg] = {"file": self._shown, **facts}
+        return StateError([error(code, case, at=Place(file=self._shown), **names)])
+
+
+def _cut(data: bytes, *lengths: int) -> Iterator[bytes]:
+    for length in lengths:
+        yield data[:length]
+        data = data[length:]
+    yield data
+
+
+def _id_of(key: bytes) -> bytes:
+    """Tells keys apart, and nothing about them."""
+    return hashlib.sha256(b"taskctl key id\0" + key).digest()[:_ID_BYTES]
+
+
+def _aes(key: bytes) -> AESGCM:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
+
+
+def _current(given: Mapping[str, str]) -> _Key | None:
+    if PASSPHRASE in given:
+        return _derived(PASSPHRASE, given[PASSPHRASE])
+    if given.get(KEY, PLAIN) == PLAIN:
+        return None
+    key = _raw(given[KEY])
+    if key is None:
+        raise _invalid("key", KEY)
+    return key
+
+
+def _raw(text: str) -> _Key | None:
+    """A key of 32 bytes in base64; None for anything else."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return (lambda _: key) if len(key) == _KEY_BYTES else None
+
+
+def _derived(variable: str, text: str) -> _Key:
+    if len(text) < _SHORTEST:
+        raise _invalid("short", variable, least=_SHORTEST)
+
+    def derive(lineage: str) -> bytes:
+        from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+        # A lineage is random and belongs to one state, which is all that a salt has to be.
+        salt = b"taskctl state\0" + lineage.encode()
+        return Scrypt(salt=salt, length=_KEY_BYTES, **_SCRYPT).derive(text.encode())
+
+    return derive
+
+
+def _either(line: str) -> Iterator[_Key]:
+    """An old key: a raw one if it looks like one, and a passphrase in any case."""
+    key = _raw(line)
+    if key is not None:
+        yield key
+    yield _derived(OLD_KEYS, line)
+
+
+def _invalid(case: str, name: str, **facts: str | int) -> StateError:
+    names: dict[str, Arg] = {"name": name, **facts}
+    return StateError([error(Code.STATE_KEY_INVALID, case, at=NOWHERE, **names)])

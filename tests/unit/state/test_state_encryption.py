@@ -1,0 +1,162 @@
+"""Encryption at rest: what is read back, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.messages import plain_text
+from reconciler.model.codes import Code
+from reconciler.model.errors import StateError
+from reconciler.state.encryption import MAGIC, Cipher, KeyRing
+
+KEY, OLDER = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
+PHRASE, OTHER = "correct horse battery staple", "an entirely different one"
+LINEAGE = "7d0c1f6d2b6e4b0f8f7e6a5b4c3d2e1f"
+
+
+def cipher(lineage: str = LINEAGE, **env: str) -> Cipher:
+    named = {f"TASKCTL_STATE_{name.upper()}": text for name, text in env.items()}
+    return Cipher(KeyRing.of(named), lineage, "git:origin")
+
+
+def refusal(caught: pytest.ExceptionInfo[StateError]) -> tuple[Code, str]:
+    (said,) = caught.value.diagnostics
+    text = plain_text(said)
+    for secret in (KEY, OLDER, PHRASE, OTHER):
+        assert secret not in text
+    return said.code, said.case
+
+
+@given(st.binary(max_size=200))
+def test_what_was_sealed_is_read_again_and_nothing_of_it_shows(data: bytes) -> None:
+    one = cipher(key=KEY)
+    sealed = one.seal("base", data)
+    assert cipher(key=KEY).unseal("base", sealed) == data
+    assert sealed != one.seal("base", data)
+    assert len(data) < 8 or data not in sealed[len(MAGIC) :]
+
+
+def test_a_passphrase_does_the_same() -> None:
+    sealed = cipher(passphrase=PHRASE).seal("base", b"secret")
+    again = cipher(passphrase=f"  {PHRASE}\n")  # as a file gives it
+    assert again.unseal("base", sealed) == b"secret"
+    other_state = cipher(lineage="f" * 32, passphrase=PHRASE)
+    with pytest.raises(StateError) as caught:
+        other_state.unseal("base", sealed)
+    assert refusal(caught) == (Code.STATE_KEY_WRONG, "")  # each state has a key of its own
+
+
+@pytest.mark.parametrize(
+    ("name", "lineage"), [("other", LINEAGE), ("base", "f" * 32)], ids=["name", "lineage"]
+)
+def test_a_blob_is_not_taken_for_another_one(name: str, lineage: str) -> None:
+    sealed = cipher(key=KEY).seal("base", b"secret")
+    with pytest.raises(StateError) as caught:
+        cipher(lineage, key=KEY).unseal(name, sealed)
+    assert refusal(caught) == (Code.STATE_CIPHERTEXT, "")
+
+
+def test_no_byte_can_be_changed_or_cut_off_unnoticed() -> None:
+    one = cipher(key=KEY)
+    sealed = one.seal("base", b"the state")
+    for at in range(len(sealed)):
+        changed = sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :]
+        for damaged in (changed, sealed[:at]):
+            with pytest.raises(StateError):
+                one.unseal("base", damaged)
+
+
+def test_a_wrong_key_and_no_key_are_said_and_never_nothing() -> None:
+    sealed = cipher(key=KEY).seal("base", b"secret")
+    for other, case in (
+        (cipher(key=OLDER), ""),
+        (cipher(passphrase=PHRASE), ""),
+        (cipher(), "none"),
+    ):
+        with pytest.raises(StateError) as caught:
+            other.unseal("base", sealed)
+        assert refusal(caught) == (Code.STATE_KEY_WRONG, case)
+
+
+def test_old_keys_read_and_the_current_one_writes() -> None:
+    first = cipher(key=OLDER).seal("base", b"1")
+    second = cipher(passphrase=OTHER).seal("base", b"2")
+    now = cipher(passphrase=PHRASE, old_keys=f"{OLDER}\n\n{OTHER}\n")
+    assert [now.unseal("base", sealed) for sealed in (first, second)] == [b"1", b"2"]
+    assert not now.is_current(first)
+    newest = now.seal("base", b"3")
+    assert now.is_current(newest)
+    assert cipher(passphrase=PHRASE).unseal("base", newest) == b"3"
+
+
+def test_an_old_passphrase_may_look_like_a_key() -> None:
+    sealed = cipher(passphrase=KEY).seal("base", b"1")
+    assert cipher(key=OLDER, old_keys=KEY).unseal("base", sealed) == b"1"
+
+
+def test_where_a_key_is_set_an_unencrypted_state_is_refused() -> None:
+    for enforcing in (cipher(key=KEY), cipher(key=KEY, old_keys=OLDER)):
+        with pytest.raises(StateError) as caught:
+            enforcing.unseal("base", b'{"version": 1}')
+        assert refusal(caught) == (Code.STATE_NOT_ENCRYPTED, "")
+    beginning = cipher(key=KEY, old_keys="none")
+    assert beginning.unseal("base", b"{}") == b"{}"
+    assert not beginning.is_current(b"{}")
+    assert beginning.seal("base", b"{}") != b"{}"
+
+
+def test_without_a_key_nothing_is_encrypted_and_none_ends_encryption() -> None:
+    plain = cipher()
+    assert plain.seal("base", b"{}") == plain.unseal("base", b"{}") == b"{}"
+    assert plain.is_current(b"{}")
+    sealed = cipher(key=KEY).seal("base", b"1")
+    ending = cipher(key="none", old_keys=KEY)
+    assert ending.unseal("base", sealed) == b"1"
+    assert not ending.is_current(sealed)
+    assert ending.seal("base", b"1") == b"1"
+
+
+def test_a_newer_form_is_refused() -> None:
+    with pytest.raises(StateError) as caught:
+        cipher(key=KEY).unseal("base", MAGIC[:-1] + b"\x02" + os.urandom(64))
+    assert refusal(caught)[0] == Code.STATE_NEWER
+
+
+@pytest.mark.parametrize(
+    ("env", "case"),
+    [
+        ({"key": ""}, "empty"),
+        ({"passphrase": "  \n"}, "empty"),
+        ({"old_keys": "", "key": KEY}, "empty"),
+        ({"key": KEY, "passphrase": PHRASE}, "both"),
+        ({"old_keys": OLDER}, "current"),
+        ({"key": "not base64!"}, "key"),
+        ({"key": base64.b64encode(b"short").decode()}, "key"),
+        ({"passphrase": "too short"}, "short"),
+        ({"key": KEY, "old_keys": "too short"}, "short"),
+    ],
+)
+def test_a_variable_that_cannot_be_used(env: dict[str, str], case: str) -> None:
+    with pytest.raises(StateError) as caught:
+        cipher(**env)
+    assert refusal(caught) == (Code.STATE_KEY_INVALID, case)
+
+
+def test_without_the_library_a_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.state.encryption.find_spec", lambda _: None)
+    with pytest.raises(StateError) as caught:
+        cipher(key=KEY)
+    assert refusal(caught) == (Code.STATE_KEY_INVALID, "extra")
+    assert not KeyRing.of({})
+    assert importlib.util.find_spec("cryptography")
+
+
+def test_no_key_is_in_a_representation() -> None:
+    ring = KeyRing.of({"TASKCTL_STATE_PASSPHRASE": PHRASE})
+    assert PHRASE not in repr(ring)
