@@ -94,7 +94,7 @@ class Cipher:
         if self._current is None:
             return data
         nonce = os.urandom(_NONCE_BYTES)
-        made = _aes(self._current).encrypt(nonce, data, self._label(name))
+        made: bytes = _aes(self._current).encrypt(nonce, data, self._label(name))
         return MAGIC + _id_of(self._current) + nonce + made
 
     def unseal(self, name: str, data: bytes) -> bytes:
@@ -115,9 +115,10 @@ class Cipher:
         from cryptography.exceptions import InvalidTag
 
         try:
-            return _aes(key).decrypt(nonce, made, self._label(name))
+            text: bytes = _aes(key).decrypt(nonce, made, self._label(name))
         except (InvalidTag, ValueError):  # ValueError: cut off within the nonce or the tag
             raise self._refused(Code.STATE_CIPHERTEXT, name=name) from None
+        return text
 
     def is_current(self, data: bytes) -> bool:
         """Whether it is stored as `seal` would store it now: with the current key, or plain."""
@@ -196,7 +197,8 @@ def _derived(variable: str, text: str) -> _Key:
 
         # A lineage is random and belongs to one state, which is all that a salt has to be.
         salt = b"taskctl state\0" + lineage.encode()
-        return Scrypt(salt=salt, length=_KEY_BYTES, **_SCRYPT).derive(text.encode())
+        key: bytes = Scrypt(salt=salt, length=_KEY_BYTES, **_SCRYPT).derive(text.encode())
+        return key
 
     return derive
 
