@@ -47,6 +47,8 @@ EXAMPLES: Mapping[str, Arg] = {
 _BY_FORMAT: Mapping[str, Arg] = {
     "n": 1_000_000,
     "s": 2,
+    "tokens": 1_200_000,
+    "until": "2026-12-01 00:00 UTC",
     "list": ("a", "b", "c"),
     "or": ("a", "b", "c"),
     "and": ("a", "b", "c"),

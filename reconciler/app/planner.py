@@ -13,7 +13,7 @@ from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import error
 from reconciler.model.options import AdoptScope, PlanOptions
-from reconciler.plan.budget import Outlook, budget_problems, forecast, samples
+from reconciler.plan.budget import Outlook, budget_problems
 from reconciler.plan.codec import options_json
 from reconciler.plan.lookup import lookups
 from reconciler.plan.plan import Action, Plan, Reason
@@ -25,7 +25,7 @@ from reconciler.plan.view import RemoteView
 if TYPE_CHECKING:
     from reconciler.manifest import Manifests
     from reconciler.model.diagnostics import Diagnostic
-    from reconciler.model.task import DesiredTask, Inputs, TaskRef
+    from reconciler.model.task import DesiredTask, TaskRef
     from reconciler.plan.age import LockHolder
     from reconciler.state.model import State
 
@@ -92,7 +92,7 @@ class Planning:
     def plan(self, state: State, options: PlanOptions, *, refusing: bool) -> Plan:
         """The plan on `state` with all that is to be said about it. With `refusing`, as apply has
         it, a used up budget is an error. RemoteError."""
-        plan = self._with_budgets(self.replan(state, options), state)
+        plan = self._with_budgets(self.replan(state, options))
         money = budget_problems(plan.budgets, over_budget=options.over_budget, refusing=refusing)
         notes = self._selected(state, options).notes(options)
         told: tuple[Diagnostic, ...] = self._space.manifests.diagnostics
@@ -126,20 +126,15 @@ class Planning:
             refuse_wrong(options, space.desired, state, self._selection.refs)
         return self._selection
 
-    def _with_budgets(self, plan: Plan, state: State) -> Plan:
+    def _with_budgets(self, plan: Plan) -> Plan:
         """With the budget of each organization that the plan creates tasks in. A plan without
-        creates asks for none: it has to be quick."""
-        creates: dict[str, list[Inputs]] = {}
-        for task in plan.tasks:
-            if task.creates and task.desired is not None:
-                creates.setdefault(task.ref.org_name, []).append(task.desired.inputs)
-        view = self.view
+        creates requests none: it has to be quick."""
+        creates = {task.ref.org_name for task in plan.tasks if task.creates}
         budgets = [b for org in sorted(creates) if (b := self._ctx.budget(org)) is not None]
-        if view is None or not budgets:
+        if self.view is None or not budgets:
             return plan
-        known, now = list(samples(state, view)), view.clocks.moment
-        outlooks = (Outlook(b, now, forecast(creates[b.org_name], known)) for b in budgets)
-        return replace(plan, budgets=tuple(outlooks))
+        now = self.view.clocks.moment
+        return replace(plan, budgets=tuple(Outlook(budget, now) for budget in budgets))
 
 
 FAILING = {

@@ -6,6 +6,14 @@ from reconciler.messages.entry import Entry, Message
 from reconciler.model.codes import Code
 
 _SET = "(policy set in {config})"
+_EXHAUSTED = (
+    "the Neo token budget of {org} is exhausted: {used:tokens} of {allowance:tokens} tokens"
+    "{until:until}"
+)
+_OVER_BUDGET = (
+    "Wait for the next window, raise the limit, or try anyway (a saved plan keeps its options: "
+    "make it with --over-budget):"
+)
 
 ENTRIES = {
     Code.POLICY_VIOLATION: Entry(
@@ -62,36 +70,19 @@ ENTRIES = {
         fix="Wait for the next window, raise the limit, or try with `--over-budget`.",
         cases={
             "refused": Message(
-                "the Neo token budget of {org} is exhausted: {used} of {allowance} tokens{window}; "
-                "nothing was created",
-                "Wait for the next window, raise the limit, or try anyway (a saved plan keeps its "
-                "options: make it with --over-budget):",
+                f"{_EXHAUSTED}; nothing was created",
+                _OVER_BUDGET,
                 "taskctl apply --over-budget",
             ),
             "planned": Message(
-                "the Neo token budget of {org} is exhausted: {used} of {allowance} tokens{window}; "
-                "apply would fail",
-                "Wait for the next window, raise the limit, or try anyway (a saved plan keeps its "
-                "options: make it with --over-budget):",
+                f"{_EXHAUSTED}; apply would fail",
+                _OVER_BUDGET,
                 "taskctl apply --over-budget",
             ),
             "ignored": Message(
-                "the Neo token budget of {org} is exhausted: {used} of {allowance} tokens{window}",
+                _EXHAUSTED,
                 "--over-budget: apply creates the tasks if the service allows it.",
             ),
-        },
-    ),
-    Code.BUDGET_FORECAST: Entry(
-        title="Token budget may not suffice",
-        why="The tasks may need more tokens than are left in the budget.",
-        fix="Create fewer tasks at a time with `--target`.",
-        cases={
-            "": Message(
-                "{creates} may take about {tokens} tokens; {rest} of the Neo token budget of {org} "
-                "are left{window}",
-                "That is {basis}. To create fewer at a time, run:",
-                "taskctl apply --target KEY",
-            )
         },
     ),
     Code.TOO_MANY_CREATES: Entry(

@@ -3,10 +3,10 @@
 `{name}` is the text itself, `{name:q}` a value of a user (quoted, on one line, shortened),
 `{name:sh}` a word of a shell command (always quoted where it has to be), `{name:cmd}` a taskctl
 command with the words of a tuple, `{name:s}` the letter s unless the number is 1, `{name:list}`
-the items of a tuple joined by commas, `{name:or}` the same
-with "or" before the last, `{name:and}` with "and", `{name:age}` a number of seconds as `3 d`.
-`{name:at}` puts a place before what is said of it (`PLACE: `), and `{name:paren}` more after it
-(` (MORE)`); both are nothing for an empty value.
+the items of a tuple joined by commas, `{name:or}` the same with "or" before the last, `{name:and}`
+with "and", `{name:age}` a number of seconds as `3 d`, `{name:tokens}` a number of tokens as `1.2M`.
+`{name:at}` puts a place before what is said about it (`PLACE: `), `{name:until}` a time after it
+(`, until TIME`), and `{name:paren}` more after it (` (MORE)`); an empty value adds nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _FORMATS: dict[str, Callable[[Arg], str]] = {
     "and": lambda value: _joined(value, "and"),
     "n": lambda value: f"{value:,}",
     "age": lambda value: _age(int(str(value))),
+    "tokens": lambda value: amount(int(str(value))),
     "at": lambda value: f"{value}: " if value else "",
+    "until": lambda value: f", until {value}" if value else "",
     "paren": lambda value: f" ({value})" if value else "",
 }
 
@@ -50,6 +52,18 @@ def _age(seconds: int) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def amount(tokens: int) -> str:
+    """`950`, `1.5k`, `240k`, `1.2M`: two or three digits, rounded."""
+    scaled, unit = float(tokens), ""
+    for following in ("k", "M", "G", "T"):
+        if round(scaled) < 1000:
+            break
+        scaled, unit = scaled / 1000, following
+    if not unit:
+        return str(tokens)
+    return f"{scaled:,.0f}{unit}" if scaled >= 99.95 else f"{scaled:.1f}{unit}"
 
 
 class _Template(Formatter):

@@ -70,7 +70,6 @@ class Code(StrEnum):
     INVALID_POLICY = "TC502"
     POLICY_REFERENCE = "TC503"
     BUDGET_EXHAUSTED = "TC511"
-    BUDGET_FORECAST = "TC512"
     TOO_MANY_CREATES = "TC513"
 
     # State and lock

@@ -24,7 +24,6 @@ class Field(NamedTuple):
     `identifies`: a task with another value is never adopted as a look-alike.
     `imported`: import writes it as the service shows it; a message and a name need more care.
     `hidden`: reports show only its digest if the task is sensitive.
-    `costs`: tasks that differ in it are not compared when a budget forecast is made.
     """
 
     name: str
@@ -37,7 +36,6 @@ class Field(NamedTuple):
     identifies: bool = False
     imported: bool = True
     hidden: bool = False
-    costs: bool = False
 
 
 FIELDS = (
@@ -47,7 +45,6 @@ FIELDS = (
         choices=("manual", "auto", "balanced"),  # without one, the organization's applies
         patched=True,
         compared=True,
-        costs=True,
     ),
     Field(
         "permissionMode",
@@ -55,11 +52,10 @@ FIELDS = (
         default="default",
         patched=True,
         compared=True,
-        costs=True,
     ),
-    Field("planMode", default=False, identifies=True, costs=True),
+    Field("planMode", default=False, identifies=True),
     Field("role", default="", patched=True),
-    Field("agentDefinitionId", default="", returned=False, costs=True),
+    Field("agentDefinitionId", default="", returned=False),
     Field("cliIntegrations", returned=False),
     Field("enabledIntegrations", returned=False),
     Field("isShared", default=False, sent=False, patched=True, compared=True),
@@ -74,7 +70,6 @@ FIELDS = (
         choices=("cloud", "cli", "worker"),
         default="cloud",
         identifies=True,
-        costs=True,
     ),
     Field("message", returned=False, imported=False, hidden=True),
 )
@@ -97,5 +92,4 @@ NOT_RETURNED = _names(lambda field: not field.returned and field.name != "messag
 IDENTIFYING = _names(lambda field: field.identifies)
 IMPORTED = _names(lambda field: field.imported)
 HIDDEN = _names(lambda field: field.hidden)
-COSTING = _names(lambda field: field.costs)
 CHOSEN = _names(lambda field: bool(field.choices))

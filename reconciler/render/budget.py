@@ -1,36 +1,49 @@
-"""What the Neo token budget has left, as a line for each organization."""
+"""The Neo token budgets of a report, one line for each organization."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
-from reconciler.plan.budget import Outlook, basis_words, budget_words
+from reconciler.messages.template import amount
+from reconciler.plan.budget import Outlook, minute
 from reconciler.render import safe
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 
 
 def budget_lines(
-    outlooks: Sequence[Outlook],
-    *,
-    verbose: bool,
-    name: Callable[[str], str] = safe.line,
-    mark: str = "",
+    outlooks: Sequence[Outlook], *, name: Callable[[str], str] = safe.line, mark: str = ""
 ) -> Iterator[str]:
-    """`Budget: 1.2M of 2.0M tokens used, ...`. All of it is our own words, but for organizations
-    where there are several: `name` makes them inert. `verbose`: what the forecast goes by, too.
-    `mark` stands on both sides of a time."""
+    """`Budget: 1.2M of 2.0M tokens used, until 2026-12-01 00:00 UTC (in 7 days).`
+
+    If there are several, each names its organization; `name` makes that inert. `mark` is put on
+    both sides of a time.
+    """
     for outlook in outlooks:
-        where = f" of {name(outlook.budget.org_name)}" if len(outlooks) > 1 else ""
-        expected = outlook.forecast
-        told = verbose and expected is not None and expected.tokens is not None
-        basis = f" ({basis_words(expected)})" if told and expected is not None else ""
-        yield f"Budget{where}: {budget_words(outlook, mark)}{basis}."
+        budget, end = outlook.budget, outlook.budget.window_end
+        where = f" of {name(budget.org_name)}" if len(outlooks) > 1 else ""
+        until = ""
+        if end is not None:
+            until = f", until {mark}{minute(end)}{mark} ({_away(end - outlook.read_at)})"
+        used, allowance = amount(budget.used), amount(budget.allowance)
+        yield f"Budget{where}: {used} of {allowance} tokens used{until}."
 
 
 def budget_rows(outlooks: Sequence[Outlook], style: Style) -> Iterator[str]:
-    """The same for a terminal, each on one line however narrow, as logs are searched for it; one
-    that is used up is yellow."""
+    """The lines for a terminal; an exhausted budget is yellow. They are never wrapped, so that logs
+    can be searched for them."""
     palette = Palette(style.color)
-    for outlook, line in zip(outlooks, budget_lines(outlooks, verbose=style.verbose), strict=True):
+    for outlook, line in zip(outlooks, budget_lines(outlooks), strict=True):
         yield palette.yellow(line) if outlook.budget.exhausted else line
+
+
+def _away(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    if seconds <= 0:
+        return "over"
+    for word, size, least in (("day", 86400, 2), ("hour", 3600, 2), ("minute", 60, 1)):
+        if seconds >= least * size:
+            number = round(seconds / size)
+            return f"in {number:,} {word}{'' if number == 1 else 's'}"
+    return "in less than a minute"

@@ -114,7 +114,7 @@ def _about(report: Report) -> Iterator[str]:
     scope = ", ".join(f"<code>{safe.html(safe.line(path))}</code>" for path in report.scope)
     where = f" for {scope}" if scope else ""
     yield f'<p class="about">At <code>{safe.html(safe.line(report.backend))}</code>{where}</p>'
-    for line in budget_lines(report.budgets, verbose=True):
+    for line in budget_lines(report.budgets):
         yield f'<p class="about">{safe.html(line)}</p>'
     if not report.complete:
         yield "<p><b>Incomplete:</b> existing tasks could not be read completely.</p>"

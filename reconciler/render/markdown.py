@@ -102,7 +102,7 @@ def _head(report: Report, shown: list[Entry]) -> str:
     blocks = [f"### {kind}{text}"]
     if isinstance(report, Plan):
         blocks.append(f"At {span(report.backend)}.")
-        blocks += budget_lines(report.budgets, verbose=True, name=span, mark="`")
+        blocks += budget_lines(report.budgets, name=span, mark="`")
         if not report.complete:
             blocks.append("**Incomplete:** existing tasks could not be read completely.")
         if outcome := outcome_row(report):

@@ -12,7 +12,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
-from reconciler.plan.budget import MOST, Basis, Budget, Forecast, Outlook
+from reconciler.plan.budget import MOST, Budget, Outlook
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -181,8 +181,7 @@ def planned_tasks(draw: st.DrawFn, of: st.SearchStrategy[TaskRef] = refs) -> Pla
 counts = st.integers(0, 10_000)
 tokens = st.integers(0, MOST)
 budgets = st.builds(Budget, text, tokens, tokens, st.booleans(), st.none() | moments, text)
-forecasts = st.builds(Forecast, counts, st.none() | tokens, counts, st.sampled_from(Basis))
-outlooks = st.builds(Outlook, budgets, moments, st.none() | forecasts)
+outlooks = st.builds(Outlook, budgets, moments)
 
 
 @st.composite
