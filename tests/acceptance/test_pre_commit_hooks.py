@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -95,45 +94,65 @@ def test_a_good_commit_passes_and_a_bad_one_is_stopped_at_its_line(repository: R
     assert len(list(repository.cache.glob("repo*/py_env-*"))) == 1
 
 
-def test_only_manifests_are_checked(repository: Repository) -> None:
-    for name in ("notes.yaml", "other/tasks/x.yaml", "tasks/notes.md", "x.tasks.yaml.txt"):
-        repository.write(name, "nonsense: [\n" if name.endswith("md") else "nonsense: 1\n")
+def test_the_default_locations_are_checked(repository: Repository) -> None:
+    for name in ("notes.yaml", "other/tasks/x.yaml", "tasks/notes.md", "team/iam.tasks.yml"):
+        repository.write(name, "nonsense: 1\n")
     ran = repository.run("run", "taskctl-validate")
     assert ran.returncode == 0, ran.stdout
-    for name in ("team/iam.tasks.yml", "iam.tasks.yaml", "tasks/deep/er/x.yml"):
+    for name in ("iam.tasks.yaml", "tasks/deep/er/x.yml"):
         repository.write(name, "nonsense: 1\n")
         ran = repository.run("run", "taskctl-validate")
         assert (ran.returncode, f"{name}:1:1: error:" in ran.stdout) == (1, True), ran.stdout
         repository.write(name, GOOD.format(key=f"k{len(name)}"))
 
 
-def test_keys_are_compared_among_the_files_of_the_commit(repository: Repository) -> None:
-    """A hook is given the files that changed: what is in the others, a run without PATH tells."""
+def test_other_places_are_arguments(repository: Repository) -> None:
+    config = (repository.folder / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    hook = "- id: taskctl-validate\n"
+    place = f"{hook}        args: [ops]\n"
+    repository.write(".pre-commit-config.yaml", config.replace(hook, place))
+    repository.write("ops/a.yaml", "nonsense: 1\n")
+    ran = repository.run("run", "taskctl-validate")
+    assert (ran.returncode, "ops/a.yaml:1:1: error:" in ran.stdout) == (1, True), ran.stdout
+    repository.write("ops/a.yaml", GOOD.format(key="a"))
+    repository.write("tasks/one.yaml", "nonsense: 1\n")
+    assert repository.run("run", "taskctl-validate").returncode == 0
+
+
+def test_a_repository_without_manifests_passes(repository: Repository) -> None:
+    git(repository.folder, "rm", "--quiet", "--force", "--cached", "tasks/one.yaml")
+    (repository.folder / "tasks" / "one.yaml").unlink()
+    ran = repository.run("run", "taskctl-validate", "--verbose")
+    assert ran.returncode == 0, ran.stdout
+    assert "0 tasks in 0 files: valid." in ran.stdout
+
+
+def test_keys_are_compared_with_files_outside_the_commit(repository: Repository) -> None:
     git(repository.folder, "commit", "--quiet", "--no-verify", "--message=One")
     repository.write("tasks/again.yaml", GOOD.format(key="one"))
-    assert repository.run("run", "taskctl-validate").returncode == 0
-    ran = repository.run("run", "taskctl-validate", "--all-files")
+    ran = repository.run("run", "taskctl-validate")
     assert ran.returncode == 1
     assert "tasks/one.yaml" in ran.stdout
     assert "tasks/again.yaml" in ran.stdout
 
 
-def test_prompts_in_files_are_checked_with_the_recipe_of_the_docs(repository: Repository) -> None:
-    page = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
-    recipe = re.search(r"```yaml\n# \.pre-commit-config\.yaml\n(.*?)```", page, re.DOTALL)
-    assert recipe is not None
-    tool = YAML(typ="safe").load((repository.folder / ".pre-commit-config.yaml").read_text())
-    (known,) = tool["repos"]
-    config = recipe[1].replace("https://github.com/your-org/taskctl", known["repo"])
-    repository.write(".pre-commit-config.yaml", config.replace("COMMIT", "v0"))
-    task = "version: 1\ntasks:\n  one: {message: {contentFile: prompts/one.md}}\n"
+def test_a_commit_of_a_prompt_alone_is_checked(repository: Repository) -> None:
+    task = "version: 1\ntasks:\n  one: {message: {contentFile: ../prompts/one.txt}}\n"
     repository.write("tasks/one.yaml", task)
-    repository.write("tasks/prompts/one.md", "Do it.\n")
+    repository.write("prompts/one.txt", "Do it.\n")
     assert repository.run("run").returncode == 0
     git(repository.folder, "commit", "--quiet", "--no-verify", "--message=One")
-    repository.write("tasks/prompts/one.md", "\n")
+    repository.write("prompts/one.txt", "\n")
     ran = repository.run("run")
-    assert (ran.returncode, "tasks/prompts/one.md:1:1: error:" in ran.stdout) == (1, True)
+    assert (ran.returncode, "prompts/one.txt:1:1: error:" in ran.stdout) == (1, True)
+
+
+def test_a_data_file_is_not_formatted(repository: Repository) -> None:
+    data = "-   {name:   network}\n"
+    repository.write("tasks/stacks.data.yaml", data)
+    ran = repository.run("run", "--all-files", "taskctl-fmt")
+    assert ran.returncode == 0, ran.stdout
+    assert (repository.folder / "tasks" / "stacks.data.yaml").read_text() == data
 
 
 @pytest.mark.parametrize("stage", ["pre-push", "manual"])

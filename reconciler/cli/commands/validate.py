@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import PATHS
+from reconciler.cli.options import PATHS, option
 from reconciler.model.diagnostics import has_errors
+
+SKIP = option(
+    "--skip-without-manifests",
+    is_flag=True,
+    help="Succeed if there are no manifests: for hooks.",
+)
 
 
 @make_command(
     "validate",
-    PATHS,
+    *(PATHS, SKIP),
     reports=True,
     examples=[
         ("taskctl validate", "tasks/ and *.tasks.yaml in this directory"),
@@ -18,13 +24,13 @@ from reconciler.model.diagnostics import has_errors
         ("taskctl validate --report sarif=taskctl.sarif", "also a report for code scanning"),
     ],
 )
-def command(call: Call, paths: tuple[str, ...]) -> int:
+def command(call: Call, paths: tuple[str, ...], skip_without_manifests: bool) -> int:  # noqa: FBT001
     """Check manifests and report every problem, in order. Works offline.
 
     A PATH is a file, or a directory whose *.yaml and *.yml files are read.
     """
     from reconciler.app.validate import validate
 
-    report = validate(call.ctx, paths)
+    report = validate(call.ctx, paths, may_be_none=skip_without_manifests)
     call.out.report(report)
     return int(has_errors(report.diagnostics))
