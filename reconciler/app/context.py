@@ -160,7 +160,9 @@ class Context:
 
     def _refuse_link(self, path: Path, name: str, case: str) -> None:
         if (target := link_out(path, self.settings.root)) is not None:
-            raise TaskctlError([error(Code.LINK_OUT, case, at=Place(name), target=target)])
+            raise TaskctlError(
+                [error(Code.OUTSIDE_REPOSITORY, case, at=Place(name), target=target)]
+            )
 
     def read_state(self) -> State:
         """The state with its journal, neither locked nor written. StateError."""

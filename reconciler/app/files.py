@@ -45,7 +45,7 @@ def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -
     if _is_of_a_state(path):
         return error(Code.CANNOT_WRITE, "reportOverState", at=place, format=file.format)
     if (link := link_out(path, settings.root)) is not None:
-        return error(Code.LINK_OUT, "report", at=place, target=link, format=file.format)
+        return error(Code.OUTSIDE_REPOSITORY, "report", at=place, target=link, format=file.format)
     text = renderer(file.format).render(report, style)
     try:
         write_whole(path, text.encode("utf-8", "backslashreplace"))

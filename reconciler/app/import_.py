@@ -82,7 +82,7 @@ class Importing:
         self._origin = "<stdin>" if file == "-" else shown_name(settings.root, file)
         content = stdin if file == "-" else content_of(settings.path(file), self._origin)
         if content is None:
-            raise TaskctlError([error(Code.CANNOT_READ, "program", at=Place(self._origin))])
+            raise TaskctlError([error(Code.UNREADABLE_FILE, "program", at=Place(self._origin))])
         program = read_program(content, self._origin)
         self._batch.diagnostics += program.diagnostics
         self._batch.told += [Taken(name, None, Result.FAILED) for name in program.failed]

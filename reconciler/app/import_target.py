@@ -36,7 +36,9 @@ class Target:
         self._ctx = ctx
         self._path = ctx.settings.path(file)
         if (link := link_out(self._path, root)) is not None:
-            raise TaskctlError([error(Code.LINK_OUT, "manifest", at=Place(self.name), target=link)])
+            raise TaskctlError(
+                [error(Code.OUTSIDE_REPOSITORY, "import", at=Place(self.name), target=link)]
+            )
         if (case := _unusable(self._path)) is not None:
             raise TaskctlError([error(Code.IMPORT_TARGET, case, at=Place(self.name))])
         _ = ctx.policy  # read before anything is written: it is checked afterwards

@@ -27,8 +27,9 @@ def read_plan_file(path: Path, name: str) -> SavedPlan:
     try:
         data = path.read_bytes()
     except OSError as problem:
-        why = problem.strerror or str(problem)
-        raise TaskctlError([error(Code.CANNOT_READ, "plan", at=Place(name), why=why)]) from problem
+        facts = {"reason": problem.strerror or str(problem)}
+        unreadable = error(Code.UNREADABLE_FILE, "plan", at=Place(name), **facts)
+        raise TaskctlError([unreadable]) from problem
     return read_saved_plan(data, name)
 
 

@@ -45,7 +45,6 @@ class App:
         work_seconds: float = WORK_SECONDS,
         budget: TokenBudget | None = None,
         default_org: str = DEFAULT_ORG,
-        redact: bool = False,
         scenario: Scenario | None = None,
         max_streams: int = MAX_STREAMS,
         streams_end: bool = False,
@@ -56,9 +55,9 @@ class App:
 
         `token` is the only valid token; with None, every token is valid and is a user of its own.
         `now` is the service's clock (aware datetimes). Tasks succeed after `work_seconds`, unless
-        a `scenario` is given. `budget` is stored in `db`. `redact` replaces credential-like text in
-        messages. Further event streams than `max_streams` are refused with 503. `streams_end`: the
-        stream of an idle task ends; otherwise it stays open, with heartbeats.
+        a `scenario` is given. `budget` is stored in `db`. More event streams than `max_streams` are
+        refused with 503. `streams_end`: the stream of an idle task ends; otherwise it stays open,
+        with heartbeats.
         """
         self._token = token
         self._ctx = ServiceContext(
@@ -66,7 +65,6 @@ class App:
             now=now,
             scenario=scenario or finishing(work_seconds),
             default_org=default_org,
-            redact=redact,
             stopping=Event(),
             stream_slots=Semaphore(max_streams),
             streams_end=streams_end,

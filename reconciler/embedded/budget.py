@@ -7,7 +7,7 @@ The database stores it, so it applies to every process that opens the file, incl
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from reconciler.embedded.storage import Storage
 from reconciler.embedded.tasks import TOKENS_AT
@@ -21,11 +21,8 @@ _BEFORE = (
     "CASE WHEN created_ms >= :start THEN 0"
     " WHEN busy_until <= :start THEN tokens ELSE tokens_before END"
 )
-_USED = " ".join(("SELECT total(", TOKENS_AT, "-", _BEFORE, ") FROM tasks WHERE org = :org"))
+_USED = f"SELECT total({TOKENS_AT} - {_BEFORE}) FROM tasks WHERE org = :org"
 
-_FIELDS = "allowance, bonus, window_end, window_seconds, window_kind"
-_SELECT = " ".join(("SELECT", _FIELDS, "FROM budget"))
-_INSERT = " ".join(("INSERT INTO budget (", _FIELDS, ") VALUES (?, ?, ?, ?, ?)"))
 _TABLE = """
 CREATE TABLE IF NOT EXISTS budget (
     allowance INTEGER NOT NULL,
@@ -48,8 +45,8 @@ class TokenBudget:
     allowance: int
     bonus: int = 0
     window_end: int = 0
-    window_kind: str = "individual"
     window_seconds: int = 0
+    window_kind: str = "individual"
 
     def window(self, now_ms: int) -> tuple[int, int]:
         """The current window: its start (Unix milliseconds, 0: none) and end (Unix seconds)."""
@@ -84,14 +81,7 @@ def store_budget(storage: Storage, budget: TokenBudget | None) -> None:
         connection.execute(_TABLE)
         connection.execute("DELETE FROM budget")
         if budget is not None:
-            row = (
-                budget.allowance,
-                budget.bonus,
-                budget.window_end,
-                budget.window_seconds,
-                budget.window_kind,
-            )
-            connection.execute(_INSERT, row)
+            connection.execute("INSERT INTO budget VALUES (?, ?, ?, ?, ?)", astuple(budget))
 
     storage.write(work)
 
@@ -101,11 +91,8 @@ def stored_budget(connection: sqlite3.Connection) -> TokenBudget | None:
     exists = "SELECT 1 FROM sqlite_master WHERE name = 'budget'"
     if connection.execute(exists).fetchone() is None:
         return None
-    row = connection.execute(_SELECT).fetchone()
-    if row is None:
-        return None
-    allowance, bonus, window_end, window_seconds, window_kind = row
-    return TokenBudget(allowance, bonus, window_end, window_kind, window_seconds)
+    row = connection.execute("SELECT * FROM budget").fetchone()
+    return None if row is None else TokenBudget(*row)
 
 
 def used_tokens(

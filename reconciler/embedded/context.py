@@ -19,7 +19,6 @@ class ServiceContext:
     now: Callable[[], datetime]
     scenario: Scenario
     default_org: str
-    redact: bool
     streams_end: bool
     heartbeat_seconds: float
     stopping: Event

@@ -16,7 +16,6 @@ from reconciler.embedded.context import ServiceContext
 from reconciler.embedded.identity import profile
 from reconciler.embedded.lifecycle import stamp
 from reconciler.embedded.page import get_overview, get_page
-from reconciler.embedded.redaction import redacted
 from reconciler.embedded.routes import public, route
 from reconciler.embedded.sse import EventBatch, EventFeed
 from reconciler.embedded.tasks import StoredTask, find_task
@@ -32,7 +31,6 @@ from reconciler.embedded.wsgi import (
 
 def create_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     new = validation.create_request(request.body(), stamp(ctx.now_ms()))
-    _redact(ctx, new.message)
 
     def work(connection: sqlite3.Connection) -> str:
         now = ctx.now_ms()
@@ -73,7 +71,6 @@ def update_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
 
 def respond_to_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     event = validation.respond_request(request.body(), stamp(ctx.now_ms()))
-    _redact(ctx, event)
 
     def work(connection: sqlite3.Connection) -> None:
         task, now = _visible(connection, request), ctx.now_ms()
@@ -244,9 +241,3 @@ def _reaction(task: StoredTask, event: JsonObject, now_ms: int) -> _Reaction | N
 def _check_calls(given: Sequence[object], pending: Sequence[str]) -> None:
     if any(call not in pending for call in given):
         raise ApiError(400, "tool_call_id does not match a pending tool call")
-
-
-def _redact(ctx: ServiceContext, event: JsonObject) -> None:
-    content = event.get("content")
-    if ctx.redact and isinstance(content, str):
-        event["content"] = redacted(content)

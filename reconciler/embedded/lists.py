@@ -113,10 +113,12 @@ def page_of_tasks(
     if after:
         where.append(f"({key}, seq) {compare} (:key, :seq)")
         values.update(key=after.key, seq=after.seq)
-    order = f"ORDER BY {key} {request.direction}, seq {request.direction} LIMIT :limit"
+    statement = (
+        f"SELECT {COLUMNS}, {key} FROM tasks WHERE {' AND '.join(where)}"
+        f" ORDER BY {key} {request.direction}, seq {request.direction} LIMIT :limit"
+    )
     values["limit"] = request.page_size + 1
-    parts = ("SELECT", COLUMNS, ",", key, "FROM tasks WHERE", " AND ".join(where), order)
-    rows = connection.execute(" ".join(parts), values).fetchall()
+    rows = connection.execute(statement, values).fetchall()
     page = rows[: request.page_size]
     documents = ",".join([StoredTask(*row[:-1]).document(now_ms) for row in page])
     following = ""

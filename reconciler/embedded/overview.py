@@ -21,8 +21,8 @@ _LAST_EVENT = (
 def overview(connection: sqlite3.Connection, user: User, now_ms: int) -> JsonObject:
     """The newest tasks that the user can see, up to MAX_TASKS, and how many there are in total."""
     (total,) = connection.execute(f"SELECT count(*) {_VISIBLE}", (user.id,)).fetchone()
-    parts = ("SELECT", COLUMNS, ", org, created_ms", _VISIBLE, "ORDER BY seq DESC LIMIT ?")
-    rows = connection.execute(" ".join(parts), (user.id, MAX_TASKS)).fetchall()
+    newest = f"SELECT {COLUMNS}, org, created_ms {_VISIBLE} ORDER BY seq DESC LIMIT ?"
+    rows = connection.execute(newest, (user.id, MAX_TASKS)).fetchall()
     tasks = [_summary(connection, StoredTask(*row[:-2]), row[-2], row[-1], now_ms) for row in rows]
     return {"tasks": tasks, "total": total}
 

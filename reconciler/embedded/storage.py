@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import TypeVar
 
 from reconciler.model.codes import Code
@@ -155,28 +154,16 @@ class _Job:
 
     def run(self, connection: sqlite3.Connection) -> None:
         connection.execute("SAVEPOINT job")
-        with self:
+        try:
             self._work(connection)
-        if self.problem is not None:
+        except Exception as problem:  # noqa: BLE001 - raised again in the thread that waits for it
+            self.problem = problem
             connection.execute("ROLLBACK TO job")
         connection.execute("RELEASE job")
 
     def finish(self, failure: Exception | None) -> None:
         self.problem = self.problem or failure
         self.done = True
-
-    def __enter__(self) -> None:
-        self.problem = None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        if isinstance(problem, Exception):
-            self.problem = problem
-        return isinstance(problem, Exception)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import cast
 
 from reconciler.embedded.identity import User
@@ -16,13 +16,6 @@ from reconciler.embedded.lifecycle import COMPACTION_PERCENT, CONTEXT_WINDOW, st
 from reconciler.embedded.wsgi import JsonObject, to_json
 
 UNNAMED = "New task"
-
-COLUMNS = (
-    "seq, id, creator, fixed, approval_mode, permission_mode, role, shared, shared_ms, entities,"
-    " name, auto_name, named_ms, turn, turn_ms, busy_until, tokens_before, tokens,"
-    " context_before, context, approval, tool_calls"
-)
-SELECT_TASK = " ".join(("SELECT", COLUMNS, "FROM tasks"))
 
 STATUS_AT = "CASE WHEN busy_until <= :now THEN 'idle' ELSE 'running' END"
 LAST_EVENT_AT = "CASE WHEN busy_until <= :now THEN busy_until ELSE turn_ms END"
@@ -132,12 +125,15 @@ class StoredTask:
         return (f'"runtimePhase":"{phase}"', f'"lastHeartbeat":"{stamp(beat)}"')
 
 
+COLUMNS = ", ".join(field.name for field in fields(StoredTask))
+
+
 def find_task(
     connection: sqlite3.Connection, org_name: str, task_id: str, user: User
 ) -> StoredTask | None:
     """The task, if it exists and is visible to the user: the user's own, or shared."""
     row = connection.execute(
-        SELECT_TASK + " WHERE id = ? AND org = ? AND (creator = ? OR shared = 1)",
+        f"SELECT {COLUMNS} FROM tasks WHERE id = ? AND org = ? AND (creator = ? OR shared = 1)",
         (task_id, org_name, user.id),
     ).fetchone()
     return None if row is None else StoredTask(*row)

@@ -22,6 +22,12 @@ ENTRIES = {
             ),
             "name": Message("{file:q} is not a valid file name on this system"),
             "policy": Message("cannot read the policy set in {config}: {reason}"),
+            "plan": Message(
+                "cannot read the plan file: {reason}",
+                "To create one, run:",
+                "taskctl plan -o FILE",
+            ),
+            "program": Message("no such file"),
         },
     ),
     Code.FILE_TOO_LARGE: Entry(
@@ -175,9 +181,10 @@ ENTRIES = {
     ),
     Code.OUTSIDE_REPOSITORY: Entry(
         title="Path outside of the repository",
-        why="A file in a repository must not make taskctl read anything else on the machine, such "
-        "as the tokens in `.git`.",
-        fix="Move the file into the repository of the manifest, and not into `.git`.",
+        why="A file or link in a repository must not make taskctl read or overwrite anything else "
+        "on the machine, or the tokens in `.git`: anyone who can change the repository could "
+        "choose it.",
+        fix="Move the file into the repository, and not into `.git`. Replace a link by the file.",
         cases={
             "prompt": Message(
                 "the path leads out of the repository",
@@ -196,6 +203,25 @@ ENTRIES = {
                 "a link leads out of the working directory",
                 "Outside of a repository, manifests must be in the working directory. Pass the "
                 "path that the link leads to, if that is what you mean.",
+            ),
+            "import": Message(
+                "manifest: a link leads out of the repository, to {target}",
+                "Name another file, or print the manifest with --dry-run.",
+            ),
+            "report": Message(
+                "the {format} report was not written: a link leads out of the repository, to "
+                "{target}",
+                "Everything else was done. Remove the link, or choose another file: "
+                "--report {format}=FILE",
+            ),
+            "state": Message(
+                "a link leads out of the repository, to {target}",
+                "A state may be elsewhere only if you name it: use --state or TASKCTL_STATE.",
+            ),
+            "cache": Message(
+                "a link leads out of the repository, to {target}",
+                "taskctl keeps its cache here. Remove the link:",
+                "rm .taskctl",
             ),
             "manifest-git": Message("a link leads into .git, which may contain credentials"),
             "prompt-git": Message(
@@ -236,8 +262,8 @@ ENTRIES = {
             ),
             "insert": Message(
                 "cannot add tasks to this file safely; left unchanged",
-                "Is it written with {{ }}, as JSON is? Add the tasks to another file:",
-                "--write tasks/imported.yaml",
+                "A manifest written with {{ }}, such as JSON, cannot be extended. Add the tasks to "
+                "another file: --write tasks/imported.yaml",
             ),
         },
     ),

@@ -94,20 +94,6 @@ ENTRIES = {
             "waiting": Message("stopped waiting; the tasks keep running"),
         },
     ),
-    Code.CANNOT_READ: Entry(
-        title="File cannot be read",
-        why="A file that the command line names does not exist, or the system does not let you "
-        "read it.",
-        fix="Check the path and its permissions.",
-        cases={
-            "plan": Message(
-                "cannot read the plan file: {why}",
-                "To create one, run:",
-                "taskctl plan -o FILE",
-            ),
-            "program": Message("no such file"),
-        },
-    ),
     Code.CANNOT_WRITE: Entry(
         title="File cannot be written",
         why="The system does not let you write the file, or it is in use for something else.",
@@ -137,33 +123,6 @@ ENTRIES = {
                 "cannot be written: {why}",
                 "Files that were already written remain. Fix this, then run again:",
                 "taskctl init",
-            ),
-        },
-    ),
-    Code.LINK_OUT: Entry(
-        title="Link out of the repository",
-        why="A symbolic link in the repository leads out of it. Anyone who can change the "
-        "repository could choose which of your files is read or overwritten.",
-        fix="Remove the link, or name another file.",
-        cases={
-            "report": Message(
-                "the {format} report was not written: a link leads out of the repository, to "
-                "{target}",
-                "Everything else was done. Remove the link, or choose another file: "
-                "--report {format}=FILE",
-            ),
-            "manifest": Message(
-                "manifest: a link leads out of the repository, to {target}",
-                "Name another file, or print the manifest with --dry-run.",
-            ),
-            "state": Message(
-                "a link leads out of the repository, to {target}",
-                "A state may be elsewhere only if you name it: use --state or TASKCTL_STATE.",
-            ),
-            "cache": Message(
-                "a link leads out of the repository, to {target}",
-                "taskctl keeps its cache here. Remove the link:",
-                "rm .taskctl",
             ),
         },
     ),

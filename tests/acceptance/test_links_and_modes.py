@@ -36,7 +36,7 @@ def test_a_report_never_follows_a_link_out(
     target.write_text("mine")
     (folder / "taskctl.xml").symlink_to(target)
     assert run(["validate", "--report", "junit=taskctl.xml"]) == 1
-    assert "[TC812]" in capsys.readouterr().err
+    assert "[TC116]" in capsys.readouterr().err
     assert target.read_text() == "mine"
 
 
@@ -48,7 +48,7 @@ def test_the_default_state_is_no_link_out(
     (folder / "taskctl.state.json").symlink_to(target)
     url = ["--backend", "http://127.0.0.1:9", "--format", "json"]
     assert run(["apply", "--yes", *url]) == 1
-    assert codes(capsys) == ["TC812"]
+    assert codes(capsys) == ["TC116"]
     assert not target.exists()
 
 
@@ -57,7 +57,7 @@ def test_the_cache_is_no_link_out(folder: Path, capsys: pytest.CaptureFixture[st
     outside.mkdir()
     (folder / ".taskctl").symlink_to(outside)
     assert run(["plan", *LOCAL, "--format", "json"]) == 1
-    assert codes(capsys) == ["TC812"]
+    assert codes(capsys) == ["TC116"]
     assert list(outside.iterdir()) == []
 
 

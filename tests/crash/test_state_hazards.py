@@ -121,7 +121,7 @@ def test_a_link_out_of_the_repository_is_followed_only_if_it_is_named(ground: Gr
     outside = ground.folder.parent / "outside.json"
     (ground.folder / STATE).symlink_to(outside)
     for command in ("plan", "apply"):
-        assert_refused(ground.run(command), Code.LINK_OUT)
+        assert_refused(ground.run(command), Code.OUTSIDE_REPOSITORY)
     assert not outside.exists()
     assert ground.run("apply", "--state", STATE).code == 0
     assert outside.exists()

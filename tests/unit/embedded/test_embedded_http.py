@@ -210,7 +210,7 @@ def test_a_turn_after_the_window_began_counts_by_itself(db: Path, clock: Clock) 
 
 
 def test_a_budget_is_kept_in_the_database_until_it_is_forgotten(db: Path, clock: Clock) -> None:
-    budget, path = TokenBudget(7, 1, 5, "trial", 3), "/api/orgs/acme/neo/token-budget"
+    budget, path = TokenBudget(7, 1, 5, 3, "trial"), "/api/orgs/acme/neo/token-budget"
     with closing(App(db, now=clock, budget=budget)) as app:
         kept = Api(app).call("GET", path).json
     with closing(App(db, now=clock)) as app:
