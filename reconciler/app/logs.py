@@ -1,31 +1,59 @@
-"""`logs`: the conversation of a task, also while it goes on."""
+"""`logs`: the conversations of tasks, also while one goes on."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.import_selection import since_when
-from reconciler.app.task_sessions import TaskSessions
-from reconciler.state.edit import find
+from reconciler.app.task_sessions import TaskSessions, select_refs
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import error
+from reconciler.model.errors import TaskctlError
 from reconciler.tasks.conversation import Conversation, Entry
 from reconciler.tasks.events import moment_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.model.task import TaskRef
     from reconciler.state.model import Record
     from reconciler.tasks.events import Event
 
 
-def logs(
-    ctx: Context, key: str, *, follow: bool, since: str | None
-) -> Iterator[tuple[Event, tuple[Entry, ...]]]:
-    """Each event with what it says to a reader, not older than `since`. With `follow`, until the
-    task has nothing left to do. TaskctlError."""
+@dataclass(frozen=True, slots=True)
+class LogsRequest:
+    """`words` select tasks; only one can be followed. `since` is as the user typed it."""
+
+    words: tuple[str, ...]
+    follow: bool = False
+    since: str | None = None
+    single: bool = False
+
+
+Conversations = list[tuple["TaskRef", Iterator[tuple["Event", tuple[Entry, ...]]]]]
+
+
+def logs(ctx: Context, request: LogsRequest) -> Conversations:
+    """The conversation of each selected task: events with what they say to a reader, not older than
+    `since`. With `follow`, until the task has nothing left to do. TaskctlError."""
     tasks = TaskSessions.open(ctx)
-    record = tasks.record(find(tasks.state, key))
-    begin = None if since is None else since_when(since, ctx.now())
+    refs = select_refs(ctx, tasks.state, request.words)
+    if len(refs) > 1 and (request.follow or request.single):
+        case = "followOne" if request.follow else "logsOfOne"
+        raise TaskctlError([error(Code.USAGE, case, count=len(refs))])
+    begin = None if request.since is None else since_when(request.since, ctx.now())
+    return [
+        (ref, _conversation(tasks, tasks.record(ref), begin, follow=request.follow)) for ref in refs
+    ]
+
+
+def _conversation(
+    tasks: TaskSessions, record: Record, begin: datetime | None, *, follow: bool
+) -> Iterator[tuple[Event, tuple[Entry, ...]]]:
     conversation = Conversation()
     for event in _events(tasks, record, follow=follow):
         entries = tuple(conversation.entries(event))

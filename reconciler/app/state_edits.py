@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from reconciler.app.addressed import confirmed
 from reconciler.app.context import Context
+from reconciler.app.task_sessions import select_refs
+from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, error
 from reconciler.model.errors import TaskctlError
@@ -13,19 +16,19 @@ from reconciler.model.task import TaskRef
 from reconciler.render.response import Edited
 from reconciler.state import edit
 
+T = TypeVar("T")
+
 if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask, RemoteTask
     from reconciler.state.model import Event, State
 
 
-def read_tasks(ctx: Context, key: str | None = None) -> tuple[State, tuple[TaskRef, ...]]:
-    """The state as it may be shown, and the tasks in it, or the one of `key`. TaskctlError."""
+def read_tasks(ctx: Context, words: Sequence[str] = ()) -> tuple[State, tuple[TaskRef, ...]]:
+    """The state as it may be shown, and the tasks in it that `words` select. TaskctlError."""
     from reconciler.render.masking import masked_state
 
     state = masked_state(ctx.read_state())
-    if key is not None:
-        return state, (edit.find(state, key),)
-    return state, tuple(sorted({*state.records, *(a.ref for a in state.attempts.values())}))
+    return state, select_refs(ctx, state, words)
 
 
 def move_record(ctx: Context, old: str, new: str) -> Edited:
@@ -39,25 +42,40 @@ def move_record(ctx: Context, old: str, new: str) -> Edited:
     return _change(ctx, "state mv", change)
 
 
-def remove_record(ctx: Context, key: str) -> Edited:
-    """Removes a record; the task keeps running. TaskctlError."""
+def remove_records(ctx: Context, words: Sequence[str], *, yes: bool) -> tuple[Edited, ...]:
+    """Removes records, several after confirmation; the tasks keep running. Nothing is returned if
+    it was declined. TaskctlError."""
 
-    def change(state: State) -> tuple[list[Event], Edited]:
-        ref = edit.find(state, key)
-        return edit.rm(state, ref), Edited(ref, "removed", True)
+    def change(state: State) -> tuple[list[Event], tuple[Edited, ...]]:
+        refs = select_refs(ctx, state, words)
+        events = [event for ref in refs for event in edit.rm(state, ref)]
+        if not _agreed(ctx, Question.REMOVE, refs, yes=yes, again=("state", "rm", *words, "-y")):
+            return [], ()
+        return events, tuple(Edited(ref, "removed", True) for ref in refs)
 
     return _change(ctx, "state rm", change)
 
 
-def accept_manifest(ctx: Context, key: str, paths: Sequence[str]) -> Edited:
-    """Records the manifest's inputs as those that the task was created with. TaskctlError."""
+def accept_manifest(
+    ctx: Context, word: str, paths: Sequence[str], *, yes: bool
+) -> tuple[Edited, ...]:
+    """Records the manifests' inputs as those that the tasks were created with, for several tasks
+    after confirmation. TaskctlError."""
     tasks = ctx.read(paths).tasks
 
-    def change(state: State) -> tuple[list[Event], Edited]:
-        ref = edit.find(state, key)
-        task = _declared(tasks, ref)
-        events = edit.accept(state, ref, task.inputs, task.file, sensitive=task.sensitive)
-        return events, Edited(ref, "accepted", bool(events), task.file)
+    def change(state: State) -> tuple[list[Event], tuple[Edited, ...]]:
+        refs = select_refs(ctx, state, [word])
+        events: list[Event] = []
+        edited = []
+        for ref in refs:
+            task = _declared(tasks, ref)
+            new = edit.accept(state, ref, task.inputs, task.file, sensitive=task.sensitive)
+            edited.append(Edited(ref, "accepted", bool(new), task.file))
+            events += new
+        again = ("state", "accept", word, *paths, "-y")
+        if not _agreed(ctx, Question.ACCEPT, refs, yes=yes, again=again):
+            return [], ()
+        return events, tuple(edited)
 
     return _change(ctx, "state accept", change)
 
@@ -80,9 +98,15 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edited:
     return _change(ctx, "state resolve", change)
 
 
-def _change(
-    ctx: Context, purpose: str, change: Callable[[State], tuple[list[Event], Edited]]
-) -> Edited:
+def _agreed(
+    ctx: Context, question: Question, refs: Sequence[TaskRef], *, yes: bool, again: tuple[str, ...]
+) -> bool:
+    """Whether to edit these entries; one is not asked about."""
+    refs_shown = tuple(map(str, refs))
+    return len(refs) < 2 or confirmed(ctx, question, yes=yes, again=again, refs=refs_shown)
+
+
+def _change(ctx: Context, purpose: str, change: Callable[[State], tuple[list[Event], T]]) -> T:
     with ctx.open_state(purpose) as session:
         events, edited = change(session.state)
         session.append(*events)

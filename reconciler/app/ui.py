@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.render.reports import Report
     from reconciler.render.secrets import Secrets
     from reconciler.tasks.events import Approval
+    from reconciler.tasks.open_requests import OpenRequest
     from reconciler.tasks.status import TaskStatus
 
 Source = Callable[[str], str | None]
@@ -83,6 +84,12 @@ class Ui(Protocol):
         """An intermediate result for a person, such as the plan before the question of apply."""
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None: ...
+
+    def show_request(self, request: OpenRequest, now: datetime) -> None:
+        """What a task waits for, and since when."""
+
+    def read_line(self, question: Question, **facts: Arg) -> str | None:
+        """What a person types; None at the end of the input."""
 
     def ask(self, question: Question, *, strict: bool, **facts: Arg) -> bool:
         """`strict`: only the whole word `yes` agrees."""

@@ -81,13 +81,17 @@ class Group(WithExamples, click.Group):
 
 
 def make_command(
-    name: str, *params: click.Parameter, examples: Examples, reports: bool = False
+    name: str,
+    *params: click.Parameter,
+    examples: Examples,
+    reports: bool = False,
+    kind: type[Command] = Command,
 ) -> Callable[[Run], Command]:
     """Makes a command of a function. `reports`: its result is a report, in every format."""
 
     def decorate(function: Run) -> Command:
         own = [*params, *reversed(getattr(function, "__click_params__", []))]
-        return Command(
+        return kind(
             name,
             callback=function,
             params=[

@@ -62,6 +62,9 @@ def _one_key_each(
 
 PATHS = argument("paths", "[PATH]...", candidates.files, nargs=-1)
 KEY = argument("key", "KEY", candidates.recorded_keys)
+SELECTED = argument(
+    "words", "KEY|GLOB|PATH...", candidates.recorded_keys_or_files, nargs=-1, required=True
+)
 SELECTION = argument("words", "[KEY|GLOB|PATH]...", candidates.recorded_keys_or_files, nargs=-1)
 
 # The service and the state

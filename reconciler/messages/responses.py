@@ -68,6 +68,11 @@ ENTRIES = {
                 "Nothing was sent. To see the conversation, run:",
                 "taskctl logs {ref:sh}",
             ),
+            "none": Message(
+                "none of {count} tasks has a pending approval",
+                "Nothing was sent. To see the tasks, run:",
+                "taskctl status",
+            ),
             "changed": Message(
                 "{ref}: the request has changed since it was shown",
                 "Nothing was sent. To see what it asks now, run:",

@@ -48,6 +48,12 @@ ENTRIES = {
                 "A saved plan already contains its paths and options. To apply it, run:",
                 "taskctl apply {file:sh}",
             ),
+            "followOne": Message(
+                "--follow is for one task, and {count} match", "Specify a single KEY."
+            ),
+            "logsOfOne": Message(
+                "--format json is for one task, and {count} match", "Specify a single KEY."
+            ),
             "formatOfTask": Message(
                 "a task can be shown as text or json; the other formats are for plans"
             ),

@@ -123,6 +123,15 @@ def seconds(took: timedelta) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def age(seconds: float) -> str:
+    """`40s`, `12m`, `3h`, `9d`: the largest unit that there is one of."""
+    whole = max(0, int(seconds))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
 def _prose(text: str, columns: int, palette: Palette, *, rich: bool) -> list[str]:
     inert = safe.block(text)
     return markdown_rows(inert, columns, palette) if rich else plain_rows(inert)

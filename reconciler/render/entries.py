@@ -13,11 +13,13 @@ from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask
 from reconciler.render.apply_text import apply_summary
+from reconciler.render.inbox import answer_command
 from reconciler.render.plan_text import SIGNS, summary_row
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.status import summary as status_summary
 from reconciler.render.text import validate_summary
-from reconciler.render.wait import WaitedReport, next_step
+from reconciler.render.wait import WaitedReport
+from reconciler.tasks.open_requests import open_requests
 from reconciler.tasks.status import TaskState, TaskStatus
 from reconciler.tasks.status import counts as states
 
@@ -180,6 +182,7 @@ def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
 def _standing(status: TaskStatus, style: Style) -> Entry:
     """How a task stands that was waited for."""
     sign, level = _STATES.get(status.state, ("x", Level.ERROR))
+    steps = [answer_command(request) for request in open_requests(status)]
     return Entry(
         org_name=status.ref.org_name,
         key=status.ref.key,
@@ -190,7 +193,7 @@ def _standing(status: TaskStatus, style: Style) -> Entry:
         file=style.locate(status.file) if status.file else None,
         line=None,
         why=status.summary.words,
-        hints=(Hint("", step),) if (step := next_step(status)) else (),
+        hints=tuple(Hint("", step) for step in steps[:1] if step),
         task_id=status.task_id,
         url=status.url,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.messages import diagnostic_document
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
 from reconciler.state.model import Record
@@ -57,11 +59,19 @@ def response_text(response: Response) -> str:
     return f"{safe.line(str(response.record.ref))}: {_RESPONSES[response.done]}\n"
 
 
-def response_document(response: Response) -> dict[str, Any]:
+def responses_document(
+    responses: Iterable[Response], problems: Iterable[Diagnostic]
+) -> dict[str, Any]:
+    return {
+        "formatVersion": 1,
+        "diagnostics": [diagnostic_document(problem) for problem in problems],
+        "responses": [_response(response) for response in responses],
+    }
+
+
+def _response(response: Response) -> dict[str, Any]:
     record = response.record
     document: dict[str, Any] = {
-        "formatVersion": 1,
-        "diagnostics": [],
         "key": record.ref.key,
         "orgName": record.ref.org_name,
         "taskId": record.task_id,
@@ -78,13 +88,18 @@ def edit_text(edited: Edited) -> str:
     return safe.line(_EDITS[edited.done].format_map(facts)) + "\n"
 
 
-def edit_document(edited: Edited) -> dict[str, Any]:
+def edits_document(edited: Iterable[Edited]) -> dict[str, Any]:
     return {
         "formatVersion": 1,
         "diagnostics": [],
-        "changed": edited.changed,
-        "result": edited.done,
-        "key": edited.ref.key,
-        "orgName": edited.ref.org_name,
-        **({"to": edited.to} if edited.to else {}),
+        "edits": [
+            {
+                "changed": one.changed,
+                "result": one.done,
+                "key": one.ref.key,
+                "orgName": one.ref.org_name,
+                **({"to": one.to} if one.to else {}),
+            }
+            for one in edited
+        ],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.model.task import TaskRef, rfc3339
@@ -21,15 +21,16 @@ _HAPPENED = {HistoryKind.NOT_CREATED.value: "no task"}
 """What is not worded as the state file has it."""
 
 
-def state_table(state: State, style: Style) -> str:
-    """A line for each task, and for each attempt without outcome."""
+def state_table(state: State, refs: Collection[TaskRef], style: Style) -> str:
+    """A line for each of these tasks, and for each of their attempts without outcome."""
     palette = Palette(style.color)
     rows = [("TASK", "TASK ID", "STATUS", "FILE")]
-    for ref, record in sorted(state.records.items()):
+    for ref in (ref for ref in sorted(refs) if ref in state.records):
+        record = state.records[ref]
         status = str(record.outputs.get("status") or "-")
         rows.append((str(ref), record.task_id, status, record.file))
-    for _, attempt in sorted(state.attempts.items()):
-        rows.append((str(attempt.ref), "-", "no outcome", attempt.file))
+    tried = (a for _, a in sorted(state.attempts.items()) if a.ref in refs)
+    rows += [(str(attempt.ref), "-", "no outcome", attempt.file) for attempt in tried]
     if len(rows) == 1:
         return "The state holds no tasks.\n"
     cells = [[safe.line(cell) for cell in row] for row in rows]

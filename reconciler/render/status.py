@@ -11,8 +11,11 @@ from reconciler.messages import diagnostic_document
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
 from reconciler.render import cells, safe
+from reconciler.render.conversation import age
+from reconciler.render.inbox import request_document, summary_rows
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
+from reconciler.tasks.open_requests import open_requests
 from reconciler.tasks.status import TaskState, TaskStatus, counts
 
 FORMAT_VERSION = 1
@@ -39,10 +42,18 @@ def status_table(
 def status_rows(
     statuses: Sequence[TaskStatus], style: Style, now: datetime, *, room: int | None = None
 ) -> list[str]:
-    """The table's rows, and how many there are of each. Where there is room for so many rows and
-    links do not fit beside them, they go below, or where that is too much they are left out."""
+    """The table's rows, and how many there are of each. What a task waits for is below its row.
+    Where there is room for so many rows and links do not fit beside them, they go below, too, or
+    where that is too much they are left out."""
     if not statuses:
         return ["No tasks are recorded."]
+    asked = [
+        [row for request in open_requests(status) for row in summary_rows(request, style, now)]
+        for status in statuses
+    ]
+    extra = sum(map(len, asked))
+    if room is not None and len(statuses) + extra + 3 > room:
+        asked, extra = [[] for _ in statuses], 0
     palette = Palette(style.color)
     several = len({status.ref.org_name for status in statuses}) > 1
     table = [_row(status, now, with_org=several) for status in statuses]
@@ -51,14 +62,15 @@ def status_rows(
     links = max(widths[:-1]) and sum(widths) + 2 * (len(widths) - 1) > style.width
     apart = room is not None and bool(links)
     below = room == ANY_ROOM or (
-        room is not None and 2 * len(statuses) + 3 <= room and widths[-1] + 2 <= style.width
+        room is not None and 2 * len(statuses) + extra + 3 <= room and widths[-1] + 2 <= style.width
     )
     rows = [palette.bold(_joined(_HEADER[:-1] if apart else _HEADER, widths))]
-    for status, row in zip(statuses, table, strict=True):
+    for status, row, wants in zip(statuses, table, asked, strict=True):
         paint = _paint(palette, status.state)
         rows.append(_joined(row[:-1] if apart else row, widths, paint))
         if apart and below and row[-1]:
             rows.append(palette.dim(f"  {row[-1]}"))
+        rows += [palette.yellow(f"  {wanted}") for wanted in wants]
     last = summary(statuses)
     return [*rows, "", *([last] if room is None else cells.flowed(last, style.width))]
 
@@ -68,15 +80,6 @@ def summary(statuses: Iterable[TaskStatus]) -> str:
     found = counts(statuses)
     parts = [f"{number} {_WORDS.get(one, one.value)}" for one, number in found.items()]
     return ", ".join(parts) + "." if parts else "No tasks."
-
-
-def age(seconds: float) -> str:
-    """`40s`, `12m`, `3h`, `9d`: the largest unit that there is one of."""
-    whole = max(0, int(seconds))
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if whole >= size:
-            return f"{whole // size}{unit}"
-    return f"{whole}s"
 
 
 def status_document(
@@ -108,6 +111,7 @@ def _task(status: TaskStatus) -> dict[str, Any]:
             "timestamp": rfc3339(summary.at) if summary.at else None,
             "words": summary.words or None,
         },
+        "waitingFor": [request_document(request) for request in open_requests(status)],
         "approvals": [dict(approval.body) for approval in status.approvals],
         "toolCalls": [
             {"id": call.id, "name": call.name, "executionMode": call.mode} for call in status.parked

@@ -12,10 +12,11 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Change
 from reconciler.render import safe
+from reconciler.render.conversation import age
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.state import state_document, task_text
-from reconciler.render.status import age, status_document
+from reconciler.render.status import status_document
 from reconciler.render.values import change_rows, flow, setting_rows
 from reconciler.state.model import State
 from reconciler.tasks.status import TaskStatus

@@ -8,8 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.apply.report import ApplyReport
-from reconciler.model.shell import command_line, is_task_id
-from reconciler.tasks.status import TaskState, TaskStatus, exit_code
+from reconciler.tasks.status import TaskStatus, exit_code
 
 
 class End(StrEnum):
@@ -45,15 +44,3 @@ def waited_after(
     """The report of an apply that waited, too."""
     applied: dict[str, Any] = {f.name: getattr(report, f.name) for f in fields(report)}
     return WaitedReport(**applied, statuses=statuses, end=end, read_at=read_at, command="apply")
-
-
-def next_step(status: TaskStatus) -> str:
-    """The command that a task waits for; empty if it waits for none."""
-    if status.state is not TaskState.WAITING:
-        return ""
-    for approval in status.approvals:
-        answer = ["-m", "TEXT"] if approval.is_question else []
-        return command_line("approve", str(status.ref), *answer)
-    task_id = status.task_id or ""
-    by_cli = any(call.mode == "cli" for call in status.parked)
-    return f"pulumi neo resume {task_id}" if by_cli and is_task_id(task_id) else ""

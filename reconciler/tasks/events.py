@@ -65,6 +65,11 @@ class Approval:
         return text_in(self.body, "approval_type")
 
     @property
+    def since(self) -> datetime | None:
+        """When it was asked, UTC; None if the service does not say."""
+        return instant(self.body.get("timestamp"))
+
+    @property
     def is_sensitive(self) -> bool:
         return self.body.get("sensitivity") == "sensitive"
 

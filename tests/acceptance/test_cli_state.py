@@ -80,7 +80,7 @@ def test_mv_and_rm_change_the_record_alone_and_keep_the_last_one(taskctl: Taskct
     write({"a": {"message": "Do a."}, "c": {"message": "Do b."}})
     assert json.loads(taskctl("plan", "--format", "json"))["summary"]["unchanged"] == 2
     said = json.loads(taskctl("state", "rm", "c", "--format", "json"))
-    assert (said["changed"], said["formatVersion"]) == (True, 1)
+    assert (said["edits"][0]["changed"], said["formatVersion"]) == (True, 1)
     assert recorded() == {"acme/a": ids["acme/a"]}
     plan = json.loads(taskctl("plan", "--format", "json"))
     assert (plan["summary"]["adopt"], plan["summary"]["create"]) == (1, 0)
@@ -94,6 +94,23 @@ def test_accept_lets_the_manifest_count(taskctl: Taskctl) -> None:
     assert taskctl("state", "accept", "a", "tasks", "-q") == ""
     write({"b": {"message": "Do b."}})
     assert "in no manifest" in taskctl("state", "accept", "a", code=1)
+
+
+def test_several_records_are_listed_and_edited_by_a_pattern(taskctl: Taskctl) -> None:
+    write({"a": {"message": "Do a, please."}, "b": {"message": "Do b, please."}})
+    assert "acme/b" not in taskctl("state", "list", "a*")
+    assert "[TC807]" in taskctl("state", "accept", "*", "tasks", code=1)
+    assert json.loads(taskctl("plan", "--format", "json"))["summary"]["changed"] == 2
+    said = json.loads(taskctl("state", "accept", "*", "tasks", "-y", "--format", "json"))
+    assert [(e["key"], e["changed"]) for e in said["edits"]] == [("a", True), ("b", True)]
+    assert json.loads(taskctl("plan", "--format", "json"))["summary"]["unchanged"] == 2
+    before = STATE.read_bytes()
+    refused = taskctl("state", "rm", "tasks/all.yaml", code=1)
+    assert "taskctl state rm tasks/all.yaml -y" in refused
+    assert "[TC617]" in taskctl("state", "rm", "a", "x*", "-y", code=1)
+    assert STATE.read_bytes() == before
+    taskctl("state", "rm", "tasks/all.yaml", "-y")
+    assert recorded() == {}
 
 
 def test_settle_asks_the_service_and_believes_no_more(taskctl: Taskctl) -> None:

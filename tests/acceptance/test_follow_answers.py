@@ -218,6 +218,7 @@ def test_a_program_gets_a_document(place: Place) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     document = place.document("approve", "asks", "-y")
-    assert document["answered"]["approval_type"] == "tool_permission"
-    assert document["sent"]["ok"] is True
+    (response,) = document["responses"]
+    assert response["answered"]["approval_type"] == "tool_permission"
+    assert response["sent"]["ok"] is True
     assert place.document("approve", "asks", "-y")["diagnostics"][0]["severity"] == "error"

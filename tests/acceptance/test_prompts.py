@@ -87,7 +87,7 @@ def test_a_prompt_of_a_file_is_sent_and_its_change_is_shown(ground: Desk) -> Non
     assert (task["action"], task["file"], task["line"]) == ("changed", "tasks/all.yaml", 1)
     assert [d["path"] for d in task["diff"]] == ["message.content"]
     accepted = ground.run("state accept", "offer")
-    assert accepted.document["changed"] is True
+    assert accepted.document["edits"][0]["changed"] is True
     assert ground.run("plan").actions() == {"offer": "unchanged"}
 
 

@@ -1,17 +1,16 @@
-"""`taskctl approve KEY`: approves what a task asks for."""
+"""`taskctl approve KEY`: approves what tasks ask for."""
 
 from __future__ import annotations
 
 import click
 
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.completion import candidates
-from reconciler.cli.options import BACKEND, REQUEST, STATE, YES, argument, message_text
+from reconciler.cli.options import BACKEND, REQUEST, SELECTED, STATE, YES, message_text
 
 
 @make_command(
     "approve",
-    argument("words", "KEY|GLOB|PATH...", candidates.recorded_keys, nargs=-1, required=True),
+    SELECTED,
     click.Option(["-m", "--message"], metavar="TEXT", help="The answer to a question."),
     *(REQUEST, YES, BACKEND, STATE),
     examples=[
@@ -28,15 +27,14 @@ def command(
     request: str | None,
     yes: bool,  # noqa: FBT001 - click passes it by name
 ) -> int:
-    """Approve what tasks ask for. Each request is shown first, on stderr."""
-    from reconciler.app.respond import approve
-    from reconciler.render.response import response_document, response_text
+    """Approve what tasks ask for. Each request is shown first, on stderr.
+
+    An answer is refused if the request has changed since it was shown.
+    """
+    from reconciler.app.approvals import ReplyRequest, approve
+    from reconciler.cli.console.responses import tell_sending
 
     if (request is not None or message is not None) and len(words) > 1:
         raise click.UsageError("--request and --message require a single KEY")
     answer = "" if message is None else message_text(message, "-m TEXT")
-    code = 1
-    for response in approve(call.ctx, words, request_id=request, yes=yes, answer=answer):
-        code = 0
-        call.out.result(lambda: response_document(response), lambda _s: response_text(response))  # noqa: B023
-    return code
+    return tell_sending(call.out, approve(call.ctx, ReplyRequest(words, answer, request, yes)))

@@ -1,27 +1,38 @@
-"""`taskctl reject KEY`: rejects what a task asks for."""
+"""`taskctl reject KEY`: rejects what tasks ask for."""
 
 from __future__ import annotations
 
 import click
 
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import BACKEND, KEY, REQUEST, STATE, message_text
+from reconciler.cli.options import BACKEND, REQUEST, SELECTED, STATE, YES, message_text
 
 
 @make_command(
     "reject",
-    KEY,
+    SELECTED,
     click.Option(["-m", "--message"], required=True, metavar="TEXT", help="What to do instead."),
-    *(REQUEST, BACKEND, STATE),
+    *(REQUEST, YES, BACKEND, STATE),
     examples=[
         ('taskctl reject rotate-iam-keys -m "Not in production."', "and what to do instead"),
+        ("taskctl reject 'rotate-*' -m \"Not today.\"", "one waiting task after the other"),
     ],
 )
-def command(call: Call, key: str, message: str, request: str | None) -> int:
-    """Reject what a task asks for. The request is shown first, on stderr."""
-    from reconciler.app.respond import reject
-    from reconciler.render.response import response_document, response_text
+def command(
+    call: Call,
+    words: tuple[str, ...],
+    message: str,
+    request: str | None,
+    yes: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Reject what tasks ask for. Each request is shown first, on stderr.
 
-    response = reject(call.ctx, key, message_text(message, "-m TEXT"), request_id=request)
-    call.out.result(lambda: response_document(response), lambda _s: response_text(response))
-    return 0
+    If several tasks are asking, each rejection is confirmed.
+    """
+    from reconciler.app.approvals import ReplyRequest, reject
+    from reconciler.cli.console.responses import tell_sending
+
+    if request is not None and len(words) > 1:
+        raise click.UsageError("--request requires a single KEY")
+    text = message_text(message, "-m TEXT")
+    return tell_sending(call.out, reject(call.ctx, ReplyRequest(words, text, request, yes)))

@@ -6,14 +6,39 @@ import click
 
 from reconciler.cli.command import Call, Group, make_command
 from reconciler.cli.completion import candidates
-from reconciler.cli.options import BACKEND, EDITS, KEY, PATHS, STATE, argument, option
-from reconciler.render.response import Edited, edit_document, edit_text
+from reconciler.cli.options import (
+    BACKEND,
+    EDITS,
+    KEY,
+    PATHS,
+    SELECTED,
+    SELECTION,
+    STATE,
+    YES,
+    argument,
+    option,
+)
+from reconciler.render.response import Edited, edit_text, edits_document
 
 
-@make_command("list", *(BACKEND, STATE), examples=[("taskctl state list", "all recorded tasks")])
-def list_records(call: Call) -> int:
+@make_command(
+    "list",
+    *(SELECTION, BACKEND, STATE),
+    examples=[
+        ("taskctl state list", "all recorded tasks"),
+        ("taskctl state list 'rotate-*' tasks/iam.yaml", "by a pattern, and of one manifest"),
+    ],
+)
+def list_records(call: Call, words: tuple[str, ...]) -> int:
     """List the recorded tasks, and the unresolved attempts."""
-    return _show(call, None)
+    from reconciler.app.state_edits import read_tasks
+    from reconciler.render.state import state_document, state_table
+
+    state, refs = read_tasks(call.ctx, words)
+    call.out.result(
+        lambda: state_document(state, refs), lambda style: state_table(state, refs, style)
+    )
+    return 0
 
 
 @make_command(
@@ -23,7 +48,15 @@ def list_records(call: Call) -> int:
 )
 def show_record(call: Call, key: str) -> int:
     """Show the record of one task: what it was created with, and what was last seen of it."""
-    return _show(call, key)
+    from reconciler.app.state_edits import read_tasks
+    from reconciler.render.state import state_document, task_text
+
+    state, refs = read_tasks(call.ctx, (key,))
+    call.out.result(
+        lambda: state_document(state, refs),
+        lambda style: "\n".join(task_text(state, ref, style) for ref in refs),
+    )
+    return 0
 
 
 @make_command(
@@ -42,22 +75,38 @@ def rename_record(call: Call, old: str, new: str) -> int:
 
 @make_command(
     "rm",
-    *(KEY, *EDITS),
-    examples=[("taskctl state rm old-key", "remove the record; the task keeps running")],
+    *(SELECTED, YES, *EDITS),
+    examples=[
+        ("taskctl state rm old-key", "remove the record; the task keeps running"),
+        ("taskctl state rm 'old-*'", "several, after confirmation"),
+    ],
 )
-def rm_record(call: Call, key: str) -> int:
-    """Remove the record of KEY. The task keeps running."""
-    from reconciler.app.state_edits import remove_record
+def rm_record(
+    call: Call,
+    words: tuple[str, ...],
+    yes: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Remove records. The tasks keep running. If several match, asks for confirmation."""
+    from reconciler.app.state_edits import remove_records
 
-    return _tell(call, remove_record(call.ctx, key))
+    return _tell(call, *remove_records(call.ctx, words, yes=yes))
 
 
 @make_command(
     "accept",
-    *(KEY, PATHS, *EDITS),
-    examples=[("taskctl state accept cost-review", "a typo was corrected")],
+    argument("key", "KEY|GLOB", candidates.recorded_keys),
+    *(PATHS, YES, *EDITS),
+    examples=[
+        ("taskctl state accept cost-review", "a typo was corrected"),
+        ("taskctl state accept 'cost-*'", "in several tasks, after confirmation"),
+    ],
 )
-def accept_inputs(call: Call, key: str, paths: tuple[str, ...]) -> int:
+def accept_inputs(
+    call: Call,
+    key: str,
+    paths: tuple[str, ...],
+    yes: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
     """Record the manifest's inputs of KEY as those that its task was created with.
 
     For an edit that does not matter to the task, such as a corrected typo: it is no longer shown
@@ -65,7 +114,7 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...]) -> int:
     """
     from reconciler.app.state_edits import accept_manifest
 
-    return _tell(call, accept_manifest(call.ctx, key, paths))
+    return _tell(call, *accept_manifest(call.ctx, key, paths, yes=yes))
 
 
 @make_command(
@@ -114,20 +163,9 @@ command = Group(
 )
 
 
-def _show(call: Call, key: str | None) -> int:
-    from reconciler.app.state_edits import read_tasks
-    from reconciler.render.state import state_document, state_table, task_text
-
-    state, refs = read_tasks(call.ctx, key)
+def _tell(call: Call, *edited: Edited) -> int:
+    """What was edited; the exit code 1 if it was declined."""
     call.out.result(
-        lambda: state_document(state, refs),
-        lambda style: (
-            state_table(state, style) if key is None else task_text(state, refs[0], style)
-        ),
+        lambda: edits_document(edited), lambda _style: "".join(edit_text(one) for one in edited)
     )
-    return 0
-
-
-def _tell(call: Call, edited: Edited) -> int:
-    call.out.result(lambda: edit_document(edited), lambda _style: edit_text(edited))
-    return 0
+    return int(not edited)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import click
 
 from reconciler.app.status import StatusReport, StatusRequest, status
-from reconciler.cli.command import Call, make_command
+from reconciler.cli.command import Call, Command, make_command
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
 from reconciler.cli.options import INTERVAL, READS, SELECTION, option
@@ -17,21 +17,45 @@ from reconciler.render.status import ANY_ROOM, status_document, status_rows
 from reconciler.render.totals import ASCII, BLOCKS, totals_document, totals_rows
 from reconciler.tasks.status import TaskState
 
+_STATUSES = {state.value: state for state in TaskState}
 
-def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> frozenset[TaskState]:
-    known = {state.value: state for state in TaskState}
-    names = [name.strip() for name in value.split(",")] if value else []
-    if unknown := [name for name in names if name not in known]:
-        what = f"unknown status {unknown[0]!r}; choose from {', '.join(known)}"
+
+def _states(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> frozenset[TaskState]:
+    names = [name.strip() for value in values for name in value.split(",")]
+    if unknown := [name for name in names if name not in _STATUSES]:
+        what = f"unknown status {unknown[0]!r}; choose from {', '.join(_STATUSES)}"
         raise click.BadParameter(what, ctx, param)
-    return frozenset(known[name] for name in names)
+    return frozenset(_STATUSES[name] for name in names)
+
+
+class _StatusCommand(Command):
+    """`--state` with statuses is `--status`: no address of a state looks like a list of statuses,
+    and a file that is named like one can be written `./waiting`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        given = args[:end]
+        for at, arg in enumerate(given):
+            name, equals, value = arg.partition("=")
+            value = value if equals else "".join(given[at + 1 : at + 2])
+            if name == "--state" and set(value.split(",")) <= _STATUSES.keys():
+                given[at] = f"--status{equals}{value}" if equals else "--status"
+        return super().parse_args(ctx, [*given, *args[end:]])
 
 
 @make_command(
     "status",
     SELECTION,
     option(
-        "--status", "states", callback=_states, metavar="LIST", help="Only tasks with this status."
+        "--status",
+        "states",
+        multiple=True,
+        callback=_states,
+        metavar="LIST",
+        help="Only tasks with such a status, such as waiting,failed. --state accepts such a list, "
+        "too.",
     ),
     option("--watch", is_flag=True, help="Refresh the table until all tasks are settled."),
     INTERVAL,
@@ -48,6 +72,7 @@ def _states(ctx: click.Context, param: click.Parameter, value: str | None) -> fr
         help="Show the tokens used, by manifest and by day of creation (UTC).",
     ),
     *READS,
+    kind=_StatusCommand,
     examples=[
         ("taskctl status", "all recorded tasks, those that need a person first"),
         ("taskctl status tasks/iam.yaml 'rotate-*'", "those of one manifest, and by a pattern"),
@@ -66,7 +91,7 @@ def command(
     tell: bool,  # noqa: FBT001
     totals: bool,  # noqa: FBT001
 ) -> int:
-    """Show the status of the tasks in the state. Changes nothing.
+    """Show the status of the tasks in the state, and what the waiting ones ask. Changes nothing.
 
     The service says running or idle; waiting, failed, cancelled and done follow from the events.
     A task that is gone, stopped, cancelled or unresolved counts as failed.

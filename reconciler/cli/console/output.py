@@ -17,11 +17,14 @@ from reconciler.render import BASIC_FORMATS, renderer
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.app.ui import Progress, Source, Stop, Watch
     from reconciler.model.task import TaskRef
     from reconciler.render.secrets import Secrets
     from reconciler.render.wait import WaitedReport
     from reconciler.tasks.events import Approval
+    from reconciler.tasks.open_requests import OpenRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,11 @@ class Output:
         text = "".join(f"  {row}".rstrip() + "\n" for row in rows)
         say(safe.without_commands(f"{safe.line(str(ref))} asks:\n{text}"))
 
+    def show_request(self, request: OpenRequest, now: datetime) -> None:
+        from reconciler.render.inbox import inbox_text
+
+        say("\n" + inbox_text([request], self.style(sys.stderr), now))
+
     @property
     def interactive(self) -> bool:
         """Whether stdin and stderr are a terminal and the result is text."""
@@ -208,8 +216,15 @@ class Output:
             facts["summary"] = str(facts["summary"]).partition("\n")[2]
         answers = "Only 'yes' is accepted:" if strict else "[y/N]"
         say(f"\n{self.words(question, **facts)} {answers} ")
-        answer = sys.stdin.readline().strip()
+        answer = (self._line() or "").strip()
         return answer == "yes" if strict else answer.lower() in ("y", "yes")
+
+    def read_line(self, question: Question, **facts: Arg) -> str | None:
+        say(f"{self.words(question, **facts)} ")
+        return self._line()
+
+    def _line(self) -> str | None:
+        return sys.stdin.readline() or None
 
     def progress(self, total: int) -> Progress:
         from reconciler.cli.console.progress import progress_for

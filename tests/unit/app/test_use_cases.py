@@ -14,7 +14,7 @@ import pytest
 from reconciler.app.apply import ApplyRequest, apply
 from reconciler.app.context import Connection, Context, Settings
 from reconciler.app.plan import plan
-from reconciler.app.state_edits import read_tasks, remove_record
+from reconciler.app.state_edits import read_tasks, remove_records
 from reconciler.app.status import StatusRequest, status
 from reconciler.app.ui import Source
 from reconciler.app.validate import validate
@@ -74,6 +74,12 @@ class RecordingUi:
 
     def show_approval(self, *_given: Any) -> None: ...
 
+    show_request = show_approval
+
+    def read_line(self, question: Question, **_facts: Any) -> str | None:
+        self.notes.append(question)
+        return None
+
     def ask(self, question: Question, *, strict: bool, **_facts: Any) -> bool:
         del strict
         self.notes.append(question)
@@ -121,7 +127,7 @@ def test_a_task_from_manifest_to_state(folder: Path) -> None:
         assert Question.CREATE in ui.notes
         (report,) = status(ctx, StatusRequest(("o*",)))
         assert [one.ref.key for one in report.statuses] == ["one"]
-        assert remove_record(ctx, "one").changed
+        assert [one.changed for one in remove_records(ctx, ["one"], yes=False)] == [True]
         assert read_tasks(ctx)[1] == ()
 
 

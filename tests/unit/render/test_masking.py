@@ -224,7 +224,7 @@ def test_neither_does_the_state(before: str, after: str) -> None:
     state = State("l", 1, "local", known, {"m": attempt("c", after)})
     hidden = masked_state(state)
     refs = [*known, TaskRef("acme", "c")]
-    said = json.dumps(state_document(hidden, refs)) + state_table(hidden, Style())
+    said = json.dumps(state_document(hidden, refs)) + state_table(hidden, refs, Style())
     said += "".join(task_text(hidden, ref, Style(verbose=True)) for ref in refs)
     assert_none(said, pieces(before, after), "state")
     assert_none(repr(hidden), pieces(before, after), "state")

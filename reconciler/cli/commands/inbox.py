@@ -1,0 +1,36 @@
+"""`taskctl inbox`: the open questions of tasks, answered one after another on a terminal."""
+
+from __future__ import annotations
+
+from reconciler.cli.command import Call, make_command
+from reconciler.cli.options import READS, SELECTION
+
+
+@make_command(
+    "inbox",
+    SELECTION,
+    *READS,
+    examples=[
+        ("taskctl inbox", "answer the open questions, the oldest first"),
+        ("taskctl inbox 'rotate-*'", "those of some tasks"),
+        ("taskctl inbox --format json", "list them for a program"),
+    ],
+)
+def command(call: Call, words: tuple[str, ...]) -> int:
+    """List what tasks wait for, the oldest first. On a terminal, answer one after another.
+
+    An answer is refused if the question has changed since it was shown. What a tool outside of the
+    service has to provide is only listed.
+    """
+    from reconciler.app.approvals import answer_inbox, inbox
+    from reconciler.cli.console.responses import tell_sending
+    from reconciler.render.inbox import inbox_document, inbox_text
+
+    found = inbox(call.ctx, words)
+    if call.ctx.ui.interactive and found.requests:
+        return tell_sending(call.out, answer_inbox(found), skippable=True)
+    call.out.result(
+        lambda: inbox_document(found.requests, found.read_at),
+        lambda style: inbox_text(found.requests, style, found.read_at),
+    )
+    return 0

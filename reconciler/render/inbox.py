@@ -1,0 +1,97 @@
+"""What tasks wait for: below their row of a table, as a list, and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from reconciler.model.shell import shell_word
+from reconciler.model.task import rfc3339
+from reconciler.render import safe
+from reconciler.render.conversation import age, approval_rows
+from reconciler.render.palette import Palette
+from reconciler.render.reports import Style
+from reconciler.render.table import shortened
+from reconciler.tasks.open_requests import OpenRequest, Wanted
+
+FORMAT_VERSION = 1
+
+_ASKS = {
+    Wanted.APPROVAL: "asks for approval",
+    Wanted.ANSWER: "asks a question",
+    Wanted.TOOL_RESULT: "waits for the result of",
+}
+
+
+def answer_command(request: OpenRequest) -> str:
+    """The command line that answers a request; empty if none does."""
+    return " ".join(map(shell_word, request.command))
+
+
+def summary_rows(request: OpenRequest, style: Style, now: datetime) -> list[str]:
+    """What a request wants in one row, and the command that answers it in another."""
+    said = " ".join(request.message.split())
+    row = _wants(request) + _ago(request, now) + (f": {said}" if said else "")
+    command = answer_command(request)
+    return [shortened(safe.line(row), max(20, style.width - 2)), *([command] if command else [])]
+
+
+def inbox_text(requests: Sequence[OpenRequest], style: Style, now: datetime) -> str:
+    """Every request in full, the oldest first."""
+    if not requests:
+        return "No open questions.\n"
+    rows = [row for request in requests for row in ("", *_rows(request, style, now))]
+    return safe.without_commands("".join(f"{row}\n" for row in rows[1:]))
+
+
+def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, Any]:
+    """For a program."""
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "diagnostics": [],
+        "readAt": rfc3339(now),
+        "questions": [
+            {
+                "key": request.status.ref.key,
+                "orgName": request.status.ref.org_name,
+                "taskId": request.status.task_id,
+                "url": request.status.url,
+                "file": request.status.file,
+                **request_document(request),
+                "approval": dict(request.approval.body) if request.approval else None,
+            }
+            for request in requests
+        ],
+    }
+
+
+def request_document(request: OpenRequest) -> dict[str, Any]:
+    """What is asked, since when, and how to answer it."""
+    return {
+        "wants": request.wanted.value,
+        "message": request.message or None,
+        "since": rfc3339(request.since) if request.since is not None else None,
+        "requestId": request.approval.id if request.approval is not None else None,
+        "command": list(request.command) or None,
+    }
+
+
+def _rows(request: OpenRequest, style: Style, now: datetime) -> Iterator[str]:
+    palette = Palette(style.color)
+    yield palette.bold(safe.line(f"{request.status.ref} {_wants(request)}{_ago(request, now)}"))
+    if request.approval is not None:
+        yield from (f"  {row}".rstrip() for row in approval_rows(request.approval, style, 2))
+    if command := answer_command(request):
+        yield palette.dim(f"  {safe.line(command)}")
+
+
+def _wants(request: OpenRequest) -> str:
+    tools = f" {', '.join(request.tools)}" if request.tools else ""
+    return _ASKS[request.wanted] + tools
+
+
+def _ago(request: OpenRequest, now: datetime) -> str:
+    if request.since is None:
+        return ""
+    return f" ({age((now - request.since).total_seconds())} ago)"

@@ -1,0 +1,184 @@
+"""What tasks ask: in `status`, in `inbox`, answered one after another, and by patterns."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.followed import Place, placed
+from tests.support.ground import ROOT
+from tests.support.shells import Shell, typed
+
+ASKED = "May I run `pulumi up` on the stack?"
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+def settled(place: Place, **expected: str) -> None:
+    for _ in range(100):
+        if (found := place.statuses()) == expected:
+            return
+        time.sleep(0.05)
+    assert found == expected
+
+
+def at_terminal(place: Place, *arguments: str) -> Shell:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return typed(place.folder, env, *arguments, "--backend", place.url)
+
+
+def test_status_says_what_is_asked_since_when_and_how_to_answer(place: Place) -> None:
+    tasks = {"asks": "approving", "good": "finishing", "cli": "delegating"}
+    place.apply(tasks, toolExecutionMode="cli")
+    settled(place, asks="waiting", good="done", cli="waiting")
+    rows = place.run("status")[1].splitlines()
+    at = next(n for n, row in enumerate(rows) if row.startswith("asks "))
+    assert rows[at + 1].startswith("  asks for approval (")
+    assert f"ago): {ASKED}" in rows[at + 1]
+    assert rows[at + 2] == "  taskctl approve acme/asks"
+    found = {task["key"]: task for task in place.document("status")["tasks"]}
+    (asked,) = found["asks"]["waitingFor"]
+    assert (asked["wants"], asked["message"]) == ("approval", ASKED)
+    assert asked["command"] == ["taskctl", "approve", "acme/asks"]
+    assert asked["since"] is not None
+    assert asked["requestId"] == found["asks"]["approvals"][0]["id"]
+    (parked,) = found["cli"]["waitingFor"]
+    assert parked["command"] == ["pulumi", "neo", "resume", place.task_id("cli")]
+    assert found["good"]["waitingFor"] == []
+
+
+def test_state_with_statuses_filters_and_is_an_address_otherwise(place: Place) -> None:
+    place.apply({"asks": "approving", "good": "finishing", "bad": "failing"})
+    settled(place, asks="waiting", good="done", bad="failed")
+
+    def keys(*options: str) -> list[str]:
+        return [task["key"] for task in place.document("status", *options)["tasks"]]
+
+    assert keys("--status", "waiting,failed") == ["asks", "bad"]
+    assert keys("--state", "waiting,failed") == keys("--state=waiting,failed") == ["asks", "bad"]
+    address = str(place.folder / "taskctl.state.json")
+    assert keys("--state", "done", "--state", address) == ["good"]
+    (place.folder / "done").write_text("{")
+    assert keys("--state", "done") == ["good"]
+    assert "[TC6" in place.run("status", "--state", "./done")[2]
+    assert keys("--state", "nowhere.json") == []
+
+
+def test_the_inbox_lists_the_questions_the_oldest_first(place: Place) -> None:
+    assert place.run("inbox")[:2] == (0, "No open questions.\n")
+    place.apply({"zz": "approving", "good": "finishing"})
+    settled(place, zz="waiting", good="done")
+    place.apply({"zz": "approving", "good": "finishing", "aa": "approving too"})
+    settled(place, zz="waiting", good="done", aa="waiting")
+    code, out, _ = place.run("inbox")
+    assert code == 0
+    assert out.index("acme/zz asks for approval") < out.index("acme/aa asks for approval")
+    assert out.count(ASKED) == 2
+    assert "  taskctl approve acme/zz\n" in out
+    document = place.document("inbox", "a*")
+    assert [(q["key"], q["wants"]) for q in document["questions"]] == [("aa", "approval")]
+    assert document["questions"][0]["approval"]["context"]["tool_name"] == "pulumi_up"
+    assert place.document("inbox", "good")["questions"] == []
+
+
+def test_at_a_terminal_one_question_follows_another(place: Place) -> None:
+    place.apply({"a": "approving", "b": "approving", "c": "approving", "d": "approving"})
+    settled(place, a="waiting", b="waiting", c="waiting", d="waiting")
+    with at_terminal(place, "inbox") as person:
+        for typed_lines in (["y"], [""], ["r", "Use a preview."], ["q"]):
+            for number, words in enumerate(typed_lines):
+                person.until("What to do instead (Enter skips): " if number else "or quit (q): ")
+                assert number or ASKED in person.screen
+                person.type(f"{words}\n")
+            if typed_lines[0] in ("y", "r"):
+                person.until(": Approved." if typed_lines == ["y"] else ": Rejected.")
+        assert person.ended() == 0
+    for _ in range(100):
+        if sorted(place.statuses().values()) == ["done", "done", "waiting", "waiting"]:
+            break
+        time.sleep(0.05)
+    assert sorted(place.statuses().values()) == ["done", "done", "waiting", "waiting"]
+
+
+def test_an_answer_to_what_is_not_asked_any_more_is_refused(place: Place) -> None:
+    place.apply({"asks": "approving"})
+    settled(place, asks="waiting")
+    with at_terminal(place, "inbox") as person:
+        person.until("or quit (q): ")
+        assert place.run("reject", "asks", "-m", "Use a preview.")[0] == 0
+        person.type("y\n")
+        assert person.ended() == 1
+        assert "[TC820]" in person.screen
+        assert "Approved" not in person.screen
+
+
+def test_a_question_is_answered_in_words(place: Place) -> None:
+    place.apply({"one": "asking", "two": "asking", "three": "asking"})
+    settled(place, one="waiting", two="waiting", three="waiting")
+    question = place.document("inbox", "one")["questions"][0]
+    assert question["wants"] == "answer"
+    assert question["command"] == ["taskctl", "approve", "acme/one", "-m", "TEXT"]
+    assert "[TC736]" in place.run("approve", "one", "-y")[2]
+    assert place.run("approve", "one", "-m", "eu-west-1", "-y")[1] == "acme/one: Answered.\n"
+    with at_terminal(place, "inbox", "two") as person:
+        person.until("Answer (Enter skips): ")
+        assert "Which region" in person.screen
+        person.type("eu-west-1\n")
+        assert person.ended() == 0
+        assert "acme/two: Answered." in person.screen
+    with at_terminal(place, "approve", "three") as person:
+        person.until("Answer (Enter skips): ")
+        person.type("eu-west-1\n")
+        assert person.ended() == 0
+    settled(place, one="done", two="done", three="done")
+    assert "eu-west-1" in place.run("logs", "three")[1]
+
+
+def test_patterns_answer_several_and_pass_over_the_rest(place: Place) -> None:
+    place.apply({"a1": "approving", "a2": "approving", "a3": "finishing"})
+    settled(place, a1="waiting", a2="waiting", a3="done")
+    code, out, err = place.run("reject", "a*", "-m", "Not today.")
+    assert (code, out) == (1, "")
+    assert err.count("[TC807]") == 2
+    document = place.document("reject", "tasks/all.yaml", "-m", "Not today.", "-y")
+    assert [(r["key"], r["result"]) for r in document["responses"]] == [
+        ("a1", "rejected"),
+        ("a2", "rejected"),
+    ]
+    settled(place, a1="done", a2="done", a3="done")
+    assert "[TC820]" in place.run("approve", "a*", "-y")[2]
+    code, out, err = place.run("say", "a*", "And more.")
+    assert (code, out) == (1, "")
+    assert "taskctl say 'a*' 'And more.' -y" in err
+    assert place.run("say", "a*", "And more.", "-y")[1].count("Message sent.") == 3
+    settled(place, a1="done", a2="done", a3="done")
+
+
+def test_patterns_cancel_several_and_show_their_conversations(place: Place) -> None:
+    place.apply({"s1": "slow one", "s2": "slow two", "good": "finishing"})
+    code, out, err = place.run("cancel", "s*")
+    assert (code, out, err.count("[TC807]")) == (1, "", 2)
+    assert place.run("cancel", "s*", "-y")[1].splitlines() == [
+        "acme/s1: Cancelled.",
+        "acme/s2: Cancelled.",
+    ]
+    settled(place, s1="cancelled", s2="cancelled", good="done")
+    out = place.run("logs", "s*")[1]
+    assert [row for row in out.splitlines() if row.startswith("==>")] == [
+        "==> acme/s1 <==",
+        "==> acme/s2 <==",
+    ]
+    assert "slow one" in out
+    assert "==>" not in place.run("logs", "good")[1]
+    for options in (["--follow"], ["--format", "json"]):
+        assert place.run("logs", "s*", *options)[0] == 1
