@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,15 @@ from typing import Any
 from reconciler.app.context import Context
 from reconciler.app.task_sessions import TaskSessions, select_refs
 from reconciler.app.wait import SHORTEST_PAUSE
+from reconciler.messages.notes import Note
 from reconciler.model.task import TaskRef
 from reconciler.plan.budget import Outlook
+from reconciler.tasks.news import news
 from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, exit_code
 from reconciler.tasks.totals import Totals, totals
+
+NOTIFY_URL = "TASKCTL_NOTIFY_URL"
+"""Only the environment names it: a repository must not choose where its tasks are reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +46,15 @@ class StatusReport:
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
     """`words` select tasks; `states`, if given, those with such a status. `watch`: read again each
-    `interval` until all tasks are settled."""
+    `interval` until all tasks are settled. `notify`: send what is newer than that to the webhook
+    that the environment names."""
 
     words: tuple[str, ...] = ()
     states: frozenset[TaskState] = frozenset()
     totals: bool = False
     watch: bool = False
     interval: timedelta = timedelta(seconds=2)
+    notify: timedelta | None = None
 
 
 def status(ctx: Context, request: StatusRequest) -> Iterator[StatusReport]:
@@ -56,6 +64,8 @@ def status(ctx: Context, request: StatusRequest) -> Iterator[StatusReport]:
     former = tasks.former(refs) if request.totals else []
     while True:
         report = _report(tasks, refs, request, former)
+        if request.notify is not None:
+            _notify(tasks, report, request.notify)
         yield report
         if not request.watch or report.is_settled:
             return
@@ -79,3 +89,26 @@ def _report(
     budgets = [b for org in organizations if (b := ctx.budget(org)) is not None]
     used = totals(found, tasks.state.records, list(former))
     return StatusReport(found, now, used, tuple(Outlook(budget, now) for budget in budgets))
+
+
+def _notify(tasks: TaskSessions, report: StatusReport, newer: timedelta) -> None:
+    """Sends one message if there is any news. That it failed is only a note: a schedule that
+    watches tasks must not fail because of a webhook."""
+    from reconciler.remote.notification import send_notification
+    from reconciler.render.notification import notification_text
+
+    ui = tasks.ctx.ui
+    url = os.environ.get(NOTIFY_URL, "").strip()
+    if not url:
+        ui.note(Note.NO_NOTIFY_URL, name=NOTIFY_URL)
+        return
+    found = news(report.statuses, report.read_at - newer)
+    sensitive = {ref for ref, record in tasks.state.records.items() if record.sensitive}
+    text = notification_text(found, sensitive, report.read_at)
+    if not text:
+        return
+    why = send_notification(url, text)
+    if why is None:
+        ui.note(Note.NOTIFIED, waiting=len(found.waiting), failed=len(found.failed))
+    else:
+        ui.note(Note.NOT_NOTIFIED, why=why)

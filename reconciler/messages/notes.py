@@ -65,6 +65,10 @@ class Note(StrEnum):
     NOTHING_SENT = "Nothing was sent."
     NO_TASKS_IN_PATH = "note: no task is recorded from {path}"
 
+    NO_NOTIFY_URL = "Not notified: {name} is not set."
+    NOTIFIED = "Notified: {waiting} waiting, {failed} failed."
+    NOT_NOTIFIED = "Not notified: {why}."
+
     # Import
     NEXT = "Next: {command}"
     DRY_RUN = "Dry run: nothing was written. {summary}"

@@ -32,7 +32,7 @@ def answer_command(request: OpenRequest) -> str:
 def summary_rows(request: OpenRequest, style: Style, now: datetime) -> list[str]:
     """What a request wants in one row, and the command that answers it in another."""
     said = " ".join(request.message.split())
-    row = _wants(request) + _ago(request, now) + (f": {said}" if said else "")
+    row = wants(request, now) + (f": {said}" if said else "")
     command = answer_command(request)
     return [shortened(safe.line(row), max(20, style.width - 2)), *([command] if command else [])]
 
@@ -79,19 +79,17 @@ def request_document(request: OpenRequest) -> dict[str, Any]:
 
 def _rows(request: OpenRequest, style: Style, now: datetime) -> Iterator[str]:
     palette = Palette(style.color)
-    yield palette.bold(safe.line(f"{request.status.ref} {_wants(request)}{_ago(request, now)}"))
+    yield palette.bold(safe.line(f"{request.status.ref} {wants(request, now)}"))
     if request.approval is not None:
         yield from (f"  {row}".rstrip() for row in approval_rows(request.approval, style, 2))
     if command := answer_command(request):
         yield palette.dim(f"  {safe.line(command)}")
 
 
-def _wants(request: OpenRequest) -> str:
+def wants(request: OpenRequest, now: datetime) -> str:
+    """`asks for approval (3m ago)`; not inert."""
     tools = f" {', '.join(request.tools)}" if request.tools else ""
-    return _ASKS[request.wanted] + tools
-
-
-def _ago(request: OpenRequest, now: datetime) -> str:
-    if request.since is None:
-        return ""
-    return f" ({age((now - request.since).total_seconds())} ago)"
+    ago = ""
+    if request.since is not None:
+        ago = f" ({age((now - request.since).total_seconds())} ago)"
+    return _ASKS[request.wanted] + tools + ago

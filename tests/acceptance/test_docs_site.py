@@ -6,16 +6,20 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from html import unescape
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from reconciler.embedded.app import App
+from reconciler.embedded.scenarios import SCENARIOS
 from tests.support.action_runner import metadata
 from tests.support.checkout import checkout, git
 from tests.support.documents import ROOT, blocks, environment, shell
-from tests.support.embedded_server import running_server
+from tests.support.embedded_server import running_app, running_server
+from tests.support.webhook import webhook
 from tools.commands_page import commands_page
 from tools.manifest_page import manifest_page
 from tools.reference import outdated
@@ -113,7 +117,8 @@ def test_the_workflows_are_workflows_and_use_the_action_as_it_is(path: Path) -> 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_the_workflows_grant_little_and_pin_what_they_use(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert (ROOT / "reconciler" / "templates" / path.name).read_text(encoding="utf-8") == text
+    template = ROOT / "reconciler" / "templates" / path.name
+    assert path.name == "github-notify.yml" or template.read_text(encoding="utf-8") == text
     loaded = YAML(typ="safe", pure=True).load(text)
     assert loaded["permissions"] == {}
     assert "env" not in loaded
@@ -122,11 +127,18 @@ def test_the_workflows_grant_little_and_pin_what_they_use(path: Path) -> None:
         assert writes <= {"apply": {"contents"}, "plan": {"pull-requests"}}.get(name, set())
         assert "env" not in job
         for step in job["steps"]:
+            if "run" in step:
+                assert step["env"] == {each: f"${{{{ secrets.{each} }}}}" for each in step["env"]}
+                continue
             assert re.fullmatch(
                 r"actions/[\w/-]+@[0-9a-f]{40}|your-org/taskctl@COMMIT", step["uses"]
             )
             assert name == "apply" or step["with"].get("persist-credentials", False) is False
-    assert text.count("secrets.") == text.count("access-token: ${{ secrets.PULUMI_ACCESS_TOKEN }}")
+    in_steps = sum(
+        len(step.get("env", ())) for job in loaded["jobs"].values() for step in job["steps"]
+    )
+    given = text.count("access-token: ${{ secrets.PULUMI_ACCESS_TOKEN }}")
+    assert text.count("secrets.") == given + in_steps
 
 
 @pytest.mark.timeout(600)
@@ -172,6 +184,25 @@ def test_the_other_files_of_ci_are_what_they_should_be() -> None:
     ):
         ended = run("check-jsonschema", "--builtin-schema", schema, *more, path)
         assert ended.returncode == 0, ended.stdout
+
+
+def test_what_the_schedule_runs_tells_a_chat_once(tmp_path: Path) -> None:
+    path = ROOT / "examples" / "ci" / "github-notify.yml"
+    (job,) = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["jobs"].values()
+    (step,) = [step for step in job["steps"] if "run" in step]
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "a.yaml").write_text(MANIFEST.replace("Do it.", "failing to do it."))
+    scenario = SCENARIOS["by-prompt"](0.01)
+    app = App(tmp_path / "cloud.db", scenario=scenario)
+    with closing(app), running_app(app) as url, webhook() as hook:
+        env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
+        env["TASKCTL_NOTIFY_URL"] = hook.url
+        assert step["env"].keys() <= env.keys()
+        ended = shell("taskctl apply --yes --wait", tmp_path, env)
+        assert ended.returncode == 1, ended.stderr
+        ended = shell(step["run"], tmp_path, env)
+        assert ended.returncode == 0, ended.stderr
+        assert [sent["text"].splitlines()[0] for sent in hook.sent] == ["taskctl: 1 failed"]
 
 
 def test_what_gitlab_runs_is_what_taskctl_takes(tmp_path: Path) -> None:

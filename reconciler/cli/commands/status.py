@@ -11,7 +11,7 @@ from reconciler.app.status import StatusReport, StatusRequest, status
 from reconciler.cli.command import Call, Command, make_command
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
-from reconciler.cli.options import INTERVAL, READS, SELECTION, option
+from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, option
 from reconciler.render.json import dump
 from reconciler.render.status import ANY_ROOM, status_document, status_rows
 from reconciler.render.totals import ASCII, BLOCKS, totals_document, totals_rows
@@ -71,6 +71,18 @@ class _StatusCommand(Command):
         is_flag=True,
         help="Show the tokens used, by manifest and by day of creation (UTC).",
     ),
+    option(
+        "--notify",
+        is_flag=True,
+        help="Send what is newly waiting or failed to the webhook TASKCTL_NOTIFY_URL.",
+    ),
+    option(
+        "--notify-since",
+        callback=duration,
+        default="1h",
+        metavar="DURATION",
+        help="What is new for --notify: at least the interval of its schedule.",
+    ),
     *READS,
     kind=_StatusCommand,
     examples=[
@@ -79,6 +91,7 @@ class _StatusCommand(Command):
         ("taskctl status --status waiting,failed", "those that need attention"),
         ("taskctl status --watch", "refreshed in place until all tasks are settled"),
         ("taskctl status --totals", "the tokens used, by manifest and by day"),
+        ("taskctl status --notify -q", "for a schedule: to a chat, what is new"),
         ("taskctl status --exit-code -q", "for scripts: 0 done, 2 running, 3 waiting, 1 failed"),
     ],
 )
@@ -90,6 +103,8 @@ def command(
     interval: timedelta,
     tell: bool,  # noqa: FBT001
     totals: bool,  # noqa: FBT001
+    notify: bool,  # noqa: FBT001
+    notify_since: timedelta,
 ) -> int:
     """Show the status of the tasks in the state, and what the waiting ones ask. Changes nothing.
 
@@ -99,10 +114,14 @@ def command(
     out = call.out
     if watch and out.common.format == "json":
         raise click.UsageError("--watch is for text; for a program, run status repeatedly")
+    if watch and notify:
+        raise click.UsageError("--notify is for a schedule; --watch cannot be combined with it")
+    newer = notify_since if notify else None
+    request = StatusRequest(words, states, totals, watch, interval, newer)
     screen = Screen(sys.stdout, in_place=watch and sys.stdout.isatty())
     code = 0
     try:
-        for report in status(call.ctx, StatusRequest(words, states, totals, watch, interval)):
+        for report in status(call.ctx, request):
             _show(out, report, screen if watch else None)
             code = report.code if tell else 0
     except KeyboardInterrupt:

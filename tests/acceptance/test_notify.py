@@ -1,0 +1,159 @@
+"""`status --notify`: one message to a webhook about what is newly waiting or failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.remote import notification
+from tests.support.followed import Place, placed
+from tests.support.ground import TOKEN
+from tests.support.webhook import Webhook, webhook
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    with webhook() as hook:
+        monkeypatch.setenv("TASKCTL_NOTIFY_URL", hook.url)
+        yield hook
+
+
+def settled(place: Place, **expected: str) -> None:
+    for _ in range(100):
+        if (found := place.statuses()) == expected:
+            return
+        time.sleep(0.05)
+    assert found == expected
+
+
+def stand(place: Place) -> None:
+    place.apply({"asks": "approving", "good": "finishing", "bad": "failing"})
+    settled(place, asks="waiting", good="done", bad="failed")
+
+
+def test_one_message_names_what_waits_and_what_failed(place: Place, hook: Webhook) -> None:
+    stand(place)
+    code, out, err = place.run("status", "--notify")
+    assert code == 0
+    assert "asks" in out
+    assert err == "Notified: 1 waiting, 1 failed.\n"
+    (sent,) = hook.sent
+    assert sent.keys() == {"text"}
+    head, *lines = sent["text"].split("\n")
+    assert head == "taskctl: 1 waiting, 1 failed"
+    assert lines[0].startswith("• acme/asks asks for approval (")
+    assert "May I run `pulumi up` on the stack?" in lines[0]
+    assert lines[1].strip() == f"{place.url}/acme/neo/tasks/{place.task_id('asks')}"
+    assert lines[2].strip() == "taskctl approve acme/asks"
+    assert lines[3].startswith("• acme/bad failed: This is a simulated failure")
+    assert hook.credentials == [None]
+
+
+def test_without_news_nothing_is_sent(place: Place, hook: Webhook) -> None:
+    place.apply({"good": "finishing"})
+    settled(place, good="done")
+    assert place.run("status", "--notify")[::2] == (0, "")
+    stand(place)
+    time.sleep(2.2)  # the service tells its time in whole seconds
+    assert place.run("status", "--notify", "--notify-since", "1s")[::2] == (0, "")
+    assert hook.sent == []
+
+
+def test_what_agents_write_is_inert_and_sensitive_tasks_have_a_key_only(
+    place: Place, hook: Webhook
+) -> None:
+    place.apply({"evil": "approving <!channel> & <https://evil.test|click>"})
+    settled(place, evil="waiting")
+    place.apply({"evil": "approving", "secret": "approving s3cret words"}, sensitive=True)
+    settled(place, evil="waiting", secret="waiting")
+    assert place.run("status", "secret", "--notify")[0] == 0
+    text = hook.sent[-1]["text"]
+    assert "acme/secret asks for approval" in text
+    assert "May I" not in text
+
+
+@pytest.mark.parametrize("status", [301, 404, 500])
+def test_a_webhook_that_refuses_changes_nothing(place: Place, hook: Webhook, status: int) -> None:
+    stand(place)
+    with webhook() as other:
+        hook.status, hook.headers = status, {"Location": other.url}
+        code, _, err = place.run("status", "--notify", "-v")
+        assert other.sent == []
+    assert code == 0
+    assert f"Not notified: HTTP {status}" in err
+    assert "hook-of-the-team" not in err
+    assert place.run("status", "--notify", "--exit-code")[0] == 1  # a task failed
+    document = place.document("status", "--notify")
+    assert document["diagnostics"] == []
+
+
+def test_a_webhook_that_hangs_is_left_alone(
+    place: Place, hook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notification, "SECONDS", 0.5)
+    stand(place)
+    hook.ready.clear()
+    code, _, err = place.run("status", "--notify", "-v")
+    assert code == 0
+    assert "Not notified: " in err
+    assert "hook-of-the-team" not in err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.test/hook-of-the-team",
+        "ftp://127.0.0.1/hook-of-the-team",
+        "file:///hook-of-the-team",
+        "https:///hook-of-the-team",
+        "http://127.0.0.1:x/hook-of-the-team",
+        "http://127.0.0.1:1/hook-of-the-team",
+        "hook-of-the-team",
+    ],
+)
+def test_other_urls_are_refused_and_not_repeated(
+    place: Place, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    stand(place)
+    monkeypatch.setenv("TASKCTL_NOTIFY_URL", url)
+    code, out, err = place.run("status", "--notify", "-v")
+    assert code == 0
+    assert "Not notified: " in err
+    assert "hook-of-the-team" not in out + err
+
+
+def test_no_url_is_said_and_a_repository_cannot_set_one(
+    place: Place, monkeypatch: pytest.MonkeyPatch, hook: Webhook
+) -> None:
+    stand(place)
+    monkeypatch.delenv("TASKCTL_NOTIFY_URL")
+    code, _, err = place.run("status", "--notify")
+    assert (code, err) == (0, "Not notified: TASKCTL_NOTIFY_URL is not set.\n")
+    for line in (f'notify = "{hook.url}"', f'notifyUrl = "{hook.url}"'):
+        (place.folder / "taskctl.toml").write_text(f"{line}\n")
+        assert place.run("status", "--notify")[0] == 1
+    assert hook.sent == []
+
+
+def test_no_credential_of_the_machine_goes_there(
+    place: Place, hook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = place.folder / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    stand(place)
+    assert place.run("status", "--notify")[0] == 0
+    assert hook.credentials == [None]
+    assert TOKEN not in str(hook.sent)

@@ -1,0 +1,63 @@
+"""What is new, and the message about it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from reconciler.model.task import TaskRef, rfc3339
+from reconciler.render.notification import MOST, notification_text
+from reconciler.tasks.event_summary import EventSummary, Last
+from reconciler.tasks.events import Approval
+from reconciler.tasks.news import news
+from reconciler.tasks.status import TaskState, TaskStatus
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def failed(key: str, at: datetime | None, words: str = "no") -> TaskStatus:
+    summary = EventSummary("e", Last.FAILED, words, at)
+    return TaskStatus(TaskRef("acme", key), TaskState.FAILED, summary=summary)
+
+
+def asks(key: str, at: datetime | None, message: str = "May I?") -> TaskStatus:
+    body = {"id": "a1", "message": message, "timestamp": rfc3339(at) if at else None}
+    summary = EventSummary("e", Last.WORKING, approvals=(Approval("a1", message, body),))
+    return TaskStatus(TaskRef("acme", key), TaskState.WAITING, summary=summary)
+
+
+def test_only_what_is_newer_and_what_has_no_time() -> None:
+    times = {"old": NOW - HOUR - timedelta(seconds=1), "new": NOW - HOUR, "unknown": None}
+    tasks = [make(key, at) for key, at in times.items() for make in (asks, failed)]
+    done = TaskStatus(TaskRef("acme", "done"), TaskState.DONE)
+    found = news([*tasks, done], NOW - HOUR)
+    assert [r.status.ref.key for r in found.waiting] == ["new", "unknown"]
+    assert [s.ref.key for s in found.failed] == ["new", "unknown"]
+
+
+def test_text_from_outside_is_inert() -> None:
+    evil = "<!channel> &amp; <https://evil.test|click>\n• acme/other failed\x1b[2J\u202e"
+    for make in (asks, failed):
+        text = notification_text(news([make("a", NOW, evil)], NOW), (), NOW)
+        assert text.count("\n• ") == 1
+        assert "&lt;!channel&gt; &amp;amp; &lt;https" in text
+        assert "<" not in text
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+
+def test_of_sensitive_tasks_only_the_key_is_named() -> None:
+    tasks = [asks("a", NOW, "s3cret"), failed("b", NOW, "s3cret")]
+    text = notification_text(news(tasks, NOW), {task.ref for task in tasks}, NOW)
+    assert "acme/a" in text
+    assert "acme/b" in text
+    assert "s3cret" not in text
+
+
+def test_many_are_counted_and_long_ones_cut() -> None:
+    tasks = [failed(f"k{n}", NOW, "word " * 1000) for n in range(MOST + 5)]
+    text = notification_text(news(tasks, NOW), (), NOW)
+    assert text.startswith("taskctl: 25 failed\n")
+    assert "and 5 more" in text
+    assert len(text) < 8000
+    assert notification_text(news([], NOW), (), NOW) == ""
