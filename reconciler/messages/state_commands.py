@@ -72,6 +72,14 @@ _EDIT = {
 }
 
 _AGAIN = "taskctl plan --out FILE"
+
+
+def _stale(change: str) -> Message:
+    return Message(
+        f"the saved plan is stale: {change}; nothing was sent", "Create a new one:", _AGAIN
+    )
+
+
 _PLANS = {
     Code.NOT_A_SAVED_PLAN: Entry(
         title="Not a saved plan",
@@ -121,11 +129,12 @@ _PLANS = {
         " something else than what was reviewed.",
         fix="Create a new plan, review it, and apply that.",
         cases={
-            "": Message(
-                "the saved plan is stale; nothing was sent",
-                "Changed since it was made: {changes:list}. Create a new one:",
-                _AGAIN,
-            ),
+            "manifest": _stale("the manifests have changed"),
+            "state": _stale("the state has changed (serial {now}, was {then})"),
+            "backend": _stale("the backend is {now}, was {then}"),
+            "identity": _stale("the identity is {now}, was {then}"),
+            "scope": _stale("the manifests are read from {now}, was {then}"),
+            "options": _stale("different {flags:and}"),
             "option": Message(
                 "the saved plan was made with a different {flag}; nothing was sent",
                 "Omit {flag}, because the plan file contains its options. Or create a new plan:",

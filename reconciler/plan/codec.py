@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -111,25 +111,20 @@ class Basis:
     scope: tuple[str, ...]
     options: Mapping[str, Any]
 
-    def differences(self, now: Basis) -> tuple[str, ...]:
-        """What is not as it was, in words for a reader; nothing if all is the same."""
-        same_identity = self.identity is now.identity or (
-            self.identity is not None and self.identity.same_as(now.identity)
-        )
-        state_then, state_now = ((b.lineage, b.serial, b.state) for b in (self, now))
-        checks = {
-            "the manifests": self.manifest == now.manifest,
-            f"the state (serial {self.serial} then, {now.serial} now)": state_then == state_now,
-            f"the backend ({self.backend} then, {now.backend} now)": self.backend == now.backend,
-            f"the identity ({_who(self.identity)} then, {_who(now.identity)} now)": same_identity,
-            f"the scope ({_paths(self.scope)} then, {_paths(now.scope)} now)": (
-                self.scope == now.scope
-            ),
-            f"the options ({_options(self.options, now.options)})": (
-                dict(self.options) == dict(now.options)
-            ),
-        }
-        return tuple(words for words, same in checks.items() if not same)
+    def differences(self, now: Basis) -> Iterator[tuple[str, dict[str, Arg]]]:
+        """What has changed, with the facts of both sides: cases of SAVED_PLAN_STALE."""
+        if self.manifest != now.manifest:
+            yield "manifest", {}
+        if (self.lineage, self.serial, self.state) != (now.lineage, now.serial, now.state):
+            yield "state", {"then": self.serial, "now": now.serial}
+        if self.backend != now.backend:
+            yield "backend", {"then": self.backend, "now": now.backend}
+        if self.identity is not now.identity and not _same(self.identity, now.identity):
+            yield "identity", {"then": _who(self.identity), "now": _who(now.identity)}
+        if self.scope != now.scope:
+            yield "scope", {"then": _paths(self.scope), "now": _paths(now.scope)}
+        if flags := _different(self.options, now.options):
+            yield "options", {"flags": flags}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +146,11 @@ class SavedPlan:
         return kept
 
     def refuse_unless(self, now: Basis, file: str) -> None:
-        """TaskctlError, naming each thing that has changed since the plan was made."""
-        if changes := self.basis.differences(now):
-            at = Place(file=file)
-            raise TaskctlError([error(Code.SAVED_PLAN_STALE, at=at, changes=changes)])
+        """TaskctlError, with each thing that has changed since the plan was made."""
+        differences = self.basis.differences(now)
+        at = Place(file=file)
+        if stale := [error(Code.SAVED_PLAN_STALE, case, at=at, **f) for case, f in differences]:
+            raise TaskctlError(stale)
 
 
 _BASIS, _PLAN, _OPTIONS = Codec(Basis), Codec(Plan), Codec(PlanOptions)
@@ -267,6 +263,10 @@ def _refused(code: Code, file: str, case: str = "", **facts: Arg) -> TaskctlErro
     return TaskctlError([error(code, case, at=Place(file=file), **facts)])
 
 
+def _same(then: Identity | None, now: Identity | None) -> bool:
+    return then is not None and then.same_as(now)
+
+
 def _who(identity: Identity | None) -> str:
     return "nobody" if identity is None else identity.login or identity.id
 
@@ -275,9 +275,10 @@ def _paths(scope: tuple[str, ...]) -> str:
     return " ".join(scope) or "all"
 
 
-def _options(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def _different(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """The flags of the options that differ."""
     names = sorted(n for n in {*then, *now} if then.get(n, ABSENT) != now.get(n, ABSENT))
-    return ", ".join(map(_flag, names))
+    return tuple(map(_flag, names))
 
 
 def _flag(name: str) -> str:
