@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
-from http.client import responses
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -21,12 +20,11 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 
 class _Body(io.RawIOBase):
-    """The response iterable as a file: read as it comes, closed when the reader is done."""
+    """The response iterable as a file: read as it arrives, closed when the reader is done."""
 
-    def __init__(self, first: list[bytes], rest: Iterator[bytes], result: Iterable[bytes]) -> None:
-        self._chunks = iter(first)
-        self._rest = rest
+    def __init__(self, result: Iterable[bytes]) -> None:
         self._result = result
+        self._chunks = iter(result)
         self._left = b""
 
     def readable(self) -> bool:
@@ -35,8 +33,6 @@ class _Body(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         while not self._left:
             chunk = next(self._chunks, None)
-            if chunk is None:
-                chunk = next(self._rest, None)
             if chunk is None:
                 return 0
             self._left = chunk
@@ -56,27 +52,11 @@ class _Body(io.RawIOBase):
         super().close()
 
 
-class _Start:
-    """The application's `start_response`."""
-
-    def __init__(self) -> None:
-        self.status = ""
-        self.headers: list[tuple[str, str]] = []
-        self.written: list[bytes] = []
-
-    def __call__(
-        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
-    ) -> Callable[[bytes], object]:
-        if exc_info is not None and self.written:
-            raise exc_info[1].with_traceback(exc_info[2])
-        self.status, self.headers = status, list(headers)
-        return self.written.append
-
-
 class WSGIAdapter(BaseAdapter):
     """Answers requests from `app`, in the calling thread; `app` is called from many at once.
 
-    Adds the `Date` that a server would add. An exception of the application passes through.
+    The app starts its response before it returns, and does not use WSGI's `write`. Adds the `Date`
+    that a server would add. An exception of the app passes through.
     """
 
     def __init__(self, app: WSGIApp) -> None:
@@ -86,17 +66,15 @@ class WSGIAdapter(BaseAdapter):
     def send(self, request: PreparedRequest, *_args: Any, **_settings: Any) -> Response:
         """The response, its body still unread. Timeouts, TLS and proxies do not apply here; the
         send window does. TooLateError."""
-        exchange, start = current(), _Start()
+        exchange = current()
         exchange.begun = False
         exchange.leave()
-        result = self._app(_environ(request), start)
-        rest = iter(result)
-        first = next(rest, None) if not start.status else None
-        body = _Body([*start.written, *([first] if first is not None else [])], rest, result)
-        return _response(request, start, body)
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        result = self._app(_environ(request), lambda status, h: started.append((status, h)))
+        return _response(request, *started[0], _Body(result))
 
     def close(self) -> None:
-        """Nothing to close: the application belongs to the caller."""
+        """Nothing to close: the app belongs to the caller."""
 
 
 def _environ(request: PreparedRequest) -> dict[str, Any]:
@@ -131,13 +109,15 @@ def _environ(request: PreparedRequest) -> dict[str, Any]:
     return environ
 
 
-def _response(request: PreparedRequest, start: _Start, body: _Body) -> Response:
-    code, _, reason = start.status.partition(" ")
-    headers = HTTPHeaderDict(start.headers)
+def _response(
+    request: PreparedRequest, status: str, given: list[tuple[str, str]], body: _Body
+) -> Response:
+    code, _, reason = status.partition(" ")
+    headers = HTTPHeaderDict(given)
     headers.setdefault("Date", formatdate(usegmt=True))
     response = Response()
     response.status_code = int(code)
-    response.reason = reason or responses.get(int(code), "")
+    response.reason = reason
     response.headers = CaseInsensitiveDict(headers)
     response.url = request.url or ""
     response.request = request

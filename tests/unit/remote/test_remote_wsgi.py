@@ -76,17 +76,6 @@ def test_the_body_streams_and_is_closed() -> None:
     assert made[-1] == "closed"
 
 
-def test_an_application_that_starts_late() -> None:
-    def app(environ: Environ, start: Start) -> Iterator[bytes]:
-        write = start("200 OK", [])
-        write(b"a")
-        yield b"b"
-        yield b""
-        yield b"c"
-
-    assert session(app).get("http://localhost/").text == "abc"
-
-
 def test_a_body_that_is_shorter_than_it_said_is_cut_off() -> None:
     def app(environ: Environ, start: Start) -> Iterable[bytes]:
         start("200 OK", [("Content-Length", "10")])
