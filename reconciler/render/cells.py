@@ -7,6 +7,7 @@ import unicodedata
 
 _WIDEST = 2
 _TOKENS = re.compile(r"\s+|\S+")
+_INDENT = re.compile(r"\s*(?:(?:[-*+]|\d{1,3}[.)])\s+)?")
 
 
 def width(text: str) -> int:
@@ -42,6 +43,12 @@ def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
                 continue
         row, used = row + token, used + size
     return [*rows, row.rstrip()] if row.strip() or not rows else rows
+
+
+def hang_of(line: str) -> int:
+    """How far the rows of a line after the first are indented: below a list item's text."""
+    found = _INDENT.match(line)
+    return found.end() if found else 0
 
 
 def flowed(text: str, columns: int) -> list[str]:

@@ -131,7 +131,7 @@ def _cells(line: Line | None, kind: str, sign: str, element: str, *, whole: bool
     number = f"{line.number} {sign}" if kind in ("old", "new") else f"{line.number}"
     text = "".join(
         f'<{element} class="w">{safe.html(word)}</{element}>' if differs else safe.html(word)
-        for word, differs in line.tokens
+        for word, differs in line.pieces
     )
     if whole:
         text = f"<{element}>{text}</{element}>"

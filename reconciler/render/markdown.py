@@ -182,8 +182,7 @@ def _changed(change: Change) -> Iterator[str]:
 def _marked(sign: str, line: Line | None) -> list[str]:
     if line is None:
         return []
-    text = "".join(word for word, _ in line.tokens)
-    return [f"{sign} {row}".rstrip() for row in cells.wrap(text, COLUMNS)]
+    return [f"{sign} {row}".rstrip() for row in cells.wrap(line.text, COLUMNS)]
 
 
 def span(text: str) -> str:

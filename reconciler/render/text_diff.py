@@ -1,33 +1,37 @@
-"""How two texts differ: by line, and within lines that belong together by word. Text is inert."""
+"""The difference of two texts: by line, and by word within lines that correspond. Inert text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from reconciler.render import safe
 
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
-PAIRABLE = 30  # lines in one change, beyond which none are matched up
-WORDS = 20_000  # words in a line, beyond which it is matched up with none
-LONG = 600  # elements from which an exact difference takes too long to wait for
-ALIKE = 0.5  # share of equal words from which two lines belong together
+PAIRABLE = 30  # if a change has more lines than this, none of them are paired
+WORDS = 20_000  # a line with more words than this is not paired
+LONG = 600  # an exact difference of more elements than this takes too long
+ALIKE = 0.5  # the minimum share of equal words of two lines that correspond
 
-Token = tuple[str, bool]
-"""A word or what is between two, and whether it differs."""
+Piece = tuple[str, bool]
+"""A part of a line, and whether it differs."""
 
 
 class Line(NamedTuple):
     """One line of a text, counted from 1."""
 
     number: int
-    tokens: Sequence[Token]
+    pieces: Sequence[Piece]
+
+    @property
+    def text(self) -> str:
+        return "".join(text for text, _ in self.pieces)
 
 
 class Row(NamedTuple):
-    """A line before and the same one after; None where it is on one side only."""
+    """A line before and after; None if it exists on one side only."""
 
     old: Line | None
     new: Line | None
@@ -35,7 +39,7 @@ class Row(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Unchanged lines that are left out."""
+    """Unchanged lines that are not shown."""
 
     lines: int
 
@@ -45,9 +49,12 @@ def lines_of(text: str) -> list[str]:
 
 
 def side_by_side(before: str | None, after: str | None, context: int) -> list[Row | Gap]:
-    """All that differs, `context` unchanged lines around it. None: text that is not there."""
+    """All that differs, with `context` unchanged lines around it; empty if only line ends differ.
+    None stands for text that does not exist."""
     old, new = ([] if text is None else lines_of(text) for text in (before, after))
-    if old[-1:] == new[-1:] == [""]:  # both end in a line feed, which is no line
+    if old == new:
+        return []
+    if old[-1:] == new[-1:] == [""]:  # both end with a line feed, which is not a line
         old, new = old[:-1], new[:-1]
     matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > LONG)
     rows: list[Row | Gap] = []
@@ -70,7 +77,7 @@ def _replaced(
     old: Sequence[str], new: Sequence[str], before: tuple[int, int], after: tuple[int, int]
 ) -> Iterator[Row]:
     i, j = before[0], after[0]
-    found = pairs(old[slice(*before)], new[slice(*after)])
+    found = _pairs(old[slice(*before)], new[slice(*after)])
     for left, right in [*((i + a, j + b) for a, b in found), (before[1], after[1])]:
         for n in range(i, left):
             yield Row(Line(n + 1, [(old[n], False)]), None, True)
@@ -84,12 +91,12 @@ def _replaced(
 def _row(old: Sequence[str], new: Sequence[str], i: int, j: int, *, differs: bool) -> Row:
     if not differs:
         return Row(Line(i + 1, [(old[i], False)]), Line(j + 1, [(new[j], False)]), False)
-    left, right = tokens(old[i], new[j])
+    left, right = _pieces(old[i], new[j])
     return Row(Line(i + 1, joined(left)), Line(j + 1, joined(right)), True)
 
 
-def pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Which lines are the same one in two wordings; in order, each once."""
+def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The lines that are two versions of the same one; in order, each once."""
     if max(len(old), len(new)) > PAIRABLE:
         return
     words = [WORD.findall(line) for line in new]
@@ -110,10 +117,10 @@ def _alike(old: list[str], new: list[str]) -> float:
     return 2 * equal / (len(old) + len(new) or 1)
 
 
-def tokens(old: str, new: str) -> tuple[list[Token], list[Token]]:
+def _pieces(old: str, new: str) -> tuple[list[Piece], list[Piece]]:
     a, b = WORD.findall(old), WORD.findall(new)
-    left: list[Token] = []
-    right: list[Token] = []
+    left: list[Piece] = []
+    right: list[Piece] = []
     for tag, i1, i2, j1, j2 in _opcodes(a, b):
         left += [(word, tag != "equal") for word in a[i1:i2]]
         right += [(word, tag != "equal") for word in b[j1:j2]]
@@ -121,7 +128,7 @@ def tokens(old: str, new: str) -> tuple[list[Token], list[Token]]:
 
 
 def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    """SequenceMatcher's, which is slow on long lists, for what is between equal ends only."""
+    """Those of SequenceMatcher, which is slow on long lists, without their equal ends."""
     shorter = min(len(a), len(b))
     head = next((n for n in range(shorter) if a[n] != b[n]), shorter)
     tail = next((n for n in range(shorter - head) if a[-1 - n] != b[-1 - n]), shorter - head)
@@ -133,11 +140,12 @@ def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, i
     yield "equal", len(a) - tail, len(a), len(b) - tail, len(b)
 
 
-def joined(tokens: Sequence[Token]) -> list[Token]:
-    joined: list[Token] = []
-    for text, differs in tokens:
-        if joined and joined[-1][1] == differs:
-            joined[-1] = (joined[-1][0] + text, differs)
+def joined(pieces: Iterable[Piece]) -> list[Piece]:
+    """Neighbors that both differ, or both do not, as one piece."""
+    found: list[Piece] = []
+    for text, differs in pieces:
+        if found and found[-1][1] == differs:
+            found[-1] = (found[-1][0] + text, differs)
         else:
-            joined.append((text, differs))
-    return joined
+            found.append((text, differs))
+    return found
