@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +24,8 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place, error
 from reconciler.model.errors import StateError
 from reconciler.model.typed_json import Codec, ShapeError, decode_as, members
-from reconciler.state.codec import decode_event, encode_event, refuse_newer
+from reconciler.state.codec import decode_event, refuse_newer
+from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.lock import lost
 from reconciler.state.model import Event
 
@@ -141,25 +140,11 @@ def _read_header(text: bytes, file: str) -> Header:
     return header
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """The events of one `append`, until they are durable or have failed.
-
-    `turn` wakes only its thread: waking all of them for each write would take longer than it.
-    """
-
-    events: Sequence[Event]
-    texts: list[bytes]
-    turn: threading.Condition
-    done: bool = False
-    failure: str = ""
-
-
 class _SyncFailedError(OSError):
     """An fsync failed: what is on the disk is unknown, and a second fsync would report success."""
 
 
-class Journal:
+class Journal(GroupCommit):
     """Appends to a file, which is made at the first event. Safe to use from many threads."""
 
     def __init__(
@@ -167,75 +152,25 @@ class Journal:
         path: Path,
         header: Header,
         replay: Replay,
-        durable: Callable[[Sequence[Event]], None],
+        durable: Durable,
         *,
         shown: str,
     ) -> None:
         """`replay` is what was read from `path`; `header` is for a new journal, if it has none.
         `shown` is how messages name it.
-
-        `durable` is called with the events of each write, in the order in which they are in the
-        file, before any `append` of them returns.
         """
+        super().__init__(durable, shown=shown)
         self._path, self._replay = path, replay
         self._header = replay.header or header
-        self._durable, self._shown = durable, shown
         self._fd: int | None = None
         self._end, self._crc = replay.end, replay.crc
         self._lost = ""
-        self._lock = threading.Lock()
-        self._free = threading.Condition(self._lock)
-        self._busy = False
-        self._waiting: list[_Waiting] = []
-
-    def append(self, events: Sequence[Event]) -> None:
-        """Returns once all of `events` are durable; StateError when they are not.
-
-        The first caller writes for all that are waiting; later callers wait for the next write.
-        """
-        texts = [encode_event(event) for event in events]
-        mine = _Waiting(events, texts, threading.Condition(self._lock))
-        if batch := self._batch_to_lead(mine):
-            self._lead(batch)
-        if mine.failure:
-            at = Place(file=self._shown)
-            raise StateError([error(Code.JOURNAL_NOT_WRITTEN, at=at, reason=mine.failure)])
-
-    def _batch_to_lead(self, mine: _Waiting) -> list[_Waiting]:
-        """All who wait, for the one whose turn it is to write; none once that was done for it."""
-        with self._lock:
-            self._waiting.append(mine)
-            try:
-                while self._busy and not mine.done:
-                    mine.turn.wait()
-            except BaseException:
-                if mine in self._waiting:
-                    self._waiting.remove(mine)
-                    self._wake_next()
-                raise
-            if mine.done:
-                return []
-            self._busy = True
-            batch, self._waiting = self._waiting, []
-            return batch
 
     def check_held(self) -> None:
         """StateError if the journal's file was removed or replaced since it was opened."""
         fd = self._fd
         if fd is None or not disk.is_still(self._path, fd):
             raise lost(self._path.name, self._shown)
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Nothing is written meanwhile; appends wait."""
-        with self._lock:
-            while self._busy:
-                self._free.wait()
-            self._busy = True
-        try:
-            yield
-        finally:
-            self._pass_on()
 
     @property
     def id(self) -> str:
@@ -266,32 +201,12 @@ class Journal:
         if fd is not None:
             os.close(fd)
 
-    def _lead(self, batch: list[_Waiting]) -> None:
-        failure = "it was interrupted"
-        try:
-            failure = self._commit([text for waiting in batch for text in waiting.texts])
-            if not failure:
-                for waiting in batch:
-                    self._durable(waiting.events)
-        finally:
-            for waiting in batch:
-                waiting.done, waiting.failure = True, failure
-            self._pass_on(batch)
+    def write(self, texts: Sequence[bytes]) -> None:
+        if why := self._problem_of(texts):
+            at = Place(file=self._shown)
+            raise StateError([error(Code.JOURNAL_NOT_WRITTEN, at=at, reason=why)])
 
-    def _pass_on(self, served: Iterable[_Waiting] = ()) -> None:
-        with self._lock:
-            self._busy = False
-            for waiting in served:
-                waiting.turn.notify()
-            self._wake_next()
-
-    def _wake_next(self) -> None:
-        """Wakes who is to write next; the lock is held."""
-        if self._waiting:
-            self._waiting[0].turn.notify()
-        self._free.notify_all()
-
-    def _commit(self, texts: list[bytes]) -> str:
+    def _problem_of(self, texts: Sequence[bytes]) -> str:
         """Writes and syncs; why that failed, or nothing."""
         if self._lost:
             return self._lost

@@ -23,7 +23,6 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +33,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place, error
 from reconciler.model.errors import StateError
 from reconciler.model.task import rfc3339
+from reconciler.state.holder import Holder, host_name, is_alive, user_name
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -41,23 +41,6 @@ if TYPE_CHECKING:
 _LONGEST = 10_000  # bytes of a signature
 _READS = 25
 _BETWEEN_READS = 0.02  # seconds: a new holder needs that long at most to say who it is
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who has the lock: process id, host, user, when it was taken (RFC 3339), and for what."""
-
-    pid: int
-    host: str
-    user: str
-    started: str
-    purpose: str
-
-    def __str__(self) -> str:
-        return (
-            f"process {self.pid} on {self.host} (user {self.user}, {self.purpose}, since"
-            f" {self.started})"
-        )
 
 
 class Lock:
@@ -196,11 +179,11 @@ def read_holder(path: Path) -> Holder | None:
 
 def _sign(fd: int, purpose: str) -> None:
     value = {
-        "host": _host(),
+        "host": host_name(),
         "pid": os.getpid(),
         "purpose": purpose,
         "started": rfc3339(datetime.now(UTC)),
-        "user": _user(),
+        "user": user_name(),
     }
     with suppress(OSError):  # a full disk: the lock holds all the same
         os.ftruncate(fd, 0)
@@ -208,29 +191,6 @@ def _sign(fd: int, purpose: str) -> None:
         os.write(fd, json.dumps(value).encode() + b"\n")
 
 
-def _host() -> str:
-    import socket  # what `taskctl plan` does not need is not loaded for it
-
-    return socket.gethostname()
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
-
-
 def _is_dead(holder: Holder) -> bool:
     """Whether it ran on this machine and does not any more."""
-    if os.name == "nt" or holder.host != _host():
-        return False
-    try:
-        os.kill(holder.pid, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return False
+    return holder.host == host_name() and not is_alive(holder.pid)

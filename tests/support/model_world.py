@@ -30,6 +30,8 @@ from reconciler.remote.client import Client
 from reconciler.remote.message_cache import MessageCache
 from reconciler.remote.survey import Survey
 from reconciler.state.attempt import Baseline
+from reconciler.state.held import Claim
+from reconciler.state.local import LocalState
 from reconciler.state.model import Event, State
 from reconciler.state.session import Session, read_state
 from tests.support.worlds import NOW
@@ -145,15 +147,13 @@ class World:
     ) -> ApplyReport | None:
         """One apply; None if it was killed."""
         desired = tuple(desired)
-        session = Session.open(
-            self.state_path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply"
-        )
+        held = LocalState(self.state_path).take(Claim(BACKEND, "apply"))
+        session = Session(held)
         try:
             report, baselines = self._run(session, desired, fate, token, options)
         except KilledError:
             # What a dead process leaves: no save, the lock free, the journal as it is.
-            session._lock.release()
-            session._journal.shut()
+            held.release()
             return None
         except BaseException:
             session.close()

@@ -13,6 +13,8 @@ from reconciler.model.errors import StateError
 from reconciler.model.task import TaskRef
 from reconciler.state.codec import encode_state
 from reconciler.state.edit import mv, resolved_attempts
+from reconciler.state.held import Claim
+from reconciler.state.local import LocalState
 from reconciler.state.model import (
     HISTORY,
     Attempted,
@@ -129,10 +131,9 @@ def test_what_a_run_replaced_that_died_before_it_saved_is_known_as_untold(tmp_pa
     with opened() as session:
         session.append(Recorded(record(0)))
         assert not session.state.untold
-    dead = opened()
-    dead.append(Attempted(made), Recorded(new))
-    dead._lock.release()
-    dead._journal.shut()
+    held = LocalState(path).take(Claim(BACKEND, "apply"))
+    Session(held).append(Attempted(made), Recorded(new))
+    held.release()  # as when the process dies: nothing is saved
     assert read_state(path, backend=BACKEND).untold == {ref}
     with opened() as session:
         assert session.state.untold == {ref}

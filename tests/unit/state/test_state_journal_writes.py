@@ -58,7 +58,7 @@ def test_ten_at_once_share_their_syncs(written: Written, monkeypatch: pytest.Mon
     with ThreadPoolExecutor(10) as pool:
         returned = [pool.submit(append, number) for number in range(10)]
         everyone.wait(10)
-        until(lambda: len(written.journal._waiting) == 9)
+        until(lambda: written.journal.waiting == 9)
         assert not any(future.done() for future in returned)
         slow.gate.set()
     assert all(future.result() for future in returned)
@@ -235,7 +235,7 @@ def test_paused_appends_wait_and_then_begin_a_new_journal(written: Written) -> N
     with ThreadPoolExecutor(1) as pool:
         with written.journal.paused():
             later = pool.submit(written.journal.append, [Closed(mark_at(1), "new")])
-            until(lambda: bool(written.journal._waiting))
+            until(lambda: bool(written.journal.waiting))
             written.journal.remove(HEADER)
             assert not written.path.exists()
             assert not later.done()

@@ -1,0 +1,135 @@
+"""Group commit: one write makes durable what all threads that are waiting want to append."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place, error
+from reconciler.model.errors import StateError
+from reconciler.state.codec import encode_event
+from reconciler.state.model import Event
+
+Durable = Callable[[Sequence[Event]], None]
+"""Called with the events of each write, in their order, before any `append` of them returns."""
+
+
+@dataclass(slots=True, eq=False)
+class _Caller:
+    """The events of one `append`, until they are durable or have failed.
+
+    `turn` wakes only its thread: waking all of them for each write would take longer than it.
+    """
+
+    events: Sequence[Event]
+    texts: list[bytes]
+    turn: threading.Condition
+    done: bool = False
+    failure: StateError | None = None
+
+
+class GroupCommit(ABC):
+    """A log that serializes its writes. Safe to use from many threads."""
+
+    def __init__(self, durable: Durable, *, shown: str) -> None:
+        """`shown` is how messages name the log."""
+        self._durable, self._shown = durable, shown
+        self._lock = threading.Lock()
+        self._free = threading.Condition(self._lock)
+        self._busy = False
+        self._callers: list[_Caller] = []
+
+    @abstractmethod
+    def write(self, texts: Sequence[bytes]) -> None:
+        """Makes encoded events durable, or raises StateError; never called twice at once."""
+
+    def patience(self) -> float:
+        """How many seconds to wait for more callers before a write."""
+        return 0.0
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for a write to begin."""
+        return len(self._callers)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Returns once all of `events` are durable; StateError when they are not.
+
+        The first caller writes for all that are waiting; later callers wait for the next write.
+        """
+        texts = [encode_event(event) for event in events]
+        mine = _Caller(events, texts, threading.Condition(self._lock))
+        if self._is_leader(mine):
+            self._lead(mine)
+        if mine.failure is not None:
+            raise StateError(mine.failure.diagnostics) from mine.failure
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nothing is written meanwhile; appends wait."""
+        with self._lock:
+            while self._busy:
+                self._free.wait()
+            self._busy = True
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def _is_leader(self, mine: _Caller) -> bool:
+        """Waits until it is this caller's turn to write; False once that was done for it."""
+        with self._lock:
+            self._callers.append(mine)
+            try:
+                while self._busy and not mine.done:
+                    mine.turn.wait()
+            except BaseException:
+                if mine in self._callers:
+                    self._callers.remove(mine)
+                    self._wake_next()
+                raise
+            if mine.done:
+                return False
+            self._busy = True
+            return True
+
+    def _lead(self, mine: _Caller) -> None:
+        at = Place(file=self._shown)
+        said = error(Code.JOURNAL_NOT_WRITTEN, at=at, reason="it was interrupted")
+        batch: list[_Caller] = []
+        failure: StateError | None = StateError([said])
+        try:
+            if seconds := self.patience():
+                time.sleep(seconds)
+            with self._lock:
+                batch, self._callers = self._callers, []
+            self.write([text for caller in batch for text in caller.texts])
+            failure = None
+            for caller in batch:
+                self._durable(caller.events)
+        except StateError as problem:
+            failure = problem
+        finally:
+            for caller in batch:
+                caller.done, caller.failure = True, failure
+            self._pass_on(mine, batch)
+
+    def _pass_on(self, leader: _Caller | None = None, served: Iterable[_Caller] = ()) -> None:
+        with self._lock:
+            self._busy = False
+            if leader in self._callers:  # it was interrupted before it wrote
+                self._callers.remove(leader)
+            for caller in served:
+                caller.turn.notify()
+            self._wake_next()
+
+    def _wake_next(self) -> None:
+        """Wakes who is to write next; the lock is held."""
+        if self._callers:
+            self._callers[0].turn.notify()
+        self._free.notify_all()
