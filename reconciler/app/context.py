@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -101,18 +101,22 @@ class Context:
 
     # Manifests
 
-    def load(self, paths: Sequence[str]) -> Manifests:
-        """The manifests, checked against the policy; problems are in their diagnostics.
-        ManifestError if the policy cannot be used."""
+    def load(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:
+        """The manifests, checked against the policy; problems are in their diagnostics. `now` tells
+        the periods of entries that recur, instead of this machine's clock. ManifestError if the
+        policy cannot be used."""
         from reconciler.manifest import load
 
         return load(
-            tuple(paths) or self.settings.paths, root=self.settings.root, policy=self.policy
+            tuple(paths) or self.settings.paths,
+            root=self.settings.root,
+            policy=self.policy,
+            now=now or self.clock.now,
         )
 
-    def read(self, paths: Sequence[str]) -> Manifests:
+    def read(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:
         """Manifests without errors. ManifestError with every problem of every file otherwise."""
-        manifests = self.load(paths)
+        manifests = self.load(paths, now)
         self.protect(manifests.tasks)
         if has_errors(manifests.diagnostics):
             self.ui.show_sources(manifests.text_of)

@@ -155,6 +155,7 @@ class Creates:
             boot_id=ctx.clock.boot_id,
             window=ctx.window,
             baseline=baseline.name,
+            generated=desired.generated,
         )
 
     def _note_limits(self, ref: TaskRef, outcome: CreateOutcome, generation: int) -> None:

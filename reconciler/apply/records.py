@@ -44,6 +44,7 @@ def created(
         marks=(*earlier, attempt.mark),
         pending=patch_after_create(attempt.inputs),
         sensitive=attempt.sensitive,
+        generated=attempt.generated,
     )
     return record.in_place_of(task.record, attempt)
 
@@ -66,6 +67,7 @@ def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
         pending=patch_after_create(inputs) if attempt is not None else {},
         outputs=kept_outputs(remote.raw) if remote is not None else {},
         sensitive=task.sensitive,
+        generated=task.generated,
     )
     return record.in_place_of(task.record, attempt)
 
@@ -80,7 +82,7 @@ def recorded(task: PlannedTask, record: Record) -> list[Event]:
 def moved(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:
     """The record under its new key."""
     said = HistoryEntry(HistoryKind.MOVED.value, now(ctx), record.task_id, "", record.ref.key)
-    return replace(record.after(said), ref=task.ref, file=task.file)
+    return replace(record.after(said), ref=task.ref, file=task.file, generated=task.generated)
 
 
 def updated(

@@ -11,6 +11,7 @@ from reconciler.interning import shared
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.construct import Position
 from reconciler.manifest.task_checks import TaskChecks
+from reconciler.model.entry import TaskOrigin
 from reconciler.model.fields import NAMES
 from reconciler.model.task import DesiredTask
 
@@ -34,11 +35,13 @@ def build(
     file: str,
     findings: Iterable[Finding] = (),
     prompts: Mapping[str, str | None] = MappingProxyType({}),
+    origins: Mapping[str, TaskOrigin] = MappingProxyType({}),
 ) -> Built:
     """The tasks of one document. `positions` are those of its task keys.
 
     Tasks and defaults that `findings` are about are left out; the rest is checked.
     `prompts` are the prompts in files by task key, None for one that cannot be used.
+    `origins` are those of generated tasks.
     """
     built = Built()
     if not isinstance(data, dict) or not isinstance(data.get("tasks"), dict):
@@ -59,9 +62,11 @@ def build(
         sensitive = _is_sensitive(task, all_sensitive)
         if not isinstance(task, dict) or not checks.check_texts(key, task) or key in bad_tasks:
             unusable = _unusable(key, task, org_name, file, position)
-            built.unusable.append(replace(unusable, sensitive=sensitive))
+            unusable = replace(unusable, sensitive=sensitive, origin=origins.get(key))
+            built.unusable.append(unusable)
             continue
-        desired = _desired(key, task, defaults, org_name, file, position, prompts.get(key))
+        origin = origins.get(key)
+        desired = _desired(key, task, defaults, org_name, file, position, prompts.get(key), origin)
         if sensitive:
             desired = replace(desired, sensitive=True)
         checks.check_settings(key, task, desired.inputs)
@@ -81,6 +86,7 @@ def _desired(
     file: str,
     position: Position,
     prompt: str | None,
+    origin: TaskOrigin | None,
 ) -> DesiredTask:
     settings = {**defaults, **task} if defaults else task
     inputs = {n: v for n, v in settings.items() if v is not None and n in _SETTINGS}
@@ -100,6 +106,7 @@ def _desired(
         task.get("movedFrom"),
         settings.get("adopt") is not False,
         own_org is not None,
+        origin=origin,
     )
 
 

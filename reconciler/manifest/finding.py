@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from reconciler.manifest.parse.spans import NextEvent, SourceSpan, locate
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Path, Place, Severity
+from reconciler.model.diagnostics import Arg, DataRow, Diagnostic, Path, Place, Severity
 
 Facts = Mapping[str, Arg]
 NO_FACTS: Facts = MappingProxyType({})
@@ -51,10 +51,17 @@ class Finding(NamedTuple):
         place = replace(self.diagnostic.at, line=line, column=column)
         return self._replace(diagnostic=replace(self.diagnostic, at=place))
 
+    def at_row(self, file: str | None, line: int) -> Finding:
+        """The same, about a task that is generated from that row; without a file, the manifest."""
+        place = replace(self.diagnostic.at, row=DataRow(file or "", line))
+        return self._replace(diagnostic=replace(self.diagnostic, at=place))
+
     def in_file(self, file: str, line: int, column: int) -> Diagnostic:
         """Its diagnostic, located there."""
         found = self.diagnostic  # written out, since `replace` takes several times as long
-        place = Place(file, line, column, found.at.key, found.at.path)
+        row = found.at.row
+        row = row if row is None or row.file else DataRow(file, row.line)
+        place = Place(file, line, column, found.at.key, found.at.path, row)
         return Diagnostic(found.code, found.severity, found.case, found.args, place)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from reconciler import garbage
 from reconciler.manifest.build import Built, build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable
+from reconciler.manifest.document import Document, has_entries, of_entries, of_entry
 from reconciler.manifest.finding import Finding, located
+from reconciler.manifest.named_files import NamedFiles
 from reconciler.manifest.parse.source import MAX_BYTES, Source, read_source
 from reconciler.manifest.prompts import PromptFiles, hidden
 from reconciler.manifest.repository import read_regular
@@ -21,6 +24,8 @@ from reconciler.model.diagnostics import Diagnostic, in_order
 from reconciler.model.task import DesiredTask
 
 if TYPE_CHECKING:
+    from reconciler.manifest.expand.periods import Recurrence
+    from reconciler.manifest.generated import Entries
     from reconciler.manifest.policy import Policy
 
 
@@ -29,14 +34,18 @@ class Manifests:
     """What all files declare, in the order of the files' names.
 
     With errors among `diagnostics`, the tasks must not be used: some may be missing.
-    `max_creates` is the smallest of all files. `texts` has the text of each file with diagnostics
-    (manifests and prompt files), with credentials and sensitive tasks redacted.
+    `max_creates` is the smallest of all files. `due` names the periods that may be created now, by
+    the file and the key of each entry that recurs; `recurrences` are theirs. `texts` has the text
+    of each file with diagnostics (manifests and prompt files), with credentials and sensitive tasks
+    redacted.
     """
 
     tasks: tuple[DesiredTask, ...]
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[str, ...]
     max_creates: int | None = None
+    due: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    recurrences: tuple[Recurrence, ...] = ()
     texts: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     def text_of(self, file: str) -> str | None:
@@ -57,14 +66,27 @@ class Manifests:
         found = self.diagnostics
         if len(changed) > 1:
             known = {_identity(d) for d in found}
-            new = [f.in_file(task.file, task.line, task.column) for task, f in compare(tasks)]
+            new = [
+                of_entry(f, task.origin).in_file(task.file, task.line, task.column)
+                for task, f in compare(tasks)
+            ]
             found = tuple(in_order([*found, *(d for d in new if _identity(d) not in known)]))
         return replace(self, tasks=tasks, diagnostics=found)
 
 
-def load(paths: Sequence[str], *, root: Path, policy: Policy | None = None) -> Manifests:
+def _machine_time() -> datetime:
+    return datetime.now(UTC)
+
+
+def load(
+    paths: Sequence[str],
+    *,
+    root: Path,
+    policy: Policy | None = None,
+    now: Callable[[], datetime] = _machine_time,
+) -> Manifests:
     """Reads the manifests at `paths` (relative to `root`), or at the default locations if there
-    are none. Each task must satisfy `policy`, too.
+    are none. Each task must satisfy `policy`, too. `now` is called if an entry recurs.
 
     Never raises for the content of a manifest: every problem of every file is a diagnostic.
     Raises ManifestError for a policy that cannot be used.
@@ -72,16 +94,23 @@ def load(paths: Sequence[str], *, root: Path, policy: Policy | None = None) -> M
     finder = Finder(root)
     finder.find(paths)
     with garbage.paused():
-        return _Loading(finder.diagnostics, root, policy).run(finder.files)
+        return _Loading(finder.diagnostics, root, policy, now).run(finder.files)
 
 
 class _Loading:
     def __init__(
-        self, diagnostics: list[Diagnostic], root: Path, policy: Policy | None = None
+        self,
+        diagnostics: list[Diagnostic],
+        root: Path,
+        policy: Policy | None,
+        now: Callable[[], datetime],
     ) -> None:
         self._policy = policy
         self._diagnostics = diagnostics
-        self._prompts = PromptFiles(root)
+        self._named, self._now = NamedFiles(root), now
+        self._prompts = PromptFiles(self._named)
+        self._entries: Entries | None = None
+        self._documents: dict[str, Document] = {}
         self._sources: dict[str, Source] = {}
         self._incomplete: set[str] = set()
         self._findings: dict[str, list[Finding]] = {}
@@ -104,6 +133,12 @@ class _Loading:
             diagnostics=tuple(in_order(self._diagnostics)),
             files=tuple(sorted(files)),
             max_creates=min(limits, default=None),
+            due={
+                (name, entry): due
+                for name, made in self._documents.items()
+                for entry, due in made.due.items()
+            },
+            recurrences=tuple(r for made in self._documents.values() for r in made.recurrences),
             texts=texts,
         )
 
@@ -112,7 +147,8 @@ class _Loading:
         texts = {}
         for name, source in self._sources.items():
             keys = sensitive.get(name, set())
-            findings = [without_name(found, keys) for found in self._findings[name]]
+            found_here = of_entries(self._findings[name], self._documents[name].origins)
+            findings = [without_name(found, keys) for found in found_here]
             if findings:
                 self._diagnostics += located(
                     findings, file=name, text=source.text, events=source.events
@@ -138,15 +174,39 @@ class _Loading:
             findings += [found for found in check(source.data) if found.path not in rejected]
         else:
             self._incomplete.add(name)
-        rejected = {found.path for found in findings}
-        prompts = self._prompts.of(source.data, name, place.parent, rejected)
+        made = self._document(source, name, place, findings)
+        findings += made.findings
+        prompts = self._prompts.of(
+            made.data, name, place.parent, _rejected(findings), made.declared
+        )
         findings += prompts.findings
-        built = build(source.data, source.keys.get("tasks", {}), name, findings, prompts.texts)
+        if made.expansions:
+            from reconciler.manifest.generated import fill_prompts
+
+            findings += fill_prompts(prompts, made)
+        errors = [found for found in findings if found.is_error]
+        built = build(made.data, made.keys, name, errors, prompts.texts, made.origins)
         self._findings[name] = [*findings, *built.findings]
         if self._policy is not None:
-            self._findings[name] += self._policy.findings(built.tasks, source.data)
+            self._findings[name] += self._policy.findings(built.tasks, made.data)
         source.data = None  # its parts live on in the tasks
+        made.release()
+        self._documents[name] = made
         self._builds.append(built)
+
+    def _document(
+        self, source: Source, name: str, place: Path, findings: Sequence[Finding]
+    ) -> Document:
+        """The data of a manifest with what its entries generate."""
+        if not has_entries(source.data) and b"{{" not in source.body:
+            return Document(source.data, source.keys.get("tasks", {}))
+        from reconciler.manifest.generated import Entries, literal_templates
+
+        if self._entries is None:
+            self._entries = Entries(self._named, self._now)
+        made = self._entries.expand(source, name, place.parent, _rejected(findings))
+        made.findings += literal_templates(made.data, made.origins)
+        return made
 
     def _content(self, place: Path, name: str) -> bytes | None:
         try:
@@ -156,12 +216,16 @@ class _Loading:
             return None
 
 
+def _rejected(findings: Sequence[Finding]) -> set[tuple[str | int, ...]]:
+    return {found.path for found in findings if found.is_error}
+
+
 def _sensitive(tasks: Sequence[DesiredTask]) -> dict[str, set[str]]:
     """By file, the keys of the tasks whose prompts must not be shown."""
     keys: dict[str, set[str]] = {}
     for task in tasks:
         if task.sensitive:
-            keys.setdefault(task.file, set()).add(task.key)
+            keys.setdefault(task.file, set()).add(task.declared_key)
     return keys
 
 

@@ -1,27 +1,18 @@
-"""Prompt files: `message: {contentFile: PATH}`.
-
-A manifest must not make taskctl read any other file of the machine into a prompt: a prompt file is
-in the manifest's repository, symbolic links resolved, and not in `.git`, where a checkout keeps
-tokens.
-"""
+"""Prompt files: `message: {contentFile: PATH}`. In an entry, the file is a template."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any, NamedTuple
+from typing import Any
 
-from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.named_files import MAX_BYTES, NamedFiles
 from reconciler.manifest.parse import encoding
-from reconciler.manifest.repository import in_git, read_regular, repository_root, resolved
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-
-MAX_BYTES = 1024 * 1024
-"""More text than the context of a model can take."""
 
 
 @dataclass(slots=True)
@@ -51,21 +42,28 @@ class Prompts:
 
     texts: dict[str, str | None] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    files: dict[str, PromptFile] = field(default_factory=dict)
 
 
 class PromptFiles:
-    """Reads each file once, however many tasks name it. `root` is the working directory."""
+    """Reads each file once, however many tasks name it."""
 
-    def __init__(self, root: FilePath) -> None:
+    def __init__(self, named: NamedFiles) -> None:
         self.files: dict[str, PromptFile] = {}
-        self._root = root
-        self._names: dict[FilePath, str] = {}
-        self._homes: dict[FilePath, _Home] = {}
+        self._named = named
 
-    def of(self, data: Any, manifest: str, folder: FilePath, rejected: Collection[Path]) -> Prompts:
+    def of(
+        self,
+        data: Any,
+        manifest: str,
+        folder: FilePath,
+        rejected: Collection[Path],
+        declared: Callable[[str], str] = str,
+    ) -> Prompts:
         """The prompts of a manifest's document, which may break the schema at `rejected`.
 
-        `manifest` is its name and `folder` its directory.
+        `manifest` is its name and `folder` its directory; `declared` gives the key in it of a task
+        that an entry generates.
         """
         found = Prompts()
         for key, given in _named(data):
@@ -76,9 +74,10 @@ class PromptFiles:
             if isinstance(name, str):
                 file = self.files[name]
                 if not file.users:
-                    file.inspect(("tasks", key, "message"))
-                file.users.add((manifest, key))
+                    file.inspect(("tasks", declared(key), "message"))
+                file.users.add((manifest, declared(key)))
                 found.texts[key] = file.text
+                found.files[key] = file
             else:
                 found.texts[key] = None
                 found.findings.append(name.at_path(path))
@@ -86,31 +85,12 @@ class PromptFiles:
 
     def _file(self, manifest: str, folder: FilePath, given: str) -> str | Finding:
         """The name of the file, which has been read; or why it cannot be read."""
-        home = self._homes.get(folder)
-        if home is None:
-            home = self._homes[folder] = _home(folder, self._root)
-        try:
-            real = resolved(home.folder / given)
-            outside = _outside(real, home)
-            if outside is not None:
-                return finding(Code.OUTSIDE_REPOSITORY, (), outside)
-            if real not in self._names:
-                name = self._shown(manifest, given, real)
-                self.files[name] = _read(read_regular(real, MAX_BYTES))
-                self._names[real] = name
-        except OSError as problem:
-            reason = problem.strerror or str(problem)
-            return finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
-        except ValueError:  # the system's encoding cannot represent it
-            return finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
-        return self._names[real]
-
-    def _shown(self, manifest: str, given: str, real: FilePath) -> str:
-        """Its name as a user would write it; its real path where a link leads elsewhere."""
-        name = shown_name(self._root, str(FilePath(manifest).parent / given))
-        if resolved(self._root / name) == real:
-            return name
-        return shown_name(resolved(self._root), str(real))
+        found = self._named.read(manifest, folder, given)
+        if isinstance(found, Finding):
+            return found
+        if found.name not in self.files:
+            self.files[found.name] = _read(found.content)
+        return found.name
 
 
 def _named(data: Any) -> Iterator[tuple[str, str]]:
@@ -119,29 +99,6 @@ def _named(data: Any) -> Iterator[tuple[str, str]]:
         message = task.get("message") if isinstance(task, dict) else None
         if type(message) is dict and isinstance(message.get("contentFile"), str):
             yield key, message["contentFile"]
-
-
-class _Home(NamedTuple):
-    """The directory of a manifest and the one its prompts must be in, links resolved."""
-
-    folder: FilePath
-    top: FilePath
-    is_repository: bool
-
-
-def _home(folder: FilePath, working: FilePath) -> _Home:
-    """The repository of the directory, or else the working directory."""
-    real, top = resolved(folder), repository_root(folder)
-    return _Home(real, top or resolved(working), is_repository=top is not None)
-
-
-def _outside(real: FilePath, home: _Home) -> str | None:
-    """Why the file must not be read, whether or not it exists: a case of OUTSIDE_REPOSITORY."""
-    if not real.is_relative_to(home.top):
-        return "prompt" if home.is_repository else "prompt-directory"
-    if in_git(real.relative_to(home.top)):
-        return "prompt-git"
-    return None
 
 
 def _read(content: bytes) -> PromptFile:
@@ -169,9 +126,13 @@ def _inspected(text: str | None, path: Path) -> Iterator[Finding]:
         yield finding(Code.BLANK_PROMPT, path, "file", position=(1, 1))
         return
     for found in check_prompt(path, text):
-        before = text[: max(text.find(found.secret or ""), 0)]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        yield found.at_position(line, column)
+        yield found.at_position(*position_in(text, max(text.find(found.secret or ""), 0)))
+
+
+def position_in(text: str, offset: int) -> tuple[int, int]:
+    """The line and column of an offset, from 1."""
+    before = text[:offset]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def hidden(file: PromptFile, sensitive: Mapping[str, Collection[str]]) -> bool:

@@ -26,6 +26,7 @@ _KINDS = {
 _YAML_1_1_BOOLEANS = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 _MERGE_KEY = "<<"
 _MESSAGE_PATH = ("tasks", "KEY", "message")
+_TASK = 2
 _MISSING = ("version", "tasks", "message", "content")
 _ONE_TASK_ONLY = ("message", "taskID", "movedFrom")
 
@@ -76,7 +77,13 @@ def _unknown(name: str, path: Path, known: list[str], schema: Mapping[str, Any])
         return Code.UNKNOWN_PROPERTY, "task", {}
     if path and name in schema["properties"]:
         return Code.UNKNOWN_PROPERTY, "top", {}
-    near = similar(name, known)
+    if len(path) == _TASK and path[0] == "tasks" and "every" not in known:
+        entry = schema["definitions"]["entry"]["properties"]
+        if name in entry:
+            return Code.UNKNOWN_PROPERTY, "entry", {}
+        near = similar(name, list(entry))
+    else:
+        near = similar(name, known)
     if near is not None:
         return Code.UNKNOWN_PROPERTY, "similar", {"near": near}
     return Code.UNKNOWN_PROPERTY, "", {"known": tuple(known)}

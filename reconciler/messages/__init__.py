@@ -35,10 +35,14 @@ def entry(code: Code) -> Entry:
 
 
 def word(diagnostic: Diagnostic) -> Message:
-    """The diagnostic in words: its summary (one line, `WHERE: WHAT`), its detail, its command."""
+    """The diagnostic in words: its summary (one line, `WHERE: WHAT (ROW)`), its detail, its
+    command."""
     message = wording(diagnostic)
-    path = diagnostic.at.path
-    return message._replace(summary=f"{shown(path)}: {message.summary}") if path else message
+    path, row = diagnostic.at.path, diagnostic.at.row
+    if not path and row is None:
+        return message
+    where = f"{shown(path)}: " if path else ""
+    return message._replace(summary=f"{where}{message.summary}{f' ({row})' if row else ''}")
 
 
 def wording(diagnostic: Diagnostic) -> Message:
@@ -66,6 +70,8 @@ def _entries(area: str) -> dict[Code, Entry]:
 def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
     """A diagnostic as documents for programs hold it (contract, section 3)."""
     summary, detail, command = word(diagnostic)
+    row = diagnostic.at.row
+    related = {"related": [{"file": row.file, "line": row.line}]} if row is not None else {}
     return {
         "code": diagnostic.code.value,
         "severity": diagnostic.severity.value,
@@ -75,4 +81,5 @@ def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
         "line": diagnostic.line,
         "column": diagnostic.column,
         "key": diagnostic.key,
+        **related,
     }

@@ -49,17 +49,17 @@ ENTRIES = {
         fix="Correct the file or the list at the line that the message names. csv needs a header "
         "and the same number of fields in each row; yaml and json files hold a list.",
         cases={
-            "ending": Message("{at}: unknown kind of file; use csv, txt, yaml or json"),
-            "notAList": Message("{at}: must be a list"),
-            "null": Message("{at}: a value is null; write it as text"),
-            "nested": Message("{at}: must be text or a flat mapping of texts"),
-            "noHeader": Message("{at}: the header line is missing"),
-            "noName": Message("{at}: column {column} has no name in the header"),
-            "sameName": Message("{at}: the header names {name:q} twice"),
-            "ragged": Message("{at}: has {found} field{found:s}, the header has {expected}"),
-            "control": Message("{at}: contains the control character {code}"),
-            "csv": Message("{at}: invalid csv: {problem}"),
-            "json": Message("{at}: invalid JSON: {problem}"),
+            "ending": Message("unknown kind of file; use csv, txt, yaml or json"),
+            "notAList": Message("must be a list"),
+            "null": Message("a value is null; write it as text"),
+            "nested": Message("must be text or a flat mapping of texts"),
+            "noHeader": Message("the header line is missing"),
+            "noName": Message("column {column} has no name in the header"),
+            "sameName": Message("the header names {name:q} twice"),
+            "ragged": Message("has {found} field{found:s}, the header has {expected}"),
+            "control": Message("contains the control character {code}"),
+            "csv": Message("invalid csv: {problem}"),
+            "json": Message("invalid JSON: {problem}"),
         },
     ),
     Code.INVALID_TEMPLATE: Entry(
@@ -75,6 +75,11 @@ ENTRIES = {
             ),
             "mapping": Message("{text:q} is a mapping; name one of its fields"),
             "mapping-similar": Message("{text:q} is a mapping; did you mean `{near}`?"),
+            "lacking": Message("a row without {text:q}, which a template names"),
+            "place": Message("a template is not allowed here: {text:q}"),
+            "text": Message(
+                "{text:q} is text here: only tasks with `forEach` or `every` have templates"
+            ),
         },
     ),
     Code.INVALID_GENERATED_KEY: Entry(
@@ -84,13 +89,12 @@ ENTRIES = {
         "`-` and begin with a letter or digit.",
         cases={
             "": Message(
-                "{text:q} cannot be part of a key (row {row})",
+                "{text:q} cannot be part of a key",
                 "Allowed: letters, digits, `.`, `_`, `/` and `-`, first a letter or digit.",
             ),
-            "missing": Message(
-                "a row without `name` has no key (row {row})", "Set `key` for the entry."
-            ),
-            "long": Message("the key {text:q} is longer than {limit} characters (row {row})"),
+            "missing": Message("a row without `name` has no key", "Set `key` for the entry."),
+            "empty": Message("a value of the key {text:q} is empty"),
+            "long": Message("the key {text:q} is longer than {limit} characters"),
         },
     ),
     Code.DUPLICATE_GENERATED_KEY: Entry(
@@ -98,8 +102,8 @@ ENTRIES = {
         why="Each key has exactly one task, so two rows with the same key would share one.",
         fix="Remove one of the rows, or add what tells them apart to `key`.",
         cases={
-            "": Message("`{task}` is generated twice: {first} and {second}"),
-            "case": Message("`{task}` differs from another key only in case: {first}, {second}"),
+            "": Message("`{task}` is generated twice, first by {first}"),
+            "case": Message("`{task}` differs only in case from the key that {first} generates"),
         },
     ),
     Code.TOO_MANY_TASKS: Entry(

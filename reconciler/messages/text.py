@@ -39,6 +39,7 @@ ENTRIES = {
         cases={
             "": Message("the file is larger than {limit} MiB", "Split it into several files."),
             "prompt": Message("the file is larger than {limit} KiB, more than a model can read"),
+            "data": Message("the file is larger than {limit} KiB", "Use several axes or entries."),
         },
     ),
     Code.INVALID_ENCODING: Entry(
@@ -95,6 +96,7 @@ ENTRIES = {
             "directive": Message(
                 "invalid YAML: invalid directive; quote text that starts with `%`"
             ),
+            "template": Message("invalid YAML: quote text that contains `{{{{`"),
             "start": Message("invalid YAML: text cannot start with `{character}`; quote it"),
         },
     ),
@@ -110,6 +112,7 @@ ENTRIES = {
         fix="Write the key as text, without a tag.",
         cases={
             "collection": Message("a key must be text, not a mapping or a list"),
+            "template": Message("YAML reads `{{{{` as a mapping; quote the text"),
             "tag": Message("a key cannot have the tag `{tag}`"),
         },
     ),
@@ -188,11 +191,11 @@ ENTRIES = {
         cases={
             "prompt": Message(
                 "the path leads out of the repository",
-                "A prompt file must be in the repository of its manifest, and not in .git.",
+                "A prompt or data file must be in the repository of its manifest, not in .git.",
             ),
             "prompt-directory": Message(
                 "the path leads out of the working directory",
-                "Outside of a repository, a prompt file must be in the working directory.",
+                "Outside of a repository, a prompt or data file must be in the working directory.",
             ),
             "manifest": Message(
                 "a link leads out of the repository",
@@ -226,7 +229,7 @@ ENTRIES = {
             "manifest-git": Message("a link leads into .git, which may contain credentials"),
             "prompt-git": Message(
                 "the path leads into .git, which may contain credentials",
-                "A prompt file must be in the repository of its manifest, and not in .git.",
+                "A prompt or data file must be in the repository of its manifest, not in .git.",
             ),
         },
     ),

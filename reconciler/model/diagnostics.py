@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from heapq import nsmallest
+from typing import NamedTuple
 
 from reconciler.model.codes import Code
 
@@ -26,15 +27,27 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
+class DataRow(NamedTuple):
+    """A row of values that a task is generated from: its file and line."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a diagnostic applies: a file, a line and a column (from 1), a task key, a key path."""
+    """Where a diagnostic applies: a file, a line and a column (from 1), a task key, a key path, and
+    for a generated task its row of values."""
 
     file: str | None = None
     line: int | None = None
     column: int | None = None
     key: str | None = None
     path: Path = ()
+    row: DataRow | None = None
 
 
 NOWHERE = Place()

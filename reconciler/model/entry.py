@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +19,33 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """The entry's key, the values and the period that make this task, and the row it comes from.
+    """The entry's key, and the values and the period that make this task. Records keep it.
 
-    `values` are by axis (`region`) or by field (`stack.name`), in the order of the axes. `row_file`
-    and `row_line` are those of the first axis that is written as data; None without `forEach`.
-    `waits`: with `overlap: wait`, an earlier period's task has to be over first.
+    `values` are by axis (`region`) or by field (`stack.name`), in the order of the axes.
     """
 
     entry: str
     values: Mapping[str, str] = field(default_factory=dict)
     period: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOrigin:
+    """Where a generated task comes from, and what its entry says about it.
+
+    `row_file` and `row_line` are those of the row of its first axis: None without `forEach`, and
+    `row_file` None for a row in the manifest itself. `position` is its place among the tasks of its
+    entry. `waits`: with `overlap: wait`, an earlier period's task has to be over first. The period
+    lasts from `begins` until `ends`; with `catchUp`, `ends` is None, since its task may be created
+    at any later time.
+    """
+
+    generated: Generated
     row_file: str | None = None
     row_line: int | None = None
+    position: int = 0
     rollout: Rollout | None = None
     is_pilot: bool = False
     waits: bool = False
+    begins: datetime | None = None
+    ends: datetime | None = None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple
 
 from reconciler.model.canonical import comparable_text, digest
+from reconciler.model.entry import Generated, TaskOrigin
 
 Inputs = Mapping[str, Any]
 """What a task was or is to be made from: JSON values under Pulumi's own names.
@@ -59,6 +60,7 @@ class DesiredTask:
     `org_name` is what the manifest says (None: to be resolved from outside it, after which
     `org_from_manifest` stays False). `line` and `column` are those of its key, from 1.
     `inputs` lacks `message` only where `task_id` is given. `sensitive`: no report shows its prompt.
+    `origin`: an entry generates it.
     """
 
     key: str
@@ -72,6 +74,17 @@ class DesiredTask:
     adopt: bool = True
     org_from_manifest: bool = True
     sensitive: bool = False
+    origin: TaskOrigin | None = None
+
+    @property
+    def generated(self) -> Generated | None:
+        """The entry, values and period that made it; None for a task that is written out."""
+        return self.origin.generated if self.origin is not None else None
+
+    @property
+    def declared_key(self) -> str:
+        """The key in the manifest: that of its entry, for a generated task."""
+        return self.key if self.origin is None else self.origin.generated.entry
 
     @property
     def ref(self) -> TaskRef:

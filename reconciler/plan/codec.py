@@ -21,6 +21,7 @@ from reconciler.model.absent import ABSENT
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place, error
+from reconciler.model.entry import Generated
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, Identity
@@ -61,6 +62,7 @@ def _task(task: PlannedTask) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "key": task.ref.key,
         "orgName": task.ref.org_name,
+        **_generated(task.generated),
         "action": task.action.value,
         "reason": task.reason.value,
         "taskId": task.task_id,
@@ -77,6 +79,13 @@ def _task(task: PlannedTask) -> dict[str, Any]:
     if task.moved_from:
         shown["movedFrom"] = task.moved_from.key
     return shown | remarks_document(task.explanation)
+
+
+def _generated(generated: Generated | None) -> dict[str, Any]:
+    if generated is None:
+        return {}
+    period = {"period": generated.period} if generated.period is not None else {}
+    return {"entry": generated.entry, "values": dict(generated.values), **period}
 
 
 def _identity(identity: Identity | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.model.absent import ABSENT
 from reconciler.model.diagnostics import Diagnostic, has_errors
+from reconciler.model.entry import Generated
 from reconciler.model.fields import PATCHED
 from reconciler.model.remarks import Remark
 from reconciler.model.task import (
@@ -137,6 +138,14 @@ class PlannedTask:
             or (record is not None and record.sensitive)
             or (attempt is not None and attempt.sensitive)
         )
+
+    @property
+    def generated(self) -> Generated | None:
+        """What an entry makes it from, or made it from."""
+        for known in (self.desired, self.record, self.attempt):
+            if known is not None:
+                return known.generated
+        return None
 
     @property
     def unattended(self) -> bool:

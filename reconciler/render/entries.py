@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import Hint, word
-from reconciler.model.diagnostics import Diagnostic, Severity, in_order
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, in_order
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask
@@ -106,9 +106,14 @@ def entries(report: Report, style: Style) -> list[Entry]:
 def located(report: Report, style: Style) -> list[Diagnostic]:
     """The problems in order, their files as paths from the root of the repository."""
     return [
-        d if d.file is None else replace(d, at=replace(d.at, file=style.locate(d.file)))
+        d if d.file is None else replace(d, at=_located(d.at, style))
         for d in in_order(report.diagnostics)
     ]
+
+
+def _located(at: Place, style: Style) -> Place:
+    row = at.row and at.row._replace(file=style.locate(at.row.file))
+    return replace(at, file=style.locate(at.file or ""), row=row)
 
 
 def command_of(report: Report) -> str:

@@ -18,7 +18,7 @@ from reconciler.messages import entry as entry_of
 from reconciler.messages import word
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Path
+from reconciler.model.diagnostics import DataRow, Diagnostic, Path
 from reconciler.plan.plan import Plan
 from reconciler.render import safe
 from reconciler.render.entries import Entry, Level, command_of, entries, located
@@ -59,6 +59,7 @@ class _Problem(NamedTuple):
     line: int | None
     column: int | None = None
     key: str | None = None
+    row: DataRow | None = None
 
 
 def render(report: Report, style: Style) -> str:
@@ -109,6 +110,7 @@ def _results(found: Iterable[_Problem], index: Mapping[str, int]) -> list[dict[s
                 "level": problem.level,
                 "message": {"text": _text(problem.text)},
                 "locations": [{"physicalLocation": _place(problem)}],
+                **_related(problem),
                 "partialFingerprints": {FINGERPRINT: f"{same}:{seen[same]}"},
             }
         )
@@ -124,13 +126,25 @@ def _notification(problem: _Problem, index: Mapping[str, int]) -> dict[str, Any]
     }
 
 
+def _related(problem: _Problem) -> dict[str, Any]:
+    """The row that a task is generated from: the entry itself is the location."""
+    if problem.row is None:
+        return {}
+    place = _physical(problem.row.file, problem.row.line, None)
+    return {"relatedLocations": [{"id": 0, "physicalLocation": place}]}
+
+
 def _place(problem: _Problem) -> dict[str, Any]:
-    uri = quote((problem.file or "").encode("utf-8", "backslashreplace"), safe="/")
+    return _physical(problem.file or "", problem.line, problem.column)
+
+
+def _physical(file: str, line: int | None, column: int | None) -> dict[str, Any]:
+    uri = quote(file.encode("utf-8", "backslashreplace"), safe="/")
     place: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
-    if problem.line is not None:
-        place["region"] = {"startLine": max(problem.line, 1)}
-        if problem.column is not None:
-            place["region"]["startColumn"] = max(problem.column, 1)
+    if line is not None:
+        place["region"] = {"startLine": max(line, 1)}
+        if column is not None:
+            place["region"]["startColumn"] = max(column, 1)
     return place
 
 
@@ -138,7 +152,7 @@ def _of_problem(problem: Diagnostic) -> _Problem:
     message = word(problem)
     text = "\n".join(part for part in (message.summary, message.explanation) if part)
     at = problem.at
-    where = (at.file, at.line, at.column, at.key)
+    where = (at.file, at.line, at.column, at.key, at.row)
     return _Problem(problem.code.value, problem.severity.value, text, at.path, *where)
 
 

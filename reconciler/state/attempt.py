@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from reconciler.model.canonical import digest
+from reconciler.model.entry import Generated
 from reconciler.model.task import Identity, Inputs, TaskRef
 
 SEND_WINDOW = 10.0
@@ -23,7 +24,8 @@ class Attempt:
     boot `boot_id` ("": unknown), `service_clock` the service's clock (None if it had shown none).
     The request left at most `window` seconds later, or never. `baseline` names the newest tasks of
     the organization before it (`State.baselines`; "": unknown). `sensitive`: no report shows its
-    prompt. `replaces` is the task that the new one takes the place of.
+    prompt. `replaces` is the task that the new one takes the place of. `generated`: what an entry
+    made it from.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task"}
@@ -42,6 +44,7 @@ class Attempt:
     boot_id: str = ""
     window: float = SEND_WINDOW
     baseline: str = ""
+    generated: Generated | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,7 @@ def _resolved(
         marks=marks,
         pending=patch_after_create(latest.inputs),
         sensitive=latest.sensitive,
+        generated=latest.generated,
     )
     if known is None and task_id in {attempt.replaces for attempt in attempts}:
         return record  # not what they made: it was there before, and its record was lost

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from reconciler.model.entry import Generated
 from reconciler.model.task import Identity, Inputs, RemoteTask, TaskRef
 from reconciler.state.attempt import Attempt, Baseline
 
@@ -35,7 +36,6 @@ OUTPUTS = (
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One thing that became of a key: `what` is a word of `HistoryKind`, or of a later taskctl.
-
     `task_id` is the task that the key had from then on, `mark` the attempt's. `detail` names the
     settings that were updated, the key that it was moved from, the task that was there before, or
     why an attempt made none.
@@ -73,7 +73,7 @@ class Record:
     though its manifest may have lost it. `history` is what became of the key, once that is more
     than one thing (see `history_of`). `former` are the ids of all tasks it had before: they are
     nobody's, and adopted for nothing. `duplicates` are further tasks that bear a mark of the key:
-    something delivered one create twice.
+    a create was delivered twice. `generated`: what an entry made it from.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {
@@ -96,6 +96,7 @@ class Record:
     history: tuple[HistoryEntry, ...] = ()
     former: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
+    generated: Generated | None = None
 
     def history_of(self) -> tuple[HistoryEntry, ...]:
         """What became of the key. A record that only one thing became of need not keep it."""

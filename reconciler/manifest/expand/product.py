@@ -61,10 +61,13 @@ def values_of(combination: Combination) -> dict[str, str | None]:
     return values
 
 
-def default_key(combination: Combination) -> str | None:
-    """The axis values joined by `-`; a mapping contributes its `name`. None if one has none."""
-    parts = [
-        row.value if isinstance(row.value, str) else row.value.get("name")
-        for row in combination.values()
-    ]
-    return None if None in parts else "-".join(part for part in parts if part is not None)
+def default_names(combination: Combination) -> tuple[str, ...]:
+    """The names whose values make the key by default; a mapping contributes its `name`."""
+    return tuple(
+        axis if isinstance(row.value, str) else f"{axis}.name" for axis, row in combination.items()
+    )
+
+
+def default_key(combination: Combination) -> str:
+    """The key by default, as a template."""
+    return "-".join(f"{{{{ {name} }}}}" for name in default_names(combination))

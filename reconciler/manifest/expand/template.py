@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from reconciler.model.diagnostics import Path
@@ -68,6 +67,8 @@ def faults(text: str, known: Mapping[str, str | None]) -> list[TemplateFault]:
     that stands for a mapping, of which only the fields are text."""
     if _OPEN not in text:
         return []
+    from difflib import get_close_matches
+
     found = []
     for part in parts(text):
         if isinstance(part, TemplateFault):

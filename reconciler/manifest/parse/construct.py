@@ -139,7 +139,11 @@ class _Construction:
         if mapping is None:
             items.append(value)
         elif key is None:
-            self._refuse(event, frame, Code.INVALID_KEY, "collection")
+            at = event.start_mark.index
+            is_template = is_mapping and self._text[at - 1 : at + 1] == "{{"
+            self._refuse(
+                event, frame, Code.INVALID_KEY, "template" if is_template else "collection"
+            )
         else:
             mapping[key] = value
         if event.ctag is not None:

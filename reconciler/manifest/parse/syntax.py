@@ -60,6 +60,8 @@ def syntax_error(error: Exception, body: bytes) -> Finding:
 
 def _case(error: Exception, lines: list[str], line: int, column: int) -> tuple[str, Facts]:
     complaint = _complaint(error)
+    if re.search(r"[:{,\[]\s*[^\"'#]*\{\{", lines[line][: column + 2]):
+        return "template", NO_FACTS
     if "cannot start any token" in complaint:
         found = lines[line][column : column + 1]
         return ("tab", NO_FACTS) if found == "\t" else ("start", {"character": found})

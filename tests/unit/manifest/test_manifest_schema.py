@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from reconciler.manifest import schema
+from reconciler.manifest.expand.options import OPTIONS
 from reconciler.messages import word
 from reconciler.model.codes import Code
 from reconciler.resources import schema_text
@@ -41,6 +42,7 @@ def test_every_property_is_described_and_has_a_valid_example() -> None:
     found = [item for item in described(SCHEMA) if set(item[1]) != {"const"}]
     assert len(found) > 40
     for path, node in found:
+        node = node.get("else", node) if "title" not in node else node  # or a template
         full = SCHEMA["definitions"][node["$ref"].split("/")[-1]] if "$ref" in node else node
         assert full["title"], path
         assert full["description"].endswith("."), path
@@ -68,6 +70,15 @@ def test_defaults_are_the_settings_of_a_task() -> None:
     assert defaults <= task
 
 
+def test_an_entry_has_the_settings_of_a_task_and_its_own() -> None:
+    task = SCHEMA["definitions"]["task"]["properties"]
+    entry = SCHEMA["definitions"]["entry"]["properties"]
+    assert entry.keys() - task.keys() == OPTIONS
+    assert task.keys() <= entry.keys()
+    offered = SCHEMA["definitions"]["taskOrEntry"]["properties"]  # an editor completes them
+    assert offered.keys() == OPTIONS
+
+
 GOOD: dict[str, Any] = {
     "version": 1,
     "orgName": "acme",
@@ -90,6 +101,28 @@ GOOD: dict[str, Any] = {
             }
         },
         "c": {"taskID": "t-1", "name": "n", "cliIntegrations": []},
+        "d": {
+            "forEach": {
+                "stack": {"file": "../data/stacks.csv"},
+                "region": ["eu", {"name": "us", "tier": 1}],
+                "exclude": [{"stack": {"name": "legacy"}}],
+                "atMost": 20,
+            },
+            "every": "month",
+            "timezone": "Europe/Berlin",
+            "from": "2026-11-01",
+            "catchUp": 1,
+            "overlap": "wait",
+            "key": "{{ stack.name }}",
+            "rollout": {"pilot": 2, "atOnce": 10, "stopAfter": 1},
+            "message": "{{ stack.name }} in {{ period.name }}",
+            "approvalMode": "{{ stack.mode }}",
+            "orgName": "{{ stack.org }}",
+            "role": "{{ stack.role }}",
+            "enabledIntegrations": [{"id": "{{ region }}"}],
+            "cliIntegrations": [{"catalogId": "{{ region }}", "name": "prod"}],
+            "movedFrom": "d@{{ stack.old }}",
+        },
     },
 }
 
@@ -106,10 +139,27 @@ JUNK = st.one_of(
     st.booleans(),
     st.integers(-2, 10**30),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.sampled_from(["", "a", "a\n", "A b", "auto", "read-only", "k" * 129, "é", "stack", "x/y"]),
+    st.sampled_from(
+        ["", "a", "a\n", "A b", "auto", "read-only", "k" * 129, "é", "stack", "x/y", "{{ a }}"]
+    ),
     st.sampled_from([[], {}, [1], [{"id": "a"}], {"type": "stack"}, {"content": "x"}, {"a": {}}]),
 )
-NAMES = st.sampled_from(["id", "type", "x", "a\n", "Bad", "name", "message", "taskID", "tasks"])
+NAMES = st.sampled_from(
+    [
+        "id",
+        "type",
+        "x",
+        "a\n",
+        "Bad",
+        "name",
+        "message",
+        "taskID",
+        "tasks",
+        "every",
+        "file",
+        "period",
+    ]
+)
 
 
 @st.composite
@@ -154,12 +204,12 @@ def test_the_good_document_is_good() -> None:
 
 
 def test_jsonschema_stays_out_where_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "_reference", lambda: pytest.fail("not needed"))
+    monkeypatch.setattr(schema, "_reference", lambda **_: pytest.fail("not needed"))
     assert schema.check(GOOD) == []
 
 
 def test_a_rule_without_words_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "_reference", lambda: Draft7Validator({"minProperties": 9}))
+    monkeypatch.setattr(schema, "_reference", lambda **_: Draft7Validator({"minProperties": 9}))
     (problem,) = schema.explain({"a": 1})
     assert (problem.code, problem.diagnostic.args["rule"]) == (Code.INVALID_VALUE, "minProperties")
 

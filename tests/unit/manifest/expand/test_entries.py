@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.manifest.expand.entries import Expansion, expand
-from reconciler.manifest.expand.rows import Row, rows_of_file
+from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
+from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.parse.nodes import read_nodes
 from reconciler.manifest.parse.source import read_source
 from reconciler.model.codes import Code
@@ -24,8 +25,12 @@ FILES = {
 }
 
 
-def read(path: str) -> list[Row]:
-    return rows_of_file(path, FILES[path], lambda: None)
+def read(path: str) -> list[Row] | Finding:
+    try:
+        return rows_of_file(path, FILES[path], lambda: None)
+    except RowError as problem:
+        found = finding(Code.INVALID_DATA, (), problem.case, problem.facts)
+        return found.at_row(path, problem.line)
 
 
 def expanded(entry: str, now: datetime = NOW) -> Expansion:
@@ -35,7 +40,7 @@ def expanded(entry: str, now: datetime = NOW) -> Expansion:
     source = read_source(text.encode())
     assert not source.findings
     task: Any = source.data["tasks"]["job"]
-    return expand("job", task, read_nodes(source.events()), now, read)
+    return expand("job", task, read_nodes(source.events()), lambda: now, read)
 
 
 def found(expansion: Expansion) -> list[tuple[Code, str]]:
@@ -71,7 +76,11 @@ def test_axes_are_multiplied_and_templates_filled() -> None:
     }
     origin = made.origins["job@data-1.10"]
     assert (origin.row_file, origin.row_line) == ("stacks.csv", 3)
-    assert origin.values == {"stack.name": "data", "stack.owner": "analytics", "region": "1.10"}
+    assert origin.generated.values == {
+        "stack.name": "data",
+        "stack.owner": "analytics",
+        "region": "1.10",
+    }
 
 
 def test_the_default_key_joins_values_and_names() -> None:
@@ -88,7 +97,7 @@ def test_periods_are_part_of_the_key() -> None:
         "job@a@2026-10": "from 2026-09-01 to 2026-09-30, 2026-10",
         "job@a@2026-11": "from 2026-10-01 to 2026-10-31, 2026-11",
     }
-    assert made.origins["job@a@2026-10"].period == "2026-10"
+    assert made.origins["job@a@2026-10"].generated.period == "2026-10"
 
 
 def test_a_period_before_its_first_day_generates_nothing() -> None:

@@ -1,0 +1,272 @@
+"""Entries in manifests: expanded from data files, checked as tasks, and told with their rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.manifest import Manifests
+from reconciler.manifest import load as load_all
+from reconciler.messages import word
+from reconciler.model.codes import Code
+from reconciler.model.task import text_of
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+STACKS = "name,owner,mode\nnetwork,platform,auto\ndata,analytics,manual\nlegacy,nobody,balanced\n"
+
+
+def load(
+    folder: Path,
+    tasks: str,
+    *,
+    now: datetime = NOW,
+    head: str = "",
+    files: dict[str, str] | None = None,
+) -> Manifests:
+    """The manifest `tasks/a.yaml`, whose tasks are the YAML `tasks`, beside `data/stacks.csv`."""
+    (folder / ".git").mkdir(exist_ok=True)
+    for name, text in {"data/stacks.csv": STACKS, **(files or {})}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "tasks").mkdir(exist_ok=True)
+    body = "\n".join(f"  {line}" for line in tasks.strip("\n").splitlines())
+    (folder / "tasks/a.yaml").write_text(f"version: 1\n{head}tasks:\n{body}\n", encoding="utf-8")
+    return load_all((), root=folder, now=lambda: now)
+
+
+def told(found: Manifests) -> list[tuple[Any, ...]]:
+    """Code, case, line, and the row of each problem."""
+    return [
+        (d.code, d.case, d.line, str(d.at.row) if d.at.row else None) for d in found.diagnostics
+    ]
+
+
+ROTATE = """
+rotate:
+  forEach:
+    stack: {file: ../data/stacks.csv}
+    region: [eu, 1.10]
+    exclude: [{stack: {name: legacy}}]
+  key: "{{ stack.name }}-{{ region }}"
+  rollout: {pilot: 1}
+  orgName: "{{ stack.owner }}"
+  approvalMode: "{{ stack.mode }}"
+  isShared: true
+  message: Rotate {{ stack.name }} in {{ region }}.
+"""
+
+
+def test_an_entry_becomes_tasks(tmp_path: Path) -> None:
+    found = load(tmp_path, ROTATE)
+    assert not found.diagnostics
+    assert [
+        (t.key, t.org_name, t.inputs["approvalMode"], text_of(t.inputs), t.line)
+        for t in found.tasks
+    ] == [
+        ("rotate@network-eu", "platform", "auto", "Rotate network in eu.", 3),
+        ("rotate@network-1.10", "platform", "auto", "Rotate network in 1.10.", 3),
+        ("rotate@data-eu", "analytics", "manual", "Rotate data in eu.", 3),
+        ("rotate@data-1.10", "analytics", "manual", "Rotate data in 1.10.", 3),
+    ]
+    first = found.tasks[0]
+    assert first.generated is not None
+    assert first.origin is not None
+    assert first.generated.values["stack.name"] == "network"
+    assert (first.origin.row_file, first.origin.row_line) == ("data/stacks.csv", 2)
+    assert first.origin.is_pilot
+
+
+def test_the_time_is_asked_for_only_by_entries_that_recur(tmp_path: Path) -> None:
+    load(tmp_path, ROTATE)
+
+    def never() -> datetime:
+        pytest.fail("nothing recurs")
+
+    assert len(load_all((), root=tmp_path, now=never).tasks) == 4
+    found = load(tmp_path, "review:\n  every: month\n  message: of {{ previous.name }}")
+    assert [task.key for task in found.tasks] == ["review@2026-11"]
+    assert found.due == {("tasks/a.yaml", "review"): frozenset({"2026-11"})}
+
+
+def test_defaults_apply_and_a_generated_task_is_checked_like_any_other(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        """
+        job:
+          forEach: {stack: {file: ../data/stacks.csv}}
+          message: do {{ stack.name }}
+          permissionMode: "{{ stack.mode }}"
+          role: "{{ stack.owner }} x"
+        """.replace("\n        ", "\n"),
+        head="defaults: {isShared: true}\n",
+    )
+    assert told(found) == [
+        (Code.INVALID_VALUE, "choice", 7, "data/stacks.csv:2"),
+        (Code.INVALID_VALUE, "choice", 7, "data/stacks.csv:3"),
+        (Code.INVALID_VALUE, "choice", 7, "data/stacks.csv:4"),
+        (Code.INVALID_VALUE, "pattern", 8, "data/stacks.csv:2"),
+        (Code.INVALID_VALUE, "pattern", 8, "data/stacks.csv:3"),
+        (Code.INVALID_VALUE, "pattern", 8, "data/stacks.csv:4"),
+    ]
+    assert found.diagnostics[0].key == "job@network"
+    assert word(found.diagnostics[0]).summary.startswith("tasks.job.permissionMode: ")
+    assert word(found.diagnostics[0]).summary.endswith(" (data/stacks.csv:2)")
+
+
+def test_the_same_problem_of_all_tasks_is_told_once(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        "job:\n  forEach: {n: [a, b, c]}\n  message: {{content: 'same', entity_diff: {{add: "
+        "[{{type: stack, name: '  ', project: p}}]}}}}".replace("{{", "{").replace("}}", "}"),
+    )
+    assert told(found) == [(Code.EMPTY_VALUE, "entity", 5, "tasks/a.yaml:4")]
+
+
+@pytest.mark.parametrize(
+    ("entry", "files", "expected"),
+    [
+        ("forEach: {s: {file: ../data/no.csv}}", {}, (Code.UNREADABLE_FILE, "prompt", 4, None)),
+        ("forEach: {s: {file: ../../x.csv}}", {}, (Code.OUTSIDE_REPOSITORY, "prompt", 4, None)),
+        ("forEach: {s: {file: ../.git/x}}", {}, (Code.OUTSIDE_REPOSITORY, "prompt-git", 4, None)),
+        ("forEach: {s: {file: /etc/passwd}}", {}, (Code.INVALID_VALUE, "pattern", 4, None)),
+        (
+            "forEach: {s: {file: ../data/r.csv}}",
+            {"data/r.csv": "a,b\n1\n"},
+            (Code.INVALID_DATA, "ragged", 4, "data/r.csv:2"),
+        ),
+        (
+            "forEach: {s: {file: ../data/r.yaml}}",
+            {"data/r.yaml": "- a\n- {b: [\n"},
+            (Code.INVALID_YAML, "value", 4, "data/r.yaml:3"),
+        ),
+        (
+            "forEach: {s: {file: ../data/r.txt}}",
+            {"data/r.txt": "a\nb\x07\n"},
+            (Code.INVALID_CHARACTER, "", 4, "data/r.txt:2"),
+        ),
+        (
+            "forEach: {s: {file: ../data/r.csv}}",
+            {"data/r.csv": "name\n" + "x" * 1024 * 1024},
+            (Code.FILE_TOO_LARGE, "data", 4, "data/r.csv:1"),
+        ),
+        (
+            "forEach: {s: {file: ../data/r.csv}}\n  key: 'x{{ s.b }}'",
+            {"data/r.csv": "a,b\n1,\n"},
+            (Code.INVALID_GENERATED_KEY, "empty", 5, "data/r.csv:2"),
+        ),
+        (
+            "forEach: {s: {file: ../data/r.yaml}}\n  name: '{{ s.b }}'",
+            {"data/r.yaml": "- {name: a, b: 1}\n- {name: b}\n"},
+            (Code.INVALID_TEMPLATE, "lacking", 5, "data/r.yaml:2"),
+        ),
+        ("forEach: {s: ['{{ t }}']}", {}, (Code.INVALID_TEMPLATE, "place", 4, None)),
+        ("forEach: {atMost: 3}", {}, (Code.MISSING_PROPERTY, "axis", 4, None)),
+        ("forEach: {period: [a]}", {}, (Code.INVALID_VALUE, "pattern", 4, None)),
+        ("forEach: {s: [a]}\n  catchUp: 1", {}, (Code.MISSING_PROPERTY, "every", 3, None)),
+        ("every: day\n  key: x", {}, (Code.MISSING_PROPERTY, "forEach", 3, None)),
+        ("every: fortnight", {}, (Code.INVALID_VALUE, "choice", 4, None)),
+        ("rollout: {pilot: 1}", {}, (Code.UNKNOWN_PROPERTY, "entry", 4, None)),
+        (
+            "forEach: {s: [a]}\n  rollout: {pilots: 1}",
+            {},
+            (Code.UNKNOWN_PROPERTY, "similar", 5, None),
+        ),
+        ("forEach: {s: [a]}\n  rollout: {atOnce: 0}", {}, (Code.INVALID_VALUE, "minimum", 5, None)),
+        ("forEach: {s: [a]}\n  planMode: '{{ s }}'", {}, (Code.WRONG_TYPE, "", 5, None)),
+        ("forEach: {s: [a]}\n  name: {{ s }}", {}, (Code.INVALID_KEY, "template", 5, None)),
+    ],
+)
+def test_what_is_wrong(
+    tmp_path: Path, entry: str, files: dict[str, str], expected: tuple[Any, ...]
+) -> None:
+    found = load(tmp_path, f"job:\n  {entry}\n  message: do it", files=files)
+    assert expected in told(found)
+
+
+def test_a_link_out_of_the_repository_is_no_data(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.csv"
+    outside.write_text("name\nsecret\n", encoding="utf-8")
+    inside = tmp_path / "repository"
+    (inside / "data").mkdir(parents=True)
+    (inside / "data/link.csv").symlink_to(outside)
+    found = load(inside, "job:\n  forEach: {s: {file: ../data/link.csv}}\n  message: x")
+    assert told(found) == [(Code.OUTSIDE_REPOSITORY, "prompt", 4, None)]
+
+
+def test_prompts_in_files_are_templates(tmp_path: Path) -> None:
+    files = {"tasks/p.md": "Do {{ stack.name }} of {{ stack.owner }}.\n"}
+    entry = "job:\n  forEach: {stack: {file: ../data/stacks.csv}}\n  message: {contentFile: p.md}"
+    found = load(tmp_path, entry, files=files)
+    assert not found.diagnostics
+    assert [text_of(task.inputs) for task in found.tasks][:2] == [
+        "Do network of platform.\n",
+        "Do data of analytics.\n",
+    ]
+    wrong = load(tmp_path, entry, files={"tasks/p.md": "Do\n{{ stack.nam }}.\n"})
+    (problem,) = wrong.diagnostics
+    assert (problem.code, problem.file, problem.line) == (Code.INVALID_TEMPLATE, "tasks/p.md", 2)
+
+
+def test_catching_up_needs_a_prompt_that_names_the_period(tmp_path: Path) -> None:
+    entry = "job:\n  every: month\n  catchUp: 1\n  message: {contentFile: p.md}"
+    found = load(tmp_path, entry, files={"tasks/p.md": "Do it.\n"})
+    assert (Code.INVALID_RECURRENCE, "catchUp", 5, None) in told(found)
+    found = load(tmp_path, entry, files={"tasks/p.md": "Do {{ period.name }}.\n"})
+    assert [text_of(task.inputs) for task in found.tasks] == ["Do 2026-10.\n", "Do 2026-11.\n"]
+
+
+def test_templates_elsewhere_are_text_with_a_warning(tmp_path: Path) -> None:
+    found = load(tmp_path, "plain:\n  message: do {{ stack.name }}, not {{ .Values }}")
+    assert told(found) == [(Code.INVALID_TEMPLATE, "text", 4, None)]
+    assert len(found.tasks) == 1
+    defaults = "defaults: {name: '{{ n }}'}\n"
+    found = load(tmp_path, "plain:\n  message: x", head=defaults)
+    assert told(found) == [(Code.INVALID_TEMPLATE, "text", 2, None)]
+    found = load(tmp_path, "job:\n  forEach: {n: [a]}\n  message: '{{ n }}'", head=defaults)
+    assert told(found) == [(Code.INVALID_TEMPLATE, "place", 2, None)]
+
+
+def test_an_entry_with_an_error_does_not_hide_other_problems(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        "job:\n  forEach: {s: {file: ../data/no.csv}}\n  message: x\nother:\n  mesage: y",
+    )
+    assert [d.code for d in found.diagnostics] == [
+        Code.UNREADABLE_FILE,
+        Code.MISSING_PROPERTY,
+        Code.UNKNOWN_PROPERTY,
+    ]
+
+
+def test_data_beside_manifests_is_no_manifest(tmp_path: Path) -> None:
+    files = {"tasks/n.data.yaml": "- a\n- b\n"}
+    entry = "job:\n  forEach: {n: {file: n.data.yaml}}\n  message: 'do {{ n }}'"
+    found = load(tmp_path, entry, files=files)
+    assert (found.files, [task.key for task in found.tasks]) == (
+        ("tasks/a.yaml",),
+        ["job@a", "job@b"],
+    )
+
+
+def test_sensitive_entries_hide_their_text(tmp_path: Path) -> None:
+    entry = (
+        "job:\n  sensitive: true\n  forEach: {n: [a, b]}\n  message: secret {{ n }}\n"
+        "  permissionMode: '{{ n }}'"
+    )
+    found = load(tmp_path, entry)
+    assert found.diagnostics
+    assert "secret" not in (found.text_of("tasks/a.yaml") or "")
+
+
+def test_moved_tasks_may_have_generated_keys(tmp_path: Path) -> None:
+    found = load(tmp_path, "new:\n  message: x\n  movedFrom: rotate@Network/eu@2026-11")
+    assert not found.diagnostics
+    assert found.tasks[0].moved_from == "rotate@Network/eu@2026-11"
+    assert told(load(tmp_path, "new:\n  message: x\n  movedFrom: 'a@'"))[0][:2] == (
+        Code.INVALID_VALUE,
+        "pattern",
+    )
+    assert told(load(tmp_path, "'a@b':\n  message: x"))[0][:2] == (Code.INVALID_VALUE, "pattern")
