@@ -130,9 +130,11 @@ def generated(text: str) -> tuple[list[tuple[str, Any]], list[Any]]:
     """The tasks in order, with their values as written, and which of them are the pilot."""
     source = read_source(text.encode())
     assert not source.findings
-    made = expand("job", source.data["tasks"]["job"], read_nodes(source.events()), NOW, read)
+    made = expand(
+        "job", source.data["tasks"]["job"], read_nodes(source.events()), lambda: NOW, read
+    )
     assert not made.findings
-    origins = [(o.values, o.period, o.is_pilot, o.rollout) for o in made.origins.values()]
+    origins = [(o.generated, o.is_pilot, o.rollout) for o in made.origins.values()]
     return list(made.tasks.items()), origins
 
 
