@@ -50,7 +50,10 @@ prompts = st.one_of(
     text, st.lists(st.one_of(st.text(max_size=50), hostile_text), max_size=12).map("\n".join)
 )
 keys = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,12}", fullmatch=True)
-organizations = st.one_of(st.sampled_from(["acme", "other-org"]), text)
+# An organization has no slash: records are kept under ORG/KEY.
+organizations = st.one_of(
+    st.sampled_from(["acme", "other-org"]), text.map(lambda name: name.replace("/", "|"))
+)
 refs = st.builds(TaskRef, organizations, keys)
 moments = st.timedeltas(timedelta(), timedelta(days=3650)).map(
     lambda since: datetime(2020, 1, 1, tzinfo=UTC) + since
