@@ -10,6 +10,8 @@ from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import parse_qs
 
+from reconciler.model.canonical import map_texts
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
@@ -113,7 +115,7 @@ def parse_object(data: bytes) -> JsonObject:
     if not isinstance(value, dict):
         raise ApiError(400, "the request body must be a JSON object")
     if _SURROGATE_ESCAPE.search(data):
-        value = _without_lone_surrogates(value)
+        value = map_texts(_without_lone_surrogates, value, names=True)
     return cast("JsonObject", value)
 
 
@@ -121,16 +123,9 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _without_lone_surrogates(value: object) -> object:
+def _without_lone_surrogates(text: str) -> str:
     """Replaces lone surrogates with U+FFFD, as the JSON decoder of the real service does."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_without_lone_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        pairs = value.items()
-        return {_without_lone_surrogates(k): _without_lone_surrogates(v) for k, v in pairs}
-    return value
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _read_body(environ: WSGIEnvironment) -> bytes:

@@ -15,6 +15,7 @@ from reconciler.manifest.finding import Finding, finding, located, warning
 from reconciler.manifest.insertion import NewTask, faults
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
+from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Path
 from reconciler.model.fields import SENT
@@ -177,7 +178,7 @@ class _Reading:
             where = (*path, member)
             if raw is None or not self._is_plain(raw, where, known=task_id is not None):
                 continue
-            value = _unescaped(raw) if _is_program(path) else raw
+            value = map_texts(_unescaped, raw) if _is_program(path) else raw
             if member in ("orgName", "taskID") and not (isinstance(value, str) and value):
                 self._error(where, Code.IMPORT_SOURCE, "text")
             elif member == "orgName":
@@ -281,15 +282,9 @@ def _is_program(path: Path) -> bool:
     return path[0] == "resources"
 
 
-def _unescaped(value: Any) -> Any:
-    """`$${` is how a program writes `${` that is no expression."""
-    if isinstance(value, str):
-        return value.replace("$${", "${")
-    if isinstance(value, list):
-        return [_unescaped(inner) for inner in value]
-    if isinstance(value, dict):
-        return {name: _unescaped(inner) for name, inner in value.items()}
-    return value
+def _unescaped(text: str) -> str:
+    """In a program, `$${` stands for a `${` that is not an expression."""
+    return text.replace("$${", "${")
 
 
 def _imported_id(resource: Mapping[str, Any]) -> str | None:

@@ -1,8 +1,9 @@
-"""One way to write a JSON value as bytes, and what follows from it: digests and comparable text."""
+"""JSON values: their canonical bytes and digests, their texts, and prompts as they are compared."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 _ENCODER = json.JSONEncoder(
@@ -23,6 +24,31 @@ def digest(value: Any) -> str:
     return "sha256:" + hashlib.sha256(canonical_json(value)).hexdigest()
 
 
+def map_texts(change: Callable[[str], str], value: Any, *, names: bool = False) -> Any:
+    """The value with each of its texts changed; with `names`, those of members too."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        items = value.items()
+        return {
+            change(name) if names else name: map_texts(change, inner, names=names)
+            for name, inner in items
+        }
+    if isinstance(value, list | tuple):
+        return [map_texts(change, inner, names=names) for inner in value]
+    return value
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Each text of a value, without the names of members."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from texts_in(inner)
+
+
 def comparable_text(text: str) -> str:
-    """A prompt as it is compared with the service's: line ends and outer white space set aside."""
+    """A prompt as it is compared with the service's: without differences of line ends and outer
+    white space."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()

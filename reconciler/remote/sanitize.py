@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
+from reconciler.model.canonical import map_texts
 from reconciler.model.wire import REDACTED
 
 _SHOWN = 400
@@ -54,14 +55,7 @@ class Scrubber:
         """JSON values and names, as decoded from `body`: most contain no secret and are returned
         as they are."""
         spelled = any(secret.encode() in body for secret in self._secrets)
-        return self._cleaned(data) if spelled or b"\\u" in body else data
-
-    def _cleaned(self, data: Any) -> Any:
-        if isinstance(data, str):
-            return self(data)
-        if isinstance(data, dict):
-            return {self(name): self._cleaned(value) for name, value in data.items()}
-        return [self._cleaned(part) for part in data] if isinstance(data, list) else data
+        return map_texts(self, data, names=True) if spelled or b"\\u" in body else data
 
     def __repr__(self) -> str:
         return "Scrubber()"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import error
 from reconciler.model.errors import RemoteError
@@ -127,13 +128,8 @@ class TaskReader:
 
     def without_secrets(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The same values, with their texts as they may be shown."""
-        return {str(self._swept(name)): self._swept(value) for name, value in values.items()}
+        clean: dict[str, Any] = map_texts(self._shown, values, names=True)
+        return clean
 
-    def _swept(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._conceal(self._client.scrub(value))
-        if isinstance(value, Mapping):
-            return self.without_secrets(value)
-        if isinstance(value, list):
-            return [self._swept(part) for part in value]
-        return value
+    def _shown(self, text: str) -> str:
+        return self._conceal(self._client.scrub(text))

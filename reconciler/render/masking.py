@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from reconciler.model.canonical import map_texts, texts_in
 from reconciler.model.diagnostics import Arg, Diagnostic
 from reconciler.model.fields import HIDDEN
 from reconciler.model.remarks import Remark
@@ -112,18 +113,8 @@ def _facts(facts: Mapping[str, Arg], secrets: Secrets) -> dict[str, Arg]:
 
 def _texts(value: Inputs) -> Iterable[str]:
     message = value.get("message") or {}
-    for name, part in message.items():
-        if name != _SHOWN_OF_MESSAGE:
-            yield from _strings(part)
-
-
-def _strings(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        if not _HIDDEN.fullmatch(value):
-            yield value
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from _strings(part)
+    shown = (texts_in(part) for name, part in message.items() if name != _SHOWN_OF_MESSAGE)
+    return (text for texts in shown for text in texts if not _HIDDEN.fullmatch(text))
 
 
 def _result(task: TaskResult, secrets: Secrets) -> TaskResult:
@@ -198,14 +189,8 @@ def _covered(message: Any) -> Any:
 
 
 def _digested(value: Any) -> Any:
-    """Each text in it as its digest, which stays what it is when this is done once more."""
-    if isinstance(value, str):
-        return value if _HIDDEN.fullmatch(value) else _digest(value)
-    if isinstance(value, Mapping):
-        return {name: _digested(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_digested(part) for part in value]
-    return value
+    """The value with each text as its digest. A digest stays as it is."""
+    return map_texts(lambda text: text if _HIDDEN.fullmatch(text) else _digest(text), value)
 
 
 def _digest(text: str) -> str:
@@ -216,14 +201,8 @@ def _digest(text: str) -> str:
 
 
 def _swept(value: Any, secrets: Secrets, name: str | None) -> Any:
-    """Each text in it without what is a prompt's; but a name of the manifest stays."""
-    if isinstance(value, str):
-        return value if value == name else secrets.conceal(value)
-    if isinstance(value, Mapping):
-        return {key: _swept(part, secrets, name) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_swept(part, secrets, name) for part in value]
-    return value
+    """The value without the prompts in its texts. The `name` that the manifest gives stays."""
+    return map_texts(lambda text: text if text == name else secrets.conceal(text), value)
 
 
 def _name(task: DesiredTask | Record | None) -> str | None:

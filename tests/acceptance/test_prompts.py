@@ -106,7 +106,9 @@ def test_a_saved_plan_is_refused_once_the_file_changed(ground: Desk) -> None:
     prompt_file(ground).write_text(LATER)
     refused = ground.run("apply", "plan.taskctl")
     assert refused.code == 1
-    assert "the manifests" in refused.document["diagnostics"][0]["detail"]
+    (problem,) = refused.document["diagnostics"]
+    assert problem["code"] == "TC653"
+    assert "the manifests have changed" in problem["summary"]
     assert ground.server.tasks_by_work() == {}
 
 
