@@ -38,7 +38,7 @@ class Addressed:
         """TaskctlError if there is no task, or the service does not show it to this token."""
         record = tasks.record(ref)
         if task_id is not None:
-            if task_id not in (record.task_id, *record.former):
+            if task_id not in (record.task_id, *record.former, *record.duplicates):
                 raise TaskctlError([error(Code.WRONG_TASK, ref=str(ref), task_id=task_id)])
             record = replace(record, task_id=task_id)
         status = tasks.ctx.reader.statuses([record], 1)[0]

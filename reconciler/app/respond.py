@@ -45,8 +45,8 @@ def send_message(ctx: Context, words: str, message: str, *, yes: bool = False) -
 
 @dataclass(frozen=True, slots=True)
 class CancelRequest:
-    """`words` select tasks; `task_id` names one that a single key had before. `force` ends the
-    session of a stuck task."""
+    """`words` select tasks; `task_id` names one that a single key had before, or a
+    redundant one. `force` ends the session of a stuck task."""
 
     words: tuple[str, ...]
     task_id: str | None = None

@@ -12,7 +12,11 @@ ENTRIES = {
         "same work.",
         fix="Look at the tasks, and end the one that is redundant.",
         cases={
-            "": Message("{key}: {ids:list}: more than one task exists for this key", "{lines}"),
+            "": Message(
+                "{ref}: more than one task exists for this key: {ids:and}",
+                "Compare them {links:list}, and end the redundant one:",
+                "taskctl cancel {ref:sh} --task {extra:sh} --force",
+            ),
         },
     ),
     Code.NOT_UPDATED: Entry(

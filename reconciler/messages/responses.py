@@ -37,7 +37,8 @@ ENTRIES = {
     ),
     Code.WRONG_TASK: Entry(
         title="Not a task of this key",
-        why="The ID is neither that of the key's task nor of one that it replaced.",
+        why="The ID is neither that of the key's task, nor of one that it replaced, nor of a "
+        "redundant one.",
         fix="`taskctl show KEY` lists the IDs.",
         cases={
             "": Message(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shlex
 import time
 from collections.abc import Iterator, Mapping
@@ -171,6 +172,26 @@ def test_cancel_asks_the_agent_and_force_ends_its_session(place: Place) -> None:
     assert place.run("cancel", "one", "-y")[1] == "acme/one: Nothing to cancel.\n"
     assert "user_cancel" in [body["type"] for body in bodies(place, "one")]
     assert "user_cancel" not in [body["type"] for body in bodies(place, "two")]
+
+
+def test_a_redundant_task_is_ended_by_the_command_that_plan_prints(place: Place) -> None:
+    """As after an apply that found a second task with the mark of its attempt."""
+    place.apply({"one": "slow one"})
+    extra = place.api.create("slow one")
+    path = place.folder / "taskctl.state.json"
+    known = json.loads(path.read_text())
+    del known["checksum"]
+    known["tasks"]["acme/one"]["duplicateTaskIds"] = [extra]
+    path.write_text(json.dumps(known))
+    (problem,) = place.document("plan")["diagnostics"]
+    assert problem["code"] == "TC741"
+    command = problem["detail"].splitlines()[-1]
+    assert command == f"taskctl cancel acme/one --task {extra} --force"
+    assert place.run("cancel", "acme/one", "--task", "of-another-key", "--force", "-y")[0] == 1
+    assert place.run(*command.split()[1:], "-y")[:2] == (0, "acme/one: Session ended.\n")
+    assert place.statuses()["one"] == "running"
+    events = place.api.events(extra)
+    assert events[-1]["eventBody"]["type"] == "cancelled"
 
 
 def test_gone_and_somebody_elses_are_told_apart(

@@ -12,7 +12,12 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, YES, option
     "cancel",
     SELECTED,
     option("--force", is_flag=True, help="End the session at once, for a task that is stuck."),
-    option("--task", "task_id", metavar="ID", help="A task that the key had before."),
+    option(
+        "--task",
+        "task_id",
+        metavar="ID",
+        help="A former task of the key, or a redundant one.",
+    ),
     *(YES, BACKEND, STATE),
     examples=[
         ("taskctl cancel rotate-iam-keys", "ask the task to stop, after confirmation"),
