@@ -16,6 +16,7 @@ from tests.support.state_servers import postgres_programs, program
 
 GO = {
     "gofakes3": "github.com/johannesboyne/gofakes3/cmd/gofakes3@v1.2.0",
+    "fake-gcs-server": "github.com/fsouza/fake-gcs-server@v1.56.1",
     "versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0",
 }
 NPM = {"azurite-blob": "azurite@3"}
@@ -55,7 +56,8 @@ def main() -> int:
     os.environ["TASKCTL_TEST_NPM"] = str(folder)
     for line in install(folder):
         print(f"NOT RUN   state engine on {line}")
-    suite = ["tests/contract/test_engines.py", "--no-cov", "-p", "no:cacheprovider"]
+    suite = ["tests/contract/test_engines.py", "tests/contract/test_engine_faults.py"]
+    suite += ["--no-cov", "-p", "no:cacheprovider"]
     return subprocess.run([sys.executable, "-m", "pytest", *suite], check=False).returncode
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import json
 import os
 import shutil
 import socket
@@ -11,12 +12,13 @@ import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.support.git_server import bare_repository, git, git_server
+from tests.support.git_server import bare_repository, git_server
+from tests.support.google_objects import translator
 
 S3_KEYS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -113,18 +115,26 @@ def postgres_server(programs: Path) -> Iterator[str]:
 
 
 @contextmanager
-def git_remote(folder: Path) -> Iterator[Callable[[str], Path]]:
-    """A remote over smart HTTP; gives what makes a fresh clone of it, by name, with depth 1."""
-    with ExitStack() as stack:
-        bare_repository(folder, "team")
-        base = stack.enter_context(git_server(folder))
+def git_remote(folder: Path) -> Iterator[str]:
+    """A remote over smart HTTP; gives its address."""
+    bare_repository(folder, "team")
+    with git_server(folder) as base:
+        yield f"{base}/team.git"
 
-        def clone(name: str) -> Path:
-            work = folder / name
-            git(folder, "clone", "-q", "--depth", "1", f"{base}/team.git", str(work))
-            return work
 
-        yield clone
+@contextmanager
+def google_server(program: str, bucket: str = "states") -> Iterator[str]:
+    """A Google Cloud Storage server with one bucket; gives the endpoint."""
+    port = free_port()
+    words = [program, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1"]
+    with _process([*words, "-port", str(port)], lambda: _accepts(port)):
+        made = urllib.request.Request(
+            f"http://127.0.0.1:{port}/storage/v1/b?project=tests",
+            data=json.dumps({"name": bucket}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(made), translator(port) as before:
+            yield f"http://127.0.0.1:{before}"
 
 
 @contextmanager

@@ -1,0 +1,149 @@
+"""What each engine says of a write whose answer is lost, or that was cut off or came late.
+
+Never that it was not done if it may have been: whoever swaps finds out by reading the head.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, suppress
+
+import pytest
+
+from reconciler.state.engines import Denied, Engine, Moved, Unsure
+from tests.support.fault_proxy import Asked, FaultProxy, Trouble
+from tests.support.state_engines import HERE, Served, serving
+
+
+@pytest.fixture(scope="module", params=HERE)
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    with serving(request.param, tmp_path_factory.mktemp(request.param)) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(served: Served) -> Iterator[FaultProxy]:
+    with FaultProxy(served.port, served.protocol) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def engine(served: Served, proxy: FaultProxy) -> Iterator[Engine]:
+    """Reaches its server through the proxy, and has read an existing head."""
+    state = f"s{secrets.token_hex(4)}"
+    with closing(served.runner(state).engine()) as first:
+        first.read()
+        first.swap(b"first " + secrets.token_bytes(8), None)
+    with closing(served.runner(state, proxy.port).engine()) as engine:
+        engine.read()
+        proxy.forget()
+        yield engine
+
+
+def head(engine: Engine) -> bytes:
+    found = engine.read()
+    assert found is not None
+    return found[0]
+
+
+def swapped(engine: Engine, data: bytes) -> None:
+    found = engine.read()
+    assert found is not None
+    engine.swap(data, found[1])
+
+
+def test_an_answer_that_is_lost(engine: Engine, proxy: FaultProxy) -> None:
+    proxy.on_write = {1: Trouble("lost")}
+    with pytest.raises(Unsure):
+        swapped(engine, b"mine")
+    assert len(proxy.met) == 1
+    assert head(engine) == b"mine"
+
+
+def test_a_request_that_is_cut_off_is_sent_again(engine: Engine, proxy: FaultProxy) -> None:
+    proxy.on_write = {1: Trouble("cut")}
+    before = head(engine)
+    with pytest.raises(Unsure):
+        swapped(engine, b"mine")
+    assert head(engine) == before
+    swapped(engine, b"mine")
+    assert head(engine) == b"mine"
+
+
+def test_what_arrives_after_a_newer_write_changes_nothing(
+    engine: Engine, proxy: FaultProxy
+) -> None:
+    proxy.on_write = {1: Trouble("late")}
+    with pytest.raises(Unsure):
+        swapped(engine, b"late")
+    swapped(engine, b"newer")
+    assert proxy.deliver() == 1
+    assert head(engine) == b"newer"
+
+
+def test_what_arrives_before_it_is_sent_again_counts_once(
+    engine: Engine, proxy: FaultProxy
+) -> None:
+    """The same bytes again: refused, since the first ones are there by now."""
+    found = engine.read()
+    assert found is not None
+    proxy.on_write = {1: Trouble("late")}
+    with pytest.raises(Unsure):
+        engine.swap(b"mine", found[1])
+    assert proxy.deliver() == 1
+    with suppress(Moved, Unsure):
+        engine.swap(b"mine", found[1])
+    assert head(engine) == b"mine"
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504])
+def test_an_answer_in_between(
+    served: Served, engine: Engine, proxy: FaultProxy, status: int, *, committed: bool
+) -> None:
+    if served.protocol != "http":
+        proxy.on_write = {1: Trouble("lost" if committed else "cut")}
+    else:
+        proxy.on_write = {1: Trouble("answer", status, committed)}
+    before = head(engine)
+    with pytest.raises(Unsure):
+        swapped(engine, b"mine")
+    assert head(engine) == (b"mine" if committed else before)
+
+
+def test_a_read_whose_answer_is_lost_is_not_an_empty_state(
+    engine: Engine, proxy: FaultProxy
+) -> None:
+    proxy.always = lambda asked: Trouble("lost")
+    with pytest.raises(Unsure):
+        engine.read()
+    with pytest.raises((Unsure, Denied)):  # a database: the connection is not even opened
+        engine.read()
+    proxy.always = lambda asked: None
+    assert head(engine).startswith(b"first ")
+
+
+def test_a_blob_whose_answer_is_lost_is_kept_again(engine: Engine, proxy: FaultProxy) -> None:
+    proxy.on_write = {1: Trouble("lost")}
+    try:
+        engine.keep("blob", b"data")
+    except Unsure:
+        engine.keep("blob", b"data")
+        swapped(engine, b"names it")
+    else:  # git: it goes out with the next swap
+        with pytest.raises(Unsure):
+            swapped(engine, b"names it")
+    assert head(engine) == b"names it"
+    assert engine.kept("blob") == b"data"
+
+
+def test_the_proxy_counts_what_it_passes_on(engine: Engine, proxy: FaultProxy) -> None:
+    engine.read()
+    assert proxy.asked
+    assert not proxy.writes
+    swapped(engine, b"mine")
+    assert [asked.write for asked in proxy.writes] == [1]
+    assert isinstance(proxy.asked[0], Asked)
