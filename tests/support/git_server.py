@@ -47,8 +47,11 @@ class _Handler(BaseHTTPRequestHandler):
             "REMOTE_USER": "tester",
         }
         done = subprocess.run(
-            ["git", "http-backend"], input=body, env=environment, capture_output=True, check=True
+            ["git", "http-backend"], input=body, env=environment, capture_output=True, check=False
         )
+        if not done.stdout:
+            self.send_error(500, explain=done.stderr.decode(errors="replace"))
+            return
         head, _, content = done.stdout.partition(b"\r\n\r\n")
         fields = [line.split(": ", 1) for line in head.decode().split("\r\n")]
         status = next((value for name, value in fields if name == "Status"), "200 OK")
