@@ -9,7 +9,6 @@ answers instead. `python -m tests.support.fault_proxy PROTOCOL PORT --latency S`
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import socket
 import struct
@@ -77,18 +76,29 @@ class FaultProxy:
         self._guard = threading.Lock()
         self._writes = 0
         self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> FaultProxy:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start(self._accept)
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Wakes all threads, which close what is theirs: a descriptor that another thread closes
+        may be somebody else's by the time it is used."""
+        _shut(self._listener)
+        self._threads[0].join()
         self._listener.close()
         for sock in tuple(self._open):
-            _reset(sock)
+            _shut(sock)
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self, work: Callable[..., None], *args: object) -> None:
+        self._threads.append(threading.Thread(target=work, args=args, daemon=True))
+        self._threads[-1].start()
 
     @property
     def writes(self) -> list[Asked]:
@@ -130,17 +140,18 @@ class FaultProxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                self._open.add(client)
+                self._start(self._serve, client)
 
     def _talk(self, server: socket.socket) -> _Talk:
         return (_HttpTalk if self._protocol == "http" else _PostgresTalk)(server)
 
     def _serve(self, client: socket.socket) -> None:
-        self._open.add(client)
         server = None
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server = socket.create_connection(("127.0.0.1", self._target))
+            self._open.add(server)
             server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             talk = self._talk(server)
             talk.begin(client, self.latency)
@@ -150,9 +161,9 @@ class FaultProxy:
         except OSError:
             pass
         finally:
-            self._open.discard(client)
             for sock in (client, server):
                 if sock is not None:
+                    self._open.discard(sock)
                     sock.close()
 
     def _pass_on(self, client: socket.socket, talk: _Talk, data: bytes) -> bool:
@@ -359,9 +370,12 @@ def _reset(sock: socket.socket) -> None:
     """Closes with an RST."""
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        sock.shutdown(socket.SHUT_RD)
+    sock.close()
+
+
+def _shut(sock: socket.socket) -> None:
     with suppress(OSError):
-        os.close(sock.detach())
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def main() -> None:
