@@ -280,9 +280,8 @@ class Action:
                 + summary["replace"]
                 + sum(task["reason"] == "recreate" for task in document["tasks"])
             )
-            open_ends = (
-                creates + summary["adopt"] + summary.get("update", 0) + summary["unresolved"]
-            )
+            others = (summary.get(name, 0) for name in ("adopt", "move", "update", "unresolved"))
+            open_ends = creates + sum(others)
             made = {"has-changes": open_ends > 0, "creates": creates}
             made |= {"plan-file": self._plan_file, "plan-digest": document["digest"]}
         if self._command == "apply" and "tasks" in document:

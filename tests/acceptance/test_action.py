@@ -74,6 +74,19 @@ def test_the_comment_is_edited_also_when_there_is_nothing_to_do(
     assert "2 unchanged" in body
 
 
+def test_a_move_is_a_change(runner: Runner) -> None:
+    """A workflow that skips apply without changes must not skip it."""
+    assert runner.script("apply", backend="local").code == 0
+    path = runner.workspace / "tasks" / "all.yaml"
+    manifest = json.loads(path.read_text())
+    old = next(iter(manifest["tasks"]))
+    manifest["tasks"]["moved"] = {**manifest["tasks"].pop(old), "movedFrom": old}
+    path.write_text(json.dumps(manifest))
+    planned = runner.script("plan", backend="local")
+    assert (planned.outputs["has-changes"], planned.outputs["creates"]) == ("true", "0")
+    assert "1 to move" in planned.summary
+
+
 def test_changes_in_place_and_new_tasks_on_purpose_count(runner: Runner) -> None:
     assert runner.script("apply", backend="local").code == 0
     path = runner.workspace / "tasks" / "all.yaml"
