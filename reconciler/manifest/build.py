@@ -88,26 +88,33 @@ def _desired(
     prompt: str | None,
     origin: TaskOrigin | None,
 ) -> DesiredTask:
+    own_org = task.get("orgName", org_name)
+    return DesiredTask(
+        key,
+        own_org,
+        inputs_of(task, defaults, prompt),
+        file,
+        position[0],
+        position[1],
+        task.get("taskID"),
+        task.get("movedFrom"),
+        task.get("adopt", defaults.get("adopt")) is not False,
+        own_org is not None,
+        origin=origin,
+    )
+
+
+def inputs_of(
+    task: Mapping[str, Any], defaults: Mapping[str, Any], prompt: str | None
+) -> dict[str, Any]:
+    """What a task is made from; `prompt` is the text of its file, if it has one."""
     settings = {**defaults, **task} if defaults else task
     inputs = {n: v for n, v in settings.items() if v is not None and n in _SETTINGS}
     if "message" in task:
         inputs["message"] = _message(task["message"], prompt)
     if "name" in inputs:
         inputs["name"] = inputs["name"].strip()
-    own_org = task.get("orgName", org_name)
-    return DesiredTask(
-        key,
-        own_org,
-        inputs,
-        file,
-        position[0],
-        position[1],
-        task.get("taskID"),
-        task.get("movedFrom"),
-        settings.get("adopt") is not False,
-        own_org is not None,
-        origin=origin,
-    )
+    return inputs
 
 
 def _is_sensitive(task: Any, by_default: Any) -> bool:

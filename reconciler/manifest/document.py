@@ -55,7 +55,7 @@ class Document:
         """Forgets what has become tasks."""
         self.data = None
         for made in self.expansions.values():
-            made.tasks, made.values, made.vocabulary = {}, {}, None
+            made.tasks, made.values, made.template, made.vocabulary = {}, {}, {}, None
 
     def declared(self, key: str) -> str:
         """The key in the manifest of a task."""

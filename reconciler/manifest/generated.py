@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
 
+from reconciler.manifest.build import inputs_of
 from reconciler.manifest.document import Document, has_entries, is_entry
 from reconciler.manifest.expand.entries import MOST_TEXT, Expansion, expand
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
@@ -25,6 +26,7 @@ from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 from reconciler.model.entry import TaskOrigin
+from reconciler.model.task import Inputs
 
 _OPEN = "{{"
 
@@ -142,6 +144,21 @@ def fill_prompts(prompts: Prompts, made: Document) -> list[Finding]:
             facts: Facts = {"limit": MOST_TEXT}
             found.append(finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts))
     return found
+
+
+def keep_templates(made: Document, prompts: Prompts) -> None:
+    """Gives each generated task the settings of its entry as they are written, for readers."""
+    defaults = {n: v for n, v in (made.data.get("defaults") or {}).items() if v is not None}
+    templates: dict[str, Inputs] = {}
+    for name, expansion in made.expansions.items():
+        if expansion.tasks:
+            file = prompts.files.get(next(iter(expansion.tasks)))
+            text = file.text if file is not None else None
+            templates[name] = inputs_of(expansion.template, defaults, text)
+    made.origins = {
+        key: replace(origin, template=templates[origin.generated.entry])
+        for key, origin in made.origins.items()
+    }
 
 
 def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) -> bool:

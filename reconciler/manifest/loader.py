@@ -181,9 +181,10 @@ class _Loading:
         )
         findings += prompts.findings
         if made.expansions:
-            from reconciler.manifest.generated import fill_prompts
+            from reconciler.manifest.generated import fill_prompts, keep_templates
 
             findings += fill_prompts(prompts, made)
+            keep_templates(made, prompts)
         errors = [found for found in findings if found.is_error]
         built = build(made.data, made.keys, name, errors, prompts.texts, made.origins)
         self._findings[name] = [*findings, *built.findings]

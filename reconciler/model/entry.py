@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Generated:
 class TaskOrigin:
     """Where a generated task comes from, and what its entry says about it.
 
+    `template` are the settings of the entry as they are written, in the form of a task's inputs.
     `row_file` and `row_line` are those of the row of its first axis: None without `forEach`, and
     `row_file` None for a row in the manifest itself. `position` is its place among the tasks of its
     entry. `waits`: with `overlap: wait`, an earlier period's task has to be over first. The period
@@ -41,6 +43,7 @@ class TaskOrigin:
     """
 
     generated: Generated
+    template: Mapping[str, Any] = field(default_factory=dict)
     row_file: str | None = None
     row_line: int | None = None
     position: int = 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
@@ -13,6 +13,7 @@ from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask
 from reconciler.render.apply_text import apply_summary
+from reconciler.render.entry_groups import EntryGroup, entry_groups
 from reconciler.render.inbox import answer_command
 from reconciler.render.plan_text import SIGNS, summary_row
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
@@ -54,6 +55,7 @@ class Entry:
     inputs: Inputs | None = None
     diff: tuple[Change, ...] = ()
     unattended: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lines(self) -> list[str]:
@@ -101,6 +103,35 @@ def entries(report: Report, style: Style) -> list[Entry]:
         case ApplyReport():
             return [_result(task, style) for task in report.tasks]
     return []
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedEntry:
+    """The tasks of an entry of the manifests that a format folds into one: `group` has what they
+    share, `tasks` are those that it shows."""
+
+    group: EntryGroup
+    tasks: tuple[Entry, ...]
+
+    @property
+    def first(self) -> Entry:
+        return self.tasks[0]
+
+
+def folded(report: Report, shown: Sequence[Entry]) -> list[Entry | FoldedEntry]:
+    """The tasks in their order, those of an entry as one item."""
+    if not isinstance(report, Plan):
+        return list(shown)
+    by_ref = {TaskRef(entry.org_name, entry.key): entry for entry in shown}
+    groups = entry_groups(report.tasks, [task for task in report.tasks if task.ref in by_ref])
+    item_of: dict[TaskRef, Entry | FoldedEntry] = dict(by_ref)
+    for group in groups:
+        item = FoldedEntry(group, tuple(by_ref[task.ref] for task in group.tasks))
+        item_of |= dict.fromkeys((task.ref for task in group.tasks), item)
+    items: dict[int, Entry | FoldedEntry] = {}
+    for ref in by_ref:
+        items.setdefault(id(item_of[ref]), item_of[ref])
+    return list(items.values())
 
 
 def located(report: Report, style: Style) -> list[Diagnostic]:
@@ -181,6 +212,7 @@ def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
         inputs=task.desired.inputs if is_new and task.desired is not None else None,
         diff=task.diff,
         unattended=task.unattended,
+        values=task.generated.values if task.generated is not None else {},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -22,7 +22,17 @@ from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import place_of
-from reconciler.render.entries import Entry, command_of, counts, entries, located, summary
+from reconciler.render.entries import (
+    Entry,
+    FoldedEntry,
+    command_of,
+    counts,
+    entries,
+    folded,
+    located,
+    summary,
+)
+from reconciler.render.html_entry import entry_item
 from reconciler.render.html_task import task_item
 from reconciler.render.plan_text import outcome_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
@@ -148,7 +158,7 @@ def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
     if any(entry.unattended for entry in found):
         mark = f'<span class="unattended">{UNATTENDED}</span>'
         yield f'<p class="about legend">{mark} {UNATTENDED_MEANS}.</p>'
-    yield from _list(shown, several=several, unfolded=len(shown) <= OPEN_UP_TO)
+    yield from _list(folded(report, shown), several=several, unfolded=len(shown) <= OPEN_UP_TO)
     if isinstance(report, Plan) and (outcome := outcome_row(report)):
         yield f"<p>{outcome}</p>"
     yield '<p id="none" hidden>No task fits the filter.</p>'
@@ -159,9 +169,13 @@ def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
     yield "</section>"
 
 
-def _list(some: list[Entry], *, several: bool, unfolded: bool) -> Iterator[str]:
+def _list(some: Sequence[Entry | FoldedEntry], *, several: bool, unfolded: bool) -> Iterator[str]:
     yield f'<ul class="tasks{" many" * (len(some) > MANY)}" role="list">'
-    yield from (task_item(entry, several=several, unfolded=unfolded) for entry in some)
+    for item in some:
+        if isinstance(item, FoldedEntry):
+            yield entry_item(item, several=several, unfolded=unfolded)
+        else:
+            yield task_item(item, several=several, unfolded=unfolded)
     yield "</ul>"
 
 

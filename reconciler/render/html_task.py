@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.messages.plan import UNATTENDED
+from reconciler.messages.remarks import Hint
 from reconciler.model.absent import ABSENT
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
@@ -21,47 +22,62 @@ CONTEXT = 3
 
 def task_item(entry: Entry, *, several: bool, unfolded: bool) -> str:
     """The list's element of a task; folded where it has more than a line to show."""
-    org = f'<span class="org">{_line(entry.org_name)}/</span>' if several else ""
-    alone = f'<span class="unattended">{UNATTENDED}</span> ' if entry.unattended else ""
-    head = (
-        f'<span class="tag"><i aria-hidden="true">{safe.html(entry.sign)}</i>{entry.label}</span> '
-        f"<h3>{org}{_line(entry.key)}</h3> "
-        f'{alone}<span class="place">{safe.html(place_of(entry.file, entry.line))}</span>'
-    )
-    body = "\n".join(_body(entry))
-    if body:
-        state = " open" if unfolded else ""
-        inside = (
-            f'<details{state}><summary class="head">{head}</summary>\n'
-            f'<div class="body">{body}</div></details>'
-        )
-    else:
-        inside = f'<div class="head">{head}</div>'
+    title = heading(entry, entry.key, several=several, unattended=entry.unattended)
+    inside = f'<div class="head">{title}</div>'
+    if body := "\n".join(_body(entry)):
+        inside = unfolding(title, body, is_open=unfolded)
     return f'<li class="{entry.word}" data-word="{entry.word}">{inside}</li>'
 
 
+def heading(entry: Entry, key: str, *, several: bool, unattended: bool, more: str = "") -> str:
+    """What shows of a folded item; `key` is the task's or its entry's."""
+    org = f'<span class="org">{line(entry.org_name)}/</span>' if several else ""
+    alone = f'<span class="unattended">{UNATTENDED}</span> ' if unattended else ""
+    return (
+        f'<span class="tag"><i aria-hidden="true">{safe.html(entry.sign)}</i>{entry.label}</span> '
+        f"<h3>{org}{line(key)}</h3> {more}"
+        f'{alone}<span class="place">{safe.html(place_of(entry.file, entry.line))}</span>'
+    )
+
+
+def unfolding(title: str, body: str, *, is_open: bool) -> str:
+    return (
+        f'<details{" open" * is_open}><summary class="head">{title}</summary>\n'
+        f'<div class="body">{body}</div></details>'
+    )
+
+
 def _body(entry: Entry) -> Iterator[str]:
-    if entry.why:
-        yield f"<p>{safe.html(entry.why)}</p>"
-    for hint in entry.hints:
+    yield from said(entry.why, entry.hints)
+    if entry.task_id:
+        yield f"<p>Task {task_anchor(entry)}</p>"
+    if entry.inputs is not None:
+        yield from settings(entry.inputs)
+    if entry.diff:
+        yield from change_tables(entry.diff)
+
+
+def said(why: str, hints: Iterable[Hint]) -> Iterator[str]:
+    """Why, and how to proceed."""
+    if why:
+        yield f"<p>{safe.html(why)}</p>"
+    for hint in hints:
         if hint.text:
             yield f"<p>{safe.html(hint.text)}</p>"
         if hint.commands:
             yield f'<pre class="remedy">{safe.html(hint.commands)}</pre>'
-    if entry.task_id and entry.url and entry.url.startswith(("https://", "http://")):
-        yield (
-            f'<p>Task <a href="{safe.html(safe.line(entry.url))}" rel="noopener noreferrer">'
-            f"<code>{_line(entry.task_id)}</code></a></p>"
-        )
-    elif entry.task_id:
-        yield f"<p>Task <code>{_line(entry.task_id)}</code></p>"
-    if entry.inputs is not None:
-        yield from _settings(entry.inputs)
-    if entry.diff:
-        yield from _changes(entry.diff)
 
 
-def _settings(inputs: Inputs) -> Iterator[str]:
+def task_anchor(entry: Entry) -> str:
+    """The task's ID, as a link if there is an address."""
+    task_id = f"<code>{line(entry.task_id or '')}</code>"
+    if entry.url and entry.url.startswith(("https://", "http://")):
+        url = safe.html(safe.line(entry.url))
+        return f'<a href="{url}" rel="noopener noreferrer">{task_id}</a>'
+    return task_id
+
+
+def settings(inputs: Inputs) -> Iterator[str]:
     message = inputs.get("message")
     parts: Mapping[str, Any] = message if isinstance(message, Mapping) else {}
     shown = {name: value for name, value in sorted(inputs.items()) if name != "message"}
@@ -73,14 +89,14 @@ def _settings(inputs: Inputs) -> Iterator[str]:
     if shown:
         yield '<table class="settings">'
         for name, value in shown.items():
-            yield f'<tr><th scope="row">{_line(name)}</th><td>{_value(value)}</td></tr>'
+            yield f'<tr><th scope="row">{line(name)}</th><td>{_value(value)}</td></tr>'
         yield "</table>"
     content = parts.get("content")
     if isinstance(content, str):
         yield f'<h4>Prompt</h4>\n<pre class="text" dir="auto">{safe.html(content.strip())}</pre>'
 
 
-def _changes(diff: Sequence[Change]) -> Iterator[str]:
+def change_tables(diff: Sequence[Change]) -> Iterator[str]:
     short = [change for change in diff if not is_prose(change)]
     if short:
         yield '<table class="fields"><thead><tr><th>Setting</th><th>Before</th><th>After</th>'
@@ -88,7 +104,7 @@ def _changes(diff: Sequence[Change]) -> Iterator[str]:
         for change in short:
             origin = moved_by(change).removeprefix("changed ")
             yield (
-                f'<tr><th scope="row"><code>{_line(change.path)}</code></th>'
+                f'<tr><th scope="row"><code>{line(change.path)}</code></th>'
                 f'<td data-label="before">{_value(change.before)}</td>'
                 f'<td data-label="after">{_value(change.after)}</td>'
                 f'<td data-label="changed">{origin}</td></tr>'
@@ -96,7 +112,7 @@ def _changes(diff: Sequence[Change]) -> Iterator[str]:
         yield "</tbody></table>"
     for change in diff:
         if is_prose(change):
-            yield f"<h4><code>{_line(change.path)}</code>, {moved_by(change)}</h4>"
+            yield f"<h4><code>{line(change.path)}</code>, {moved_by(change)}</h4>"
             yield from _side_by_side(change)
 
 
@@ -147,5 +163,5 @@ def _value(value: Any) -> str:
     return f"<code>{safe.html(flow(value))}</code>"
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
     return safe.html(safe.line(text))

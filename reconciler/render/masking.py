@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.model.canonical import map_texts, texts_in
 from reconciler.model.diagnostics import Arg, Diagnostic
+from reconciler.model.entry import Generated
 from reconciler.model.fields import HIDDEN
 from reconciler.model.remarks import Remark
 from reconciler.model.task import DesiredTask, Inputs
 from reconciler.render.reports import FailureReport, Report, ValidateReport
-from reconciler.render.secrets import Secrets
+from reconciler.render.secrets import STAND_IN, Secrets
 
 if TYPE_CHECKING:
     from reconciler.apply.report import TaskResult
@@ -163,16 +164,37 @@ def _change(change: Change, secrets: Secrets, name: str | None) -> Change:
 def _record(record: Record, secrets: Secrets) -> Record:
     """The service's own name for a task may begin as its prompt does."""
     outputs = _swept(record.outputs, secrets, _name(record))
-    return replace(record, inputs=_inputs(record.inputs), outputs=outputs)
+    return replace(_covered_task(record), outputs=outputs)
 
 
 def _without_prompt(task: R) -> R:
-    return replace(task, inputs=_inputs(task.inputs)) if task.sensitive else task
+    return _covered_task(task) if task.sensitive else task
 
 
 def _hidden(known: R | None) -> R | None:
     """Of a sensitive task, whichever of its sides it is that says so."""
-    return replace(known, inputs=_inputs(known.inputs)) if known is not None else None
+    return _covered_task(known) if known is not None else None
+
+
+def _covered_task(task: R) -> R:
+    """Without its prompt, that of its entry, and the values that both of them make it from."""
+    inputs = _inputs(task.inputs)
+    if not isinstance(task, DesiredTask):
+        return replace(task, inputs=inputs, generated=_without_values(task.generated))
+    if task.origin is None:
+        return replace(task, inputs=inputs)
+    generated = replace(task.origin.generated, values=_covered_values(task.origin.generated))
+    origin = replace(task.origin, generated=generated, template=_inputs(task.origin.template))
+    return replace(task, inputs=inputs, origin=origin)
+
+
+def _without_values(generated: Generated | None) -> Generated | None:
+    return replace(generated, values=_covered_values(generated)) if generated else None
+
+
+def _covered_values(generated: Generated) -> dict[str, str]:
+    """A value is too short for a digest: it could be guessed."""
+    return dict.fromkeys(generated.values, STAND_IN)
 
 
 def _inputs(inputs: Inputs) -> Inputs:

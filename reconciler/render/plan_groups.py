@@ -52,10 +52,8 @@ def prompt_line(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
-def task_groups(tasks: Iterable[PlannedTask], *, alone: bool) -> list[TaskGroup]:
-    """The tasks in their order, those that are alike together; `alone`: each by itself."""
-    if alone:
-        return [TaskGroup((task,)) for task in tasks]
+def task_groups(tasks: Iterable[PlannedTask]) -> list[TaskGroup]:
+    """The tasks in their order, those that are alike together."""
     found: dict[str, list[PlannedTask]] = {}
     for task in tasks:
         found.setdefault(digest(_likeness(task)), []).append(task)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from reconciler.messages.plan import ACTIONS, SETTLING, UNATTENDED, UNATTENDED_MEANS
+from reconciler.messages.plan import ACTIONS, COUNTED, SETTLING, UNATTENDED, UNATTENDED_MEANS
 from reconciler.messages.remarks import word
 from reconciler.model.remarks import mention
-from reconciler.model.task import Identity, text_of
+from reconciler.model.task import Identity, TaskRef, text_of
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
+from reconciler.render.entry_groups import EntryGroup, entry_groups, entry_of
+from reconciler.render.entry_text import EntryText
 from reconciler.render.hints import hint_rows
 from reconciler.render.palette import Palette, unpainted
 from reconciler.render.plan_groups import TaskGroup, common, prompt_line, task_groups
@@ -44,17 +46,10 @@ def plan_rows(plan: Plan, style: Style) -> list[str]:
 
 def summary_row(plan: Plan) -> str:
     """`Plan: 1 to create, ...`; what is rare is counted where there is any."""
-    words = {
-        Action.CREATE: "to create",
-        Action.ADOPT: "to adopt",
-        Action.REPLACE: "to replace",
-        Action.MOVE: "to move",
-        Action.UPDATE: "to update",
-    }
     rare = (Action.REPLACE, Action.MOVE, Action.UPDATE, Action.GONE, Action.UNRESOLVED)
     counts = plan.summary()
     shown = [
-        f"{counts[action]} {words.get(action, action.value)}"
+        f"{counts[action]} {COUNTED.get(action, action.value)}"
         for action in Action
         if counts[action] or action not in rare
     ]
@@ -129,11 +124,33 @@ class _Writer:
         shown = [task for task in self.plan.tasks if self._is_shown(task)]
         shown.sort(key=lambda task: (_ORDER[task.action], task.ref))
         rows = [*self._header(shown), ""]
-        for group in task_groups(shown, alone=self.style.verbose):
-            rows += [*(self._group(group) if len(group.tasks) > 1 else self._task(group.first)), ""]
+        for item in self._items(shown):
+            rows += [*self._item(item), ""]
         rows += self._closing()
         rows += budget_rows(self.plan.budgets, self.style)
         return [*rows, self.palette.bold(summary_row(self.plan))]
+
+    def _items(self, shown: list[PlannedTask]) -> list[TaskGroup | EntryGroup]:
+        """Entries and tasks that are alike as one item each, but with -v each task by itself."""
+        if self.style.verbose:
+            return [TaskGroup((task,)) for task in shown]
+        groups = entry_groups(self.plan.tasks, shown)
+        grouped = {group.entry for group in groups}
+        alike = task_groups(task for task in shown if entry_of(task) not in grouped)
+        place = {task.ref: number for number, task in enumerate(shown)}
+        return sorted([*alike, *groups], key=lambda item: place[item.first.ref])
+
+    def _item(self, item: TaskGroup | EntryGroup) -> Iterator[str]:
+        if isinstance(item, EntryGroup):
+            return self._entry(item)
+        return self._group(item) if len(item.tasks) > 1 else self._task(item.first)
+
+    def _entry(self, group: EntryGroup) -> Iterator[str]:
+        place = place_of(group.first.file or None, group.first.line)
+        alone = any(task.unattended for task in group.tasks)
+        yield self._head(group.first.action, self._name(group.entry), place, unattended=alone)
+        text = EntryText(group, self.columns, self.palette, self._sign)
+        yield from (f"{_INDENT}{row}".rstrip() for row in text.rows())
 
     def _is_shown(self, task: PlannedTask) -> bool:
         hidden = task.action is Action.UNCHANGED and task.reason is not Reason.NOT_VISIBLE
@@ -155,18 +172,21 @@ class _Writer:
     def _unattended(self) -> str:
         return self.palette.yellow(f"[{UNATTENDED}]")
 
-    def _head(self, task: PlannedTask, name: str, place: str = "") -> str:
-        sign = self.palette.bold(self._paint(task.action)(SIGNS[task.action]))
-        mark = f" {self._unattended()}" if task.unattended else ""
-        return f"  {sign} {name}{mark}  {self.palette.dim(place)}".rstrip()
+    def _head(self, action: Action, name: str, place: str = "", *, unattended: bool = False) -> str:
+        mark = f" {self._unattended()}" if unattended else ""
+        return f"  {self._sign(action)} {name}{mark}  {self.palette.dim(place)}".rstrip()
 
-    def _name(self, task: PlannedTask) -> str:
-        org = f"{safe.line(task.ref.org_name)}/" if len(self.plan.organizations()) > 1 else ""
-        return f"{org}{self.palette.bold(safe.line(task.ref.key))}"
+    def _sign(self, action: Action) -> str:
+        return self.palette.bold(self._paint(action)(SIGNS[action]))
+
+    def _name(self, ref: TaskRef) -> str:
+        org = f"{safe.line(ref.org_name)}/" if len(self.plan.organizations()) > 1 else ""
+        return f"{org}{self.palette.bold(safe.line(ref.key))}"
 
     def _task(self, task: PlannedTask) -> Iterator[str]:
         place = place_of(task.file or None, task.line)
-        yield self._head(task, self._name(task), place)
+        name = self._name(task.ref)
+        yield self._head(task.action, name, place, unattended=task.unattended)
         for row in self._explained(task):
             yield f"{_INDENT}{row}"
         rows: list[str] = []
@@ -190,7 +210,8 @@ class _Writer:
     def _group(self, group: TaskGroup) -> Iterator[str]:
         """What all of them share, then one line for each."""
         first, palette, verbose = group.first, self.palette, self.style.verbose
-        yield self._head(first, palette.bold(f"{len(group.tasks)} tasks"))
+        title = palette.bold(f"{len(group.tasks)} tasks")
+        yield self._head(first.action, title, unattended=first.unattended)
         words = [word(task.explanation) for task in group.tasks]
         is_one_note = len({one.note for one in words}) == 1
         rows: list[str] = []
@@ -223,7 +244,7 @@ class _Writer:
                 own = "" if group.is_one_prompt else prompt_line(text)[skipped:]
                 own = f"… {own}" if own and skipped else own
             place = self.palette.dim(place_of(task.file or None, task.line))
-            rows.append([self._name(task), place, safe.line(own)])
+            rows.append([self._name(task.ref), place, safe.line(own)])
         used = max(cells.width(unpainted(row)) for row in table_rows([row[:2] for row in rows]))
         room = max(20, self.columns - used - 2)
         return table_rows([[*row[:2], shortened(row[2], room)] for row in rows])

@@ -60,6 +60,7 @@ class Expansion:
     origins: dict[str, TaskOrigin] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     values: dict[str, Values] = field(default_factory=dict)
+    template: dict[str, Any] = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
     due: tuple[Period, ...] = ()
     recurrence: Recurrence | None = None
@@ -95,6 +96,7 @@ class _Entry:
 
     def expand(self) -> Expansion:
         made = self._made
+        made.template = self._template
         made.findings += check_options(self._entry, self._path)
         axes = self._axes()
         made.recurrence = recurrence_of(self._entry, self._path, made.findings)
@@ -285,7 +287,7 @@ class _Entry:
             return None
         return Rollout("pilot" in given, given.get("atOnce"), given.get("stopAfter", 1))
 
-    def _span(self, period: Period | None) -> dict[str, datetime | None]:
+    def _span(self, period: Period | None) -> dict[str, Any]:
         recurrence = self._made.recurrence
         if period is None or recurrence is None:
             return {}

@@ -30,6 +30,7 @@ from reconciler.render.state import state_document, state_table, task_text
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 from tests.support.diagnostics import error, warning
+from tests.support.entry_sample import as_planned, generated, plan_of
 from tests.support.worlds import ME, NOW
 
 words = st.text(st.sampled_from("qzxjvwkQZXJVWK5793é鍵"), min_size=3, max_size=9)
@@ -290,3 +291,32 @@ def test_a_saved_plan_holds_no_sensitive_prompt() -> None:
     assert again == masked_plan(plan)
     assert masked_plan(again) == again
     assert plan_digest(again) == plan_digest(plan)
+
+
+def test_an_entry_keeps_its_prompt_and_values_to_itself() -> None:
+    """In every format, in a saved plan and in the state: also of a record whose row is gone."""
+    row = {"repo.name": "api", "repo.owner": "Qzxjvwk Qzxjvwk"}
+    template = {"message": {"content": "Qzxj {{ repo.name }} for {{ repo.owner }}, quietly.\n"}}
+    tasks = [
+        as_planned(generated(row, number, key=f"k{number}", template=template, sensitive=True))
+        for number in range(3)
+    ]
+    lost = generated(row, 9, key="lost", template=template)
+    record = Record(
+        lost.ref, "t-9", lost.file, lost.inputs, "", ME, sensitive=True, generated=lost.generated
+    )
+    gone = PlannedTask(
+        lost.ref, Action.ORPHANED, Reason.REMOVED, lost.file, task_id="t-9", record=record
+    )
+    plan = plan_of([*tasks, gone])
+    for form in FORMATS:
+        for verbose in (False, True):
+            shown = renderer(form).render(masked(plan, Secrets()), Style(verbose=verbose))
+            assert "Qzxj" not in shown, form
+    text = renderer("text").render(masked(plan, Secrets()), Style())
+    assert "repo.owner" in text
+    assert text.count(STAND_IN) >= 4
+    state = State("lineage", 1, "https://api.pulumi.com", records={lost.ref: record})
+    saved = SavedPlan(masked_plan(plan), basis_of(plan, [lost], state))
+    assert b"Qzxj" not in encode_saved_plan(saved)
+    assert "Qzxj" not in json.dumps(state_document(masked_state(state), [lost.ref]))
