@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from reconciler.remote.credentials import Backend
     from reconciler.remote.sessions import TaskReader
     from reconciler.remote.survey import Survey
+    from reconciler.state.held import StatePlace
+    from reconciler.state.manager import SharedState
     from reconciler.state.model import State
     from reconciler.state.session import Session
 
@@ -98,6 +100,8 @@ class Context:
         client = self.__dict__.get("client")
         if client is not None:
             client.close()
+        for shared in self._opened:
+            shared.close()
 
     # Manifests
 
@@ -145,15 +149,46 @@ class Context:
     # The state
 
     @cached_property
-    def state_path(self) -> Path:
+    def place(self) -> StatePlace:
+        """Where the state is. StateError for an address that cannot be used."""
+        from reconciler.state.local import LocalState
+
+        address = self.state_address
+        path = self.settings.path(address)
+        place = self.shared(address) if self.is_shared else LocalState(path)
+        self.ui.detail(Note.STATE, path=place.shown)
+        return place
+
+    @cached_property
+    def state_address(self) -> str:
+        """The path of the state as the user would write it, or its address."""
+        from reconciler.app.state_place import is_address
+
         backend = self.backend
         configured = None if backend.local_db is not None else self.settings.state
-        given = self.connection.state or configured or backend.default_state
-        path = self.settings.path(str(given))
-        if self.connection.state is None:
-            self._refuse_link(path, str(given), "state")
-        self.ui.detail(Note.STATE, path=str(path))
-        return path
+        given = str(self.connection.state or configured or backend.default_state)
+        if self.connection.state is None and not is_address(given):
+            self._refuse_link(self.settings.path(given), given, "state")
+        return given
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the state is in an engine."""
+        from reconciler.app.state_place import is_address
+
+        return is_address(self.state_address)
+
+    def shared(self, address: str) -> SharedState:
+        """The shared state at an address; closed with this context. StateError."""
+        from reconciler.app.state_place import shared_state
+
+        made = shared_state(address, self.settings.root, self.clock, os.environ)
+        self._opened.append(made)
+        return made
+
+    @cached_property
+    def _opened(self) -> list[SharedState]:
+        return []
 
     @cached_property
     def cache(self) -> Path:
@@ -172,14 +207,14 @@ class Context:
         """The state with its journal, neither locked nor written. StateError."""
         from reconciler.state.session import read_state
 
-        return read_state(self.state_path, backend=self.backend.name)
+        return read_state(self.place, backend=self.backend.name)
 
     def open_state(self, purpose: str) -> Session:
         """The state, locked, to be changed. StateError if it is held or unusable."""
         from reconciler.state.session import Session
 
         session = Session.open(
-            self.state_path,
+            self.place,
             backend=self.backend.name,
             lock_timeout=self.connection.lock_timeout,
             purpose=purpose,

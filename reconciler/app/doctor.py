@@ -166,14 +166,18 @@ class _Doctor:
 
     def _state(self) -> Finding:
         self._needs("backend")
-        path = self._ctx.state_path
+        place = self._ctx.place
         state = self._ctx.read_state()
-        facts: dict[str, Arg] = {"path": str(path), "count": len(state.records)}
-        return "state" if path.exists() else "state/new", facts
+        facts: dict[str, Arg] = {"path": place.shown, "count": len(state.records)}
+        if self._ctx.is_shared:
+            return "state/shared", {**facts, "serial": state.serial}
+        return "state" if Path(place.shown).exists() else "state/new", facts
 
     def _git(self) -> Finding:
         self._needs_service()
-        path = self._ctx.state_path
+        if self._ctx.is_shared:
+            raise _SkippedError("shared")
+        path = Path(self._ctx.place.shown)
         if shutil.which("git") is None:
             raise _SkippedError("no-git")
         inside = self._run_git("rev-parse", "--is-inside-work-tree")

@@ -54,7 +54,7 @@ def open_workspace(ctx: Context, paths: Sequence[str], options: PlanOptions) -> 
         limits = (manifests.max_creates, ctx.settings.max_creates)
         least = min((limit for limit in limits if limit is not None), default=None)
         options = replace(options, max_creates=least)
-    _ = ctx.state_path  # said before anything else is asked for
+    _ = ctx.place  # said before anything else is asked for
     _ = ctx.client
     scope = tuple(sorted({normal(path) for path in paths}))
     return Workspace(ctx.with_organizations(manifests), scope, options)
@@ -160,7 +160,8 @@ def failures_of(plan: Plan, kinds: Sequence[str]) -> tuple[Diagnostic, ...]:
 def note_if_new(ctx: Context, space: Workspace, state: State) -> None:
     """On a new state, existing tasks may be adopted: says so, and why."""
     if state.is_new and space.options.adopt in (None, AdoptScope.ALL):
-        note = Note.NO_APPLY_YET if state.records else Note.NEW_STATE
-        ctx.ui.note(note, path=str(ctx.state_path))
+        is_there = state.records or ctx.is_shared
+        note = Note.NO_APPLY_YET if is_there else Note.NEW_STATE
+        ctx.ui.note(note, path=ctx.place.shown)
         if space.scope:
             ctx.ui.note(Note.NEW_STATE_IN_SCOPE)

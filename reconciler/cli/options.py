@@ -87,9 +87,9 @@ STATE = option(
     "--state",
     envvar="TASKCTL_STATE",
     show_envvar=True,
-    metavar="PATH",
+    metavar="PATH|URL",
     shell_complete=candidates.files,
-    help="State file.  [default: taskctl.state.json]",
+    help="State file, or the address of a shared state.  [default: taskctl.state.json]",
 )
 PARALLELISM = option(
     "--parallelism",

@@ -28,6 +28,11 @@ ENTRIES = {
                 "{setting}: {value:q} is outside the repository ({top})",
                 "A file of the repository cannot make taskctl read or write anywhere else.",
             ),
+            "address": Message(
+                "{setting}: a file of the repository can name only a git remote of the clone",
+                "Anything else could send prompts elsewhere. Pass the address with --state or"
+                " TASKCTL_STATE.",
+            ),
             "number": Message("{setting}: must be an integer of at least {least}"),
             "duration": Message(
                 "{setting}: must be a duration in quotes", 'For example: "90s", "2m30s" or "7d"'

@@ -32,6 +32,7 @@ _FOUND = {
     "clock": "{seconds} s off the service's clock",
     "organization": "{name} (from {source})",
     "state": "{path}: {count} task{count:s}",
+    "state/shared": "{path} (serial {serial}): {count} task{count:s}",
     "state/new": "{path} does not exist yet; the first apply creates it",
     "git": "the state is not ignored by git",
     "git/ci": "the state is not ignored by git; running in {ci}",
@@ -42,6 +43,7 @@ _SKIPPED = {
     "no-date": "the service sends no usable date",
     "no-org": "nothing names a default organization; manifests must set `orgName`",
     "no-git": "git is not installed",
+    "shared": "the state is not a file",
     "no-repository": "the working directory is not in a git repository",
 }
 

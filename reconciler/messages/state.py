@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.messages.entry import Entry, Message
+from reconciler.messages.shared_state import SHARED
 from reconciler.messages.state_commands import COMMANDS
 from reconciler.messages.state_keys import KEYS
 from reconciler.model.codes import Code
@@ -253,10 +254,17 @@ _JOURNAL = {
                 "the journal cannot be written: {reason}",
                 "Nothing is sent without it, and its earlier content is safe. Free disk space or"
                 " fix the permissions, then run the same command again; it continues from there.",
-            )
+            ),
+            "released": Message("the state was already released", "Nothing is sent without it."),
         },
     ),
 }
+
+_SHARED = (
+    "Two runs on one state would create tasks twice, so they exclude each other. The lock of a run"
+    " that died expires by itself. If this one must be stopped, release its lock with"
+    " `taskctl state unlock {epoch}`; it then sends nothing more. "
+)
 
 _LOCK = {
     Code.STATE_LOCKED: Entry(
@@ -275,6 +283,16 @@ _LOCK = {
                 "the state is still locked by {holder} after {seconds} s",
                 "Two runs on one state would create tasks twice, so they exclude each other. The"
                 " lock ends with its process; no file has to be removed. To wait longer:",
+                "taskctl apply --lock-timeout 10m",
+            ),
+            "shared": Message(
+                "{file} is locked by {holder}",
+                _SHARED + "To wait for it:",
+                "taskctl apply --lock-timeout 10m",
+            ),
+            "shared.waited": Message(
+                "{file} is still locked by {holder} after {seconds} s",
+                _SHARED + "To wait longer:",
                 "taskctl apply --lock-timeout 10m",
             ),
         },
@@ -308,4 +326,4 @@ _LOCK = {
     ),
 }
 
-ENTRIES = {**_FILES, **_JOURNAL, **_LOCK, **KEYS, **COMMANDS}
+ENTRIES = {**_FILES, **_JOURNAL, **_LOCK, **SHARED, **KEYS, **COMMANDS}

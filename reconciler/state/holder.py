@@ -4,23 +4,58 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from reconciler.model.task import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who has the lock: process id, host, user, when it was taken (RFC 3339), and for what."""
+    """Who has the lock: process id, host, user, when it was taken (RFC 3339), and for what.
+
+    Of a shared state also the link to its run, and which processes its process id is one of: those
+    of a boot and a PID namespace ("": unknown).
+    """
 
     pid: int
     host: str
     user: str
     started: str
     purpose: str
+    run: str = ""
+    boot_id: str = ""
+    pid_namespace: str = ""
+
+    @classmethod
+    def here(cls, purpose: str, run: str, now: datetime, boot_id: str) -> Holder:
+        """This process."""
+        started, spaces = rfc3339(now), _pid_namespace()
+        own = (os.getpid(), host_name(), user_name())
+        return cls(*own, started, purpose, run, boot_id, spaces)
 
     def __str__(self) -> str:
+        run = f", {self.run}" if self.run else ""
         return (
             f"process {self.pid} on {self.host} (user {self.user}, {self.purpose}, since"
-            f" {self.started})"
+            f" {self.started}{run})"
         )
+
+    def is_gone(self, boot_id: str) -> bool:
+        """Whether it certainly does not run any more: its process id would be one of ours."""
+        return (
+            self.boot_id == boot_id != ""
+            and self.pid_namespace == _pid_namespace() != ""
+            and self.host == host_name()
+            and not is_alive(self.pid)
+        )
+
+
+def _pid_namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def host_name() -> str:

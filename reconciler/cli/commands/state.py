@@ -19,6 +19,7 @@ from reconciler.cli.options import (
     option,
 )
 from reconciler.render.response import Edited, edit_text, edits_document
+from reconciler.render.state_place import PlaceChange, place_document, place_text
 
 
 @make_command(
@@ -145,14 +146,53 @@ def resolve_attempts(
     return _tell(call, resolve_attempt(call.ctx, key, task_id))
 
 
+@make_command(
+    "init",
+    argument("address", "[URL]", required=False),
+    *(BACKEND, STATE),
+    examples=[
+        ("taskctl state init git:origin", "in a ref of the repository's remote"),
+        ("taskctl state init s3://acme-states/taskctl", "in a bucket that exists already"),
+    ],
+)
+def init_state(call: Call, address: str | None) -> int:
+    """Create a shared state at URL, or at that of --state.
+
+    A state that exists already is left as it is.
+    """
+    from reconciler.app.state_places import create_state
+
+    return _report(call, create_state(call.ctx, address))
+
+
+@make_command(
+    "unlock",
+    argument("epoch", "EPOCH", type=click.IntRange(min=0)),
+    *(BACKEND, STATE),
+    examples=[("taskctl state unlock 7", "release the lock that the message named")],
+)
+def unlock_state(call: Call, epoch: int) -> int:
+    """Release the lock of a shared state.
+
+    A run that holds it and is still alive sends nothing more. The lock of a run that died expires
+    by itself.
+    """
+    from reconciler.app.state_places import release_lock
+
+    return _report(call, release_lock(call.ctx, epoch))
+
+
 command = Group(
     "state",
-    commands=[list_records, show_record, rename_record, rm_record, accept_inputs, resolve_attempts],
+    commands=[
+        *(list_records, show_record, rename_record, rm_record, accept_inputs, resolve_attempts),
+        *(init_state, unlock_state),
+    ],
     short_help="Inspect and repair the state.",
     help="""Inspect and repair what is recorded of each task.
 
     KEY is a task key, or ORG/KEY if the key exists in several organizations. Commands that change
-    the state keep the previous one as STATE.backup.
+    a state file keep the previous one as STATE.backup.
     """,
     examples=[
         ("taskctl state list", "all recorded tasks"),
@@ -169,3 +209,8 @@ def _tell(call: Call, *edited: Edited) -> int:
         lambda: edits_document(edited), lambda _style: "".join(edit_text(one) for one in edited)
     )
     return int(not edited)
+
+
+def _report(call: Call, change: PlaceChange) -> int:
+    call.out.result(lambda: place_document(change), lambda _style: place_text(change))
+    return 0

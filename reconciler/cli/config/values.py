@@ -83,9 +83,21 @@ def _path(value: object, where: Where) -> str:
     return where.path(value)
 
 
+def _state(value: object, where: Where) -> str:
+    """A path in the repository, or a remote of the clone: nothing else, so that no pull request can
+    send prompts elsewhere."""
+    from reconciler.app.state_place import is_address
+
+    if not isinstance(value, str) or not is_address(value):
+        return where.path(value)
+    if not value.startswith("git:"):
+        raise ConfigError("address")
+    return value
+
+
 KEYS: dict[str, Callable[[Any, Where], Any]] = {
     "paths": _paths,
-    "state": _path,
+    "state": _state,
     "policy": _path,
     "parallelism": _number(1),
     "lock-timeout": _duration,

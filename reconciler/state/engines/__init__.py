@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Literal, NewType, Protocol
 
 Version = NewType("Version", str)
@@ -102,6 +103,10 @@ class Engine(Protocol):
     @property
     def pace(self) -> Pace: ...
 
+    @property
+    def drops_with_swap(self) -> bool:
+        """Whether `drop` is done by the swap that follows it, not at once."""
+
     def read(self) -> tuple[bytes, Version] | None:
         """The head; None only if the place exists and has none."""
 
@@ -130,15 +135,22 @@ class Engine(Protocol):
         """Closes connections and removes temporary files."""
 
 
-def open_engine(address: str, env: Mapping[str, str]) -> Engine:
+def scheme_of(address: str) -> str | None:
+    """The scheme of an engine's address; None for the path of a file."""
+    scheme, colon, _ = address.partition(":")
+    return scheme if colon and scheme in SCHEMES else None
+
+
+def open_engine(address: str, env: Mapping[str, str], folder: Path = Path()) -> Engine:
     """The engine of an address such as `git:origin` or `s3://bucket/prefix`.
 
-    Credentials are ambient (`env`, the usual configuration files). Contacts nothing yet. Raises
-    Denied for an address that cannot be used (cause "address") or a missing extra ("extra").
+    Credentials are ambient (`env`, the usual configuration files). `folder` is the working
+    directory. Contacts nothing yet. Raises Denied for an address that cannot be used (cause
+    "address") or a missing extra ("extra").
     """
-    scheme = address.partition(":")[0]
-    if scheme not in SCHEMES:
-        raise Denied(f"unknown scheme {scheme}", "address")
+    scheme = scheme_of(address)
+    if scheme is None:
+        raise Denied(f"unknown scheme {address.partition(':')[0]}", "address")
     module = import_module(f"reconciler.state.engines.{SCHEMES[scheme]}")
-    engine: Engine = module.open_engine(address, env)
+    engine: Engine = module.open_engine(address, env, folder)
     return engine

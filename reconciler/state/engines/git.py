@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from reconciler.state.engines import Denied, Missing, Moved, Pace, Unsure, Version
+from reconciler.state.engines import Cause, Denied, Missing, Moved, Pace, Unsure, Version
 
 TIMEOUT = 120.0
 """Seconds for one git command that talks to the remote."""
@@ -24,6 +24,17 @@ _WHO = {"NAME": "taskctl", "EMAIL": "taskctl@localhost", "DATE": "1970-01-01T00:
 
 _REJECTED = re.compile(r"^!\t[^\t]*\t\[(?P<who>remote )?rejected\](?: \((?P<why>[^)]*)\))?", re.M)
 """How `git push --porcelain` reports a ref that was not updated."""
+
+_RULE = re.compile(r"declined|hidden ref|prohibited|protected|denied", re.IGNORECASE)
+"""Why a host updates a ref for nobody; everything else may be another writer at the same time."""
+
+_REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
+    (re.compile(r".*(?:Authentication failed|could not read (?:User|Pass)).*"), "credentials"),
+    (re.compile(r".*(?:Permission denied).*"), "credentials"),
+    (re.compile(r".*(?:returned error: 403|[Pp]ermission to .* denied).*"), "permission"),
+    (re.compile(r".*(?:[Rr]epository .*not found|not appear to be a git repos).*"), "container"),
+)
+"""Git's own words in the C locale for what does not pass by itself."""
 
 
 class GitEngine:
@@ -38,6 +49,10 @@ class GitEngine:
         self._new: dict[str, str] = {}
         self._dropped: set[str] = set()
         self._environment = self._environment_for(folder, env)
+
+    @property
+    def drops_with_swap(self) -> bool:
+        return True
 
     def read(self) -> tuple[bytes, Version] | None:
         listed = self._git("ls-remote", "--exit-code", self._remote, self._ref, fine=(0, 2))
@@ -97,10 +112,10 @@ class GitEngine:
             return
         rejected = _REJECTED.search(done.stdout.decode(errors="replace"))
         if rejected is None:
-            raise Unsure(_last_line(done.stderr))
+            raise _fault(done.stderr)
         why = rejected["why"] or ""
         if rejected["who"]:
-            raise Unsure(why)
+            raise Denied(why, "rejected") if _RULE.search(why) else Unsure(why)
         raise Moved("the head was replaced")
 
     def _entries(self, commit: str) -> dict[str, str]:
@@ -119,7 +134,7 @@ class GitEngine:
             return done.stdout
         if quiet:
             return b""
-        raise Unsure(_last_line(done.stderr))
+        raise _fault(done.stderr)
 
     def _run(self, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         try:
@@ -150,22 +165,31 @@ class GitEngine:
         }
 
 
+def _fault(said: bytes) -> Unsure | Denied:
+    """What git says when a command fails; its exit code is 128 whatever the reason."""
+    text, why = said.decode(errors="replace"), _last_line(said)
+    for words, cause in _REFUSALS:
+        if found := words.search(text):
+            return Denied(found[0].strip(), cause)
+    return Unsure(why)
+
+
 def _last_line(said: bytes) -> str:
     lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
     return lines[-1][:200] if lines else ""
 
 
-def open_engine(address: str, env: Mapping[str, str]) -> GitEngine:
+def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine:
     """The engine of `git:REMOTE[#REF]`. `REF` is a full ref or a name below refs/taskctl/state/.
 
-    REMOTE must be a remote of the clone that the working directory is in.
+    REMOTE must be a remote of the clone that `folder` is in.
     """
     remote, _, ref = address.removeprefix("git:").partition("#")
     if not ref.startswith("refs/"):
         if ref and not _NAME.fullmatch(ref):
             raise Denied(f"{ref} is not the name of a ref", "address")
         ref = f"refs/taskctl/state/{ref}" if ref else DEFAULT_REF
-    folder = Path.cwd()
+    folder = folder.resolve()
     if remote not in remotes(folder):
         raise Denied(f"{remote} is not a remote of this clone", "address")
     return GitEngine(folder, remote, ref, env)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -42,6 +43,10 @@ class ObjectEngine:
         self._store = store
         self.shown = shown
         self.pace = pace
+
+    @property
+    def drops_with_swap(self) -> bool:
+        return False
 
     def read(self) -> tuple[bytes, Version] | None:
         import obstore
@@ -165,8 +170,9 @@ def _short(problem: Exception) -> str:
     return str(problem).partition("\n")[0][:200]
 
 
-def open_engine(address: str, env: Mapping[str, str]) -> ObjectEngine:
+def open_engine(address: str, env: Mapping[str, str], folder: Path) -> ObjectEngine:
     """The engine of an `s3://`, `gs://` or `az://` address."""
+    del folder
     if find_spec("obstore") is None:
         raise Denied("taskctl[objects]", "extra")
     parts = urlsplit(address)

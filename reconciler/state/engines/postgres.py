@@ -6,15 +6,16 @@ session state (advisory locks, prepared statements) is used.
 
 from __future__ import annotations
 
-import secrets
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from reconciler.state.engines import Denied, Missing, Moved, Pace, Unconditional, Unsure, Version
+from reconciler.state.engines import Cause, Denied, Missing, Moved, Pace, Unsure, Version
 
 if TYPE_CHECKING:
     from psycopg import Connection, Cursor
@@ -28,6 +29,18 @@ _BLOBS = """CREATE TABLE IF NOT EXISTS taskctl_blob
     (state text NOT NULL, name text NOT NULL, data bytea NOT NULL, PRIMARY KEY (state, name))"""
 
 
+_REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
+    (re.compile(r'database ".*" does not exist'), "container"),
+    (re.compile(r"password|authentication|pg_hba\.conf|role|permission"), "credentials"),
+)
+"""What libpq says, and nothing but that, when a server refuses a connection for good. While it
+starts, or has too many clients, it refuses them as well."""
+
+
+class _NoTablesError(Denied):
+    """The database is there, and was not prepared."""
+
+
 class PostgresEngine:
     """The Engine of one named state in one database; the connection is opened when it is needed."""
 
@@ -38,12 +51,34 @@ class PostgresEngine:
         self._connection: Connection[Any] | None = None
         self._guard = Lock()
 
+    @property
+    def drops_with_swap(self) -> bool:
+        return False
+
     def read(self) -> tuple[bytes, Version] | None:
-        rows = self._run("SELECT data, version FROM taskctl_head WHERE name = %s", self._name)
+        """Without its tables, the database has no state yet."""
+        try:
+            rows = self._run("SELECT data, version FROM taskctl_head WHERE name = %s", self._name)
+        except _NoTablesError:
+            return None
         return (bytes(rows[0][0]), Version(str(rows[0][1]))) if rows else None
 
     def swap(self, data: bytes, over: Version | None) -> Version:
-        return self._swap(self._name, data, over)
+        if over is None:
+            rows = self._run(
+                "INSERT INTO taskctl_head (name, version, data) VALUES (%s, 1, %s)"
+                " ON CONFLICT DO NOTHING RETURNING version",
+                *(self._name, data),
+            )
+        else:
+            rows = self._run(
+                "UPDATE taskctl_head SET data = %s, version = version + 1"
+                " WHERE name = %s AND version = %s RETURNING version",
+                *(data, self._name, int(over)),
+            )
+        if not rows:
+            raise Moved("the head was replaced")
+        return Version(str(rows[0][0]))
 
     def keep(self, name: str, data: bytes) -> None:
         self._run(
@@ -78,35 +113,7 @@ class PostgresEngine:
                 self._connection.close()
 
     def probe(self) -> None:
-        scratch = f"{self._name}/probe-{secrets.token_hex(8)}"
-        made = self._swap(scratch, b"1", None)
-        try:
-            self._swap(scratch, b"2", made)
-            for over in (None, made):
-                try:
-                    self._swap(scratch, b"3", over)
-                except Moved:
-                    continue
-                raise Unconditional(f"{self.shown} accepted a write whose condition did not hold")
-        finally:
-            self._run("DELETE FROM taskctl_head WHERE name = %s RETURNING name", scratch)
-
-    def _swap(self, name: str, data: bytes, over: Version | None) -> Version:
-        if over is None:
-            rows = self._run(
-                "INSERT INTO taskctl_head (name, version, data) VALUES (%s, 1, %s)"
-                " ON CONFLICT DO NOTHING RETURNING version",
-                *(name, data),
-            )
-        else:
-            rows = self._run(
-                "UPDATE taskctl_head SET data = %s, version = version + 1"
-                " WHERE name = %s AND version = %s RETURNING version",
-                *(data, name, int(over)),
-            )
-        if not rows:
-            raise Moved("the head was replaced")
-        return Version(str(rows[0][0]))
+        """The condition is part of the statement."""
 
     def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._guard, self._faults():
@@ -141,14 +148,15 @@ class PostgresEngine:
         try:
             yield
         except errors.UndefinedTable as problem:
-            raise Denied("the tables do not exist", "container") from problem
+            raise _NoTablesError("the tables do not exist", "container") from problem
         except (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification) as problem:
             raise Denied(_short(problem), "permission") from problem
         except psycopg.OperationalError as problem:
             was_open = self._connection is not None
             self._give_up()
-            if not was_open:
-                raise Denied(_short(problem), "credentials") from problem
+            for words, cause in () if was_open else _REFUSALS:
+                if words.search(str(problem)):
+                    raise Denied(_short(problem), cause) from problem
             raise Unsure(_short(problem)) from problem
         except psycopg.Error as problem:
             self._give_up()
@@ -159,10 +167,10 @@ def _short(problem: Exception) -> str:
     return str(problem).partition("\n")[0][:200]
 
 
-def open_engine(address: str, env: Mapping[str, str]) -> PostgresEngine:
+def open_engine(address: str, env: Mapping[str, str], folder: Path) -> PostgresEngine:
     """The engine of `postgresql://HOST/DB?state=NAME`; everything else in it is libpq's, which
     also reads the PG* variables and .pgpass."""
-    del env
+    del env, folder
     if find_spec("psycopg") is None:
         raise Denied("taskctl[postgres]", "extra")
     parts = urlsplit(address)

@@ -1,0 +1,57 @@
+"""Where the state is: the place that an address or a path names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from reconciler.app.run_link import run_link
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import NOWHERE, error
+from reconciler.model.errors import StateError
+from reconciler.state.engines import scheme_of
+
+if TYPE_CHECKING:
+    from reconciler.model.clock import Clock
+    from reconciler.state.manager import SharedState
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")
+_SECRET = re.compile(r"pass|secret|token|credential|signature|access_?key", re.IGNORECASE)
+
+
+def is_address(text: str) -> bool:
+    """Whether it is the address of a shared state, known or not, and not the path of a file."""
+    return scheme_of(text) is not None or _ADDRESS.match(text) is not None
+
+
+def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str]) -> SharedState:
+    """The shared state at an address, which is not contacted yet. StateError for an address that
+    cannot be used, a missing extra, and a key that cannot be used."""
+    from reconciler.state.encryption import KeyRing
+    from reconciler.state.engines import Denied, open_engine
+    from reconciler.state.faults import state_error
+    from reconciler.state.manager import SharedState
+
+    if _has_password(address):
+        raise StateError([error(Code.STATE_ADDRESS, "password")])
+    ring = KeyRing.of(env)
+    try:
+        engine = open_engine(address, env, root)
+    except Denied as problem:
+        raise state_error(problem, address) from problem
+    return SharedState(engine, clock, ring, run=run_link(env))
+
+
+def _has_password(address: str) -> bool:
+    if scheme_of(address) == "git":
+        return False
+    try:
+        parts = urlsplit(address)
+        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+        return parts.password is not None or any(map(_SECRET.search, names))
+    except ValueError as problem:
+        facts = {"file": address, "reason": str(problem)}
+        raise StateError([error(Code.STATE_ADDRESS, at=NOWHERE, **facts)]) from problem

@@ -1,0 +1,115 @@
+"""The blobs of a shared state: what a head names, read in parallel, decrypted and checked."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import NOWHERE, error
+from reconciler.model.errors import StateError
+from reconciler.model.typed_json import Raw, ShapeError
+from reconciler.state.codec import StateSource, decode_event, decode_state
+from reconciler.state.encryption import Cipher, KeyRing
+from reconciler.state.engines import Missing, Version
+from reconciler.state.head import Head, decode_head, decode_segment, decode_tail
+from reconciler.state.model import Event, State
+from reconciler.state.register import Register
+
+_AT_ONCE = 16
+_READS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A version of a shared state, whole: every blob that `head` names was read."""
+
+    head: Head
+    version: Version
+    saved: State
+    events: tuple[Event, ...]
+
+
+class Parts:
+    """Reads and stores the blobs of one state."""
+
+    def __init__(self, register: Register, ring: KeyRing, shown: str) -> None:
+        self._register, self._ring, self._shown = register, ring, shown
+        self._cipher: Cipher | None = None
+        self._lineage = ""
+
+    def cipher(self, lineage: str) -> Cipher:
+        """Made once: deriving a key from a passphrase takes a third of a second."""
+        if self._cipher is None or self._lineage != lineage:
+            self._cipher, self._lineage = Cipher(self._ring, lineage, self._shown), lineage
+        return self._cipher
+
+    def head(self, data: bytes) -> tuple[Head, Raw]:
+        """A head, and its tail as stored. StateError if it is damaged or newer."""
+        try:
+            return decode_head(data, self._shown)
+        except ShapeError as problem:
+            raise self.damaged("head", str(problem)) from None
+
+    def whole_head(self, data: bytes) -> Head:
+        """A head with its tail. StateError, also for a wrong key."""
+        head, tail = self.head(data)
+        try:
+            return replace(head, tail=decode_tail(head, tail, self.cipher(head.lineage)))
+        except ShapeError as problem:
+            raise self.damaged("head", str(problem)) from None
+
+    def snapshot(self, backend: str) -> Snapshot | None:
+        """The newest version; None if there certainly is none. A blob that is missing was dropped
+        by a newer version, so the head is read again. StateError for anything unreadable."""
+        for reads in range(_READS):
+            found = self._register.read()
+            if found is None:
+                return None
+            try:
+                return self.load(*found, backend)
+            except Missing as problem:
+                if reads == _READS - 1:
+                    raise self.damaged(str(problem), "it is missing") from problem
+        raise AssertionError
+
+    def load(self, data: bytes, version: Version, backend: str) -> Snapshot:
+        """All of one version. Raises Missing, and StateError for anything unreadable."""
+        head = self.whole_head(data)
+        names, kept = [head.base, *head.segments], self._register.engine.kept
+        cipher = self.cipher(head.lineage)
+        with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
+            stored = list(pool.map(lambda name: self._register.retried(lambda: kept(name)), names))
+        parts = [cipher.unseal(*part) for part in zip(names, stored, strict=True)]
+        saved = self._state(head, parts[0], backend)
+        texts = [self._segment(*part) for part in zip(names[1:], parts[1:], strict=True)]
+        try:
+            events = tuple(decode_event(text) for group in (*texts, head.tail) for text in group)
+        except ShapeError as problem:
+            raise self.damaged("journal", str(problem)) from None
+        return Snapshot(head, version, saved, events)
+
+    def keep(self, name: str, data: bytes, lineage: str) -> None:
+        """Encrypted once: a name never has two contents."""
+        self._register.keep(name, self.cipher(lineage).seal(name, data))
+
+    def damaged(self, part: str, reason: str) -> StateError:
+        facts = {"part": part, "reason": reason}
+        return StateError([error(Code.STATE_PART_DAMAGED, at=NOWHERE, file=self._shown, **facts)])
+
+    def _state(self, head: Head, data: bytes, backend: str) -> State:
+        try:
+            state = decode_state(data, StateSource(self._shown), backend=backend)
+        except StateError as problem:
+            if problem.diagnostics[0].code in (Code.STATE_NEWER, Code.STATE_BACKEND):
+                raise
+            raise self.damaged(head.base, str(problem)) from None
+        if (state.lineage, state.serial) != (head.lineage, head.serial):
+            raise self.damaged(head.base, "it belongs to another state")
+        return state
+
+    def _segment(self, name: str, data: bytes) -> list[bytes]:
+        try:
+            return decode_segment(data)
+        except ShapeError as problem:
+            raise self.damaged(name, str(problem)) from None

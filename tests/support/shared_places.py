@@ -1,0 +1,127 @@
+"""Shared states on real servers, as a runner in CI finds them: a folder and an environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.git_server import git
+from tests.support.state_servers import (
+    S3_KEYS,
+    git_remote,
+    postgres_programs,
+    postgres_server,
+    program,
+    s3_server,
+)
+
+MANIFEST = """\
+version: 1
+orgName: acme
+tasks:
+  one:
+    message: Do the first thing
+  two:
+    message: Do the second thing
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A working directory of its own, as another machine would have it."""
+
+    folder: Path
+    env: Mapping[str, str]
+
+    def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "reconciler", *words],
+            cwd=self.folder,
+            env={**self.env, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*words, **env)
+        out, said = process.communicate(timeout=100)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, said)
+
+    def must(self, *words: str, **env: str) -> str:
+        """What the command prints; it must succeed."""
+        done = self.run(*words, **env)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPlace:
+    """A place for shared states. `address` gives that of a named state; `fresh` a folder."""
+
+    kind: str
+    address: Callable[[str], str]
+    fresh: Callable[[str], Path]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def runner(self, name: str, state: str, backend: str, **more: str) -> Runner:
+        folder = self.fresh(name)
+        (folder / "tasks").mkdir(exist_ok=True)
+        (folder / "tasks/all.yaml").write_text(MANIFEST)
+        own = {"TASKCTL_BACKEND": backend, "TASKCTL_STATE": self.address(state)}
+        kept = {n: v for n, v in os.environ.items() if not n.startswith(("TASKCTL_", "PULUMI_"))}
+        return Runner(folder, {**kept, **self.env, **own, **more})
+
+
+@contextmanager
+def git_place(folder: Path) -> Iterator[SharedPlace]:
+    with git_remote(folder) as remote:
+
+        def clone(name: str) -> Path:
+            git(folder, "clone", "-q", "--depth", "1", remote, str(folder / name))
+            return folder / name
+
+        yield SharedPlace("git", lambda name: f"git:origin#{name}", clone)
+
+
+def _folders(folder: Path) -> Callable[[str], Path]:
+    def fresh(name: str) -> Path:
+        made = folder / name
+        made.mkdir()
+        return made
+
+    return fresh
+
+
+@contextmanager
+def s3_place(folder: Path) -> Iterator[SharedPlace]:
+    found = program("gofakes3")
+    assert found is not None
+    with s3_server(found) as endpoint:
+        yield SharedPlace(
+            "s3",
+            lambda name: f"s3://states/{name}?endpoint={endpoint}",
+            _folders(folder),
+            S3_KEYS,
+        )
+
+
+@contextmanager
+def postgres_place(folder: Path) -> Iterator[SharedPlace]:
+    programs = postgres_programs()
+    assert programs is not None
+    with postgres_server(programs) as address:
+        yield SharedPlace("postgres", lambda name: f"{address}?state={name}", _folders(folder))
+
+
+PLACES = {
+    "git": git_place,
+    **({"s3": s3_place} if program("gofakes3") else {}),
+    **({"postgres": postgres_place} if postgres_programs() else {}),
+}
+"""Those that this machine can run."""
