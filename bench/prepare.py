@@ -26,8 +26,9 @@ from reconciler.model.canonical import digest
 from reconciler.model.task import DesiredTask
 from reconciler.model.wire import create_body
 from reconciler.remote.client import Client
+from reconciler.state.attempt import kept_outputs
 from reconciler.state.codec import encode_state
-from reconciler.state.model import Record, State, kept_outputs
+from reconciler.state.model import Record, State
 
 DAY_MS = 86_400_000
 MARK = "2026-01-01T00:00:00.000Z"

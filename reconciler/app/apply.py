@@ -11,7 +11,7 @@ from reconciler import garbage
 from reconciler.app.context import Context
 from reconciler.app.plan_file import is_plan_file, read_plan_file
 from reconciler.app.planner import Planning, Workspace, failures_of, note_if_new, open_workspace
-from reconciler.app.respond import cancel_replaced
+from reconciler.app.respond import cancel_record
 from reconciler.app.wait import Wait, wait_after
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
@@ -241,7 +241,7 @@ class Applying:
             started=progress.started,
             ended=progress.ended,
             held=progress.held,
-            cancel=lambda record: cancel_replaced(ctx, record),
+            cancel=lambda record: cancel_record(ctx, record),
             holder=self._holder,
             baselines=self._baselines,
             window=min(SEND_WINDOW, self._options.settle_time.total_seconds()),

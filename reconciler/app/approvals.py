@@ -86,7 +86,7 @@ def reject(ctx: Context, request: ReplyRequest) -> Sending:
 
 
 def _asked(ctx: Context, request: ReplyRequest) -> list[tuple[Addressed, Approval]]:
-    tasks = TaskSessions.open(ctx)
+    tasks = TaskSessions.open(ctx, request.words)
     refs = select_refs(ctx, tasks.state, request.words)
     if len(refs) == 1:
         task = Addressed.of(tasks, refs[0])
@@ -108,7 +108,7 @@ class Inbox:
 
 def inbox(ctx: Context, words: Sequence[str]) -> Inbox:
     """The open requests, the oldest first. TaskctlError."""
-    tasks = TaskSessions.open(ctx)
+    tasks = TaskSessions.open(ctx, words)
     refs = select_refs(ctx, tasks.state, words)
     return Inbox(tasks, all_requests(tasks.statuses(refs)), ctx.now())
 

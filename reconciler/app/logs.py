@@ -40,7 +40,7 @@ Conversations = list[tuple["TaskRef", Iterator[tuple["Event", tuple[Entry, ...]]
 def logs(ctx: Context, request: LogsRequest) -> Conversations:
     """The conversation of each selected task: events with what they say to a reader, not older than
     `since`. With `follow`, until the task has nothing left to do. TaskctlError."""
-    tasks = TaskSessions.open(ctx)
+    tasks = TaskSessions.open(ctx, request.words)
     refs = select_refs(ctx, tasks.state, request.words)
     if len(refs) > 1 and (request.follow or request.single):
         case = "followOne" if request.follow else "logsOfOne"

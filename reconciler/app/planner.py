@@ -113,7 +113,15 @@ class Planning:
         self.view = view
         names = real_names(self._ctx.settings.root, [*space.scope, *state.files()])
         inputs = PlanInputs(
-            space.desired, state, view, options, space.scope, only, self._holder, names
+            space.desired,
+            state,
+            view,
+            options,
+            space.scope,
+            only,
+            self._holder,
+            names,
+            space.manifests.removed,
         )
         made = make_plan(inputs)
         return replace(made, options=options_json(options))

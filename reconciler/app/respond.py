@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def send_message(ctx: Context, words: str, message: str, *, yes: bool = False) -> Sending:
     """Sends a follow-up message to the task that `words` select; to several after confirmation.
     TaskctlError."""
-    tasks = TaskSessions.open(ctx)
+    tasks = TaskSessions.open(ctx, [words])
     refs = select_refs(ctx, tasks.state, [words])
     names = tuple(map(str, refs))
     again = ("say", words, message, "-y")
@@ -56,7 +56,7 @@ class CancelRequest:
 
 def cancel(ctx: Context, request: CancelRequest) -> Sending:
     """Asks tasks to stop, or ends their sessions; each is confirmed. TaskctlError."""
-    tasks = TaskSessions.open(ctx)
+    tasks = TaskSessions.open(ctx, request.words)
     for ref in select_refs(ctx, tasks.state, request.words):
         try:
             yield from _cancel(ctx, Addressed.of(tasks, ref, request.task_id), request)
@@ -84,10 +84,10 @@ def _cancel(ctx: Context, task: Addressed, request: CancelRequest) -> Iterator[R
         yield task.send(task.event(type="user_cancel"), "cancelled", "cancellation")
 
 
-def cancel_replaced(ctx: Context, record: Record) -> tuple[Remark, ...]:
-    """Cancels a task that another one replaced, for apply: nothing, or what went wrong."""
+def cancel_record(ctx: Context, record: Record) -> tuple[Remark, ...]:
+    """Cancels a task that was replaced or is removed, for apply: nothing, or what went wrong."""
     try:
-        why = _cancel_replaced(ctx, record)
+        why = _cancel_if_running(ctx, record)
     except TaskctlError as problem:
         why = problem.diagnostics[0]
     if why is None:
@@ -96,7 +96,7 @@ def cancel_replaced(ctx: Context, record: Record) -> tuple[Remark, ...]:
     return (Remark("apply.not_cancelled", facts),)
 
 
-def _cancel_replaced(ctx: Context, record: Record) -> Diagnostic | None:
+def _cancel_if_running(ctx: Context, record: Record) -> Diagnostic | None:
     status = ctx.reader.status(record)
     if status.state in SETTLED and status.state is not TaskState.NOT_VISIBLE:
         return None

@@ -34,11 +34,11 @@ def show_word(
     if path.exists() or not _KEY.fullmatch(word) or word.endswith(_PLAN):
         return read_plan_file(path, word).plan
     state = ctx.read_state()
-    if not (state.records or state.attempts):
+    if not (state.records or state.attempts or state.retired):
         return read_plan_file(path, word).plan  # an error: there is no such file
     if only_plan:
         raise TaskctlError([error(Code.USAGE, "formatOfTask")])
-    tasks = TaskSessions.open(ctx)
+    tasks = TaskSessions.open(ctx, [word])
     return _report(tasks, word), ctx.now()
 
 

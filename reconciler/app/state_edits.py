@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.app.addressed import confirmed
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import select_refs
+from reconciler.app.task_sessions import select_refs, with_named_ids
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, error
@@ -27,7 +27,7 @@ def read_tasks(ctx: Context, words: Sequence[str] = ()) -> tuple[State, tuple[Ta
     """The state as it may be shown, and the tasks in it that `words` select. TaskctlError."""
     from reconciler.render.masking import masked_state
 
-    state = masked_state(ctx.read_state())
+    state = masked_state(with_named_ids(ctx.read_state(), words))
     return state, select_refs(ctx, state, words)
 
 
@@ -48,7 +48,7 @@ def remove_records(ctx: Context, words: Sequence[str], *, yes: bool) -> tuple[Ed
 
     def change(state: State) -> tuple[list[Event], tuple[Edited, ...]]:
         refs = select_refs(ctx, state, words)
-        events = [event for ref in refs for event in edit.rm(state, ref)]
+        events = [event for ref in refs for event in edit.rm(state, ref, at=ctx.clock.now())]
         if not _agreed(ctx, Question.REMOVE, refs, yes=yes, again=("state", "rm", *words, "-y")):
             return [], ()
         return events, tuple(Edited(ref, "removed", True) for ref in refs)

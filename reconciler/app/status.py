@@ -59,7 +59,7 @@ class StatusRequest:
 
 def status(ctx: Context, request: StatusRequest) -> Iterator[StatusReport]:
     """One report, or one after the other with `watch`. TaskctlError."""
-    tasks = TaskSessions.open(ctx)
+    tasks = TaskSessions.open(ctx, request.words)
     refs = select_refs(ctx, tasks.state, request.words)
     former = tasks.former(refs) if request.totals else []
     while True:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 from reconciler import garbage
 from reconciler.app.context import Context
@@ -13,16 +13,15 @@ from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, error
 from reconciler.model.errors import TaskctlError
+from reconciler.model.shell import is_task_id
+from reconciler.model.task import TaskRef
 from reconciler.plan.selection import matches_key
 from reconciler.render.masking import secrets_in
+from reconciler.state.attempt import HistoryEntry
 from reconciler.state.edit import find
-from reconciler.state.model import State, is_in
+from reconciler.state.model import Record, State, is_in
 from reconciler.tasks.refusals import Delivery, Refusal, problem
 from reconciler.tasks.status import TaskState, TaskStatus, in_order
-
-if TYPE_CHECKING:
-    from reconciler.model.task import TaskRef
-    from reconciler.state.model import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +32,10 @@ class TaskSessions:
     state: State
 
     @classmethod
-    def open(cls, ctx: Context) -> TaskSessions:
-        """Reads the state, without a lock, and connects. TaskctlError."""
-        state = ctx.read_state()
+    def open(cls, ctx: Context, words: Sequence[str] = ()) -> TaskSessions:
+        """Reads the state, without a lock, and connects. `words` may name tasks by their
+        IDs. TaskctlError."""
+        state = with_named_ids(ctx.read_state(), words)
         ctx.ui.protect(secrets_in(state.records.values()) | secrets_in(state.attempts.values()))
         _ = ctx.client
         garbage.resume()  # it may run for days, and what fails leaves reference cycles behind
@@ -72,6 +72,43 @@ class TaskSessions:
         """The service does not show the task: it is gone, or belongs to someone else."""
         told = Delivery(record.ref, "", record.identity, self.ctx.client.identity())
         return TaskctlError([problem(Refusal(404, ""), told)])
+
+
+def with_named_ids(state: State, words: Sequence[str]) -> State:
+    """The state in which each task that `words` name by its ID (`ID` or `ORG/ID`) is recorded under
+    that ID, too: also one that was replaced, or whose record was taken out."""
+    found = dict(state.records)
+    for word in words:
+        org_name, _, task_id = word.rpartition("/")
+        record = _with_id(state, task_id) if is_task_id(task_id) else None
+        if record is not None and org_name in ("", record.ref.org_name):
+            ref = TaskRef(record.ref.org_name, task_id)
+            found.setdefault(ref, replace(record, ref=ref))
+    return state if len(found) == len(state.records) else replace(state, records=found)
+
+
+def _with_id(state: State, task_id: str) -> Record | None:
+    for record in state.records.values():
+        if task_id == record.task_id:
+            return record
+        if task_id in record.former or task_id in record.duplicates:
+            return replace(record, task_id=task_id, history=(), outputs={})
+    for task in state.retired.values():
+        if task_id == task.task_id or task_id in task.former:
+            outputs = task.outputs if task_id == task.task_id else {}
+            return Record(
+                task.ref,
+                task_id,
+                task.file,
+                {},
+                "",
+                task.identity,
+                task.created_at,
+                outputs=outputs,
+                sensitive=task.sensitive,
+                history=(HistoryEntry("removed", task.at, task_id),),
+            )
+    return None
 
 
 def select_refs(ctx: Context, state: State, words: Sequence[str]) -> tuple[TaskRef, ...]:

@@ -42,7 +42,7 @@ class Wait:
 def wait(ctx: Context, words: Sequence[str], options: Wait) -> tuple[WaitedReport, int | None]:
     """Waits for the tasks that `words` select. The report, and the exit code of a signal.
     TaskctlError."""
-    tasks = TaskSessions.open(ctx)
+    tasks = TaskSessions.open(ctx, words)
     refs = select_refs(ctx, tasks.state, words)
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
     with ctx.ui.interruptible(Note.STOPPED_WAITING, last) as stop:

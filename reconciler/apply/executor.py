@@ -86,6 +86,8 @@ class Executor:
             return self._moved(task, record)
         if task.action is Action.UPDATE and record is not None:
             return self._updated(task, record, Result.UPDATED)
+        if task.action is Action.FORGET and record is not None:
+            return self._forgotten(task, record)
         adopted = records.adopted(task, self._ctx)
         self._record(task, adopted)
         return self._result(task, self._adopted_as(task), task_id=adopted.task_id)
@@ -104,6 +106,8 @@ class Executor:
             return self._moved(task, record)
         if task.action is Action.UPDATE and record is not None:
             return self._updated(task, record, Result.UPDATED)
+        if task.action is Action.FORGET and record is not None:
+            return self._forgotten(task, record)
         if task.reason is Reason.UNFINISHED and record is not None:
             return self._finish(task, record, Result.CREATED)
         adopted = records.adopted(task, self._ctx)
@@ -128,6 +132,17 @@ class Executor:
             result = Result.FAILED
         told = self._result(task, result, *problems, task_id=record.task_id)
         return replace(told, updated=done)
+
+    def _forgotten(self, task: PlannedTask, record: Record) -> TaskResult:
+        """Cancelled first: if apply dies in between, the next one finds the record and does both.
+        A key with an attempt keeps its record, since that may still make a task."""
+        log = self._ctx.log
+        if log.state.attempts_for(record.ref):
+            return self._result(task, Result.UNRESOLVED, remark("apply.look_up"))
+        if task.cancels and (problems := self._ctx.cancel(record)):
+            return self._result(task, Result.FAILED, *problems, task_id=record.task_id)
+        log.append(records.retired(record, self._ctx))
+        return self._result(task, Result.FORGOTTEN, task_id=record.task_id)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
         """The name and the sharing, which a create cannot carry; then what was there before."""

@@ -94,7 +94,10 @@ class Loop:
             self._problem = str(problem)
         else:
             self._problem = None
-            self._take((t for t in found.tasks if t.ref in open_refs), found.closed)
+            planned = [task for task in found.tasks if task.ref in open_refs]
+            self._take(planned, found.closed)
+            for ref in set(open_refs) - {task.ref for task in planned}:
+                self._tasks.pop(ref, None)  # in no manifest, and its attempt came to nothing
 
     def _take(self, tasks: Iterable[PlannedTask], closed: Iterable[str]) -> None:
         """Does what can be done now for these, and keeps what they are."""

@@ -13,16 +13,8 @@ from reconciler.model.task import Inputs, RemoteTask
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.plan import PlannedTask
-from reconciler.state.attempt import Attempt
-from reconciler.state.model import (
-    Event,
-    Forgotten,
-    HistoryEntry,
-    HistoryKind,
-    Record,
-    Recorded,
-    kept_outputs,
-)
+from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, kept_outputs
+from reconciler.state.model import Event, Forgotten, Record, Recorded, Retired
 
 
 def created(
@@ -83,6 +75,11 @@ def moved(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:
     """The record under its new key."""
     said = HistoryEntry(HistoryKind.MOVED.value, now(ctx), record.task_id, "", record.ref.key)
     return replace(record.after(said), ref=task.ref, file=task.file, generated=task.generated)
+
+
+def retired(record: Record, ctx: ApplyContext) -> Retired:
+    """Its task has no key any more, and is adopted for nothing."""
+    return Retired(record.retired(now(ctx), adoptable=False))
 
 
 def updated(

@@ -19,6 +19,7 @@ class Result(StrEnum):
     ADOPTED = "adopted"
     MOVED = "moved"
     UPDATED = "updated"
+    FORGOTTEN = "forgotten"
     FAILED = "failed"
     UNRESOLVED = "unresolved"
     NOT_STARTED = "notStarted"

@@ -176,6 +176,11 @@ PLAN = [
         help="Cancel each task that --replace replaces, once the new one is recorded.",
     ),
     option(
+        "--cancel-removed",
+        is_flag=True,
+        help="Cancel the task of each key that a manifest lists under `removed`.",
+    ),
+    option(
         "--max-creates",
         type=click.IntRange(min=0),
         metavar="N",

@@ -17,7 +17,8 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
 from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
 from reconciler.plan.lookup import is_own, settings_agree
-from reconciler.state.model import Record, kept_outputs
+from reconciler.state.attempt import kept_outputs
+from reconciler.state.model import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from reconciler.manifest.parse.construct import Position
 from reconciler.manifest.task_checks import TaskChecks
 from reconciler.model.entry import TaskOrigin
 from reconciler.model.fields import NAMES
-from reconciler.model.task import DesiredTask
+from reconciler.model.task import DesiredTask, Removal
 
 _SETTINGS = frozenset(NAMES) - {"message"}
 _START: Position = (1, 1)
@@ -27,6 +27,7 @@ class Built:
     unusable: list[DesiredTask] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     max_creates: int | None = None
+    removed: list[Removal] = field(default_factory=list)
 
 
 def build(
@@ -44,6 +45,8 @@ def build(
     `origins` are those of generated tasks.
     """
     built = Built()
+    if isinstance(data, dict):
+        built.removed = _removed(data, file, findings)
     if not isinstance(data, dict) or not isinstance(data.get("tasks"), dict):
         return built
     wrong = [found.path for found in findings]
@@ -76,6 +79,15 @@ def build(
     if isinstance(most, int | float) and not isinstance(most, bool):
         built.max_creates = int(most)  # 5.0 is a whole number too, JSON Schema says
     return built
+
+
+def _removed(data: Mapping[str, Any], file: str, findings: Iterable[Finding]) -> list[Removal]:
+    """The keys and globs of `removed`; none if one of them is wrong."""
+    listed, org_name = data.get("removed"), data.get("orgName")
+    wrong = any(found.path[:1] in (("removed",), ("orgName",)) for found in findings)
+    if not isinstance(listed, list) or wrong:
+        return []
+    return [Removal(pattern, org_name, file) for pattern in listed]
 
 
 def _desired(

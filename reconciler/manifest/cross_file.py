@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from reconciler.manifest.finding import Finding, finding, warning
 from reconciler.model.canonical import comparable_text
 from reconciler.model.codes import Code
-from reconciler.model.task import DesiredTask, text_of
+from reconciler.model.task import DesiredTask, Removal, text_of
 
 Found = tuple[DesiredTask, Finding]
 """A finding and the task that it is about."""
@@ -15,8 +15,13 @@ Found = tuple[DesiredTask, Finding]
 _Ref = tuple[str | None, str]
 
 
-def compare(tasks: Sequence[DesiredTask], unusable: Sequence[DesiredTask] = ()) -> list[Found]:
-    """Keys, task IDs and former keys that two tasks claim; as a warning, the same prompt twice.
+def compare(
+    tasks: Sequence[DesiredTask],
+    unusable: Sequence[DesiredTask] = (),
+    removed: Sequence[Removal] = (),
+) -> list[Found]:
+    """Keys, task IDs and former keys that two tasks claim, and keys that are `removed`, too; as a
+    warning, the same prompt twice.
 
     `unusable` are tasks whose own errors are reported already: only their keys count.
     """
@@ -31,10 +36,25 @@ def compare(tasks: Sequence[DesiredTask], unusable: Sequence[DesiredTask] = ()) 
             path = ("tasks", task.key)
             other = finding(Code.DUPLICATE_TASK, path, "", _place(first), on_key=True)
             found.append((task, other))
+    found.extend(_removals(everything, removed))
     found.extend(_moves(everything, by_ref))
     found.extend(_same_ids(tasks))
     found.extend(_same_work(tasks))
     return found
+
+
+def _removals(tasks: Iterable[DesiredTask], removed: Sequence[Removal]) -> Iterator[Found]:
+    exact = {(removal.org_name, removal.pattern): removal for removal in removed}
+    globs = [removal for removal in removed if not removal.is_key]
+    for task in tasks if removed else ():
+        removal = exact.get((task.org_name, task.key))
+        removal = removal or next(
+            (each for each in globs if each.matches(task.org_name, task.key)), None
+        )
+        if removal is not None:
+            facts = {"file": removal.file, "pattern": removal.pattern}
+            path = ("tasks", task.key)
+            yield task, finding(Code.REMOVED_TASK, path, "", facts, on_key=True)
 
 
 def _moves(tasks: Iterable[DesiredTask], by_ref: dict[_Ref, DesiredTask]) -> Iterator[Found]:

@@ -21,7 +21,7 @@ from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check
 from reconciler.manifest.sensitive import redacted, without_name
 from reconciler.model.diagnostics import Diagnostic, in_order
-from reconciler.model.task import DesiredTask
+from reconciler.model.task import DesiredTask, Removal
 
 if TYPE_CHECKING:
     from reconciler.manifest.expand.periods import Recurrence
@@ -47,6 +47,7 @@ class Manifests:
     due: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     recurrences: tuple[Recurrence, ...] = ()
     texts: dict[str, bytes] = field(default_factory=dict, repr=False)
+    removed: tuple[Removal, ...] = ()
 
     def text_of(self, file: str) -> str | None:
         """A file's text, to show a line of it; None for files without diagnostics."""
@@ -62,16 +63,20 @@ class Manifests:
             task if task.org_name is not None else replace(task, org_name=org_name)
             for task in self.tasks
         )
+        removed = tuple(
+            removal if removal.org_name is not None else replace(removal, org_name=org_name)
+            for removal in self.removed
+        )
         changed = {task.org_from_manifest for task in tasks if task.org_name == org_name}
         found = self.diagnostics
-        if len(changed) > 1:
+        if len(changed) > 1 or removed != self.removed:
             known = {_identity(d) for d in found}
             new = [
                 of_entry(f, task.origin).in_file(task.file, task.line, task.column)
-                for task, f in compare(tasks)
+                for task, f in compare(tasks, (), removed)
             ]
             found = tuple(in_order([*found, *(d for d in new if _identity(d) not in known)]))
-        return replace(self, tasks=tasks, diagnostics=found)
+        return replace(self, tasks=tasks, diagnostics=found, removed=removed)
 
 
 def _machine_time() -> datetime:
@@ -123,7 +128,8 @@ class _Loading:
                 self._read(name, files[name], content)
         tasks = [task for built in self._builds for task in built.tasks]
         unusable = [task for built in self._builds for task in built.unusable]
-        for task, found in compare(tasks, unusable):
+        removed = [removal for built in self._builds for removal in built.removed]
+        for task, found in compare(tasks, unusable, removed):
             self._findings[task.file].append(found)
         sensitive = _sensitive([*tasks, *unusable])
         texts = self._locate(sensitive)
@@ -140,6 +146,7 @@ class _Loading:
             },
             recurrences=tuple(r for made in self._documents.values() for r in made.recurrences),
             texts=texts,
+            removed=tuple(removed),
         )
 
     def _locate(self, sensitive: Mapping[str, set[str]]) -> dict[str, bytes]:

@@ -25,7 +25,7 @@ REMARKS = {
     "apply.look_up": Message("", "To look it up again:", "taskctl apply"),
     "apply.lookup_failed": Message("the lookup failed: {why}"),
     "apply.not_cancelled": Message(
-        "the replaced task {old} could not be cancelled: {why}",
+        "task {old} could not be cancelled: {why}",
         "It may still be running. Try again:",
         "taskctl cancel {ref:sh} --task {old:sh}",
     ),

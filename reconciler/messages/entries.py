@@ -42,6 +42,14 @@ ENTRIES = {
             )
         },
     ),
+    Code.REMOVED_TASK: Entry(
+        title="Declared and removed",
+        why="`removed` takes the record of a key out of the state, so a task with that key would "
+        "be created again.",
+        fix="Remove the task from the manifest, or its key from `removed`. To start a new task for "
+        "the same key, use `taskctl apply --replace KEY`.",
+        cases={"": Message("also listed under `removed` in {file} (`{pattern}`)")},
+    ),
     Code.INVALID_DATA: Entry(
         title="Invalid data",
         why="Every value becomes part of task keys and prompts as it is written, so anything that "

@@ -15,6 +15,7 @@ ACTIONS = {
     "update": "differs from the manifest; apply updates it in place",
     "changed": "differs from the manifest; apply will not modify it",
     "gone": "recorded but no longer found",
+    "forget": "listed under `removed`; apply removes it from the state",
     "orphaned": "no longer in any manifest; apply will not modify it",
     "unresolved": "may already exist; apply will fail until you resolve it",
 }
@@ -26,6 +27,7 @@ COUNTED = {
     "replace": "to replace",
     "move": "to move",
     "update": "to update",
+    "forget": "to forget",
 }
 """An action where its tasks are counted, unless it is the action's own name."""
 
@@ -54,6 +56,7 @@ REMARKS = {
     "notFound": Message("no longer found; apply will not recreate it"),
     "recreate": Message("no longer found; apply creates it again"),
     "removed": Message("no longer in any manifest"),
+    "listed": Message("listed under `removed` in a manifest"),
     "notVisible": Message("created by another identity and not visible to this one"),
     "fresh": Message("created moments ago; the service may not list it yet"),
     "settling": Message("the outcome of an attempt is not known yet; apply waits for it"),
@@ -82,10 +85,19 @@ REMARKS = {
         "To remove it from the state (the task itself keeps running):",
         "taskctl state rm {ref:sh}",
     ),
+    "forget": Message(
+        "listed under `removed` in {file}; apply removes it from the state; task {task_id} keeps"
+        " running"
+    ),
+    "forget.cancel": Message(
+        "listed under `removed` in {file}; apply cancels task {task_id}, then removes it from the"
+        " state"
+    ),
     "orphaned": Message(
         "no longer in any manifest; apply will not modify it",
-        "To remove it from the state (the task itself keeps running):",
-        "taskctl state rm {ref:sh}",
+        "To stop the task, cancel it. To remove it from the state, list its key under `removed` in"
+        " a manifest, or run the second command:",
+        "taskctl cancel {ref:sh}\ntaskctl state rm {ref:sh}",
     ),
     "unfinished.settings": Message("created; apply still has to set {names:and}"),
     # Adoption

@@ -17,6 +17,11 @@ _EDIT = {
                 "Nothing was changed. Did you mean {near:or}?",
                 "taskctl state list",
             ),
+            "retired": Message(
+                "{name} is not in the state any more",
+                "Its task can still be named by its ID:",
+                "taskctl show {id:sh}",
+            ),
             "ambiguous": Message(
                 "{name} is the key of {count} tasks in different organizations",
                 "Specify one of {refs:or}.",

@@ -42,6 +42,7 @@ class PlanOptions:
     `over_budget`: create though the Neo token budget is used up.
     `update`: patch what can be changed in place. `replace`: `KEY` or `KEY=TASK_ID` each, see
     `plan/replacing.py`; `cancel_replaced`: and cancel the tasks that were there before.
+    `cancel_removed`: cancel the tasks of keys that a manifest lists under `removed`.
     See contract, sections 3 and 4.
     """
 
@@ -56,3 +57,4 @@ class PlanOptions:
     update: bool = False
     replace: tuple[str, ...] = ()
     cancel_replaced: bool = False
+    cancel_removed: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, NamedTuple
 
 from reconciler.model.canonical import comparable_text, digest
@@ -116,6 +117,23 @@ class RemoteTask:
         creator = self.raw.get("createdBy")
         login = creator.get("githubLogin") if isinstance(creator, Mapping) else None
         return login if isinstance(login, str) and login else None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a manifest lists under `removed`: a key, or a glob of keys, of one organization (None:
+    the one that applies if a manifest names none)."""
+
+    pattern: str
+    org_name: str | None
+    file: str
+
+    @property
+    def is_key(self) -> bool:
+        return not any(sign in self.pattern for sign in "*?[")
+
+    def matches(self, org_name: str | None, key: str) -> bool:
+        return org_name == self.org_name and fnmatchcase(key, self.pattern)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from reconciler.model.task import DesiredTask, Identity
 from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
 from reconciler.plan.budget import budget_document
 from reconciler.plan.digest import plan_digest
-from reconciler.plan.plan import Change, Plan, PlannedTask
+from reconciler.plan.plan import Action, Change, Plan, PlannedTask
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
@@ -178,14 +178,16 @@ def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
         [task.ref, task.file, digest(task.inputs), task.task_id, task.moved_from, task.adopt]
         for task in desired
     )
+    removed = [["removed", str(t.ref)] for t in plan.tasks if t.action is Action.FORGET]
     known = {
         "records": [_sha256(_RECORD.encode(r)) for _, r in sorted(state.records.items())],
         "attempts": [_sha256(_ATTEMPT.encode(a)) for _, a in sorted(state.attempts.items())],
         "isNew": state.is_new,
+        **({"retired": sorted(state.retired)} if state.retired else {}),
     }
     there = bool(state.serial or state.records or state.attempts)
     return Basis(
-        manifest=digest(wanted),
+        manifest=digest([*wanted, *removed]),
         lineage=state.lineage if there else "",
         serial=state.serial,
         state=digest(known),

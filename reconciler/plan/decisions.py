@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.model.fields import NOT_RETURNED
 from reconciler.model.remarks import Remark, remark
-from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
+from reconciler.model.task import DesiredTask, Identity, RemoteTask, Removal, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, Unresolved, Verdict, Wait
@@ -64,6 +64,21 @@ def orphaned(record: Record) -> PlannedTask:
         task_id=record.task_id,
         record=record,
         remarks=(remark("orphaned", ref=str(record.ref)),),
+    )
+
+
+def forget(record: Record, removal: Removal, *, cancel: bool) -> PlannedTask:
+    """A record that a manifest wants taken out."""
+    case = "forget.cancel" if cancel else "forget"
+    return PlannedTask(
+        ref=record.ref,
+        action=Action.FORGET,
+        reason=Reason.LISTED,
+        file=removal.file,
+        task_id=record.task_id,
+        record=record,
+        remarks=(remark(case, file=removal.file, task_id=record.task_id),),
+        cancels=cancel,
     )
 
 

@@ -18,7 +18,7 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 VERSION = 1
 """Rises when equal plans would get another digest than before."""
 
-_LATER = ("target", "exclude", "overBudget", "update", "replace", "cancelReplaced")
+_LATER = ("target", "exclude", "overBudget", "update", "replace", "cancelReplaced", "cancelRemoved")
 """Options that there were not when the first digests were made; they count where they are set."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

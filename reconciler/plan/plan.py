@@ -34,6 +34,7 @@ class Action(StrEnum):
     UPDATE = "update"
     CHANGED = "changed"
     GONE = "gone"
+    FORGET = "forget"
     ORPHANED = "orphaned"
     UNCHANGED = "unchanged"
     UNRESOLVED = "unresolved"
@@ -54,6 +55,7 @@ class Reason(StrEnum):
     UNFINISHED = "unfinished"  # changed: name or isShared are still to be patched after the create
     NOT_FOUND = "notFound"  # gone: the service says 404, twice
     RECREATE = "recreate"  # gone, and --allow-recreate covers it: apply creates it
+    LISTED = "listed"  # forget: a manifest lists its key under `removed`
     REMOVED = "removed"  # orphaned: in no manifest any more
     SAME = "same"  # unchanged
     NOT_VISIBLE = "notVisible"  # unchanged: another identity made it, this one cannot see it
@@ -98,7 +100,7 @@ class PlannedTask:
     is old enough (`Reason.SETTLING`), by this machine's clock. `attempt` is the one that was found
     (`ATTEMPT`) or that `RETRY` follows. `update` are the settings to be changed in place; `agreed`
     are those of them that the service has already. `cancels`: the task of `record` is to be
-    cancelled once the new one is recorded.
+    cancelled, once the new one is recorded or before the record is taken out.
     """
 
     ref: TaskRef
@@ -164,7 +166,7 @@ class PlannedTask:
         """Whether apply would do something about it without being told more."""
         return (
             self.creates
-            or self.action in (Action.ADOPT, Action.MOVE, Action.UPDATE)
+            or self.action in (Action.ADOPT, Action.MOVE, Action.UPDATE, Action.FORGET)
             or self.reason in (Reason.UNFINISHED, Reason.SETTLING)
         )
 

@@ -9,9 +9,10 @@ from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, TaskRef, work_of
+from reconciler.model.task import DesiredTask, Removal, TaskRef, work_of
 from reconciler.plan import adoption, checks, decisions, replacement, updates
 from reconciler.plan.age import LockHolder
+from reconciler.plan.conflicts import conflicting
 from reconciler.plan.diff import changes, remote_agrees
 from reconciler.plan.lookup import accounted_for, moved_ref, record_of
 from reconciler.plan.organizations import LeftBehind
@@ -38,6 +39,7 @@ class PlanInputs:
     only: Collection[TaskRef] | None = None
     holder: LockHolder | None = None
     real_names: Mapping[str, str] = field(default_factory=dict)
+    removed: Sequence[Removal] = ()
 
     def in_scope(self, file: str) -> bool:
         """Whether a manifest file is one of the PATHs, or lies inside one. No PATH: all are."""
@@ -88,7 +90,7 @@ class _Planner:
         self._adopt_look_alikes(tasks)
         for orphan in self.orphans:
             if self._asked(orphan.ref):
-                tasks[orphan.ref] = decisions.orphaned(orphan)
+                tasks[orphan.ref] = self._without_manifest(orphan)
         for found in self._stray_attempts():
             tasks[found.ref] = found
         ordered = tuple(tasks[ref] for ref in sorted(tasks))
@@ -101,6 +103,15 @@ class _Planner:
             diagnostics=tuple(self._diagnostics(ordered)),
             closed=tuple(sorted(self.closed)),
         )
+
+    def _without_manifest(self, record: Record) -> PlannedTask:
+        removal = self._removal_of(record)
+        if removal is None:
+            return decisions.orphaned(record)
+        return decisions.forget(record, removal, cancel=self.options.cancel_removed)
+
+    def _removal_of(self, record: Record) -> Removal | None:
+        return next((r for r in self.inputs.removed if r.matches(*record.ref)), None)
 
     def _asked(self, ref: TaskRef) -> bool:
         return self.inputs.only is None or ref in self.inputs.only
@@ -140,7 +151,8 @@ class _Planner:
             if not isinstance(self.verdicts[attempt.mark], NotCreated)
             and self.inputs.in_scope(attempt.file)
         ]
-        for known in [*left, *self.orphans]:
+        kept = [record for record in self.orphans if self._removal_of(record) is None]
+        for known in [*left, *kept]:
             work = work_of(known.inputs)
             if work is not None:
                 yield (known.ref.org_name, work), known.ref
@@ -181,20 +193,7 @@ class _Planner:
         return decisions.refused(task, why) if why is not None else None
 
     def _conflicting(self, task: DesiredTask) -> PlannedTask | None:
-        """A taskID that is recorded otherwise."""
-        if task.task_id is None:
-            return None
-        record = record_of(task, self.state)
-        if record is not None:
-            same = record.task_id == task.task_id
-            return None if same else decisions.other_id(task, record.task_id)
-        owner = self.recorded.get(task.task_id)
-        if owner is None or owner in (task.ref, moved_ref(task)):
-            return None
-        if owner not in self.state.records:
-            return decisions.claimed_id(task, owner)
-        replaced = self.state.records[owner].task_id != task.task_id
-        return decisions.former_id(task, owner) if replaced else decisions.owned_id(task, owner)
+        return conflicting(task, self.state, self.recorded)
 
     def _replaced(self, task: DesiredTask) -> PlannedTask | None:
         """A recorded task that --replace names, whatever its status."""

@@ -20,7 +20,8 @@ from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import record_of
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
-from reconciler.state.model import HistoryKind, Record, State
+from reconciler.state.attempt import HistoryKind
+from reconciler.state.model import Record, State
 
 AGAIN = timedelta(minutes=30)
 """How long a request without a task id counts as the one that was granted."""

@@ -16,8 +16,15 @@ from reconciler.render.wait import WaitedReport
 
 _COLUMNS = 96
 _NAMED = 3  # keys of tasks that were not started; the others are counted
-_WELL = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED, Result.UPDATED)
-_RARE = (Result.REPLACED, Result.MOVED, Result.UPDATED)
+_WELL = (
+    Result.CREATED,
+    Result.REPLACED,
+    Result.ADOPTED,
+    Result.MOVED,
+    Result.UPDATED,
+    Result.FORGOTTEN,
+)
+_RARE = (Result.REPLACED, Result.MOVED, Result.UPDATED, Result.FORGOTTEN)
 _WORDS = {Result.NOT_STARTED: "not started"}
 
 
@@ -56,6 +63,7 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
         Result.ADOPTED: palette.cyan,
         Result.UPDATED: palette.yellow,
         Result.MOVED: palette.cyan,
+        Result.FORGOTTEN: palette.cyan,
         Result.FAILED: palette.red,
         Result.UNRESOLVED: palette.magenta,
     }.get(task.result, palette.dim)

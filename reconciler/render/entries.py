@@ -69,6 +69,7 @@ _RESULT_SIGNS = {
     Result.REPLACED: "-/+",
     Result.ADOPTED: ">",
     Result.MOVED: ">",
+    Result.FORGOTTEN: "-",
     Result.UPDATED: "~",
     Result.FAILED: "x",
     Result.UNRESOLVED: "?",

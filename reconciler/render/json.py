@@ -105,7 +105,7 @@ def _apply_summary(report: ApplyReport) -> dict[str, int]:
     from reconciler.apply.report import Result
 
     summary = report.summary()
-    later = (Result.REPLACED, Result.MOVED, Result.UPDATED)
+    later = (Result.REPLACED, Result.MOVED, Result.UPDATED, Result.FORGOTTEN)
     return {name: n for name, n in summary.items() if n or name not in later}
 
 

@@ -30,6 +30,7 @@ SIGNS = {
     Action.UPDATE: "~",
     Action.CHANGED: "~",
     Action.GONE: "!",
+    Action.FORGET: "-",
     Action.ORPHANED: "#",
     Action.UNCHANGED: "=",
     Action.UNRESOLVED: "?",
@@ -46,7 +47,14 @@ def plan_rows(plan: Plan, style: Style) -> list[str]:
 
 def summary_row(plan: Plan) -> str:
     """`Plan: 1 to create, ...`; what is rare is counted where there is any."""
-    rare = (Action.REPLACE, Action.MOVE, Action.UPDATE, Action.GONE, Action.UNRESOLVED)
+    rare = (
+        Action.REPLACE,
+        Action.MOVE,
+        Action.UPDATE,
+        Action.FORGET,
+        Action.GONE,
+        Action.UNRESOLVED,
+    )
     counts = plan.summary()
     shown = [
         f"{counts[action]} {COUNTED.get(action, action.value)}"
@@ -269,6 +277,7 @@ class _Writer:
             Action.MOVE: palette.cyan,
             Action.CHANGED: palette.yellow,
             Action.GONE: palette.red,
+            Action.FORGET: palette.red,
             Action.ORPHANED: palette.blue,
             Action.UNRESOLVED: palette.magenta,
         }.get(action, palette.dim)

@@ -12,8 +12,8 @@ from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.table import table_rows
 from reconciler.render.values import setting_rows
-from reconciler.state.attempt import Attempt
-from reconciler.state.model import HistoryEntry, HistoryKind, Record, State
+from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
+from reconciler.state.model import Record, State
 
 FORMAT_VERSION = 1
 

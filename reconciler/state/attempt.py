@@ -1,11 +1,13 @@
-"""Attempts to create a task, and what existed before them."""
+"""What a state knows beside its records: attempts to create a task, what existed before them, and
+tasks whose record was taken out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from enum import StrEnum
+from typing import Any, ClassVar
 
 from reconciler.model.canonical import digest
 from reconciler.model.entry import Generated
@@ -13,6 +15,27 @@ from reconciler.model.task import Identity, Inputs, TaskRef
 
 SEND_WINDOW = 10.0
 """Seconds after its journal entry in which a create is sent, or never (contract, section 5)."""
+
+
+OUTPUTS = (
+    "asyncTriggerType",
+    "contextCompactionThresholdPercent",
+    "contextUsedTokens",
+    "contextWindowTokens",
+    "createdAt",
+    "createdBy",
+    "entities",
+    "isShared",
+    "lastHeartbeat",
+    "name",
+    "runtimePhase",
+    "sharedAt",
+    "sourceAutomationID",
+    "status",
+    "taskType",
+    "tokensUsed",
+)
+"""The outputs of Pulumi's resource: what a record keeps of the task as last read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +81,60 @@ class Baseline:
     @property
     def name(self) -> str:
         return digest([self.org_name, self.ids]).removeprefix("sha256:")[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One thing that became of a key: `what` is a word of `HistoryKind`, or of a later taskctl.
+
+    `task_id` is the task that the key had from then on, `mark` the attempt's. `detail` names the
+    settings that were updated, the key that it was moved from, the task that was there before, or
+    why an attempt made none.
+    """
+
+    what: str
+    at: datetime | None = None
+    task_id: str = ""
+    mark: str = ""
+    detail: str = ""
+
+
+class HistoryKind(StrEnum):
+    CREATED = "created"
+    ADOPTED = "adopted"
+    MOVED = "moved"
+    UPDATED = "updated"
+    REPLACED = "replaced"
+    RECREATED = "recreated"
+    NOT_CREATED = "notCreated"
+
+
+HISTORY = 50
+"""How many of the latest entries a record keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredTask:
+    """A task that had a key until its record was taken out `at` some time, by `removed:` in a
+    manifest or by hand. `outputs` are as last read. `former` are the tasks that the key had before.
+
+    `adoptable`: by hand, so that a manifest may find it again. Otherwise it is adopted for nothing.
+    """
+
+    JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task", "former": "formerTaskIds"}
+
+    ref: TaskRef
+    task_id: str
+    file: str
+    identity: Identity
+    at: datetime | None = None
+    created_at: datetime | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    sensitive: bool = False
+    former: tuple[str, ...] = ()
+    adoptable: bool = False
+
+
+def kept_outputs(task: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record keeps of a task as the service shows it: `OUTPUTS`, those that have a value."""
+    return {name: task[name] for name in OUTPUTS if task.get(name) is not None}

@@ -35,6 +35,7 @@ from reconciler.state.model import (
     Forgotten,
     Record,
     Recorded,
+    Retired,
     State,
 )
 
@@ -43,7 +44,7 @@ VERSION = 1
 _HEAD = Codec(State, without=("records", "attempts", "untold"))
 _RECORD = Codec(Record, without=("ref",))
 _ATTEMPT = Codec(Attempt, without=("mark",))
-_EVENT: Codec[Event] = Codec(Attempted, Closed, Recorded, Forgotten, BaselineRead)
+_EVENT: Codec[Event] = Codec(Attempted, Closed, Recorded, Forgotten, Retired, BaselineRead)
 
 _BLANK = "00000000"
 _CHECKSUM = re.compile(rb'\n  "checksum": "([0-9a-f]{8})"')
@@ -224,6 +225,9 @@ def _read(whole: dict[str, Raw]) -> State:
         raise ShapeError("serial" if state.lineage else "lineage", "invalid value")
     if state.last_mark and not is_mark(state.last_mark):
         raise ShapeError("lastMark", "must be a time in nanoseconds")
+    for task_id, task in state.retired.items():
+        if task_id != task.task_id or not (task_id and task.ref.key and task.identity.id):
+            raise ShapeError(f"retired[{json.dumps(task_id)}]", "invalid value")
     return replace(state, last_mark=max([state.last_mark, *read]))
 
 

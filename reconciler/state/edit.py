@@ -19,17 +19,8 @@ from reconciler.model.diagnostics import Arg, Place, error
 from reconciler.model.errors import StateError
 from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.model.wire import patch_after_create
-from reconciler.state.attempt import Attempt
-from reconciler.state.model import (
-    Attempted,
-    Event,
-    Forgotten,
-    HistoryEntry,
-    HistoryKind,
-    Record,
-    Recorded,
-    State,
-)
+from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
+from reconciler.state.model import Attempted, Event, Forgotten, Record, Recorded, Retired, State
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 
@@ -50,6 +41,10 @@ def find(state: State, name: str) -> TaskRef:
         at, count = Place(key=name), len(found)
         said = error(Code.UNKNOWN_TASK, "ambiguous", at=at, name=name, refs=refs, count=count)
         raise StateError([said])
+    retired = tuple(t.task_id for t in state.retired.values() if t.ref.key == name)
+    if retired:
+        facts: dict[str, Arg] = {"name": name, "id": retired[-1]}
+        raise StateError([error(Code.UNKNOWN_TASK, "retired", at=Place(key=name), **facts)])
     raise _unknown(name, [ref.key for ref in known] + [str(ref) for ref in known])
 
 
@@ -80,11 +75,12 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
     return [*events, Forgotten(old)] if record is not None else events
 
 
-def rm(state: State, ref: TaskRef) -> list[Event]:
-    """`ref`'s record is forgotten; its task goes on. Attempts without outcome are not forgotten."""
+def rm(state: State, ref: TaskRef, *, at: datetime | None = None) -> list[Event]:
+    """`ref`'s record is taken out; its task goes on, and a manifest may adopt it. Attempts without
+    outcome stay. `at` is now."""
     if state.attempts_for(ref):
         raise _refused("unresolved", ref.key, ref=str(ref))
-    return [Forgotten(_record(state, ref).ref)]
+    return [Retired(_record(state, ref).retired(at, adoptable=True))]
 
 
 def accept(
@@ -162,7 +158,9 @@ def _resolved(
 
 def _check_free(state: State, ref: TaskRef, task_id: str) -> None:
     record = state.records.get(ref)
-    if record is not None and task_id in record.former:
+    retired = state.retired.get(task_id)
+    is_spent = retired is not None and not retired.adoptable
+    if (record is not None and task_id in record.former) or is_spent:
         raise _refused("former", ref.key, task=task_id, ref=str(ref))
     holder = state.recorded_ids().get(task_id)
     if holder is not None and holder != ref:

@@ -5,61 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar
 
 from reconciler.model.entry import Generated
 from reconciler.model.task import Identity, Inputs, RemoteTask, TaskRef
-from reconciler.state.attempt import Attempt, Baseline
-
-OUTPUTS = (
-    "asyncTriggerType",
-    "contextCompactionThresholdPercent",
-    "contextUsedTokens",
-    "contextWindowTokens",
-    "createdAt",
-    "createdBy",
-    "entities",
-    "isShared",
-    "lastHeartbeat",
-    "name",
-    "runtimePhase",
-    "sharedAt",
-    "sourceAutomationID",
-    "status",
-    "taskType",
-    "tokensUsed",
+from reconciler.state.attempt import (
+    HISTORY,
+    Attempt,
+    Baseline,
+    HistoryEntry,
+    HistoryKind,
+    RetiredTask,
 )
-"""The outputs of Pulumi's resource: what a record keeps of the task as last read."""
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """One thing that became of a key: `what` is a word of `HistoryKind`, or of a later taskctl.
-    `task_id` is the task that the key had from then on, `mark` the attempt's. `detail` names the
-    settings that were updated, the key that it was moved from, the task that was there before, or
-    why an attempt made none.
-    """
-
-    what: str
-    at: datetime | None = None
-    task_id: str = ""
-    mark: str = ""
-    detail: str = ""
-
-
-class HistoryKind(StrEnum):
-    CREATED = "created"
-    ADOPTED = "adopted"
-    MOVED = "moved"
-    UPDATED = "updated"
-    REPLACED = "replaced"
-    RECREATED = "recreated"
-    NOT_CREATED = "notCreated"
-
-
-HISTORY = 50
-"""How many of the latest entries a record keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +75,21 @@ class Record:
             h.what == HistoryKind.REPLACED and h.task_id == self.task_id for h in self.history
         )
 
+    def retired(self, at: datetime | None, *, adoptable: bool) -> RetiredTask:
+        """What stays known of its task once the record is taken out."""
+        return RetiredTask(
+            self.ref,
+            self.task_id,
+            self.file,
+            self.identity,
+            at,
+            self.created_at,
+            self.outputs,
+            self.sensitive,
+            (*self.former, *self.duplicates),
+            adoptable,
+        )
+
     def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
         """This record of a new task, which `attempt` made where its key had the record `old`, or
         had the task that the attempt was to replace, whose record was lost."""
@@ -154,7 +126,8 @@ class State:
     not looked for. `baselines` has, by name, those that open attempts and `latest` refer to;
     `latest` names, by PATH (`.`: everything) and organization, the one read by the last apply that
     accounted for every task before it.
-    `journal` is the id of the journal that was folded into it last.
+    `journal` is the id of the journal that was folded into it last. `retired` has, by id, the tasks
+    whose record was taken out; one may have a record again.
     """
 
     lineage: str
@@ -167,6 +140,7 @@ class State:
     searched: tuple[str, ...] = ()
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     latest: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    retired: Mapping[str, RetiredTask] = field(default_factory=dict)
     journal: str = field(default="", compare=False)
     untold: frozenset[TaskRef] = field(default=frozenset(), compare=False)
 
@@ -217,7 +191,15 @@ class State:
         for attempt in self.attempts.values():
             if attempt.replaces:
                 ids.setdefault(attempt.replaces, attempt.ref)
+        for task in self.retired.values():
+            for task_id in () if task.adoptable else (task.task_id, *task.former):
+                ids.setdefault(task_id, task.ref)
         return ids
+
+    def is_retired(self, task_id: str) -> bool:
+        """Whether no key has the task any more."""
+        has_it = (r for r in self.records.values() if task_id in (r.task_id, *r.former))
+        return task_id in self.retired and next(has_it, None) is None
 
     def settled(self, marks: Iterable[str], why: str, at: datetime | None) -> list[Event]:
         """That attempts made no task. Where their key has one, its record tells it ever after."""
@@ -287,11 +269,18 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """A record was taken out: moved to another key, or by `taskctl state rm`."""
+    """A record was taken out: its task has another key."""
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task"}
 
     ref: TaskRef
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A record was taken out, and its task has no key any more."""
+
+    task: RetiredTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +290,7 @@ class BaselineRead:
     baseline: Baseline
 
 
-Event = Attempted | Closed | Recorded | Forgotten | BaselineRead
+Event = Attempted | Closed | Recorded | Forgotten | Retired | BaselineRead
 
 
 def fold(state: State, events: Iterable[Event]) -> State:
@@ -310,20 +299,23 @@ def fold(state: State, events: Iterable[Event]) -> State:
     Each event sets absolute values, so a journal that was folded but not yet removed when a
     process died does no harm when it is folded once more.
     """
-    records, attempts = dict(state.records), dict(state.attempts)
-    baselines = dict(state.baselines)
-    last_mark = fold_into(records, attempts, baselines, state.last_mark, events)
-    return replace(
-        state, records=records, attempts=attempts, baselines=baselines, last_mark=last_mark
-    )
+    parts: dict[str, Any] = {
+        "records": dict(state.records),
+        "attempts": dict(state.attempts),
+        "baselines": dict(state.baselines),
+        "retired": dict(state.retired),
+    }
+    return replace(state, last_mark=fold_into(state.last_mark, events, **parts), **parts)
 
 
 def fold_into(
+    last_mark: str,
+    events: Iterable[Event],
+    *,
     records: dict[TaskRef, Record],
     attempts: dict[str, Attempt],
     baselines: dict[str, Baseline],
-    last_mark: str,
-    events: Iterable[Event],
+    retired: dict[str, RetiredTask],
 ) -> str:
     """`fold` in place, for who adds one event at a time to many records; gives the last mark."""
     for event in events:
@@ -339,11 +331,11 @@ def fold_into(
                     attempts.pop(mark, None)
             case Forgotten(ref):
                 records.pop(ref, None)
+            case Retired(task):
+                retired[task.task_id] = task
+                known = records.get(task.ref)
+                if known is not None and known.task_id == task.task_id:
+                    del records[task.ref]
             case BaselineRead(baseline):
                 baselines[baseline.name] = baseline
     return last_mark
-
-
-def kept_outputs(task: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record keeps of a task as the service shows it: `OUTPUTS`, those that have a value."""
-    return {name: task[name] for name in OUTPUTS if task.get(name) is not None}

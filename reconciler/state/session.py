@@ -19,10 +19,10 @@ from typing import Self
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.mark import mint
 from reconciler.model.task import RemoteTask
-from reconciler.state.attempt import Baseline
+from reconciler.state.attempt import Baseline, kept_outputs
 from reconciler.state.held import Claim, HeldState, StatePlace
 from reconciler.state.local import LocalState
-from reconciler.state.model import Event, State, fold_into, kept_outputs, with_untold
+from reconciler.state.model import Event, State, fold_into, with_untold
 
 
 def read_state(place: StatePlace | Path, *, backend: str) -> State:
@@ -48,6 +48,7 @@ class Session:
         self._saved = with_untold(saved, held.events)
         self._records, self._attempts = dict(saved.records), dict(saved.attempts)
         self._baselines = dict(saved.baselines)
+        self._retired = dict(saved.retired)
         self._accounted: dict[str, Mapping[str, Baseline]] = {}
         self._is_new, self._searched = saved.is_new, saved.searched
         self._guard = threading.Lock()
@@ -86,6 +87,7 @@ class Session:
                     records=dict(self._records),
                     attempts=dict(self._attempts),
                     baselines=dict(self._baselines),
+                    retired=dict(self._retired),
                     last_mark=self._last_mark,
                     is_new=self._is_new,
                     searched=self._searched,
@@ -170,7 +172,12 @@ class Session:
     def _fold(self, events: Sequence[Event]) -> None:
         with self._guard:
             self._last_mark = fold_into(
-                self._records, self._attempts, self._baselines, self._last_mark, events
+                self._last_mark,
+                events,
+                records=self._records,
+                attempts=self._attempts,
+                baselines=self._baselines,
+                retired=self._retired,
             )
             self._given_mark = max(self._given_mark, self._last_mark)
             self._view = None

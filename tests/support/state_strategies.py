@@ -7,17 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from reconciler.model.task import Identity, TaskRef
-from reconciler.state.attempt import Attempt
-from reconciler.state.model import (
-    OUTPUTS,
-    Attempted,
-    Closed,
-    Forgotten,
-    HistoryEntry,
-    Record,
-    Recorded,
-    fold,
-)
+from reconciler.state.attempt import OUTPUTS, Attempt, HistoryEntry
+from reconciler.state.model import Attempted, Closed, Forgotten, Record, Recorded, Retired, fold
 from tests.support.state_samples import empty, mark_at
 
 text = st.text(max_size=20)
@@ -77,11 +68,18 @@ records = st.builds(
     st.lists(happenings, max_size=3).map(tuple),
     st.lists(filled, max_size=2).map(tuple),
 )
+
+
+def _retired(record: Record, at: datetime | None, by_hand: bool) -> Retired:
+    return Retired(record.retired(at, adoptable=by_hand))
+
+
 events = st.one_of(
     st.builds(Attempted, attempts),
     st.builds(Closed, marks, text),
     st.builds(Recorded, records),
     st.builds(Forgotten, refs),
+    st.builds(_retired, records, moments | st.none(), st.booleans()),
 )
 histories = st.lists(events, max_size=8)
 states = st.builds(

@@ -111,6 +111,7 @@ def test_the_plan_document_is_the_contract_s() -> None:
             "update": 0,
             "changed": 0,
             "gone": 0,
+            "forget": 0,
             "orphaned": 0,
             "unchanged": 0,
             "unresolved": 0,

@@ -15,7 +15,8 @@ from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import DesiredTask
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.replacement import AGAIN, refuse_wrong
-from reconciler.state.model import HistoryEntry, Record, State
+from reconciler.state.attempt import HistoryEntry
+from reconciler.state.model import Record, State
 from tests.support.diagnostics import explanation, summary
 from tests.support.remarks import cases
 from tests.support.worlds import (

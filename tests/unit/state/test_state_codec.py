@@ -11,7 +11,16 @@ from hypothesis import example, given
 from reconciler.model.typed_json import ShapeError, encode_json, indented
 from reconciler.resources import schema_text
 from reconciler.state.codec import decode_event, encode_event, encode_state
-from reconciler.state.model import Attempted, Closed, Event, Forgotten, Recorded, State, fold
+from reconciler.state.model import (
+    Attempted,
+    Closed,
+    Event,
+    Forgotten,
+    Recorded,
+    Retired,
+    State,
+    fold,
+)
 from tests.support.state_golden import GOLDEN, decode, golden_state, golden_value
 from tests.support.state_samples import (
     attempt,
@@ -144,6 +153,7 @@ def test_events_of_every_kind_have_a_line_of_their_own() -> None:
         "closed": Closed(mark_at(1), "x"),
         "recorded": Recorded(record(1)),
         "forgotten": Forgotten(record(1).ref),
+        "retired": Retired(record(1).retired(None, adoptable=False)),
     }
     for name, event in kinds.items():
         assert decode_event(encode_event(event)) == event

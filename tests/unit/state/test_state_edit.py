@@ -11,7 +11,15 @@ from reconciler.model.diagnostics import Arg
 from reconciler.model.errors import StateError
 from reconciler.model.task import TaskRef
 from reconciler.state.edit import accept, destination, find, mv, resolved_attempts, rm
-from reconciler.state.model import Attempted, Closed, Event, Forgotten, Recorded, State, fold
+from reconciler.state.model import (
+    Attempted,
+    Closed,
+    Event,
+    Recorded,
+    Retired,
+    State,
+    fold,
+)
 from tests.support.diagnostics import explanation
 from tests.support.state_samples import NOON, attempt, empty, mark_at, record
 
@@ -123,7 +131,12 @@ def test_a_destination_is_a_key(name: str) -> None:
 
 
 def test_a_record_is_forgotten(state: State) -> None:
-    assert rm(state, ONE) == [Forgotten(ONE)]
+    (event,) = rm(state, ONE)
+    assert isinstance(event, Retired)
+    after = fold(state, [event])
+    assert ONE not in after.records
+    assert after.retired[state.records[ONE].task_id].ref == ONE
+    assert state.records[ONE].task_id not in after.recorded_ids()  # a manifest may find it again
     assert refusal(lambda: rm(state, TaskRef("acme", "none")))[0] == Code.UNKNOWN_TASK
 
 

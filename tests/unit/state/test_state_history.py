@@ -11,19 +11,12 @@ import pytest
 
 from reconciler.model.errors import StateError
 from reconciler.model.task import TaskRef
+from reconciler.state.attempt import HISTORY, HistoryEntry
 from reconciler.state.codec import encode_state
 from reconciler.state.edit import mv, resolved_attempts
 from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
-from reconciler.state.model import (
-    HISTORY,
-    Attempted,
-    HistoryEntry,
-    Recorded,
-    State,
-    fold,
-    with_untold,
-)
+from reconciler.state.model import Attempted, Recorded, State, fold, with_untold
 from reconciler.state.session import Session, read_state
 from tests.support.state_golden import GOLDEN, decode, golden_state, refused
 from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from reconciler.state.model import OUTPUTS, Event, State, fold, kept_outputs
+from reconciler.state.attempt import OUTPUTS, kept_outputs
+from reconciler.state.model import Event, State, fold
 from tests.support.state_samples import attempt, empty, history, mark_at, record
 from tests.support.state_strategies import histories, states
 

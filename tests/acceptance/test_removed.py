@@ -1,0 +1,158 @@
+"""`removed` in a manifest, from the plan to the key that comes back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.followed import Place, placed
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+def declare(place: Place, *keys: str, removed: list[str] | None = None, life: str = "") -> None:
+    tasks = {key: {"message": f"{life or 'finishing'} {key}"} for key in keys}
+    manifest = {"version": 1, "orgName": "acme", "tasks": tasks, "removed": removed or []}
+    (place.folder / "tasks").mkdir(exist_ok=True)
+    (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
+
+
+def settled(place: Place, **expected: str) -> None:
+    for _ in range(100):
+        if (found := place.statuses()) == expected:
+            return
+        time.sleep(0.05)
+    assert found == expected
+
+
+def state(place: Place) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads((place.folder / "taskctl.state.json").read_text())
+    return known
+
+
+def begun(place: Place, life: str = "") -> dict[str, str]:
+    """Three tasks, two of which the manifest then lists as removed; their IDs."""
+    declare(place, "keep", "gone", "old-1", life=life)
+    assert place.run("apply", "--yes")[0] == 0
+    ids = {key: place.task_id(key) for key in ("keep", "gone", "old-1")}
+    declare(place, "keep", removed=["gone", "old-*", "never-there"], life=life)
+    return ids
+
+
+def test_the_record_goes_and_the_task_goes_on(place: Place) -> None:
+    ids = begun(place)
+    settled(place, keep="done", gone="done", **{"old-1": "done"})
+    code, out, _ = place.run("plan")
+    assert code == 0
+    assert "- forget  listed under `removed`; apply removes it from the state" in out
+    assert "Plan: 0 to create, 0 to adopt, 0 changed, 2 to forget, 0 orphaned, 1 unchanged." in out
+    document = place.document("plan")
+    planned = {task["key"]: task for task in document["tasks"]}
+    assert (planned["gone"]["action"], planned["gone"]["reason"]) == ("forget", "listed")
+    assert (document["summary"]["forget"], document["summary"]["orphaned"]) == (2, 0)
+    applied = place.document("apply", "--yes")
+    assert applied["summary"]["forgotten"] == 2
+    assert {t["key"]: t["result"] for t in applied["tasks"]} == {
+        "gone": "forgotten",
+        "old-1": "forgotten",
+    }
+    assert list(state(place)["tasks"]) == ["acme/keep"]
+    before = (place.folder / "taskctl.state.json").read_bytes()
+    assert place.document("apply", "--yes")["tasks"] == []
+    assert (place.folder / "taskctl.state.json").read_bytes() == before
+    assert place.statuses() == {"keep": "done"}
+    for task_id in (ids["gone"], f"acme/{ids['gone']}"):
+        (shown,) = place.document("status", task_id)["tasks"]
+        assert (shown["taskId"], shown["status"]) == (ids["gone"], "done")
+    assert "finishing gone" in place.run("logs", ids["gone"])[1]
+    assert place.run("say", ids["gone"], "And more.")[0] == 0
+    code, _, err = place.run("status", "gone")
+    assert (code, "[TC617]" in err, ids["gone"] in err) == (1, True, True)
+
+
+def test_nothing_is_cancelled_unless_asked_for(place: Place) -> None:
+    ids = begun(place, life="slow")
+    assert place.document("apply", "--yes")["summary"]["forgotten"] == 2
+    for key in ("gone", "old-1"):
+        (shown,) = place.document("status", ids[key])["tasks"]
+        assert shown["status"] == "running"
+    assert place.run("cancel", ids["gone"], "-y")[0] == 0
+
+
+def test_cancelled_first_and_then_forgotten(place: Place) -> None:
+    ids = begun(place, life="slow")
+    assert "apply cancels task" in " ".join(place.run("plan", "--cancel-removed")[1].split())
+    assert place.document("apply", "--yes", "--cancel-removed")["summary"]["forgotten"] == 2
+    for key in ("gone", "old-1"):
+        for _ in range(100):
+            (shown,) = place.document("status", ids[key])["tasks"]
+            if shown["status"] == "cancelled":
+                break
+            time.sleep(0.05)
+        assert shown["status"] == "cancelled"
+    assert place.statuses() == {"keep": "running"}
+
+
+def test_what_cannot_be_cancelled_is_not_forgotten(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(place, life="slow")
+    mine = (place.folder / "taskctl.state.json").read_bytes()
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
+    applied = place.document("apply", "--yes", "--cancel-removed")
+    assert {t["result"] for t in applied["tasks"]} == {"failed"}
+    assert "could not be cancelled" in applied["tasks"][0]["error"]
+    assert json.loads(mine)["tasks"].keys() == state(place)["tasks"].keys()
+
+
+def test_a_saved_plan_keeps_what_it_forgets(place: Place) -> None:
+    begun(place)
+    assert place.run("plan", "-o", "some.taskctl")[0] == 0
+    assert "- old-1" in place.run("show", "some.taskctl")[1]
+    declare(place, "keep", "old-1", removed=["gone"])
+    assert "[TC653]" in place.run("apply", "some.taskctl")[2]
+    declare(place, "keep", removed=["gone"])
+    assert "[TC653]" in place.run("apply", "some.taskctl")[2]
+    declare(place, "keep", removed=["gone", "old-*", "never-there"])
+    assert "[TC653]" in place.run("apply", "some.taskctl", "--cancel-removed")[2]
+    assert place.document("apply", "some.taskctl")["summary"]["forgotten"] == 2
+
+
+def test_a_key_that_comes_back_is_one_new_task(place: Place) -> None:
+    ids = begun(place)
+    assert place.run("apply", "--yes")[0] == 0
+    declare(place, "keep", "gone", removed=["gone"])
+    code, out, err = place.run("plan")
+    assert (code, "[TC305]" in out + err) == (1, True)
+    declare(place, "keep", "gone", removed=["old-*"])
+    for options in ([], ["--adopt", "all"]):
+        (planned,) = [t for t in place.document("plan", *options)["tasks"] if t["key"] == "gone"]
+        assert planned["action"] == "create"
+    assert place.run("apply", "--yes")[0] == 0
+    assert place.task_id("gone") not in ids.values()
+    assert place.document("apply", "--yes")["tasks"] == []
+    imported = place.document("import", "--all", "--dry-run")
+    assert all(task["result"] != "imported" for task in imported["tasks"]), imported
+
+
+def test_the_organization_of_a_manifest_without_one(place: Place) -> None:
+    tasks = {key: {"message": f"finishing {key}"} for key in ("keep", "gone")}
+    file = place.folder / "tasks" / "all.yaml"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"version": 1, "tasks": tasks}))
+    assert place.run("apply", "--yes", "--org", "acme")[0] == 0
+    removed = {"version": 1, "tasks": {"keep": tasks["keep"]}, "removed": ["gone"]}
+    file.write_text(json.dumps(removed))
+    assert place.document("plan", "--org", "acme")["summary"]["forget"] == 1
+    assert place.document("plan", "--org", "other")["summary"]["forget"] == 0

@@ -1,0 +1,146 @@
+"""An apply that forgets keys is killed at every point of it, then run again: each task is
+cancelled, taken out and never adopted, and a key that comes back has one new task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.crash_points import Run, run
+from tests.support.fault_server import FaultServerProcess
+from tests.support.followed import Place, placed
+from tests.support.ground import TOKEN, Ground, as_tasks, prompts
+
+KEYS = ("keep", "gone", "old-one")
+REMOVED = ["gone", "old-*"]
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys, work_seconds=3600) as place:
+        yield place
+
+
+def within(place: Place, name: str) -> Place:
+    """The same service, with a folder and prompts of its own."""
+    folder = place.folder / name
+    (folder / "tasks").mkdir(parents=True)
+    return Place(folder, place.url, place.api, place.capture)
+
+
+def declare(here: Place, *keys: str, removed: list[str] | None = None) -> None:
+    tasks = {key: {"message": f"slow - {here.folder.name} {key}"} for key in keys}
+    manifest = {"version": 1, "orgName": "acme", "tasks": tasks, "removed": removed or []}
+    (here.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
+
+
+def state(here: Place) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads((here.folder / "taskctl.state.json").read_text())
+    return known
+
+
+def recorded(here: Place) -> dict[str, str]:
+    return {ref.split("/")[1]: task["taskId"] for ref, task in state(here)["tasks"].items()}
+
+
+def begun(place: Place, name: str) -> tuple[Place, dict[str, str]]:
+    """Three running tasks, two of which the manifest then lists as removed."""
+    here = within(place, name)
+    declare(here, *KEYS)
+    assert here.run("apply", "--yes")[0] == 0
+    known = recorded(here)
+    declare(here, "keep", removed=REMOVED)
+    return here, known
+
+
+def killed(here: Place, point: int | None) -> Run:
+    words = ["apply", "--yes", "--cancel-removed", "--parallelism", "1", "--backend", here.url]
+    return run(words, kill_at=point, cwd=here.folder)
+
+
+def cancellations(here: Place, task_id: str) -> int:
+    events = here.api.call("GET", f"{here.api.tasks}/{task_id}/events").json["events"]
+    return sum(event["eventBody"].get("type") == "user_cancel" for event in events)
+
+
+def assert_forgotten(here: Place, known: dict[str, str]) -> None:
+    assert recorded(here) == {"keep": known["keep"]}
+    assert sorted(state(here)["retired"]) == sorted([known["gone"], known["old-one"]])
+    assert not (here.folder / "taskctl.state.json.journal").exists()
+    for key in ("gone", "old-one"):
+        assert cancellations(here, known[key]) >= 1
+    assert cancellations(here, known["keep"]) == 0
+    assert here.document("apply", "--yes")["tasks"] == []
+
+
+def assert_comes_back_once(here: Place, known: dict[str, str]) -> None:
+    declare(here, *KEYS)
+    assert here.document("plan")["summary"]["create"] == 2
+    assert here.run("apply", "--yes")[0] == 0
+    new = recorded(here)
+    assert new["keep"] == known["keep"]
+    assert not {new["gone"], new["old-one"]} & set(known.values())
+    assert here.document("apply", "--yes")["tasks"] == []
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("chunk", range(4))
+def test_killed_at_every_point(place: Place, chunk: int) -> None:
+    here, known = begun(place, "whole")
+    counted = killed(here, None)
+    assert counted.returncode == 0, counted.stderr
+    assert_forgotten(here, known)
+    assert_comes_back_once(here, known)
+    assert len(counted.points) > 30
+    for point in counted.points[chunk::4]:
+        here, known = begun(place, f"p{point.number}")
+        assert killed(here, point.number).killed, point
+        again, out, err = here.run("apply", "--yes", "--cancel-removed")
+        assert again == 0, f"{point}: {out}{err}"
+        try:
+            assert_forgotten(here, known)
+            assert_comes_back_once(here, known)
+        except AssertionError as problem:
+            raise AssertionError(f"killed {point}: {problem}") from problem
+
+
+@pytest.mark.timeout(300)
+def test_a_key_with_an_open_attempt_is_not_forgotten(tmp_path: Path) -> None:
+    """Killed at each create, then listed as removed: what the attempt made is recorded first."""
+    (text,) = prompts(1).values()
+    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
+
+        def fresh(name: str, kill_at: int | None) -> tuple[Ground, Run]:
+            (tmp_path / name).mkdir()
+            here = Ground(tmp_path / name, server, "2s")
+            here.write(as_tasks({"k0": f"{name} {text}"}))
+            words = here.arguments("apply", "--parallelism", "1", "--adopt", "none")
+            env = {**here.environment()}
+            return here, run(words, kill_at=kill_at, cwd=here.folder, env=env)
+
+        sends = {
+            point.phase: point.number
+            for point in fresh("counted", None)[1].points
+            if point.operation == "send" and "POST" in point.what
+        }
+        for phase in ("before", "after"):
+            here, died = fresh(phase, sends[phase])
+            assert died.killed
+            manifest = {"version": 1, "orgName": "acme", "tasks": {}, "removed": ["k*"]}
+            (here.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
+            assert "forget" not in here.run("plan").actions().values()
+            ended = here.run("apply")
+            assert ended.code == 0, ended.stdout + ended.stderr
+            created = server.tasks_by_work().get(f"{phase} {text}", [])
+            assert len(created) == (phase == "after")
+            assert not here.state()["attempts"]
+            assert list(here.recorded().values()) == created
+            assert here.run("apply").code == 0
+            assert here.recorded() == {}
+            assert list(here.state().get("retired", {})) == created

@@ -1,0 +1,136 @@
+"""`removed` in a manifest: which records are forgotten, and that nothing adopts their tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.task import Removal, TaskRef
+from reconciler.plan.codec import basis_of
+from reconciler.plan.digest import plan_digest
+from reconciler.plan.plan import Action, Plan, Reason
+from reconciler.state.model import Retired, State, fold
+from tests.support.worlds import (
+    NOW,
+    ORG,
+    ago,
+    attempt,
+    desired,
+    message,
+    only,
+    plan,
+    record,
+    remote,
+    state,
+    view,
+)
+
+
+def removal(pattern: str, **more: Any) -> Removal:
+    return Removal(pattern, more.pop("org_name", ORG), more.pop("file", "tasks/a.yaml"))
+
+
+def actions(made: Plan) -> dict[str, str]:
+    return {task.ref.key: task.action.value for task in made.tasks}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "forgets"),
+    [("a", ["a"]), ("a*", ["a", "ab"]), ("?b", ["ab", "bb"]), ("b", []), ("*", ["a", "ab", "bb"])],
+)
+def test_keys_and_globs_of_the_manifests_organization(pattern: str, forgets: list[str]) -> None:
+    known = state([record(key, f"t-{key}") for key in ("a", "ab", "bb")])
+    made = plan([], known, removed=[removal(pattern)])
+    assert [key for key, action in actions(made).items() if action == "forget"] == forgets
+    other = plan([], known, removed=[removal(pattern, org_name="other")])
+    assert "forget" not in actions(other).values()
+
+
+def test_a_forget_is_applied_and_counts_in_digest_and_basis() -> None:
+    known = state([record("a", "t")])
+    with_it, without = plan([], known, removed=[removal("a")]), plan([], known)
+    task = only(with_it)
+    assert (task.action, task.reason, task.task_id) == (Action.FORGET, Reason.LISTED, "t")
+    assert with_it.can_apply()
+    assert not task.cancels
+    assert plan_digest(with_it) != plan_digest(without)
+    assert basis_of(with_it, [], known).manifest != basis_of(without, [], known).manifest
+    cancelling = plan([], known, options=PlanOptions(cancel_removed=True), removed=[removal("a")])
+    assert only(cancelling).cancels
+    assert plan_digest(cancelling) != plan_digest(with_it)
+
+
+def test_only_records_from_within_the_paths() -> None:
+    known = state([record("a", "t", file="other/b.yaml")])
+    assert actions(plan([], known, scope=("tasks",), removed=[removal("*")])) == {}
+    assert actions(plan([], known, scope=("other",), removed=[removal("*")])) == {"a": "forget"}
+
+
+def test_what_is_declared_or_moves_is_not_forgotten() -> None:
+    known = state([record("a", "t"), record("b", "u")])
+    seen = view([remote("t"), remote("u")])
+    wanted = [desired("a"), desired("c", "work of b", moved_from="b")]
+    assert actions(plan(wanted, known, seen, removed=[removal("*")])) == {
+        "a": "unchanged",
+        "c": "move",
+    }
+
+
+def test_a_key_with_an_open_attempt_is_not_forgotten() -> None:
+    known = state([record("a", "t")], [attempt("a", NOW)])
+    made = plan([], known, removed=[removal("a")])
+    assert only(made).action is Action.UNRESOLVED
+    assert actions(plan([], state([], [attempt("a", NOW)]), removed=[removal("a")])) == {
+        "a": "unresolved"
+    }
+
+
+def forgotten(*keys: str) -> State:
+    known = state([record(key, f"t-{key}") for key in keys])
+    events = [Retired(r.retired(NOW, adoptable=False)) for r in known.records.values()]
+    return fold(fold(known, events), events)
+
+
+def seen_again(*keys: str) -> Any:
+    tasks = [remote(f"t-{key}", ago(days=1)) for key in keys]
+    found = {f"t-{key}": message(f"work of {key}", ago(days=1)) for key in keys}
+    return view(tasks, messages=found)
+
+
+@pytest.mark.parametrize("adopt", [None, AdoptScope.ALL])
+def test_a_key_that_comes_back_is_a_new_task(adopt: AdoptScope | None) -> None:
+    made = plan([desired("a")], forgotten("a"), seen_again("a"), PlanOptions(adopt=adopt))
+    task = only(made)
+    assert (task.action, task.reason) == (Action.CREATE, Reason.NEW)
+
+
+def test_another_key_with_the_prompt_does_not_adopt_it_either() -> None:
+    made = plan([desired("b", "work of a")], forgotten("a"), seen_again("a"))
+    assert only(made).action is Action.CREATE
+
+
+def test_a_new_key_beside_a_removed_one_with_the_same_prompt_is_no_rename() -> None:
+    known = state([record("a", "t-a")])
+    made = plan([desired("b", "work of a")], known, seen_again("a"), removed=[removal("a")])
+    assert actions(made) == {"a": "forget", "b": "create"}
+
+
+def test_a_manifest_that_names_the_task_gets_it_back() -> None:
+    made = plan([desired("b", task_id="t-a")], forgotten("a"), seen_again("a"))
+    task = only(made)
+    assert (task.action, task.reason, task.task_id) == (Action.ADOPT, Reason.TASK_ID, "t-a")
+
+
+def test_taken_out_by_hand_it_may_be_found_again() -> None:
+    known = state([record("a", "t-a")])
+    taken = fold(known, [Retired(known.records[TaskRef(ORG, "a")].retired(NOW, adoptable=True))])
+    assert only(plan([desired("a")], taken, seen_again("a"))).action is Action.ADOPT
+
+
+def test_a_record_made_since_stays_when_the_event_is_folded_again() -> None:
+    known = state([record("a", "t-a")])
+    event = Retired(known.records[TaskRef(ORG, "a")].retired(NOW, adoptable=False))
+    later = state([record("a", "t-new")])
+    assert TaskRef(ORG, "a") in fold(later, [event]).records
