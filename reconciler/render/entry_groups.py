@@ -31,9 +31,10 @@ class EntryGroup:
         return self.tasks[0]
 
     @property
-    def declared(self) -> PlannedTask | None:
-        """A task that the entry generates today; None if the manifests have no such entry."""
-        return next((task for task in self.tasks if task.desired is not None), None)
+    def is_removed(self) -> bool:
+        """Whether no manifest has the entry any more, so that all of its tasks are orphaned."""
+        cases = {remark.case for task in self.tasks for remark in task.explanation}
+        return set(self.counts) == {Action.ORPHANED} and cases == {"orphaned"}
 
     @property
     def template(self) -> Inputs | None:

@@ -61,8 +61,15 @@ class EntryText:
             yield palette.dim("  (and the same for the other keys)")
 
 
+def removed(group: EntryGroup) -> str:
+    """`40 tasks of an entry that was removed`."""
+    return f"{len(group.tasks):,} tasks of an entry that was removed"
+
+
 def counted(group: EntryGroup) -> str:
     """`40 tasks: 2 to create, 38 held`, or just `40 to create`."""
+    if group.is_removed:
+        return removed(group)
     number = sum(group.counts.values())
     parts = [f"{n:,} {COUNTED.get(a, a.value)}" for a in Action if (n := group.counts[a])]
     return f"{number:,} tasks: {', '.join(parts)}" if len(parts) > 1 else parts[0]

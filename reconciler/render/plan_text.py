@@ -14,7 +14,7 @@ from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entry_groups import EntryGroup, entry_groups, entry_of
-from reconciler.render.entry_text import EntryText
+from reconciler.render.entry_text import EntryText, removed
 from reconciler.render.hints import hint_rows
 from reconciler.render.palette import Palette, unpainted
 from reconciler.render.plan_groups import TaskGroup, common, prompt_line, task_groups
@@ -155,6 +155,10 @@ class _Writer:
 
     def _entry(self, group: EntryGroup) -> Iterator[str]:
         place = place_of(group.first.file or None, group.first.line)
+        if group.is_removed:
+            name = f"{self._name(group.entry)}  {removed(group)}"
+            yield self._head(group.first.action, name, place)
+            return
         alone = any(task.unattended for task in group.tasks)
         yield self._head(group.first.action, self._name(group.entry), place, unattended=alone)
         text = EntryText(group, self.columns, self.palette, self._sign)

@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.manifest import load
 from tests.support.checkout import checkout, git
 from tests.support.documents import ROOT, environment, shell
 
-KEYS = {
-    key
-    for path in (ROOT / "examples" / "tasks").glob("*.yaml")
-    for key in re.findall(
-        r"^  ([a-z0-9][\w.-]*):$", path.read_text(encoding="utf-8").partition("\ntasks:\n")[2], re.M
-    )
-}
+KEYS = {task.key for task in load(["examples/tasks"], root=ROOT).tasks}
 
 
 @pytest.fixture

@@ -67,17 +67,22 @@ def faults(text: str, known: Mapping[str, str | None]) -> list[TemplateFault]:
     that stands for a mapping, of which only the fields are text."""
     if _OPEN not in text:
         return []
-    from difflib import get_close_matches
-
     found = []
     for part in parts(text):
         if isinstance(part, TemplateFault):
             found.append(part)
         elif isinstance(part, Reference) and known.get(part.name) is None:
             case = "mapping" if part.name in known else "unknown"
-            near = get_close_matches(part.name, [n for n, v in known.items() if v is not None], 1)
-            found.append(TemplateFault(case, part.name, part.offset, near[0] if near else ""))
+            found.append(TemplateFault(case, part.name, part.offset, _similar(part.name, known)))
     return found
+
+
+def _similar(name: str, known: Mapping[str, str | None]) -> str:
+    from difflib import get_close_matches  # takes time to import; few templates have faults
+
+    return next(
+        iter(get_close_matches(name, [n for n, v in known.items() if v is not None], 1)), ""
+    )
 
 
 def substitute(text: str, values: Mapping[str, str | None]) -> str:
