@@ -1,0 +1,97 @@
+"""The user interface of use cases, without click and without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reconciler.app.context import Connection, Context, Settings
+from reconciler.app.ui import Source
+from reconciler.messages.notes import Note, Question
+from reconciler.model.diagnostics import Diagnostic
+from reconciler.render.reports import Report
+from reconciler.render.secrets import Secrets
+
+
+class Quiet:
+    """Progress, watch and stop that do nothing."""
+
+    exit_code = None
+
+    def started(self, *_given: Any) -> None: ...
+
+    def show(self, *_given: Any) -> None: ...
+
+    def note(self, *_given: Any, **_facts: Any) -> None: ...
+
+    ended = waiting = held = started
+
+    def close(self) -> None: ...
+
+    leave = close
+
+    def wait(self, _seconds: float) -> bool:
+        return True
+
+
+@dataclass
+class RecordingUi:
+    """A `Ui` that records notes and reports, and answers every question with `answer`. None: nobody
+    can be asked."""
+
+    answer: bool | None = None
+    notes: list[Note | Question] = field(default_factory=list)
+    shown: list[Report] = field(default_factory=list)
+
+    @property
+    def interactive(self) -> bool:
+        return self.answer is not None
+
+    def note(self, note: Note, **_facts: Any) -> None:
+        self.notes.append(note)
+
+    def detail(self, note: Note, **_facts: Any) -> None: ...
+
+    def diagnostics(self, diagnostics: Sequence[Diagnostic]) -> None: ...
+
+    def show(self, report: Report) -> None:
+        self.shown.append(report)
+
+    def show_approval(self, *_given: Any) -> None: ...
+
+    show_request = show_approval
+
+    def read_line(self, question: Question, **_facts: Any) -> str | None:
+        self.notes.append(question)
+        return None
+
+    def ask(self, question: Question, *, strict: bool, **_facts: Any) -> bool:
+        del strict
+        self.notes.append(question)
+        return bool(self.answer)
+
+    def protect(self, secrets: Secrets) -> None: ...
+
+    def conceal(self, text: str) -> str:
+        return text
+
+    def show_sources(self, source: Source) -> None: ...
+
+    def progress(self, _total: int) -> Quiet:
+        return Quiet()
+
+    def watch(self) -> Quiet:
+        return Quiet()
+
+    def interruptible(
+        self, note: Note, last: Report | None = None
+    ) -> AbstractContextManager[Quiet]:
+        del note, last
+        return nullcontext(Quiet())
+
+
+def context(folder: Path, ui: RecordingUi, backend: str = "local") -> Context:
+    return Context(ui, Settings(folder), Connection(backend=backend, org="acme"))

@@ -1,0 +1,85 @@
+"""init, fmt and show without click: files in, values out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.app.apply import ApplyRequest, apply
+from reconciler.app.fmt import fmt, fmt_stdin
+from reconciler.app.init import GITIGNORE, HOOK, SCHEMA, InitRequest, init
+from reconciler.app.plan import plan
+from reconciler.app.show import show_word
+from reconciler.app.validate import validate
+from reconciler.model.codes import Code
+from reconciler.model.errors import TaskctlError
+from reconciler.model.options import PlanOptions
+from reconciler.plan.plan import Plan
+from tests.support.recording_ui import RecordingUi, context
+
+UNTIDY = "version:   1\norgName: acme\ntasks:\n    one: {message:   do it}\n"
+TIDY = "version: 1\norgName: acme\ntasks:\n  one: {message: do it}\n"
+
+
+def codes(problem: pytest.ExceptionInfo[TaskctlError]) -> list[Code]:
+    return [each.code for each in problem.value.diagnostics]
+
+
+def test_init_writes_what_is_missing_and_keeps_the_rest(tmp_path: Path) -> None:
+    with context(tmp_path, RecordingUi()) as ctx:
+        first = init(ctx, InitRequest())
+        assert first.written == ["tasks/example.yaml", SCHEMA]
+        assert {name for name, _ in first.shown} > {GITIGNORE, HOOK}
+        assert not (tmp_path / HOOK).exists()
+        (tmp_path / SCHEMA).write_text("{}")
+        second = init(ctx, InitRequest(hook=True, gitignore=True))
+        assert second.kept == ["tasks/example.yaml"]
+        assert second.written == [SCHEMA, GITIGNORE, HOOK]
+        assert validate(ctx, ()).tasks == 1
+
+
+def test_init_reports_what_it_cannot_write(tmp_path: Path) -> None:
+    (tmp_path / "tasks").write_text("a file")
+    with context(tmp_path, RecordingUi()) as ctx, pytest.raises(TaskctlError) as problem:
+        init(ctx, InitRequest())
+    assert codes(problem) == [Code.CANNOT_WRITE]
+
+
+def test_fmt_formats_or_reports(tmp_path: Path) -> None:
+    path = tmp_path / "a.tasks.yaml"
+    path.write_text(UNTIDY)
+    (tmp_path / "b.tasks.yaml").write_text("version: [\n")
+    with context(tmp_path, RecordingUi()) as ctx:
+        checked = fmt(ctx, (), check=True, write=False)
+        assert path.read_text() == UNTIDY
+        assert [name for name, file in checked.files.items() if file.changed] == [path.name]
+        done = fmt(ctx, (), check=False, write=True)
+        assert [each.code for each in done.diagnostics] == [Code.INVALID_YAML]
+        assert path.read_text() == TIDY
+        assert fmt(ctx, [path.name], check=True, write=False).code == 0
+        (file,) = fmt_stdin(ctx, UNTIDY.encode(), check=False).files.values()
+        assert file.content == TIDY.encode()
+
+
+def test_show_reads_a_saved_plan_or_a_task(tmp_path: Path) -> None:
+    (tmp_path / "a.tasks.yaml").write_text(TIDY)
+    with context(tmp_path, RecordingUi()) as ctx:
+        plan(ctx, (), PlanOptions(), out_file="plan.taskctl")
+        shown = show_word(ctx, "plan.taskctl")
+        assert isinstance(shown, Plan)
+        assert [task.ref.key for task in shown.tasks] == ["one"]
+        with pytest.raises(TaskctlError) as problem:
+            show_word(ctx, "one")
+        assert codes(problem) == [Code.UNREADABLE_FILE]
+        apply(ctx, ApplyRequest(yes=True))
+        found = show_word(ctx, "one")
+        assert not isinstance(found, Plan)
+        report, _now = found
+        assert (report.ref.key, report.diff) == ("one", ())
+        with pytest.raises(TaskctlError) as problem:
+            show_word(ctx, "two")
+        assert codes(problem) == [Code.UNKNOWN_TASK]
+        with pytest.raises(TaskctlError) as problem:
+            show_word(ctx, "one", only_plan=True)
+        assert codes(problem) == [Code.USAGE]

@@ -1,0 +1,124 @@
+"""import, wait, approve, say and cancel without click, on a service that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.app.apply import ApplyRequest, apply
+from reconciler.app.approvals import ReplyRequest, approve
+from reconciler.app.context import Context
+from reconciler.app.import_ import ImportRequest, import_tasks
+from reconciler.app.import_selection import Choice
+from reconciler.app.plan import plan
+from reconciler.app.respond import CancelRequest, cancel, send_message
+from reconciler.app.wait import Wait, wait
+from reconciler.importing.report import Result
+from reconciler.messages.notes import Note, Question
+from reconciler.model.codes import Code
+from reconciler.model.errors import TaskctlError
+from reconciler.model.options import PlanOptions
+from reconciler.plan.plan import Action
+from reconciler.render.response import Response
+from reconciler.tasks.status import TaskState
+from tests.support.followed import Place, placed
+from tests.support.recording_ui import RecordingUi, context
+
+BRIEFLY = Wait(timedelta(seconds=20), timedelta(seconds=0.05), stop_on_waiting=True)
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys) as place:
+        yield place
+
+
+def applied(place: Place, **prompts: str) -> Context:
+    place.write(prompts)
+    ctx = context(place.folder, RecordingUi(answer=True), place.url)
+    assert apply(ctx, ApplyRequest()).code == 0
+    return ctx
+
+
+def states(ctx: Context) -> dict[str, TaskState]:
+    report, signal = wait(ctx, (), BRIEFLY)
+    assert signal is None
+    return {status.ref.key: status.state for status in report.statuses}
+
+
+def outcomes(sent: Iterator[Response | TaskctlError]) -> list[str | Code]:
+    return [one.done if isinstance(one, Response) else one.diagnostics[0].code for one in sent]
+
+
+def test_wait_ends_once_every_task_is_done_or_waits(place: Place) -> None:
+    with applied(place, good="finishing", bad="failing", asks="approving") as ctx:
+        assert states(ctx) == {
+            "good": TaskState.DONE,
+            "bad": TaskState.FAILED,
+            "asks": TaskState.WAITING,
+        }
+
+
+def test_a_wait_that_times_out_says_so(place: Place) -> None:
+    with applied(place, asks="approving") as ctx:
+        report, _ = wait(ctx, ("asks",), Wait(timedelta(0), timedelta(0)))
+        assert report.code in (2, 3)
+
+
+def test_an_approval_is_confirmed_and_sent(place: Place) -> None:
+    with applied(place, asks="approving") as ctx:
+        states(ctx)
+        assert outcomes(approve(ctx, ReplyRequest(("asks",)))) == ["approved"]
+        assert isinstance(ctx.ui, RecordingUi)
+        assert Question.APPROVE in ctx.ui.notes
+        assert states(ctx) == {"asks": TaskState.DONE}
+
+
+def test_a_declined_approval_is_not_sent(place: Place) -> None:
+    with applied(place, asks="approving") as ctx:
+        states(ctx)
+        assert isinstance(ctx.ui, RecordingUi)
+        ctx.ui.answer = False
+        assert outcomes(approve(ctx, ReplyRequest(("asks",)))) == []
+        assert Note.NOTHING_SENT in ctx.ui.notes
+        assert states(ctx) == {"asks": TaskState.WAITING}
+        ctx.ui.answer = None
+        assert outcomes(approve(ctx, ReplyRequest(("asks",)))) == [Code.CONFIRMATION_REQUIRED]
+
+
+def test_a_message_goes_to_an_idle_task(place: Place) -> None:
+    with applied(place, good="finishing", slow="slow work") as ctx:
+        wait(ctx, ("good",), BRIEFLY)
+        assert outcomes(send_message(ctx, "good", "finishing more")) == ["sent"]
+        assert outcomes(send_message(ctx, "slow", "faster")) == [Code.TASK_BUSY]
+
+
+def test_cancel_ends_what_runs_and_nothing_else(place: Place) -> None:
+    with applied(place, good="finishing", slow="slow work") as ctx:
+        wait(ctx, ("good",), BRIEFLY)
+        sent = outcomes(cancel(ctx, CancelRequest(("slow", "good"))))
+        assert sorted(map(str, sent)) == ["cancelled", "nothingToCancel"]
+        unknown = CancelRequest(("good",), task_id="of-another-key")
+        assert outcomes(cancel(ctx, unknown)) == [Code.WRONG_TASK]
+
+
+def test_an_imported_task_is_declared_and_recorded(place: Place) -> None:
+    task_id = place.api.create("Review the costs.")
+    request = ImportRequest("tasks/imported.yaml", Choice((task_id,)))
+    with context(place.folder, RecordingUi(answer=True), place.url) as ctx:
+        dry = import_tasks(ctx, ImportRequest("tasks/imported.yaml", request.choice, dry_run=True))
+        assert task_id in dry.manifest
+        assert not (place.folder / "tasks/imported.yaml").exists()
+        (taken,) = import_tasks(ctx, request).tasks
+        assert (taken.result, taken.task_id) == (Result.IMPORTED, task_id)
+        assert [task.action for task in plan(ctx, (), PlanOptions()).tasks] == [Action.UNCHANGED]
+        (again,) = import_tasks(ctx, request).tasks
+        assert again.result is Result.SKIPPED
+        with pytest.raises(TaskctlError) as problem:
+            import_tasks(ctx, ImportRequest("tasks/imported.yaml", Choice(("nowhere",))))
+        assert [each.code for each in problem.value.diagnostics] == [Code.NO_SUCH_TASK]
