@@ -10,9 +10,14 @@ from typing import Any
 from reconciler.model.fields import CHOSEN
 
 _FEW_VALUES = (*CHOSEN, "runtimePhase", "status", "taskType")
-_MOST = 10_000
+MOST = 10_000
 _objects: dict[str, dict[str, Any]] = {}
 _texts: dict[str, str] = {}
+
+
+def kept() -> int:
+    """How many values are kept to be shared: at most MOST of each kind."""
+    return len(_objects) + len(_texts)
 
 
 def shared(small: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +29,7 @@ def shared(small: dict[str, Any]) -> dict[str, Any]:
     known = _objects.get(key)
     if known == small:
         return known
-    if len(_objects) >= _MOST:
+    if len(_objects) >= MOST:
         _objects.clear()
     _objects[key] = small
     return small
@@ -38,5 +43,5 @@ def share_parts(task: dict[str, Any]) -> None:
     for name in _FEW_VALUES:
         if type(text := task.get(name)) is str:
             task[name] = _texts.setdefault(text, text)
-    if len(_texts) >= _MOST:
+    if len(_texts) >= MOST:
         _texts.clear()

@@ -12,13 +12,13 @@ from reconciler.app.context import Context
 from reconciler.app.plan_file import is_plan_file, read_plan_file
 from reconciler.app.planner import Planning, Workspace, failures_of, note_if_new, open_workspace
 from reconciler.app.respond import cancel_record
-from reconciler.app.wait import Wait, wait_after
+from reconciler.app.wait import WaitOptions, wait_after
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.messages.notes import Note, Question
-from reconciler.messages.remarks import word
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, Severity, error, has_errors
 from reconciler.model.errors import StateError, TaskctlError
@@ -54,7 +54,7 @@ class ApplyRequest:
     given: PlanOptions = field(default_factory=PlanOptions)
     yes: bool = False
     expected: str | None = None
-    wait: Wait | None = None
+    wait: WaitOptions | None = None
     fail_on: tuple[str, ...] = ()
 
 
@@ -202,13 +202,16 @@ class Applying:
             task.ref.key
             for task in gone
             if ask(
-                Question.RECREATE, strict=True, ref=str(task.ref), note=word(task.explanation).note
+                Question.RECREATE,
+                strict=True,
+                ref=str(task.ref),
+                note=word_remarks(task.explanation).note,
             )
         ]
         return (*self._options.allow_recreate, *allowed) if allowed else None
 
     def _may_recreate(self, task: PlannedTask) -> bool:
-        note = word(task.explanation).note
+        note = word_remarks(task.explanation).note
         return self._ctx.ui.ask(Question.RECREATE, strict=True, ref=str(task.ref), note=note)
 
     def _agreed(self, plan: Plan) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reconciler.app.context import Context
 from reconciler.app.files import write_whole
-from reconciler.manifest.discovery import Finder, unreadable
+from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.parse.source import MAX_BYTES
 from reconciler.manifest.repository import read_regular
 from reconciler.model.codes import Code
@@ -40,7 +40,7 @@ def _format(report: FmtReport, name: str, path: Path, *, write: bool, linked: bo
     try:
         found = report.take(name, read_regular(path, MAX_BYTES))
     except OSError as problem:
-        report.diagnostics.append(unreadable(name, problem))
+        report.diagnostics.append(unreadable_file(name, problem))
         return
     if found.content is None or not found.changed or not write:
         return

@@ -17,9 +17,9 @@ from reconciler.app.context import Context
 from reconciler.app.import_selection import Choice, chosen, not_of_attempts
 from reconciler.app.import_target import Target, content_of
 from reconciler.importing.batch import Batch, Candidate, claims
-from reconciler.importing.existing import Opening, opening_of
+from reconciler.importing.declaration import Opening, opening_of
 from reconciler.importing.keys import Keys
-from reconciler.importing.report import ImportReport, Result, Taken, Why
+from reconciler.importing.report import ImportReport, ImportResult, Taken, Why
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.insertion import Added, added
 from reconciler.model.codes import Code
@@ -85,7 +85,7 @@ class Importing:
             raise TaskctlError([error(Code.UNREADABLE_FILE, "program", at=Place(self._origin))])
         program = read_program(content, self._origin)
         self._batch.diagnostics += program.diagnostics
-        self._batch.told += [Taken(name, None, Result.FAILED) for name in program.failed]
+        self._batch.told += [Taken(name, None, ImportResult.FAILED) for name in program.failed]
         known = [resource for resource in program.resources if resource.task_id is not None]
         unknown = [resource for resource in program.resources if resource.task_id is None]
         if not known:
@@ -126,7 +126,7 @@ class Importing:
             facts = {"name": resource.name, "task_id": resource.task_id}
             self._batch.diagnostics.append(error(Code.NO_SUCH_TASK, "resource", at=place, **facts))
             self._batch.told.append(
-                Taken(resource.name, resource.org_name, Result.FAILED, resource.task_id)
+                Taken(resource.name, resource.org_name, ImportResult.FAILED, resource.task_id)
             )
         return found
 
@@ -214,10 +214,12 @@ class Importing:
             raise TaskctlError([error(Code.IMPORT_SENSITIVE, at=Place(self._target.name))])
 
     def _next_step(self) -> str:
-        if all(task.result in (Result.SKIPPED, Result.FAILED) for task in self._batch.told):
+        if all(
+            task.result in (ImportResult.SKIPPED, ImportResult.FAILED) for task in self._batch.told
+        ):
             return ""
         usual = self._dry_run or self._target.is_usual()
-        unknown = any(task.result is Result.WRITTEN for task in self._batch.told)
+        unknown = any(task.result is ImportResult.WRITTEN for task in self._batch.told)
         more = [] if usual else [self._target.name]
         return command_line("plan", *more, *(["--adopt", "all"] if unknown else []))
 

@@ -11,7 +11,7 @@ from reconciler.app.context import Context
 from reconciler.app.files import write_whole
 from reconciler.importing.keys import Keys
 from reconciler.manifest.cross_file import compare
-from reconciler.manifest.discovery import Finder, is_manifest_name, shown_name, unreadable
+from reconciler.manifest.discovery import Finder, is_manifest_name, shown_name, unreadable_file
 from reconciler.manifest.insertion import Added
 from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.parse.source import read_source
@@ -145,4 +145,4 @@ def content_of(path: Path, name: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as problem:
-        raise ManifestError([unreadable(name, problem)]) from problem
+        raise ManifestError([unreadable_file(name, problem)]) from problem

@@ -13,7 +13,7 @@ from reconciler.app.task_sessions import TaskSessions, select_refs
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
-from reconciler.tasks.conversation import Conversation, Entry
+from reconciler.tasks.conversation import Conversation, ConversationEntry
 from reconciler.tasks.events import moment_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class LogsRequest:
     single: bool = False
 
 
-Conversations = list[tuple["TaskRef", Iterator[tuple["Event", tuple[Entry, ...]]]]]
+Conversations = list[tuple["TaskRef", Iterator[tuple["Event", tuple[ConversationEntry, ...]]]]]
 
 
 def logs(ctx: Context, request: LogsRequest) -> Conversations:
@@ -53,7 +53,7 @@ def logs(ctx: Context, request: LogsRequest) -> Conversations:
 
 def _conversation(
     tasks: TaskSessions, record: Record, begin: datetime | None, *, follow: bool
-) -> Iterator[tuple[Event, tuple[Entry, ...]]]:
+) -> Iterator[tuple[Event, tuple[ConversationEntry, ...]]]:
     conversation = Conversation()
     for event in _events(tasks, record, follow=follow):
         entries = tuple(conversation.entries(event))

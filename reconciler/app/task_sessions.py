@@ -21,7 +21,7 @@ from reconciler.state.attempt import HistoryEntry
 from reconciler.state.edit import find
 from reconciler.state.model import Record, State, is_in
 from reconciler.tasks.refusals import Delivery, Refusal, problem
-from reconciler.tasks.status import TaskState, TaskStatus, in_order
+from reconciler.tasks.status import TaskState, TaskStatus, by_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class TaskSessions:
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
         unknown = [ref for ref in refs if ref not in self.state.records]
         found += [TaskStatus(ref, TaskState.UNRESOLVED, files[ref]) for ref in unknown]
-        return in_order(found)
+        return by_state(found)
 
     def former(self, refs: Sequence[TaskRef]) -> list[tuple[str, Mapping[str, Any]]]:
         """The tasks that keys had before they were replaced: the manifest, and what the service

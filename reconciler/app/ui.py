@@ -28,7 +28,7 @@ Source = Callable[[str], str | None]
 """The text of a file that a diagnostic is about; None where it is not to be shown."""
 
 
-class Progress(Protocol):
+class ApplyProgress(Protocol):
     """The progress of one apply. Called from several threads."""
 
     def started(self, ref: TaskRef) -> None: ...
@@ -103,7 +103,7 @@ class Ui(Protocol):
     def show_sources(self, source: Source) -> None:
         """Where to find the lines that diagnostics are about."""
 
-    def progress(self, total: int) -> Progress: ...
+    def progress(self, total: int) -> ApplyProgress: ...
 
     def watch(self) -> Watch: ...
 

@@ -17,7 +17,7 @@ from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
 from reconciler.render.wait import End, WaitedReport, waited_after
-from reconciler.tasks.status import SETTLED, TaskState, in_order
+from reconciler.tasks.status import SETTLED, TaskState, by_state
 
 if TYPE_CHECKING:
     from reconciler.app.ui import Stop, Watch
@@ -30,7 +30,7 @@ SHORTEST_PAUSE = 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class WaitOptions:
     """How long to wait at most, how often to look, and whether a task that waits for a person
     ends the wait."""
 
@@ -39,14 +39,16 @@ class Wait:
     stop_on_waiting: bool = False
 
 
-def wait(ctx: Context, words: Sequence[str], options: Wait) -> tuple[WaitedReport, int | None]:
+def wait(
+    ctx: Context, words: Sequence[str], options: WaitOptions
+) -> tuple[WaitedReport, int | None]:
     """Waits for the tasks that `words` select. The report, and the exit code of a signal.
     TaskctlError."""
     tasks = TaskSessions.open(ctx, words)
     refs = select_refs(ctx, tasks.state, words)
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
     with ctx.ui.interruptible(Note.STOPPED_WAITING, last) as stop:
-        found, end = Waiting(ctx, tasks, refs, options).run(stop)
+        found, end = TaskWait(ctx, tasks, refs, options).run(stop)
     if end is End.TIMEOUT:
         ctx.ui.note(Note.TIMED_OUT)
     return WaitedReport((), statuses=found, end=end, read_at=ctx.now()), stop.exit_code
@@ -56,7 +58,7 @@ def wait_after(
     ctx: Context,
     state: State,
     refs: Sequence[TaskRef],
-    options: Wait,
+    options: WaitOptions,
     report: ApplyReport,
     fresh: Collection[TaskRef],
     patience: float,
@@ -66,7 +68,7 @@ def wait_after(
     with ctx.ui.interruptible(Note.STOPPED_WAITING, report) as stop:
         try:
             tasks = TaskSessions(ctx, state)
-            found, end = Waiting(ctx, tasks, refs, options, fresh, patience).run(stop)
+            found, end = TaskWait(ctx, tasks, refs, options, fresh, patience).run(stop)
         except TaskctlError as problem:
             told = (*report.diagnostics, *problem.diagnostics)
             return replace(report, diagnostics=told), stop.exit_code
@@ -75,7 +77,7 @@ def wait_after(
     return waited_after(report, found, end, ctx.now()), stop.exit_code
 
 
-class Waiting:
+class TaskWait:
     """Waits for `refs`. The service may not know `fresh` ones, created a moment ago, for
     `patience` seconds."""
 
@@ -84,7 +86,7 @@ class Waiting:
         ctx: Context,
         tasks: TaskSessions,
         refs: Sequence[TaskRef],
-        options: Wait,
+        options: WaitOptions,
         fresh: Collection[TaskRef] = (),
         patience: float = 0,
     ) -> None:
@@ -141,7 +143,7 @@ class Waiting:
         found = self._tasks.statuses(self._refs)
         if not self._fresh or time.monotonic() - self._begun > self._patience:
             return found
-        return in_order(
+        return by_state(
             replace(status, state=TaskState.RUNNING)
             if status.state is TaskState.GONE and status.ref in self._fresh
             else status

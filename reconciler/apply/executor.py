@@ -118,7 +118,7 @@ class Executor:
         self._ctx.log.append(*records.recorded(task, record))
 
     def _moved(self, task: PlannedTask, old: Record) -> TaskResult:
-        record = records.moved(task, old, self._ctx)
+        record = records.moved_record(task, old, self._ctx)
         self._record(task, record)
         if task.update:
             return self._updated(task, record, Result.MOVED)

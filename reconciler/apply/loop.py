@@ -11,7 +11,7 @@ from reconciler.apply.context import ApplyContext
 from reconciler.apply.duplicates import record_duplicates
 from reconciler.apply.executor import Executor
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.messages.remarks import word
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.clock import Clocks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
@@ -220,11 +220,11 @@ class Loop:
             results.append(result)
             at = Place(result.file, result.line, key=ref.key)
             if result.problems and result.result in _DONE:
-                words = word(result.problems)
+                words = word_remarks(result.problems)
                 facts = {"what": f"{ref.key}: {words.note}", "hint": words.hint_text()}
                 diagnostics.append(error(Code.TASK_PROBLEM, at=at, **facts))
             if result.warnings:
-                words = word(result.warnings)
+                words = word_remarks(result.warnings)
                 facts = {"what": f"{ref.key}: {words.note}", "hint": words.hint_text()}
                 diagnostics.append(warning(Code.TASK_PROBLEM, at=at, **facts))
         return ApplyReport(tuple(results), tuple(diagnostics))

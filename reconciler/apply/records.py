@@ -71,7 +71,7 @@ def recorded(task: PlannedTask, record: Record) -> list[Event]:
     return [Recorded(record), *([Forgotten(old)] if old != task.ref else ())]
 
 
-def moved(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:
+def moved_record(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:
     """The record under its new key."""
     said = HistoryEntry(HistoryKind.MOVED.value, now(ctx), record.task_id, "", record.ref.key)
     return replace(record.after(said), ref=task.ref, file=task.file, generated=task.generated)

@@ -29,7 +29,7 @@ WORK_SECONDS = 3.0
 MAX_STREAMS = 100
 
 
-def utcnow() -> datetime:
+def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -41,7 +41,7 @@ class App:
         db: Path,
         *,
         token: str | None = None,
-        now: Callable[[], datetime] = utcnow,
+        now: Callable[[], datetime] = _utc_now,
         work_seconds: float = WORK_SECONDS,
         budget: TokenBudget | None = None,
         default_org: str = DEFAULT_ORG,

@@ -44,14 +44,6 @@ class Guard:
         return name is not None and (name.rstrip(".") in self._hosts or _is_address(name))
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine only."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() in _LOCAL_NAMES
-
-
 def _is_same(origin: str, host: str) -> bool:
     scheme, separator, rest = origin.partition("://")
     return bool(separator) and scheme in ("http", "https") and rest.lower() == host.lower()

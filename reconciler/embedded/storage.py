@@ -117,6 +117,11 @@ class Storage:
             else:
                 self._idle.append(connection)
 
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for the current transaction to end."""
+        return len(self._jobs)
+
     def close(self) -> None:
         """Closes all connections. The last process to close moves the log into the file."""
         with self._writing:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from reconciler.importing.existing import UNNAMED, Existing, Opening, existing, fit, owner
+from reconciler.importing.declaration import UNNAMED, Declaration, Opening, declared, fit, owner
 from reconciler.importing.keys import Keys, slug
 from reconciler.importing.pulumi import Resource
-from reconciler.importing.report import Result, Taken, Why
+from reconciler.importing.report import ImportResult, Taken, Why
 from reconciler.manifest.credentials import credentials
-from reconciler.manifest.insertion import NewTask, faults
+from reconciler.manifest.insertion import NewTask, task_faults
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
@@ -50,11 +50,11 @@ class Batch:
     def take(self, candidate: Candidate, opening: Opening) -> None:
         """A task that exists."""
         task, resource = candidate.task, candidate.resource
-        found = existing(task, opening, resource.members if resource is not None else None)
-        fit(found, lambda members: faults(NewTask("task", None, members)))
+        found = declared(task, opening, resource.members if resource is not None else None)
+        fit(found, lambda members: task_faults(NewTask("task", None, members)))
         if "taskID" not in found.members:
             self.diagnostics.append(error(Code.IMPORT_ID, task_id=task.id))
-            self.told.append(Taken("", task.org_name, Result.FAILED, task.id))
+            self.told.append(Taken("", task.org_name, ImportResult.FAILED, task.id))
             return
         key = self._key(found, resource)
         self.new.append(NewTask(key, task.org_name, found.members))
@@ -70,7 +70,7 @@ class Batch:
             if desired in taken:
                 org, file = resource.org_name, taken[desired]
                 why = Why.KEY_IN_USE
-                self.told.append(Taken(desired, org, Result.SKIPPED, file=file, why=why))
+                self.told.append(Taken(desired, org, ImportResult.SKIPPED, file=file, why=why))
                 continue
             key = self.keys.free(desired)
             self.new.append(NewTask(key, resource.org_name, resource.members))
@@ -79,7 +79,7 @@ class Batch:
             self.diagnostics.append(_may_exist(unknown))
 
     def skip(self, task: RemoteTask, key: str, why: Why, file: str | None = None) -> None:
-        self.told.append(Taken(key, task.org_name, Result.SKIPPED, task.id, file, why=why))
+        self.told.append(Taken(key, task.org_name, ImportResult.SKIPPED, task.id, file, why=why))
 
     def take_listed(self, desired: DesiredTask, task: RemoteTask) -> None:
         """A task that a manifest names already, and no record does."""
@@ -94,7 +94,7 @@ class Batch:
                 self.listed.append((desired, task))
                 self.told.append(_imported(desired, task))
             else:
-                ref, result = desired.ref, Result.WRITTEN
+                ref, result = desired.ref, ImportResult.WRITTEN
                 self.told.append(
                     Taken(ref.key, desired.org_name, result, None, desired.file, desired.line)
                 )
@@ -120,7 +120,7 @@ class Batch:
             path = ("tasks", task.key, *told.at.path)
             yield replace(told, at=Place(task.file, task.line, task.column, task.key, path))
 
-    def _key(self, found: Existing, resource: Resource | None) -> str:
+    def _key(self, found: Declaration, resource: Resource | None) -> str:
         if resource is not None:
             return self.keys.free(slug(resource.name) or "task")
         named = found.task.name if found.task.name != UNNAMED else ""
@@ -151,7 +151,7 @@ def claims(
 
 
 def _imported(desired: DesiredTask, task: RemoteTask) -> Taken:
-    result = Result.IMPORTED
+    result = ImportResult.IMPORTED
     return Taken(desired.key, task.org_name, result, task.id, desired.file, desired.line)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.manifest.finding import Finding, finding, located, warning
-from reconciler.manifest.insertion import NewTask, faults
+from reconciler.manifest.finding import Finding, finding, located, warning_finding
+from reconciler.manifest.insertion import NewTask, task_faults
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.model.canonical import map_texts
@@ -210,7 +210,7 @@ class _Reading:
         """What the manifest's own rules say, of what nothing was said of since `before`."""
         told = any(p.is_error for p in self.findings[before:])
         known = {"taskID": task_id} if task_id is not None else {}
-        for found in faults(NewTask("task", org_name, {**members, **known})):
+        for found in task_faults(NewTask("task", org_name, {**members, **known})):
             rest = found.diagnostic.at.path[2:]
             if len(found.path) > 2 or not told:
                 self.findings.append(found.at_path((*path, *rest)))
@@ -244,7 +244,7 @@ class _Reading:
         self.findings.append(finding(code, path, case, facts, on_key=on_key))
 
     def _warn(self, path: Path, case: str, **facts: Arg) -> None:
-        self.findings.append(warning(Code.IMPORT_IGNORED, path, case, facts, on_key=True))
+        self.findings.append(warning_finding(Code.IMPORT_IGNORED, path, case, facts, on_key=True))
 
 
 def _character(pair: re.Match[bytes]) -> bytes:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from reconciler.model.diagnostics import Diagnostic
 
 
-class Result(StrEnum):
+class ImportResult(StrEnum):
     """`imported`: in a manifest and recorded; `written`: in a manifest, without a known task;
     `skipped`: it was already there; `failed`: it could not be imported."""
 
@@ -34,7 +34,7 @@ class Taken:
 
     key: str
     org_name: str | None
-    result: Result
+    result: ImportResult
     task_id: str | None = None
     file: str | None = None
     line: int | None = None
@@ -53,5 +53,5 @@ class ImportReport:
     dry_run: bool = False
     next_step: str = ""
 
-    def count(self, result: Result) -> int:
+    def count(self, result: ImportResult) -> int:
         return sum(task.result is result for task in self.tasks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.manifest.finding import Finding, finding, warning
+from reconciler.manifest.finding import Finding, finding, warning_finding
 from reconciler.model.canonical import comparable_text
 from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask, Removal, text_of
@@ -107,7 +107,7 @@ def _repeated_work(alike: Iterable[DesiredTask]) -> Iterator[Found]:
         if first is not task and first.key != task.key:
             path = ("tasks", task.key)
             facts = {"other": first.key, **_place(first)}
-            yield task, warning(Code.DUPLICATE_WORK, path, "", facts, on_key=True)
+            yield task, warning_finding(Code.DUPLICATE_WORK, path, "", facts, on_key=True)
 
 
 def _place(task: DesiredTask) -> dict[str, str]:

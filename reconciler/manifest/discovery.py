@@ -106,7 +106,7 @@ class Finder:
         try:
             status = place.stat()
         except (OSError, ValueError) as problem:
-            self.diagnostics.append(unreadable(name, problem))
+            self.diagnostics.append(unreadable_file(name, problem))
             return
         identity = (status.st_dev, status.st_ino)
         if identity not in self._files_seen:
@@ -141,7 +141,7 @@ class Finder:
             with os.scandir(place) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
         except OSError as problem:
-            self.diagnostics.append(unreadable(name, problem))
+            self.diagnostics.append(unreadable_file(name, problem))
             return []
 
     def _identity(self, place: Path) -> tuple[int, int]:
@@ -171,7 +171,7 @@ def shown_name(root: Path, given: str) -> str:
     return Path(os.path.normpath(given)).as_posix()
 
 
-def unreadable(name: str, problem: OSError | ValueError) -> Diagnostic:
+def unreadable_file(name: str, problem: OSError | ValueError) -> Diagnostic:
     """The diagnostic for a PATH or a file that the system does not let us read."""
     reason = problem.strerror if isinstance(problem, OSError) else "invalid name"
     return error(Code.UNREADABLE_FILE, at=Place(name), reason=reason or str(problem))

@@ -42,10 +42,10 @@ def scalar(value: object) -> str:
         return "true" if value else "false"
     if not isinstance(value, str):
         return repr(value)
-    return value if _is_plain(value) else quoted(value)
+    return value if _is_plain(value) else quoted_scalar(value)
 
 
-def quoted(text: str) -> str:
+def quoted_scalar(text: str) -> str:
     """In double quotes, on one line."""
     return f'"{_escaped(text)}"'
 

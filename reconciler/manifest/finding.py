@@ -85,7 +85,7 @@ def finding(
     return Finding(Diagnostic(code, severity, case, facts, place), path, on_key, secret)
 
 
-def warning(
+def warning_finding(
     code: Code,
     path: Path,
     case: str = "",

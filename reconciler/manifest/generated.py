@@ -15,7 +15,7 @@ from reconciler.manifest.expand.entries import MOST_TEXT, Expansion, expand
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
 from reconciler.manifest.expand.template import names, substitute, templates_in
 from reconciler.manifest.expand.vocabulary import names_a_period
-from reconciler.manifest.finding import Facts, Finding, finding, warning
+from reconciler.manifest.finding import Facts, Finding, finding, warning_finding
 from reconciler.manifest.named_files import MAX_BYTES, NamedFile, NamedFiles
 from reconciler.manifest.parse import encoding
 from reconciler.manifest.parse.nodes import Node, read_nodes
@@ -93,7 +93,7 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
             finding(Code.FILE_TOO_LARGE, (), "data", {"limit": MAX_BYTES // 1024}), file
         )
     is_yaml = file.name.endswith((".yaml", ".yml"))
-    unreadable = encoding.check(body, yaml=is_yaml)
+    unreadable = encoding.check_encoding(body, yaml=is_yaml)
     source = read_source(body) if is_yaml and unreadable is None else None
     if source is not None and source.findings:
         unreadable = source.findings[0]
@@ -196,4 +196,4 @@ def _literal(path: Path, value: Any) -> Iterator[Finding]:
     for below, text in templates_in(value):
         for name in sorted(names(text)):
             facts: Facts = {"text": f"{_OPEN} {name} }}}}"}
-            yield warning(Code.INVALID_TEMPLATE, (*path, *below), "text", facts)
+            yield warning_finding(Code.INVALID_TEMPLATE, (*path, *below), "text", facts)

@@ -47,7 +47,7 @@ class Added:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def faults(task: NewTask) -> list[Finding]:
+def task_faults(task: NewTask) -> list[Finding]:
     """What a manifest would reject in a task; paths are those in a manifest that has it."""
     org = {} if task.org_name is None else {"orgName": task.org_name}
     data = _plain({"version": 1, "tasks": {task.key: {**org, **task.members}}})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler import garbage
 from reconciler.manifest.build import Built, build
 from reconciler.manifest.cross_file import compare
-from reconciler.manifest.discovery import Finder, unreadable
+from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import Document, has_entries, of_entries, of_entry
 from reconciler.manifest.finding import Finding, located
 from reconciler.manifest.named_files import NamedFiles
@@ -220,7 +220,7 @@ class _Loading:
         try:
             return read_regular(place, MAX_BYTES)
         except OSError as problem:
-            self._diagnostics.append(unreadable(name, problem))
+            self._diagnostics.append(unreadable_file(name, problem))
             return None
 
 

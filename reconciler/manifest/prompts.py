@@ -105,7 +105,7 @@ def _read(content: bytes) -> PromptFile:
     """The prompt as a block scalar with `|` would have it: line feeds, and one at its end."""
     body = content.removeprefix(encoding.BOM)
     file = PromptFile(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-    unreadable = encoding.check(body)
+    unreadable = encoding.check_encoding(body)
     if len(content) > MAX_BYTES:
         limit = MAX_BYTES // 1024
         unreadable = finding(Code.FILE_TOO_LARGE, (), "prompt", {"limit": limit}, position=(1, 1))

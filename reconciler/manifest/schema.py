@@ -49,13 +49,13 @@ MAX_STEPS = 1_000_000
 
 def check(data: Any) -> list[Finding]:
     """What the manifest schema finds wrong with a document; empty if it is a manifest."""
-    accelerator = _accelerator()
+    accelerator = accelerated_validator()
     if accelerator is not None and accelerator.is_valid(data):
         return []
     if not isinstance(data, dict) or not data.keys() & {"version", "tasks"}:
         return [finding(Code.NOT_A_MANIFEST, ())]
     if accelerator is None:
-        return explain(data)
+        return explain_data(data)
     return _findings(_fast_violations(accelerator, data))
 
 
@@ -63,15 +63,15 @@ def check_generated(tasks: Mapping[str, Any]) -> list[Finding]:
     """What is wrong with the tasks that entries generate: they are what a manifest can write out,
     but for their keys."""
     data = {"tasks": tasks}
-    accelerator = _accelerator(generated=True)
+    accelerator = accelerated_validator(generated=True)
     if accelerator is None:
-        return explain(data, generated=True)
+        return explain_data(data, generated=True)
     if accelerator.is_valid(data):
         return []
     return _findings(_fast_violations(accelerator, data, generated=True))
 
 
-def explain(data: Any, *, generated: bool = False) -> list[Finding]:
+def explain_data(data: Any, *, generated: bool = False) -> list[Finding]:
     """The verdict of the reference validator, alone."""
     return _findings(map(_violation, _reference(generated=generated).iter_errors(data)))
 
@@ -191,7 +191,7 @@ def _schema(*, generated: bool = False) -> dict[str, Any]:
 
 
 @cache
-def _accelerator(*, generated: bool = False) -> Any:
+def accelerated_validator(*, generated: bool = False) -> Any:
     """jsonschema-rs's validator of manifests; None where it is not installed."""
     try:
         import jsonschema_rs

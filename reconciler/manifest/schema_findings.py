@@ -97,24 +97,28 @@ def _invalid(found: Violation) -> _Facts:
         case "enum":
             return _not_among(value, [str(choice) for choice in wants if choice is not None])
         case "const":
-            return Code.INVALID_VALUE, "const", {"wants": shown(wants), "value": shown(value)}
+            return (
+                Code.INVALID_VALUE,
+                "const",
+                {"wants": shown_value(wants), "value": shown_value(value)},
+            )
         case "pattern":
             rule: str = found.schema["patternErrorMessage"]
-            return Code.INVALID_VALUE, "pattern", {"rule": rule, "value": shown(value)}
+            return Code.INVALID_VALUE, "pattern", {"rule": rule, "value": shown_value(value)}
         case "minLength":
             return Code.EMPTY_VALUE, "", {}
         case "maxLength":
             return Code.VALUE_TOO_LONG, "", {"length": len(value), "limit": wants}
         case "minimum":
-            return Code.INVALID_VALUE, "minimum", {"limit": wants, "value": shown(value)}
+            return Code.INVALID_VALUE, "minimum", {"limit": wants, "value": shown_value(value)}
         case "maximum":
-            return Code.INVALID_VALUE, "maximum", {"limit": wants, "value": shown(value)}
-    return Code.INVALID_VALUE, "", {"rule": str(found.rule), "value": shown(value)}
+            return Code.INVALID_VALUE, "maximum", {"limit": wants, "value": shown_value(value)}
+    return Code.INVALID_VALUE, "", {"rule": str(found.rule), "value": shown_value(value)}
 
 
 def _wrong_type(value: Any, types: list[str]) -> _Facts:
     kinds = tuple(_KINDS[kind] for kind in types if kind != "null")
-    facts: dict[str, Arg] = {"kinds": kinds, "value": shown(value)}
+    facts: dict[str, Arg] = {"kinds": kinds, "value": shown_value(value)}
     if value is None:
         return Code.WRONG_TYPE, "null", facts
     if "boolean" in types and isinstance(value, str) and value.lower() in _YAML_1_1_BOOLEANS:
@@ -125,14 +129,14 @@ def _wrong_type(value: Any, types: list[str]) -> _Facts:
 
 
 def _not_among(value: Any, choices: list[str]) -> _Facts:
-    facts: dict[str, Arg] = {"choices": tuple(choices), "value": shown(value)}
+    facts: dict[str, Arg] = {"choices": tuple(choices), "value": shown_value(value)}
     near = similar(value, choices) if isinstance(value, str) else None
     if near is None:
         return Code.INVALID_VALUE, "choice", facts
     return Code.INVALID_VALUE, "choice-similar", {**facts, "near": near}
 
 
-def shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """A value in one line of text: collections by their kind, text in quotes."""
     if isinstance(value, dict):
         return "a mapping"

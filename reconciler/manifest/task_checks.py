@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.manifest.credentials import credentials
-from reconciler.manifest.finding import Finding, finding, warning
+from reconciler.manifest.finding import Finding, finding, warning_finding
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Path, Severity
 from reconciler.model.task import Inputs
@@ -50,7 +50,9 @@ class TaskChecks:
     def findings(self) -> list[Finding]:
         """Everything that was found so far."""
         inherited = (
-            warning(code, ("defaults", name), "defaults", {"mode": mode, "tasks": _listed(keys)})
+            warning_finding(
+                code, ("defaults", name), "defaults", {"mode": mode, "tasks": _listed(keys)}
+            )
             for (code, name, mode), keys in self._inherited.items()
         )
         return [*self._found, *inherited]
@@ -60,7 +62,7 @@ class TaskChecks:
     ) -> None:
         mode = inputs[name]
         if name in given:
-            self._found.append(warning(code, ("tasks", key, name), "", {"mode": mode}))
+            self._found.append(warning_finding(code, ("tasks", key, name), "", {"mode": mode}))
         else:
             self._inherited.setdefault((code, name, mode), []).append(key)
 

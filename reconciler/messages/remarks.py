@@ -33,7 +33,7 @@ class Words(NamedTuple):
         return "\n".join(line for hint in self.hints for line in hint.lines)
 
 
-def word(remarks: Iterable[Remark]) -> Words:
+def word_remarks(remarks: Iterable[Remark]) -> Words:
     """The remarks in words, in their order."""
     filled = [(_templates()[r.case], r.facts) for r in remarks]
     notes = [fill(template.summary, facts) for template, facts in filled]
@@ -47,7 +47,7 @@ def word(remarks: Iterable[Remark]) -> Words:
 
 def remarks_document(remarks: Iterable[Remark], note: str = "note") -> dict[str, Any]:
     """The remarks as documents for programs hold them; what is empty is left out."""
-    words = word(remarks)
+    words = word_remarks(remarks)
     hints = [{"text": hint.text, "commands": hint.commands.split("\n")} for hint in words.hints]
     return {name: value for name, value in ((note, words.note), ("hints", hints)) if value}
 

@@ -224,7 +224,7 @@ class _Planner:
             diff: tuple[Change, ...] = ()
         else:
             diff = changes(record.inputs, task.inputs, remote)
-        told = updates.compared if record.ref.key == task.key else updates.moved
+        told = updates.compared if record.ref.key == task.key else updates.moved_and_updated
         who, update = self.view.identity, self.options.update
         return told(task, record, remote, diff, who, equal=equal, update=update)
 

@@ -83,7 +83,7 @@ def compared(
     return plan_for(task, Action.UNCHANGED, Reason.SAME, **known)
 
 
-def moved(
+def moved_and_updated(
     task: DesiredTask,
     record: Record,
     remote: RemoteTask | None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import posixpath
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from urllib.parse import urlsplit
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.model.errors import TaskctlError
-from reconciler.remote.sanitize import shown
+from reconciler.model.hosts import is_loopback
+from reconciler.remote.sanitize import shown_text
 
 DEFAULT_URL = "https://api.pulumi.com"
 LOCAL = "local"
@@ -50,16 +50,6 @@ class Backend:
         return ".taskctl/local.state.json" if self.is_local else "taskctl.state.json"
 
 
-def is_loopback(host: str) -> bool:
-    """Whether it is 127.0.0.0/8, ::1 or `localhost`: a token may go there without TLS."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def backend_name(text: str, home: Path, source: str = "--backend") -> str:
     """The canonical name of a backend that a user wrote. TaskctlError for an invalid one.
 
@@ -83,12 +73,12 @@ def service_url(text: str, source: str = "--backend") -> str:
         parts = urlsplit(text.strip())
         host, port, secret = parts.hostname, parts.port, "@" in parts.netloc
     except ValueError:
-        raise _invalid("", source=source, text=shown(text, 80)) from None
+        raise _invalid("", source=source, text=shown_text(text, 80)) from None
     scheme = parts.scheme.lower()
     if secret:
         raise _invalid("secret", source=source, host=host)
     if scheme not in _PORTS or not host or not host.isprintable() or " " in host:
-        raise _invalid("", source=source, text=shown(text, 80))
+        raise _invalid("", source=source, text=shown_text(text, 80))
     if parts.query or parts.fragment:
         raise _invalid("query", source=source, host=host)
     if scheme == "http" and not is_loopback(host):

@@ -27,7 +27,7 @@ def ask_budget(client: Client, org_name: str) -> Budget | str:
     if responses.says(response, 404):
         return "no Neo token budget applies, or the service does not have them"
     if not 200 <= response.status < 300:
-        return client.scrub(responses.name_of(response))
+        return client.scrub(responses.response_name(response))
     try:
         data = client.scrub.values(responses.decode(response.body), response.body)
         found = read_budget(org_name, data)

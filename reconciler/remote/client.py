@@ -39,8 +39,7 @@ HEADERS = {
 }
 
 
-def utcnow() -> datetime:
-    """This machine's clock."""
+def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -66,7 +65,7 @@ class Client:
         policy: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], datetime] = utcnow,
+        wall_clock: Callable[[], datetime] = _utc_now,
         spread: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.backend = backend
@@ -110,7 +109,7 @@ class Client:
                 request = Request("GET", "/api/user")
                 found = wire.identity(self._decoded(request, self._send(request)))
                 if found is None or wire.REDACTED in found.id:
-                    raise responses.unreadable("user", self._transport.address(request))
+                    raise responses.unreadable_response("user", self._transport.address(request))
                 self._identity = found
             return self._identity
 
@@ -126,7 +125,7 @@ class Client:
         if name is None or name == "":
             return None
         if not isinstance(name, str) or not is_org_name(name):
-            raise responses.unreadable("organization", self._transport.address(request))
+            raise responses.unreadable_response("organization", self._transport.address(request))
         return name
 
     def service_clock(self) -> datetime | None:
@@ -211,7 +210,7 @@ class Client:
         except responses.NotFoundError:
             pass
         except wire.UnreadableEventsError:
-            raise responses.unreadable("events", where) from None
+            raise responses.unreadable_response("events", where) from None
         return None
 
     def create_task(
@@ -243,9 +242,9 @@ class Client:
     ) -> RemoteTask:
         task = wire.remote_task(org_name, self._decoded(request, response, org_name, is_task=True))
         if task is None:
-            raise responses.unreadable("task", self._transport.address(request))
+            raise responses.unreadable_response("task", self._transport.address(request))
         if task.id != task_id:
-            raise responses.unreadable("other-task", self._transport.address(request))
+            raise responses.unreadable_response("other-task", self._transport.address(request))
         return task
 
     def _page_reader(
@@ -260,7 +259,9 @@ class Client:
             data = self._decoded(request, response, org_name, is_task=is_task)
             entries = data.get(name) if isinstance(data, Mapping) else None
             if not isinstance(entries, list):  # null is not an empty list
-                raise responses.unreadable("list", self._transport.address(request), name=name)
+                raise responses.unreadable_response(
+                    "list", self._transport.address(request), name=name
+                )
             following = data.get("continuationToken") if isinstance(data, Mapping) else None
             return entries, following if isinstance(following, str) and following else None
 

@@ -22,7 +22,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool
 
-from reconciler.remote.addresses import is_loopback
+from reconciler.model.hosts import is_loopback
 from reconciler.remote.exchange import Exchange, current
 
 if TYPE_CHECKING:

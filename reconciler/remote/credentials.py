@@ -16,7 +16,7 @@ from reconciler.model.diagnostics import error, note
 from reconciler.model.errors import TaskctlError
 from reconciler.remote.addresses import DEFAULT_URL, Backend, backend_name, service_url
 
-__all__ = ["Backend", "Resolved", "Token", "resolve_backend", "resolve_org", "resolve_token"]
+__all__ = ["AccessToken", "Backend", "Resolved", "resolve_backend", "resolve_org", "resolve_token"]
 
 LOCAL_IDENTITY = "local"
 _SEALED = "$pulumiSecureStore"
@@ -32,7 +32,7 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class AccessToken:
     """A token, which its repr does not show."""
 
     value: str = field(repr=False)
@@ -60,7 +60,7 @@ def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> B
     return Backend(DEFAULT_URL, "the default", tuple(notes))
 
 
-def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Token:
+def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> AccessToken:
     """PULUMI_ACCESS_TOKEN, else the entry of credentials.json. TaskctlError if missing.
 
     The embedded service accepts any token, each a user of its own: TASKCTL_LOCAL_TOKEN, else a
@@ -69,11 +69,11 @@ def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Token
     if backend.is_local:
         text = env.get("TASKCTL_LOCAL_TOKEN", "").strip()
         if text:
-            return Token(text, "TASKCTL_LOCAL_TOKEN")
-        return Token(LOCAL_IDENTITY, "the embedded service, which needs none")
+            return AccessToken(text, "TASKCTL_LOCAL_TOKEN")
+        return AccessToken(LOCAL_IDENTITY, "the embedded service, which needs none")
     text = env.get("PULUMI_ACCESS_TOKEN", "").strip()
     if text:
-        return Token(text, "PULUMI_ACCESS_TOKEN")
+        return AccessToken(text, "PULUMI_ACCESS_TOKEN")
     path = _folder(env, home) / "credentials.json"
     data = _read(path)
     if _is_sealed(data):
@@ -82,7 +82,7 @@ def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Token
     if _is_sealed(token):
         raise _sealed_error(path)
     if isinstance(token, str) and token.strip():
-        return Token(token.strip(), str(path))
+        return AccessToken(token.strip(), str(path))
     raise TaskctlError([error(Code.MISSING_CREDENTIALS, backend=backend.name)])
 
 

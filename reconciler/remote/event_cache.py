@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.remote.cache_file import KeptEntries
-from reconciler.tasks.event_summary import EventSummary, from_json, to_json
+from reconciler.tasks.event_summary import EventSummary, summary_from_json, summary_to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class EventCache:
 
     def get(self, org_name: str, task_id: str) -> ReadPosition | None:
         entry = self._kept.get(f"{org_name}/{task_id}")
-        summary = from_json(entry)
+        summary = summary_from_json(entry)
         if summary is None:
             return None
         token = entry.get("token") if isinstance(entry, Mapping) else None
@@ -36,5 +36,5 @@ class EventCache:
 
     def put(self, org_name: str, task_id: str, position: ReadPosition) -> None:
         self._kept.put(
-            f"{org_name}/{task_id}", {**to_json(position.summary), "token": position.token}
+            f"{org_name}/{task_id}", {**summary_to_json(position.summary), "token": position.token}
         )

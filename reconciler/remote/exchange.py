@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib3.exceptions import ProtocolError
 
 from reconciler.model.service import SendWindow
-from reconciler.remote.sanitize import shown
+from reconciler.remote.sanitize import shown_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ServiceResponse:
 
     @property
     def request_id(self) -> str:
-        return shown(self.headers.get("X-Pulumi-Request-ID", ""), 80)
+        return shown_text(self.headers.get("X-Pulumi-Request-ID", ""), 80)
 
 
 class NoResponseError(Exception):

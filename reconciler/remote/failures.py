@@ -21,7 +21,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error
 from reconciler.remote.exchange import NoResponseError, TooLargeError, TooLateError
 from reconciler.remote.retries import causes
-from reconciler.remote.sanitize import Scrubber, shown
+from reconciler.remote.sanitize import Scrubber, shown_text
 
 _REASON = 200
 
@@ -49,13 +49,13 @@ def _classified(lost: NoResponseError) -> _Classified:
     found = list(causes(lost.cause))
     if not lost.begun and any(isinstance(c, ProxyError | InvalidProxyURL) for c in found):
         beneath = [c for c in found if isinstance(c, OSError) and c.args]
-        return Code.PROXY, "", {"reason": shown(str((beneath or found)[-1]), _REASON)}
+        return Code.PROXY, "", {"reason": shown_text(str((beneath or found)[-1]), _REASON)}
     for cause in found:
         known = _known(cause)
         if known is not None:
             return known
     last = next((str(c) for c in reversed(found) if str(c)), type(lost.cause).__name__)
-    return Code.NO_RESPONSE, "other", {"reason": shown(last, _REASON)}
+    return Code.NO_RESPONSE, "other", {"reason": shown_text(last, _REASON)}
 
 
 def _known(cause: BaseException) -> _Classified | None:
@@ -63,9 +63,9 @@ def _known(cause: BaseException) -> _Classified | None:
         case TooLateError():
             return Code.UNREACHABLE, "late", {}
         case ssl.SSLCertVerificationError():
-            return Code.CERTIFICATE, "", {"reason": shown(cause.verify_message, _REASON)}
+            return Code.CERTIFICATE, "", {"reason": shown_text(cause.verify_message, _REASON)}
         case ssl.SSLError():
-            text = shown(str(cause.reason or cause), _REASON)
+            text = shown_text(str(cause.reason or cause), _REASON)
             return Code.UNREACHABLE, "tls", {"reason": text}
         case socket.gaierror() | NameResolutionError():
             return Code.UNREACHABLE, "name", {}

@@ -11,8 +11,8 @@ from requests.utils import get_environ_proxies, select_proxy
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
-from reconciler.remote.addresses import is_loopback
-from reconciler.remote.sanitize import bare_url, shown
+from reconciler.model.hosts import is_loopback
+from reconciler.remote.sanitize import bare_url, shown_text
 
 
 def check_token(token: str) -> None:
@@ -54,6 +54,8 @@ def ca_bundle() -> bool | str:
         if not path:
             continue
         if not Path(path).exists():
-            raise TaskctlError([error(Code.CERTIFICATE, "no-bundle", name=name, path=shown(path))])
+            raise TaskctlError(
+                [error(Code.CERTIFICATE, "no-bundle", name=name, path=shown_text(path))]
+            )
         return path
     return True

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from reconciler.model.errors import TaskctlError
-from reconciler.remote.addresses import is_loopback
+from reconciler.model.hosts import is_loopback
 from reconciler.remote.network import ca_bundle, proxies_for
 
 SECONDS = 10.0

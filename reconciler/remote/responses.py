@@ -17,7 +17,7 @@ from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, U
 from reconciler.remote.exchange import NoResponseError, ServiceResponse
 from reconciler.remote.failures import reason
 from reconciler.remote.retries import retry_after
-from reconciler.remote.sanitize import Scrubber, bare_url, shown
+from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 
 MAY_HAVE_CREATED = frozenset({408, 409, 425, 429, 499})
 """4xx after which a task may exist all the same (contract, section 1)."""
@@ -70,7 +70,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 def read(response: ServiceResponse, about: About, scrub: Scrubber) -> object:
     """The data of a 2xx, without the token. RemoteError for everything else, without secrets."""
-    args: dict[str, Any] = {"where": about.where, "answer": name_of(response)}
+    args: dict[str, Any] = {"where": about.where, "answer": response_name(response)}
     if 200 <= response.status < 300:
         try:
             return scrub.values(decode(response.body), response.body)
@@ -112,7 +112,7 @@ def _classified(response: ServiceResponse, about: About) -> tuple[Code, str, dic
     return Code.REQUEST_REJECTED, "", {"method": about.method}
 
 
-def unreadable(case: str, where: str, **facts: Any) -> RemoteError:
+def unreadable_response(case: str, where: str, **facts: Any) -> RemoteError:
     """A 2xx that lacks what the API promises."""
     return RemoteError([error(Code.UNREADABLE_RESPONSE, case, where=where, **facts)])
 
@@ -126,12 +126,12 @@ def refusal(response: ServiceResponse, scrub: Scrubber) -> tuple[int, str]:
     """Status and message of a rejection; status 0 if something other than the service answered:
     its 404 or 409 proves nothing."""
     words = _service_words(response)
-    return (response.status, scrub(words)) if words else (0, scrub(name_of(response)))
+    return (response.status, scrub(words)) if words else (0, scrub(response_name(response)))
 
 
 def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
     """What became of a create that got a whole response. In any doubt: Unknown."""
-    status, name = response.status, scrub(name_of(response))
+    status, name = response.status, scrub(response_name(response))
     if 200 <= status < 300:
         task_id = _created_id(response)
         return Created(task_id) if task_id and scrub(task_id) == task_id else Unknown(name)
@@ -168,7 +168,9 @@ def _service_words(response: ServiceResponse) -> str | None:
     if not ("message" in data or "code" in data):
         return None
     message = data.get("message")
-    return shown(message) if isinstance(message, str) and message.strip() else "no reason given"
+    return (
+        shown_text(message) if isinstance(message, str) and message.strip() else "no reason given"
+    )
 
 
 def _refusal_words(response: ServiceResponse) -> str | None:
@@ -178,10 +180,10 @@ def _refusal_words(response: ServiceResponse) -> str | None:
     code, message = data.get("code"), data.get("message")
     if type(code) is not int or code != response.status:
         return None
-    return shown(message) if isinstance(message, str) and message.strip() else None
+    return shown_text(message) if isinstance(message, str) and message.strip() else None
 
 
-def name_of(response: ServiceResponse) -> str:
+def response_name(response: ServiceResponse) -> str:
     """A response in a few words: its status, its message, and the request id of a failure."""
     words = _service_words(response)
     text = f"{response.status}: {words}" if words else f"{response.status}, {_beginning(response)}"
@@ -191,6 +193,6 @@ def name_of(response: ServiceResponse) -> str:
 
 
 def _beginning(response: ServiceResponse) -> str:
-    kind = shown(response.headers.get("Content-Type", "no content type"), 80)
-    text = shown(response.body[:400].decode("utf-8", "replace"), 80)
+    kind = shown_text(response.headers.get("Content-Type", "no content type"), 80)
+    text = shown_text(response.body[:400].decode("utf-8", "replace"), 80)
     return f"{kind}: {text}" if text else f"{kind}, empty"

@@ -11,7 +11,7 @@ from reconciler.model.wire import REDACTED
 _SHOWN = 400
 
 
-def shown(text: str, limit: int = _SHOWN) -> str:
+def shown_text(text: str, limit: int = _SHOWN) -> str:
     """Text from outside on one line: white space folded, the unprintable escaped, shortened."""
     folded = " ".join(text[: 4 * limit].split())
     plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in folded)
@@ -32,7 +32,7 @@ def bare_url(url: str) -> str:
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return "an invalid URL"
-    return shown(f"{parts.scheme}://{host}{parts.path}" if host else parts.path)
+    return shown_text(f"{parts.scheme}://{host}{parts.path}" if host else parts.path)
 
 
 class Scrubber:

@@ -10,7 +10,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, warning
 from reconciler.remote.exchange import ServiceResponse
 from reconciler.remote.retries import http_date
-from reconciler.remote.sanitize import shown
+from reconciler.remote.sanitize import shown_text
 
 PLAUSIBLE = timedelta(days=1)
 """How far a `Date` may be from this machine's clock. One further off is ignored and reported."""
@@ -39,7 +39,7 @@ class ServiceClock:
             return
         moment = moment.astimezone(UTC)
         if abs(moment - self._wall_clock()) > PLAUSIBLE:
-            self.ignored = warning(Code.IMPLAUSIBLE_DATE, date=shown(text, 40))
+            self.ignored = warning(Code.IMPLAUSIBLE_DATE, date=shown_text(text, 40))
             return
         with self._lock:
             known = self._at(response.received)

@@ -31,7 +31,7 @@ from reconciler.remote.exchange import (
 )
 from reconciler.remote.network import ca_bundle, check_token, proxies_for
 from reconciler.remote.retries import RETRIED, RetryPolicy, passes_by_itself, retry_after
-from reconciler.remote.sanitize import Scrubber, bare_url, shown
+from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 from reconciler.remote.wsgi_adapter import WSGIAdapter, WSGIApp
 
 __all__ = ["NoResponseError", "Request", "ServiceResponse", "Timeouts", "Transport", "WSGIApp"]
@@ -246,4 +246,4 @@ class Transport:
         return b"".join(chunks)
 
     def _path(self, request: Request) -> str:
-        return self.scrub(shown(request.path))
+        return self.scrub(shown_text(request.path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.messages.remarks import word
+from reconciler.messages.remarks import word_remarks
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
 from reconciler.render.hints import hint_rows
@@ -74,7 +74,7 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
         yield palette.dim(f"    in the place of {safe.line(task.replaced)}")
     if task.updated:
         yield palette.dim(f"    set: {', '.join(map(safe.line, task.updated))}")
-    problems = word(task.problems)
+    problems = word_remarks(task.problems)
     if problems.note:
         yield f"    {safe.line(problems.note)}"
     yield from (f"    {row}" for row in hint_rows(problems.hints, _COLUMNS, palette))

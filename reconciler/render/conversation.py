@@ -10,7 +10,7 @@ from reconciler.render import cells, safe
 from reconciler.render.markup import markdown_rows, plain_rows
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
-from reconciler.tasks.conversation import Entry, Kind
+from reconciler.tasks.conversation import ConversationEntry, Kind
 from reconciler.tasks.events import Approval, text_in
 
 TOOL_ROWS = 4  # of what a tool gave; -v shows all
@@ -30,12 +30,12 @@ class ConversationText:
         self._rich = rich
         self._day: date | None = None
 
-    def text(self, entries: Iterable[Entry]) -> str:
+    def text(self, entries: Iterable[ConversationEntry]) -> str:
         """The rows of the entries, each ended by a line feed."""
         rows = "".join(f"{row}\n" for entry in entries for row in self._entry(entry))
         return safe.without_commands(rows)  # a row may begin where a line was broken
 
-    def _entry(self, entry: Entry) -> list[str]:
+    def _entry(self, entry: ConversationEntry) -> list[str]:
         rows = self._day_row(entry)
         at = entry.at.astimezone(UTC).strftime("%H:%M:%S") if entry.at else "--:--:--"
         name = _NAMES.get(entry.kind, entry.kind.value)
@@ -45,14 +45,14 @@ class ConversationText:
         rows += [(" " * _GUTTER + row).rstrip() for row in content[1:]]
         return rows
 
-    def _day_row(self, entry: Entry) -> list[str]:
+    def _day_row(self, entry: ConversationEntry) -> list[str]:
         day = entry.at.astimezone(UTC).date() if entry.at else self._day
         if day == self._day or day is None:
             return []
         self._day = day
         return [self._palette.dim(f"{day.isoformat()} (UTC)")]
 
-    def _content(self, entry: Entry) -> list[str]:
+    def _content(self, entry: ConversationEntry) -> list[str]:
         match entry.kind:
             case Kind.CALL:
                 return self._flat(f"{entry.label} {entry.text}")
@@ -68,7 +68,7 @@ class ConversationText:
                 return self._flat(entry.text or "by the user")
         return self._prose(entry.text)
 
-    def _tool(self, entry: Entry) -> list[str]:
+    def _tool(self, entry: ConversationEntry) -> list[str]:
         end = "failed" if entry.is_bad else "done"
         took = f" after {seconds(entry.took)}" if entry.took is not None else ""
         rows = self._flat(f"{entry.label} {end}{took}")
@@ -146,7 +146,7 @@ def _patch(patch: object, palette: Palette) -> list[str]:
     return rows
 
 
-def _paint(palette: Palette, entry: Entry) -> Callable[[str], str]:
+def _paint(palette: Palette, entry: ConversationEntry) -> Callable[[str], str]:
     if entry.is_bad:
         return palette.red
     match entry.kind:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
-from reconciler.messages.remarks import Hint, word
+from reconciler.messages.remarks import Hint, word_remarks
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, in_order
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.wire import console_url
@@ -17,7 +17,7 @@ from reconciler.render.entry_groups import EntryGroup, entry_groups
 from reconciler.render.inbox import answer_command
 from reconciler.render.plan_text import SIGNS, summary_row
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
-from reconciler.render.status import summary as status_summary
+from reconciler.render.status import status_summary
 from reconciler.render.text import validate_summary
 from reconciler.render.wait import WaitedReport
 from reconciler.tasks.open_requests import open_requests
@@ -25,7 +25,7 @@ from reconciler.tasks.status import TaskState, TaskStatus
 from reconciler.tasks.status import counts as states
 
 
-class Level(StrEnum):
+class Alert(StrEnum):
     """How much a task asks for a look."""
 
     ERROR = "error"
@@ -34,7 +34,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TaskEntry:
     """One task. `word` is its action or result, `label` the same for a reader; `why` is a sentence
     or more, `hints` say how to proceed. `inputs` are shown of a task that is to be created. `file`
     is located. `unattended`: it may act without approval. Nothing in it is inert yet.
@@ -45,7 +45,7 @@ class Entry:
     word: str
     label: str
     sign: str
-    level: Level | None
+    level: Alert | None
     file: str | None
     line: int | None
     why: str = ""
@@ -76,21 +76,21 @@ _RESULT_SIGNS = {
     Result.NOT_STARTED: "-",
 }
 _RESULT_LEVELS = {
-    Result.FAILED: Level.ERROR,
-    Result.UNRESOLVED: Level.ERROR,
-    Result.NOT_STARTED: Level.WARNING,
+    Result.FAILED: Alert.ERROR,
+    Result.UNRESOLVED: Alert.ERROR,
+    Result.NOT_STARTED: Alert.WARNING,
 }
-_STATES: dict[TaskState, tuple[str, Level | None]] = {
+_STATES: dict[TaskState, tuple[str, Alert | None]] = {
     TaskState.DONE: ("=", None),
-    TaskState.RUNNING: ("~", Level.WARNING),
-    TaskState.WAITING: ("?", Level.WARNING),
+    TaskState.RUNNING: ("~", Alert.WARNING),
+    TaskState.WAITING: ("?", Alert.WARNING),
 }
 """All others ended otherwise than well."""
 _LABELS = {Result.NOT_STARTED.value: "not started"}
 _ACTION_ORDER = {action.value: place for place, action in enumerate(Action)}
 
 
-def entries(report: Report, style: Style) -> list[Entry]:
+def entries(report: Report, style: Style) -> list[TaskEntry]:
     """The tasks of a plan, what is to be done first; those of an apply as it has them."""
     match report:
         case Plan():
@@ -112,30 +112,30 @@ class FoldedEntry:
     share, `tasks` are those that it shows."""
 
     group: EntryGroup
-    tasks: tuple[Entry, ...]
+    tasks: tuple[TaskEntry, ...]
 
     @property
-    def first(self) -> Entry:
+    def first(self) -> TaskEntry:
         return self.tasks[0]
 
 
-def folded(report: Report, shown: Sequence[Entry]) -> list[Entry | FoldedEntry]:
+def folded(report: Report, shown: Sequence[TaskEntry]) -> list[TaskEntry | FoldedEntry]:
     """The tasks in their order, those of an entry as one item."""
     if not isinstance(report, Plan):
         return list(shown)
     by_ref = {TaskRef(entry.org_name, entry.key): entry for entry in shown}
     groups = entry_groups(report.tasks, [task for task in report.tasks if task.ref in by_ref])
-    item_of: dict[TaskRef, Entry | FoldedEntry] = dict(by_ref)
+    item_of: dict[TaskRef, TaskEntry | FoldedEntry] = dict(by_ref)
     for group in groups:
         item = FoldedEntry(group, tuple(by_ref[task.ref] for task in group.tasks))
         item_of |= dict.fromkeys((task.ref for task in group.tasks), item)
-    items: dict[int, Entry | FoldedEntry] = {}
+    items: dict[int, TaskEntry | FoldedEntry] = {}
     for ref in by_ref:
         items.setdefault(id(item_of[ref]), item_of[ref])
     return list(items.values())
 
 
-def located(report: Report, style: Style) -> list[Diagnostic]:
+def diagnostics_of(report: Report, style: Style) -> list[Diagnostic]:
     """The problems in order, their files as paths from the root of the repository."""
     return [
         d if d.file is None else replace(d, at=_located(d.at, style))
@@ -162,7 +162,7 @@ def command_of(report: Report) -> str:
     return ""
 
 
-def summary(report: Report) -> str:
+def report_summary(report: Report) -> str:
     """The last line of the text form, without its full stop."""
     match report:
         case Plan():
@@ -180,7 +180,7 @@ def summary(report: Report) -> str:
     return text.removesuffix(".")
 
 
-def counts(report: Report) -> Iterator[tuple[str, str, int]]:
+def summary_counts(report: Report) -> Iterator[tuple[str, str, int]]:
     """Word, label and number, of each action or result that there is."""
     if isinstance(report, WaitedReport):
         for state, number in states(report.statuses).items():
@@ -191,13 +191,13 @@ def counts(report: Report) -> Iterator[tuple[str, str, int]]:
                 yield word, _LABELS.get(word, word), number
 
 
-def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
-    level, is_new, words = None, task.creates and not task.diff, word(task.explanation)
+def _planned(plan: Plan, task: PlannedTask, style: Style) -> TaskEntry:
+    level, is_new, words = None, task.creates and not task.diff, word_remarks(task.explanation)
     if task.action is Action.UNRESOLVED:
-        level = Level.WARNING
+        level = Alert.WARNING
     elif task.action is Action.GONE and not task.creates:
-        level = Level.NOTE
-    return Entry(
+        level = Alert.NOTE
+    return TaskEntry(
         org_name=task.ref.org_name,
         key=task.ref.key,
         word=task.action.value,
@@ -217,11 +217,11 @@ def _planned(plan: Plan, task: PlannedTask, style: Style) -> Entry:
     )
 
 
-def _standing(status: TaskStatus, style: Style) -> Entry:
+def _standing(status: TaskStatus, style: Style) -> TaskEntry:
     """How a task stands that was waited for."""
-    sign, level = _STATES.get(status.state, ("x", Level.ERROR))
+    sign, level = _STATES.get(status.state, ("x", Alert.ERROR))
     steps = [answer_command(request) for request in open_requests(status)]
-    return Entry(
+    return TaskEntry(
         org_name=status.ref.org_name,
         key=status.ref.key,
         word=status.state.value,
@@ -237,9 +237,9 @@ def _standing(status: TaskStatus, style: Style) -> Entry:
     )
 
 
-def _result(task: TaskResult, style: Style) -> Entry:
-    words = word(task.problems or task.warnings)
-    return Entry(
+def _result(task: TaskResult, style: Style) -> TaskEntry:
+    words = word_remarks(task.problems or task.warnings)
+    return TaskEntry(
         org_name=task.org_name,
         key=task.key,
         word=task.result.value,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.messages.plan import ACTIONS
-from reconciler.messages.remarks import Words, word
+from reconciler.messages.remarks import Words, word_remarks
 from reconciler.model.canonical import digest
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.plan.plan import Action, PlannedTask
@@ -78,13 +78,13 @@ class EntryPart:
     @property
     def words(self) -> Words:
         """Of the first; without a note that the legend has."""
-        words = word(self.first.explanation)
+        words = word_remarks(self.first.explanation)
         return words if words.note != ACTIONS.get(self.first.action) else words._replace(note="")
 
     @property
     def others_differ(self) -> bool:
         """Whether the hints of others name other keys than the first one's do."""
-        return any(word(task.explanation).hints != self.words.hints for task in self.tasks)
+        return any(word_remarks(task.explanation).hints != self.words.hints for task in self.tasks)
 
 
 def entry_groups(tasks: Iterable[PlannedTask], shown: Iterable[PlannedTask]) -> list[EntryGroup]:

@@ -23,14 +23,14 @@ from reconciler.render import safe
 from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entries import (
-    Entry,
     FoldedEntry,
+    TaskEntry,
     command_of,
-    counts,
+    diagnostics_of,
     entries,
     folded,
-    located,
-    summary,
+    report_summary,
+    summary_counts,
 )
 from reconciler.render.html_entry import entry_item
 from reconciler.render.html_task import task_item
@@ -78,7 +78,7 @@ def policy() -> str:
 
 def _body(report: Report, style: Style) -> Iterator[str]:
     found = entries(report, style)
-    problems = located(report, style)
+    problems = diagnostics_of(report, style)
     yield "<header>"
     names = ", ".join(report.organizations()) if isinstance(report, Plan) else ""
     orgs = f" for <b>{safe.html(safe.line(names))}</b>" if names else ""
@@ -102,7 +102,7 @@ def _body(report: Report, style: Style) -> Iterator[str]:
 def _headline(report: Report) -> str:
     """What there is to do or was done; all numbers are below it."""
     if not isinstance(report, Plan | ApplyReport) or isinstance(report, WaitedReport):
-        return summary(report)
+        return report_summary(report)
     words = {
         "create": "to create",
         "replace": "to replace",
@@ -112,7 +112,7 @@ def _headline(report: Report) -> str:
     }
     parts = [
         f"{number:,} {words.get(word, label)}"
-        for word, label, number in counts(report)
+        for word, label, number in summary_counts(report)
         if word != Action.UNCHANGED.value
     ]
     return ", ".join(parts) or "No changes"
@@ -148,7 +148,7 @@ def _problem(problem: Diagnostic) -> str:
     )
 
 
-def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
+def _tasks(report: Report, found: list[TaskEntry]) -> Iterator[str]:
     shown = [entry for entry in found if entry.word != "unchanged"]
     rest = [entry for entry in found if entry.word == "unchanged"]
     several = len({entry.org_name for entry in found}) > 1
@@ -169,7 +169,9 @@ def _tasks(report: Report, found: list[Entry]) -> Iterator[str]:
     yield "</section>"
 
 
-def _list(some: Sequence[Entry | FoldedEntry], *, several: bool, unfolded: bool) -> Iterator[str]:
+def _list(
+    some: Sequence[TaskEntry | FoldedEntry], *, several: bool, unfolded: bool
+) -> Iterator[str]:
     yield f'<ul class="tasks{" many" * (len(some) > MANY)}" role="list">'
     for item in some:
         if isinstance(item, FoldedEntry):
@@ -183,7 +185,7 @@ def _bar(report: Report) -> Iterator[str]:
     """The counts; with the script they are the filter, beside a field for text."""
     yield '<div class="bar"><form role="search" aria-label="Filter the tasks">'
     yield '<div class="counts" role="group" aria-label="Show only">'
-    for name, label, number in counts(report):
+    for name, label, number in summary_counts(report):
         yield (
             f'<button type="button" class="{name}" data-word="{name}" aria-pressed="false" '
             f"disabled><b>{number:,}</b> {label}</button>"

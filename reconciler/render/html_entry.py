@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from reconciler.messages.plan import UNATTENDED
 from reconciler.render import safe
-from reconciler.render.entries import Entry, FoldedEntry
+from reconciler.render.entries import FoldedEntry, TaskEntry
 from reconciler.render.entry_text import counted
 from reconciler.render.html_task import (
     change_tables,
     heading,
-    line,
+    html_line,
     said,
     settings,
     task_anchor,
@@ -41,7 +41,7 @@ def _body(item: FoldedEntry) -> Iterator[str]:
         if part.others_differ:
             yield "<p>And the same for the other keys.</p>"
         if part.first.diff:
-            example = f"as in <code>{line(part.first.ref.key)}</code>:"
+            example = f"as in <code>{html_line(part.first.ref.key)}</code>:"
             yield f"<p>{safe.html(group.subject(part))}, {example}</p>"
             yield from change_tables(part.first.diff)
 
@@ -49,25 +49,26 @@ def _body(item: FoldedEntry) -> Iterator[str]:
 def _table(item: FoldedEntry) -> Iterator[str]:
     rows = [ValueRow("", task.key, task.values) for task in item.tasks]
     names = value_names(rows)
-    heads = "".join(f"<th>{line(name)}</th>" for name in names)
+    heads = "".join(f"<th>{html_line(name)}</th>" for name in names)
     yield f'<table class="values"><thead><tr><th></th><th>Task</th>{heads}<th>At the service</th>'
     yield "</tr></thead><tbody>"
     yield from (_row(task, names) for task in item.tasks)
     yield "</tbody></table>"
 
 
-def _row(task: Entry, names: tuple[str, ...]) -> str:
+def _row(task: TaskEntry, names: tuple[str, ...]) -> str:
     alone = f' <span class="unattended">{UNATTENDED}</span>' if task.unattended else ""
     values = "".join(
-        f'<td data-label="{line(name)}">{_value(task.values.get(name, ""))}</td>' for name in names
+        f'<td data-label="{html_line(name)}">{_value(task.values.get(name, ""))}</td>'
+        for name in names
     )
     there = task_anchor(task) if task.task_id else ""
     return (
         f'<tr class="{task.word}" data-word="{task.word}"><td><span class="tag">'
         f'<i aria-hidden="true">{safe.html(task.sign)}</i>{task.label}</span>{alone}</td>'
-        f'<th scope="row"><code>{line(task.key)}</code></th>{values}<td>{there}</td></tr>'
+        f'<th scope="row"><code>{html_line(task.key)}</code></th>{values}<td>{there}</td></tr>'
     )
 
 
 def _value(text: str) -> str:
-    return f"<code>{line(text)}</code>" if text else '<span class="none">empty</span>'
+    return f"<code>{html_line(text)}</code>" if text else '<span class="none">empty</span>'

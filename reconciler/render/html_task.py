@@ -12,15 +12,15 @@ from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
-from reconciler.render.entries import Entry
-from reconciler.render.text_diff import Gap, Line, Row, side_by_side
+from reconciler.render.entries import TaskEntry
+from reconciler.render.text_diff import DiffRow, Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, moved_by, side_text
 
 CONTEXT = 3
 """Unchanged lines shown around a change."""
 
 
-def task_item(entry: Entry, *, several: bool, unfolded: bool) -> str:
+def task_item(entry: TaskEntry, *, several: bool, unfolded: bool) -> str:
     """The list's element of a task; folded where it has more than a line to show."""
     title = heading(entry, entry.key, several=several, unattended=entry.unattended)
     inside = f'<div class="head">{title}</div>'
@@ -29,13 +29,13 @@ def task_item(entry: Entry, *, several: bool, unfolded: bool) -> str:
     return f'<li class="{entry.word}" data-word="{entry.word}">{inside}</li>'
 
 
-def heading(entry: Entry, key: str, *, several: bool, unattended: bool, more: str = "") -> str:
+def heading(entry: TaskEntry, key: str, *, several: bool, unattended: bool, more: str = "") -> str:
     """What shows of a folded item; `key` is the task's or its entry's."""
-    org = f'<span class="org">{line(entry.org_name)}/</span>' if several else ""
+    org = f'<span class="org">{html_line(entry.org_name)}/</span>' if several else ""
     alone = f'<span class="unattended">{UNATTENDED}</span> ' if unattended else ""
     return (
         f'<span class="tag"><i aria-hidden="true">{safe.html(entry.sign)}</i>{entry.label}</span> '
-        f"<h3>{org}{line(key)}</h3> {more}"
+        f"<h3>{org}{html_line(key)}</h3> {more}"
         f'{alone}<span class="place">{safe.html(place_of(entry.file, entry.line))}</span>'
     )
 
@@ -47,7 +47,7 @@ def unfolding(title: str, body: str, *, is_open: bool) -> str:
     )
 
 
-def _body(entry: Entry) -> Iterator[str]:
+def _body(entry: TaskEntry) -> Iterator[str]:
     yield from said(entry.why, entry.hints)
     if entry.task_id:
         yield f"<p>Task {task_anchor(entry)}</p>"
@@ -68,9 +68,9 @@ def said(why: str, hints: Iterable[Hint]) -> Iterator[str]:
             yield f'<pre class="remedy">{safe.html(hint.commands)}</pre>'
 
 
-def task_anchor(entry: Entry) -> str:
+def task_anchor(entry: TaskEntry) -> str:
     """The task's ID, as a link if there is an address."""
-    task_id = f"<code>{line(entry.task_id or '')}</code>"
+    task_id = f"<code>{html_line(entry.task_id or '')}</code>"
     if entry.url and entry.url.startswith(("https://", "http://")):
         url = safe.html(safe.line(entry.url))
         return f'<a href="{url}" rel="noopener noreferrer">{task_id}</a>'
@@ -89,7 +89,7 @@ def settings(inputs: Inputs) -> Iterator[str]:
     if shown:
         yield '<table class="settings">'
         for name, value in shown.items():
-            yield f'<tr><th scope="row">{line(name)}</th><td>{_value(value)}</td></tr>'
+            yield f'<tr><th scope="row">{html_line(name)}</th><td>{_value(value)}</td></tr>'
         yield "</table>"
     content = parts.get("content")
     if isinstance(content, str):
@@ -104,7 +104,7 @@ def change_tables(diff: Sequence[Change]) -> Iterator[str]:
         for change in short:
             origin = moved_by(change).removeprefix("changed ")
             yield (
-                f'<tr><th scope="row"><code>{line(change.path)}</code></th>'
+                f'<tr><th scope="row"><code>{html_line(change.path)}</code></th>'
                 f'<td data-label="before">{_value(change.before)}</td>'
                 f'<td data-label="after">{_value(change.after)}</td>'
                 f'<td data-label="changed">{origin}</td></tr>'
@@ -112,7 +112,7 @@ def change_tables(diff: Sequence[Change]) -> Iterator[str]:
         yield "</tbody></table>"
     for change in diff:
         if is_prose(change):
-            yield f"<h4><code>{line(change.path)}</code>, {moved_by(change)}</h4>"
+            yield f"<h4><code>{html_line(change.path)}</code>, {moved_by(change)}</h4>"
             yield from _side_by_side(change)
 
 
@@ -132,11 +132,11 @@ def _side_by_side(change: Change) -> Iterator[str]:
     yield "</tbody></table>"
 
 
-def _old(row: Row) -> str:
+def _old(row: DiffRow) -> str:
     return _cells(row.old, ("old" if row.differs else "same"), "-", "del", whole=row.new is None)
 
 
-def _new(row: Row) -> str:
+def _new(row: DiffRow) -> str:
     kind = "new" if row.differs else "same again"
     return _cells(row.new, kind, "+", "ins", whole=row.old is None)
 
@@ -163,5 +163,5 @@ def _value(value: Any) -> str:
     return f"<code>{safe.html(flow(value))}</code>"
 
 
-def line(text: str) -> str:
+def html_line(text: str) -> str:
     return safe.html(safe.line(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.importing.report import ImportReport, Result, Taken
+from reconciler.importing.report import ImportReport, ImportResult, Taken
 from reconciler.messages import diagnostic_document
 from reconciler.model.diagnostics import in_order
 from reconciler.render import cells, safe
@@ -13,7 +13,12 @@ from reconciler.render.reports import Style
 
 FORMAT_VERSION = 1
 
-_SIGNS = {Result.IMPORTED: ">", Result.WRITTEN: "+", Result.SKIPPED: "=", Result.FAILED: "!"}
+_SIGNS = {
+    ImportResult.IMPORTED: ">",
+    ImportResult.WRITTEN: "+",
+    ImportResult.SKIPPED: "=",
+    ImportResult.FAILED: "!",
+}
 
 
 def import_document(report: ImportReport) -> dict[str, Any]:
@@ -21,7 +26,7 @@ def import_document(report: ImportReport) -> dict[str, Any]:
     return {
         "formatVersion": FORMAT_VERSION,
         "diagnostics": [diagnostic_document(d) for d in in_order(report.diagnostics)],
-        "summary": {result.value: report.count(result) for result in Result},
+        "summary": {result.value: report.count(result) for result in ImportResult},
         "dryRun": report.dry_run,
         "file": report.file,
         "tasks": [_task(task) for task in report.tasks],
@@ -38,18 +43,20 @@ def import_text(report: ImportReport, style: Style) -> str:
         f"{paints[_SIGNS[task.result]](_SIGNS[task.result])} {_row(task, width)}\n"
         for task in report.tasks
     ]
-    return "".join([*rows, *(["\n"] if rows else []), f"{summary(report)}\n"])
+    return "".join([*rows, *(["\n"] if rows else []), f"{import_summary(report)}\n"])
 
 
-def summary(report: ImportReport) -> str:
+def import_summary(report: ImportReport) -> str:
     """`2 tasks imported into tasks/imported.yaml, 1 skipped.`"""
     file, parts = safe.line(report.file), []
-    here = {task.file for task in report.tasks if task.result is Result.IMPORTED} <= {report.file}
+    here = {task.file for task in report.tasks if task.result is ImportResult.IMPORTED} <= {
+        report.file
+    }
     for result, words in (
-        (Result.IMPORTED, f"imported into {file}" if here else "imported"),
-        (Result.WRITTEN, f"written to {file} without a known task"),
-        (Result.SKIPPED, "skipped"),
-        (Result.FAILED, "failed"),
+        (ImportResult.IMPORTED, f"imported into {file}" if here else "imported"),
+        (ImportResult.WRITTEN, f"written to {file} without a known task"),
+        (ImportResult.SKIPPED, "skipped"),
+        (ImportResult.FAILED, "failed"),
     ):
         number = report.count(result)
         if number:

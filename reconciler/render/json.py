@@ -58,7 +58,7 @@ def dump(document: Mapping[str, Any]) -> str:
     return inert("{" + ",\n ".join(members) + "}\n")
 
 
-def line(value: Mapping[str, Any]) -> str:
+def json_line(value: Mapping[str, Any]) -> str:
     """A document on one line, for a stream of them."""
     return inert(json.dumps(value)) + "\n"
 

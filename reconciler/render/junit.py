@@ -16,7 +16,7 @@ from reconciler.messages import plain_text
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
-from reconciler.render.entries import Entry, Level, command_of, entries, located
+from reconciler.render.entries import Alert, TaskEntry, command_of, diagnostics_of, entries
 from reconciler.render.palette import Palette
 from reconciler.render.plan_text import for_whom
 from reconciler.render.reports import Report, Style, ValidateReport
@@ -77,7 +77,7 @@ def render(report: Report, style: Style) -> str:
             suites.case(style.locate(task.file), task.org_name or "", task.key, task.line)
     _add_tasks(suites, report, style)
     command = command_of(report)
-    for problem in located(report, style):
+    for problem in diagnostics_of(report, style):
         suites.problem(problem, command)
     if isinstance(report, ValidateReport):
         for name in map(style.locate, report.names):
@@ -98,7 +98,7 @@ def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
     for entry in entries(report, style):
         case = suites.case(entry.file, entry.org_name, entry.key, entry.line)
         text = "\n".join(entry.lines)
-        if entry.level is Level.ERROR or entry.word in (Result.FAILED, Action.UNRESOLVED):
+        if entry.level is Alert.ERROR or entry.word in (Result.FAILED, Action.UNRESOLVED):
             if (entry.org_name, entry.key) in waited_for:
                 case.skipped = text
             else:
@@ -109,7 +109,7 @@ def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
             case.said += [text, *_further(entry)]
 
 
-def _further(entry: Entry) -> Iterator[str]:
+def _further(entry: TaskEntry) -> Iterator[str]:
     if entry.url:
         yield entry.url
     yield from change_rows(entry.diff, _WIDTH, Palette(on=False), verbose=True)

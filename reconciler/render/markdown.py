@@ -10,13 +10,13 @@ from reconciler.plan.plan import Plan
 from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import render_one
 from reconciler.render.entries import (
-    Entry,
     FoldedEntry,
+    TaskEntry,
     command_of,
+    diagnostics_of,
     entries,
     folded,
-    located,
-    summary,
+    report_summary,
 )
 from reconciler.render.entry_text import counted
 from reconciler.render.markdown_task import details, task_cell
@@ -37,7 +37,9 @@ def render(report: Report, style: Style) -> str:
     shown = [entry for entry in found if entry.word != "unchanged"]
     several = len({entry.org_name for entry in found}) > 1
     head = _head(report, shown)
-    problems = [render_one(problem, Style()).rstrip("\n") for problem in located(report, style)]
+    problems = [
+        render_one(problem, Style()).rstrip("\n") for problem in diagnostics_of(report, style)
+    ]
     items = folded(report, shown)
     rows = [_row(item, several=several) for item in items]
     room = LIMIT - len(_joined(head, problems, rows, ()))
@@ -51,7 +53,7 @@ def _shortened(
     head: str,
     problems: list[str],
     rows: list[str],
-    items: list[Entry | FoldedEntry],
+    items: list[TaskEntry | FoldedEntry],
     command: str,
 ) -> str:
     """As much of each part as fits, from its beginning; then what was left out."""
@@ -89,9 +91,9 @@ def _fitting(parts: Iterable[str], room: int) -> tuple[list[str], bool]:
     return fitting, False
 
 
-def _head(report: Report, shown: list[Entry]) -> str:
+def _head(report: Report, shown: list[TaskEntry]) -> str:
     kind = "Validate: " if isinstance(report, ValidateReport) else ""
-    text = summary(report)
+    text = report_summary(report)
     if isinstance(report, Plan):
         names = ", ".join(map(span, report.organizations()))
         by = f" as {span(who(report.identity))}" if report.identity else ""
@@ -118,7 +120,7 @@ def _head(report: Report, shown: list[Entry]) -> str:
     return "\n\n".join(blocks)
 
 
-def _row(item: Entry | FoldedEntry, *, several: bool) -> str:
+def _row(item: TaskEntry | FoldedEntry, *, several: bool) -> str:
     entry = item.first if isinstance(item, FoldedEntry) else item
     key, what, alone = entry.key, entry.label, entry.unattended
     if isinstance(item, FoldedEntry):
@@ -134,5 +136,5 @@ def _row(item: Entry | FoldedEntry, *, several: bool) -> str:
     return f"| {' | '.join(cells_of_row)} |"
 
 
-def _details(items: Iterable[Entry | FoldedEntry], most: int) -> Iterator[str]:
+def _details(items: Iterable[TaskEntry | FoldedEntry], most: int) -> Iterator[str]:
     return filter(None, (details(item, most) for item in items))

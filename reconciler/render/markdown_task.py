@@ -9,7 +9,7 @@ from reconciler.messages.remarks import Hint
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import cells, safe
-from reconciler.render.entries import Entry, FoldedEntry
+from reconciler.render.entries import FoldedEntry, TaskEntry
 from reconciler.render.entry_text import counted
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, span
 from reconciler.render.palette import Palette
@@ -21,7 +21,7 @@ COLUMNS = 100
 CONTEXT = 3
 
 
-def details(item: Entry | FoldedEntry, most: int) -> str:
+def details(item: TaskEntry | FoldedEntry, most: int) -> str:
     """A block that unfolds, its longest parts about `most` characters; empty for nothing to see."""
     if isinstance(item, FoldedEntry):
         return _entry(item, most)
@@ -86,13 +86,13 @@ def _values(item: FoldedEntry, most: int) -> str:
     return "\n".join(rows)
 
 
-def task_cell(task: Entry) -> str:
+def task_cell(task: TaskEntry) -> str:
     """The task's ID, as a link if there is an address."""
     task_id = span(task.task_id) if task.task_id else ""
     return link(task.url, task.task_id or "open") if task.url else task_id
 
 
-def _difference(entry: Entry) -> Iterator[str]:
+def _difference(entry: TaskEntry) -> Iterator[str]:
     if entry.inputs is not None:
         yield from _created(entry.inputs)
     yield from _changes(entry.diff)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from reconciler.messages.plan import ACTIONS, COUNTED, SETTLING, UNATTENDED, UNATTENDED_MEANS
-from reconciler.messages.remarks import word
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.remarks import mention
 from reconciler.model.task import Identity, TaskRef, text_of
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
@@ -210,7 +210,7 @@ class _Writer:
         yield from (f"{_INDENT}{row}" for row in rows)
 
     def _explained(self, task: PlannedTask) -> list[str]:
-        words = word(task.explanation)
+        words = word_remarks(task.explanation)
         note = words.note if words.note != ACTIONS.get(task.action) else ""
         rows = cells.flowed(safe.line(note), self.columns) if note else []
         rows += hint_rows(words.hints, self.columns, self.palette)
@@ -224,7 +224,7 @@ class _Writer:
         first, palette, verbose = group.first, self.palette, self.style.verbose
         title = palette.bold(f"{len(group.tasks)} tasks")
         yield self._head(first.action, title, unattended=first.unattended)
-        words = [word(task.explanation) for task in group.tasks]
+        words = [word_remarks(task.explanation) for task in group.tasks]
         is_one_note = len({one.note for one in words}) == 1
         rows: list[str] = []
         if is_one_note and words[0].note not in ("", ACTIONS.get(first.action)):

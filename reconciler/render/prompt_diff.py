@@ -10,10 +10,10 @@ from reconciler.render import cells
 from reconciler.render.palette import Palette
 from reconciler.render.text_diff import (
     WORD,
+    DiffRow,
     Gap,
     Line,
     Piece,
-    Row,
     joined,
     lines_of,
     side_by_side,
@@ -51,9 +51,9 @@ class Prose:
         rows = [row for kind, group in groupby(found, _kind) for row in self._group(kind, group)]
         return self._shortened(rows, limit)
 
-    def _group(self, kind: str, rows: Iterable[Row | Gap]) -> Iterator[str]:
+    def _group(self, kind: str, rows: Iterable[DiffRow | Gap]) -> Iterator[str]:
         """The rows of neighbors of one kind."""
-        palette, sides = self.palette, [row for row in rows if isinstance(row, Row)]
+        palette, sides = self.palette, [row for row in rows if isinstance(row, DiffRow)]
         match kind:
             case "gap":
                 yield palette.dim("...")
@@ -92,7 +92,7 @@ class Prose:
         return [*rows[:limit], self.palette.dim(more)]
 
 
-def _kind(row: Row | Gap) -> str:
+def _kind(row: DiffRow | Gap) -> str:
     if isinstance(row, Gap):
         return "gap"
     if not row.differs:

@@ -21,7 +21,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import DataRow, Diagnostic, Path
 from reconciler.plan.plan import Plan
 from reconciler.render import safe
-from reconciler.render.entries import Entry, Level, command_of, entries, located
+from reconciler.render.entries import Alert, TaskEntry, command_of, diagnostics_of, entries
 from reconciler.render.json import dump
 from reconciler.render.plan_text import for_whom
 from reconciler.render.reports import FailureReport, Report, Style
@@ -64,7 +64,7 @@ class _Problem(NamedTuple):
 
 def render(report: Report, style: Style) -> str:
     """One document; ASCII, and none of its text is a link."""
-    found = [_of_problem(problem) for problem in located(report, style)]
+    found = [_of_problem(problem) for problem in diagnostics_of(report, style)]
     found += [_of_task(entry) for entry in entries(report, style) if entry.level is not None]
     rules = sorted({problem.rule for problem in found})
     index = {rule: place for place, rule in enumerate(rules)}
@@ -156,9 +156,9 @@ def _of_problem(problem: Diagnostic) -> _Problem:
     return _Problem(problem.code.value, problem.severity.value, text, at.path, *where)
 
 
-def _of_task(entry: Entry) -> _Problem:
+def _of_task(entry: TaskEntry) -> _Problem:
     text = f"{entry.key}: " + "\n".join(entry.lines)
-    level = str(entry.level or Level.NOTE)
+    level = str(entry.level or Alert.NOTE)
     path = (entry.org_name, entry.key)
     return _Problem(f"task/{entry.word}", level, text, path, entry.file, entry.line, key=entry.key)
 

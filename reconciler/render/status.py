@@ -71,11 +71,11 @@ def status_rows(
         if apart and below and row[-1]:
             rows.append(palette.dim(f"  {row[-1]}"))
         rows += [palette.yellow(f"  {wanted}") for wanted in wants]
-    last = summary(statuses)
+    last = status_summary(statuses)
     return [*rows, "", *([last] if room is None else cells.flowed(last, style.width))]
 
 
-def summary(statuses: Iterable[TaskStatus]) -> str:
+def status_summary(statuses: Iterable[TaskStatus]) -> str:
     """`1 waiting, 2 running, 3 done.`"""
     found = counts(statuses)
     parts = [f"{number} {_WORDS.get(one, one.value)}" for one, number in found.items()]

@@ -30,7 +30,7 @@ class Line(NamedTuple):
         return "".join(text for text, _ in self.pieces)
 
 
-class Row(NamedTuple):
+class DiffRow(NamedTuple):
     """A line before and after; None if it exists on one side only."""
 
     old: Line | None
@@ -48,7 +48,7 @@ def lines_of(text: str) -> list[str]:
     return [safe.line(line) for line in text.replace("\r\n", "\n").split("\n")]
 
 
-def side_by_side(before: str | None, after: str | None, context: int) -> list[Row | Gap]:
+def side_by_side(before: str | None, after: str | None, context: int) -> list[DiffRow | Gap]:
     """All that differs, with `context` unchanged lines around it; empty if only line ends differ.
     None stands for text that does not exist."""
     old, new = ([] if text is None else lines_of(text) for text in (before, after))
@@ -57,7 +57,7 @@ def side_by_side(before: str | None, after: str | None, context: int) -> list[Ro
     if old[-1:] == new[-1:] == [""]:  # both end with a line feed, which is not a line
         old, new = old[:-1], new[:-1]
     matcher = SequenceMatcher(None, old, new, autojunk=len(old) + len(new) > LONG)
-    rows: list[Row | Gap] = []
+    rows: list[DiffRow | Gap] = []
     reached = 0
     for group in matcher.get_grouped_opcodes(context):
         if group[0][1] > reached:
@@ -75,24 +75,24 @@ def side_by_side(before: str | None, after: str | None, context: int) -> list[Ro
 
 def _replaced(
     old: Sequence[str], new: Sequence[str], before: tuple[int, int], after: tuple[int, int]
-) -> Iterator[Row]:
+) -> Iterator[DiffRow]:
     i, j = before[0], after[0]
     found = _pairs(old[slice(*before)], new[slice(*after)])
     for left, right in [*((i + a, j + b) for a, b in found), (before[1], after[1])]:
         for n in range(i, left):
-            yield Row(Line(n + 1, [(old[n], False)]), None, True)
+            yield DiffRow(Line(n + 1, [(old[n], False)]), None, True)
         for n in range(j, right):
-            yield Row(None, Line(n + 1, [(new[n], False)]), True)
+            yield DiffRow(None, Line(n + 1, [(new[n], False)]), True)
         if left < before[1]:
             yield _row(old, new, left, right, differs=True)
         i, j = left + 1, right + 1
 
 
-def _row(old: Sequence[str], new: Sequence[str], i: int, j: int, *, differs: bool) -> Row:
+def _row(old: Sequence[str], new: Sequence[str], i: int, j: int, *, differs: bool) -> DiffRow:
     if not differs:
-        return Row(Line(i + 1, [(old[i], False)]), Line(j + 1, [(new[j], False)]), False)
+        return DiffRow(Line(i + 1, [(old[i], False)]), Line(j + 1, [(new[j], False)]), False)
     left, right = _pieces(old[i], new[j])
-    return Row(Line(i + 1, joined(left)), Line(j + 1, joined(right)), True)
+    return DiffRow(Line(i + 1, joined(left)), Line(j + 1, joined(right)), True)
 
 
 def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ from reconciler.state.held import Claim
 from reconciler.state.journal import Header, Journal
 from reconciler.state.lock import Lock
 from reconciler.state.model import Event, State, fold, with_untold
-from reconciler.state.paths import Loaded, StatePaths, load, saved_state, version_of
+from reconciler.state.paths import Loaded, StatePaths, load_state, saved_state, version_of
 
 _READS = 10
 
@@ -35,7 +35,7 @@ class LocalState:
         """No file and no journal: a new state with a lineage of its own."""
         paths = self._paths
         for _ in range(_READS):
-            loaded = load(paths, backend)
+            loaded = load_state(paths, backend)
             # A run that saves meanwhile first replaces the state and then removes the journal.
             if version_of(paths) == loaded.version:
                 return fold(with_untold(loaded.saved, loaded.replay.events), loaded.replay.events)
@@ -51,7 +51,7 @@ class LocalState:
         try:
             if paths.store.links() > 1:
                 lock.take_file(paths.store.path)
-            return HeldFile(paths, lock, load(paths, claim.backend), claim.purpose)
+            return HeldFile(paths, lock, load_state(paths, claim.backend), claim.purpose)
         except BaseException:
             lock.release()
             raise

@@ -103,7 +103,7 @@ def saved_state(paths: StatePaths, backend: str) -> State | None:
     return None if data is None else decode_state(data, paths.source(), backend=backend)
 
 
-def load(paths: StatePaths, backend: str) -> Loaded:
+def load_state(paths: StatePaths, backend: str) -> Loaded:
     """State file and journal, each whole and both of one state; StateError for all else."""
     version = version_of(paths)
     saved = saved_state(paths, backend)

@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ConversationEntry:
     """One entry. `text` may be Markdown if `kind` is user, assistant, final or approval.
 
     `label` names a tool, or the kind of an approval; `took` is how long a tool ran, None if
@@ -60,34 +60,34 @@ class Conversation:
         self._began: dict[str, datetime] = {}
         self._asked: dict[str, Approval] = {}
 
-    def entries(self, event: Event) -> list[Entry]:
+    def entries(self, event: Event) -> list[ConversationEntry]:
         """The entries of an event; none if it says nothing to a person."""
         return list(self._user(event) if is_users(event) else self._agent(event))
 
-    def _user(self, event: Event) -> Iterator[Entry]:
+    def _user(self, event: Event) -> Iterator[ConversationEntry]:
         body, at = body_of(event), moment_of(event)
         match kind_of(event):
             case "user_message":
-                yield Entry(Kind.USER, at, text_in(body, "content"))
+                yield ConversationEntry(Kind.USER, at, text_in(body, "content"))
             case "user_confirmation":
                 yield self._answer(body, at)
             case "user_cancel":
-                yield Entry(Kind.NOTE, at, "the user cancels")
+                yield ConversationEntry(Kind.NOTE, at, "the user cancels")
             case "tool_result" | "exec_tool_call":
-                yield Entry(Kind.NOTE, at, "tools ran outside the service")
+                yield ConversationEntry(Kind.NOTE, at, "tools ran outside the service")
             case other:
-                yield Entry(Kind.UNKNOWN, at, label=other)
+                yield ConversationEntry(Kind.UNKNOWN, at, label=other)
 
-    def _answer(self, body: Mapping[str, Any], at: datetime | None) -> Entry:
+    def _answer(self, body: Mapping[str, Any], at: datetime | None) -> ConversationEntry:
         rejected = body.get("ok") is not True
         asked = self._asked.get(text_in(body, "approval_request_id"))
         words = text_in(body, "instructions") or (asked.message if asked else "")
         if asked is not None and asked.is_question and words != asked.message:
-            return Entry(Kind.ANSWER, at, words, "answered")
+            return ConversationEntry(Kind.ANSWER, at, words, "answered")
         label = "rejected" if rejected else "approved"
-        return Entry(Kind.ANSWER, at, words, label, is_bad=rejected)
+        return ConversationEntry(Kind.ANSWER, at, words, label, is_bad=rejected)
 
-    def _agent(self, event: Event) -> Iterator[Entry]:
+    def _agent(self, event: Event) -> Iterator[ConversationEntry]:
         body, at = body_of(event), moment_of(event)
         kind = kind_of(event)
         reader = _READERS.get(kind)
@@ -104,64 +104,70 @@ class Conversation:
             case "user_approval_request":
                 asked = approval_in(event) or Approval("", text_in(body, "message"), body)
                 self._asked[asked.id] = asked
-                yield Entry(Kind.APPROVAL, at, asked.message, asked.kind, approval=asked)
+                yield ConversationEntry(
+                    Kind.APPROVAL, at, asked.message, asked.kind, approval=asked
+                )
             case _ if kind not in _SILENT:
-                yield Entry(Kind.UNKNOWN, at, label=kind)
+                yield ConversationEntry(Kind.UNKNOWN, at, label=kind)
 
-    def _message(self, body: Mapping[str, Any], at: datetime | None) -> Iterator[Entry]:
+    def _message(self, body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
         text = text_in(body, "content")
         if text.strip():
-            yield Entry(Kind.FINAL if body.get("is_final") is True else Kind.ASSISTANT, at, text)
+            yield ConversationEntry(
+                Kind.FINAL if body.get("is_final") is True else Kind.ASSISTANT, at, text
+            )
         calls = body.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
             if isinstance(call, Mapping):
                 self._begin(text_in(call, "id"), at)
-                yield Entry(Kind.CALL, at, _flat(call.get("args")), text_in(call, "name"))
+                yield ConversationEntry(
+                    Kind.CALL, at, _flat(call.get("args")), text_in(call, "name")
+                )
 
     def _begin(self, call_id: str, at: datetime | None) -> None:
         if call_id and at is not None:
             self._began[call_id] = at
 
-    def _tool(self, body: Mapping[str, Any], at: datetime | None) -> Entry:
+    def _tool(self, body: Mapping[str, Any], at: datetime | None) -> ConversationEntry:
         began = self._began.pop(text_in(body, "tool_call_id"), None)
         took = at - began if at is not None and began is not None and at >= began else None
         content = body.get("content")
         text = content if isinstance(content, str) else _flat(content)
         bad = body.get("is_error") is True
-        return Entry(Kind.TOOL, at, text, text_in(body, "name"), took, bad)
+        return ConversationEntry(Kind.TOOL, at, text, text_in(body, "name"), took, bad)
 
 
-def _warning(body: Mapping[str, Any], at: datetime | None) -> Iterator[Entry]:
-    yield Entry(Kind.WARNING, at, text_in(body, "message"))
+def _warning(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
+    yield ConversationEntry(Kind.WARNING, at, text_in(body, "message"))
 
 
-def _error(body: Mapping[str, Any], at: datetime | None) -> Iterator[Entry]:
-    yield Entry(Kind.ERROR, at, text_in(body, "message"), is_bad=True)
+def _error(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
+    yield ConversationEntry(Kind.ERROR, at, text_in(body, "message"), is_bad=True)
 
 
-def _cancelled(body: Mapping[str, Any], at: datetime | None) -> Iterator[Entry]:
+def _cancelled(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
     was = "while it worked" if body.get("operation_was_running") is True else ""
-    yield Entry(Kind.CANCELLED, at, was, is_bad=True)
+    yield ConversationEntry(Kind.CANCELLED, at, was, is_bad=True)
 
 
-def _name(body: Mapping[str, Any], at: datetime | None) -> Iterator[Entry]:
-    yield Entry(Kind.NOTE, at, f"named: {text_in(body, 'name')}")
+def _name(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
+    yield ConversationEntry(Kind.NOTE, at, f"named: {text_in(body, 'name')}")
 
 
-def _compression(body: Mapping[str, Any], at: datetime | None) -> Iterator[Entry]:
+def _compression(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
     words = text_in(body, "message") or text_in(body, "status")
-    yield Entry(Kind.NOTE, at, f"conversation compressed: {words}")
+    yield ConversationEntry(Kind.NOTE, at, f"conversation compressed: {words}")
 
 
-def _entities(body: Mapping[str, Any], at: datetime | None) -> Iterator[Entry]:
+def _entities(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
     changes = body.get("changes")
     for name, word in (("add", "works on"), ("remove", "leaves")):
         listed = changes.get(name) if isinstance(changes, Mapping) else None
         for entity in listed if isinstance(listed, list) else ():
-            yield Entry(Kind.NOTE, at, f"{word}: {_flat(entity)}")
+            yield ConversationEntry(Kind.NOTE, at, f"{word}: {_flat(entity)}")
 
 
-_Reader = Callable[[Mapping[str, Any], datetime | None], Iterator[Entry]]
+_Reader = Callable[[Mapping[str, Any], datetime | None], Iterator[ConversationEntry]]
 _READERS: dict[str, _Reader] = {
     "warning": _warning,
     "error": _error,

@@ -110,7 +110,7 @@ def _after_agent(summary: EventSummary, event: Event) -> EventSummary:
     return replace(summary, last=Last.WORKING, words="", approvals=(*kept, asked))
 
 
-def to_json(summary: EventSummary) -> dict[str, Any]:
+def summary_to_json(summary: EventSummary) -> dict[str, Any]:
     """For a cache; `from_json` reads it."""
     return {
         "event": summary.event_id,
@@ -122,7 +122,7 @@ def to_json(summary: EventSummary) -> dict[str, Any]:
     }
 
 
-def from_json(kept: object) -> EventSummary | None:
+def summary_from_json(kept: object) -> EventSummary | None:
     """None for what `to_json` did not write."""
     if not isinstance(kept, Mapping):
         return None

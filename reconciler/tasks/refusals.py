@@ -60,11 +60,11 @@ def _classified(outcome: Refusal, told: Delivery) -> tuple[Code, str, dict[str, 
         case 404 if told.caller.same_as(told.maker):
             return Code.TASK_GONE, "", {}
         case 403 | 404:
-            names = {"caller": name_of(told.caller)}
+            names = {"caller": login_of(told.caller)}
             if told.maker is None or told.caller.same_as(told.maker):
                 return Code.NOT_THE_CREATOR, "", names
             case = "known" if told.what else "hidden"
-            return Code.NOT_THE_CREATOR, case, {**names, "creator": name_of(told.maker)}
+            return Code.NOT_THE_CREATOR, case, {**names, "creator": login_of(told.maker)}
         case 401:
             return Code.DELIVERY_REJECTED, "unauthorized", {}
         case 429:
@@ -72,6 +72,6 @@ def _classified(outcome: Refusal, told: Delivery) -> tuple[Code, str, dict[str, 
     return Code.DELIVERY_REJECTED, "", {}
 
 
-def name_of(identity: Identity) -> str:
+def login_of(identity: Identity) -> str:
     """The login, or else the id."""
     return identity.login or identity.id

@@ -112,7 +112,7 @@ def parked_calls(raw: Mapping[str, Any], summary: EventSummary) -> tuple[ToolCal
     return tuple(call for call in calls if call.mode != "cloud")
 
 
-def in_order(statuses: Iterable[TaskStatus]) -> tuple[TaskStatus, ...]:
+def by_state(statuses: Iterable[TaskStatus]) -> tuple[TaskStatus, ...]:
     """By state, in the order of tables, then by key."""
     order = list(TaskState)
     return tuple(sorted(statuses, key=lambda s: (order.index(s.state), s.ref)))

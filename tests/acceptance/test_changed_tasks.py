@@ -204,7 +204,7 @@ def test_gone_and_replaced_at_once(here: Here) -> None:
     here.run("apply")
     old = here.ground.recorded()["k2"]
     here.server.world.tasks = [t for t in here.server.world.tasks if t.id != old]
-    here.server.world._by_id.pop(old)
+    here.server.world.by_id.pop(old)
     here.ground.write(as_tasks(TEXTS, named=["k1"]))
     here.ground.settle = "500ms"  # a task that was just created may be hidden for a while
     time.sleep(1.1)  # by its clock, which has seconds

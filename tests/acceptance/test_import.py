@@ -13,7 +13,7 @@ import pytest
 from pulumi_cloud_sdk import models
 
 from reconciler.app import import_
-from reconciler.importing.existing import opening_of
+from reconciler.importing.declaration import opening_of
 from reconciler.manifest.fmt import format_manifest
 from tests.support.embedded_client import Api
 from tests.support.embedded_sdk import Sdk, user_message

@@ -140,7 +140,7 @@ def test_a_replacement_that_is_rerun_after_the_runner_was_lost(here: Here, *, go
     assert here.run("apply").code == 0
     old = here.ground.recorded()["k2"]
     if gone:
-        here.server.world._by_id.pop(old)
+        here.server.world.by_id.pop(old)
         here.server.world.tasks = [t for t in here.server.world.tasks if t.id != old]
     backup = here.ground.folder / "backup.json"
     shutil.copy(here.ground.folder / STATE, backup)

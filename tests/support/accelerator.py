@@ -17,7 +17,7 @@ def is_there(there: bool) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if not there:
             patch.setitem(sys.modules, "jsonschema_rs", None)
-        schema._accelerator.cache_clear()
-        assert (schema._accelerator() is not None) is there
+        schema.accelerated_validator.cache_clear()
+        assert (schema.accelerated_validator() is not None) is there
         yield
-    schema._accelerator.cache_clear()
+    schema.accelerated_validator.cache_clear()

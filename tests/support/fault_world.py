@@ -73,7 +73,7 @@ class World:
     def __init__(self, habits: Habits, clock: Callable[[], float] = time.time) -> None:
         self.habits = habits
         self.tasks: list[Task] = []
-        self._by_id: dict[str, Task] = {}
+        self.by_id: dict[str, Task] = {}
         self._clock = clock
         self._lock = threading.Lock()
         self._grown = threading.Condition(self._lock)
@@ -116,7 +116,7 @@ class World:
             work = _work(message)
             task = Task(seq, task_id, org, user, work, self.now(), shown, events)
             self.tasks.append(task)
-            self._by_id[task_id] = task
+            self.by_id[task_id] = task
             self._grown.notify_all()
         return {"taskId": task_id}
 
@@ -187,7 +187,7 @@ class World:
 
     def _find(self, user: str, org: str, task_id: str) -> Task:
         with self._lock:
-            task = self._by_id.get(task_id)
+            task = self.by_id.get(task_id)
         if task is not None and task.org == org and self._sees(user, task):
             return task
         raise ProblemError(404, "Not Found: task")

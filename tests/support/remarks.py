@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.messages import apply, plan
 from reconciler.messages.entry import Message
-from reconciler.messages.remarks import word
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.diagnostics import Arg
 from reconciler.model.remarks import Remark
 
@@ -48,7 +48,7 @@ def cases(of: Iterable[Remark]) -> list[str]:
 
 def commands(of: Iterable[Remark]) -> list[str]:
     """The commands of all hints, in order."""
-    return [line for hint in word(of).hints for line in hint.commands.split("\n") if line]
+    return [line for hint in word_remarks(of).hints for line in hint.commands.split("\n") if line]
 
 
 def commands_of(document: Mapping[str, Any]) -> list[str]:

@@ -165,43 +165,7 @@ def test_files_and_functions_are_short() -> None:
 ONE_PER_MODULE = {"command", "render", "open_engine"}
 """What each module of a registry defines: a command, a format, an engine."""
 
-STILL_SHARED = {
-    "Basis",
-    "Entry",
-    "Level",
-    "Progress",
-    "Refused",
-    "Result",
-    "Row",
-    "Token",
-    "Wait",
-    "Waiting",
-    "check",
-    "counts",
-    "explain",
-    "faults",
-    "in_order",
-    "is_loopback",
-    "line",
-    "load",
-    "located",
-    "moved",
-    "name_of",
-    "quoted",
-    "redacted",
-    "shown",
-    "summary",
-    "to_json",
-    "tokens",
-    "unreadable",
-    "utcnow",
-    "warning",
-    "word",
-}
-"""Names that two modules give to different things. No further ones; this list shrinks."""
-
 NOUNS = {"importing", "finding", "encoding", "masking", "interning"}
-STILL_GERUNDS = {"existing"}
 
 
 def test_no_two_public_classes_or_functions_share_a_name() -> None:
@@ -211,20 +175,13 @@ def test_no_two_public_classes_or_functions_share_a_name() -> None:
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, set()).add(path.relative_to(PACKAGE).as_posix())
     shared = {name: sorted(where) for name, where in homes.items() if len(where) > 1}
-    new = shared.keys() - ONE_PER_MODULE - STILL_SHARED
+    new = shared.keys() - ONE_PER_MODULE
     assert not new, {name: shared[name] for name in new}
 
 
 def test_modules_are_named_by_nouns() -> None:
     names = {part for path in MODULES for part in named(path).split(".") if part.endswith("ing")}
-    assert names <= NOUNS | STILL_GERUNDS
-
-
-STILL_PRIVATE = {
-    *("source._c_parser", "schema._accelerator", "interning._MOST", "interning._objects"),
-    *("interning._texts", "opened._jobs", "session._closed", "here.server.world._by_id"),
-}
-"""What tests still read of objects that are not their own. No more; this list shrinks."""
+    assert names <= NOUNS
 
 
 def test_tests_read_no_private_attributes_of_others() -> None:
@@ -234,7 +191,7 @@ def test_tests_read_no_private_attributes_of_others() -> None:
             if isinstance(node, ast.Attribute) and re.match(r"_(?!_|replace$|asdict$)", node.attr):
                 owner = ast.unparse(node.value)
                 found |= {f"{owner}.{node.attr}"} if owner not in ("self", "cls") else set()
-    assert found <= STILL_PRIVATE, found - STILL_PRIVATE
+    assert not found
 
 
 def test_every_module_is_annotated_from_the_future() -> None:

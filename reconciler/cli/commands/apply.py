@@ -75,7 +75,7 @@ def command(
     as `taskctl wait` does. Ctrl-C ends only the wait.
     """
     from reconciler.app.apply import ApplyRequest, apply
-    from reconciler.app.wait import Wait
+    from reconciler.app.wait import WaitOptions
     from reconciler.render.wait import WaitedReport
 
     if not waits and (name := is_given(call.click, ("timeout", "interval", "stop_on"))):
@@ -88,7 +88,7 @@ def command(
             call.given,
             yes=yes,
             expected=expect_plan,
-            wait=Wait(timeout, interval, stop_on is not None) if waits else None,
+            wait=WaitOptions(timeout, interval, stop_on is not None) if waits else None,
             fail_on=fail_on,
         ),
     )

@@ -36,7 +36,7 @@ def command(
     from reconciler.app.logs import LogsRequest, logs
     from reconciler.render import safe
     from reconciler.render.conversation import ConversationText
-    from reconciler.render.json import line
+    from reconciler.render.json import json_line
 
     out = call.out
     as_json = out.common.format == "json"
@@ -47,7 +47,7 @@ def command(
                 out.document(f"==> {safe.line(str(ref))} <==\n")
             text = ConversationText(out.style_of_result(), rich=sys.stdout.isatty())
             for event, entries in conversation:
-                out.document(line(event) if as_json else text.text(entries))
+                out.document(json_line(event) if as_json else text.text(entries))
     except KeyboardInterrupt:
         if not follow:
             raise

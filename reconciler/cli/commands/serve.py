@@ -126,9 +126,9 @@ def command(
     """
     from reconciler import garbage
     from reconciler.embedded.app import App
-    from reconciler.embedded.guard import is_loopback
     from reconciler.embedded.scenarios import SCENARIOS
     from reconciler.embedded.server import serve
+    from reconciler.model.hosts import is_loopback
 
     garbage.resume()
     budget = _budget(token_budget, budget_window)

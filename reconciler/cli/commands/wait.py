@@ -44,12 +44,12 @@ def command(
     timeout; 1 if some failed. A task that is gone, stopped or cancelled counts as failed.
     Ctrl-C ends only the wait.
     """
-    from reconciler.app.wait import Wait, wait
+    from reconciler.app.wait import WaitOptions, wait
 
     out = call.out
     if junit is not None:
         reports = (*out.common.reports, ReportFile("junit", junit))
         out.common = replace(out.common, reports=reports)
-    report, signal = wait(call.ctx, words, Wait(timeout, interval, stop_on is not None))
+    report, signal = wait(call.ctx, words, WaitOptions(timeout, interval, stop_on is not None))
     out.waited(report)
     return report.code if signal is None else signal

@@ -6,7 +6,7 @@ from reconciler.cli.console.output import Output
 from reconciler.importing.report import ImportReport
 from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import has_errors
-from reconciler.render.import_report import import_document, import_text, summary
+from reconciler.render.import_report import import_document, import_summary, import_text
 
 
 def show_import(out: Output, report: ImportReport) -> int:
@@ -14,7 +14,7 @@ def show_import(out: Output, report: ImportReport) -> int:
     if report.dry_run and out.common.format == "text":
         out.diagnostics(report.diagnostics)
         out.document(report.manifest)
-        out.note(Note.DRY_RUN, summary=summary(report))
+        out.note(Note.DRY_RUN, import_summary=import_summary(report))
     else:
         out.result(
             lambda: import_document(report),

@@ -19,7 +19,7 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from reconciler.app.ui import Progress, Source, Stop, Watch
+    from reconciler.app.ui import ApplyProgress, Source, Stop, Watch
     from reconciler.model.task import TaskRef
     from reconciler.render.secrets import Secrets
     from reconciler.render.wait import WaitedReport
@@ -226,7 +226,7 @@ class Output:
     def _line(self) -> str | None:
         return sys.stdin.readline() or None
 
-    def progress(self, total: int) -> Progress:
+    def progress(self, total: int) -> ApplyProgress:
         from reconciler.cli.console.progress import progress_for
 
         return progress_for(self, total)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconciler.app.system_clock import SystemClock
-from reconciler.app.ui import Progress
+from reconciler.app.ui import ApplyProgress
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.live import Screen
@@ -30,12 +30,12 @@ WIDTH = 24
 """Columns of a bar."""
 
 
-def progress_for(out: Output, total: int) -> Progress:
+def progress_for(out: Output, total: int) -> ApplyProgress:
     """`total` is the number of tasks that the plan does something for."""
     return Discreet(_shown_as(out, total), out.conceal)
 
 
-def _shown_as(out: Output, total: int) -> Progress:
+def _shown_as(out: Output, total: int) -> ApplyProgress:
     if out.common.quiet:
         return Silent()
     if sys.stderr.isatty() and out.common.format == "text" and total:
@@ -46,7 +46,7 @@ def _shown_as(out: Output, total: int) -> Progress:
 class Discreet:
     """Another progress, told nothing that must not be shown."""
 
-    def __init__(self, inner: Progress, conceal: Callable[[str], str]) -> None:
+    def __init__(self, inner: ApplyProgress, conceal: Callable[[str], str]) -> None:
         self._inner = inner
         self._conceal = conceal
 

@@ -31,7 +31,7 @@ from reconciler.manifest.expand.vocabulary import (
     names_a_period,
     period_values,
 )
-from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding, warning
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding, warning_finding
 from reconciler.manifest.parse import nodes
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
@@ -165,7 +165,7 @@ class _Entry:
         for combination in of if idle else ():
             idle = [matcher for matcher in idle if not matcher.matches(combination)]
         for matcher in idle:
-            made = warning(Code.INVALID_MATCHER, (*self._path, *path), "idle")
+            made = warning_finding(Code.INVALID_MATCHER, (*self._path, *path), "idle")
             self._made.findings.append(made.at_position(matcher.line, 1))
 
     # Templates

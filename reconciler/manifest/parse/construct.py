@@ -43,7 +43,7 @@ Position = tuple[int, int]
 """A line and a column, from 1."""
 
 
-class Refused(Exception):  # noqa: N818
+class UnreadableDocumentError(Exception):
     """The rest of the file cannot be read; the reason is in the findings already."""
 
 
@@ -193,7 +193,7 @@ class _Construction:
             line, column = _position(event.start_mark)
             at, path = (line, column + offset), self._path(frame)
             self._out.findings.append(finding(Code.INVALID_ALIAS, path, "name", position=at))
-            raise Refused
+            raise UnreadableDocumentError
 
     @cached_property
     def _text(self) -> str:
@@ -313,7 +313,7 @@ class _Construction:
         self, event: Any, frame: Frame, code: Code, case: str = "", facts: Facts = NO_FACTS
     ) -> NoReturn:
         self._note(event, frame, code, case, facts)
-        raise Refused
+        raise UnreadableDocumentError
 
 
 def _position(mark: Any) -> Position:

@@ -14,7 +14,7 @@ _UNPRINTABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\uf
 _ESCAPES = {"\x85": "\\N", "\u2028": "\\L", "\u2029": "\\P"}
 
 
-def check(body: bytes, *, yaml: bool = False) -> Finding | None:
+def check_encoding(body: bytes, *, yaml: bool = False) -> Finding | None:
     """The first problem of a text's encoding or characters, located; None if there is none.
 
     `body` has no byte order mark. `yaml`: the text is YAML, which can escape some characters.

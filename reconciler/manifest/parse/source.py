@@ -14,7 +14,12 @@ from typing import Any
 from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.parse import encoding
 from reconciler.manifest.parse.ambiguity import ambiguities, may_be_ambiguous
-from reconciler.manifest.parse.construct import Constructed, Position, Refused, construct
+from reconciler.manifest.parse.construct import (
+    Constructed,
+    Position,
+    UnreadableDocumentError,
+    construct,
+)
 from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, locate
 from reconciler.manifest.parse.syntax import is_gap_of_c_parser, syntax_error
 from reconciler.model.codes import Code
@@ -74,7 +79,7 @@ def _construct(source: Source) -> Exception | None:
     try:
         construct(source.events(), source.body, made)
         source.data = _only_document(made)
-    except Refused:
+    except UnreadableDocumentError:
         pass
     except PARSER_ERRORS as error:
         failure = error
@@ -84,7 +89,7 @@ def _construct(source: Source) -> Exception | None:
 
 def open_events(body: bytes) -> NextEvent:
     """The parser's events for a text, from the C parser if there is one."""
-    parser = _c_parser()
+    parser = c_parser()
     if parser is None:
         return pure_events(body)
     next_event: NextEvent = parser(body).get_event
@@ -93,7 +98,7 @@ def open_events(body: bytes) -> NextEvent:
 
 def open_tokens(body: bytes, *, pure: bool) -> NextEvent:
     """The scanner's tokens for a text, each with its position."""
-    parser = None if pure else _c_parser()
+    parser = None if pure else c_parser()
     if parser is not None:
         next_token: NextEvent = parser(body).get_token
         return next_token
@@ -103,7 +108,7 @@ def open_tokens(body: bytes, *, pure: bool) -> NextEvent:
     return lambda: next(scanned, None)
 
 
-def _c_parser() -> Any:
+def c_parser() -> Any:
     """ruamel.yaml's C parser, under any of its module names; None if none is installed."""
     for module in ("_ruamel_yaml", "_ruamel_yaml_clibz"):
         try:
@@ -126,7 +131,7 @@ def _unreadable(body: bytes) -> Finding | None:
     if len(body) > MAX_BYTES:
         limit = MAX_BYTES // 1024 // 1024
         return encoding.at_byte(body, 0, Code.FILE_TOO_LARGE, "", {"limit": limit})
-    return encoding.check(body, yaml=True)
+    return encoding.check_encoding(body, yaml=True)
 
 
 def _only_document(made: Constructed) -> Any:

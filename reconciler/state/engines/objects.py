@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from reconciler.model.hosts import is_loopback
 from reconciler.state.engines import (
     Denied,
     EngineError,
@@ -182,7 +183,7 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> ObjectEng
         "client_options": {
             "timeout": TIMEOUT,
             "connect_timeout": timedelta(seconds=10),
-            "allow_http": is_loopback(endpoint),
+            "allow_http": is_plain_loopback(endpoint),
         },
         "retry_config": {"max_retries": 0},
     }
@@ -229,10 +230,10 @@ _PACES = {"gs": Pace(min_gap=1.0)}
 _STORES = {"s3": _s3, "gs": _google, "az": _azure}
 
 
-def is_loopback(endpoint: str) -> bool:
+def is_plain_loopback(endpoint: str) -> bool:
     """Whether an endpoint may be spoken to without TLS."""
     parts = urlsplit(endpoint)
-    return parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    return parts.scheme == "http" and is_loopback(parts.hostname or "")
 
 
 def _aws_credentials(env: Mapping[str, str]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from reconciler.app.import_ import ImportRequest, import_tasks
 from reconciler.app.import_selection import Choice
 from reconciler.app.plan import plan
 from reconciler.app.respond import CancelRequest, cancel, send_message
-from reconciler.app.wait import Wait, wait
-from reconciler.importing.report import Result
+from reconciler.app.wait import WaitOptions, wait
+from reconciler.importing.report import ImportResult
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
@@ -27,7 +27,7 @@ from reconciler.tasks.status import TaskState
 from tests.support.followed import Place, placed
 from tests.support.recording_ui import RecordingUi, context
 
-BRIEFLY = Wait(timedelta(seconds=20), timedelta(seconds=0.05), stop_on_waiting=True)
+BRIEFLY = WaitOptions(timedelta(seconds=20), timedelta(seconds=0.05), stop_on_waiting=True)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_wait_ends_once_every_task_is_done_or_waits(place: Place) -> None:
 
 def test_a_wait_that_times_out_says_so(place: Place) -> None:
     with applied(place, asks="approving") as ctx:
-        report, _ = wait(ctx, ("asks",), Wait(timedelta(0), timedelta(0)))
+        report, _ = wait(ctx, ("asks",), WaitOptions(timedelta(0), timedelta(0)))
         assert report.code in (2, 3)
 
 
@@ -115,10 +115,10 @@ def test_an_imported_task_is_declared_and_recorded(place: Place) -> None:
         assert task_id in dry.manifest
         assert not (place.folder / "tasks/imported.yaml").exists()
         (taken,) = import_tasks(ctx, request).tasks
-        assert (taken.result, taken.task_id) == (Result.IMPORTED, task_id)
+        assert (taken.result, taken.task_id) == (ImportResult.IMPORTED, task_id)
         assert [task.action for task in plan(ctx, (), PlanOptions()).tasks] == [Action.UNCHANGED]
         (again,) = import_tasks(ctx, request).tasks
-        assert again.result is Result.SKIPPED
+        assert again.result is ImportResult.SKIPPED
         with pytest.raises(TaskctlError) as problem:
             import_tasks(ctx, ImportRequest("tasks/imported.yaml", Choice(("nowhere",))))
         assert [each.code for each in problem.value.diagnostics] == [Code.NO_SUCH_TASK]

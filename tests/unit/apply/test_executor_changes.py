@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.apply.report import Result
-from reconciler.messages.remarks import word
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
 from reconciler.model.errors import RemoteError
 from reconciler.model.options import PlanOptions
@@ -98,7 +98,7 @@ def test_gone_and_somebody_elses_are_told_apart(
         raise RemoteError(problem.diagnostics, status)
 
     monkeypatch.setattr(world.service, "patch_task", refuse)
-    assert words in word(world.run(planned)["a"].problems).note
+    assert words in word_remarks(world.run(planned)["a"].problems).note
 
 
 def test_a_setting_that_the_service_did_not_take_is_not_recorded(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.app.ui import Progress
+from reconciler.app.ui import ApplyProgress
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.progress import Bar, Lines, Silent
@@ -19,13 +19,13 @@ HOSTILE = "\x1b]0;owned\x07\x9b31m\n::error::stop\u202e\u2066 [red]x[/red]"
 ONE = TaskRef("acme", "a")
 
 
-def progress(kind: str) -> Progress:
+def progress(kind: str) -> ApplyProgress:
     if kind == "bar":
         return Bar(2, lambda: NOW, color=False)
     return Lines(1, lambda: NOW) if kind == "lines" else Silent()
 
 
-def everything(shown: Progress, text: str) -> None:
+def everything(shown: ApplyProgress, text: str) -> None:
     ref = TaskRef(f"org {text}", f"key {text}")
     shown.started(ref)
     shown.waiting(Waiting((ref, ONE), NOW + timedelta(seconds=30), problem=text))

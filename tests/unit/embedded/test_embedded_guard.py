@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from reconciler.embedded.app import App
-from reconciler.embedded.guard import Guard, is_loopback
+from reconciler.embedded.guard import Guard
 from reconciler.embedded.wsgi import BODY_LIMIT
+from reconciler.model.hosts import is_loopback
 from tests.support.embedded_client import Api
 from tests.support.embedded_server import running_server, server_process
 

@@ -171,7 +171,7 @@ def test_writes_that_wait_share_a_commit(db: Path) -> None:
                 pool.submit(opened.write, lambda connection, n=n: insert(connection, n))
                 for n in range(1, 11)
             ]
-            while len(opened._jobs) < 10:
+            while opened.waiting < 10:
                 assert not leading.done()
             go_on.set()
             for future in (leading, *waiting):

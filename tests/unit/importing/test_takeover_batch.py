@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.importing.batch import Batch, Candidate, claims
-from reconciler.importing.existing import Opening
+from reconciler.importing.declaration import Opening
 from reconciler.importing.keys import Keys
-from reconciler.importing.report import ImportReport, Result
+from reconciler.importing.report import ImportReport, ImportResult
 from reconciler.manifest.insertion import added
 from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
@@ -45,7 +45,7 @@ def test_what_is_written_is_recorded() -> None:
     assert first.inputs == {"name": "A", "message": {"content": "do it"}}
     assert (first.identity, first.created_at, first.marks, first.pending) == (ME, NOW, (), {})
     assert second.inputs["name"] == HOSTILE.strip()
-    assert [told.result for told in batch.told] == [Result.IMPORTED, Result.IMPORTED]
+    assert [told.result for told in batch.told] == [ImportResult.IMPORTED, ImportResult.IMPORTED]
 
 
 def test_an_id_that_no_manifest_can_hold_is_an_error_and_steers_nothing() -> None:

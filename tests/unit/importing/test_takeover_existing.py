@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.importing.existing import Existing, Opening, existing, fit, opening_of, owner
-from reconciler.manifest.insertion import NewTask, added, faults
+from reconciler.importing.declaration import Declaration, Opening, declared, fit, opening_of, owner
+from reconciler.manifest.insertion import NewTask, added, task_faults
 from reconciler.model.paths import shown
 from reconciler.model.task import Identity, RemoteTask
 from tests.unit.manifest.test_manifest_adding import TEXTS
@@ -25,8 +25,8 @@ def event(content: Any, **body: Any) -> dict[str, Any]:
     return {"type": "userInput", "eventBody": message}
 
 
-def fitted(found: Existing) -> Existing:
-    fit(found, lambda members: faults(NewTask("k", None, members)))
+def fitted(found: Declaration) -> Declaration:
+    fit(found, lambda members: task_faults(NewTask("k", None, members)))
     return found
 
 
@@ -62,7 +62,7 @@ USUAL = {"permissionMode": "default", "planMode": False, "source": "api", "isSha
 def test_what_is_imported_is_read_by_the_loader_as_it_was(
     text: str, body: dict[str, Any], settings: dict[str, Any]
 ) -> None:
-    found = fitted(existing(task(**settings), opening_of([event(text, **body)])))
+    found = fitted(declared(task(**settings), opening_of([event(text, **body)])))
     assert found.left_out == []
     made = added(None, "a.yaml", [NewTask("k", "acme", found.members)])
     (desired,) = made.tasks
@@ -79,7 +79,7 @@ def test_what_a_manifest_cannot_say_is_left_out_and_named() -> None:
         "do it", entity_diff={"add": [{"type": "stack", "name": "a", "project": "b", "x": 1}]}
     )
     found = fitted(
-        existing(task(approvalMode="newest", role="no id", planMode=True), opening_of([body]))
+        declared(task(approvalMode="newest", role="no id", planMode=True), opening_of([body]))
     )
     assert found.members == {
         "taskID": "4f1c",
@@ -98,11 +98,11 @@ def test_what_a_manifest_cannot_say_is_left_out_and_named() -> None:
 
 def test_a_message_that_no_manifest_can_hold_leaves_the_id() -> None:
     for text in ("x\0", "\ud800", " \n", ""):
-        found = fitted(existing(task(), opening_of([event(text)])))
+        found = fitted(declared(task(), opening_of([event(text)])))
         assert found.members == {"taskID": "4f1c"}
         assert len(found.left_out) == 1
     unknown = [event("do it", entity_diff={"add": [{"type": "moon"}]})]
-    found = fitted(existing(task(), opening_of(unknown)))
+    found = fitted(declared(task(), opening_of(unknown)))
     assert found.members == {"taskID": "4f1c"}
 
 
@@ -113,7 +113,7 @@ def test_what_is_shown_goes_before_what_is_known_from_elsewhere() -> None:
         "enabledIntegrations": [],
         "approvalMode": "auto",
     }
-    found = existing(task(approvalMode="manual"), Opening({"content": "ours"}), more)
+    found = declared(task(approvalMode="manual"), Opening({"content": "ours"}), more)
     assert found.members == {
         "taskID": "4f1c",
         "message": "ours",
@@ -121,7 +121,7 @@ def test_what_is_shown_goes_before_what_is_known_from_elsewhere() -> None:
         "planMode": True,
         "enabledIntegrations": [],
     }
-    assert existing(task(), Opening(None), more).members["message"] == "theirs"
+    assert declared(task(), Opening(None), more).members["message"] == "theirs"
 
 
 def test_only_as_many_events_are_read_as_are_needed() -> None:

@@ -49,7 +49,7 @@ FINE = [
 @pytest.fixture(params=["c", "pure"], autouse=True)
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "pure":
-        monkeypatch.setattr(source, "_c_parser", lambda: None)
+        monkeypatch.setattr(source, "c_parser", lambda: None)
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES.items())

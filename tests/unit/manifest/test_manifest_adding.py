@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.manifest.emitter import mapping_lines
 from reconciler.manifest.fmt import format_manifest
-from reconciler.manifest.insertion import NewTask, added, faults
+from reconciler.manifest.insertion import NewTask, added, task_faults
 from reconciler.manifest.parse.source import read_source
 from reconciler.model.errors import ManifestError
 from tests.support.inert import commands_in, unseen_in
@@ -52,7 +52,7 @@ def test_a_new_manifest_is_read_as_meant_and_in_form(text: str, other: str) -> N
     stack = {"type": "stack", "name": other, "project": "p"}
     message = {"content": other, "entity_diff": {"add": [stack]}}
     tasks = [task("null", text), task("b", message, approvalMode="auto")]
-    assert [faults(one) for one in tasks] == [[], []]
+    assert [task_faults(one) for one in tasks] == [[], []]
     made = added(None, "a.yaml", tasks)
     first, second = made.tasks
     assert first.inputs == {"message": {"content": text}}
@@ -133,4 +133,4 @@ def test_tasks_of_several_organizations() -> None:
     ],
 )
 def test_what_a_manifest_cannot_hold(members: dict[str, Any], where: tuple[str, ...]) -> None:
-    assert [found.path for found in faults(NewTask("k", None, members))] == [where]
+    assert [found.path for found in task_faults(NewTask("k", None, members))] == [where]

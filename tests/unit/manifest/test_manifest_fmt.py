@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(params=["C", "pure"])
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "pure":
-        monkeypatch.setattr(source, "_c_parser", lambda: None)
+        monkeypatch.setattr(source, "c_parser", lambda: None)
 
 
 def formatted(text: str) -> str:

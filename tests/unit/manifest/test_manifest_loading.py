@@ -26,7 +26,7 @@ def of(folder: Path, **texts: str) -> Manifests:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_pure_parser_says_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "_c_parser", lambda: None)
+    monkeypatch.setattr(source, "c_parser", lambda: None)
     assert lines(load([name], root=CASES)) == expected(name)
 
 

@@ -188,19 +188,19 @@ def documents(draw: st.DrawFn) -> Any:
 @settings(max_examples=400)
 @given(documents())
 def test_both_validators_agree(document: Any) -> None:
-    accelerator = schema._accelerator()
+    accelerator = schema.accelerated_validator()
     assert accelerator is not None
-    problems = schema.explain(document)
+    problems = schema.explain_data(document)
     assert accelerator.is_valid(document) is (problems == [])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "_accelerator", lambda: None)
+        patch.setattr(schema, "accelerated_validator", lambda: None)
         alone = schema.check(document)
     assert set(schema.check(document)) == set(alone)
 
 
 def test_the_good_document_is_good() -> None:
     assert schema.check(GOOD) == []
-    assert schema.explain(GOOD) == []
+    assert schema.explain_data(GOOD) == []
 
 
 def test_jsonschema_stays_out_where_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_jsonschema_stays_out_where_nothing_is_wrong(monkeypatch: pytest.MonkeyP
 
 def test_a_rule_without_words_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "_reference", lambda **_: Draft7Validator({"minProperties": 9}))
-    (problem,) = schema.explain({"a": 1})
+    (problem,) = schema.explain_data({"a": 1})
     assert (problem.code, problem.diagnostic.args["rule"]) == (Code.INVALID_VALUE, "minProperties")
 
 

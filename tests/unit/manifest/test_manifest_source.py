@@ -20,7 +20,7 @@ from tests.support.manifest_yaml import SOUP, documents
 @pytest.fixture(params=["c", "pure"])
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "pure":
-        monkeypatch.setattr(source, "_c_parser", lambda: None)
+        monkeypatch.setattr(source, "c_parser", lambda: None)
     return str(request.param)
 
 
@@ -219,9 +219,9 @@ def test_the_parsers_homes(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(name: str) -> Any:
         raise ImportError(name)
 
-    assert source._c_parser() is not None
+    assert source.c_parser() is not None
     monkeypatch.setattr(source, "import_module", nowhere)
-    assert source._c_parser() is None
+    assert source.c_parser() is None
     assert next(iter([open_events(b"a: 1")()])) is not None
     assert importlib.import_module("ruamel.yaml") is not None
 
@@ -254,7 +254,7 @@ def test_paths_are_one_short_line() -> None:
 def both(text: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Source, Source]:
     quick = read(text)
     with monkeypatch.context() as patch:
-        patch.setattr(source, "_c_parser", lambda: None)
+        patch.setattr(source, "c_parser", lambda: None)
         return quick, read(text)
 
 

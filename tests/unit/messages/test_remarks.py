@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.messages.remarks import word
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.remarks import Remark
 from reconciler.plan.plan import Reason
 from tests.support.remarks import CATALOG, remarks
@@ -32,12 +32,12 @@ def test_every_case_that_the_code_names_is_worded() -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_worded(reason: Reason) -> None:
-    assert word([Remark(reason.value)]).hints == ()
+    assert word_remarks([Remark(reason.value)]).hints == ()
 
 
 @given(remarks(st.text(st.characters(exclude_categories=["Cs"]), min_size=1)))
 def test_no_fact_becomes_more_than_one_word_of_a_command(made: Remark) -> None:
-    for hint in word([made]).hints:
+    for hint in word_remarks([made]).hints:
         words = shlex.split(hint.commands.replace("\n", " ")) if hint.commands else []
         assert words[:1] in ([], ["taskctl"])
         assert not {";", "|", "&&", "$("} & set(words) - {str(f) for f in made.facts.values()}

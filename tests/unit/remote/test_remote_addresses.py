@@ -6,7 +6,8 @@ import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
-from reconciler.remote.addresses import Backend, backend_name, is_loopback
+from reconciler.model.hosts import is_loopback
+from reconciler.remote.addresses import Backend, backend_name
 from tests.support.client_tools import cause
 
 HOME = Path("/home/ada")

@@ -3,19 +3,19 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.remote.sanitize import Scrubber, bare_url, shown
+from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 
 
 @given(st.text(), st.integers(4, 100))
 def test_shown_is_one_printable_line_of_bounded_length(text: str, limit: int) -> None:
-    line = shown(text, limit)
+    line = shown_text(text, limit)
     assert line.isprintable()
     assert len(line) <= limit
 
 
 def test_shown_folds_and_escapes() -> None:
-    assert shown("a\r\n  b\x1b[0m \u202e c") == r"a b\u001b[0m \u202e c"
-    assert shown("x" * 500, 10) == "xxxxxxx..."
+    assert shown_text("a\r\n  b\x1b[0m \u202e c") == r"a b\u001b[0m \u202e c"
+    assert shown_text("x" * 500, 10) == "xxxxxxx..."
 
 
 def test_a_bare_url_keeps_no_secret() -> None:

@@ -50,7 +50,7 @@ class Opening:
 
 
 @dataclass(slots=True)
-class Existing:
+class Declaration:
     """What to write for a task, and what could not be written, as warnings whose paths begin below
     the task."""
 
@@ -76,12 +76,14 @@ def opening_of(events: Iterable[object]) -> Opening:
     return Opening(first_user_message(read), frozenset(n for n in names if isinstance(n, str)))
 
 
-def existing(task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None = None) -> Existing:
+def declared(
+    task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None = None
+) -> Declaration:
     """What a manifest says of a task. `more` is known from elsewhere: it fills what is not shown.
 
     The task's own name is left to the agent that gave it; one that a person chose is written.
     """
-    found = Existing(task, opening, {"taskID": task.id})
+    found = Declaration(task, opening, {"taskID": task.id})
     name = task.name.strip()
     if REDACTED in name:
         found.left_out.append(_omission("name", "redacted"))
@@ -101,13 +103,13 @@ def existing(task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None 
     return found
 
 
-def fit(found: Existing, faults: Faults) -> None:
+def fit(found: Declaration, faults: Faults) -> None:
     """Takes out what a manifest refuses, until nothing is left that it does."""
     while rejected := [p for p in faults(found.members) if len(p.path) > 2]:
         _take_out(found, rejected[0])
 
 
-def _take_out(found: Existing, fault: Finding) -> None:
+def _take_out(found: Declaration, fault: Finding) -> None:
     path: Path = fault.path[2:]
     holder: Any = found.members
     deep = fault.on_key and len(path) > 1

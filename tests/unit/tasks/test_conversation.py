@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.render.conversation import ConversationText, seconds
-from reconciler.render.json import line
+from reconciler.render.json import json_line
 from reconciler.render.palette import unpainted
 from reconciler.render.reports import Style
-from reconciler.tasks.conversation import Conversation, Entry, Kind
+from reconciler.tasks.conversation import Conversation, ConversationEntry, Kind
 from tests.support.agent_events import agents, approval, confirmation, said, users
 from tests.support.inert import commands_in, unseen_in
 
@@ -32,7 +32,7 @@ T0, T1 = "2026-11-24T12:00:00Z", "2026-11-24T12:00:02.500Z"
 CALL = {"id": "c", "name": "look", "args": {"at": "stack"}}
 
 
-def read(*events: dict[str, Any]) -> list[Entry]:
+def read(*events: dict[str, Any]) -> list[ConversationEntry]:
     conversation = Conversation()
     return [entry for event in events for entry in conversation.entries(event)]
 
@@ -126,7 +126,7 @@ def test_nothing_that_the_service_says_steers_a_terminal(*, rich: bool, text: st
     for verbose in (True, False):
         assert_inert(shown(*events, rich=rich, verbose=verbose))
     for event in events:
-        told = line(event)
+        told = json_line(event)
         assert_inert(told)
         assert told.count("\n") == 1
         assert json.loads(told) == event

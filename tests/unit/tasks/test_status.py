@@ -10,14 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.task import TaskRef
-from reconciler.tasks.event_summary import EventSummary, Last, advanced, from_json, to_json
+from reconciler.tasks.event_summary import (
+    EventSummary,
+    Last,
+    advanced,
+    summary_from_json,
+    summary_to_json,
+)
 from reconciler.tasks.events import approval_in
 from reconciler.tasks.status import (
     TaskState,
     TaskStatus,
+    by_state,
     counts,
     exit_code,
-    in_order,
     state_of,
 )
 from tests.support.agent_events import agents, approval, confirmation, said, users
@@ -119,7 +125,9 @@ def test_reading_on_comes_to_the_same_as_reading_all() -> None:
     events = [ASKED, said("I look"), approval("a"), confirmation("a"), said("Done", final=True)]
     whole = advanced(EventSummary(), events)
     for cut in range(len(events)):
-        kept = from_json(json.loads(json.dumps(to_json(advanced(EventSummary(), events[:cut])))))
+        kept = summary_from_json(
+            json.loads(json.dumps(summary_to_json(advanced(EventSummary(), events[:cut]))))
+        )
         assert kept is not None
         assert advanced(kept, events[cut:]) == whole
     assert whole.last is Last.FINAL
@@ -146,12 +154,12 @@ odd_events = st.fixed_dictionaries(
 def test_no_event_and_no_output_is_too_odd(events: list[dict[str, Any]], value: object) -> None:
     summary = advanced(EventSummary(), events)
     assert state_of({"status": value, "pendingInputCount": value}, summary) in TaskState
-    assert from_json(json.loads(json.dumps(to_json(summary)))) is not None
+    assert summary_from_json(json.loads(json.dumps(summary_to_json(summary)))) is not None
 
 
 @given(anything)
 def test_a_cache_may_hold_anything(kept: object) -> None:
-    assert from_json(kept) is None
+    assert summary_from_json(kept) is None
 
 
 def of(state: TaskState, key: str = "k") -> TaskStatus:
@@ -165,7 +173,7 @@ def test_those_that_need_a_person_come_first() -> None:
         of(TaskState.FAILED),
         of(TaskState.WAITING),
     ]
-    found = [status.state for status in in_order(listed)]
+    found = [status.state for status in by_state(listed)]
     assert found == [TaskState.WAITING, TaskState.FAILED, TaskState.RUNNING, TaskState.DONE]
     assert list(counts(listed)) == found
 
@@ -215,7 +223,7 @@ def test_a_parked_tool_call_waits_for_its_result(
     status = TaskStatus(TaskRef("acme", "a"), state_of(raw, summary), raw=raw, summary=summary)
     assert [(call.name, call.mode) for call in status.parked] == ([("shell", mode)] if mode else [])
     assert (status.state is TaskState.WAITING) == bool(mode)
-    assert from_json(json.loads(json.dumps(to_json(summary)))) == summary
+    assert summary_from_json(json.loads(json.dumps(summary_to_json(summary)))) == summary
 
 
 @pytest.mark.parametrize(
