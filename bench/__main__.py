@@ -19,6 +19,7 @@ from bench.table import Row, table
 ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "validate-many": validate.many,
     "validate-one": validate.one_file,
+    "validate-invalid": validate.invalid,
     "plan-settled": plan.settled,
     "apply-waiting": apply.waiting,
     "apply-hurrying": apply.hurrying,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ORG = "acme"
@@ -30,13 +30,15 @@ def one_task(number: int) -> str:
     )
 
 
-def write_manifest(path: Path, count: int, first: int = 0) -> None:
-    """A manifest of `count` tasks; it is written piece by piece, so that this process stays small
-    (a child's peak memory is never reported below its parent's)."""
+def write_manifest(
+    path: Path, count: int, first: int = 0, change: Callable[[str, int], str] = lambda task, _: task
+) -> None:
+    """A manifest of `count` tasks, each as `change` makes it; it is written piece by piece, so that
+    this process stays small (a child's peak memory is never reported below its parent's)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         file.write(HEAD)
-        file.writelines(one_task(number) for number in range(first, first + count))
+        file.writelines(change(one_task(number), number) for number in range(first, first + count))
 
 
 def write_repository(folder: Path, count: int, per_file: int = 10_000) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.manifests import write_manifest
-from bench.measure import BIN, PYTHON, ROOT, Command, seconds, spread, take_turns, taskctl
+from bench.measure import BIN, PYTHON, ROOT, Command, Ran, seconds, spread, take_turns, taskctl
 from bench.table import Row
+from reconciler.render import FORMATS
 
 SCHEMA = ROOT / "schemas" / "manifest.schema.json"
 
@@ -24,6 +25,52 @@ def one_file(folder: Path) -> Iterator[Row]:
     file = folder / "small.yaml"
     write_manifest(file, 3)
     yield _against_check_jsonschema("`validate`, one small file", file, 2, 2.5, rounds=21)
+
+
+def invalid(folder: Path) -> Iterator[Row]:
+    """100,000 tasks with a problem or a warning each, beside as many without one; and the format
+    in which this takes longest."""
+    count = 100_000
+    valid, wrong, warned = (folder / name for name in ("valid.yaml", "wrong.yaml", "warned.yaml"))
+    write_manifest(valid, count)
+    write_manifest(wrong, count, change=_broken)
+    write_manifest(warned, count, change=_warned)
+    for file, what in ((wrong, "a problem"), (warned, "a warning")):
+        good, bad = take_turns([_validate(valid), _validate(file)], rounds=5)
+        yield _against_valid(f"`validate`, 100,000 tasks with {what} each, against none", good, bad)
+    worst: tuple[float, str, list[Ran], list[Ran]] | None = None
+    for name in FORMATS:
+        good, bad = take_turns([_validate(valid, name), _validate(wrong, name)], rounds=1)
+        found = (seconds(bad) / seconds(good), name, good, bad)
+        worst = found if worst is None else max(worst, found)
+    if worst is not None:
+        yield _against_valid(f"the same, the slowest format ({worst[1]})", *worst[2:])
+
+
+def _validate(file: Path, shown: str = "text") -> Command:
+    return taskctl("validate", "--format", shown, str(file), codes=(0, 1))
+
+
+def _broken(task: str, number: int) -> str:
+    """The task with one of five mistakes."""
+    before, after = (
+        ("planMode: true", "planMode: on"),
+        ("approvalMode: auto", f"approvalMode: auto{number}"),
+        ("planMode: true", f"planMode{number}: true"),
+        ("type: stack, ", ""),
+        ("  job-", "  Job-"),
+    )[number % 5]
+    return task.replace(before, after, 1)
+
+
+def _warned(task: str, _number: int) -> str:
+    """The task with a credential in its prompt."""
+    return task.replace("change nothing in prod", "log in with password=Zq38rjWx")
+
+
+def _against_valid(what: str, good: list[Ran], bad: list[Ran]) -> Row:
+    medians = f"{seconds(bad):.1f} s, {seconds(good):.1f} s; {spread(bad, good)}"
+    return Row(what, seconds(bad) / seconds(good), 3, 2, "x", medians, smaller=True)
 
 
 def bare_command(_folder: Path) -> Iterator[Row]:

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The working directory, and what the configuration file sets that is not an option's default.
+    """The working directory, what the configuration file sets that is not an option's default, and
+    whether all problems are shown, however many are alike.
 
     `paths` replace the default locations of manifests; they, `policy` and `state` are relative to
     `root`. `config_file` is the file as the user would write it, None if there is none.
@@ -52,6 +53,7 @@ class Settings:
     state: str | None = None
     max_creates: int | None = None
     config_file: str | None = None
+    all_problems: bool = False
 
     def path(self, text: str) -> Path:
         """A path that the user typed, relative to `root`."""
@@ -116,6 +118,7 @@ class Context:
             root=self.settings.root,
             policy=self.policy,
             now=now or self.clock.now,
+            all_problems=self.settings.all_problems,
         )
 
     def read(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from heapq import nsmallest
 from types import MappingProxyType
 from typing import NamedTuple
 
 from reconciler.manifest.parse.spans import NextEvent, SourceSpan, locate
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, DataRow, Diagnostic, Path, Place, Severity
+from reconciler.model.diagnostics import (
+    MOST_ALIKE,
+    Arg,
+    DataRow,
+    Diagnostic,
+    Path,
+    Place,
+    Severity,
+)
 
 Facts = Mapping[str, Arg]
 NO_FACTS: Facts = MappingProxyType({})
@@ -102,6 +111,37 @@ def task_key(path: Path) -> str | None:
     if len(path) >= _TASK_PATH and path[0] == "tasks" and isinstance(path[1], str):
         return path[1]
     return None
+
+
+def first_alike(
+    findings: Iterable[Finding], keys: Mapping[str, tuple[int, int]]
+) -> tuple[list[Finding], list[tuple[Code, Severity, int]]]:
+    """What must be located to show the first MOST_ALIKE with each code, and how many are left out.
+
+    `keys` are the positions of the tasks. Whole tasks are left out, since the order within one is
+    not known yet.
+    """
+    groups: dict[tuple[Code, Severity], list[Finding]] = {}
+    for each in findings:
+        groups.setdefault((each.diagnostic.code, each.diagnostic.severity), []).append(each)
+    kept: list[Finding] = []
+    counts = []
+    for (code, severity), alike in groups.items():
+        if len(alike) > MOST_ALIKE:
+            starts = [_start_of_task(found, keys) for found in alike]
+            last = nsmallest(MOST_ALIKE, starts)[-1]
+            first = [found for found, at in zip(alike, starts, strict=True) if at <= last]
+            if len(first) < len(alike):
+                counts.append((code, severity, len(alike) - len(first)))
+            kept += first
+        else:
+            kept += alike
+    return kept, counts
+
+
+def _start_of_task(found: Finding, keys: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
+    key = task_key(found.path)
+    return (0, 0) if key is None else keys.get(key, (0, 0))
 
 
 def located(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +13,15 @@ from reconciler.manifest.build import Built, build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import Document, has_entries, of_entries, of_entry
-from reconciler.manifest.finding import Finding, located
+from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.named_files import NamedFiles
 from reconciler.manifest.parse.source import MAX_BYTES, Source, read_source
 from reconciler.manifest.prompts import PromptFiles, hidden
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check
 from reconciler.manifest.sensitive import redacted, without_name
-from reconciler.model.diagnostics import Diagnostic, in_order
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import MOST_ALIKE, Diagnostic, in_order, more
 from reconciler.model.task import DesiredTask, Removal
 
 if TYPE_CHECKING:
@@ -71,11 +72,13 @@ class Manifests:
         found = self.diagnostics
         if len(changed) > 1 or removed != self.removed:
             known = {_identity(d) for d in found}
+            counted = {(d.file, d.args["code"]) for d in found if d.code is Code.MORE_PROBLEMS}
             new = [
                 of_entry(f, task.origin).in_file(task.file, task.line, task.column)
                 for task, f in compare(tasks, (), removed)
             ]
-            found = tuple(in_order([*found, *(d for d in new if _identity(d) not in known)]))
+            new = [d for d in new if _identity(d) not in known and (d.file, d.code) not in counted]
+            found = tuple(in_order([*found, *new]))
         return replace(self, tasks=tasks, diagnostics=found, removed=removed)
 
 
@@ -89,9 +92,11 @@ def load(
     root: Path,
     policy: Policy | None = None,
     now: Callable[[], datetime] = _machine_time,
+    all_problems: bool = True,
 ) -> Manifests:
     """Reads the manifests at `paths` (relative to `root`), or at the default locations if there
-    are none. Each task must satisfy `policy`, too. `now` is called if an entry recurs.
+    are none. Each task must satisfy `policy`, too. `now` is called if an entry recurs. Without
+    `all_problems`, those with one code in a file after the first MOST_ALIKE are only counted.
 
     Never raises for the content of a manifest: every problem of every file is a diagnostic.
     Raises ManifestError for a policy that cannot be used.
@@ -99,7 +104,8 @@ def load(
     finder = Finder(root)
     finder.find(paths)
     with garbage.paused():
-        return _Loading(finder.diagnostics, root, policy, now).run(finder.files)
+        loading = _Loading(finder.diagnostics, root, policy, now, all_problems=all_problems)
+        return loading.run(finder.files)
 
 
 class _Loading:
@@ -109,8 +115,11 @@ class _Loading:
         root: Path,
         policy: Policy | None,
         now: Callable[[], datetime],
+        *,
+        all_problems: bool,
     ) -> None:
         self._policy = policy
+        self._all_problems = all_problems
         self._diagnostics = diagnostics
         self._named, self._now = NamedFiles(root), now
         self._prompts = PromptFiles(self._named)
@@ -157,9 +166,7 @@ class _Loading:
             found_here = of_entries(self._findings[name], self._documents[name].origins)
             findings = [without_name(found, keys) for found in found_here]
             if findings:
-                self._diagnostics += located(
-                    findings, file=name, text=source.text, events=source.events
-                )
+                self._diagnostics += self._located(name, source, findings)
                 body = _masked(source.body, findings)
                 whole = name not in self._incomplete
                 texts[name] = redacted(body, source, keys, whole=whole)
@@ -172,6 +179,12 @@ class _Loading:
             elif file.findings:
                 texts[name] = _masked(texts.get(name, file.body), file.findings)
         return texts
+
+    def _located(self, name: str, source: Source, findings: list[Finding]) -> Iterator[Diagnostic]:
+        if not self._all_problems:
+            findings, counts = first_alike(findings, source.keys.get("tasks", {}))
+            yield from (more(name, *counted) for counted in counts)
+        yield from located(findings, file=name, text=source.text, events=source.events)
 
     def _read(self, name: str, place: Path, content: bytes) -> None:
         source = self._sources[name] = read_source(content)
@@ -239,9 +252,11 @@ def _sensitive(tasks: Sequence[DesiredTask]) -> dict[str, set[str]]:
 
 def _masked(body: bytes, findings: Sequence[Finding]) -> bytes:
     """A text whose lines may be shown: what looks like a credential is replaced by stars."""
-    for found in findings:
-        if found.secret is not None:
-            body = body.replace(found.secret.encode(), b"*" * len(found.secret))
+    secrets = {found.secret.encode() for found in findings if found.secret is not None}
+    if len(secrets) > MOST_ALIKE:  # each is looked for in the whole text
+        return b""
+    for secret in secrets:
+        body = body.replace(secret, b"*" * len(secret))
     return body
 
 

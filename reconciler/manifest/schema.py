@@ -87,9 +87,30 @@ def _fast_violations(
     accelerator: Any, data: Any, *, generated: bool = False
 ) -> Iterator[Violation]:
     """The same violations as the reference's, about a hundred times as fast."""
+    for part in [data] if generated else _parts(data):
+        yield from _violations_of_part(accelerator, part, _schema(generated=generated))
+
+
+def _parts(data: Any) -> Iterator[Any]:
+    """The document without tasks whose keys are invalid, then a document for each of these: the
+    library copies the whole mapping into the error of each key."""
+    tasks = data.get("tasks")
+    keys = _key_accelerator()
+    bad = [key for key in tasks if not keys.is_valid(key)] if isinstance(tasks, dict) else []
+    if not bad:
+        yield data
+        return
+    yield {**data, "tasks": {key: task for key, task in tasks.items() if keys.is_valid(key)}}
+    for key in bad:
+        yield {"version": 1, "tasks": {key: tasks[key]}}
+
+
+def _violations_of_part(
+    accelerator: Any, data: Any, whole: Mapping[str, Any]
+) -> Iterator[Violation]:
     for error in accelerator.iter_errors(data):
         path, steps = tuple(error.instance_path), tuple(error.schema_path)
-        schema: Any = _schema(generated=generated)
+        schema: Any = whole
         for step in steps[:-1]:
             schema = schema[step]
         value: Any = data
@@ -198,6 +219,13 @@ def accelerated_validator(*, generated: bool = False) -> Any:
     except ImportError:
         return None
     return jsonschema_rs.Draft7Validator(_schema(generated=generated))
+
+
+@cache
+def _key_accelerator() -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft7Validator(_schema()["definitions"]["key"])
 
 
 @cache

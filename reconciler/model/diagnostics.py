@@ -6,6 +6,7 @@ by looking into that text.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -111,27 +112,41 @@ def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     if len(found) <= MOST_ALIKE:
         return found
     groups: dict[tuple[str | None, Code, Severity], list[Diagnostic]] = {}
-    for diagnostic in found:
-        group = (diagnostic.file, diagnostic.code, diagnostic.severity)
-        groups.setdefault(group, []).append(diagnostic)
-    if all(len(alike) <= MOST_ALIKE for alike in groups.values()):
+    counted: Counter[tuple[str | None, Code, Severity]] = Counter()
+    for each in found:
+        if each.code is Code.MORE_PROBLEMS:
+            counted[each.file, Code(str(each.args["code"])), each.severity] += _counted(each)
+        else:
+            groups.setdefault((each.file, each.code, each.severity), []).append(each)
+    if not counted and all(len(alike) <= MOST_ALIKE for alike in groups.values()):
         return found
     shown: list[Diagnostic] = []
-    for (file, code, severity), alike in groups.items():
-        if len(alike) <= MOST_ALIKE:
-            shown += alike
-            continue
+    for group, alike in groups.items():
         first = nsmallest(MOST_ALIKE, alike, key=_position)
-        at = Place(file, first[-1].line, first[-1].column)
-        facts: dict[str, Arg] = {"count": len(alike) - MOST_ALIKE, "code": code.value}
-        shown += [*first, Diagnostic(Code.MORE_PROBLEMS, severity, "", facts, at)]
+        shown += first
+        if rest := counted[group] + len(alike) - len(first):
+            shown.append(more(*group, rest, first[-1].at))
     return tuple(sorted(shown, key=_order))
+
+
+def more(
+    file: str | None, code: Code, severity: Severity, count: int, after: Place = NOWHERE
+) -> Diagnostic:
+    """So many more with one code in a file, which are only counted."""
+    facts: dict[str, Arg] = {"count": count, "code": code.value}
+    return Diagnostic(
+        Code.MORE_PROBLEMS, severity, "", facts, Place(file, after.line, after.column)
+    )
 
 
 def count(diagnostics: Iterable[Diagnostic], severity: Severity) -> int:
     """How many there are, those that `limited` only counts among them."""
     of_it = (d for d in diagnostics if d.severity is severity)
-    return sum(int(str(d.args["count"])) if d.code is Code.MORE_PROBLEMS else 1 for d in of_it)
+    return sum(_counted(d) if d.code is Code.MORE_PROBLEMS else 1 for d in of_it)
+
+
+def _counted(diagnostic: Diagnostic) -> int:
+    return int(str(diagnostic.args["count"]))
 
 
 def _order(diagnostic: Diagnostic) -> tuple[str, int, int, bool, str, Code]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.manifest import schema
+from reconciler.manifest import load, schema
+from reconciler.model.diagnostics import Severity, count, limited
 
+ROOT = Path(__file__).resolve().parents[2]
 TASKS = 250
 
 
@@ -59,6 +64,58 @@ def test_warnings_too(manifest: Path, capsys: pytest.CaptureFixture[str]) -> Non
     document = json.loads(capsys.readouterr().out)
     assert len(document["diagnostics"]) == 101
     assert document["diagnostics"][-1]["code"] == "TC830"
+
+
+def test_only_counting_the_rest_finds_the_same(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Problems of several kinds, mixed within tasks, some located by the parser already."""
+    monkeypatch.chdir(manifest.parent)
+    kinds = [
+        "{message: Job., planMode: on, executor: 3}",
+        "{planMode: on, approvalMode: never, name: '  ', x: 1, y: 2}",
+        "{message: {content: Use password=Zq38rjWx%d., contents: x}, planMode: 1}",
+        "{message: Same., movedFrom: t1, taskID: same}",
+        "\n    message: Job %d.\n    planMode: 1\n    planMode: 2\n    x: 1",
+    ]
+    lines = [
+        f"  {'T' if n % 7 == 0 else 't'}{n - n % 11 // 10}: {kinds[n % 5].replace('%d', str(n))}\n"
+        for n in range(1200)
+    ]
+    manifest.write_text("version: 1\ndefaults: {z: 1}\ntasks:\n" + "".join(lines))
+    every = load((), root=manifest.parent).diagnostics
+    found = load((), root=manifest.parent, all_problems=False).diagnostics
+    assert limited(found) == limited(every)
+    assert len(limited(every)) < len(found) < len(every) / 2
+    for severity in Severity:
+        assert count(found, severity) == count(every, severity)
+
+
+def test_many_invalid_keys_take_little_memory(manifest: Path) -> None:
+    lines = [f"  T {n}: {{message: Job {n}., name: x, isShared: true}}\n" for n in range(4000)]
+    manifest.write_text("version: 1\ntasks:\n" + "".join(lines))
+    script = (
+        "import resource, sys; from reconciler.cli.main import run\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "sys.exit(run(['validate']))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=manifest.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout == "4000 errors in 1 file.\n"
+    assert ended.returncode == 1
+
+
+def test_of_very_many_credentials_no_line_is_shown(manifest: Path) -> None:
+    lines = [f"  t{n}: {{message: Use password=Zq38rjWx{n}., planMode: on}}\n" for n in range(101)]
+    manifest.write_text("version: 1\ntasks:\n" + "".join(lines))
+    found = load((), root=manifest.parent, all_problems=False)
+    assert found.text_of(manifest.name) == ""
 
 
 def test_invalid_tasks_need_no_slow_validator(

@@ -36,7 +36,6 @@ class OutputSettings:
     quiet: bool = False
     verbose: bool = False
     reports: tuple[ReportFile, ...] = field(default=())
-    all_problems: bool = False
 
 
 class Output:
@@ -54,6 +53,7 @@ class Output:
         self.told = False
         self.kept: Report | None = None
         self._source: Source | None = None
+        self._lines: dict[str, list[str]] = {}  # of one file: diagnostics are in order
         self._secrets: Secrets | None = None
         self._said: set[Diagnostic] = set()
 
@@ -66,7 +66,7 @@ class Output:
     def masked(self, report: Report) -> Report:
         """The report as it may be shown; the prompts of its sensitive tasks are protected, and of
         many problems with one code in a file, the rest is counted."""
-        if not self.common.all_problems:
+        if not self.settings.all_problems:
             report = replace(report, diagnostics=limited(report.diagnostics))
         if self._secrets is None and isinstance(report, FailureReport | ValidateReport):
             listed = report.listed if isinstance(report, ValidateReport) else ()
@@ -156,7 +156,7 @@ class Output:
     # To a person
 
     def show_sources(self, source: Source) -> None:
-        self._source = source
+        self._source, self._lines = source, {}
 
     def diagnostics(self, diagnostics: Iterable[Diagnostic]) -> None:
         """To stderr, in order, each once in a run; with `-q` errors only, on a terminal with their
@@ -274,8 +274,10 @@ class Output:
         """Only a person sees it: on a terminal."""
         if self._source is None or not sys.stderr.isatty():
             return None
-        text = self._source(file)
-        lines = [] if text is None else text.split("\n")
+        if file not in self._lines:
+            text = self._source(file)
+            self._lines = {file: text.split("\n") if text else []}
+        lines = self._lines[file]
         return lines[line - 1] if 0 < line <= len(lines) else None
 
 

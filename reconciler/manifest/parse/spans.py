@@ -44,11 +44,16 @@ class SourceSpan(NamedTuple):
 class _Node:
     """One step of the requested paths, as a tree, and its span once it was found."""
 
-    __slots__ = ("below", "span")
+    __slots__ = ("below", "is_requested", "span")
 
     def __init__(self) -> None:
         self.below: dict[str | int, _Node] = {}
+        self.is_requested = False
         self.span: SourceSpan | None = None
+
+
+class _AllFound(Exception):  # noqa: N818
+    """Every requested path has its span: the rest of the file need not be read."""
 
 
 def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, SourceSpan]:
@@ -61,8 +66,9 @@ def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, SourceSpa
         node = root
         for step in path:
             node = node.below.setdefault(step, _Node())
-    with suppress(*PARSER_ERRORS):
-        _Locator(next_event).document(root)
+        node.is_requested = True
+    with suppress(_AllFound, *PARSER_ERRORS):
+        _Locator(next_event, len(requested)).document(root)
     return {path: _nearest(root, path) for path in requested}
 
 
@@ -70,15 +76,14 @@ def _nearest(root: _Node, path: Path) -> SourceSpan:
     node, found = root, root.span or SourceSpan(1, 1, 1, 1, 1)
     for step in path:
         node = node.below[step]
-        if node.span is None:
-            break
-        found = node.span
+        found = node.span or found  # of a parent, it is unknown until its last value was read
     return found
 
 
 class _Locator:
-    def __init__(self, next_event: NextEvent) -> None:
+    def __init__(self, next_event: NextEvent, count: int) -> None:
         self._next = next_event
+        self._missing = count
 
     def document(self, root: _Node) -> None:
         """Reads the first document that is not empty."""
@@ -109,6 +114,10 @@ class _Locator:
             column=begin.column + 1,
             last_line=end.line + (end.column > 0),
         )
+        if node.is_requested:
+            self._missing -= 1
+            if self._missing == 0:
+                raise _AllFound
 
     def _mapping(self, node: _Node) -> Any:
         while not isinstance(event := self._next(), MappingEndEvent):
