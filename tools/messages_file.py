@@ -45,6 +45,11 @@ EXAMPLES: Mapping[str, Arg] = {
 }
 
 _BY_FORMAT: Mapping[str, Arg] = {
+    "key": "acme/rotate-iam-keys",
+    "id": "task-41",
+    "file": "taskctl.state.json",
+    "url": "https://api.pulumi.com",
+    "request": "rotate-iam-keys=task-41",
     "n": 1_000_000,
     "s": 2,
     "tokens": 1_200_000,

@@ -27,7 +27,7 @@ REMARKS = {
     "apply.not_cancelled": Message(
         "task {old} could not be cancelled: {why}",
         "It may still be running. Try again:",
-        "taskctl cancel {ref:sh} --task {old:sh}",
+        "taskctl cancel {ref:key} --task {old:id}",
     ),
     "patch.unfinished": Message(
         "created, but {names:and} could not be set: {why}", "To try again:", "taskctl apply"

@@ -38,7 +38,7 @@ ENTRIES = {
                 "{source}: http://{host}: a token is never sent over plain http, except to this"
                 " machine",
                 "Use the https:// address of the service:",
-                "--backend {url:sh}",
+                "--backend {url:url}",
             ),
         },
     ),

@@ -15,7 +15,7 @@ ENTRIES = {
             "": Message(
                 "{ref}: more than one task exists for this key: {ids:and}",
                 "Compare them {links:list}, and end the redundant one:",
-                "taskctl cancel {ref:sh} --task {extra:sh} --force",
+                "taskctl cancel {ref:key} --task {extra:id} --force",
             ),
         },
     ),
@@ -34,7 +34,7 @@ ENTRIES = {
                 "{key}: {names:and} no longer in the manifest; apply will not modify it",
                 "The service does not tell its default. Write the value into the manifest, or "
                 "accept the current one:",
-                "taskctl state accept {ref:sh}",
+                "taskctl state accept {ref:key}",
             ),
             "foreign": Message(
                 "{key}: cannot change {names:and}: the task belongs to another user",
@@ -51,7 +51,7 @@ ENTRIES = {
             "": Message(
                 "{key}: the attempt {mark} to replace its task created none",
                 "It still has {task_id}. To replace that one, run:",
-                "taskctl apply --replace {request:sh}",
+                "taskctl apply --replace {request:request}",
             )
         },
     ),

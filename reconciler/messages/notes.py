@@ -31,7 +31,7 @@ class Note(StrEnum):
     )
     LOCKED = "The state is locked by {holder}. Waiting for it to be released."
     WITHOUT_CREDENTIALS = "Skipped: no access token. Set PULUMI_ACCESS_TOKEN to see the plan."
-    PLAN_SAVED = "Saved the plan. To apply exactly this plan, run:\n    taskctl apply {file:sh}"
+    PLAN_SAVED = "Saved the plan. To apply exactly this plan, run:\n    taskctl apply {file:file}"
     EMPTY_PLAN_SAVED = "Saved the plan. Apply would make no changes."
     EXPECT_PLAN = "To apply exactly this plan, run with the same options:\n    {command:cmd}"
     NOT_CREATED = "Nothing was created."
@@ -49,12 +49,12 @@ class Note(StrEnum):
     TASK_STATUS = "{ref}: {status}"
     TASK_FAILED = "{ref}: {status} ({words})"
     TASK_WAITS = (
-        "{ref}: {status}; answer it with `taskctl approve {ref:sh}` or `taskctl reject {ref:sh}`"
+        "{ref}: {status}; answer it with `taskctl approve {ref:key}` or `taskctl reject {ref:key}`"
     )
-    TASK_ASKS = "{ref}: {status} for an answer; answer it with `taskctl approve {ref:sh} -m TEXT`"
+    TASK_ASKS = "{ref}: {status} for an answer; answer it with `taskctl approve {ref:key} -m TEXT`"
     TASK_PARKED_CLI = (
         "{ref}: {status} for the result of {tools:and}, which a Pulumi CLI session provides: "
-        "`pulumi neo resume {task_id:sh}`"
+        "`pulumi neo resume {task_id:id}`"
     )
     TASK_PARKED_WORKER = (
         "{ref}: {status} for the result of {tools:and}, which a worker of the service provides"
@@ -76,7 +76,7 @@ class Note(StrEnum):
     # init and fmt
     BELOW_ROOT = (
         "note: hooks and workflows belong in the root of the repository, {top}. Put them there, "
-        "with {below}/tasks for tasks, and run taskctl with -C {below:sh}."
+        "with {below}/tasks for tasks, and run taskctl with -C {below:file}."
     )
     FORMATTED = "{parts}."
 

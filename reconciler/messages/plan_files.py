@@ -72,7 +72,7 @@ ENTRIES = {
             "never-had": Message(
                 "--replace {request}: it has task {task_id}, and never had {old}",
                 "Nothing was sent. To replace its current task, run:",
-                "taskctl apply --replace {again:sh}",
+                "taskctl apply --replace {again:request}",
             ),
         },
     ),
@@ -83,9 +83,9 @@ ENTRIES = {
         cases={
             "": Message(
                 "--replace {request}: {task_id} already replaced {old}; not replaced again",
-                "To cancel the old task: taskctl cancel {ref:sh} --task {old:sh}\n"
+                "To cancel the old task: taskctl cancel {ref:key} --task {old:id}\n"
                 "To replace the new one, too, run:",
-                "taskctl apply --replace {again:sh}",
+                "taskctl apply --replace {again:request}",
             )
         },
     ),

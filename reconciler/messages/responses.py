@@ -44,7 +44,7 @@ ENTRIES = {
             "": Message(
                 "{ref} never had a task {task_id:q}",
                 "Nothing was sent. To see the tasks that it had, run:",
-                "taskctl show {ref:sh}",
+                "taskctl show {ref:key}",
             )
         },
     ),
@@ -57,17 +57,17 @@ ENTRIES = {
             "": Message(
                 "{ref}: no pending approval; the task is {status}",
                 "Nothing was sent. To see the conversation, run:",
-                "taskctl logs {ref:sh}",
+                "taskctl logs {ref:key}",
             ),
             "input": Message(
                 "{ref}: no pending approval; the task waits for input",
                 "Nothing was sent. To see the conversation, run:",
-                "taskctl logs {ref:sh}",
+                "taskctl logs {ref:key}",
             ),
             "id": Message(
                 "{ref}: no pending approval with the ID {request:q}",
                 "Nothing was sent. To see the conversation, run:",
-                "taskctl logs {ref:sh}",
+                "taskctl logs {ref:key}",
             ),
             "none": Message(
                 "none of {count} tasks has a pending approval",
@@ -77,7 +77,7 @@ ENTRIES = {
             "changed": Message(
                 "{ref}: the request has changed since it was shown",
                 "Nothing was sent. To see what it asks now, run:",
-                "taskctl approve {ref:sh}",
+                "taskctl approve {ref:key}",
             ),
         },
     ),
@@ -89,7 +89,7 @@ ENTRIES = {
             "": Message(
                 "{ref}: {count} approvals are pending",
                 "Name one with --request: {ids:list}. To see them, run:",
-                "taskctl logs {ref:sh}",
+                "taskctl logs {ref:key}",
             )
         },
     ),
@@ -101,7 +101,7 @@ ENTRIES = {
             "": Message(
                 "{ref}: its session was ended, but the task is not idle yet ({words})",
                 "Check again in a minute:",
-                "taskctl status {ref:sh}",
+                "taskctl status {ref:key}",
             )
         },
     ),

@@ -15,7 +15,7 @@ _PLACE = {
             "": Message(
                 "there is no state at {file}",
                 "Check the address. If this state is new, create it once:",
-                "taskctl state init {file:sh}",
+                "taskctl state init {file:file}",
             )
         },
     ),
@@ -51,8 +51,7 @@ _PLACE = {
         cases={
             "": Message(
                 "{file} needs {reason}, which is not installed",
-                "Install the extra:",
-                "pip install {reason:sh}",
+                "Install taskctl with this extra the way it was installed before.",
             ),
             "program": Message(
                 "{file} needs {reason}, which is not installed",

@@ -10,7 +10,7 @@ from reconciler.model.codes import Code
 
 _RESTORE = (
     "The file was left untouched, because an unreadable state never counts as an empty one."
-    " Restore the last good version, which is next to it:\n  cp {backup:sh} {file:sh}\n"
+    " Restore the last good version, which is next to it:\n  cp {backup:file} {file:file}\n"
 )
 _FETCH = (
     "The file was left untouched, because an unreadable state never counts as an empty one."
@@ -18,7 +18,7 @@ _FETCH = (
 )
 _ASIDE = (
     "Or move it aside; taskctl then searches the whole organization for existing tasks before it"
-    " creates any:\n  mv {file:sh} {aside:sh}\n  taskctl plan --adopt all"
+    " creates any:\n  mv {file:file} {aside:file}\n  taskctl plan --adopt all"
 )
 
 
@@ -43,12 +43,12 @@ _FILES = {
                 "{file} cannot be read: {reason}",
                 "It was left untouched, because an unreadable file never counts as missing. Check"
                 " its type and permissions:",
-                "ls -l {file:sh}",
+                "ls -l {file:file}",
             ),
             "folder": Message(
                 "{file} is a directory; the state must be a file",
                 "Name a file in it:",
-                "taskctl plan --state {inside:sh}",
+                "taskctl plan --state {inside:file}",
             ),
             "special": Message(
                 "{file} is not a regular file",
@@ -218,7 +218,7 @@ _JOURNAL = {
                 "line {line} of the journal is damaged: {reason}",
                 "It contains what an earlier run did and could not save. Restore it from a copy,"
                 " or move it aside, wait until the settle time has passed since that run, and let"
-                " taskctl find what it created:\n  mv {file:sh} {aside:sh}\n"
+                " taskctl find what it created:\n  mv {file:file} {aside:file}\n"
                 "  taskctl plan --adopt all",
             )
         },
@@ -234,14 +234,15 @@ _JOURNAL = {
                 "the journal {file} belongs to a different state",
                 "The state's lineage is {state}, the journal's {journal}: one of the two files was"
                 " copied here. Restore the right state, or move the journal aside and let taskctl"
-                " find what it contained:\n  mv {file:sh} {aside:sh}\n  taskctl plan --adopt all",
+                " find what it contained:\n  mv {file:file} {aside:file}\n"
+                "  taskctl plan --adopt all",
             ),
             "serial": Message(
                 "the journal {file} was started on serial {journal} of the state, which is now at"
                 " serial {state}",
                 "One of the two files was restored or copied. Restore the matching one, or move the"
                 " journal aside and let taskctl find what it contained:\n"
-                "  mv {file:sh} {aside:sh}\n  taskctl plan --adopt all",
+                "  mv {file:file} {aside:file}\n  taskctl plan --adopt all",
             ),
         },
     ),

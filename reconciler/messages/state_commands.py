@@ -42,35 +42,35 @@ _EDIT = {
             "taken": Message(
                 "{ref} already exists",
                 "A key has one task. Show it, and remove it first if it is obsolete:",
-                "taskctl state show {ref:sh}",
+                "taskctl state show {ref:key}",
             ),
             "unresolved": Message(
                 "{ref} has an attempt whose outcome is unknown",
                 "Removing it could create a second task. First say what came of it:\n"
-                "  taskctl state resolve {ref:sh} --task-id ID",
-                "taskctl state resolve {ref:sh} --not-created",
+                "  taskctl state resolve {ref:key} --task-id ID",
+                "taskctl state resolve {ref:key} --not-created",
             ),
             "organization": Message(
                 "{ref} has an attempt whose outcome is unknown, so it cannot move to another"
                 " organization",
                 "Its task may exist in its present organization. First say what came of it:\n"
-                "  taskctl state resolve {ref:sh} --task-id ID",
-                "taskctl state resolve {ref:sh} --not-created",
+                "  taskctl state resolve {ref:key} --task-id ID",
+                "taskctl state resolve {ref:key} --not-created",
             ),
             "resolved": Message(
                 "{ref} has no unresolved attempt",
                 "It is already recorded:",
-                "taskctl state show {ref:sh}",
+                "taskctl state show {ref:key}",
             ),
             "former": Message(
                 "task {task} is a former task of {ref}",
                 "A newer task replaced it. See which:",
-                "taskctl show {ref:sh}",
+                "taskctl show {ref:key}",
             ),
             "recorded": Message(
                 "task {task} is recorded for {holder}",
                 "A task has one key. If it was created for {ref}, remove the other entry first:",
-                "taskctl state rm {holder:sh}",
+                "taskctl state rm {holder:key}",
             ),
         },
     ),

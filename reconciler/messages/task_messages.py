@@ -16,13 +16,13 @@ ENTRIES = {
         cases={
             "": Message(
                 "{ref}: the task is busy{answer:paren}",
-                "Wait until it is idle, or cancel what it does: taskctl cancel {ref:sh}",
-                "taskctl wait {ref:sh}",
+                "Wait until it is idle, or cancel what it does: taskctl cancel {ref:key}",
+                "taskctl wait {ref:key}",
             ),
             "cancel": Message(
                 "{ref}: the task is busy{answer:paren}",
                 "It did not accept the request to stop. End its session:",
-                "taskctl cancel --force {ref:sh}",
+                "taskctl cancel --force {ref:key}",
             ),
         },
     ),
@@ -67,12 +67,12 @@ ENTRIES = {
             "": Message(
                 "{ref}: the task asks a question, which needs an answer",
                 "Nothing was sent. Answer it:",
-                "taskctl approve {ref:sh} -m TEXT",
+                "taskctl approve {ref:key} -m TEXT",
             ),
             "no-question": Message(
                 "{ref}: the request takes no answer, because it is not a question",
                 "Nothing was sent. Approve it without -m, or reject it with instructions:",
-                "taskctl reject {ref:sh} -m TEXT",
+                "taskctl reject {ref:key} -m TEXT",
             ),
         },
     ),
@@ -84,7 +84,7 @@ ENTRIES = {
             "": Message(
                 "{ref}: {what} was sent, but no response came back ({why})",
                 "The task may have received it. Check before sending it again:",
-                "taskctl logs {ref:sh}",
+                "taskctl logs {ref:key}",
             )
         },
     ),
@@ -96,7 +96,7 @@ ENTRIES = {
             "": Message(
                 "{ref}: the service rejected {what}{answer:paren}",
                 "Check the status of the task:",
-                "taskctl status {ref:sh}",
+                "taskctl status {ref:key}",
             ),
             "unauthorized": Message(
                 "{ref}: the access token was rejected{answer:paren}",

@@ -1,8 +1,10 @@
 """Templates of messages: `{name}`, with a format for what the value is.
 
 `{name}` is the text itself, `{name:q}` a value of a user (quoted, on one line, shortened),
-`{name:sh}` a word of a shell command (always quoted where it has to be), `{name:cmd}` a taskctl
-command with the words of a tuple, `{name:s}` the letter s unless the number is 1, `{name:list}`
+`{name:cmd}` a taskctl command with the words of a tuple, `{name:key}`, `{name:org}`, `{name:id}`,
+`{name:file}`, `{name:url}` and `{name:request}` a word of a shell command (a placeholder for what
+is none of the kind, see `model/shell.py`), `{name:sh}` such a word of the user or of the code,
+`{name:s}` the letter s unless the number is 1, `{name:list}`
 the items of a tuple joined by commas, `{name:or}` the same with "or" before the last, `{name:and}`
 with "and", `{name:age}` a number of seconds as `3 d`, `{name:tokens}` a number of tokens as `1.2M`.
 `{name:at}` puts a place before what is said about it (`PLACE: `), `{name:until}` a time after it
@@ -17,7 +19,7 @@ from typing import Any
 
 from reconciler.model.diagnostics import Arg
 from reconciler.model.paths import quoted
-from reconciler.model.shell import command_line, shell_word
+from reconciler.model.shell import WORDS, command_line
 
 
 def _items(value: Arg) -> tuple[str, ...]:
@@ -33,7 +35,6 @@ _FORMATS: dict[str, Callable[[Arg], str]] = {
     "": str,
     "q": lambda value: quoted(str(value)),
     "cmd": lambda value: command_line(*_items(value)),
-    "sh": lambda value: shell_word(str(value)),
     "s": lambda value: "" if value == 1 else "s",
     "list": lambda value: ", ".join(_items(value)),
     "or": lambda value: _joined(value, "or"),
@@ -68,7 +69,8 @@ def amount(tokens: int) -> str:
 
 class _Template(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
-        return _FORMATS[format_spec](value)
+        word = WORDS.get(format_spec)
+        return word(str(value)) if word is not None else _FORMATS[format_spec](value)
 
 
 _TEMPLATE = _Template()

@@ -46,7 +46,7 @@ ENTRIES = {
             "savedPlanAlone": Message(
                 "{file} is a saved plan and cannot be combined with other arguments",
                 "A saved plan already contains its paths and options. To apply it, run:",
-                "taskctl apply {file:sh}",
+                "taskctl apply {file:file}",
             ),
             "followOne": Message(
                 "--follow is for one task, and {count} match", "Specify a single KEY."
@@ -171,8 +171,8 @@ ENTRIES = {
             "": Message(
                 "{ref} is in no manifest",
                 "Name the manifest that contains it, or remove the record with "
-                "`taskctl state rm {ref:sh}`:",
-                "taskctl state accept {task_key:sh} PATH",
+                "`taskctl state rm {ref:key}`:",
+                "taskctl state accept {task_key:key} PATH",
             )
         },
     ),

@@ -1,14 +1,23 @@
 """Commands that are suggested to a person, ready to paste into a shell: the only place that makes
-them."""
+them.
+
+A key, an ID, an organization, an address or a path may come from a state, a saved plan or a service
+of somebody else. One that is not as such a value must be never becomes part of a command, not even
+quoted: a placeholder such as `KEY` takes its place.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._@-]{0,127}")
 _ORG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
+_URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
+_FILE = re.compile(r"(?!-)[\w ./\\:@%+=,~#()-]+")
 PLACEHOLDER = "..."
 
 
@@ -18,8 +27,9 @@ def command_line(*words: str) -> str:
 
 
 def shell_word(text: str) -> str:
-    """A word, quoted if necessary. A text with characters that a terminal does not show as they
-    are, or that would break the line, becomes a placeholder: nobody could see what they paste."""
+    """A word that a user typed, quoted if necessary. A text with characters that a terminal does
+    not show as they are, or that would break the line, becomes a placeholder: nobody could see what
+    they paste."""
     return shlex.quote(text) if text.isprintable() else PLACEHOLDER
 
 
@@ -36,3 +46,48 @@ def is_org_name(text: str) -> bool:
 def is_task_id(text: str) -> bool:
     """Whether a text can be an ID of the service."""
     return _ID.fullmatch(text) is not None
+
+
+def key_word(text: str) -> str:
+    """`KEY` or `ORG/KEY` as a word."""
+    org, _, key = text.rpartition("/")
+    return text if is_key(key) and (not org or is_org_name(org)) else "KEY"
+
+
+def org_word(text: str) -> str:
+    """An organization as a word."""
+    return text if is_org_name(text) else "ORG"
+
+
+def id_word(text: str) -> str:
+    """A task's ID as a word."""
+    return text if is_task_id(text) else "ID"
+
+
+def file_word(text: str) -> str:
+    """A path as a word."""
+    return shlex.quote(text) if _FILE.fullmatch(text) and text.isprintable() else "FILE"
+
+
+def _url_word(text: str) -> str:
+    return text if _URL.fullmatch(text) else "URL"
+
+
+def _request_word(text: str) -> str:
+    """`KEY=ID`, as `--replace` takes it, or `KEY`."""
+    key, equals, task_id = text.partition("=")
+    return key_word(key) + equals + (id_word(task_id) if equals else "")
+
+
+WORDS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {
+        "key": key_word,
+        "org": org_word,
+        "id": id_word,
+        "file": file_word,
+        "url": _url_word,
+        "request": _request_word,
+        "sh": shell_word,
+    }
+)
+"""Each kind of value, and what makes a word of one."""

@@ -187,7 +187,7 @@ def refused_stray(attempt: Attempt, why: str) -> PlannedTask:
 
 
 def _refused(ref: TaskRef, why: str) -> Remark:
-    return remark("org.refused", org=ref.org_name, why=why, pattern=f"{ref.org_name}/*")
+    return remark("org.refused", org=ref.org_name, why=why)
 
 
 def renamed(task: DesiredTask, orphan: TaskRef) -> PlannedTask:

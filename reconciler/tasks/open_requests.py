@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from reconciler.model.shell import is_task_id
+from reconciler.model.shell import id_word, is_task_id, key_word
 from reconciler.tasks.events import Approval
 from reconciler.tasks.status import TaskState, TaskStatus
 
@@ -55,9 +55,9 @@ def all_requests(statuses: Iterable[TaskStatus]) -> tuple[OpenRequest, ...]:
 
 def _approval(status: TaskStatus, approval: Approval, *, several: bool) -> OpenRequest:
     wanted = Wanted.ANSWER if approval.is_question else Wanted.APPROVAL
-    named = ("--request", approval.id) if several else ()
+    named = ("--request", id_word(approval.id)) if several else ()
     answer = ("-m", "TEXT") if approval.is_question else ()
-    command = ("taskctl", "approve", str(status.ref), *named, *answer)
+    command = ("taskctl", "approve", key_word(str(status.ref)), *named, *answer)
     return OpenRequest(status, wanted, approval.message, approval.since, command, approval)
 
 

@@ -14,8 +14,10 @@ from reconciler.messages import AREAS, entry
 from reconciler.messages.explanation import codes, section
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
+from reconciler.model.shell import WORDS
 from tools.messages_file import facts_of
 
+KINDS = "|".join([*WORDS, "cmd"])
 PACKAGE = Path(reconciler.__file__).parent
 
 
@@ -73,4 +75,18 @@ def test_a_command_is_quoted() -> None:
     """Every fact in a command has the format that quotes it for a shell."""
     for code in codes():
         for message in entry(code).cases.values():
-            assert not re.search(r"(?<!\{)\{\w+(?!:sh|:cmd)[:}]", message.command), code
+            assert not re.search(rf"(?<!\{{)\{{\w+(?!:({KINDS})\}})[:}}]", message.command), code
+
+
+EVIL = "$(touch owned)`;"
+
+
+@pytest.mark.parametrize("code", codes(), ids=lambda code: code.name)
+def test_no_value_that_is_not_of_its_kind_is_in_a_command(code: Code) -> None:
+    for message in entry(code).cases.values():
+        facts = {n: EVIL if isinstance(v, str) else v for n, v in facts_of(message).items()}
+        own = dict.fromkeys(re.findall(r"\{(\w+):(?:sh|cmd)\}", message.command), "x")
+        _, detail, command = (fill(part, facts | own) for part in message)
+        commands = [command, *re.findall(r"`((?:taskctl|pulumi) .*?)`", detail)]
+        commands += re.findall(r"^(?:  .*|.*: (?:taskctl|pulumi) .*)$", detail, re.MULTILINE)
+        assert not [found for found in commands if "touch" in found and EVIL in found]
