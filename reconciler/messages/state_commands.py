@@ -20,7 +20,7 @@ _EDIT = {
             "retired": Message(
                 "{name} is not in the state any more",
                 "Its task can still be named by its ID:",
-                "taskctl show {id:sh}",
+                "taskctl show {id:id}",
             ),
             "ambiguous": Message(
                 "{name} is the key of {count} tasks in different organizations",
