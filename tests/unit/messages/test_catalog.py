@@ -85,8 +85,8 @@ EVIL = "$(touch owned)`;"
 def test_no_value_that_is_not_of_its_kind_is_in_a_command(code: Code) -> None:
     for message in entry(code).cases.values():
         facts = {n: EVIL if isinstance(v, str) else v for n, v in facts_of(message).items()}
-        own = dict.fromkeys(re.findall(r"\{(\w+):cmd\}", message.command), "x")
-        own |= {"name": "TASKCTL_STATE_KEY", "count": "5"}  # the code's own
+        its_own = r"\{(\w+):cmd\}|\{(name|count):sh\}"  # of the user, or of the code
+        own = dict.fromkeys(map("".join, re.findall(its_own, message.command)), "x")
         _, detail, command = (fill(part, facts | own) for part in message)
         commands = [command, *re.findall(r"`((?:taskctl|pulumi) .*?)`", detail)]
         commands += re.findall(r"^(?:  .*|.*: (?:taskctl|pulumi) .*)$", detail, re.MULTILINE)
