@@ -34,7 +34,7 @@ from reconciler.render.plan_text import summary_row, unattended_row
 from reconciler.render.reports import FailureReport
 from reconciler.render.wait import WaitedReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
-from reconciler.state.edit import as_sensitive
+from reconciler.state.edit import as_done, as_sensitive
 
 if TYPE_CHECKING:
     from reconciler.app.ui import Stop
@@ -276,6 +276,7 @@ class Applying:
         """Saves; if that fails, the report still says what became of each task."""
         try:
             self._session.append(*as_sensitive(self._session.state, self._space.desired))
+            self._session.append(*as_done(self._session.state, self._planning.done))
             self._session.save()
         except StateError as problem:
             return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))

@@ -248,14 +248,20 @@ class Context:
         token = resolve_token(backend, os.environ, Path.home())
         self.ui.detail(Note.TOKEN, source=token.source)
         connections = self.connection.parallelism + 2
+        now = self.clock.now
         if backend.local_db is None:
-            return Client(backend.name, token.value, connections=connections)
+            return Client(backend.name, token.value, connections=connections, wall_clock=now)
         from reconciler.embedded.app import App
 
         _ = self.cache  # where the database is by default
-        app = App(self.settings.path(str(backend.local_db)))
+        app = App(self.settings.path(str(backend.local_db)), now=now)
         return Client(
-            backend.name, token.value, app=app, then_close=app.close, connections=connections
+            backend.name,
+            token.value,
+            app=app,
+            then_close=app.close,
+            connections=connections,
+            wall_clock=now,
         )
 
     def now(self) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from reconciler.app.context import Context
 from reconciler.app.plan_file import write_plan_file
@@ -24,14 +25,16 @@ def plan(
     *,
     out_file: str | None = None,
     fail_on: Sequence[str] = (),
+    at: datetime | None = None,
+    with_past: bool = False,
 ) -> Plan:
-    """The plan, also saved to `out_file` if given. Tasks that `fail_on` names are errors.
-    TaskctlError."""
-    space = open_workspace(ctx, paths, options)
+    """The plan, also saved to `out_file` if given. Tasks that `fail_on` names are errors. `at`:
+    what would be due then. `with_past`: with the tasks of past periods. TaskctlError."""
+    space = open_workspace(ctx, paths, options, at)
     ctx.ui.show_sources(space.manifests.text_of)
     state = ctx.read_state()
     note_if_new(ctx, space, state)
-    made = Planning(ctx, space).plan(state, space.options, refusing=False)
+    made = Planning(ctx, space, with_past=with_past).plan(state, space.options, refusing=False)
     if out_file is not None:
         saved = SavedPlan(masked_plan(made), basis_of(made, space.desired, state))
         write_plan_file(ctx.settings.path(out_file), out_file, saved)

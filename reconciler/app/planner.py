@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,20 +11,26 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
+from reconciler.model.diagnostics import Diagnostic, Severity, error
+from reconciler.model.errors import TaskctlError
 from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.task import rfc3339
 from reconciler.plan.budget import Outlook, budget_problems
 from reconciler.plan.codec import options_json
+from reconciler.plan.hold import to_be_asked
 from reconciler.plan.lookup import lookups
-from reconciler.plan.plan import Action, Plan, Reason
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.replacement import refuse_wrong
+from reconciler.plan.rollout import Progress
 from reconciler.plan.selection import Selection, select
 from reconciler.plan.view import RemoteView
+from reconciler.tasks.status import TaskState
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.manifest import Manifests
-    from reconciler.model.diagnostics import Diagnostic
     from reconciler.model.task import DesiredTask, TaskRef
     from reconciler.plan.age import LockHolder
     from reconciler.state.model import State
@@ -44,20 +50,46 @@ class Workspace:
         return self.manifests.tasks
 
 
-def open_workspace(ctx: Context, paths: Sequence[str], options: PlanOptions) -> Workspace:
+def open_workspace(
+    ctx: Context, paths: Sequence[str], options: PlanOptions, at: datetime | None = None
+) -> Workspace:
     """Reads the manifests, then finds backend, token and organization. TaskctlError.
 
-    Nothing is sent before all manifests are known to be valid.
+    Nothing is sent before all manifests are known to be valid. `at` is the time that tells the
+    periods of entries that recur, instead of the clocks.
     """
-    manifests = ctx.read(paths)
+    manifests = ctx.read(paths, None if at is None else lambda: at)
     if options.max_creates is None:
         limits = (manifests.max_creates, ctx.settings.max_creates)
         least = min((limit for limit in limits if limit is not None), default=None)
         options = replace(options, max_creates=least)
     _ = ctx.place  # said before anything else is asked for
     _ = ctx.client
+    if at is None and manifests.recurrences:
+        manifests = _by_both_clocks(ctx, paths, manifests)
     scope = tuple(sorted({normal(path) for path in paths}))
     return Workspace(ctx.with_organizations(manifests), scope, options)
+
+
+def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) -> Manifests:
+    """The manifests, which are of this machine's clock, by the service's as well: if the two are in
+    different periods, the earlier one counts. TaskctlError if they are too far apart for that."""
+    _ = ctx.client.identity()  # its response shows the service's clock
+    machine, service = ctx.clock.now(), ctx.client.service_clock()
+    ignored = ctx.client.ignored_date()
+    if service is None and ignored is not None:
+        date = ignored.args["date"]
+        raise TaskctlError.of(Code.CLOCK_SKEW, "apart", service=date, machine=rfc3339(machine))
+    if service is None:
+        return manifests
+    earlier, later = sorted((machine, service))
+    if all(each.due(earlier) == each.due(later) for each in manifests.recurrences):
+        return manifests
+    dates = {"service": rfc3339(service), "machine": rfc3339(machine)}
+    told = Diagnostic(Code.CLOCK_SKEW, Severity.WARNING, "periods", dates)
+    if any(each.due(earlier) != each.due(machine) for each in manifests.recurrences):
+        manifests = ctx.read(paths, lambda: earlier)
+    return replace(manifests, diagnostics=(*manifests.diagnostics, told))
 
 
 def normal(path: str) -> str:
@@ -77,21 +109,43 @@ def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
+_PROGRESS = {
+    TaskState.DONE: Progress.DONE,
+    TaskState.RUNNING: Progress.UNFINISHED,
+    TaskState.WAITING: Progress.UNFINISHED,
+    TaskState.NOT_VISIBLE: Progress.UNFINISHED,
+}
+"""What a status is to a rollout; anything else has failed."""
+
+
 class Planning:
     """Reads the service and makes plans for one workspace; `view` is what was read last. `holder`:
-    what an apply knows about the age of its attempts."""
+    what an apply knows about the age of its attempts. `standing` says how far the tasks are that
+    others may have to wait for, as the service told it for the first plan, and `done` are the ids
+    of those that are done. `with_past`: plans list past periods."""
 
-    def __init__(self, ctx: Context, space: Workspace, holder: LockHolder | None = None) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        space: Workspace,
+        holder: LockHolder | None = None,
+        *,
+        with_past: bool = False,
+    ) -> None:
         self._ctx = ctx
         self._space = space
         self._survey = ctx.survey(space.options.settle_time)
         self._holder = holder
         self._selection: Selection | None = None
+        self._with_past = with_past
+        self.standing: dict[TaskRef, Progress] = {}
+        self.done: set[str] = set()
         self.view: RemoteView | None = None
 
     def plan(self, state: State, options: PlanOptions, *, refusing: bool) -> Plan:
         """The plan on `state` with all that is to be said about it. With `refusing`, as apply has
         it, a used up budget is an error. RemoteError."""
+        self.standing = self._ask(state, self._selected(state, options).refs)
         plan = self._with_budgets(self.replan(state, options))
         money = budget_problems(plan.budgets, over_budget=options.over_budget, refusing=refusing)
         notes = self._selected(state, options).notes(options)
@@ -122,9 +176,21 @@ class Planning:
             self._holder,
             names,
             space.manifests.removed,
+            space.manifests.due,
+            self.standing,
+            with_past=self._with_past,
         )
         made = make_plan(inputs)
         return replace(made, options=options_json(options))
+
+    def _ask(self, state: State, only: Collection[TaskRef] | None) -> dict[TaskRef, Progress]:
+        """How the tasks stand that a missing one may have to wait for. RemoteError."""
+        records = to_be_asked(self._space.desired, state, only)
+        if not records:
+            return {}
+        found = self._ctx.reader.statuses(records, self._ctx.connection.parallelism)
+        self.done = {s.task_id for s in found if s.state is TaskState.DONE and s.task_id}
+        return {status.ref: _PROGRESS.get(status.state, Progress.FAILED) for status in found}
 
     def _selected(self, state: State, options: PlanOptions) -> Selection:
         """Once: what apply does closes attempts, and a pattern could match nothing later."""
@@ -145,10 +211,13 @@ class Planning:
         return replace(plan, budgets=tuple(Outlook(budget, now) for budget in budgets))
 
 
-FAILING = {
-    "changed": Action.CHANGED,
-    "orphaned": Action.ORPHANED,
-    "unresolved": Action.UNRESOLVED,
+FAILING: dict[str, Callable[[PlannedTask], bool]] = {
+    "changed": lambda task: task.action is Action.CHANGED,
+    "orphaned": lambda task: task.action is Action.ORPHANED,
+    "unresolved": lambda task: (
+        task.action is Action.UNRESOLVED and task.reason is not Reason.SETTLING
+    ),
+    "stopped": lambda task: task.reason is Reason.STOPPED,
 }
 """What `--fail-on` can name."""
 
@@ -158,8 +227,7 @@ def failures_of(plan: Plan, kinds: Sequence[str]) -> tuple[Diagnostic, ...]:
     the settle time is not unresolved yet: apply waits for it."""
     found = []
     for kind in kinds:
-        tasks = (task for task in plan.tasks if task.reason is not Reason.SETTLING)
-        keys = tuple(str(task.ref) for task in tasks if task.action is FAILING[kind])
+        keys = tuple(str(task.ref) for task in plan.tasks if FAILING[kind](task))
         if keys:
             found.append(error(Code.FAIL_ON, kind=kind, keys=keys))
     return tuple(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -43,6 +43,21 @@ def duration(
     except TaskctlError as problem:
         said = word(problem.diagnostics[0])
         raise click.BadParameter(f"{said.summary}. {said.detail}", ctx, param) from problem
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """The callback of an option whose value is a date, or a time; UTC unless it says otherwise."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    except ValueError as problem:
+        what = f"{value!r} is no time: use 2026-12-01 or 2026-12-01T09:00:00Z"
+        raise click.BadParameter(what, ctx, param) from problem
+    if not 1970 <= found.year < 9000:
+        raise click.BadParameter(f"the year of {value!r} is out of range", ctx, param)
+    return found
 
 
 def _one_key_each(
@@ -212,7 +227,7 @@ REQUEST = option("--request", metavar="ID", help="The request to answer, if ther
 FAIL_ON = option(
     "--fail-on",
     multiple=True,
-    type=click.Choice(["changed", "orphaned", "unresolved"]),
+    type=click.Choice(["changed", "orphaned", "unresolved", "stopped"]),
     help="Exit 1 if there are such tasks (repeatable).",
 )
 

@@ -66,7 +66,16 @@ ENTRIES = {
             "": Message(
                 "this machine's clock is {seconds} s off the service's clock",
                 "Synchronize the clock of this machine, for example with NTP.",
-            )
+            ),
+            "periods": Message(
+                "the clocks of this machine ({machine}) and the service ({service}) are in "
+                "different periods; the earlier period counts"
+            ),
+            "apart": Message(
+                "the clocks of this machine ({machine}) and the service ({service}) are more than "
+                "a day apart: it is not known which periods are due",
+                "Nothing was sent. Synchronize the clock of this machine, for example with NTP.",
+            ),
         },
     ),
     Code.GIT_UNUSABLE: Entry(

@@ -153,4 +153,17 @@ ENTRIES = {
             ),
         },
     ),
+    Code.ROLLOUT_STOPPED: Entry(
+        title="Rollout stopped",
+        why="As many tasks of the entry failed, were cancelled or are gone as `stopAfter` says. No "
+        "further one is created.",
+        fix="Look at the failed tasks. One that succeeds later no longer counts: send it a message "
+        "(`taskctl say`), or create it again (`taskctl apply --replace`). Or raise `stopAfter`.",
+        cases={
+            "": Message(
+                "the rollout of `{entry}` has stopped: {failed:list}",
+                "Not created: {count:n} task{count:s}.",
+            )
+        },
+    ),
 }

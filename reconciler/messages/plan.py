@@ -17,6 +17,7 @@ ACTIONS = {
     "gone": "recorded but no longer found",
     "forget": "listed under `removed`; apply removes it from the state",
     "orphaned": "no longer in any manifest; apply will not modify it",
+    "held": "must not be created yet",
     "unresolved": "may already exist; apply will fail until you resolve it",
 }
 """What each action of a plan means, for the legend."""
@@ -57,6 +58,11 @@ REMARKS = {
     "recreate": Message("no longer found; apply creates it again"),
     "removed": Message("no longer in any manifest"),
     "listed": Message("listed under `removed` in a manifest"),
+    "pilot": Message("waits until the pilot is done"),
+    "atOnce": Message("waits until fewer tasks of its entry are unfinished"),
+    "overlap": Message("waits until the task of an earlier period is over"),
+    "stopped": Message("too many tasks of its entry have failed"),
+    "past": Message("of a past period"),
     "notVisible": Message("created by another identity and not visible to this one"),
     "fresh": Message("created moments ago; the service may not list it yet"),
     "settling": Message("the outcome of an attempt is not known yet; apply waits for it"),
@@ -99,6 +105,12 @@ REMARKS = {
         " a manifest, or run the second command:",
         "taskctl cancel {ref:key}\ntaskctl state rm {ref:key}",
     ),
+    # Generated tasks that have to wait
+    "held.pilot": Message("waits until the pilot is done: {names:list}"),
+    "held.atOnce": Message("waits until fewer tasks are unfinished (`atOnce`): {names:list}"),
+    "held.overlap": Message("waits until the task of an earlier period is over: {names:list}"),
+    "held.stopped": Message("the rollout has stopped: {names:list}"),
+    "held.maker": Message("`{key}` was created by {maker} and may not be visible to {caller}"),
     "unfinished.settings": Message("created; apply still has to set {names:and}"),
     # Adoption
     "adopt.named": Message("{name:q}: {url}"),
@@ -113,6 +125,7 @@ REMARKS = {
         "task {task_id} may be this one: same prompt except for credentials that the service"
         " redacted"
     ),
+    "unsure.several": Message("several tasks of this period have the same prompt: {ids:list}"),
     "unsure.entities": Message(
         "task {task_id} may be this one: same prompt, but the service shows fewer entities"
     ),

@@ -16,7 +16,14 @@ ENTRIES = {
                 "Expected {expected},\nbut it is {found}: manifests, options, the state or the "
                 "service have changed. Review the plan:",
                 "taskctl plan",
-            )
+            ),
+            "period": Message(
+                "the plan is not the expected one; nothing was sent",
+                "Expected {expected},\nbut it is {found}: manifests, options, the state or the "
+                "service have changed, or the expected plan is of another period than this one "
+                "({periods:list}). Review the plan:",
+                "taskctl plan",
+            ),
         },
     ),
     Code.INVALID_REPLACE: Entry(

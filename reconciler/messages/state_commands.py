@@ -138,6 +138,7 @@ _PLANS = {
             "state": _stale("the state has changed (serial {now}, was {then})"),
             "backend": _stale("the backend is {now}, was {then}"),
             "identity": _stale("the identity is {now}, was {then}"),
+            "period": _stale("`{entry}` is due for {now}, not for {then}"),
             "scope": _stale("the manifests are read from {now}, was {then}"),
             "options": _stale("different {flags:and}"),
             "option": Message(

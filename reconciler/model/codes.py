@@ -59,6 +59,7 @@ class Code(StrEnum):
     TOO_FEW_TASKS = "TC315"
     INVALID_MATCHER = "TC316"
     INVALID_RECURRENCE = "TC317"
+    ROLLOUT_STOPPED = "TC318"
 
     # Prompts and credentials
     BLANK_PROMPT = "TC401"

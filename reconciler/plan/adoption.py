@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from reconciler.model.canonical import comparable_text
 from reconciler.model.options import AdoptScope, PlanOptions
@@ -39,6 +39,7 @@ def look_alikes(
     view: RemoteView,
     options: PlanOptions,
     spoken_for: Collection[str],
+    claimed: Collection[str] = (),
 ) -> LookAlikes:
     """For each missing task, in order of its key, the newest task that does its work, once each.
 
@@ -60,8 +61,23 @@ def look_alikes(
         depth = adopt_depth(task.file, task.ref.org_name, state, options)
         if not tried.isdisjoint((task.ref, moved_ref(task))):
             depth = replace(depth, ids=depth.ids | others)
-        _match(task, pool, view, depth, pairs)
+        span = _span(task, options.settle_time)
+        if span is not None:
+            depth = replace(depth, ids=depth.ids | frozenset(claimed))
+        _Search(task, pool, view, depth, span).run(pairs)
     return pairs
+
+
+Span = tuple[datetime, datetime | None]
+
+
+def _span(task: DesiredTask, settle_time: timedelta) -> Span | None:
+    """When a task of its period can have been created; None for tasks without a period. With
+    `catchUp`, at any time from its start on."""
+    if task.origin is None or task.origin.begins is None:
+        return None
+    ends = task.origin.ends
+    return task.origin.begins, ends + settle_time if ends is not None else None
 
 
 class _Pool:
@@ -94,37 +110,54 @@ def _pool(view: RemoteView, spoken_for: Collection[str]) -> _Pool:
     return pool
 
 
-def _may_be(task: DesiredTask, remote: RemoteTask, depth: Depth) -> bool:
-    return remote.id not in depth.ids and settings_agree(task.inputs, remote)
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What may be one missing task: down to `depth`, and within the `span` of its period."""
 
+    task: DesiredTask
+    pool: _Pool
+    view: RemoteView
+    depth: Depth
+    span: Span | None
 
-def _match(
-    task: DesiredTask, pool: _Pool, view: RemoteView, depth: Depth, pairs: LookAlikes
-) -> None:
-    org_name = task.ref.org_name
-    taken = {remote.id for remote in pairs.found.values()}
-    alike = pool.by_work.get((org_name, task.work or ""), [])
-    for remote in alike:
-        if _may_be(task, remote, depth):
-            alike.remove(remote)
-            pairs.found[task.ref] = remote
-            return
-    asked, prompt = entities_of(task.inputs), text_of(task.inputs) or ""
-    for remote, message in pool.by_text.get((org_name, comparable_text(prompt)), ()):
-        is_fewer = compare_entities(message.entities, asked) is Entities.FEWER
-        if is_fewer and remote.id not in taken and _may_be(task, remote, depth):
-            pairs.unsure[task.ref] = remark("unsure.entities", task_id=remote.id)
-            return
-    for remote, message in pool.redacted.get(org_name, ()):
-        if may_be_redacted(message.text, prompt) and _may_be(task, remote, depth):
-            pairs.unsure[task.ref] = remark("unsure.redacted", task_id=remote.id)
-            return
-    for task_id in pool.unread.get(org_name, ()):
-        if _may_be(task, view.tasks[task_id], depth):
-            why = view.unreadable[task_id]
-            pairs.unsure[task.ref] = remark("unsure.unreadable", task_id=task_id.id, why=why)
-            return
-    if org_name in view.cut_short:
-        pairs.unsure[task.ref] = remark("unsure.cut_short")
-    elif org_name in view.unlisted:
-        pairs.unsure[task.ref] = remark("unsure.unlisted", why=view.unlisted[org_name])
+    def run(self, pairs: LookAlikes) -> None:
+        task, org_name = self.task, self.task.ref.org_name
+        alike = self.pool.by_work.get((org_name, task.work or ""), [])
+        fit = [remote for remote in alike if self._may_be(remote)]
+        if len(fit) > 1 and self.span is not None:
+            ids = tuple(remote.id for remote in fit)
+            pairs.unsure[task.ref] = remark("unsure.several", ids=ids)
+        elif fit:
+            alike.remove(fit[0])
+            pairs.found[task.ref] = fit[0]
+        elif (why := self._doubt({remote.id for remote in pairs.found.values()})) is not None:
+            pairs.unsure[task.ref] = why
+
+    def _may_be(self, remote: RemoteTask) -> bool:
+        if remote.id in self.depth.ids or not settings_agree(self.task.inputs, remote):
+            return False
+        if self.span is None:
+            return True
+        (begins, ends), made = self.span, remote.created_at
+        return made is not None and begins <= made and (ends is None or made <= ends)
+
+    def _doubt(self, taken: Collection[str]) -> Remark | None:
+        """Why the task may exist all the same."""
+        org_name, view = self.task.ref.org_name, self.view
+        asked, prompt = entities_of(self.task.inputs), text_of(self.task.inputs) or ""
+        for remote, message in self.pool.by_text.get((org_name, comparable_text(prompt)), ()):
+            is_fewer = compare_entities(message.entities, asked) is Entities.FEWER
+            if is_fewer and remote.id not in taken and self._may_be(remote):
+                return remark("unsure.entities", task_id=remote.id)
+        for remote, message in self.pool.redacted.get(org_name, ()):
+            if may_be_redacted(message.text, prompt) and self._may_be(remote):
+                return remark("unsure.redacted", task_id=remote.id)
+        for task_id in self.pool.unread.get(org_name, ()):
+            if self._may_be(view.tasks[task_id]):
+                why = view.unreadable[task_id]
+                return remark("unsure.unreadable", task_id=task_id.id, why=why)
+        if org_name in view.cut_short:
+            return remark("unsure.cut_short")
+        if org_name in view.unlisted:
+            return remark("unsure.unlisted", why=view.unlisted[org_name])
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
@@ -11,9 +11,12 @@ from reconciler.plan.plan import PlannedTask
 from reconciler.state.model import State
 
 
-def too_many_creates(tasks: Iterable[PlannedTask], limit: int | None) -> Iterator[Diagnostic]:
-    """An error if more tasks would be created than --max-creates or maxCreates allow."""
-    count = sum(1 for task in tasks if task.creates)
+def too_many_creates(
+    tasks: Sequence[PlannedTask], limit: int | None, *, whole_run: bool
+) -> Iterator[Diagnostic]:
+    """An error where more tasks would be created than --max-creates or maxCreates allow. With
+    `whole_run`, as `apply --wait` has it, those that are held count, too."""
+    count = sum(1 for task in tasks if task.creates or (whole_run and task.may_follow))
     if limit is not None and count > limit:
         yield error(Code.TOO_MANY_CREATES, count=count, limit=limit)
 

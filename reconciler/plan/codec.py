@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from reconciler import __version__
@@ -28,6 +28,7 @@ from reconciler.model.task import DesiredTask, Identity
 from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
 from reconciler.plan.budget import budget_document
 from reconciler.plan.digest import plan_digest
+from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
@@ -76,6 +77,8 @@ def _task(task: PlannedTask) -> dict[str, Any]:
         shown["update"] = sorted(task.update)
     if task.creates and task.desired is not None:
         shown["inputs"] = dict(task.desired.inputs)
+    if task.waits_for:
+        shown["waitsFor"] = [ref.key for ref in task.waits_for]
     if task.moved_from:
         shown["movedFrom"] = task.moved_from.key
     return shown | remarks_document(task.explanation)
@@ -108,7 +111,7 @@ class Basis:
     """What a plan was made from: apply goes on only while all of it is the same.
 
     `manifest` and `state` are digests. A state that is not there yet has no lineage, so that two
-    looks at nothing are equal.
+    looks at nothing are equal. `periods` are those of the tasks of each entry that recurs.
     """
 
     manifest: str
@@ -119,10 +122,14 @@ class Basis:
     identity: Identity | None
     scope: tuple[str, ...]
     options: Mapping[str, Any]
+    periods: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def differences(self, now: Basis) -> Iterator[tuple[str, dict[str, Arg]]]:
         """What has changed, with the facts of both sides: cases of SAVED_PLAN_STALE."""
-        if self.manifest != now.manifest:
+        periods = dict(self._other_periods(now))
+        for entry, (then, today) in periods.items():
+            yield "period", {"entry": entry, "then": then, "now": today}
+        if self.manifest != now.manifest and not periods:
             yield "manifest", {}
         if (self.lineage, self.serial, self.state) != (now.lineage, now.serial, now.state):
             yield "state", {"then": self.serial, "now": now.serial}
@@ -134,6 +141,13 @@ class Basis:
             yield "scope", {"then": _paths(self.scope), "now": _paths(now.scope)}
         if flags := _different(self.options, now.options):
             yield "options", {"flags": flags}
+
+    def _other_periods(self, now: Basis) -> Iterator[tuple[str, tuple[str, str]]]:
+        """The entries that have other periods now, which makes the manifests differ as well."""
+        for entry in sorted(self.periods.keys() & now.periods.keys()):
+            then, today = self.periods[entry], now.periods[entry]
+            if then != today:
+                yield entry, (", ".join(then), ", ".join(today))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +188,10 @@ def options_json(options: PlanOptions) -> dict[str, Any]:
 
 def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
     """The basis of a plan made for these tasks, their organizations resolved, on that state."""
+    tasks = list(desired)
     wanted = sorted(
         [task.ref, task.file, digest(task.inputs), task.task_id, task.moved_from, task.adopt]
-        for task in desired
+        for task in tasks
     )
     removed = [["removed", str(t.ref)] for t in plan.tasks if t.action is Action.FORGET]
     known = {
@@ -195,6 +210,7 @@ def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
         identity=plan.identity,
         scope=plan.scope,
         options=plan.options,
+        periods=periods_of(task.generated for task in tasks),
     )
 
 

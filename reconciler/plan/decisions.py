@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,7 +56,10 @@ def gone(task: DesiredTask, record: Record, *, recreate: bool) -> PlannedTask:
     return plan_for(task, Action.GONE, reason, said, task_id=record.task_id, record=record)
 
 
-def orphaned(record: Record) -> PlannedTask:
+def orphaned(record: Record, *, is_row: bool = False) -> PlannedTask:
+    """`is_row`: its entry is there, but does not generate it any more."""
+    case = "orphaned.row" if is_row else "orphaned"
+    entry = record.generated.entry if record.generated is not None else None
     return PlannedTask(
         ref=record.ref,
         action=Action.ORPHANED,
@@ -63,7 +67,7 @@ def orphaned(record: Record) -> PlannedTask:
         file=record.file,
         task_id=record.task_id,
         record=record,
-        remarks=(remark("orphaned", ref=str(record.ref)),),
+        remarks=(remark(case, ref=str(record.ref), entry=entry),),
     )
 
 
@@ -80,6 +84,11 @@ def forget(record: Record, removal: Removal, *, cancel: bool) -> PlannedTask:
         remarks=(remark(case, file=removal.file, task_id=record.task_id),),
         cancels=cancel,
     )
+
+
+def past(record: Record) -> PlannedTask:
+    """A task of a period that is over."""
+    return replace(orphaned(record), action=Action.UNCHANGED, reason=Reason.PAST, remarks=())
 
 
 def adopt(

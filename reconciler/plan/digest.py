@@ -13,12 +13,16 @@ from typing import Any
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
+from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 
 VERSION = 1
 """Rises when equal plans would get another digest than before."""
 
-_LATER = ("target", "exclude", "overBudget", "update", "replace", "cancelReplaced", "cancelRemoved")
+_LATER = (
+    *("target", "exclude", "overBudget", "update", "replace", "cancelReplaced", "cancelRemoved"),
+    "wait",
+)
 """Options that there were not when the first digests were made; they count where they are set."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -72,4 +76,9 @@ def refuse_unexpected(plan: Plan, expected: str) -> None:
     """TaskctlError unless the plan has this digest, whatever else was agreed to."""
     found = plan_digest(plan)
     if found != expected:
-        raise TaskctlError.of(Code.UNEXPECTED_PLAN, expected=expected, found=found)
+        periods = periods_of(task.generated for task in plan.tasks if task.desired is not None)
+        of = tuple(f"{entry} {name}" for entry, names in periods.items() for name in names)
+        case = "period" if of else ""
+        raise TaskctlError.of(
+            Code.UNEXPECTED_PLAN, case, expected=expected, found=found, periods=of
+        )

@@ -36,6 +36,7 @@ class Action(StrEnum):
     GONE = "gone"
     FORGET = "forget"
     ORPHANED = "orphaned"
+    HELD = "held"
     UNCHANGED = "unchanged"
     UNRESOLVED = "unresolved"
 
@@ -57,6 +58,11 @@ class Reason(StrEnum):
     RECREATE = "recreate"  # gone, and --allow-recreate covers it: apply creates it
     LISTED = "listed"  # forget: a manifest lists its key under `removed`
     REMOVED = "removed"  # orphaned: in no manifest any more
+    PILOT = "pilot"  # held: the pilot of the rollout is not done
+    AT_ONCE = "atOnce"  # held: as many tasks of the entry are unfinished as may be
+    OVERLAP = "overlap"  # held: the task of an earlier period is not over
+    STOPPED = "stopped"  # held: as many tasks of the entry have failed as `stopAfter` says
+    PAST = "past"  # unchanged: of a period that is over; neither read nor compared
     SAME = "same"  # unchanged
     NOT_VISIBLE = "notVisible"  # unchanged: another identity made it, this one cannot see it
     FRESH = "fresh"  # unchanged: created within the settle time, the service may not show it yet
@@ -100,7 +106,8 @@ class PlannedTask:
     is old enough (`Reason.SETTLING`), by this machine's clock. `attempt` is the one that was found
     (`ATTEMPT`) or that `RETRY` follows. `update` are the settings to be changed in place; `agreed`
     are those of them that the service has already. `cancels`: the task of `record` is to be
-    cancelled, once the new one is recorded or before the record is taken out.
+    cancelled, once the new one is recorded or before the record is taken out. `waits_for` are the
+    tasks that a held one waits for.
     """
 
     ref: TaskRef
@@ -120,6 +127,7 @@ class PlannedTask:
     update: Mapping[str, Any] = field(default_factory=dict)
     agreed: tuple[str, ...] = ()
     cancels: bool = False
+    waits_for: tuple[TaskRef, ...] = ()
 
     @property
     def explanation(self) -> tuple[Remark, ...]:
@@ -160,6 +168,11 @@ class PlannedTask:
     @property
     def creates(self) -> bool:
         return self.action in (Action.CREATE, Action.REPLACE) or self.reason is Reason.RECREATE
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether `apply --wait` may create it once others are done."""
+        return self.action is Action.HELD and self.reason is not Reason.STOPPED
 
     @property
     def applies(self) -> bool:

@@ -9,13 +9,16 @@ from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, Removal, TaskRef, work_of
+from reconciler.model.task import DesiredTask, Removal, TaskRef
 from reconciler.plan import adoption, checks, decisions, replacement, updates
 from reconciler.plan.age import LockHolder
 from reconciler.plan.conflicts import conflicting
 from reconciler.plan.diff import changes, remote_agrees
+from reconciler.plan.hold import Holds, Standing, stopped
+from reconciler.plan.leftovers import Leftovers
 from reconciler.plan.lookup import accounted_for, moved_ref, record_of
 from reconciler.plan.organizations import LeftBehind
+from reconciler.plan.periods import Due, Periods
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Unresolved, Verdict, Wait, recover
 from reconciler.plan.view import RemoteView, TaskId
@@ -28,7 +31,9 @@ class PlanInputs:
     """What a plan is made from. `only` restricts it to some keys; the others still count for their
     own tasks and prompts. `holder` is what the process that holds the lock knows about the age of
     its attempts; None for a plan, which holds none. `real_names` has the PATHs and manifest files
-    that are absolute or lead through a link, with their real names.
+    that are absolute or lead through a link, with their real names. `due` are the periods that may
+    be created, `standing` says how far recorded tasks are that others may have to wait for.
+    `with_past`: the plan lists past periods, too.
     """
 
     desired: Sequence[DesiredTask]
@@ -40,6 +45,9 @@ class PlanInputs:
     holder: LockHolder | None = None
     real_names: Mapping[str, str] = field(default_factory=dict)
     removed: Sequence[Removal] = ()
+    due: Due = field(default_factory=dict)
+    standing: Standing = field(default_factory=dict)
+    with_past: bool = False
 
     def in_scope(self, file: str) -> bool:
         """Whether a manifest file is one of the PATHs, or lies inside one. No PATH: all are."""
@@ -70,8 +78,9 @@ class _Planner:
         self.verdicts = self._recover()
         self.closed: list[str] = []
         self.requests = replacement.requests_of(self.options, inputs.desired)
-        self.orphans = self._orphans()
-        self.orphaned_work = dict(self._orphaned_work())
+        left = (self.state, self.desired, self.heirs, Periods(inputs.desired, inputs.due))
+        self.leftovers = Leftovers(*left, inputs.removed, inputs.in_scope)
+        self.orphaned_work = self.leftovers.work(self.verdicts)
         # One desired task: the first rule that knows an answer gives it. A create passes all of
         # them, whether it is the first one of its key or follows an attempt.
         self.rules: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
@@ -88,9 +97,10 @@ class _Planner:
     def plan(self) -> Plan:
         tasks = {ref: self._task(task) for ref, task in self.desired.items() if self._asked(ref)}
         self._adopt_look_alikes(tasks)
-        for orphan in self.orphans:
-            if self._asked(orphan.ref):
-                tasks[orphan.ref] = self._without_manifest(orphan)
+        tasks |= self._held(tasks)
+        cancel = self.options.cancel_removed
+        left = self.leftovers.planned(with_past=self.inputs.with_past, cancel=cancel)
+        tasks |= {planned.ref: planned for planned in left if self._asked(planned.ref)}
         for found in self._stray_attempts():
             tasks[found.ref] = found
         ordered = tuple(tasks[ref] for ref in sorted(tasks))
@@ -104,20 +114,13 @@ class _Planner:
             closed=tuple(sorted(self.closed)),
         )
 
-    def _without_manifest(self, record: Record) -> PlannedTask:
-        removal = self._removal_of(record)
-        if removal is None:
-            return decisions.orphaned(record)
-        return decisions.forget(record, removal, cancel=self.options.cancel_removed)
-
-    def _removal_of(self, record: Record) -> Removal | None:
-        return next((r for r in self.inputs.removed if r.matches(*record.ref)), None)
-
     def _asked(self, ref: TaskRef) -> bool:
         return self.inputs.only is None or ref in self.inputs.only
 
     def _diagnostics(self, tasks: Sequence[PlannedTask]) -> Iterable[Diagnostic]:
-        yield from checks.too_many_creates(tasks, self.options.max_creates)
+        whole, limit = self.options.wait, self.options.max_creates
+        yield from checks.too_many_creates(tasks, limit, whole_run=whole)
+        yield from stopped(tasks)
         yield from checks.duplicates(self.state, tasks)
         if self.view.ignored_date is not None:
             yield self.view.ignored_date
@@ -133,41 +136,6 @@ class _Planner:
         moved = [replace(a, ref=self.heirs.get(a.ref, a.ref)) for a in attempts]
         settle, baselines = self.options.settle_time, self.state.baselines
         return recover(moved, self.view, self.accounted, baselines, settle, self.inputs.holder)
-
-    def _orphans(self) -> list[Record]:
-        return [
-            record
-            for ref, record in sorted(self.state.records.items())
-            if ref not in self.desired
-            and not self._is_moving(ref)
-            and self.inputs.in_scope(record.file)
-        ]
-
-    def _orphaned_work(self) -> Iterable[tuple[tuple[str, str], TaskRef]]:
-        """The work of tasks that exist or may exist for a key which no manifest has any more."""
-        left: list[Attempt | Record] = [
-            attempt
-            for attempt in self._strays()
-            if not isinstance(self.verdicts[attempt.mark], NotCreated)
-            and self.inputs.in_scope(attempt.file)
-        ]
-        kept = [record for record in self.orphans if self._removal_of(record) is None]
-        for known in [*left, *kept]:
-            work = work_of(known.inputs)
-            if work is not None:
-                yield (known.ref.org_name, work), known.ref
-
-    def _strays(self) -> list[Attempt]:
-        """Attempts whose key left the manifests."""
-        return [
-            attempt
-            for _, attempt in sorted(self.state.attempts.items())
-            if self.heirs.get(attempt.ref, attempt.ref) not in self.desired
-        ]
-
-    def _is_moving(self, ref: TaskRef) -> bool:
-        heir = self.heirs.get(ref)
-        return heir is not None and heir not in self.state.records
 
     def _task(self, task: DesiredTask) -> PlannedTask:
         for rule in self.rules:
@@ -315,7 +283,10 @@ class _Planner:
         named = {task.task_id for task in self.desired.values() if task.task_id is not None}
         spoken_for = {v.task.id for v in verdicts if isinstance(v, Found)} | self.accounted | named
         spoken_for.update(i for v in verdicts if isinstance(v, Unresolved) for i in v.ids)
-        pairs = adoption.look_alikes(missing, self.state, self.view, self.options, spoken_for)
+        claimed = {i for v in verdicts if isinstance(v, Wait) for i in v.ids}
+        pairs = adoption.look_alikes(
+            missing, self.state, self.view, self.options, spoken_for, claimed
+        )
         for ref, remote in pairs.found.items():
             adopted = decisions.adopt(
                 self.desired[ref], remote, Reason.LOOK_ALIKE, self.state.backend, self.view
@@ -324,9 +295,15 @@ class _Planner:
         for ref, why in pairs.unsure.items():
             tasks[ref] = decisions.unsure(self.desired[ref], why)
 
+    def _held(self, tasks: Mapping[TaskRef, PlannedTask]) -> dict[TaskRef, PlannedTask]:
+        """What entries generate and must not be created yet."""
+        given_up = {m for m, v in self.verdicts.items() if isinstance(v, NotCreated)}
+        who, standing = self.view.identity, self.inputs.standing
+        return Holds(self.inputs.desired, self.state, tasks, standing, who, given_up).find()
+
     def _stray_attempts(self) -> Iterable[PlannedTask]:
         """Attempts whose key left the manifests: looked up, recorded, orphaned, or closed."""
-        for attempt in self._strays():
+        for attempt in self.leftovers.strays():
             if not self._asked(attempt.ref):
                 continue
             why = self.view.refused.get(attempt.ref.org_name)

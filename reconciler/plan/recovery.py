@@ -112,9 +112,11 @@ class NotCreated:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing certain yet, for `seconds` from when reading began; None: only apply can tell."""
+    """Nothing certain yet, for `seconds` from when reading began; None: only apply can tell. `ids`
+    are what it may be."""
 
     seconds: float | None
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Unresolved:
 
 Verdict = Found | NotCreated | Wait | Unresolved
 
+_UNLIKELY = (Match.POSSIBLE, Match.NOT_OURS)
 _OTHER_IDENTITY = Unresolved("identity", remark("attempt.other_identity"))
 
 
@@ -155,7 +158,8 @@ def recover(
     for attempt in left:
         seconds = time_left(attempt, view.clocks, settle_time, holder)
         if seconds is None or seconds > 0:
-            verdicts[attempt.mark] = Wait(seconds)
+            likely = (i for i, m in free[attempt.mark].items() if m not in _UNLIKELY)
+            verdicts[attempt.mark] = Wait(seconds, _ids(likely))
         else:
             verdicts[attempt.mark] = _settled(attempt, free, view)
     return verdicts

@@ -6,7 +6,7 @@ point and run again decides the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,13 +47,19 @@ class Held:
     waits_for: tuple[TaskRef, ...]
 
 
-def held(rollout: Rollout, members: Sequence[Member]) -> dict[TaskRef, Held]:
-    """The missing tasks of an entry (of one period) that must not be created yet."""
-    missing = [m for m in members if m.progress is Progress.MISSING]
+def held(
+    rollout: Rollout, members: Sequence[Member], asked: Container[TaskRef] | None = None
+) -> dict[TaskRef, Held]:
+    """The missing tasks of an entry (of one period) that must not be created yet. `asked` are the
+    tasks that may be created at all: only they take the places that `atOnce` has."""
+    missing = [
+        m for m in members if m.progress is Progress.MISSING and (asked is None or m.ref in asked)
+    ]
     failed = _refs(members, Progress.FAILED)
     if len(failed) >= rollout.stop_after:
         return {m.ref: Held(Hold.STOPPED, failed) for m in missing}
-    found = dict(_for_the_pilot(rollout, members))
+    waiting = dict(_for_the_pilot(rollout, members))
+    found = {m.ref: waiting[m.ref] for m in missing if m.ref in waiting}
     free = [m.ref for m in sorted(missing, key=lambda m: not m.is_pilot) if m.ref not in found]
     if rollout.at_once is not None:
         unfinished = _refs(members, Progress.UNFINISHED)

@@ -32,6 +32,7 @@ SIGNS = {
     Action.GONE: "!",
     Action.FORGET: "-",
     Action.ORPHANED: "#",
+    Action.HELD: ".",
     Action.UNCHANGED: "=",
     Action.UNRESOLVED: "?",
 }
@@ -53,6 +54,7 @@ def summary_row(plan: Plan) -> str:
         Action.UPDATE,
         Action.FORGET,
         Action.GONE,
+        Action.HELD,
         Action.UNRESOLVED,
     )
     counts = plan.summary()
@@ -283,5 +285,6 @@ class _Writer:
             Action.GONE: palette.red,
             Action.FORGET: palette.red,
             Action.ORPHANED: palette.blue,
+            Action.HELD: palette.blue,
             Action.UNRESOLVED: palette.magenta,
         }.get(action, palette.dim)

@@ -8,7 +8,7 @@ nothing to do it to, with the names that come near.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -102,6 +102,15 @@ def as_sensitive(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
         Recorded(replace(record, sensitive=sensitive))
         for record, sensitive in known
         if record is not None and record.sensitive is not sensitive
+    ]
+
+
+def as_done(state: State, task_ids: Collection[str]) -> list[Event]:
+    """Records remember that these tasks are done; no events where they do already."""
+    return [
+        Recorded(replace(record, done=True))
+        for record in (state.records.values() if task_ids else ())
+        if record.task_id in task_ids and not record.done
     ]
 
 

@@ -30,7 +30,8 @@ class Record:
     though its manifest may have lost it. `history` is what became of the key, once that is more
     than one thing (see `history_of`). `former` are the ids of all tasks it had before: they are
     nobody's, and adopted for nothing. `duplicates` are further tasks that bear a mark of the key:
-    a create was delivered twice. `generated`: what an entry made it from.
+    a create was delivered twice. `generated`: what an entry made it from. `done`: its agent has
+    been, for its rollout.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {
@@ -54,6 +55,7 @@ class Record:
     former: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
     generated: Generated | None = None
+    done: bool = False
 
     def history_of(self) -> tuple[HistoryEntry, ...]:
         """What became of the key. A record that only one thing became of need not keep it."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import click
+
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
-from reconciler.cli.options import CONNECTION, FAIL_ON, PATHS, PLAN, option
+from reconciler.cli.options import CONNECTION, FAIL_ON, PATHS, PLAN, moment, option
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import has_errors
@@ -22,11 +26,23 @@ OUT = option(
     shell_complete=candidates.files,
     help="Save the plan to FILE, for apply.",
 )
+AT = option(
+    "--at",
+    callback=moment,
+    metavar="TIME",
+    help="What would be due at that time, such as 2026-12-01 or 2026-12-01T09:00:00Z.",
+)
+PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of past periods.")
+WAIT = option(
+    "--wait",
+    is_flag=True,
+    help="Plan for `apply --wait`, which also creates what is held until others are done.",
+)
 
 
 @make_command(
     "plan",
-    *(PATHS, DETAILED, OUT, FAIL_ON, SKIP, *PLAN, *CONNECTION),
+    *(PATHS, DETAILED, OUT, FAIL_ON, SKIP, AT, PAST, WAIT, *PLAN, *CONNECTION),
     reports=True,
     examples=[
         ("taskctl plan", "tasks/ and *.tasks.yaml in this directory"),
@@ -43,6 +59,8 @@ def command(
     out_file: str | None,
     fail_on: tuple[str, ...],
     skip_without_token: bool,  # noqa: FBT001
+    at: datetime | None,
+    with_past: bool,  # noqa: FBT001
 ) -> int:
     """Show what apply would do. Changes nothing, neither here nor at the service.
 
@@ -50,8 +68,18 @@ def command(
     """
     from reconciler.app.plan import note_next_step, plan
 
+    if at is not None and out_file is not None:
+        raise click.UsageError("--at shows a plan of another time: it cannot be saved with --out")
     try:
-        made = plan(call.ctx, paths, call.options, out_file=out_file, fail_on=fail_on)
+        made = plan(
+            call.ctx,
+            paths,
+            call.options,
+            out_file=out_file,
+            fail_on=fail_on,
+            at=at,
+            with_past=with_past,
+        )
     except TaskctlError as problem:
         codes = {each.code for each in problem.diagnostics}
         if not skip_without_token or codes != {Code.MISSING_CREDENTIALS}:
@@ -59,7 +87,8 @@ def command(
         call.out.note(Note.WITHOUT_CREDENTIALS)
         return 0
     call.out.report(made)
-    note_next_step(call.ctx, made, paths, out_file, over_budget=call.options.over_budget)
+    if at is None:
+        note_next_step(call.ctx, made, paths, out_file, over_budget=call.options.over_budget)
     if has_errors(made.diagnostics):
         return 1
     return 2 if detailed_exitcode and made.has_changes() else 0

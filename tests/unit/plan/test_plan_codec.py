@@ -113,6 +113,7 @@ def test_the_plan_document_is_the_contract_s() -> None:
             "gone": 0,
             "forget": 0,
             "orphaned": 0,
+            "held": 0,
             "unchanged": 0,
             "unresolved": 0,
         },

@@ -1,0 +1,266 @@
+"""Plans of entries: past periods, adoption within a period, rollouts and overlaps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reconciler.model.codes import Code
+from reconciler.model.entry import Rollout
+from reconciler.model.options import PlanOptions
+from reconciler.model.task import TaskRef
+from reconciler.plan.hold import to_be_asked
+from reconciler.plan.plan import Action, Plan
+from reconciler.plan.rollout import Progress
+from tests.support.generated import DUE, ids, made, review, reviewed, rows, trying
+from tests.support.remarks import cases
+from tests.support.worlds import SOMEONE, ago, message, plan, record, remote, state, view
+
+SLOW = Rollout(has_pilot=True, at_once=2, stop_after=1)
+
+
+def actions(found: Plan) -> dict[str, str]:
+    return {task.ref.key: f"{task.action}/{task.reason}" for task in found.tasks}
+
+
+# Past periods
+
+
+def test_a_past_period_is_neither_orphaned_nor_in_the_way_of_the_same_prompt() -> None:
+    known = state([reviewed("2026-10", "old"), reviewed("2026-09", "older")])
+    found = plan([review()], known, due=DUE)
+    assert actions(found) == {"review@2026-11": "create/new"}
+    assert actions(plan([], known, due=DUE)) == {}
+
+
+def test_past_periods_are_listed_on_request() -> None:
+    found = plan([review()], state([reviewed("2026-10", "old")]), due=DUE, with_past=True)
+    assert actions(found) == {"review@2026-10": "unchanged/past", "review@2026-11": "create/new"}
+
+
+def test_a_removed_entry_leaves_orphans_of_all_periods() -> None:
+    found = plan([], state([reviewed("2026-10", "old")]))
+    assert actions(found) == {"review@2026-10": "orphaned/removed"}
+
+
+def test_an_orphaned_row_of_the_current_period_is_no_past_one() -> None:
+    gone = replace(reviewed("2026-11", "x"), ref=TaskRef("acme", "review@row@2026-11"))
+    found = plan([review()], state([gone]), due=DUE)
+    assert actions(found)["review@row@2026-11"] == "orphaned/removed"
+
+
+def test_rows_that_an_entry_no_longer_generates_are_labeled_as_such() -> None:
+    known = state([made("a", "1"), made("b", "2"), record("plain", "3")])
+    found = plan(rows("a"), known, view([remote("1")]))
+    assert {t.ref.key: cases(t.remarks) for t in found.tasks if t.action is Action.ORPHANED} == {
+        "t@b": ["orphaned.row"],
+        "plain": ["orphaned"],
+    }
+
+
+def test_an_entry_may_move_to_another_file() -> None:
+    old = replace(reviewed("2026-10", "old"), file="tasks/old.yaml")
+    assert actions(plan([review()], state([old]), due=DUE)) == {"review@2026-11": "create/new"}
+
+
+def test_an_open_attempt_of_a_past_period_is_looked_up_but_never_resent() -> None:
+    tried = trying("2026-10", ago(days=30))
+    found = plan([review()], state([], [tried]), due=DUE)
+    assert actions(found) == {"review@2026-11": "create/new"}
+    assert found.closed == (tried.mark,)
+    seen = view(
+        [remote("t", ago(days=30))],
+        {"t": message("review costs", tried.mark)},
+        marks_preserved=frozenset({"acme"}),
+    )
+    found = plan([review()], state([], [tried]), seen, due=DUE)
+    assert actions(found) == {
+        "review@2026-10": "adopt/attempt",
+        "review@2026-11": "create/new",
+    }
+
+
+def test_what_a_settling_attempt_may_have_made_is_not_adopted_for_the_next_period() -> None:
+    tried = trying("2026-10", datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC))
+    created = datetime(2026, 11, 1, 0, 0, 5, tzinfo=UTC)
+    now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
+    seen = view(
+        [remote("t", created)],
+        {"t": message("review costs", "2026-11-01T00:00:00Z")},
+        now=now,
+        service_now=now,
+    )
+    tried = replace(tried, boot=1_000_000.0 - 61)
+    found = plan([review()], state([], [tried]), seen, due=DUE)
+    assert actions(found) == {
+        "review@2026-10": "unresolved/settling",
+        "review@2026-11": "create/new",
+    }
+
+
+# Adoption
+
+IN = datetime(2026, 11, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("created", "settle", "expected"),
+    [
+        (IN, 150, "adopt/lookAlike"),
+        (datetime(2026, 11, 1, tzinfo=UTC), 150, "adopt/lookAlike"),
+        (datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC), 150, "create/new"),
+        (datetime(2026, 12, 1, 0, 2, 30, tzinfo=UTC), 150, "adopt/lookAlike"),
+        (datetime(2026, 12, 1, 0, 2, 31, tzinfo=UTC), 150, "create/new"),
+    ],
+)
+def test_only_a_task_of_the_period_is_adopted(
+    created: datetime, settle: int, expected: str
+) -> None:
+    seen = view([remote("t", created)], {"t": message("review costs")})
+    options = PlanOptions(settle_time=timedelta(seconds=settle))
+    found = plan([review()], state(is_new=True), seen, options, due=DUE)
+    assert actions(found) == {"review@2026-11": expected}
+
+
+def test_with_catch_up_a_later_task_may_be_of_the_period() -> None:
+    seen = view([remote("t", datetime(2027, 3, 1, tzinfo=UTC))], {"t": message("review costs")})
+    found = plan([review(ends=None)], state(is_new=True), seen, due=DUE)
+    assert actions(found) == {"review@2026-11": "adopt/lookAlike"}
+
+
+def test_several_tasks_of_a_period_are_unresolved_and_one_without_a_date_is_none() -> None:
+    two = view([remote("t", IN), remote("u", IN)], dict.fromkeys("tu", message("review costs")))
+    found = plan([review()], state(is_new=True), two, due=DUE)
+    assert actions(found) == {"review@2026-11": "unresolved/unreadable"}
+    assert cases(found.tasks[0].remarks)[0] == "unsure.several"
+    dateless = view([remote("t", createdAt=None)], {"t": message("review costs")})
+    found = plan([review()], state(is_new=True), dateless, due=DUE)
+    assert actions(found) == {"review@2026-11": "create/new"}
+
+
+# Rollouts
+
+
+def test_the_rest_waits_for_the_pilot_and_says_so() -> None:
+    tasks = rows("a", "b", "c", rollout=SLOW, pilot=1)
+    found = plan(tasks)
+    assert actions(found) == {
+        "t@a": "create/new",
+        "t@b": "held/pilot",
+        "t@c": "held/pilot",
+    }
+    assert found.tasks[1].waits_for == (TaskRef("acme", "t@a"),)
+    assert found.summary()["held"] == 2
+    assert not found.apply_will_fail()
+    assert plan(tasks[1:], state([made("a", "1")])).has_changes()
+
+
+def test_held_tasks_are_no_changes() -> None:
+    tasks = rows("a", "b", rollout=SLOW, pilot=1)
+    found = plan(tasks, state([made("a", "1")]), view([remote("1")]))
+    assert actions(found) == {"t@a": "unchanged/same", "t@b": "held/pilot"}
+    assert not found.has_changes()
+    assert not found.can_apply()
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected"),
+    [
+        (Progress.UNFINISHED, ["held/pilot", "held/pilot", "held/pilot"]),
+        (Progress.DONE, ["create/new", "create/new", "held/atOnce"]),
+        (Progress.FAILED, ["held/stopped", "held/stopped", "held/stopped"]),
+    ],
+)
+def test_what_the_pilot_is_decides(progress: Progress, expected: list[str]) -> None:
+    tasks = rows("a", "b", "c", "d", rollout=SLOW, pilot=1)
+    known = state([made("a", "1")])
+    standing = {TaskRef("acme", "t@a"): progress}
+    found = plan(tasks, known, view([remote("1")]), standing=standing)
+    assert [value for key, value in actions(found).items() if key != "t@a"] == expected
+    codes = [d.code for d in found.diagnostics]
+    assert codes == ([Code.ROLLOUT_STOPPED] if "held/stopped" in expected else [])
+
+
+def test_what_was_done_is_remembered() -> None:
+    tasks = rows("a", "b", rollout=SLOW, pilot=1)
+    known = state([made("a", "1", done=True)])
+    assert actions(plan(tasks, known, view([remote("1")])))["t@b"] == "create/new"
+    gone = view(absent=["1"])
+    assert actions(plan(tasks, known, gone))["t@b"] == "create/new"
+    assert actions(plan(tasks, state([made("a", "1")]), gone))["t@b"] == "held/stopped"
+
+
+def test_a_target_never_bypasses_a_rollout() -> None:
+    tasks = rows("a", "b", "c", rollout=Rollout(has_pilot=True, at_once=2), pilot=1)
+    last = {TaskRef("acme", "t@c")}
+    assert actions(plan(tasks, only=last)) == {"t@c": "held/pilot"}
+    known = state([made("a", "1", done=True), made("b", "2")])
+    assert actions(plan(tasks, known, only=last)) == {"t@c": "create/new"}
+    one = [
+        replace(t, origin=t.origin and replace(t.origin, rollout=Rollout(at_once=1))) for t in tasks
+    ]
+    assert actions(plan(one, known, only=last)) == {"t@c": "held/atOnce"}
+
+
+def test_only_unfinished_tasks_of_a_rollout_that_misses_one_are_asked_for() -> None:
+    tasks = rows("a", "b", "c", "d", rollout=SLOW, pilot=1)
+    known = [made("a", "1", done=True), made("b", "2"), made("c", "3")]
+    assert ids(to_be_asked(tasks, state(known), None)) == ["2", "3"]
+    assert ids(to_be_asked(tasks, state([*known, made("d", "4")]), None)) == []
+    assert ids(to_be_asked(tasks, state(known), {TaskRef("acme", "t@b")})) == []
+    assert ids(to_be_asked(rows("a", "b"), state(known), None)) == []
+
+
+def test_maximum_creates_count_the_whole_run_of_a_waiting_apply() -> None:
+    tasks = rows("a", "b", "c", rollout=SLOW, pilot=1)
+    few = PlanOptions(max_creates=2)
+    assert [d.code for d in plan(tasks, options=few).diagnostics] == []
+    found = plan(tasks, options=replace(few, wait=True))
+    assert [d.code for d in found.diagnostics] == [Code.TOO_MANY_CREATES]
+    assert found.diagnostics[0].args["count"] == 3
+
+
+# Overlap
+
+
+def test_a_task_waits_until_the_earlier_period_is_over() -> None:
+    task, before = review(waits=True), reviewed("2026-10", "old")
+    (asked,) = to_be_asked([task], state([before]), None)
+    assert asked is before
+    found = plan([task], state([before]), due=DUE)
+    assert actions(found) == {"review@2026-11": "held/overlap"}
+    assert found.tasks[0].waits_for == (before.ref,)
+    for over in (Progress.DONE, Progress.FAILED):
+        found = plan([task], state([before]), due=DUE, standing={before.ref: over})
+        assert actions(found) == {"review@2026-11": "create/new"}
+    done = replace(before, done=True)
+    assert actions(plan([task], state([done]), due=DUE)) == {"review@2026-11": "create/new"}
+    assert to_be_asked([task], state([done]), None) == []
+
+
+def test_an_attempt_of_the_earlier_period_and_another_s_task_hold_it_too() -> None:
+    task = review(waits=True)
+    tried = trying("2026-10", ago(seconds=30))
+    found = plan([task], state([], [tried]), due=DUE)
+    assert actions(found)["review@2026-11"] == "held/overlap"
+    theirs = reviewed("2026-10", "old", identity=SOMEONE)
+    (held,) = plan([task], state([theirs]), due=DUE).tasks
+    assert cases(held.remarks) == ["held.overlap", "held.maker"]
+    assert held.remarks[1].facts == {"maker": "someone", "caller": "me", "key": "review@2026-10"}
+
+
+def test_periods_that_are_caught_up_with_follow_each_other() -> None:
+    tasks = [review("2026-10", waits=True, ends=None), review("2026-11", waits=True, ends=None)]
+    due = {key: frozenset({"2026-10", "2026-11"}) for key in DUE}
+    assert actions(plan(tasks, due=due)) == {
+        "review@2026-10": "create/new",
+        "review@2026-11": "held/overlap",
+    }
+
+
+def test_other_values_do_not_wait_for_each_other() -> None:
+    task = review(waits=True)
+    other = replace(reviewed("2026-10", "x"), ref=TaskRef("acme", "review@other@2026-10"))
+    assert actions(plan([task], state([other]), due=DUE)) == {"review@2026-11": "create/new"}
