@@ -77,7 +77,7 @@ def offered(folder: Path, line: str) -> list[str]:
         ("taskctl state show r", ["plain,review-costs"]),
         ("taskctl state mv old", ["plain,old-task"]),
         ("taskctl state mv old-task ro", ["plain,rotate-iam-keys"]),
-        ("taskctl state rm --state none.json old", ["plain,old-task"]),
+        ("taskctl state rm --state none.json old", ["file,old", "plain,old-task"]),
         ("taskctl state accept old-task ta", ["file,ta"]),
         ("taskctl -C tasks state show o", []),
         ("taskctl -C ta", ["dir,ta"]),
@@ -88,7 +88,7 @@ def offered(folder: Path, line: str) -> list[str]:
         ("taskctl status old", ["file,old", "plain,old-task"]),
         ("taskctl wait old", ["file,old", "plain,old-task"]),
         *(
-            (f"taskctl {name} old", ["plain,old-task"])
+            (f"taskctl {name} old", ["file,old", "plain,old-task"])
             for name in ("approve", "cancel", "logs", "reject", "say")
         ),
         ("taskctl plan --report h", ["plain,html"]),
@@ -136,7 +136,7 @@ def test_a_configuration_says_where_keys_are(folder: Path) -> None:
     assert offered(folder, "taskctl plan --target r") == []
     (folder / "taskctl.toml").write_text("paths = ['agents']\nstate = 'agents/s.json'\n")
     assert offered(folder, "taskctl plan --target ro") == ["plain,rotate-iam-keys"]
-    assert offered(folder, "taskctl state rm ol") == ["plain,old-task"]
+    assert offered(folder, "taskctl state rm ol") == ["file,ol", "plain,old-task"]
 
 
 @pytest.mark.parametrize("shell", ["bash", pytest.param("zsh", marks=pytest.mark.tools)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -288,8 +289,7 @@ def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch
 def test_a_body_that_trickles_is_given_up() -> None:
     def trickle(environ: dict[str, object], start: Callable[..., object]) -> Iterator[bytes]:
         start("200 OK", [])
-        while True:
-            yield b" "
+        return repeat(b" ")
 
     limits = Timeouts(whole=0.2)
     client = make_client("local", app=trickle, policy=RetryPolicy(tries=1), timeouts=limits)

@@ -14,7 +14,7 @@ def show_import(out: Output, report: ImportReport) -> int:
     if report.dry_run and out.common.format == "text":
         out.diagnostics(report.diagnostics)
         out.document(report.manifest)
-        out.note(Note.DRY_RUN, import_summary=import_summary(report))
+        out.note(Note.DRY_RUN, summary=import_summary(report))
     else:
         out.result(
             lambda: import_document(report),

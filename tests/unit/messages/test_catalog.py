@@ -12,6 +12,7 @@ import pytest
 import reconciler
 from reconciler.messages import AREAS, entry
 from reconciler.messages.explanation import codes, section
+from reconciler.messages.notes import Note
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
 from reconciler.model.shell import WORDS
@@ -91,3 +92,22 @@ def test_no_value_that_is_not_of_its_kind_is_in_a_command(code: Code) -> None:
         commands = [command, *re.findall(r"`((?:taskctl|pulumi) .*?)`", detail)]
         commands += re.findall(r"^(?:  .*|.*: (?:taskctl|pulumi) .*)$", detail, re.MULTILINE)
         assert not [found for found in commands if "touch" in found and EVIL in found]
+
+
+def notes() -> Iterator[tuple[str, str, frozenset[str]]]:
+    """Each place that shows a note by its name: the place, the note, the facts that it gives."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr="note"),
+                    args=[ast.Attribute(value=ast.Name(id="Note"), attr=name)],
+                ):
+                    facts = frozenset(found.arg for found in node.keywords if found.arg)
+                    yield f"{path.name}:{node.lineno}", name, facts
+
+
+@pytest.mark.parametrize(("place", "name", "facts"), list(notes()))
+def test_a_note_gets_the_facts_that_it_names(place: str, name: str, facts: frozenset[str]) -> None:
+    named = re.findall(r"\{([a-z_]+)", Note[name].value)
+    assert set(named) == facts
