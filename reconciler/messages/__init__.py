@@ -1,15 +1,14 @@
 """The catalog: what is said of each code, and the page that explains it.
 
-One module per area; an area is loaded when one of its codes is worded, so a command pays for no
-message that it does not show.
+The wording is in the Markdown files of this package (`catalog.py` describes their format). A file
+is read when one of its codes is worded, so a command pays for no message that it does not show.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
 from typing import Any
 
+from reconciler.messages.catalog import sections
 from reconciler.messages.entry import Entry, Message
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
@@ -17,21 +16,24 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.paths import shown
 
 AREAS = {
-    "1": "text",
-    "2": "schema",
-    "3": "entries",
-    "4": "prompts",
-    "5": "policy",
-    "6": "state",
-    "7": "service",
-    "8": "usage",
+    "1": ("text",),
+    "2": ("schema",),
+    "3": ("entries",),
+    "4": ("prompts",),
+    "5": ("policy",),
+    "6": ("state", "shared_state", "encryption", "saved_plans"),
+    "7": ("service", "tasks"),
+    "8": ("usage", "importing", "planning", "checks"),
 }
-"""The first digit of a code, and the module of this package that has its entries."""
+"""The first digit of a code, and the files of this package that have its section."""
 
 
 def entry(code: Code) -> Entry:
     """The catalog's entry for a code."""
-    return _entries(AREAS[code.value[2]])[code]
+    for name in AREAS[code.value[2]]:
+        if found := sections(name).get(code.value):
+            return found
+    raise KeyError(code)
 
 
 def word(diagnostic: Diagnostic) -> Message:
@@ -59,12 +61,6 @@ def plain_text(diagnostic: Diagnostic) -> str:
     message = word(diagnostic)
     head = f"{message.summary} [{diagnostic.code}]"
     return "\n".join(part for part in (head, message.explanation) if part)
-
-
-@cache
-def _entries(area: str) -> dict[Code, Entry]:
-    found: dict[Code, Entry] = import_module(f"reconciler.messages.{area}").ENTRIES
-    return found
 
 
 def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
+from reconciler.messages.catalog import sections
 from reconciler.messages.entry import Message
 from reconciler.messages.template import fill
 from reconciler.model.remarks import Remark
@@ -35,7 +36,7 @@ class Words(NamedTuple):
 
 def word_remarks(remarks: Iterable[Remark]) -> Words:
     """The remarks in words, in their order."""
-    filled = [(_templates()[r.case], r.facts) for r in remarks]
+    filled = [(remark_templates()[r.case], r.facts) for r in remarks]
     notes = [fill(template.summary, facts) for template, facts in filled]
     hints = [
         Hint(fill(template.detail, facts), fill(template.command, facts))
@@ -53,7 +54,6 @@ def remarks_document(remarks: Iterable[Remark], note: str = "note") -> dict[str,
 
 
 @cache
-def _templates() -> dict[str, Message]:
-    from reconciler.messages import apply, plan
-
-    return {**plan.REMARKS, **apply.REMARKS}
+def remark_templates() -> dict[str, Message]:
+    """The wording of every remark, by its case."""
+    return {k: v for section in sections("remarks").values() for k, v in section.cases.items()}

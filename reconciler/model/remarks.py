@@ -10,7 +10,7 @@ from reconciler.model.diagnostics import Arg
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """`case` names the wording (`messages/plan.py`, `messages/apply.py`), `facts` fill it in.
+    """`case` names the wording (`messages/remarks.md`), `facts` fill it in.
 
     Facts may be text from outside: renderers make it inert.
     """

@@ -8,13 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.messages import apply, plan
 from reconciler.messages.entry import Message
-from reconciler.messages.remarks import word_remarks
+from reconciler.messages.remarks import remark_templates, word_remarks
 from reconciler.model.diagnostics import Arg
 from reconciler.model.remarks import Remark
 
-CATALOG = {**plan.REMARKS, **apply.REMARKS}
+CATALOG = remark_templates()
 
 
 def fields(template: Message) -> dict[str, str]:

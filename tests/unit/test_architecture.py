@@ -231,14 +231,7 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
 
 MAY_VALIDATE = {
     *("model.codes", "model.paths", "model.shell"),
-    *("messages", "messages.entry", "messages.template", "messages.text", "messages.schema"),
-    *(
-        "messages.prompts",
-        "messages.policy",
-        "messages.notes",
-        "messages.usage",
-        "messages.unclassified",
-    ),
+    *("messages", "messages.catalog", "messages.entry", "messages.notes", "messages.template"),
     "app",
     "app.context",
     "app.system_clock",

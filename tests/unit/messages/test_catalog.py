@@ -13,6 +13,7 @@ import reconciler
 from reconciler.messages import AREAS, entry
 from reconciler.messages.explanation import codes, section
 from reconciler.messages.notes import Note
+from reconciler.messages.remarks import remark_templates
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
 from reconciler.model.shell import WORDS
@@ -66,10 +67,19 @@ def test_a_code_and_its_cases_are_reported(code: Code) -> None:
     assert {case for case in cases if case and ("text", case) not in USED} == set()
 
 
-def test_an_entry_is_in_the_module_of_its_area() -> None:
-    for code in codes():
-        assert code.value[2] in AREAS
-        assert entry(code)
+def test_the_files_have_one_section_for_each_code_and_wording_for_each_remark() -> None:
+    files = [name for names in AREAS.values() for name in names]
+    folder = PACKAGE / "messages"
+    assert sorted([*files, "remarks"]) == sorted(path.stem for path in folder.glob("*.md"))
+    headings = [
+        line
+        for name in files
+        for line in (folder / f"{name}.md").read_text().splitlines()
+        if line.startswith("## ")
+    ]
+    assert headings == [f"## {code.value} {entry(code).title}" for code in codes()]
+    remarks = (folder / "remarks.md").read_text()
+    assert len(remark_templates()) == len(re.findall(r"^- ", remarks, re.MULTILINE))
 
 
 def test_a_command_is_quoted() -> None:

@@ -1,0 +1,73 @@
+"""Reads the catalog's files: Markdown, one file per area, with a section for each code.
+
+    ## TC601 Title
+
+    Why it matters.
+
+    Fix: how to fix it.
+
+    - summary of the only case
+    - [case] summary, on one line
+      Detail: lines are joined, unless a line ends with a backslash
+        or is indented further.
+      $ a command that fixes it
+
+Texts are templates (`messages/template.py`). `[name]: text` above the first section defines a text
+that is used in several places, as `[name]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from reconciler.messages.entry import Entry, Message
+
+
+@cache
+def sections(name: str) -> dict[str, Entry]:
+    """The sections of a file of this package, by the first word of their headings."""
+    text = Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
+    head, *parts = text.split("\n## ")
+    for found in reversed(re.findall(r"^\[(\w+)\]: (.+(?:\n  .+)*)", head, re.MULTILINE)):
+        parts = [part.replace(f"[{found[0]}]", found[1]) for part in parts]
+    return {part.split(maxsplit=1)[0]: _entry(part) for part in parts}
+
+
+def _entry(text: str) -> Entry:
+    heading, _, body = text.partition("\n")
+    prose, _, listed = body.partition("\n- ")
+    why, _, fix = prose.partition("\nFix: ")
+    blocks = re.split(r"\n(?=- )", f"- {listed.rstrip()}")
+    return Entry(
+        heading.partition(" ")[2],
+        _joined(why.split("\n")),
+        _joined(fix.split("\n")),
+        dict(_case(block.split("\n")) for block in blocks),
+    )
+
+
+def _case(lines: list[str]) -> tuple[str, Message]:
+    head = lines[0].removeprefix("- ")
+    name, _, summary = head[1:].partition("]") if head.startswith("[") else ("", "", head)
+    commands = [line[4:] for line in lines if line.startswith("  $ ")]
+    detail = _joined(line for line in lines[1:] if not line.startswith("  $ "))
+    return name, Message(summary.strip(), detail, "\n".join(commands))
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "".join(_pieces(lines)).strip()
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[str]:
+    after = ""
+    for line in lines:
+        text = line.strip()
+        if line.startswith("    "):
+            yield f"\n  {text}"
+            after = "\n"
+        elif text:
+            yield after + text.removesuffix("\\")
+            after = "\n" if text.endswith("\\") else " "
