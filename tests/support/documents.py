@@ -22,7 +22,7 @@ _DIFFERS = (
     (re.compile(r"\b127\.0\.0\.1:\d+"), "127.0.0.1:8765"),
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DAY"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "TIME"),
-    (re.compile(r" +\d+s\b(?: +[\d,]+ +(?:\d+%|-))?"), " AGE, TOKENS"),
+    (re.compile(r"[ (]+\d+s\b(?: +[\d,]+ +(?:\d+%|-))?"), " AGE, TOKENS"),
     (re.compile(r" *\b\d{1,3},\d{3}\b"), " TOKENS"),
     (re.compile(r"\bapproval-\d+"), "approval-ID"),
 )
