@@ -277,7 +277,7 @@ class Applying:
         try:
             self._session.append(*as_sensitive(self._session.state, self._space.desired))
             self._session.append(*as_done(self._session.state, self._planning.done))
-            self._session.save()
+            self._session.close()
         except StateError as problem:
             return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
         return report

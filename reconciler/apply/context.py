@@ -27,7 +27,8 @@ class AttemptLog(Protocol):
 
     def append(self, *events: Event) -> None: ...
 
-    def check_held(self) -> None: ...
+    def check_held(self) -> None:
+        """Before each request that changes anything. StateError if the log is not this run's."""
 
 
 @dataclass(frozen=True, slots=True)

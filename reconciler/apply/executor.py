@@ -139,7 +139,7 @@ class Executor:
         log = self._ctx.log
         if log.state.attempts_for(record.ref):
             return self._result(task, Result.UNRESOLVED, remark("apply.look_up"))
-        if task.cancels and (problems := self._ctx.cancel(record)):
+        if task.cancels and (problems := self._cancel(record)):
             return self._result(task, Result.FAILED, *problems, task_id=record.task_id)
         log.append(records.retired(record, self._ctx))
         return self._result(task, Result.FORGOTTEN, task_id=record.task_id)
@@ -150,7 +150,11 @@ class Executor:
         told = self._result(task, result, *problems, task_id=record.task_id)
         if not task.cancels or task.record is None:
             return told
-        return replace(told, warnings=self._ctx.cancel(task.record))
+        return replace(told, warnings=self._cancel(task.record))
+
+    def _cancel(self, record: Record) -> tuple[Remark, ...]:
+        self._ctx.log.check_held()
+        return self._ctx.cancel(record)
 
     def _adopted_as(self, task: PlannedTask) -> Result:
         attempt = task.attempt

@@ -62,6 +62,7 @@ class Patches:
 
     def _patch(self, record: Record, values: Mapping[str, Any]) -> RemoteTask:
         with self._slots:
+            self._ctx.log.check_held()
             return self._ctx.service.patch_task(record.ref.org_name, record.task_id, dict(values))
 
     def _why(self, record: Record, failed: RemoteError) -> Remark:

@@ -30,10 +30,11 @@ class Window:
         return self._boot
 
     def is_open(self) -> bool:
+        by_wall = (self._clock.now() - self._now).total_seconds()
+        if max(by_wall, self._clock.boot() - self._boot) >= self._seconds:
+            return False
         try:
             self._check_held()
         except StateError as problem:
             self.problem = problem
-            return False
-        by_wall = (self._clock.now() - self._now).total_seconds()
-        return max(by_wall, self._clock.boot() - self._boot) < self._seconds
+        return self.problem is None

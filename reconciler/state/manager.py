@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from reconciler.model.clock import Clock
@@ -20,8 +20,8 @@ from reconciler.model.diagnostics import NOWHERE, error
 from reconciler.model.errors import StateError
 from reconciler.state.codec import encode_state
 from reconciler.state.encryption import KeyRing
-from reconciler.state.engines import Engine, EngineError, Missing, Version
-from reconciler.state.faults import as_state_errors, state_error
+from reconciler.state.engines import Engine, Missing, Version
+from reconciler.state.faults import as_state_errors
 from reconciler.state.head import FORMAT, Head, encode_head
 from reconciler.state.held import Claim
 from reconciler.state.holder import Holder
@@ -119,16 +119,17 @@ class SharedState:
         clock, began = self._clock, self._clock.boot()
         holder = Holder.here(purpose, self._run, clock.now(), clock.boot_id)
         head = found.head.taken_by(_writer(), holder)
-        probe = _Probe(self._register)
-        try:
+        register = self._register
+        with ThreadPoolExecutor(1, "probe") as pool:
+            probed = pool.submit(register.retried, register.engine.probe)
             version = self._swap(head, found.version)
-        finally:
-            problem = probe.outcome()
         taken = replace(found, head=head, version=version)
-        held = HeldHead(self._register, self._parts, taken, clock, began)
-        if problem is not None:
+        held = HeldHead(register, self._parts, taken, clock, began)
+        try:
+            probed.result()
+        except BaseException:
             held.release()
-            raise state_error(problem, self.shown)
+            raise
         held.start_beat()
         return held
 
@@ -162,26 +163,6 @@ class SharedState:
 
     def _refused(self, code: Code, **facts: str | int) -> StateError:
         return StateError([error(code, at=NOWHERE, file=self.shown, **facts)])
-
-
-class _Probe:
-    """Checks, while the lock is being taken, that the engine heeds conditions."""
-
-    def __init__(self, register: Register) -> None:
-        self._register = register
-        self._problem: EngineError | None = None
-        self._thread = threading.Thread(target=self._run, name="probe", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._register.retried(self._register.engine.probe)
-        except EngineError as problem:
-            self._problem = problem
-
-    def outcome(self) -> EngineError | None:
-        self._thread.join()
-        return self._problem
 
 
 def _writer() -> str:

@@ -104,7 +104,8 @@ class Session:
             return self._given_mark
 
     def check_held(self) -> None:
-        """Call this right before each request that creates a task, after its attempt was appended.
+        """Call this right before each request that creates or changes a task: a create after its
+        attempt was appended.
 
         StateError if the lock may not be this run's any more: nothing may be sent then.
         """

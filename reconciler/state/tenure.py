@@ -7,7 +7,8 @@ Whatever it is not sure about ends the run: `check_held` and every write raise f
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from reconciler.model.clock import Clock
@@ -44,7 +45,7 @@ class HeldHead:
         self._problem: StateError | None = None
         self._is_settled = False
         self._writing = threading.RLock()
-        self._beat = _Beat(self)
+        self._beat = _Beat(self.beat_if_due, register.engine.pace.beat)
         self.saved: State = taken.saved
         self.events: Sequence[Event] = taken.events
 
@@ -67,13 +68,9 @@ class HeldHead:
         return []
 
     def check_held(self) -> None:
-        """Whether the last proof that this run holds the lock is recent enough."""
-        if self._problem is not None:
-            raise self._problem
-        seconds = self._clock.boot() - self._proved
-        if seconds > self._register.patience:
-            facts: dict[str, Arg] = {"file": self._shown, "seconds": round(seconds)}
-            raise StateError([error(Code.STATE_BEAT_OVERDUE, at=NOWHERE, **facts)])
+        """After a pause that is long enough for others to take the lock, asks the engine."""
+        self.retake()
+        self.beat_if_due(late=self._register.patience)
 
     def retake(self) -> None:
         if self._problem is not None:
@@ -81,19 +78,23 @@ class HeldHead:
 
     def save(self, state: State, *, last: bool) -> None:
         with self._writing:
-            head, register = self._following(), self._register
+            head = self._following()
             name = f"base-{head.part}"
             self._keep(name, encode_state(state))
             kept = (head.base, *head.bases)
             holder = None if last else head.holder
             new = replace(head, serial=state.serial, base=name, bases=kept[: BASES - 1])
-            garbage = [*kept[BASES - 1 :], *head.segments]
-            if register.engine.drops_with_swap:
-                register.drop(garbage)
-            self._replace(replace(new, holder=holder, segments=(), tail=()))
-            if not register.engine.drops_with_swap:
-                register.drop(garbage)
+            self._replace_emptied(replace(new, holder=holder), kept[BASES - 1 :])
             self.saved = state
+
+    def _replace_emptied(self, head: Head, garbage: Sequence[str] = ()) -> None:
+        """Without journal entries, which the saved state has; their blobs and `garbage` go."""
+        register, garbage = self._register, [*garbage, *head.segments]
+        if register.engine.drops_with_swap:
+            register.drop(garbage)
+        self._replace(replace(head, segments=(), tail=()))
+        if not register.engine.drops_with_swap:
+            register.drop(garbage)
 
     def settle(self) -> None:
         self._is_settled = True
@@ -109,9 +110,8 @@ class HeldHead:
         try:
             if self._problem is None and self._head.holder is not None:
                 head = replace(self._following(), holder=None)
-                if self._is_settled:
-                    head = replace(head, segments=(), tail=())
-                self._replace(head)
+                replace_head = self._replace_emptied if self._is_settled else self._replace
+                replace_head(head)
         finally:
             released = error(Code.JOURNAL_NOT_WRITTEN, "released")
             self._problem = self._problem or StateError([released])
@@ -138,16 +138,16 @@ class HeldHead:
             self._replace(replace(head, tail=tail))
             self._is_settled = False
 
-    def beat_if_due(self) -> float:
-        """Rewrites the head if nothing was written for the time of a beat. Returns in how many
-        seconds it is due again; StateError if the lock is lost."""
-        with self._writing:
-            if self._until_beat() <= 0:
-                self._replace(self._following())
-            return self._until_beat()
-
-    def _until_beat(self) -> float:
-        return self._proved + self._register.engine.pace.beat - self._clock.boot()
+    def beat_if_due(self, late: float = 0.0) -> float:
+        """Rewrites the head if nothing was written for the time of a beat, or for `late` seconds if
+        that is longer. Returns in how many seconds it is due again; StateError if the lock is
+        lost."""
+        pause = max(late, self._register.engine.pace.beat)
+        if self._clock.boot() >= self._proved + pause:
+            with self._writing:
+                if self._clock.boot() >= self._proved + pause:
+                    self._replace(self._following())
+        return self._proved + pause - self._clock.boot()
 
     def _following(self) -> Head:
         if self._problem is not None:
@@ -208,26 +208,24 @@ class _Log(GroupCommit):
 
 
 class _Beat:
-    """The thread that shows others that the holder is alive."""
+    """The thread that shows others that the holder is alive. `beat` returns in how many seconds it
+    is to be called again."""
 
-    def __init__(self, held: HeldHead) -> None:
-        self._held = held
+    def __init__(self, beat: Callable[[], float], first: float) -> None:
+        self._beat, self._seconds = beat, first
         self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         self._stopped.set()
-        if self._thread is not None:
+        if self._thread.ident is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        seconds = 0.0
-        while not self._stopped.wait(seconds):
-            try:
-                seconds = max(0.05, self._held.beat_if_due())
-            except StateError:  # the run's own thread says so when it writes, or is about to send
-                return
+        # Why it failed is said by the run's own thread, when it writes or is about to send.
+        with suppress(Exception):
+            while not self._stopped.wait(self._seconds):
+                self._seconds = max(0.05, self._beat())

@@ -4,27 +4,12 @@ holds for several machines."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reconciler.model.codes import Code
-from tests.support.shared_places import PLACES, Runner, SharedPlace
-
-
-@pytest.fixture(scope="module", params=PLACES)
-def place(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SharedPlace]:
-    with PLACES[request.param](tmp_path_factory.mktemp(request.param)) as made:
-        yield made
-
-
-@pytest.fixture
-def state(place: SharedPlace, request: pytest.FixtureRequest) -> str:
-    """A name of a state that no other test uses."""
-    return f"state-{abs(hash(request.node.name))}"
+from tests.support.shared_places import Runner, SharedPlace
 
 
 @pytest.fixture

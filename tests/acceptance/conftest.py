@@ -1,0 +1,23 @@
+"""Shared states for tests through the command line: one server of each engine for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.shared_places import PLACES, SharedPlace
+
+
+@pytest.fixture(scope="session", params=PLACES)
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedPlace]:
+    with PLACES[request.param](tmp_path_factory.mktemp(request.param)) as made:
+        yield made
+
+
+@pytest.fixture
+def state(request: pytest.FixtureRequest) -> str:
+    """A name of a state that no other test uses."""
+    return f"state-{abs(hash(request.node.nodeid))}"

@@ -1,0 +1,132 @@
+"""The lock of a shared state: who holds it, what becomes of who lost it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from reconciler.model.codes import Code
+from tests.support.fault_server import Call, Fault, FaultServer, Habits
+from tests.support.ground import TOKEN
+from tests.support.shared_places import Runner, SharedPlace
+
+CI = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_SERVER_URL": "https://github.com",
+    "GITHUB_REPOSITORY": "acme/tasks",
+    "GITHUB_RUN_ID": "4711",
+}
+
+
+class Service:
+    """The service: the first create waits, before it takes effect, until it is let go."""
+
+    def __init__(self) -> None:
+        self.came, self.go = threading.Event(), threading.Event()
+        self.server = FaultServer(self._fault, Habits(tokens={TOKEN: "me"}))
+
+    def _fault(self, call: Call) -> Fault | None:
+        if call.endpoint == "create" and not self.came.is_set():
+            self.came.set()
+            assert self.go.wait(60)
+        return None
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service()
+    with made.server:
+        yield made
+        made.go.set()
+
+
+@pytest.fixture
+def runner(place: SharedPlace, state: str, service: Service) -> Callable[[str], Runner]:
+    """A machine, by its name; the state exists."""
+
+    def made(name: str) -> Runner:
+        env = {**CI, "PULUMI_ACCESS_TOKEN": TOKEN}
+        return place.runner(f"{state}-{name}", state, service.server.url, **env)
+
+    made("init").must("state", "init")
+    return made
+
+
+@pytest.fixture
+def busy(runner: Callable[[str], Runner], service: Service) -> Iterator[subprocess.Popen[str]]:
+    """An apply that has sent its first create, of two, and waits for the response."""
+    words = ("--settle-time", "1s", "--parallelism", "1", "--format", "json")
+    process = runner("one").start("apply", "-y", *words)
+    while not service.came.wait(0.05):
+        assert process.poll() is None
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def document(process: subprocess.Popen[str]) -> dict[str, Any]:
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "Traceback" not in said
+    read: dict[str, Any] = json.loads(out)
+    return read
+
+
+def codes(document: dict[str, Any]) -> list[str]:
+    return [said["code"] for said in document["diagnostics"]]
+
+
+def test_who_lost_the_lock_sends_nothing_more(
+    runner: Callable[[str], Runner], service: Service, busy: subprocess.Popen[str]
+) -> None:
+    os.kill(busy.pid, signal.SIGSTOP)
+    other = runner("two")
+    released = other.must("state", "unlock", "1")
+    assert f"process {busy.pid} on " in released
+    service.go.set()
+    assert "1 created, 1 adopted" in other.must("apply", "-y", "--settle-time", "1s")
+    os.kill(busy.pid, signal.SIGCONT)
+    ended = document(busy)
+    assert codes(ended) == [Code.STATE_FENCED]
+    assert {task["result"] for task in ended["tasks"]} <= {"failed", "unresolved"}
+    assert len(service.server.posts) == 2
+    assert all(len(ids) == 1 for ids in service.server.tasks_by_work().values())
+    assert "2 unchanged" in other.must("plan")
+
+
+def test_a_held_lock_is_described(
+    runner: Callable[[str], Runner], busy: subprocess.Popen[str]
+) -> None:
+    """A dead holder of this machine, or one that gives signs of life: here it is killed at last."""
+    other = runner("two")
+    waiting = other.start("apply", "-y", "--settle-time", "1s")
+    assert waiting.stderr is not None
+    said = waiting.stderr.readline()
+    for part in (f"process {busy.pid} on ", "user ", "apply, since 20", "/actions/runs/4711"):
+        assert part in said
+    waiting.kill()
+    waiting.communicate()
+    busy.kill()
+    busy.wait()
+    unlocked = other.run("state", "unlock", "7", "--format", "json")
+    assert codes(json.loads(unlocked.stdout)) == [Code.STATE_UNLOCK]
+    assert "2 unresolved" not in other.must("plan")
+
+
+def test_the_lock_of_a_killed_run_needs_no_help(
+    runner: Callable[[str], Runner], service: Service, busy: subprocess.Popen[str]
+) -> None:
+    busy.kill()
+    busy.wait()
+    service.go.set()
+    made = runner("two").must("apply", "-y", "--settle-time", "1s")
+    assert "0 failed, 0 unresolved" in made
+    assert all(len(ids) == 1 for ids in service.server.tasks_by_work().values())
+    assert len(service.server.posts) == 2

@@ -1,0 +1,114 @@
+"""An engine in memory, with a clock of its own: time passes only when something waits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from reconciler.state.encryption import KeyRing
+from reconciler.state.engines import Engine, Missing, Moved, Pace, Unsure, Version
+from reconciler.state.manager import SharedState
+from reconciler.state.model import State
+
+
+@dataclass
+class Clock:
+    """`model.clock.Clock`. `at` are calls that are made once so many seconds have passed."""
+
+    passed: float = 0.0
+    boot_id: str = "boot-1"
+    at: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 24, 12, tzinfo=UTC) + timedelta(seconds=self.passed)
+
+    def boot(self) -> float:
+        return 1000 + self.passed
+
+    def wait(self, seconds: float) -> None:
+        self.passed += seconds
+        due = [call for when, call in self.at if when <= self.passed]
+        self.at = [(when, call) for when, call in self.at if when > self.passed]
+        for call in due:
+            call()
+
+
+@dataclass
+class MemoryEngine:
+    """`faults` names what befalls the next swaps, one after another: `lost` (it is done, and the
+    answer is lost), `cut` (it is not done), or nothing. `asked` are all calls, `swapped` the bytes
+    of all swaps. `on_read` is called before each read.
+    """
+
+    clock: Clock = field(default_factory=Clock)
+    pace: Pace = field(default_factory=Pace)
+    shown: str = "memory:state"
+    drops_with_swap: bool = False
+    head: bytes | None = None
+    version: int = 0
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    swapped: list[bytes] = field(default_factory=list)
+    on_read: Callable[[], object] = lambda: None
+    on_probe: Callable[[], object] = lambda: None
+    guard: threading.RLock = field(default_factory=threading.RLock)
+
+    def read(self) -> tuple[bytes, Version] | None:
+        self.asked.append("read")
+        self.on_read()
+        with self.guard:
+            return None if self.head is None else (self.head, Version(str(self.version)))
+
+    def swap(self, data: bytes, over: Version | None) -> Version:
+        self.asked.append("swap")
+        self.swapped.append(data)
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "cut":
+            raise Unsure("it was cut off")
+        with self.guard:
+            if over != (None if self.head is None else str(self.version)):
+                raise Moved("the head was replaced")
+            self.head, self.version = data, self.version + 1
+            if fault == "lost":
+                raise Unsure("the answer was lost")
+            return Version(str(self.version))
+
+    def keep(self, name: str, data: bytes) -> None:
+        self.asked.append("keep")
+        assert self.blobs.setdefault(name, data) == data
+
+    def kept(self, name: str) -> bytes:
+        self.asked.append("kept")
+        if name not in self.blobs:
+            raise Missing(name)
+        return self.blobs[name]
+
+    def drop(self, names: Sequence[str]) -> None:
+        self.asked.append("drop")
+        for name in names:
+            self.blobs.pop(name, None)
+
+    def probe(self) -> None:
+        self.on_probe()
+
+    def prepare(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def place(self) -> SharedState:
+        """A shared state in it, as a process of its own opens it."""
+        engine: Engine = self
+        return SharedState(engine, self.clock, KeyRing(), wait=self.clock.wait)
+
+
+def saved_in(engine: MemoryEngine) -> State:
+    """What a reader finds."""
+    return engine.place().read(BACKEND)
+
+
+BACKEND = "https://api.example.com"

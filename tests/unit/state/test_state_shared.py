@@ -1,0 +1,328 @@
+"""A shared state in an engine: reads, writes whose outcome is unknown, the lock, what is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from reconciler.model.codes import Code
+from reconciler.model.errors import StateError
+from reconciler.state.encryption import KeyRing
+from reconciler.state.engines import Unconditional
+from reconciler.state.held import Claim
+from reconciler.state.manager import SharedState
+from reconciler.state.model import Attempted, Recorded
+from reconciler.state.session import Session
+from tests.support.memory_engine import MemoryEngine
+from tests.support.state_samples import BACKEND, attempt, mark_at, record
+
+
+@pytest.fixture
+def engine() -> MemoryEngine:
+    made = MemoryEngine()
+    assert made.place().create(BACKEND)
+    made.asked.clear()
+    made.swapped.clear()
+    return made
+
+
+@pytest.fixture
+def session(engine: MemoryEngine) -> Iterator[Session]:
+    opened = open_in(engine)
+    engine.asked.clear()
+    engine.swapped.clear()
+    yield opened
+    with suppress(StateError):
+        opened.close()
+
+
+def open_in(engine: MemoryEngine, seconds: float = 0) -> Session:
+    wait = timedelta(seconds=seconds)
+    return Session.open(engine.place(), backend=BACKEND, lock_timeout=wait, purpose="apply")
+
+
+def head(engine: MemoryEngine) -> dict[str, object]:
+    assert engine.head is not None
+    found: dict[str, object] = json.loads(engine.head)
+    return found
+
+
+def code_of(problem: pytest.ExceptionInfo[StateError]) -> Code:
+    return problem.value.diagnostics[0].code
+
+
+# Reads
+
+
+def test_a_read_that_meets_a_dropped_blob_starts_again(engine: MemoryEngine) -> None:
+    hidden, reads = dict(engine.blobs), []
+
+    def moved_on() -> None:
+        reads.append(1)
+        engine.blobs = hidden if len(reads) == 4 else {}
+
+    engine.on_read = moved_on
+    assert engine.place().read(BACKEND).serial == 0
+    assert len(reads) == 4
+
+
+def test_a_blob_that_stays_missing_is_damage(engine: MemoryEngine) -> None:
+    engine.blobs.clear()
+    with pytest.raises(StateError) as problem:
+        engine.place().read(BACKEND)
+    assert code_of(problem) is Code.STATE_PART_DAMAGED
+    assert engine.asked.count("read") == 4
+    with pytest.raises(StateError) as problem:
+        open_in(engine)
+    assert code_of(problem) is Code.STATE_PART_DAMAGED
+    assert engine.asked.count("swap") == 0
+
+
+def test_a_reader_asks_for_the_head_and_its_parts_only(engine: MemoryEngine) -> None:
+    engine.place().read(BACKEND)
+    assert engine.asked == ["read", "kept"]
+
+
+# Commits
+
+
+def test_one_commit_is_one_swap(engine: MemoryEngine, session: Session) -> None:
+    session.append(Attempted(attempt(1)), Attempted(attempt(2)))
+    assert engine.asked == ["swap"]
+    assert len(engine.place().read(BACKEND).attempts) == 2
+
+
+def test_a_large_entry_goes_into_a_blob(engine: MemoryEngine, session: Session) -> None:
+    made = attempt(1)
+    made.inputs["message"]["content"] = "x" * 17_000
+    session.append(Attempted(attempt(2)))
+    session.append(Attempted(made))
+    assert head(engine)["tail"] == []
+    assert len(engine.head or b"") < 1_000
+    assert set(engine.place().read(BACKEND).attempts) == {mark_at(1), mark_at(2)}
+
+
+def test_a_long_tail_becomes_a_blob(engine: MemoryEngine, session: Session) -> None:
+    for number in range(60):
+        made = attempt(number)
+        made.inputs["message"]["content"] = "x" * 9_000
+        session.append(Attempted(made))
+        assert len(engine.head or b"") < 280_000
+    assert len(head(engine)["segments"]) == 2  # type: ignore[arg-type]
+    assert len(engine.place().read(BACKEND).attempts) == 60
+
+
+# Writes whose outcome is unknown
+
+
+def test_a_write_whose_answer_is_lost_is_done_once(engine: MemoryEngine, session: Session) -> None:
+    engine.faults = ["lost"]
+    session.append(Attempted(attempt(1)))
+    assert len(engine.swapped) == 1
+    session.append(Attempted(attempt(2)))
+    assert set(engine.place().read(BACKEND).attempts) == {mark_at(1), mark_at(2)}
+
+
+def test_what_was_not_done_is_sent_again_byte_for_byte(
+    engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASKCTL_STATE_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    ring = KeyRing.of({"TASKCTL_STATE_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="})
+    place = SharedState(engine, engine.clock, KeyRing(ring.current), wait=engine.clock.wait)
+    session = Session(place.take(Claim(BACKEND, "apply")))
+    engine.swapped.clear()
+    engine.faults = ["cut", "cut"]
+    session.append(Attempted(attempt(1)))
+    session.close()
+    first, second, third, *_ = engine.swapped
+    assert first == second == third
+    assert b"message" not in first
+
+
+def test_after_a_write_that_stays_unknown_nothing_can_be_sent(
+    engine: MemoryEngine, session: Session
+) -> None:
+    engine.faults = ["cut"] * 1000
+    began = engine.clock.passed
+    with pytest.raises(StateError) as problem:
+        session.append(Attempted(attempt(1)))
+    assert code_of(problem) is Code.STATE_WRITE_UNKNOWN
+    assert 25 < engine.clock.passed - began < 40  # less than what others wait for
+    engine.faults = []
+    sent = len(engine.swapped)
+    for call in (session.check_held, lambda: session.append(Attempted(attempt(2))), session.save):
+        with pytest.raises(StateError):
+            call()
+    assert len(engine.swapped) == sent
+
+
+def test_who_finds_another_head_is_fenced_off(engine: MemoryEngine, session: Session) -> None:
+    assert engine.place().unlock(1) is not None
+    session.check_held()  # it cannot know yet
+    with pytest.raises(StateError) as problem:
+        session.append(Attempted(attempt(1)))
+    assert code_of(problem) is Code.STATE_FENCED
+    with pytest.raises(StateError):
+        session.check_held()
+    assert not engine.place().read(BACKEND).attempts
+
+
+def test_after_a_pause_the_lock_is_confirmed_before_a_send(
+    engine: MemoryEngine, session: Session
+) -> None:
+    engine.clock.passed += 31
+    session.check_held()
+    assert len(engine.swapped) == 1
+    engine.place().unlock(1)
+    engine.clock.passed += 31
+    with pytest.raises(StateError) as problem:
+        session.check_held()
+    assert code_of(problem) is Code.STATE_FENCED
+
+
+# The lock
+
+
+def test_a_lock_that_gives_no_sign_of_life_is_taken_over(engine: MemoryEngine) -> None:
+    session = open_in(engine)
+    engine.clock.boot_id = "boot-2"  # another machine
+    began = engine.clock.passed
+    other = open_in(engine)
+    assert 60 <= engine.clock.passed - began < 63
+    assert head(engine)["epoch"] == 2
+    other.close()
+    with pytest.raises(StateError):
+        session.close()
+
+
+def test_four_equal_reads_are_needed_however_much_time_passed(engine: MemoryEngine) -> None:
+    session = open_in(engine)
+    engine.clock.boot_id = "boot-2"
+    engine.asked.clear()
+    engine.on_read = lambda: engine.clock.wait(30)
+    open_in(engine).close()
+    assert engine.asked.index("swap") >= 4
+    with pytest.raises(StateError):
+        session.close()
+
+
+def test_without_a_timeout_the_first_sign_of_life_ends_the_wait(engine: MemoryEngine) -> None:
+    session = open_in(engine)
+    engine.clock.boot_id = "boot-2"
+    engine.clock.at = [(14.0, lambda: session.append(Attempted(attempt(1))))]
+    with pytest.raises(StateError) as problem:
+        open_in(engine)
+    assert code_of(problem) is Code.STATE_LOCKED
+    assert engine.clock.passed == 14.0
+    session.close()
+
+
+def test_with_a_timeout_a_living_holder_is_waited_for(engine: MemoryEngine) -> None:
+    session = open_in(engine)
+    engine.clock.boot_id = "boot-2"
+    lives = [(float(second), session.check_held) for second in (32, 64, 96)]
+    engine.clock.at = [*lives, (100.0, session.close)]
+    open_in(engine, 120).close()
+    assert engine.clock.passed == 100.0
+    assert head(engine)["epoch"] == 2
+
+
+def test_a_holder_of_this_machine_that_is_gone_is_not_waited_for(engine: MemoryEngine) -> None:
+    session = open_in(engine)
+    assert engine.head is not None
+    found = head(engine)
+    holder = found["holder"]
+    assert isinstance(holder, dict)
+    gone = engine.head.replace(b'"pid":%d' % holder["pid"], b'"pid":%d' % 2**30)
+    engine.head = with_checksum(gone)
+    engine.version += 1
+    other = open_in(engine)
+    assert engine.clock.passed == 0
+    other.close()
+    with pytest.raises(StateError):
+        session.append(Attempted(attempt(1)))
+
+
+def with_checksum(data: bytes) -> bytes:
+    import zlib
+
+    rest = data.partition(b",")[2].rstrip(b"\n")
+    return b'{"checksum":"%08x",%b\n' % (zlib.crc32(rest), rest)
+
+
+def test_a_server_that_ignores_conditions_gets_nothing(engine: MemoryEngine) -> None:
+    def unconditional() -> None:
+        raise Unconditional("it accepted a write")
+
+    engine.on_probe = unconditional
+    with pytest.raises(StateError) as problem:
+        open_in(engine)
+    assert code_of(problem) is Code.STATE_UNCONDITIONAL
+    assert "holder" not in head(engine)
+
+
+def test_a_check_of_the_conditions_that_breaks_is_no_permission(engine: MemoryEngine) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    engine.on_probe = broken
+    with pytest.raises(ZeroDivisionError):
+        open_in(engine)
+    assert "holder" not in head(engine)
+
+
+# What is kept
+
+
+def test_a_taker_goes_on_from_what_its_predecessor_wrote(engine: MemoryEngine) -> None:
+    session = open_in(engine)
+    session.append(Attempted(attempt(1)), Recorded(record(2)))
+    engine.place().unlock(1)
+    other = open_in(engine)
+    assert set(other.state.attempts) == {mark_at(1)}
+    assert set(other.state.records) == {record(2).ref}
+    other.close()
+    with pytest.raises(StateError):
+        session.save()
+
+
+def test_the_last_five_saved_states_are_kept(engine: MemoryEngine) -> None:
+    for number in range(8):
+        with open_in(engine) as session:
+            session.append(Recorded(record(number)))
+    bases = head(engine)["bases"]
+    assert isinstance(bases, list)
+    assert {*bases, head(engine)["base"]} == set(engine.blobs)
+    assert len(engine.blobs) == 5
+    assert head(engine)["serial"] == 8
+
+
+def test_no_blob_stays_that_no_head_names(engine: MemoryEngine) -> None:
+    made = attempt(1)
+    made.inputs["message"]["content"] = "x" * 17_000
+    session = open_in(engine)
+    session.append(Attempted(made))
+    engine.place().unlock(1)
+    with open_in(engine) as other:
+        other.append(*other.state.settled([made.mark], "made no task", None))
+    names = {head(engine)["base"], *head(engine)["bases"]}  # type: ignore[misc]
+    assert names == set(engine.blobs)
+    with pytest.raises(StateError):
+        session.close()
+
+
+def test_an_apply_that_changes_nothing_leaves_base_and_serial(engine: MemoryEngine) -> None:
+    with open_in(engine) as session:
+        session.append(Recorded(record(1)))
+    before, blobs = head(engine), dict(engine.blobs)
+    engine.asked.clear()
+    open_in(engine).close()
+    assert {n: head(engine)[n] for n in ("base", "serial")} == {
+        n: before[n] for n in ("base", "serial")
+    }
+    assert engine.blobs == blobs
+    assert engine.asked == ["read", "kept", "swap", "swap"]
