@@ -10,7 +10,7 @@ from reconciler.app.context import Context
 from reconciler.app.task_sessions import TaskSessions
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, error
+from reconciler.model.diagnostics import Place
 from reconciler.model.errors import TaskctlError
 from reconciler.model.task import rfc3339
 from reconciler.render.response import Response
@@ -39,7 +39,7 @@ class Addressed:
         record = tasks.record(ref)
         if task_id is not None:
             if task_id not in (record.task_id, *record.former, *record.duplicates):
-                raise TaskctlError([error(Code.WRONG_TASK, ref=str(ref), task_id=task_id)])
+                raise TaskctlError.of(Code.WRONG_TASK, ref=str(ref), task_id=task_id)
             record = replace(record, task_id=task_id)
         status = tasks.ctx.reader.statuses([record], 1)[0]
         if status.state in (TaskState.GONE, TaskState.NOT_VISIBLE):
@@ -65,31 +65,27 @@ class Addressed:
         place, facts = Place(key=self.record.ref.key), {"ref": self.name}
         if found:
             ids = tuple(one.id for one in found)
-            raise TaskctlError(
-                [error(Code.SEVERAL_APPROVALS, at=place, ids=ids, count=len(ids), **facts)]
+            raise TaskctlError.of(
+                Code.SEVERAL_APPROVALS, at=place, ids=ids, count=len(ids), **facts
             )
         if request_id is not None and self.status.approvals:
-            raise TaskctlError(
-                [error(Code.NO_APPROVAL, "id", at=place, request=request_id, **facts)]
-            )
+            raise TaskctlError.of(Code.NO_APPROVAL, "id", at=place, request=request_id, **facts)
         waiting = self.status.state is TaskState.WAITING
         case, status = "input" if waiting else "", self.status.state.value
-        raise TaskctlError([error(Code.NO_APPROVAL, case, at=place, status=status, **facts)])
+        raise TaskctlError.of(Code.NO_APPROVAL, case, at=place, status=status, **facts)
 
     def check_answer(self, approval: Approval, answer: str) -> None:
         """TaskctlError for a question without an answer, and for an answer to anything else."""
         if approval.is_question != bool(answer):
             case = "" if approval.is_question else "no-question"
             place = Place(key=self.record.ref.key)
-            raise TaskctlError([error(Code.ANSWER_REQUIRED, case, at=place, ref=self.name)])
+            raise TaskctlError.of(Code.ANSWER_REQUIRED, case, at=place, ref=self.name)
 
     def check_unchanged(self, approval: Approval) -> None:
         """TaskctlError if the task asks something else by now than what was shown."""
         now = self.tasks.ctx.reader.status(self.record)
         if approval not in now.approvals:
-            raise TaskctlError(
-                [error(Code.NO_APPROVAL, "changed", ref=self.name, request=approval.id)]
-            )
+            raise TaskctlError.of(Code.NO_APPROVAL, "changed", ref=self.name, request=approval.id)
 
     def reply(self, approval: Approval, *, ok: bool, text: str, fresh: bool) -> Response:
         """Answers a request. Unless it is `fresh`, it is read once more. TaskctlError, also if the
@@ -123,7 +119,7 @@ class Addressed:
             return
         ref = self.record.ref
         if forced and isinstance(outcome, Refusal) and outcome.status == 409:
-            raise TaskctlError([error(Code.STILL_BUSY, ref=str(ref), words=outcome.words)])
+            raise TaskctlError.of(Code.STILL_BUSY, ref=str(ref), words=outcome.words)
         caller = self.tasks.ctx.client.identity()
         cancels = what == "cancellation"
         delivery = Delivery(ref, f"the {what}", self.record.identity, caller, cancels=cancels)
@@ -152,7 +148,7 @@ def confirmed(
     if yes:
         return True
     if not ctx.ui.interactive:
-        raise TaskctlError([error(Code.CONFIRMATION_REQUIRED, command=again)])
+        raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, command=again)
     return ctx.ui.ask(question, strict=False, **facts)
 
 

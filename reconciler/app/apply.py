@@ -109,7 +109,7 @@ def _saved_plan(ctx: Context, request: ApplyRequest) -> SavedPlan | None:
     if not files:
         return None
     if len(paths) > 1:
-        raise TaskctlError([error(Code.USAGE, "savedPlanAlone", file=files[0])])
+        raise TaskctlError.of(Code.USAGE, "savedPlanAlone", file=files[0])
     return read_plan_file(ctx.settings.path(paths[0]), paths[0])
 
 
@@ -197,17 +197,7 @@ class Applying:
             and task.desired is not None
             and task.desired.task_id is None
         ]
-        ask = self._ctx.ui.ask
-        allowed = [
-            task.ref.key
-            for task in gone
-            if ask(
-                Question.RECREATE,
-                strict=True,
-                ref=str(task.ref),
-                note=word_remarks(task.explanation).note,
-            )
-        ]
+        allowed = [task.ref.key for task in gone if self._may_recreate(task)]
         return (*self._options.allow_recreate, *allowed) if allowed else None
 
     def _may_recreate(self, task: PlannedTask) -> bool:
@@ -218,7 +208,7 @@ class Applying:
         if self._yes:
             return True
         if not self._ctx.ui.interactive:
-            raise TaskctlError([error(Code.CONFIRMATION_REQUIRED, "apply")])
+            raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, "apply")
         creates = any(task.creates for task in plan.tasks)
         unattended = unattended_row(plan)
         return self._ctx.ui.ask(
@@ -315,7 +305,7 @@ def refuse_more(saved: Plan, plan: Plan, file: str) -> None:
     for deed in ("create", "change", "cancel"):
         more = tuple(t.ref.key for t in plan.tasks if _does_more(agreed.get(t.ref), t, deed))
         if more:
-            raise TaskctlError([error(Code.PLAN_EXCEEDED, deed, at=Place(file), keys=more)])
+            raise TaskctlError.of(Code.PLAN_EXCEEDED, deed, at=Place(file), keys=more)
 
 
 def _does_more(saved: PlannedTask | None, task: PlannedTask, deed: str) -> bool:

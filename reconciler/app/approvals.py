@@ -12,7 +12,6 @@ from reconciler.app.context import Context
 from reconciler.app.task_sessions import TaskSessions, select_refs
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 from reconciler.render.response import Response
 from reconciler.tasks.open_requests import OpenRequest, Wanted, all_requests
@@ -93,7 +92,7 @@ def _asked(ctx: Context, request: ReplyRequest) -> list[tuple[Addressed, Approva
         return [(task, task.approval(request.request_id))]
     waiting = Addressed.waiting(tasks, refs)
     if not waiting:
-        raise TaskctlError([error(Code.NO_APPROVAL, "none", count=len(refs))])
+        raise TaskctlError.of(Code.NO_APPROVAL, "none", count=len(refs))
     return [(task, approval) for task in waiting for approval in task.status.approvals]
 
 

@@ -15,7 +15,7 @@ from reconciler.manifest.repository import link_out
 from reconciler.messages import word
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, error, has_errors
+from reconciler.model.diagnostics import Place, has_errors
 from reconciler.model.errors import ManifestError, TaskctlError
 from reconciler.scratch import CACHE
 
@@ -202,9 +202,7 @@ class Context:
 
     def _refuse_link(self, path: Path, name: str, case: str) -> None:
         if (target := link_out(path, self.settings.root)) is not None:
-            raise TaskctlError(
-                [error(Code.OUTSIDE_REPOSITORY, case, at=Place(name), target=target)]
-            )
+            raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, case, at=Place(name), target=target)
 
     def read_state(self) -> State:
         """The state with its journal, neither locked nor written. StateError."""
@@ -278,7 +276,7 @@ class Context:
             self.connection.org, os.environ, Path.home(), self.backend, self.client.default_org
         )
         if found is None:
-            raise TaskctlError([error(Code.NO_ORGANIZATION)])
+            raise TaskctlError.of(Code.NO_ORGANIZATION)
         for step in found.trace:
             self.ui.detail(Note.ORGANIZATION_STEP, step=step)
         self.ui.detail(Note.ORGANIZATION, value=found.value, source=found.source)

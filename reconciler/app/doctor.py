@@ -18,7 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 from reconciler.app.context import Context
 from reconciler.messages.doctor import TITLES
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Severity, error
+from reconciler.model.diagnostics import Arg, Diagnostic, Severity
 from reconciler.model.errors import RemoteError, TaskctlError
 
 CLOCK_TOLERANCE = 60
@@ -147,7 +147,7 @@ class _Doctor:
             raise _SkippedError("no-date")
         seconds = round(abs((self._ctx.clock.now() - theirs).total_seconds()))
         if seconds > CLOCK_TOLERANCE:
-            raise TaskctlError([error(Code.CLOCK_SKEW, seconds=seconds)])
+            raise TaskctlError.of(Code.CLOCK_SKEW, seconds=seconds)
         return "clock", {"seconds": seconds}
 
     def _organization(self) -> Finding:
@@ -184,10 +184,10 @@ class _Doctor:
         if inside.returncode:
             if (self._ctx.settings.root / ".git").exists():
                 reason = inside.stderr.strip().splitlines()
-                raise TaskctlError([error(Code.GIT_UNUSABLE, reason=reason[0] if reason else "")])
+                raise TaskctlError.of(Code.GIT_UNUSABLE, reason=reason[0] if reason else "")
             raise _SkippedError("no-repository")
         if self._run_git("check-ignore", "-q", str(path.absolute())).returncode == 0:
-            raise TaskctlError([error(Code.STATE_IGNORED, path=str(path))])
+            raise TaskctlError.of(Code.STATE_IGNORED, path=str(path))
         name = next((name for key, name in CI_SYSTEMS.items() if os.environ.get(key)), None)
         return ("git/ci" if name else "git"), {"ci": name}
 

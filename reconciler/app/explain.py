@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
 
 from reconciler.messages import entry
 from reconciler.messages.explanation import codes, messages_of, section, title
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
-from reconciler.render.json import FORMAT_VERSION, dump
+from reconciler.render.json import dump, json_document
 
 
 def explain(given: str | None, *, as_json: bool) -> str:
@@ -22,12 +20,14 @@ def explain(given: str | None, *, as_json: bool) -> str:
     code = _code(given)
     if as_json:
         found = entry(code)
-        return _document(
-            code=code.value,
-            title=found.title,
-            why=found.why,
-            fix=found.fix,
-            messages=messages_of(code),
+        return dump(
+            json_document(
+                code=code.value,
+                title=found.title,
+                why=found.why,
+                fix=found.fix,
+                messages=messages_of(code),
+            )
         )
     return f"{code.value}: {title(code)}\n\n{section(code)}"
 
@@ -39,8 +39,8 @@ def _code(given: str) -> Code:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)
     if near:
-        raise TaskctlError([error(Code.UNKNOWN_CODE, "similar", given=given, near=near[0])])
-    raise TaskctlError([error(Code.UNKNOWN_CODE, given=given)])
+        raise TaskctlError.of(Code.UNKNOWN_CODE, "similar", given=given, near=near[0])
+    raise TaskctlError.of(Code.UNKNOWN_CODE, given=given)
 
 
 def _list_text() -> str:
@@ -48,8 +48,5 @@ def _list_text() -> str:
 
 
 def _list_document() -> str:
-    return _document(codes=[{"code": code.value, "title": title(code)} for code in codes()])
-
-
-def _document(**members: Any) -> str:
-    return dump({"formatVersion": FORMAT_VERSION, "diagnostics": [], **members})
+    listed = [{"code": code.value, "title": title(code)} for code in codes()]
+    return dump(json_document(codes=listed))

@@ -82,7 +82,7 @@ class Importing:
         self._origin = "<stdin>" if file == "-" else shown_name(settings.root, file)
         content = stdin if file == "-" else content_of(settings.path(file), self._origin)
         if content is None:
-            raise TaskctlError([error(Code.UNREADABLE_FILE, "program", at=Place(self._origin))])
+            raise TaskctlError.of(Code.UNREADABLE_FILE, "program", at=Place(self._origin))
         program = read_program(content, self._origin)
         self._batch.diagnostics += program.diagnostics
         self._batch.told += [Taken(name, None, ImportResult.FAILED) for name in program.failed]
@@ -211,7 +211,7 @@ class Importing:
     def _protect(self, made: Added) -> None:
         self._ctx.protect(made.tasks)
         if self._dry_run and any(task.sensitive for task in made.tasks):
-            raise TaskctlError([error(Code.IMPORT_SENSITIVE, at=Place(self._target.name))])
+            raise TaskctlError.of(Code.IMPORT_SENSITIVE, at=Place(self._target.name))
 
     def _next_step(self) -> str:
         if all(

@@ -35,7 +35,7 @@ def chosen(client: Client, org_name: str, choice: Choice, now: datetime) -> list
     since = since_when(choice.since, now) if choice.since is not None else None
     user = client.identity()
     if choice.mine and not user.login:
-        raise TaskctlError([error(Code.IMPORT_MINE)])
+        raise TaskctlError.of(Code.IMPORT_MINE)
     found = {task.id: task for task in _listed(client, org_name, since)}
     return sorted(
         (task for task in found.values() if not choice.mine or _is_of(task, user)),
@@ -54,7 +54,7 @@ def since_when(text: str, now: datetime) -> datetime:
     try:
         return now - parse_duration(text)
     except (TaskctlError, OverflowError):
-        raise TaskctlError([error(Code.INVALID_TIME, text=text)]) from None
+        raise TaskctlError.of(Code.INVALID_TIME, text=text) from None
 
 
 def not_of_attempts(tasks: Sequence[RemoteTask], state: State) -> None:

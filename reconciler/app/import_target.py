@@ -17,7 +17,7 @@ from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.repository import in_git, link_out
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, Severity, error, has_errors
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, has_errors
 from reconciler.model.errors import ManifestError, TaskctlError
 from reconciler.model.task import DesiredTask, RemoteTask
 from reconciler.plan.lookup import moved_ref
@@ -36,11 +36,11 @@ class Target:
         self._ctx = ctx
         self._path = ctx.settings.path(file)
         if (link := link_out(self._path, root)) is not None:
-            raise TaskctlError(
-                [error(Code.OUTSIDE_REPOSITORY, "import", at=Place(self.name), target=link)]
+            raise TaskctlError.of(
+                Code.OUTSIDE_REPOSITORY, "import", at=Place(self.name), target=link
             )
         if (case := _unusable(self._path)) is not None:
-            raise TaskctlError([error(Code.IMPORT_TARGET, case, at=Place(self.name))])
+            raise TaskctlError.of(Code.IMPORT_TARGET, case, at=Place(self.name))
         _ = ctx.policy  # read before anything is written: it is checked afterwards
         self.before = content_of(self._path, self.name)
         self.known = self._manifests()
@@ -97,13 +97,13 @@ class Target:
     def write(self, content: bytes) -> None:
         """Whole and durable, or not at all. TaskctlError."""
         if content_of(self._path, self.name) != self.before:
-            raise TaskctlError([error(Code.IMPORT_TARGET, "changed", at=Place(self.name))])
+            raise TaskctlError.of(Code.IMPORT_TARGET, "changed", at=Place(self.name))
         try:
             write_whole(self._path, content, private=False)
         except OSError as problem:
             why = problem.strerror or str(problem)
             place = Place(self.name)
-            raise TaskctlError([error(Code.CANNOT_WRITE, "import", at=place, why=why)]) from problem
+            raise TaskctlError.of(Code.CANNOT_WRITE, "import", at=place, why=why) from problem
 
     def is_usual(self) -> bool:
         """Whether a plan without PATH reads it."""

@@ -14,7 +14,7 @@ from reconciler.app.files import write_whole
 from reconciler.manifest.repository import repository_root
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, error
+from reconciler.model.diagnostics import Place
 from reconciler.model.errors import TaskctlError
 from reconciler.render.init import InitReport
 from reconciler.resources import schema_text, template_text
@@ -137,7 +137,7 @@ def _writing(name: str) -> Iterator[None]:
         yield
     except OSError as problem:
         why = problem.strerror or str(problem)
-        raise TaskctlError([error(Code.CANNOT_WRITE, "init", at=Place(name), why=why)]) from problem
+        raise TaskctlError.of(Code.CANNOT_WRITE, "init", at=Place(name), why=why) from problem
 
 
 def _read(path: Path) -> str:

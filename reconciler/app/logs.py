@@ -11,7 +11,6 @@ from reconciler.app.context import Context
 from reconciler.app.import_selection import since_when
 from reconciler.app.task_sessions import TaskSessions, select_refs
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 from reconciler.tasks.conversation import Conversation, ConversationEntry
 from reconciler.tasks.events import moment_of
@@ -44,7 +43,7 @@ def logs(ctx: Context, request: LogsRequest) -> Conversations:
     refs = select_refs(ctx, tasks.state, request.words)
     if len(refs) > 1 and (request.follow or request.single):
         case = "followOne" if request.follow else "logsOfOne"
-        raise TaskctlError([error(Code.USAGE, case, count=len(refs))])
+        raise TaskctlError.of(Code.USAGE, case, count=len(refs))
     begin = None if request.since is None else since_when(request.since, ctx.now())
     return [
         (ref, _conversation(tasks, tasks.record(ref), begin, follow=request.follow)) for ref in refs

@@ -39,4 +39,4 @@ def write_plan_file(path: Path, name: str, saved: SavedPlan) -> None:
         disk.replace_file(path, encode_saved_plan(saved), mode=disk.PRIVATE)
     except OSError as problem:
         why = problem.strerror or str(problem)
-        raise TaskctlError([error(Code.CANNOT_WRITE, "plan", at=Place(name), why=why)]) from problem
+        raise TaskctlError.of(Code.CANNOT_WRITE, "plan", at=Place(name), why=why) from problem

@@ -11,7 +11,7 @@ from reconciler.app.context import Context
 from reconciler.app.plan_file import read_plan_file
 from reconciler.app.task_sessions import TaskSessions
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, error, has_errors
+from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.errors import TaskctlError
 from reconciler.model.task import DesiredTask, RemoteTask
 from reconciler.state.edit import find
@@ -37,7 +37,7 @@ def show_word(
     if not (state.records or state.attempts or state.retired):
         return read_plan_file(path, word).plan  # an error: there is no such file
     if only_plan:
-        raise TaskctlError([error(Code.USAGE, "formatOfTask")])
+        raise TaskctlError.of(Code.USAGE, "formatOfTask")
     tasks = TaskSessions.open(ctx, [word])
     return _report(tasks, word), ctx.now()
 

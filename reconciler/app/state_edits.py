@@ -10,7 +10,7 @@ from reconciler.app.context import Context
 from reconciler.app.task_sessions import select_refs, with_named_ids
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, error
+from reconciler.model.diagnostics import Place
 from reconciler.model.errors import TaskctlError
 from reconciler.model.task import TaskRef
 from reconciler.render.response import Edited
@@ -118,11 +118,11 @@ def _declared(tasks: Sequence[DesiredTask], ref: TaskRef) -> DesiredTask:
         if task.key == ref.key and task.org_name in (None, ref.org_name):
             return task
     facts = {"ref": str(ref), "task_key": ref.key}
-    raise TaskctlError([error(Code.NOT_DECLARED, at=Place(key=ref.key), **facts)])
+    raise TaskctlError.of(Code.NOT_DECLARED, at=Place(key=ref.key), **facts)
 
 
 def _at_service(ctx: Context, ref: TaskRef, task_id: str) -> RemoteTask:
     task = ctx.client.get_task(ref.org_name, task_id)
     if task is None:
-        raise TaskctlError([error(Code.NO_SUCH_TASK, task_id=task_id, org=ref.org_name)])
+        raise TaskctlError.of(Code.NO_SUCH_TASK, task_id=task_id, org=ref.org_name)
     return task

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.app.run_link import run_link
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE, error
+from reconciler.model.diagnostics import NOWHERE
 from reconciler.model.errors import StateError
 from reconciler.state.engines import scheme_of
 
@@ -36,7 +36,7 @@ def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str])
     from reconciler.state.manager import SharedState
 
     if _has_password(address):
-        raise StateError([error(Code.STATE_ADDRESS, "password")])
+        raise StateError.of(Code.STATE_ADDRESS, "password")
     ring = KeyRing.of(env)
     try:
         engine = open_engine(address, env, root)
@@ -54,4 +54,4 @@ def _has_password(address: str) -> bool:
         return parts.password is not None or any(map(_SECRET.search, names))
     except ValueError as problem:
         facts = {"file": address, "reason": str(problem)}
-        raise StateError([error(Code.STATE_ADDRESS, at=NOWHERE, **facts)]) from problem
+        raise StateError.of(Code.STATE_ADDRESS, at=NOWHERE, **facts) from problem

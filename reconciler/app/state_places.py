@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from reconciler.app.context import Context
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import StateError
 from reconciler.render.state_place import PlaceChange
 from reconciler.state.manager import SharedState
@@ -34,5 +33,5 @@ def _shared(ctx: Context, address: str | None) -> SharedState:
         place = ctx.shared(address)
     if not isinstance(place, SharedState):
         shown = address or ctx.state_address
-        raise StateError([error(Code.STATE_ADDRESS, "local", file=shown)])
+        raise StateError.of(Code.STATE_ADDRESS, "local", file=shown)
     return place

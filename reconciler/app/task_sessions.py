@@ -11,7 +11,7 @@ from reconciler.app.context import Context
 from reconciler.app.planner import normal
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, error
+from reconciler.model.diagnostics import Place
 from reconciler.model.errors import TaskctlError
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef
@@ -45,7 +45,7 @@ class TaskSessions:
         """The record of a key. TaskctlError if only an attempt is known."""
         record = self.state.records.get(ref)
         if record is None:
-            raise TaskctlError([error(Code.NO_TASK_YET, at=Place(key=ref.key), ref=str(ref))])
+            raise TaskctlError.of(Code.NO_TASK_YET, at=Place(key=ref.key), ref=str(ref))
         return record
 
     def statuses(self, refs: Sequence[TaskRef]) -> tuple[TaskStatus, ...]:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from enum import StrEnum
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -21,7 +20,7 @@ def parse_duration(text: str) -> timedelta:
     if text.strip() == "0":
         return timedelta()
     if not _DURATION.fullmatch(text.strip()):
-        raise TaskctlError([error(Code.INVALID_DURATION, text=text)])
+        raise TaskctlError.of(Code.INVALID_DURATION, text=text)
     return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text)))
 
 

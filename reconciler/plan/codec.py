@@ -165,7 +165,7 @@ class SavedPlan:
         usual = PlanOptions()
         for name in (f.name for f in fields(given)):
             if getattr(given, name) not in (getattr(kept, name), getattr(usual, name)):
-                raise TaskctlError([error(Code.SAVED_PLAN_STALE, "option", flag=_flag(name))])
+                raise TaskctlError.of(Code.SAVED_PLAN_STALE, "option", flag=_flag(name))
         return kept
 
     def refuse_unless(self, now: Basis, file: str) -> None:
@@ -287,7 +287,7 @@ def _check_kind(whole: Mapping[str, Raw], file: str) -> None:
 
 
 def _refused(code: Code, file: str, case: str = "", **facts: Arg) -> TaskctlError:
-    return TaskctlError([error(code, case, at=Place(file=file), **facts)])
+    return TaskctlError.of(code, case, at=Place(file=file), **facts)
 
 
 def _same(then: Identity | None, now: Identity | None) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, error
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.remote.sanitize import shown_text
@@ -100,4 +100,4 @@ def _local_name(path: str, home: Path, source: str) -> str:
 
 
 def _invalid(case: str, **facts: Any) -> TaskctlError:
-    return TaskctlError([error(Code.INVALID_BACKEND, case, **facts)])
+    return TaskctlError.of(Code.INVALID_BACKEND, case, **facts)

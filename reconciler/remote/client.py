@@ -17,7 +17,7 @@ from requests import Response
 from reconciler import __version__
 from reconciler.model import wire
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, error
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.shell import is_org_name
@@ -311,5 +311,5 @@ def _task_path(org_name: str, task_id: str) -> str:
 def _part(text: str) -> str:
     """One segment of a path. TaskctlError for `.` and `..`, which would lead elsewhere."""
     if text in ("", ".", ".."):
-        raise TaskctlError([error(Code.INVALID_NAME, name=text)])
+        raise TaskctlError.of(Code.INVALID_NAME, name=text)
     return quote(text.encode("utf-8", "surrogatepass"), safe="")

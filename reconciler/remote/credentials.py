@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error, note
+from reconciler.model.diagnostics import note
 from reconciler.model.errors import TaskctlError
 from reconciler.remote.addresses import DEFAULT_URL, Backend, backend_name, service_url
 
@@ -83,7 +83,7 @@ def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Acces
         raise _sealed_error(path)
     if isinstance(token, str) and token.strip():
         return AccessToken(token.strip(), str(path))
-    raise TaskctlError([error(Code.MISSING_CREDENTIALS, backend=backend.name)])
+    raise TaskctlError.of(Code.MISSING_CREDENTIALS, backend=backend.name)
 
 
 def resolve_org(
@@ -163,7 +163,7 @@ def _read(path: Path) -> Mapping[str, object]:
 
 
 def _unusable(case: str, path: Path, **facts: Any) -> TaskctlError:
-    return TaskctlError([error(Code.PULUMI_FILE, case, path=str(path), **facts)])
+    return TaskctlError.of(Code.PULUMI_FILE, case, path=str(path), **facts)
 
 
 def _is_sealed(value: object) -> bool:
@@ -173,7 +173,7 @@ def _is_sealed(value: object) -> bool:
 
 
 def _sealed_error(path: Path) -> TaskctlError:
-    return TaskctlError([error(Code.MISSING_CREDENTIALS, "encrypted", path=str(path))])
+    return TaskctlError.of(Code.MISSING_CREDENTIALS, "encrypted", path=str(path))
 
 
 def _stored_token(data: Mapping[str, object], name: str) -> object:

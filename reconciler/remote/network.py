@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from requests.utils import get_environ_proxies, select_proxy
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.remote.sanitize import bare_url, shown_text
@@ -18,7 +17,7 @@ from reconciler.remote.sanitize import bare_url, shown_text
 def check_token(token: str) -> None:
     """TaskctlError for a token that no header can carry."""
     if not token or not all("!" <= c <= "~" for c in token):
-        raise TaskctlError([error(Code.MISSING_CREDENTIALS, "characters")])
+        raise TaskctlError.of(Code.MISSING_CREDENTIALS, "characters")
 
 
 def proxies_for(base: str) -> dict[str, str]:
@@ -32,9 +31,9 @@ def proxies_for(base: str) -> dict[str, str]:
     proxies: dict[str, str] = get_environ_proxies(base)
     proxy = select_proxy(base, proxies) or ""
     if proxy.lower().startswith("socks"):
-        raise TaskctlError([error(Code.PROXY, "socks", proxy=bare_url(proxy))])
+        raise TaskctlError.of(Code.PROXY, "socks", proxy=bare_url(proxy))
     if proxy and not _is_valid(proxy if "://" in proxy else f"http://{proxy}"):
-        raise TaskctlError([error(Code.PROXY, "invalid")])
+        raise TaskctlError.of(Code.PROXY, "invalid")
     return proxies
 
 
@@ -54,8 +53,6 @@ def ca_bundle() -> bool | str:
         if not path:
             continue
         if not Path(path).exists():
-            raise TaskctlError(
-                [error(Code.CERTIFICATE, "no-bundle", name=name, path=shown_text(path))]
-            )
+            raise TaskctlError.of(Code.CERTIFICATE, "no-bundle", name=name, path=shown_text(path))
         return path
     return True

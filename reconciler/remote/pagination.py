@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import RemoteError, TaskctlError
 
 Page = tuple[list[object], str | None]
@@ -41,7 +40,7 @@ class _Guard:
 
     def _endless(self, case: str) -> RemoteError:
         facts: Any = {"where": self._where, "pages": self._barren}
-        return RemoteError([error(Code.UNREADABLE_LIST, case, **facts)])
+        return RemoteError.of(Code.UNREADABLE_LIST, case, **facts)
 
 
 def _id(entry: object) -> str | None:

@@ -114,7 +114,7 @@ def _classified(response: ServiceResponse, about: About) -> tuple[Code, str, dic
 
 def unreadable_response(case: str, where: str, **facts: Any) -> RemoteError:
     """A 2xx that lacks what the API promises."""
-    return RemoteError([error(Code.UNREADABLE_RESPONSE, case, where=where, **facts)])
+    return RemoteError.of(Code.UNREADABLE_RESPONSE, case, where=where, **facts)
 
 
 def says(response: ServiceResponse, *statuses: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import Hint, word_remarks
@@ -25,14 +24,6 @@ from reconciler.tasks.status import TaskState, TaskStatus
 from reconciler.tasks.status import counts as states
 
 
-class Alert(StrEnum):
-    """How much a task asks for a look."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
     """One task. `word` is its action or result, `label` the same for a reader; `why` is a sentence
@@ -45,7 +36,7 @@ class TaskEntry:
     word: str
     label: str
     sign: str
-    level: Alert | None
+    level: Severity | None
     file: str | None
     line: int | None
     why: str = ""
@@ -76,14 +67,14 @@ _RESULT_SIGNS = {
     Result.NOT_STARTED: "-",
 }
 _RESULT_LEVELS = {
-    Result.FAILED: Alert.ERROR,
-    Result.UNRESOLVED: Alert.ERROR,
-    Result.NOT_STARTED: Alert.WARNING,
+    Result.FAILED: Severity.ERROR,
+    Result.UNRESOLVED: Severity.ERROR,
+    Result.NOT_STARTED: Severity.WARNING,
 }
-_STATES: dict[TaskState, tuple[str, Alert | None]] = {
+_STATES: dict[TaskState, tuple[str, Severity | None]] = {
     TaskState.DONE: ("=", None),
-    TaskState.RUNNING: ("~", Alert.WARNING),
-    TaskState.WAITING: ("?", Alert.WARNING),
+    TaskState.RUNNING: ("~", Severity.WARNING),
+    TaskState.WAITING: ("?", Severity.WARNING),
 }
 """All others ended otherwise than well."""
 _LABELS = {Result.NOT_STARTED.value: "not started"}
@@ -194,9 +185,9 @@ def summary_counts(report: Report) -> Iterator[tuple[str, str, int]]:
 def _planned(plan: Plan, task: PlannedTask, style: Style) -> TaskEntry:
     level, is_new, words = None, task.creates and not task.diff, word_remarks(task.explanation)
     if task.action is Action.UNRESOLVED:
-        level = Alert.WARNING
+        level = Severity.WARNING
     elif task.action is Action.GONE and not task.creates:
-        level = Alert.NOTE
+        level = Severity.NOTE
     return TaskEntry(
         org_name=task.ref.org_name,
         key=task.ref.key,
@@ -219,7 +210,7 @@ def _planned(plan: Plan, task: PlannedTask, style: Style) -> TaskEntry:
 
 def _standing(status: TaskStatus, style: Style) -> TaskEntry:
     """How a task stands that was waited for."""
-    sign, level = _STATES.get(status.state, ("x", Alert.ERROR))
+    sign, level = _STATES.get(status.state, ("x", Severity.ERROR))
     steps = [answer_command(request) for request in open_requests(status)]
     return TaskEntry(
         org_name=status.ref.org_name,

@@ -8,9 +8,9 @@ from difflib import unified_diff
 from typing import Any
 
 from reconciler.manifest.fmt import Formatted, format_manifest
-from reconciler.messages import diagnostic_document
 from reconciler.model.diagnostics import Diagnostic, has_errors, in_order
 from reconciler.render import safe
+from reconciler.render.json import json_document
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 
@@ -56,12 +56,8 @@ def fmt_document(report: FmtReport, *, diff: bool, text: bool) -> dict[str, Any]
         | ({"diff": _joined(name, found)} if diff and found.changed else {})
         for name, found in valid.items()
     ]
-    document: dict[str, Any] = {
-        "formatVersion": 1,
-        "diagnostics": [diagnostic_document(d) for d in in_order(report.diagnostics)],
-        "summary": {"changed": len(report.changed), "unchanged": report.unchanged},
-        "files": files,
-    }
+    summary = {"changed": len(report.changed), "unchanged": report.unchanged}
+    document = json_document(in_order(report.diagnostics), summary=summary, files=files)
     if text:
         contents = [found.content for found in valid.values() if found.content is not None]
         document["text"] = contents[0].decode() if contents else None

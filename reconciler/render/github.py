@@ -12,19 +12,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from reconciler.messages import plain_text
-from reconciler.model.diagnostics import Diagnostic, count
+from reconciler.model.diagnostics import Diagnostic, Severity, count
 from reconciler.render import safe
-from reconciler.render.entries import Alert, TaskEntry, diagnostics_of, entries
+from reconciler.render.entries import TaskEntry, diagnostics_of, entries
 from reconciler.render.reports import Report, Style
 
 MOST = 10
 """The annotations of one kind that GitHub shows for a step."""
 
-_KINDS = {Alert.ERROR: "error", Alert.WARNING: "warning", Alert.NOTE: "notice"}
+_KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
 class _Annotation(NamedTuple):
-    level: Alert
+    level: Severity
     message: str
     title: str
     file: str | None
@@ -37,43 +37,43 @@ def render(report: Report, style: Style) -> str:
     """A line for each annotation, errors first; empty if there is none."""
     found = [_of_problem(problem) for problem in diagnostics_of(report, style)]
     found += [_of_task(entry) for entry in entries(report, style) if entry.level is not None]
-    found.sort(key=lambda annotation: list(Alert).index(annotation.level))
+    found.sort(key=lambda annotation: list(Severity).index(annotation.level))
     return "".join(f"{_command(annotation)}\n" for annotation in _shown(found))
 
 
 def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
     """As many as GitHub shows; one notice counts the others."""
-    counts: Counter[Alert] = Counter()
+    counts: Counter[Severity] = Counter()
     for annotation in found:
         counts[annotation.level] += annotation.stands_for
-    most = dict.fromkeys(Alert, MOST)
+    most = dict.fromkeys(Severity, MOST)
     if any(count > MOST for count in counts.values()):
-        most[Alert.NOTE] -= 1
-    given: Counter[Alert] = Counter()
+        most[Severity.NOTE] -= 1
+    given: Counter[Severity] = Counter()
     for annotation in found:
         if given[annotation.level] < most[annotation.level]:
             given[annotation.level] += 1
             yield annotation
     more = [
         f"{counts[level] - given[level]} {_KINDS[level]}{'s' * (counts[level] - given[level] > 1)}"
-        for level in Alert
+        for level in Severity
         if counts[level] > given[level]
     ]
     if more:
         left_out = sum(counts.values()) - sum(given.values())
         text = f"{left_out} more that a step does not show: {', '.join(more)}"
-        yield _Annotation(Alert.NOTE, text, "taskctl", None, None)
+        yield _Annotation(Severity.NOTE, text, "taskctl", None, None)
 
 
 def _of_problem(problem: Diagnostic) -> _Annotation:
-    level, text = Alert(problem.severity.value), plain_text(problem)
+    level, text = problem.severity, plain_text(problem)
     stands_for = count([problem], problem.severity)
     place = (problem.file, problem.line, problem.column)
     return _Annotation(level, text, _title(problem.key), *place, stands_for)
 
 
 def _of_task(entry: TaskEntry) -> _Annotation:
-    level = entry.level or Alert.NOTE
+    level = entry.level or Severity.NOTE
     text = f"{entry.key}: " + "\n".join(entry.lines)
     return _Annotation(level, text, _title(entry.key), entry.file, entry.line)
 

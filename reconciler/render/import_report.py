@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.importing.report import ImportReport, ImportResult, Taken
-from reconciler.messages import diagnostic_document
 from reconciler.model.diagnostics import in_order
 from reconciler.render import cells, safe
+from reconciler.render.json import json_document
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
-
-FORMAT_VERSION = 1
 
 _SIGNS = {
     ImportResult.IMPORTED: ">",
@@ -23,15 +21,14 @@ _SIGNS = {
 
 def import_document(report: ImportReport) -> dict[str, Any]:
     """For a program; of a dry run with the text that would be written."""
-    return {
-        "formatVersion": FORMAT_VERSION,
-        "diagnostics": [diagnostic_document(d) for d in in_order(report.diagnostics)],
-        "summary": {result.value: report.count(result) for result in ImportResult},
-        "dryRun": report.dry_run,
-        "file": report.file,
-        "tasks": [_task(task) for task in report.tasks],
+    return json_document(
+        in_order(report.diagnostics),
+        summary={result.value: report.count(result) for result in ImportResult},
+        dryRun=report.dry_run,
+        file=report.file,
+        tasks=[_task(task) for task in report.tasks],
         **({"manifest": report.manifest} if report.dry_run else {}),
-    }
+    )
 
 
 def import_text(report: ImportReport, style: Style) -> str:

@@ -10,12 +10,11 @@ from reconciler.model.shell import shell_word
 from reconciler.model.task import rfc3339
 from reconciler.render import safe
 from reconciler.render.conversation import age, approval_rows
+from reconciler.render.json import json_document
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.table import shortened
 from reconciler.tasks.open_requests import OpenRequest, Wanted
-
-FORMAT_VERSION = 1
 
 _ASKS = {
     Wanted.APPROVAL: "asks for approval",
@@ -47,11 +46,9 @@ def inbox_text(requests: Sequence[OpenRequest], style: Style, now: datetime) -> 
 
 def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, Any]:
     """For a program."""
-    return {
-        "formatVersion": FORMAT_VERSION,
-        "diagnostics": [],
-        "readAt": rfc3339(now),
-        "questions": [
+    return json_document(
+        readAt=rfc3339(now),
+        questions=[
             {
                 "key": request.status.ref.key,
                 "orgName": request.status.ref.org_name,
@@ -63,7 +60,7 @@ def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, 
             }
             for request in requests
         ],
-    }
+    )
 
 
 def request_document(request: OpenRequest) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.render import safe
+from reconciler.render.json import json_document
 from reconciler.resources import template_text
 
 _TITLES = {
@@ -31,12 +32,7 @@ class InitReport:
 
 def init_document(report: InitReport) -> dict[str, Any]:
     """For a program."""
-    return {
-        "formatVersion": 1,
-        "diagnostics": [],
-        "written": report.written,
-        "kept": report.kept,
-    }
+    return json_document(written=report.written, kept=report.kept)
 
 
 def init_text(report: InitReport) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.messages import diagnostic_document
@@ -28,10 +28,16 @@ def render(report: Report, style: Style) -> str:
     return dump(document(report))
 
 
+def json_document(diagnostics: Iterable[Diagnostic] = (), /, **members: Any) -> dict[str, Any]:
+    """What every document has (contract, section 3), and the members of this one."""
+    listed = [diagnostic_document(diagnostic) for diagnostic in diagnostics]
+    return {"formatVersion": FORMAT_VERSION, "diagnostics": listed, **members}
+
+
 def document(report: Report) -> dict[str, Any]:
-    """The document as JSON values: `formatVersion` first, always with `diagnostics`."""
+    """The document of a report."""
     if isinstance(report, FailureReport):
-        return _document(report.diagnostics)
+        return json_document(report.diagnostics)
     if isinstance(report, ValidateReport):
         errors = report.count(Severity.ERROR)
         summary = {
@@ -40,7 +46,7 @@ def document(report: Report) -> dict[str, Any]:
             "errors": errors,
             "warnings": report.count(Severity.WARNING),
         }
-        return _document(report.diagnostics, valid=not errors, summary=summary)
+        return json_document(report.diagnostics, valid=not errors, summary=summary)
     from reconciler.apply.report import ApplyReport
 
     if isinstance(report, ApplyReport):
@@ -75,7 +81,7 @@ def _value(value: object) -> str:
 
 
 def _applied(report: ApplyReport) -> dict[str, Any]:
-    return _document(
+    return json_document(
         report.diagnostics,
         summary=_apply_summary(report),
         **({"budget": report.budget} if report.budget else {}),
@@ -93,11 +99,6 @@ def _waited(report: WaitedReport) -> dict[str, Any]:
         return {"formatVersion": stood.pop("formatVersion"), **stood}
     del stood["formatVersion"], stood["diagnostics"]
     return {**_applied(report), "wait": stood}
-
-
-def _document(diagnostics: tuple[Diagnostic, ...], **fields: Any) -> dict[str, Any]:
-    listed = [diagnostic_document(diagnostic) for diagnostic in diagnostics]
-    return {"formatVersion": FORMAT_VERSION, "diagnostics": listed, **fields}
 
 
 def _apply_summary(report: ApplyReport) -> dict[str, int]:

@@ -16,7 +16,7 @@ from reconciler.messages import plain_text
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
-from reconciler.render.entries import Alert, TaskEntry, command_of, diagnostics_of, entries
+from reconciler.render.entries import TaskEntry, command_of, diagnostics_of, entries
 from reconciler.render.palette import Palette
 from reconciler.render.plan_text import for_whom
 from reconciler.render.reports import Report, Style, ValidateReport
@@ -98,7 +98,7 @@ def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
     for entry in entries(report, style):
         case = suites.case(entry.file, entry.org_name, entry.key, entry.line)
         text = "\n".join(entry.lines)
-        if entry.level is Alert.ERROR or entry.word in (Result.FAILED, Action.UNRESOLVED):
+        if entry.level is Severity.ERROR or entry.word in (Result.FAILED, Action.UNRESOLVED):
             if (entry.org_name, entry.key) in waited_for:
                 case.skipped = text
             else:

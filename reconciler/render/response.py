@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.messages import diagnostic_document
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
+from reconciler.render.json import json_document
 from reconciler.state.model import Record
 from reconciler.tasks.status import TaskStatus
 
@@ -62,11 +62,7 @@ def response_text(response: Response) -> str:
 def responses_document(
     responses: Iterable[Response], problems: Iterable[Diagnostic]
 ) -> dict[str, Any]:
-    return {
-        "formatVersion": 1,
-        "diagnostics": [diagnostic_document(problem) for problem in problems],
-        "responses": [_response(response) for response in responses],
-    }
+    return json_document(problems, responses=[_response(response) for response in responses])
 
 
 def _response(response: Response) -> dict[str, Any]:
@@ -89,10 +85,8 @@ def edit_text(edited: Edited) -> str:
 
 
 def edits_document(edited: Iterable[Edited]) -> dict[str, Any]:
-    return {
-        "formatVersion": 1,
-        "diagnostics": [],
-        "edits": [
+    return json_document(
+        edits=[
             {
                 "changed": one.changed,
                 "result": one.done,
@@ -101,5 +95,5 @@ def edits_document(edited: Iterable[Edited]) -> dict[str, Any]:
                 **({"to": one.to} if one.to else {}),
             }
             for one in edited
-        ],
-    }
+        ]
+    )

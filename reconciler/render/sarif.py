@@ -18,10 +18,10 @@ from reconciler.messages import entry as entry_of
 from reconciler.messages import word
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import DataRow, Diagnostic, Path
+from reconciler.model.diagnostics import DataRow, Diagnostic, Path, Severity
 from reconciler.plan.plan import Plan
 from reconciler.render import safe
-from reconciler.render.entries import Alert, TaskEntry, command_of, diagnostics_of, entries
+from reconciler.render.entries import TaskEntry, command_of, diagnostics_of, entries
 from reconciler.render.json import dump
 from reconciler.render.plan_text import for_whom
 from reconciler.render.reports import FailureReport, Report, Style
@@ -158,7 +158,7 @@ def _of_problem(problem: Diagnostic) -> _Problem:
 
 def _of_task(entry: TaskEntry) -> _Problem:
     text = f"{entry.key}: " + "\n".join(entry.lines)
-    level = str(entry.level or Alert.NOTE)
+    level = str(entry.level or Severity.NOTE)
     path = (entry.org_name, entry.key)
     return _Problem(f"task/{entry.word}", level, text, path, entry.file, entry.line, key=entry.key)
 

@@ -8,14 +8,13 @@ from typing import Any
 from reconciler.model.task import TaskRef, rfc3339
 from reconciler.model.wire import console_url
 from reconciler.render import safe
+from reconciler.render.json import json_document
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.table import table_rows
 from reconciler.render.values import setting_rows
 from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
 from reconciler.state.model import Record, State
-
-FORMAT_VERSION = 1
 
 _HAPPENED = {HistoryKind.NOT_CREATED.value: "no task"}
 """What is not worded as the state file has it."""
@@ -56,14 +55,12 @@ def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True)
 
 def state_document(state: State, refs: Iterable[TaskRef]) -> dict[str, Any]:
     """What `state list` and `state show` are for a program."""
-    return {
-        "formatVersion": FORMAT_VERSION,
-        "diagnostics": [],
-        "backend": state.backend,
-        "lineage": state.lineage,
-        "serial": state.serial,
-        "tasks": [_task_document(state, ref) for ref in refs],
-    }
+    return json_document(
+        backend=state.backend,
+        lineage=state.lineage,
+        serial=state.serial,
+        tasks=[_task_document(state, ref) for ref in refs],
+    )
 
 
 def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.render import safe
+from reconciler.render.json import json_document
 
 _DONE = {
     "created": "Created the state {place}.",
@@ -30,10 +31,4 @@ def place_text(change: PlaceChange) -> str:
 
 
 def place_document(change: PlaceChange) -> dict[str, Any]:
-    return {
-        "formatVersion": 1,
-        "diagnostics": [],
-        "state": change.place,
-        "result": change.done,
-        "changed": change.changed,
-    }
+    return json_document(state=change.place, result=change.done, changed=change.changed)

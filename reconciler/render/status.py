@@ -7,18 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from reconciler.messages import diagnostic_document
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import rfc3339
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age
 from reconciler.render.inbox import request_document, summary_rows
-from reconciler.render.palette import Palette
+from reconciler.render.json import json_document
+from reconciler.render.palette import Palette, unpainted
 from reconciler.render.reports import Style
+from reconciler.render.table import table_rows
 from reconciler.tasks.open_requests import open_requests
 from reconciler.tasks.status import TaskState, TaskStatus, counts
-
-FORMAT_VERSION = 1
 
 ANY_ROOM = sys.maxsize
 """Of a terminal that scrolls: what is too long may go on in the next row."""
@@ -56,20 +55,24 @@ def status_rows(
         asked, extra = [[] for _ in statuses], 0
     palette = Palette(style.color)
     several = len({status.ref.org_name for status in statuses}) > 1
-    table = [_row(status, now, with_org=several) for status in statuses]
-    columns = list(zip(_HEADER, *table, strict=True))
-    widths = [max(map(cells.width, column)) for column in columns]
-    links = max(widths[:-1]) and sum(widths) + 2 * (len(widths) - 1) > style.width
-    apart = room is not None and bool(links)
-    below = room == ANY_ROOM or (
-        room is not None and 2 * len(statuses) + extra + 3 <= room and widths[-1] + 2 <= style.width
+    table = [_HEADER, *(_row(status, now, palette, with_org=several) for status in statuses)]
+    links = [row[-1] for row in table[1:]]
+    head, *shown = table_rows(table, _RIGHT)
+    apart = room is not None and any(
+        cells.width(unpainted(row)) > style.width for row in (head, *shown)
     )
-    rows = [palette.bold(_joined(_HEADER[:-1] if apart else _HEADER, widths))]
-    for status, row, wants in zip(statuses, table, asked, strict=True):
-        paint = _paint(palette, status.state)
-        rows.append(_joined(row[:-1] if apart else row, widths, paint))
-        if apart and below and row[-1]:
-            rows.append(palette.dim(f"  {row[-1]}"))
+    below = room == ANY_ROOM or (
+        room is not None
+        and 2 * len(statuses) + extra + 3 <= room
+        and max(map(cells.width, links)) + 2 <= style.width
+    )
+    if apart:
+        head, *shown = table_rows([row[:-1] for row in table], _RIGHT)
+    rows = [palette.bold(head)]
+    for row, link, wants in zip(shown, links, asked, strict=True):
+        rows.append(row)
+        if apart and below and link:
+            rows.append(palette.dim(f"  {link}"))
         rows += [palette.yellow(f"  {wanted}") for wanted in wants]
     last = status_summary(statuses)
     return [*rows, "", *([last] if room is None else cells.flowed(last, style.width))]
@@ -86,13 +89,12 @@ def status_document(
     statuses: Sequence[TaskStatus], now: datetime, diagnostics: Sequence[Diagnostic] = ()
 ) -> dict[str, Any]:
     """For a program: each task with every output that the service has, unknown ones too."""
-    return {
-        "formatVersion": FORMAT_VERSION,
-        "diagnostics": [diagnostic_document(one) for one in diagnostics],
-        "readAt": rfc3339(now),
-        "summary": {one.value: number for one, number in counts(statuses).items()},
-        "tasks": [_task(status) for status in statuses],
-    }
+    return json_document(
+        diagnostics,
+        readAt=rfc3339(now),
+        summary={one.value: number for one, number in counts(statuses).items()},
+        tasks=[_task(status) for status in statuses],
+    )
 
 
 def _task(status: TaskStatus) -> dict[str, Any]:
@@ -121,7 +123,7 @@ def _task(status: TaskStatus) -> dict[str, Any]:
     }
 
 
-def _row(status: TaskStatus, now: datetime, *, with_org: bool) -> tuple[str, ...]:
+def _row(status: TaskStatus, now: datetime, palette: Palette, *, with_org: bool) -> tuple[str, ...]:
     created, tokens, used = status.created_at, status.tokens_used, status.context_percent
     texts = (
         str(status.ref) if with_org else status.ref.key,
@@ -132,19 +134,8 @@ def _row(status: TaskStatus, now: datetime, *, with_org: bool) -> tuple[str, ...
         f"{used}%" if used is not None else "-",
         status.url or status.task_id or "",
     )
-    return tuple(safe.line(text) for text in texts)
-
-
-def _joined(
-    row: Sequence[str], widths: Sequence[int], paint: Callable[[str], str] | None = None
-) -> str:
-    padded = []
-    for number, text in enumerate(row):
-        blanks = " " * (widths[number] - cells.width(text))
-        shown = paint(text) if paint is not None and number == 1 else text
-        last = number == len(row) - 1
-        padded.append(blanks + shown if number in _RIGHT else shown + ("" if last else blanks))
-    return "  ".join(padded).rstrip()
+    key, state, *rest = map(safe.line, texts)
+    return key, _paint(palette, status.state)(state), *rest
 
 
 def _paint(palette: Palette, state: TaskState) -> Callable[[str], str]:

@@ -10,6 +10,7 @@ from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
+from reconciler.render.table import table_rows
 from reconciler.tasks.totals import Sum, Totals
 
 BLOCKS = "▏▎▍▌▋▊▉█"
@@ -74,21 +75,18 @@ def _others(sums: Sequence[Sum], word: str) -> list[Sum]:
 
 def _listed(title: str, sums: Sequence[Sum], style: Style, marks: str) -> Iterator[str]:
     """A row for each: its name, how many tasks, their tokens, a bar. Names give way first."""
-    numbers = [(f"{one.tasks:,}", f"{one.tokens:,}") for one in sums]
-    tasks = max(len("TASKS"), *(len(number) for number, _ in numbers))
-    tokens = max(len("TOKENS"), *(len(number) for _, number in numbers))
-    room = max(len(title), style.width - tasks - tokens - 4 - (2 + SHORTEST_BAR if marks else 0))
-    names = [_fitting(safe.line(one.name or "(unknown)"), room) for one in sums]
-    widest = max(len(title), *map(cells.width, names))
-    left = style.width - widest - tasks - tokens - 6
+    numbers = [("TASKS", "TOKENS"), *((f"{one.tasks:,}", f"{one.tokens:,}") for one in sums)]
+    taken = sum(max(map(len, column)) + 2 for column in zip(*numbers, strict=True))
+    room = max(len(title), style.width - taken - (2 + SHORTEST_BAR if marks else 0))
+    names = [title, *(_fitting(safe.line(one.name or "(unknown)"), room) for one in sums)]
+    left = style.width - max(map(cells.width, names)) - taken - 2
     columns = min(LONGEST_BAR, left) if left >= SHORTEST_BAR else 0
     most = max(one.tokens for one in sums)
-    head = f"{title}{' ' * (widest - len(title))}  {'TASKS':>{tasks}}  {'TOKENS':>{tokens}}"
+    bars = ["", *(bar(one.tokens, most, columns, marks if columns else "") for one in sums)]
+    table = [(name, *row, drawn) for name, row, drawn in zip(names, numbers, bars, strict=True)]
+    head, *rows = table_rows(table, right=(1, 2))
     yield Palette(style.color).bold(head)
-    for one, name, (counted, used) in zip(sums, names, numbers, strict=True):
-        padded = name + " " * (widest - cells.width(name))
-        drawn = bar(one.tokens, most, columns, marks if columns else "")
-        yield f"{padded}  {counted:>{tasks}}  {used:>{tokens}}  {drawn}".rstrip()
+    yield from rows
 
 
 def _fitting(name: str, columns: int) -> str:

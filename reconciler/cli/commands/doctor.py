@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from reconciler.app.doctor import Check, Outcome, doctor
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import BACKEND, ORG, STATE
-from reconciler.messages import diagnostic_document
 from reconciler.messages.doctor import TITLES, found, skipped
 from reconciler.render import safe
-from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.json import json_document
 
 
 @make_command(
@@ -31,15 +28,11 @@ def command(call: Call) -> int:
     """
     checks = doctor(call.ctx)
     problems = [problem for check in checks for problem in check.diagnostics]
-
-    def document() -> dict[str, Any]:
-        return {
-            "formatVersion": FORMAT_VERSION,
-            "diagnostics": [diagnostic_document(problem) for problem in problems],
-            "checks": [_document(check) for check in checks],
-        }
-
-    call.out.result(document, lambda _: "".join(f"{_row(check)}\n" for check in checks), problems)
+    call.out.result(
+        lambda: json_document(problems, checks=[_document(check) for check in checks]),
+        lambda _: "".join(f"{_row(check)}\n" for check in checks),
+        problems,
+    )
     return int(any(check.outcome is Outcome.FAILED for check in checks))
 
 
@@ -56,9 +49,5 @@ def _text(check: Check) -> str:
     return ", ".join(problem.code.value for problem in check.diagnostics)
 
 
-def _document(check: Check) -> dict[str, Any]:
-    return {
-        "name": check.name,
-        "outcome": check.outcome.value,
-        "summary": _text(check),
-    }
+def _document(check: Check) -> dict[str, str]:
+    return {"name": check.name, "outcome": check.outcome.value, "summary": _text(check)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from reconciler.app.system_clock import SystemClock
@@ -14,8 +13,6 @@ from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output, say
-from reconciler.model.diagnostics import Arg
-from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
 from reconciler.render.palette import Palette
@@ -32,76 +29,39 @@ WIDTH = 24
 
 def progress_for(out: Output, total: int) -> ApplyProgress:
     """`total` is the number of tasks that the plan does something for."""
-    return Discreet(_shown_as(out, total), out.conceal)
-
-
-def _shown_as(out: Output, total: int) -> ApplyProgress:
+    clock = SystemClock().now
     if out.common.quiet:
         return Silent()
     if sys.stderr.isatty() and out.common.format == "text" and total:
-        return Bar(total, SystemClock().now, color=out.colored(sys.stderr))
-    return Lines(total, SystemClock().now)
-
-
-class Discreet:
-    """Another progress, told nothing that must not be shown."""
-
-    def __init__(self, inner: ApplyProgress, conceal: Callable[[str], str]) -> None:
-        self._inner = inner
-        self._conceal = conceal
-
-    def started(self, ref: TaskRef) -> None:
-        self._inner.started(ref)
-
-    def ended(self, result: TaskResult) -> None:
-        problems = tuple(
-            Remark(r.case, {n: self._fact(v) for n, v in r.facts.items()}) for r in result.problems
-        )
-        self._inner.ended(replace(result, problems=problems) if problems else result)
-
-    def _fact(self, value: Arg) -> Arg:
-        return self._conceal(value) if isinstance(value, str) else value
-
-    def waiting(self, waiting: Waiting) -> None:
-        problem = self._conceal(waiting.problem or "")
-        self._inner.waiting(replace(waiting, problem=problem) if problem else waiting)
-
-    def held(self, seconds: float) -> None:
-        self._inner.held(seconds)
-
-    def close(self) -> None:
-        self._inner.close()
+        return Bar(total, clock, out.conceal, color=out.colored(sys.stderr))
+    return Lines(total, clock, out.conceal)
 
 
 class Silent:
-    def started(self, ref: TaskRef) -> None:
-        """Not shown."""
+    """Shows nothing."""
 
-    def ended(self, result: TaskResult) -> None:
-        """Not shown."""
+    def started(self, ref: TaskRef) -> None: ...
 
-    def waiting(self, waiting: Waiting) -> None:
-        """Not shown."""
+    def ended(self, result: TaskResult) -> None: ...
 
-    def held(self, seconds: float) -> None:
-        """Not shown."""
+    def waiting(self, waiting: Waiting) -> None: ...
 
-    def close(self) -> None:
-        """Nothing is open."""
+    def held(self, seconds: float) -> None: ...
+
+    def close(self) -> None: ...
 
 
-class Lines:
+class Lines(Silent):
     """A line for each tenth of many tasks, and for each wait: the result has a line per task."""
 
-    def __init__(self, total: int, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
+    def __init__(
+        self, total: int, clock: Callable[[], datetime], conceal: Callable[[str], str] = str
+    ) -> None:
+        self._clock, self._conceal = clock, conceal
         self._awaited: tuple[TaskRef, ...] = ()
         self._total, self._step = total, max(MANY, total // 10)
         self._ended: set[TaskRef] = set()
         self._lock = threading.Lock()
-
-    def started(self, ref: TaskRef) -> None:
-        """The result lists it."""
 
     def ended(self, result: TaskResult) -> None:
         with self._lock:
@@ -113,20 +73,24 @@ class Lines:
     def waiting(self, waiting: Waiting) -> None:
         if waiting.refs != self._awaited:
             self._awaited = waiting.refs
-            say(safe.line(_waiting(waiting, self._clock())) + "\n")
+            say(safe.line(self._conceal(_waiting(waiting, self._clock()))) + "\n")
 
     def held(self, seconds: float) -> None:
         say(f"{_held(seconds)}\n")
 
-    def close(self) -> None:
-        """Nothing is open."""
 
-
-class Bar:
+class Bar(Silent):
     """A bar that counts, with the tasks in flight beside it; it disappears at the end."""
 
-    def __init__(self, total: int, clock: Callable[[], datetime], *, color: bool) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        total: int,
+        clock: Callable[[], datetime],
+        conceal: Callable[[str], str] = str,
+        *,
+        color: bool,
+    ) -> None:
+        self._clock, self._conceal = clock, conceal
         self._palette = Palette(color)
         self._screen = Screen(sys.stderr, in_place=sys.stderr.isatty())
         self._lock = threading.Lock()
@@ -150,7 +114,7 @@ class Bar:
 
     def waiting(self, waiting: Waiting) -> None:
         with self._lock:
-            self._show(_waiting(waiting, self._clock()))
+            self._show(self._conceal(_waiting(waiting, self._clock())))
 
     def held(self, seconds: float) -> None:
         with self._lock:
