@@ -107,6 +107,25 @@ def write_file(block: Block, folder: Path) -> None:
         path.write_text(block.text, encoding="utf-8")
 
 
+def shows_what_is_printed(page: str, block: Block, folder: Path, env: dict[str, str]) -> None:
+    """Runs a `console` block, and compares its output with the page's."""
+    for command, shown in commands(block.text):
+        ended = shell(command, folder, env)
+        assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
+        if without_ids(ended.stdout) == without_ids(shown):
+            continue
+        assert os.environ.get("TASKCTL_WRITE_DOCS"), f"{command}\n{ended.stdout}"
+        _rewrite(ROOT / page, f"$ {command}\n", shown, ended.stdout)
+
+
+def _rewrite(path: Path, command: str, shown: str, printed: str) -> None:
+    """The first that is so: those before it were put right already."""
+    text = path.read_text(encoding="utf-8")
+    found = re.search(re.escape(command + shown) + r"(?=\s*```|\$ )", text)
+    assert found is not None, command
+    path.write_text(text[: found.start()] + command + printed + text[found.end() :], "utf-8")
+
+
 def at_terminal(
     script: str, folder: Path, env: dict[str, str], timeout: float = 60
 ) -> tuple[int, str, str]:
