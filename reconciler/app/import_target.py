@@ -79,7 +79,9 @@ class Target:
 
     def warnings(self, made: Added) -> Iterator[Diagnostic]:
         """What is worth saying of the new tasks, alone and beside the others."""
-        yield from made.diagnostics
+        for told in made.diagnostics:
+            is_error = told.severity is Severity.ERROR
+            yield replace(told, severity=Severity.WARNING) if is_error else told
         new = {task.key for task in made.tasks}
         for task, found in compare([*self.known.tasks, *made.tasks]):
             if task.key in new:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reconciler.app.context import Context
 from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Severity
 from reconciler.render.reports import ValidateReport
 
 
-def validate(ctx: Context, paths: Sequence[str], *, may_be_none: bool = False) -> ValidateReport:
-    """The report; problems of manifests are in its diagnostics. ManifestError for a bad policy.
+def validate(
+    ctx: Context, paths: Sequence[str], *, may_be_none: bool = False, strict: bool = False
+) -> ValidateReport:
+    """The report; problems of manifests are in its diagnostics, but no advice: that is for plans.
+    ManifestError for a bad policy.
 
-    `may_be_none`: that there are no manifests is no problem."""
+    `may_be_none`: that there are no manifests is no problem. `strict`: warnings are errors."""
     manifests = ctx.load(paths)
     ctx.ui.show_sources(manifests.text_of)
     missing = {Code.NO_MANIFESTS} if may_be_none else set()
     return ValidateReport(
         tasks=len(manifests.tasks),
         files=len(manifests.files),
-        diagnostics=tuple(d for d in manifests.diagnostics if d.code not in missing),
+        diagnostics=tuple(
+            replace(d, severity=Severity.ERROR) if strict else d
+            for d in manifests.diagnostics
+            if d.code not in missing and d.severity is not Severity.NOTE
+        ),
         listed=tuple(manifests.tasks),
         names=tuple(manifests.files),
     )

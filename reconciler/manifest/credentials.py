@@ -50,6 +50,7 @@ _ASSIGNED = r"""(?ix)
     (?P<value>[0-9A-Za-z+/!@#%^&_.~=-]{8,})
     """
 _SHORTEST_SECRET = 16
+# Values that nobody takes for a password. A form with a prefix of its own has no dummies.
 _DUMMY = "(?i)example|changeme|redacted|placeholder|x{6}|0{8}|12345678"
 
 
@@ -68,8 +69,9 @@ def credentials(text: str) -> Iterator[tuple[str, str]]:
 
 def _matches(text: str, form: str, what: str) -> Iterator[tuple[str, str]]:
     for match in re.finditer(form, text):
-        if not re.search(_DUMMY, match[0]):
-            yield what, match.groupdict().get("value") or match[0]
+        value = match.groupdict().get("value")
+        if value is None or not re.search(_DUMMY, value):
+            yield what, value or match[0]
 
 
 def _assigned(text: str) -> Iterator[tuple[str, str]]:

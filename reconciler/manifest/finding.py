@@ -50,6 +50,12 @@ class Finding(NamedTuple):
     def is_error(self) -> bool:
         return self.diagnostic.severity is Severity.ERROR
 
+    @property
+    def blocks(self) -> bool:
+        """Whether its task cannot be built. One with a credential can: a comment in the manifest
+        may accept that."""
+        return self.is_error and self.code is not Code.CREDENTIAL
+
     def at_path(self, path: Path) -> Finding:
         """The same, found at another path."""
         place = replace(self.diagnostic.at, path=path, key=task_key(path))

@@ -192,6 +192,17 @@ def literal_templates(data: Any, origins: Mapping[str, TaskOrigin]) -> Iterator[
             yield found
 
 
+def literal_files(prompts: Prompts, made: Document) -> None:
+    """The same in prompt files, once each: a file of a task that is no entry is no template."""
+    for key, file in prompts.files.items():
+        if key not in made.origins and not any(
+            f.code is Code.INVALID_TEMPLATE for f in file.findings
+        ):
+            for found in _literal(("tasks", key, "message"), file.text):
+                at = position_in(file.text or "", (file.text or "").find(_OPEN))
+                file.findings.append(found.at_position(*at))
+
+
 def _literal(path: Path, value: Any) -> Iterator[Finding]:
     for below, text in templates_in(value):
         for name in sorted(names(text)):

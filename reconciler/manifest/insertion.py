@@ -53,7 +53,7 @@ def task_faults(task: NewTask) -> list[Finding]:
     data = _plain({"version": 1, "tasks": {task.key: {**org, **task.members}}})
     found = check(data)
     found += build(data, {}, "", found).findings
-    wrong = [each for each in found if each.is_error]
+    wrong = [each for each in found if each.blocks]
     if wrong or _is_read_back(task.key, task.members):
         return wrong
     return [
@@ -190,7 +190,7 @@ def _checked(
     built = build(source.data, source.keys.get("tasks", {}), file, found)
     found += built.findings
     diagnostics = located(found, file=file, text=source.text, events=source.events)
-    if any(each.is_error for each in found):
+    if any(each.blocks for each in found):
         raise ManifestError(diagnostics)
     new = {task.key for task in tasks}
     return Added(

@@ -14,9 +14,11 @@ from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import Document, has_entries, of_entries, of_entry
 from reconciler.manifest.finding import Finding, first_alike, located
+from reconciler.manifest.ignores import Ignores, read_ignores
 from reconciler.manifest.named_files import NamedFiles
+from reconciler.manifest.parse.cut_off import cut_off_prompts
 from reconciler.manifest.parse.source import MAX_BYTES, Source, read_source
-from reconciler.manifest.prompts import PromptFiles, hidden
+from reconciler.manifest.prompts import PromptFile, PromptFiles, hidden
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check
 from reconciler.manifest.sensitive import redacted, without_name
@@ -49,6 +51,7 @@ class Manifests:
     recurrences: tuple[Recurrence, ...] = ()
     texts: dict[str, bytes] = field(default_factory=dict, repr=False)
     removed: tuple[Removal, ...] = ()
+    ignores: Mapping[str, Ignores] = field(default_factory=dict, repr=False)
 
     def text_of(self, file: str) -> str | None:
         """A file's text, to show a line of it; None for files without diagnostics."""
@@ -74,8 +77,9 @@ class Manifests:
             known = {_identity(d) for d in found}
             counted = {(d.file, d.args["code"]) for d in found if d.code is Code.MORE_PROBLEMS}
             new = [
-                of_entry(f, task.origin).in_file(task.file, task.line, task.column)
+                told.in_file(task.file, task.line, task.column)
                 for task, f in compare(tasks, (), removed)
+                if not self.ignores[task.file].take(told := of_entry(f, task.origin))
             ]
             new = [d for d in new if _identity(d) not in known and (d.file, d.code) not in counted]
             found = tuple(in_order([*found, *new]))
@@ -127,6 +131,7 @@ class _Loading:
         self._documents: dict[str, Document] = {}
         self._sources: dict[str, Source] = {}
         self._incomplete: set[str] = set()
+        self._ignores: dict[str, Ignores] = {}
         self._findings: dict[str, list[Finding]] = {}
         self._builds: list[Built] = []
 
@@ -156,29 +161,44 @@ class _Loading:
             recurrences=tuple(r for made in self._documents.values() for r in made.recurrences),
             texts=texts,
             removed=tuple(removed),
+            ignores=self._ignores,
         )
 
     def _locate(self, sensitive: Mapping[str, set[str]]) -> dict[str, bytes]:
         """Locates the findings of every file; returns the texts to show them with."""
         texts = {}
+        told = {name: self._not_ignored(file) for name, file in self._prompts.files.items()}
         for name, source in self._sources.items():
-            keys = sensitive.get(name, set())
+            keys, ignores = sensitive.get(name, set()), self._ignores[name]
             found_here = of_entries(self._findings[name], self._documents[name].origins)
-            findings = [without_name(found, keys) for found in found_here]
+            findings = [without_name(each, keys) for each in found_here if not ignores.take(each)]
+            findings += ignores.unused(found_here)
             if findings:
                 self._diagnostics += self._located(name, source, findings)
-                body = _masked(source.body, findings)
+                body = _masked(source.body, found_here)
                 whole = name not in self._incomplete
                 texts[name] = redacted(body, source, keys, whole=whole)
         for name, file in self._prompts.files.items():
             self._diagnostics += located(
-                file.findings, file=name, text="", events=lambda: lambda: None
+                told[name], file=name, text="", events=lambda: lambda: None
             )
             if hidden(file, sensitive):
                 texts.pop(name, None)
-            elif file.findings:
+            elif told[name]:
                 texts[name] = _masked(texts.get(name, file.body), file.findings)
         return texts
+
+    def _not_ignored(self, file: PromptFile) -> list[Finding]:
+        """What is told of a prompt file: what not all of its tasks ignore."""
+        told = []
+        for found in file.findings:
+            ignored = [  # each comment counts as used
+                self._ignores[manifest].take(found.at_path(("tasks", key, "message")))
+                for manifest, key in file.users
+            ]
+            if not all(ignored):
+                told.append(found)
+        return told
 
     def _located(self, name: str, source: Source, findings: list[Finding]) -> Iterator[Diagnostic]:
         if not self._all_problems:
@@ -192,20 +212,26 @@ class _Loading:
         if source.data is not None:
             rejected = {found.path for found in findings}
             findings += [found for found in check(source.data) if found.path not in rejected]
+            findings += cut_off_prompts(source)
         else:
             self._incomplete.add(name)
+        self._ignores[name] = read_ignores(source)
         made = self._document(source, name, place, findings)
         findings += made.findings
         prompts = self._prompts.of(
             made.data, name, place.parent, _rejected(findings), made.declared
         )
         findings += prompts.findings
+        if b"{{" in b"".join(file.body for file in prompts.files.values()):
+            from reconciler.manifest.generated import literal_files
+
+            literal_files(prompts, made)
         if made.expansions:
             from reconciler.manifest.generated import fill_prompts, keep_templates
 
             findings += fill_prompts(prompts, made)
             keep_templates(made, prompts)
-        errors = [found for found in findings if found.is_error]
+        errors = [found for found in findings if found.blocks]
         built = build(made.data, made.keys, name, errors, prompts.texts, made.origins)
         self._findings[name] = [*findings, *built.findings]
         if self._policy is not None:
@@ -238,7 +264,7 @@ class _Loading:
 
 
 def _rejected(findings: Sequence[Finding]) -> set[tuple[str | int, ...]]:
-    return {found.path for found in findings if found.is_error}
+    return {found.path for found in findings if found.blocks}
 
 
 def _sensitive(tasks: Sequence[DesiredTask]) -> dict[str, set[str]]:

@@ -31,7 +31,7 @@ class PromptFile:
         """Checks the prompt; `path` is the message it was read for."""
         self.findings = [found.at_path(path) for found in self.findings]
         self.findings += _inspected(self.text, path)
-        if any(found.is_error for found in self.findings):
+        if any(found.blocks for found in self.findings):
             self.text = None
 
 
@@ -126,7 +126,8 @@ def _inspected(text: str | None, path: Path) -> Iterator[Finding]:
         yield finding(Code.BLANK_PROMPT, path, "file", position=(1, 1))
         return
     for found in check_prompt(path, text):
-        yield found.at_position(*position_in(text, max(text.find(found.secret or ""), 0)))
+        part = found.secret or str(found.diagnostic.args.get("text", ""))
+        yield found.at_position(*position_in(text, max(text.find(part), 0)))
 
 
 def position_in(text: str, offset: int) -> tuple[int, int]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.manifest.credentials import credentials
-from reconciler.manifest.finding import Finding, finding, warning_finding
+from reconciler.manifest.finding import Facts, Finding, finding, warning_finding
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Path, Severity
 from reconciler.model.task import Inputs
 
 _LONGEST_NAME = 255
 _NAMED_IN_A_WARNING = 3
+_PLACEHOLDER = re.compile(r"\$\{[A-Za-z_]\w*\}|\bTODO\b")
 
 
 class TaskChecks:
@@ -38,33 +40,36 @@ class TaskChecks:
             self._found.extend(_name((*root, "name"), given["name"]))
         if given.get("movedFrom") == key:
             self._found.append(finding(Code.INVALID_MOVE, (*root, "movedFrom"), "self"))
-        return not any(found.is_error for found in self._found[before:])
+        return not any(found.blocks for found in self._found[before:])
 
     def check_settings(self, key: str, given: Mapping[str, Any], inputs: Inputs) -> None:
         """Checks the settings of a task without errors, as `given` and with defaults."""
         if inputs.get("toolExecutionMode") in ("cli", "worker"):
-            self._warn(key, given, "toolExecutionMode", Code.NO_EXECUTOR, inputs)
+            self._advise(key, given, "toolExecutionMode", Code.NO_EXECUTOR, inputs)
         if inputs.get("approvalMode") in ("manual", "balanced") and not inputs.get("isShared"):
-            self._warn(key, given, "approvalMode", Code.NO_APPROVER, inputs)
+            self._advise(key, given, "approvalMode", Code.NO_APPROVER, inputs)
 
     def findings(self) -> list[Finding]:
         """Everything that was found so far."""
         inherited = (
-            warning_finding(
-                code, ("defaults", name), "defaults", {"mode": mode, "tasks": _listed(keys)}
-            )
+            _advice(code, ("defaults", name), "defaults", {"mode": mode, "tasks": _listed(keys)})
             for (code, name, mode), keys in self._inherited.items()
         )
         return [*self._found, *inherited]
 
-    def _warn(
+    def _advise(
         self, key: str, given: Mapping[str, Any], name: str, code: Code, inputs: Inputs
     ) -> None:
         mode = inputs[name]
         if name in given:
-            self._found.append(warning_finding(code, ("tasks", key, name), "", {"mode": mode}))
+            self._found.append(_advice(code, ("tasks", key, name), "", {"mode": mode}))
         else:
             self._inherited.setdefault((code, name, mode), []).append(key)
+
+
+def _advice(code: Code, path: Path, case: str, facts: Facts) -> Finding:
+    """What depends on intent."""
+    return finding(code, path, case, facts, severity=Severity.NOTE)
 
 
 def _message_object(path: Path, message: Mapping[str, Any]) -> Iterator[Finding]:
@@ -80,14 +85,16 @@ def _message_object(path: Path, message: Mapping[str, Any]) -> Iterator[Finding]
 
 
 def check_prompt(path: Path, text: object) -> Iterator[Finding]:
-    """A prompt that is blank, or contains what looks like a credential."""
+    """A prompt that is blank, or contains a placeholder or what looks like a credential."""
     if not isinstance(text, str):
         return
     if text.isspace():
         yield finding(Code.BLANK_PROMPT, path)
     for kind, found in credentials(text):
-        facts = {"kind": kind}
-        yield finding(Code.CREDENTIAL, path, "", facts, severity=Severity.WARNING, secret=found)
+        yield finding(Code.CREDENTIAL, path, "", {"kind": kind}, secret=found)
+    if "${" in text or "TODO" in text:
+        for placeholder in dict.fromkeys(_PLACEHOLDER.findall(text)):
+            yield warning_finding(Code.PLACEHOLDER, path, "", {"text": placeholder})
 
 
 def _blank_texts(path: Path, entity: object) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ class Code(StrEnum):
     OUTSIDE_REPOSITORY = "TC116"
     UNSAFE_EDIT = "TC117"
     AMBIGUOUS_YAML = "TC118"
+    UNUSED_IGNORE = "TC119"
 
     # Schema
     UNKNOWN_PROPERTY = "TC201"
@@ -64,6 +65,8 @@ class Code(StrEnum):
     # Prompts and credentials
     BLANK_PROMPT = "TC401"
     CREDENTIAL = "TC402"
+    PLACEHOLDER = "TC403"
+    CUT_OFF_PROMPT = "TC404"
     NO_APPROVER = "TC405"
     NO_EXECUTOR = "TC406"
 

@@ -105,3 +105,66 @@ def test_validate_imports_only_what_it_needs(folder: Path) -> None:
     assert not {
         name for name in ours if name.split(".")[1] in ("remote", "engine") or "codec" in name
     }
+
+
+ADVICE = """\
+version: 1
+orgName: acme
+defaults: {approvalMode: manual}
+tasks:
+  fix:
+    message: Fix issue #412
+"""
+
+
+def test_strict_fails_on_warnings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "tasks" / "iam.yaml").write_text(ADVICE)
+    assert run(["validate", "-C", str(folder)]) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("tasks/iam.yaml:6:24: warning: ")
+    assert said.out == "1 task in 1 file: valid, 1 warning.\n"
+    assert run(["validate", "-C", str(folder), "--strict"]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("tasks/iam.yaml:6:24: error: ")
+    assert said.out == "1 error in 1 file.\n"
+
+
+def test_advice_is_for_plans_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "tasks" / "iam.yaml").write_text(ADVICE.replace("issue #412", "it."))
+    assert run(["validate", "-C", str(folder), "--strict"]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("1 task in 1 file: valid.\n", "")
+    assert run(["plan", "-C", str(folder), "--backend", "local"]) == 0
+    assert "tasks/iam.yaml:3:26: note: defaults.approvalMode" in capsys.readouterr().err
+
+
+def test_a_comment_accepts_what_looks_like_a_credential(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "AKIAIOSFODNN7EXAMPLE"  # of a form that has no dummies
+    text = f"version: 1\norgName: acme\ntasks:\n  a:\n    message: |\n      Use {key}.\n"
+    (folder / "tasks" / "iam.yaml").write_text(text)
+    apply = ["apply", "-C", str(folder), "--backend", "local", "--yes", "--format", "json"]
+    assert run(apply) == 1
+    out = capsys.readouterr().out
+    assert [d["code"] for d in json.loads(out)["diagnostics"]] == ["TC402"]
+    assert key not in out
+    (folder / "tasks" / "iam.yaml").write_text(text.replace("|", "|  # taskctl: ignore[TC402]"))
+    assert run(["validate", "-C", str(folder), "--strict"]) == 0
+    capsys.readouterr()
+    assert run(apply) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["created"] == 1
+
+
+def test_work_that_is_repeated_on_purpose_is_ignored_in_any_organization(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "version: 1\ntasks:\n  a: {message: Do it., orgName: acme}\n  b: {message: Do it.}\n"
+    (folder / "tasks" / "iam.yaml").write_text(text)
+    plan = ["plan", "-C", str(folder), "--backend", "local", "--org", "acme", "--format", "json"]
+    assert run(plan) == 0
+    assert "TC304" in capsys.readouterr().out
+    text = text.replace("\n  b:", " # taskctl: ignore[TC304]\n  b:")
+    (folder / "tasks" / "iam.yaml").write_text(text[:-1] + " # taskctl: ignore[TC304]\n")
+    assert run(plan) == 0
+    assert "TC304" not in capsys.readouterr().out.replace("ignore[TC304]", "")

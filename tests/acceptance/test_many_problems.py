@@ -59,7 +59,7 @@ def test_all_of_them(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_warnings_too(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    manifest.write_text(manifest.read_text().replace("planMode: on, ", ""))
+    manifest.write_text(manifest.read_text().replace("planMode: on, ", "").replace("Job", "TODO"))
     assert run(["validate", "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert len(document["diagnostics"]) == 101

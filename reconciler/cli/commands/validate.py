@@ -11,11 +11,12 @@ SKIP = option(
     is_flag=True,
     help="Succeed if there are no manifests: for hooks.",
 )
+STRICT = option("--strict", is_flag=True, help="Treat warnings as errors.")
 
 
 @make_command(
     "validate",
-    *(PATHS, SKIP),
+    *(PATHS, STRICT, SKIP),
     reports=True,
     examples=[
         ("taskctl validate", "tasks/ and *.tasks.yaml in this directory"),
@@ -24,13 +25,18 @@ SKIP = option(
         ("taskctl validate --report sarif=taskctl.sarif", "also a report for code scanning"),
     ],
 )
-def command(call: Call, paths: tuple[str, ...], skip_without_manifests: bool) -> int:  # noqa: FBT001
+def command(
+    call: Call,
+    paths: tuple[str, ...],
+    strict: bool,  # noqa: FBT001
+    skip_without_manifests: bool,  # noqa: FBT001
+) -> int:
     """Check manifests and report every problem, in order. Works offline.
 
     A PATH is a file, or a directory whose *.yaml and *.yml files are read.
     """
     from reconciler.app.validate import validate
 
-    report = validate(call.ctx, paths, may_be_none=skip_without_manifests)
+    report = validate(call.ctx, paths, may_be_none=skip_without_manifests, strict=strict)
     call.out.report(report)
     return int(has_errors(report.diagnostics))

@@ -181,9 +181,9 @@ def test_tasks_behind_an_alias(tmp_path: Path) -> None:
     assert manifests.max_creates == 2
     shared = "version: 1\ntasks:\n  a: &a\n    message: x\n    toolExecutionMode: cli\n  b: *a\n"
     assert lines(loaded(shared, tmp_path)) == [
-        "a.yaml:5:24: warning: TC406 tasks.a.toolExecutionMode",
+        "a.yaml:5:24: note: TC406 tasks.a.toolExecutionMode",
         "a.yaml:6:3: warning: TC304 tasks.b",
-        "a.yaml:6:6: warning: TC406 tasks.b.toolExecutionMode",
+        "a.yaml:6:6: note: TC406 tasks.b.toolExecutionMode",
     ]
 
 
@@ -194,7 +194,7 @@ def test_a_wrong_default_is_left_out_and_the_rest_looked_at(tmp_path: Path) -> N
     )
     assert lines(manifests) == [
         "a.yaml:2:22: error: TC203/yaml-1.1 defaults.planMode",
-        "a.yaml:2:40: warning: TC405/defaults defaults.approvalMode",
+        "a.yaml:2:40: note: TC405/defaults defaults.approvalMode",
     ]
 
 

@@ -17,6 +17,8 @@ BODY = "aB3dE5fG7hI9jK1lM2nO4pQ6rS8tU0vW2xY4zA6"
     [
         ("AKIA" + "Q3EGRJ7WTLMZXPNB", "an AWS access key"),
         ("ASIA" + "Q3EGRJ7WTLMZXPNB", "an AWS access key"),
+        ("AKIAIOSFODNN7" + "EXAMPLE", "an AWS access key"),  # no form with a prefix has dummies
+        ("ghp_" + "x" * 36, "a GitHub token"),
         *((f"gh{kind}_{BODY}", "a GitHub token") for kind in "pousr"),
         ("github_pat_" + BODY + "_" + BODY, "a GitHub token"),
         ("glpat-" + BODY[:20], "a GitLab token"),
@@ -52,7 +54,7 @@ def test_found(text: str, what: str) -> None:
     [
         "Rotate the token: it is in vault. The password: ask the team.",
         "Key: rotate-iam-keys; secret=${DEPLOY_SECRET_2026_FROM_VAULT}",
-        "AKIAIOSFODNN7EXAMPLE is AWS's own example",
+        "https://user:changeme@host/ or secret=EXAMPLE0example0example",
         "https://user:$PASS@host/ or https://user:<password>@host/ or http://host:8080/a@b",
         "password: changeme123 or password: xxxxxxxx1 or password: longwords",
         "ghp_short, xoxb-1, pul-abc, glpat-x, sk_live_1, npm_install, eyJ.eyJ.x, AIza",
@@ -66,7 +68,7 @@ def test_not_found(text: str) -> None:
 
 
 def test_the_text_is_shown_nowhere(tmp_path: Path) -> None:
-    manifests = loaded((CASES / "warn-credentials.yaml").read_bytes(), tmp_path)
+    manifests = loaded((CASES / "credentials.yaml").read_bytes(), tmp_path)
     shown = "\n".join([repr(manifests.diagnostics), str(manifests.text_of("a.yaml"))])
     for secret in ("AKIAJ7QWERTYUIOPASDF", "hunter2", "s3cretpw99", "abcd1234efgh", "ghp_0Zz"):
         assert secret not in shown
@@ -87,5 +89,5 @@ def test_its_place_within_a_block(tmp_path: Path, line_end: str) -> None:
             "",
         ]
     )
-    (warning,) = [d for d in loaded(text, tmp_path).diagnostics if d.severity == "warning"]
-    assert (warning.line, warning.column) == (6, 19)
+    (found,) = [d for d in loaded(text, tmp_path).diagnostics if d.code == "TC402"]
+    assert (found.line, found.column) == (6, 19)

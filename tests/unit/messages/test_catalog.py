@@ -47,7 +47,7 @@ def test_a_code_has_a_section_and_is_used(code: Code) -> None:
     assert found.why
     assert found.fix
     assert found.cases
-    assert "TC" not in section(code)
+    assert "TC" not in re.sub(r"ignore\[TC\d{3}\]", "", section(code))
 
 
 @pytest.mark.parametrize("code", codes(), ids=lambda code: code.name)
