@@ -1,105 +1,54 @@
-"""`apply`: shows the plan, asks, and executes it (`reconciler.apply`)."""
+"""`apply`: one wave, or with `--wait` as many as it takes until no task is held."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from reconciler import garbage
 from reconciler.app.context import Context
 from reconciler.app.plan_file import is_plan_file, read_plan_file
-from reconciler.app.planner import Planning, Workspace, failures_of, note_if_new, open_workspace
-from reconciler.app.respond import cancel_record
-from reconciler.app.wait import WaitOptions, wait_after
-from reconciler.apply.context import ApplyContext
-from reconciler.apply.executor import Executor
-from reconciler.apply.loop import Loop
-from reconciler.apply.report import ApplyReport, Result
-from reconciler.messages.notes import Note, Question
-from reconciler.messages.remarks import word_remarks
+from reconciler.app.planner import Workspace, open_workspace, progress_of
+from reconciler.app.task_sessions import TaskSessions
+from reconciler.app.wait import Expected, TaskWait, WaitOptions, is_unavailable
+from reconciler.app.wave import Applied, ApplyRequest, Wave
+from reconciler.apply.report import of_both_waves
+from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, Severity, error, has_errors
 from reconciler.model.errors import StateError, TaskctlError
-from reconciler.model.options import PlanOptions
-from reconciler.model.task import RemoteTask
-from reconciler.plan.age import LockHolder
-from reconciler.plan.budget import budget_document
-from reconciler.plan.codec import SavedPlan, basis_of
-from reconciler.plan.digest import refuse_unexpected
-from reconciler.plan.plan import Plan, PlannedTask, Reason
-from reconciler.render.masking import secrets_of
-from reconciler.render.plan_text import summary_row, unattended_row
-from reconciler.render.reports import FailureReport
-from reconciler.render.wait import WaitedReport
-from reconciler.state.attempt import SEND_WINDOW, Baseline
-from reconciler.state.edit import as_done, as_sensitive
+from reconciler.plan.plan import Action, Plan, PlannedTask
+from reconciler.plan.rollout import Progress
+from reconciler.render.masking import masked_plan
+from reconciler.render.wait import End, waited_after
+from reconciler.tasks.status import TaskState
 
 if TYPE_CHECKING:
-    from reconciler.app.ui import Stop
-    from reconciler.plan.view import RemoteView
+    from reconciler.model.task import TaskRef
+    from reconciler.plan.codec import SavedPlan
+    from reconciler.state.model import State
     from reconciler.state.session import Session
-
-_MADE = (Result.CREATED, Result.REPLACED)
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyRequest:
-    """What the user asked for. `given` are the options without those of the configuration: a saved
-    plan is held against them. `expected` is the digest that the plan must have."""
-
-    paths: tuple[str, ...] = ()
-    options: PlanOptions = field(default_factory=PlanOptions)
-    given: PlanOptions = field(default_factory=PlanOptions)
-    yes: bool = False
-    expected: str | None = None
-    wait: WaitOptions | None = None
-    fail_on: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """The outcome of an apply. `signal` is the exit code that a signal asks for, None without one.
-    `plan` is what was executed, None if it was declined."""
-
-    report: ApplyReport
-    plan: Plan | None = None
-    signal: int | None = None
-
-    @property
-    def code(self) -> int:
-        """The exit code (contract, section 3)."""
-        if self.signal is not None:
-            return self.signal
-        if isinstance(self.report, WaitedReport):
-            return self.report.code
-        return int(self.report.failed())
+    from reconciler.tasks.status import TaskStatus
 
 
 def apply(ctx: Context, request: ApplyRequest) -> Applied:
     """Applies manifests or a saved plan. TaskctlError if nothing was sent."""
-    saved, paths, options = _saved_plan(ctx, request), request.paths, request.options
+    saved, paths = _saved_plan(ctx, request), request.paths
+    options = replace(request.options, wait=request.wait is not None)
     if saved is not None:
         paths, options = saved.plan.scope, saved.options(request.given)
+        if options.wait and request.wait is None:
+            request = replace(request, wait=WaitOptions())
     space = open_workspace(ctx, paths, options)
     ctx.ui.show_sources(space.manifests.text_of)
-    session = ctx.open_state("apply")
-    with _closing(session):
-        applied = Applying(ctx, space, session, request, saved).run()
+    applied, wave = _wave(ctx, space, request, saved)
     if request.wait is None or applied.plan is None:
         return applied
-    if applied.code:
-        ctx.ui.note(Note.NOT_WAITED)
-        return applied
-    ctx.ui.show(applied.report)
-    refs = tuple(task.ref for task in applied.plan.tasks if task.desired is not None)
-    fresh = {task.ref for task in applied.report.tasks}
-    patience = space.options.settle_time.total_seconds()
-    waited, signal = wait_after(
-        ctx, session.state, refs, request.wait, applied.report, fresh, patience
-    )
-    return replace(applied, report=waited, signal=signal)
+    if not applied.code:
+        ctx.ui.show(applied.report)
+    return _Waves(ctx, space, request, request.wait, applied, wave).run()
 
 
 def _saved_plan(ctx: Context, request: ApplyRequest) -> SavedPlan | None:
@@ -113,170 +62,127 @@ def _saved_plan(ctx: Context, request: ApplyRequest) -> SavedPlan | None:
     return read_plan_file(ctx.settings.path(paths[0]), paths[0])
 
 
-class Applying:
-    """One apply, from the plan to the saved state."""
+def _wave(
+    ctx: Context,
+    space: Workspace,
+    request: ApplyRequest,
+    saved: SavedPlan | None = None,
+    follows: Sequence[TaskRef] | None = None,
+) -> tuple[Applied, Wave]:
+    """One wave, and what it knew. TaskctlError if nothing was sent."""
+    session = ctx.open_state("apply")
+    with _closing(session):
+        wave = Wave(ctx, space, session, request, saved, follows)
+        return wave.run(), wave
+
+
+class _Waves:
+    """What comes after the first wave. Between waves the state is not locked, and each plans again:
+    an apply that is killed can be run again at any point."""
 
     def __init__(
         self,
         ctx: Context,
         space: Workspace,
-        session: Session,
         request: ApplyRequest,
-        saved: SavedPlan | None,
+        options: WaitOptions,
+        applied: Applied,
+        wave: Wave,
     ) -> None:
-        self._ctx, self._space, self._session = ctx, space, session
-        self._saved, self._expected = saved, request.expected
-        self._file = request.paths[0] if saved is not None else ""
-        self._fail_on = request.fail_on
-        self._yes = request.yes or saved is not None
-        self._holder = LockHolder(ctx.clock.boot())
-        self._planning = Planning(ctx, space, self._holder)
-        self._baselines: dict[str, Baseline] = {}
-        self._listed: list[RemoteTask] = []
-        self._options = space.options
+        self._ctx, self._space, self._request, self._options = ctx, space, request, options
+        self._applied, self._wave = applied, wave
+        plan = applied.plan
+        tasks = plan.tasks if plan is not None else ()
+        self._refs = tuple(task.ref for task in tasks if task.desired is not None)
+        self._held = _held(plan)
+        self._follows = plan.followers if plan is not None else ()
+        self._fresh = {task.ref for task in applied.report.tasks}
+        self._done: dict[TaskRef, TaskStatus] = {}
+        self._ends_at = time.monotonic() + options.timeout.total_seconds()
+        self._is_delayed = False
 
     def run(self) -> Applied:
-        """The outcome. TaskctlError if nothing was sent."""
-        plan = self._plan()
-        ui = self._ctx.ui
-        ui.protect(secrets_of(plan))
-        first_view = self._planning.view
-        # Errors, because of which nothing is done, come last.
-        hints = tuple(d for d in plan.diagnostics if d.severity is not Severity.ERROR)
-        ui.show(replace(plan, diagnostics=hints))
-        if has_errors(plan.diagnostics):
-            raise TaskctlError(plan.diagnostics)
-        if plan.can_apply() and not self._agreed(plan):
-            ui.note(Note.NOT_CREATED)
-            return Applied(ApplyReport((), (error(Code.DECLINED),)))
-        last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
-        with ui.interruptible(Note.STOPPING, last) as stop:
-            report = self._carry_out(plan, stop)
-        report = replace(
-            report,
-            diagnostics=(
-                *plan.diagnostics,
-                *report.diagnostics,
-                *failures_of(plan, self._fail_on),
-            ),
-            budget=budget_document(plan.budgets) if plan.budgets else None,
-        )
-        if stop.exit_code is None:
-            self._refresh(report, first_view)
-            if plan.complete and not _is_open(report):
-                self._establish()
-        return Applied(self._save(report), plan, stop.exit_code)
-
-    def _establish(self) -> None:
-        """Keys that were not selected were not looked up: for them the state stays new."""
-        if not self._options.target and not self._options.exclude:
-            self._session.established(self._space.scope, self._baselines)
-
-    def _plan(self) -> Plan:
-        state = self._session.state
-        note_if_new(self._ctx, self._space, state)
-        plan = self._planning.plan(state, self._options, refusing=True)
-        if self._saved is not None:
-            self._saved.refuse_unless(basis_of(plan, self._space.desired, state), self._file)
-            refuse_more(self._saved.plan, plan, self._file)
-        if self._expected is not None:
-            refuse_unexpected(plan, self._expected)
-        elif not self._yes and (again := self._ask_about_gone(plan.tasks)):
-            self._options = replace(self._options, allow_recreate=again)
-            plan = self._planning.plan(state, self._options, refusing=True)
-        return plan
-
-    def _ask_about_gone(self, tasks: Iterable[PlannedTask]) -> tuple[str, ...] | None:
-        """The keys that may be created again, if a person agreed to a further one; else None."""
-        if not self._ctx.ui.interactive:
-            return None
-        gone = [
-            task
-            for task in tasks
-            if task.reason is Reason.NOT_FOUND
-            and task.desired is not None
-            and task.desired.task_id is None
-        ]
-        allowed = [task.ref.key for task in gone if self._may_recreate(task)]
-        return (*self._options.allow_recreate, *allowed) if allowed else None
-
-    def _may_recreate(self, task: PlannedTask) -> bool:
-        note = word_remarks(task.explanation).note
-        return self._ctx.ui.ask(Question.RECREATE, strict=True, ref=str(task.ref), note=note)
-
-    def _agreed(self, plan: Plan) -> bool:
-        if self._yes:
-            return True
-        if not self._ctx.ui.interactive:
-            raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, "apply")
-        creates = any(task.creates for task in plan.tasks)
-        unattended = unattended_row(plan)
-        return self._ctx.ui.ask(
-            Question.CREATE if creates else Question.CHANGE,
-            strict=creates,
-            summary=f"{summary_row(plan)}\n{f'{unattended} ' if unattended else ''}",
-        )
-
-    def _carry_out(self, plan: Plan, stop: Stop) -> ApplyReport:
-        garbage.resume()  # each lost response leaves reference cycles behind
-        session, ctx = self._session, self._ctx
-        total = sum(1 for task in plan.tasks if task.applies)
-        progress = ctx.ui.progress(total)
-        view = self._planning.view
-        newest = view.newest if view is not None else {}
-        self._baselines = {org: Baseline(org, ids) for org, ids in newest.items()}
-        apply_ctx = ApplyContext(
-            service=ctx.client,
-            log=session,
-            identity=ctx.client.identity(),
-            clock=ctx.clock,
-            wait=stop.wait,
-            started=progress.started,
-            ended=progress.ended,
-            held=progress.held,
-            cancel=lambda record: cancel_record(ctx, record),
-            holder=self._holder,
-            baselines=self._baselines,
-            window=min(SEND_WINDOW, self._options.settle_time.total_seconds()),
-        )
-        loop = Loop(
-            apply_ctx,
-            Executor(apply_ctx, ctx.connection.parallelism),
-            lambda only: self._planning.replan(session.state, self._options, only),
-            progress.waiting,
-            self._options.settle_time,
-            self._options.max_creates,
-        )
+        """The outcome of all waves. What was created is told whatever ends them."""
         try:
-            return loop.run(plan)
-        finally:
-            self._listed = loop.listed
-            progress.close()
+            while not self._applied.code:
+                found, end = self._wait()
+                if end is not End.SETTLED or self._applied.signal or not self._is_due(found):
+                    return self._ended(found, end)
+                self._continue()
+        except TaskctlError as problem:
+            report = self._applied.report
+            told = replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
+            return replace(self._applied, report=told)
+        self._ctx.ui.note(Note.NOT_WAITED)
+        return self._applied
 
-    def _refresh(self, report: ApplyReport, view: RemoteView | None) -> None:
-        """Outputs of what was seen, and of what was just made as far as the list shows it."""
-        seen: list[RemoteTask] = list(view.tasks.values()) if view is not None else []
-        changed = {result.task_id for result in report.tasks if result.updated}
-        seen = [task for task in seen if task.id not in changed]
-        ids = {result.task_id for result in report.tasks if result.result in _MADE}
-        seen += [task for task in self._listed if task.id in ids]
-        self._session.refresh(seen)
+    def _wait(self) -> tuple[tuple[TaskStatus, ...], End]:
+        """Until all tasks have settled, or a task may follow. RemoteError."""
+        state, left = self._wave.state, self._ends_at - time.monotonic()
+        blocking = {ref for task in self._held for ref in task.waits_for}
+        refs = sorted({ref for ref in {*self._refs, *blocking} if _is_known(ref, state)})
+        done = [self._done[ref] for ref in refs if ref in self._done]
+        patience = self._space.options.settle_time.total_seconds()
+        known = Expected(self._fresh, patience, done, self._is_due)
+        options = replace(self._options, timeout=timedelta(seconds=max(0.0, left)))
+        with self._ctx.ui.interruptible(Note.STOPPED_WAITING, self._applied.report) as stop:
+            try:
+                if self._is_delayed:
+                    stop.wait(min(max(0.0, left), options.interval.total_seconds()))
+                tasks = TaskSessions(self._ctx, state)
+                found, end = TaskWait(self._ctx, tasks, refs, options, known).run(stop)
+            finally:
+                self._applied = replace(self._applied, signal=stop.exit_code)
+        self._done = {status.ref: status for status in found if status.state is TaskState.DONE}
+        if self._is_delayed and end is End.SETTLED and left <= 0:
+            end = End.TIMEOUT
+        if end is End.TIMEOUT:
+            self._ctx.ui.note(Note.TIMED_OUT)
+        return found, end
 
-    def _save(self, report: ApplyReport) -> ApplyReport:
-        """Saves; if that fails, the report still says what became of each task."""
+    def _is_due(self, found: Sequence[TaskStatus]) -> bool:
+        """Whether a task that held ones wait for stands otherwise than their plan knew it."""
+        standing: Mapping[TaskRef, Progress] = self._wave.standing
+        blocking = {ref for task in self._held for ref in task.waits_for} if self._follows else ()
+        return any(
+            progress_of(status.state) is not standing.get(status.ref, Progress.UNFINISHED)
+            for status in found
+            if status.ref in blocking
+        )
+
+    def _continue(self) -> None:
+        """Another wave; not now where the state is locked or the service unavailable."""
         try:
-            self._session.append(*as_sensitive(self._session.state, self._space.desired))
-            self._session.append(*as_done(self._session.state, self._planning.done))
-            self._session.close()
-        except StateError as problem:
-            return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
-        return report
+            applied, self._wave = _wave(
+                self._ctx, self._space, self._request, follows=self._follows
+            )
+        except TaskctlError as problem:
+            if not is_unavailable(problem):
+                raise
+            if not self._is_delayed:
+                self._ctx.ui.note(Note.LOOKING_AGAIN, problem=str(problem))
+            self._is_delayed = True
+            return
+        self._is_delayed = False
+        self._held = _held(applied.plan)
+        self._fresh |= {task.ref for task in applied.report.tasks}
+        report = of_both_waves(self._applied.report, applied.report)
+        self._applied = replace(self._applied, report=report, signal=applied.signal)
+
+    def _ended(self, found: tuple[TaskStatus, ...], end: End) -> Applied:
+        known = tuple(status for status in found if status.ref in self._refs)
+        report = waited_after(self._applied.report, known, end, self._ctx.now(), self._held)
+        return replace(self._applied, report=report)
 
 
-def _is_open(report: ApplyReport) -> bool:
-    """Whether a task may exist that is not accounted for, or was not even looked for."""
-    counts = report.summary()
-    return bool(counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED])
+def _held(plan: Plan | None) -> tuple[PlannedTask, ...]:
+    """As a report may show them."""
+    tasks = masked_plan(plan).tasks if plan is not None else ()
+    return tuple(task for task in tasks if task.action is Action.HELD)
+
+
+def _is_known(ref: TaskRef, state: State) -> bool:
+    return ref in state.records or bool(state.attempts_for(ref))
 
 
 @contextmanager
@@ -290,28 +196,3 @@ def _closing(session: Session) -> Iterator[None]:
         raise
     with suppress(StateError):
         session.close()
-
-
-_DEEDS: dict[str, Callable[[PlannedTask], bool]] = {
-    "create": lambda task: task.creates,
-    "cancel": lambda task: task.cancels,
-}
-
-
-def refuse_more(saved: Plan, plan: Plan, file: str) -> None:
-    """A saved plan was agreed to: TaskctlError if the plan of today creates, changes or cancels
-    more. A task that had to settle then may come to anything that its options allow."""
-    agreed = {task.ref: task for task in saved.tasks}
-    for deed in ("create", "change", "cancel"):
-        more = tuple(t.ref.key for t in plan.tasks if _does_more(agreed.get(t.ref), t, deed))
-        if more:
-            raise TaskctlError.of(Code.PLAN_EXCEEDED, deed, at=Place(file), keys=more)
-
-
-def _does_more(saved: PlannedTask | None, task: PlannedTask, deed: str) -> bool:
-    if saved is not None and saved.reason is Reason.SETTLING:
-        return False
-    if deed == "change":
-        return not task.patch.keys() <= (saved.patch.keys() if saved else set())
-    does = _DEEDS[deed]
-    return does(task) and not (saved is not None and does(saved))

@@ -318,19 +318,12 @@ class Context:
         return TaskReader(self.client, cache, self.ui.conceal)
 
     def budget(self, org_name: str) -> Budget | None:
-        """The Neo token budget of an organization; None if it has none. Asked for once."""
+        """The Neo token budget of an organization; None if it has none."""
         from reconciler.plan.budget import Budget
         from reconciler.remote.budget import ask_budget
 
-        if org_name not in self._budgets:
-            found = ask_budget(self.client, org_name)
-            if isinstance(found, Budget):
-                self._budgets[org_name] = found
-            else:
-                self._budgets[org_name] = None
-                self.ui.detail(Note.NO_BUDGET, org=org_name, why=found)
-        return self._budgets[org_name]
-
-    @cached_property
-    def _budgets(self) -> dict[str, Budget | None]:
-        return {}
+        found = ask_budget(self.client, org_name)
+        if isinstance(found, Budget):
+            return found
+        self.ui.detail(Note.NO_BUDGET, org=org_name, why=found)
+        return None

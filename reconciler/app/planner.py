@@ -15,7 +15,7 @@ from reconciler.model.diagnostics import Diagnostic, Severity, error
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import rfc3339
-from reconciler.plan.budget import Outlook, budget_problems
+from reconciler.plan.budget import Budget, Outlook, budget_problems
 from reconciler.plan.codec import options_json
 from reconciler.plan.hold import to_be_asked
 from reconciler.plan.lookup import lookups
@@ -92,6 +92,16 @@ def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) ->
     return replace(manifests, diagnostics=(*manifests.diagnostics, told))
 
 
+def refuse_other_periods(ctx: Context, space: Workspace) -> None:
+    """TaskctlError once other periods are due than those that the manifests were read for."""
+    due = {name for names in space.manifests.due.values() for name in names}
+    now = min(ctx.clock.now(), ctx.now())
+    again = {p.name for each in space.manifests.recurrences for p in each.due(now)}
+    if again != due:
+        over = tuple(sorted(due - again))
+        raise TaskctlError.of(Code.ROLLOUT_STOPPED, "period", periods=over)
+
+
 def normal(path: str) -> str:
     """A PATH as manifest files are named: `/`-separated, without `./` or a trailing `/`."""
     return os.path.normpath(path).replace(os.sep, "/")
@@ -118,6 +128,10 @@ _PROGRESS = {
 """What a status is to a rollout; anything else has failed."""
 
 
+def progress_of(state: TaskState) -> Progress:
+    return _PROGRESS.get(state, Progress.FAILED)
+
+
 class Planning:
     """Reads the service and makes plans for one workspace; `view` is what was read last. `holder`:
     what an apply knows about the age of its attempts. `standing` says how far the tasks are that
@@ -138,15 +152,23 @@ class Planning:
         self._holder = holder
         self._selection: Selection | None = None
         self._with_past = with_past
+        self._budgets: dict[str, Budget | None] = {}
         self.standing: dict[TaskRef, Progress] = {}
         self.done: set[str] = set()
         self.view: RemoteView | None = None
 
-    def plan(self, state: State, options: PlanOptions, *, refusing: bool) -> Plan:
-        """The plan on `state` with all that is to be said about it. With `refusing`, as apply has
-        it, a used up budget is an error. RemoteError."""
-        self.standing = self._ask(state, self._selected(state, options).refs)
-        plan = self._with_budgets(self.replan(state, options))
+    def plan(
+        self,
+        state: State,
+        options: PlanOptions,
+        *,
+        refusing: bool,
+        only: Collection[TaskRef] | None = None,
+    ) -> Plan:
+        """The plan on `state`, for the keys `only`, with all that is to be said about it. With
+        `refusing`, as apply has it, a used up budget is an error. RemoteError."""
+        self.standing = self._ask(state, self._selected(state, options).within(only))
+        plan = self._with_budgets(self.replan(state, options, only))
         money = budget_problems(plan.budgets, over_budget=options.over_budget, refusing=refusing)
         notes = self._selected(state, options).notes(options)
         told: tuple[Diagnostic, ...] = self._space.manifests.diagnostics
@@ -190,7 +212,7 @@ class Planning:
             return {}
         found = self._ctx.reader.statuses(records, self._ctx.connection.parallelism)
         self.done = {s.task_id for s in found if s.state is TaskState.DONE and s.task_id}
-        return {status.ref: _PROGRESS.get(status.state, Progress.FAILED) for status in found}
+        return {status.ref: progress_of(status.state) for status in found}
 
     def _selected(self, state: State, options: PlanOptions) -> Selection:
         """Once: what apply does closes attempts, and a pattern could match nothing later."""
@@ -204,7 +226,9 @@ class Planning:
         """With the budget of each organization that the plan creates tasks in. A plan without
         creates requests none: it has to be quick."""
         creates = {task.ref.org_name for task in plan.tasks if task.creates}
-        budgets = [b for org in sorted(creates) if (b := self._ctx.budget(org)) is not None]
+        for org_name in creates - self._budgets.keys():
+            self._budgets[org_name] = self._ctx.budget(org_name)
+        budgets = [b for org in sorted(creates) if (b := self._budgets[org]) is not None]
         if self.view is None or not budgets:
             return plan
         now = self.view.clocks.moment

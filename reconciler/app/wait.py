@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,17 +16,22 @@ from reconciler.model.diagnostics import error
 from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
-from reconciler.render.wait import End, WaitedReport, waited_after
+from reconciler.render.wait import End, WaitedReport
 from reconciler.tasks.status import SETTLED, TaskState, by_state
 
 if TYPE_CHECKING:
     from reconciler.app.ui import Stop, Watch
-    from reconciler.apply.report import ApplyReport
     from reconciler.model.task import TaskRef
-    from reconciler.state.model import State
     from reconciler.tasks.status import TaskStatus
 
 SHORTEST_PAUSE = 0.1  # seconds
+
+
+def is_unavailable(problem: TaskctlError) -> bool:
+    """Whether it is worth trying again: the state is locked, or the service does not answer."""
+    if isinstance(problem, RemoteError):
+        return problem.status is None or problem.status in RETRIED
+    return {told.code for told in problem.diagnostics} == {Code.STATE_LOCKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +59,23 @@ def wait(
     return WaitedReport((), statuses=found, end=end, read_at=ctx.now()), stop.exit_code
 
 
-def wait_after(
-    ctx: Context,
-    state: State,
-    refs: Sequence[TaskRef],
-    options: WaitOptions,
-    report: ApplyReport,
-    fresh: Collection[TaskRef],
-    patience: float,
-) -> tuple[ApplyReport, int | None]:
-    """Waits for the tasks of an apply: its report with how they ended, or with why that is not
-    known, and the exit code of a signal."""
-    with ctx.ui.interruptible(Note.STOPPED_WAITING, report) as stop:
-        try:
-            tasks = TaskSessions(ctx, state)
-            found, end = TaskWait(ctx, tasks, refs, options, fresh, patience).run(stop)
-        except TaskctlError as problem:
-            told = (*report.diagnostics, *problem.diagnostics)
-            return replace(report, diagnostics=told), stop.exit_code
-    if end is End.TIMEOUT:
-        ctx.ui.note(Note.TIMED_OUT)
-    return waited_after(report, found, end, ctx.now()), stop.exit_code
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is known of the tasks when the wait begins. The service may not know `fresh` ones,
+    created a moment ago, for `patience` seconds; `done` ones are not asked about. The wait also
+    ends once `is_enough`."""
+
+    fresh: Collection[TaskRef] = ()
+    patience: float = 0
+    done: Sequence[TaskStatus] = ()
+    is_enough: Callable[[Sequence[TaskStatus]], bool] = lambda _: False
+
+
+_UNKNOWN = Expected()
 
 
 class TaskWait:
-    """Waits for `refs`. The service may not know `fresh` ones, created a moment ago, for
-    `patience` seconds."""
+    """Waits for `refs`."""
 
     def __init__(
         self,
@@ -87,11 +83,11 @@ class TaskWait:
         tasks: TaskSessions,
         refs: Sequence[TaskRef],
         options: WaitOptions,
-        fresh: Collection[TaskRef] = (),
-        patience: float = 0,
+        expected: Expected = _UNKNOWN,
     ) -> None:
         self._ctx, self._tasks, self._refs, self._options = ctx, tasks, refs, options
-        self._fresh, self._patience = fresh, patience
+        self._expected = expected
+        self._done = {status.ref: status for status in expected.done}
         self._begun = time.monotonic()
         self._lost: RemoteError | None = None
 
@@ -119,7 +115,7 @@ class TaskWait:
             watch.close()
 
     def _is_over(self, found: Sequence[TaskStatus]) -> bool:
-        if all(status.state in SETTLED for status in found):
+        if self._expected.is_enough(found) or all(status.state in SETTLED for status in found):
             return True
         return self._options.stop_on_waiting and all(
             status.state is not TaskState.RUNNING for status in found
@@ -130,7 +126,7 @@ class TaskWait:
         try:
             found = self._look()
         except RemoteError as problem:
-            if problem.status is not None and problem.status not in RETRIED:
+            if not is_unavailable(problem):
                 raise
             if self._lost is None:
                 watch.note(Note.LOOKING_AGAIN, problem=str(problem))
@@ -140,12 +136,15 @@ class TaskWait:
         return found
 
     def _look(self) -> tuple[TaskStatus, ...]:
-        found = self._tasks.statuses(self._refs)
-        if not self._fresh or time.monotonic() - self._begun > self._patience:
+        asked = [ref for ref in self._refs if ref not in self._done]
+        found = by_state([*self._tasks.statuses(asked), *self._done.values()])
+        self._done = {status.ref: status for status in found if status.state is TaskState.DONE}
+        fresh = self._expected.fresh
+        if not fresh or time.monotonic() - self._begun > self._expected.patience:
             return found
         return by_state(
             replace(status, state=TaskState.RUNNING)
-            if status.state is TaskState.GONE and status.ref in self._fresh
+            if status.state is TaskState.GONE and status.ref in fresh
             else status
             for status in found
         )

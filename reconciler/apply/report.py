@@ -69,3 +69,11 @@ class ApplyReport:
         or something beside the tasks went wrong."""
         bad = (Result.FAILED, Result.UNRESOLVED, Result.NOT_STARTED)
         return any(task.result in bad for task in self.tasks) or has_errors(self.diagnostics)
+
+
+def of_both_waves(before: ApplyReport, after: ApplyReport) -> ApplyReport:
+    """The report of both waves of an apply."""
+    tasks = {task.ref: task for task in (*before.tasks, *after.tasks)}
+    new = (d for d in after.diagnostics if d not in before.diagnostics)
+    ordered = tuple(tasks[ref] for ref in sorted(tasks))
+    return ApplyReport(ordered, (*before.diagnostics, *new), before.budget or after.budget)

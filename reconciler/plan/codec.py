@@ -55,11 +55,12 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
         "summary": plan.summary(),
         **budget,
-        "tasks": [_task(task) for task in tasks],
+        "tasks": [task_document(task) for task in tasks],
     }
 
 
-def _task(task: PlannedTask) -> dict[str, Any]:
+def task_document(task: PlannedTask) -> dict[str, Any]:
+    """A task of the plan document."""
     shown: dict[str, Any] = {
         "key": task.ref.key,
         "orgName": task.ref.org_name,

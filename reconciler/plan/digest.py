@@ -32,7 +32,7 @@ def plan_digest(plan: Plan) -> str:
     """`sha256:` and 64 hex digits; the order of tasks and of scope does not matter."""
     if plan.shown_digest:
         return plan.shown_digest
-    who = plan.identity
+    who, followers = plan.identity, frozenset(plan.followers)
     return digest(
         {
             "version": VERSION,
@@ -41,7 +41,9 @@ def plan_digest(plan: Plan) -> str:
             "scope": sorted(plan.scope),
             "options": {n: v for n, v in plan.options.items() if v or n not in _LATER},
             "tasks": [
-                _done(task) for task in sorted(plan.tasks, key=lambda t: t.ref) if task.applies
+                _done(task)
+                for task in sorted(plan.tasks, key=lambda t: t.ref)
+                if task.applies or task.ref in followers
             ],
         }
     )

@@ -243,9 +243,14 @@ class Plan:
             for task in self.tasks
         )
 
+    @property
+    def followers(self) -> tuple[TaskRef, ...]:
+        """The held tasks that `apply --wait` may create later."""
+        return tuple(t.ref for t in self.tasks if t.may_follow) if self.options.get("wait") else ()
+
     def can_apply(self) -> bool:
-        """Whether there is something to do."""
-        return any(task.applies for task in self.tasks)
+        """Whether there is something to do, now or later."""
+        return bool(self.followers) or any(task.applies for task in self.tasks)
 
     def has_changes(self) -> bool:
         """What `plan --detailed-exitcode` answers 2 for (contract, section 3)."""

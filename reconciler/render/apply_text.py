@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
@@ -52,6 +53,14 @@ def waited_rows(report: WaitedReport, style: Style) -> Iterator[str]:
         yield ""
     if not style.quiet:
         yield from status_rows(report.statuses, style, report.read_at)
+        yield from _held_rows(report)
+
+
+def _held_rows(report: WaitedReport) -> Iterator[str]:
+    """`2 held: waits until the pilot is done: ...`, for each reason."""
+    whys = Counter(word_remarks(task.explanation).note for task in report.held)
+    for why, number in whys.items():
+        yield f"{number} held: {safe.line(why)}"
 
 
 def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:

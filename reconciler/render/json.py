@@ -91,6 +91,7 @@ def _applied(report: ApplyReport) -> dict[str, Any]:
 
 def _waited(report: WaitedReport) -> dict[str, Any]:
     """How the tasks stand: the whole document of `wait`, a member of apply's."""
+    from reconciler.plan.codec import task_document
     from reconciler.render.status import status_document
 
     stood = status_document(report.statuses, report.read_at, report.diagnostics)
@@ -98,6 +99,8 @@ def _waited(report: WaitedReport) -> dict[str, Any]:
     if report.command == "wait":
         return {"formatVersion": stood.pop("formatVersion"), **stood}
     del stood["formatVersion"], stood["diagnostics"]
+    if report.held:
+        stood["held"] = [task_document(task) for task in report.held]
     return {**_applied(report), "wait": stood}
 
 

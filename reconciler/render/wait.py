@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.apply.report import ApplyReport
+from reconciler.plan.plan import PlannedTask
 from reconciler.tasks.status import TaskStatus, exit_code
 
 
@@ -25,22 +26,28 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class WaitedReport(ApplyReport):
     """`statuses` are in the table's order, as they were `read_at`. `command` is whose report it
-    is, apply's or wait's; of the latter there are no `tasks`."""
+    is, apply's or wait's; of the latter there are no `tasks`. `held` were not created."""
 
     statuses: tuple[TaskStatus, ...] = ()
     end: End = End.SETTLED
     read_at: datetime = _NEVER
     command: str = "wait"
+    held: tuple[PlannedTask, ...] = ()
 
     @property
     def code(self) -> int:
-        """As `taskctl status --exit-code` has it."""
-        return exit_code(self.statuses)
+        """As `taskctl status --exit-code` has it; 1 if tasks are done and others held."""
+        return exit_code(self.statuses) or int(bool(self.held) or self.failed())
 
 
 def waited_after(
-    report: ApplyReport, statuses: tuple[TaskStatus, ...], end: End, read_at: datetime
+    report: ApplyReport,
+    statuses: tuple[TaskStatus, ...],
+    end: End,
+    read_at: datetime,
+    held: tuple[PlannedTask, ...] = (),
 ) -> WaitedReport:
     """The report of an apply that waited, too."""
     applied: dict[str, Any] = {f.name: getattr(report, f.name) for f in fields(report)}
-    return WaitedReport(**applied, statuses=statuses, end=end, read_at=read_at, command="apply")
+    stood: dict[str, Any] = {"statuses": statuses, "end": end, "read_at": read_at, "held": held}
+    return WaitedReport(**applied, **stood, command="apply")

@@ -71,11 +71,12 @@ def command(
     `taskctl plan -o` saved: it is rejected if anything that it was made from has changed.
     --expect-plan does the same for a plan whose file cannot be passed on.
 
-    With --wait, a successful apply then waits until all tasks of the manifests are done, and exits
-    as `taskctl wait` does. Ctrl-C ends only the wait.
+    With --wait, a successful apply then waits until all tasks of the manifests are done, creates
+    those that were held until then, and exits as `taskctl wait` does. Ctrl-C ends only the wait.
     """
-    from reconciler.app.apply import ApplyRequest, apply
+    from reconciler.app.apply import apply
     from reconciler.app.wait import WaitOptions
+    from reconciler.app.wave import ApplyRequest
     from reconciler.render.wait import WaitedReport
 
     if not waits and (name := is_given(call.click, ("timeout", "interval", "stop_on"))):

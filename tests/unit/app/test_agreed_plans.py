@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.app.apply import refuse_more
+from reconciler.app.wave import refuse_more
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.model.task import TaskRef

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.app.apply import ApplyRequest, apply
+from reconciler.app.apply import apply
 from reconciler.app.fmt import fmt, fmt_stdin
 from reconciler.app.init import GITIGNORE, HOOK, SCHEMA, InitRequest, init
 from reconciler.app.plan import plan
 from reconciler.app.show import show_word
 from reconciler.app.validate import validate
+from reconciler.app.wave import ApplyRequest
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import PlanOptions

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.app.apply import ApplyRequest, apply
+from reconciler.app.apply import apply
 from reconciler.app.approvals import ReplyRequest, approve
 from reconciler.app.context import Context
 from reconciler.app.import_ import ImportRequest, import_tasks
@@ -16,6 +16,7 @@ from reconciler.app.import_selection import Choice
 from reconciler.app.plan import plan
 from reconciler.app.respond import CancelRequest, cancel, send_message
 from reconciler.app.wait import WaitOptions, wait
+from reconciler.app.wave import ApplyRequest
 from reconciler.importing.report import ImportResult
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code

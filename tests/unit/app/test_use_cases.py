@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.app.apply import ApplyRequest, apply
+from reconciler.app.apply import apply
 from reconciler.app.plan import plan
 from reconciler.app.state_edits import read_tasks, remove_records
 from reconciler.app.status import StatusRequest, status
 from reconciler.app.validate import validate
+from reconciler.app.wave import ApplyRequest
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError

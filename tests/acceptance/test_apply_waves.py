@@ -1,0 +1,225 @@
+"""`taskctl apply --wait` with entries: it continues until nothing is held."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.remote.client import Client
+from reconciler.state.session import Session
+from tests.support.followed import Place, placed
+from tests.support.ground import ROOT
+from tests.support.shells import typed
+
+QUICK = ("--yes", "--wait", "--interval", "100ms")
+FOUR = "[finishing a, finishing b, finishing c, finishing d]"
+KEYS = ["t@a", "t@b", "t@c", "t@d"]
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Place]:
+    with placed(tmp_path, monkeypatch, capsys, work_seconds=0.1) as place:
+        yield place
+
+
+def write(place: Place, does: str, rollout: str, more: str = "") -> None:
+    """An entry `t` whose rows are named a, b, ...; `does` has the first word of each prompt."""
+    rows = [f"{{name: {'abcdefgh'[n]}, does: {word}}}" for n, word in enumerate(does.split())]
+    text = f"""
+        version: 1
+        orgName: acme
+        tasks:
+          t:
+            forEach: {{row: [{", ".join(rows)}]}}
+            rollout: {rollout}
+            message: "{{{{ row.does }}}} the work of {{{{ row.name }}}}"
+        """
+    folder = place.folder / "tasks"
+    folder.mkdir(exist_ok=True)
+    (folder / "all.yaml").write_text(textwrap.dedent(text) + textwrap.indent(more, "  "))
+
+
+def keys(place: Place) -> list[str]:
+    return sorted(task["key"] for task in place.document("status")["tasks"])
+
+
+def test_it_continues_through_the_pilot_and_the_rest(place: Place) -> None:
+    write(place, "finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
+    document = place.document("apply", *QUICK)
+    assert document["summary"]["created"] == 4
+    assert [task["key"] for task in document["tasks"]] == KEYS
+    assert document["wait"]["summary"] == {"done": 4}
+    made = sorted(place.document("status")["tasks"], key=lambda t: t["outputs"]["createdAt"])
+    assert made[0]["key"] == "t@a"
+    code, out, _ = place.run("apply", *QUICK)
+    assert (code, out.splitlines()[-1]) == (0, "4 done.")
+
+
+def test_no_further_task_exists_if_the_pilot_fails(place: Place) -> None:
+    write(place, "failing finishing finishing", "{pilot: 1}")
+    code, out, _ = place.run("apply", *QUICK)
+    assert code == 1
+    assert keys(place) == ["t@a"]
+    assert "2 held" in out
+    code, out, _ = place.run("plan", "--fail-on", "stopped")
+    assert code == 1
+    document = place.document("apply", *QUICK)  # also not when it is applied again
+    assert [(t["key"], t["reason"], t["waitsFor"]) for t in document["wait"]["held"]] == [
+        ("t@b", "stopped", ["t@a"]),
+        ("t@c", "stopped", ["t@a"]),
+    ]
+    assert [d["code"] for d in document["diagnostics"]] == ["TC318"]
+    assert keys(place) == ["t@a"]
+    write(place, "failing finishing finishing", "{pilot: 1, stopAfter: 2}")
+    document = place.document("apply", *QUICK)  # a failed pilot does not pass, either
+    assert [t["reason"] for t in document["wait"]["held"]] == ["pilot", "pilot"]
+
+
+def test_failures_stop_the_rest(place: Place) -> None:
+    write(place, "finishing failing finishing finishing finishing", "{atOnce: 1, stopAfter: 1}")
+    document = place.document("apply", *QUICK)
+    assert keys(place) == ["t@a", "t@b"]
+    assert document["wait"]["summary"] == {"failed": 1, "done": 1}
+    assert len(document["wait"]["held"]) == 3
+
+
+def test_a_time_out_leaves_the_rest_held(place: Place) -> None:
+    write(place, "approving finishing", "{pilot: 1}")
+    code, _, _ = place.run("apply", *QUICK, "--timeout", "500ms")
+    assert code == 3
+    assert keys(place) == ["t@a"]
+    code, _, _ = place.run("apply", *QUICK, "--stop-on", "waiting")
+    assert (code, keys(place)) == (3, ["t@a"])
+
+
+def test_the_lock_is_free_between_waves(place: Place) -> None:
+    """Another apply may run while one waits; each wave plans on the state as it is then."""
+    write(place, "approving finishing finishing", "{pilot: 1}")
+    process = place.start("apply", *QUICK, "--format", "json")
+    assert process.stderr is not None
+    while "t@a: waiting" not in (line := process.stderr.readline()):
+        assert line
+    code, out, err = place.run("apply", "--yes")
+    assert (code, "2 held" in out) == (0, True)
+    assert place.run("approve", "t@a", "--yes")[0] == 0
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert json.loads(out)["summary"]["created"] == 3
+    assert keys(place) == ["t@a", "t@b", "t@c"]
+
+
+def test_a_wave_waits_for_the_lock(place: Place) -> None:
+    """The state is held while the pilot ends: the next wave comes later."""
+    write(place, "approving finishing", "{pilot: 1}")
+    process = place.start("apply", *QUICK, "--format", "json")
+    assert process.stderr is not None
+    while "t@a: waiting" not in (line := process.stderr.readline()):
+        assert line
+    path = place.folder / "taskctl.state.json"
+    with Session.open(path, backend=place.url, lock_timeout=timedelta(), purpose="test"):
+        assert place.run("approve", "t@a", "--yes")[0] == 0
+        while "locked" not in (line := process.stderr.readline()):
+            assert line
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert keys(place) == ["t@a", "t@b"]
+
+
+def test_the_limit_of_creates_counts_the_whole_run(place: Place) -> None:
+    write(place, "finishing finishing finishing", "{pilot: 1}")
+    code, _, err = place.run("apply", *QUICK, "--max-creates", "2")
+    assert code == 1
+    assert "3 tasks would be created; at most 2 are allowed" in err
+    assert place.run("apply", *QUICK, "--max-creates", "3")[0] == 0
+    assert len(keys(place)) == 3
+
+
+def test_the_question_counts_the_whole_run(place: Place) -> None:
+    write(place, "finishing finishing finishing", "{pilot: 1}")
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    arguments = ["apply", *QUICK[1:], "--backend", place.url]
+    with typed(place.folder, env, *arguments) as person:
+        person.until("1 now, up to 2 later. Create these tasks?")
+        person.type("yes\r")
+        assert person.ended() == 0
+    assert len(keys(place)) == 3
+
+
+def saved(place: Place, *options: str) -> str:
+    code, _, err = place.run("plan", "-o", str(place.folder / "plan.taskctl"), *options)
+    assert code == 0, err
+    return str(place.folder / "plan.taskctl")
+
+
+def test_a_saved_plan_continues_only_if_it_was_made_for_that(place: Place) -> None:
+    write(place, "finishing finishing", "{pilot: 1}")
+    code, out, err = place.run("apply", saved(place), *QUICK)
+    assert code == 1
+    assert keys(place) == ["t@a"]
+    assert "1 held" in out
+    code, out, err = place.run("apply", saved(place, "--wait"), *QUICK)
+    assert code == 0, err
+    assert keys(place) == ["t@a", "t@b"]
+
+
+def test_a_saved_plan_of_a_waiting_apply_waits(place: Place) -> None:
+    write(place, "finishing finishing", "{pilot: 1}")
+    code, _, err = place.run("apply", saved(place, "--wait"), "--yes")
+    assert code == 0, err
+    assert keys(place) == ["t@a", "t@b"]
+
+
+def test_only_unfinished_tasks_are_asked_about(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Done is remembered; entries without a rollout, and those with nothing held, ask nothing."""
+    plain = "plain: {message: finishing plain}\n"
+    write(place, "finishing finishing approving finishing", "{atOnce: 1}", plain)
+    assert place.run("apply", *QUICK, "--timeout", "3s")[0] == 3
+    pages, guard = Client.event_pages, threading.Lock()
+    read: list[str] = []
+
+    def counting(self: Client, org_name: str, task_id: str, first: str | None) -> Any:
+        with guard:
+            read.append(task_id)
+        return pages(self, org_name, task_id, first)
+
+    monkeypatch.setattr(Client, "event_pages", counting)
+    ids = {t["key"]: t["taskId"] for t in place.document("status")["tasks"]}
+    read.clear()
+    assert place.run("plan")[0] == 0
+    assert set(read) == {ids["t@c"]}
+    write(place, "finishing finishing approving", "{atOnce: 1}", plain)
+    read.clear()
+    assert place.run("plan")[0] == 0
+    assert read == []
+
+
+def test_a_digest_of_a_waiting_plan_counts_what_is_held(place: Place) -> None:
+    write(place, "finishing finishing", "{pilot: 1}")
+    digest = place.document("plan", "--wait")["digest"]
+    write(place, "finishing failing", "{pilot: 1}")
+    code, _, err = place.run("apply", *QUICK, "--expect-plan", digest)
+    assert (code, "digest" in err) == (1, True)
+    write(place, "finishing finishing", "{pilot: 1}")
+    assert place.run("apply", *QUICK, "--expect-plan", digest)[0] == 0
+
+
+def test_what_is_held_shows_no_values_of_a_sensitive_entry(place: Place) -> None:
+    write(place, "failing finishing", "{pilot: 1}")
+    path = place.folder / "tasks" / "all.yaml"
+    path.write_text(path.read_text().replace("rollout:", "sensitive: true\n    rollout:"))
+    code, out, err = place.run("apply", *QUICK, "--format", "json")
+    assert code == 1
+    assert json.loads(out)["wait"]["held"][0]["key"] == "t@b"
+    assert "finishing" not in out + err
