@@ -154,13 +154,21 @@ class Context:
     @cached_property
     def place(self) -> StatePlace:
         """Where the state is. StateError for an address that cannot be used."""
-        from reconciler.state.local import LocalState
-
-        address = self.state_address
-        path = self.settings.path(address)
-        place = self.shared(address) if self.is_shared else LocalState(path)
+        place = self.place_of(self.state_address)
         self.ui.detail(Note.STATE, path=place.shown)
         return place
+
+    def place_of(self, address: str) -> StatePlace:
+        """The state at an address or a path; closed with this context. StateError for an address
+        that cannot be used."""
+        from reconciler.app.state_place import is_address, shared_state
+        from reconciler.state.local import LocalState
+
+        if not is_address(address):
+            return LocalState(self.settings.path(address))
+        made = shared_state(address, self.settings.root, self.clock, os.environ)
+        self._opened.append(made)
+        return made
 
     @cached_property
     def state_address(self) -> str:
@@ -180,14 +188,6 @@ class Context:
         from reconciler.app.state_place import is_address
 
         return is_address(self.state_address)
-
-    def shared(self, address: str) -> SharedState:
-        """The shared state at an address; closed with this context. StateError."""
-        from reconciler.app.state_place import shared_state
-
-        made = shared_state(address, self.settings.root, self.clock, os.environ)
-        self._opened.append(made)
-        return made
 
     @cached_property
     def _opened(self) -> list[SharedState]:
@@ -210,16 +210,20 @@ class Context:
 
         return read_state(self.place, backend=self.backend.name)
 
-    def open_state(self, purpose: str) -> Session:
-        """The state, locked, to be changed. StateError if it is held or unusable."""
+    def open_state(
+        self, purpose: str, place: StatePlace | None = None, *, moves: bool = False
+    ) -> Session:
+        """The state, or that of a place, locked, to be changed. StateError if it is held or
+        unusable; one that was moved is usable for what `moves` it."""
         from reconciler.state.session import Session
 
         session = Session.open(
-            self.place,
+            place or self.place,
             backend=self.backend.name,
             lock_timeout=self.connection.lock_timeout,
             purpose=purpose,
             waiting=lambda holder: self.ui.note(Note.LOCKED, holder=holder),
+            moves=moves,
         )
         self.ui.diagnostics(session.warnings())
         return session

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.render import safe
-from reconciler.render.json import json_document
+from reconciler.render.json import inert, json_document
 
 _DONE = {
     "created": "Created the state {place}.",
     "exists": "The state {place} already exists.",
     "unlocked": "Released the lock of {place}, which was held by {who}.",
     "notLocked": "The state {place} is not locked.",
+    "pushed": "Replaced the state {place} by that of {who}.",
+    "moved": "Moved the state {place} to {who}. Name its new place with --state from now on.",
+    "movedBefore": "The state {place} was already moved to {who}.",
+    "moveUndone": "The state {place} is not being moved any more.",
+    "notMoving": "The state {place} is not being moved.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceChange:
-    """`done` names what was done to the state at `place`; `changed` is False if nothing was."""
+    """`done` names what was done to the state at `place`; `changed` is False if nothing was. `who`:
+    whose lock, which file or other place it was done with."""
 
     place: str
     done: str
@@ -28,6 +36,15 @@ class PlaceChange:
 
 def place_text(change: PlaceChange) -> str:
     return safe.line(_DONE[change.done].format(place=change.place, who=change.who)) + "\n"
+
+
+def copy_text(state: Mapping[str, Any]) -> str:
+    """A whole state, as `state push` reads it."""
+    return inert(json.dumps(state, indent=2)) + "\n"
+
+
+def copy_document(state: Mapping[str, Any]) -> dict[str, Any]:
+    return json_document(state=state)
 
 
 def place_document(change: PlaceChange) -> dict[str, Any]:

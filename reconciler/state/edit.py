@@ -140,6 +140,23 @@ def resolved_attempts(
     return [Recorded(_resolved(state.records.get(ref), attempts, task_id, created_at))]
 
 
+def pushed(state: State, given: State) -> State:
+    """`given` in place of `state`: newer, of the same lineage, and it loses no attempt without
+    outcome and no task."""
+    if given.lineage != state.lineage:
+        raise _refused("lineage", "", given=given.lineage, known=state.lineage)
+    if given.serial <= state.serial:
+        raise _refused("serial", "", given=given.serial, known=state.serial)
+    for mark, attempt in sorted(state.attempts.items()):
+        baselines = (given.baseline_of(attempt), state.baseline_of(attempt))
+        if given.attempts.get(mark) != attempt or baselines[0] != baselines[1]:
+            raise _refused("attempt", attempt.ref.key, ref=str(attempt.ref), mark=mark)
+    if lost := sorted(state.known_ids() - given.known_ids()):
+        raise _refused("lost", "", tasks=tuple(lost), count=len(lost))
+    latest = max(state.last_mark, given.last_mark)
+    return replace(given, serial=given.serial - 1, last_mark=latest, journal=state.journal)
+
+
 def _resolved(
     known: Record | None, attempts: tuple[Attempt, ...], task_id: str, created_at: datetime | None
 ) -> Record:

@@ -32,6 +32,9 @@ class StatePlace(Protocol):
     def shown(self) -> str:
         """As messages name it."""
 
+    def create(self, state: State) -> bool:
+        """Saves the first state; False if there is one already. StateError."""
+
     def read(self, backend: str) -> State:
         """The state as it is, its journal folded in: no lock, nothing written. StateError."""
 

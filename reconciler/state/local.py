@@ -31,6 +31,16 @@ class LocalState:
     def shown(self) -> str:
         return self._paths.shown
 
+    def create(self, state: State) -> bool:
+        held = self.take(Claim(state.backend, "state migrate"))
+        try:
+            if held.is_there or held.events:
+                return False
+            held.save(state, last=True)
+        finally:
+            held.release()
+        return True
+
     def read(self, backend: str) -> State:
         """No file and no journal: a new state with a lineage of its own."""
         paths = self._paths

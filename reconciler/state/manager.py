@@ -7,7 +7,6 @@ next write (docs/exactly-once.md).
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -86,15 +85,13 @@ class SharedState:
                 except HeadMovedError:
                     continue
 
-    def create(self, backend: str) -> bool:
-        """A new state, bound to a backend; False if there is one. StateError, also for one of
-        another backend."""
+    def create(self, state: State) -> bool:
+        """StateError also if there is one of another backend."""
         with as_state_errors(self.shown):
             self._engine.prepare()
-            if self._parts.snapshot(backend) is not None:
+            if self._parts.snapshot(state.backend) is not None:
                 return False
             self._engine.probe()
-            state = State(os.urandom(16).hex(), 0, backend, is_new=True)
             return self._create(state)
 
     def unlock(self, epoch: int) -> Holder | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from reconciler.model.entry import Generated
@@ -116,6 +117,22 @@ class Record:
         )
 
 
+class Stage(StrEnum):
+    """How far the move of a state to another place is, as seen from one of them."""
+
+    MOVING_TO = "movingTo"
+    MOVED_TO = "movedTo"
+    MOVING_FROM = "movingFrom"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Why nothing but its move may use a state. `place` is the other place, as messages name it."""
+
+    stage: Stage
+    place: str
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """The whole of what is known. `attempts` are the open ones, by mark.
@@ -129,7 +146,7 @@ class State:
     `latest` names, by PATH (`.`: everything) and organization, the one read by the last apply that
     accounted for every task before it.
     `journal` is the id of the journal that was folded into it last. `retired` has, by id, the tasks
-    whose record was taken out; one may have a record again.
+    whose record was taken out; one may have a record again. With a `move` it is not in use.
     """
 
     lineage: str
@@ -143,6 +160,7 @@ class State:
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     latest: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
+    move: Move | None = None
     journal: str = field(default="", compare=False)
     untold: frozenset[TaskRef] = field(default=frozenset(), compare=False)
 
@@ -197,6 +215,10 @@ class State:
             for task_id in () if task.adoptable else (task.task_id, *task.former):
                 ids.setdefault(task_id, task.ref)
         return ids
+
+    def known_ids(self) -> set[str]:
+        """The ids of all tasks that it knows of, whatever they are to it."""
+        return {*self.recorded_ids(), *self.retired}
 
     def is_retired(self, task_id: str) -> bool:
         """Whether no key has the task any more."""

@@ -16,7 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
+from reconciler.model.errors import StateError
 from reconciler.model.mark import mint
 from reconciler.model.task import RemoteTask
 from reconciler.state.attempt import Baseline, kept_outputs
@@ -28,9 +30,18 @@ from reconciler.state.model import Event, State, fold_into, with_untold
 def read_state(place: StatePlace | Path, *, backend: str) -> State:
     """The state as it is, its journal folded in: no lock, nothing written. For `plan`.
 
-    StateError for what cannot be read or is another backend's.
+    StateError for what cannot be read, is another backend's, or was moved elsewhere.
     """
-    return _place(place).read(backend)
+    found = _place(place)
+    state = found.read(backend)
+    _refuse_moved(state, found.shown)
+    return state
+
+
+def _refuse_moved(state: State, shown: str) -> None:
+    if state.move is not None:
+        facts = {"file": shown, "place": state.move.place}
+        raise StateError.of(Code.STATE_MOVED, state.move.stage, **facts)
 
 
 def _place(place: StatePlace | Path) -> StatePlace:
@@ -45,6 +56,7 @@ class Session:
 
     def __init__(self, held: HeldState) -> None:
         self._held, saved = held, held.saved
+        self._rest = saved
         self._saved = with_untold(saved, held.events)
         self._records, self._attempts = dict(saved.records), dict(saved.attempts)
         self._baselines = dict(saved.baselines)
@@ -68,10 +80,24 @@ class Session:
         lock_timeout: timedelta,
         purpose: str,
         waiting: Callable[[str], None] | None = None,
+        moves: bool = False,
     ) -> Session:
         """Takes the lock and reads (see `Claim`). StateError where the lock is held or the state
-        unusable."""
-        return cls(_place(place).take(Claim(backend, purpose, lock_timeout, waiting)))
+        unusable; one that is moved elsewhere is usable only for what `moves` it."""
+        found = _place(place)
+        held = found.take(Claim(backend, purpose, lock_timeout, waiting))
+        try:
+            if not moves:
+                _refuse_moved(held.saved, found.shown)
+        except StateError:
+            held.release()
+            raise
+        return cls(held)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the state was saved before, or a run began to."""
+        return self._held.is_there or bool(self._held.events)
 
     def warnings(self) -> list[Diagnostic]:
         """What is risky about the place of this state, for the user."""
@@ -83,7 +109,7 @@ class Session:
         with self._guard:
             if self._view is None:
                 self._view = replace(
-                    self._saved,
+                    self._rest,
                     records=dict(self._records),
                     attempts=dict(self._attempts),
                     baselines=dict(self._baselines),
@@ -118,6 +144,16 @@ class Session:
         """
         if events:
             self._log.append(events)
+
+    def put(self, state: State) -> None:
+        """Another state instead of what is known: for the next save, which adds one to the serial.
+        Nothing may be appended before it."""
+        with self._guard:
+            self._rest, self._view = state, None
+            self._records, self._attempts = dict(state.records), dict(state.attempts)
+            self._baselines, self._retired = dict(state.baselines), dict(state.retired)
+            self._last_mark = self._given_mark = max(state.last_mark, self._given_mark)
+            self._is_new, self._searched = state.is_new, state.searched
 
     def refresh(self, tasks: Iterable[RemoteTask]) -> None:
         """Outputs as last read: written with the next save that something else needs."""
@@ -194,7 +230,7 @@ class Session:
             state = self._with_refreshed(state)
             held.save(state, last=last)
             with self._guard:
-                self._saved = self._view = state
+                self._saved = self._rest = self._view = state
                 self._records.update(state.records)
                 self._baselines = dict(state.baselines)
         held.settle()

@@ -19,7 +19,13 @@ from reconciler.cli.options import (
     option,
 )
 from reconciler.render.response import Edited, edit_text, edits_document
-from reconciler.render.state_place import PlaceChange, place_document, place_text
+from reconciler.render.state_place import (
+    PlaceChange,
+    copy_document,
+    copy_text,
+    place_document,
+    place_text,
+)
 
 
 @make_command(
@@ -182,11 +188,72 @@ def unlock_state(call: Call, epoch: int) -> int:
     return _report(call, release_lock(call.ctx, epoch))
 
 
+@make_command(
+    "pull",
+    *(BACKEND, STATE),
+    examples=[("taskctl state pull >state.json", "a copy, prompts included")],
+)
+def pull_state(call: Call) -> int:
+    """Print the whole state as JSON, as a state file has it.
+
+    It contains all prompts, also those of sensitive tasks.
+    """
+    from reconciler.app.state_places import whole_state
+
+    found = whole_state(call.ctx)
+    call.out.result(lambda: copy_document(found), lambda _style: copy_text(found))
+    return 0
+
+
+@make_command(
+    "push",
+    argument("file", "FILE", type=click.Path()),
+    *EDITS,
+    examples=[("taskctl state push state.json", "after an edit of what `state pull` printed")],
+)
+def push_file(call: Call, file: str) -> int:
+    """Replace the state by FILE, an edited copy of it.
+
+    FILE has the lineage of the state and a higher serial, and lacks no task and no unresolved
+    attempt.
+    """
+    from reconciler.app.state_places import push_state
+
+    return _report(call, push_state(call.ctx, file))
+
+
+@make_command(
+    "migrate",
+    option("--to", metavar="URL", help="Address or path of the new place."),
+    option("--abort", is_flag=True, help="Undo a move that was interrupted."),
+    *EDITS,
+    examples=[
+        ("taskctl state migrate --to git:origin", "from a file to the repository's remote"),
+        ("taskctl --state git:origin state migrate --to taskctl.state.json", "and back"),
+    ],
+)
+def migrate_state(
+    call: Call,
+    to: str | None,
+    abort: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Move the state to another place, which must not have one.
+
+    If it is interrupted, run it again with the same address, or undo it with --abort. Until then,
+    no other command uses the state. The old place keeps a note of the new one.
+    """
+    from reconciler.app.state_places import abort_move, move_state
+
+    if (to is None) is not abort:
+        raise click.UsageError("specify either --to URL or --abort")
+    return _report(call, abort_move(call.ctx) if to is None else move_state(call.ctx, to))
+
+
 command = Group(
     "state",
     commands=[
         *(list_records, show_record, rename_record, rm_record, accept_inputs, resolve_attempts),
-        *(init_state, unlock_state),
+        *(init_state, unlock_state, pull_state, push_file, migrate_state),
     ],
     short_help="Inspect and repair the state.",
     help="""Inspect and repair what is recorded of each task.

@@ -18,13 +18,13 @@ from reconciler.state.manager import SharedState
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Session
 from tests.support.memory_engine import MemoryEngine
-from tests.support.state_samples import BACKEND, attempt, mark_at, record
+from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record
 
 
 @pytest.fixture
 def engine() -> MemoryEngine:
     made = MemoryEngine()
-    assert made.place().create(BACKEND)
+    assert made.place().create(empty(is_new=True))
     made.asked.clear()
     made.swapped.clear()
     return made

@@ -1,0 +1,129 @@
+"""Moves a state to another place, so that at most one of the two is ever in use.
+
+The source is marked as being moved; the target gets everything, marked as not in use yet; then the
+source becomes an empty state that names the target, and only after that the target is used. Each
+step is a write that fails for a run that has lost the lock. Whatever ends in between, the source is
+still usable (after `abort`), or `migrate` with the same places completes the move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from datetime import datetime
+
+from reconciler.model.codes import Code
+from reconciler.model.errors import StateError
+from reconciler.state.codec import encode_state
+from reconciler.state.held import StatePlace
+from reconciler.state.model import Move, Stage, State
+from reconciler.state.session import Session
+
+Opened = Callable[[StatePlace], Session]
+"""Locks a state, a moved one as well."""
+
+
+def migrate(source: StatePlace, target: StatePlace, opened: Opened, now: datetime) -> bool:
+    """Moves the state; False if that was done before. StateError: the source is as usable as
+    before, or this has to be repeated."""
+    if source.shown == target.shown:
+        raise _refused("same", source)
+    with opened(source) as leaving, ExitStack() as stack:
+        state = leaving.state
+        if not leaving.is_there:
+            raise _refused("absent", source)
+        if state.move == Move(Stage.MOVED_TO, target.shown):
+            return _complete(source, target, opened, state.lineage)
+        if state.move not in (None, Move(Stage.MOVING_TO, target.shown)):
+            raise _moved(state.move, source)
+        try:
+            _save(leaving, replace(state, move=Move(Stage.MOVING_TO, target.shown)))
+            arriving = replace(
+                _aged(leaving.state, now), move=Move(Stage.MOVING_FROM, source.shown)
+            )
+            target.create(arriving)
+            arrived = stack.enter_context(opened(target))
+            _fill(arrived, arriving, target)
+            _save(leaving, _emptied(state, Move(Stage.MOVED_TO, target.shown)))
+        except StateError:
+            with suppress(StateError):  # the lock is lost, or the place cannot be reached
+                _save(leaving, replace(state, move=None))
+            raise
+        # From here on the source must not be used again.
+        _save(arrived, replace(arrived.state, move=None))
+    return True
+
+
+def abort(source: StatePlace, opened: Opened) -> bool:
+    """Makes the source of an interrupted move usable again; False if it is not being moved.
+    StateError if the move was completed."""
+    with opened(source) as leaving:
+        move = leaving.state.move
+        if move is not None and move.stage is not Stage.MOVING_TO:
+            raise _moved(move, source)
+        _save(leaving, replace(leaving.state, move=None))
+    return move is not None
+
+
+def _fill(arrived: Session, arriving: State, target: StatePlace) -> None:
+    """Over nothing but what an earlier move of the same state left there."""
+    there = arrived.state
+    if there.lineage != arriving.lineage or there.move is None:
+        raise _refused("taken", target)
+    serial = max(arriving.serial, there.serial)
+    _save(arrived, replace(arriving, serial=serial, journal=there.journal))
+    if _content(target.read(arriving.backend)) != _content(arriving):
+        raise _refused("differs", target)
+
+
+def _complete(source: StatePlace, target: StatePlace, opened: Opened, lineage: str) -> bool:
+    """The source is out of use already."""
+    with opened(target) as arrived:
+        state = arrived.state
+        if state.lineage != lineage:
+            raise _refused("taken", target)
+        if state.move == Move(Stage.MOVING_FROM, source.shown):
+            arrived.put(replace(state, move=None))
+        elif state.move is not None:
+            raise _moved(state.move, target)
+        return state.move is not None
+
+
+def _save(session: Session, state: State) -> None:
+    session.put(state)
+    session.save()
+
+
+def _aged(state: State, now: datetime) -> State:
+    """Attempts without outcome count as made now: whoever made them may have lost the lock to this
+    move a moment ago."""
+    attempts = {
+        mark: replace(attempt, started_at=now, service_clock=None, boot=0.0, boot_id="")
+        for mark, attempt in state.attempts.items()
+    }
+    return replace(state, attempts=attempts, journal="")
+
+
+def _emptied(state: State, move: Move) -> State:
+    empty = State(state.lineage, state.serial, state.backend, last_mark=state.last_mark)
+    return replace(empty, move=move, journal=state.journal)
+
+
+def _content(state: State) -> bytes:
+    return encode_state(replace(state, serial=0, journal=""))
+
+
+def _moved(move: Move | None, place: StatePlace) -> StateError:
+    stage = "" if move is None else move.stage
+    other = "" if move is None else move.place
+    if stage == Stage.MOVING_TO:
+        return _refused("other", place, other)
+    if stage == Stage.MOVED_TO:
+        return _refused("moved", place, other)
+    return StateError.of(Code.STATE_MOVED, stage, file=place.shown, place=other)
+
+
+def _refused(case: str, place: StatePlace, other: str = "") -> StateError:
+    facts = {"file": place.shown, "place": other or place.shown}
+    return StateError.of(Code.STATE_MIGRATION, case, **facts)

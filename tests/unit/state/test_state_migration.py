@@ -1,0 +1,250 @@
+"""Moving a state: whatever ends a move, at most one of its two places is ever in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.model.codes import Code
+from reconciler.model.errors import StateError
+from reconciler.state.attempt import Baseline
+from reconciler.state.encryption import KeyRing
+from reconciler.state.engines.file import LocalStore
+from reconciler.state.held import StatePlace
+from reconciler.state.local import LocalState
+from reconciler.state.manager import SharedState
+from reconciler.state.migration import abort, migrate
+from reconciler.state.model import Attempted, BaselineRead, Recorded, Stage, State
+from reconciler.state.session import Session, read_state
+from tests.support.memory_engine import MemoryEngine
+from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
+
+LATER = NOON + timedelta(days=1)
+BEFORE = Baseline("acme", ("id-8", "id-9"))
+
+
+class KilledError(BaseException):
+    """The process is gone. No Exception, so that nothing handles it."""
+
+
+@dataclass
+class Process:
+    """Counts what outlives it. Before one of these steps it is `killed`, or stopped until `then`
+    has been called."""
+
+    last: int = 1_000_000
+    then: Callable[[], object] | None = None
+    steps: int = 0
+
+    def step(self, do: Callable[[], Any]) -> Any:
+        self.steps += 1
+        if self.steps > self.last and self.then is None:
+            raise KilledError
+        if self.steps == self.last + 1 and self.then is not None:
+            self.then()
+        return do()
+
+
+class Engine:
+    """A shared engine as one process uses it."""
+
+    def __init__(self, engine: MemoryEngine, process: Process) -> None:
+        self._engine, self._process = engine, process
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._engine, name)
+        if name not in ("read", "swap", "keep", "kept", "drop"):
+            return found
+        return lambda *given: self._process.step(lambda: found(*given))
+
+
+@dataclass
+class World:
+    """Two places. `kinds`: of the source and the target."""
+
+    kinds: Sequence[str]
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    def __post_init__(self) -> None:
+        self.engines = [MemoryEngine(shown=f"memory:{number}") for number in (1, 2)]
+        self.source, self.target = self.places(Process())
+        self.source.create(empty(is_new=True))
+        baseline = BEFORE.name
+        with self.opened(self.source) as session:
+            session.append(Recorded(record(1)), BaselineRead(BEFORE))
+            session.append(Attempted(replace(attempt(2), baseline=baseline, boot_id="boot-0")))
+
+    def places(self, process: Process) -> list[StatePlace]:
+        """As a process sees them."""
+        real = LocalStore.replace
+        self.monkeypatch.setattr(
+            LocalStore, "replace", lambda store, data: process.step(lambda: real(store, data))
+        )
+        return [self._place(number, process) for number in (0, 1)]
+
+    def _place(self, number: int, process: Process) -> StatePlace:
+        if self.kinds[number] == "file":
+            return LocalState(self.folder / f"{number}.json")
+        memory = self.engines[number]
+        engine: Any = Engine(memory, process)
+        return SharedState(engine, memory.clock, KeyRing(), wait=memory.clock.wait)
+
+    def opened(self, place: StatePlace) -> Session:
+        wait = timedelta(minutes=5)
+        return Session.open(place, backend=BACKEND, lock_timeout=wait, purpose="apply", moves=True)
+
+    def migrate(self, process: Process | None = None) -> bool:
+        source, target = self.places(process or Process())
+        return migrate(source, target, self.opened, LATER)
+
+    def usable(self) -> list[str]:
+        """Which of the two can be used."""
+        self.monkeypatch.undo()
+        found = {"source": self.source, "target": self.target}
+        return [name for name, place in found.items() if refusal(place) is None]
+
+    def assert_moved(self) -> None:
+        assert self.usable() == ["target"]
+        assert_whole(read_state(self.target, backend=BACKEND))
+        assert refusal(self.source) is Code.STATE_MOVED
+
+
+def refusal(place: StatePlace) -> Code | None:
+    try:
+        state = read_state(place, backend=BACKEND)
+    except StateError as problem:
+        return problem.diagnostics[0].code
+    return None if state.records else Code.STATE_NOT_INITIALIZED
+
+
+def assert_whole(state: State) -> None:
+    assert set(state.records) == {record(1).ref}
+    assert set(state.attempts) == {mark_at(2)}
+    assert state.baseline_of(state.attempts[mark_at(2)]) == BEFORE
+    assert state.is_new
+
+
+PAIRS = [("file", "engine"), ("engine", "file"), ("engine", "engine"), ("file", "file")]
+
+
+@pytest.fixture(params=PAIRS, ids="-to-".join)
+def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(request.param, tmp_path, monkeypatch)
+
+
+def test_everything_moves_and_the_old_place_says_where(world: World) -> None:
+    assert world.migrate()
+    world.assert_moved()
+    with pytest.raises(StateError) as problem:
+        read_state(world.source, backend=BACKEND)
+    assert problem.value.diagnostics[0].args["place"] == world.target.shown
+    assert not world.migrate()
+    world.assert_moved()
+
+
+def test_the_age_of_attempts_starts_over(world: World) -> None:
+    world.migrate()
+    moved = read_state(world.target, backend=BACKEND).attempts[mark_at(2)]
+    assert (moved.started_at, moved.service_clock, moved.boot_id) == (LATER, None, "")
+
+
+def test_it_can_move_back(world: World) -> None:
+    lineage = read_state(world.source, backend=BACKEND).lineage
+    world.migrate()
+    serial = read_state(world.target, backend=BACKEND).serial
+    assert migrate(world.target, world.source, world.opened, LATER)
+    assert world.usable() == ["source"]
+    state = read_state(world.source, backend=BACKEND)
+    assert_whole(state)
+    assert state.lineage == lineage
+    assert state.serial > serial
+
+
+def test_another_state_is_not_overwritten(world: World) -> None:
+    other = replace(empty(), lineage="another", serial=7)
+    world.target.create(other)
+    with pytest.raises(StateError) as problem:
+        world.migrate()
+    assert problem.value.diagnostics[0].code is Code.STATE_MIGRATION
+    assert world.usable() == ["source"]
+    assert_whole(read_state(world.source, backend=BACKEND))
+    assert world.target.read(BACKEND) == other
+
+
+def test_what_does_not_exist_is_not_moved(tmp_path: Path, world: World) -> None:
+    with pytest.raises(StateError) as problem:
+        migrate(LocalState(tmp_path / "none.json"), world.target, world.opened, LATER)
+    assert problem.value.diagnostics[0].code is Code.STATE_MIGRATION
+    assert world.usable() == ["source"]
+
+
+@pytest.mark.parametrize("pair", PAIRS[:3], ids="-to-".join)
+def test_a_move_that_is_killed_can_be_completed_or_undone(
+    pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: set[str] = set()
+    for number in range(200):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        world, process = World(pair, folder, monkeypatch), Process(number // 2)
+        with suppress(KilledError, StateError):  # whatever a process that is gone would have said
+            world.migrate(process)
+        assert len(world.usable()) <= 1
+        if number % 2:
+            ended.add(undo(world))
+        world.migrate()
+        world.assert_moved()
+        if process.steps <= process.last:
+            break
+    assert ended == {"undone", "nothing to undo", "completed before"}
+
+
+@pytest.mark.parametrize("pair", PAIRS[1:3], ids="-to-".join)
+def test_a_move_that_was_undone_meanwhile_goes_no_further(
+    pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was stopped for long after each step."""
+    ended: set[str] = set()
+    for number in range(200):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        world = World(pair, folder, monkeypatch)
+
+        def others(world: World = world) -> None:
+            with suppress(StateError):
+                abort(world.source, world.opened)
+
+        process = Process(number, others)
+        with suppress(StateError):
+            world.migrate(process)
+        (used,) = world.usable()
+        ended.add(used)
+        if process.steps <= process.last:
+            break
+    assert ended == {"source", "target"}
+
+
+def undo(world: World) -> str:
+    """Tries to; the source is usable again unless the target is, or is all there is."""
+    if read_move(world.source) is Stage.MOVED_TO:
+        with pytest.raises(StateError) as problem:
+            abort(world.source, world.opened)
+        assert problem.value.diagnostics[0].code is Code.STATE_MIGRATION
+        assert len(world.usable()) <= 1
+        return "completed before"
+    done = abort(world.source, world.opened)
+    assert world.usable() == ["source"]
+    assert_whole(read_state(world.source, backend=BACKEND))
+    return "undone" if done else "nothing to undo"
+
+
+def read_move(place: StatePlace) -> Stage | None:
+    move = place.read(BACKEND).move
+    return move.stage if move is not None else None
