@@ -125,5 +125,5 @@ def _moved(move: Move | None, place: StatePlace) -> StateError:
 
 
 def _refused(case: str, place: StatePlace, other: str = "") -> StateError:
-    facts = {"file": place.shown, "place": other or place.shown}
-    return StateError.of(Code.STATE_MIGRATION, case, **facts)
+    shown = place.shown
+    return StateError.of(Code.STATE_MIGRATION, case, file=shown, place=other or shown)

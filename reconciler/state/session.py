@@ -39,9 +39,8 @@ def read_state(place: StatePlace | Path, *, backend: str) -> State:
 
 
 def _refuse_moved(state: State, shown: str) -> None:
-    if state.move is not None:
-        facts = {"file": shown, "place": state.move.place}
-        raise StateError.of(Code.STATE_MOVED, state.move.stage, **facts)
+    if (move := state.move) is not None:
+        raise StateError.of(Code.STATE_MOVED, move.stage, file=shown, place=move.place)
 
 
 def _place(place: StatePlace | Path) -> StatePlace:
