@@ -1,5 +1,5 @@
-"""What a state knows beside its records: attempts to create a task, what existed before them, and
-tasks whose record was taken out."""
+"""What a state knows beside its records: attempts to create a task, what existed before them, tasks
+whose record was taken out, and that it is moved elsewhere."""
 
 from __future__ import annotations
 
@@ -133,6 +133,22 @@ class RetiredTask:
     sensitive: bool = False
     former: tuple[str, ...] = ()
     adoptable: bool = False
+
+
+class Stage(StrEnum):
+    """How far the move of a state to another place is, as seen from one of them."""
+
+    MOVING_TO = "movingTo"
+    MOVED_TO = "movedTo"
+    MOVING_FROM = "movingFrom"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Why nothing but its move may use a state. `place` is the other place, as messages name it."""
+
+    stage: Stage
+    place: str
 
 
 def kept_outputs(task: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from datetime import datetime
 
 from reconciler.model.codes import Code
 from reconciler.model.errors import StateError
+from reconciler.state.attempt import Move, Stage
 from reconciler.state.codec import encode_state
 from reconciler.state.held import StatePlace
-from reconciler.state.model import Move, Stage, State
+from reconciler.state.model import State
 from reconciler.state.session import Session
 
 Opened = Callable[[StatePlace], Session]

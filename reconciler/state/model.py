@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar
 
 from reconciler.model.entry import Generated
@@ -16,6 +15,7 @@ from reconciler.state.attempt import (
     Baseline,
     HistoryEntry,
     HistoryKind,
+    Move,
     RetiredTask,
 )
 
@@ -115,22 +115,6 @@ class Record:
             former=tuple(dict.fromkeys(former)),
             duplicates=old.duplicates,
         )
-
-
-class Stage(StrEnum):
-    """How far the move of a state to another place is, as seen from one of them."""
-
-    MOVING_TO = "movingTo"
-    MOVED_TO = "movedTo"
-    MOVING_FROM = "movingFrom"
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Why nothing but its move may use a state. `place` is the other place, as messages name it."""
-
-    stage: Stage
-    place: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.errors import StateError
-from reconciler.state.attempt import Baseline
+from reconciler.state.attempt import Baseline, Stage
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines.file import LocalStore
 from reconciler.state.held import StatePlace
 from reconciler.state.local import LocalState
 from reconciler.state.manager import SharedState
 from reconciler.state.migration import abort, migrate
-from reconciler.state.model import Attempted, BaselineRead, Recorded, Stage, State
+from reconciler.state.model import Attempted, BaselineRead, Recorded, State
 from reconciler.state.session import Session, read_state
 from tests.support.memory_engine import MemoryEngine
 from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
