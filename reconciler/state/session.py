@@ -55,8 +55,7 @@ class Session:
 
     def __init__(self, held: HeldState) -> None:
         self._held, saved = held, held.saved
-        self._rest = saved
-        self._saved = with_untold(saved, held.events)
+        self._saved = self._rest = with_untold(saved, held.events)
         self._records, self._attempts = dict(saved.records), dict(saved.attempts)
         self._baselines = dict(saved.baselines)
         self._retired = dict(saved.retired)
