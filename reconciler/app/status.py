@@ -1,23 +1,20 @@
-"""`status`: the status of recorded tasks, or the tokens that they used."""
+"""`status`: the status of recorded tasks."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from reconciler.app.context import Context
 from reconciler.app.task_sessions import TaskSessions, select_refs
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.messages.notes import Note
 from reconciler.model.task import TaskRef
-from reconciler.plan.budget import Outlook
 from reconciler.tasks.news import news
 from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, exit_code
-from reconciler.tasks.totals import Totals, totals
 
 NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 """Only the environment names it: a repository must not choose where its tasks are reported."""
@@ -25,13 +22,10 @@ NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """The tasks in the table's order, as they were `read_at`. With `totals`: the tokens they used,
-    and the budgets of their organizations."""
+    """The tasks in the table's order, as they were `read_at`."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
-    totals: Totals | None = None
-    budgets: tuple[Outlook, ...] = ()
 
     @property
     def code(self) -> int:
@@ -51,7 +45,6 @@ class StatusRequest:
 
     words: tuple[str, ...] = ()
     states: frozenset[TaskState] = frozenset()
-    totals: bool = False
     watch: bool = False
     interval: timedelta = timedelta(seconds=2)
     notify: timedelta | None = None
@@ -61,9 +54,8 @@ def status(ctx: Context, request: StatusRequest) -> Iterator[StatusReport]:
     """One report, or one after the other with `watch`. TaskctlError."""
     tasks = TaskSessions.open(ctx, request.words)
     refs = select_refs(ctx, tasks.state, request.words)
-    former = tasks.former(refs) if request.totals else []
     while True:
-        report = _report(tasks, refs, request, former)
+        report = _report(tasks, refs, request)
         if request.notify is not None:
             _notify(tasks, report, request.notify)
         yield report
@@ -72,23 +64,11 @@ def status(ctx: Context, request: StatusRequest) -> Iterator[StatusReport]:
         time.sleep(max(SHORTEST_PAUSE, request.interval.total_seconds()))
 
 
-def _report(
-    tasks: TaskSessions,
-    refs: Sequence[TaskRef],
-    request: StatusRequest,
-    former: Collection[tuple[str, Mapping[str, Any]]],
-) -> StatusReport:
-    ctx = tasks.ctx
+def _report(tasks: TaskSessions, refs: Sequence[TaskRef], request: StatusRequest) -> StatusReport:
     found = tasks.statuses(refs)
     if request.states:
         found = tuple(status for status in found if status.state in request.states)
-    now = ctx.now()
-    if not request.totals:
-        return StatusReport(found, now)
-    organizations = sorted({ref.org_name for ref in refs})
-    budgets = [b for org in organizations if (b := ctx.budget(org)) is not None]
-    used = totals(found, tasks.state.records, list(former))
-    return StatusReport(found, now, used, tuple(Outlook(budget, now) for budget in budgets))
+    return StatusReport(found, tasks.ctx.now())
 
 
 def _notify(tasks: TaskSessions, report: StatusReport, newer: timedelta) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from reconciler import garbage
 from reconciler.app.context import Context
@@ -17,7 +16,7 @@ from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef
 from reconciler.plan.selection import matches_key
 from reconciler.render.masking import secrets_in
-from reconciler.state.attempt import HistoryEntry
+from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.edit import find
 from reconciler.state.model import Record, State, is_in
 from reconciler.tasks.refusals import Delivery, Refusal, problem
@@ -57,17 +56,6 @@ class TaskSessions:
         found += [TaskStatus(ref, TaskState.UNRESOLVED, files[ref]) for ref in unknown]
         return by_state(found)
 
-    def former(self, refs: Sequence[TaskRef]) -> list[tuple[str, Mapping[str, Any]]]:
-        """The tasks that keys had before they were replaced: the manifest, and what the service
-        shows of each, nothing if it does not show it. RemoteError."""
-        records = [self.state.records[ref] for ref in refs if ref in self.state.records]
-        known = [(record, task_id) for record in records for task_id in record.former]
-        found = []
-        for record, task_id in known:
-            task = self.ctx.client.get_task(record.ref.org_name, task_id)
-            found.append((record.file, task.raw if task is not None else {}))
-        return found
-
     def not_visible(self, record: Record) -> TaskctlError:
         """The service does not show the task: it is gone, or belongs to someone else."""
         told = Delivery(record.ref, "", record.identity, self.ctx.client.identity())
@@ -87,6 +75,12 @@ def with_named_ids(state: State, words: Sequence[str]) -> State:
     return state if len(found) == len(state.records) else replace(state, records=found)
 
 
+def with_retired(state: State) -> State:
+    """The state in which each key that was removed has a record, unless it has another one now."""
+    known = {task.ref: _record_of(task, task.task_id) for task in state.retired.values()}
+    return replace(state, records={**known, **state.records}) if known else state
+
+
 def _with_id(state: State, task_id: str) -> Record | None:
     for record in state.records.values():
         if task_id == record.task_id:
@@ -95,20 +89,23 @@ def _with_id(state: State, task_id: str) -> Record | None:
             return replace(record, task_id=task_id, history=(), outputs={})
     for task in state.retired.values():
         if task_id == task.task_id or task_id in task.former:
-            outputs = task.outputs if task_id == task.task_id else {}
-            return Record(
-                task.ref,
-                task_id,
-                task.file,
-                {},
-                "",
-                task.identity,
-                task.created_at,
-                outputs=outputs,
-                sensitive=task.sensitive,
-                history=(HistoryEntry("removed", task.at, task_id),),
-            )
+            return _record_of(task, task_id)
     return None
+
+
+def _record_of(task: RetiredTask, task_id: str) -> Record:
+    return Record(
+        task.ref,
+        task_id,
+        task.file,
+        {},
+        "",
+        task.identity,
+        task.created_at,
+        outputs=task.outputs if task_id == task.task_id else {},
+        sensitive=task.sensitive,
+        history=(HistoryEntry("removed", task.at, task_id),),
+    )
 
 
 def select_refs(ctx: Context, state: State, words: Sequence[str]) -> tuple[TaskRef, ...]:

@@ -69,6 +69,8 @@ class Executor:
     def _needs_service(self, task: PlannedTask) -> bool:
         if task.reason is Reason.UNFINISHED or task.patch or task.cancels:
             return True
+        if task.action is Action.FORGET:
+            return True
         return task.reason is Reason.ATTEMPT and bool(patch_after_create(records.made_from(task)))
 
     def _told(self, task: PlannedTask, do: Callable[[PlannedTask], TaskResult]) -> TaskResult:
@@ -86,8 +88,6 @@ class Executor:
             return self._moved(task, record)
         if task.action is Action.UPDATE and record is not None:
             return self._updated(task, record, Result.UPDATED)
-        if task.action is Action.FORGET and record is not None:
-            return self._forgotten(task, record)
         adopted = records.adopted(task, self._ctx)
         self._record(task, adopted)
         return self._result(task, self._adopted_as(task), task_id=adopted.task_id)

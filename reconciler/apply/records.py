@@ -9,6 +9,7 @@ from typing import Any
 
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import digest
+from reconciler.model.errors import RemoteError
 from reconciler.model.task import Inputs, RemoteTask
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.lookup import moved_ref
@@ -78,7 +79,14 @@ def moved_record(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record
 
 
 def retired(record: Record, ctx: ApplyContext) -> Retired:
-    """Its task has no key any more, and is adopted for nothing."""
+    """Its task has no key any more, and is adopted for nothing. What it used so far is kept, if the
+    service shows it."""
+    try:
+        shown = ctx.service.get_task(record.ref.org_name, record.task_id)
+    except RemoteError:
+        shown = None
+    if shown is not None:
+        record = replace(record, outputs=kept_outputs(shown.raw))
     return Retired(record.retired(now(ctx), adoptable=False))
 
 

@@ -85,9 +85,11 @@ def make_command(
     *params: click.Parameter,
     examples: Examples,
     reports: bool = False,
+    formats: Sequence[str] = (),
     kind: type[Command] = Command,
 ) -> Callable[[Run], Command]:
-    """Makes a command of a function. `reports`: its result is a report, in every format."""
+    """Makes a command of a function. `reports`: its result is a report, in every format;
+    `formats` are further ones of its own."""
 
     def decorate(function: Run) -> Command:
         own = [*params, *reversed(getattr(function, "__click_params__", []))]
@@ -97,7 +99,7 @@ def make_command(
             params=[
                 *own,
                 *([_REPORT, _ALL_PROBLEMS] if reports else []),
-                *shared_options(reports=reports),
+                *shared_options(FORMATS if reports else (*BASIC_FORMATS, *formats)),
             ],
             help=function.__doc__,
             examples=examples,
@@ -172,8 +174,10 @@ def _result_format(ctx: click.Context, before: str | None) -> str:
     """The one format of stdout: of `--format`, or of the `--report` that names no file."""
     after = ctx.params
     asked = after["format_name"] or before
-    if "reports" not in after and asked is not None and asked not in BASIC_FORMATS:
-        known = " or ".join(BASIC_FORMATS)
+    types = (param.type for param in ctx.command.params if param.name == "format_name")
+    choices = next(kind.choices for kind in types if isinstance(kind, click.Choice))
+    if asked is not None and asked not in choices:
+        known = " or ".join(choices)
         raise click.BadParameter(f"this command supports {known}", ctx, param_hint="'--format'")
     formats = [report.format for report in after.get("reports", ()) if report.file is None]
     formats = [*([asked] if asked is not None else []), *formats]

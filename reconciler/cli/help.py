@@ -5,12 +5,10 @@ Imports nothing but click, so that `taskctl --help` is quick.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-
-from reconciler.render import BASIC_FORMATS, FORMATS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -38,8 +36,8 @@ class WithExamples(click.Command):
                 formatter.write(f"{indent}{line}\n{indent}    {why}\n")
 
 
-def shared_options(*, reports: bool) -> list[click.Parameter]:
-    """The options of all commands. `reports`: the result is a report, in every format."""
+def shared_options(formats: Iterable[str]) -> list[click.Parameter]:
+    """The options of all commands; `formats` are those of its result."""
     return [
         click.Option(
             ["-C", "directory"],
@@ -51,7 +49,7 @@ def shared_options(*, reports: bool) -> list[click.Parameter]:
         ),
         click.Option(
             ["--format", "format_name"],
-            type=click.Choice(list(FORMATS if reports else BASIC_FORMATS)),
+            type=click.Choice(list(formats)),
             help="Output format.",
         ),
         click.Option(

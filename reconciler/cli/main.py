@@ -20,6 +20,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.help import WithExamples, shared_options
+from reconciler.render import FORMATS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -116,7 +117,7 @@ class Commands(WithExamples, click.Group):
 
 app = Commands(
     "taskctl",
-    params=shared_options(reports=True),
+    params=shared_options(FORMATS),
     examples=EXAMPLES,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -232,7 +233,7 @@ class Ending:
         """On stderr; as the one document on stdout if a program reads it and none was written."""
         out = self._output()
         out.keep(diagnostics)
-        if out.told or out.common.format == "text":
+        if out.told or out.common.format in ("text", "csv"):
             out.diagnostics(diagnostics)
         else:
             with suppress(BrokenPipeError):
@@ -251,7 +252,6 @@ class Ending:
 def _asked(arguments: Sequence[str]) -> OutputSettings:
     """Format, color and verbosity, as far as arguments that may be wrong say."""
     from reconciler.cli.console.output import OutputSettings
-    from reconciler.render import FORMATS
 
     found = OutputSettings()
     words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +15,7 @@ from reconciler.remote.client import Client
 from reconciler.remote.event_cache import EventCache, ReadPosition
 from reconciler.remote.exchange import NoResponseError
 from reconciler.remote.failures import reason
+from reconciler.remote.survey import FEW
 from reconciler.state.model import Record
 from reconciler.tasks.event_summary import EventSummary, advanced
 from reconciler.tasks.events import Event, event_id
@@ -40,6 +41,26 @@ class TaskReader:
         with ThreadPoolExecutor(min(parallelism, len(records))) as pool:
             found = list(pool.map(self.status, records))
         self._cache.save()
+        return found
+
+    def outputs(
+        self, wanted: Collection[tuple[str, str]], parallelism: int
+    ) -> dict[tuple[str, str], Mapping[str, Any]]:
+        """What the service shows of tasks, given by organization and ID, without those that it
+        does not show. Many are looked for in the list, the rest is read one by one. RemoteError."""
+        found: dict[tuple[str, str], Mapping[str, Any]] = {}
+        for org_name in sorted({org_name for org_name, _ in wanted}):
+            unseen = {task_id for org, task_id in wanted if org == org_name}
+            for page in self._client.list_tasks(org_name) if len(unseen) > FEW else ():
+                listed = [task for task in page if task.id in unseen]
+                found |= {(org_name, task.id): task.raw for task in listed}
+                unseen.difference_update(task.id for task in listed)
+                if len(unseen) <= FEW:
+                    break
+        rest = sorted(set(wanted) - found.keys())
+        with ThreadPoolExecutor(max(1, min(parallelism, len(rest)))) as pool:
+            read = pool.map(lambda task: self._client.get_task(*task), rest)
+            found |= {at: task.raw for at, task in zip(rest, read, strict=True) if task is not None}
         return found
 
     def status(self, record: Record) -> TaskStatus:

@@ -1,8 +1,10 @@
-"""What tasks have used, as two lists of sums with bars beside them, and as values for a program."""
+"""The tokens that tasks have used: tables with bars, CSV, and values for a program."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Sequence
+from io import StringIO
 from typing import Any
 
 from reconciler.plan.budget import Outlook, budget_document
@@ -11,14 +13,14 @@ from reconciler.render.budget import budget_rows
 from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 from reconciler.render.table import table_rows
-from reconciler.tasks.totals import Sum, Totals
+from reconciler.tasks.totals import By, Sum, Totals, Usage
 
 BLOCKS = "▏▎▍▌▋▊▉█"
 ASCII = "#"
 """The characters of a bar: each is one step fuller than the one before it, the last is full."""
 
-FILES, DAYS = 20, 31
-"""Rows of each list; what there is beyond them is one more row."""
+MOST = {By.DAY: 31}
+"""Rows of a table, unless 20; the rest is one more row."""
 
 LONGEST_BAR, SHORTEST_BAR = 40, 8
 _CUT = "..."
@@ -28,29 +30,62 @@ def totals_rows(
     totals: Totals, outlooks: Sequence[Outlook], style: Style, marks: str = ""
 ) -> list[str]:
     """`marks` are the characters of bars, see BLOCKS; without any there are none."""
-    files, days = totals.by_file, totals.by_day
     if not totals.tasks:
         return ["No tasks are recorded."]
-    return [
-        *_listed("BY FILE", [*files[:FILES], *_others(files[FILES:], "others")], style, marks),
-        "",
-        *_listed("BY DAY", [*_others(days[:-DAYS], "before"), *days[-DAYS:]], style, marks),
-        "",
-        _whole(totals),
-        *budget_rows(outlooks, style),
-    ]
+    rows: list[str] = []
+    for by, sums in totals.groups.items():
+        rows += [*_listed(f"BY {by.upper()}", _shortened(sums, by), style, marks), ""]
+    return [*rows, _whole(totals), *budget_rows(outlooks, style)]
 
 
 def totals_document(totals: Totals, outlooks: Sequence[Outlook]) -> dict[str, Any]:
-    """`totals` of the document of status, and `budget` where there is one."""
-    values = {
+    """`totals`, and `budget` if there is one."""
+    values: dict[str, Any] = {
         "tokens": totals.tokens,
         "tasks": totals.tasks,
-        "untold": totals.untold,
-        "byFile": [_document("file", one) for one in totals.by_file],
-        "byDay": [_document("day", one) for one in totals.by_day],
+        "unknown": totals.unknown,
     }
+    for by, sums in totals.groups.items():
+        if by is By.TASK:
+            values["byTask"] = [_task(usage) for usage in totals.usages]
+        else:
+            values[f"by{by.capitalize()}"] = [_document(by.value, one) for one in sums]
     return {"totals": values, **({"budget": budget_document(outlooks)} if outlooks else {})}
+
+
+def totals_csv(totals: Totals) -> str:
+    """A row for each group; for `task`, one for each task, with everything to group it by."""
+    (by, sums), *_ = totals.groups.items()
+    written = StringIO()
+    table = csv.writer(written, lineterminator="\n")
+    if by is By.TASK:
+        rows = [_task(usage) for usage in totals.usages]
+    else:
+        rows = [_document(by.value, one) for one in sums]
+    columns = list(rows[0]) if rows else [by.value, "tasks", "tokens"]
+    table.writerow(columns)
+    table.writerows([_cell(row[name]) for name in columns] for row in rows)
+    return written.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Without control characters; a spreadsheet takes no text from outside for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = safe.line(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _task(usage: Usage) -> dict[str, Any]:
+    return {
+        "orgName": usage.ref.org_name,
+        "key": usage.ref.key,
+        "taskId": usage.task_id or None,
+        "file": usage.file or None,
+        "team": usage.team or None,
+        "day": usage.day or None,
+        "tokens": usage.tokens,
+    }
 
 
 def bar(value: int, most: int, columns: int, marks: str) -> str:
@@ -66,11 +101,16 @@ def _document(name: str, one: Sum) -> dict[str, Any]:
     return {name: one.name or None, "tasks": one.tasks, "tokens": one.tokens}
 
 
-def _others(sums: Sequence[Sum], word: str) -> list[Sum]:
-    if not sums:
-        return []
-    tasks, tokens = sum(one.tasks for one in sums), sum(one.tokens for one in sums)
-    return [Sum(f"({len(sums):,} {word})", tasks, tokens)]
+def _shortened(sums: Sequence[Sum], by: By) -> list[Sum]:
+    """The largest and the others, or the latest days and those before them."""
+    most = MOST.get(by, 20)
+    if len(sums) <= most:
+        return list(sums)
+    shown, rest = (sums[-most:], sums[:-most]) if by is By.DAY else (sums[:most], sums[most:])
+    tasks, tokens = sum(one.tasks for one in rest), sum(one.tokens for one in rest)
+    word = "before" if by is By.DAY else "others"
+    other = Sum(f"({len(rest):,} {word})", tasks, tokens)
+    return [other, *shown] if by is By.DAY else [*shown, other]
 
 
 def _listed(title: str, sums: Sequence[Sum], style: Style, marks: str) -> Iterator[str]:
@@ -100,5 +140,5 @@ def _fitting(name: str, columns: int) -> str:
 
 def _whole(totals: Totals) -> str:
     tasks = f"{totals.tasks:,} task{'' if totals.tasks == 1 else 's'}"
-    untold = f"; of {totals.untold:,} nobody told what they used" if totals.untold else ""
-    return f"{totals.tokens:,} tokens, used by {tasks}{untold}."
+    unknown = f"; the usage of {totals.unknown:,} is unknown" if totals.unknown else ""
+    return f"{totals.tokens:,} tokens, used by {tasks}{unknown}."

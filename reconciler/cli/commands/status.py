@@ -8,14 +8,16 @@ from datetime import timedelta
 import click
 
 from reconciler.app.status import StatusReport, StatusRequest, status
+from reconciler.app.totals import TotalsReport, TotalsRequest, read_totals
 from reconciler.cli.command import Call, Command, make_command
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
-from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, option
-from reconciler.render.json import dump
+from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, is_given, option
+from reconciler.render.json import FORMAT_VERSION, dump
 from reconciler.render.status import ANY_ROOM, status_document, status_rows
-from reconciler.render.totals import ASCII, BLOCKS, totals_document, totals_rows
+from reconciler.render.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
 from reconciler.tasks.status import TaskState
+from reconciler.tasks.totals import By
 
 _STATUSES = {state.value: state for state in TaskState}
 
@@ -69,7 +71,19 @@ class _StatusCommand(Command):
     option(
         "--totals",
         is_flag=True,
-        help="Show the tokens used, by manifest and by day of creation (UTC).",
+        help="Show the tokens used, by manifest and by day of creation (UTC); removed tasks "
+        "count, too.",
+    ),
+    option(
+        "--since",
+        metavar="WHEN",
+        help="With --totals: only tasks created since 2026-11-01 (UTC), or in the last 30d.",
+    ),
+    option(
+        "--by",
+        type=click.Choice([by.value for by in By]),
+        help="With --totals: group by this. A team is the one of the token that created the task; "
+        "of a personal token, its user.",
     ),
     option(
         "--notify",
@@ -84,6 +98,7 @@ class _StatusCommand(Command):
         help="What is new for --notify: at least the interval of its schedule.",
     ),
     *READS,
+    formats=("csv",),
     kind=_StatusCommand,
     examples=[
         ("taskctl status", "all recorded tasks, those that need a person first"),
@@ -91,6 +106,7 @@ class _StatusCommand(Command):
         ("taskctl status --status waiting,failed", "those that need attention"),
         ("taskctl status --watch", "refreshed in place until all tasks are settled"),
         ("taskctl status --totals", "the tokens used, by manifest and by day"),
+        ("taskctl status --totals --since 30d --by team --format csv", "for a spreadsheet"),
         ("taskctl status --notify -q", "for a schedule: to a chat, what is new"),
         ("taskctl status --exit-code -q", "for scripts: 0 done, 2 running, 3 waiting, 1 failed"),
     ],
@@ -103,6 +119,8 @@ def command(
     interval: timedelta,
     tell: bool,  # noqa: FBT001
     totals: bool,  # noqa: FBT001
+    since: str | None,
+    by: str | None,
     notify: bool,  # noqa: FBT001
     notify_since: timedelta,
 ) -> int:
@@ -116,8 +134,16 @@ def command(
         raise click.UsageError("--watch is for text; for a program, run status repeatedly")
     if watch and notify:
         raise click.UsageError("--notify is for a schedule; --watch cannot be combined with it")
-    newer = notify_since if notify else None
-    request = StatusRequest(words, states, totals, watch, interval, newer)
+    if totals:
+        if other := is_given(call.click, ["watch", "notify", "tell"]):
+            name = "exit-code" if other == "tell" else other
+            raise click.UsageError(f"--totals cannot be combined with --{name}")
+        asked = TotalsRequest(words, states, since, _groups(by, out))
+        _show_totals(out, read_totals(call.ctx, asked))
+        return 0
+    if since or by or out.common.format == "csv":
+        raise click.UsageError("--since, --by and the format csv need --totals")
+    request = StatusRequest(words, states, watch, interval, notify_since if notify else None)
     screen = Screen(sys.stdout, in_place=watch and sys.stdout.isatty())
     code = 0
     try:
@@ -133,22 +159,30 @@ def command(
 
 def _show(out: Output, report: StatusReport, screen: Screen | None) -> None:
     if out.common.format == "json":
-        document = status_document(report.statuses, report.read_at)
-        if report.totals is not None:
-            document |= totals_document(report.totals, report.budgets)
-        out.document(dump(document))
+        out.document(dump(status_document(report.statuses, report.read_at)))
     elif not out.common.quiet:
         out.told = True
-        rows = _rows(out, report, screen)
+        room = screen.lines if screen is not None else ANY_ROOM if sys.stdout.isatty() else None
+        rows = status_rows(report.statuses, out.style_of_result(), report.read_at, room=room)
         (screen or Screen(sys.stdout, in_place=False)).show(rows)
 
 
-def _rows(out: Output, report: StatusReport, screen: Screen | None) -> list[str]:
-    style, terminal = out.style_of_result(), sys.stdout.isatty()
-    if report.totals is not None:
-        return totals_rows(report.totals, report.budgets, style, _bar_marks() if terminal else "")
-    room = screen.lines if screen is not None else ANY_ROOM if terminal else None
-    return status_rows(report.statuses, style, report.read_at, room=room)
+def _groups(by: str | None, out: Output) -> tuple[By, ...]:
+    if by is not None:
+        return (By(by),)
+    return (By.TASK,) if out.common.format == "csv" else (By.FILE, By.DAY)
+
+
+def _show_totals(out: Output, report: TotalsReport) -> None:
+    if out.common.format == "csv":
+        out.document(totals_csv(report.totals))
+        return
+    head = {"formatVersion": FORMAT_VERSION, "diagnostics": []}
+    marks = _bar_marks() if sys.stdout.isatty() else ""
+    out.result(
+        lambda: head | totals_document(report.totals, report.budgets),
+        lambda style: "\n".join([*totals_rows(report.totals, report.budgets, style, marks), ""]),
+    )
 
 
 def _bar_marks() -> str:

@@ -10,64 +10,97 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.task import TaskRef
+from reconciler.model.task import Identity, TaskRef
 from reconciler.plan.budget import Budget, Outlook
 from reconciler.render import cells
 from reconciler.render.reports import Style
-from reconciler.render.totals import ASCII, BLOCKS, bar, totals_document, totals_rows
-from reconciler.tasks.status import TaskState, TaskStatus
-from reconciler.tasks.totals import Sum, Totals, totals
+from reconciler.render.totals import ASCII, BLOCKS, bar, totals_csv, totals_document, totals_rows
+from reconciler.tasks.totals import By, Sum, Totals, Usage, known_usages, totals
 from tests.support.inert import unseen_in
 from tests.support.report_strategies import SLOW, text
-from tests.support.worlds import record
+from tests.support.worlds import ORG, attempt, record, state
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def status(key: str, file: str, raw: dict[str, Any]) -> TaskStatus:
-    return TaskStatus(TaskRef("acme", key), TaskState.DONE, file, f"t-{key}", raw=raw)
+ME = Identity("u-1", login="ada")
+
+
+def usage(key: str, file: str, outputs: dict[str, Any], identity: Identity = ME) -> Usage:
+    return Usage(TaskRef("acme", key), f"t-{key}", file, identity, outputs=outputs)
 
 
 def used(tokens: object, created: object) -> dict[str, Any]:
     return {"tokensUsed": tokens, "createdAt": created}
 
 
-def test_tokens_are_summed_by_file_and_by_day() -> None:
-    summed = totals(
-        [
-            status("a", "tasks/a.yaml", used(10, "2026-11-24T23:30:00-02:00")),
-            status("b", "tasks/a.yaml", used(5, "2026-11-24T01:00:00Z")),
-            status("c", "tasks/c.yaml", used(100, "2026-11-24T02:00:00Z")),
-        ],
-        {},
-    )
-    assert summed.by_file == (Sum("tasks/c.yaml", 1, 100), Sum("tasks/a.yaml", 2, 15))
-    assert summed.by_day == (Sum("2026-11-24", 2, 105), Sum("2026-11-25", 1, 10))
-    assert (summed.tasks, summed.tokens, summed.untold) == (3, 115, 0)
+USED = [
+    usage("a", "tasks/a.yaml", used(10, "2026-11-24T23:30:00-02:00")),
+    usage("b", "tasks/a.yaml", used(5, "2026-11-24T01:00:00Z"), Identity("t", team="-core")),
+    usage("c", "tasks/c.yaml", used(100, "2026-11-24T02:00:00Z")),
+]
 
 
-def test_a_task_that_the_service_does_not_show_counts_as_it_was_read_last() -> None:
-    kept = replace(record("gone", "t-gone", created_at=NOW), outputs={"tokensUsed": 7})
-    ref = kept.ref
-    unseen = TaskStatus(ref, TaskState.GONE, "tasks/a.yaml", "t-gone")
-    assert totals([unseen], {ref: kept}).by_day == (Sum("2026-11-24", 1, 7),)
-    assert totals([unseen], {}) == Totals(
-        (Sum("tasks/a.yaml", 1, 0),), (Sum("", 1, 0),), tasks=1, tokens=0, untold=1
+def test_tokens_are_summed_by_each_group() -> None:
+    summed = totals(USED, tuple(By))
+    assert summed.groups[By.FILE] == (Sum("tasks/c.yaml", 1, 100), Sum("tasks/a.yaml", 2, 15))
+    assert summed.groups[By.DAY] == (Sum("2026-11-24", 2, 105), Sum("2026-11-25", 1, 10))
+    assert summed.groups[By.TEAM] == (Sum("ada", 2, 110), Sum("-core", 1, 5))
+    assert [one.name for one in summed.groups[By.TASK]] == ["acme/c", "acme/a", "acme/b"]
+    assert (summed.tasks, summed.tokens, summed.unknown) == (3, 115, 0)
+
+
+def test_since_leaves_out_what_is_certainly_older() -> None:
+    since = datetime(2026, 11, 24, 2, tzinfo=UTC)
+    undated = usage("d", "tasks/d.yaml", used(1, None))
+    assert [u.ref.key for u in totals([*USED, undated], (), since).usages] == ["a", "c", "d"]
+
+
+def test_every_task_that_a_key_has_or_had_counts_once() -> None:
+    kept = replace(record("a", "t2"), former=("t1",), duplicates=("t3",), outputs={"tokensUsed": 7})
+    gone = record("b", "t4").retired(NOW, adoptable=False)
+    again = record("a", "t1").retired(NOW, adoptable=True)
+    known = replace(
+        state([kept], [attempt("c", NOW)]),
+        retired={task.task_id: task for task in (gone, again)},
     )
+    found = list(known_usages(known, frozenset(TaskRef(ORG, key) for key in "abc")))
+    assert [u.task_id for u in found] == ["t2", "t1", "t3", "t4", ""]
+    assert [u.tokens for u in found] == [7, None, None, None, None]
+    assert [u.task_id for u in known_usages(known, frozenset({TaskRef(ORG, "t4")}))] == ["t4"]
 
 
 @pytest.mark.parametrize("tokens", [None, -1, 10**30, "7", True, 1.5, []])
 @pytest.mark.parametrize("created", [None, 7, "\x1b[2J", "0001-01-01T00:00:00+14:00", "9999-99"])
 def test_what_makes_no_sense_counts_for_nothing(tokens: object, created: object) -> None:
-    summed = totals([status("a", "a.yaml", used(tokens, created))], {})
-    assert summed.by_day == (Sum("", 1, 0),)
-    assert summed.untold == 1
+    summed = totals([usage("a", "a.yaml", used(tokens, created))])
+    assert summed.groups[By.DAY] == (Sum("", 1, 0),)
+    assert summed.unknown == 1
+
+
+def test_csv_has_a_row_for_each_group_or_task_and_no_formulas() -> None:
+    rows = totals_csv(totals(USED, [By.TEAM])).splitlines()
+    assert rows == ["team,tasks,tokens", "ada,2,110", "'-core,1,5"]
+    odd = usage("x", 'tasks/"a", b\x1b[2J.yaml', used(None, None))
+    rows = totals_csv(totals([USED[0], odd], [By.TASK])).splitlines()
+    assert rows[0] == "orgName,key,taskId,file,team,day,tokens"
+    assert rows[1] == "acme,a,t-a,tasks/a.yaml,ada,2026-11-25,10"
+    assert rows[2].startswith('acme,x,t-x,"tasks/""a"", b')
+    assert rows[2].endswith('.yaml",ada,,')
+    assert not unseen_in("".join(rows))
+    assert totals_csv(totals([], [By.TASK])) == "task,tasks,tokens\n"
 
 
 FILES = (Sum("tasks/long/name/of/a/manifest.yaml", 12, 1_240_000), Sum("b.yaml", 1, 10))
-SUMMED = Totals(
-    FILES, (Sum("2026-11-23", 1, 10), Sum("2026-11-24", 12, 1_240_000)), 13, 1_240_010, 2
-)
+DAYS = (Sum("2026-11-23", 1, 10), Sum("2026-11-24", 12, 1_240_000))
+
+
+def summed_up(files: tuple[Sum, ...], days: tuple[Sum, ...], unknown: int = 0) -> Totals:
+    tasks, tokens = sum(f.tasks for f in files), sum(f.tokens for f in files)
+    return Totals((), {By.FILE: files, By.DAY: days}, tasks, tokens, unknown)
+
+
+SUMMED = summed_up(FILES, DAYS, 2)
 LEFT = Outlook(Budget("acme", 5, 9, exhausted=False), NOW)
 
 
@@ -81,17 +114,17 @@ def test_the_rows() -> None:
         "2026-11-23      1         10  #",
         "2026-11-24     12  1,240,000  " + "#" * 40,
         "",
-        "1,240,010 tokens, used by 13 tasks; of 2 nobody told what they used.",
+        "1,240,010 tokens, used by 13 tasks; the usage of 2 is unknown.",
         "Budget: 5 of 9 tokens used.",
     ]
     assert not any("#" in row for row in totals_rows(SUMMED, [], Style()))
-    assert totals_rows(Totals((), (), 0, 0, 0), [LEFT], Style()) == ["No tasks are recorded."]
+    assert totals_rows(summed_up((), ()), [LEFT], Style()) == ["No tasks are recorded."]
 
 
 def test_many_are_summed_up_further() -> None:
     files = tuple(Sum(f"{number}.yaml", 1, 100 - number) for number in range(50))
     days = tuple(Sum(f"2026-{m:02}-{d:02}", 1, 2) for m in (1, 2) for d in range(1, 26))
-    rows = totals_rows(Totals(files, days, 50, 100, 0), [], Style())
+    rows = totals_rows(summed_up(files, days), [], Style())
     assert rows[21].split() == ["(30", "others)", "30", "1,965"]
     assert rows[24].split() == ["(19", "before)", "19", "38"]
     assert len(rows) == 1 + 21 + 1 + 1 + 32 + 2
@@ -105,7 +138,7 @@ sums = st.lists(st.builds(Sum, text, st.integers(0, 10**6), st.integers(0, 2**63
 def test_rows_fit_and_names_are_data(
     files: list[Sum], days: list[Sum], width: int, marks: str
 ) -> None:
-    summed = Totals(tuple(files), tuple(days), 9, 9, 0)
+    summed = replace(summed_up(tuple(files), tuple(days)), tasks=9)
     rows = totals_rows(summed, [], Style(width=width), marks)
     assert not unseen_in("".join(rows))
     assert all(cells.width(row) <= max(width, 48) for row in rows)
