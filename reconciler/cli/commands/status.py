@@ -76,7 +76,7 @@ class _StatusCommand(Command):
     ),
     option(
         "--since",
-        metavar="WHEN",
+        metavar="DATE|DURATION",
         help="With --totals: only tasks created since 2026-11-01 (UTC), or in the last 30d.",
     ),
     option(
