@@ -13,7 +13,7 @@ from reconciler.cli.command import Call, Command, make_command
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
 from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, is_given, option
-from reconciler.render.json import FORMAT_VERSION, dump
+from reconciler.render.json import dump, json_document
 from reconciler.render.status import ANY_ROOM, status_document, status_rows
 from reconciler.render.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
 from reconciler.tasks.status import TaskState
@@ -177,10 +177,9 @@ def _show_totals(out: Output, report: TotalsReport) -> None:
     if out.common.format == "csv":
         out.document(totals_csv(report.totals))
         return
-    head = {"formatVersion": FORMAT_VERSION, "diagnostics": []}
     marks = _bar_marks() if sys.stdout.isatty() else ""
     out.result(
-        lambda: head | totals_document(report.totals, report.budgets),
+        lambda: json_document(**totals_document(report.totals, report.budgets)),
         lambda style: "\n".join([*totals_rows(report.totals, report.budgets, style, marks), ""]),
     )
 
