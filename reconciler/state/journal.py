@@ -167,9 +167,11 @@ class Journal(GroupCommit):
         self._lost = ""
 
     def check_held(self) -> None:
-        """StateError if the journal's file was removed or replaced since it was opened."""
-        fd = self._fd
-        if fd is None or not disk.is_still(self._path, fd):
+        """StateError if the journal's file was removed or replaced since it was opened. There is
+        none before the first event, and none to replace before this run has opened it."""
+        fd, end = self._fd, self._end
+        is_there = self._path.exists() or not end if fd is None else disk.is_still(self._path, fd)
+        if not is_there:
             raise lost(self._path.name, self._shown)
 
     @property

@@ -94,7 +94,7 @@ def assert_comes_back_once(here: Place, known: dict[str, str]) -> None:
 def test_killed_at_every_point(place: Place, chunk: int) -> None:
     here, known = begun(place, "whole")
     counted = killed(here, None)
-    assert counted.returncode == 0, counted.stderr
+    assert counted.returncode == 0, counted.stdout + counted.stderr
     assert_forgotten(here, known)
     assert_comes_back_once(here, known)
     assert len(counted.points) > 30

@@ -192,6 +192,17 @@ def test_a_lock_or_journal_that_was_taken_away_is_noticed(
     assert mark_at(9) in read_state(path, backend=BACKEND).attempts
 
 
+def test_a_change_without_an_attempt_needs_no_journal(path: Path) -> None:
+    with open_at(path) as session:
+        session.check_held()
+        session.append(Attempted(attempt(1)))
+    with open_at(path) as session:  # not resolved: the journal is gone, the attempt is in the state
+        session.check_held()
+        beside(path, ".lock").unlink()
+        with pytest.raises(StateError):
+            session.check_held()
+
+
 def test_many_threads_append_at_once(path: Path) -> None:
     def work(worker: int) -> None:
         for number in range(worker * 20, worker * 20 + 20):
