@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from reconciler.embedded.app import App
-from reconciler.embedded.scenarios import SCENARIOS
+from reconciler.embedded.scenarios import scenario_of
 from tests.support.browser import Page, chromium, page
 from tests.support.embedded_client import Api, message
 from tests.support.embedded_server import running_app
@@ -189,7 +189,7 @@ class Checks:
 @contextmanager
 def service() -> Iterator[tuple[App, str]]:
     with tempfile.TemporaryDirectory() as folder:
-        app = App(Path(folder) / "local.db", scenario=SCENARIOS["by-prompt"](0.2))
+        app = App(Path(folder) / "local.db", scenario=scenario_of("by-prompt", 0.2))
         with closing(app), running_app(app) as url:
             yield app, url
 

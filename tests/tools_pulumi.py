@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.embedded.app import App
-from reconciler.embedded.scenarios import SCENARIOS
+from reconciler.embedded.scenarios import scenario_of
 from tests.support.embedded_client import Api
 from tests.support.embedded_server import running_app
 
@@ -106,7 +106,7 @@ class Checks:
             work = Path(folder) / "work"
             work.mkdir()
             db = Path(folder) / "service.db"
-            app = App(db, scenario=SCENARIOS[scenario](0.3))
+            app = App(db, scenario=scenario_of(scenario, 0.3))
             with closing(app), running_app(app) as url:
                 yield Pulumi(self._program, work, url), Api(app, token=TOKEN)
 

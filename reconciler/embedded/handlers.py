@@ -16,7 +16,7 @@ from reconciler.embedded.context import ServiceContext
 from reconciler.embedded.identity import profile
 from reconciler.embedded.lifecycle import stamp
 from reconciler.embedded.page import get_overview, get_page
-from reconciler.embedded.routes import public, route
+from reconciler.embedded.routes import route
 from reconciler.embedded.sse import EventBatch, EventFeed
 from reconciler.embedded.tasks import StoredTask, find_task
 from reconciler.embedded.wsgi import (
@@ -182,10 +182,10 @@ ROUTES = (
     route(_TASKS + "/{taskID}/events", GET=list_events),
     route(_TASKS + "/{taskID}/events/stream", GET=stream_events),
     route("/api/orgs/{orgName}/neo/token-budget", GET=get_token_budget),
-    public("/", GET=get_page),
-    public("/{orgName}/neo/tasks/{taskID}", GET=get_page),
+    route("/", public=True, GET=get_page),
+    route("/{orgName}/neo/tasks/{taskID}", public=True, GET=get_page),
     route("/api/page/tasks", GET=get_overview),
-    public("/api/capabilities", GET=get_capabilities),
+    route("/api/capabilities", public=True, GET=get_capabilities),
     route("/api/user", GET=get_user),
     route("/api/user/organizations/default", GET=get_default_organization),
 )

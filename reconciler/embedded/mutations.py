@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from reconciler.embedded.identity import User
 from reconciler.embedded.lifecycle import Scenario, Script, Step, Turn, stamp, step
@@ -12,34 +13,7 @@ from reconciler.embedded.tasks import StoredTask
 from reconciler.embedded.validation import CreateRequest, PatchRequest
 from reconciler.embedded.wsgi import JsonObject, to_json
 
-_INSERT_TASK = """
-INSERT INTO tasks (
-    id, org, creator, created_ms, fixed, task_type, source, agent_definition, approval_mode,
-    permission_mode, role, entities, auto_name, named_ms, turn, turn_ms, busy_until, tokens,
-    context, approval, tool_calls
-) VALUES (
-    :id, :org, :creator, :now, :fixed, :task_type, :source, :agent_definition, :approval_mode,
-    :permission_mode, :role, :entities, :auto_name, :named_ms, 1, :now, :busy_until, :tokens,
-    :context, :approval, :tool_calls
-)
-"""
 _INSERT_EVENT = "INSERT INTO events (task, n, at_ms, id, document) VALUES (?, ?, ?, ?, ?)"
-_UPDATE_TURN = """
-UPDATE tasks SET
-    entities = :entities, turn = :turn, turn_ms = :now, busy_until = :busy_until,
-    tokens_before = :tokens_before, tokens = :tokens, context_before = :context_before,
-    context = :context, approval = :approval,
-    tool_calls = :tool_calls
-WHERE seq = :seq
-"""
-_UPDATE_SETTINGS = """
-UPDATE tasks SET
-    name = coalesce(:name, name), approval_mode = coalesce(:approval_mode, approval_mode),
-    permission_mode = coalesce(:permission_mode, permission_mode), role = coalesce(:role, role),
-    shared = coalesce(:shared, shared),
-    shared_ms = CASE WHEN :shared = 1 THEN coalesce(shared_ms, :now) ELSE shared_ms END
-WHERE seq = :seq
-"""
 _ASYNC_TRIGGERS = {
     "schedule": "scheduled",
     "github": "external_signal",
@@ -58,15 +32,8 @@ def insert_task(
 ) -> str:
     """Creates a task and starts its first turn. Returns its id."""
     entities = merged([], request.message)
-    turn = Turn(
-        1,
-        request.message,
-        now_ms,
-        entities,
-        request.approval_mode,
-        request.plan_mode,
-        request.tool_execution_mode,
-    )
+    modes = (request.approval_mode, request.plan_mode, request.tool_execution_mode)
+    turn = Turn(1, request.message, now_ms, entities, *modes)
     script = scenario(turn)
     task_id = str(uuid.uuid4())
     trigger = _ASYNC_TRIGGERS.get(request.source)
@@ -74,7 +41,7 @@ def insert_task(
         "id": task_id,
         "org": org_name,
         "creator": user.id,
-        "now": now_ms,
+        "created_ms": now_ms,
         "fixed": _fixed_members(task_id, user, request, trigger, now_ms),
         "task_type": "async" if trigger else "sync",
         "source": request.source,
@@ -85,9 +52,13 @@ def insert_task(
         "entities": to_json(entities),
         "auto_name": script.title,
         "named_ms": script.named_ms,
+        "turn": 1,
+        "turn_ms": now_ms,
         **_script_values(script, 0, 0),
     }
-    seq = connection.execute(_INSERT_TASK, values).lastrowid or 0
+    marks = ", ".join(f":{column}" for column in values)
+    statement = f"INSERT INTO tasks ({', '.join(values)}) VALUES ({marks})"
+    seq = connection.execute(statement, values).lastrowid or 0
     _add_events(connection, seq, 0, user, request.message, now_ms, script.steps)
     return task_id
 
@@ -107,16 +78,8 @@ def start_turn(
     turn = Turn(task.turn + 1, event, now, entities, task.approval_mode, tool_execution_mode=mode)
     script = scenario(turn)
     tokens, context = task.used_at(now)
-    values: _Values = {
-        "seq": task.seq,
-        "now": now,
-        "entities": to_json(entities),
-        "turn": turn.number,
-        "tokens_before": tokens,
-        "context_before": context,
-        **_script_values(script, tokens, context),
-    }
-    connection.execute(_UPDATE_TURN, values)
+    values: _Values = {"entities": to_json(entities), "turn": turn.number, "turn_ms": now}
+    _update(connection, task, values | _script_values(script, tokens, context))
     first = _next_number(connection, task)
     _add_events(connection, task.seq, first, user, event, now, script.steps)
 
@@ -135,8 +98,7 @@ def record_event(
     open tool calls."""
     now = max(now_ms, task.turn_ms, task.busy_until)
     if tool_calls is not None:
-        query = "UPDATE tasks SET tool_calls = ? WHERE seq = ?"
-        connection.execute(query, (to_json(list(tool_calls)), task.seq))
+        _update(connection, task, {"tool_calls": to_json(list(tool_calls))})
     replies = () if reply is None else (step(now, reply),)
     first = _next_number(connection, task)
     _add_events(connection, task.seq, first, user, event, now, replies)
@@ -160,16 +122,8 @@ def end_turn(
     if running:
         tokens += _share(task.tokens - task.tokens_before, task, now)
         context += _share(task.context - task.context_before, task, now)
-    values: _Values = {
-        "seq": task.seq,
-        "now": task.turn_ms if running else now,
-        "entities": task.entities,
-        "turn": task.turn,
-        "tokens_before": tokens,
-        "context_before": context,
-        **_script_values(Script((), now, 0, 0), tokens, context),
-    }
-    connection.execute(_UPDATE_TURN, values)
+    values: _Values = {"turn_ms": task.turn_ms if running else now}
+    _update(connection, task, values | _script_values(Script((), now, 0, 0), tokens, context))
     ending = step(now, {"type": "cancelled", "operation_was_running": running})
     first = _next_number(connection, task)
     _add_events(connection, task.seq, first, user, event, now, (ending,))
@@ -178,16 +132,16 @@ def end_turn(
 def update_settings(
     connection: sqlite3.Connection, task: StoredTask, change: PatchRequest, now_ms: int
 ) -> None:
-    values: _Values = {
-        "seq": task.seq,
-        "now": now_ms,
-        "name": change.name,
-        "approval_mode": change.approval_mode,
-        "permission_mode": change.permission_mode,
-        "role": change.role,
-        "shared": change.is_shared,
-    }
-    connection.execute(_UPDATE_SETTINGS, values)
+    values: _Values = {n: v for n, v in asdict(change).items() if v is not None}
+    if change.shared and task.shared_ms is None:
+        values["shared_ms"] = now_ms
+    if values:
+        _update(connection, task, values)
+
+
+def _update(connection: sqlite3.Connection, task: StoredTask, values: _Values) -> None:
+    changes = ", ".join(f"{column} = :{column}" for column in values)
+    connection.execute(f"UPDATE tasks SET {changes} WHERE seq = :seq", {**values, "seq": task.seq})
 
 
 def merged(entities: Sequence[JsonObject], event: JsonObject) -> list[JsonObject]:
@@ -206,7 +160,9 @@ def _script_values(script: Script, tokens: int, context: int) -> _Values:
     """The columns that a script sets, given the tokens used before it."""
     return {
         "busy_until": script.busy_until_ms,
+        "tokens_before": tokens,
         "tokens": tokens + script.tokens,
+        "context_before": context,
         "context": context + script.context_tokens,
         "approval": script.approval,
         "tool_calls": to_json(list(script.tool_calls)),

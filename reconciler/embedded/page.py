@@ -6,16 +6,12 @@ page has no content of its own: its script asks for a token and reads the API wi
 
 from __future__ import annotations
 
-import re
-from base64 import b64encode
 from functools import cache
-from hashlib import sha256
 
 from reconciler.embedded.context import ServiceContext
 from reconciler.embedded.overview import overview
 from reconciler.embedded.wsgi import ApiRequest, ApiResponse, json_response
-
-_INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
+from reconciler.resources import inline_digests
 
 
 def get_page(_ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
@@ -43,12 +39,8 @@ def _document() -> bytes:
     return files(__package__).joinpath("page.html").read_bytes()
 
 
-@cache
 def _policy() -> str:
-    digests = {
-        name: b64encode(sha256(text.encode()).digest()).decode()
-        for name, text in _INLINE.findall(_document().decode())
-    }
+    digests = inline_digests(_document().decode())
     return (
         f"default-src 'none'; connect-src 'self'; style-src 'sha256-{digests['style']}'; "
         f"script-src 'sha256-{digests['script']}'; img-src data:; base-uri 'none'; "

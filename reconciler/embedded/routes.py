@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reconciler.embedded.context import ServiceContext
 from reconciler.embedded.wsgi import ApiError, ApiRequest, ApiResponse
@@ -11,50 +12,29 @@ from reconciler.embedded.wsgi import ApiError, ApiRequest, ApiResponse
 Handler = Callable[[ServiceContext, ApiRequest], ApiResponse]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The handlers of a path by method. Parameters in `segments` are in braces. A public route
-    needs no token."""
+class Route(NamedTuple):
+    """The handlers of a path by method. A public route needs no token."""
 
-    segments: tuple[str, ...]
+    pattern: re.Pattern[str]
     handlers: Mapping[str, Handler]
-    is_public: bool = False
-
-    def match(self, segments: tuple[str, ...]) -> dict[str, str] | None:
-        """The path parameters, or None for another path."""
-        if len(self.segments) != len(segments):
-            return None
-        params: dict[str, str] = {}
-        for expected, given in zip(self.segments, segments, strict=True):
-            if expected.startswith("{") and given:
-                params[expected[1:-1]] = given
-            elif expected != given:
-                return None
-        return params
+    is_public: bool
 
 
-def route(path: str, **handlers: Handler) -> Route:
+def route(path: str, *, public: bool = False, **handlers: Handler) -> Route:
     """A route such as `route("/api/items/{id}", GET=get_item)`."""
-    return Route(tuple(path.split("/")), handlers)
-
-
-def public(path: str, **handlers: Handler) -> Route:
-    """A route that needs no token."""
-    return Route(tuple(path.split("/")), handlers, is_public=True)
+    pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path), re.DOTALL)
+    return Route(pattern, handlers, public)
 
 
 def resolve(
     routes: Iterable[Route], method: str, path: str
 ) -> tuple[Handler, dict[str, str], Route]:
     """The handler, path parameters and route. Raises ApiError 404 (path) or 405 (method)."""
-    segments = tuple(path.split("/"))
-    for candidate in routes:
-        params = candidate.match(segments)
-        if params is None:
+    for found in routes:
+        if (match := found.pattern.fullmatch(path)) is None:
             continue
-        handler = candidate.handlers.get(method)
-        if handler is None:
-            allowed = ", ".join(sorted(candidate.handlers))
+        if (handler := found.handlers.get(method)) is None:
+            allowed = ", ".join(sorted(found.handlers))
             raise ApiError(405, f"{method} is not allowed here", (("Allow", allowed),))
-        return handler, params, candidate
+        return handler, match.groupdict(), found
     raise ApiError(404, "Not Found: no such path")

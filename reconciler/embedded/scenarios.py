@@ -7,6 +7,7 @@ prompt selects it, so that tasks of one manifest can behave differently.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from reconciler.embedded.lifecycle import (
     Scenario,
@@ -27,139 +28,119 @@ LOCAL_TOOL = "filesystem__directory_tree"
 """A tool of Pulumi's CLI that changes nothing."""
 
 
-def approving(work_seconds: float) -> Scenario:
+ScriptMaker = Callable[[Turn, float], Script]
+"""The script of a turn that is to take so many seconds."""
+
+
+def _finishing(turn: Turn, seconds: float) -> Script:
+    return finishing(seconds)(turn)
+
+
+def _approving(turn: Turn, seconds: float) -> Script:
     """The first turn ends with an approval request; the answer determines the next turn.
 
     Under approvalMode auto the service confirms the request itself, and the turn goes on.
     """
-    finish = finishing(work_seconds)
-
-    def script(turn: Turn) -> Script:
-        if turn.number > 1 or turn.event.get("type") == "user_confirmation":
-            return _after_answer(turn, finish, work_seconds)
-        asked = _approval_request(turn)
-        if turn.approval_mode == "auto":
-            return _auto_approved(turn, asked, finish(turn))
-        return _request(turn, work_seconds, "I need permission for this.", asked)
-
-    return script
+    if turn.number > 1 or turn.event.get("type") == "user_confirmation":
+        return _after_answer(turn, seconds)
+    asked = _approval_request(turn)
+    if turn.approval_mode == "auto":
+        return _auto_approved(turn, asked, _finishing(turn, seconds))
+    return _request(turn, seconds, "I need permission for this.", asked)
 
 
-def asking(work_seconds: float) -> Scenario:
+def _asking(turn: Turn, seconds: float) -> Script:
     """The first turn ends with a question (the tool `ask_user`), which needs an answer in words.
 
     As Pulumi's CLI does it, the answer is a confirmation with `ok` false, and the text is in
     `instructions`.
     """
-    finish = finishing(work_seconds)
-
-    def script(turn: Turn) -> Script:
-        if turn.number > 1:
-            return _after_answer(turn, finish, work_seconds)
-        asked: JsonObject = {
-            "type": "user_approval_request",
-            "id": f"question-{turn.started_ms}",
-            "approval_type": "general",
-            "message": "Which region should the stack be in?",
-            "source": "agent",
-            "context": {"tool_name": "user__ask_user", "tool_call_id": f"call-{turn.number}"},
-        }
-        return _request(turn, work_seconds, "I have a question.", asked)
-
-    return script
+    if turn.number > 1:
+        return _after_answer(turn, seconds)
+    asked: JsonObject = {
+        "type": "user_approval_request",
+        "id": f"question-{turn.started_ms}",
+        "approval_type": "general",
+        "message": "Which region should the stack be in?",
+        "source": "agent",
+        "context": {"tool_name": "user__ask_user", "tool_call_id": f"call-{turn.number}"},
+    }
+    return _request(turn, seconds, "I have a question.", asked)
 
 
-def delegating(work_seconds: float) -> Scenario:
+def _delegating(turn: Turn, seconds: float) -> Script:
     """The first turn ends with a tool call for the client, if the task's toolExecutionMode is
     `cli` or `worker`; the tool result starts the next turn. Other tasks succeed."""
-    finish = finishing(work_seconds)
-
-    def script(turn: Turn) -> Script:
-        if turn.event.get("type") == "tool_result":
-            return _after_tool_result(turn, work_seconds)
-        if turn.number > 1 or turn.tool_execution_mode == "cloud":
-            return finish(turn)
-        call = f"call-{turn.started_ms}"
-        tool: JsonObject = {
-            "id": call,
-            "name": LOCAL_TOOL,
-            "args": {"path": ".", "depth": 1},
-            "execution_mode": turn.tool_execution_mode,
-        }
-        body = message("I need a list of the files.", tool_calls=[tool])
-        return _ending(turn, work_seconds, body, tool_calls=(call,))
-
-    return script
+    if turn.event.get("type") == "tool_result":
+        return _after_tool_result(turn, seconds)
+    if turn.number > 1 or turn.tool_execution_mode == "cloud":
+        return _finishing(turn, seconds)
+    call = f"call-{turn.started_ms}"
+    tool: JsonObject = {
+        "id": call,
+        "name": LOCAL_TOOL,
+        "args": {"path": ".", "depth": 1},
+        "execution_mode": turn.tool_execution_mode,
+    }
+    body = message("I need a list of the files.", tool_calls=[tool])
+    return _ending(turn, seconds, body, tool_calls=(call,))
 
 
-def failing(work_seconds: float) -> Scenario:
+def _failing(turn: Turn, seconds: float) -> Script:
     """Every turn ends with an error."""
-
-    def script(turn: Turn) -> Script:
-        reason = "This is a simulated failure: the stack could not be read."
-        return _ending(turn, work_seconds, {"type": "error", "message": reason})
-
-    return script
+    reason = "This is a simulated failure: the stack could not be read."
+    return _ending(turn, seconds, {"type": "error", "message": reason})
 
 
-def stopping(work_seconds: float) -> Scenario:
+def _stopping(turn: Turn, seconds: float) -> Script:
     """Every turn ends without a final message."""
-
-    def script(turn: Turn) -> Script:
-        return _ending(turn, work_seconds, message("I am looking at it.", is_final=False))
-
-    return script
+    return _ending(turn, seconds, message("I am looking at it.", is_final=False))
 
 
-def slow(work_seconds: float) -> Scenario:
+def _slow(turn: Turn, seconds: float) -> Script:
     """Every turn takes ten times as long and reports many steps."""
-
-    def script(turn: Turn) -> Script:
-        span = round(work_seconds * 10_000)
-        ends = turn.started_ms + span
-        steps: list[Step] = []
-        for number in range(SLOW_STEPS):
-            at = turn.started_ms + span * (number + 1) // (SLOW_STEPS + 1)
-            call = f"call-{turn.number}-{number}"
-            tool: JsonObject = {"id": call, "name": "look", "args": {"step": number + 1}}
-            text = f"Step {number + 1} of {SLOW_STEPS}."
-            steps.append(step(at, message(text, is_final=False, tool_calls=[tool])))
-            answered = at + span // (2 * SLOW_STEPS + 2)
-            steps.append(step(answered, tool_response(call, "look", "nothing new")))
-        steps.append(step(ends, message("**Done**, step by step.")))
-        return Script(tuple(steps), ends, SLOW_STEPS * _TOKENS_PER_STEP, SLOW_STEPS * 40)
-
-    return script
+    span = round(seconds * 10_000)
+    ends = turn.started_ms + span
+    steps: list[Step] = []
+    for number in range(SLOW_STEPS):
+        at = turn.started_ms + span * (number + 1) // (SLOW_STEPS + 1)
+        call = f"call-{turn.number}-{number}"
+        tool: JsonObject = {"id": call, "name": "look", "args": {"step": number + 1}}
+        text = f"Step {number + 1} of {SLOW_STEPS}."
+        steps.append(step(at, message(text, is_final=False, tool_calls=[tool])))
+        answered = at + span // (2 * SLOW_STEPS + 2)
+        steps.append(step(answered, tool_response(call, "look", "nothing new")))
+    steps.append(step(ends, message("**Done**, step by step.")))
+    return Script(tuple(steps), ends, SLOW_STEPS * _TOKENS_PER_STEP, SLOW_STEPS * 40)
 
 
-def by_prompt(work_seconds: float) -> Scenario:
+def _by_prompt(turn: Turn, seconds: float) -> Script:
     """The first word of a message selects the scenario of its turn; without one, it succeeds."""
-    scenarios = {name: make(work_seconds) for name, make in _MAKERS.items()}
-
-    def script(turn: Turn) -> Script:
-        match turn.event.get("type"):
-            case "user_confirmation":
-                return scenarios["approving"](turn)
-            case "tool_result":
-                return scenarios["delegating"](turn)
-        words = str(turn.event.get("content") or "").split()
-        name = words[0].strip("[]:").lower() if words else ""
-        return scenarios.get(name, scenarios["finishing"])(turn)
-
-    return script
+    match turn.event.get("type"):
+        case "user_confirmation":
+            return _approving(turn, seconds)
+        case "tool_result":
+            return _delegating(turn, seconds)
+    words = str(turn.event.get("content") or "").split()
+    name = words[0].strip("[]:").lower() if words else ""
+    return _SCENARIOS.get(name, _finishing)(turn, seconds)
 
 
-_MAKERS: dict[str, Callable[[float], Scenario]] = {
-    "finishing": finishing,
-    "approving": approving,
-    "asking": asking,
-    "delegating": delegating,
-    "failing": failing,
-    "stopping": stopping,
-    "slow": slow,
+_SCENARIOS: dict[str, ScriptMaker] = {
+    "finishing": _finishing,
+    "approving": _approving,
+    "asking": _asking,
+    "delegating": _delegating,
+    "failing": _failing,
+    "stopping": _stopping,
+    "slow": _slow,
 }
-SCENARIOS = {**_MAKERS, "by-prompt": by_prompt}
-"""By the names that `serve --scenario` accepts; the argument is the length of a turn in seconds."""
+
+
+def scenario_of(name: str, work_seconds: float) -> Scenario:
+    """The scenario that `serve --scenario` names; a turn takes `work_seconds`."""
+    make = _by_prompt if name == "by-prompt" else _SCENARIOS[name]
+    return lambda turn: make(turn, work_seconds)
 
 
 def _approval_request(turn: Turn) -> JsonObject:
@@ -177,9 +158,9 @@ def _approval_request(turn: Turn) -> JsonObject:
     }
 
 
-def _request(turn: Turn, work_seconds: float, text: str, request: JsonObject) -> Script:
+def _request(turn: Turn, seconds: float, text: str, request: JsonObject) -> Script:
     first = step(turn.started_ms, message(text, is_final=False))
-    return _ending(turn, work_seconds, request, first, approval=str(request["id"]))
+    return _ending(turn, seconds, request, first, approval=str(request["id"]))
 
 
 def _auto_approved(turn: Turn, request: JsonObject, rest: Script) -> Script:
@@ -191,25 +172,18 @@ def _auto_approved(turn: Turn, request: JsonObject, rest: Script) -> Script:
     }
     at = turn.started_ms
     asked = (step(at, request), step(at, confirmation, is_user_input=True))
-    return Script(
-        (*asked, *rest.steps),
-        rest.busy_until_ms,
-        rest.tokens,
-        rest.context_tokens,
-        rest.title,
-        rest.named_ms,
-    )
+    return replace(rest, steps=(*asked, *rest.steps))
 
 
-def _after_answer(turn: Turn, finish: Scenario, work_seconds: float) -> Script:
+def _after_answer(turn: Turn, seconds: float) -> Script:
     instructions = turn.event.get("instructions")
     if turn.event.get("type") != "user_confirmation" or turn.event.get("ok") is True:
-        return finish(turn)
+        return _finishing(turn, seconds)
     text = f"Understood: {instructions or 'not approved.'}"
-    return _ending(turn, work_seconds, message(text))
+    return _ending(turn, seconds, message(text))
 
 
-def _after_tool_result(turn: Turn, work_seconds: float) -> Script:
+def _after_tool_result(turn: Turn, seconds: float) -> Script:
     results = turn.event.get("tool_results")
     responses: list[Step] = []
     for result in results if isinstance(results, list) else ():
@@ -219,19 +193,19 @@ def _after_tool_result(turn: Turn, work_seconds: float) -> Script:
         is_error = result.get("is_error") is True
         body = tool_response(call, name, text, is_error=is_error)
         responses.append(step(turn.started_ms, body))
-    return _ending(turn, work_seconds, message("Thanks for the list. **Done.**"), *responses)
+    return _ending(turn, seconds, message("Thanks for the list. **Done.**"), *responses)
 
 
 def _ending(
     turn: Turn,
-    work_seconds: float,
+    seconds: float,
     body: JsonObject,
     *before: Step,
     approval: str = "",
     tool_calls: Sequence[str] = (),
 ) -> Script:
     """A script that ends with one event, after those that come `before`."""
-    ends = turn.started_ms + round(work_seconds * 1000)
+    ends = turn.started_ms + round(seconds * 1000)
     steps = (*before, step(ends, body))
     title = title_of(str(turn.event.get("content") or "")) if turn.number == 1 else ""
     return Script(

@@ -33,10 +33,10 @@ class CreateRequest:
 
 @dataclass(frozen=True, slots=True)
 class PatchRequest:
-    """A patch request. None leaves a setting unchanged."""
+    """A patch request, by the columns that it changes. None leaves a setting unchanged."""
 
     name: str | None
-    is_shared: bool | None
+    shared: bool | None
     approval_mode: str | None
     permission_mode: str | None
     role: str | None
@@ -81,7 +81,7 @@ def patch_request(body: JsonObject) -> PatchRequest:
             raise ApiError(400, f"name must be between 1 and {NAME_LIMIT} characters")
     return PatchRequest(
         name=name,
-        is_shared=flag(body, "isShared"),
+        shared=flag(body, "isShared"),
         approval_mode=_chosen(body, "approvalMode"),
         permission_mode=_chosen(body, "permissionMode"),
         role=text(body, "role"),

@@ -7,10 +7,8 @@ neither an attribute nor a further element could run; all text goes through `saf
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from hashlib import sha256
 from importlib.resources import files
 
 from reconciler import __version__
@@ -37,13 +35,13 @@ from reconciler.render.html_task import task_item
 from reconciler.render.plan_text import outcome_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.wait import WaitedReport
+from reconciler.resources import inline_digests
 
 MANY = 100  # tasks from which those out of sight are not laid out
 OPEN_UP_TO = 10
 """Tasks that are shown with their details unfolded, if there are no more."""
 
 _SLOT = re.compile(r"\{\{(policy|title|body)\}\}")
-_INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 
 
 def render(report: Report, style: Style) -> str:
@@ -62,13 +60,9 @@ def template() -> str:
     return files(__package__).joinpath("page.html").read_text(encoding="utf-8")
 
 
-@cache
 def policy() -> str:
     """Nothing is fetched, framed, sent or changed; one style and one script, by their digests."""
-    digests = {
-        name: b64encode(sha256(text.encode()).digest()).decode()
-        for name, text in _INLINE.findall(template())
-    }
+    digests = inline_digests(template())
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{digests['style']}'; "
         f"script-src 'sha256-{digests['script']}'; base-uri 'none'; form-action 'none'; "

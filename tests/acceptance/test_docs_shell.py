@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.embedded.scenarios import by_prompt
+from reconciler.embedded.scenarios import scenario_of
 from tests.support.documents import (
     NOT_RUN,
     RUN,
@@ -36,7 +36,7 @@ LEFT_OUT = {
 }
 """The blocks that are not run, since they install packages, push, or belong to other tools."""
 
-SCENARIOS = {"docs/walkthrough.md": by_prompt(work_seconds=2.0)}
+SCENARIOS = {"docs/walkthrough.md": scenario_of("by-prompt", 2.0)}
 """Pages whose tasks do not just end."""
 
 MANIFEST = "version: 1\norgName: acme\ntasks:\n  scratch:\n    message: Do it.\n"

@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler.embedded.app import App
-from reconciler.embedded.scenarios import SCENARIOS
+from reconciler.embedded.scenarios import scenario_of
 from tests.support.action_runner import metadata
 from tests.support.checkout import checkout, git
 from tests.support.documents import ROOT, blocks, environment, shell
@@ -192,7 +192,7 @@ def test_what_the_schedule_runs_tells_a_chat_once(tmp_path: Path) -> None:
     (step,) = [step for step in job["steps"] if "run" in step]
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "a.yaml").write_text(MANIFEST.replace("Do it.", "failing to do it."))
-    scenario = SCENARIOS["by-prompt"](0.01)
+    scenario = scenario_of("by-prompt", 0.01)
     app = App(tmp_path / "cloud.db", scenario=scenario)
     with closing(app), running_app(app) as url, webhook() as hook:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")

@@ -17,7 +17,7 @@ import pytest
 from reconciler.cli.main import run
 from reconciler.embedded.app import App
 from reconciler.embedded.budget import TokenBudget
-from reconciler.embedded.scenarios import SCENARIOS
+from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.server import Server
 from tests.support.embedded_client import Api
 from tests.support.ground import TOKEN
@@ -89,7 +89,11 @@ def placed(
     monkeypatch.setenv("PULUMI_HOME", str(folder / "pulumi-home"))
     with (
         closing(
-            App(folder / "service.db", scenario=SCENARIOS["by-prompt"](work_seconds), budget=budget)
+            App(
+                folder / "service.db",
+                scenario=scenario_of("by-prompt", work_seconds),
+                budget=budget,
+            )
         ) as app,
         closing(Server(app, "127.0.0.1", 0)) as server,
     ):

@@ -126,7 +126,7 @@ def command(
     """
     from reconciler import garbage
     from reconciler.embedded.app import App
-    from reconciler.embedded.scenarios import SCENARIOS
+    from reconciler.embedded.scenarios import scenario_of
     from reconciler.embedded.server import serve
     from reconciler.model.hosts import is_loopback
 
@@ -135,7 +135,7 @@ def command(
     app = App(
         call.settings.path(db),
         token=token,
-        scenario=SCENARIOS[scenario](work_time.total_seconds()),
+        scenario=scenario_of(scenario, work_time.total_seconds()),
         budget=budget,
         streams_end=streams == "end",
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.embedded.app import App
-from reconciler.embedded.scenarios import SCENARIOS
+from reconciler.embedded.scenarios import scenario_of
 from tests.support.embedded_client import Api, Clock, message
 
 NOW = "2026-11-24T12:00:00.000Z"
@@ -18,7 +18,7 @@ NOW = "2026-11-24T12:00:00.000Z"
 
 @pytest.fixture
 def app(db: Path, clock: Clock) -> Iterator[App]:
-    with closing(App(db, now=clock, scenario=SCENARIOS["by-prompt"](10))) as app:
+    with closing(App(db, now=clock, scenario=scenario_of("by-prompt", 10))) as app:
         yield app
 
 

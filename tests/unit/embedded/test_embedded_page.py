@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.embedded import overview
 from reconciler.embedded.app import App
-from reconciler.embedded.scenarios import SCENARIOS
+from reconciler.embedded.scenarios import scenario_of
 from tests.support.embedded_client import Api, Clock
 
 PAGES = ["/", "/acme/neo/tasks/some-id"]
@@ -21,7 +21,7 @@ PAGES = ["/", "/acme/neo/tasks/some-id"]
 
 @pytest.fixture
 def app(db: Path, clock: Clock) -> Iterator[App]:
-    with closing(App(db, now=clock, scenario=SCENARIOS["by-prompt"](10))) as app:
+    with closing(App(db, now=clock, scenario=scenario_of("by-prompt", 10))) as app:
         yield app
 
 
