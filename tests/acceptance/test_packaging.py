@@ -21,12 +21,10 @@ from tests.support.checkout import checkout
 from tests.support.documents import ROOT, environment
 
 AGAINST_THE_WHEEL = (
-    "tests/acceptance/test_bad_manifests.py",
     "tests/acceptance/test_cli_render_cases.py",
     "tests/acceptance/test_cli_serve.py",
     "tests/acceptance/test_cli_shell.py",
     "tests/acceptance/test_cli_validate.py",
-    "tests/acceptance/test_docs_shell.py",
     "tests/contract/test_sdk_tasks.py",
     "tests/unit/manifest/test_manifest_schema.py",
 )

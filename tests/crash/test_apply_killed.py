@@ -22,6 +22,8 @@ from tests.support.fault_server import Fault, FaultServerProcess, Rule
 from tests.support.ground import TOKEN, Ground, as_tasks, prompts
 
 CHUNKS = 6
+QUARTERS = [0, 1, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in (2, 3))]
+"""Every other point in each test run, and the rest in `make soak`."""
 TEXTS = prompts(3)
 
 
@@ -94,7 +96,7 @@ def test_killed_at_every_point(ground: Ground, chunk: int) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("chunk", range(3))
+@pytest.mark.parametrize("chunk", QUARTERS)
 def test_killed_again_while_it_recovers(ground: Ground, chunk: int) -> None:
     """Killed with an attempt open, then at every point of the apply that recovers from that."""
     posts = [
@@ -107,7 +109,7 @@ def test_killed_again_while_it_recovers(ground: Ground, chunk: int) -> None:
     points = killed(counted, None).points
     assert_whole(counted, "counted")
     assert len(points) > 40
-    for point in points[chunk::3]:
+    for point in points[chunk::4]:
         name = f"r{point.number}"
         here = fresh(ground, name)
         assert killed(here, posts[1]).killed
@@ -121,14 +123,14 @@ REPLACING = (["apply", "--replace", "k1"], ["apply"])
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("chunk", range(3))
+@pytest.mark.parametrize("chunk", QUARTERS)
 @pytest.mark.parametrize("again", REPLACING, ids=["the same command", "apply"])
 def test_a_replacement_killed_at_every_point(ground: Ground, again: list[str], chunk: int) -> None:
     """Then run again, as CI does, or applied without the wish: one new task, or none where it was
     not begun; and the wish is not granted twice."""
     points = _replaced(ground, "whole", None).points
     assert len(points) > 25
-    for point in points[chunk::3]:
+    for point in points[chunk::4]:
         name = f"x{point.number}-{len(again)}"
         assert _replaced(ground, name, point.number).killed, point
         here = Ground(ground.folder / name, ground.server, ground.settle)
@@ -158,7 +160,7 @@ def _replaced(ground: Ground, name: str, kill_at: int | None) -> Run:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("chunk", range(3))
+@pytest.mark.parametrize("chunk", QUARTERS)
 def test_an_update_killed_at_every_point(ground: Ground, chunk: int) -> None:
     """Changed at the service and in the record, by that apply or the next; nothing made."""
 
@@ -172,7 +174,7 @@ def test_an_update_killed_at_every_point(ground: Ground, chunk: int) -> None:
 
     points = updated("whole", None)[1].points
     assert len(points) > 15
-    for point in points[chunk::3]:
+    for point in points[chunk::4]:
         here, killed_one = updated(f"u{point.number}", point.number)
         assert killed_one.killed, point
         again = here.run("apply", "--update")
