@@ -217,12 +217,14 @@ class Context:
         unusable; one that was moved is usable for what `moves` it."""
         from reconciler.state.session import Session
 
+        is_check = self.is_shared and not self.connection.lock_timeout
+        note = Note.LOCKED_CHECK if is_check else Note.LOCKED
         session = Session.open(
             place or self.place,
             backend=self.backend.name,
             lock_timeout=self.connection.lock_timeout,
             purpose=purpose,
-            waiting=lambda holder: self.ui.note(Note.LOCKED, holder=holder),
+            waiting=lambda holder: self.ui.note(note, holder=holder),
             moves=moves,
         )
         self.ui.diagnostics(session.warnings())

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from reconciler.state.manager import SharedState
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")
-_SECRET = re.compile(r"pass|secret|token|credential|signature|access_?key", re.IGNORECASE)
+_SECRET = re.compile(r"pass|secret|token|credential|sig|access_?key", re.IGNORECASE)
+_USER_INFO = re.compile(r"//[^/?#]*@"), re.compile(r"//[^/?#]*:[^/?#]*@")
+"""Of a remote's URL, where a name alone may be a token, and of any other address."""
 
 
 def is_address(text: str) -> bool:
@@ -46,12 +48,12 @@ def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str])
 
 
 def _has_password(address: str) -> bool:
-    if scheme_of(address) == "git":
-        return False
+    of_remote, of_others = _USER_INFO
+    if (of_remote if scheme_of(address) == "git" else of_others).search(address):
+        return True
     try:
-        parts = urlsplit(address)
-        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-        return parts.password is not None or any(map(_SECRET.search, names))
+        names = [name for name, _ in parse_qsl(urlsplit(address).query, keep_blank_values=True)]
+        return any(map(_SECRET.search, names))
     except ValueError as problem:
         facts = {"file": address, "reason": str(problem)}
         raise StateError.of(Code.STATE_ADDRESS, at=NOWHERE, **facts) from problem

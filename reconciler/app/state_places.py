@@ -26,7 +26,8 @@ def create_state(ctx: Context, address: str | None) -> PlaceChange:
     made = place.create(State(os.urandom(16).hex(), 0, backend, is_new=True))
     if not made:
         read_state(place, backend=backend)
-    return PlaceChange(place.shown, "created" if made else "exists", made)
+    is_used = address in (None, ctx.state_address)
+    return PlaceChange(place.shown, "created" if made else "exists", made, is_used=is_used)
 
 
 def release_lock(ctx: Context, epoch: int) -> PlaceChange:

@@ -30,6 +30,7 @@ class Note(StrEnum):
         "without PATHs, or with --adopt all."
     )
     LOCKED = "The state is locked by {holder}. Waiting for it to be released."
+    LOCKED_CHECK = "The state is locked by {holder}. Checking whether that run is still alive."
     WITHOUT_CREDENTIALS = "Skipped: no access token. Set PULUMI_ACCESS_TOKEN to see the plan."
     PLAN_SAVED = "Saved the plan. To apply exactly this plan, run:\n    taskctl apply {file:file}"
     EMPTY_PLAN_SAVED = "Saved the plan. Apply would make no changes."

@@ -2,11 +2,11 @@
 
 `{name}` is the text itself, `{name:q}` a value of a user (quoted, on one line, shortened),
 `{name:cmd}` a taskctl command with the words of a tuple, `{name:key}`, `{name:org}`, `{name:id}`,
-`{name:file}`, `{name:url}` and `{name:request}` a word of a shell command (a placeholder for what
-is none of the kind, see `model/shell.py`), `{name:sh}` such a word of the user or of the code,
-`{name:s}` the letter s unless the number is 1, `{name:list}`
-the items of a tuple joined by commas, `{name:or}` the same with "or" before the last, `{name:and}`
-with "and", `{name:age}` a number of seconds as `3 d`, `{name:tokens}` a number of tokens as `1.2M`.
+`{name:file}`, `{name:address}`, `{name:url}` and `{name:request}` a word of a shell command (a
+placeholder for what is none of the kind, see `model/shell.py`), `{name:sh}` such a word of the user
+or of the code, `{name:s}` the letter s unless the number is 1, `{name:list}` the items of a tuple
+joined by commas, `{name:or}` the same with "or" before the last, `{name:and}` with "and",
+`{name:age}` a number of seconds as `3 d`, `{name:tokens}` a number of tokens as `1.2M`.
 `{name:at}` puts a place before what is said about it (`PLACE: `), `{name:until}` a time after it
 (`, until TIME`), and `{name:paren}` more after it (` (MORE)`); an empty value adds nothing.
 """

@@ -18,6 +18,7 @@ _ORG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
 _FILE = re.compile(r"(?!-)[\w ./\\:@%+=,~#()-]+")
+_ADDRESS = re.compile(r"(?:git:|[a-z0-9]+://)[\w./:@%+=,~#?&\[\]-]+")
 PLACEHOLDER = "..."
 
 
@@ -73,6 +74,11 @@ def _url_word(text: str) -> str:
     return text if _URL.fullmatch(text) else "URL"
 
 
+def _address_word(text: str) -> str:
+    """The address of a shared state, or the path of a file."""
+    return shlex.quote(text) if _ADDRESS.fullmatch(text) else file_word(text)
+
+
 def _request_word(text: str) -> str:
     """`KEY=ID`, as `--replace` takes it, or `KEY`."""
     key, equals, task_id = text.partition("=")
@@ -86,6 +92,7 @@ WORDS: Mapping[str, Callable[[str], str]] = MappingProxyType(
         "id": id_word,
         "file": file_word,
         "url": _url_word,
+        "address": _address_word,
         "request": _request_word,
         "sh": shell_word,
     }

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.model.shell import shell_word
 from reconciler.render import safe
 from reconciler.render.json import inert, json_document
 
+_USE = "To use it, pass `--state {word}`, or set TASKCTL_STATE."
+_USE_GIT = "To use it, pass `--state {word}`, set TASKCTL_STATE, or add to taskctl.toml:"
 _DONE = {
     "created": "Created the state {place}.",
     "exists": "The state {place} already exists.",
@@ -32,10 +35,17 @@ class PlaceChange:
     done: str
     changed: bool
     who: str = ""
+    is_used: bool = True
+    """Whether commands without `--state` use this state."""
 
 
 def place_text(change: PlaceChange) -> str:
-    return safe.line(_DONE[change.done].format(place=change.place, who=change.who)) + "\n"
+    lines = [_DONE[change.done]]
+    if not change.is_used:
+        is_git = change.place.startswith("git:")
+        lines += [_USE_GIT, '    state = "{place}"'] if is_git else [_USE]
+    facts = {"place": change.place, "who": change.who, "word": shell_word(change.place)}
+    return "".join(safe.line(line.format_map(facts)) + "\n" for line in lines)
 
 
 def copy_text(state: Mapping[str, Any]) -> str:

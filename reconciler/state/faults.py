@@ -26,8 +26,8 @@ def state_error(problem: EngineError, shown: str) -> StateError:
     facts: dict[str, Arg] = {"file": shown, "reason": str(problem)}
     if isinstance(problem, Denied):
         code, case = _DENIED[problem.cause]
-        if code is Code.STATE_EXTRA_MISSING and not str(problem).startswith("taskctl["):
-            case = "program"
+        if code is Code.STATE_EXTRA_MISSING:
+            case = {"git": "program", "boto3": "profile"}.get(str(problem), "")
     elif isinstance(problem, Unconditional):
         code = Code.STATE_UNCONDITIONAL
     return StateError([error(code, case, at=NOWHERE, **facts)])

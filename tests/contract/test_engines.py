@@ -192,8 +192,10 @@ def test_a_missing_bucket_is_not_an_empty_state(
         monkeypatch.setenv(key, value)
     with s3_server(program(server) or server) as endpoint:
         engine = open_engine(f"s3://mistyped/x?endpoint={endpoint}", os.environ)
-        with pytest.raises(Denied):
-            engine.swap(content(), None)
+        for call in (engine.read, lambda: engine.swap(content(), None)):
+            with pytest.raises(Denied) as caught:
+                call()
+            assert caught.value.cause == "container"
 
 
 def test_a_server_that_ignores_conditions_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

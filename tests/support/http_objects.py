@@ -1,4 +1,5 @@
-"""An object store that stores everything and ignores every condition: one that must be rejected."""
+"""HTTP servers that must be rejected: an object store that stores everything and ignores every
+condition, and one that refuses everything."""
 
 from __future__ import annotations
 
@@ -19,6 +20,9 @@ class _Careless(BaseHTTPRequestHandler):
         self.objects[self.path] = body
         self._end(200, tag=hashlib.md5(body).hexdigest())
 
+    def do_GET(self) -> None:
+        self._end(404)
+
     def do_DELETE(self) -> None:
         self.objects.pop(self.path, None)
         self._end(204)
@@ -37,7 +41,45 @@ class _Careless(BaseHTTPRequestHandler):
 @contextmanager
 def careless_s3() -> Iterator[str]:
     """Gives the endpoint."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Careless) as server:
+    _Careless.objects.clear()
+    with _serving(_Careless) as endpoint:
+        yield endpoint
+
+
+def stored() -> list[str]:
+    """The paths of what the careless store was given."""
+    return sorted(_Careless.objects)
+
+
+@contextmanager
+def refusing(status: int, code: str = "", words: str = "") -> Iterator[str]:
+    """A server that answers every request so, in the XML of S3; gives the endpoint."""
+    text = f"<Error>\n  <Code>{code}</Code>\n  <Message>{words}</Message>\n</Error>".encode()
+
+    class Refusing(BaseHTTPRequestHandler):
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65537)
+            if self.raw_requestline and self.parse_request():
+                self._refuse()
+
+        def _refuse(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            self.send_header("WWW-Authenticate", 'Basic realm="state"')
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text if self.command != "HEAD" else b"")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with _serving(Refusing) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

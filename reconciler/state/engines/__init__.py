@@ -151,6 +151,8 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path = Path()) -> 
     scheme = scheme_of(address)
     if scheme is None:
         raise Denied(f"unknown scheme {address.partition(':')[0]}", "address")
+    if scheme != "git" and not address.startswith(f"{scheme}://"):
+        raise Denied(f"expected // after {scheme}:", "address")
     module = import_module(f"reconciler.state.engines.{SCHEMES[scheme]}")
     engine: Engine = module.open_engine(address, env, folder)
     return engine

@@ -18,12 +18,17 @@ TIMEOUT = 120.0
 """Seconds for one git command that talks to the remote."""
 
 DEFAULT_REF = "refs/taskctl/state/default"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAMES = "refs/taskctl/state/"
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?![./]|lock(?:/|$)|$))*")
+_REF = re.compile(rf"refs(?:/{_NAME.pattern})+")
 _WHO = {"NAME": "taskctl", "EMAIL": "taskctl@localhost", "DATE": "1970-01-01T00:00:00Z"}
 """The commits' author: a runner has none, and the same content must be the same commit."""
 
 _REJECTED = re.compile(r"^!\t[^\t]*\t\[(?P<who>remote )?rejected\](?: \((?P<why>[^)]*)\))?", re.M)
 """How `git push --porcelain` reports a ref that was not updated."""
+
+_SAID = re.compile(r"^remote: *(?:error: *)?([^ ].{0,200})", re.M)
+"""What a hook of the host prints."""
 
 _RULE = re.compile(r"declined|hidden ref|prohibited|protected|denied", re.IGNORECASE)
 """Why a host updates a ref for nobody; everything else may be another writer at the same time."""
@@ -42,7 +47,7 @@ class GitEngine:
 
     def __init__(self, folder: Path, remote: str, ref: str, env: Mapping[str, str]) -> None:
         self._folder, self._remote, self._ref = folder, remote, ref
-        self.shown = f"git:{remote}#{ref}"
+        self.shown = f"git:{remote}{_suffix(ref)}"
         self.pace = Pace(beat=30.0, takeover=120.0)
         self._objects = tempfile.TemporaryDirectory(prefix="taskctl-git-")
         self._tree: dict[str, str] = {}
@@ -64,7 +69,7 @@ class GitEngine:
             self._git("fetch", *quiet, "--no-recurse-submodules", self._remote, self._ref)
         entries = self._entries(commit)
         if "head" not in entries:
-            raise Denied(f"{self.shown} is not a taskctl state", "address")
+            raise Denied("the ref holds something else", "address")
         self._tree = {n: i for n, i in entries.items() if n != "head"}
         return self._git("cat-file", "blob", entries["head"]), Version(commit)
 
@@ -115,7 +120,9 @@ class GitEngine:
             raise _fault(done.stderr)
         why = rejected["why"] or ""
         if rejected["who"]:
-            raise Denied(why, "rejected") if _RULE.search(why) else Unsure(why)
+            more = _SAID.search(done.stderr.decode(errors="replace"))
+            said = f"{why}: {more[1]}" if more else why
+            raise Denied(said, "rejected") if _RULE.search(why) else Unsure(said)
         raise Moved("the head was replaced")
 
     def _entries(self, commit: str) -> dict[str, str]:
@@ -167,16 +174,18 @@ class GitEngine:
 
 def _fault(said: bytes) -> Unsure | Denied:
     """What git says when a command fails; its exit code is 128 whatever the reason."""
-    text, why = said.decode(errors="replace"), _last_line(said)
+    text, why = said.decode(errors="replace"), _reason(said)
     for words, cause in _REFUSALS:
         if found := words.search(text):
             return Denied(found[0].strip(), cause)
     return Unsure(why)
 
 
-def _last_line(said: bytes) -> str:
-    lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:200] if lines else ""
+def _reason(said: bytes) -> str:
+    """The first line that is no warning: advice follows it."""
+    lines = [line.strip() for line in said.decode(errors="replace").splitlines()]
+    reasons = (line for line in lines if line and not line.lower().startswith("warning:"))
+    return next(reasons, "")[:200]
 
 
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine:
@@ -184,15 +193,26 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine
 
     REMOTE must be a remote of the clone that `folder` is in.
     """
-    remote, _, ref = address.removeprefix("git:").partition("#")
-    if not ref.startswith("refs/"):
-        if ref and not _NAME.fullmatch(ref):
-            raise Denied(f"{ref} is not the name of a ref", "address")
-        ref = f"refs/taskctl/state/{ref}" if ref else DEFAULT_REF
+    remote, _, name = address.removeprefix("git:").partition("#")
+    ref = name if name.startswith("refs/") else f"{_NAMES}{name}" if name else DEFAULT_REF
+    if not _REF.fullmatch(ref):
+        raise Denied(f"{name} is not the name of a ref", "address")
+    if not remote:
+        raise Denied("it names no remote", "address")
     folder = folder.resolve()
-    if remote not in remotes(folder):
-        raise Denied(f"{remote} is not a remote of this clone", "address")
+    known = remotes(folder)
+    if remote not in known:
+        those = f"{remote} is not a remote of this clone (remotes: {', '.join(known)})"
+        raise Denied(those if known else "this is not a git clone with a remote", "address")
     return GitEngine(folder, remote, ref, env)
+
+
+def _suffix(ref: str) -> str:
+    """A ref as short as an address may have it."""
+    if ref == DEFAULT_REF:
+        return ""
+    name = ref.removeprefix(_NAMES)
+    return f"#{name if _NAME.fullmatch(name) else ref}"
 
 
 def remotes(folder: Path) -> list[str]:

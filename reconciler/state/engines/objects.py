@@ -7,6 +7,7 @@ repeats a write by itself: what an error means is decided by reading the head.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,10 +15,11 @@ from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from reconciler.model.hosts import is_loopback
 from reconciler.state.engines import (
+    Cause,
     Denied,
     EngineError,
     Missing,
@@ -44,6 +46,7 @@ class ObjectEngine:
         self._store = store
         self.shown = shown
         self.pace = pace
+        self._was_reached = False
 
     @property
     def drops_with_swap(self) -> bool:
@@ -52,7 +55,7 @@ class ObjectEngine:
     def read(self) -> tuple[bytes, Version] | None:
         import obstore
 
-        with _faults(), _absent():
+        with self._faults(), _absent():
             found = obstore.get(self._store, HEAD)
             return bytes(found.bytes()), _version(found.meta)
         return None
@@ -61,13 +64,13 @@ class ObjectEngine:
         return self._put(HEAD, data, "create" if over is None else json.loads(over))
 
     def keep(self, name: str, data: bytes) -> None:
-        with _faults():
+        with self._faults():
             self._overwrite(f"blobs/{name}", data)
 
     def kept(self, name: str) -> bytes:
         import obstore
 
-        with _faults(), _absent():
+        with self._faults(), _absent():
             return bytes(obstore.get(self._store, f"blobs/{name}").bytes())
         raise Missing(name)
 
@@ -75,7 +78,7 @@ class ObjectEngine:
         import obstore
 
         for name in names:
-            with suppress(EngineError), _faults(), _absent():
+            with suppress(EngineError), self._faults(), _absent():
                 obstore.delete(self._store, f"blobs/{name}")
 
     def close(self) -> None:
@@ -98,14 +101,14 @@ class ObjectEngine:
                     continue
                 raise Unconditional(f"{self.shown} accepted a write whose condition did not hold")
         finally:
-            with suppress(EngineError), _faults(), _absent():
+            with suppress(EngineError), self._faults(), _absent():
                 obstore.delete(self._store, scratch)
 
     def _put(self, path: str, data: bytes, mode: Any) -> Version:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        with _faults():
+        with self._faults():
             try:
                 done = obstore.put(self._store, path, data, mode=mode, use_multipart=False)
             except PreconditionError as problem:
@@ -117,7 +120,7 @@ class ObjectEngine:
                 raise Unsure(_short(problem)) from problem
             except FileNotFoundError as problem:
                 if mode == "create":
-                    raise Denied(f"no such bucket: {self.shown}", "container") from problem
+                    raise _no_bucket(problem) from problem
                 raise Moved("the head was replaced") from problem
             return _version(done)
 
@@ -135,7 +138,24 @@ class ObjectEngine:
         try:
             obstore.put(self._store, path, data, use_multipart=False)
         except FileNotFoundError as problem:
-            raise Denied(f"no such bucket: {self.shown}", "container") from problem
+            raise _no_bucket(problem) from problem
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """The library's errors as the engine's. Where no credentials are set, it asks the machine's
+        metadata service for some; before the first success, that there is none is why."""
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+        try:
+            yield
+        except (PermissionDeniedError, UnauthenticatedError) as problem:
+            cause: Cause = "permission" if _FORBIDDEN.search(str(problem)) else "credentials"
+            raise Denied(_short(problem), cause) from problem
+        except BaseError as problem:
+            if not self._was_reached and _METADATA.search(str(problem)):
+                raise Denied("there are none in the environment", "credentials") from problem
+            raise Unsure(_short(problem)) from problem
+        self._was_reached = True
 
 
 def _version(meta: Any) -> Version:
@@ -146,29 +166,36 @@ def _version(meta: Any) -> Version:
 
 @contextmanager
 def _absent() -> Iterator[None]:
-    """Passes over what is not there: the code behind the block then runs."""
+    """Passes over what is not there: the code behind the block then runs. Raises Denied if it is
+    the bucket that is not."""
     try:
         yield
-    except FileNotFoundError:
+    except FileNotFoundError as problem:
+        if _NO_BUCKET.search(str(problem)):
+            raise _no_bucket(problem) from problem
         return
 
 
-@contextmanager
-def _faults() -> Iterator[None]:
-    """The library's errors as the engine's."""
-    from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+def _no_bucket(problem: Exception) -> Denied:
+    return Denied(_short(problem), "container")
 
-    try:
-        yield
-    except (PermissionDeniedError, UnauthenticatedError) as problem:
-        raise Denied(_short(problem), "credentials") from problem
-    except BaseError as problem:
-        raise Unsure(_short(problem)) from problem
+
+_SAID = re.compile(r"<Code>(\w+)</Code>(?:\s*<Message>([^<\n]*))?")
+_NO_BUCKET = re.compile(r"<Code>(?:NoSuchBucket|ContainerNotFound)<")
+_FORBIDDEN = re.compile(r"<Code>(?:AccessDenied|AuthorizationPermissionMismatch)<")
+"""What the services answer, in XML; Google's and Azure's are like S3's."""
+
+_METADATA = re.compile(
+    r"http://\S+/(?:latest/(?:api|meta-data)|computeMetadata|metadata/identity)/"
+)
+_REQUEST = re.compile(r".*?Error performing [A-Z]+ (?:\S+ )?in \S+ - ")
 
 
 def _short(problem: Exception) -> str:
-    """The first line: what follows repeats the request."""
-    return str(problem).partition("\n")[0][:200]
+    """Why, in one line: in the service's words, or else what follows the request."""
+    if said := _SAID.search(str(problem)):
+        return ": ".join(filter(None, said.groups()))[:200]
+    return _REQUEST.sub("", str(problem).partition("\n")[0])[:200]
 
 
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> ObjectEngine:
@@ -177,7 +204,7 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> ObjectEng
     if find_spec("obstore") is None:
         raise Denied("taskctl[objects]", "extra")
     parts = urlsplit(address)
-    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    options = _options(parts)
     endpoint = options.get("endpoint", "")
     more: dict[str, Any] = {
         "client_options": {
@@ -187,12 +214,29 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> ObjectEng
         },
         "retry_config": {"max_retries": 0},
     }
+    more |= _aws_credentials(env) if parts.scheme == "s3" else {}
     try:
-        more |= _aws_credentials(env) if parts.scheme == "s3" else {}
         store = _STORES[parts.scheme](parts.netloc, parts.path.strip("/"), options, more)
     except Exception as problem:
         raise Denied(_short(problem), "address") from problem
     return ObjectEngine(store, address, _PACES.get(parts.scheme, Pace()))
+
+
+def _options(parts: SplitResult) -> dict[str, str]:
+    """The parameters of an address. Raises Denied for one that would be ignored, and for an
+    endpoint that prompts would be sent to in the clear."""
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    known = ("endpoint", "region") if parts.scheme == "s3" else ("endpoint",)
+    if unknown := sorted(options.keys() - set(known)):
+        why = f"unknown parameter {unknown[0]}; expected {' or '.join(known)}"
+        raise Denied(why, "address")
+    endpoint = options.get("endpoint", "https:")
+    if not endpoint.startswith("https:") and not is_plain_loopback(endpoint):
+        raise Denied("its endpoint must be an https:// URL", "address")
+    if not parts.netloc:
+        what = "account" if parts.scheme == "az" else "bucket"
+        raise Denied(f"the name of the {what} is missing", "address")
+    return options
 
 
 def _s3(bucket: str, prefix: str, options: dict[str, str], more: dict[str, Any]) -> ObjectStore:
@@ -240,6 +284,8 @@ def _aws_credentials(env: Mapping[str, str]) -> dict[str, Any]:
     """A profile (`AWS_PROFILE`) is read by boto3, where it is installed; the rest by obstore."""
     if "AWS_PROFILE" not in env or "AWS_ACCESS_KEY_ID" in env:
         return {}
+    if find_spec("boto3") is None:
+        raise Denied("boto3", "extra")
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     return {"credential_provider": Boto3CredentialProvider()}

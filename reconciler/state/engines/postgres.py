@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode
 
 from reconciler.state.engines import Cause, Denied, Missing, Moved, Pace, Unsure, Version
 
@@ -164,7 +164,9 @@ class PostgresEngine:
 
 
 def _short(problem: Exception) -> str:
-    return str(problem).partition("\n")[0][:200]
+    """The first line of what libpq says."""
+    words = str(problem).partition("\n")[0].removeprefix("connection failed: ").split()
+    return " ".join(words)[:200]
 
 
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> PostgresEngine:
@@ -173,10 +175,17 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> PostgresE
     del env, folder
     if find_spec("psycopg") is None:
         raise Denied("taskctl[postgres]", "extra")
-    parts = urlsplit(address)
-    if parts.password is not None:
-        raise Denied("the address contains a password; use PGPASSWORD or .pgpass", "address")
-    options = parse_qsl(parts.query)
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    server, _, query = address.partition("?")
+    options = parse_qsl(query)
     name = dict(options).get("state", "default")
     rest = urlencode([(key, value) for key, value in options if key != "state"])
-    return PostgresEngine(urlunsplit(parts._replace(query=rest)), name, address)
+    conninfo = f"{server}?{rest}"
+    try:
+        if "password" in conninfo_to_dict(conninfo):
+            raise Denied("it contains a password; use PGPASSWORD or .pgpass", "address")
+    except psycopg.ProgrammingError as problem:
+        raise Denied(_short(problem), "address") from problem
+    return PostgresEngine(conninfo, name, address)
