@@ -65,8 +65,7 @@ class GitEngine:
         if not commit:
             return None
         if self._git("cat-file", "-t", commit, fine=(0, 1, 128), quiet=True) != b"commit\n":
-            quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
-            self._git("fetch", *quiet, "--no-recurse-submodules", self._remote, self._ref)
+            self._fetch(commit)
         entries = self._entries(commit)
         if "head" not in entries:
             raise Denied("the ref holds something else", "address")
@@ -124,6 +123,15 @@ class GitEngine:
             said = f"{why}: {more[1]}" if more else why
             raise Denied(said, "rejected") if _RULE.search(why) else Unsure(said)
         raise Moved("the head was replaced")
+
+    def _fetch(self, commit: str) -> None:
+        """By its id, which needs no further listing of refs; where a host refuses that, by its
+        ref. Nothing is negotiated: no commit of the clone has anything in common with it."""
+        quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
+        fetch = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", *quiet)
+        words = (*fetch, "--no-recurse-submodules", self._remote)
+        if self._run(*words, commit).returncode:
+            self._git(*words, self._ref)
 
     def _entries(self, commit: str) -> dict[str, str]:
         listing = self._git("ls-tree", "-z", "--full-tree", commit).decode()
