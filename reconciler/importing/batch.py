@@ -1,4 +1,4 @@
-"""What one import is going to write: new tasks of a manifest, and records. Pure."""
+"""What an import writes: new tasks of a manifest, and records. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reconciler.state.model import Record
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A task to take over, and what is known of it beside what the service shows."""
+    """A task to import, and what is known about it besides what the service shows."""
 
     task: RemoteTask
     resource: Resource | None = None
@@ -31,12 +31,9 @@ class Candidate:
 
 @dataclass(slots=True)
 class Batch:
-    """What comes of one import before it is written.
-
-    `hides`: no prompt is to be told of, in a key either. `new` are the tasks to write, `listed`
-    those that manifests have already, without a record. `told` and `diagnostics` say what there is
-    to say by then.
-    """
+    """The result of an import before it is written. `hides`: prompts must not appear anywhere, not
+    even in a key. `new` are the tasks to write, `listed` those that manifests contain without a
+    record."""
 
     keys: Keys
     hides: bool = False
@@ -48,7 +45,7 @@ class Batch:
     _left_out: dict[str, list[Diagnostic]] = field(default_factory=dict)
 
     def take(self, candidate: Candidate, opening: Opening) -> None:
-        """A task that exists."""
+        """Adds an existing task."""
         task, resource = candidate.task, candidate.resource
         found = declared(task, opening, resource.members if resource is not None else None)
         fit(found, lambda members: task_faults(NewTask("task", None, members)))
@@ -62,8 +59,8 @@ class Batch:
         self._left_out[key] = found.left_out
 
     def take_unknown(self, resources: Iterable[Resource], taken: Mapping[str, str | None]) -> None:
-        """Resources whose tasks are unknown: a manifest, and no records. `taken` are keys in use,
-        and their files."""
+        """Adds resources whose tasks are unknown: they are written, but not recorded. `taken` are
+        the keys in use, with their files."""
         unknown = []
         for resource in resources:
             desired = slug(resource.name) or "task"
@@ -82,12 +79,12 @@ class Batch:
         self.told.append(Taken(key, task.org_name, ImportResult.SKIPPED, task.id, file, why=why))
 
     def take_listed(self, desired: DesiredTask, task: RemoteTask) -> None:
-        """A task that a manifest names already, and no record does."""
+        """Adds a task that a manifest names but that is not recorded."""
         self.listed.append((desired, task))
         self.told.append(_imported(desired, task))
 
     def written(self, tasks: Iterable[DesiredTask]) -> None:
-        """`new` as they are read of the manifest."""
+        """Takes `new` as read back from the manifest."""
         for desired in tasks:
             task = self._remote.get(desired.key)
             if task is not None:
@@ -101,7 +98,7 @@ class Batch:
             self.diagnostics += self._not_written(desired)
 
     def records(self, identity: Identity, now: datetime) -> Iterator[Record]:
-        """Those of all tasks that are known and have none."""
+        """The records of all known tasks that have none."""
         for desired, task in self.listed:
             yield Record(
                 ref=TaskRef(task.org_name, desired.key),
@@ -131,10 +128,10 @@ class Batch:
 def claims(
     read: Sequence[tuple[RemoteTask, Opening]], waiting: Iterable[DesiredTask], identity: Identity
 ) -> dict[str, DesiredTask]:
-    """Of the tasks, those that a plan would adopt for one of the `waiting`, by their ids.
+    """The tasks, by ID, that a plan would adopt for one of `waiting`.
 
-    With a key of its own besides, the job would be done a second time for the first. As with a
-    plan, the newest is taken (`read` is in order of age), one for each key.
+    If they were imported under another key, their work would be done twice. As in a plan, each key
+    adopts the newest one (`read` is in order of age).
     """
     by_work: dict[tuple[str | None, str | None], list[DesiredTask]] = {}
     for desired in waiting:
@@ -156,7 +153,7 @@ def _imported(desired: DesiredTask, task: RemoteTask) -> Taken:
 
 
 def _without_credentials(text: str) -> str:
-    """A key is shown where a prompt would not be."""
+    """Keys are shown even where prompts are not."""
     for _, secret in credentials(text):
         text = text.replace(secret, " ")
     return text

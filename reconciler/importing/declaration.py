@@ -1,6 +1,6 @@
-"""A task as the service shows it -> the manifest entry for exactly that task.
+"""The manifest entry for an existing task.
 
-What a manifest cannot contain is left out, and listed: a task known by its `taskID` needs no
+Anything that a manifest cannot contain is omitted and reported. A task with a `taskID` needs no
 message.
 """
 
@@ -20,29 +20,29 @@ from reconciler.model.wire import REDACTED, first_message, first_user_message
 
 UNNAMED = "New task"
 FIRST_EVENTS = 50
-"""Events read of each task: the agent names the task in them, if it does."""
+"""Events read of each task: they include the agent's own name for it, if any."""
 
 Members = dict[str, Any]
 Faults = Callable[[Members], list[Finding]]
-"""What is wrong with the members of a task; paths as in a manifest: `("tasks", KEY, ...)`."""
+"""Checks the members of a task; paths are those of a manifest: `("tasks", KEY, ...)`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The first events of a task: its first message, and the names that the agent gave it."""
+    """The first events of a task: its first message, and the names given by the agent."""
 
     message: Mapping[str, Any] | None
     names: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
-        """What a key may be made of."""
+        """The text to derive a key from."""
         text = "" if self.message is None else str(self.message["content"])
         return "" if REDACTED in text else text
 
     @property
     def work(self) -> str | None:
-        """The digest that a manifest's task has that does the same; None without a message."""
+        """The digest of the manifest task that does the same work; None without a message."""
         if self.message is None:
             return None
         found = first_message([{"type": "userInput", "eventBody": self.message}])
@@ -51,8 +51,7 @@ class Opening:
 
 @dataclass(slots=True)
 class Declaration:
-    """What to write for a task, and what could not be written, as warnings whose paths begin below
-    the task."""
+    """What to write for a task; what was omitted, as warnings with paths relative to the task."""
 
     task: RemoteTask
     opening: Opening
@@ -61,7 +60,7 @@ class Declaration:
 
 
 def opening_of(events: Iterable[object]) -> Opening:
-    """From the first events of a task; no more are asked for than are needed."""
+    """Reads only as many events as necessary."""
     read: list[object] = []
     for event in events:
         read.append(event)
@@ -79,10 +78,8 @@ def opening_of(events: Iterable[object]) -> Opening:
 def declared(
     task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None = None
 ) -> Declaration:
-    """What a manifest says of a task. `more` is known from elsewhere: it fills what is not shown.
-
-    The task's own name is left to the agent that gave it; one that a person chose is written.
-    """
+    """What a manifest contains for a task; `more` fills in what the service does not show. A name
+    is written only if a person chose it."""
     found = Declaration(task, opening, {"taskID": task.id})
     name = task.name.strip()
     if REDACTED in name:
@@ -104,7 +101,7 @@ def declared(
 
 
 def fit(found: Declaration, faults: Faults) -> None:
-    """Takes out what a manifest refuses, until nothing is left that it does."""
+    """Removes what a manifest would reject."""
     while rejected := [p for p in faults(found.members) if len(p.path) > 2]:
         _take_out(found, rejected[0])
 
@@ -129,7 +126,7 @@ def _omission(name: str, case: str) -> Diagnostic:
 
 
 def _message(opening: Opening, left_out: list[Diagnostic]) -> Any:
-    """Plain text if there is nothing else, as a person would write it."""
+    """Plain text if the message contains nothing else."""
     given = opening.message
     if given is None:
         left_out.append(_omission("message", "noMessage"))
@@ -146,7 +143,7 @@ def _message(opening: Opening, left_out: list[Diagnostic]) -> Any:
 
 
 def _full(value: Any) -> Any:
-    """Without what is empty or null: the service spells out what was not said."""
+    """Without empty values, which the service adds for what was not set."""
     if isinstance(value, Mapping):
         inner = {name: _full(part) for name, part in value.items()}
         return {name: part for name, part in inner.items() if part not in (None, [], {})}
@@ -154,8 +151,8 @@ def _full(value: Any) -> Any:
 
 
 def owner(task: RemoteTask, identity: Identity) -> Identity:
-    """Whose a task is: for another user's, of whom the service tells the login alone, an identity
-    that is nobody's, so that its absence never proves anything (docs/exactly-once.md)."""
+    """The owner of a task. Of other users, the service shows only the login; they get an identity
+    that matches nobody, so that absence proves nothing (docs/exactly-once.md)."""
     login = task.creator_login
     if login is None or not identity.login or login == identity.login:
         return identity

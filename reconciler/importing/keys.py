@@ -1,4 +1,4 @@
-"""Keys for tasks that had none: made from their names, each once."""
+"""Unique keys for imported tasks, derived from their names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ _OTHER = re.compile(r"[^a-z0-9._]+")
 
 
 def slug(text: str, longest: int = LONGEST) -> str:
-    """As much of a text as a key can hold (`[a-z0-9][a-z0-9._-]*`); empty where that is nothing.
-
-    Cut between words, if there is a place to.
-    """
+    """As much of a text as a key can contain (`[a-z0-9][a-z0-9._-]*`), cut between words if
+    possible; may be empty."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     made = _OTHER.sub("-", plain).strip("._-")
     if len(made) > longest:
@@ -25,19 +23,19 @@ def slug(text: str, longest: int = LONGEST) -> str:
 
 
 class Keys:
-    """Gives out keys, none twice and none of those `taken`."""
+    """Generates unique keys, none of which is in `taken`."""
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
         self._numbers: dict[str, int] = {}
 
     def of(self, *texts: str) -> str:
-        """A key from the first of these texts that one can be made from, else `task`."""
+        """A key derived from the first usable text, or else `task`."""
         slugs = (slug(text, _LONGEST_OF_WORDS) for text in texts)
         return self.free(next((made for made in slugs if made), "task"))
 
     def free(self, wanted: str) -> str:
-        """This key, with a number behind it where it is taken."""
+        """This key, with a number appended if it is taken."""
         key, number = wanted, self._numbers.get(wanted, 1)
         while key in self._taken:
             number += 1

@@ -1,7 +1,7 @@
 """Agent tasks of a Pulumi YAML program or of `pulumi stack export`, as manifest entries.
 
-An error names what would lead to a different task, or to none: that resource is not imported. A
-warning names what concerns only Pulumi. Nothing is dropped silently.
+Errors are about what would lead to a different task or none; that resource is not imported.
+Warnings are about what concerns only Pulumi. Nothing is dropped silently.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _PAIR = re.compile(
     rb"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 )
 _IGNORED = ("components", "variables", "config", "configuration", "outputs")
-"""Sections of a program that have no counterpart in a manifest."""
+"""Sections of a program without a counterpart in a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource that can be imported. `name` is its logical name; `members` are a task's, as a
-    manifest has them, and without `message` only where there is a `task_id`."""
+    """A resource that can be imported. `name` is its logical name; `members` are those of a
+    manifest task, without `message` only if there is a `task_id`."""
 
     name: str
     org_name: str | None
@@ -50,7 +50,7 @@ class Resource:
 
 @dataclass(slots=True)
 class Program:
-    """The contents of a file. `failed` are the names of resources that cannot be imported."""
+    """The contents of a file. `failed` are the resources that cannot be imported."""
 
     resources: list[Resource] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Program:
 
 
 def read_program(content: bytes, file: str) -> Program:
-    """Recognizes a file by its content; its problems are in `diagnostics`."""
+    """Recognizes the kind of file by its content; problems are in `diagnostics`."""
     source = read_source(_PAIR.sub(_character, content) if b"{" in content[:64] else content)
     reading = _Reading(source, file)
     if source.findings or source.data is None:
@@ -207,7 +207,7 @@ class _Reading:
         path: Path,
         before: int,
     ) -> None:
-        """What the manifest's own rules say, of what nothing was said of since `before`."""
+        """Adds what the manifest's rules find, unless a problem was reported since `before`."""
         told = any(p.is_error for p in self.findings[before:])
         known = {"taskID": task_id} if task_id is not None else {}
         for found in task_faults(NewTask("task", org_name, {**members, **known})):
@@ -226,8 +226,8 @@ class _Reading:
         return message["content"] if message.keys() == {"content"} else message
 
     def _is_plain(self, value: Any, path: Path, *, known: bool) -> bool:
-        """Whether a value is written out; what is not is named, each part of it. Of a task whose
-        id is known the service has the secrets, too, and they are only left out."""
+        """Whether a value is written out; every part that is not is reported. Secrets of a task
+        with a known ID are only omitted, because the service has them."""
         clean = True
         for where, case, name in _not_plain(value, path):
             clean = False
@@ -248,13 +248,14 @@ class _Reading:
 
 
 def _character(pair: re.Match[bytes]) -> bytes:
-    """What JSON writes as two escapes is one character, and YAML knows no halves of it."""
+    """JSON writes some characters as two escapes; YAML does not know halves."""
     halves = (int(half, 16).to_bytes(2, "big") for half in pair.groups()[1:])
     return pair[1] + b"".join(halves).decode("utf-16-be").encode()
 
 
 def _not_plain(value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:
-    """Where a value is not written out, the case of the diagnostic, and the function's name."""
+    """The path of each part that is not written out, with a diagnostic case and the function's
+    name."""
     if isinstance(value, str):
         if value == _UNKNOWN:
             yield path, "unknown", ""
@@ -283,12 +284,12 @@ def _is_program(path: Path) -> bool:
 
 
 def _unescaped(text: str) -> str:
-    """In a program, `$${` stands for a `${` that is not an expression."""
+    """In a program, `$${` stands for a literal `${`."""
     return text.replace("$${", "${")
 
 
 def _imported_id(resource: Mapping[str, Any]) -> str | None:
-    """The option `import` of a program names a task that exists."""
+    """The option `import` of a program names an existing task."""
     options = resource.get("options")
     given = options.get("import") if isinstance(options, dict) else None
     found = given.rpartition("/")[2] if isinstance(given, str) else ""

@@ -1,4 +1,4 @@
-"""The outcome of an import: plain values, for renderers."""
+"""The result of an import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.model.diagnostics import Diagnostic
 
 class ImportResult(StrEnum):
     """`imported`: in a manifest and recorded; `written`: in a manifest, without a known task;
-    `skipped`: it was already there; `failed`: it could not be imported."""
+    `skipped`: already there; `failed`: cannot be imported."""
 
     IMPORTED = "imported"
     WRITTEN = "written"
@@ -43,8 +43,8 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """`file` is the manifest; `manifest` what was, or would be, added to it. `next_step` is the
-    command to go on with, empty if there is none."""
+    """`file` is the manifest, `manifest` the text that was (or would be) added. `next_step` is a
+    command, or empty."""
 
     file: str
     tasks: tuple[Taken, ...]

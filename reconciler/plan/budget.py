@@ -1,6 +1,6 @@
-"""The Neo token budget of an organization: what is used, and what it refuses. Pure.
+"""The Neo token budget of an organization. Pure.
 
-The budget is `OrgNeoTokenBudget` of the API document.
+See `OrgNeoTokenBudget` in the API document.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def read_budget(org_name: str, raw: object) -> Budget | None:
 def budget_problems(
     outlooks: Iterable[Outlook], *, over_budget: bool, refusing: bool
 ) -> Iterator[Diagnostic]:
-    """The exhausted ones: errors if `refusing` (apply) and not `over_budget`, else warnings."""
+    """The exhausted budgets: errors if `refusing` (apply) and not `over_budget`, else warnings."""
     refused = refusing and not over_budget
     report, case = (error, "refused") if refused else (warning, "planned")
     for budget in (outlook.budget for outlook in outlooks):

@@ -1,4 +1,4 @@
-"""What differs between two sets of inputs, field by field: the one door to deepdiff."""
+"""Compares two sets of inputs field by field, with deepdiff."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def changes(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> tuple[Change, ...]:
-    """The fields in which a recorded task differs from its manifest, sorted by path.
-
-    A setting that the service shows counts as it is there; without `remote` only record and
-    manifest are compared.
+    """The fields in which a recorded task differs from its manifest, sorted by path. Settings that
+    the service shows are compared with it; without `remote`, only the record and the manifest are.
     """
     found = {change.path: change for change in _manifest_changes(recorded, desired)}
     if remote is not None:
@@ -34,7 +32,7 @@ def changes(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> tup
 
 
 def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
-    """Whether every setting that the service shows is what the manifest wants."""
+    """Whether every setting that the service shows has the desired value."""
     for name in COMPARED:  # a generator takes as long again
         if name in desired and at_service(name, remote) != desired[name]:
             return False
@@ -42,8 +40,7 @@ def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
 
 
 def at_service(name: str, remote: RemoteTask) -> Any:
-    """What the service shows of one of COMPARED, its documented default where it is silent;
-    else ABSENT."""
+    """The service's value of one of COMPARED: its documented default if omitted, else ABSENT."""
     return remote.raw.get(name, DEFAULTS.get(name, ABSENT))
 
 
@@ -86,7 +83,7 @@ def _side(value: Any) -> Any:
 
 
 def _path(level: DiffLevel) -> str:
-    """`message.entity_diff.add[0].name`; a name that is not plain is quoted: `["a b"]`."""
+    """`message.entity_diff.add[0].name`; other names are quoted: `["a b"]`."""
     parts = level.path(output_format="list")
     text = ""
     for part in parts:

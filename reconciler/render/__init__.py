@@ -1,4 +1,4 @@
-"""Reports: one module for each format, loaded when it is asked for."""
+"""Report formats: one module each, imported when the format is used."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FORMATS = {
     "junit": "reconciler.render.junit",
     "html": "reconciler.render.html",
 }
-"""The name of a format and its module, which has `render(report, style) -> str`."""
+"""Format names and their modules; each module has `render(report, style) -> str`."""
 
 BASIC_FORMATS = ("text", "json")
-"""Those of every command; the others are for reports on tasks."""
+"""The formats of every command. The others are for reports about tasks."""
 
 
 def renderer(name: str) -> Renderer:
-    """The module for a format; KeyError where there is none of that name."""
+    """The module of a format. Raises KeyError for an unknown name."""
     return cast("Renderer", import_module(FORMATS[name]))

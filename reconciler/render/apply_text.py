@@ -1,4 +1,4 @@
-"""What an apply did as text, for a person."""
+"""The result of an apply as text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WORDS = {Result.NOT_STARTED: "not started"}
 
 
 def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
-    """A row or more for each task, the count last; with `-q` only what did not go well."""
+    """At least one row per task, then the counts; with `-q`, only tasks that did not succeed."""
     if style.quiet and not report.failed():
         return
     palette = Palette(style.color)
@@ -47,7 +47,7 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
 
 
 def waited_rows(report: WaitedReport, style: Style) -> Iterator[str]:
-    """What was applied, if it is apply's, and how the tasks stand."""
+    """What apply did (for `apply --wait`), and the status of the tasks."""
     if report.command == "apply":
         yield from apply_rows(report, style)
         yield ""
@@ -64,7 +64,7 @@ def _held_rows(report: WaitedReport) -> Iterator[str]:
 
 
 def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
-    """`created rotate-iam-keys  https://...`; what went wrong below it."""
+    """`created rotate-iam-keys https://...`, followed by what went wrong."""
     label = _WORDS.get(task.result, task.result.value)
     paint = {
         Result.CREATED: palette.green,
@@ -90,7 +90,7 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
 
 
 def apply_summary(report: ApplyReport) -> str:
-    """`Apply: 3 created, ...`; what is rare is counted where there is any."""
+    """`Apply: 3 created, ...`; rare results are listed only if there are any."""
     counts = report.summary()
     shown = [
         f"{counts[result]} {_WORDS.get(result, result.value)}"

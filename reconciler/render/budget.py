@@ -17,8 +17,7 @@ def budget_lines(
 ) -> Iterator[str]:
     """`Budget: 1.2M of 2.0M tokens used, until 2026-12-01 00:00 UTC (in 7 days).`
 
-    If there are several, each names its organization; `name` makes that inert. `mark` is put on
-    both sides of a time.
+    Several budgets name their organizations, escaped by `name`. `mark` encloses times.
     """
     for outlook in outlooks:
         budget, end = outlook.budget, outlook.budget.window_end
@@ -31,8 +30,8 @@ def budget_lines(
 
 
 def budget_rows(outlooks: Sequence[Outlook], style: Style) -> Iterator[str]:
-    """The lines for a terminal; an exhausted budget is yellow. They are never wrapped, so that logs
-    can be searched for them."""
+    """The lines for a terminal; exhausted budgets are yellow. Not wrapped, so that logs can be
+    searched."""
     palette = Palette(style.color)
     for outlook, line in zip(outlooks, budget_lines(outlooks), strict=True):
         yield palette.yellow(line) if outlook.budget.exhausted else line

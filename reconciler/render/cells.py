@@ -1,4 +1,4 @@
-"""How wide text is in a terminal, and breaking it to a width. Of inert text only (`safe`)."""
+"""Text width in terminal columns, and wrapping. For text that `safe` has escaped."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _INDENT = re.compile(r"\s*(?:(?:[-*+]|\d{1,3}[.)])\s+)?")
 
 
 def width(text: str) -> int:
-    """The columns that `text` takes: wide East Asian characters two, combining ones none."""
+    """The columns that `text` occupies: 2 for wide East Asian characters, 0 for combining ones."""
     return len(text) if text.isascii() else sum(map(_cell, text))
 
 
 def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
-    """One line as rows of at most `columns`, broken between words where that is possible.
+    """Wraps one line to rows of at most `columns`, between words if possible.
 
-    Rows after the first begin with `hang` blanks, where those leave room enough.
+    Continuation rows are indented by `hang`, unless that leaves too little room.
     """
     if width(text) <= columns:
         return [text]
@@ -46,13 +46,13 @@ def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
 
 
 def hang_of(line: str) -> int:
-    """How far the rows of a line after the first are indented: below a list item's text."""
+    """The indentation of a line's continuation rows: that of a list item's text."""
     found = _INDENT.match(line)
     return found.end() if found else 0
 
 
 def flowed(text: str, columns: int) -> list[str]:
-    """A sentence of our own as rows; a word that is too long, such as a link, stays whole."""
+    """Wraps a sentence; words that are too long, such as links, are not broken."""
     rows = [""]
     for word in text.split():
         if rows[-1] and width(rows[-1]) + 1 + width(word) > columns:
@@ -63,7 +63,7 @@ def flowed(text: str, columns: int) -> list[str]:
 
 
 def chunks(text: str, columns: int) -> list[str]:
-    """`text` in pieces of at most `columns`, broken anywhere; at least one character each."""
+    """Splits `text` into pieces of at most `columns` (at least one character each)."""
     pieces, piece, used = [], "", 0
     for character in text:
         size = _cell(character)
@@ -75,10 +75,8 @@ def chunks(text: str, columns: int) -> list[str]:
 
 
 def window(text: str, at: int, columns: int) -> tuple[str, int]:
-    """The part of a long line around the character at index `at`, and the column it is in there.
-
-    What was cut away shows as `...`.
-    """
+    """The part of a long line around index `at`, and the column of that index in it. Omitted text
+    is shown as `...`."""
     if width(text) <= columns:
         return text, width(text[:at])
     start = at

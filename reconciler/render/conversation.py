@@ -1,4 +1,4 @@
-"""A conversation for a reader: what was said and done, when, and how long it took."""
+"""The conversation of a task as text, with times and durations."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _NAMES = {Kind.FINAL: "assistant", Kind.CALL: "tool", Kind.UNKNOWN: "other"}
 
 
 class ConversationText:
-    """Turns entries, given in their order, into rows. `rich`: Markdown is rendered, and text
-    filled to the width, as a terminal wants it; else each line stays as it is."""
+    """Renders entries in order. `rich`: renders Markdown and wraps text, as for a terminal;
+    otherwise lines are kept."""
 
     def __init__(self, style: Style, *, rich: bool) -> None:
         self._style = style
@@ -31,7 +31,6 @@ class ConversationText:
         self._day: date | None = None
 
     def text(self, entries: Iterable[ConversationEntry]) -> str:
-        """The rows of the entries, each ended by a line feed."""
         rows = "".join(f"{row}\n" for entry in entries for row in self._entry(entry))
         return safe.without_commands(rows)  # a row may begin where a line was broken
 
@@ -96,7 +95,7 @@ class ConversationText:
 def approval_rows(
     approval: Approval, style: Style, indent: int = 0, *, rich: bool = True
 ) -> list[str]:
-    """A request for approval with all that it shows of what it is for."""
+    """An approval request with everything that it contains."""
     palette = Palette(style.color)
     columns = max(_NARROWEST, style.width - indent)
     rows = _prose(approval.message, columns, palette, rich=rich)
@@ -124,7 +123,7 @@ def seconds(took: timedelta) -> str:
 
 
 def age(seconds: float) -> str:
-    """`40s`, `12m`, `3h`, `9d`: the largest unit that there is one of."""
+    """`40s`, `12m`, `3h`, `9d`: in the largest unit that fits."""
     whole = max(0, int(seconds))
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if whole >= size:

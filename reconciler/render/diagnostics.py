@@ -14,7 +14,6 @@ _TAB = "    "
 
 
 def render_all(diagnostics: Iterable[Diagnostic], style: Style) -> str:
-    """All of them in the order given, each ending in a line feed."""
     return "".join(render_one(diagnostic, style) for diagnostic in diagnostics)
 
 
@@ -32,7 +31,7 @@ def render_one(diagnostic: Diagnostic, style: Style) -> str:
 
 
 def place_of(file: str | None, line: int | None, column: int | None = None) -> str:
-    """`FILE:LINE:COL`, as much of it as is known."""
+    """`FILE:LINE:COL`, as far as known."""
     if file is None:
         return ""
     numbers = [str(number) for number in (line, column if line else None) if number is not None]

@@ -1,4 +1,4 @@
-"""What the formats for CI and for a browser show of a task: the same of a plan and of an apply."""
+"""What the formats for CI and browsers show of a task, for plans and applies alike."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ from reconciler.tasks.status import counts as states
 
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
-    """One task. `word` is its action or result, `label` the same for a reader; `why` is a sentence
-    or more, `hints` say how to proceed. `inputs` are shown of a task that is to be created. `file`
-    is located. `unattended`: it may act without approval. Nothing in it is inert yet.
-    """
+    """One task. `word` is its action or result, and `label` the same for readers. `inputs` are set
+    if the task is to be created. `file` is relative to the repository. `unattended`: it may act
+    without approval. The text is not escaped yet."""
 
     org_name: str
     key: str
@@ -50,7 +49,7 @@ class TaskEntry:
 
     @property
     def lines(self) -> list[str]:
-        """What there is to say, for formats that have plain text: the reason, then the hints."""
+        """The reason and the hints, for plain-text formats."""
         head = f"{self.label}: {self.why}" if self.why else self.label
         return [head, *(line for hint in self.hints for line in hint.lines)]
 
@@ -76,13 +75,13 @@ _STATES: dict[TaskState, tuple[str, Severity | None]] = {
     TaskState.RUNNING: ("~", Severity.WARNING),
     TaskState.WAITING: ("?", Severity.WARNING),
 }
-"""All others ended otherwise than well."""
+"""All other states are failures."""
 _LABELS = {Result.NOT_STARTED.value: "not started"}
 _ACTION_ORDER = {action.value: place for place, action in enumerate(Action)}
 
 
 def entries(report: Report, style: Style) -> list[TaskEntry]:
-    """The tasks of a plan, what is to be done first; those of an apply as it has them."""
+    """The tasks: of a plan by urgency, of an apply in its order."""
     match report:
         case Plan():
             found = [_planned(report, task, style) for task in report.tasks]
@@ -127,7 +126,7 @@ def folded(report: Report, shown: Sequence[TaskEntry]) -> list[TaskEntry | Folde
 
 
 def diagnostics_of(report: Report, style: Style) -> list[Diagnostic]:
-    """The problems in order, their files as paths from the root of the repository."""
+    """The diagnostics in order, with paths relative to the repository."""
     return [
         d if d.file is None else replace(d, at=_located(d.at, style))
         for d in in_order(report.diagnostics)
@@ -140,7 +139,7 @@ def _located(at: Place, style: Style) -> Place:
 
 
 def command_of(report: Report) -> str:
-    """The command a report is of; of one that could not go on it is not known."""
+    """The command that the report is about; empty if the command failed early."""
     match report:
         case Plan():
             return "plan"
@@ -154,7 +153,7 @@ def command_of(report: Report) -> str:
 
 
 def report_summary(report: Report) -> str:
-    """The last line of the text form, without its full stop."""
+    """The last line of the text format, without its period."""
     match report:
         case Plan():
             text = summary_row(report)
@@ -172,7 +171,7 @@ def report_summary(report: Report) -> str:
 
 
 def summary_counts(report: Report) -> Iterator[tuple[str, str, int]]:
-    """Word, label and number, of each action or result that there is."""
+    """Word, label and count of each action or result that occurs."""
     if isinstance(report, WaitedReport):
         for state, number in states(report.statuses).items():
             yield state.value, state.value, number
@@ -209,7 +208,7 @@ def _planned(plan: Plan, task: PlannedTask, style: Style) -> TaskEntry:
 
 
 def _standing(status: TaskStatus, style: Style) -> TaskEntry:
-    """How a task stands that was waited for."""
+    """A task that was waited for."""
     sign, level = _STATES.get(status.state, ("x", Severity.ERROR))
     steps = [answer_command(request) for request in open_requests(status)]
     return TaskEntry(

@@ -1,4 +1,4 @@
-"""The outcome of formatting manifests: its report, as text and as a document."""
+"""The result of `fmt` as text and as a document."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.render.reports import Style
 
 @dataclass
 class FmtReport:
-    """The files by name, and the problems. `check` makes a change a failure."""
+    """Files by name, and problems. `check`: changes count as failures."""
 
     check: bool = False
     files: dict[str, Formatted] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class FmtReport:
 
     @property
     def code(self) -> int:
-        """1 for an error, and with `check` for a file that would change."""
+        """1 after an error, or if `check` finds a file that would change."""
         return int(has_errors(self.diagnostics) or (self.check and bool(self.changed)))
 
     def text_of(self, file: str) -> str | None:
@@ -42,14 +42,14 @@ class FmtReport:
         return None if found is None else found.before.decode("utf-8", "replace")
 
     def take(self, name: str, content: bytes) -> Formatted:
-        """Formats the content of one file, and keeps the outcome."""
+        """Formats one file and records the result."""
         found = self.files[name] = format_manifest(content, name)
         self.diagnostics += found.diagnostics
         return found
 
 
 def fmt_document(report: FmtReport, *, diff: bool, text: bool) -> dict[str, Any]:
-    """For a program; `text`: with the formatted text of the only file, as of stdin."""
+    """The JSON document. `text`: includes the formatted text of the only file (stdin)."""
     valid = {name: found for name, found in report.files.items() if found.content is not None}
     files = [
         {"file": name, "changed": found.changed}
@@ -65,7 +65,7 @@ def fmt_document(report: FmtReport, *, diff: bool, text: bool) -> dict[str, Any]
 
 
 def fmt_text(report: FmtReport, style: Style, *, diff: bool) -> str:
-    """The names of the files that changed, or how they changed."""
+    """The names of changed files, or their diffs."""
     if not diff:
         return "".join(f"{safe.line(name)}\n" for name in report.changed)
     palette = Palette(style.color)
@@ -84,7 +84,7 @@ def fmt_summary(report: FmtReport, *, dry_run: bool) -> str:
 
 
 def _diff(name: str, found: Formatted) -> Iterator[str]:
-    """A unified diff, its rows without line ends. A removed carriage return shows as `\\r`."""
+    """A unified diff without line ends. A removed carriage return is shown as `\\r`."""
     before, after = _lines(found.before), _lines(found.content or b"")
     for row in unified_diff(before, after, name, name):
         yield row.removesuffix("\n").replace("\r", "\\r")
@@ -93,7 +93,7 @@ def _diff(name: str, found: Formatted) -> Iterator[str]:
 
 
 def _lines(content: bytes) -> list[str]:
-    """With their line feeds; other line ends of a text mean nothing here."""
+    """Lines with their line feeds, which are the only line ends here."""
     *lines, last = content.decode("utf-8").split("\n")
     return [f"{line}\n" for line in lines] + ([last] if last else [])
 

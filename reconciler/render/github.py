@@ -1,7 +1,7 @@
-"""Reports as GitHub workflow annotations: one command per line, at a file and its line.
+"""Reports as GitHub workflow annotations: one command per line.
 
-A step shows ten errors, ten warnings and ten notices and drops the rest silently. So this emits at
-most ten of each; the last notice counts those left out. Escaping follows GitHub's toolkit: `%` and
+GitHub shows ten errors, ten warnings and ten notices per step and drops the rest silently. At most
+ten of each are emitted; the last notice counts the rest. Escaping follows GitHub's toolkit: `%` and
 line ends, and in properties also `:` and `,`.
 """
 
@@ -18,7 +18,7 @@ from reconciler.render.entries import TaskEntry, diagnostics_of, entries
 from reconciler.render.reports import Report, Style
 
 MOST = 10
-"""The annotations of one kind that GitHub shows for a step."""
+"""Annotations of one kind that GitHub shows per step."""
 
 _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
@@ -34,7 +34,7 @@ class _Annotation(NamedTuple):
 
 
 def render(report: Report, style: Style) -> str:
-    """A line for each annotation, errors first; empty if there is none."""
+    """One line per annotation, errors first."""
     found = [_of_problem(problem) for problem in diagnostics_of(report, style)]
     found += [_of_task(entry) for entry in entries(report, style) if entry.level is not None]
     found.sort(key=lambda annotation: list(Severity).index(annotation.level))
@@ -42,7 +42,7 @@ def render(report: Report, style: Style) -> str:
 
 
 def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
-    """As many as GitHub shows; one notice counts the others."""
+    """As many as GitHub shows, and one notice that counts the rest."""
     counts: Counter[Severity] = Counter()
     for annotation in found:
         counts[annotation.level] += annotation.stands_for

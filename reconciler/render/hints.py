@@ -1,4 +1,4 @@
-"""Hints in a terminal: what a command is for, wrapped; the command itself, never broken."""
+"""Hints for a terminal: wrapped text, and commands that are never broken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.render.palette import Palette
 
 
 def hint_rows(hints: Iterable[Hint], columns: int, palette: Palette) -> Iterator[str]:
-    """Rows of at most `columns`, but for commands, which can be copied whole."""
+    """Rows of at most `columns`, except for commands, which must be copyable."""
     for hint in hints:
         if hint.text:
             yield from cells.flowed(safe.line(hint.text), columns)

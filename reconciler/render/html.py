@@ -1,7 +1,7 @@
-"""Reports as one page for a browser: it asks for nothing, and runs nothing but its own filter.
+"""Reports as a single HTML page that loads nothing and runs only its own filter script.
 
-The page reads without the script too. Its policy names style and script by their digests, so that
-neither an attribute nor a further element could run; all text goes through `safe.html`.
+The page is readable without the script. Its content security policy allows the inline style and
+script by digest; all text is escaped by `safe.html`.
 """
 
 from __future__ import annotations
@@ -39,13 +39,12 @@ from reconciler.resources import inline_digests
 
 MANY = 100  # tasks from which those out of sight are not laid out
 OPEN_UP_TO = 10
-"""Tasks that are shown with their details unfolded, if there are no more."""
+"""Up to this number of tasks, details are unfolded."""
 
 _SLOT = re.compile(r"\{\{(policy|title|body)\}\}")
 
 
 def render(report: Report, style: Style) -> str:
-    """The whole page."""
     title = f"{_headline(report)} - taskctl {command_of(report)}".rstrip(" -")
     slots = {
         "policy": policy(),
@@ -61,7 +60,7 @@ def template() -> str:
 
 
 def policy() -> str:
-    """Nothing is fetched, framed, sent or changed; one style and one script, by their digests."""
+    """The content security policy: nothing is loaded, framed or sent."""
     digests = inline_digests(template())
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{digests['style']}'; "
@@ -94,7 +93,7 @@ def _body(report: Report, style: Style) -> Iterator[str]:
 
 
 def _headline(report: Report) -> str:
-    """What there is to do or was done; all numbers are below it."""
+    """What is to be done, or was done; the page lists all counts below."""
     if not isinstance(report, Plan | ApplyReport) or isinstance(report, WaitedReport):
         return report_summary(report)
     words = {
@@ -176,7 +175,7 @@ def _list(
 
 
 def _bar(report: Report) -> Iterator[str]:
-    """The counts; with the script they are the filter, beside a field for text."""
+    """The counts, which the script turns into a filter, next to a text filter."""
     yield '<div class="bar"><form role="search" aria-label="Filter the tasks">'
     yield '<div class="counts" role="group" aria-label="Show only">'
     for name, label, number in summary_counts(report):
@@ -195,7 +194,7 @@ def _bar(report: Report) -> Iterator[str]:
 
 
 def _files(report: ValidateReport, style: Style) -> Iterator[str]:
-    """What was checked, with the number of tasks that were made out in each file."""
+    """The files that were checked, with the number of tasks in each."""
     numbers = dict.fromkeys(report.names, 0)
     for task in report.listed:
         numbers[task.file] = numbers.get(task.file, 0) + 1

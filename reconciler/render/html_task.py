@@ -1,4 +1,4 @@
-"""One task of the page: what is to be done and why, its settings, what differs side by side."""
+"""One task of the HTML page: action and reason, settings, and differences side by side."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from reconciler.render.text_diff import DiffRow, Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, moved_by, side_text
 
 CONTEXT = 3
-"""Unchanged lines shown around a change."""
+"""Unchanged lines around a change."""
 
 
 def task_item(entry: TaskEntry, *, several: bool, unfolded: bool) -> str:
-    """The list's element of a task; folded where it has more than a line to show."""
+    """A list item; foldable if it has details."""
     title = heading(entry, entry.key, several=several, unattended=entry.unattended)
     inside = f'<div class="head">{title}</div>'
     if body := "\n".join(_body(entry)):
@@ -30,7 +30,7 @@ def task_item(entry: TaskEntry, *, several: bool, unfolded: bool) -> str:
 
 
 def heading(entry: TaskEntry, key: str, *, several: bool, unattended: bool, more: str = "") -> str:
-    """What shows of a folded item; `key` is the task's or its entry's."""
+    """The visible part of a folded item; `key` is that of the task or entry."""
     org = f'<span class="org">{html_line(entry.org_name)}/</span>' if several else ""
     alone = f'<span class="unattended">{UNATTENDED}</span> ' if unattended else ""
     return (
@@ -58,7 +58,7 @@ def _body(entry: TaskEntry) -> Iterator[str]:
 
 
 def said(why: str, hints: Iterable[Hint]) -> Iterator[str]:
-    """Why, and how to proceed."""
+    """The reason and the hints."""
     if why:
         yield f"<p>{safe.html(why)}</p>"
     for hint in hints:
@@ -69,7 +69,7 @@ def said(why: str, hints: Iterable[Hint]) -> Iterator[str]:
 
 
 def task_anchor(entry: TaskEntry) -> str:
-    """The task's ID, as a link if there is an address."""
+    """The task ID, as a link if there is a URL."""
     task_id = f"<code>{html_line(entry.task_id or '')}</code>"
     if entry.url and entry.url.startswith(("https://", "http://")):
         url = safe.html(safe.line(entry.url))
@@ -155,7 +155,7 @@ def _cells(line: Line | None, kind: str, sign: str, element: str, *, whole: bool
 
 
 def _value(value: Any) -> str:
-    """A list of several with one of them a line."""
+    """A value; list items go on separate lines."""
     if value is ABSENT:
         return '<span class="none">not set</span>'
     if isinstance(value, list | tuple) and len(value) > 1:

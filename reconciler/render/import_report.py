@@ -1,4 +1,4 @@
-"""What an import came to, as text and as a document."""
+"""The result of an import as text and as a document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SIGNS = {
 
 
 def import_document(report: ImportReport) -> dict[str, Any]:
-    """For a program; of a dry run with the text that would be written."""
+    """The JSON document; for a dry run with the text that would be written."""
     return json_document(
         in_order(report.diagnostics),
         summary={result.value: report.count(result) for result in ImportResult},
@@ -32,7 +32,7 @@ def import_document(report: ImportReport) -> dict[str, Any]:
 
 
 def import_text(report: ImportReport, style: Style) -> str:
-    """A line for each task, and how many there are of each kind."""
+    """One line per task, and the counts."""
     palette = Palette(style.color)
     width = max((cells.width(safe.line(task.key)) for task in report.tasks), default=0)
     paints = {">": palette.green, "+": palette.green, "!": palette.red, "=": palette.dim}

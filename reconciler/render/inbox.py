@@ -1,4 +1,4 @@
-"""What tasks wait for: below their row of a table, as a list, and as a document."""
+"""Open requests of tasks: below a table row, as a list, and as a document."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _ASKS = {
 
 
 def answer_command(request: OpenRequest) -> str:
-    """The command line that answers a request; empty if none does."""
+    """The command that answers a request; empty if there is none."""
     return " ".join(map(shell_word, request.command))
 
 
 def summary_rows(request: OpenRequest, style: Style, now: datetime) -> list[str]:
-    """What a request wants in one row, and the command that answers it in another."""
+    """A request on one row, and the command that answers it on another."""
     said = " ".join(request.message.split())
     row = wants(request, now) + (f": {said}" if said else "")
     command = answer_command(request)
@@ -37,7 +37,7 @@ def summary_rows(request: OpenRequest, style: Style, now: datetime) -> list[str]
 
 
 def inbox_text(requests: Sequence[OpenRequest], style: Style, now: datetime) -> str:
-    """Every request in full, the oldest first."""
+    """All requests in full, oldest first."""
     if not requests:
         return "No open questions.\n"
     rows = [row for request in requests for row in ("", *_rows(request, style, now))]
@@ -45,7 +45,6 @@ def inbox_text(requests: Sequence[OpenRequest], style: Style, now: datetime) -> 
 
 
 def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, Any]:
-    """For a program."""
     return json_document(
         readAt=rfc3339(now),
         questions=[
@@ -64,7 +63,6 @@ def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, 
 
 
 def request_document(request: OpenRequest) -> dict[str, Any]:
-    """What is asked, since when, and how to answer it."""
     return {
         "wants": request.wanted.value,
         "message": request.message or None,
@@ -84,7 +82,7 @@ def _rows(request: OpenRequest, style: Style, now: datetime) -> Iterator[str]:
 
 
 def wants(request: OpenRequest, now: datetime) -> str:
-    """`asks for approval (3m ago)`; not inert."""
+    """`asks for approval (3m ago)`; not escaped."""
     tools = f" {', '.join(request.tools)}" if request.tools else ""
     ago = ""
     if request.since is not None:

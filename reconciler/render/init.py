@@ -1,4 +1,4 @@
-"""What `init` wrote and shows: its report, as text and as a document."""
+"""The result of `init` as text and as a document."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _PLACEHOLDERS = (
 
 @dataclass
 class InitReport:
-    """Names of files as the user would write them: `written`, `kept` as they were, and with their
-    text `shown`, to be copied. `placeholders`: a text has to be adapted."""
+    """File names as the user would write them: `written`, `kept`, and `shown` with their text.
+    `placeholders`: a text contains some."""
 
     written: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
@@ -31,12 +31,11 @@ class InitReport:
 
 
 def init_document(report: InitReport) -> dict[str, Any]:
-    """For a program."""
     return json_document(written=report.written, kept=report.kept)
 
 
 def init_text(report: InitReport) -> str:
-    """What was done, what can be copied, and what comes next."""
+    """What was done, what to copy, and the next steps."""
     done = [f"wrote  {safe.line(name)}\n" for name in report.written]
     done += [f"kept   {safe.line(name)}\n" for name in report.kept]
     shown = [

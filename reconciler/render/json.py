@@ -1,4 +1,4 @@
-"""Reports for programs: one JSON document, the contract's fields, one element of a list a line."""
+"""Reports as one JSON document, with list items on separate lines."""
 
 from __future__ import annotations
 
@@ -23,19 +23,17 @@ _INERT = r"\x7f|##(?=\w*\[)"
 
 
 def render(report: Report, style: Style) -> str:
-    """One document, whatever `style` says."""
     del style
     return dump(document(report))
 
 
 def json_document(diagnostics: Iterable[Diagnostic] = (), /, **members: Any) -> dict[str, Any]:
-    """What every document has (contract, section 3), and the members of this one."""
+    """A document with the members that every document has (contract, section 3)."""
     listed = [diagnostic_document(diagnostic) for diagnostic in diagnostics]
     return {"formatVersion": FORMAT_VERSION, "diagnostics": listed, **members}
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The document of a report."""
     if isinstance(report, FailureReport):
         return json_document(report.diagnostics)
     if isinstance(report, ValidateReport):
@@ -59,18 +57,18 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def dump(document: Mapping[str, Any]) -> str:
-    """The text of a document: ASCII, so that no terminal and no encoding can mistake it."""
+    """The text of a document, in ASCII, which survives any terminal and encoding."""
     members = [f"{json.dumps(name)}: {_value(value)}" for name, value in document.items()]
     return inert("{" + ",\n ".join(members) + "}\n")
 
 
 def json_line(value: Mapping[str, Any]) -> str:
-    """A document on one line, for a stream of them."""
+    """A document on one line (JSON Lines)."""
     return inert(json.dumps(value)) + "\n"
 
 
 def inert(text: str) -> str:
-    """ASCII JSON, no part of which a workflow runner takes for a command."""
+    """ASCII JSON without anything that a workflow runner interprets as a command."""
     return re.sub(_INERT, lambda found: "\\u007f" if found[0] == "\x7f" else "\\u0023#", text)
 
 
@@ -90,7 +88,7 @@ def _applied(report: ApplyReport) -> dict[str, Any]:
 
 
 def _waited(report: WaitedReport) -> dict[str, Any]:
-    """How the tasks stand: the whole document of `wait`, a member of apply's."""
+    """The statuses: the document of `wait`, or a member of the one of apply."""
     from reconciler.plan.codec import task_document
     from reconciler.render.status import status_document
 
@@ -105,7 +103,7 @@ def _waited(report: WaitedReport) -> dict[str, Any]:
 
 
 def _apply_summary(report: ApplyReport) -> dict[str, int]:
-    """The contract's five counts, and the others where there is one."""
+    """The contract's five counts, and others that are not zero."""
     from reconciler.apply.report import Result
 
     summary = report.summary()

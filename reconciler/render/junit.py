@@ -1,8 +1,8 @@
-"""Reports as JUnit XML: a suite for each manifest file, a case for each task.
+"""Reports as JUnit XML: a suite per manifest file, a case per task.
 
-A case fails if a person has to act before `apply` can succeed: an error in a manifest, a task that
-failed or is unresolved. A task that apply does not modify (gone) or waits for is skipped. All
-others pass, and `system-out` says what apply does or did.
+A case fails if someone has to act before `apply` can succeed: an error in a manifest, or a task
+that failed or is unresolved. Tasks that apply does not modify (gone) or waits for are skipped. All
+others pass, with apply's action in `system-out`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.values import change_rows
 
 ELSEWHERE = "taskctl"
-"""The suite of what belongs to no file."""
+"""The suite for everything without a file."""
 
 _FILE = "(file)"
 _WIDTH = 100
@@ -31,7 +31,7 @@ _WIDTH = 100
 
 @dataclass(slots=True)
 class _Case:
-    """One case; the first of `failures` is its message. `skipped` counts where none failed."""
+    """The first of `failures` is the message. `skipped` is ignored if there are failures."""
 
     name: str
     class_name: str
@@ -53,7 +53,7 @@ class _Suites:
         return cases[org_name, key]
 
     def problem(self, problem: Diagnostic, command: str) -> None:
-        """To the case of its task, whatever organization that is in; else to the file's own."""
+        """Adds it to the case of its task in any organization, or to the case of its file."""
         key = problem.key or (_FILE if problem.file else command or "failed")
         cases = self.by_file.get(problem.file or ELSEWHERE, {})
         case = next((c for (_, name), c in cases.items() if name == key), None)
@@ -70,7 +70,7 @@ class _Suites:
 
 
 def render(report: Report, style: Style) -> str:
-    """One document. No times: none of a report's values has one."""
+    """The XML document, without times."""
     suites = _Suites()
     if isinstance(report, ValidateReport):
         for task in report.listed:
@@ -160,5 +160,5 @@ def _attributes(**values: str) -> str:
 
 
 def _text(parts: list[str]) -> str:
-    """Characters that XML does not know are escapes already, as all are that show nothing."""
+    """Text with XML escapes; `safe` has already escaped what XML does not allow."""
     return escape(safe.block("\n".join(parts)))

@@ -1,4 +1,4 @@
-"""Reports as Markdown, for a comment on a pull request or the summary of a job."""
+"""Reports as Markdown, for pull request comments and job summaries."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from reconciler.render.plan_text import outcome_row, who
 from reconciler.render.reports import Report, Style, ValidateReport
 
 LIMIT = 64_000
-"""Characters of a whole report: GitHub takes 65,536 of a comment, its poster may add a marker."""
+"""The maximum length of a report: GitHub accepts 65,536 characters, and posters add a marker."""
 
 PROBLEMS, ROWS, DETAIL = 12_000, 16_000, 10_000  # characters of each, where not all fits
 NOTE = 400  # of what tells what was left out
 
 
 def render(report: Report, style: Style) -> str:
-    """At most LIMIT characters: the summary stays, what is cut from the middle is counted."""
+    """The report in at most LIMIT characters. If something is omitted, it is counted; the summary
+    is kept."""
     found = entries(report, style)
     shown = [entry for entry in found if entry.word != "unchanged"]
     several = len({entry.org_name for entry in found}) > 1
@@ -56,7 +57,7 @@ def _shortened(
     items: list[TaskEntry | FoldedEntry],
     command: str,
 ) -> str:
-    """As much of each part as fits, from its beginning; then what was left out."""
+    """The beginning of each part, and what was omitted."""
     some, _ = _fitting(problems, PROBLEMS)
     some = some or [cut(problem, PROBLEMS) for problem in problems[:1]]
     listed, _ = _fitting(rows, ROWS)
@@ -81,7 +82,7 @@ def _joined(head: str, problems: list[str], rows: list[str], rest: Iterable[str]
 
 
 def _fitting(parts: Iterable[str], room: int) -> tuple[list[str], bool]:
-    """The first ones that fit together, each with a blank line; whether there are more."""
+    """The first parts that fit (with a blank line each), and whether there are more."""
     fitting: list[str] = []
     for part in parts:
         room -= len(part) + 2

@@ -1,4 +1,4 @@
-"""What there is to see of a task, or of an entry with all of its tasks, folded in Markdown."""
+"""The details of a task or an entry as foldable Markdown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTEXT = 3
 
 
 def details(item: TaskEntry | FoldedEntry, most: int) -> str:
-    """A block that unfolds, its longest parts about `most` characters; empty for nothing to see."""
+    """A foldable block; long parts are cut to about `most` characters. Empty without details."""
     if isinstance(item, FoldedEntry):
         return _entry(item, most)
     blocks = list(_said(item.why, item.hints, most))
@@ -48,8 +48,7 @@ def _said(why: str, hints: Iterable[Hint], most: int) -> Iterator[str]:
 
 
 def _entry(item: FoldedEntry, most: int) -> str:
-    """Its settings as the manifest has them, its tasks with their values, and what is said of
-    them."""
+    """The entry's settings, its tasks with their values, and remarks."""
     group, blocks = item.group, []
     if group.template is not None:
         blocks.append(fence(cut("\n".join(_created(group.template)), most), "diff"))
@@ -68,7 +67,7 @@ def _entry(item: FoldedEntry, most: int) -> str:
 
 
 def _values(item: FoldedEntry, most: int) -> str:
-    """A table of the tasks, as long as its rows have room in `most` characters."""
+    """A table of the tasks, with as many rows as fit in `most` characters."""
     values = [ValueRow("", task.key, task.values) for task in item.tasks]
     names = value_names(values)
     head = ["", "Task", *map(span, names), "At the service"]
@@ -87,7 +86,7 @@ def _values(item: FoldedEntry, most: int) -> str:
 
 
 def task_cell(task: TaskEntry) -> str:
-    """The task's ID, as a link if there is an address."""
+    """The task ID, as a link if there is a URL."""
     task_id = span(task.task_id) if task.task_id else ""
     return link(task.url, task.task_id or "open") if task.url else task_id
 

@@ -1,8 +1,8 @@
-"""Text from outside as Markdown that no host turns into anything else.
+"""External text as Markdown that no host interprets.
 
-It stands in code spans, in fences and, its risky words in `<code>`, in blocks of HTML: there no
-renderer looks for markup, links, mentions or issue numbers. An entity would not do, since GitHub
-looks for `@name` and `#1` in the finished page, where `&#64;` is an `@` again.
+It is placed in code spans and fences, and risky words of prose in `<code>` within HTML blocks:
+there, renderers look for no markup, links, mentions or issue numbers. Entities would not suffice:
+GitHub looks for `@name` and `#1` in the rendered page, where `&#64;` is an `@` again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REFERENCE = re.compile(r"\W*(?:[0-9a-fA-F]{7,}|[A-Za-z]+-\d+)\W*")
 
 
 def span(text: str) -> str:
-    """A code span of one line, for a table's cell too; long text is cut in its middle."""
+    """A code span on one line, also valid in a table cell; long text is cut in the middle."""
     shown = cut(safe.line(text), SPAN, " ... ").replace("|", "\\x7c")
     if not shown.strip(" "):
         return "`(none)`" if not shown else "`(blank)`"
@@ -30,7 +30,7 @@ def span(text: str) -> str:
 
 
 def fence(text: str, language: str = "text") -> str:
-    """A fence longer than any run of backticks in it."""
+    """A code fence that is longer than any run of backticks in the text."""
     shown = safe.block(text)
     longest = max((len(run) for run in _TICKS.findall(shown)), default=0)
     marks = "`" * max(3, longest + 1)
@@ -38,14 +38,14 @@ def fence(text: str, language: str = "text") -> str:
 
 
 def paragraph(text: str) -> str:
-    """Prose as a block of HTML; every word that could be a link, a mention, a reference to an
-    issue or a commit, or markup of some host, is in `<code>`."""
+    """Prose as an HTML block. Words that could be a link, a mention, an issue, a commit or markup
+    are in `<code>`."""
     lines = [line for line in safe.block(text).split("\n") if line.strip()]
     return f"<p>{'<br>'.join(' '.join(map(_word, line.split())) for line in lines)}</p>"
 
 
 def link(url: str, text: str) -> str:
-    """A link, of an address that is just that; else its text alone."""
+    """A link, or only the text if the URL is not a plain one."""
     return f"[{span(text)}]({url})" if _LINK.fullmatch(url) and len(url) <= SPAN else span(text)
 
 
@@ -56,12 +56,12 @@ def _word(word: str) -> str:
 
 
 def code(text: str) -> str:
-    """As the inside of a `<code>` element, on one line."""
+    """The content of a `<code>` element, on one line."""
     return safe.html(cut(safe.line(text), SPAN, " ... "))
 
 
 def cut(text: str, most: int, mark: str = "\n... too long to show whole ...\n") -> str:
-    """Its beginning and its end, where it is longer than `most`."""
+    """The beginning and end of a text that is longer than `most`."""
     if len(text) <= most:
         return text
     kept = (most - len(mark)) // 2

@@ -1,7 +1,6 @@
-"""Markdown as rows for a terminal: headings, emphasis, code, lists. Of inert text only (`safe`).
+"""Markdown for a terminal: headings, emphasis, code, lists. For text that `safe` has escaped.
 
-What an agent writes is read by a person, so nothing is left out: a link keeps its address, and
-what is not understood stays as it is written.
+Nothing is omitted: links keep their URL, and unknown markup is kept as it is.
 """
 
 from __future__ import annotations
@@ -19,11 +18,10 @@ _SPAN = re.compile(r"`([^`]+)`|\*\*(?=\S)(.+?)(?<=\S)\*\*")
 
 
 Span = tuple[int, int, Callable[[str], str]]
-"""Where it begins and ends in a text, and its paint."""
+"""Start and end in a text, and the color."""
 
 
 def plain_rows(text: str) -> list[str]:
-    """The lines as they are."""
     return text.strip("\n").split("\n")
 
 
@@ -50,7 +48,7 @@ def _rows(text: str, columns: int, palette: Palette) -> Iterator[str]:
 
 
 def _spanned(line: str, columns: int, hang: int, palette: Palette) -> Iterator[str]:
-    """Rows with what stands between marks painted, also where they part it."""
+    """Wraps a line; colors what is enclosed by marks, across rows too."""
     if not palette.on:
         yield from cells.wrap(line, columns, hang)
         return
@@ -69,7 +67,7 @@ def _spanned(line: str, columns: int, hang: int, palette: Palette) -> Iterator[s
 
 
 def _painted(text: str, begin: int, end: int, spans: Iterable[Span]) -> str:
-    """A part of a text, and what of the spans lies in it."""
+    """A part of a text, with the spans in it colored."""
     shown, at = "", begin
     for first, last, paint in spans:
         here, there = max(first, at), min(last, end)

@@ -1,9 +1,8 @@
-"""Reports without the prompts of sensitive tasks: the one place where that is decided.
+"""Removes the prompts of sensitive tasks from reports, before any format sees them.
 
-It is done before any format sees a report, so none can forget it. Values that are a prompt become
-its digest, the SHA-256 of its UTF-8 as `sha256sum` begins it: so a reader sees whether it changed.
-In words that may repeat one, such as the service's, it gives way to a stand-in. Display names and
-entities are no part of a prompt and are shown.
+Values that are prompts become a digest (the beginning of the SHA-256 of the UTF-8 text), which
+shows whether a prompt changed. In text that may repeat a prompt, such as the service's messages, it
+becomes a placeholder. Names and entities are not part of the prompt.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _SHOWN_OF_MESSAGE = "entity_diff"
 
 
 def masked(report: Report, secrets: Secrets) -> Report:
-    """The report with nothing in it of `secrets` or of its own sensitive tasks' prompts."""
+    """The report without `secrets` and without the prompts of its own sensitive tasks."""
     secrets |= secrets_of(report)
     if not secrets:
         return report
@@ -53,7 +52,7 @@ def masked(report: Report, secrets: Secrets) -> Report:
 
 
 def masked_plan(plan: Plan) -> Plan:
-    """A plan as it is kept in a file: `apply` takes prompts from the manifests, never from that."""
+    """A plan as it is saved: apply takes prompts from the manifests, never from a plan."""
     secrets = secrets_of(plan)
     if not secrets:
         return plan
@@ -61,7 +60,7 @@ def masked_plan(plan: Plan) -> Plan:
 
 
 def secrets_of(report: Report) -> Secrets:
-    """The prompts that a report's own tasks keep from it."""
+    """The prompts of a report's sensitive tasks."""
     if isinstance(report, FailureReport):
         return Secrets()
     if isinstance(report, ValidateReport):
@@ -81,12 +80,12 @@ def secrets_of(report: Report) -> Secrets:
 
 
 def secrets_in(tasks: Iterable[DesiredTask | Record | Attempt]) -> Secrets:
-    """The prompts of those that are sensitive, their commands' too."""
+    """The prompts of the sensitive ones, including those of commands."""
     return Secrets(text for task in tasks if task.sensitive for text in _texts(task.inputs))
 
 
 def masked_state(state: State) -> State:
-    """The state as it may be shown."""
+    """The state without the prompts of sensitive tasks."""
     secrets = secrets_in(state.records.values()) | secrets_in(state.attempts.values())
     if not secrets:
         return state
@@ -99,12 +98,10 @@ def masked_state(state: State) -> State:
 
 
 def concealed(diagnostics: Iterable[Diagnostic], secrets: Secrets) -> tuple[Diagnostic, ...]:
-    """Problems in words that repeat none of the prompts."""
     return tuple(replace(d, args=_facts(d.args, secrets)) for d in diagnostics)
 
 
 def concealed_remarks(remarks: Iterable[Remark], secrets: Secrets) -> tuple[Remark, ...]:
-    """Remarks whose facts repeat none of the prompts."""
     return tuple(Remark(r.case, _facts(r.facts, secrets)) for r in remarks)
 
 
@@ -119,7 +116,6 @@ def _texts(value: Inputs) -> Iterable[str]:
 
 
 def _result(task: TaskResult, secrets: Secrets) -> TaskResult:
-    """What became of a task; its error has the service's words."""
     return replace(
         task,
         problems=concealed_remarks(task.problems, secrets),
@@ -150,7 +146,7 @@ def _task(task: PlannedTask, secrets: Secrets) -> PlannedTask:
 
 
 def _change(change: Change, secrets: Secrets, name: str | None) -> Change:
-    """A prompt as its digest; of a message that was not there before, or is not any more, too."""
+    """Prompts as digests, also in a message that was added or removed as a whole."""
     sides = (change.before, change.after)
     if change.path == "message":
         before, after = (_covered(side) if isinstance(side, Mapping) else side for side in sides)
@@ -162,7 +158,7 @@ def _change(change: Change, secrets: Secrets, name: str | None) -> Change:
 
 
 def _record(record: Record, secrets: Secrets) -> Record:
-    """The service's own name for a task may begin as its prompt does."""
+    """The service may derive a task's name from its prompt."""
     outputs = _swept(record.outputs, secrets, _name(record))
     return replace(_covered_task(record), outputs=outputs)
 
@@ -172,12 +168,12 @@ def _without_prompt(task: R) -> R:
 
 
 def _hidden(known: R | None) -> R | None:
-    """Of a sensitive task, whichever of its sides it is that says so."""
+    """Part of a task that another of its sides marks as sensitive."""
     return _covered_task(known) if known is not None else None
 
 
 def _covered_task(task: R) -> R:
-    """Without its prompt, that of its entry, and the values that both of them make it from."""
+    """Without its prompt, its entry's prompt, and the values that both are made from."""
     inputs = _inputs(task.inputs)
     if not isinstance(task, DesiredTask):
         return replace(task, inputs=inputs, generated=_without_values(task.generated))
@@ -193,7 +189,7 @@ def _without_values(generated: Generated | None) -> Generated | None:
 
 
 def _covered_values(generated: Generated) -> dict[str, str]:
-    """A value is too short for a digest: it could be guessed."""
+    """Values are too short for digests, which could be guessed."""
     return dict.fromkeys(generated.values, STAND_IN)
 
 
@@ -211,7 +207,7 @@ def _covered(message: Any) -> Any:
 
 
 def _digested(value: Any) -> Any:
-    """The value with each text as its digest. A digest stays as it is."""
+    """The value with digests in place of texts; existing digests are kept."""
     return map_texts(lambda text: text if _HIDDEN.fullmatch(text) else _digest(text), value)
 
 
@@ -223,7 +219,7 @@ def _digest(text: str) -> str:
 
 
 def _swept(value: Any, secrets: Secrets, name: str | None) -> Any:
-    """The value without the prompts in its texts. The `name` that the manifest gives stays."""
+    """The value with prompts removed from its texts, except the `name` from the manifest."""
     return map_texts(lambda text: text if text == name else secrets.conceal(text), value)
 
 

@@ -1,4 +1,4 @@
-"""News of tasks as a message for Slack and its like: text from outside is inert in it."""
+"""News about tasks as a Slack message; external text is escaped."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from reconciler.tasks.news import News
 from reconciler.tasks.status import TaskStatus
 
 MOST = 20
-"""Tasks that one message names."""
+"""Tasks that one message lists."""
 
 _LONGEST = 300  # characters of what a task says
 
 
 def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime) -> str:
-    """Empty if there is no news. Of `sensitive` tasks only the key is named."""
+    """The message; empty without news. Of `sensitive` tasks, only the key is shown."""
     lines = [*_waiting(news, sensitive, now), *_failed(news, sensitive)]
     if not lines:
         return ""
@@ -53,5 +53,5 @@ def _named(status: TaskStatus, what: str, said: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """Slack's own escapes, so that nothing becomes a mention, a link or a command."""
+    """Slack's escapes against mentions, links and commands."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""A small palette of our own: the terminal's colors, or none."""
+"""Terminal colors, or none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _RESET = "\x1b[0m"
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Paints text that `safe` has made inert. Without `on` every method gives its text back."""
+    """Colors text that `safe` has escaped. Unless `on`, text is returned unchanged."""
 
     on: bool
 
@@ -39,11 +39,11 @@ class Palette:
         return self._paint("36", text)
 
     def removed(self, text: str) -> str:
-        """A word that is in the old line only."""
+        """A word that is only in the old line."""
         return self._paint("1;31;7", text)
 
     def added(self, text: str) -> str:
-        """A word that is in the new line only."""
+        """A word that is only in the new line."""
         return self._paint("1;32;7", text)
 
     def _paint(self, code: str, text: str) -> str:
@@ -51,5 +51,5 @@ class Palette:
 
 
 def unpainted(text: str) -> str:
-    """Inert text that was painted, without its paint."""
+    """Text without color codes."""
     return re.sub("\x1b\\[[0-9;]*m", "", text)

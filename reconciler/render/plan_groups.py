@@ -1,4 +1,4 @@
-"""Which tasks of a plan are alike, so that forty of them take one screen."""
+"""Groups similar tasks of a plan, so that forty of them fit on one screen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.model.task import Inputs, text_of
 from reconciler.plan.plan import Action, PlannedTask
 
 SIMILAR = 4
-"""So many tasks that are alike are shown as one item, with one line for each."""
+"""From this number on, similar tasks are one group with one line each."""
 
 _OF_ITS_OWN = ("message", "name")
 _FEW = 12  # characters
@@ -20,7 +20,7 @@ _FEW = 12  # characters
 
 @dataclass(frozen=True, slots=True)
 class TaskGroup:
-    """Tasks that are alike but for their keys, prompts and names."""
+    """Tasks that differ only in key, prompt and name."""
 
     tasks: tuple[PlannedTask, ...]
 
@@ -35,7 +35,7 @@ class TaskGroup:
 
     @property
     def common_beginning(self) -> str:
-        """The words that all prompts begin with, if there are more than a few."""
+        """The words that all prompts start with, if there are more than a few."""
         texts = [prompt_line(text_of(t.desired.inputs)) for t in self.tasks if t.desired]
         first, last = min(texts, default=""), max(texts, default="")
         same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
@@ -48,12 +48,11 @@ class TaskGroup:
 
 
 def prompt_line(text: str | None) -> str:
-    """A prompt in one line."""
     return " ".join((text or "").split())
 
 
 def task_groups(tasks: Iterable[PlannedTask]) -> list[TaskGroup]:
-    """The tasks in their order, those that are alike together."""
+    """The tasks in order, grouped by similarity."""
     found: dict[str, list[PlannedTask]] = {}
     for task in tasks:
         found.setdefault(digest(_likeness(task)), []).append(task)

@@ -1,4 +1,4 @@
-"""A plan as text, after Terraform's habits; made to be reviewed by a person."""
+"""A plan as text for reviewers, in the style of Terraform."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _INDENT = "      "
 
 
 def plan_rows(plan: Plan, style: Style) -> list[str]:
-    """The whole text, its last row the count; nothing with `-q`, which leaves the exit code."""
+    """All rows, the counts last; none with `-q`."""
     return [] if style.quiet else _Writer(plan, style).rows()
 
 
 def summary_row(plan: Plan) -> str:
-    """`Plan: 1 to create, ...`; what is rare is counted where there is any."""
+    """`Plan: 1 to create, ...`; rare actions are listed only if there are any."""
     rare = (
         Action.REPLACE,
         Action.MOVE,
@@ -68,7 +68,7 @@ def summary_row(plan: Plan) -> str:
 
 
 def for_whom(plan: Plan) -> str:
-    """` for acme on https://api.pulumi.com, as ada`: the first line of every format."""
+    """` for acme on https://api.pulumi.com, as ada`: part of the first line of every format."""
     names = ", ".join(map(safe.line, plan.organizations()))
     orgs = f" for {names} on" if names else " for"
     made = f", as {who(plan.identity)}" if plan.identity else ""
@@ -76,7 +76,7 @@ def for_whom(plan: Plan) -> str:
 
 
 def legend(plan: Plan, shown: Iterable[PlannedTask]) -> dict[Action, str]:
-    """What the actions mean that are there."""
+    """The meaning of the actions that occur."""
     present = {task.action for task in shown}
     meant = {action: ACTIONS[action] for action in Action if action in present & ACTIONS.keys()}
     if Action.UNRESOLVED in meant and not plan.apply_will_fail():
@@ -85,14 +85,14 @@ def legend(plan: Plan, shown: Iterable[PlannedTask]) -> dict[Action, str]:
 
 
 def outcome_row(plan: Plan) -> str:
-    """What apply would do if that is nothing."""
+    """Says that apply would do nothing; empty otherwise."""
     if all(task.action is Action.UNCHANGED for task in plan.tasks):
         return no_changes_row(plan)
     return "" if plan.can_apply() else "Apply would make no changes."
 
 
 def no_changes_row(plan: Plan) -> str:
-    """For a plan whose tasks are all unchanged."""
+    """The row for a plan whose tasks are all unchanged."""
     if not plan.tasks:
         return "No changes. There are no tasks."
     which = "selected" if plan.is_restricted else "declared"
@@ -100,14 +100,14 @@ def no_changes_row(plan: Plan) -> str:
 
 
 def unattended_row(plan: Plan) -> str:
-    """`2 of these tasks are unattended.`, counting what apply would act on; empty for none."""
+    """`2 of these tasks are unattended.`, counting those that apply would act on; may be empty."""
     number = sum(task.applies and task.unattended for task in plan.tasks)
     are = "is" if number == 1 else "are"
     return f"{number} of these tasks {are} unattended." if number else ""
 
 
 def who(identity: Identity) -> str:
-    """An identity for a reader: its login, and what a token is bound to."""
+    """The login of an identity, and the organization or team of its token."""
     bound = [
         f"{word} {safe.line(value)}"
         for word, value in (("organization", identity.organization), ("team", identity.team))
@@ -141,7 +141,7 @@ class _Writer:
         return [*rows, self.palette.bold(summary_row(self.plan))]
 
     def _items(self, shown: list[PlannedTask]) -> list[TaskGroup | EntryGroup]:
-        """Entries and tasks that are alike as one item each, but with -v each task by itself."""
+        """Entries and groups of similar tasks as one item each; with -v, each task."""
         if self.style.verbose:
             return [TaskGroup((task,)) for task in shown]
         groups = entry_groups(self.plan.tasks, shown)
@@ -222,7 +222,7 @@ class _Writer:
         return [*rows, self.palette.dim(f"taskID {safe.line(task.task_id or '')}")]
 
     def _group(self, group: TaskGroup) -> Iterator[str]:
-        """What all of them share, then one line for each."""
+        """What the tasks share, then one line each."""
         first, palette, verbose = group.first, self.palette, self.style.verbose
         title = palette.bold(f"{len(group.tasks)} tasks")
         yield self._head(first.action, title, unattended=first.unattended)
@@ -245,7 +245,7 @@ class _Writer:
         yield from (f"{_INDENT}{row}" for row in rows)
 
     def _listed(self, group: TaskGroup, notes: list[str], *, notes_differ: bool) -> list[str]:
-        """Key, place, and what only this task has: its note, its prompt, or what changed."""
+        """Key, location, and what is specific to this task: its note, prompt or changes."""
         rows = []
         skipped = len(group.common_beginning)
         for task, note in zip(group.tasks, notes, strict=True):

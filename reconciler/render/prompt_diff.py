@@ -1,4 +1,4 @@
-"""Prompts and their differences as rows for a terminal."""
+"""Prompts and their differences for a terminal."""
 
 from __future__ import annotations
 
@@ -28,23 +28,21 @@ Paint = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Shows text in rows of at most `columns`; all of it with `verbose`."""
+    """Renders text in rows of at most `columns`; `verbose`: without limits."""
 
     columns: int
     palette: Palette
     verbose: bool = False
 
     def rows(self, text: str, limit: int) -> list[str]:
-        """The first `limit` rows of a text; all of them with `verbose`."""
+        """The first `limit` rows of a text."""
         lines = lines_of(text.strip("\n"))
         rows = [r for line in lines for r in cells.wrap(line, self.columns, cells.hang_of(line))]
         return self._shortened(rows, limit)
 
     def diff(self, before: str | None, after: str | None, limit: int) -> list[str]:
-        """The first `limit` rows of a difference: each begins with `- `, `+ ` or two blanks.
-
-        None stands for text that does not exist.
-        """
+        """The first `limit` rows of a diff, each starting with `- `, `+ ` or two spaces. None means
+        that the text does not exist."""
         found = side_by_side(before, after, CONTEXT)
         if not found:
             return [self.palette.dim("(only line ends differ)")]
@@ -52,7 +50,7 @@ class Prose:
         return self._shortened(rows, limit)
 
     def _group(self, kind: str, rows: Iterable[DiffRow | Gap]) -> Iterator[str]:
-        """The rows of neighbors of one kind."""
+        """The rows of adjacent lines of one kind."""
         palette, sides = self.palette, [row for row in rows if isinstance(row, DiffRow)]
         match kind:
             case "gap":
@@ -117,15 +115,15 @@ def _painted(mark: str, row: Sequence[Piece], paint: Paint, stress: Paint) -> st
 
 
 def _trimmed(row: list[Piece]) -> list[Piece]:
-    """Without the blanks at its end, which would be painted."""
+    """Without trailing spaces, which would be colored."""
     while row and row[-1][0].isspace():
         row = row[:-1]
     return row
 
 
 def _words(pieces: Sequence[Piece], keep: int | None) -> Iterator[Piece]:
-    """The pieces word by word. With `keep`, only so much is kept of a long unchanged piece beside
-    a change; the rest becomes `...`."""
+    """The pieces, word by word. With `keep`, long unchanged pieces next to a change are shortened
+    to `...`."""
     for index, (text, differs) in enumerate(pieces):
         first, last = index == 0, index == len(pieces) - 1
         shown = text

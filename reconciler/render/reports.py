@@ -1,4 +1,4 @@
-"""What a format is given: the report of one command, and how it is to look."""
+"""The input of every format: a report and a style."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ValidateReport:
-    """`listed` are the tasks that could be made out, `names` the files that were read."""
+    """`listed` are the tasks that could be read, `names` the files."""
 
     tasks: int
     files: int
@@ -30,7 +30,7 @@ class ValidateReport:
 
 @dataclass(frozen=True, slots=True)
 class FailureReport:
-    """A command that could not go on; `diagnostics` has at least one error."""
+    """A command that failed; `diagnostics` contains at least one error."""
 
     diagnostics: tuple[Diagnostic, ...]
 
@@ -48,12 +48,11 @@ def as_named(file: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a report looks to a person; formats for machines pass most of it over.
+    """The appearance of a report; formats for programs ignore most of it.
 
-    `width` is in columns. `source` gives the text of a line of a file (counted from 1), so that
-    a problem is shown where it is; None where it is not to be shown. `diagnostics` says whether
-    they are part of the text (a program's format always has them). `locate` turns the name of a
-    file into its path from the root of its repository, for formats that others link to files.
+    `width` is in columns. `source` returns a line (from 1) of a file, to be shown below a problem,
+    or None. `diagnostics`: text includes them (other formats always do). `locate` turns a file name
+    into a path relative to the repository.
     """
 
     color: bool = False
@@ -66,7 +65,7 @@ class Style:
 
 
 class Renderer(Protocol):
-    """What each module of `render.FORMATS` has."""
+    """What each module in `render.FORMATS` has."""
 
     def render(self, report: Report, style: Style) -> str:
-        """The whole report, with a line feed at its end unless it is empty."""
+        """The whole report; ends in a line feed unless empty."""

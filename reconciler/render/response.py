@@ -1,4 +1,4 @@
-"""What was sent to a task, and how a state was edited: reports in one line, and as documents."""
+"""Messages sent to tasks and edits of the state, as text and as documents."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _EDITS = {
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What was sent to a task: `sent` is the event, None if there was nothing to send; `answered`
-    the request that it answers. `done` names the outcome."""
+    """`sent` is the event (None if there was nothing to send), `answered` the request that it
+    answers, `done` the outcome."""
 
     record: Record
     status: TaskStatus
@@ -46,8 +46,8 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """An edit of `ref`: `done` names it, `to` is the new key, task or file. `changed` is False if
-    the state already was as desired."""
+    """`done` names the edit of `ref`, `to` is the new key, task or file. `changed` is False if
+    nothing had to change."""
 
     ref: TaskRef
     done: str

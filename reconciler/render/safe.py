@@ -1,9 +1,9 @@
-"""Text from outside, made inert: it steers no terminal, no workflow log, no table and no page.
+"""Escapes external text, so that it cannot affect a terminal, a workflow log, a table or a page.
 
-Every character that shows nothing or moves what is shown becomes a visible escape (`\\x1b`,
-`\\u202e`), and what a workflow runner would take for a command loses its first character to one.
-Rules of the runners: GitHub's takes `::name::` where a line begins, white space set aside, and
-`##[name]` anywhere in a line; Azure's takes `##vso[`, TeamCity's `##teamcity[`.
+Invisible and reordering characters become visible escapes (`\\x1b`, `\\u202e`), and the first
+character of anything that a workflow runner would interpret as a command is escaped. GitHub
+interprets `::name::` at the start of a line (ignoring white space) and `##[name]` anywhere; Azure
+`##vso[`; TeamCity `##teamcity[`.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ _COMMAND = r"(?m)^(?P<space>[^\S\n]*\ufe0f*[^\S\n]*)::|##(?=\w*\[)"
 
 
 def line(text: str) -> str:
-    """As one line: line ends and tabs are escaped too."""
+    """On one line: line ends and tabs are escaped too."""
     if not (text.isascii() and text.isprintable()):
         text = re.sub(_IN_LINE, _escape, text)
     return without_commands(text)
 
 
 def block(text: str) -> str:
-    """As lines: line feeds stay, a carriage return right before one is left out."""
+    """As lines: line feeds are kept; a carriage return before one is dropped."""
     return without_commands(re.sub(_IN_BLOCK, _escape, text.replace("\r\n", "\n")))
 
 
 def without_commands(text: str) -> str:
-    """No line of `text` is a workflow command; nothing else is changed."""
+    """Escapes only workflow commands."""
     if "::" not in text and "##" not in text:
         return text
     return re.sub(_COMMAND, _break, text)
 
 
 def html(text: str) -> str:
-    """As text or a quoted attribute of an HTML page; lines stay."""
+    """Text or a quoted attribute of an HTML page; lines are kept."""
     from html import escape  # builds a table of all entities; few formats need it
 
     return escape(block(text), quote=True)

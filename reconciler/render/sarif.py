@@ -1,8 +1,8 @@
-"""Reports as SARIF 2.1.0, for code scanning and for editors.
+"""Reports as SARIF 2.1.0, for code scanning and editors.
 
-A rule is the code of a diagnostic, or the action or result of a task. A diagnostic without a file
-is a notification of the run, as the standard says. A fingerprint has no line and no argument, so
-that a problem stays the same one when lines move.
+Rules are diagnostic codes, and actions or results of tasks. A diagnostic without a file is a
+notification of the run, as the standard requires. Fingerprints contain neither lines nor arguments,
+so a problem keeps its identity when lines move.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _TASK_RULES = {
 
 
 class _Problem(NamedTuple):
-    """`path` and `key` tell it from others of its rule and file, whatever line it is in."""
+    """`path` and `key` distinguish it from others with the same rule and file."""
 
     rule: str
     level: str
@@ -63,7 +63,7 @@ class _Problem(NamedTuple):
 
 
 def render(report: Report, style: Style) -> str:
-    """One document; ASCII, and none of its text is a link."""
+    """One ASCII document whose text contains no links."""
     found = [_of_problem(problem) for problem in diagnostics_of(report, style)]
     found += [_of_task(entry) for entry in entries(report, style) if entry.level is not None]
     rules = sorted({problem.rule for problem in found})
@@ -127,7 +127,7 @@ def _notification(problem: _Problem, index: Mapping[str, int]) -> dict[str, Any]
 
 
 def _related(problem: _Problem) -> dict[str, Any]:
-    """The row that a task is generated from: the entry itself is the location."""
+    """The row that a task is generated from; the location is the entry."""
     if problem.row is None:
         return {}
     place = _physical(problem.row.file, problem.row.line, None)
@@ -180,5 +180,5 @@ def _rule(rule: str) -> dict[str, Any]:
 
 
 def _text(text: str) -> str:
-    """Inert, and without the brackets that make a link of it."""
+    """Escaped, and without brackets that form links."""
     return safe.block(text).replace("](", "] (")

@@ -1,8 +1,8 @@
-"""Prompts that no report may show, found again in the words of others.
+"""Finds prompts in the text of others, such as the service's messages.
 
-A service that refuses a create may repeat the prompt: whole or in part, as JSON, as HTML, on one
-line. So only letters and digits are compared, escapes read both as they stand and as what they
-mean, and a stretch of them that is the prompt's is taken out with what is between.
+A service that rejects a create may repeat the prompt in whole or in part: as JSON, as HTML, on one
+line. Only letters and digits are therefore compared, with escapes read literally and decoded.
+Matching stretches are replaced, including what is between the letters.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import NamedTuple
 STAND_IN = "(sensitive)"
 
 WINDOW = 16
-"""Letters and digits in a row from which on it is no chance that a prompt has them too."""
+"""Number of consecutive letters and digits from which a match is not a coincidence."""
 
 SHORTEST_LINE = 9
-"""Characters from which on a line of a prompt is looked for whole, though it be shorter."""
+"""Lines of a prompt from this length are also searched as a whole."""
 
 _FEWEST = 4  # letters of such a line
 _ESCAPE = re.compile(
@@ -27,14 +27,14 @@ _ESCAPE = re.compile(
 
 
 class _Reading(NamedTuple):
-    """The letters and digits of a text, and where each of them begins and ends in it."""
+    """The letters and digits of a text, with their positions."""
 
     letters: str
     places: list[tuple[int, int]]
 
 
 class Secrets:
-    """A set of prompts; empty ones hide nothing."""
+    """A set of prompts; an empty set hides nothing."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.texts = frozenset(texts)
@@ -47,7 +47,7 @@ class Secrets:
         return self if other.texts <= self.texts else Secrets(self.texts | other.texts)
 
     def conceal(self, text: str) -> str:
-        """`text` with a stand-in for each stretch that is one of the prompts', or part of one."""
+        """`text` with a placeholder for each stretch of a prompt."""
         if not self.texts or not text:
             return text
         found = _joined(
@@ -77,7 +77,7 @@ class Secrets:
                 at = letters.find(line, at + 1)
 
     def _compared(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The letters of whole prompts, and of what is too short to be found in these."""
+        """The letters of whole prompts, and of lines too short to be found that way."""
         if self._needles is None:
             wholes = {reading.letters for text in self.texts for reading in _readings(text)}
             lines = {
@@ -93,7 +93,7 @@ class Secrets:
 
 
 def _joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """In order, those that overlap as one."""
+    """In order, overlapping ones merged."""
     joined: list[tuple[int, int]] = []
     for begin, end in sorted(stretches):
         if joined and begin < joined[-1][1]:
@@ -128,7 +128,7 @@ def _unescaped(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _meaning(found: re.Match[str]) -> str:
-    """The character that an escape stands for; a blank for those that are no letter anyway."""
+    """The character that an escape stands for, or a space."""
     code = found["u"] or found["x"]
     if code:
         return chr(int(code, 16))

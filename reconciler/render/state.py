@@ -1,4 +1,4 @@
-"""The state for a reader: a table of its tasks, one task whole. For a program: `state_document`."""
+"""The state as a table, a single task of it as text, and both as documents."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
 from reconciler.state.model import Record, State
 
 _HAPPENED = {HistoryKind.NOT_CREATED.value: "no task"}
-"""What is not worded as the state file has it."""
 
 
 def state_table(state: State, refs: Collection[TaskRef], style: Style) -> str:
-    """A line for each of these tasks, and for each of their attempts without outcome."""
+    """A line per task, and per attempt with an unknown outcome."""
     palette = Palette(style.color)
     rows = [("TASK", "TASK ID", "STATUS", "FILE")]
     for ref in (ref for ref in sorted(refs) if ref in state.records):
@@ -38,7 +37,7 @@ def state_table(state: State, refs: Collection[TaskRef], style: Style) -> str:
 
 
 def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True) -> str:
-    """Everything that is known of one task; `outputs`: as last read, too."""
+    """Everything known about one task; `outputs`: including the outputs as last read."""
     palette = Palette(style.color)
     rows = [palette.bold(safe.line(str(ref)))]
     record = state.records.get(ref)
@@ -54,7 +53,7 @@ def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True)
 
 
 def state_document(state: State, refs: Iterable[TaskRef]) -> dict[str, Any]:
-    """What `state list` and `state show` are for a program."""
+    """The document of `state list` and `state show`."""
     return json_document(
         backend=state.backend,
         lineage=state.lineage,
@@ -118,7 +117,7 @@ def _attempt_facts(attempt: Attempt) -> Mapping[str, str]:
 
 
 def _history(record: Record, palette: Palette) -> Iterator[str]:
-    """A row for each thing that became of the key, the first one first."""
+    """A row per history entry, oldest first."""
     for happening in record.history_of():
         at = rfc3339(happening.at) if happening.at is not None else ""
         word, detail, task_id = (

@@ -1,4 +1,4 @@
-"""How tasks stand, as a table and as a document."""
+"""The status of tasks as a table and as a document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconciler.tasks.open_requests import open_requests
 from reconciler.tasks.status import TaskState, TaskStatus, counts
 
 ANY_ROOM = sys.maxsize
-"""Of a terminal that scrolls: what is too long may go on in the next row."""
+"""The number of rows of a terminal that scrolls."""
 
 _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT", "LINK")
 _RIGHT = frozenset({3, 4, 5})
@@ -33,7 +33,7 @@ _WORDS = {
 def status_table(
     statuses: Sequence[TaskStatus], style: Style, now: datetime, *, fold: bool = False
 ) -> str:
-    """A row for each task, in the given order; `fold`: links that do not fit go below their row."""
+    """A row per task in the given order. `fold`: links that do not fit go below their row."""
     room = ANY_ROOM if fold else None
     return "".join(f"{row}\n" for row in status_rows(statuses, style, now, room=room))
 
@@ -41,9 +41,9 @@ def status_table(
 def status_rows(
     statuses: Sequence[TaskStatus], style: Style, now: datetime, *, room: int | None = None
 ) -> list[str]:
-    """The table's rows, and how many there are of each. What a task waits for is below its row.
-    Where there is room for so many rows and links do not fit beside them, they go below, too, or
-    where that is too much they are left out."""
+    """The rows of the table, what waiting tasks ask below theirs, and the counts. With `room` for
+    so many rows, links that do not fit beside the table go below, or are omitted if there is no
+    room for that either."""
     if not statuses:
         return ["No tasks are recorded."]
     asked = [
@@ -88,7 +88,7 @@ def status_summary(statuses: Iterable[TaskStatus]) -> str:
 def status_document(
     statuses: Sequence[TaskStatus], now: datetime, diagnostics: Sequence[Diagnostic] = ()
 ) -> dict[str, Any]:
-    """For a program: each task with every output that the service has, unknown ones too."""
+    """The JSON document, with every output of the service, including unknown ones."""
     return json_document(
         diagnostics,
         readAt=rfc3339(now),

@@ -1,4 +1,4 @@
-"""The one renderer of tables in a terminal."""
+"""Tables for a terminal."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ GAP = "  "
 
 
 def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
-    """Rows whose cells stand below each other; columns in `right` are flush right.
+    """Rows with aligned columns; those in `right` are right-aligned.
 
-    Cells are inert text (`safe`) and may be painted. The last column is never padded.
+    Cells must be escaped (`safe`) and may be colored. The last column is never padded.
     """
     if not rows:
         return []
@@ -33,7 +33,7 @@ def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> li
 
 
 def shortened(text: str, columns: int) -> str:
-    """One line of inert text in at most `columns`, cut between words where that is possible."""
+    """One line of at most `columns`, cut between words if possible."""
     if cells.width(text) <= columns:
         return text
     kept = cells.chunks(text, max(1, columns - 1))[0]

@@ -1,4 +1,4 @@
-"""Everything that is known of one task: its record, its manifest, and the service's outputs."""
+"""Everything known about one task: record, manifest, and outputs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from reconciler.tasks.status import TaskStatus
 
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """One task, as it may be shown. `desired` None: it is in no manifest. `status` is how it
-    stands, `diff` what its manifest wants otherwise."""
+    """One task. `desired`: None if no manifest has it. `diff`: what the manifest would change."""
 
     ref: TaskRef
     state: State
@@ -36,14 +35,13 @@ class TaskReport:
 
 
 def report_text(report: TaskReport, style: Style, now: datetime) -> str:
-    """For a person."""
     palette = Palette(style.color)
     text = task_text(report.state, report.ref, style, outputs=not report.status.raw)
     return text + "".join(f"{row}\n" for row in _further(report, style, palette, now))
 
 
 def report_document(report: TaskReport, now: datetime) -> dict[str, Any]:
-    """For a program: the task of `state show` and of `status` in one, and its manifest's side."""
+    """The task of `state show` and of `status`, plus the manifest's side."""
     shown = status_document([report.status], now, report.diagnostics)
     known = state_document(report.state, [report.ref])["tasks"][0]
     recorded = known.pop("outputs", {})

@@ -1,4 +1,4 @@
-"""Reports as text, for a person."""
+"""Reports as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 
 
 def render(report: Report, style: Style) -> str:
-    """The text, without its diagnostics where `style` says that they are shown elsewhere."""
+    """The text, with diagnostics only if `style` asks for them."""
     text = "".join(f"{row}\n" for row in _rows(report, style))
     if style.diagnostics and report.diagnostics:
         from reconciler.render.diagnostics import render_all
@@ -20,7 +20,7 @@ def render(report: Report, style: Style) -> str:
 
 
 def _rows(report: Report, style: Style) -> Iterable[str]:
-    """Each kind's module is imported when there is one: `validate` needs neither of the others."""
+    """Imports only the module of the report's kind, to keep `validate` fast."""
     if isinstance(report, FailureReport):
         return ()
     if isinstance(report, ValidateReport):

@@ -1,4 +1,4 @@
-"""The difference of two texts: by line, and by word within lines that correspond. Inert text."""
+"""Text differences by line, and by word in corresponding lines. For escaped text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Piece = tuple[str, bool]
 
 
 class Line(NamedTuple):
-    """One line of a text, counted from 1."""
+    """A line and its number, from 1."""
 
     number: int
     pieces: Sequence[Piece]
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
 
 class DiffRow(NamedTuple):
-    """A line before and after; None if it exists on one side only."""
+    """A line before and after; None if it exists on only one side."""
 
     old: Line | None
     new: Line | None
@@ -49,8 +49,8 @@ def lines_of(text: str) -> list[str]:
 
 
 def side_by_side(before: str | None, after: str | None, context: int) -> list[DiffRow | Gap]:
-    """All that differs, with `context` unchanged lines around it; empty if only line ends differ.
-    None stands for text that does not exist."""
+    """All differences with `context` unchanged lines around them; empty if only line ends differ.
+    None means that the text does not exist."""
     old, new = ([] if text is None else lines_of(text) for text in (before, after))
     if old == new:
         return []
@@ -96,7 +96,7 @@ def _row(old: Sequence[str], new: Sequence[str], i: int, j: int, *, differs: boo
 
 
 def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """The lines that are two versions of the same one; in order, each once."""
+    """Pairs of lines that are two versions of the same line, in order."""
     if max(len(old), len(new)) > PAIRABLE:
         return
     words = [WORD.findall(line) for line in new]
@@ -128,7 +128,7 @@ def _pieces(old: str, new: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    """Those of SequenceMatcher, which is slow on long lists, without their equal ends."""
+    """Those of SequenceMatcher, which is slow on long lists, with equal ends removed first."""
     shorter = min(len(a), len(b))
     head = next((n for n in range(shorter) if a[n] != b[n]), shorter)
     tail = next((n for n in range(shorter - head) if a[-1 - n] != b[-1 - n]), shorter - head)
@@ -141,7 +141,7 @@ def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, i
 
 
 def joined(pieces: Iterable[Piece]) -> list[Piece]:
-    """Neighbors that both differ, or both do not, as one piece."""
+    """Merges adjacent pieces of the same kind."""
     found: list[Piece] = []
     for text, differs in pieces:
         if found and found[-1][1] == differs:

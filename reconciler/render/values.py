@@ -1,4 +1,4 @@
-"""Settings and differences of a task as rows of text."""
+"""Settings and changes of a task as rows of text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def flow(value: Any) -> str:
-    """A JSON value in one line, inert, names without quotes: `[{id: "datadog"}]`."""
+    """A JSON value on one line, escaped, with unquoted names: `[{id: "datadog"}]`."""
     if value is ABSENT:
         return "(not set)"
     if isinstance(value, Mapping):
@@ -45,7 +45,7 @@ def flow(value: Any) -> str:
 
 
 def setting_rows(inputs: Inputs, columns: int, palette: Palette, *, verbose: bool) -> list[str]:
-    """What a task is to be created with: its settings, its entities, its prompt last."""
+    """The inputs of a new task: settings, entities, and the prompt last."""
     message = inputs.get("message") or {}
     names = (*NAMES, *sorted(inputs.keys() - set(NAMES)))
     settings = {name: inputs[name] for name in names if name in inputs and name != "message"}
@@ -67,7 +67,7 @@ def setting_rows(inputs: Inputs, columns: int, palette: Palette, *, verbose: boo
 def change_rows(
     diff: Sequence[Change], columns: int, palette: Palette, *, verbose: bool
 ) -> list[str]:
-    """Field by field: `approvalMode: "manual" -> "auto"  (changed at the service)`."""
+    """Field by field: `approvalMode: "manual" -> "auto" (changed at the service)`."""
     short = [change for change in diff if not is_prose(change) and _fits(change, columns, 0)]
     pad = _pad(change.path for change in short)
     short = [change for change in short if _fits(change, columns, pad)]
@@ -90,7 +90,7 @@ def _origin(change: Change, palette: Palette) -> str:
 
 
 def moved_by(change: Change) -> str:
-    """Who moved, and how it can be had: `changed in the manifest, in place`."""
+    """Where a change comes from, and how to apply it: `changed in the manifest, in place`."""
     return f"{ORIGINS[change.origin]}, {IN_PLACE[change.in_place]}"
 
 
@@ -106,7 +106,7 @@ def _fits(change: Change, columns: int, pad: int) -> bool:
 
 
 def side_text(side: Any) -> str | None:
-    """What a line diff compares: text as it is, a list one element a line; None: not there."""
+    """The text to compare by line: lists with an item per line. None: not there."""
     if side is ABSENT:
         return None
     if isinstance(side, str):
@@ -137,12 +137,12 @@ def _list(name: str, values: Iterable[Any], columns: int, palette: Palette) -> l
 
 
 def _gutter(rows: Iterable[str], palette: Palette) -> list[str]:
-    """Our own mark before every row of outside text: no row begins with what it holds."""
+    """Prefixes every row of external text, so that no row starts with it."""
     return [f"  {palette.dim('|')} {row}".rstrip() for row in rows]
 
 
 def _pad(names: Iterable[str]) -> int:
-    """Where values begin: below each other, as long as their names are not too long for that."""
+    """The column of the values: aligned, unless names are too long."""
     return 1 + max((len(name) for name in names if len(name) <= NAMES_UP_TO), default=0)
 
 

@@ -1,4 +1,4 @@
-"""What waiting for tasks came to: how each stands; and what was applied before it, if anything."""
+"""The result of waiting for tasks, after an apply or alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.tasks.status import TaskStatus, exit_code
 
 
 class End(StrEnum):
-    """Why the waiting ended."""
+    """Why the wait ended."""
 
     SETTLED = "settled"  # no task runs or waits for a person
     TIMEOUT = "timeout"
@@ -36,7 +36,7 @@ class WaitedReport(ApplyReport):
 
     @property
     def code(self) -> int:
-        """As `taskctl status --exit-code` has it; 1 if tasks are done and others held."""
+        """The exit code of `taskctl status --exit-code`; 1 if tasks are done and others held."""
         return exit_code(self.statuses) or int(bool(self.held) or self.failed())
 
 
@@ -47,7 +47,7 @@ def waited_after(
     read_at: datetime,
     held: tuple[PlannedTask, ...] = (),
 ) -> WaitedReport:
-    """The report of an apply that waited, too."""
+    """The report of an apply that also waited."""
     applied: dict[str, Any] = {f.name: getattr(report, f.name) for f in fields(report)}
     stood: dict[str, Any] = {"statuses": statuses, "end": end, "read_at": read_at, "held": held}
     return WaitedReport(**applied, **stood, command="apply")
