@@ -22,10 +22,11 @@ NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """The tasks in the table's order, as they were `read_at`."""
+    """The tasks in the table's order, as they were `read_at`, of the `selected` ones."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
+    selected: int
 
     @property
     def code(self) -> int:
@@ -68,7 +69,7 @@ def _report(tasks: TaskSessions, refs: Sequence[TaskRef], request: StatusRequest
     found = tasks.statuses(refs)
     if request.states:
         found = tuple(status for status in found if status.state in request.states)
-    return StatusReport(found, tasks.ctx.now())
+    return StatusReport(found, tasks.ctx.now(), len(refs))
 
 
 def _notify(tasks: TaskSessions, report: StatusReport, newer: timedelta) -> None:

@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from io import TextIOWrapper
@@ -135,6 +135,7 @@ class Ending:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.arguments = arguments
+        self._formats: Iterable[str] = FORMATS
         self.context: click.Context | None = None
         self.code = 0
 
@@ -191,6 +192,9 @@ class Ending:
         from reconciler.model.codes import Code
 
         context = getattr(error, "ctx", None) or self.context
+        for param in context.command.params if context is not None else ():
+            if param.name == "format_name" and isinstance(param.type, click.Choice):
+                self._formats = param.type.choices
         path = context.command_path if context is not None else "taskctl"
         message = error.format_message().rstrip(".")
         if not message[:2].isupper():
@@ -246,11 +250,12 @@ class Ending:
 
         if self.context is not None and isinstance(self.context.obj, Output):
             return self.context.obj
-        return Output(_asked(self.arguments))
+        return Output(_asked(self.arguments, self._formats))
 
 
-def _asked(arguments: Sequence[str]) -> OutputSettings:
-    """Format, color and verbosity, as far as arguments that may be wrong say."""
+def _asked(arguments: Sequence[str], formats: Iterable[str]) -> OutputSettings:
+    """Format, color and verbosity, as far as arguments that may be wrong say. `formats` are those
+    of the command."""
     from reconciler.cli.console.output import OutputSettings
 
     found = OutputSettings()
@@ -259,7 +264,7 @@ def _asked(arguments: Sequence[str]) -> OutputSettings:
         name, equals, value = word.partition("=")
         if not equals:
             value = "".join(words[index + 1 : index + 2])
-        if name in ("--format", "--report") and value in FORMATS:
+        if name in ("--format", "--report") and value in formats and value in FORMATS:
             found = replace(found, format=value)
         elif name == "--color" and value in ("auto", "always", "never"):
             found = replace(found, color=value)

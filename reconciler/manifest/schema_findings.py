@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.suggestions import as_item, meant_property, similar
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Path
 from reconciler.model.paths import quoted
@@ -81,9 +81,9 @@ def _unknown(name: str, path: Path, known: list[str], schema: Mapping[str, Any])
         entry = schema["definitions"]["entry"]["properties"]
         if name in entry:
             return Code.UNKNOWN_PROPERTY, "entry", {}
-        near = similar(name, list(entry))
+        near = meant_property(name, entry)
     else:
-        near = similar(name, known)
+        near = meant_property(name, known)
     if near is not None:
         return Code.UNKNOWN_PROPERTY, "similar", {"near": near}
     return Code.UNKNOWN_PROPERTY, "", {"known": tuple(known)}
@@ -93,7 +93,8 @@ def _invalid(found: Violation) -> _Facts:
     value, wants = found.value, found.wants
     match found.rule:
         case "type":
-            return _wrong_type(value, [wants] if isinstance(wants, str) else list(wants))
+            types = [wants] if isinstance(wants, str) else list(wants)
+            return _wrong_type(value, types, found.schema, is_item=_is_item(found.path))
         case "enum":
             return _not_among(value, [str(choice) for choice in wants if choice is not None])
         case "const":
@@ -116,7 +117,13 @@ def _invalid(found: Violation) -> _Facts:
     return Code.INVALID_VALUE, "", {"rule": str(found.rule), "value": shown_value(value)}
 
 
-def _wrong_type(value: Any, types: list[str]) -> _Facts:
+def _is_item(path: Path) -> bool:
+    return bool(path) and isinstance(path[-1], int)
+
+
+def _wrong_type(
+    value: Any, types: list[str], schema: Mapping[str, Any], *, is_item: bool
+) -> _Facts:
     kinds = tuple(_KINDS[kind] for kind in types if kind != "null")
     facts: dict[str, Arg] = {"kinds": kinds, "value": shown_value(value)}
     if value is None:
@@ -124,6 +131,8 @@ def _wrong_type(value: Any, types: list[str]) -> _Facts:
     if "boolean" in types and isinstance(value, str) and value.lower() in _YAML_1_1_BOOLEANS:
         boolean = _YAML_1_1_BOOLEANS[value.lower()]
         return Code.WRONG_TYPE, "yaml-1.1", {**facts, "boolean": boolean}
+    if is_item and "object" in types and (item := as_item(value, schema)):
+        return Code.WRONG_TYPE, "item", {**facts, "item": item}
     unquoted = "string" in types and isinstance(value, bool | int | float)
     return Code.WRONG_TYPE, "unquoted" if unquoted else "", facts
 
@@ -145,21 +154,3 @@ def shown_value(value: Any) -> str:
     if isinstance(value, str):
         return quoted(value)
     return quoted(json.dumps(value)).strip('"')
-
-
-def similar(name: str, known: list[str]) -> str | None:
-    """The known name that `name` was probably meant to be."""
-    return _similar(name, tuple(known))
-
-
-@lru_cache(maxsize=1000)
-def _similar(name: str, known: tuple[str, ...]) -> str | None:
-    import difflib
-
-    plain = {_folded(choice): choice for choice in known}
-    found = difflib.get_close_matches(_folded(name), list(plain), n=1, cutoff=0.7)
-    return plain[found[0]] if found else None
-
-
-def _folded(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "")

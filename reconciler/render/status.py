@@ -39,13 +39,19 @@ def status_table(
 
 
 def status_rows(
-    statuses: Sequence[TaskStatus], style: Style, now: datetime, *, room: int | None = None
+    statuses: Sequence[TaskStatus],
+    style: Style,
+    now: datetime,
+    *,
+    room: int | None = None,
+    selected: int = 0,
 ) -> list[str]:
     """The rows of the table, what waiting tasks ask below theirs, and the counts. With `room` for
     so many rows, links that do not fit beside the table go below, or are omitted if there is no
-    room for that either."""
+    room for that either. `selected` counts the tasks, also those with another status."""
     if not statuses:
-        return ["No tasks are recorded."]
+        none = f"No task has such a status ({selected:,} without the filter)."
+        return [none if selected else "No tasks are recorded."]
     asked = [
         [row for request in open_requests(status) for row in summary_rows(request, style, now)]
         for status in statuses

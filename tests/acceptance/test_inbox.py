@@ -66,6 +66,8 @@ def test_state_with_statuses_filters_and_is_an_address_otherwise(place: Place) -
 
     assert keys("--status", "waiting,failed") == ["asks", "bad"]
     assert keys("--state", "waiting,failed") == keys("--state=waiting,failed") == ["asks", "bad"]
+    none = "No task has such a status (3 without the filter).\n"
+    assert place.run("status", "--state", "running")[1] == none
     address = str(place.folder / "taskctl.state.json")
     assert keys("--state", "done", "--state", address) == ["good"]
     (place.folder / "done").write_text("{")

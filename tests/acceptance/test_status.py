@@ -104,3 +104,9 @@ def test_gone_and_unseen_are_told_apart(place: Place, monkeypatch: pytest.Monkey
 
 def test_no_tasks(place: Place) -> None:
     assert place.run("status", "--exit-code")[:2] == (0, "No tasks are recorded.\n")
+
+
+def test_a_format_that_it_does_not_have_is_an_error_in_text(place: Place) -> None:
+    code, out, err = place.run("status", "--format", "html")
+    assert (code, out) == (1, "")
+    assert "'html' is not one of 'text', 'json', 'csv'" in err

@@ -163,7 +163,13 @@ def _show(out: Output, report: StatusReport, screen: Screen | None) -> None:
     elif not out.common.quiet:
         out.told = True
         room = screen.lines if screen is not None else ANY_ROOM if sys.stdout.isatty() else None
-        rows = status_rows(report.statuses, out.style_of_result(), report.read_at, room=room)
+        rows = status_rows(
+            report.statuses,
+            out.style_of_result(),
+            report.read_at,
+            room=room,
+            selected=report.selected,
+        )
         (screen or Screen(sys.stdout, in_place=False)).show(rows)
 
 

@@ -30,6 +30,10 @@ _CASES = (
 )
 """What a complaint of either parser contains, and the case that it is."""
 
+_AFTER_A_VALUE = ("indentation", "list", "mapping")
+_ESCAPED = {'"': '\\"', "'": "''"}
+"""How a quote is written within quotes of its own kind."""
+
 _ANCHOR = re.compile("scanning an (?:anchor|alias)")
 _LOCATED_AT_START = re.compile("quoted scalar|simple key")
 
@@ -67,6 +71,9 @@ def _case(error: Exception, lines: list[str], line: int, column: int) -> tuple[s
         return ("tab", NO_FACTS) if found == "\t" else ("start", {"character": found})
     for pattern, case in _CASES:
         if re.search(pattern, complaint):
+            quote = lines[line][column - 1 : column] if case in _AFTER_A_VALUE else ""
+            if escaped := _ESCAPED.get(quote):
+                return "inner-quote", {"escaped": escaped}
             return case, NO_FACTS
     return "", NO_FACTS
 
