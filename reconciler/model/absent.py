@@ -1,4 +1,4 @@
-"""The value of a field that is not there, where null would mean something else."""
+"""The value of a missing field, where null has another meaning."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Diagnostics as values: a code, where it applies, and the facts. Wording comes last, elsewhere.
+"""Diagnostics as values: a code, a place, and facts.
 
-`reconciler.messages` turns a diagnostic into text; nothing else does, and no code decides anything
-by looking into that text.
+Only `reconciler.messages` turns them into text, and no code decides anything by inspecting that
+text.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import NamedTuple
 from reconciler.model.codes import Code
 
 Path = tuple[str | int, ...]
-"""Keys and indexes from the root of a document down to a value."""
+"""Keys and indexes from the root of a document to a value."""
 
 Arg = str | int | float | bool | None | tuple[str, ...]
-"""One fact. Text from outside is fine here: renderers make it inert."""
+"""A fact. It may be external text, which renderers escape."""
 
 
 class Severity(StrEnum):
@@ -29,7 +29,7 @@ class Severity(StrEnum):
 
 
 class DataRow(NamedTuple):
-    """A row of values that a task is generated from: its file and line."""
+    """The row that a task is generated from: file and line."""
 
     file: str
     line: int
@@ -40,8 +40,7 @@ class DataRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a diagnostic applies: a file, a line and a column (from 1), a task key, a key path, and
-    for a generated task its row of values."""
+    """A file, line and column (from 1), a task key, a key path, and the row of a generated task."""
 
     file: str | None = None
     line: int | None = None
@@ -56,7 +55,7 @@ NOWHERE = Place()
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One problem: `code` says what, `case` which wording of that code, `args` hold the facts."""
+    """A problem: `case` selects one of the wordings of `code`, `args` are the facts."""
 
     code: Code
     severity: Severity
@@ -82,32 +81,31 @@ class Diagnostic:
 
 
 def error(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
-    """A diagnostic that fails the run; `args` are its facts."""
+    """A diagnostic that fails the run."""
     return Diagnostic(code, Severity.ERROR, case, args, at)
 
 
 def warning(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
-    """A diagnostic that is shown and fails nothing."""
+    """A diagnostic that does not fail the run."""
     return Diagnostic(code, Severity.WARNING, case, args, at)
 
 
 def note(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
-    """Advice that depends on intent: plan shows it, hooks do not."""
+    """Advice that depends on intent; shown by plan, not by hooks."""
     return Diagnostic(code, Severity.NOTE, case, args, at)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """By file, line and column; those without a place come first; equal ones once. In one place,
-    the order in which they were found is kept."""
+    """By file, line and column, without duplicates; those without a place come first."""
     return sorted(dict.fromkeys(diagnostics), key=_order)
 
 
 MOST_ALIKE = 100
-"""The diagnostics with one code in one file that are shown; the rest is counted."""
+"""How many diagnostics with one code in one file are shown; the rest is counted."""
 
 
 def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """At most MOST_ALIKE with one code in each file, in order; one more counts the rest."""
+    """At most MOST_ALIKE per code and file, in order; the rest is counted."""
     found = tuple(diagnostics)
     if len(found) <= MOST_ALIKE:
         return found
@@ -132,7 +130,7 @@ def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 def more(
     file: str | None, code: Code, severity: Severity, count: int, after: Place = NOWHERE
 ) -> Diagnostic:
-    """So many more with one code in a file, which are only counted."""
+    """A diagnostic that counts others."""
     facts: dict[str, Arg] = {"count": count, "code": code.value}
     return Diagnostic(
         Code.MORE_PROBLEMS, severity, "", facts, Place(file, after.line, after.column)
@@ -140,7 +138,7 @@ def more(
 
 
 def count(diagnostics: Iterable[Diagnostic], severity: Severity) -> int:
-    """How many there are, those that `limited` only counts among them."""
+    """The number of diagnostics with a severity, including those that `limited` only counts."""
     of_it = (d for d in diagnostics if d.severity is severity)
     return sum(_counted(d) if d.code is Code.MORE_PROBLEMS else 1 for d in of_it)
 

@@ -1,4 +1,4 @@
-"""The exceptions that reach a user: each carries its diagnostics, never a traceback."""
+"""The exceptions that reach a user; each carries diagnostics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.model.diagnostics import NOWHERE, Arg, Diagnostic, Place, error
 
 
 class TaskctlError(Exception):
-    """An operation cannot go on; `diagnostics` has at least one error, worded for a user."""
+    """The operation failed; `diagnostics` contains at least one error."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         super().__init__("; ".join(word(d).summary for d in diagnostics))
@@ -19,20 +19,20 @@ class TaskctlError(Exception):
 
     @classmethod
     def of(cls, code: Code, case: str = "", /, *, at: Place = NOWHERE, **facts: Arg) -> Self:
-        """With one error."""
+        """With a single error."""
         return cls([error(code, case, at=at, **facts)])
 
 
 class ManifestError(TaskctlError):
-    """Manifests that cannot be used; nothing was sent anywhere."""
+    """Unusable manifests; nothing was sent."""
 
 
 class StateError(TaskctlError):
-    """A state, journal or lock that cannot be used; it was left as it was."""
+    """An unusable state, journal or lock; it was left unchanged."""
 
 
 class RemoteError(TaskctlError):
-    """The service did not answer as it should; `status` is its HTTP status, if it had one."""
+    """The service did not respond as expected; `status` is the HTTP status, if any."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic], status: int | None = None) -> None:
         super().__init__(diagnostics)

@@ -6,8 +6,8 @@ from ipaddress import ip_address
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is 127.0.0.0/8, ::1 or `localhost`: only this machine can reach it, and a
-    token may be sent to it without TLS."""
+    """Whether a host is 127.0.0.0/8, ::1 or `localhost`, to which a token may be sent without
+    TLS."""
     if host.lower() == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""Key paths and values from outside in messages: on one line, shortened."""
+"""Key paths and external values in messages: on one line, shortened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST_PATH = 12
 
 
 def shown(path: Path) -> str:
-    """A path in one line of text: `tasks.rotate.enabledIntegrations[0].id`."""
+    """A path as text: `tasks.rotate.enabledIntegrations[0].id`."""
     parts: list[str] = []
     for step in path[:_LONGEST_PATH]:
         if isinstance(step, int):
@@ -28,6 +28,6 @@ def shown(path: Path) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text from outside in a message: in quotes, on one line, shortened."""
+    """External text in quotes, on one line, shortened."""
     short = text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
     return json.dumps(short, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What there is to say about one task of a plan or of an apply: facts, worded by `messages`."""
+"""Remarks about one task of a plan or an apply, as facts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from reconciler.model.diagnostics import Arg
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """`case` names the wording (`messages/remarks.md`), `facts` fill it in.
-
-    Facts may be text from outside: renderers make it inert.
-    """
+    """`case` selects the wording (`messages/remarks.md`); `facts` may be external text, which
+    renderers escape."""
 
     case: str
     facts: Mapping[str, Arg] = field(default_factory=dict, hash=False)
@@ -24,5 +22,4 @@ def remark(case: str, /, **facts: Arg) -> Remark:
 
 
 def mention(remarks: Iterable[Remark], value: str) -> bool:
-    """Whether one of the facts is this value."""
     return any(value == fact for r in remarks for fact in r.facts.values())

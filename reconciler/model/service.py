@@ -1,4 +1,4 @@
-"""What reading and applying need of a service; `remote.client` is the real one."""
+"""What taskctl needs from a service; implemented by `remote/client.py`."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from reconciler.model.task import FirstMessage, Identity, RemoteTask
 
 
 class SendWindow(Protocol):
-    """Until when a journaled attempt may be sent; asked right before the first byte leaves."""
+    """How long a journaled attempt may be sent; checked before the first byte is sent."""
 
     def is_open(self) -> bool:
-        """Whether the request may still be sent. Must not block: it is asked once per send."""
+        """Must not block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The service answered with the new task's id."""
+    """The service responded with the new task's ID."""
 
     task_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """No byte of the request left this machine, so no task exists. It may be sent again."""
+    """No byte was sent, so no task exists. It may be sent again."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The service itself rejected the create, and created nothing. `why` is its message."""
+    """The service itself rejected the create and created nothing. `why` is its message."""
 
     why: str
     status: int
@@ -44,8 +44,8 @@ class Refused:
 class Unknown:
     """Everything else: a task may exist, and only a lookup can tell.
 
-    `throttled`: the service is rate limiting creates (429), which does not mean that it created
-    nothing. `retry_after` is in seconds, None if the service did not say.
+    `throttled`: a 429, which does not mean that nothing was created. `retry_after` is in
+    seconds, if known.
     """
 
     why: str
@@ -60,8 +60,8 @@ CreateOutcome = Created | NotSent | Refused | Unknown
 class TaskPage:
     """One page of an organization's list.
 
-    `problem` says what is unreadable about the page, or that the list is not in the requested
-    order: a task may then exist that no page shows, so not being listed proves nothing.
+    With a `problem` (an unreadable entry, the wrong order), a task may exist that no page shows,
+    so not being listed proves nothing.
     """
 
     tasks: tuple[RemoteTask, ...]
@@ -75,48 +75,42 @@ class TaskPage:
 
 
 class Service(Protocol):
-    """The agent task endpoints of one backend, for one token. Safe to use from many threads.
+    """The agent task endpoints of one backend for one token. Thread-safe.
 
-    Every method but `create_task` raises RemoteError, already worded, where the service cannot be
-    reached or does not answer as it should; reads were retried before that.
+    All methods but `create_task` raise RemoteError if the service is unreachable or responds
+    unexpectedly, after retries of reads.
     """
 
     backend: str
 
     def identity(self) -> Identity:
-        """Who the token speaks for; asked once, then remembered."""
+        """The token's identity; requested once."""
 
     def service_clock(self) -> datetime | None:
-        """The service's clock now, by the `Date` of its responses; None before a plausible one.
-
-        It never runs backwards, and goes on by itself.
-        """
+        """The service's clock, from the `Date` of its responses; None before a plausible one. It
+        advances by itself and never runs backwards."""
 
     def ignored_date(self) -> Diagnostic | None:
-        """A warning about the last `Date` that was ignored as implausible; None without one."""
+        """A warning about the last `Date` that was ignored as implausible, if any."""
 
     def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
-        """The organization's tasks, newest first; a page is read when it is asked for."""
+        """The organization's tasks, newest first; pages are read as needed."""
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
-        """One task; None for 404."""
+        """The task, or None for a 404 of the service itself."""
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
         """What the task was created with; None if there are no such events yet, or for 404.
-
-        RemoteError also for events that are unreadable or not in ascending order.
-        """
+        Raises RemoteError for unreadable events, or events that are not in ascending order."""
 
     def create_task(
         self, org_name: str, body: Mapping[str, Any], window: SendWindow
     ) -> CreateOutcome:
-        """Sends one create, once, if `window` is still open when the connection is.
-
-        Never raises for what the network or the service do. NotSent once the window is closed.
-        """
+        """Sends one create once, if `window` is still open when the connection is. Network and
+        service failures are outcomes, never exceptions; NotSent if the window has closed."""
 
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
-        """Changes what can be changed; the task as it is then."""
+        """Changes settings; returns the task afterwards."""
 
     def task_url(self, org_name: str, task_id: str) -> str | None:
-        """The task's page for a person; None where there are none."""
+        """The task's web page, if any."""

@@ -1,4 +1,5 @@
-"""Between the service's JSON and our values. Unknown fields and event types pass through unread."""
+"""Conversions between the service's JSON and our values. Unknown fields and event types are
+ignored."""
 
 from __future__ import annotations
 
@@ -18,28 +19,27 @@ from reconciler.model.task import (
 )
 
 REDACTED = "[REDACTED]"
-"""What stands for a secret: what the service writes for credential-like text, and we for the
-access token in whatever a response holds."""
+"""Replaces secrets: credential-like text (by the service), and the token in responses (by us)."""
 
 
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 
 
 _UNSET = (None, "0001-01-01T00:00:00Z")
-"""What unset properties are sent as: null, or the zero time of Go."""
+"""How unset properties are sent: null, or Go's zero time."""
 
 
 def create_body(inputs: Inputs, mark: str) -> dict[str, Any]:
-    """The create request for `inputs`; `mark` is the RFC 3339 timestamp the attempt is known by."""
+    """The create request for `inputs`; `mark` is the timestamp that identifies the attempt."""
     body = {name: value for name, value in inputs.items() if name not in PATCHED_AFTER_CREATE}
     body["message"] = {**inputs["message"], "type": "user_message", "timestamp": mark}
     return body
 
 
 def patch_after_create(inputs: Inputs) -> dict[str, Any]:
-    """What a create must be followed by: the name and the sharing that a create cannot say.
+    """The changes that must follow a create: name and sharing.
 
-    A task begins unshared, so `isShared: false` asks for nothing.
+    A task starts unshared, so `isShared: false` needs no change.
     """
     changes = {name: inputs[name] for name in PATCHED_AFTER_CREATE if name in inputs}
     if changes.get("isShared") is False:
@@ -48,7 +48,7 @@ def patch_after_create(inputs: Inputs) -> dict[str, Any]:
 
 
 def remote_task(org_name: str, raw: object) -> RemoteTask | None:
-    """A task of a list or get answer; None where it has no id and so is no task."""
+    """A task from a list or get response; None without an ID."""
     if not isinstance(raw, dict):
         return None
     task_id = raw.get("id")
@@ -61,17 +61,15 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
 
 
 def created_task_id(response: object) -> str | None:
-    """The id in the response to a create: `taskId`, as documented, and nothing like it (a gateway's
-    `{"id": "req-123"}` is no task)."""
+    """The `taskId` in the response to a create, and nothing similar (a gateway's `{"id":
+    "req-123"}` is no task)."""
     value = response.get("taskId") if isinstance(response, Mapping) else None
     return value if isinstance(value, str) and value else None
 
 
 def first_user_message(events: Iterable[object]) -> Mapping[str, Any] | None:
-    """The body of the first message that a user sent, which is what the task was created with.
-
-    Synthetic events, other types and unknown ones are passed over (contract, section 1).
-    """
+    """The body of the first message that a user sent, which the task was created with. Synthetic
+    events and other types are skipped (contract, section 1)."""
     for event in events:
         if not isinstance(event, Mapping) or event.get("isSynthetic") is True:
             continue
@@ -84,14 +82,14 @@ def first_user_message(events: Iterable[object]) -> Mapping[str, Any] | None:
 
 
 class UnreadableEventsError(ValueError):
-    """Events that do not show what a task was created with, although they may hold it."""
+    """Events that do not show what a task was created with."""
 
 
 def first_message(events: Sequence[object]) -> FirstMessage | None:
-    """What a task was created with, given its first events; None if they hold no user's message.
+    """What a task was created with, from its first events; None if they contain no user message.
 
-    UnreadableEventsError: an entry that is not an event, a user's message without text, or a
-    descending order, in which the first message is not the one that comes first.
+    Raises UnreadableEventsError for an invalid event, a user message without text, and
+    descending order, in which the first message comes last.
     """
     if not _ascend(events) or any(_is_unreadable(event) for event in events):
         raise UnreadableEventsError
@@ -106,7 +104,7 @@ def first_message(events: Sequence[object]) -> FirstMessage | None:
 
 
 def _is_unreadable(event: object) -> bool:
-    """Whether an event may be a user's message that cannot be read."""
+    """Whether an event may be an unreadable user message."""
     if not isinstance(event, Mapping):
         return True
     if event.get("type") not in USER_EVENT_TYPES or event.get("isSynthetic") is True:
@@ -118,8 +116,8 @@ def _is_unreadable(event: object) -> bool:
 
 
 def _ascend(events: Iterable[object]) -> bool:
-    """Whether the events are oldest first, as far as their times tell: the agent's by the service's
-    clock, else those of users, each by a clock of its own."""
+    """Whether the events are oldest first, by the agent's timestamps (the service's clock), or
+    else by those of users."""
     agent, users = _times(events, ("agentResponse",)), _times(events, USER_EVENT_TYPES)
     times = agent if len(set(agent)) > 1 else users
     return not times or times[0] <= times[-1]
@@ -136,7 +134,7 @@ def _times(events: Iterable[object], types: Sequence[str]) -> list[datetime]:
 
 
 def identity(user: object) -> Identity | None:
-    """Who `GET /api/user` says we are; None for an answer without an id."""
+    """The identity in the response of `GET /api/user`; None without an ID."""
     if not isinstance(user, Mapping) or not isinstance(user.get("id"), str) or not user["id"]:
         return None
     token = user.get("tokenInfo")
@@ -150,10 +148,8 @@ def identity(user: object) -> Identity | None:
 
 
 def console_url(backend: str, org_name: str, task_id: str) -> str | None:
-    """A task's page: `api.` at the head of the backend's host gives way to `app.`.
-
-    None where the backend is in the process and has no pages.
-    """
+    """A task's web page, on `app.` instead of the backend's `api.`. None for the in-process
+    service."""
     parts = urlsplit(backend)
     if parts.scheme not in ("http", "https"):
         return None

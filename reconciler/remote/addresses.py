@@ -1,4 +1,4 @@
-"""The address of the service: one spelling for each backend, so that its state is found again."""
+"""Addresses of backends, normalized, so that each backend has one state."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A service, and where its address came from.
+    """A service, and the source of its address.
 
-    `name` is what the state keeps and the plan shows: a URL, `local`, or `local:PATH`. `notes` are
-    about settings that were skipped.
+    `name` is what state and plan contain: a URL, `local`, or `local:PATH`. `notes` are about
+    settings that were skipped.
     """
 
     name: str
@@ -39,22 +39,23 @@ class Backend:
 
     @property
     def local_db(self) -> Path | None:
-        """The embedded service's file, relative to the working folder; None for a real service."""
+        """The embedded service's file, relative to the working directory; None for a real
+        service."""
         if not self.is_local:
             return None
         return Path(self.name.partition(":")[2] or LOCAL_DB)
 
     @property
     def default_state(self) -> str:
-        """The state file unless `--state` names another (contract, section 3)."""
+        """The state file if `--state` is not given (contract, section 3)."""
         return ".taskctl/local.state.json" if self.is_local else "taskctl.state.json"
 
 
 def backend_name(text: str, home: Path, source: str = "--backend") -> str:
-    """The canonical name of a backend that a user wrote. TaskctlError for an invalid one.
+    """The normalized name of a backend given by a user. Raises TaskctlError if it is invalid.
 
-    `local`, `local:PATH` (normalized as a path, relative to the working folder; `~` is `home`; the
-    default file's name is `local`) or a URL, as `service_url` has it. `source` is for the message.
+    `local`, `local:PATH` (a path relative to the working directory; `~` is `home`; `local` for
+    the default file) or a URL (see `service_url`). `source` is for the message.
     """
     text = text.strip()
     if text == LOCAL:
@@ -65,9 +66,10 @@ def backend_name(text: str, home: Path, source: str = "--backend") -> str:
 
 
 def service_url(text: str, source: str = "--backend") -> str:
-    """A service's URL with a lower-case host, without a default port or a trailing slash.
+    """A URL with a lower-case host, without a default port or a trailing slash.
 
-    TaskctlError: not http(s), plain http to other than loopback, a user name, `?` or `#` in it.
+    Raises TaskctlError unless it is https, or http to loopback; also for a user name, `?` or
+    `#`.
     """
     try:
         parts = urlsplit(text.strip())

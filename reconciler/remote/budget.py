@@ -1,4 +1,4 @@
-"""Reads the Neo token budget: one request for each organization; no failure is an error.
+"""Reads the Neo token budget of an organization. Failures are not errors.
 
 Only a forecast depends on it, and a refusal that the service would make itself.
 """
@@ -14,11 +14,11 @@ from reconciler.remote.exchange import NoResponseError, Request
 from reconciler.remote.failures import reason
 
 PATIENCE = 10.0
-"""Seconds that the response may take: a plan can do without it."""
+"""Timeout in seconds; a plan does not need the response."""
 
 
 def ask_budget(client: Client, org_name: str) -> Budget | str:
-    """The budget of this token's user; else why there is none, without secrets."""
+    """The budget of the token's user, or why there is none (without secrets)."""
     path = f"/api/orgs/{quote(org_name.encode('utf-8', 'surrogatepass'), safe='')}/neo/token-budget"
     try:
         response = client.asked_once(Request("GET", path), PATIENCE)

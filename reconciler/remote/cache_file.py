@@ -1,4 +1,4 @@
-"""A cache in one JSON file that may be deleted at any time; only its owner may read it."""
+"""A cache in one private JSON file, which can be deleted at any time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _VERSION = 1
 
 
 class KeptEntries:
-    """JSON values by name, in a file in `folder`: one for each `kind` and owner (`whose`). A file
-    that cannot be read or written is ignored."""
+    """JSON values by name, in one file in `folder` per `kind` and owner (`whose`). A file that
+    cannot be read or written is ignored."""
 
     def __init__(self, folder: Path, kind: str, whose: str) -> None:
         name = hashlib.sha256(whose.encode()).hexdigest()[:12]
@@ -25,11 +25,10 @@ class KeptEntries:
         self._dirty = False
 
     def get(self, name: str) -> Any:
-        """None if there is none."""
         return self._load().get(name)
 
     def put(self, name: str, entry: Any) -> None:
-        """Written by the next `save`."""
+        """Changes the entry; `save` writes it."""
         entries = self._load()
         if entries.get(name) != entry:
             entries[name] = entry

@@ -1,4 +1,4 @@
-"""The agent task endpoints of one backend, for one token: `model.service.Service` over HTTP."""
+"""The agent task endpoints of one backend for one token: `model.service.Service` over HTTP."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def _utc_now() -> datetime:
 
 
 class Client:
-    """The service at `backend`: an http(s) URL, or any name if `app` is called instead.
+    """The service at `backend`: a URL, or any name if `app` is called instead.
 
-    `then_close` closes what belongs to the client alone, such as `app`. `connections` are kept
-    alive: at least as many as threads use it. `sleep`, the clocks (`clock` is monotonic, in
-    seconds) and the spread of retries are passed in for tests. TaskctlError for a backend, token
-    or network setting that cannot be used (see Transport).
+    `then_close` closes what belongs to this client, such as `app`. `connections` is the size of
+    the pool: at least the number of threads. `sleep`, the clocks (`clock` is monotonic, in
+    seconds) and `spread` are parameters for tests. Raises TaskctlError for an unusable backend,
+    token or network setting (see Transport).
     """
 
     def __init__(
@@ -97,13 +97,11 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections."""
         self._transport.close()
         if self._then_close is not None:
             self._then_close()
 
     def identity(self) -> Identity:
-        """Who the token speaks for; asked once, then remembered. RemoteError."""
         with self._asking:
             if self._identity is None:
                 request = Request("GET", "/api/user")
@@ -114,8 +112,8 @@ class Client:
             return self._identity
 
     def default_org(self) -> str | None:
-        """The organization that the service would choose; None if it names none. RemoteError, also
-        for a name that is not one: it would become part of addresses and commands."""
+        """The service's default organization, or None. Raises RemoteError, also for an invalid
+        name, because it would become part of addresses and commands."""
         request = Request("GET", "/api/user/organizations/default")
         response = self._send(request)
         if responses.says(response, 400, 404):
@@ -129,22 +127,20 @@ class Client:
         return name
 
     def service_clock(self) -> datetime | None:
-        """The service's clock now, UTC; None before a plausible `Date`."""
         return self._service_clock.now()
 
     def ignored_date(self) -> Diagnostic | None:
-        """A warning about the last `Date` that was ignored as implausible; None without one."""
         return self._service_clock.ignored
 
     def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
-        """The organization's tasks, newest first; one page is fetched ahead. RemoteError."""
+        """See Service. The next page is fetched ahead."""
         path = _tasks_path(org_name)
         query = {**task_list.QUERY, "pageSize": str(self._page_size)}
         read = self._page_reader(path, "tasks", query, org_name, is_task=False)
         return task_list.task_pages(read, org_name, self._transport.address(Request("GET", path)))
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
-        """One task; None if the service itself says 404. RemoteError, also for another task."""
+        """See Service. Raises RemoteError if the response is about another task."""
         request = Request("GET", _task_path(org_name, task_id))
         response = self._send(request)
         if responses.says(response, 404):
@@ -154,15 +150,15 @@ class Client:
     def events(
         self, org_name: str, task_id: str, *, page_size: int = 100
     ) -> Iterator[Mapping[str, Any]]:
-        """A task's events, oldest first, pages read as they are needed. RemoteError: status 404
-        if there is no such task."""
+        """A task's events, oldest first; pages are read as needed. Raises RemoteError, with
+        status 404 if there is no such task."""
         for event in items(*self._events_reader(org_name, task_id, page_size)):
             if isinstance(event, Mapping):
                 yield event
 
     def event_pages(self, org_name: str, task_id: str, first: str | None) -> Iterator[Page]:
-        """A task's events page by page, from the page of token `first` on, each with the token of
-        the next. RemoteError as for `events`."""
+        """Pages of a task's events from the page with token `first` on, each with the token of
+        the next page. Raises RemoteError as `events` does."""
         return pages(*self._events_reader(org_name, task_id, self._page_size), first=first)
 
     def _events_reader(self, org_name: str, task_id: str, page_size: int) -> tuple[ReadPage, str]:
@@ -174,12 +170,12 @@ class Client:
     def tell(
         self, org_name: str, task_id: str, body: Mapping[str, Any], part: str = ""
     ) -> ServiceResponse:
-        """Posts to a task, once: it may act on a message that arrives twice. NoResponseError."""
+        """Posts to a task once, because it may act on a duplicate. Raises NoResponseError."""
         path = _task_path(org_name, task_id) + part
         return self._transport.create(Request("POST", path, encode(body)))
 
     def opened_events(self, org_name: str, task_id: str, after: str, idle: float) -> Response:
-        """The event stream, to be read and closed; `after` is the id of the last known event.
+        """The open event stream; `after` is the ID of the last known event. Raises
         NoResponseError."""
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
         if _HEADER_VALUE.fullmatch(after):  # an id may be any text, a header may not
@@ -188,17 +184,15 @@ class Client:
         return self._transport.opened(Request("GET", path), headers, idle)
 
     def asked_once(self, request: Request, seconds: float) -> ServiceResponse:
-        """Sends once, for a response within `seconds`. NoResponseError."""
+        """Sends once, with a timeout. Raises NoResponseError."""
         return self._transport.once(request, seconds)
 
     @property
     def scrub(self) -> Scrubber:
-        """Takes the token out of a text."""
+        """Removes the token from a text."""
         return self._transport.scrub
 
     def first_message(self, org_name: str, task_id: str) -> FirstMessage | None:
-        """What the task was created with; None if its events hold none, or for the service's 404.
-        RemoteError, also for events that cannot tell."""
         read, where = self._events_reader(org_name, task_id, 20)
         events: list[object] = []
         try:
@@ -216,8 +210,6 @@ class Client:
     def create_task(
         self, org_name: str, body: Mapping[str, Any], window: SendWindow
     ) -> CreateOutcome:
-        """Sends one create, once, if `window` is still open when the connection is. Never raises
-        for what the network or the service do."""
         request = Request("POST", _tasks_path(org_name), encode(body))
         try:
             response = self._transport.create(request, window)
@@ -228,13 +220,12 @@ class Client:
         return outcome
 
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
-        """Changes a task; returns it as it is then. Retried like a read, because the change is
-        idempotent. RemoteError: status 404 if it does not exist, or is another user's."""
+        """See Service. Retried like a read, because it is idempotent. Raises RemoteError, with
+        status 404 also for another user's task."""
         request = Request("PATCH", _task_path(org_name, task_id), encode(changes))
         return self._task(request, self._send(request), org_name, task_id)
 
     def task_url(self, org_name: str, task_id: str) -> str | None:
-        """The task's web page; None if there is none."""
         return wire.console_url(self.backend, org_name, task_id)
 
     def _task(
@@ -250,7 +241,7 @@ class Client:
     def _page_reader(
         self, path: str, name: str, query: Mapping[str, str], org_name: str, *, is_task: bool
     ) -> ReadPage:
-        """Reads one page: its entries, and the token of the next one."""
+        """Reads a page: its entries, and the token of the next page."""
 
         def read(token: str | None, stopped: Callable[[], bool]) -> Page:
             asked = {**query, "continuationToken": token} if token else query
@@ -284,7 +275,8 @@ class Client:
         *,
         is_task: bool = False,
     ) -> object:
-        """The response's JSON, without the token; RemoteError for all but a 2xx with JSON."""
+        """The response's JSON without the token. Raises RemoteError unless it is a 2xx with
+        JSON."""
         where = self._transport.address(request)
         about = responses.About(request.method, where, org_name, is_task)
         data = responses.read(response, about, self._transport.scrub)
@@ -293,7 +285,7 @@ class Client:
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """A request body, in ASCII: a lone surrogate in a manifest cannot be sent otherwise."""
+    """A request body in ASCII, so that lone surrogates in a manifest can be sent."""
     return _ENCODER.encode(body).encode("ascii")
 
 
@@ -309,7 +301,7 @@ def _task_path(org_name: str, task_id: str) -> str:
 
 
 def _part(text: str) -> str:
-    """One segment of a path. TaskctlError for `.` and `..`, which would lead elsewhere."""
+    """A path segment. Raises TaskctlError for `.` and `..`, which would lead elsewhere."""
     if text in ("", ".", ".."):
         raise TaskctlError.of(Code.INVALID_NAME, name=text)
     return quote(text.encode("utf-8", "surrogatepass"), safe="")

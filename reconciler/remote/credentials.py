@@ -1,6 +1,6 @@
-"""Backend, token and organization: from an option, the environment and Pulumi's own files.
+"""Backend, token and organization, from options, the environment and Pulumi's files.
 
-The order is the contract's, section 3. Nothing here comes from a file of the repository.
+The order is that of the contract (section 3). Nothing comes from a file in the repository.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SEALED = "$pulumiSecureStore"
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A setting, its source, and the sources that were tried before it (for -v)."""
+    """A setting, its source, and the sources that were tried before (for -v)."""
 
     value: str
     source: str
@@ -33,17 +33,18 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token, which its repr does not show."""
+    """A token that does not appear in its repr."""
 
     value: str = field(repr=False)
     source: str
 
 
 def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> Backend:
-    """`--backend`, TASKCTL_BACKEND, PULUMI_BACKEND_URL, `current` of credentials.json, the default.
+    """From `--backend`, TASKCTL_BACKEND, PULUMI_BACKEND_URL, `current` in credentials.json, or
+    the default.
 
-    TaskctlError for an invalid name, and for an unreadable credentials file.
-    Pulumi's own setting may be a state backend (`s3://...`): skipped, with a note.
+    Raises TaskctlError for an invalid name or an unreadable credentials file. A state backend of
+    Pulumi (`s3://...`) is skipped with a note.
     """
     for text, source in ((option, "--backend"), (env.get("TASKCTL_BACKEND"), "TASKCTL_BACKEND")):
         if text and text.strip():
@@ -61,10 +62,10 @@ def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> B
 
 
 def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> AccessToken:
-    """PULUMI_ACCESS_TOKEN, else the entry of credentials.json. TaskctlError if missing.
+    """From PULUMI_ACCESS_TOKEN or credentials.json. Raises TaskctlError if there is none.
 
-    The embedded service accepts any token, each a user of its own: TASKCTL_LOCAL_TOKEN, else a
-    fixed one. It never gets a real token.
+    The embedded service accepts any token, and each is a user of its own: TASKCTL_LOCAL_TOKEN or
+    a fixed one. It never receives a real token.
     """
     if backend.is_local:
         text = env.get("TASKCTL_LOCAL_TOKEN", "").strip()
@@ -93,12 +94,11 @@ def resolve_org(
     backend: Backend,
     ask: Callable[[], str | None] | None = None,
 ) -> Resolved | None:
-    """The organization of tasks that name none; None if nothing names one.
+    """The organization of tasks that name none, or None.
 
-    `--org`, TASKCTL_ORG, PULUMI_DEFAULT_ORGANIZATION, the backend's `defaultOrg` in config.json,
-    then `ask`: the service's own default.
-
-    TaskctlError if config.json is needed and unreadable; whatever `ask` raises.
+    From `--org`, TASKCTL_ORG, PULUMI_DEFAULT_ORGANIZATION, the backend's `defaultOrg` in
+    config.json, or `ask` (the service's default). Raises TaskctlError if config.json is needed
+    and unreadable, and whatever `ask` raises.
     """
     trace: list[str] = []
     path = _folder(env, home) / "config.json"
@@ -118,7 +118,7 @@ def resolve_org(
 
 
 def _pulumi_backends(env: Mapping[str, str], home: Path) -> list[tuple[str | None, str]]:
-    """What Pulumi itself would use, in its order; None for an encrypted file."""
+    """What Pulumi would use, in its order; None for an encrypted file."""
     text = env.get("PULUMI_BACKEND_URL", "").strip()
     if text and not _keeps_state_only(text):
         return [(text, "PULUMI_BACKEND_URL")]
@@ -148,7 +148,7 @@ def _folder(env: Mapping[str, str], home: Path) -> Path:
 
 
 def _read(path: Path) -> Mapping[str, object]:
-    """One of Pulumi's files; empty if it does not exist. TaskctlError if it is unusable."""
+    """One of Pulumi's files; empty if missing. Raises TaskctlError if it is unusable."""
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
@@ -185,7 +185,7 @@ def _stored_token(data: Mapping[str, object], name: str) -> object:
 
 
 def _entry(table: object, name: str) -> object:
-    """The value for a backend, however its address is spelled in the file."""
+    """The value for a backend, whatever the spelling of its address in the file."""
     for key, value in table.items() if isinstance(table, Mapping) else ():
         if isinstance(key, str) and (key == name or _same(key, name)):
             return value

@@ -1,4 +1,4 @@
-"""A cache of how far each task's events were read: they can only be read in ascending order."""
+"""A cache of read positions: events can only be read in ascending order."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from reconciler.tasks.event_summary import EventSummary, summary_from_json, summ
 
 @dataclass(frozen=True, slots=True)
 class ReadPosition:
-    """The summary of a task's events, and the token of the page with the last of them (None: the
-    first page)."""
+    """The summary of a task's events, and the token of the page with the last one (None: first
+    page)."""
 
     summary: EventSummary
     token: str | None = None
 
 
 class EventCache:
-    """The events of one backend, as one user sees them. Safe to use from many threads."""
+    """The read positions for one backend and user. Thread-safe."""
 
     def __init__(self, folder: Path, backend: str, caller: str) -> None:
         self._kept = KeptEntries(folder, "events", f"{backend}\n{caller}")

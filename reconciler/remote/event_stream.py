@@ -1,4 +1,4 @@
-"""A task's events as they happen: from its stream, resumed after a cut, or else by polling."""
+"""A task's events as they happen: streamed (and resumed after an interruption) or polled."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from reconciler.tasks.events import Event, event_id
 from reconciler.tasks.status import SETTLED, state_of
 
 IDLE_SECONDS = 60.0
-"""How long a stream may be silent before it is reopened."""
+"""A stream that is silent for this long is reopened."""
 
 POLL_SECONDS = 2.0
 CUTS_IN_A_ROW = 3
-"""After so many streams without a new event, the events are polled instead."""
+"""After this many streams without a new event, events are polled."""
 
 CHECK_SECONDS = 5.0
-"""How often the task's status is checked while its stream is open: the service may keep it open,
-with heartbeats, after the task has settled."""
+"""How often the status is checked while a stream is open: the service may keep it open, with
+heartbeats, after the task has settled."""
 
 _CUT = (RequestException, HTTPError, http.client.HTTPException, OSError, FrameTooLargeError)
 _CHUNK = 1 << 16
@@ -40,7 +40,7 @@ _ENDED = frozenset({Last.FINAL, Last.FAILED, Last.CANCELLED})
 
 @dataclass(slots=True)
 class _Followed:
-    """One task, and how far its events were read."""
+    """A task, and how far its events were read."""
 
     org_name: str
     task_id: str
@@ -50,7 +50,7 @@ class _Followed:
     checked: float = float("-inf")
 
     def news(self, event: Event) -> bool:
-        """Whether the event is new; from now on it is not."""
+        """Whether the event is new; records it."""
         known = event_id(event) or json.dumps(event, sort_keys=True)
         if known in self.seen:
             return False
@@ -60,7 +60,7 @@ class _Followed:
 
 
 class EventStream:
-    """Follows tasks, one at a time. `sleep` waits so many seconds; `clock` is monotonic."""
+    """Follows one task at a time. `sleep` and `clock` (monotonic) are in seconds."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class EventStream:
         self._clock = clock
 
     def events(self, org_name: str, task_id: str) -> Iterator[Event]:
-        """All events of a task, and further ones until it has nothing left to do. RemoteError."""
+        """All events of a task, until it is settled. Raises RemoteError."""
         task = _Followed(org_name, task_id)
         cuts = 0
         while True:
@@ -97,13 +97,13 @@ class EventStream:
                 self._sleep(POLL_SECONDS / 2)
 
     def _read(self, task: _Followed) -> Iterator[Event]:
-        """What the list of events has that no stream told, which may have been cut anywhere."""
+        """New events from the list: a stream may have been cut off anywhere."""
         events, task.token = self._reader.events(task.org_name, task.task_id, task.token)
         yield from (event for event in events if task.news(event))
 
     def _stream(self, task: _Followed) -> Generator[Event, None, bool]:
-        """The events of one stream until it ends or is cut, or the task may have settled; whether
-        the service has streams."""
+        """The events of one stream, until it ends or the task may have settled. Returns whether
+        the service supports streams."""
         try:
             response = self._client.opened_events(
                 task.org_name, task.task_id, task.summary.event_id, IDLE_SECONDS
@@ -130,7 +130,7 @@ class EventStream:
                     yield shown
 
     def _may_have_settled(self, task: _Followed) -> bool:
-        """After each chunk, heartbeats included. RemoteError."""
+        """Called after each chunk, including heartbeats. Raises RemoteError."""
         if task.summary.last in _ENDED:
             return True
         if self._clock() - task.checked < CHECK_SECONDS:
@@ -141,14 +141,13 @@ class EventStream:
 
 
 def _frames(response: Response) -> Iterator[Iterator[Frame]]:
-    """The frames of each chunk, of which a heartbeat has none."""
+    """The frames of each chunk; none for a heartbeat."""
     reader = FrameReader()
     while chunk := response.raw.read1(_CHUNK):
         yield reader.feed(chunk)
 
 
 def _event(data: str) -> Event | None:
-    """The event in a frame's data; None if it is not one."""
     try:
         event = decode(data.encode())
     except ValueError:

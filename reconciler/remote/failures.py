@@ -1,4 +1,4 @@
-"""What went wrong between us and the service: exceptions of three libraries as diagnostics."""
+"""Exceptions of requests, urllib3 and the system as diagnostics."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REASON = 200
 
 
 def failure(lost: NoResponseError, scrub: Scrubber, where: str = "") -> Diagnostic:
-    """Why a request got no whole response; `where` is its address, for a message that needs it."""
+    """Why there is no complete response; `where` is the address."""
     code, case, facts = _classified(lost)
     known: dict[str, Any] = {
         name: scrub(text) if isinstance(text, str) else text for name, text in facts.items()
@@ -36,7 +36,7 @@ def failure(lost: NoResponseError, scrub: Scrubber, where: str = "") -> Diagnost
 
 
 def reason(lost: NoResponseError, scrub: Scrubber) -> str:
-    """The same in a few words, without a place."""
+    """The same in a few words, without the address."""
     return word(failure(lost, scrub)).summary
 
 
@@ -44,8 +44,8 @@ _Classified = tuple[Code, str, dict[str, str | int]]
 
 
 def _classified(lost: NoResponseError) -> _Classified:
-    """urllib3 blames the proxy for a reset long after it opened the connection: only before the
-    request has begun is it the proxy's."""
+    """urllib3 blames the proxy for a reset long after the connection was opened; it is the
+    proxy's only before the request has begun."""
     found = list(causes(lost.cause))
     if not lost.begun and any(isinstance(c, ProxyError | InvalidProxyURL) for c in found):
         beneath = [c for c in found if isinstance(c, OSError) and c.args]

@@ -1,4 +1,4 @@
-"""A cache of first messages by task id: a first message never changes."""
+"""A cache of first messages, which never change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class MessageCache:
     """The first messages of one backend."""
 
     def __init__(self, folder: Path, backend: str, scrub: Callable[[str], str] = str) -> None:
-        """A message that `scrub` changes contains the token: it is not kept."""
+        """Messages that `scrub` changes contain the token and are not cached."""
         self._scrub = scrub
         self._kept = KeptEntries(folder, "first-messages", backend)
         self.save = self._kept.save

@@ -1,4 +1,4 @@
-"""What the environment says of the way to the service: proxies and certificate authorities."""
+"""Proxies and certificate authorities from the environment."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from reconciler.remote.sanitize import bare_url, shown_text
 
 
 def check_token(token: str) -> None:
-    """TaskctlError for a token that no header can carry."""
+    """Raises TaskctlError for a token that cannot be sent in a header."""
     if not token or not all("!" <= c <= "~" for c in token):
         raise TaskctlError.of(Code.MISSING_CREDENTIALS, "characters")
 
 
 def proxies_for(base: str) -> dict[str, str]:
-    """The proxies for a URL, as requests wants them; none for loopback: they would see the token.
+    """The proxies for a URL, in the form that requests uses; none for loopback, because a proxy
+    would see the token.
 
-    TaskctlError for a SOCKS proxy, and for an address that is not a URL, such as one with a raw
-    `/` in its password (parts of it would end up in messages of the libraries).
+    Raises TaskctlError for a SOCKS proxy, and for an invalid URL, such as one with a raw `/` in
+    its password (libraries would put parts of it into messages).
     """
     if is_loopback(urlsplit(base).hostname or ""):
         return {}
@@ -47,7 +48,8 @@ def _is_valid(proxy: str) -> bool:
 
 
 def ca_bundle() -> bool | str:
-    """The PEM file of certificate authorities; True for the default ones. TaskctlError: missing."""
+    """The PEM file of certificate authorities, or True for the default ones. Raises TaskctlError
+    if it is missing."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         path = os.environ.get(name)
         if not path:

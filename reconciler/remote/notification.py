@@ -1,6 +1,6 @@
-"""One message to a webhook: to nowhere else, once, within ten seconds, whatever the network does.
+"""Sends one message to a webhook, within ten seconds.
 
-The URL is a credential: nothing that is returned or raised here repeats it.
+The URL is a credential: nothing that is returned or raised contains it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _SUCCESS = range(200, 300)
 
 
 def send_notification(url: str, text: str) -> str | None:
-    """Sends the JSON `{"text": ...}` that Slack and its like accept. None if it was accepted, else
-    why not. Redirects are not followed."""
+    """Sends the JSON `{"text": ...}` that Slack accepts. Returns None, or why it was not
+    accepted. Redirects are not followed."""
     if not _is_allowed(url):
         return "the URL must be https, or http to this machine"
     outcome: queue.Queue[str | None] = queue.Queue()

@@ -1,4 +1,4 @@
-"""Reading a list page by page: to its end, never in circles, never without one."""
+"""Reads lists page by page, and stops if a list does not end."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from reconciler.model.codes import Code
 from reconciler.model.errors import RemoteError, TaskctlError
 
 Page = tuple[list[object], str | None]
-"""A page's entries, and the token of the page after it; None after the last."""
+"""Entries, and the token of the next page (None after the last)."""
 
 ReadPage = Callable[[str | None, Callable[[], bool]], Page]
-"""Reads the page of a token (None: the first). It retries no more once the second says so."""
+"""Reads the page with a token (None: the first). Stops retrying once its second argument returns
+True."""
 
 MOST_BARREN = 50
-"""How many pages in a row may bring no new entry."""
+"""The maximum number of consecutive pages without a new entry."""
 
 
 class _Guard:
-    """Ends a list that does not end itself. RemoteError."""
+    """Raises RemoteError for a list that does not end."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -51,8 +52,8 @@ def _id(entry: object) -> str | None:
 def pages(
     read: ReadPage, where: str = "", *, first: str | None = None
 ) -> Generator[Page, None, None]:
-    """The pages from the one of token `first` on, each read when it is needed; `where` is for
-    messages. Whatever `read` raises; RemoteError for a list that does not end."""
+    """The pages from the one with token `first` on, read as needed; `where` is for messages.
+    Raises what `read` raises, and RemoteError for a list that does not end."""
     guard = _Guard(where)
     page = read(first, lambda: False)
     while page[1] is not None:
@@ -63,10 +64,10 @@ def pages(
 
 
 def pages_ahead(read: ReadPage, where: str = "") -> Generator[list[object], None, None]:
-    """The entries, page by page; the next page is on its way while one is looked at.
+    """The entries page by page; the next page is requested while one is processed.
 
-    A reader who stops early leaves nothing behind but, at most, one request that ends by itself.
-    Raises as `pages` does.
+    A reader that stops early leaves at most one request, which ends by itself. Raises as `pages`
+    does.
     """
     stopped, guard = threading.Event(), _Guard(where)
     entries, token = read(None, stopped.is_set)
@@ -82,12 +83,12 @@ def pages_ahead(read: ReadPage, where: str = "") -> Generator[list[object], None
 
 
 def items(read: ReadPage, where: str = "") -> Iterator[object]:
-    """The entries one by one; a page is read when it is needed. Raises as `pages` does."""
+    """The entries one by one. Raises as `pages` does."""
     return (entry for entries, _ in pages(read, where) for entry in entries)
 
 
 class _Ahead:
-    """One page on its way, read by a thread that does not keep the process from ending."""
+    """Reads a page in a daemon thread."""
 
     def __init__(self, read: ReadPage, token: str, stopped: threading.Event) -> None:
         self._read, self._token, self._stopped = read, token, stopped

@@ -1,4 +1,4 @@
-"""What a response means: data, the outcome of a create, or a diagnostic."""
+"""Interprets responses: data, the outcome of a create, or a diagnostic."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconciler.remote.retries import retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 
 MAY_HAVE_CREATED = frozenset({408, 409, 425, 429, 499})
-"""4xx after which a task may exist all the same (contract, section 1)."""
+"""4xx statuses that do not prove that no task was created (contract, section 1)."""
 
 _DEEPEST = 100
 _NESTING = frozenset({dict, list})
@@ -28,7 +28,7 @@ _NESTING = frozenset({dict, list})
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What was asked for: `where` is the address, without secrets."""
+    """The request; `where` is its address without secrets."""
 
     method: str
     where: str
@@ -37,12 +37,11 @@ class About:
 
 
 class NotFoundError(RemoteError):
-    """404 in the service's own words, not from something in between."""
+    """A 404 of the service itself, not of something in between."""
 
 
 def decode(body: bytes) -> object:
-    """JSON; ValueError for anything else, NaN and infinities included, and for what is nested
-    deeper than recursive code can follow."""
+    """JSON. Raises ValueError for anything else, including NaN, infinities and extreme nesting."""
     try:
         data = _DECODER.decode(body.decode("utf-8-sig"))
     except RecursionError:
@@ -69,7 +68,8 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def read(response: ServiceResponse, about: About, scrub: Scrubber) -> object:
-    """The data of a 2xx, without the token. RemoteError for everything else, without secrets."""
+    """The data of a 2xx, without the token. Raises RemoteError for everything else, without
+    secrets."""
     args: dict[str, Any] = {"where": about.where, "answer": response_name(response)}
     if 200 <= response.status < 300:
         try:
@@ -113,24 +113,25 @@ def _classified(response: ServiceResponse, about: About) -> tuple[Code, str, dic
 
 
 def unreadable_response(case: str, where: str, **facts: Any) -> RemoteError:
-    """A 2xx that lacks what the API promises."""
+    """A 2xx that violates the API."""
     return RemoteError.of(Code.UNREADABLE_RESPONSE, case, where=where, **facts)
 
 
 def says(response: ServiceResponse, *statuses: int) -> bool:
-    """Whether the service itself answered so: a proxy's page with that status proves nothing."""
+    """Whether the service itself sent one of these statuses: a proxy's error page proves
+    nothing."""
     return response.status in statuses and _service_words(response) is not None
 
 
 def refusal(response: ServiceResponse, scrub: Scrubber) -> tuple[int, str]:
-    """Status and message of a rejection; status 0 if something other than the service answered:
-    its 404 or 409 proves nothing."""
+    """Status and message of a rejection. Status 0 if something else answered, which proves
+    nothing."""
     words = _service_words(response)
     return (response.status, scrub(words)) if words else (0, scrub(response_name(response)))
 
 
 def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
-    """What became of a create that got a whole response. In any doubt: Unknown."""
+    """The outcome of a create with a complete response. If in doubt: Unknown."""
     status, name = response.status, scrub(response_name(response))
     if 200 <= status < 300:
         task_id = _created_id(response)
@@ -144,13 +145,13 @@ def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
 
 
 def lost_create(lost: NoResponseError, scrub: Scrubber) -> CreateOutcome:
-    """What became of a create that got no whole response."""
+    """The outcome of a create without a complete response."""
     why = reason(lost, scrub)
     return Unknown(why) if lost.begun else NotSent(why)
 
 
 def _object(response: ServiceResponse) -> Mapping[str, Any]:
-    """The body, if it is a JSON object; else an empty one."""
+    """The body if it is a JSON object, else an empty one."""
     try:
         data = decode(response.body)
     except ValueError:
@@ -163,7 +164,7 @@ def _created_id(response: ServiceResponse) -> str | None:
 
 
 def _service_words(response: ServiceResponse) -> str | None:
-    """The `message` of the service's error response; None if it is not one."""
+    """The `message` of the service's error response, or None."""
     data = _object(response)
     if not ("message" in data or "code" in data):
         return None
@@ -174,7 +175,7 @@ def _service_words(response: ServiceResponse) -> str | None:
 
 
 def _refusal_words(response: ServiceResponse) -> str | None:
-    """The message of a refusal that is the service's own beyond doubt: JSON that repeats the
+    """The message of a rejection that certainly comes from the service: JSON that repeats the
     status. A gateway's page with the same status proves nothing about a create."""
     data = _object(response)
     code, message = data.get("code"), data.get("message")
@@ -184,7 +185,7 @@ def _refusal_words(response: ServiceResponse) -> str | None:
 
 
 def response_name(response: ServiceResponse) -> str:
-    """A response in a few words: its status, its message, and the request id of a failure."""
+    """A response in a few words: status, message, and the request ID of a failure."""
     words = _service_words(response)
     text = f"{response.status}: {words}" if words else f"{response.status}, {_beginning(response)}"
     if response.status < 500 or not response.request_id:

@@ -1,4 +1,4 @@
-"""When a read is retried, and after how long. Pure: the randomness is passed in."""
+"""When to retry a read, and after how long. Pure: randomness is a parameter."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 class RetryPolicy:
     """Exponential backoff with full jitter, in seconds.
 
-    The n-th wait is evenly spread between 0 and `base * 2**n`, at most `cap`. `tries` and `total`
-    (waits and answers together) bound the whole.
+    The n-th pause is uniform between 0 and `base * 2**n`, at most `cap`. `tries` limits the
+    attempts, `total` the time including responses.
     """
 
     tries: int = 6
@@ -31,10 +31,10 @@ class RetryPolicy:
     def wait(
         self, tried: int, spent: float, asked: float | None, spread: Callable[[float, float], float]
     ) -> float | None:
-        """Seconds until the next try, after `tried` tries and `spent` seconds; None: give up.
+        """The pause before the next try, after `tried` tries and `spent` seconds; None: give up.
 
-        `asked` is the service's `Retry-After`: never less than that, and spread beyond it, so
-        that those who were told the same do not come back together. `spread(low, high)` draws.
+        `asked` is the service's `Retry-After`: the pause is at least that long, plus jitter, so
+        that clients do not return simultaneously. `spread(low, high)` is random.
         """
         if tried >= self.tries:
             return None
@@ -44,9 +44,9 @@ class RetryPolicy:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds of a `Retry-After`, a number or an HTTP date; None if missing or invalid.
+    """The seconds of a `Retry-After` (number or HTTP date); None if missing or invalid.
 
-    A date is measured by the answer's own `Date`, where it has one, else by `now`.
+    A date is relative to the response's own `Date`, or else to `now`.
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
@@ -58,7 +58,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def http_date(text: str) -> datetime | None:
-    """An HTTP date as an aware UTC datetime; None for anything else."""
+    """An HTTP date in UTC; None if invalid."""
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -67,7 +67,7 @@ def http_date(text: str) -> datetime | None:
 
 
 def causes(exc: BaseException) -> Iterator[BaseException]:
-    """The exception and its causes, however requests and urllib3 wrapped them."""
+    """The exception and all its causes, including those wrapped by requests and urllib3."""
     waiting: list[object] = [exc]
     seen: set[int] = set()
     while waiting:
@@ -81,7 +81,7 @@ def causes(exc: BaseException) -> Iterator[BaseException]:
 
 
 def passes_by_itself(exc: BaseException) -> bool:
-    """Whether a retry may help: not with a bad certificate or a name that does not exist."""
+    """Whether a retry may help: not for an invalid certificate or an unknown host."""
     for cause in causes(exc):
         if isinstance(cause, ssl.SSLCertVerificationError | InvalidProxyURL):
             return False

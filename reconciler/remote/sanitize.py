@@ -1,4 +1,4 @@
-"""Text from outside as it may appear in a message: one printable, short line without secrets."""
+"""External text for messages: one short printable line without secrets."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _SHOWN = 400
 
 
 def shown_text(text: str, limit: int = _SHOWN) -> str:
-    """Text from outside on one line: white space folded, the unprintable escaped, shortened."""
+    """One line: white space folded, unprintable characters escaped, shortened."""
     folded = " ".join(text[: 4 * limit].split())
     plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in folded)
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 
 def bare_url(url: str) -> str:
-    """An address without what may be secret: user, query and fragment.
+    """A URL without what may be secret: user, query and fragment.
 
-    A raw `/` in a password ends the host for a URL parser, so everything before the last `@` is
-    dropped first.
+    For URL parsers, a raw `/` in a password ends the host, so everything before the last `@` is
+    removed first.
     """
     scheme, sign, rest = url.partition("://")
     if sign:
@@ -36,9 +36,10 @@ def bare_url(url: str) -> str:
 
 
 class Scrubber:
-    """Replaces its secrets in any text, also if they are percent-encoded.
+    """Replaces secrets in texts, also percent-encoded ones.
 
-    Anything shorter than six characters is not a secret, and would garble every message.
+    Anything shorter than six characters is not treated as a secret, because it would garble
+    every message.
     """
 
     def __init__(self, *secrets: str) -> None:
@@ -52,8 +53,7 @@ class Scrubber:
         return text
 
     def values(self, data: Any, body: bytes) -> Any:
-        """JSON values and names, as decoded from `body`: most contain no secret and are returned
-        as they are."""
+        """JSON values and names, decoded from `body`; usually unchanged."""
         spelled = any(secret.encode() in body for secret in self._secrets)
         return map_texts(self, data, names=True) if spelled or b"\\u" in body else data
 

@@ -1,4 +1,4 @@
-"""The service's clock, from the `Date` of its responses, which a proxy may have made up."""
+"""The service's clock, from the `Date` of its responses (which a proxy may have made up)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from reconciler.remote.retries import http_date
 from reconciler.remote.sanitize import shown_text
 
 PLAUSIBLE = timedelta(days=1)
-"""How far a `Date` may be from this machine's clock. One further off is ignored and reported."""
+"""The maximum difference between a `Date` and this machine's clock. Others are ignored and
+reported."""
 
 
 class ServiceClock:
-    """Goes on by `clock` (seconds, monotonic), never backwards: a `Date` that stands still does not
-    stop it. Safe to use from many threads."""
+    """Advances with `clock` (monotonic seconds) and never runs backwards; a constant `Date` does
+    not stop it. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float], wall_clock: Callable[[], datetime]) -> None:
         self._clock, self._wall_clock = clock, wall_clock
@@ -32,7 +33,7 @@ class ServiceClock:
             return self._at(self._clock())
 
     def note(self, response: ServiceResponse) -> None:
-        """Takes the `Date` of a 2xx, unless it is implausible."""
+        """Uses the `Date` of a 2xx, unless it is implausible."""
         text = response.headers.get("Date", "")
         moment = http_date(text)
         if moment is None or not 200 <= response.status < 300:

@@ -1,4 +1,4 @@
-"""Tasks after their creation: their status, their events, and messages to them."""
+"""Existing tasks: status, events, and messages to them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Conceal = Callable[[str], str]
 
 
 class TaskReader:
-    """Reads existing tasks and sends to them. `conceal` removes from the service's texts what no
-    output may show. Safe to use from many threads."""
+    """Reads existing tasks and sends to them. `conceal` removes secrets from the service's
+    texts. Thread-safe."""
 
     def __init__(self, client: Client, cache: EventCache, conceal: Conceal) -> None:
         self._client = client
@@ -35,7 +35,7 @@ class TaskReader:
         self._conceal = conceal
 
     def statuses(self, records: list[Record], parallelism: int) -> list[TaskStatus]:
-        """The status of each task, in the given order. RemoteError."""
+        """The statuses, in the given order. Raises RemoteError."""
         if not records:
             return []
         with ThreadPoolExecutor(min(parallelism, len(records))) as pool:
@@ -64,7 +64,6 @@ class TaskReader:
         return found
 
     def status(self, record: Record) -> TaskStatus:
-        """The status of one task. RemoteError."""
         ref = record.ref
         url = self._client.task_url(ref.org_name, record.task_id)
         task = self._client.get_task(ref.org_name, record.task_id)
@@ -78,7 +77,7 @@ class TaskReader:
         return TaskStatus(ref, state, record.file, record.task_id, url, raw, summary)
 
     def summary(self, org_name: str, task_id: str) -> EventSummary:
-        """The summary of a task's events; only new events are read. RemoteError."""
+        """The summary of a task's events; reads only new events. Raises RemoteError."""
         position = self._cache.get(org_name, task_id)
         further = None if position is None else self._further(org_name, task_id, position)
         if position is None or further is None:
@@ -92,8 +91,8 @@ class TaskReader:
     def events(
         self, org_name: str, task_id: str, token: str | None
     ) -> tuple[list[Event], str | None]:
-        """The events from the page of `token` (None: the first) on, and the token of the last
-        page. RemoteError, also for a token that the service does not know."""
+        """The events from the page with this token (None: first) on, and the token of the last
+        page. Raises RemoteError, also for an unknown token."""
         found: list[Event] = []
         last = token
         for entries, following in self._client.event_pages(org_name, task_id, token):
@@ -104,7 +103,7 @@ class TaskReader:
     def _further(
         self, org_name: str, task_id: str, position: ReadPosition
     ) -> tuple[list[Event], str | None] | None:
-        """The events after a position; None if the service does not know the position any more."""
+        """The events after a position; None if the service no longer knows the position."""
         if not position.summary.event_id:
             return None
         try:
@@ -119,11 +118,11 @@ class TaskReader:
         return events[ids.index(position.summary.event_id) + 1 :], token
 
     def respond(self, org_name: str, task_id: str, event: Mapping[str, Any]) -> Outcome:
-        """Sends a user event to a task, once. RemoteError if it was certainly not sent."""
+        """Sends a user event to a task once. Raises RemoteError if it was certainly not sent."""
         return self._told(org_name, task_id, {"event": event})
 
     def cancel_by_force(self, org_name: str, task_id: str) -> Outcome:
-        """Ends the task's session at once. RemoteError if the request was certainly not sent."""
+        """Ends the task's session. Raises RemoteError if the request was certainly not sent."""
         return self._told(org_name, task_id, {"force": True}, "/cancel")
 
     def _told(
@@ -148,7 +147,6 @@ class TaskReader:
         return Refusal(status, words)
 
     def without_secrets(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The same values, with their texts as they may be shown."""
         clean: dict[str, Any] = map_texts(self._shown, values, names=True)
         return clean
 

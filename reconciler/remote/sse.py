@@ -14,17 +14,17 @@ class FrameTooLargeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event: its id (None if it has none) and its data."""
+    """One event; `id` is None if it has none."""
 
     id: str | None
     data: str
 
 
 class FrameReader:
-    """Takes bytes, split anywhere, and returns the frames that are complete.
+    """Takes bytes, split anywhere, and returns complete frames.
 
-    As in the HTML standard: a line ends in CR, LF or both, a comment starts with a colon, and an
-    incomplete frame at the end of a stream is dropped.
+    As in the HTML standard, a line ends in CR, LF or both, comments start with a colon, and an
+    incomplete frame at the end is dropped.
     """
 
     def __init__(self) -> None:

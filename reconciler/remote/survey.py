@@ -1,4 +1,4 @@
-"""Reads of a service what a plan needs to know, in as few requests as will do."""
+"""Reads what a plan needs from the service, in as few requests as possible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reconciler.plan.view import RemoteView, TaskId
 from reconciler.remote.message_cache import MessageCache
 
 FEW = 10
-"""As many tasks are asked for one by one rather than looked for in the list."""
+"""Up to this number, tasks are requested individually instead of listing all."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,8 @@ class _Findings:
 
 
 class Survey:
-    """Reads one service; `parallelism` requests at once, `clock` is this machine's."""
+    """Reads one service; `parallelism` is the number of concurrent requests, `clock` this
+    machine's."""
 
     def __init__(
         self,
@@ -55,9 +56,9 @@ class Survey:
         self._young: dict[TaskId, FirstMessage] = {}
 
     def read(self, plan_lookups: Callable[[Identity, Clocks], list[Lookup]]) -> RemoteView:
-        """What `plan_lookups` asks for, given who we are and what the clocks show.
+        """Reads what `plan_lookups` requests, given the identity and the clocks.
 
-        An organization that cannot be read is `refused`. Raises RemoteError if none can be.
+        An organization that cannot be read is `refused`. Raises RemoteError if none can be read.
         """
         identity = self._service.identity()
         clocks = replace(self.clocks(), service=self._service.service_clock())
@@ -97,18 +98,18 @@ class Survey:
         return self._service
 
     def kept(self, task: TaskId, *, is_final: bool) -> FirstMessage | None:
-        """A first message that was read before; not one of a young task if it `is_final`."""
+        """A cached first message; not that of a young task if it `is_final`."""
         return self._cache.get(task) or (None if is_final else self._young.get(task))
 
     def keep(self, task: TaskId, message: FirstMessage, *, for_good: bool) -> None:
-        """What a young task shows first may be another message than it shows later."""
+        """Caches a first message; that of a young task may still change."""
         if for_good:
             self._cache.put(task, message)
         else:
             self._young[task] = message
 
     def is_young(self, task: RemoteTask, clocks: Clocks) -> bool:
-        """Whether any clock says that it was created within the settle time."""
+        """Whether it was created within the settle time, by any clock."""
         created = task.created_at
         if created is None:
             return True
@@ -117,7 +118,7 @@ class Survey:
 
 
 class _Organization:
-    """One organization, read as its lookup asks."""
+    """Reads one organization as its lookup requests."""
 
     def __init__(
         self,
@@ -145,7 +146,7 @@ class _Organization:
         self._messages(listing.candidates)
 
     def _one_by_one(self, *, listed: bool) -> None:
-        """The tasks that the list did not show; 404 twice, while the list answers, is absence."""
+        """Tasks that the list did not show. Absence means two 404s while the list responds."""
         org, found, pool = self._lookup.org_name, self._found, self._pool
         missing = []
         ids = sorted(i for i in self._lookup.ids if TaskId(org, i) not in found.tasks)
@@ -166,7 +167,7 @@ class _Organization:
         return self._survey.service.get_task(self._lookup.org_name, task_id)
 
     def _probe(self) -> None:
-        """Whether the service preserves marks, by a task whose mark is known."""
+        """Checks with a known task whether the service preserves marks."""
         if self._lookup.probe is None:
             return
         task_id, marks = self._lookup.probe
@@ -202,7 +203,7 @@ class _Organization:
             return problem
 
     def _is_known(self, message: FirstMessage) -> bool:
-        """Whether it has mark and text of one of our attempts: it will not change any more."""
+        """Whether it has the mark and text of one of our attempts, and is therefore final."""
         return any(
             mark.is_exact(attempt.mark, message.mark)
             and compare_texts(message.text, text_of(attempt.inputs) or "") is Text.SAME
@@ -211,7 +212,7 @@ class _Organization:
 
 
 class _Listing:
-    """One organization's list, newest first, read until nothing on the next page can matter."""
+    """One organization's list, newest first, read only as far as it can matter."""
 
     def __init__(self, lookup: Lookup, identity: Identity, found: _Findings) -> None:
         self._lookup = lookup
@@ -260,7 +261,8 @@ class _Listing:
         return self._lookup.is_deep_enough(self._seen)
 
     def _keep_newest(self) -> None:
-        """Those for adoption up to the limit; those that an attempt may have made, all."""
+        """Keeps candidates for adoption up to the limit, and everything that an attempt may have
+        created."""
         limit, kept = self._lookup.limit, []
         for task_id in self.candidates:
             task = self._found.tasks[task_id]

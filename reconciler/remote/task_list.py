@@ -1,4 +1,4 @@
-"""An organization's list of tasks, checked: what is odd about it proves nothing absent."""
+"""An organization's list of tasks, with checks: an odd list proves nothing absent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUERY = {"sortBy": "created", "sortDirection": "desc"}
 
 
 def task_pages(read: ReadPage, org_name: str, where: str) -> Iterator[TaskPage]:
-    """The pages of a list that was asked for with QUERY. RemoteError."""
+    """The pages of a list requested with QUERY. Raises RemoteError."""
     order = _Order()
     for entries in pages_ahead(read, where):
         tasks, problem = [], None
@@ -38,7 +38,7 @@ def _problem(case: str, where: str) -> Diagnostic:
 
 
 class _Order:
-    """Newest first. An entry may come twice: new tasks move the others to a later page."""
+    """Newest first. Entries may repeat, because new tasks move others to a later page."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()

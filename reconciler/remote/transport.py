@@ -1,4 +1,4 @@
-"""One request, one response: pooled connections, timeouts, retries of idempotent requests."""
+"""One request, one response: pooled connections, timeouts, and retries of idempotent requests."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def _never() -> bool:
 
 
 class Transport:
-    """Sends to one base URL with one token. Safe to use from many threads.
+    """Sends to one base URL with one token. Thread-safe.
 
-    TaskctlError at construction: plain http to other than loopback, a token that no header can
-    carry, a missing CA bundle, a SOCKS proxy. Environment: HTTPS_PROXY, ALL_PROXY,
-    NO_PROXY, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE; never a `.netrc`. Loopback needs no proxy and
-    gets none: it would see the token. A redirect is never followed.
+    Raises TaskctlError for plain http to anything but loopback, a token that cannot be sent, a
+    missing CA bundle, and a SOCKS proxy. Uses HTTPS_PROXY, ALL_PROXY, NO_PROXY,
+    REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, never a `.netrc`. No proxy is used for loopback,
+    because it would see the token. Redirects are never followed.
     """
 
     max_body = 64 << 20
@@ -99,30 +99,29 @@ class Transport:
         return f"Transport({self._base!r})"
 
     def address(self, request: Request) -> str:
-        """The address of a request, for messages: without its query."""
+        """The URL of a request without its query, for messages."""
         return bare_url(self._base + request.path)
 
     def close(self) -> None:
-        """Closes the connections that are kept alive."""
         self._adapter.close()
 
     def create(self, request: Request, window: SendWindow | None = None) -> ServiceResponse:
-        """Sends once, whatever happens, and only while `window` is open. NoResponseError if no
-        whole response came: nothing that this machine still holds of the request is sent then."""
+        """Sends once at most, and only while `window` is open. Raises NoResponseError without a
+        complete response; nothing still buffered on this machine is sent then."""
         whole = self._timeouts.create
         return self._once(
             request, self._exchange(whole, whole, self.max_idle_for_create, window, resets=True)
         )
 
     def once(self, request: Request, seconds: float) -> ServiceResponse:
-        """Sends once, for a response within `seconds`. NoResponseError if no whole one came."""
+        """Sends once, with a timeout. Raises NoResponseError without a complete response."""
         return self._once(request, self._exchange(seconds, seconds))
 
     def opened(
         self, request: Request, headers: Mapping[str, str], idle: float
     ) -> requests.Response:
-        """Sends once; the caller reads the body as it comes, and closes the response, which may be
-        silent for `idle` seconds. NoResponseError if not even its head came."""
+        """Sends once; the caller reads and closes the response, which may be silent for `idle`
+        seconds. Raises NoResponseError without a response."""
         exchange = self._exchange(idle, float("inf"))
         try:
             with watched(exchange):
@@ -133,10 +132,8 @@ class Transport:
         return response
 
     def repeatable(self, request: Request, stopped: Callable[[], bool] = _never) -> ServiceResponse:
-        """Sends an idempotent request, with retries as the policy says: the last response.
-
-        NoResponseError if the last try got none. `stopped` True: no further try.
-        """
+        """Sends an idempotent request, with retries; returns the last response. Raises
+        NoResponseError if the last try got none. No further try once `stopped` is True."""
         begun = self._clock()
         for tried in itertools.count(1):
             outcome = self._try(request)
@@ -221,7 +218,7 @@ class Transport:
         )
 
     def _prepared(self, request: Request) -> requests.PreparedRequest:
-        """In requests' form. The address is parsed once for many creates."""
+        """The request in requests' form. The address of consecutive creates is parsed once."""
         asked, known = self._latest
         if asked != (request.method, request.path):
             known = requests.PreparedRequest()

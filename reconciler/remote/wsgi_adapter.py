@@ -20,7 +20,7 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 
 class _Body(io.RawIOBase):
-    """The response iterable as a file: read as it arrives, closed when the reader is done."""
+    """The response iterable as a file, read as it arrives."""
 
     def __init__(self, result: Iterable[bytes]) -> None:
         self._result = result
@@ -41,7 +41,7 @@ class _Body(io.RawIOBase):
         return size
 
     def read1(self, size: int = -1) -> bytes:
-        """What has arrived, without waiting for more, as urllib3 reads a stream."""
+        """What has arrived, without waiting for more."""
         return self.read(size if size > 0 else io.DEFAULT_BUFFER_SIZE) or b""
 
     def close(self) -> None:
@@ -53,10 +53,10 @@ class _Body(io.RawIOBase):
 
 
 class WSGIAdapter(BaseAdapter):
-    """Answers requests from `app`, in the calling thread; `app` is called from many at once.
+    """Calls `app` in the calling thread, concurrently.
 
-    The app starts its response before it returns, and does not use WSGI's `write`. Adds the `Date`
-    that a server would add. An exception of the app passes through.
+    The app starts its response before it returns, and does not use WSGI's `write`. Adds the
+    `Date` that a server would add. Exceptions of the app pass through.
     """
 
     def __init__(self, app: WSGIApp) -> None:
@@ -64,8 +64,8 @@ class WSGIAdapter(BaseAdapter):
         self._app = app
 
     def send(self, request: PreparedRequest, *_args: Any, **_settings: Any) -> Response:
-        """The response, its body still unread. Timeouts, TLS and proxies do not apply here; the
-        send window does. TooLateError."""
+        """The response with an unread body. Timeouts, TLS and proxies do not apply, but the send
+        window does (TooLateError)."""
         exchange = current()
         exchange.begun = False
         exchange.leave()
