@@ -161,10 +161,12 @@ class Context:
     def place_of(self, address: str) -> StatePlace:
         """The state at an address or a path; closed with this context. StateError for an address
         that cannot be used."""
-        from reconciler.app.state_place import is_address, shared_state
+        from reconciler.app.state_place import is_address, refuse_key, shared_state
         from reconciler.state.local import LocalState
 
         if not is_address(address):
+            if self.backend.local_db is None:
+                refuse_key(address, os.environ)
             return LocalState(self.settings.path(address))
         made = shared_state(address, self.settings.root, self.clock, os.environ)
         self._opened.append(made)

@@ -47,6 +47,17 @@ def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str])
     return SharedState(engine, clock, ring, run=run_link(env))
 
 
+def refuse_key(file: str, env: Mapping[str, str]) -> None:
+    """StateError if a key is set: a state file is never encrypted."""
+    if not any(name.startswith("TASKCTL_STATE_") for name in env):
+        return  # so that nothing has to be imported
+    from reconciler.state.encryption import KEY, PASSPHRASE, KeyRing
+
+    name = PASSPHRASE if PASSPHRASE in env else KEY
+    if name in env and KeyRing.of(env).current is not None:
+        raise StateError.of(Code.STATE_NOT_ENCRYPTED, "file", file=file, name=name)
+
+
 def _has_password(address: str) -> bool:
     of_remote, of_others = _USER_INFO
     if (of_remote if scheme_of(address) == "git" else of_others).search(address):

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE, Arg, Place, error
+from reconciler.model.diagnostics import NOWHERE, Arg, error
 from reconciler.model.errors import StateError
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Cipher:
 
     def _refused(self, code: Code, case: str = "", /, **facts: str | int) -> StateError:
         names: dict[str, Arg] = {"file": self._shown, **facts}
-        return StateError([error(code, case, at=Place(file=self._shown), **names)])
+        return StateError([error(code, case, at=NOWHERE, **names)])
 
 
 def _cut(data: bytes, *lengths: int) -> Iterator[bytes]:

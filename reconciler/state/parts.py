@@ -22,12 +22,14 @@ _READS = 4
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A version of a shared state, whole: every blob that `head` names was read."""
+    """A version of a shared state, whole: every blob that `head` names was read. `is_current`: the
+    saved state is encrypted as it would be now."""
 
     head: Head
     version: Version
     saved: State
     events: tuple[Event, ...]
+    is_current: bool
 
 
 class Parts:
@@ -87,7 +89,7 @@ class Parts:
             events = tuple(decode_event(text) for group in (*texts, head.tail) for text in group)
         except ShapeError as problem:
             raise self.damaged("journal", str(problem)) from None
-        return Snapshot(head, version, saved, events)
+        return Snapshot(head, version, saved, events, cipher.is_current(stored[0]))
 
     def keep(self, name: str, data: bytes, lineage: str) -> None:
         """Encrypted once: a name never has two contents."""

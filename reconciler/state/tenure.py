@@ -43,7 +43,7 @@ class HeldHead:
         self._shown = register.engine.shown
         self._head, self._version, self._proved = taken.head, taken.version, proved
         self._problem: StateError | None = None
-        self._is_settled = False
+        self._is_settled, self._is_current = False, taken.is_current
         self._writing = threading.RLock()
         self._beat = _Beat(self.beat_if_due, register.engine.pace.beat)
         self.saved: State = taken.saved
@@ -81,11 +81,12 @@ class HeldHead:
             head = self._following()
             name = f"base-{head.part}"
             self._keep(name, encode_state(state))
-            kept = (head.base, *head.bases)
+            earlier = (head.base, *head.bases)
+            bases = earlier[: BASES - 1] if self._is_current else ()
             holder = None if last else head.holder
-            new = replace(head, serial=state.serial, base=name, bases=kept[: BASES - 1])
-            self._replace_emptied(replace(new, holder=holder), kept[BASES - 1 :])
-            self.saved = state
+            new = replace(head, serial=state.serial, base=name, bases=bases, holder=holder)
+            self._replace_emptied(new, earlier[len(bases) :])
+            self.saved, self._is_current = state, True
 
     def _replace_emptied(self, head: Head, garbage: Sequence[str] = ()) -> None:
         """Without journal entries, which the saved state has; their blobs and `garbage` go."""
@@ -108,7 +109,9 @@ class HeldHead:
 
     def _release(self) -> None:
         try:
-            if self._problem is None and self._head.holder is not None:
+            if self._problem is None and self._is_settled and not self._is_current:
+                self.save(self.saved, last=True)  # with the current key
+            elif self._problem is None and self._head.holder is not None:
                 head = replace(self._following(), holder=None)
                 replace_head = self._replace_emptied if self._is_settled else self._replace
                 replace_head(head)
