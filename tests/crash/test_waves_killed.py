@@ -1,0 +1,146 @@
+"""`apply --wait` of a rollout is killed (SIGKILL) at points all along, then run again: one task per
+key, and none of the rest before the pilot is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.embedded.app import App
+from reconciler.embedded.scenarios import SCENARIOS
+from reconciler.embedded.server import Server
+from tests.support.crash_points import Point, Run, run
+from tests.support.embedded_client import Api
+from tests.support.ground import TOKEN
+
+ROWS = ("a", "b", "c", "d")
+
+
+@dataclass
+class Rollout:
+    """A pilot of one and three more, two at once, before a service of their own."""
+
+    folder: Path
+    url: str
+    api: Api
+
+    def write(self, pilot: str) -> None:
+        (self.folder / "tasks").mkdir()
+        rows = [{"name": n, "does": pilot if n == "a" else "finishing"} for n in ROWS]
+        entry = {
+            "forEach": {"row": rows},
+            "rollout": {"pilot": 1, "atOnce": 2},
+            "message": "{{ row.does }} the work of {{ row.name }}",
+        }
+        document = {"version": 1, "orgName": "acme", "tasks": {"t": entry}}
+        (self.folder / "tasks" / "all.yaml").write_text(json.dumps(document))
+
+    def apply(self, kill_at: int | None = None) -> Run:
+        words = ["--backend", self.url, "--settle-time", "1s", "--yes", "--wait"]
+        words += ["--interval", "100ms", "--parallelism", "1", "--format", "json"]
+        home = {"PULUMI_ACCESS_TOKEN": TOKEN, "PULUMI_HOME": str(self.folder / "home")}
+        return run(["apply", *words], kill_at=kill_at, cwd=self.folder, env={**os.environ, **home})
+
+    def made(self) -> dict[str, dict[str, Any]]:
+        """The service's tasks by the row that their prompts name: no row has two."""
+        found = [task for page in self.api.pages() for task in page]
+        words = [self.events(task)[0]["content"].split()[-1] for task in found]
+        assert len(set(words)) == len(words), words
+        return dict(zip(words, found, strict=True))
+
+    def events(self, task: dict[str, Any]) -> list[dict[str, Any]]:
+        return [event["eventBody"] for event in self.api.events(task["id"])]
+
+    def assert_pilot_first(self) -> dict[str, dict[str, Any]]:
+        """The rest was created after the pilot had ended well."""
+        made = self.made()
+        if made.keys() - {"a"}:
+            done = [e for e in self.events(made["a"]) if e.get("is_final")]
+            assert done, made.keys()
+            assert all(done[-1]["timestamp"] <= made[n]["createdAt"] for n in made if n != "a")
+        return made
+
+
+@contextmanager
+def rollout(folder: Path, pilot: str = "finishing") -> Iterator[Rollout]:
+    folder.mkdir()
+    scenario = SCENARIOS["by-prompt"](0.05)
+    with (
+        closing(App(folder / "service.db", scenario=scenario)) as app,
+        closing(Server(app, "127.0.0.1", 0)) as server,
+    ):
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            made = Rollout(folder, server.url, Api(app, token=TOKEN))
+            made.write(pilot)
+            yield made
+        finally:
+            server.stop()
+            thread.join(10)
+
+
+def points(folder: Path, pilot: str = "finishing") -> tuple[Point, ...]:
+    with rollout(folder / "whole", pilot) as whole:
+        counted = whole.apply()
+        assert counted.returncode == (0 if pilot == "finishing" else 1), counted.stderr
+    return counted.points
+
+
+def killed_and_run_again(folder: Path, point: int) -> None:
+    with rollout(folder / f"p{point}") as here:
+        here.apply(point)
+        here.assert_pilot_first()
+        again = here.apply()
+        assert again.returncode == 0, f"{point}: {again.stdout}{again.stderr}"
+        assert here.assert_pilot_first().keys() == set(ROWS), point
+        state = json.loads((here.folder / "taskctl.state.json").read_text())
+        assert sorted(state["tasks"]) == [f"acme/t@{name}" for name in ROWS]
+        assert not state["attempts"]
+
+
+def killed_with_a_failing_pilot(folder: Path, point: int) -> None:
+    with rollout(folder / f"f{point}", "failing") as here:
+        here.apply(point)
+        again = here.apply()
+        assert again.returncode == 1, f"{point}: {again.stdout}{again.stderr}"
+        assert here.made().keys() <= {"a"}, point
+
+
+@pytest.mark.timeout(300)
+def test_killed_at_some_points(tmp_path: Path) -> None:
+    """After each request that creates a task, and at points spread over the whole apply."""
+    found = points(tmp_path)
+    sends = [p.number for p in found if p.operation == "send" and "POST" in p.what]
+    assert len(found) > 100
+    for point in sorted({*sends[1::4], *range(5, len(found), len(found) // 5)}):
+        killed_and_run_again(tmp_path, point)
+
+
+@pytest.mark.timeout(300)
+def test_killed_while_the_pilot_fails(tmp_path: Path) -> None:
+    found = points(tmp_path, "failing")
+    for point in range(7, len(found), len(found) // 4):
+        killed_with_a_failing_pilot(tmp_path, point)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_killed_at_every_point(tmp_path: Path) -> None:
+    for point in points(tmp_path):
+        killed_and_run_again(tmp_path, point.number)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_killed_at_every_point_while_the_pilot_fails(tmp_path: Path) -> None:
+    for point in points(tmp_path / "count", "failing"):
+        killed_with_a_failing_pilot(tmp_path, point.number)
