@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.app.addressed import confirmed
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import select_refs, with_named_ids
+from reconciler.app.task_sessions import select_keys, select_refs, with_named_ids
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place
@@ -31,13 +31,20 @@ def read_tasks(ctx: Context, words: Sequence[str] = ()) -> tuple[State, tuple[Ta
     return state, select_refs(ctx, state, words)
 
 
-def move_record(ctx: Context, old: str, new: str) -> Edited:
-    """Gives the record of one key to another key. TaskctlError."""
+def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edited, ...]:
+    """Gives the records of keys to other keys, several after confirmation. Nothing is returned if
+    it was declined. TaskctlError."""
 
-    def change(state: State) -> tuple[list[Event], Edited]:
-        ref = edit.find(state, old)
-        to = edit.destination(new, ref)
-        return edit.mv(state, ref, to, at=ctx.clock.now()), Edited(ref, "moved", True, str(to))
+    def change(state: State) -> tuple[list[Event], tuple[Edited, ...]]:
+        refs = select_keys(state, old)
+        moves = edit.destinations(refs, old, new)
+        at = ctx.clock.now()
+        events = [event for ref, to in moves for event in edit.mv(state, ref, to, at=at)]
+        again = ("state", "mv", old, new, "-y")
+        told = [f"{ref} to {to}" for ref, to in moves]
+        if not _agreed(ctx, Question.MOVE, told, yes=yes, again=again):
+            return [], ()
+        return events, tuple(Edited(ref, "moved", True, str(to)) for ref, to in moves)
 
     return _change(ctx, "state mv", change)
 
@@ -99,7 +106,7 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edited:
 
 
 def _agreed(
-    ctx: Context, question: Question, refs: Sequence[TaskRef], *, yes: bool, again: tuple[str, ...]
+    ctx: Context, question: Question, refs: Sequence[object], *, yes: bool, again: tuple[str, ...]
 ) -> bool:
     """Whether to edit these entries; one is not asked about."""
     refs_shown = tuple(map(str, refs))

@@ -108,6 +108,13 @@ def _record_of(task: RetiredTask, task_id: str) -> Record:
     )
 
 
+def select_keys(state: State, word: str) -> tuple[TaskRef, ...]:
+    """The recorded or attempted tasks of a `KEY`, `ORG/KEY` or glob. StateError for none."""
+    known = {*state.records, *(attempt.ref for attempt in state.attempts.values())}
+    found = {ref for ref in known if matches_key(word, [ref])}
+    return tuple(sorted(found)) if found and set(word) & set("*?[") else (find(state, word),)
+
+
 def select_refs(ctx: Context, state: State, words: Sequence[str]) -> tuple[TaskRef, ...]:
     """The recorded tasks that each `KEY`, `ORG/KEY`, glob or PATH selects; all without words. A
     word that is a key is never taken for a file. StateError for a word that selects nothing."""

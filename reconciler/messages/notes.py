@@ -94,6 +94,7 @@ class Question(StrEnum):
     REPLY = "Approve (y), reject (r), skip (Enter) or quit (q):"
     INSTEAD = "What to do instead (Enter skips):"
     SAY = "Send this message to {refs:and}?"
+    MOVE = "Rename {refs:and}?"
     REMOVE = "Remove {refs:and} from the state? The tasks keep running."
     ACCEPT = "Accept the manifest's inputs for {refs:and}?"
     CANCEL = "Cancel {ref}?"

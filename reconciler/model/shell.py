@@ -13,7 +13,8 @@ import shlex
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-_KEY = re.compile(r"[a-z0-9][a-z0-9._@-]{0,127}")
+_KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(@[A-Za-z0-9][A-Za-z0-9._/-]*){0,2}")
+_LONGEST_KEY = 128
 _ORG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
@@ -35,8 +36,8 @@ def shell_word(text: str) -> str:
 
 
 def is_key(text: str) -> bool:
-    """Whether a text can be a task key (contract, section 2)."""
-    return _KEY.fullmatch(text) is not None
+    """Whether a text can be a task key (contract, section 2), also one that an entry generates."""
+    return len(text) <= _LONGEST_KEY and _KEY.fullmatch(text) is not None
 
 
 def is_org_name(text: str) -> bool:
@@ -51,8 +52,8 @@ def is_task_id(text: str) -> bool:
 
 def key_word(text: str) -> str:
     """`KEY` or `ORG/KEY` as a word."""
-    org, _, key = text.rpartition("/")
-    return text if is_key(key) and (not org or is_org_name(org)) else "KEY"
+    org, _, key = text.partition("/")
+    return text if is_key(text) or (is_org_name(org) and is_key(key)) else "KEY"
 
 
 def org_word(text: str) -> str:

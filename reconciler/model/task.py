@@ -29,6 +29,12 @@ class TaskRef(NamedTuple):
     def __str__(self) -> str:
         return f"{self.org_name}/{self.key}"
 
+    @staticmethod
+    def has_org(text: str) -> bool:
+        """Whether `KEY` or `ORG/KEY`, or a glob, is the latter: a generated key may have slashes
+        after its `@`."""
+        return "/" in text.partition("@")[0]
+
     @classmethod
     def parse(cls, text: str) -> TaskRef:
         """From `ORG/KEY`, the form the state file uses."""

@@ -116,7 +116,7 @@ def _wrong(
 def _unknown(request: ReplaceRequest, desired: Sequence[DesiredTask], state: State) -> Diagnostic:
     if any(request.names(ref) for ref in state.records):
         return error(Code.INVALID_REPLACE, "undeclared", request=request.name)
-    known = {str(task.ref) if "/" in request.name else task.key for task in desired}
+    known = {str(task.ref) if TaskRef.has_org(request.name) else task.key for task in desired}
     near = get_close_matches(request.name, sorted(known), n=3)
     if near:
         return error(Code.INVALID_REPLACE, "similar", request=request.name, near=tuple(near))

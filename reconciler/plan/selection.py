@@ -45,7 +45,7 @@ def select(
 ) -> Selection:
     """The tasks that `options` select among those wanted, recorded and attempted.
 
-    A pattern is a key or a glob of keys, of `ORG/KEY` where it has a slash; the old key of a task
+    A pattern is a key or a glob of keys, or of `ORG/KEY`; the old key of a task
     that moves stands for the new one. TaskctlError, with near names, for one that matches none.
     """
     if not options.target and not options.exclude:
@@ -91,11 +91,12 @@ def _any(patterns: Iterable[str], known: Collection[TaskRef]) -> bool:
 
 
 def matches_key(pattern: str, known: Iterable[TaskRef]) -> bool:
-    return any(fnmatchcase(str(ref) if "/" in pattern else ref.key, pattern) for ref in known)
+    full = TaskRef.has_org(pattern)
+    return any(fnmatchcase(str(ref) if full else ref.key, pattern) for ref in known)
 
 
 def _matches_none(flag: str, pattern: str, names: Iterable[TaskRef]) -> Diagnostic:
-    known = sorted({str(ref) if "/" in pattern else ref.key for ref in names})
+    known = sorted({str(ref) if TaskRef.has_org(pattern) else ref.key for ref in names})
     near = get_close_matches(pattern, known, n=3)
     facts: dict[str, Arg] = {"flag": flag, "pattern": pattern}
     if near:

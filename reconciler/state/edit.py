@@ -8,27 +8,29 @@ nothing to do it to, with the names that come near.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
+from fnmatch import translate
 
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place, error
+from reconciler.model.entry import Generated
 from reconciler.model.errors import StateError
+from reconciler.model.shell import is_key
 from reconciler.model.task import DesiredTask, Inputs, TaskRef
 from reconciler.model.wire import patch_after_create
 from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
 from reconciler.state.model import Attempted, Event, Forgotten, Record, Recorded, Retired, State
 
-_KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
-
 
 def find(state: State, name: str) -> TaskRef:
     """The recorded or attempted task that a user means by `KEY` or `ORG/KEY`."""
     known = _known(state)
-    if "/" in name:
+    if TaskRef.has_org(name):
         ref = TaskRef.parse(name)
         if ref in known:
             return ref
@@ -50,14 +52,35 @@ def find(state: State, name: str) -> TaskRef:
 
 def destination(name: str, old: TaskRef) -> TaskRef:
     """Where a user wants `old` moved to: `KEY` in the same organization, or `ORG/KEY`."""
-    ref = TaskRef.parse(name) if "/" in name else TaskRef(old.org_name, name)
-    if not ref.org_name or not _KEY.fullmatch(ref.key):
+    ref = TaskRef.parse(name) if TaskRef.has_org(name) else TaskRef(old.org_name, name)
+    if not ref.org_name or not is_key(ref.key):
         raise _refused("key", name, name=name)
     return ref
 
 
+def destinations(refs: Sequence[TaskRef], old: str, new: str) -> list[tuple[TaskRef, TaskRef]]:
+    """Where a user wants what a glob selects moved to: each `*` of `new` is what the one of `old`
+    stands for. Without a `*`, `old` selects one."""
+    if "*" not in new and len(refs) == 1:
+        return [(ref, destination(new, ref)) for ref in refs]
+    if old.count("*") != new.count("*"):
+        raise _refused("stars", old, old=old, new=new)
+    pattern = re.compile("(.*?)".join(translate(part)[4:-3] for part in old.split("*")))
+    full, found = TaskRef.has_org(old), []
+    for ref in refs:
+        match = pattern.fullmatch(str(ref) if full else ref.key)
+        texts = (*(match.groups() if match is not None else ()), "")
+        name = "".join(map("".join, zip(new.split("*"), texts, strict=True)))
+        found.append((ref, destination(name, ref)))
+    twice = next((str(to) for to, count in Counter(t for _, t in found).items() if count > 1), None)
+    if twice is not None:
+        raise _refused("taken", twice, ref=twice)
+    return found
+
+
 def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) -> list[Event]:
-    """`old`'s record and open attempts become `new`'s; `at` is now."""
+    """`old`'s record and open attempts become `new`'s; `at` is now. What an entry generated is of
+    the entry that the new key names."""
     record, attempts = state.records.get(old), state.attempts_for(old)
     if record is None and not attempts:
         raise _unknown(str(old), [str(ref) for ref in _known(state)])
@@ -70,9 +93,18 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
     events: list[Event] = []
     if record is not None:
         said = HistoryEntry(HistoryKind.MOVED.value, at, record.task_id, "", old.key)
-        events.append(Recorded(replace(record.after(said), ref=new)))
-    events += [Attempted(replace(attempt, ref=new)) for attempt in attempts]
+        made = _renamed(record.generated, new)
+        events.append(Recorded(replace(record.after(said), ref=new, generated=made)))
+    events += [
+        Attempted(replace(attempt, ref=new, generated=_renamed(attempt.generated, new)))
+        for attempt in attempts
+    ]
     return [*events, Forgotten(old)] if record is not None else events
+
+
+def _renamed(made: Generated | None, new: TaskRef) -> Generated | None:
+    entry, at, _ = new.key.partition("@")
+    return replace(made, entry=entry) if made is not None and at else None
 
 
 def rm(state: State, ref: TaskRef, *, at: datetime | None = None) -> list[Event]:

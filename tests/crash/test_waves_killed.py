@@ -134,13 +134,15 @@ def test_killed_while_the_pilot_fails(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-def test_killed_at_every_point(tmp_path: Path) -> None:
-    for point in points(tmp_path):
+@pytest.mark.parametrize("chunk", range(8))
+def test_killed_at_every_point(tmp_path: Path, chunk: int) -> None:
+    for point in points(tmp_path)[chunk::8]:
         killed_and_run_again(tmp_path, point.number)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-def test_killed_at_every_point_while_the_pilot_fails(tmp_path: Path) -> None:
-    for point in points(tmp_path / "count", "failing"):
+@pytest.mark.parametrize("chunk", range(4))
+def test_killed_at_every_point_while_the_pilot_fails(tmp_path: Path, chunk: int) -> None:
+    for point in points(tmp_path, "failing")[chunk::4]:
         killed_with_a_failing_pilot(tmp_path, point.number)

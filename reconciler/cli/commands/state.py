@@ -68,16 +68,28 @@ def show_record(call: Call, key: str) -> int:
 
 @make_command(
     "mv",
-    argument("old", "OLD", candidates.recorded_keys),
+    argument("old", "OLD|GLOB", candidates.recorded_keys),
     argument("new", "NEW", candidates.desired_keys),
-    *EDITS,
-    examples=[("taskctl state mv old-key new-key", "the task is now new-key")],
+    *(YES, *EDITS),
+    examples=[
+        ("taskctl state mv old-key new-key", "the task is now new-key"),
+        ("taskctl state mv 'rotate@*' 'rotate-keys@*'", "an entry was renamed: all of its tasks"),
+    ],
 )
-def rename_record(call: Call, old: str, new: str) -> int:
-    """Rename the record of OLD to NEW, in its organization or as ORG/KEY in another one."""
-    from reconciler.app.state_edits import move_record
+def rename_record(
+    call: Call,
+    old: str,
+    new: str,
+    yes: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
+    """Rename the record of OLD to NEW, in its organization or as ORG/KEY in another one.
 
-    return _tell(call, move_record(call.ctx, old, new))
+    With globs, each * of NEW is what the one of OLD stands for; if several match, asks for
+    confirmation.
+    """
+    from reconciler.app.state_edits import move_records
+
+    return _tell(call, *move_records(call.ctx, old, new, yes=yes))
 
 
 @make_command(

@@ -77,7 +77,7 @@ def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem]:
     known = (
         ref for ref in refs if is_key(ref.key) and (not ref.org_name or is_org_name(ref.org_name))
     )
-    names = {str(ref) if "/" in incomplete else ref.key for ref in known}
+    names = {str(ref) if TaskRef.has_org(incomplete) else ref.key for ref in known}
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
 
 
