@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from reconciler.embedded.app import App
-from reconciler.embedded.scenarios import SCENARIOS
+from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.server import Server
 from tests.support.crash_points import Point, Run, run
 from tests.support.embedded_client import Api
@@ -72,7 +72,7 @@ class Rollout:
 @contextmanager
 def rollout(folder: Path, pilot: str = "finishing") -> Iterator[Rollout]:
     folder.mkdir()
-    scenario = SCENARIOS["by-prompt"](0.05)
+    scenario = scenario_of("by-prompt", 0.05)
     with (
         closing(App(folder / "service.db", scenario=scenario)) as app,
         closing(Server(app, "127.0.0.1", 0)) as server,
