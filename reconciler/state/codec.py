@@ -151,7 +151,7 @@ def _refuse_json(data: bytes, problem: ShapeError, source: StateSource) -> NoRet
         raise source.damaged("utf8") from None
     if conflict := _CONFLICT.search(text):
         at = Place(file=source.file, line=text.count("\n", 0, conflict.start()) + 1)
-        raise StateError([error(Code.STATE_MERGE, at=at)])
+        raise StateError([error(Code.STATE_MERGE, at=at, file=source.file)])
     try:
         json.loads(text)
     except json.JSONDecodeError as found:

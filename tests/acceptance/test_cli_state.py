@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,3 +120,33 @@ def test_settle_asks_the_service_and_believes_no_more(taskctl: Taskctl) -> None:
     assert "[TC817]" in taskctl("state", "resolve", "a", "--task-id", "nowhere", code=1)
     assert "acme/a" in taskctl("state", "resolve", "a", "--not-created", code=1)
     assert recorded() == ids
+
+
+@pytest.mark.parametrize("side", ["--ours", "--theirs"])
+def test_after_a_merge_conflict_either_side_will_do(taskctl: Taskctl, side: str) -> None:
+    def git(*arguments: str, code: int = 0) -> None:
+        identity = ("-c", "user.name=n", "-c", "user.email=e@example.test")
+        ended = subprocess.run(["git", *identity, *arguments], capture_output=True, check=False)
+        assert ended.returncode == code, ended.stderr
+
+    base = {"a": {"message": "Do a."}, "b": {"message": "Do b."}}
+    git("init", "-qb", "main")
+    git("add", "-f", "tasks", str(STATE))
+    git("commit", "-qm", "base")
+    for branch in ("one", "two"):
+        git("checkout", "-qb", branch, "main")
+        write({**base, branch: {"message": f"Do {branch}."}})
+        taskctl("apply", "--yes")
+        git("commit", "-qam", branch)
+    ids = recorded()
+    git("merge", "-q", "one", code=1)
+    write({**base, "one": {"message": "Do one."}, "two": {"message": "Do two."}})
+    said = taskctl("plan", code=1)
+    assert "[TC603]" in said
+    assert f"git checkout --ours {STATE}\n" in said
+    git("checkout", side, str(STATE))
+    summary = json.loads(taskctl("plan", "--adopt", "all", "--format", "json"))["summary"]
+    assert (summary["create"], summary["adopt"], summary["unchanged"]) == (0, 1, 3)
+    taskctl("apply", "--yes", "--adopt", "all")
+    assert recorded().keys() == ids.keys() | {"acme/one", "acme/two"}
+    assert recorded()["acme/two"] == ids["acme/two"]

@@ -19,6 +19,8 @@ from reconciler.embedded.wsgi import ApiError, error_response
 from reconciler.messages.doctor import TITLES
 from reconciler.model.codes import Code
 from tests.support.embedded_server import running_app
+from tests.support.fault_network import certificate, closed_port
+from tests.support.fault_server import FaultServer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -157,3 +159,33 @@ def test_the_token_is_not_shown(doctor: Doctor, capsys: pytest.CaptureFixture[st
     run(["doctor", "-v", "-C", str(doctor.folder), "--backend", "http://127.0.0.1:1"])
     said = capsys.readouterr()
     assert "some-token" not in said.out + said.err
+
+
+def test_what_is_between_the_client_and_the_service(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with FaultServer(tls=certificate(tmp_path)[1]) as server:
+        assert doctor.failed(server.url) == (["connection"], [Code.CERTIFICATE])
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
+    assert doctor.failed("https://taskctl.test") == (["connection"], [Code.CERTIFICATE])
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
+    assert doctor.failed("https://taskctl.test") == (["connection"], [Code.PROXY])
+
+
+def test_a_shared_state(doctor: Doctor, tmp_path: Path) -> None:
+    doctor.git("init", "-q")
+    doctor.git("init", "-q", "--bare", str(tmp_path / "remote.git"))
+    doctor.git("remote", "add", "origin", str(tmp_path / "remote.git"))
+    for address, why in (
+        ("git:nowhere", Code.STATE_ADDRESS),
+        ("git:origin", Code.STATE_NOT_INITIALIZED),
+    ):
+        assert doctor.failed("local", "--state", address) == (["state"], [why])
+    assert run(["state", "init", "git:origin", "-C", str(doctor.folder), "--backend", "local"]) == 0
+    code, outcomes, _ = doctor.run("local", "--state", "git:origin")
+    assert (code, outcomes["state"]) == (0, "ok")
+    with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
+        assert doctor.failed(url, "--state", "git:origin")[0] == ["state"]  # of another backend
