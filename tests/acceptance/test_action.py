@@ -15,7 +15,7 @@ import pytest
 from tests.support.action_runner import SCRIPT, Runner, metadata
 from tests.support.github_api import BOT, Fault, GitHub
 from tests.support.github_api import TOKEN as GITHUB_TOKEN
-from tests.support.ground import TOKEN, as_tasks, prompts
+from tests.support.sandbox import TOKEN, as_tasks, prompts
 
 MARKER = "<!-- taskctl:. -->"
 PERSON = {"login": "mallory", "type": "User"}

@@ -16,7 +16,7 @@ from tests.support.action_runner import Runner, metadata
 from tests.support.checkout import checkout, git
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
 from tests.support.github_api import GitHub
-from tests.support.ground import TOKEN, as_tasks, prompts
+from tests.support.sandbox import TOKEN, as_tasks, prompts
 
 TRAPS = ("venv", "pip", "ensurepip", "json", "subprocess", "hatchling", "sitecustomize", "click")
 """Modules in the root of the repository that would run where Python looks there first."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fault_server import FaultServer, Habits
-from tests.support.ground import STATE, TOKEN, Ended, Ground, as_tasks, prompts
+from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts
 
 TEXTS = prompts(2)
 PLAN = "p.taskctl"
@@ -23,8 +23,8 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, server: FaultServer) -> Ground:
-    made = Ground(tmp_path, server)
+def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
+    made = Sandbox(tmp_path, server)
     made.write(as_tasks(TEXTS))
     return made
 
@@ -34,13 +34,13 @@ def summaries(ended: Ended) -> str:
 
 
 def test_without_yes_and_without_a_terminal_nothing_is_sent(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
-    words = [word for word in ground.arguments("apply") if word != "--yes"]
+    words = [word for word in sandbox.arguments("apply") if word != "--yes"]
     ended = subprocess.run(
         [sys.executable, "-m", "reconciler", *words],
-        cwd=ground.folder,
-        env=ground.environment(),
+        cwd=sandbox.folder,
+        env=sandbox.environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -52,24 +52,24 @@ def test_without_yes_and_without_a_terminal_nothing_is_sent(
     assert server.posts == []
 
 
-def test_more_creates_than_allowed_sends_nothing(ground: Ground, server: FaultServer) -> None:
-    ended = ground.run("apply", "--max-creates", "1")
+def test_more_creates_than_allowed_sends_nothing(sandbox: Sandbox, server: FaultServer) -> None:
+    ended = sandbox.run("apply", "--max-creates", "1")
     assert ended.code == 1
     assert "2 tasks would be created" in summaries(ended)
     assert server.posts == []
-    assert ground.run("apply", "--max-creates", "2").code == 0
-    ground.assert_exactly_one_each(TEXTS)
+    assert sandbox.run("apply", "--max-creates", "2").code == 0
+    sandbox.assert_exactly_one_each(TEXTS)
 
 
-def test_a_problem_is_told_once_and_an_error_last(ground: Ground, server: FaultServer) -> None:
+def test_a_problem_is_told_once_and_an_error_last(sandbox: Sandbox, server: FaultServer) -> None:
     same = next(iter(TEXTS.values()))
-    ground.write(as_tasks({**TEXTS, "twin": same}))
-    words = ground.arguments("apply", "--max-creates", "1")
+    sandbox.write(as_tasks({**TEXTS, "twin": same}))
+    words = sandbox.arguments("apply", "--max-creates", "1")
     words = [word for word in words if word not in ("--format", "json")]
     ended = subprocess.run(
         [sys.executable, "-m", "reconciler", *words],
-        cwd=ground.folder,
-        env=ground.environment(),
+        cwd=sandbox.folder,
+        env=sandbox.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -86,44 +86,45 @@ def test_a_problem_is_told_once_and_an_error_last(ground: Ground, server: FaultS
     assert server.posts == []
 
 
-def test_a_saved_plan_does_what_it_says(ground: Ground, server: FaultServer) -> None:
-    kept = ground.run("plan", "--out", PLAN)
+def test_a_saved_plan_does_what_it_says(sandbox: Sandbox, server: FaultServer) -> None:
+    kept = sandbox.run("plan", "--out", PLAN)
     assert (kept.code, f"    taskctl apply {PLAN}\n" in kept.stderr) == (0, True)
-    assert ground.run("apply", PLAN).code == 0
+    assert sandbox.run("apply", PLAN).code == 0
     assert (
-        "Saved the plan. Apply would make no changes." in ground.run("plan", "--out", "idle").stderr
+        "Saved the plan. Apply would make no changes."
+        in sandbox.run("plan", "--out", "idle").stderr
     )
-    ground.assert_exactly_one_each(TEXTS)
-    again = ground.run("apply", PLAN)  # the state has moved on
+    sandbox.assert_exactly_one_each(TEXTS)
+    again = sandbox.run("apply", PLAN)  # the state has moved on
     assert again.code == 1
     assert len(server.posts) == 2
 
 
-def edited(ground: Ground) -> None:
-    ground.write(as_tasks({**TEXTS, "k1": "something else"}))
+def edited(sandbox: Sandbox) -> None:
+    sandbox.write(as_tasks({**TEXTS, "k1": "something else"}))
 
 
-def another_state(ground: Ground) -> None:
+def another_state(sandbox: Sandbox) -> None:
     texts = {**TEXTS, "k9": "do 9"}
-    ground.write(as_tasks(texts))
-    assert ground.run("apply", "--adopt", "none").code == 0
-    ground.write(as_tasks(TEXTS))
+    sandbox.write(as_tasks(texts))
+    assert sandbox.run("apply", "--adopt", "none").code == 0
+    sandbox.write(as_tasks(TEXTS))
 
 
-def another_user(ground: Ground) -> None:
-    ground.env["PULUMI_ACCESS_TOKEN"] = "other"
+def another_user(sandbox: Sandbox) -> None:
+    sandbox.env["PULUMI_ACCESS_TOKEN"] = "other"
 
 
 @pytest.mark.parametrize("change", [edited, another_state, another_user])
 def test_a_saved_plan_is_refused_once_its_ground_moved(
-    ground: Ground, server: FaultServer, change: Callable[[Ground], None]
+    sandbox: Sandbox, server: FaultServer, change: Callable[[Sandbox], None]
 ) -> None:
-    assert ground.run("plan", "--out", PLAN).code == 0
-    change(ground)
+    assert sandbox.run("plan", "--out", PLAN).code == 0
+    change(sandbox)
     sent = len(server.posts)
-    state = ground.folder / STATE
+    state = sandbox.folder / STATE
     before = state.read_bytes() if state.exists() else None
-    ended = ground.run("apply", PLAN)
+    ended = sandbox.run("apply", PLAN)
     assert ended.code == 1, ended.stdout
     assert "plan" in summaries(ended)
     assert len(server.posts) == sent
@@ -131,15 +132,15 @@ def test_a_saved_plan_is_refused_once_its_ground_moved(
 
 
 def test_a_saved_plan_creates_nothing_that_it_would_not_have_created(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
     """It said adopt; what was to be adopted is not to be seen any more."""
-    assert ground.run("apply").code == 0
-    (ground.folder / STATE).unlink()
-    planned = ground.run("plan", "--out", PLAN)
+    assert sandbox.run("apply").code == 0
+    (sandbox.folder / STATE).unlink()
+    planned = sandbox.run("plan", "--out", PLAN)
     assert set(planned.actions().values()) == {"adopt"}
     server.control({"habits": {"list_lag": 1e6}})
-    ended = ground.run("apply", PLAN)
+    ended = sandbox.run("apply", PLAN)
     assert ended.code == 1
     assert "would not create k0, k1" in summaries(ended)
     assert len(server.posts) == 2

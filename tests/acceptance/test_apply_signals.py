@@ -12,7 +12,7 @@ from time import monotonic
 import pytest
 
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
-from tests.support.ground import TOKEN, Ground, as_tasks, prompts
+from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
 TEXTS = prompts(3)
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
@@ -26,15 +26,15 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, server: FaultServer) -> Ground:
-    made = Ground(tmp_path, server, settle="2s")
+def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
+    made = Sandbox(tmp_path, server, settle="2s")
     made.write(as_tasks(TEXTS))
     return made
 
 
-def sending(ground: Ground, server: FaultServer) -> subprocess.Popen[str]:
+def sending(sandbox: Sandbox, server: FaultServer) -> subprocess.Popen[str]:
     """An apply whose first create is at the service, which takes its time."""
-    process = ground.start("apply", "--parallelism", "1")
+    process = sandbox.start("apply", "--parallelism", "1")
     until = monotonic() + 60
     while not server.posts:
         assert process.poll() is None, process.communicate()
@@ -49,18 +49,18 @@ def stops(process: subprocess.Popen[str]) -> None:
         assert line, "it ended before it said that it stops"
 
 
-def finish(ground: Ground, server: FaultServer) -> None:
+def finish(sandbox: Sandbox, server: FaultServer) -> None:
     server.control({"rules": []})
     server.release()
-    assert ground.run("apply").code == 0
-    ground.assert_exactly_one_each(TEXTS)
+    assert sandbox.run("apply").code == 0
+    sandbox.assert_exactly_one_each(TEXTS)
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_the_first_signal_lets_what_runs_end(
-    ground: Ground, server: FaultServer, number: signal.Signals, code: int
+    sandbox: Sandbox, server: FaultServer, number: signal.Signals, code: int
 ) -> None:
-    process = sending(ground, server)
+    process = sending(sandbox, server)
     process.send_signal(number)
     stops(process)
     server.release()
@@ -70,16 +70,16 @@ def test_the_first_signal_lets_what_runs_end(
     results = {task["key"]: task["result"] for task in json.loads(out)["tasks"]}
     assert results == {"k0": "created", "k1": "notStarted", "k2": "notStarted"}
     assert len(server.posts) == 1
-    assert list(ground.recorded()) == ["k0"]
-    assert not (ground.folder / "taskctl.state.json.journal").exists()
-    finish(ground, server)
+    assert list(sandbox.recorded()) == ["k0"]
+    assert not (sandbox.folder / "taskctl.state.json.journal").exists()
+    finish(sandbox, server)
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_the_second_leaves_at_once_with_the_attempt_open(
-    ground: Ground, server: FaultServer, number: signal.Signals, code: int
+    sandbox: Sandbox, server: FaultServer, number: signal.Signals, code: int
 ) -> None:
-    process = sending(ground, server)
+    process = sending(sandbox, server)
     process.send_signal(number)
     stops(process)
     process.send_signal(number)
@@ -89,18 +89,18 @@ def test_the_second_leaves_at_once_with_the_attempt_open(
     document = json.loads(out)
     assert document["formatVersion"] == 1
     assert "second signal" in document["diagnostics"][0]["summary"]
-    journal = (ground.folder / "taskctl.state.json.journal").read_text()
+    journal = (sandbox.folder / "taskctl.state.json.journal").read_text()
     assert journal.count('"event":"attempted"') == 1
     assert '"event":"recorded"' not in journal
-    finish(ground, server)
+    finish(sandbox, server)
 
 
 def test_a_signal_while_it_waits_for_an_attempt_to_settle(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
-    ground.settle = "60s"
+    sandbox.settle = "60s"
     server.control({"rules": [Rule("create", Fault("reset"), contains="do 1").to_json()]})
-    process = ground.start("apply")
+    process = sandbox.start("apply")
     assert process.stderr is not None
     while "checking whether k1 exists" not in (line := process.stderr.readline()):
         assert line, "it ended before it waited"
@@ -109,6 +109,6 @@ def test_a_signal_while_it_waits_for_an_attempt_to_settle(
     assert process.returncode == 130
     results = {task["key"]: task["result"] for task in json.loads(out)["tasks"]}
     assert results == {"k0": "created", "k1": "unresolved", "k2": "created"}
-    assert len(ground.state()["attempts"]) == 1
-    ground.settle = "1s"
-    finish(ground, server)
+    assert len(sandbox.state()["attempts"]) == 1
+    sandbox.settle = "1s"
+    finish(sandbox, server)

@@ -15,8 +15,8 @@ import pytest
 from reconciler.model.errors import RemoteError
 from reconciler.remote.client import Client
 from tests.support.diagnostics import failed
-from tests.support.followed import Place, placed
-from tests.support.ground import ROOT
+from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.sandbox import ROOT
 from tests.support.shells import typed
 
 QUICK = ("--yes", "--wait", "--interval", "100ms")
@@ -25,12 +25,12 @@ QUICK = ("--yes", "--wait", "--interval", "100ms")
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys, work_seconds=0.1) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys, work_seconds=0.1) as place:
         yield place
 
 
-def test_it_waits_for_those_of_the_manifests_and_no_others(place: Place) -> None:
+def test_it_waits_for_those_of_the_manifests_and_no_others(place: LiveTasks) -> None:
     place.apply({"left": "approving", "before": "slow one"})
     place.write({"before": "slow one", "new": "slow two"})
     code, out, err = place.run("apply", *QUICK)
@@ -53,14 +53,14 @@ def test_it_exits_as_wait_does(
 ) -> None:
     """A slow task takes ten times as long as others: it still runs when the time is up."""
     timeout = "1m" if prompt == "failing" else "800ms"
-    with placed(tmp_path, monkeypatch, capsys, work_seconds=0.5) as place:
+    with live_tasks(tmp_path, monkeypatch, capsys, work_seconds=0.5) as place:
         place.write({"one": prompt})
         ended, _, err = place.run("apply", *QUICK, "--timeout", timeout)
     assert ended == code
     assert ("Timed out" in err) is (code != 1)
 
 
-def test_a_program_gets_one_document(place: Place) -> None:
+def test_a_program_gets_one_document(place: LiveTasks) -> None:
     place.write({"good": "finishing", "asks": "approving"})
     document = place.document("apply", *QUICK, "--timeout", "1s")
     assert document["summary"]["created"] == 2
@@ -71,7 +71,7 @@ def test_a_program_gets_one_document(place: Place) -> None:
     assert "diagnostics" not in wait
 
 
-def test_its_junit_report_fails_with_the_task(place: Place) -> None:
+def test_its_junit_report_fails_with_the_task(place: LiveTasks) -> None:
     place.write({"good": "finishing", "bad": "failing"})
     assert place.run("apply", *QUICK, "--report", "junit=a.xml", "-q")[0] == 1
     suite = ET.parse(place.folder / "a.xml").getroot()[0]
@@ -81,7 +81,9 @@ def test_its_junit_report_fails_with_the_task(place: Place) -> None:
     assert "could not be read" in (failure.get("message") or "")
 
 
-def test_what_apply_could_not_do_comes_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_apply_could_not_do_comes_first(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.write({"one": "approving"})
     create = Client.create_task
 
@@ -96,7 +98,7 @@ def test_what_apply_could_not_do_comes_first(place: Place, monkeypatch: pytest.M
 
 
 def test_the_result_is_told_though_the_service_is_gone(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.write({"one": "approving"})
     monkeypatch.setattr(Client, "get_task", _gone_away)
@@ -111,7 +113,7 @@ def _gone_away(*_: Any) -> None:
 
 
 def test_one_that_is_not_shown_yet_is_no_failure(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service may lag a create by seconds."""
     place.write({"one": "finishing"})
@@ -127,7 +129,7 @@ def test_one_that_is_not_shown_yet_is_no_failure(
     assert "gone" not in err
 
 
-def test_its_options_are_of_the_waiting(place: Place) -> None:
+def test_its_options_are_of_the_waiting(place: LiveTasks) -> None:
     place.write({"one": "finishing"})
     code, _, err = place.run("apply", "--yes", "--timeout", "5m")
     assert code == 1
@@ -136,7 +138,7 @@ def test_its_options_are_of_the_waiting(place: Place) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_waiting_alone(place: Place, number: int, code: int) -> None:
+def test_a_signal_ends_the_waiting_alone(place: LiveTasks, number: int, code: int) -> None:
     place.write({"asks": "approving"})
     process = place.start("apply", *QUICK, "--format", "json")
     assert process.stderr is not None
@@ -153,7 +155,7 @@ def test_a_signal_ends_the_waiting_alone(place: Place, number: int, code: int) -
     assert place.statuses() == {"asks": "waiting"}
 
 
-def test_at_a_terminal_the_table_is_redrawn_and_gone_in_the_end(place: Place) -> None:
+def test_at_a_terminal_the_table_is_redrawn_and_gone_in_the_end(place: LiveTasks) -> None:
     place.write({"one": "slow one", "two": "slow two"})
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     arguments = ("apply", *QUICK, "--backend", place.url)
@@ -166,7 +168,7 @@ def test_at_a_terminal_the_table_is_redrawn_and_gone_in_the_end(place: Place) ->
     assert redrawn[-1].rstrip().endswith("2 done.")
 
 
-def test_a_saved_plan_can_be_waited_for(place: Place) -> None:
+def test_a_saved_plan_can_be_waited_for(place: LiveTasks) -> None:
     place.write({"one": "finishing", "two": "finishing too"})
     assert place.run("plan", "--target", "one", "--out", "p.taskctl")[0] == 0
     plan = str(place.folder / "p.taskctl")

@@ -15,8 +15,8 @@ import pytest
 
 from reconciler.remote.client import Client
 from reconciler.state.session import Session
-from tests.support.followed import Place, placed
-from tests.support.ground import ROOT
+from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.sandbox import ROOT
 from tests.support.shells import typed
 
 QUICK = ("--yes", "--wait", "--interval", "100ms")
@@ -27,12 +27,12 @@ KEYS = ["t@a", "t@b", "t@c", "t@d"]
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys, work_seconds=0.1) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys, work_seconds=0.1) as place:
         yield place
 
 
-def write(place: Place, does: str, rollout: str, more: str = "") -> None:
+def write(place: LiveTasks, does: str, rollout: str, more: str = "") -> None:
     """An entry `t` whose rows are named a, b, ...; `does` has the first word of each prompt."""
     rows = [f"{{name: {'abcdefgh'[n]}, does: {word}}}" for n, word in enumerate(does.split())]
     text = f"""
@@ -49,11 +49,11 @@ def write(place: Place, does: str, rollout: str, more: str = "") -> None:
     (folder / "all.yaml").write_text(textwrap.dedent(text) + textwrap.indent(more, "  "))
 
 
-def keys(place: Place) -> list[str]:
+def keys(place: LiveTasks) -> list[str]:
     return sorted(task["key"] for task in place.document("status")["tasks"])
 
 
-def test_it_continues_through_the_pilot_and_the_rest(place: Place) -> None:
+def test_it_continues_through_the_pilot_and_the_rest(place: LiveTasks) -> None:
     write(place, "finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
     document = place.document("apply", *QUICK)
     assert document["summary"]["created"] == 4
@@ -65,7 +65,7 @@ def test_it_continues_through_the_pilot_and_the_rest(place: Place) -> None:
     assert (code, out.splitlines()[-1]) == (0, "4 done.")
 
 
-def test_no_further_task_exists_if_the_pilot_fails(place: Place) -> None:
+def test_no_further_task_exists_if_the_pilot_fails(place: LiveTasks) -> None:
     write(place, "failing finishing finishing", "{pilot: 1}")
     code, out, _ = place.run("apply", *QUICK)
     assert code == 1
@@ -85,7 +85,7 @@ def test_no_further_task_exists_if_the_pilot_fails(place: Place) -> None:
     assert [t["reason"] for t in document["wait"]["held"]] == ["pilot", "pilot"]
 
 
-def test_failures_stop_the_rest(place: Place) -> None:
+def test_failures_stop_the_rest(place: LiveTasks) -> None:
     write(place, "finishing failing finishing finishing finishing", "{atOnce: 1, stopAfter: 1}")
     document = place.document("apply", *QUICK)
     assert keys(place) == ["t@a", "t@b"]
@@ -93,7 +93,7 @@ def test_failures_stop_the_rest(place: Place) -> None:
     assert len(document["wait"]["held"]) == 3
 
 
-def test_a_time_out_leaves_the_rest_held(place: Place) -> None:
+def test_a_time_out_leaves_the_rest_held(place: LiveTasks) -> None:
     write(place, "approving finishing", "{pilot: 1}")
     code, _, _ = place.run("apply", *QUICK, "--timeout", "500ms")
     assert code == 3
@@ -102,7 +102,7 @@ def test_a_time_out_leaves_the_rest_held(place: Place) -> None:
     assert (code, keys(place)) == (3, ["t@a"])
 
 
-def test_the_lock_is_free_between_waves(place: Place) -> None:
+def test_the_lock_is_free_between_waves(place: LiveTasks) -> None:
     """Another apply may run while one waits; each wave plans on the state as it is then."""
     write(place, "approving finishing finishing", "{pilot: 1}")
     process = place.start("apply", *QUICK, "--format", "json")
@@ -118,7 +118,7 @@ def test_the_lock_is_free_between_waves(place: Place) -> None:
     assert keys(place) == ["t@a", "t@b", "t@c"]
 
 
-def test_a_wave_waits_for_the_lock(place: Place) -> None:
+def test_a_wave_waits_for_the_lock(place: LiveTasks) -> None:
     """The state is held while the pilot ends: the next wave comes later."""
     write(place, "approving finishing", "{pilot: 1}")
     process = place.start("apply", *QUICK, "--format", "json")
@@ -135,7 +135,7 @@ def test_a_wave_waits_for_the_lock(place: Place) -> None:
     assert keys(place) == ["t@a", "t@b"]
 
 
-def test_the_limit_of_creates_counts_the_whole_run(place: Place) -> None:
+def test_the_limit_of_creates_counts_the_whole_run(place: LiveTasks) -> None:
     write(place, "finishing finishing finishing", "{pilot: 1}")
     code, _, err = place.run("apply", *QUICK, "--max-creates", "2")
     assert code == 1
@@ -144,7 +144,7 @@ def test_the_limit_of_creates_counts_the_whole_run(place: Place) -> None:
     assert len(keys(place)) == 3
 
 
-def test_the_question_counts_the_whole_run(place: Place) -> None:
+def test_the_question_counts_the_whole_run(place: LiveTasks) -> None:
     write(place, "finishing finishing finishing", "{pilot: 1}")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     arguments = ["apply", *QUICK[1:], "--backend", place.url]
@@ -155,13 +155,13 @@ def test_the_question_counts_the_whole_run(place: Place) -> None:
     assert len(keys(place)) == 3
 
 
-def saved(place: Place, *options: str) -> str:
+def saved(place: LiveTasks, *options: str) -> str:
     code, _, err = place.run("plan", "-o", str(place.folder / "plan.taskctl"), *options)
     assert code == 0, err
     return str(place.folder / "plan.taskctl")
 
 
-def test_a_saved_plan_continues_only_if_it_was_made_for_that(place: Place) -> None:
+def test_a_saved_plan_continues_only_if_it_was_made_for_that(place: LiveTasks) -> None:
     write(place, "finishing finishing", "{pilot: 1}")
     code, out, err = place.run("apply", saved(place), *QUICK)
     assert code == 1
@@ -172,7 +172,7 @@ def test_a_saved_plan_continues_only_if_it_was_made_for_that(place: Place) -> No
     assert keys(place) == ["t@a", "t@b"]
 
 
-def test_a_saved_plan_of_a_waiting_apply_waits(place: Place) -> None:
+def test_a_saved_plan_of_a_waiting_apply_waits(place: LiveTasks) -> None:
     write(place, "finishing finishing", "{pilot: 1}")
     code, _, err = place.run("apply", saved(place, "--wait"), "--yes")
     assert code == 0, err
@@ -180,7 +180,7 @@ def test_a_saved_plan_of_a_waiting_apply_waits(place: Place) -> None:
 
 
 def test_only_unfinished_tasks_are_asked_about(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Done is remembered; entries without a rollout, and those with nothing held, ask nothing."""
     plain = "plain: {message: finishing plain}\n"
@@ -205,7 +205,7 @@ def test_only_unfinished_tasks_are_asked_about(
     assert read == []
 
 
-def test_a_digest_of_a_waiting_plan_counts_what_is_held(place: Place) -> None:
+def test_a_digest_of_a_waiting_plan_counts_what_is_held(place: LiveTasks) -> None:
     write(place, "finishing finishing", "{pilot: 1}")
     digest = place.document("plan", "--wait")["digest"]
     write(place, "finishing failing", "{pilot: 1}")
@@ -215,7 +215,7 @@ def test_a_digest_of_a_waiting_plan_counts_what_is_held(place: Place) -> None:
     assert place.run("apply", *QUICK, "--expect-plan", digest)[0] == 0
 
 
-def test_what_is_held_shows_no_values_of_a_sensitive_entry(place: Place) -> None:
+def test_what_is_held_shows_no_values_of_a_sensitive_entry(place: LiveTasks) -> None:
     write(place, "failing finishing", "{pilot: 1}")
     path = place.folder / "tasks" / "all.yaml"
     path.write_text(path.read_text().replace("rollout:", "sensitive: true\n    rollout:"))

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from tests.support.fault_server import Fault, Rule
-from tests.support.followed import Place, placed
-from tests.support.ground import as_tasks
-from tests.support.here import TEXTS, Here, placed_here
-from tests.support.remarks import commands_of
+from tests.support.in_process import TEXTS, InProcess, in_process
+from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.remark_cases import commands_of
+from tests.support.sandbox import as_tasks
 
 
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         place.apply({"a": "slow work", "b": "finishing"}, approvalMode="manual", name="N")
         yield place
 
@@ -29,28 +29,28 @@ def place(
 @pytest.fixture
 def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Here]:
-    with placed_here(tmp_path, monkeypatch, capsys) as here:
+) -> Iterator[InProcess]:
+    with in_process(tmp_path, monkeypatch, capsys) as here:
         yield here
 
 
-def shown(place: Place, key: str) -> dict[str, Any]:
+def shown(place: LiveTasks, key: str) -> dict[str, Any]:
     found: dict[str, Any] = place.api.call("GET", f"{place.api.tasks}/{place.task_id(key)}").json
     return found
 
 
-def told(place: Place, task_id: str) -> list[str]:
+def told(place: LiveTasks, task_id: str) -> list[str]:
     events = place.api.call("GET", f"{place.api.tasks}/{task_id}/events").json["events"]
     return [event["eventBody"]["type"] for event in events]
 
 
-def edit(place: Place, **settings: Any) -> None:
+def edit(place: LiveTasks, **settings: Any) -> None:
     place.write(
         {"a": "slow work", "b": "finishing"}, **{"approvalMode": "manual", "name": "N"} | settings
     )
 
 
-def test_the_plan_tells_of_each_difference_how_it_can_be_had(place: Place) -> None:
+def test_the_plan_tells_of_each_difference_how_it_can_be_had(place: LiveTasks) -> None:
     edit(place, approvalMode="auto", planMode=True)
     task = place.document("plan")["tasks"][0]
     assert {c["path"]: c["inPlace"] for c in task["diff"]} == {
@@ -68,7 +68,7 @@ def test_the_plan_tells_of_each_difference_how_it_can_be_had(place: Place) -> No
     assert (place.folder / "taskctl.state.json").read_bytes() == before
 
 
-def test_update_sets_what_the_manifest_changed_and_nothing_else(place: Place) -> None:
+def test_update_sets_what_the_manifest_changed_and_nothing_else(place: LiveTasks) -> None:
     path = f"{place.api.tasks}/{place.task_id('b')}"
     place.api.call("PATCH", path, {"name": "Theirs", "isShared": True})
     edit(place, approvalMode="auto", planMode=True)
@@ -89,7 +89,7 @@ def test_update_sets_what_the_manifest_changed_and_nothing_else(place: Place) ->
     assert (place.folder / "taskctl.state.json").read_bytes() == before
 
 
-def test_a_conflict_is_left_alone_and_settled_by_the_services_value(place: Place) -> None:
+def test_a_conflict_is_left_alone_and_settled_by_the_services_value(place: LiveTasks) -> None:
     place.api.call("PATCH", f"{place.api.tasks}/{place.task_id('b')}", {"name": "Theirs"})
     place.write({"b": "finishing"}, approvalMode="manual", name="Ours")
     done = place.document("apply", "--update", "--yes")
@@ -107,7 +107,7 @@ def test_a_conflict_is_left_alone_and_settled_by_the_services_value(place: Place
 @pytest.mark.parametrize(
     "flags", [["--update"], ["--replace", "b"], ["--replace", "b", "--cancel-replaced"]]
 )
-def test_a_kept_plan_keeps_the_flags(place: Place, flags: list[str]) -> None:
+def test_a_kept_plan_keeps_the_flags(place: LiveTasks, flags: list[str]) -> None:
     edit(place, approvalMode="auto")
     assert place.run("plan", *flags, "--out", "with.taskctl")[0] == 0
     assert place.run("plan", "--out", "without.taskctl")[0] == 0
@@ -122,7 +122,7 @@ def test_a_kept_plan_keeps_the_flags(place: Place, flags: list[str]) -> None:
     assert place.run("apply", "with.taskctl")[0] == 1
 
 
-def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Place) -> None:
+def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: LiveTasks) -> None:
     first = place.task_id("a")
     assert place.run("plan", "--replace", "a", "--detailed-exitcode")[0] == 2
     done = place.document("apply", "--yes", "--replace", "a", "--cancel-replaced")
@@ -149,7 +149,7 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Plac
     assert "[TC819]" in err
 
 
-def test_what_is_no_wish_is_said_before_anything_is_sent(place: Place) -> None:
+def test_what_is_no_wish_is_said_before_anything_is_sent(place: LiveTasks) -> None:
     def said(*flags: str) -> str:
         before = len(place.api.call("GET", place.api.tasks).json["tasks"])
         code, _, err = place.run("apply", "--yes", *flags)
@@ -174,7 +174,7 @@ def test_what_is_no_wish_is_said_before_anything_is_sent(place: Place) -> None:
     assert "[TC855]" in said("--replace", "a")
 
 
-def test_a_replaced_task_that_is_done_is_not_told_to_stop(place: Place) -> None:
+def test_a_replaced_task_that_is_done_is_not_told_to_stop(place: LiveTasks) -> None:
     for _ in range(50):
         if place.statuses()["b"] == "done":
             break
@@ -185,9 +185,9 @@ def test_a_replaced_task_that_is_done_is_not_told_to_stop(place: Place) -> None:
     assert "user_cancel" not in told(place, old)
 
 
-def test_a_cancel_that_fails_is_a_warning_with_the_command(here: Here) -> None:
+def test_a_cancel_that_fails_is_a_warning_with_the_command(here: InProcess) -> None:
     here.run("apply")
-    old = here.ground.recorded()["k2"]
+    old = here.sandbox.recorded()["k2"]
     refused = Rule("events", Fault("status", status=403), task=old)
     here.server.control({"rules": [refused.to_json()]})
     ended = here.run("apply", "--replace", "k2", "--cancel-replaced")
@@ -196,17 +196,17 @@ def test_a_cancel_that_fails_is_a_warning_with_the_command(here: Here) -> None:
     (said,) = [d for d in ended.document["diagnostics"] if d["key"] == "k2"]
     assert said["severity"] == "warning"
     assert f"taskctl cancel acme/k2 --task {old}" in said["detail"]
-    assert here.server.tasks_by_work()[TEXTS["k2"]] == [old, here.ground.recorded()["k2"]]
+    assert here.server.tasks_by_work()[TEXTS["k2"]] == [old, here.sandbox.recorded()["k2"]]
 
 
-def test_gone_and_replaced_at_once(here: Here) -> None:
+def test_gone_and_replaced_at_once(here: InProcess) -> None:
     """What the service has no more need not be cancelled."""
     here.run("apply")
-    old = here.ground.recorded()["k2"]
+    old = here.sandbox.recorded()["k2"]
     here.server.world.tasks = [t for t in here.server.world.tasks if t.id != old]
     here.server.world.by_id.pop(old)
-    here.ground.write(as_tasks(TEXTS, named=["k1"]))
-    here.ground.settle = "500ms"  # a task that was just created may be hidden for a while
+    here.sandbox.write(as_tasks(TEXTS, named=["k1"]))
+    here.sandbox.settle = "500ms"  # a task that was just created may be hidden for a while
     time.sleep(1.1)  # by its clock, which has seconds
     document = here.run("plan").document
     assert [t["reason"] for t in document["tasks"] if t["key"] == "k2"] == ["notFound"], document

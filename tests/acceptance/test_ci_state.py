@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.ci_runner import CI, KILLED, workflow
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
-from tests.support.ground import TOKEN, as_tasks, prompts
+from tests.support.sandbox import TOKEN, as_tasks, prompts
 
 WAYS = ("State committed", "State as cache or artifact", "No state")
 KEEPING = WAYS[:2]

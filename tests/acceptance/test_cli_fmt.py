@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 
 ROOT = Path(__file__).resolve().parents[2]
 UGLY = "version:   1\ntasks:\n    a:\n        message: |\n            Do it.\n    # end\n"

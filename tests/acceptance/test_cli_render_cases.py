@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.render import renderer
 from reconciler.render.reports import Style
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 
 FOLDER = Path(__file__).parent / "render"
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/case.py"))

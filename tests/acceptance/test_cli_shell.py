@@ -18,7 +18,7 @@ from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_fi
 from reconciler.model.errors import TaskctlError
 from reconciler.plan.codec import SavedPlan, basis_of, plan_document
 from reconciler.state.model import State
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN
 
 SAVED = SavedPlan(PLAN, basis_of(PLAN, [], State("line", 3, PLAN.backend)))

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.manifest import load
 from tests.support.checkout import checkout, git
-from tests.support.documents import ROOT, environment, shell
+from tests.support.doc_blocks import ROOT, environment, shell
 
 KEYS = {task.key for task in load(["examples/tasks"], root=ROOT).tasks}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.embedded.scenarios import scenario_of
-from tests.support.documents import (
+from tests.support.doc_blocks import (
     NOT_RUN,
     RUN,
     at_terminal,

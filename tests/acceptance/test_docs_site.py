@@ -17,7 +17,7 @@ from reconciler.embedded.app import App
 from reconciler.embedded.scenarios import scenario_of
 from tests.support.action_runner import metadata
 from tests.support.checkout import checkout, git
-from tests.support.documents import ROOT, blocks, environment, shell
+from tests.support.doc_blocks import ROOT, blocks, environment, shell
 from tests.support.embedded_server import running_app, running_server
 from tests.support.webhook import webhook
 from tools.commands_page import commands_page

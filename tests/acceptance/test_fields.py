@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from reconciler.cli import main
 from reconciler.model.fields import FIELDS, Field
-from tests.support.here import Here, placed_here
+from tests.support.in_process import InProcess, in_process
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/manifest.schema.json").read_text())
 TEXT = "do it"
@@ -29,8 +29,8 @@ fields = pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 @pytest.fixture
 def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Here]:
-    with placed_here(tmp_path, monkeypatch, capsys) as here:
+) -> Iterator[InProcess]:
+    with in_process(tmp_path, monkeypatch, capsys) as here:
         yield here
 
 
@@ -47,23 +47,23 @@ def values(field: Field) -> tuple[Any, Any]:
     return first, others[0] if others else f"{first}-2"
 
 
-def write(here: Here, field: Field, value: Any) -> None:
-    here.ground.write({"a": {"message": TEXT, field.name: value}})
+def write(here: InProcess, field: Field, value: Any) -> None:
+    here.sandbox.write({"a": {"message": TEXT, field.name: value}})
 
 
-def apply(here: Here, *more: str) -> dict[str, Any]:
+def apply(here: InProcess, *more: str) -> dict[str, Any]:
     done = here.run("apply", *more)
     assert done.code == 0, done.stderr
     return done.document
 
 
-def shown(here: Here) -> dict[str, Any]:
+def shown(here: InProcess) -> dict[str, Any]:
     """The task as the service shows it."""
     (task,) = here.server.world.tasks
     return task.shown
 
 
-def sent(here: Here, endpoint: str) -> dict[str, Any]:
+def sent(here: InProcess, endpoint: str) -> dict[str, Any]:
     """The body of the only request of its kind."""
     (call,) = here.server.of(endpoint)
     found: dict[str, Any] = json.loads(call.body)
@@ -71,7 +71,7 @@ def sent(here: Here, endpoint: str) -> dict[str, Any]:
 
 
 @fields
-def test_the_manifest_accepts_it_and_apply_sends_it(here: Here, field: Field) -> None:
+def test_the_manifest_accepts_it_and_apply_sends_it(here: InProcess, field: Field) -> None:
     value = values(field)[0]
     write(here, field, value)
     (planned,) = here.run("plan").document["tasks"]
@@ -90,7 +90,7 @@ def test_the_manifest_accepts_it_and_apply_sends_it(here: Here, field: Field) ->
 
 
 @pytest.mark.parametrize("field", SETTINGS, ids=lambda field: field.name)
-def test_null_is_the_service_s_default_and_is_never_sent(here: Here, field: Field) -> None:
+def test_null_is_the_service_s_default_and_is_never_sent(here: InProcess, field: Field) -> None:
     write(here, field, None)
     apply(here)
     assert field.name not in sent(here, "create")
@@ -99,7 +99,7 @@ def test_null_is_the_service_s_default_and_is_never_sent(here: Here, field: Fiel
 
 @fields
 def test_an_edit_is_a_change_and_update_patches_what_can_be_patched(
-    here: Here, field: Field
+    here: InProcess, field: Field
 ) -> None:
     first, second = values(field)
     write(here, field, first)
@@ -117,7 +117,7 @@ def test_an_edit_is_a_change_and_update_patches_what_can_be_patched(
 
 
 @fields
-def test_a_remote_change_is_shown_if_it_counts(here: Here, field: Field) -> None:
+def test_a_remote_change_is_shown_if_it_counts(here: InProcess, field: Field) -> None:
     first, second = values(field)
     write(here, field, first)
     apply(here)
@@ -130,7 +130,7 @@ def test_a_remote_change_is_shown_if_it_counts(here: Here, field: Field) -> None
 
 
 @pytest.mark.parametrize("field", WITH_DEFAULT, ids=lambda field: field.name)
-def test_what_the_service_uses_by_default_is_no_change(here: Here, field: Field) -> None:
+def test_what_the_service_uses_by_default_is_no_change(here: InProcess, field: Field) -> None:
     write(here, field, field.default)
     apply(here)
     shown(here).pop(field.name, None)
@@ -139,12 +139,12 @@ def test_what_the_service_uses_by_default_is_no_change(here: Here, field: Field)
 
 
 @pytest.mark.parametrize("field", SETTINGS, ids=lambda field: field.name)
-def test_a_look_alike_must_agree_in_what_identifies_it(here: Here, field: Field) -> None:
+def test_a_look_alike_must_agree_in_what_identifies_it(here: InProcess, field: Field) -> None:
     first, second = values(field)
     write(here, field, first)
     apply(here)
-    (here.ground.folder / "taskctl.state.json").unlink()
-    for path in here.ground.folder.glob("taskctl.state.json.*"):
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    for path in here.sandbox.folder.glob("taskctl.state.json.*"):
         path.unlink()
     write(here, field, second)
     (task,) = here.run("plan").document["tasks"]
@@ -152,19 +152,19 @@ def test_a_look_alike_must_agree_in_what_identifies_it(here: Here, field: Field)
 
 
 @fields
-def test_import_writes_it_unless_it_is_the_default(here: Here, field: Field) -> None:
+def test_import_writes_it_unless_it_is_the_default(here: InProcess, field: Field) -> None:
     value = values(field)[0]
     write(here, field, value)
     apply(here)
-    task_id = here.ground.recorded()["a"]
-    (here.ground.folder / "tasks/all.yaml").unlink()
-    for path in here.ground.folder.glob("taskctl.state.json*"):
+    task_id = here.sandbox.recorded()["a"]
+    (here.sandbox.folder / "tasks/all.yaml").unlink()
+    for path in here.sandbox.folder.glob("taskctl.state.json*"):
         path.unlink()
     if not field.returned:
         shown(here).pop(field.name, None)
     where = ["--write", "tasks/imported.yaml", "--backend", here.server.url]
     assert main.run(["import", task_id, *where]) == 0
-    written = YAML(typ="safe").load(here.ground.folder / "tasks/imported.yaml")
+    written = YAML(typ="safe").load(here.sandbox.folder / "tasks/imported.yaml")
     (task,) = written["tasks"].values()
     assert (field.name in task) == (field.returned or field.name == "message")
     if field.name in task:

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.followed import Place, placed
+from tests.support.live_tasks import LiveTasks, live_tasks
 
 
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         yield place
 
 
-def entry(place: Place, name: str, *rows: str, more: str = "") -> None:
+def entry(place: LiveTasks, name: str, *rows: str, more: str = "") -> None:
     text = f"""
         version: 1
         orgName: acme
@@ -34,15 +34,15 @@ def entry(place: Place, name: str, *rows: str, more: str = "") -> None:
     (place.folder / "tasks" / "all.yaml").write_text(textwrap.dedent(text))
 
 
-def actions(place: Place, *more: str) -> dict[str, str]:
+def actions(place: LiveTasks, *more: str) -> dict[str, str]:
     return {task["key"]: task["action"] for task in place.document("plan", *more)["tasks"]}
 
 
-def recorded(place: Place) -> list[str]:
+def recorded(place: LiveTasks) -> list[str]:
     return sorted(task["key"] for task in place.document("status")["tasks"])
 
 
-def test_a_slash_in_a_key_is_no_organization(place: Place) -> None:
+def test_a_slash_in_a_key_is_no_organization(place: LiveTasks) -> None:
     entry(place, "t", "web/eu", "web/us", "db")
     assert actions(place, "--target", "t@web/*") == {"t@web/eu": "create", "t@web/us": "create"}
     assert actions(place, "--target", "acme/t@web/eu") == {"t@web/eu": "create"}
@@ -59,7 +59,7 @@ def test_a_slash_in_a_key_is_no_organization(place: Place) -> None:
     assert (code, "t@web/eu" in err) == (1, True)
 
 
-def test_a_whole_entry_is_renamed(place: Place) -> None:
+def test_a_whole_entry_is_renamed(place: LiveTasks) -> None:
     entry(place, "t", "a", "b")
     assert place.run("apply", "--yes")[0] == 0
     entry(place, "u", "a", "b", "c")
@@ -70,7 +70,7 @@ def test_a_whole_entry_is_renamed(place: Place) -> None:
     assert actions(place) == {"u@a": "unchanged", "u@b": "unchanged", "u@c": "create"}
 
 
-def test_the_past_of_an_entry_that_is_renamed_stays_past(place: Place) -> None:
+def test_the_past_of_an_entry_that_is_renamed_stays_past(place: LiveTasks) -> None:
     def write(name: str) -> None:
         text = f"version: 1\norgName: acme\ntasks: {{{name}: {{every: day, message: finishing}}}}\n"
         (place.folder / "tasks" / "all.yaml").write_text(text)
@@ -102,7 +102,7 @@ def test_the_past_of_an_entry_that_is_renamed_stays_past(place: Place) -> None:
         ("x@*", "u@*", "x@*"),
     ],
 )
-def test_a_move_that_does_not_say_where_to(place: Place, old: str, new: str, said: str) -> None:
+def test_a_move_that_does_not_say_where_to(place: LiveTasks, old: str, new: str, said: str) -> None:
     entry(place, "t", "a", "b")
     assert place.run("apply", "--yes")[0] == 0
     code, _, err = place.run("state", "mv", old, new, "-y")
@@ -110,7 +110,7 @@ def test_a_move_that_does_not_say_where_to(place: Place, old: str, new: str, sai
     assert recorded(place) == ["t@a", "t@b"]
 
 
-def test_nothing_is_moved_if_one_cannot_be(place: Place) -> None:
+def test_nothing_is_moved_if_one_cannot_be(place: LiveTasks) -> None:
     entry(place, "t", "a", "b")
     assert place.run("apply", "--yes")[0] == 0
     assert place.run("state", "mv", "t@b", "u@b")[0] == 0
@@ -120,7 +120,7 @@ def test_nothing_is_moved_if_one_cannot_be(place: Place) -> None:
     assert recorded(place) == ["t@a", "t@b", "u@b"]
 
 
-def test_rows_are_moved_by_their_manifest(place: Place) -> None:
+def test_rows_are_moved_by_their_manifest(place: LiveTasks) -> None:
     entry(place, "t", "a", "b")
     assert place.run("apply", "--yes")[0] == 0
     entry(place, "u", "a", "b", more='movedFrom: "t@{{ row }}"')

@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.render import FORMATS
 from tests.support.fault_server import FaultServer, Habits
-from tests.support.ground import STATE, TOKEN, Ground
+from tests.support.sandbox import STATE, TOKEN, Sandbox
 
 EVIL = "$(touch owned)"
 ELSEWHERE = f"https://evil.example/{EVIL};#"
@@ -29,19 +29,19 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, server: FaultServer) -> Ground:
-    made = Ground(tmp_path, server, settle="100ms")
+def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
+    made = Sandbox(tmp_path, server, settle="100ms")
     made.write({f"k{n}": {"message": f"do {n}"} for n in range(4)})
     assert made.run("apply").code == 0
     return made
 
 
-def said(ground: Ground, *words: str, shown: str | None = None) -> str:
+def said(sandbox: Sandbox, *words: str, shown: str | None = None) -> str:
     """Everything that a command prints; in a format, if there is one."""
     ended = subprocess.run(
         [sys.executable, "-m", "reconciler", *words, *(["--format", shown] if shown else [])],
-        cwd=ground.folder,
-        env=ground.environment(),
+        cwd=sandbox.folder,
+        env=sandbox.environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -59,11 +59,11 @@ def assert_harmless(text: str) -> None:
         assert not COMMAND.search(line), line
 
 
-def edited(ground: Ground, change: Callable[[dict[str, Any]], None]) -> None:
-    state = ground.state()
+def edited(sandbox: Sandbox, change: Callable[[dict[str, Any]], None]) -> None:
+    state = sandbox.state()
     state.pop("checksum", None)
     change(state)
-    (ground.folder / STATE).write_text(json.dumps(state))
+    (sandbox.folder / STATE).write_text(json.dumps(state))
 
 
 def hostile_keys(state: dict[str, Any]) -> None:
@@ -111,43 +111,45 @@ COMMANDS = (
 
 @pytest.mark.parametrize("change", [hostile_keys, hostile_ids, hostile_attempts])
 def test_of_a_state(
-    ground: Ground, server: FaultServer, change: Callable[[dict[str, Any]], None]
+    sandbox: Sandbox, server: FaultServer, change: Callable[[dict[str, Any]], None]
 ) -> None:
-    edited(ground, change)
-    assert "[TC6" not in said(ground, "state", "list", "--backend", server.url)  # it can be read
+    edited(sandbox, change)
+    assert "[TC6" not in said(sandbox, "state", "list", "--backend", server.url)  # it can be read
     for command in COMMANDS:
-        assert_harmless(said(ground, *command, "--backend", server.url))
+        assert_harmless(said(sandbox, *command, "--backend", server.url))
     for shown in FORMATS:
-        assert_harmless(said(ground, "plan", "--backend", server.url, shown=shown))
+        assert_harmless(said(sandbox, "plan", "--backend", server.url, shown=shown))
 
 
-def test_a_state_of_another_backend_names_none_to_use(ground: Ground, server: FaultServer) -> None:
-    edited(ground, lambda state: state.update(backend=ELSEWHERE))
+def test_a_state_of_another_backend_names_none_to_use(
+    sandbox: Sandbox, server: FaultServer
+) -> None:
+    edited(sandbox, lambda state: state.update(backend=ELSEWHERE))
     for command in ("plan", "apply", "status"):
-        text = said(ground, command, "--backend", server.url)
+        text = said(sandbox, command, "--backend", server.url)
         assert_harmless(text)
         assert "[TC606]" in text
-    edited(ground, lambda state: state.update(backend="https://evil.example"))
-    assert "--backend https://evil" not in said(ground, "plan", "--backend", server.url)
+    edited(sandbox, lambda state: state.update(backend="https://evil.example"))
+    assert "--backend https://evil" not in said(sandbox, "plan", "--backend", server.url)
 
 
-def test_of_a_saved_plan(ground: Ground, server: FaultServer) -> None:
-    ground.write({f"k{n}": {"message": f"do {n}"} for n in range(1, 6)})
-    assert ground.run("plan", "--out", "plan.taskctl").code == 0
-    text = (ground.folder / "plan.taskctl").read_text()
+def test_of_a_saved_plan(sandbox: Sandbox, server: FaultServer) -> None:
+    sandbox.write({f"k{n}": {"message": f"do {n}"} for n in range(1, 6)})
+    assert sandbox.run("plan", "--out", "plan.taskctl").code == 0
+    text = (sandbox.folder / "plan.taskctl").read_text()
     for old in ("k4", "acme", "k0", server.url):
-        (ground.folder / "hostile.taskctl").write_text(text.replace(f'"{old}"', json.dumps(EVIL)))
+        (sandbox.folder / "hostile.taskctl").write_text(text.replace(f'"{old}"', json.dumps(EVIL)))
         for command in ("show", "apply"):
             yes = ("--yes",) if command == "apply" else ()
-            assert_harmless(said(ground, command, *yes, "hostile.taskctl"))
+            assert_harmless(said(sandbox, command, *yes, "hostile.taskctl"))
 
 
-def test_of_a_service(ground: Ground, server: FaultServer) -> None:
+def test_of_a_service(sandbox: Sandbox, server: FaultServer) -> None:
     for number, task in enumerate(server.world.tasks):
         task.shown["id"] = f"{EVIL}-{number}"
         task.shown["createdBy"] = {"githubLogin": EVIL, "name": EVIL}
         task.shown["name"] = EVIL
-    (ground.folder / STATE).unlink()
+    (sandbox.folder / STATE).unlink()
     server.habits.default_org = EVIL
     for command in (
         *COMMANDS,
@@ -155,17 +157,17 @@ def test_of_a_service(ground: Ground, server: FaultServer) -> None:
         ("import", "--mine", "--write", "tasks/new.yaml"),
         ("doctor",),
     ):
-        assert_harmless(said(ground, *command, "--backend", server.url))
+        assert_harmless(said(sandbox, *command, "--backend", server.url))
 
 
-def test_of_an_address_over_plain_http(ground: Ground) -> None:
-    assert_harmless(said(ground, "plan", "--backend", f"http://evil.example/{EVIL}"))
+def test_of_an_address_over_plain_http(sandbox: Sandbox) -> None:
+    assert_harmless(said(sandbox, "plan", "--backend", f"http://evil.example/{EVIL}"))
 
 
 def test_a_key_of_a_hostile_state_is_left_out_of_the_command(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
-    edited(ground, hostile_keys)
-    text = said(ground, "plan", "-v", "--backend", server.url)
+    edited(sandbox, hostile_keys)
+    text = said(sandbox, "plan", "-v", "--backend", server.url)
     assert "taskctl state rm KEY" in text
     assert EVIL in text  # the row itself says whose

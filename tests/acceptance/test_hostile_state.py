@@ -17,7 +17,7 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.state.session import Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
-from tests.support.ground import STATE, TOKEN, Ended, Ground, as_tasks, prompts
+from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts
 
 TEXTS = prompts(3)
 SLOW = [Rule("create", Fault(before=1.5))]
@@ -30,17 +30,17 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, server: FaultServer) -> Ground:
-    made = Ground(tmp_path, server)
+def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
+    made = Sandbox(tmp_path, server)
     made.write(as_tasks(TEXTS))
     return made
 
 
-def sending(ground: Ground, server: FaultServer, creates: int) -> subprocess.Popen[str]:
+def sending(sandbox: Sandbox, server: FaultServer, creates: int) -> subprocess.Popen[str]:
     """An apply whose creates, so many, are at the service, which takes its time."""
     server.control({"rules": [rule.to_json() for rule in SLOW]})
     before = len(server.posts)
-    process = ground.start("apply")
+    process = sandbox.start("apply")
     until = monotonic() + 20
     while len(server.posts) < before + creates:
         assert process.poll() is None, process.communicate()
@@ -49,20 +49,20 @@ def sending(ground: Ground, server: FaultServer, creates: int) -> subprocess.Pop
 
 
 def test_the_second_of_two_names_the_first_or_waits_for_it(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
-    path = ground.folder / STATE
+    path = sandbox.folder / STATE
     first = Session.open(path, backend=server.url, lock_timeout=timedelta(), purpose="apply")
     try:
-        second = ground.run("apply")
+        second = sandbox.run("apply")
         assert second.code == 1
         (said,) = second.document["diagnostics"]
         assert f"process {os.getpid()} on {os.uname().nodename}" in said["summary"]
         assert "user " in said["summary"]
         assert "since 20" in said["summary"]
         assert "--lock-timeout" in said["detail"]
-        assert ground.run("plan").actions() == dict.fromkeys(TEXTS, "create")  # takes no lock
-        third = ground.start("apply", "--lock-timeout", "60s")
+        assert sandbox.run("plan").actions() == dict.fromkeys(TEXTS, "create")  # takes no lock
+        third = sandbox.start("apply", "--lock-timeout", "60s")
         assert third.stderr is not None
         while "Waiting for it" not in (line := third.stderr.readline()):
             assert line, "it ended before it waited"
@@ -71,38 +71,38 @@ def test_the_second_of_two_names_the_first_or_waits_for_it(
         first.close()
     third.communicate(timeout=60)
     assert third.returncode == 0
-    ground.assert_exactly_one_each(TEXTS)
+    sandbox.assert_exactly_one_each(TEXTS)
 
 
 @pytest.mark.parametrize("same_serial", [True, False])
 def test_a_checkout_under_a_running_apply_is_not_overwritten(
-    ground: Ground, server: FaultServer, *, same_serial: bool
+    sandbox: Sandbox, server: FaultServer, *, same_serial: bool
 ) -> None:
     """Another branch's state, which may have gone on from the same serial."""
-    ground.write(as_tasks({"k0": TEXTS["k0"]}))
-    assert ground.run("apply").code == 0
-    ours = ground.state()
-    ground.write(as_tasks(TEXTS))
-    process = sending(ground, server, 2)
+    sandbox.write(as_tasks({"k0": TEXTS["k0"]}))
+    assert sandbox.run("apply").code == 0
+    ours = sandbox.state()
+    sandbox.write(as_tasks(TEXTS))
+    process = sending(sandbox, server, 2)
     theirs = json.loads(json.dumps(ours))
     theirs["tasks"]["acme/k0"]["file"] = "tasks/of-another-branch.yaml"
     theirs["serial"] += 0 if same_serial else 1
     del theirs["checksum"]
     text = json.dumps(theirs)
-    (ground.folder / STATE).write_text(text)
+    (sandbox.folder / STATE).write_text(text)
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 1
     document = json.loads(out)
     assert {t["key"]: t["result"] for t in document["tasks"]} == {"k1": "created", "k2": "created"}
     assert [d["code"] for d in document["diagnostics"]] == [Code.STATE_CHANGED]
-    assert (ground.folder / STATE).read_text() == text
+    assert (sandbox.folder / STATE).read_text() == text
     if not same_serial:  # what the run did belongs to another version of the state
-        refused = ground.run("apply")
+        refused = sandbox.run("apply")
         assert [d["code"] for d in refused.document["diagnostics"]] == [Code.JOURNAL_MISMATCH]
-        (ground.folder / STATE).write_text(json.dumps({**theirs, "serial": ours["serial"]}))
-    again = ground.run("apply")
+        (sandbox.folder / STATE).write_text(json.dumps({**theirs, "serial": ours["serial"]}))
+    again = sandbox.run("apply")
     assert (again.code, again.document["tasks"]) == (0, [])
-    ground.assert_exactly_one_each(TEXTS)
+    sandbox.assert_exactly_one_each(TEXTS)
 
 
 LIMITED = """
@@ -114,14 +114,14 @@ os.execv(sys.executable, [sys.executable, "-m", "reconciler", *sys.argv[2:]])
 
 @pytest.mark.parametrize("room", [100, 700, 1400, 2100])
 def test_a_disk_that_fills_in_the_middle_loses_nothing(
-    ground: Ground, server: FaultServer, room: int
+    sandbox: Sandbox, server: FaultServer, room: int
 ) -> None:
     """No file may grow beyond so many bytes: now the journal, now the state is in the way."""
-    arguments = ground.arguments("apply", "--parallelism", "2")
+    arguments = sandbox.arguments("apply", "--parallelism", "2")
     ended = subprocess.run(
         [sys.executable, "-c", LIMITED, str(room), *arguments],
-        cwd=ground.folder,
-        env=ground.environment(),
+        cwd=sandbox.folder,
+        env=sandbox.environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -133,88 +133,88 @@ def test_a_disk_that_fills_in_the_middle_loses_nothing(
     document = Ended(1, ended.stdout, ended.stderr).document
     assert document["diagnostics"] or any(task["error"] for task in document["tasks"])
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    again = ground.run("apply")
+    again = sandbox.run("apply")
     assert again.code == 0, again.stdout
-    ground.assert_exactly_one_each(TEXTS)
+    sandbox.assert_exactly_one_each(TEXTS)
 
 
-def test_a_lost_state_is_found_again_file_by_file(ground: Ground, server: FaultServer) -> None:
+def test_a_lost_state_is_found_again_file_by_file(sandbox: Sandbox, server: FaultServer) -> None:
     """An apply for one file has looked for the tasks of that file only."""
-    ground.write(as_tasks({"k0": TEXTS["k0"]}), "one")
-    ground.write(as_tasks({"k1": TEXTS["k1"], "k2": TEXTS["k2"]}), "all")
-    assert ground.run("apply").code == 0
-    (ground.folder / STATE).unlink()
-    first = ground.run("apply", "tasks/one.yaml")
+    sandbox.write(as_tasks({"k0": TEXTS["k0"]}), "one")
+    sandbox.write(as_tasks({"k1": TEXTS["k1"], "k2": TEXTS["k2"]}), "all")
+    assert sandbox.run("apply").code == 0
+    (sandbox.folder / STATE).unlink()
+    first = sandbox.run("apply", "tasks/one.yaml")
     assert first.results() == {"k0": "adopted"}
-    rest = ground.run("apply")
+    rest = sandbox.run("apply")
     assert rest.results() == {"k1": "adopted", "k2": "adopted"}
-    ground.assert_exactly_one_each(TEXTS)
-    assert "isNew" not in ground.state()
+    sandbox.assert_exactly_one_each(TEXTS)
+    assert "isNew" not in sandbox.state()
 
 
 def test_a_state_stays_new_where_what_exists_could_not_be_read(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
     """An apply that did not see everything has not looked for it."""
-    assert ground.run("apply").code == 0
-    (ground.folder / STATE).unlink()
+    assert sandbox.run("apply").code == 0
+    (sandbox.folder / STATE).unlink()
     hidden = next(task.id for task in server.world.tasks if task.work == TEXTS["k2"])
     failing = Rule("events", Fault("status", status=501), task=hidden)
     server.control({"rules": [failing.to_json()]})
-    ended = ground.run("apply")
+    ended = sandbox.run("apply")
     assert ended.results() == {"k0": "adopted", "k1": "adopted", "k2": "unresolved"}
-    assert ground.state()["isNew"] is True
+    assert sandbox.state()["isNew"] is True
     server.control({"rules": []})
-    assert ground.run("apply").results() == {"k2": "adopted"}
-    ground.assert_exactly_one_each(TEXTS)
+    assert sandbox.run("apply").results() == {"k2": "adopted"}
+    sandbox.assert_exactly_one_each(TEXTS)
 
 
-def test_another_backends_state_is_refused_and_left(ground: Ground, server: FaultServer) -> None:
-    assert ground.run("apply").code == 0
-    before = (ground.folder / STATE).read_bytes()
+def test_another_backends_state_is_refused_and_left(sandbox: Sandbox, server: FaultServer) -> None:
+    assert sandbox.run("apply").code == 0
+    before = (sandbox.folder / STATE).read_bytes()
     with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as other:
-        ground.server = other
-        ended = ground.run("apply")
+        sandbox.server = other
+        ended = sandbox.run("apply")
         assert ended.code == 1
         assert other.posts == []
     assert "belongs to the backend" in ended.document["diagnostics"][0]["summary"]
-    assert (ground.folder / STATE).read_bytes() == before
+    assert (sandbox.folder / STATE).read_bytes() == before
 
 
 def test_another_organization_from_outside_the_manifest_is_unresolved(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
-    manifest = ground.folder / "tasks" / "all.yaml"
+    manifest = sandbox.folder / "tasks" / "all.yaml"
     manifest.write_text(json.dumps({"version": 1, "tasks": as_tasks(TEXTS)}))
-    assert ground.run("apply", "--org", "acme").code == 0
-    ended = ground.run("apply", "--org", "elsewhere")
+    assert sandbox.run("apply", "--org", "acme").code == 0
+    ended = sandbox.run("apply", "--org", "elsewhere")
     assert ended.code == 1
     assert set(ended.results().values()) == {"unresolved"}
     assert len(server.posts) == 3
-    ground.assert_exactly_one_each(TEXTS)
+    sandbox.assert_exactly_one_each(TEXTS)
 
 
 def test_a_chain_of_renames_that_was_never_applied_creates_nothing(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
-    ground.write({"a": {"message": "work"}})
-    assert ground.run("apply").code == 0
-    ground.write({"c": {"message": "work", "movedFrom": "b"}})
-    ended = ground.run("apply")
+    sandbox.write({"a": {"message": "work"}})
+    assert sandbox.run("apply").code == 0
+    sandbox.write({"c": {"message": "work", "movedFrom": "b"}})
+    ended = sandbox.run("apply")
     assert ended.results() == {"c": "unresolved"}
-    ground.write({"b": {"message": "work", "movedFrom": "a"}})
-    assert ground.run("apply").results() == {"b": "moved"}
-    ground.write({"c": {"message": "work", "movedFrom": "b"}})
-    assert ground.run("apply").results() == {"c": "moved"}
+    sandbox.write({"b": {"message": "work", "movedFrom": "a"}})
+    assert sandbox.run("apply").results() == {"b": "moved"}
+    sandbox.write({"c": {"message": "work", "movedFrom": "b"}})
+    assert sandbox.run("apply").results() == {"c": "moved"}
     assert len(server.posts) == 1
 
 
 def test_a_task_id_that_is_recorded_otherwise_is_unresolved(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
-    assert ground.run("apply").code == 0
-    owned, other = ground.recorded()["k0"], "00000000-0000-0000-0000-000000000000"
-    ground.write({"k0": {"taskID": other}, "thief": {"taskID": owned}, "none": {"taskID": "no"}})
-    ended = ground.run("apply", "tasks/all.yaml")
+    assert sandbox.run("apply").code == 0
+    owned, other = sandbox.recorded()["k0"], "00000000-0000-0000-0000-000000000000"
+    sandbox.write({"k0": {"taskID": other}, "thief": {"taskID": owned}, "none": {"taskID": "no"}})
+    ended = sandbox.run("apply", "tasks/all.yaml")
     assert ended.results() == {"k0": "unresolved", "thief": "unresolved", "none": "unresolved"}
     assert len(server.posts) == 3

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.escaping import commands_in, unseen_in
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
-from tests.support.ground import TOKEN, Ground
-from tests.support.inert import commands_in, unseen_in
+from tests.support.sandbox import TOKEN, Sandbox
 
 HOSTILE = (
     "\x1b]0;owned\x07\x1b[31m\r::error::stop\n::set-output name=x::y\n  ::warning::z\n"
@@ -34,8 +34,8 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, server: FaultServer) -> Ground:
-    made = Ground(tmp_path, server, settle="100ms")
+def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
+    made = Sandbox(tmp_path, server, settle="100ms")
     made.write(
         {
             "a": {"message": f"one {IN_MANIFESTS}", "name": IN_MANIFESTS},
@@ -55,24 +55,24 @@ def refusing(server: FaultServer, text: str = HOSTILE) -> None:
     server.control({"rules": [rule.to_json() for rule in rules]})
 
 
-def in_text(ground: Ground, command: str, *more: str) -> list[str]:
-    words = [word for word in ground.arguments(command, *more) if word not in ("--format", "json")]
+def in_text(sandbox: Sandbox, command: str, *more: str) -> list[str]:
+    words = [word for word in sandbox.arguments(command, *more) if word not in ("--format", "json")]
     return [sys.executable, "-m", "reconciler", *words]
 
 
-def both(ground: Ground, command: str, *more: str) -> str:
+def both(sandbox: Sandbox, command: str, *more: str) -> str:
     """stdout and stderr of the command in text, and of one in JSON, one after the other."""
     ended = subprocess.run(
-        in_text(ground, command, *more),
-        cwd=ground.folder,
-        env=ground.environment(),
+        in_text(sandbox, command, *more),
+        cwd=sandbox.folder,
+        env=sandbox.environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=60,
         check=False,
     )
     assert b"Traceback" not in ended.stderr
-    again = ground.run(command, *more)
+    again = sandbox.run(command, *more)
     json.loads(again.stdout)
     return "\n".join([ended.stdout.decode(), ended.stderr.decode(), again.stdout, again.stderr])
 
@@ -82,15 +82,17 @@ def assert_inert(text: str) -> None:
     assert commands_in(text) == []
 
 
-def test_manifests_service_and_their_errors_are_inert(ground: Ground, server: FaultServer) -> None:
+def test_manifests_service_and_their_errors_are_inert(
+    sandbox: Sandbox, server: FaultServer
+) -> None:
     refusing(server)
-    seen = [both(ground, "plan", "-v"), both(ground, "apply", "-v")]
+    seen = [both(sandbox, "plan", "-v"), both(sandbox, "apply", "-v")]
     for task in server.world.tasks:
         task.shown["name"] = HOSTILE
         task.shown["createdBy"] = {"githubLogin": "me-login", "name": HOSTILE}
     refusing(server)
-    (ground.folder / "taskctl.state.json").unlink()
-    seen += [both(ground, "plan", "-v"), both(ground, "apply", "-v"), both(ground, "plan", "-v")]
+    (sandbox.folder / "taskctl.state.json").unlink()
+    seen += [both(sandbox, "plan", "-v"), both(sandbox, "apply", "-v"), both(sandbox, "plan", "-v")]
     text = "\n".join(seen)
     assert "owned" in text
     assert_inert(text)
@@ -98,37 +100,37 @@ def test_manifests_service_and_their_errors_are_inert(ground: Ground, server: Fa
 
 @pytest.mark.parametrize("endpoint", ["list", "user", "events"])
 def test_so_are_the_words_of_a_failing_service(
-    ground: Ground, server: FaultServer, endpoint: str
+    sandbox: Sandbox, server: FaultServer, endpoint: str
 ) -> None:
-    assert ground.run("apply").code == 0
-    (ground.folder / "taskctl.state.json").unlink()
+    assert sandbox.run("apply").code == 0
+    (sandbox.folder / "taskctl.state.json").unlink()
     fault = Fault("status", status=403, text=HOSTILE, headers={"X-Pulumi-Request-ID": "::x::"})
     server.control({"rules": [Rule(endpoint, fault).to_json()]})
-    assert_inert(both(ground, "plan", "-v") + both(ground, "apply", "-v"))
+    assert_inert(both(sandbox, "plan", "-v") + both(sandbox, "apply", "-v"))
 
 
 def test_names_of_files_organizations_and_backends_are_inert(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
     name = "\x1b[31m\u202e::error::x.yaml"
-    (ground.folder / "tasks" / name).write_text('{"version": 1, "tasks": {"a": {"nope": 1}}}')
-    assert_inert(both(ground, "plan"))
-    (ground.folder / "tasks" / name).unlink()
-    assert_inert(both(ground, "plan", "--state", f"{name}/state.json"))
-    assert_inert(both(ground, "apply", name))
-    (ground.folder / "tasks" / "all.yaml").write_text(
+    (sandbox.folder / "tasks" / name).write_text('{"version": 1, "tasks": {"a": {"nope": 1}}}')
+    assert_inert(both(sandbox, "plan"))
+    (sandbox.folder / "tasks" / name).unlink()
+    assert_inert(both(sandbox, "plan", "--state", f"{name}/state.json"))
+    assert_inert(both(sandbox, "apply", name))
+    (sandbox.folder / "tasks" / "all.yaml").write_text(
         json.dumps({"version": 1, "tasks": {"a": {"message": "x"}}})
     )
-    assert_inert(both(ground, "plan", "--org", "\x1b[31m\n::error::org"))
+    assert_inert(both(sandbox, "plan", "--org", "\x1b[31m\n::error::org"))
 
 
-def on_terminal(ground: Ground, command: str, *more: str) -> str:
+def on_terminal(sandbox: Sandbox, command: str, *more: str) -> str:
     """All that the command writes to a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        in_text(ground, command, *more),
-        cwd=ground.folder,
-        env={**ground.environment(), "TERM": "xterm-256color", "COLUMNS": "100"},
+        in_text(sandbox, command, *more),
+        cwd=sandbox.folder,
+        env={**sandbox.environment(), "TERM": "xterm-256color", "COLUMNS": "100"},
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,
@@ -143,9 +145,9 @@ def on_terminal(ground: Ground, command: str, *more: str) -> str:
     return written.decode()
 
 
-def test_a_terminal_with_a_bar_is_not_steered(ground: Ground, server: FaultServer) -> None:
+def test_a_terminal_with_a_bar_is_not_steered(sandbox: Sandbox, server: FaultServer) -> None:
     refusing(server)
-    written = on_terminal(ground, "apply")
+    written = on_terminal(sandbox, "apply")
     assert "owned" in written
     assert "\u2501" in written or "\u2578" in written or "1/3" in written  # the bar itself
     assert [raw for raw in RAW if raw in written] == []
@@ -169,8 +171,8 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_token_is_nowhere(tmp_path: Path, server: FaultServer, kind: str) -> None:
     """Not in what is said with -v, and in no file: state, journal, lock, cache, plan."""
-    ground = Ground(tmp_path, server, settle="100ms")
-    ground.write({"a": {"message": "one"}, "b": {"message": "two", "name": "N"}})
+    sandbox = Sandbox(tmp_path, server, settle="100ms")
+    sandbox.write({"a": {"message": "one"}, "b": {"message": "two", "name": "N"}})
     rules = [
         Rule("create", KINDS[kind], contains="two"),
         Rule("events", KINDS[kind], nth=(1, 2)),
@@ -179,10 +181,10 @@ def test_the_token_is_nowhere(tmp_path: Path, server: FaultServer, kind: str) ->
     server.control({"rules": [rule.to_json() for rule in rules]})
     said = ""
     for command in (["plan", "-v", "--out", "p.taskctl"], ["apply", "-v"], ["apply", "-v"]):
-        ended = ground.run(*command)
+        ended = sandbox.run(*command)
         assert "Traceback" not in ended.stderr
         said += ended.stdout + ended.stderr
-    ended = ground.run("plan", "-v", "--org", "x")
+    ended = sandbox.run("plan", "-v", "--org", "x")
     said += ended.stdout + ended.stderr
     assert TOKEN not in said
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -193,22 +195,22 @@ def test_the_token_is_nowhere(tmp_path: Path, server: FaultServer, kind: str) ->
 
 @pytest.mark.parametrize("url", ["http://api.example.com", "http://192.0.2.1:8080"])
 def test_no_token_over_plain_http_to_elsewhere(
-    ground: Ground, server: FaultServer, url: str
+    sandbox: Sandbox, server: FaultServer, url: str
 ) -> None:
-    ended = ground.run("plan", "--backend", url)
+    ended = sandbox.run("plan", "--backend", url)
     assert ended.code == 1
     assert "plain http" in ended.document["diagnostics"][0]["summary"]
     assert server.calls == []
 
 
 @pytest.mark.parametrize("status", [302, 307])
-def test_a_redirect_is_never_followed(ground: Ground, server: FaultServer, status: int) -> None:
+def test_a_redirect_is_never_followed(sandbox: Sandbox, server: FaultServer, status: int) -> None:
     with FaultServer() as elsewhere:
         to = {"Location": f"{elsewhere.url}/api/preview/agents/acme/tasks"}
         fault = Fault("redirect", status=status, headers=to)
         rules = [Rule("create", fault), Rule("events", fault)]
         server.control({"rules": [rule.to_json() for rule in rules]})
-        assert ground.run("apply").code == 1
+        assert sandbox.run("apply").code == 1
         server.control({"rules": [Rule("list", fault).to_json(), Rule("user", fault).to_json()]})
-        assert ground.run("plan").code == 1
+        assert sandbox.run("plan").code == 1
         assert elsewhere.calls == []

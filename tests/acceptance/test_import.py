@@ -17,9 +17,9 @@ from reconciler.importing.declaration import opening_of
 from reconciler.manifest.fmt import format_manifest
 from tests.support.embedded_client import Api
 from tests.support.embedded_sdk import Sdk, user_message
-from tests.support.followed import Place, placed
-from tests.support.ground import TOKEN
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
+from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.sandbox import TOKEN
 
 PROMPT = "Look at the stacks.\n\n  - name each\n\t- and its owner: #1\n"
 NOBODY = "2026-11-01T00:00:00Z"
@@ -28,8 +28,8 @@ NOBODY = "2026-11-01T00:00:00Z"
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         (tmp_path / "tasks").mkdir()
         yield place
 
@@ -56,7 +56,7 @@ def patched(api: Api, task_id: str, **changes: Any) -> None:
     assert api.call("PATCH", f"/api/preview/agents/acme/tasks/{task_id}", changes).status == 200
 
 
-def left_open(place: Place, mark: str | None = None, *, replaces: bool = False) -> str:
+def left_open(place: LiveTasks, mark: str | None = None, *, replaces: bool = False) -> str:
     """Makes an attempt without outcome of the record of `good`; the id that the record had."""
     state = place.folder / "taskctl.state.json"
     known = json.loads(state.read_text())
@@ -73,13 +73,13 @@ def left_open(place: Place, mark: str | None = None, *, replaces: bool = False) 
     return str(record["taskId"])
 
 
-def unchanged(place: Place, *more: str) -> None:
+def unchanged(place: LiveTasks, *more: str) -> None:
     code, out, err = place.run("plan", "--detailed-exitcode", *more)
     assert code == 0, out + err
     assert "No changes." in out, out
 
 
-def test_the_plan_right_after_is_empty(place: Place) -> None:
+def test_the_plan_right_after_is_empty(place: LiveTasks) -> None:
     full = created(
         place.api,
         {
@@ -100,7 +100,7 @@ def test_the_plan_right_after_is_empty(place: Place) -> None:
     unchanged(place)
 
 
-def test_a_file_that_is_there_is_added_to_and_its_comments_stay(place: Place) -> None:
+def test_a_file_that_is_there_is_added_to_and_its_comments_stay(place: LiveTasks) -> None:
     before = (
         "# Ours.\nversion: 1\norgName: acme\ndefaults:\n  permissionMode: read-only # looks\n"
         "tasks:\n    # the first\n    first: {message: finishing the first}  # as it was\n\n# end\n"
@@ -120,7 +120,7 @@ def test_a_file_that_is_there_is_added_to_and_its_comments_stay(place: Place) ->
     unchanged(place)
 
 
-def test_a_file_that_cannot_be_added_to_safely_is_left_alone(place: Place) -> None:
+def test_a_file_that_cannot_be_added_to_safely_is_left_alone(place: LiveTasks) -> None:
     file = place.folder / "tasks" / "all.yaml"
     file.write_text('{"version": 1, "tasks": {}}')
     task_id = created(place.api, "finishing it")
@@ -132,7 +132,7 @@ def test_a_file_that_cannot_be_added_to_safely_is_left_alone(place: Place) -> No
     assert not (place.folder / "taskctl.state.json").exists()
 
 
-def test_which_tasks(place: Place) -> None:
+def test_which_tasks(place: LiveTasks) -> None:
     other = Api(place.api.app, token="another")
     mine, shared = created(place.api, "finishing mine"), created(other, "finishing theirs")
     created(other, "finishing what nobody sees")
@@ -159,7 +159,7 @@ def test_which_tasks(place: Place) -> None:
     assert not (place.folder / "a.yaml").exists()
 
 
-def test_the_task_of_another_user_that_vanishes_is_unseen_and_not_gone(place: Place) -> None:
+def test_the_task_of_another_user_that_vanishes_is_unseen_and_not_gone(place: LiveTasks) -> None:
     other = Api(place.api.app, token="another")
     shared = created(other, "finishing theirs")
     patched(other, shared, isShared=True)
@@ -170,7 +170,7 @@ def test_the_task_of_another_user_that_vanishes_is_unseen_and_not_gone(place: Pl
     assert (task["action"], task["reason"]) == ("unchanged", "notVisible")
 
 
-def test_a_name_that_the_agent_gave_is_left_to_it(place: Place) -> None:
+def test_a_name_that_the_agent_gave_is_left_to_it(place: LiveTasks) -> None:
     named, unnamed = created(place.api, "finishing one"), created(place.api, "finishing two")
     patched(place.api, named, name="By hand")
     at_rest(place.api)
@@ -180,7 +180,7 @@ def test_a_name_that_the_agent_gave_is_left_to_it(place: Place) -> None:
     assert "  by-hand:\n" in text
 
 
-def test_a_message_that_the_service_replaced_is_not_written(place: Place) -> None:
+def test_a_message_that_the_service_replaced_is_not_written(place: LiveTasks) -> None:
     secret = created(place.api, "finishing [REDACTED] it")
     code, _, err = place.run("import", secret, "--org", "acme", "--write", "tasks/i.yaml")
     assert code == 0
@@ -189,7 +189,7 @@ def test_a_message_that_the_service_replaced_is_not_written(place: Place) -> Non
     unchanged(place)
 
 
-def test_what_a_text_holds_steers_nothing(place: Place) -> None:
+def test_what_a_text_holds_steers_nothing(place: LiveTasks) -> None:
     texts = [
         "finishing \x1b[31m\u202e it\n::error::no\n##[group]no\n",
         "finishing &a *b !c %d @e `f` - # g: h\n---\n...\n",
@@ -212,7 +212,7 @@ def test_what_a_text_holds_steers_nothing(place: Place) -> None:
     unchanged(place)
 
 
-def test_a_credential_is_in_no_key_and_is_warned_of(place: Place) -> None:
+def test_a_credential_is_in_no_key_and_is_warned_of(place: LiveTasks) -> None:
     created(place.api, "password: hunter2hunter2 finishing")
     _, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
     assert "hunter2" not in out + err
@@ -220,7 +220,7 @@ def test_a_credential_is_in_no_key_and_is_warned_of(place: Place) -> None:
     assert "hunter2" not in place.run("validate")[2]
 
 
-def test_what_the_policy_of_the_repository_forbids_is_said(place: Place) -> None:
+def test_what_the_policy_of_the_repository_forbids_is_said(place: LiveTasks) -> None:
     (place.folder / "taskctl.toml").write_text('policy = "policy.json"')
     (place.folder / "policy.json").write_text('{"required": ["role"], "errorMessage": "no role"}')
     created(place.api, "finishing it")
@@ -229,14 +229,14 @@ def test_what_the_policy_of_the_repository_forbids_is_said(place: Place) -> None
     assert "tasks/i.yaml:4:3: warning: tasks.finishing-it.role: policy: no role" in err
 
 
-def test_a_manifest_outside_the_usual_places_is_named_in_the_next_step(place: Place) -> None:
+def test_a_manifest_outside_the_usual_places_is_named_in_the_next_step(place: LiveTasks) -> None:
     created(place.api, "finishing it")
     _, _, err = place.run("import", "--all", "--org", "acme", "--write", "old tasks.yaml")
     assert "Next: taskctl plan 'old tasks.yaml'" in err
     unchanged(place, "old tasks.yaml")
 
 
-def test_other_manifests_must_be_good(place: Place) -> None:
+def test_other_manifests_must_be_good(place: LiveTasks) -> None:
     (place.folder / "tasks" / "bad.yaml").write_text("version: 1\ntasks: {a: {mesage: x}}\n")
     created(place.api, "finishing it")
     code, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
@@ -245,7 +245,7 @@ def test_other_manifests_must_be_good(place: Place) -> None:
     assert not (place.folder / "tasks" / "i.yaml").exists()
 
 
-def test_an_import_that_died_before_its_records_is_healed(place: Place) -> None:
+def test_an_import_that_died_before_its_records_is_healed(place: LiveTasks) -> None:
     task_id = created(place.api, "finishing it")
     place.run("import", task_id, "--org", "acme", "--write", "tasks/i.yaml")
     state, written = place.folder / "taskctl.state.json", place.folder / "tasks" / "i.yaml"
@@ -263,7 +263,7 @@ def test_an_import_that_died_before_its_records_is_healed(place: Place) -> None:
 
 @pytest.mark.parametrize("listed", [False, True])
 def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(
-    place: Place, *, listed: bool
+    place: LiveTasks, *, listed: bool
 ) -> None:
     place.apply({"good": "finishing"})
     task_id = left_open(place)
@@ -279,7 +279,7 @@ def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(
     assert len(place.api.list().json["tasks"]) == 1
 
 
-def test_a_task_that_an_open_attempt_is_to_replace_is_its_keys(place: Place) -> None:
+def test_a_task_that_an_open_attempt_is_to_replace_is_its_keys(place: LiveTasks) -> None:
     """Its record was lost with the state, and the journal knew of the attempt."""
     place.apply({"good": "finishing"})
     left_open(place, replaces=True)
@@ -288,7 +288,7 @@ def test_a_task_that_an_open_attempt_is_to_replace_is_its_keys(place: Place) -> 
     assert not (place.folder / "b.yaml").exists()
 
 
-def test_a_key_with_an_open_attempt_gets_no_other_task(place: Place) -> None:
+def test_a_key_with_an_open_attempt_gets_no_other_task(place: LiveTasks) -> None:
     """Not even one that is too old for the attempt to have made it."""
     place.apply({"good": "finishing"})
     task_id = left_open(place, mark="2999-01-01T00:00:00.000000000Z")
@@ -298,7 +298,9 @@ def test_a_key_with_an_open_attempt_gets_no_other_task(place: Place) -> None:
     assert json.loads((place.folder / "taskctl.state.json").read_text())["tasks"] == {}
 
 
-def test_what_a_plan_would_adopt_is_recorded_for_the_key_that_waits_for_it(place: Place) -> None:
+def test_what_a_plan_would_adopt_is_recorded_for_the_key_that_waits_for_it(
+    place: LiveTasks,
+) -> None:
     place.write({"mine": "finishing it", "other": "finishing too"})
     older, newer = created(place.api, "finishing it"), created(place.api, "finishing it")
     created(place.api, "finishing too", planMode=True)
@@ -312,14 +314,14 @@ def test_what_a_plan_would_adopt_is_recorded_for_the_key_that_waits_for_it(place
     assert set(actions.values()) == {"unchanged"}
 
 
-def test_a_key_that_adopts_nothing_is_left_alone(place: Place) -> None:
+def test_a_key_that_adopts_nothing_is_left_alone(place: LiveTasks) -> None:
     place.write({"never": "finishing it"}, adopt=False)
     created(place.api, "finishing it")
     (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
     assert told["key"] == "finishing-it"
 
 
-def test_the_token_is_in_no_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_is_in_no_file(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     token = "plain-words-of-a-token"
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", token)
     place.api = replace(place.api, token=token)
@@ -340,13 +342,13 @@ def test_the_token_is_in_no_file(place: Place, monkeypatch: pytest.MonkeyPatch) 
     assert token not in out + err
 
 
-def test_only_a_file_can_be_written(place: Place) -> None:
+def test_only_a_file_can_be_written(place: LiveTasks) -> None:
     code, out, err = place.run("import", "--all", "--write", "tasks", "--org", "acme")
     assert (code, out) == (1, "")
     assert "tasks: error: manifest: not a regular file [TC840]" in err
 
 
-def test_what_is_no_manifest_is_not_made_one(place: Place, tmp_path: Path) -> None:
+def test_what_is_no_manifest_is_not_made_one(place: LiveTasks, tmp_path: Path) -> None:
     """The state and its companions, the configuration, a link that a repository came with."""
     created(place.api, "finishing")
     repository = place.folder = tmp_path / "repository"
@@ -379,7 +381,9 @@ def test_what_is_no_manifest_is_not_made_one(place: Place, tmp_path: Path) -> No
     assert place.run("import", "--all", "--write", "../outside.yaml", "--org", "acme")[0] == 0
 
 
-def test_a_policy_that_cannot_be_used_is_told_of_before_anything_is_written(place: Place) -> None:
+def test_a_policy_that_cannot_be_used_is_told_of_before_anything_is_written(
+    place: LiveTasks,
+) -> None:
     created(place.api, "finishing")
     (place.folder / "taskctl.toml").write_text('policy = "policy.json"\n')
     (place.folder / "policy.json").write_text("{")
@@ -391,7 +395,7 @@ def test_a_policy_that_cannot_be_used_is_told_of_before_anything_is_written(plac
     assert not (place.folder / "taskctl.state.json").exists()
 
 
-def test_a_key_whose_task_is_another_keeps_it(place: Place) -> None:
+def test_a_key_whose_task_is_another_keeps_it(place: LiveTasks) -> None:
     place.apply({"good": "finishing"})
     other = created(place.api, "finishing more")
     file = place.folder / "tasks" / "all.yaml"
@@ -402,7 +406,7 @@ def test_a_key_whose_task_is_another_keeps_it(place: Place) -> None:
 
 
 def test_a_file_that_changes_meanwhile_is_left_alone(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     created(place.api, "finishing it")
     file = place.folder / "tasks" / "i.yaml"
@@ -419,7 +423,7 @@ def test_a_file_that_changes_meanwhile_is_left_alone(
     assert not (place.folder / "taskctl.state.json").exists()
 
 
-def test_a_place_that_cannot_be_written(place: Place) -> None:
+def test_a_place_that_cannot_be_written(place: LiveTasks) -> None:
     (place.folder / "file").write_text("")
     created(place.api, "finishing it")
     code, out, err = place.run("import", "--all", "--org", "acme", "--write", "file/i.yaml")
@@ -429,7 +433,7 @@ def test_a_place_that_cannot_be_written(place: Place) -> None:
     assert not (place.folder / "taskctl.state.json").exists()
 
 
-def test_what_was_replaced_is_not_imported(place: Place) -> None:
+def test_what_was_replaced_is_not_imported(place: LiveTasks) -> None:
     place.apply({"good": "finishing"})
     old = place.task_id("good")
     place.write({"good": "finishing anew"})
@@ -444,7 +448,7 @@ def test_what_was_replaced_is_not_imported(place: Place) -> None:
     assert not (place.folder / "b.yaml").exists()
 
 
-def test_a_sensitive_manifest_shows_nothing(place: Place) -> None:
+def test_a_sensitive_manifest_shows_nothing(place: LiveTasks) -> None:
     file = place.folder / "tasks" / "s.yaml"
     file.write_text("version: 1\norgName: acme\ndefaults: {sensitive: true}\ntasks: {}\n")
     task_id = created(place.api, "finishing the yellow submarine\nin the bay")
@@ -456,7 +460,7 @@ def test_a_sensitive_manifest_shows_nothing(place: Place) -> None:
     unchanged(place)
 
 
-def test_tasks_that_pulumis_own_sdk_made(place: Place) -> None:
+def test_tasks_that_pulumis_own_sdk_made(place: LiveTasks) -> None:
     sdk = Sdk.of(place.url, TOKEN)
     stack = models.AgentEntityStack(name="prod", project="net")
     message = user_message("finishing it", entity_diff=models.AgentEntityDiff(add=[stack]))

@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.acceptance.test_import import created, unchanged
-from tests.support.followed import Place, placed
+from tests.support.live_tasks import LiveTasks, live_tasks
 
 PROGRAM = """\
 name: agents
@@ -68,14 +68,14 @@ TOLD = [
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         (tmp_path / "tasks").mkdir()
         yield place
 
 
 def test_a_program_becomes_a_manifest_and_what_cannot_is_named(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (place.folder / "Pulumi.yaml").write_text(PROGRAM)
     monkeypatch.delenv("PULUMI_ACCESS_TOKEN")
@@ -102,7 +102,7 @@ def test_a_program_becomes_a_manifest_and_what_cannot_is_named(
     }
 
 
-def test_what_pulumi_started_is_adopted_and_a_second_import_adds_nothing(place: Place) -> None:
+def test_what_pulumi_started_is_adopted_and_a_second_import_adds_nothing(place: LiveTasks) -> None:
     (place.folder / "Pulumi.yaml").write_text(PROGRAM)
     existing = created(place.api, "finishing the plain one", planMode=True)
     arguments = ("--from", "Pulumi.yaml", "--write", "tasks/a.yaml")
@@ -134,7 +134,7 @@ SECRET = {
 }
 
 
-def test_resources_that_share_an_id_are_named_not_dropped(place: Place) -> None:
+def test_resources_that_share_an_id_are_named_not_dropped(place: LiveTasks) -> None:
     known = created(place.api, "finishing it")
     inputs = {"orgName": "acme", "message": {"content": "finishing it", "type": "user_message"}}
     names = ("one", "two", "three")
@@ -148,7 +148,7 @@ def test_resources_that_share_an_id_are_named_not_dropped(place: Place) -> None:
     assert all(d["severity"] == "warning" and d["line"] for d in told)
 
 
-def test_a_stack_gives_records_where_it_knows_ids(place: Place) -> None:
+def test_a_stack_gives_records_where_it_knows_ids(place: LiveTasks) -> None:
     known = created(place.api, "finishing the known one", approvalMode="auto")
     inputs = {"orgName": "acme", "message": {"content": "finishing it", "type": "user_message"}}
     text = stack(
@@ -188,7 +188,7 @@ def test_a_stack_gives_records_where_it_knows_ids(place: Place) -> None:
     assert actions == {"known": "unchanged", "lost": "create", "begun": "create"}
 
 
-def test_a_stack_whose_tasks_are_all_known_leaves_nothing_to_do(place: Place) -> None:
+def test_a_stack_whose_tasks_are_all_known_leaves_nothing_to_do(place: LiveTasks) -> None:
     known = created(place.api, "finishing the known one")
     (place.folder / "stack.json").write_text(stack({"name": "One", "id": known, "inputs": {}}))
     arguments = ("--from", "stack.json", "--org", "acme", "--write", "tasks/a.yaml")
@@ -197,7 +197,7 @@ def test_a_stack_whose_tasks_are_all_known_leaves_nothing_to_do(place: Place) ->
     assert "1 skipped." in place.run("import", *arguments)[1]
 
 
-def test_characters_that_json_writes_as_two_escapes(place: Place) -> None:
+def test_characters_that_json_writes_as_two_escapes(place: LiveTasks) -> None:
     text = "finishing \U0001f680 \\\\ud83d\\ude80 it"
     inputs = {"orgName": "acme", "message": text}
     (place.folder / "stack.json").write_text(stack({"name": "One", "inputs": inputs}))
@@ -208,7 +208,7 @@ def test_characters_that_json_writes_as_two_escapes(place: Place) -> None:
     assert made["tasks"]["one"]["message"] == text
 
 
-def test_a_stack_comes_from_stdin_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_comes_from_stdin_too(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     text = stack({"name": "One", "inputs": {"orgName": "acme", "message": SECRET}})
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     code, out, err = place.run("import", "--from", "-", "--dry-run")
@@ -217,7 +217,7 @@ def test_a_stack_comes_from_stdin_too(place: Place, monkeypatch: pytest.MonkeyPa
     assert "AAABA" not in err
 
 
-def test_the_option_import_names_the_task(place: Place) -> None:
+def test_the_option_import_names_the_task(place: LiveTasks) -> None:
     known = created(place.api, "finishing the known one")
     (place.folder / "Pulumi.yaml").write_text(
         "resources:\n  one:\n    type: pulumiservice:api/agents:Task\n"
@@ -234,7 +234,7 @@ def test_the_option_import_names_the_task(place: Place) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: b\n", "- a\n", "resources: [\n", "{}", ""])
-def test_what_is_neither_is_told(place: Place, text: str) -> None:
+def test_what_is_neither_is_told(place: LiveTasks, text: str) -> None:
     (place.folder / "x.yaml").write_text(text)
     code, _, err = place.run("import", "--from", "x.yaml", "--write", "tasks/a.yaml")
     assert code == 1

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.followed import Place, placed
-from tests.support.ground import ROOT
+from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.sandbox import ROOT
 from tests.support.shells import Shell, typed
 
 ASKED = "May I run `pulumi up` on the stack?"
@@ -19,12 +19,12 @@ ASKED = "May I run `pulumi up` on the stack?"
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         yield place
 
 
-def settled(place: Place, **expected: str) -> None:
+def settled(place: LiveTasks, **expected: str) -> None:
     for _ in range(100):
         if (found := place.statuses()) == expected:
             return
@@ -32,12 +32,12 @@ def settled(place: Place, **expected: str) -> None:
     assert found == expected
 
 
-def at_terminal(place: Place, *arguments: str) -> Shell:
+def at_terminal(place: LiveTasks, *arguments: str) -> Shell:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     return typed(place.folder, env, *arguments, "--backend", place.url)
 
 
-def test_status_says_what_is_asked_since_when_and_how_to_answer(place: Place) -> None:
+def test_status_says_what_is_asked_since_when_and_how_to_answer(place: LiveTasks) -> None:
     tasks = {"asks": "approving", "good": "finishing", "cli": "delegating"}
     place.apply(tasks, toolExecutionMode="cli")
     settled(place, asks="waiting", good="done", cli="waiting")
@@ -57,7 +57,7 @@ def test_status_says_what_is_asked_since_when_and_how_to_answer(place: Place) ->
     assert found["good"]["waitingFor"] == []
 
 
-def test_state_with_statuses_filters_and_is_an_address_otherwise(place: Place) -> None:
+def test_state_with_statuses_filters_and_is_an_address_otherwise(place: LiveTasks) -> None:
     place.apply({"asks": "approving", "good": "finishing", "bad": "failing"})
     settled(place, asks="waiting", good="done", bad="failed")
 
@@ -76,7 +76,7 @@ def test_state_with_statuses_filters_and_is_an_address_otherwise(place: Place) -
     assert keys("--state", "nowhere.json") == []
 
 
-def test_the_inbox_lists_the_questions_the_oldest_first(place: Place) -> None:
+def test_the_inbox_lists_the_questions_the_oldest_first(place: LiveTasks) -> None:
     assert place.run("inbox")[:2] == (0, "No open questions.\n")
     place.apply({"zz": "approving", "good": "finishing"})
     settled(place, zz="waiting", good="done")
@@ -93,7 +93,7 @@ def test_the_inbox_lists_the_questions_the_oldest_first(place: Place) -> None:
     assert place.document("inbox", "good")["questions"] == []
 
 
-def test_at_a_terminal_one_question_follows_another(place: Place) -> None:
+def test_at_a_terminal_one_question_follows_another(place: LiveTasks) -> None:
     place.apply({"a": "approving", "b": "approving", "c": "approving", "d": "approving"})
     settled(place, a="waiting", b="waiting", c="waiting", d="waiting")
     with at_terminal(place, "inbox") as person:
@@ -112,7 +112,7 @@ def test_at_a_terminal_one_question_follows_another(place: Place) -> None:
     assert sorted(place.statuses().values()) == ["done", "done", "waiting", "waiting"]
 
 
-def test_an_answer_to_what_is_not_asked_any_more_is_refused(place: Place) -> None:
+def test_an_answer_to_what_is_not_asked_any_more_is_refused(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "inbox") as person:
@@ -124,7 +124,7 @@ def test_an_answer_to_what_is_not_asked_any_more_is_refused(place: Place) -> Non
         assert "Approved" not in person.screen
 
 
-def test_a_question_is_answered_in_words(place: Place) -> None:
+def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
     place.apply({"one": "asking", "two": "asking", "three": "asking"})
     settled(place, one="waiting", two="waiting", three="waiting")
     question = place.document("inbox", "one")["questions"][0]
@@ -146,7 +146,7 @@ def test_a_question_is_answered_in_words(place: Place) -> None:
     assert "eu-west-1" in place.run("logs", "three")[1]
 
 
-def test_patterns_answer_several_and_pass_over_the_rest(place: Place) -> None:
+def test_patterns_answer_several_and_pass_over_the_rest(place: LiveTasks) -> None:
     place.apply({"a1": "approving", "a2": "approving", "a3": "finishing"})
     settled(place, a1="waiting", a2="waiting", a3="done")
     code, out, err = place.run("reject", "a*", "-m", "Not today.")
@@ -166,7 +166,7 @@ def test_patterns_answer_several_and_pass_over_the_rest(place: Place) -> None:
     settled(place, a1="done", a2="done", a3="done")
 
 
-def test_patterns_cancel_several_and_show_their_conversations(place: Place) -> None:
+def test_patterns_cancel_several_and_show_their_conversations(place: LiveTasks) -> None:
     place.apply({"s1": "slow one", "s2": "slow two", "good": "finishing"})
     code, out, err = place.run("cancel", "s*")
     assert (code, out, err.count("[TC807]")) == (1, "", 2)

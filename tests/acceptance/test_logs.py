@@ -13,15 +13,15 @@ from requests import Response
 
 from reconciler.remote import event_stream
 from reconciler.remote.client import Client
-from tests.support.followed import Place, placed
+from tests.support.live_tasks import LiveTasks, live_tasks
 
 
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
+) -> Iterator[LiveTasks]:
     monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.05)
-    with placed(tmp_path, monkeypatch, capsys) as place:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         yield place
 
 
@@ -29,7 +29,7 @@ def ids(out: str) -> list[str]:
     return [json.loads(line)["id"] for line in out.splitlines()]
 
 
-def test_the_conversation_so_far(place: Place) -> None:
+def test_the_conversation_so_far(place: LiveTasks) -> None:
     place.apply({"asks": "approving of ::error:: \x1b[31mred"})
     time.sleep(0.2)
     code, out, err = place.run("logs", "asks")
@@ -43,7 +43,7 @@ def test_the_conversation_so_far(place: Place) -> None:
     assert "[TC815]" in place.run("logs", "asks", "--since", "soon")[2]
 
 
-def test_it_follows_to_the_end(place: Place) -> None:
+def test_it_follows_to_the_end(place: LiveTasks) -> None:
     place.apply({"slow": "slow one"})
     code, out, _ = place.run("logs", "slow", "--follow", "--format", "json")
     assert code == 0
@@ -81,7 +81,9 @@ def test_it_goes_on_after_each_cut(
         return answer
 
     monkeypatch.setattr(Client, "opened_events", cut)
-    with placed(tmp_path, monkeypatch, capsys, work_seconds=0.2) as place:  # longer than an apply
+    with live_tasks(
+        tmp_path, monkeypatch, capsys, work_seconds=0.2
+    ) as place:  # longer than an apply
         place.apply({"slow": "slow one"})
         out = place.run("logs", "slow", "--follow", "--format", "json")[1]
     assert len(ids(out)) == 42
@@ -92,7 +94,7 @@ def test_it_goes_on_after_each_cut(
 
 @pytest.mark.parametrize("status", [404, 501, 200])
 def test_without_a_stream_it_polls(
-    place: Place, monkeypatch: pytest.MonkeyPatch, status: int
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     def refused(*_: object) -> Response:
         answer = Response()
@@ -107,7 +109,7 @@ def test_without_a_stream_it_polls(
 
 
 def test_the_embedded_service_in_the_process_streams_as_well(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.url = "local"
     place.apply({"good": "Just do it"})
@@ -118,7 +120,7 @@ def test_the_embedded_service_in_the_process_streams_as_well(
 
 
 def test_a_task_that_is_gone_or_somebody_elses(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply({"good": "finishing well"})
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import blocks, environment, shell, shows_what_is_printed
+from tests.support.doc_blocks import blocks, environment, shell, shows_what_is_printed
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
 from tests.support.git_server import bare_repository, git
-from tests.support.ground import TOKEN, as_tasks
+from tests.support.sandbox import TOKEN, as_tasks
 from tests.support.shared_places import PLACES
 
 PAGE, HEADING = "docs/exactly-once.md", "A lost runner"

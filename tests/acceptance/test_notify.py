@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from reconciler.remote import notification
-from tests.support.followed import Place, placed
-from tests.support.ground import TOKEN
+from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.sandbox import TOKEN
 from tests.support.webhook import Webhook, webhook
 
 
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         yield place
 
 
@@ -29,7 +29,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
         yield hook
 
 
-def settled(place: Place, **expected: str) -> None:
+def settled(place: LiveTasks, **expected: str) -> None:
     for _ in range(100):
         if (found := place.statuses()) == expected:
             return
@@ -37,12 +37,12 @@ def settled(place: Place, **expected: str) -> None:
     assert found == expected
 
 
-def stand(place: Place) -> None:
+def stand(place: LiveTasks) -> None:
     place.apply({"asks": "approving", "good": "finishing", "bad": "failing"})
     settled(place, asks="waiting", good="done", bad="failed")
 
 
-def test_one_message_names_what_waits_and_what_failed(place: Place, hook: Webhook) -> None:
+def test_one_message_names_what_waits_and_what_failed(place: LiveTasks, hook: Webhook) -> None:
     stand(place)
     code, out, err = place.run("status", "--notify")
     assert code == 0
@@ -60,7 +60,7 @@ def test_one_message_names_what_waits_and_what_failed(place: Place, hook: Webhoo
     assert hook.credentials == [None]
 
 
-def test_without_news_nothing_is_sent(place: Place, hook: Webhook) -> None:
+def test_without_news_nothing_is_sent(place: LiveTasks, hook: Webhook) -> None:
     place.apply({"good": "finishing"})
     settled(place, good="done")
     assert place.run("status", "--notify")[::2] == (0, "")
@@ -71,7 +71,7 @@ def test_without_news_nothing_is_sent(place: Place, hook: Webhook) -> None:
 
 
 def test_what_agents_write_is_inert_and_sensitive_tasks_have_a_key_only(
-    place: Place, hook: Webhook
+    place: LiveTasks, hook: Webhook
 ) -> None:
     place.apply({"evil": "approving <!channel> & <https://evil.test|click>"})
     settled(place, evil="waiting")
@@ -84,7 +84,9 @@ def test_what_agents_write_is_inert_and_sensitive_tasks_have_a_key_only(
 
 
 @pytest.mark.parametrize("status", [301, 404, 500])
-def test_a_webhook_that_refuses_changes_nothing(place: Place, hook: Webhook, status: int) -> None:
+def test_a_webhook_that_refuses_changes_nothing(
+    place: LiveTasks, hook: Webhook, status: int
+) -> None:
     stand(place)
     with webhook() as other:
         hook.status, hook.headers = status, {"Location": other.url}
@@ -99,7 +101,7 @@ def test_a_webhook_that_refuses_changes_nothing(place: Place, hook: Webhook, sta
 
 
 def test_a_webhook_that_hangs_is_left_alone(
-    place: Place, hook: Webhook, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notification, "SECONDS", 0.5)
     stand(place)
@@ -123,7 +125,7 @@ def test_a_webhook_that_hangs_is_left_alone(
     ],
 )
 def test_other_urls_are_refused_and_not_repeated(
-    place: Place, monkeypatch: pytest.MonkeyPatch, url: str
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     stand(place)
     monkeypatch.setenv("TASKCTL_NOTIFY_URL", url)
@@ -134,7 +136,7 @@ def test_other_urls_are_refused_and_not_repeated(
 
 
 def test_no_url_is_said_and_a_repository_cannot_set_one(
-    place: Place, monkeypatch: pytest.MonkeyPatch, hook: Webhook
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, hook: Webhook
 ) -> None:
     stand(place)
     monkeypatch.delenv("TASKCTL_NOTIFY_URL")
@@ -147,7 +149,7 @@ def test_no_url_is_said_and_a_repository_cannot_set_one(
 
 
 def test_no_credential_of_the_machine_goes_there(
-    place: Place, hook: Webhook, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = place.folder / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password s3cret\n")

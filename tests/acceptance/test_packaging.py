@@ -18,7 +18,7 @@ import pytest
 
 from reconciler import __version__
 from tests.support.checkout import checkout
-from tests.support.documents import ROOT, environment
+from tests.support.doc_blocks import ROOT, environment
 
 AGAINST_THE_WHEEL = (
     "tests/acceptance/test_cli_render_cases.py",

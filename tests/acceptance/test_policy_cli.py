@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from tests.support.documents import blocks
-from tests.support.ground import ROOT
+from tests.support.doc_blocks import blocks
+from tests.support.sandbox import ROOT
 
 LOCAL = ["--backend", "local"]
 POLICY = """\

@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.support.checkout import checkout, git, git_environment
-from tests.support.documents import ROOT
+from tests.support.doc_blocks import ROOT
 
 GOOD = "version: 1\norgName: acme\ntasks:\n  {key}:\n    message: Do it.\n"
 CONFIG = """\

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.render import FORMATS
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
-from tests.support.ground import STATE, TOKEN, Ended, Ground
+from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox
 
 PROMPT = """\
 Move the offer of Globex Corporation to the vault.
@@ -25,7 +25,7 @@ FORBIDDEN = [line for line in {*PROMPT.splitlines(), *LATER.splitlines()} if len
 STRETCHES = ["Globex", "7,300,000", "8,100,000", "Move the offer", "vermeiden", "legal"]
 
 
-class Desk(Ground):
+class Desk(Sandbox):
     """Commands that ask no service, too."""
 
     server: FaultServerProcess
@@ -40,7 +40,7 @@ class Desk(Ground):
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Desk]:
+def sandbox(tmp_path: Path) -> Iterator[Desk]:
     with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
         made = Desk(tmp_path / "here", server)
         (made.folder / "tasks" / "prompts").mkdir(parents=True)
@@ -53,8 +53,8 @@ def in_file(**more: object) -> dict[str, dict[str, object]]:
     return {"offer": {"message": {"contentFile": "prompts/offer.md"}, **more}}
 
 
-def prompt_file(ground: Desk) -> Path:
-    return ground.folder / "tasks" / "prompts" / "offer.md"
+def prompt_file(sandbox: Desk) -> Path:
+    return sandbox.folder / "tasks" / "prompts" / "offer.md"
 
 
 def all_reports(command: str) -> list[str]:
@@ -62,8 +62,8 @@ def all_reports(command: str) -> list[str]:
     return [part for name in kinds for part in ("--report", f"{name}={command}.{name}")]
 
 
-def everything_said(ground: Desk, *ended: Ended) -> str:
-    files = [p for name in FORMATS for p in ground.folder.glob(f"*.{name}")]
+def everything_said(sandbox: Desk, *ended: Ended) -> str:
+    files = [p for name in FORMATS for p in sandbox.folder.glob(f"*.{name}")]
     texts = [path.read_text() for path in files if path.name != STATE]
     return "\n".join([*texts, *(e.stdout + e.stderr for e in ended)])
 
@@ -77,139 +77,139 @@ def assert_silent(text: str) -> None:
 # Prompts in files
 
 
-def test_a_prompt_of_a_file_is_sent_and_its_change_is_shown(ground: Desk) -> None:
-    ground.write(in_file())
-    assert ground.run("apply").code == 0
-    assert ground.server.tasks_by_work() == {PROMPT: [ground.recorded()["offer"]]}
-    assert ground.run("plan").actions() == {"offer": "unchanged"}
-    prompt_file(ground).write_text(LATER)
-    (task,) = ground.run("plan").document["tasks"]
+def test_a_prompt_of_a_file_is_sent_and_its_change_is_shown(sandbox: Desk) -> None:
+    sandbox.write(in_file())
+    assert sandbox.run("apply").code == 0
+    assert sandbox.server.tasks_by_work() == {PROMPT: [sandbox.recorded()["offer"]]}
+    assert sandbox.run("plan").actions() == {"offer": "unchanged"}
+    prompt_file(sandbox).write_text(LATER)
+    (task,) = sandbox.run("plan").document["tasks"]
     assert (task["action"], task["file"], task["line"]) == ("changed", "tasks/all.yaml", 1)
     assert [d["path"] for d in task["diff"]] == ["message.content"]
-    accepted = ground.run("state accept", "offer")
+    accepted = sandbox.run("state accept", "offer")
     assert accepted.document["edits"][0]["changed"] is True
-    assert ground.run("plan").actions() == {"offer": "unchanged"}
+    assert sandbox.run("plan").actions() == {"offer": "unchanged"}
 
 
-def test_text_that_moves_into_a_file_changes_nothing(ground: Desk) -> None:
-    ground.write({"offer": {"message": PROMPT}})
-    assert ground.run("apply").code == 0
-    ground.write(in_file())
-    assert ground.run("plan").actions() == {"offer": "unchanged"}
-    ground.write(in_file(sensitive=True))
-    assert ground.run("plan").actions() == {"offer": "unchanged"}
+def test_text_that_moves_into_a_file_changes_nothing(sandbox: Desk) -> None:
+    sandbox.write({"offer": {"message": PROMPT}})
+    assert sandbox.run("apply").code == 0
+    sandbox.write(in_file())
+    assert sandbox.run("plan").actions() == {"offer": "unchanged"}
+    sandbox.write(in_file(sensitive=True))
+    assert sandbox.run("plan").actions() == {"offer": "unchanged"}
 
 
-def test_a_saved_plan_is_refused_once_the_file_changed(ground: Desk) -> None:
-    ground.write(in_file())
-    assert ground.run("plan", "--out", "plan.taskctl").code == 0
-    prompt_file(ground).write_text(LATER)
-    refused = ground.run("apply", "plan.taskctl")
+def test_a_saved_plan_is_refused_once_the_file_changed(sandbox: Desk) -> None:
+    sandbox.write(in_file())
+    assert sandbox.run("plan", "--out", "plan.taskctl").code == 0
+    prompt_file(sandbox).write_text(LATER)
+    refused = sandbox.run("apply", "plan.taskctl")
     assert refused.code == 1
     (problem,) = refused.document["diagnostics"]
     assert problem["code"] == "TC653"
     assert "the manifests have changed" in problem["summary"]
-    assert ground.server.tasks_by_work() == {}
+    assert sandbox.server.tasks_by_work() == {}
 
 
 # Sensitive tasks
 
 
 @pytest.mark.parametrize("inline", [False, True])
-def test_no_output_shows_a_sensitive_prompt(ground: Desk, inline: bool) -> None:
+def test_no_output_shows_a_sensitive_prompt(sandbox: Desk, inline: bool) -> None:
     def write(text: str) -> None:
         message: object = text if inline else {"contentFile": "prompts/offer.md"}
-        prompt_file(ground).write_text(text)
-        ground.write({"offer": {"message": message, "sensitive": True, "name": "The offer"}})
+        prompt_file(sandbox).write_text(text)
+        sandbox.write({"offer": {"message": message, "sensitive": True, "name": "The offer"}})
 
     write(PROMPT)
-    planned = ground.run("plan", "-v", "--out", "plan.taskctl", *all_reports("plan"))
-    kept = (ground.folder / "plan.taskctl").read_text()
+    planned = sandbox.run("plan", "-v", "--out", "plan.taskctl", *all_reports("plan"))
+    kept = (sandbox.folder / "plan.taskctl").read_text()
     digest = f"(sensitive) sha256:{sha256(PROMPT.encode()).hexdigest()[:32]}"
     assert digest in kept
-    showed = ground.run("show", "plan.taskctl", "-v", *all_reports("show"))
+    showed = sandbox.run("show", "plan.taskctl", "-v", *all_reports("show"))
     assert showed.document == planned.document
-    applied = ground.run("apply", "plan.taskctl", *all_reports("apply"))
+    applied = sandbox.run("apply", "plan.taskctl", *all_reports("apply"))
     assert applied.results() == {"offer": "created"}
-    assert list(ground.server.tasks_by_work()) == [PROMPT]
+    assert list(sandbox.server.tasks_by_work()) == [PROMPT]
     write(LATER)
-    changed = ground.run("plan", "-v", *all_reports("changed"))
+    changed = sandbox.run("plan", "-v", *all_reports("changed"))
     change = changed.document["tasks"][0]["diff"][0]
     assert change["before"] == digest
     assert change["after"] == f"(sensitive) sha256:{sha256(LATER.encode()).hexdigest()[:32]}"
-    listed = [ground.run("state list"), ground.run("state show", "offer")]
-    texts = [ground.run("state show", "offer", "-v", "--format", "text")]
-    (ground.folder / "tasks" / "all.yaml").write_text("version: 1\ntasks: {}\n")
-    orphaned = ground.run("plan", "-v", *all_reports("orphaned"))
+    listed = [sandbox.run("state list"), sandbox.run("state show", "offer")]
+    texts = [sandbox.run("state show", "offer", "-v", "--format", "text")]
+    (sandbox.folder / "tasks" / "all.yaml").write_text("version: 1\ntasks: {}\n")
+    orphaned = sandbox.run("plan", "-v", *all_reports("orphaned"))
     assert orphaned.actions() == {"offer": "orphaned"}
-    shown = [ground.run("state show", "offer")]
+    shown = [sandbox.run("state show", "offer")]
     ended = [planned, showed, applied, changed, *listed, *texts, orphaned, *shown]
-    assert_silent(everything_said(ground, *ended) + kept)
+    assert_silent(everything_said(sandbox, *ended) + kept)
     assert "The offer" in listed[1].stdout
     assert "| (sensitive)" in texts[0].stdout
 
 
-def test_the_state_holds_the_prompt_for_its_owner_alone(ground: Desk) -> None:
-    ground.write(in_file(sensitive=True))
-    assert ground.run("apply").code == 0
-    (task,) = ground.state()["tasks"].values()
+def test_the_state_holds_the_prompt_for_its_owner_alone(sandbox: Desk) -> None:
+    sandbox.write(in_file(sensitive=True))
+    assert sandbox.run("apply").code == 0
+    (task,) = sandbox.state()["tasks"].values()
     assert task["inputs"]["message"]["content"] == PROMPT
     assert task["sensitive"] is True
-    assert stat.S_IMODE((ground.folder / STATE).stat().st_mode) == 0o600
+    assert stat.S_IMODE((sandbox.folder / STATE).stat().st_mode) == 0o600
 
 
-def test_a_record_follows_its_manifest(ground: Desk) -> None:
-    ground.write(in_file())
-    assert ground.run("apply").code == 0
-    before = (ground.folder / STATE).read_bytes()
+def test_a_record_follows_its_manifest(sandbox: Desk) -> None:
+    sandbox.write(in_file())
+    assert sandbox.run("apply").code == 0
+    before = (sandbox.folder / STATE).read_bytes()
     assert b"sensitive" not in before
-    ground.write(in_file(sensitive=True))
-    assert_silent(ground.run("plan", "-v").stdout)
-    assert ground.run("apply").code == 0
-    assert_silent(ground.run("state show", "offer").stdout)
-    marked = (ground.folder / STATE).read_bytes()
-    assert ground.run("apply").code == 0
-    assert (ground.folder / STATE).read_bytes() == marked
-    ground.write(in_file())
-    prompt_file(ground).write_text(LATER)
-    assert_silent(ground.run("plan", "-v").stdout)  # until the record says so, too
-    assert ground.run("state accept", "offer").code == 0
-    assert "Globex" in ground.run("state show", "offer").stdout
+    sandbox.write(in_file(sensitive=True))
+    assert_silent(sandbox.run("plan", "-v").stdout)
+    assert sandbox.run("apply").code == 0
+    assert_silent(sandbox.run("state show", "offer").stdout)
+    marked = (sandbox.folder / STATE).read_bytes()
+    assert sandbox.run("apply").code == 0
+    assert (sandbox.folder / STATE).read_bytes() == marked
+    sandbox.write(in_file())
+    prompt_file(sandbox).write_text(LATER)
+    assert_silent(sandbox.run("plan", "-v").stdout)  # until the record says so, too
+    assert sandbox.run("state accept", "offer").code == 0
+    assert "Globex" in sandbox.run("state show", "offer").stdout
 
 
 @pytest.mark.parametrize("word", ["400", "echo"])
-def test_a_refusal_that_repeats_the_prompt(ground: Desk, word: str) -> None:
+def test_a_refusal_that_repeats_the_prompt(sandbox: Desk, word: str) -> None:
     said = json.dumps({"content": PROMPT}) if word == "echo" else f"bad message: {PROMPT[:60]}..."
     rule = Rule("create", Fault("status", status=400, text=f"field 'message': {said}"))
-    ground.server.change(rules=[rule])
-    ground.write(in_file(sensitive=True))
-    applied = ground.run("apply", "-v", *all_reports("apply"))
+    sandbox.server.change(rules=[rule])
+    sandbox.write(in_file(sensitive=True))
+    applied = sandbox.run("apply", "-v", *all_reports("apply"))
     assert applied.results() == {"offer": "failed"}
     assert "field 'message'" in applied.document["tasks"][0]["error"]
     assert "(sensitive)" in applied.document["tasks"][0]["error"]
-    assert_silent(everything_said(ground, applied))
+    assert_silent(everything_said(sandbox, applied))
 
 
-def test_an_attempt_whose_key_is_gone_stays_hidden(ground: Desk) -> None:
+def test_an_attempt_whose_key_is_gone_stays_hidden(sandbox: Desk) -> None:
     rule = Rule("create", Fault("reset", committed=True), nth=(1,))
     failing = tuple(range(2, 99))  # the first is the plan's
     listing = Rule("list", Fault("status", status=500, text=PROMPT), nth=failing)
-    ground.server.change(rules=[rule, listing])
-    ground.write(in_file(sensitive=True))
-    applied = ground.run("apply", *all_reports("apply"))
+    sandbox.server.change(rules=[rule, listing])
+    sandbox.write(in_file(sensitive=True))
+    applied = sandbox.run("apply", *all_reports("apply"))
     assert applied.results() == {"offer": "unresolved"}
-    (ground.folder / "tasks" / "all.yaml").write_text("version: 1\norgName: acme\ntasks: {}\n")
-    ground.server.change(rules=[])
-    found = ground.run("apply", *all_reports("found"))
+    (sandbox.folder / "tasks" / "all.yaml").write_text("version: 1\norgName: acme\ntasks: {}\n")
+    sandbox.server.change(rules=[])
+    found = sandbox.run("apply", *all_reports("found"))
     assert found.results() == {"offer": "adopted"}
-    assert next(iter(ground.state()["tasks"].values()))["sensitive"] is True
-    assert_silent(everything_said(ground, applied, found, ground.run("state show", "offer")))
+    assert next(iter(sandbox.state()["tasks"].values()))["sensitive"] is True
+    assert_silent(everything_said(sandbox, applied, found, sandbox.run("state show", "offer")))
 
 
-def test_problems_of_a_sensitive_task_show_no_line_of_it(ground: Desk) -> None:
-    prompt_file(ground).write_text(PROMPT + "\x07\n")
-    ground.write(in_file(sensitive=True))
-    validated = ground.run("validate", *all_reports("validate"))
+def test_problems_of_a_sensitive_task_show_no_line_of_it(sandbox: Desk) -> None:
+    prompt_file(sandbox).write_text(PROMPT + "\x07\n")
+    sandbox.write(in_file(sensitive=True))
+    validated = sandbox.run("validate", *all_reports("validate"))
     assert validated.code == 1
     assert '"tasks/prompts/offer.md"' in validated.stdout
-    assert_silent(everything_said(ground, validated))
+    assert_silent(everything_said(sandbox, validated))

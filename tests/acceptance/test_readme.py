@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.support.documents import ROOT
+from tests.support.doc_blocks import ROOT
 
 SCREEN = 70
 

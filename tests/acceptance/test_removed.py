@@ -10,25 +10,25 @@ from typing import Any
 
 import pytest
 
-from tests.support.followed import Place, placed
+from tests.support.live_tasks import LiveTasks, live_tasks
 
 
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         yield place
 
 
-def declare(place: Place, *keys: str, removed: list[str] | None = None, life: str = "") -> None:
+def declare(place: LiveTasks, *keys: str, removed: list[str] | None = None, life: str = "") -> None:
     tasks = {key: {"message": f"{life or 'finishing'} {key}"} for key in keys}
     manifest = {"version": 1, "orgName": "acme", "tasks": tasks, "removed": removed or []}
     (place.folder / "tasks").mkdir(exist_ok=True)
     (place.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
 
 
-def settled(place: Place, **expected: str) -> None:
+def settled(place: LiveTasks, **expected: str) -> None:
     for _ in range(100):
         if (found := place.statuses()) == expected:
             return
@@ -36,12 +36,12 @@ def settled(place: Place, **expected: str) -> None:
     assert found == expected
 
 
-def state(place: Place) -> dict[str, Any]:
+def state(place: LiveTasks) -> dict[str, Any]:
     known: dict[str, Any] = json.loads((place.folder / "taskctl.state.json").read_text())
     return known
 
 
-def begun(place: Place, life: str = "") -> dict[str, str]:
+def begun(place: LiveTasks, life: str = "") -> dict[str, str]:
     """Three tasks, two of which the manifest then lists as removed; their IDs."""
     declare(place, "keep", "gone", "old-1", life=life)
     assert place.run("apply", "--yes")[0] == 0
@@ -50,7 +50,7 @@ def begun(place: Place, life: str = "") -> dict[str, str]:
     return ids
 
 
-def test_the_record_goes_and_the_task_goes_on(place: Place) -> None:
+def test_the_record_goes_and_the_task_goes_on(place: LiveTasks) -> None:
     ids = begun(place)
     settled(place, keep="done", gone="done", **{"old-1": "done"})
     code, out, _ = place.run("plan")
@@ -81,7 +81,7 @@ def test_the_record_goes_and_the_task_goes_on(place: Place) -> None:
     assert (code, "[TC617]" in err, ids["gone"] in err) == (1, True, True)
 
 
-def test_nothing_is_cancelled_unless_asked_for(place: Place) -> None:
+def test_nothing_is_cancelled_unless_asked_for(place: LiveTasks) -> None:
     ids = begun(place, life="asking")
     assert place.document("apply", "--yes")["summary"]["forgotten"] == 2
     for key in ("gone", "old-1"):
@@ -90,7 +90,7 @@ def test_nothing_is_cancelled_unless_asked_for(place: Place) -> None:
     assert place.run("cancel", ids["gone"], "-y")[0] == 0
 
 
-def test_cancelled_first_and_then_forgotten(place: Place) -> None:
+def test_cancelled_first_and_then_forgotten(place: LiveTasks) -> None:
     ids = begun(place, life="asking")
     assert "apply cancels task" in " ".join(place.run("plan", "--cancel-removed")[1].split())
     assert place.document("apply", "--yes", "--cancel-removed")["summary"]["forgotten"] == 2
@@ -105,7 +105,7 @@ def test_cancelled_first_and_then_forgotten(place: Place) -> None:
 
 
 def test_what_cannot_be_cancelled_is_not_forgotten(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun(place, life="asking")
     mine = (place.folder / "taskctl.state.json").read_bytes()
@@ -116,7 +116,7 @@ def test_what_cannot_be_cancelled_is_not_forgotten(
     assert json.loads(mine)["tasks"].keys() == state(place)["tasks"].keys()
 
 
-def test_a_saved_plan_keeps_what_it_forgets(place: Place) -> None:
+def test_a_saved_plan_keeps_what_it_forgets(place: LiveTasks) -> None:
     begun(place)
     assert place.run("plan", "-o", "some.taskctl")[0] == 0
     assert "- old-1" in place.run("show", "some.taskctl")[1]
@@ -129,7 +129,7 @@ def test_a_saved_plan_keeps_what_it_forgets(place: Place) -> None:
     assert place.document("apply", "some.taskctl")["summary"]["forgotten"] == 2
 
 
-def test_a_key_that_comes_back_is_one_new_task(place: Place) -> None:
+def test_a_key_that_comes_back_is_one_new_task(place: LiveTasks) -> None:
     ids = begun(place)
     assert place.run("apply", "--yes")[0] == 0
     declare(place, "keep", "gone", removed=["gone"])
@@ -146,7 +146,7 @@ def test_a_key_that_comes_back_is_one_new_task(place: Place) -> None:
     assert all(task["result"] != "imported" for task in imported["tasks"]), imported
 
 
-def test_the_organization_of_a_manifest_without_one(place: Place) -> None:
+def test_the_organization_of_a_manifest_without_one(place: LiveTasks) -> None:
     tasks = {key: {"message": f"finishing {key}"} for key in ("keep", "gone")}
     file = place.folder / "tasks" / "all.yaml"
     file.parent.mkdir()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.fault_server import FaultServer, Habits
-from tests.support.ground import TOKEN, Ground, as_tasks, prompts
+from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
 ME = "me"
 
@@ -21,8 +21,8 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, server: FaultServer) -> Ground:
-    return Ground(tmp_path, server)
+def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
+    return Sandbox(tmp_path, server)
 
 
 def add_others(server: FaultServer, count: int) -> None:
@@ -32,32 +32,32 @@ def add_others(server: FaultServer, count: int) -> None:
         server.world.create(ME, "acme", {"message": message})
 
 
-def asked(ground: Ground, server: FaultServer) -> Counter[str]:
+def asked(sandbox: Sandbox, server: FaultServer) -> Counter[str]:
     """What one plan asked for, by endpoint."""
     server.calls.clear()
-    ended = ground.run("plan")
+    ended = sandbox.run("plan")
     assert ended.code == 0, ended.stderr
     return Counter(call.endpoint for call in server.calls)
 
 
 def test_few_recorded_tasks_are_not_looked_for_in_a_large_list(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
-    ground.write(as_tasks(prompts(5)))
-    assert ground.run("apply").code == 0
+    sandbox.write(as_tasks(prompts(5)))
+    assert sandbox.run("apply").code == 0
     add_others(server, 30_000)
-    counts = asked(ground, server)
+    counts = asked(sandbox, server)
     assert counts["get"] == 5
     assert counts.total() <= 10, counts
 
 
-def test_first_messages_are_read_once(ground: Ground, server: FaultServer) -> None:
+def test_first_messages_are_read_once(sandbox: Sandbox, server: FaultServer) -> None:
     add_others(server, 1_000)
     # A younger task may still change and is read again; a `Date` has whole seconds only.
-    ground.settle, server.habits.clock_offset = "1ms", 5.0
-    ground.write(as_tasks(prompts(30)))
-    first = asked(ground, server)
+    sandbox.settle, server.habits.clock_offset = "1ms", 5.0
+    sandbox.write(as_tasks(prompts(30)))
+    first = asked(sandbox, server)
     assert first["events"] == 1_000
-    second = asked(ground, server)
+    second = asked(sandbox, server)
     assert second["events"] == 0
     assert second.total() <= 10, second

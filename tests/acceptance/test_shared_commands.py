@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.codes import Code
-from tests.support.followed import Place, placed
+from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.shared_places import SharedPlace
 
 
@@ -20,38 +20,38 @@ def at(
     state: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Iterator[Place]:
+) -> Iterator[LiveTasks]:
     """A repository whose state is shared; its tasks do what the first word of the prompt says."""
     for name, value in {**place.env, "TASKCTL_STATE": place.address(state)}.items():
         monkeypatch.setenv(name, value)
-    with placed(place.fresh(state), monkeypatch, capsys) as made:
+    with live_tasks(place.fresh(state), monkeypatch, capsys) as made:
         assert must(made, "state", "init")
         yield made
 
 
-def must(at: Place, *words: str) -> str:
+def must(at: LiveTasks, *words: str) -> str:
     code, out, said = at.run(*words)
     assert code == 0, said + out
     return out
 
 
-def refused(at: Place, *words: str) -> list[str]:
+def refused(at: LiveTasks, *words: str) -> list[str]:
     """The codes of the errors of a command that fails."""
     code, out, _ = at.run(*words, "--format", "json")
     assert code == 1
     return [said["code"] for said in json.loads(out)["diagnostics"]]
 
 
-def recorded(at: Place) -> dict[str, str]:
+def recorded(at: LiveTasks) -> dict[str, str]:
     return {task["key"]: task["taskId"] for task in at.document("state", "list")["tasks"]}
 
 
-def whole(at: Place, *more: str) -> dict[str, Any]:
+def whole(at: LiveTasks, *more: str) -> dict[str, Any]:
     read: dict[str, Any] = json.loads(must(at, "state", "pull", *more))
     return read
 
 
-def test_tasks_are_watched_and_answered(at: Place) -> None:
+def test_tasks_are_watched_and_answered(at: LiveTasks) -> None:
     at.apply({"a": "approving", "b": "approving", "c": "finishing"})
     must(at, "wait", "c")
     assert "finishing" in must(at, "show", "c")
@@ -66,7 +66,7 @@ def test_tasks_are_watched_and_answered(at: Place) -> None:
     assert "3 tasks" in must(at, "doctor")
 
 
-def test_records_are_edited(at: Place) -> None:
+def test_records_are_edited(at: LiveTasks) -> None:
     at.apply({"a": "finishing", "b": "finishing too"})
     ids = recorded(at)
     assert "renamed" in must(at, "state", "mv", "a", "z") or "z" in recorded(at)
@@ -83,7 +83,7 @@ def test_records_are_edited(at: Place) -> None:
     assert code == 1
 
 
-def test_tasks_are_replaced_and_updated(at: Place) -> None:
+def test_tasks_are_replaced_and_updated(at: LiveTasks) -> None:
     at.apply({"a": "finishing"})
     first = recorded(at)["a"]
     at.write({"a": "finishing anew"}, approvalMode="auto")
@@ -95,7 +95,7 @@ def test_tasks_are_replaced_and_updated(at: Place) -> None:
     assert [entry["what"] for entry in history] == ["created", "replaced", "updated"]
 
 
-def test_a_saved_plan_is_held_against_what_the_state_says(at: Place) -> None:
+def test_a_saved_plan_is_held_against_what_the_state_says(at: LiveTasks) -> None:
     """Not against how often its head was written: other runs may have come and gone."""
     at.write({"a": "finishing"})
     must(at, "plan", "--out", "saved")
@@ -112,7 +112,7 @@ def test_a_saved_plan_is_held_against_what_the_state_says(at: Place) -> None:
     assert len(recorded(at)) == 1
 
 
-def test_a_copy_of_the_state_is_edited_and_pushed(at: Place) -> None:
+def test_a_copy_of_the_state_is_edited_and_pushed(at: LiveTasks) -> None:
     at.apply({"a": "finishing"})
     copy, path = whole(at), at.folder / "copy.json"
     assert set(copy["tasks"]) == {"acme/a"}
@@ -135,7 +135,7 @@ def test_a_copy_of_the_state_is_edited_and_pushed(at: Place) -> None:
 
 
 def test_a_state_moves_from_a_file_and_back(
-    at: Place, place: SharedPlace, state: str, monkeypatch: pytest.MonkeyPatch
+    at: LiveTasks, place: SharedPlace, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared, other = place.address(state), place.address(f"{state}-other")
     at.apply({"a": "finishing"})
@@ -158,7 +158,7 @@ def test_a_state_moves_from_a_file_and_back(
     assert list(recorded(at)) == ["a"]
 
 
-def test_a_state_stays_if_it_cannot_move(at: Place, tmp_path: Path) -> None:
+def test_a_state_stays_if_it_cannot_move(at: LiveTasks, tmp_path: Path) -> None:
     at.apply({"a": "finishing"})
     taken = tmp_path / "taken.json"
     before = whole(at)

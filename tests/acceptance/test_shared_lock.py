@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.model.codes import Code
 from tests.support.fault_server import Call, Fault, FaultServer, Habits
-from tests.support.ground import TOKEN
+from tests.support.sandbox import TOKEN
 from tests.support.shared_places import Runner, SharedPlace
 
 CI = {

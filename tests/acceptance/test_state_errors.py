@@ -16,8 +16,8 @@ from reconciler.cli.main import run
 from reconciler.model.codes import Code
 from tests.support.fault_server import FaultServerProcess
 from tests.support.git_server import bare_repository, git
-from tests.support.ground import TOKEN
 from tests.support.http_objects import careless_s3, refusing, stored
+from tests.support.sandbox import TOKEN
 from tests.support.shared_places import MANIFEST
 from tests.support.state_servers import S3_KEYS, postgres_programs, postgres_server
 

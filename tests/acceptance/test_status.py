@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.followed import Place, placed
+from tests.support.live_tasks import LiveTasks, live_tasks
 
 LIVES = {
     "good": "finishing well",
@@ -22,12 +22,12 @@ LIVES = {
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         yield place
 
 
-def test_each_kind_is_told_and_those_that_need_a_person_come_first(place: Place) -> None:
+def test_each_kind_is_told_and_those_that_need_a_person_come_first(place: LiveTasks) -> None:
     place.apply(LIVES)
     time.sleep(0.2)
     code, out, err = place.run("status", "--exit-code")
@@ -43,14 +43,14 @@ def test_each_kind_is_told_and_those_that_need_a_person_come_first(place: Place)
 
 
 @pytest.mark.parametrize(("key", "code"), [("good", 0), ("asks", 3), ("bad", 1), ("slow", 2)])
-def test_the_exit_code_tells_how_they_stand(place: Place, key: str, code: int) -> None:
+def test_the_exit_code_tells_how_they_stand(place: LiveTasks, key: str, code: int) -> None:
     place.apply({**LIVES, "slow": "slow but sure"}, isShared=False)
     time.sleep(0.15)
     assert place.run("status", key, "--exit-code", "-q")[:2] == (code, "")
     assert place.run("status", key)[0] == 0
 
 
-def test_a_program_gets_every_output(place: Place) -> None:
+def test_a_program_gets_every_output(place: LiveTasks) -> None:
     place.apply(LIVES)
     time.sleep(0.2)
     document = place.document("status", "asks", "tasks/all.yaml")
@@ -61,14 +61,14 @@ def test_a_program_gets_every_output(place: Place) -> None:
     assert asks["approvals"][0]["context"]["tool_name"] == "pulumi_up"
 
 
-def test_what_is_neither_key_nor_path_is_told(place: Place) -> None:
+def test_what_is_neither_key_nor_path_is_told(place: LiveTasks) -> None:
     place.apply(LIVES)
     code, out, err = place.run("status", "godo")
     assert (code, out) == (1, "")
     assert "good" in err
 
 
-def test_events_are_read_once_and_the_cache_may_go_or_lie(place: Place) -> None:
+def test_events_are_read_once_and_the_cache_may_go_or_lie(place: LiveTasks) -> None:
     place.apply({"asks": LIVES["asks"]})
     time.sleep(0.2)
     assert place.statuses() == {"asks": "waiting"}
@@ -87,7 +87,7 @@ def test_events_are_read_once_and_the_cache_may_go_or_lie(place: Place) -> None:
     assert place.statuses() == {"asks": "waiting"}
 
 
-def test_watch_ends_when_nothing_is_left_to_do(place: Place) -> None:
+def test_watch_ends_when_nothing_is_left_to_do(place: LiveTasks) -> None:
     place.apply({"good": LIVES["good"], "slow": "slow one"})
     code, out, _ = place.run("status", "--watch", "--interval", "100ms")
     assert code == 0
@@ -96,17 +96,17 @@ def test_watch_ends_when_nothing_is_left_to_do(place: Place) -> None:
     assert "\x1b" not in out
 
 
-def test_gone_and_unseen_are_told_apart(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gone_and_unseen_are_told_apart(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     place.apply({"good": LIVES["good"]})
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
     assert place.statuses() == {"good": "notVisible"}
 
 
-def test_no_tasks(place: Place) -> None:
+def test_no_tasks(place: LiveTasks) -> None:
     assert place.run("status", "--exit-code")[:2] == (0, "No tasks are recorded.\n")
 
 
-def test_a_format_that_it_does_not_have_is_an_error_in_text(place: Place) -> None:
+def test_a_format_that_it_does_not_have_is_an_error_in_text(place: LiveTasks) -> None:
     code, out, err = place.run("status", "--format", "html")
     assert (code, out) == (1, "")
     assert "'html' is not one of 'text', 'json', 'csv'" in err

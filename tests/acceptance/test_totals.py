@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 
 from reconciler.remote.client import Client
-from tests.support.followed import Place, placed
+from tests.support.live_tasks import LiveTasks, live_tasks
 
 
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         yield place
 
 
-def finished(place: Place, *keys: str) -> None:
+def finished(place: LiveTasks, *keys: str) -> None:
     place.apply({key: f"finishing {key}" for key in keys})
     assert place.run("wait", "--timeout", "10s")[0] == 0
 
 
 def test_removed_tasks_count_and_no_events_are_read(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished(place, "one", "two", "three")
     before = place.document("status", "--totals", "--by", "task")["totals"]
@@ -57,7 +57,7 @@ def test_removed_tasks_count_and_no_events_are_read(
     assert (unseen["tasks"], unseen["tokens"], unseen["unknown"]) == (1, used["three"], 0)
 
 
-def test_many_are_read_from_the_list(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_are_read_from_the_list(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(place, *(f"k{number}" for number in range(12)))
     one_by_one: list[str] = []
     get_task = Client.get_task
@@ -73,7 +73,7 @@ def test_many_are_read_from_the_list(place: Place, monkeypatch: pytest.MonkeyPat
     assert len(one_by_one) == 10
 
 
-def test_the_tasks_that_a_key_had_before_count(place: Place) -> None:
+def test_the_tasks_that_a_key_had_before_count(place: LiveTasks) -> None:
     finished(place, "one")
     before = place.document("status", "--totals")["totals"]
     assert place.run("apply", "--yes", "--replace", "one")[0] == 0
@@ -86,14 +86,14 @@ def test_the_tasks_that_a_key_had_before_count(place: Place) -> None:
     assert sum(one["tokens"] for one in after["byDay"]) == after["tokens"]
 
 
-def test_totals_of_tasks_with_a_status(place: Place) -> None:
+def test_totals_of_tasks_with_a_status(place: LiveTasks) -> None:
     place.apply({"good": "finishing", "bad": "failing"})
     assert place.run("wait", "--timeout", "10s")[0] == 1
     totals = place.document("status", "--totals", "--status", "failed", "--by", "task")["totals"]
     assert [row["key"] for row in totals["byTask"]] == ["bad"]
 
 
-def test_csv(place: Place) -> None:
+def test_csv(place: LiveTasks) -> None:
     finished(place, "one", "two")
     code, out, err = place.run("status", "--totals", "--format", "csv")
     assert (code, err) == (0, "")

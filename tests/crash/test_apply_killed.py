@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.crash_points import Run, run
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
-from tests.support.ground import TOKEN, Ground, as_tasks, prompts
+from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
 CHUNKS = 6
 QUARTERS = [0, 1, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in (2, 3))]
@@ -28,45 +28,45 @@ TEXTS = prompts(3)
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Iterator[Ground]:
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
-        yield Ground(tmp_path, server)
+        yield Sandbox(tmp_path, server)
 
 
-def fresh(ground: Ground, name: str) -> Ground:
+def fresh(sandbox: Sandbox, name: str) -> Sandbox:
     """The same server, with an organization and a folder of its own for each run."""
-    folder = ground.folder / name
+    folder = sandbox.folder / name
     folder.mkdir()
-    made = Ground(folder, ground.server, ground.settle)
+    made = Sandbox(folder, sandbox.server, sandbox.settle)
     made.write(as_tasks({k: f"{name} {t}" for k, t in TEXTS.items()}, named=["k0"]))
     return made
 
 
-def killed(ground: Ground, point: int | None) -> Run:
+def killed(sandbox: Sandbox, point: int | None) -> Run:
     return run(
-        ground.arguments("apply", "--parallelism", "1"),
+        sandbox.arguments("apply", "--parallelism", "1"),
         kill_at=point,
-        cwd=ground.folder,
-        env={**ground.environment()},
+        cwd=sandbox.folder,
+        env={**sandbox.environment()},
     )
 
 
-def assert_whole(ground: Ground, name: str) -> None:
+def assert_whole(sandbox: Sandbox, name: str) -> None:
     """One task per key, the recorded one, with its name and sharing; nothing left to do."""
-    made = ground.server.tasks_by_work()
-    recorded = ground.recorded()
+    made = sandbox.server.tasks_by_work()
+    recorded = sandbox.recorded()
     for key, text in TEXTS.items():
         assert made.pop(f"{name} {text}") == [recorded[key]]
     assert not [text for text in made if text.startswith(f"{name} ")]
-    shown = get(ground, f"/api/preview/agents/acme/tasks/{recorded['k0']}")
+    shown = get(sandbox, f"/api/preview/agents/acme/tasks/{recorded['k0']}")
     assert (shown["name"], shown["isShared"]) == ("A name", True)
-    assert not ground.state()["attempts"]
-    assert not (ground.folder / "taskctl.state.json.journal").exists()
+    assert not sandbox.state()["attempts"]
+    assert not (sandbox.folder / "taskctl.state.json.journal").exists()
 
 
-def get(ground: Ground, path: str) -> Any:
+def get(sandbox: Sandbox, path: str) -> Any:
     request = urllib.request.Request(
-        ground.server.url + path, headers={"Authorization": f"token {TOKEN}"}
+        sandbox.server.url + path, headers={"Authorization": f"token {TOKEN}"}
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=10) as answer:
@@ -75,15 +75,15 @@ def get(ground: Ground, path: str) -> Any:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_killed_at_every_point(ground: Ground, chunk: int) -> None:
-    whole = fresh(ground, "whole")
+def test_killed_at_every_point(sandbox: Sandbox, chunk: int) -> None:
+    whole = fresh(sandbox, "whole")
     counted = killed(whole, None)
     assert counted.returncode == 0, counted.stderr
     assert_whole(whole, "whole")
     assert len(counted.points) > 70
     for point in counted.points[chunk::CHUNKS]:
         name = f"p{point.number}"
-        here = fresh(ground, name)
+        here = fresh(sandbox, name)
         first = killed(here, point.number)
         assert first.killed, f"{point}: {first.stderr}"
         again = here.run("apply")
@@ -97,21 +97,21 @@ def test_killed_at_every_point(ground: Ground, chunk: int) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", QUARTERS)
-def test_killed_again_while_it_recovers(ground: Ground, chunk: int) -> None:
+def test_killed_again_while_it_recovers(sandbox: Sandbox, chunk: int) -> None:
     """Killed with an attempt open, then at every point of the apply that recovers from that."""
     posts = [
         point.number
-        for point in killed(fresh(ground, "whole"), None).points
+        for point in killed(fresh(sandbox, "whole"), None).points
         if point.operation == "send" and point.phase == "after" and "POST" in point.what
     ]
-    counted = fresh(ground, "counted")
+    counted = fresh(sandbox, "counted")
     assert killed(counted, posts[1]).killed
     points = killed(counted, None).points
     assert_whole(counted, "counted")
     assert len(points) > 40
     for point in points[chunk::4]:
         name = f"r{point.number}"
-        here = fresh(ground, name)
+        here = fresh(sandbox, name)
         assert killed(here, posts[1]).killed
         assert killed(here, point.number).killed, point
         again = here.run("apply")
@@ -125,15 +125,17 @@ REPLACING = (["apply", "--replace", "k1"], ["apply"])
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", QUARTERS)
 @pytest.mark.parametrize("again", REPLACING, ids=["the same command", "apply"])
-def test_a_replacement_killed_at_every_point(ground: Ground, again: list[str], chunk: int) -> None:
+def test_a_replacement_killed_at_every_point(
+    sandbox: Sandbox, again: list[str], chunk: int
+) -> None:
     """Then run again, as CI does, or applied without the wish: one new task, or none where it was
     not begun; and the wish is not granted twice."""
-    points = _replaced(ground, "whole", None).points
+    points = _replaced(sandbox, "whole", None).points
     assert len(points) > 25
     for point in points[chunk::4]:
         name = f"x{point.number}-{len(again)}"
-        assert _replaced(ground, name, point.number).killed, point
-        here = Ground(ground.folder / name, ground.server, ground.settle)
+        assert _replaced(sandbox, name, point.number).killed, point
+        here = Sandbox(sandbox.folder / name, sandbox.server, sandbox.settle)
         old = here.server.tasks_by_work()[f"{name} {TEXTS['k1']}"][0]
         for _ in again[1:] or again:  # twice with the wish
             ended = here.run(*again)
@@ -147,9 +149,9 @@ def test_a_replacement_killed_at_every_point(ground: Ground, again: list[str], c
             assert not here.state()["attempts"]
 
 
-def _replaced(ground: Ground, name: str, kill_at: int | None) -> Run:
+def _replaced(sandbox: Sandbox, name: str, kill_at: int | None) -> Run:
     """Three tasks, then `--replace k1`, killed or not."""
-    here = fresh(ground, name)
+    here = fresh(sandbox, name)
     assert here.run("apply").code == 0
     return run(
         here.arguments("apply", "--parallelism", "1", "--replace", "k1"),
@@ -161,11 +163,11 @@ def _replaced(ground: Ground, name: str, kill_at: int | None) -> Run:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", QUARTERS)
-def test_an_update_killed_at_every_point(ground: Ground, chunk: int) -> None:
+def test_an_update_killed_at_every_point(sandbox: Sandbox, chunk: int) -> None:
     """Changed at the service and in the record, by that apply or the next; nothing made."""
 
-    def updated(name: str, kill_at: int | None) -> tuple[Ground, Run]:
-        here = fresh(ground, name)
+    def updated(name: str, kill_at: int | None) -> tuple[Sandbox, Run]:
+        here = fresh(sandbox, name)
         assert here.run("apply").code == 0
         here.write(as_tasks({"k0": f"{name} {TEXTS['k0']}"}, named=["k0"], approvalMode="manual"))
         words = here.arguments("apply", "--parallelism", "1", "--update")
@@ -180,28 +182,28 @@ def test_an_update_killed_at_every_point(ground: Ground, chunk: int) -> None:
         again = here.run("apply", "--update")
         assert again.code == 0, f"{point}: {again.stdout}{again.stderr}"
         task_id = here.recorded()["k0"]
-        shown = get(ground, f"/api/preview/agents/acme/tasks/{task_id}")
+        shown = get(sandbox, f"/api/preview/agents/acme/tasks/{task_id}")
         assert (shown["approvalMode"], shown["name"]) == ("manual", "A name"), point
         known = here.state()["tasks"]["acme/k0"]
         assert known["inputs"]["approvalMode"] == "manual", point
         assert [h["what"] for h in known["history"]].count("updated") == 1, point
-        assert ground.server.tasks_by_work()[f"u{point.number} {TEXTS['k0']}"] == [task_id]
+        assert sandbox.server.tasks_by_work()[f"u{point.number} {TEXTS['k0']}"] == [task_id]
 
 
-def many(ground: Ground, seed: int, parallelism: int, kills: int) -> None:
+def many(sandbox: Sandbox, seed: int, parallelism: int, kills: int) -> None:
     """Killed `kills` times at random moments, then left to end."""
     chance = random.Random(seed)
     texts = prompts(12)
-    ground.write(as_tasks(texts, named=["k3", "k7"]))
+    sandbox.write(as_tasks(texts, named=["k3", "k7"]))
     for _ in range(kills):
-        process = ground.start("apply", "--parallelism", str(parallelism))
+        process = sandbox.start("apply", "--parallelism", str(parallelism))
         with suppress(TimeoutExpired):
             process.wait(chance.uniform(0.25, 0.9))
         process.kill()
         process.communicate()
-    ended = ground.run("apply", "--parallelism", str(parallelism))
+    ended = sandbox.run("apply", "--parallelism", str(parallelism))
     assert ended.code == 0, f"seed {seed}: {ended.stdout}{ended.stderr}"
-    ground.assert_exactly_one_each(texts)
+    sandbox.assert_exactly_one_each(texts)
 
 
 SLOW = [Rule("create", Fault(before=0.03, after=0.03))]
@@ -213,7 +215,7 @@ SLOW = [Rule("create", Fault(before=0.03, after=0.03))]
 def test_killed_at_random(tmp_path: Path, seed: int, parallelism: int) -> None:
     """Five kills each: thirty in all."""
     with FaultServerProcess(SLOW, {"tokens": {TOKEN: "me"}}) as server:
-        many(Ground(tmp_path, server, settle="2s"), seed * 100 + parallelism, parallelism, kills=5)
+        many(Sandbox(tmp_path, server, settle="2s"), seed * 100 + parallelism, parallelism, kills=5)
 
 
 @pytest.mark.soak
@@ -223,4 +225,4 @@ def test_killed_at_random(tmp_path: Path, seed: int, parallelism: int) -> None:
 def test_killed_at_random_for_long(tmp_path: Path, seed: int, parallelism: int) -> None:
     """Six kills in each of sixty runs: three hundred and sixty."""
     with FaultServerProcess(SLOW, {"tokens": {TOKEN: "me"}}) as server:
-        many(Ground(tmp_path, server, settle="2s"), seed, parallelism, kills=6)
+        many(Sandbox(tmp_path, server, settle="2s"), seed, parallelism, kills=6)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.support.fault_server import Fault, FaultServer, Rule
-from tests.support.ground import TOKEN, Ended, as_tasks
-from tests.support.here import TEXTS, Here, placed_here
-from tests.support.remarks import commands_of
+from tests.support.in_process import TEXTS, InProcess, in_process
+from tests.support.remark_cases import commands_of
+from tests.support.sandbox import TOKEN, Ended, as_tasks
 
 WISH = ("--replace", "k2")
 
@@ -22,36 +22,36 @@ WISH = ("--replace", "k2")
 @pytest.fixture
 def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Here]:
-    with placed_here(tmp_path, monkeypatch, capsys) as here:
+) -> Iterator[InProcess]:
+    with in_process(tmp_path, monkeypatch, capsys) as here:
         assert here.run("apply").code == 0
         yield here
 
 
-def faults(here: Here, *rules: Rule) -> None:
+def faults(here: InProcess, *rules: Rule) -> None:
     here.server.control({"rules": [rule.to_json() for rule in rules]})
 
 
-def tasks_of(here: Here, key: str) -> list[str]:
+def tasks_of(here: InProcess, key: str) -> list[str]:
     return here.server.tasks_by_work()[TEXTS[key]]
 
 
-def record_of(here: Here, key: str) -> dict[str, Any]:
-    found: dict[str, Any] = here.ground.state()["tasks"][f"acme/{key}"]
+def record_of(here: InProcess, key: str) -> dict[str, Any]:
+    found: dict[str, Any] = here.sandbox.state()["tasks"][f"acme/{key}"]
     return found
 
 
-def assert_replaced_once(here: Here, old: str) -> None:
+def assert_replaced_once(here: InProcess, old: str) -> None:
     """Two tasks in all, the new one recorded, the old one known as such; nothing left to do."""
     made = tasks_of(here, "k2")
     assert made[0] == old
     assert len(made) == 2
     assert record_of(here, "k2")["taskId"] == made[1]
     assert record_of(here, "k2")["formerTaskIds"] == [old]
-    assert not here.ground.state()["attempts"]
-    before = (here.ground.folder / "taskctl.state.json").read_bytes()
+    assert not here.sandbox.state()["attempts"]
+    before = (here.sandbox.folder / "taskctl.state.json").read_bytes()
     assert here.run("apply").document["tasks"] == []
-    assert (here.ground.folder / "taskctl.state.json").read_bytes() == before
+    assert (here.sandbox.folder / "taskctl.state.json").read_bytes() == before
 
 
 LOST = {
@@ -65,7 +65,7 @@ LOST = {
 
 
 @pytest.mark.parametrize("case", LOST)
-def test_a_replacement_whose_answer_is_lost(here: Here, case: str) -> None:
+def test_a_replacement_whose_answer_is_lost(here: InProcess, case: str) -> None:
     old = record_of(here, "k2")["taskId"]
     faults(here, Rule("create", LOST[case], nth=(len(TEXTS) + 1,)))
     ended = here.run("apply", *WISH)
@@ -76,7 +76,9 @@ def test_a_replacement_whose_answer_is_lost(here: Here, case: str) -> None:
 
 @pytest.mark.parametrize("marks", ["rounded", "replaced", "shifted"])
 @pytest.mark.parametrize("committed", [True, False])
-def test_whatever_the_service_does_to_marks(here: Here, marks: str, *, committed: bool) -> None:
+def test_whatever_the_service_does_to_marks(
+    here: InProcess, marks: str, *, committed: bool
+) -> None:
     """The old task has the very same prompt, and is not taken for the new one."""
     old = record_of(here, "k2")["taskId"]
     rule = Rule("create", Fault("reset", committed=committed), nth=(len(TEXTS) + 1,))
@@ -86,7 +88,9 @@ def test_whatever_the_service_does_to_marks(here: Here, marks: str, *, committed
 
 
 @pytest.mark.parametrize("again", [WISH, ("--replace", "k2=OLD"), ()])
-def test_the_command_that_ended_unresolved_is_run_again(here: Here, again: tuple[str, ...]) -> None:
+def test_the_command_that_ended_unresolved_is_run_again(
+    here: InProcess, again: tuple[str, ...]
+) -> None:
     old = record_of(here, "k2")["taskId"]
     unseen = Rule("events", Fault("status", status=500))
     faults(here, Rule("create", Fault("reset", committed=True)), unseen)
@@ -104,7 +108,7 @@ def test_the_command_that_ended_unresolved_is_run_again(here: Here, again: tuple
     assert_replaced_once(here, old)
 
 
-def test_nothing_found_and_not_asked_again_the_old_one_stands(here: Here) -> None:
+def test_nothing_found_and_not_asked_again_the_old_one_stands(here: InProcess) -> None:
     old = record_of(here, "k2")["taskId"]
     faults(here, Rule("create", Fault("reset")))
     ended = here.run("apply", *WISH)
@@ -122,23 +126,23 @@ def test_nothing_found_and_not_asked_again_the_old_one_stands(here: Here) -> Non
     assert_replaced_once(here, old)
 
 
-def test_replaced_and_forgotten_by_a_new_key_with_the_same_work(here: Here) -> None:
+def test_replaced_and_forgotten_by_a_new_key_with_the_same_work(here: InProcess) -> None:
     """The task that was replaced is neither adopted by another key nor in its way."""
     assert here.run("apply", *WISH).code == 0
     old = tasks_of(here, "k2")[0]
-    here.ground.write(as_tasks({**TEXTS, "twin": TEXTS["k2"]}, named=["k1"]))
+    here.sandbox.write(as_tasks({**TEXTS, "twin": TEXTS["k2"]}, named=["k1"]))
     assert here.run("apply", "--adopt", "all").results() == {"twin": "created"}
-    assert old not in here.ground.recorded().values()
-    assert len(set(here.ground.recorded().values())) == len(TEXTS) + 1
+    assert old not in here.sandbox.recorded().values()
+    assert len(set(here.sandbox.recorded().values())) == len(TEXTS) + 1
 
 
-def test_the_state_is_lost_with_an_open_replacement_in_its_journal(here: Here) -> None:
+def test_the_state_is_lost_with_an_open_replacement_in_its_journal(here: InProcess) -> None:
     """The old task is there: nobody who did not ask sends another, and no other key takes it."""
     old = record_of(here, "k2")["taskId"]
-    state = here.ground.folder / "taskctl.state.json"
+    state = here.sandbox.folder / "taskctl.state.json"
     journal = state.with_name(state.name + ".journal")
     faults(here, Rule("create", Fault("reset")))
-    killed = here.ground.start("apply", *WISH, "--settle-time", "60s")
+    killed = here.sandbox.start("apply", *WISH, "--settle-time", "60s")
     while not (journal.exists() and b'"replaces"' in journal.read_bytes()):
         assert killed.poll() is None
         time.sleep(0.02)
@@ -146,7 +150,7 @@ def test_the_state_is_lost_with_an_open_replacement_in_its_journal(here: Here) -
     killed.communicate()
     faults(here)
     state.unlink()
-    here.ground.write(as_tasks({**TEXTS, "k2": "edited", "twin": TEXTS["k2"]}, named=["k1"]))
+    here.sandbox.write(as_tasks({**TEXTS, "k2": "edited", "twin": TEXTS["k2"]}, named=["k1"]))
     ended = here.run("apply")
     assert ended.results()["k2"] == "unresolved"
     (told,) = [task for task in ended.document["tasks"] if task["key"] == "k2"]
@@ -161,25 +165,25 @@ def test_the_state_is_lost_with_an_open_replacement_in_its_journal(here: Here) -
 # Changed in place
 
 
-def changed(here: Here, **settings: Any) -> None:
+def changed(here: InProcess, **settings: Any) -> None:
     tasks = as_tasks(TEXTS, named=["k1"])
     tasks["k2"] |= settings
-    here.ground.write(tasks)
+    here.sandbox.write(tasks)
 
 
-def shown(server: FaultServer, here: Here) -> dict[str, Any]:
+def shown(server: FaultServer, here: InProcess) -> dict[str, Any]:
     (task,) = [t for t in server.world.tasks if t.id == record_of(here, "k2")["taskId"]]
     return task.shown
 
 
-def update(here: Here) -> Ended:
+def update(here: InProcess) -> Ended:
     return here.run("apply", "--update")
 
 
 @pytest.mark.parametrize(
     "fault", [Fault("reset", committed=True), Fault("status", status=503, committed=True)]
 )
-def test_a_patch_whose_answer_is_lost_is_sent_again(here: Here, fault: Fault) -> None:
+def test_a_patch_whose_answer_is_lost_is_sent_again(here: InProcess, fault: Fault) -> None:
     changed(here, approvalMode="manual")
     faults(here, Rule("patch", fault, nth=(2,)))
     assert update(here).results() == {"k2": "updated"}
@@ -188,7 +192,7 @@ def test_a_patch_whose_answer_is_lost_is_sent_again(here: Here, fault: Fault) ->
     assert update(here).document["tasks"] == []
 
 
-def test_done_and_never_heard_of_it_is_recorded_by_the_next(here: Here) -> None:
+def test_done_and_never_heard_of_it_is_recorded_by_the_next(here: InProcess) -> None:
     changed(here, approvalMode="manual")
     faults(here, Rule("patch", Fault("reset", committed=True)))
     assert update(here).results() == {"k2": "failed"}
@@ -204,7 +208,7 @@ def test_done_and_never_heard_of_it_is_recorded_by_the_next(here: Here) -> None:
 
 
 def test_somebody_elses_task_is_told_from_one_that_is_gone(
-    here: Here, monkeypatch: pytest.MonkeyPatch
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed(here, isShared=True)
     assert update(here).results() == {"k2": "updated"}
@@ -224,7 +228,7 @@ def test_somebody_elses_task_is_told_from_one_that_is_gone(
     assert "no longer exists" in ended.document["tasks"][0]["error"]
 
 
-def test_a_saved_plan_sets_nothing_that_it_would_not_have_set(here: Here) -> None:
+def test_a_saved_plan_sets_nothing_that_it_would_not_have_set(here: InProcess) -> None:
     """It left a conflict alone; then somebody took theirs back."""
     changed(here, approvalMode="manual")
     assert update(here).results() == {"k2": "updated"}
@@ -241,7 +245,7 @@ def test_a_saved_plan_sets_nothing_that_it_would_not_have_set(here: Here) -> Non
     assert here.run("apply", "saved").code == 1
 
 
-def test_a_saved_replacement_is_made_once(here: Here) -> None:
+def test_a_saved_replacement_is_made_once(here: InProcess) -> None:
     old = record_of(here, "k2")["taskId"]
     assert here.run("plan", *WISH, "--cancel-replaced", "--out", "saved").code == 0
     assert here.run("plan", *WISH, "--out", "other").code == 0

@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.crash_points import Run, run
 from tests.support.fault_server import FaultServerProcess
-from tests.support.followed import Place, placed
-from tests.support.ground import TOKEN, Ground, as_tasks, prompts
+from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
 KEYS = ("keep", "gone", "old-one")
 REMOVED = ["gone", "old-*"]
@@ -22,34 +22,34 @@ REMOVED = ["gone", "old-*"]
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys, work_seconds=3600) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys, work_seconds=3600) as place:
         yield place
 
 
-def within(place: Place, name: str) -> Place:
+def within(place: LiveTasks, name: str) -> LiveTasks:
     """The same service, with a folder and prompts of its own."""
     folder = place.folder / name
     (folder / "tasks").mkdir(parents=True)
-    return Place(folder, place.url, place.api, place.capture)
+    return LiveTasks(folder, place.url, place.api, place.capture)
 
 
-def declare(here: Place, *keys: str, removed: list[str] | None = None) -> None:
+def declare(here: LiveTasks, *keys: str, removed: list[str] | None = None) -> None:
     tasks = {key: {"message": f"slow - {here.folder.name} {key}"} for key in keys}
     manifest = {"version": 1, "orgName": "acme", "tasks": tasks, "removed": removed or []}
     (here.folder / "tasks" / "all.yaml").write_text(json.dumps(manifest))
 
 
-def state(here: Place) -> dict[str, Any]:
+def state(here: LiveTasks) -> dict[str, Any]:
     known: dict[str, Any] = json.loads((here.folder / "taskctl.state.json").read_text())
     return known
 
 
-def recorded(here: Place) -> dict[str, str]:
+def recorded(here: LiveTasks) -> dict[str, str]:
     return {ref.split("/")[1]: task["taskId"] for ref, task in state(here)["tasks"].items()}
 
 
-def begun(place: Place, name: str) -> tuple[Place, dict[str, str]]:
+def begun(place: LiveTasks, name: str) -> tuple[LiveTasks, dict[str, str]]:
     """Three running tasks, two of which the manifest then lists as removed."""
     here = within(place, name)
     declare(here, *KEYS)
@@ -59,17 +59,17 @@ def begun(place: Place, name: str) -> tuple[Place, dict[str, str]]:
     return here, known
 
 
-def killed(here: Place, point: int | None) -> Run:
+def killed(here: LiveTasks, point: int | None) -> Run:
     words = ["apply", "--yes", "--cancel-removed", "--parallelism", "1", "--backend", here.url]
     return run(words, kill_at=point, cwd=here.folder)
 
 
-def cancellations(here: Place, task_id: str) -> int:
+def cancellations(here: LiveTasks, task_id: str) -> int:
     events = here.api.call("GET", f"{here.api.tasks}/{task_id}/events").json["events"]
     return sum(event["eventBody"].get("type") == "user_cancel" for event in events)
 
 
-def assert_forgotten(here: Place, known: dict[str, str]) -> None:
+def assert_forgotten(here: LiveTasks, known: dict[str, str]) -> None:
     assert recorded(here) == {"keep": known["keep"]}
     assert sorted(state(here)["retired"]) == sorted([known["gone"], known["old-one"]])
     assert not (here.folder / "taskctl.state.json.journal").exists()
@@ -79,7 +79,7 @@ def assert_forgotten(here: Place, known: dict[str, str]) -> None:
     assert here.document("apply", "--yes")["tasks"] == []
 
 
-def assert_comes_back_once(here: Place, known: dict[str, str]) -> None:
+def assert_comes_back_once(here: LiveTasks, known: dict[str, str]) -> None:
     declare(here, *KEYS)
     assert here.document("plan")["summary"]["create"] == 2
     assert here.run("apply", "--yes")[0] == 0
@@ -91,7 +91,7 @@ def assert_comes_back_once(here: Place, known: dict[str, str]) -> None:
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("chunk", range(4))
-def test_killed_at_every_point(place: Place, chunk: int) -> None:
+def test_killed_at_every_point(place: LiveTasks, chunk: int) -> None:
     here, known = begun(place, "whole")
     counted = killed(here, None)
     assert counted.returncode == 0, counted.stdout + counted.stderr
@@ -116,9 +116,9 @@ def test_a_key_with_an_open_attempt_is_not_forgotten(tmp_path: Path) -> None:
     (text,) = prompts(1).values()
     with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
 
-        def fresh(name: str, kill_at: int | None) -> tuple[Ground, Run]:
+        def fresh(name: str, kill_at: int | None) -> tuple[Sandbox, Run]:
             (tmp_path / name).mkdir()
-            here = Ground(tmp_path / name, server, "2s")
+            here = Sandbox(tmp_path / name, server, "2s")
             here.write(as_tasks({"k0": f"{name} {text}"}))
             words = here.arguments("apply", "--parallelism", "1", "--adopt", "none")
             env = {**here.environment()}

@@ -14,7 +14,7 @@ from reconciler.cli.main import run
 from tests.support import crash_points
 from tests.support.crash_points import Run
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
-from tests.support.ground import TOKEN, Ground
+from tests.support.sandbox import TOKEN, Sandbox
 
 BEFORE = "version: 1\norgName: acme\n# Ours.\ntasks: {}\n"
 IMPORT = ("import", "--all", "--org", "acme", "--write", "tasks/all.yaml")
@@ -39,22 +39,22 @@ def _create(url: str, text: str) -> None:
         assert answer.status == 201
 
 
-def _ground(folder: Path, server: FaultServer, before: str | None) -> Ground:
+def _ground(folder: Path, server: FaultServer, before: str | None) -> Sandbox:
     (folder / "tasks").mkdir(parents=True)
     if before is not None:
         (folder / "tasks" / "all.yaml").write_text(before)
-    return Ground(folder, server)
+    return Sandbox(folder, server)
 
 
-def _killed(ground: Ground, number: int | None) -> Run:
-    where = ["--backend", ground.server.url]
+def _killed(sandbox: Sandbox, number: int | None) -> Run:
+    where = ["--backend", sandbox.server.url]
     return crash_points.run(
-        [*IMPORT, *where], kill_at=number, files_only=True, cwd=ground.folder, env=_env(ground)
+        [*IMPORT, *where], kill_at=number, files_only=True, cwd=sandbox.folder, env=_env(sandbox)
     )
 
 
-def _env(ground: Ground) -> dict[str, str]:
-    environment = ground.environment()
+def _env(sandbox: Sandbox) -> dict[str, str]:
+    environment = sandbox.environment()
     return {name: environment[name] for name in ("PULUMI_ACCESS_TOKEN", "PULUMI_HOME")}
 
 
@@ -73,17 +73,17 @@ def test_killed_at_every_write_the_manifest_is_whole_and_the_next_run_heals(
     assert len(recorded) == 3
 
     def die(number: int) -> None:
-        ground = _ground(tmp_path / str(number), server, before)
-        assert _killed(ground, number).killed
-        manifest = ground.folder / "tasks/all.yaml"
+        sandbox = _ground(tmp_path / str(number), server, before)
+        assert _killed(sandbox, number).killed
+        manifest = sandbox.folder / "tasks/all.yaml"
         text = manifest.read_text() if manifest.exists() else None
         assert text in (before, after)
         again = IMPORT if number % 2 or text == before else ("apply", "--yes")
-        code = run([*again, "--backend", server.url, "-C", str(ground.folder)])
+        code = run([*again, "--backend", server.url, "-C", str(sandbox.folder)])
         assert code == 0
         assert manifest.read_text() == after
-        assert ground.recorded() == recorded
-        shutil.rmtree(ground.folder)
+        assert sandbox.recorded() == recorded
+        shutil.rmtree(sandbox.folder)
 
     for name, value in _env(whole).items():
         monkeypatch.setenv(name, value)
@@ -101,16 +101,16 @@ def _interesting(ended: Run) -> Sequence[int]:
 def test_where_a_read_fails_nothing_is_written(
     tmp_path: Path, server: FaultServer, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ground = _ground(tmp_path / "here", server, BEFORE)
-    for name, value in _env(ground).items():
+    sandbox = _ground(tmp_path / "here", server, BEFORE)
+    for name, value in _env(sandbox).items():
         monkeypatch.setenv(name, value)
     nth = (2,) if endpoint == "events" else ()
     rules = [Rule(endpoint, Fault("status", status=403), nth=nth)]
     server.control({"rules": [rule.to_json() for rule in rules]})
-    assert run([*IMPORT, "--backend", server.url, "-C", str(ground.folder)]) == 1
-    assert (ground.folder / "tasks/all.yaml").read_text() == BEFORE
-    assert not (ground.folder / "taskctl.state.json").exists()
-    assert not (ground.folder / "taskctl.state.json.journal").exists()
+    assert run([*IMPORT, "--backend", server.url, "-C", str(sandbox.folder)]) == 1
+    assert (sandbox.folder / "tasks/all.yaml").read_text() == BEFORE
+    assert not (sandbox.folder / "taskctl.state.json").exists()
+    assert not (sandbox.folder / "taskctl.state.json.journal").exists()
     server.control({"rules": []})
-    assert run([*IMPORT, "--backend", server.url, "-C", str(ground.folder)]) == 0
-    assert len(ground.recorded()) == 3
+    assert run([*IMPORT, "--backend", server.url, "-C", str(sandbox.folder)]) == 0
+    assert len(sandbox.recorded()) == 3

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
-from tests.support.ground import TOKEN, Ground, as_tasks
-from tests.support.here import TEXTS, Here, placed_here
+from tests.support.in_process import TEXTS, InProcess, in_process
+from tests.support.sandbox import TOKEN, Sandbox, as_tasks
 
 HTML = {"Content-Type": "text/html"}
 
@@ -22,8 +22,8 @@ HTML = {"Content-Type": "text/html"}
 @pytest.fixture
 def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Here]:
-    with placed_here(tmp_path, monkeypatch, capsys) as here:
+) -> Iterator[InProcess]:
+    with in_process(tmp_path, monkeypatch, capsys) as here:
         yield here
 
 
@@ -65,7 +65,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("case", UNKNOWN)
-def test_an_answer_that_tells_nothing(here: Here, case: str) -> None:
+def test_an_answer_that_tells_nothing(here: InProcess, case: str) -> None:
     here.server.control({"rules": [r.to_json() for r in on_create(UNKNOWN[case])]})
     ended = here.run("apply")
     assert ended.code == 0, ended.stdout
@@ -74,7 +74,7 @@ def test_an_answer_that_tells_nothing(here: Here, case: str) -> None:
 
 
 @pytest.mark.parametrize("asked", [{}, {"Retry-After": "1"}])
-def test_slow_down(here: Here, asked: dict[str, str]) -> None:
+def test_slow_down(here: InProcess, asked: dict[str, str]) -> None:
     fault = Fault("status", status=429, headers=asked)
     here.server.control({"rules": [r.to_json() for r in on_create(fault, fault)]})
     assert here.run("apply").code == 0
@@ -82,7 +82,7 @@ def test_slow_down(here: Here, asked: dict[str, str]) -> None:
     here.assert_settled()
 
 
-def test_a_refusal_is_told_in_the_services_words_at_the_manifests_line(here: Here) -> None:
+def test_a_refusal_is_told_in_the_services_words_at_the_manifests_line(here: InProcess) -> None:
     fault = Fault("status", status=400, text="stack entity: no such stack")
     here.server.control({"rules": [Rule("create", fault, contains="do 2").to_json()]})
     ended = here.run("apply")
@@ -91,13 +91,13 @@ def test_a_refusal_is_told_in_the_services_words_at_the_manifests_line(here: Her
     assert "no such stack" in failed["error"]
     assert failed["key"] == "k2"
     assert sorted(set(ended.results().values())) == ["created", "failed"]
-    assert not here.ground.state()["attempts"]
+    assert not here.sandbox.state()["attempts"]
     here.server.control({"rules": []})
     assert here.run("apply").results() == {"k2": "created"}
     here.assert_settled()
 
 
-def test_all_answers_lost(here: Here) -> None:
+def test_all_answers_lost(here: InProcess) -> None:
     """Every first create is lost, half of them committed."""
     lost = [Rule("create", Fault("reset", committed=n % 2 == 0), nth=(n,)) for n in range(1, 5)]
     here.server.control({"rules": [r.to_json() for r in lost]})
@@ -106,7 +106,7 @@ def test_all_answers_lost(here: Here) -> None:
     here.assert_settled()
 
 
-def test_after_three_rounds_without_an_answer_it_is_unresolved(here: Here) -> None:
+def test_after_three_rounds_without_an_answer_it_is_unresolved(here: InProcess) -> None:
     here.server.control({"rules": [Rule("create", Fault("reset"), contains="do 2").to_json()]})
     ended = here.run("apply")
     assert ended.code == 1
@@ -121,10 +121,10 @@ def test_after_three_rounds_without_an_answer_it_is_unresolved(here: Here) -> No
 @pytest.mark.parametrize("redact", [False, True])
 @pytest.mark.parametrize("marks", ["kept", "rounded", "replaced", "shifted"])
 def test_what_the_service_does_to_marks_and_texts(
-    here: Here, marks: str, *, redact: bool, committed: bool
+    here: InProcess, marks: str, *, redact: bool, committed: bool
 ) -> None:
     texts = {f"k{n}": f"connect with password=s{n}cret and do {n}" for n in range(3)}
-    here.ground.write(as_tasks(texts))
+    here.sandbox.write(as_tasks(texts))
     fault = Fault("reset", committed=committed)
     rules = [r.to_json() for r in on_create(fault, fault)]
     here.server.control({"habits": {"marks": marks, "redact": redact}, "rules": rules})
@@ -135,11 +135,11 @@ def test_what_the_service_does_to_marks_and_texts(
 
 @pytest.mark.parametrize("redact", [False, True])
 def test_equal_texts_with_marks_replaced_are_unresolved_never_doubled(
-    here: Here, *, redact: bool
+    here: InProcess, *, redact: bool
 ) -> None:
     """With `redact` they are equal only once their credentials are gone."""
     texts = [f"use password=s{n if redact else ''}cret" for n in range(2)]
-    here.ground.write(as_tasks(dict(zip("ab", texts, strict=True))))
+    here.sandbox.write(as_tasks(dict(zip("ab", texts, strict=True))))
     lost = [Rule("create", Fault("reset", committed=True)).to_json()]
     habits = {"marks": "replaced", "redact": redact, "clock_offset": 5.0}
     here.server.control({"habits": habits, "rules": lost})
@@ -160,7 +160,7 @@ def test_equal_texts_with_marks_replaced_are_unresolved_never_doubled(
 
 @pytest.mark.parametrize("committed", [True, False])
 @pytest.mark.parametrize("offset", [-60.0, 60.0])
-def test_clocks_a_minute_apart(here: Here, offset: float, *, committed: bool) -> None:
+def test_clocks_a_minute_apart(here: InProcess, offset: float, *, committed: bool) -> None:
     rules = [r.to_json() for r in on_create(Fault("reset", committed=committed))]
     here.server.control({"habits": {"clock_offset": offset}, "rules": rules})
     assert here.run("apply").code == 0
@@ -168,8 +168,8 @@ def test_clocks_a_minute_apart(here: Here, offset: float, *, committed: bool) ->
 
 
 @pytest.mark.parametrize("committed", [True, False])
-def test_a_list_that_lags(here: Here, *, committed: bool) -> None:
-    here.ground.settle = "4s"
+def test_a_list_that_lags(here: InProcess, *, committed: bool) -> None:
+    here.sandbox.settle = "4s"
     rules = [r.to_json() for r in on_create(Fault("reset", committed=committed))]
     here.server.control({"habits": {"list_lag": 3.0}, "rules": rules})
     assert here.run("apply").code == 0
@@ -178,7 +178,7 @@ def test_a_list_that_lags(here: Here, *, committed: bool) -> None:
 
 @pytest.mark.parametrize("committed", [True, False])
 @pytest.mark.parametrize("endpoint", ["list", "events"])
-def test_the_look_up_fails_for_a_while(here: Here, endpoint: str, *, committed: bool) -> None:
+def test_the_look_up_fails_for_a_while(here: InProcess, endpoint: str, *, committed: bool) -> None:
     failing = Rule(endpoint, status(503), nth=tuple(range(2, 9)))
     rules = [r.to_json() for r in [*on_create(Fault("reset", committed=committed)), failing]]
     here.server.control({"rules": rules})
@@ -189,7 +189,7 @@ def test_the_look_up_fails_for_a_while(here: Here, endpoint: str, *, committed: 
     here.assert_settled()
 
 
-def test_a_look_up_that_keeps_failing_is_unresolved_and_found_later(here: Here) -> None:
+def test_a_look_up_that_keeps_failing_is_unresolved_and_found_later(here: InProcess) -> None:
     failing = Rule("events", status(500))
     rules = [r.to_json() for r in [*on_create(Fault("reset", committed=True)), failing]]
     here.server.control({"rules": rules})
@@ -202,7 +202,7 @@ def test_a_look_up_that_keeps_failing_is_unresolved_and_found_later(here: Here) 
 
 
 def test_an_attempt_of_another_identity_is_unresolved(
-    here: Here, monkeypatch: pytest.MonkeyPatch
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rules = [Rule("create", Fault("reset", committed=True), contains="do 2")]
     here.server.control({"rules": [r.to_json() for r in [*rules, Rule("events", status(500))]]})
@@ -222,33 +222,33 @@ def test_killed_while_the_service_is_still_committing(tmp_path: Path) -> None:
     """The client dies; the server commits a second later; the next apply comes in between."""
     slow = [Rule("create", Fault(before=1.5), contains="do 1")]
     with FaultServerProcess(slow, {"tokens": {TOKEN: "me"}}) as server:
-        ground = Ground(tmp_path, server, settle="4s")
-        ground.write(as_tasks(TEXTS))
-        process = ground.start("apply")
+        sandbox = Sandbox(tmp_path, server, settle="4s")
+        sandbox.write(as_tasks(TEXTS))
+        process = sandbox.start("apply")
         while not any("do 1" in c["body"] for c in _creates(server)):
             assert process.poll() is None
         process.kill()
         process.communicate()
-        ended = ground.run("apply")
+        ended = sandbox.run("apply")
         assert ended.code == 0, ended.stdout
-        ground.assert_exactly_one_each(TEXTS)
+        sandbox.assert_exactly_one_each(TEXTS)
 
 
 def _creates(server: FaultServerProcess) -> list[dict[str, Any]]:
     return [call for call in server.report()["calls"] if call["endpoint"] == "create"]
 
 
-def test_a_lost_state_is_found_again(here: Here) -> None:
+def test_a_lost_state_is_found_again(here: InProcess) -> None:
     """No state, no journal, the service alone: everything is adopted, once."""
     assert here.run("apply").code == 0
     here.assert_settled()
-    (here.ground.folder / "taskctl.state.json").unlink()
+    (here.sandbox.folder / "taskctl.state.json").unlink()
     ended = here.run("apply")
     assert set(ended.results().values()) == {"adopted"}
     here.assert_settled()
 
 
-def test_a_patch_that_fails_is_finished_by_the_next_apply(here: Here) -> None:
+def test_a_patch_that_fails_is_finished_by_the_next_apply(here: InProcess) -> None:
     here.server.control({"rules": [Rule("patch", status(403)).to_json()]})
     ended = here.run("apply")
     assert ended.code == 1

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.support.fault_server import Call, Fault, Rule
-from tests.support.ground import STATE, as_tasks
-from tests.support.here import TEXTS, Here, placed_here
+from tests.support.in_process import TEXTS, InProcess, in_process
+from tests.support.sandbox import STATE, as_tasks
 
 STACK = {"type": "stack", "name": "web", "project": "shop"}
 LOST = Fault("reset", committed=True)
@@ -25,21 +25,21 @@ DOWN = Fault("status", status=500)
 @pytest.fixture
 def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Here]:
-    with placed_here(tmp_path, monkeypatch, capsys) as here:
+) -> Iterator[InProcess]:
+    with in_process(tmp_path, monkeypatch, capsys) as here:
         yield here
 
 
-def set_rules(here: Here, *rules: Rule) -> None:
+def set_rules(here: InProcess, *rules: Rule) -> None:
     here.server.control({"rules": [rule.to_json() for rule in rules]})
 
 
-def tasks_of(here: Here, user: str = "me") -> list[str]:
+def tasks_of(here: InProcess, user: str = "me") -> list[str]:
     return [task.id for task in here.server.world.tasks if task.user == user]
 
 
 def on_first_create(
-    here: Here, text: str, act: Callable[[dict[str, Any]], None], fault: Fault
+    here: InProcess, text: str, act: Callable[[dict[str, Any]], None], fault: Fault
 ) -> None:
     """The first create with that text meets `fault`, and `act` is called with its body before."""
     seen: list[Call] = []
@@ -54,7 +54,7 @@ def on_first_create(
     here.server.choose = choose
 
 
-def twin(here: Here, body: dict[str, Any], user: str = "me", **message: Any) -> None:
+def twin(here: InProcess, body: dict[str, Any], user: str = "me", **message: Any) -> None:
     """Another repository creates the same task in the same millisecond, with a mark of its own."""
     mark = body["message"]["timestamp"]
     theirs = f"{mark[:23]}{(int(mark[23:29]) + 1) % 1_000_000:06}Z"
@@ -64,28 +64,28 @@ def twin(here: Here, body: dict[str, Any], user: str = "me", **message: Any) -> 
 
 @pytest.mark.parametrize("committed", [True, False])
 def test_two_repositories_with_one_user_never_take_each_others_tasks(
-    here: Here, *, committed: bool
+    here: InProcess, *, committed: bool
 ) -> None:
     fault = Fault("status", status=503, committed=committed)
     on_first_create(here, "do 2", lambda body: twin(here, body), fault)
     assert here.run("apply").code == 0
     theirs, ours = here.server.tasks_by_work()["do 2"]
-    assert here.ground.recorded()["k2"] == ours != theirs
+    assert here.sandbox.recorded()["k2"] == ours != theirs
     assert [len(ids) for ids in here.server.tasks_by_work().values()].count(1) == 3
     assert here.run("apply").document["tasks"] == []
 
 
-def test_the_same_prompt_for_another_stack_is_not_ours(here: Here) -> None:
-    here.ground.write(as_tasks(TEXTS))
+def test_the_same_prompt_for_another_stack_is_not_ours(here: InProcess) -> None:
+    here.sandbox.write(as_tasks(TEXTS))
     fault = Fault("status", status=503)
     change: dict[str, Any] = {"entity_diff": {"add": [STACK]}}
     on_first_create(here, "do 2", lambda body: twin(here, body, **change), fault)
     assert here.run("apply").code == 0
     assert len(here.server.tasks_by_work()["do 2"]) == 1
-    assert here.ground.recorded()["k2"] in here.server.tasks_by_work()["do 2"]
+    assert here.sandbox.recorded()["k2"] in here.server.tasks_by_work()["do 2"]
 
 
-def test_a_task_id_for_the_key_of_an_open_attempt_is_adopted(here: Here) -> None:
+def test_a_task_id_for_the_key_of_an_open_attempt_is_adopted(here: InProcess) -> None:
     """With the events failing, the attempt stays open; the user finds the task, and names it."""
     set_rules(here, Rule("create", LOST, contains="do 2"), Rule("events", DOWN))
     assert here.run("apply").results()["k2"] == "unresolved"
@@ -95,36 +95,36 @@ def test_a_task_id_for_the_key_of_an_open_attempt_is_adopted(here: Here) -> None
         if with_message:
             named["message"] = "do 2"
         tasks = as_tasks({k: t for k, t in TEXTS.items() if k != "k2"}, named=["k1"])
-        here.ground.write({**tasks, "k2": named})
+        here.sandbox.write({**tasks, "k2": named})
         set_rules(here)
         ended = here.run("apply")
         assert ended.code == 0, ended.stdout
-        assert here.ground.recorded()["k2"] == made
-        assert not here.ground.state()["attempts"]
+        assert here.sandbox.recorded()["k2"] == made
+        assert not here.sandbox.state()["attempts"]
     assert len(tasks_of(here)) == 4
 
 
-def test_a_state_from_a_backup_finds_what_is_newer_however_old(here: Here) -> None:
-    here.ground.write(as_tasks({"k0": "do 0"}))
+def test_a_state_from_a_backup_finds_what_is_newer_however_old(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"k0": "do 0"}))
     assert here.run("apply").code == 0
-    backup = here.ground.folder / "backup.json"
-    shutil.copy(here.ground.folder / STATE, backup)
-    here.ground.write(as_tasks(TEXTS))
+    backup = here.sandbox.folder / "backup.json"
+    shutil.copy(here.sandbox.folder / STATE, backup)
+    here.sandbox.write(as_tasks(TEXTS))
     assert here.run("apply").code == 0
     for task in here.server.world.tasks:
         task.shown["createdAt"] = task.shown["createdAt"].replace("20", "19", 1)
-    shutil.copy(backup, here.ground.folder / STATE)
+    shutil.copy(backup, here.sandbox.folder / STATE)
     ended = here.run("apply")
     assert set(ended.results().values()) == {"adopted"}
     here.assert_settled()
 
 
-def test_a_lookup_that_was_cut_short_creates_nothing(here: Here) -> None:
-    here.ground.write(as_tasks({"k0": "do 0"}))
+def test_a_lookup_that_was_cut_short_creates_nothing(here: InProcess) -> None:
+    here.sandbox.write(as_tasks({"k0": "do 0"}))
     assert here.run("apply").code == 0
     for number in range(3):
         here.server.world.create("me", "acme", {"message": {"content": f"by hand {number}"}})
-    here.ground.write(as_tasks(TEXTS))
+    here.sandbox.write(as_tasks(TEXTS))
     ended = here.run("apply", "--adopt-limit", "2")
     assert ended.code == 1
     assert set(ended.results().values()) == {"unresolved"}
@@ -135,25 +135,27 @@ def test_a_lookup_that_was_cut_short_creates_nothing(here: Here) -> None:
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_replacement_that_is_rerun_after_the_runner_was_lost(here: Here, *, gone: bool) -> None:
+def test_a_replacement_that_is_rerun_after_the_runner_was_lost(
+    here: InProcess, *, gone: bool
+) -> None:
     """Neither the new record nor the attempt survived the runner: only the older state did."""
     assert here.run("apply").code == 0
-    old = here.ground.recorded()["k2"]
+    old = here.sandbox.recorded()["k2"]
     if gone:
         here.server.world.by_id.pop(old)
         here.server.world.tasks = [t for t in here.server.world.tasks if t.id != old]
-    backup = here.ground.folder / "backup.json"
-    shutil.copy(here.ground.folder / STATE, backup)
+    backup = here.sandbox.folder / "backup.json"
+    shutil.copy(here.sandbox.folder / STATE, backup)
     flag = ("--allow-recreate=k2",) if gone else ("--replace", f"k2={old}")
     assert here.run("apply", *flag).code == 0
-    count, new = len(tasks_of(here)), here.ground.recorded()["k2"]
-    shutil.copy(backup, here.ground.folder / STATE)
+    count, new = len(tasks_of(here)), here.sandbox.recorded()["k2"]
+    shutil.copy(backup, here.sandbox.folder / STATE)
     assert here.run("apply", *flag).code == 0
     assert len(tasks_of(here)) == count
-    assert here.ground.recorded()["k2"] == new
+    assert here.sandbox.recorded()["k2"] == new
 
 
-def test_dates_of_created_tasks_do_not_matter(here: Here) -> None:
+def test_dates_of_created_tasks_do_not_matter(here: InProcess) -> None:
     """A proxy whose clock is ahead: the task seems to be an hour older than its attempt."""
     set_rules(here, Rule("create", LOST, contains="do 2"), Rule("events", DOWN))
     assert here.run("apply").code == 1
@@ -165,10 +167,10 @@ def test_dates_of_created_tasks_do_not_matter(here: Here) -> None:
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_a_key_under_another_organization_is_unresolved(here: Here, *, recorded: bool) -> None:
+def test_a_key_under_another_organization_is_unresolved(here: InProcess, *, recorded: bool) -> None:
     """By a flag, or since its manifest follows an organization that was renamed."""
     tasks = as_tasks(TEXTS)
-    path = here.ground.folder / "tasks" / "all.yaml"
+    path = here.sandbox.folder / "tasks" / "all.yaml"
     path.write_text(json.dumps({"version": 1, "tasks": tasks}))
     if not recorded:
         set_rules(here, Rule("create", LOST), Rule("events", DOWN))
@@ -187,26 +189,26 @@ def test_a_key_under_another_organization_is_unresolved(here: Here, *, recorded:
 
 @pytest.mark.parametrize("spelling", ["absolute", "link"])
 def test_an_undeclared_rename_is_unresolved_however_its_path_is_spelled(
-    here: Here, spelling: str
+    here: InProcess, spelling: str
 ) -> None:
     assert here.run("apply", "tasks").code == 0
     tasks = {k if k != "k2" else "renamed": t for k, t in TEXTS.items()}
-    here.ground.write(as_tasks(tasks, named=["k1"]))
-    path = here.ground.folder / "tasks"
+    here.sandbox.write(as_tasks(tasks, named=["k1"]))
+    path = here.sandbox.folder / "tasks"
     if spelling == "link":
-        path = here.ground.folder / "linked"
+        path = here.sandbox.folder / "linked"
         path.symlink_to("tasks")
     ended = here.run("apply", "linked" if spelling == "link" else str(path))
     assert ended.results()["renamed"] == "unresolved", ended.stdout
     assert len(tasks_of(here)) == 4
 
 
-def test_a_lock_that_was_removed_ends_the_sending(here: Here) -> None:
+def test_a_lock_that_was_removed_ends_the_sending(here: InProcess) -> None:
     """`git clean` takes what is ignored, the lock among it: another apply may run."""
 
     def clean(body: dict[str, Any]) -> None:
         for name in (".lock", ".journal"):
-            here.ground.folder.joinpath(STATE + name).unlink()
+            here.sandbox.folder.joinpath(STATE + name).unlink()
 
     on_first_create(here, "do 0", clean, Fault())
     ended = here.run("apply", "--parallelism", "1")
@@ -215,8 +217,10 @@ def test_a_lock_that_was_removed_ends_the_sending(here: Here) -> None:
 
 
 @pytest.mark.parametrize("change", ["normalized", "cut", "prefixed"])
-def test_a_mark_that_is_replaced_under_a_text_that_was_changed(here: Here, change: str) -> None:
-    here.ground.write(as_tasks({"k0": "Do the work.  \nAnd more of it.\n"}))
+def test_a_mark_that_is_replaced_under_a_text_that_was_changed(
+    here: InProcess, change: str
+) -> None:
+    here.sandbox.write(as_tasks({"k0": "Do the work.  \nAnd more of it.\n"}))
     here.server.habits.marks = "replaced"
     set_rules(here, Rule("create", LOST))
     changed = {
@@ -252,7 +256,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("lie", LISTS)
-def test_a_list_that_lies_proves_nothing_absent(here: Here, lie: str) -> None:
+def test_a_list_that_lies_proves_nothing_absent(here: InProcess, lie: str) -> None:
     answer = Fault("raw", status=200, text=LISTS[lie])
     head = {"Content-Type": "application/json"}
     answer = Fault("raw", status=200, text=LISTS[lie], headers=head)
@@ -267,7 +271,7 @@ def test_a_list_that_lies_proves_nothing_absent(here: Here, lie: str) -> None:
     here.assert_settled()
 
 
-def test_one_create_that_is_delivered_twice_is_reported(here: Here) -> None:
+def test_one_create_that_is_delivered_twice_is_reported(here: InProcess) -> None:
     """By the apply that sees it, and from its record by every plan after that."""
 
     def deliver(body: dict[str, Any]) -> None:
@@ -276,7 +280,7 @@ def test_one_create_that_is_delivered_twice_is_reported(here: Here) -> None:
     on_first_create(here, "do 2", deliver, Fault())
     assert here.run("apply").code == 0
     extra, ours = sorted(here.server.tasks_by_work()["do 2"], key=tasks_of(here).index)
-    assert here.ground.recorded()["k2"] == ours
+    assert here.sandbox.recorded()["k2"] == ours
     before = len(here.server.of("events"))
     said = json.dumps(here.run("plan").document["diagnostics"])
     assert extra in said
@@ -284,7 +288,7 @@ def test_one_create_that_is_delivered_twice_is_reported(here: Here) -> None:
     assert here.run("apply").document["tasks"] == []
 
 
-def test_a_filters_page_is_no_refusal_of_the_service(here: Here) -> None:
+def test_a_filters_page_is_no_refusal_of_the_service(here: InProcess) -> None:
     page = Fault("html", status=403, committed=True, headers={"Content-Type": "text/html"})
     set_rules(here, Rule("create", page, nth=(2,)))
     assert here.run("apply").code == 0
@@ -293,7 +297,7 @@ def test_a_filters_page_is_no_refusal_of_the_service(here: Here) -> None:
 
 @pytest.mark.parametrize("year", [2099, 9999])
 def test_an_absurd_date_while_an_attempt_is_journaled_keeps_nobody_waiting(
-    here: Here, year: int
+    here: InProcess, year: int
 ) -> None:
     offset = (year - 2026) * 365.25 * 86400 - 86400 * 400
     here.server.habits.clock_offset = offset
@@ -308,8 +312,8 @@ def test_an_absurd_date_while_an_attempt_is_journaled_keeps_nobody_waiting(
     here.assert_settled()
 
 
-def test_an_attempt_in_a_closed_organization_stops_nobody_else(here: Here) -> None:
-    other = here.ground.folder / "tasks" / "other.yaml"
+def test_an_attempt_in_a_closed_organization_stops_nobody_else(here: InProcess) -> None:
+    other = here.sandbox.folder / "tasks" / "other.yaml"
     other.write_text(
         json.dumps({"version": 1, "orgName": "closed", "tasks": as_tasks({"o": "elsewhere"})})
     )
@@ -317,15 +321,15 @@ def test_an_attempt_in_a_closed_organization_stops_nobody_else(here: Here) -> No
     assert here.run("apply").results()["o"] == "unresolved"
     here.server.habits.orgs = ("acme",)
     set_rules(here)
-    here.ground.write(as_tasks({**TEXTS, "k4": "do 4"}, named=["k1"]))
+    here.sandbox.write(as_tasks({**TEXTS, "k4": "do 4"}, named=["k1"]))
     assert here.run("apply", "--target", "k4").code == 0
-    here.ground.write(as_tasks({**TEXTS, "k4": "do 4", "k5": "do 5"}, named=["k1"]))
+    here.sandbox.write(as_tasks({**TEXTS, "k4": "do 4", "k5": "do 5"}, named=["k1"]))
     ended = here.run("apply")
     assert ended.results() == {"k5": "created", "o": "unresolved"}
     assert "taskctl apply --exclude" in ended.stdout
 
 
-def test_429_after_the_commit_makes_no_second_task(here: Here) -> None:
+def test_429_after_the_commit_makes_no_second_task(here: InProcess) -> None:
     """Two keys became eight tasks, with exit code 0."""
     limited = Fault("status", status=429, committed=True, headers={"Retry-After": "0"})
     set_rules(here, Rule("create", limited, nth=tuple(range(1, 7))))
@@ -337,7 +341,7 @@ def test_429_after_the_commit_makes_no_second_task(here: Here) -> None:
     here.assert_settled()
 
 
-def test_after_the_first_402_no_more_is_sent(here: Here) -> None:
+def test_after_the_first_402_no_more_is_sent(here: InProcess) -> None:
     spent = Fault("status", status=402, text="no Neo tokens left")
     set_rules(here, Rule("create", spent))
     ended = here.run("apply", "--parallelism", "1")
@@ -346,18 +350,18 @@ def test_after_the_first_402_no_more_is_sent(here: Here) -> None:
     assert len(here.server.posts) == 1
 
 
-def test_a_lost_state_and_an_entity_that_is_gone(here: Here) -> None:
+def test_a_lost_state_and_an_entity_that_is_gone(here: InProcess) -> None:
     """The service deletes entities that became invalid: the task may be this one."""
-    here.ground.write({"k0": {"message": {"content": "do 0", "entity_diff": {"add": [STACK]}}}})
+    here.sandbox.write({"k0": {"message": {"content": "do 0", "entity_diff": {"add": [STACK]}}}})
     assert here.run("apply").code == 0
     here.server.world.tasks[0].events[1]["eventBody"]["entity_diff"] = {"add": []}
-    shutil.rmtree(here.ground.folder / ".taskctl", ignore_errors=True)
-    (here.ground.folder / STATE).unlink()
+    shutil.rmtree(here.sandbox.folder / ".taskctl", ignore_errors=True)
+    (here.sandbox.folder / STATE).unlink()
     assert here.run("apply").results() == {"k0": "unresolved"}
     assert len(tasks_of(here)) == 1
 
 
-def test_the_first_event_that_comes_late_is_waited_for(here: Here) -> None:
+def test_the_first_event_that_comes_late_is_waited_for(here: InProcess) -> None:
     """What a task shows at first is another message than that it was created with."""
     set_rules(here, Rule("create", LOST, contains="do 2"))
     create = here.server.world.create

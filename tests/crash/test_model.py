@@ -28,7 +28,7 @@ from reconciler.plan.plan import Action
 from reconciler.plan.replacement import AGAIN
 from reconciler.state.session import Session
 from tests.support.model_world import BACKEND, OPTIONS, SETTLE, Fate, World
-from tests.support.worlds import desired
+from tests.support.plan_values import desired
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
 ANSWERS = st.lists(st.sampled_from(["ok", "lost", "unsent", "slow down"]), max_size=4)

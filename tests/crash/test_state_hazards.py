@@ -16,7 +16,7 @@ from reconciler.model.codes import Code
 from reconciler.state.paths import is_mount_point
 from reconciler.state.session import Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
-from tests.support.ground import STATE, TOKEN, Ended, Ground, as_tasks, prompts
+from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts
 
 TEXTS = prompts(2)
 SLOW = [Rule("create", Fault(before=1.5))]
@@ -29,10 +29,10 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, server: FaultServer) -> Ground:
+def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
     folder = tmp_path / "repository"
     folder.mkdir()
-    made = Ground(folder, server)
+    made = Sandbox(folder, server)
     made.write(as_tasks(TEXTS))
     return made
 
@@ -43,14 +43,14 @@ def assert_refused(ended: Ended, code: Code, case: str = "") -> None:
 
 
 @pytest.fixture
-def settled(ground: Ground) -> Ground:
-    assert ground.run("apply").code == 0
-    return ground
+def settled(sandbox: Sandbox) -> Sandbox:
+    assert sandbox.run("apply").code == 0
+    return sandbox
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
 def test_one_wrong_character_in_a_key_creates_nothing(
-    settled: Ground, server: FaultServer, command: str
+    settled: Sandbox, server: FaultServer, command: str
 ) -> None:
     path = settled.folder / STATE
     path.write_bytes(path.read_bytes().replace(b"acme/k0", b"acme/k8"))
@@ -58,7 +58,7 @@ def test_one_wrong_character_in_a_key_creates_nothing(
     assert len(server.posts) == 2
 
 
-def test_a_merge_by_hand_needs_no_checksum(settled: Ground) -> None:
+def test_a_merge_by_hand_needs_no_checksum(settled: Sandbox) -> None:
     value = settled.state()
     del value["checksum"]
     (settled.folder / STATE).write_text(json.dumps(value, indent=2))
@@ -66,7 +66,7 @@ def test_a_merge_by_hand_needs_no_checksum(settled: Ground) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", ".journal"])
-def test_a_pipe_stops_no_run(settled: Ground, suffix: str) -> None:
+def test_a_pipe_stops_no_run(settled: Sandbox, suffix: str) -> None:
     path = settled.folder / (STATE + suffix)
     path.unlink(missing_ok=True)
     os.mkfifo(path)
@@ -74,61 +74,63 @@ def test_a_pipe_stops_no_run(settled: Ground, suffix: str) -> None:
         assert_refused(settled.run(command, timeout=30), Code.STATE_UNREADABLE)
 
 
-def left_behind(ground: Ground, server: FaultServer) -> bytes:
+def left_behind(sandbox: Sandbox, server: FaultServer) -> bytes:
     """The journal of an apply that was killed while its creates were under way."""
     server.control({"rules": [rule.to_json() for rule in SLOW]})
     before = len(server.posts)
-    process = ground.start("apply")
+    process = sandbox.start("apply")
     until = monotonic() + 30
     while len(server.posts) == before:
         assert process.poll() is None, process.communicate()
         assert monotonic() < until
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    return (ground.folder / f"{STATE}.journal").read_bytes()
+    return (sandbox.folder / f"{STATE}.journal").read_bytes()
 
 
 def test_an_older_journal_beside_a_newer_state_is_refused(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
     """Folding it would take what it says for news."""
-    journal = left_behind(ground, server)
-    assert ground.run("apply").code == 0
-    ground.write(as_tasks(prompts(3)))
-    assert ground.run("apply").code == 0
-    (ground.folder / f"{STATE}.journal").write_bytes(journal)
+    journal = left_behind(sandbox, server)
+    assert sandbox.run("apply").code == 0
+    sandbox.write(as_tasks(prompts(3)))
+    assert sandbox.run("apply").code == 0
+    (sandbox.folder / f"{STATE}.journal").write_bytes(journal)
     before = len(server.posts)
     for command in ("plan", "apply"):
-        assert_refused(ground.run(command), Code.JOURNAL_MISMATCH)
+        assert_refused(sandbox.run(command), Code.JOURNAL_MISMATCH)
     assert len(server.posts) == before
 
 
-def test_a_journal_that_was_folded_already_is_removed(ground: Ground, server: FaultServer) -> None:
+def test_a_journal_that_was_folded_already_is_removed(
+    sandbox: Sandbox, server: FaultServer
+) -> None:
     """As a kill between the save and the removal leaves it."""
-    journal = left_behind(ground, server)
-    assert ground.run("apply").code == 0
-    before = (ground.folder / STATE).read_bytes()
-    (ground.folder / f"{STATE}.journal").write_bytes(journal)
-    assert ground.run("plan").actions() == dict.fromkeys(TEXTS, "unchanged")
-    assert ground.run("apply").code == 0
-    assert not (ground.folder / f"{STATE}.journal").exists()
-    assert (ground.folder / STATE).read_bytes() == before
-    ground.assert_exactly_one_each(TEXTS)
+    journal = left_behind(sandbox, server)
+    assert sandbox.run("apply").code == 0
+    before = (sandbox.folder / STATE).read_bytes()
+    (sandbox.folder / f"{STATE}.journal").write_bytes(journal)
+    assert sandbox.run("plan").actions() == dict.fromkeys(TEXTS, "unchanged")
+    assert sandbox.run("apply").code == 0
+    assert not (sandbox.folder / f"{STATE}.journal").exists()
+    assert (sandbox.folder / STATE).read_bytes() == before
+    sandbox.assert_exactly_one_each(TEXTS)
 
 
-def test_a_link_out_of_the_repository_is_followed_only_if_it_is_named(ground: Ground) -> None:
-    (ground.folder / ".git").mkdir()
-    outside = ground.folder.parent / "outside.json"
-    (ground.folder / STATE).symlink_to(outside)
+def test_a_link_out_of_the_repository_is_followed_only_if_it_is_named(sandbox: Sandbox) -> None:
+    (sandbox.folder / ".git").mkdir()
+    outside = sandbox.folder.parent / "outside.json"
+    (sandbox.folder / STATE).symlink_to(outside)
     for command in ("plan", "apply"):
-        assert_refused(ground.run(command), Code.OUTSIDE_REPOSITORY)
+        assert_refused(sandbox.run(command), Code.OUTSIDE_REPOSITORY)
     assert not outside.exists()
-    assert ground.run("apply", "--state", STATE).code == 0
+    assert sandbox.run("apply", "--state", STATE).code == 0
     assert outside.exists()
 
 
-def test_two_names_of_one_state_share_a_lock(settled: Ground, server: FaultServer) -> None:
-    other = Ground(settled.folder.parent / "other", server)
+def test_two_names_of_one_state_share_a_lock(settled: Sandbox, server: FaultServer) -> None:
+    other = Sandbox(settled.folder.parent / "other", server)
     other.folder.mkdir()
     other.write(as_tasks(prompts(4)))
     path = settled.folder / STATE
@@ -142,26 +144,26 @@ def test_two_names_of_one_state_share_a_lock(settled: Ground, server: FaultServe
 
 
 def test_a_lock_that_was_cleaned_away_stops_the_creates(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
     """`git clean -X` during an apply: another one could have begun since."""
     texts = prompts(8)
-    ground.write(as_tasks(texts))
+    sandbox.write(as_tasks(texts))
     server.control({"rules": [Rule("create", Fault(before=0.7)).to_json() for _ in range(4)]})
-    process = ground.start("apply", "--parallelism", "1")
+    process = sandbox.start("apply", "--parallelism", "1")
     until = monotonic() + 30
     while not server.posts:
         assert process.poll() is None, process.communicate()
         assert monotonic() < until
     for suffix in (".lock", ".journal"):
-        (ground.folder / (STATE + suffix)).unlink()
+        (sandbox.folder / (STATE + suffix)).unlink()
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     results = [task["result"] for task in json.loads(out)["tasks"]]
     assert results.count("created") <= 1
     assert len(server.posts) <= 2
-    assert ground.run("apply").code == 0  # nobody else had the lock, so what was done is saved
-    ground.assert_exactly_one_each(texts)
+    assert sandbox.run("apply").code == 0  # nobody else had the lock, so what was done is saved
+    sandbox.assert_exactly_one_each(texts)
 
 
 def test_a_mount_point_is_recognized(tmp_path: Path) -> None:

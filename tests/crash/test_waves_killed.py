@@ -19,7 +19,7 @@ from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.server import Server
 from tests.support.crash_points import Point, Run, run
 from tests.support.embedded_client import Api
-from tests.support.ground import TOKEN
+from tests.support.sandbox import TOKEN
 
 ROWS = ("a", "b", "c", "d")
 

@@ -16,9 +16,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.support.checkout import git_environment
-from tests.support.documents import ROOT
+from tests.support.doc_blocks import ROOT
 from tests.support.github_api import TOKEN as GITHUB_TOKEN
-from tests.support.ground import TOKEN
+from tests.support.sandbox import TOKEN
 
 SCRIPT = ROOT / "action" / "run.py"
 _EXPRESSION = re.compile(r"\$\{\{\s*([\w. |-]+?)\s*\}\}")

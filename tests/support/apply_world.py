@@ -23,7 +23,7 @@ from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.state.attempt import Baseline
 from reconciler.state.model import Event, Record, State, fold
 from tests.support.diagnostics import failed
-from tests.support.worlds import BOOT, ME, NOW, ORG, plan, state
+from tests.support.plan_values import BOOT, ME, NOW, ORG, plan, state
 
 Effect = CreateOutcome | Callable[[], CreateOutcome]
 

@@ -17,8 +17,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.support.checkout import git, git_environment
-from tests.support.documents import ROOT, blocks
-from tests.support.ground import TOKEN
+from tests.support.doc_blocks import ROOT, blocks
+from tests.support.sandbox import TOKEN
 
 KILLED = 137
 """How a shell reports a command that got SIGKILL."""

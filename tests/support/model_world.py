@@ -34,7 +34,7 @@ from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
 from reconciler.state.model import Event, State
 from reconciler.state.session import Session, read_state
-from tests.support.worlds import NOW
+from tests.support.plan_values import NOW
 
 BACKEND = "local"
 SETTLE = timedelta(seconds=150)

@@ -16,7 +16,7 @@ from reconciler.plan.budget import MOST, Budget, Outlook
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
-from tests.support.remarks import remarks
+from tests.support.remark_cases import remarks
 
 HOSTILE = (
     "::error::boom",

@@ -12,7 +12,7 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
 from reconciler.render.reports import FailureReport, Report, ValidateReport
 from tests.support import plan_strategies as some
-from tests.support.remarks import remarks
+from tests.support.remark_cases import remarks
 
 OUTBREAKS = (
     "@octocat and @acme/platform",

@@ -25,7 +25,7 @@ from reconciler.model.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.render.response import Response
 from reconciler.tasks.status import TaskState
-from tests.support.followed import Place, placed
+from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.recording_ui import RecordingUi, context
 
 BRIEFLY = WaitOptions(timedelta(seconds=20), timedelta(seconds=0.05), stop_on_waiting=True)
@@ -34,12 +34,12 @@ BRIEFLY = WaitOptions(timedelta(seconds=20), timedelta(seconds=0.05), stop_on_wa
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         yield place
 
 
-def applied(place: Place, **prompts: str) -> Context:
+def applied(place: LiveTasks, **prompts: str) -> Context:
     place.write(prompts)
     ctx = context(place.folder, RecordingUi(answer=True), place.url)
     assert apply(ctx, ApplyRequest()).code == 0
@@ -56,7 +56,7 @@ def outcomes(sent: Iterator[Response | TaskctlError]) -> list[str | Code]:
     return [one.done if isinstance(one, Response) else one.diagnostics[0].code for one in sent]
 
 
-def test_wait_ends_once_every_task_is_done_or_waits(place: Place) -> None:
+def test_wait_ends_once_every_task_is_done_or_waits(place: LiveTasks) -> None:
     with applied(place, good="finishing", bad="failing", asks="approving") as ctx:
         assert states(ctx) == {
             "good": TaskState.DONE,
@@ -65,13 +65,13 @@ def test_wait_ends_once_every_task_is_done_or_waits(place: Place) -> None:
         }
 
 
-def test_a_wait_that_times_out_says_so(place: Place) -> None:
+def test_a_wait_that_times_out_says_so(place: LiveTasks) -> None:
     with applied(place, asks="approving") as ctx:
         report, _ = wait(ctx, ("asks",), WaitOptions(timedelta(0), timedelta(0)))
         assert report.code in (2, 3)
 
 
-def test_an_approval_is_confirmed_and_sent(place: Place) -> None:
+def test_an_approval_is_confirmed_and_sent(place: LiveTasks) -> None:
     with applied(place, asks="approving") as ctx:
         states(ctx)
         assert outcomes(approve(ctx, ReplyRequest(("asks",)))) == ["approved"]
@@ -80,7 +80,7 @@ def test_an_approval_is_confirmed_and_sent(place: Place) -> None:
         assert states(ctx) == {"asks": TaskState.DONE}
 
 
-def test_a_declined_approval_is_not_sent(place: Place) -> None:
+def test_a_declined_approval_is_not_sent(place: LiveTasks) -> None:
     with applied(place, asks="approving") as ctx:
         states(ctx)
         assert isinstance(ctx.ui, RecordingUi)
@@ -92,14 +92,14 @@ def test_a_declined_approval_is_not_sent(place: Place) -> None:
         assert outcomes(approve(ctx, ReplyRequest(("asks",)))) == [Code.CONFIRMATION_REQUIRED]
 
 
-def test_a_message_goes_to_an_idle_task(place: Place) -> None:
+def test_a_message_goes_to_an_idle_task(place: LiveTasks) -> None:
     with applied(place, good="finishing", slow="slow work") as ctx:
         wait(ctx, ("good",), BRIEFLY)
         assert outcomes(send_message(ctx, "good", "finishing more")) == ["sent"]
         assert outcomes(send_message(ctx, "slow", "faster")) == [Code.TASK_BUSY]
 
 
-def test_cancel_ends_what_runs_and_nothing_else(place: Place) -> None:
+def test_cancel_ends_what_runs_and_nothing_else(place: LiveTasks) -> None:
     with applied(place, good="finishing", slow="slow work") as ctx:
         wait(ctx, ("good",), BRIEFLY)
         sent = outcomes(cancel(ctx, CancelRequest(("slow", "good"))))
@@ -108,7 +108,7 @@ def test_cancel_ends_what_runs_and_nothing_else(place: Place) -> None:
         assert outcomes(cancel(ctx, unknown)) == [Code.WRONG_TASK]
 
 
-def test_an_imported_task_is_declared_and_recorded(place: Place) -> None:
+def test_an_imported_task_is_declared_and_recorded(place: LiveTasks) -> None:
     task_id = place.api.create("Review the costs.")
     request = ImportRequest("tasks/imported.yaml", Choice((task_id,)))
     with context(place.folder, RecordingUi(answer=True), place.url) as ctx:

@@ -13,7 +13,7 @@ from reconciler.model.task import FirstMessage, TaskRef
 from reconciler.state.attempt import Baseline
 from tests.support.apply_world import World
 from tests.support.diagnostics import failed
-from tests.support.worlds import message, record, remote, state
+from tests.support.plan_values import message, record, remote, state
 
 MARK = "2026-11-24T11:00:00.123456789Z"
 CREATED = {TaskRef("acme", "a")}

@@ -19,8 +19,7 @@ from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.model import Forgotten, Recorded
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import error
-from tests.support.remarks import cases
-from tests.support.worlds import (
+from tests.support.plan_values import (
     BOOT,
     NOW,
     ago,
@@ -32,6 +31,7 @@ from tests.support.worlds import (
     state,
     view,
 )
+from tests.support.remark_cases import cases
 
 
 def kinds(events: tuple[Any, ...]) -> list[str]:

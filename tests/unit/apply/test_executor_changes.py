@@ -19,7 +19,7 @@ from reconciler.model.task import RemoteTask
 from reconciler.state.model import Record, Recorded, fold
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import failed
-from tests.support.worlds import (
+from tests.support.plan_values import (
     SOMEONE,
     ago,
     attempt,

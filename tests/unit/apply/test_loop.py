@@ -16,8 +16,8 @@ from reconciler.plan.plan import Plan
 from reconciler.state.model import Closed
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import failed, summary
-from tests.support.remarks import commands
-from tests.support.worlds import ago, attempt, desired, message, plan, remote, state, view
+from tests.support.plan_values import ago, attempt, desired, message, plan, remote, state, view
+from tests.support.remark_cases import commands
 
 SETTLE = timedelta(seconds=150)
 

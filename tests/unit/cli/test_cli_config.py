@@ -19,7 +19,7 @@ from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import AdoptScope, PlanOptions
-from tests.support.commands import add_command
+from tests.support.extra_commands import add_command
 
 ALL = """\
 paths = ["tasks", "more/a.yaml"]

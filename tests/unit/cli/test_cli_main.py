@@ -15,9 +15,9 @@ from reconciler.cli.console.output import Output
 from reconciler.cli.main import COMMANDS, Terminated, app, run
 from reconciler.model.errors import StateError
 from reconciler.render.reports import ValidateReport
-from tests.support.commands import add_command
 from tests.support.diagnostics import error, warning
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
+from tests.support.extra_commands import add_command
 
 Ends = Callable[[Callable[[Output], int | None]], None]
 

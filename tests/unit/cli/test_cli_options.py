@@ -15,7 +15,7 @@ from reconciler.cli.console.output import OutputSettings
 from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.model.options import AdoptScope, PlanOptions
-from tests.support.commands import add_command
+from tests.support.extra_commands import add_command
 
 
 class Seen:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.remarks import Remark
 from reconciler.plan.plan import Reason
-from tests.support.remarks import CATALOG, remarks
+from tests.support.remark_cases import CATALOG, remarks
 
 PACKAGE = Path(__file__).parents[3] / "reconciler"
 MADE = re.compile(r"\b(?:remark|Remark|_of)\(\s*(?:attempt, |latest, )?\"([\w.]+)\"")

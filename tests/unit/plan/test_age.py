@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.clock import Clocks
 from reconciler.plan.age import LockHolder, time_left
-from tests.support.worlds import NOW, attempt
+from tests.support.plan_values import NOW, attempt
 
 SETTLE = timedelta(seconds=150)
 SPAN = 160.0

@@ -14,9 +14,9 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.hold import to_be_asked
 from reconciler.plan.plan import Action, Plan
 from reconciler.plan.rollout import Progress
-from tests.support.generated import DUE, ids, made, review, reviewed, rows, trying
-from tests.support.remarks import cases
-from tests.support.worlds import SOMEONE, ago, message, plan, record, remote, state, view
+from tests.support.generated_tasks import DUE, ids, made, review, reviewed, rows, trying
+from tests.support.plan_values import SOMEONE, ago, message, plan, record, remote, state, view
+from tests.support.remark_cases import cases
 
 SLOW = Rollout(has_pilot=True, at_once=2, stop_after=1)
 

@@ -19,8 +19,7 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Baseline
 from tests.support.diagnostics import summary
-from tests.support.remarks import cases, commands
-from tests.support.worlds import (
+from tests.support.plan_values import (
     ME,
     NOW,
     SOMEONE,
@@ -35,6 +34,7 @@ from tests.support.worlds import (
     state,
     view,
 )
+from tests.support.remark_cases import cases, commands
 
 
 def said(task: PlannedTask) -> tuple[Action, Reason]:

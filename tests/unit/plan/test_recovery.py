@@ -29,7 +29,7 @@ from reconciler.plan.recovery import (
 )
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt, Baseline
-from tests.support.worlds import NOW, SOMEONE, ago, attempt, message, remote, view
+from tests.support.plan_values import NOW, SOMEONE, ago, attempt, message, remote, view
 
 SETTLE = timedelta(seconds=150)
 OLD = ago(minutes=10)

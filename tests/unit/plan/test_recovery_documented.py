@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.plan.recovery import RULES, Found, NotCreated, Rule, Unresolved, Wait
-from tests.support.worlds import message, remote, view
+from tests.support.plan_values import message, remote, view
 from tests.unit.plan.test_recovery import OLD, YOUNG, ids, tried, verdicts
 
 PAGE = Path(__file__).parents[3] / "docs" / "exactly-once.md"

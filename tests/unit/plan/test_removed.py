@@ -12,7 +12,7 @@ from reconciler.plan.codec import basis_of
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.state.model import Retired, State, fold
-from tests.support.worlds import (
+from tests.support.plan_values import (
     NOW,
     ORG,
     ago,

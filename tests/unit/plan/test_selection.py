@@ -15,7 +15,7 @@ from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.plan.selection import Selection, select
 from reconciler.state.model import State
 from tests.support.diagnostics import explanation
-from tests.support.worlds import (
+from tests.support.plan_values import (
     ORG,
     ago,
     attempt,

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.plan.view import TaskId
 from reconciler.remote.message_cache import MessageCache
-from tests.support.worlds import message
+from tests.support.plan_values import message
 
 BACKEND = "https://api.example.com"
 TASK = TaskId("acme", "t")

@@ -22,7 +22,7 @@ from reconciler.state.attempt import Baseline
 from reconciler.state.model import State
 from tests.support.apply_world import Clock
 from tests.support.diagnostics import error, failed
-from tests.support.worlds import (
+from tests.support.plan_values import (
     ME,
     NOW,
     SOMEONE,

@@ -14,7 +14,7 @@ from reconciler.model.task import TaskRef
 from reconciler.render.github import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error, warning
-from tests.support.inert import unseen_in
+from tests.support.escaping import unseen_in
 from tests.support.plan_sample import PLAN
 from tests.support.report_strategies import SLOW, reports
 

@@ -16,7 +16,7 @@ from reconciler.plan.plan import Action, Plan
 from reconciler.render.html import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, wanted
 from tests.support.report_strategies import SLOW, reports
 

@@ -16,7 +16,7 @@ from reconciler.render import FORMATS, renderer
 from reconciler.render.json import document, dump
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support import plan_strategies as some
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 
 SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 

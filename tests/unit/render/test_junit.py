@@ -13,7 +13,7 @@ from reconciler.plan.plan import Plan
 from reconciler.render.junit import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error, warning
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, wanted
 from tests.support.report_strategies import SLOW, reports
 

@@ -21,7 +21,7 @@ from reconciler.render.markdown import LIMIT, render
 from reconciler.render.markdown_text import fence, link, paragraph, span
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, wanted
 from tests.support.report_strategies import OUTBREAKS, SLOW, long_text, reports, text
 

@@ -31,7 +31,7 @@ from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 from tests.support.diagnostics import error, warning
 from tests.support.entry_sample import as_planned, generated, plan_of
-from tests.support.worlds import ME, NOW
+from tests.support.plan_values import ME, NOW
 
 words = st.text(st.sampled_from("qzxjvwkQZXJVWK5793é鍵"), min_size=3, max_size=9)
 """Of letters that no text of our own has in a row."""

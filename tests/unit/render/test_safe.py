@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.render import safe
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_strategies import HOSTILE, hostile_text
 
 some_text = st.lists(st.one_of(st.text(max_size=20), hostile_text), max_size=4).map("".join)

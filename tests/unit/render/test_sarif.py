@@ -21,7 +21,7 @@ from reconciler.model.task import TaskRef
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.sarif import FINGERPRINT, render
 from tests.support.diagnostics import error, warning
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN
 from tests.support.report_strategies import SLOW, reports
 

@@ -21,9 +21,9 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 from reconciler.render.text import render
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import error
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, TASKS
-from tests.support.remarks import remarks
+from tests.support.remark_cases import remarks
 
 SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 PAINT = re.compile(r"\x1b\[[0-9;]*m")

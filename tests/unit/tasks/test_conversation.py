@@ -16,7 +16,7 @@ from reconciler.render.palette import unpainted
 from reconciler.render.reports import Style
 from reconciler.tasks.conversation import Conversation, ConversationEntry, Kind
 from tests.support.agent_events import agents, approval, confirmation, said, users
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 
 HOSTILE = (
     "::set-output name=x::y",

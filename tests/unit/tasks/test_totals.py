@@ -16,9 +16,9 @@ from reconciler.render import cells
 from reconciler.render.reports import Style
 from reconciler.render.totals import ASCII, BLOCKS, bar, totals_csv, totals_document, totals_rows
 from reconciler.tasks.totals import By, Sum, Totals, Usage, known_usages, totals
-from tests.support.inert import unseen_in
+from tests.support.escaping import unseen_in
+from tests.support.plan_values import ORG, attempt, record, state
 from tests.support.report_strategies import SLOW, text
-from tests.support.worlds import ORG, attempt, record, state
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Tasks at an embedded service over HTTP, whose lives a test chooses, and the real commands."""
+"""Tasks of an embedded service over HTTP whose course a test chooses, and the real commands."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from reconciler.embedded.budget import TokenBudget
 from reconciler.embedded.scenarios import scenario_of
 from reconciler.embedded.server import Server
 from tests.support.embedded_client import Api
-from tests.support.ground import TOKEN
+from tests.support.sandbox import TOKEN
 
 
 @dataclass
-class Place:
+class LiveTasks:
     """A repository before a service; commands run in this process."""
 
     folder: Path
@@ -76,14 +76,14 @@ class Place:
 
 
 @contextmanager
-def placed(
+def live_tasks(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capture: pytest.CaptureFixture[str],
     *,
     work_seconds: float = 0.05,
     budget: TokenBudget | None = None,
-) -> Iterator[Place]:
+) -> Iterator[LiveTasks]:
     """The first word of each prompt says how its task lives (see `embedded/scenarios.py`)."""
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("PULUMI_HOME", str(folder / "pulumi-home"))
@@ -100,7 +100,7 @@ def placed(
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            yield Place(folder, server.url, Api(app, token=TOKEN), capture)
+            yield LiveTasks(folder, server.url, Api(app, token=TOKEN), capture)
         finally:
             server.stop()
             thread.join(10)

@@ -11,7 +11,7 @@ from reconciler.importing.declaration import Declaration, Opening, declared, fit
 from reconciler.manifest.insertion import NewTask, added, task_faults
 from reconciler.model.paths import shown
 from reconciler.model.task import Identity, RemoteTask
-from tests.unit.manifest.test_manifest_adding import TEXTS
+from tests.unit.manifest.test_manifest_insertion import TEXTS
 
 ME = Identity("1", login="me")
 

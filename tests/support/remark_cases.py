@@ -1,4 +1,4 @@
-"""Remarks of every case in the catalog, with whatever facts their wording asks for."""
+"""Strategies for remarks of every case, and readers of remarks."""
 
 from __future__ import annotations
 

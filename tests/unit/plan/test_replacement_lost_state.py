@@ -11,8 +11,7 @@ import pytest
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.plan.lookup import lookups
 from reconciler.plan.plan import Action, Reason
-from tests.support.remarks import cases, commands
-from tests.support.worlds import (
+from tests.support.plan_values import (
     ME,
     ago,
     attempt,
@@ -25,6 +24,7 @@ from tests.support.worlds import (
     state,
     view,
 )
+from tests.support.remark_cases import cases, commands
 
 OPEN = attempt("a", ago(minutes=9), replaces="old")
 

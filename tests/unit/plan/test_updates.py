@@ -17,8 +17,8 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.updates import update_of
 from reconciler.state.model import Record
 from tests.support.diagnostics import explanation, summary
-from tests.support.remarks import commands
-from tests.support.worlds import SOMEONE, desired, only, plan, record, remote, state, view
+from tests.support.plan_values import SOMEONE, desired, only, plan, record, remote, state, view
+from tests.support.remark_cases import commands
 
 UPDATE = PlanOptions(update=True)
 VALUES: dict[str, list[Any]] = {

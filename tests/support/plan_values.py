@@ -1,4 +1,4 @@
-"""Short ways to say what is wanted, recorded and at the service."""
+"""Short constructors of desired, recorded and remote tasks, and of plans from them."""
 
 from __future__ import annotations
 

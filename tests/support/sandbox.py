@@ -1,4 +1,4 @@
-"""A repository of manifests before a fault server, and the real taskctl applied to it."""
+"""A directory with manifests, a fault server, and the real taskctl commands."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Ended:
 
 
 @dataclass
-class Ground:
+class Sandbox:
     """`settle` is the settle time of every command, as text; `env` is added to its environment."""
 
     folder: Path

@@ -15,7 +15,7 @@ from reconciler.state.codec import encode_state
 from reconciler.state.model import Event, Recorded, State, fold
 from reconciler.state.session import Session, read_state
 from tests.support.diagnostics import explanation
-from tests.support.state_powers import modes_apply
+from tests.support.root_privileges import modes_apply
 from tests.support.state_samples import BACKEND, empty, history, record
 
 GOOD = encode_state(fold(empty(serial=3), history(4)))

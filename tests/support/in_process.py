@@ -1,4 +1,4 @@
-"""taskctl in this process before a fault server in a thread."""
+"""Commands run in this process against a fault server in a thread."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import pytest
 from reconciler.cli import main
 from reconciler.remote import transport
 from tests.support.fault_server import FaultServer, Habits
-from tests.support.ground import TOKEN, Ended, Ground, as_tasks, prompts
+from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks, prompts
 
 TEXTS = prompts(4)
 
 
 @dataclass
-class Here:
+class InProcess:
     """A folder of manifests, the server, and what runs between them."""
 
-    ground: Ground
+    sandbox: Sandbox
     server: FaultServer
     capture: pytest.CaptureFixture[str]
 
     def run(self, command: str, *more: str) -> Ended:
-        code = main.run(self.ground.arguments(command, *more))
+        code = main.run(self.sandbox.arguments(command, *more))
         out, err = self.capture.readouterr()
         return Ended(code, out, err)
 
@@ -37,22 +37,22 @@ class Here:
         return Ended(code, out, err)
 
     def assert_settled(self, texts: dict[str, str] | None = None) -> None:
-        self.ground.assert_exactly_one_each(texts or TEXTS)
+        self.sandbox.assert_exactly_one_each(texts or TEXTS)
         again = self.run("apply")
         assert (again.code, again.document["tasks"]) == (0, [])
-        self.ground.assert_exactly_one_each(texts or TEXTS)
+        self.sandbox.assert_exactly_one_each(texts or TEXTS)
 
 
 @contextmanager
-def placed_here(
+def in_process(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
-) -> Iterator[Here]:
+) -> Iterator[InProcess]:
     """Four tasks, one of them with a name and shared; a create may take half a second."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(transport, "Timeouts", partial(transport.Timeouts, create=0.5))
     with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
-        ground = Ground(folder, server)
-        for name, value in ground.environment().items():
+        sandbox = Sandbox(folder, server)
+        for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
-        ground.write(as_tasks(TEXTS, named=["k1"]))
-        yield Here(ground, server, capture)
+        sandbox.write(as_tasks(TEXTS, named=["k1"]))
+        yield InProcess(sandbox, server, capture)

@@ -13,7 +13,7 @@ from reconciler.manifest.fmt import format_manifest
 from reconciler.manifest.insertion import NewTask, added, task_faults
 from reconciler.manifest.parse.source import read_source
 from reconciler.model.errors import ManifestError
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 from tests.support.manifest_cases import code
 
 MARKS = " \n\t\r:#-|>'\"\\{}[]&*!%@`,?~<=.\u202e\u2028\x85\x07\u200d\ufeffa1é日"

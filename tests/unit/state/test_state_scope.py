@@ -10,7 +10,7 @@ import pytest
 from reconciler.model.task import TaskRef
 from reconciler.state.model import Recorded, State
 from reconciler.state.session import Session, read_state
-from tests.support.worlds import record
+from tests.support.plan_values import record
 
 BACKEND = "https://api.example.com"
 

@@ -17,19 +17,19 @@ from reconciler.remote.client import Client
 from reconciler.remote.transport import NoResponseError, ServiceResponse
 from reconciler.tasks import event_summary
 from reconciler.tasks.events import Approval, approval_in
-from tests.support.followed import Place, placed
-from tests.support.ground import TOKEN
+from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.sandbox import TOKEN
 
 
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         yield place
 
 
-def settled(place: Place, **expected: str) -> None:
+def settled(place: LiveTasks, **expected: str) -> None:
     """Waits until the tasks stand so."""
     for _ in range(50):
         if (found := place.statuses()) == expected:
@@ -38,13 +38,13 @@ def settled(place: Place, **expected: str) -> None:
     assert found == expected
 
 
-def bodies(place: Place, key: str) -> list[dict[str, Any]]:
+def bodies(place: LiveTasks, key: str) -> list[dict[str, Any]]:
     path = f"{place.api.tasks}/{place.task_id(key)}/events"
     events: list[dict[str, Any]] = place.api.call("GET", path).json["events"]
     return [event["eventBody"] for event in events]
 
 
-def test_approve_shows_what_it_answers_and_sends(place: Place) -> None:
+def test_approve_shows_what_it_answers_and_sends(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     code, out, err = place.run("approve", "asks", "-y")
@@ -57,7 +57,7 @@ def test_approve_shows_what_it_answers_and_sends(place: Place) -> None:
     assert "no pending approval; the task is done" in err
 
 
-def test_approve_without_a_terminal_sends_nothing(place: Place) -> None:
+def test_approve_without_a_terminal_sends_nothing(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     code, _, err = place.run("approve", "asks")
@@ -68,7 +68,7 @@ def test_approve_without_a_terminal_sends_nothing(place: Place) -> None:
 
 
 def test_an_id_runs_nothing_when_the_command_that_is_told_of_is_pasted(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evil = "$(touch x); touch x #'"
 
@@ -87,7 +87,7 @@ def test_an_id_runs_nothing_when_the_command_that_is_told_of_is_pasted(
 
 @pytest.mark.parametrize("text", ["", " \n", "caf\udce9"])
 def test_what_says_nothing_or_is_no_text_is_not_sent(
-    place: Place, monkeypatch: pytest.MonkeyPatch, text: str
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     place.apply({"asks": "approving", "good": "finishing"})
     settled(place, asks="waiting", good="done")
@@ -101,7 +101,7 @@ def test_what_says_nothing_or_is_no_text_is_not_sent(
     assert place.statuses() == {"asks": "waiting", "good": "done"}
 
 
-def test_a_question_is_answered_in_words(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_is_answered_in_words(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Pulumi's CLI does it: `ok: false`, with the answer as instructions."""
 
     def asking(event: Mapping[str, Any]) -> Approval | None:
@@ -126,7 +126,7 @@ def test_a_question_is_answered_in_words(place: Place, monkeypatch: pytest.Monke
 
 
 def test_a_cancel_that_is_refused_as_busy_suggests_force(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply({"slow": "slow one"})
     monkeypatch.setattr(Client, "tell", answered(409, "busy"))
@@ -136,7 +136,7 @@ def test_a_cancel_that_is_refused_as_busy_suggests_force(
     assert "[TC822]" in place.run("cancel", "slow", "--force", "-y")[2]
 
 
-def test_reject_says_what_to_do_instead(place: Place) -> None:
+def test_reject_says_what_to_do_instead(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     assert place.run("reject", "asks", "-m", "Use a preview.")[1] == "acme/asks: Rejected.\n"
@@ -146,7 +146,7 @@ def test_reject_says_what_to_do_instead(place: Place) -> None:
     assert "Understood: Use a preview." in out
 
 
-def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: Place) -> None:
+def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: LiveTasks) -> None:
     place.apply({"good": "finishing", "slow": "slow one"})
     code, out, err = place.run("say", "slow", "And more.")
     assert (code, out) == (1, "")
@@ -160,7 +160,7 @@ def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: Place) -> No
     assert told == ["finishing", "And more."]
 
 
-def test_cancel_asks_the_agent_and_force_ends_its_session(place: Place) -> None:
+def test_cancel_asks_the_agent_and_force_ends_its_session(place: LiveTasks) -> None:
     place.apply({"one": "slow one", "two": "slow two", "asks": "approving"})
     assert "taskctl cancel acme/one -y" in place.run("cancel", "one")[2]
     assert place.run("cancel", "one", "-y")[:2] == (0, "acme/one: Cancelled.\n")
@@ -174,7 +174,7 @@ def test_cancel_asks_the_agent_and_force_ends_its_session(place: Place) -> None:
     assert "user_cancel" not in [body["type"] for body in bodies(place, "two")]
 
 
-def test_a_redundant_task_is_ended_by_the_command_that_plan_prints(place: Place) -> None:
+def test_a_redundant_task_is_ended_by_the_command_that_plan_prints(place: LiveTasks) -> None:
     """As after an apply that found a second task with the mark of its attempt."""
     place.apply({"one": "slow one"})
     extra = place.api.create("slow one")
@@ -195,7 +195,7 @@ def test_a_redundant_task_is_ended_by_the_command_that_plan_prints(place: Place)
 
 
 def test_gone_and_somebody_elses_are_told_apart(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply({"good": "finishing"}, isShared=True)
     monkeypatch.setattr(Client, "tell", answered(404, "Not Found"))
@@ -213,7 +213,7 @@ def answered(status: int, words: str) -> Any:
 
 @pytest.mark.parametrize("arrives", [True, False])
 def test_a_lost_answer_is_looked_for_and_nothing_is_sent_twice(
-    place: Place, monkeypatch: pytest.MonkeyPatch, *, arrives: bool
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch, *, arrives: bool
 ) -> None:
     place.apply({"good": "finishing"})
     settled(place, good="done")
@@ -235,7 +235,7 @@ def test_a_lost_answer_is_looked_for_and_nothing_is_sent_twice(
     assert TOKEN not in err
 
 
-def test_a_program_gets_a_document(place: Place) -> None:
+def test_a_program_gets_a_document(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     document = place.document("approve", "asks", "-y")

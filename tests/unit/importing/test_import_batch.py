@@ -15,7 +15,7 @@ from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
 from reconciler.render.import_report import import_document, import_text
 from reconciler.render.json import dump
 from reconciler.render.reports import Style
-from tests.support.inert import commands_in, unseen_in
+from tests.support.escaping import commands_in, unseen_in
 
 ME = Identity("1", login="me")
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -11,7 +11,7 @@ from reconciler.model.entry import Generated, Rollout, TaskOrigin
 from reconciler.model.task import DesiredTask
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
-from tests.support import worlds
+from tests.support import plan_values
 
 FILE = "tasks/a.yaml"
 NOVEMBER = (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
@@ -22,7 +22,7 @@ def rows(*names: str, rollout: Rollout | None = None, pilot: int = 0) -> list[De
     """The tasks of the entry `t`, one for each row."""
     return [
         replace(
-            worlds.desired(f"t@{name}"),
+            plan_values.desired(f"t@{name}"),
             origin=TaskOrigin(
                 Generated("t", {"row": name}),
                 row_file="data.csv",
@@ -38,7 +38,7 @@ def rows(*names: str, rollout: Rollout | None = None, pilot: int = 0) -> list[De
 
 def made(name: str, task_id: str, **more: Any) -> Record:
     """The record of a row of the entry `t`."""
-    record = worlds.record(f"t@{name}", task_id)
+    record = plan_values.record(f"t@{name}", task_id)
     return replace(record, generated=Generated("t", {"row": name}), **more)
 
 
@@ -47,18 +47,18 @@ def review(period: str = "2026-11", **origin: Any) -> DesiredTask:
     begins, ends = NOVEMBER
     place: dict[str, Any] = {"begins": begins, "ends": ends, **origin}
     generated = TaskOrigin(Generated("review", {}, period), **place)
-    return replace(worlds.desired(f"review@{period}", "review costs"), origin=generated)
+    return replace(plan_values.desired(f"review@{period}", "review costs"), origin=generated)
 
 
 def reviewed(period: str, task_id: str, **more: Any) -> Record:
     """The record of a month of the entry `review`."""
-    record = worlds.record(f"review@{period}", task_id, "review costs")
+    record = plan_values.record(f"review@{period}", task_id, "review costs")
     return replace(record, generated=Generated("review", {}, period), **more)
 
 
 def trying(period: str, at: datetime, **more: Any) -> Attempt:
     """An open attempt for a month of the entry `review`."""
-    attempt = worlds.attempt(f"review@{period}", at, "review costs", **more)
+    attempt = plan_values.attempt(f"review@{period}", at, "review costs", **more)
     return replace(attempt, generated=Generated("review", {}, period))
 
 

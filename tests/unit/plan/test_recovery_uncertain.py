@@ -8,8 +8,7 @@ from reconciler.plan.plan import Action, Reason
 from reconciler.plan.recovery import Found, NotCreated, Unresolved, Verdict, recover
 from reconciler.plan.view import RemoteView
 from reconciler.state.attempt import Attempt, Baseline
-from tests.support.remarks import commands
-from tests.support.worlds import (
+from tests.support.plan_values import (
     ago,
     attempt,
     desired,
@@ -20,6 +19,7 @@ from tests.support.worlds import (
     state,
     view,
 )
+from tests.support.remark_cases import commands
 
 SETTLE = timedelta(seconds=150)
 OLD = ago(minutes=10)

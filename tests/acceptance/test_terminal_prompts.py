@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.followed import Place, placed
-from tests.support.ground import ROOT
+from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.sandbox import ROOT
 from tests.support.shells import Shell, typed
 
 CTRL_C, CTRL_D = "\x03", "\x04"
@@ -27,17 +27,17 @@ YES = ("yes\n", "y\n", "Y\n")
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
-    with placed(tmp_path, monkeypatch, capsys) as place:
+) -> Iterator[LiveTasks]:
+    with live_tasks(tmp_path, monkeypatch, capsys) as place:
         yield place
 
 
-def at_terminal(place: Place, *arguments: str) -> Shell:
+def at_terminal(place: LiveTasks, *arguments: str) -> Shell:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     return typed(place.folder, env, *arguments, "--backend", place.url)
 
 
-def settled(place: Place, **expected: str) -> None:
+def settled(place: LiveTasks, **expected: str) -> None:
     for _ in range(100):
         if (found := place.statuses()) == expected:
             return
@@ -46,7 +46,7 @@ def settled(place: Place, **expected: str) -> None:
 
 
 @pytest.mark.parametrize("answer", NOES)
-def test_no_approval_without_yes(place: Place, answer: str) -> None:
+def test_no_approval_without_yes(place: LiveTasks, answer: str) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "approve", "asks") as person:
@@ -61,7 +61,7 @@ def test_no_approval_without_yes(place: Place, answer: str) -> None:
 
 
 @pytest.mark.parametrize("answer", YES)
-def test_yes_approves(place: Place, answer: str) -> None:
+def test_yes_approves(place: LiveTasks, answer: str) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "approve", "asks") as person:
@@ -73,7 +73,7 @@ def test_yes_approves(place: Place, answer: str) -> None:
 
 
 @pytest.mark.parametrize("answer", NOES)
-def test_no_cancel_without_yes(place: Place, answer: str) -> None:
+def test_no_cancel_without_yes(place: LiveTasks, answer: str) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "cancel", "asks") as person:
@@ -85,7 +85,7 @@ def test_no_cancel_without_yes(place: Place, answer: str) -> None:
     assert place.statuses() == {"asks": "waiting"}
 
 
-def test_yes_cancels_by_force_too(place: Place) -> None:
+def test_yes_cancels_by_force_too(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "cancel", "asks", "--force") as person:
@@ -95,7 +95,7 @@ def test_yes_cancels_by_force_too(place: Place) -> None:
     settled(place, asks="cancelled")
 
 
-def test_reject_says_it_all_on_its_line_and_asks_nothing(place: Place) -> None:
+def test_reject_says_it_all_on_its_line_and_asks_nothing(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "reject", "asks", "-m", "Use a preview.") as person:
@@ -104,7 +104,7 @@ def test_reject_says_it_all_on_its_line_and_asks_nothing(place: Place) -> None:
     settled(place, asks="done")
 
 
-def test_ctrl_c_ends_the_waiting_and_what_it_says_stays(place: Place) -> None:
+def test_ctrl_c_ends_the_waiting_and_what_it_says_stays(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "wait") as person:
@@ -120,7 +120,9 @@ def test_ctrl_c_ends_the_waiting_and_what_it_says_stays(place: Place) -> None:
     ("command", "seen"),
     [(["status", "--watch"], "1 waiting."), (["logs", "asks", "--follow"], "May I run")],
 )
-def test_ctrl_c_ends_a_watch_without_complaint(place: Place, command: list[str], seen: str) -> None:
+def test_ctrl_c_ends_a_watch_without_complaint(
+    place: LiveTasks, command: list[str], seen: str
+) -> None:
     place.apply({"asks": "approving"})
     with at_terminal(place, *command) as person:
         person.until(seen)
@@ -130,7 +132,7 @@ def test_ctrl_c_ends_a_watch_without_complaint(place: Place, command: list[str],
 
 
 @pytest.mark.parametrize("answer", [*NOES, "y\n", "yes\n"])
-def test_apply_counts_unattended_tasks(place: Place, answer: str) -> None:
+def test_apply_counts_unattended_tasks(place: LiveTasks, answer: str) -> None:
     place.write({"one": "finishing", "two": "finishing too"}, approvalMode="auto")
     with at_terminal(place, "apply") as person:
         person.until(

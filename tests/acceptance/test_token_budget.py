@@ -15,11 +15,11 @@ import pytest
 
 from reconciler.embedded.app import App
 from reconciler.embedded.budget import TokenBudget
-from tests.support.documents import at_terminal
+from tests.support.doc_blocks import at_terminal
 from tests.support.fault_server import Fault, FaultServer, Rule
-from tests.support.followed import Place, placed
-from tests.support.ground import ROOT, TOKEN, Ground, as_tasks, prompts
-from tests.support.remarks import commands_of
+from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.remark_cases import commands_of
+from tests.support.sandbox import ROOT, TOKEN, Sandbox, as_tasks, prompts
 
 ONE = {"one": "finishing the first"}
 TWO = {**ONE, "two": "finishing the second"}
@@ -30,27 +30,27 @@ USED_UP = {**LEFT, "consumedTokens": 9, "exhausted": True, "windowEnd": 4_102_44
 @pytest.fixture
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Place]:
+) -> Iterator[LiveTasks]:
     """One task was made and has ended; a second one would go beyond the budget."""
     ends = int(time.time()) + 7 * 86400 + 60
     budget = TokenBudget(4000, window_end=ends)
-    with placed(tmp_path, monkeypatch, capsys, budget=budget) as place:
+    with live_tasks(tmp_path, monkeypatch, capsys, budget=budget) as place:
         place.apply(ONE)
         time.sleep(0.2)
         yield place
 
 
-def made(place: Place) -> int:
+def made(place: LiveTasks) -> int:
     return len(place.api.list().json["tasks"])
 
 
-def spent(place: Place) -> None:
+def spent(place: LiveTasks) -> None:
     """The budget used up by what ran so far."""
     with closing(App(place.folder / "service.db", budget=TokenBudget(1000))):
         pass
 
 
-def test_plan_shows_the_budget(place: Place) -> None:
+def test_plan_shows_the_budget(place: LiveTasks) -> None:
     place.write(TWO)
     code, out, err = place.run("plan")
     (line,) = [row for row in out.splitlines() if row.startswith("Budget: ")]
@@ -66,13 +66,13 @@ def test_plan_shows_the_budget(place: Place) -> None:
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
-def test_reports_have_it_too(place: Place, name: str) -> None:
+def test_reports_have_it_too(place: LiveTasks, name: str) -> None:
     place.write(TWO)
     _, out, _ = place.run("plan", "--format", name)
     assert "2.5k of 4.0k tokens used" in out
 
 
-def test_apply_refuses_a_used_up_budget_and_makes_nothing(place: Place) -> None:
+def test_apply_refuses_a_used_up_budget_and_makes_nothing(place: LiveTasks) -> None:
     place.write(TWO)
     spent(place)
     code, out, err = place.run("plan")
@@ -89,7 +89,7 @@ def test_apply_refuses_a_used_up_budget_and_makes_nothing(place: Place) -> None:
     assert [d["severity"] for d in told] == ["error"]
 
 
-def test_a_replacement_counts_as_a_create(place: Place) -> None:
+def test_a_replacement_counts_as_a_create(place: LiveTasks) -> None:
     place.write(ONE)
     assert place.document("plan", "--replace", "one")["budget"]["organizations"]
     spent(place)
@@ -97,7 +97,7 @@ def test_a_replacement_counts_as_a_create(place: Place) -> None:
     assert made(place) == 1
 
 
-def test_over_budget_asks_the_service_which_says_its_own_no(place: Place) -> None:
+def test_over_budget_asks_the_service_which_says_its_own_no(place: LiveTasks) -> None:
     place.write(TWO)
     spent(place)
     document = place.document("apply", "--yes", "--over-budget")
@@ -110,12 +110,12 @@ def test_over_budget_asks_the_service_which_says_its_own_no(place: Place) -> Non
     assert json.loads((place.folder / "taskctl.state.json").read_text()).get("attempts", {}) == {}
 
 
-def test_a_settled_plan_asks_for_no_budget(ground: Ground, server: FaultServer) -> None:
-    ground.write(as_tasks(prompts(2)))
+def test_a_settled_plan_asks_for_no_budget(sandbox: Sandbox, server: FaultServer) -> None:
+    sandbox.write(as_tasks(prompts(2)))
     server.habits.budget = LEFT
-    assert ground.run("apply").code == 0
+    assert sandbox.run("apply").code == 0
     assert len(server.of("budget")) == 1
-    ended = ground.run("plan")
+    ended = sandbox.run("plan")
     assert "budget" not in ended.document
     assert len(server.of("budget")) == 1
 
@@ -127,23 +127,25 @@ def server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, server: FaultServer) -> Ground:
-    return Ground(tmp_path, server)
+def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
+    return Sandbox(tmp_path, server)
 
 
-def test_over_budget_goes_on_where_the_service_lets_it(ground: Ground, server: FaultServer) -> None:
-    ground.write(as_tasks(prompts(2)))
+def test_over_budget_goes_on_where_the_service_lets_it(
+    sandbox: Sandbox, server: FaultServer
+) -> None:
+    sandbox.write(as_tasks(prompts(2)))
     server.habits.budget = USED_UP
-    assert ground.run("apply").code == 1
+    assert sandbox.run("apply").code == 1
     assert server.posts == []
-    assert ground.run("plan", "--out", "plan.taskctl").code == 0
-    assert ground.run("apply", "plan.taskctl").code == 1
-    refused = ground.run("apply", "plan.taskctl", "--over-budget")
+    assert sandbox.run("plan", "--out", "plan.taskctl").code == 0
+    assert sandbox.run("apply", "plan.taskctl").code == 1
+    refused = sandbox.run("apply", "plan.taskctl", "--over-budget")
     assert [d["code"] for d in refused.document["diagnostics"]] == ["TC653"]
     assert server.posts == []
-    assert ground.run("plan", "--over-budget", "--out", "plan.taskctl").code == 0
-    assert ground.run("apply", "plan.taskctl").code == 0
-    ground.assert_exactly_one_each(prompts(2))
+    assert sandbox.run("plan", "--over-budget", "--out", "plan.taskctl").code == 0
+    assert sandbox.run("apply", "plan.taskctl").code == 0
+    sandbox.assert_exactly_one_each(prompts(2))
 
 
 @pytest.mark.parametrize(
@@ -154,23 +156,23 @@ def test_over_budget_goes_on_where_the_service_lets_it(ground: Ground, server: F
     ],
     ids=str,
 )  # fmt: skip
-def test_an_absurd_budget_is_none(ground: Ground, server: FaultServer, answer: object) -> None:
-    ground.write(as_tasks(prompts(1)))
+def test_an_absurd_budget_is_none(sandbox: Sandbox, server: FaultServer, answer: object) -> None:
+    sandbox.write(as_tasks(prompts(1)))
     server.habits.budget = answer
-    ended = ground.run("plan", "-v")
+    ended = sandbox.run("plan", "-v")
     assert (ended.code, "budget" in ended.document) == (0, False)
     assert "budget: none for acme: the response is not a Neo token budget" in ended.stderr
-    assert "budget" not in ground.run("plan").stderr
-    assert ground.run("apply").code == 0
+    assert "budget" not in sandbox.run("plan").stderr
+    assert sandbox.run("apply").code == 0
 
 
-def test_odd_times_and_words_are_inert(ground: Ground, server: FaultServer) -> None:
-    ground.write(as_tasks(prompts(1)))
+def test_odd_times_and_words_are_inert(sandbox: Sandbox, server: FaultServer) -> None:
+    sandbox.write(as_tasks(prompts(1)))
     hostile = "\x1b[31m\u202e::error::" * 9
     for end in (10**18, -1, hostile):
         server.habits.budget = {**LEFT, "windowKind": hostile, "windowEnd": end}
         for name in ("text", "markdown", "html", "json"):
-            ended = ground.run("plan", "--format", name)
+            ended = sandbox.run("plan", "--format", name)
             assert ended.code == 0
             assert "\x1b" not in ended.stdout
             assert "\u202e" not in ended.stdout
@@ -178,39 +180,39 @@ def test_odd_times_and_words_are_inert(ground: Ground, server: FaultServer) -> N
 
 
 def test_a_service_without_a_budget_is_asked_once_and_nothing_is_said(
-    ground: Ground, server: FaultServer
+    sandbox: Sandbox, server: FaultServer
 ) -> None:
-    ground.write(as_tasks(prompts(1)))
-    ended = ground.run("apply")
+    sandbox.write(as_tasks(prompts(1)))
+    ended = sandbox.run("apply")
     assert (ended.code, "udget" in ended.stderr + ended.stdout) == (0, False)
     assert len(server.of("budget")) == 1
 
 
 @pytest.mark.parametrize("status", [402, 403])
 def test_the_services_own_no_is_told_clearly(
-    ground: Ground, server: FaultServer, status: int
+    sandbox: Sandbox, server: FaultServer, status: int
 ) -> None:
-    ground.write(as_tasks(prompts(1)))
+    sandbox.write(as_tasks(prompts(1)))
     words = "Neo usage limit reached for acme"
     rule = Rule("create", Fault("status", status=status, text=words))
     server.control({"rules": [rule.to_json()]})
-    ended = ground.run("apply")
+    ended = sandbox.run("apply")
     assert ended.code == 1
     (task,) = ended.document["tasks"]
     assert task["error"] == f"{words} (HTTP {status})"
     assert ("hints" in task) == (status == 402)
     server.control({"rules": []})
-    assert ground.run("apply").code == 0
-    ground.assert_exactly_one_each(prompts(1))
+    assert sandbox.run("apply").code == 0
+    sandbox.assert_exactly_one_each(prompts(1))
 
 
 def test_the_local_service_plays_the_budget_that_serve_gave_it(tmp_path: Path) -> None:
     (tmp_path / ".taskctl").mkdir()
     with closing(App(tmp_path / ".taskctl" / "local.db", budget=TokenBudget(0))):
         pass
-    ground = Ground(tmp_path, Local())
-    ground.write(as_tasks(prompts(1)))
-    ended = ground.run("apply")
+    sandbox = Sandbox(tmp_path, Local())
+    sandbox.write(as_tasks(prompts(1)))
+    ended = sandbox.run("apply")
     assert ended.code == 1
     assert "is exhausted: 0 of 0 tokens; nothing was created" in ended.stdout
 
@@ -222,7 +224,7 @@ class Local:
         raise AssertionError
 
 
-def test_status_sums_up_what_was_used(place: Place) -> None:
+def test_status_sums_up_what_was_used(place: LiveTasks) -> None:
     place.write({"other": "finishing as well"})
     (place.folder / "tasks" / "all.yaml").rename(place.folder / "tasks" / "more.yaml")
     place.write(ONE)
@@ -252,7 +254,7 @@ def test_status_sums_up_what_was_used(place: Place) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "█"), ("ascii", "#")])
-def test_bars_are_drawn_on_a_terminal_as_it_can(place: Place, encoding: str, mark: str) -> None:
+def test_bars_are_drawn_on_a_terminal_as_it_can(place: LiveTasks, encoding: str, mark: str) -> None:
     env = {
         **os.environ,
         "PYTHONPATH": str(ROOT),

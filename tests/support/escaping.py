@@ -1,4 +1,4 @@
-"""What text must not hold to be inert, said once more and independently of `render.safe`."""
+"""What escaped text must not contain, independently of `render.safe`."""
 
 from __future__ import annotations
 

@@ -18,8 +18,7 @@ from reconciler.plan.replacement import AGAIN, refuse_wrong
 from reconciler.state.attempt import HistoryEntry
 from reconciler.state.model import Record, State
 from tests.support.diagnostics import explanation, summary
-from tests.support.remarks import cases
-from tests.support.worlds import (
+from tests.support.plan_values import (
     NOW,
     SOMEONE,
     ago,
@@ -33,6 +32,7 @@ from tests.support.worlds import (
     state,
     view,
 )
+from tests.support.remark_cases import cases
 
 ASKED = PlanOptions(replace=("a",))
 SEEN = view([remote("old")])
