@@ -97,7 +97,7 @@ class Addressed:
             done, what = "answered", "answer"
         return self.send(self.event(**approval.reply(ok=ok, text=text)), done, what, approval)
 
-    def event(self, **members: Any) -> dict[str, Any]:
+    def event(self, **members: object) -> dict[str, object]:
         """A user event, marked by its time."""
         return {"timestamp": rfc3339(self.tasks.ctx.clock.now()), **members}
 

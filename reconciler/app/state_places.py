@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 from reconciler import disk
 from reconciler.app.context import Context
@@ -39,10 +38,10 @@ def release_lock(ctx: Context, epoch: int) -> PlaceChange:
     return PlaceChange(place.shown, "unlocked", True, str(holder))
 
 
-def whole_state(ctx: Context) -> dict[str, Any]:
+def whole_state(ctx: Context) -> dict[str, object]:
     """The state as JSON, its journal folded in; without the checksum, which an edit would make
     wrong. StateError."""
-    found: dict[str, Any] = json.loads(encode_state(ctx.read_state()))
+    found: dict[str, object] = json.loads(encode_state(ctx.read_state()))
     del found["checksum"]
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
 
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
@@ -60,7 +59,7 @@ class Patches:
             return tuple(sorted(done)), ()
         return tuple(sorted(done)), (remark("patch.ignored", names=tuple(ignored)),)
 
-    def _patch(self, record: Record, values: Mapping[str, Any]) -> RemoteTask:
+    def _patch(self, record: Record, values: Mapping[str, object]) -> RemoteTask:
         with self._slots:
             self._ctx.log.check_held()
             return self._ctx.service.patch_task(record.ref.org_name, record.task_id, dict(values))
@@ -75,7 +74,7 @@ class Patches:
         return remark("patch.failed", why=wording(said).summary)
 
 
-def _differs(name: str, desired: Mapping[str, Any], shown: RemoteTask) -> bool:
+def _differs(name: str, desired: Mapping[str, object], shown: RemoteTask) -> bool:
     """Whether the service shows another value than it was told; names it trims."""
     value = desired[name]
     present = at_service(name, shown) if name in COMPARED else ABSENT

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import digest
@@ -91,7 +90,7 @@ def retired(record: Record, ctx: ApplyContext) -> Retired:
 
 
 def updated(
-    record: Record, values: Mapping[str, Any], shown: RemoteTask | None, ctx: ApplyContext
+    record: Record, values: Mapping[str, object], shown: RemoteTask | None, ctx: ApplyContext
 ) -> Record:
     """The record once the task has these settings, and `shown` is how the service shows it."""
     inputs = {**record.inputs, **values}

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.remarks import Remark
@@ -57,7 +56,7 @@ class ApplyReport:
 
     tasks: tuple[TaskResult, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
-    budget: Mapping[str, Any] | None = None
+    budget: Mapping[str, object] | None = None
 
     def summary(self) -> dict[str, int]:
         """The number of tasks for each result, in the order of `Result`; those without one too."""

@@ -60,7 +60,7 @@ class Command(WithExamples):
             problem.ctx = problem.ctx or ctx  # so that the help of this command is suggested
             raise
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         own = {name: value for name, value in ctx.params.items() if name not in _COLLECTED}
         root = ctx.find_root()
         out, settings = _opened(root.params if root is not ctx else {}, ctx)

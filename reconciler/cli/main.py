@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from io import TextIOWrapper
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -102,7 +102,7 @@ class Commands(WithExamples, click.Group):
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise click.UsageError(f"unknown command {name!r}{hint}", ctx)
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[object]]:
         from click.shell_completion import CompletionItem
 
         found = [(name, text) for name, text in COMMANDS.items() if name.startswith(incomplete)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 V = TypeVar("V")
-Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[Any]]"]
+Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[object]]"]
 
 
 def option(*names: str, help: str, **attributes: Any) -> click.Option:  # noqa: A002 - as in click

@@ -45,7 +45,7 @@ class PatchRequest:
 def create_request(body: JsonObject, now: str) -> CreateRequest:
     """Validates a `CreateAgentTaskRequest`. Raises ApiError 400 where the real service would.
 
-    Any integration counts as connected. A `message` without a timestamp gets the service's time,
+    object integration counts as connected. A `message` without a timestamp gets the service's time,
     `now` (RFC 3339).
     """
     message = obj(body, "message")

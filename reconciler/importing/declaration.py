@@ -22,7 +22,7 @@ UNNAMED = "New task"
 FIRST_EVENTS = 50
 """Events read of each task: they include the agent's own name for it, if any."""
 
-Members = dict[str, Any]
+Members = dict[str, object]
 Faults = Callable[[Members], list[Finding]]
 """Checks the members of a task; paths are those of a manifest: `("tasks", KEY, ...)`."""
 
@@ -142,7 +142,7 @@ def _message(opening: Opening, left_out: list[Diagnostic]) -> Any:
     return message if len(message) > 1 else message["content"]
 
 
-def _full(value: Any) -> Any:
+def _full(value: Any) -> object:
     """Without empty values, which the service adds for what was not set."""
     if isinstance(value, Mapping):
         inner = {name: _full(part) for name, part in value.items()}

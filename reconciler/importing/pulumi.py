@@ -42,7 +42,7 @@ class Resource:
 
     name: str
     org_name: str | None
-    members: Mapping[str, Any]
+    members: Mapping[str, object]
     task_id: str | None
     line: int
     column: int
@@ -72,7 +72,7 @@ class _Reading:
     def __init__(self, source: Source, file: str) -> None:
         self._source, self._file = source, file
         self.findings: list[Finding] = []
-        self._found: list[tuple[Path, str, str | None, dict[str, Any], str | None]] = []
+        self._found: list[tuple[Path, str, str | None, dict[str, object], str | None]] = []
         self._failed: list[str] = []
         self._owners: dict[str, str] = {}
 
@@ -87,7 +87,7 @@ class _Reading:
         )
         return Program(resources, self._failed, told)
 
-    def document(self, data: Any) -> None:
+    def document(self, data: object) -> None:
         if isinstance(data, dict) and isinstance(data.get("deployment"), dict):
             self._export(data["deployment"])
         elif isinstance(data, dict) and isinstance(data.get("resources"), dict):
@@ -215,7 +215,7 @@ class _Reading:
             if len(found.path) > 2 or not told:
                 self.findings.append(found.at_path((*path, *rest)))
 
-    def _message(self, value: Any, path: Path) -> Any:
+    def _message(self, value: object, path: Path) -> object:
         if not isinstance(value, dict):
             return value
         message = {n: v for n, v in value.items() if v is not None and n != "type"}
@@ -225,7 +225,7 @@ class _Reading:
             self._warn((*path, "timestamp"), "timestamp")
         return message["content"] if message.keys() == {"content"} else message
 
-    def _is_plain(self, value: Any, path: Path, *, known: bool) -> bool:
+    def _is_plain(self, value: object, path: Path, *, known: bool) -> bool:
         """Whether a value is written out; every part that is not is reported. Secrets of a task
         with a known ID are only omitted, because the service has them."""
         clean = True
@@ -253,7 +253,7 @@ def _character(pair: re.Match[bytes]) -> bytes:
     return pair[1] + b"".join(halves).decode("utf-16-be").encode()
 
 
-def _not_plain(value: Any, path: Path) -> Iterator[tuple[Path, str, str]]:
+def _not_plain(value: object, path: Path) -> Iterator[tuple[Path, str, str]]:
     """The path of each part that is not written out, with a diagnostic case and the function's
     name."""
     if isinstance(value, str):
@@ -296,9 +296,9 @@ def _imported_id(resource: Mapping[str, Any]) -> str | None:
     return found if found and not _EXPRESSION.search(found) else None
 
 
-def _logical_name(resource: Mapping[str, Any]) -> str:
+def _logical_name(resource: Mapping[str, object]) -> str:
     return str(resource.get("urn") or "task").rpartition("::")[2] or "task"
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []

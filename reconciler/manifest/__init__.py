@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reconciler.manifest.loader import Manifests, load
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["Manifests", "load"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(name)
     # Only when asked for: ruamel.yaml takes longer to import than many a command to run.

@@ -31,7 +31,7 @@ class Built:
 
 
 def build(
-    data: Any,
+    data: object,
     positions: Mapping[str, Position],
     file: str,
     findings: Iterable[Finding] = (),
@@ -129,13 +129,13 @@ def inputs_of(
     return inputs
 
 
-def _is_sensitive(task: Any, by_default: Any) -> bool:
+def _is_sensitive(task: object, by_default: object) -> bool:
     """Anything but a plain `false`, even an invalid value."""
     given = task.get("sensitive", by_default) if isinstance(task, dict) else by_default
     return given is not None and given is not False
 
 
-def _unusable(key: str, task: Any, org_name: str | None, file: str, at: Position) -> DesiredTask:
+def _unusable(key: str, task: object, org_name: str | None, file: str, at: Position) -> DesiredTask:
     own_org = task.get("orgName", org_name) if isinstance(task, dict) else org_name
     own_org = own_org if isinstance(own_org, str) else None
     return DesiredTask(key, own_org, {}, file, *at, org_from_manifest=own_org is not None)
@@ -154,7 +154,7 @@ def _message(given: str | Mapping[str, Any], prompt: str | None) -> dict[str, An
     return message
 
 
-def _entity(given: Mapping[str, Any]) -> dict[str, Any]:
+def _entity(given: Mapping[str, Any]) -> dict[str, object]:
     """An entity as the API requires it: there, `merged` and the repository's type are mandatory."""
     entity = {name: value for name, value in given.items() if value is not None}
     if entity["type"] == "pull_request":

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from reconciler.manifest.expand.periods import Recurrence
 
 
-def is_entry(task: Any) -> bool:
+def is_entry(task: object) -> bool:
     """Whether a task of a manifest generates tasks instead of being one."""
     return isinstance(task, dict) and ("forEach" in task or "every" in task)
 
 
-def has_entries(data: Any) -> bool:
+def has_entries(data: object) -> bool:
     """Whether a document generates tasks; it may break the schema."""
     tasks = data.get("tasks") if isinstance(data, dict) else None
     return isinstance(tasks, dict) and any(map(is_entry, tasks.values()))

@@ -11,7 +11,6 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from reconciler.manifest.parse import scalars
 
@@ -26,7 +25,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0]")
 
 
-def mapping_lines(values: Mapping[str, Any], column: int) -> list[str]:
+def mapping_lines(values: Mapping[str, object], column: int) -> list[str]:
     """The lines of a block mapping whose keys stand at `column`, from 0; `values` is JSON."""
     lines: list[str] = []
     for name, value in values.items():
@@ -50,7 +49,7 @@ def quoted_scalar(text: str) -> str:
     return f'"{_escaped(text)}"'
 
 
-def _item(head: str, value: Any, column: int) -> list[str]:
+def _item(head: str, value: object, column: int) -> list[str]:
     """What is behind a key or a dash; `column` is that of the collection that it is in."""
     inner = column + STEP
     if isinstance(value, str) and "\n" in value:
@@ -63,7 +62,7 @@ def _item(head: str, value: Any, column: int) -> list[str]:
     return [f"{head} {scalar(value)}"]
 
 
-def _list_lines(values: list[Any] | tuple[Any, ...], column: int) -> list[str]:
+def _list_lines(values: list[object] | tuple[object, ...], column: int) -> list[str]:
     lines: list[str] = []
     dash = " " * column + "-"
     for value in values:

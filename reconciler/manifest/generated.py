@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path as FilePath
-from typing import Any
 
 from reconciler.manifest.build import inputs_of
 from reconciler.manifest.document import Document, has_entries, is_entry
@@ -55,8 +54,8 @@ class Entries:
             return self._rows_of(self._named.read(manifest, folder, path))
 
         keys = dict(made.keys)
-        all_tasks: dict[str, Any] = {}
-        generated: dict[str, Any] = {}
+        all_tasks: dict[str, object] = {}
+        generated: dict[str, object] = {}
         for name, task in data["tasks"].items():
             own = {name: task}
             if name not in wrong and is_entry(task):
@@ -177,7 +176,7 @@ def _without_period(expansion: Expansion, name: str, text: str) -> Iterator[Find
         yield finding(Code.INVALID_RECURRENCE, ("tasks", name, "catchUp"), "catchUp")
 
 
-def literal_templates(data: Any, origins: Mapping[str, TaskOrigin]) -> Iterator[Finding]:
+def literal_templates(data: object, origins: Mapping[str, TaskOrigin]) -> Iterator[Finding]:
     """Templates in tasks that are no entries, and in defaults: they are text there."""
     tasks = data.get("tasks") if isinstance(data, dict) else None
     plain = tasks.items() if isinstance(tasks, dict) else ()
@@ -203,7 +202,7 @@ def literal_files(prompts: Prompts, made: Document) -> None:
                 file.findings.append(found.at_position(*at))
 
 
-def _literal(path: Path, value: Any) -> Iterator[Finding]:
+def _literal(path: Path, value: object) -> Iterator[Finding]:
     for below, text in templates_in(value):
         for name in sorted(names(text)):
             facts: Facts = {"text": f"{_OPEN} {name} }}}}"}

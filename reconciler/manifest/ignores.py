@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from ruamel.yaml.events import ScalarEvent
 
@@ -142,7 +141,7 @@ def _paths_by_line(source: Source, places: list[Position]) -> dict[int, Path]:
     return lines
 
 
-def _keys(value: Any, path: Path) -> Iterator[Path]:
+def _keys(value: object, path: Path) -> Iterator[Path]:
     """The paths of all keys below a value."""
     if isinstance(value, Mapping):
         for name, below in value.items():

@@ -34,7 +34,7 @@ class NewTask:
 
     key: str
     org_name: str | None
-    members: Mapping[str, Any]
+    members: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,10 @@ class Policy:
 
     file: str
     config: str
-    schema: Mapping[str, Any]
-    violations: Callable[[Any], list[Violation]]
+    schema: Mapping[str, object]
+    violations: Callable[[object], list[Violation]]
 
-    def findings(self, tasks: Iterable[DesiredTask], data: Any) -> list[Finding]:
+    def findings(self, tasks: Iterable[DesiredTask], data: object) -> list[Finding]:
         """The violations of one file's tasks. `data` is the file's, to tell what a default set.
 
         Raises ManifestError if the policy cannot be evaluated."""
@@ -59,7 +59,7 @@ class Policy:
                 found.update(dict.fromkeys(self._findings(violation, task.key, data)))
         return list(found)
 
-    def _findings(self, violation: Violation, key: str, data: Any) -> Iterator[Finding]:
+    def _findings(self, violation: Violation, key: str, data: object) -> Iterator[Finding]:
         message, severity = self._own_message(violation)
         missing: list[str] = []
         if violation.rule == "required" and isinstance(violation.wants, list):
@@ -88,7 +88,7 @@ class Policy:
                     severity = Severity(schema[SEVERITY])
         return message, severity
 
-    def _around(self, steps: Iterable[str | int]) -> Iterator[Any]:
+    def _around(self, steps: Iterable[str | int]) -> Iterator[object]:
         """The schemas on the way down; steps do not contain the references that were followed."""
         node: Any = self.schema
         yield node
@@ -204,7 +204,7 @@ def _check(schema: Any, path: Path) -> None:
             _check(part, (*path, name))
 
 
-def _check_references(value: Any, path: Path) -> None:
+def _check_references(value: object, path: Path) -> None:
     """Raises BadSchemaError for a reference that leads out of the policy, wherever it is: a
     reference can point into any value, such as a `default`, and make a schema of it."""
     parts: Iterable[tuple[Any, Any]] = ()
@@ -258,7 +258,7 @@ def _default_case(violation: Violation) -> tuple[str, dict[str, Arg]]:
     return "", {"rule": violation.rule, "wants": wants}
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 

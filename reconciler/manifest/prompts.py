@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any
 
 from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.named_files import MAX_BYTES, NamedFiles
@@ -54,7 +53,7 @@ class PromptFiles:
 
     def of(
         self,
-        data: Any,
+        data: object,
         manifest: str,
         folder: FilePath,
         rejected: Collection[Path],
@@ -93,7 +92,7 @@ class PromptFiles:
         return found.name
 
 
-def _named(data: Any) -> Iterator[tuple[str, str]]:
+def _named(data: object) -> Iterator[tuple[str, str]]:
     tasks = data.get("tasks") if isinstance(data, dict) else None
     for key, task in tasks.items() if isinstance(tasks, dict) else ():
         message = task.get("message") if isinstance(task, dict) else None

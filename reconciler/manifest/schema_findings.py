@@ -31,7 +31,7 @@ _MISSING = ("version", "tasks", "message", "content")
 _ONE_TASK_ONLY = ("message", "taskID", "movedFrom")
 
 
-def findings(found: Violation, schema: Mapping[str, Any]) -> Iterator[Finding]:
+def findings(found: Violation, schema: Mapping[str, object]) -> Iterator[Finding]:
     """What a violation of the manifest schema `schema` says of a document."""
     path, value = found.path, found.value
     if "propertyNames" in found.steps:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from reconciler.manifest.credentials import credentials
 from reconciler.manifest.finding import Facts, Finding, finding, warning_finding
@@ -23,11 +22,11 @@ class TaskChecks:
     A setting from `defaults` has one finding, there, which names the tasks.
     """
 
-    def __init__(self, defaults: Mapping[str, Any]) -> None:
+    def __init__(self, defaults: Mapping[str, object]) -> None:
         self._found: list[Finding] = list(_name(("defaults", "name"), defaults.get("name")))
         self._inherited: dict[tuple[Code, str, Arg], list[str]] = {}
 
-    def check_texts(self, key: str, given: Mapping[str, Any]) -> bool:
+    def check_texts(self, key: str, given: Mapping[str, object]) -> bool:
         """Checks the texts of a task, which may break the schema; False if one has an error."""
         before = len(self._found)
         root: Path = ("tasks", key)
@@ -42,7 +41,7 @@ class TaskChecks:
             self._found.append(finding(Code.INVALID_MOVE, (*root, "movedFrom"), "self"))
         return not any(found.blocks for found in self._found[before:])
 
-    def check_settings(self, key: str, given: Mapping[str, Any], inputs: Inputs) -> None:
+    def check_settings(self, key: str, given: Mapping[str, object], inputs: Inputs) -> None:
         """Checks the settings of a task without errors, as `given` and with defaults."""
         if inputs.get("toolExecutionMode") in ("cli", "worker"):
             self._advise(key, given, "toolExecutionMode", Code.NO_EXECUTOR, inputs)
@@ -58,7 +57,7 @@ class TaskChecks:
         return [*self._found, *inherited]
 
     def _advise(
-        self, key: str, given: Mapping[str, Any], name: str, code: Code, inputs: Inputs
+        self, key: str, given: Mapping[str, object], name: str, code: Code, inputs: Inputs
     ) -> None:
         mode = inputs[name]
         if name in given:
@@ -72,7 +71,7 @@ def _advice(code: Code, path: Path, case: str, facts: Facts) -> Finding:
     return finding(code, path, case, facts, severity=Severity.NOTE)
 
 
-def _message_object(path: Path, message: Mapping[str, Any]) -> Iterator[Finding]:
+def _message_object(path: Path, message: Mapping[str, object]) -> Iterator[Finding]:
     yield from check_prompt((*path, "content"), message.get("content"))
     commands = message.get("commands")
     for name, command in commands.items() if isinstance(commands, dict) else ():

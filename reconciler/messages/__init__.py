@@ -6,8 +6,6 @@ is read when one of its codes is worded, so a command pays for no message that i
 
 from __future__ import annotations
 
-from typing import Any
-
 from reconciler.messages.catalog import sections
 from reconciler.messages.entry import Entry, Message
 from reconciler.messages.template import fill
@@ -63,7 +61,7 @@ def plain_text(diagnostic: Diagnostic) -> str:
     return "\n".join(part for part in (head, message.explanation) if part)
 
 
-def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
+def diagnostic_document(diagnostic: Diagnostic) -> dict[str, object]:
     """A diagnostic as documents for programs hold it (contract, section 3)."""
     summary, detail, command = word(diagnostic)
     row = diagnostic.at.row

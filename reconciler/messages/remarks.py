@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from reconciler.messages.catalog import sections
 from reconciler.messages.entry import Message
@@ -46,7 +46,7 @@ def word_remarks(remarks: Iterable[Remark]) -> Words:
     return Words("; ".join(note for note in notes if note), tuple(dict.fromkeys(hints)))
 
 
-def remarks_document(remarks: Iterable[Remark], note: str = "note") -> dict[str, Any]:
+def remarks_document(remarks: Iterable[Remark], note: str = "note") -> dict[str, object]:
     """The remarks as documents for programs hold them; what is empty is left out."""
     words = word_remarks(remarks)
     hints = [{"text": hint.text, "commands": hint.commands.split("\n")} for hint in words.hints]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class _Absent:
     def __repr__(self) -> str:
@@ -13,4 +11,4 @@ class _Absent:
         return False
 
 
-ABSENT: Any = _Absent()
+ABSENT: object = _Absent()

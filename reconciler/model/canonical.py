@@ -11,20 +11,20 @@ _ENCODER = json.JSONEncoder(
 )
 
 
-def canonical_json(value: Any) -> bytes:
+def canonical_json(value: object) -> bytes:
     """UTF-8, keys sorted, no white space: equal values give equal bytes."""
     text = _ENCODER.encode(value)
     return text.encode("utf-8", "surrogatepass")
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """`sha256:` and the hex SHA-256 of the canonical JSON."""
     import hashlib  # costs OpenSSL's start-up, and `taskctl validate` mostly needs no digest
 
     return "sha256:" + hashlib.sha256(canonical_json(value)).hexdigest()
 
 
-def map_texts(change: Callable[[str], str], value: Any, *, names: bool = False) -> Any:
+def map_texts(change: Callable[[str], str], value: object, *, names: bool = False) -> Any:
     """The value with each of its texts changed; with `names`, those of members too."""
     if isinstance(value, str):
         return change(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
@@ -104,12 +104,12 @@ class Service(Protocol):
         Raises RemoteError for unreadable events, or events that are not in ascending order."""
 
     def create_task(
-        self, org_name: str, body: Mapping[str, Any], window: SendWindow
+        self, org_name: str, body: Mapping[str, object], window: SendWindow
     ) -> CreateOutcome:
         """Sends one create once, if `window` is still open when the connection is. Network and
         service failures are outcomes, never exceptions; NotSent if the window has closed."""
 
-    def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
+    def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, object]) -> RemoteTask:
         """Changes settings; returns the task afterwards."""
 
     def task_url(self, org_name: str, task_id: str) -> str | None:

@@ -211,7 +211,7 @@ def _work(text: str, entities: tuple[Mapping[str, Any], ...]) -> str:
     return digest([comparable_text(text), parts])
 
 
-def _bare(entity: Mapping[str, Any]) -> dict[str, Any]:
+def _bare(entity: Mapping[str, Any]) -> dict[str, object]:
     """An entity without its nulls and its unset merged flag: as the service may spell it."""
     return {
         name: _bare(value) if isinstance(value, Mapping) else value

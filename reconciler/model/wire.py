@@ -29,14 +29,14 @@ _UNSET = (None, "0001-01-01T00:00:00Z")
 """How unset properties are sent: null, or Go's zero time."""
 
 
-def create_body(inputs: Inputs, mark: str) -> dict[str, Any]:
+def create_body(inputs: Inputs, mark: str) -> dict[str, object]:
     """The create request for `inputs`; `mark` is the timestamp that identifies the attempt."""
     body = {name: value for name, value in inputs.items() if name not in PATCHED_AFTER_CREATE}
     body["message"] = {**inputs["message"], "type": "user_message", "timestamp": mark}
     return body
 
 
-def patch_after_create(inputs: Inputs) -> dict[str, Any]:
+def patch_after_create(inputs: Inputs) -> dict[str, object]:
     """The changes that must follow a create: name and sharing.
 
     A task starts unshared, so `isShared: false` needs no change.

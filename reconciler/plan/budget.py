@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, error, warning
@@ -83,7 +82,7 @@ def budget_problems(
             )
 
 
-def budget_document(outlooks: Iterable[Outlook]) -> dict[str, Any]:
+def budget_document(outlooks: Iterable[Outlook]) -> dict[str, object]:
     """`budget` of the plan document."""
     return {"organizations": [_organization(outlook) for outlook in outlooks]}
 
@@ -93,7 +92,7 @@ def minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _organization(outlook: Outlook) -> dict[str, Any]:
+def _organization(outlook: Outlook) -> dict[str, object]:
     budget = outlook.budget
     return {
         "orgName": budget.org_name,

@@ -92,7 +92,7 @@ def _generated(generated: Generated | None) -> dict[str, Any]:
     return {"entry": generated.entry, "values": dict(generated.values), **period}
 
 
-def _identity(identity: Identity | None) -> dict[str, Any] | None:
+def _identity(identity: Identity | None) -> dict[str, object] | None:
     """None if the plan was made without asking the service who the token speaks for."""
     if identity is None:
         return None
@@ -100,7 +100,7 @@ def _identity(identity: Identity | None) -> dict[str, Any] | None:
     return {"id": identity.id, **{name: value for name, value in known.items() if value}}
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: Change) -> dict[str, object]:
     sides = {"before": change.before, "after": change.after}
     present = {name: side for name, side in sides.items() if side is not ABSENT}
     origin = {"origin": change.origin.value, "inPlace": change.in_place}
@@ -181,9 +181,9 @@ _BASIS, _PLAN, _OPTIONS = Codec(Basis), Codec(Plan), Codec(PlanOptions)
 _RECORD, _ATTEMPT = Codec(Record), Codec(Attempt)
 
 
-def options_json(options: PlanOptions) -> dict[str, Any]:
+def options_json(options: PlanOptions) -> dict[str, object]:
     """The options that differ from their defaults, as `Plan.options` holds them."""
-    found: dict[str, Any] = _OPTIONS.builtins(options)
+    found: dict[str, object] = _OPTIONS.builtins(options)
     return found
 
 
@@ -303,7 +303,7 @@ def _paths(scope: tuple[str, ...]) -> str:
     return " ".join(scope) or "all"
 
 
-def _different(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+def _different(then: Mapping[str, object], now: Mapping[str, object]) -> tuple[str, ...]:
     """The flags of the options that differ."""
     names = sorted(n for n in {*then, *now} if then.get(n, ABSENT) != now.get(n, ABSENT))
     return tuple(map(_flag, names))

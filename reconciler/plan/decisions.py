@@ -227,7 +227,7 @@ def recovered(
             return plan_for(task, Action.UNRESOLVED, reason, *said, attempt=attempt)
     said_of = _of(attempts[-1], "attempt.settling")
     waits = [verdict for verdict in verdicts if isinstance(verdict, Wait)]
-    known: dict[str, Any] = {"attempt": attempts[-1], "settled_at": _settled_at(waits, now)}
+    known: dict[str, object] = {"attempt": attempts[-1], "settled_at": _settled_at(waits, now)}
     return plan_for(task, Action.UNRESOLVED, Reason.SETTLING, said_of, **known)
 
 

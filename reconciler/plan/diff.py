@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler import garbage
 from reconciler.model.absent import ABSENT
@@ -39,7 +39,7 @@ def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
     return True
 
 
-def at_service(name: str, remote: RemoteTask) -> Any:
+def at_service(name: str, remote: RemoteTask) -> object:
     """The service's value of one of COMPARED: its documented default if omitted, else ABSENT."""
     return remote.raw.get(name, DEFAULTS.get(name, ABSENT))
 
@@ -72,11 +72,11 @@ def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
     ]
 
 
-def _plain(inputs: Inputs) -> dict[str, Any]:
+def _plain(inputs: Inputs) -> dict[str, object]:
     return dict(inputs)
 
 
-def _side(value: Any) -> Any:
+def _side(value: object) -> object:
     from deepdiff.helper import notpresent
 
     return ABSENT if value is notpresent else value

@@ -8,7 +8,6 @@ notes, files and lines, tasks that are left alone) is not in it, so it is the sa
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
@@ -49,7 +48,7 @@ def plan_digest(plan: Plan) -> str:
     )
 
 
-def _done(task: PlannedTask) -> dict[str, Any]:
+def _done(task: PlannedTask) -> dict[str, object]:
     """What apply would do about one task."""
     wanted = task.desired
     update = {"update": sorted(task.patch), "agreed": sorted(task.agreed)} if task.update else {}

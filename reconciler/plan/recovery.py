@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
 
 from reconciler.model import mark
 from reconciler.model.remarks import Remark, remark
@@ -320,7 +319,7 @@ def is_redaction_of(theirs: str, ours: str) -> bool:
 
 
 def compare_entities(
-    theirs: Collection[Mapping[str, Any]], ours: Collection[Mapping[str, Any]]
+    theirs: Collection[Mapping[str, object]], ours: Collection[Mapping[str, object]]
 ) -> Entities:
     """In any order, and in the fields that were sent: the service may add its own."""
     left = list(theirs)
@@ -336,7 +335,7 @@ def compare_entities(
     return Entities.FEWER if missing else Entities.SAME
 
 
-def _has(shown: Any, sent: Any) -> bool:
+def _has(shown: object, sent: object) -> bool:
     if isinstance(sent, Mapping):
         return isinstance(shown, Mapping) and all(
             _has(shown.get(name), value)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from reconciler.model.absent import ABSENT
 from reconciler.model.codes import Code
@@ -29,7 +28,7 @@ class Update:
     the service has already. `conflicts` moved at the service as well, `removed` have no value in
     the manifest any more."""
 
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
     agreed: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -37,7 +36,7 @@ class Update:
 
 def update_of(record: Record, task: DesiredTask, remote: RemoteTask) -> Update:
     """What may be changed in place, as far as `remote` shows how it is."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     agreed, conflicts, removed = [], [], []
     for name in PATCHED:
         before, wanted = (side.get(name, ABSENT) for side in (record.inputs, task.inputs))
@@ -68,7 +67,7 @@ def compared(
 ) -> PlannedTask:
     """A recorded task and its manifest. `equal`: the manifest is as recorded. `update`: what can
     be changed in place is."""
-    known: dict[str, Any] = {"task_id": record.task_id, "record": record, "remote": remote}
+    known: dict[str, object] = {"task_id": record.task_id, "record": record, "remote": remote}
     found = Update() if equal else _update_by(identity, record, task, remote)
     if update and found.values:
         remarks = [*_what_update_does(found, diff), *_only_by_a_new_task(task, diff)]
@@ -178,5 +177,5 @@ def _warning(task: PlannedTask, case: str, **facts: Arg) -> Diagnostic:
     return Diagnostic(Code.NOT_UPDATED, Severity.WARNING, case, {"key": task.ref.key, **facts}, at)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).lower()

@@ -21,7 +21,7 @@ class KeptEntries:
     def __init__(self, folder: Path, kind: str, whose: str) -> None:
         name = hashlib.sha256(whose.encode()).hexdigest()[:12]
         self._path = folder / f"{kind}-{name}.json"
-        self._entries: dict[str, Any] | None = None
+        self._entries: dict[str, object] | None = None
         self._dirty = False
 
     def get(self, name: str) -> Any:
@@ -45,13 +45,13 @@ class KeptEntries:
         data = json.dumps({"version": _VERSION, "entries": self._load()})
         disk.replace_file(self._path, data.encode("ascii"), mode=disk.PRIVATE)
 
-    def _load(self) -> dict[str, Any]:
+    def _load(self) -> dict[str, object]:
         if self._entries is None:
             self._entries = _read(self._path)
         return self._entries
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, object]:
     try:
         content = json.loads(disk.read_file(path) or b"{}")
     except (OSError, ValueError, RecursionError):

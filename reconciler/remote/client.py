@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from requests import Response
@@ -149,7 +148,7 @@ class Client:
 
     def events(
         self, org_name: str, task_id: str, *, page_size: int = 100
-    ) -> Iterator[Mapping[str, Any]]:
+    ) -> Iterator[Mapping[str, object]]:
         """A task's events, oldest first; pages are read as needed. Raises RemoteError, with
         status 404 if there is no such task."""
         for event in items(*self._events_reader(org_name, task_id, page_size)):
@@ -168,7 +167,7 @@ class Client:
         return read, self._transport.address(Request("GET", path))
 
     def tell(
-        self, org_name: str, task_id: str, body: Mapping[str, Any], part: str = ""
+        self, org_name: str, task_id: str, body: Mapping[str, object], part: str = ""
     ) -> ServiceResponse:
         """Posts to a task once, because it may act on a duplicate. Raises NoResponseError."""
         path = _task_path(org_name, task_id) + part
@@ -208,7 +207,7 @@ class Client:
         return None
 
     def create_task(
-        self, org_name: str, body: Mapping[str, Any], window: SendWindow
+        self, org_name: str, body: Mapping[str, object], window: SendWindow
     ) -> CreateOutcome:
         request = Request("POST", _tasks_path(org_name), encode(body))
         try:
@@ -219,7 +218,7 @@ class Client:
         self._service_clock.note(response)
         return outcome
 
-    def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, Any]) -> RemoteTask:
+    def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, object]) -> RemoteTask:
         """See Service. Retried like a read, because it is idempotent. Raises RemoteError, with
         status 404 also for another user's task."""
         request = Request("PATCH", _task_path(org_name, task_id), encode(changes))
@@ -284,7 +283,7 @@ class Client:
         return data
 
 
-def encode(body: Mapping[str, Any]) -> bytes:
+def encode(body: Mapping[str, object]) -> bytes:
     """A request body in ASCII, so that lone surrogates in a manifest can be sent."""
     return _ENCODER.encode(body).encode("ascii")
 

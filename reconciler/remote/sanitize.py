@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 from reconciler.model.canonical import map_texts
@@ -52,7 +51,7 @@ class Scrubber:
             text = text.replace(secret, REDACTED)
         return text
 
-    def values(self, data: Any, body: bytes) -> Any:
+    def values(self, data: object, body: bytes) -> object:
         """JSON values and names, decoded from `body`; usually unchanged."""
         spelled = any(secret.encode() in body for secret in self._secrets)
         return map_texts(self, data, names=True) if spelled or b"\\u" in body else data

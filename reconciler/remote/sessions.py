@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
@@ -45,10 +44,10 @@ class TaskReader:
 
     def outputs(
         self, wanted: Collection[tuple[str, str]], parallelism: int
-    ) -> dict[tuple[str, str], Mapping[str, Any]]:
+    ) -> dict[tuple[str, str], Mapping[str, object]]:
         """What the service shows of tasks, given by organization and ID, without those that it
         does not show. Many are looked for in the list, the rest is read one by one. RemoteError."""
-        found: dict[tuple[str, str], Mapping[str, Any]] = {}
+        found: dict[tuple[str, str], Mapping[str, object]] = {}
         for org_name in sorted({org_name for org_name, _ in wanted}):
             unseen = {task_id for org, task_id in wanted if org == org_name}
             for page in self._client.list_tasks(org_name) if len(unseen) > FEW else ():
@@ -117,7 +116,7 @@ class TaskReader:
             return None
         return events[ids.index(position.summary.event_id) + 1 :], token
 
-    def respond(self, org_name: str, task_id: str, event: Mapping[str, Any]) -> Outcome:
+    def respond(self, org_name: str, task_id: str, event: Mapping[str, object]) -> Outcome:
         """Sends a user event to a task once. Raises RemoteError if it was certainly not sent."""
         return self._told(org_name, task_id, {"event": event})
 
@@ -126,7 +125,7 @@ class TaskReader:
         return self._told(org_name, task_id, {"force": True}, "/cancel")
 
     def _told(
-        self, org_name: str, task_id: str, body: Mapping[str, Any], part: str = ""
+        self, org_name: str, task_id: str, body: Mapping[str, object], part: str = ""
     ) -> Outcome:
         try:
             response = self._client.tell(org_name, task_id, body, part)
@@ -146,8 +145,8 @@ class TaskReader:
             return Lost(words)
         return Refusal(status, words)
 
-    def without_secrets(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        clean: dict[str, Any] = map_texts(self._shown, values, names=True)
+    def without_secrets(self, values: Mapping[str, object]) -> dict[str, object]:
+        clean: dict[str, object] = map_texts(self._shown, values, names=True)
         return clean
 
     def _shown(self, text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.messages.plan import ACTIONS
 from reconciler.messages.remarks import Words, word_remarks
@@ -110,13 +109,13 @@ def entry_of(task: PlannedTask) -> TaskRef | None:
     return TaskRef(task.ref.org_name, generated.entry) if generated is not None else None
 
 
-def _place(task: PlannedTask) -> tuple[Any, ...]:
+def _place(task: PlannedTask) -> tuple[object, ...]:
     origin = task.desired.origin if task.desired is not None else None
     period = task.generated.period if task.generated is not None else None
     return (_ORDER[task.action], period or "", origin.position if origin else 0, task.ref)
 
 
-def _likeness(task: PlannedTask) -> list[Any]:
+def _likeness(task: PlannedTask) -> list[object]:
     paths = {change.path.partition(".")[0].partition("[")[0] for change in task.diff}
     remarks = [remark.case for remark in task.remarks]
     return [task.action.value, task.reason.value, remarks, sorted(paths)]

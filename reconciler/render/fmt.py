@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import unified_diff
-from typing import Any
 
 from reconciler.manifest.fmt import Formatted, format_manifest
 from reconciler.model.diagnostics import Diagnostic, has_errors, in_order
@@ -48,7 +47,7 @@ class FmtReport:
         return found
 
 
-def fmt_document(report: FmtReport, *, diff: bool, text: bool) -> dict[str, Any]:
+def fmt_document(report: FmtReport, *, diff: bool, text: bool) -> dict[str, object]:
     """The JSON document. `text`: includes the formatted text of the only file (stdin)."""
     valid = {name: found for name, found in report.files.items() if found.content is not None}
     files = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from reconciler.messages.plan import UNATTENDED
 from reconciler.messages.remarks import Hint
@@ -79,7 +78,7 @@ def task_anchor(entry: TaskEntry) -> str:
 
 def settings(inputs: Inputs) -> Iterator[str]:
     message = inputs.get("message")
-    parts: Mapping[str, Any] = message if isinstance(message, Mapping) else {}
+    parts: Mapping[str, object] = message if isinstance(message, Mapping) else {}
     shown = {name: value for name, value in sorted(inputs.items()) if name != "message"}
     for name, value in sorted(parts.items()):
         if name == "entity_diff" and isinstance(value, Mapping) and set(value) == {"add"}:
@@ -154,7 +153,7 @@ def _cells(line: Line | None, kind: str, sign: str, element: str, *, whole: bool
     return f'<td class="n {kind}">{number}</td><td class="{kind}">{text}</td>'
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     """A value; list items go on separate lines."""
     if value is ABSENT:
         return '<span class="none">not set</span>'

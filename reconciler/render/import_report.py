@@ -75,7 +75,7 @@ def _row(task: Taken, width: int) -> str:
     return "  ".join([parts[0], *(safe.line(part) for part in parts[1:] if part)]).rstrip()
 
 
-def _task(task: Taken) -> dict[str, Any]:
+def _task(task: Taken) -> dict[str, object]:
     return {
         "key": task.key,
         "orgName": task.org_name,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from reconciler.model.shell import shell_word
 from reconciler.model.task import rfc3339
@@ -44,7 +43,7 @@ def inbox_text(requests: Sequence[OpenRequest], style: Style, now: datetime) -> 
     return safe.without_commands("".join(f"{row}\n" for row in rows[1:]))
 
 
-def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, Any]:
+def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, object]:
     return json_document(
         readAt=rfc3339(now),
         questions=[
@@ -62,7 +61,7 @@ def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, 
     )
 
 
-def request_document(request: OpenRequest) -> dict[str, Any]:
+def request_document(request: OpenRequest) -> dict[str, object]:
     return {
         "wants": request.wanted.value,
         "message": request.message or None,

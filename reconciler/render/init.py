@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from reconciler.render import safe
 from reconciler.render.json import json_document
@@ -30,7 +29,7 @@ class InitReport:
     placeholders: bool = False
 
 
-def init_document(report: InitReport) -> dict[str, Any]:
+def init_document(report: InitReport) -> dict[str, object]:
     return json_document(written=report.written, kept=report.kept)
 
 

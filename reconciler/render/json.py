@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.messages import diagnostic_document
 from reconciler.messages.remarks import remarks_document
@@ -27,13 +27,15 @@ def render(report: Report, style: Style) -> str:
     return dump(document(report))
 
 
-def json_document(diagnostics: Iterable[Diagnostic] = (), /, **members: Any) -> dict[str, Any]:
+def json_document(
+    diagnostics: Iterable[Diagnostic] = (), /, **members: object
+) -> dict[str, object]:
     """A document with the members that every document has (contract, section 3)."""
     listed = [diagnostic_document(diagnostic) for diagnostic in diagnostics]
     return {"formatVersion": FORMAT_VERSION, "diagnostics": listed, **members}
 
 
-def document(report: Report) -> dict[str, Any]:
+def document(report: Report) -> dict[str, object]:
     if isinstance(report, FailureReport):
         return json_document(report.diagnostics)
     if isinstance(report, ValidateReport):
@@ -56,13 +58,13 @@ def document(report: Report) -> dict[str, Any]:
     return plan_document(report)
 
 
-def dump(document: Mapping[str, Any]) -> str:
+def dump(document: Mapping[str, object]) -> str:
     """The text of a document, in ASCII, which survives any terminal and encoding."""
     members = [f"{json.dumps(name)}: {_value(value)}" for name, value in document.items()]
     return inert("{" + ",\n ".join(members) + "}\n")
 
 
-def json_line(value: Mapping[str, Any]) -> str:
+def json_line(value: Mapping[str, object]) -> str:
     """A document on one line (JSON Lines)."""
     return inert(json.dumps(value)) + "\n"
 
@@ -78,7 +80,7 @@ def _value(value: object) -> str:
     return "[\n  " + ",\n  ".join(json.dumps(element) for element in value) + "]"
 
 
-def _applied(report: ApplyReport) -> dict[str, Any]:
+def _applied(report: ApplyReport) -> dict[str, object]:
     return json_document(
         report.diagnostics,
         summary=_apply_summary(report),
@@ -87,7 +89,7 @@ def _applied(report: ApplyReport) -> dict[str, Any]:
     )
 
 
-def _waited(report: WaitedReport) -> dict[str, Any]:
+def _waited(report: WaitedReport) -> dict[str, object]:
     """The statuses: the document of `wait`, or a member of the one of apply."""
     from reconciler.plan.codec import task_document
     from reconciler.render.status import status_document
@@ -111,8 +113,8 @@ def _apply_summary(report: ApplyReport) -> dict[str, int]:
     return {name: n for name, n in summary.items() if n or name not in later}
 
 
-def _task_result(task: TaskResult) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+def _task_result(task: TaskResult) -> dict[str, object]:
+    shown: dict[str, object] = {
         "key": task.key,
         "orgName": task.org_name,
         "result": task.result.value,

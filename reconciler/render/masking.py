@@ -197,7 +197,7 @@ def _inputs(inputs: Inputs) -> Inputs:
     return {name: _covered(v) if name in HIDDEN else v for name, v in inputs.items()}
 
 
-def _covered(message: Any) -> Any:
+def _covered(message: object) -> object:
     if not isinstance(message, Mapping):
         return _digested(message)
     return {
@@ -206,7 +206,7 @@ def _covered(message: Any) -> Any:
     }
 
 
-def _digested(value: Any) -> Any:
+def _digested(value: object) -> object:
     """The value with digests in place of texts; existing digests are kept."""
     return map_texts(lambda text: text if _HIDDEN.fullmatch(text) else _digest(text), value)
 
@@ -218,7 +218,7 @@ def _digest(text: str) -> str:
     return f"(sensitive) sha256:{hexadecimal[:_DIGITS]}"
 
 
-def _swept(value: Any, secrets: Secrets, name: str | None) -> Any:
+def _swept(value: object, secrets: Secrets, name: str | None) -> Any:
     """The value with prompts removed from its texts, except the `name` from the manifest."""
     return map_texts(lambda text: text if text == name else secrets.conceal(text), value)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.model.absent import ABSENT
 from reconciler.model.canonical import digest
@@ -65,12 +64,12 @@ def task_groups(tasks: Iterable[PlannedTask]) -> list[TaskGroup]:
     return made
 
 
-def common(inputs: Inputs) -> dict[str, Any]:
+def common(inputs: Inputs) -> dict[str, object]:
     """The settings that all tasks of a group share."""
     return {name: value for name, value in inputs.items() if name not in _OF_ITS_OWN}
 
 
-def _likeness(task: PlannedTask) -> list[Any]:
+def _likeness(task: PlannedTask) -> list[object]:
     is_new = task.creates and not task.diff and task.desired is not None
     settings = common(task.desired.inputs) if is_new and task.desired is not None else {}
     return [
@@ -83,6 +82,6 @@ def _likeness(task: PlannedTask) -> list[Any]:
     ]
 
 
-def _diff(task: PlannedTask) -> list[Any]:
+def _diff(task: PlannedTask) -> list[object]:
     sides = ((c.path, c.before, c.after, c.origin.value) for c in task.diff)
     return [[None if side is ABSENT else side for side in change] for change in sides]

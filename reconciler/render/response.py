@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import TaskRef
@@ -40,8 +39,8 @@ class Response:
     record: Record
     status: TaskStatus
     done: str
-    sent: Mapping[str, Any] | None = None
-    answered: Mapping[str, Any] | None = None
+    sent: Mapping[str, object] | None = None
+    answered: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,13 @@ def response_text(response: Response) -> str:
 
 def responses_document(
     responses: Iterable[Response], problems: Iterable[Diagnostic]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return json_document(problems, responses=[_response(response) for response in responses])
 
 
-def _response(response: Response) -> dict[str, Any]:
+def _response(response: Response) -> dict[str, object]:
     record = response.record
-    document: dict[str, Any] = {
+    document: dict[str, object] = {
         "key": record.ref.key,
         "orgName": record.ref.org_name,
         "taskId": record.task_id,
@@ -84,7 +83,7 @@ def edit_text(edited: Edited) -> str:
     return safe.line(_EDITS[edited.done].format_map(facts)) + "\n"
 
 
-def edits_document(edited: Iterable[Edited]) -> dict[str, Any]:
+def edits_document(edited: Iterable[Edited]) -> dict[str, object]:
     return json_document(
         edits=[
             {

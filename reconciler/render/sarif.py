@@ -70,7 +70,7 @@ def render(report: Report, style: Style) -> str:
     index = {rule: place for place, rule in enumerate(rules)}
     failed = isinstance(report, FailureReport)
     whom = for_whom(report) if isinstance(report, Plan) else ""
-    run: dict[str, Any] = {
+    run: dict[str, object] = {
         "tool": {
             "driver": {
                 "name": "taskctl",
@@ -97,7 +97,7 @@ def render(report: Report, style: Style) -> str:
     return dump({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _results(found: Iterable[_Problem], index: Mapping[str, int]) -> list[dict[str, Any]]:
+def _results(found: Iterable[_Problem], index: Mapping[str, int]) -> list[dict[str, object]]:
     seen: Counter[str] = Counter()
     results = []
     for problem in found:
@@ -117,7 +117,7 @@ def _results(found: Iterable[_Problem], index: Mapping[str, int]) -> list[dict[s
     return results
 
 
-def _notification(problem: _Problem, index: Mapping[str, int]) -> dict[str, Any]:
+def _notification(problem: _Problem, index: Mapping[str, int]) -> dict[str, object]:
     return {
         "descriptor": {"id": problem.rule, "index": index[problem.rule]},
         "associatedRule": {"id": problem.rule, "index": index[problem.rule]},
@@ -126,7 +126,7 @@ def _notification(problem: _Problem, index: Mapping[str, int]) -> dict[str, Any]
     }
 
 
-def _related(problem: _Problem) -> dict[str, Any]:
+def _related(problem: _Problem) -> dict[str, object]:
     """The row that a task is generated from; the location is the entry."""
     if problem.row is None:
         return {}
@@ -134,11 +134,11 @@ def _related(problem: _Problem) -> dict[str, Any]:
     return {"relatedLocations": [{"id": 0, "physicalLocation": place}]}
 
 
-def _place(problem: _Problem) -> dict[str, Any]:
+def _place(problem: _Problem) -> dict[str, object]:
     return _physical(problem.file or "", problem.line, problem.column)
 
 
-def _physical(file: str, line: int | None, column: int | None) -> dict[str, Any]:
+def _physical(file: str, line: int | None, column: int | None) -> dict[str, object]:
     uri = quote(file.encode("utf-8", "backslashreplace"), safe="/")
     place: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
     if line is not None:

@@ -87,7 +87,7 @@ def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:
     return known
 
 
-def _facts(state: State, record: Record, outputs: Mapping[str, Any]) -> Mapping[str, str]:
+def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mapping[str, str]:
     facts = {
         "task id": record.task_id,
         "link": console_url(state.backend, record.ref.org_name, record.task_id) or "",
@@ -135,7 +135,7 @@ def _history(record: Record, palette: Palette) -> Iterator[str]:
         yield f"    {palette.dim(at.ljust(24))} {words.ljust(9)} {shown}".rstrip()
 
 
-def _happening(happening: HistoryEntry) -> dict[str, Any]:
+def _happening(happening: HistoryEntry) -> dict[str, object]:
     return {
         "what": happening.what,
         "at": rfc3339(happening.at) if happening.at is not None else None,
@@ -152,5 +152,5 @@ def _fields(facts: Mapping[str, str], palette: Palette, indent: int = 2) -> Iter
             yield f"{'':{indent}}{palette.dim((name + ':').ljust(width))} {safe.line(text)}"
 
 
-def _settings(inputs: Mapping[str, Any], style: Style, palette: Palette) -> list[str]:
+def _settings(inputs: Mapping[str, object], style: Style, palette: Palette) -> list[str]:
     return setting_rows(inputs, style.width - 4, palette, verbose=style.verbose)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.model.shell import shell_word
 from reconciler.render import safe
@@ -48,14 +47,14 @@ def place_text(change: PlaceChange) -> str:
     return "".join(safe.line(line.format_map(facts)) + "\n" for line in lines)
 
 
-def copy_text(state: Mapping[str, Any]) -> str:
+def copy_text(state: Mapping[str, object]) -> str:
     """A whole state, as `state push` reads it."""
     return inert(json.dumps(state, indent=2)) + "\n"
 
 
-def copy_document(state: Mapping[str, Any]) -> dict[str, Any]:
+def copy_document(state: Mapping[str, object]) -> dict[str, object]:
     return json_document(state=state)
 
 
-def place_document(change: PlaceChange) -> dict[str, Any]:
+def place_document(change: PlaceChange) -> dict[str, object]:
     return json_document(state=change.place, result=change.done, changed=change.changed)

@@ -103,7 +103,7 @@ def status_document(
     )
 
 
-def _task(status: TaskStatus) -> dict[str, Any]:
+def _task(status: TaskStatus) -> dict[str, object]:
     summary = status.summary
     return {
         "key": status.ref.key,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from reconciler.model.absent import ABSENT
 from reconciler.model.diagnostics import Diagnostic
@@ -40,7 +39,7 @@ def report_text(report: TaskReport, style: Style, now: datetime) -> str:
     return text + "".join(f"{row}\n" for row in _further(report, style, palette, now))
 
 
-def report_document(report: TaskReport, now: datetime) -> dict[str, Any]:
+def report_document(report: TaskReport, now: datetime) -> dict[str, object]:
     """The task of `state show` and of `status`, plus the manifest's side."""
     shown = status_document([report.status], now, report.diagnostics)
     known = state_document(report.state, [report.ref])["tasks"][0]
@@ -86,7 +85,7 @@ def _further(report: TaskReport, style: Style, palette: Palette, now: datetime) 
     return [safe.without_commands(row) for row in rows]
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: Change) -> dict[str, object]:
     sides = {"before": change.before, "after": change.after}
     present = {name: side for name, side in sides.items() if side is not ABSENT}
     origin = {"origin": change.origin.value, "inPlace": change.in_place}

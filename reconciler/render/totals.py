@@ -76,7 +76,7 @@ def _cell(value: object) -> object:
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
-def _task(usage: Usage) -> dict[str, Any]:
+def _task(usage: Usage) -> dict[str, object]:
     return {
         "orgName": usage.ref.org_name,
         "key": usage.ref.key,
@@ -97,7 +97,7 @@ def bar(value: int, most: int, columns: int, marks: str) -> str:
     return marks[-1] * whole + (marks[rest - 1] if rest else "")
 
 
-def _document(name: str, one: Sum) -> dict[str, Any]:
+def _document(name: str, one: Sum) -> dict[str, object]:
     return {name: one.name or None, "tasks": one.tasks, "tokens": one.tokens}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from reconciler.model.absent import ABSENT
 from reconciler.model.fields import NAMES
@@ -32,7 +31,7 @@ _encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
-def flow(value: Any) -> str:
+def flow(value: object) -> str:
     """A JSON value on one line, escaped, with unquoted names: `[{id: "datadog"}]`."""
     if value is ABSENT:
         return "(not set)"
@@ -105,7 +104,7 @@ def _fits(change: Change, columns: int, pad: int) -> bool:
     return name + sides + len(told) <= columns
 
 
-def side_text(side: Any) -> str | None:
+def side_text(side: object) -> str | None:
     """The text to compare by line: lists with an item per line. None: not there."""
     if side is ABSENT:
         return None
@@ -116,7 +115,7 @@ def side_text(side: Any) -> str | None:
     return flow(side)
 
 
-def _table(settings: Mapping[str, Any], columns: int, palette: Palette) -> list[str]:
+def _table(settings: Mapping[str, object], columns: int, palette: Palette) -> list[str]:
     pad = _pad(settings)
     rows: list[str] = []
     for name, value in settings.items():
@@ -131,7 +130,7 @@ def _table(settings: Mapping[str, Any], columns: int, palette: Palette) -> list[
     return rows
 
 
-def _list(name: str, values: Iterable[Any], columns: int, palette: Palette) -> list[str]:
+def _list(name: str, values: Iterable[object], columns: int, palette: Palette) -> list[str]:
     rows = [row for value in values for row in cells.wrap(flow(value), columns - GUTTER, 2)]
     return [f"{safe.line(name)}:", *_gutter(rows, palette)]
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from reconciler.tasks.events import (
     Approval,
@@ -78,7 +77,7 @@ class Conversation:
             case other:
                 yield ConversationEntry(Kind.UNKNOWN, at, label=other)
 
-    def _answer(self, body: Mapping[str, Any], at: datetime | None) -> ConversationEntry:
+    def _answer(self, body: Mapping[str, object], at: datetime | None) -> ConversationEntry:
         rejected = body.get("ok") is not True
         asked = self._asked.get(text_in(body, "approval_request_id"))
         words = text_in(body, "instructions") or (asked.message if asked else "")
@@ -110,7 +109,9 @@ class Conversation:
             case _ if kind not in _SILENT:
                 yield ConversationEntry(Kind.UNKNOWN, at, label=kind)
 
-    def _message(self, body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
+    def _message(
+        self, body: Mapping[str, object], at: datetime | None
+    ) -> Iterator[ConversationEntry]:
         text = text_in(body, "content")
         if text.strip():
             yield ConversationEntry(
@@ -128,7 +129,7 @@ class Conversation:
         if call_id and at is not None:
             self._began[call_id] = at
 
-    def _tool(self, body: Mapping[str, Any], at: datetime | None) -> ConversationEntry:
+    def _tool(self, body: Mapping[str, object], at: datetime | None) -> ConversationEntry:
         began = self._began.pop(text_in(body, "tool_call_id"), None)
         took = at - began if at is not None and began is not None and at >= began else None
         content = body.get("content")
@@ -137,29 +138,29 @@ class Conversation:
         return ConversationEntry(Kind.TOOL, at, text, text_in(body, "name"), took, bad)
 
 
-def _warning(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
+def _warning(body: Mapping[str, object], at: datetime | None) -> Iterator[ConversationEntry]:
     yield ConversationEntry(Kind.WARNING, at, text_in(body, "message"))
 
 
-def _error(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
+def _error(body: Mapping[str, object], at: datetime | None) -> Iterator[ConversationEntry]:
     yield ConversationEntry(Kind.ERROR, at, text_in(body, "message"), is_bad=True)
 
 
-def _cancelled(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
+def _cancelled(body: Mapping[str, object], at: datetime | None) -> Iterator[ConversationEntry]:
     was = "while it worked" if body.get("operation_was_running") is True else ""
     yield ConversationEntry(Kind.CANCELLED, at, was, is_bad=True)
 
 
-def _name(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
+def _name(body: Mapping[str, object], at: datetime | None) -> Iterator[ConversationEntry]:
     yield ConversationEntry(Kind.NOTE, at, f"named: {text_in(body, 'name')}")
 
 
-def _compression(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
+def _compression(body: Mapping[str, object], at: datetime | None) -> Iterator[ConversationEntry]:
     words = text_in(body, "message") or text_in(body, "status")
     yield ConversationEntry(Kind.NOTE, at, f"conversation compressed: {words}")
 
 
-def _entities(body: Mapping[str, Any], at: datetime | None) -> Iterator[ConversationEntry]:
+def _entities(body: Mapping[str, object], at: datetime | None) -> Iterator[ConversationEntry]:
     changes = body.get("changes")
     for name, word in (("add", "works on"), ("remove", "leaves")):
         listed = changes.get(name) if isinstance(changes, Mapping) else None
@@ -167,7 +168,7 @@ def _entities(body: Mapping[str, Any], at: datetime | None) -> Iterator[Conversa
             yield ConversationEntry(Kind.NOTE, at, f"{word}: {_flat(entity)}")
 
 
-_Reader = Callable[[Mapping[str, Any], datetime | None], Iterator[ConversationEntry]]
+_Reader = Callable[[Mapping[str, object], datetime | None], Iterator[ConversationEntry]]
 _READERS: dict[str, _Reader] = {
     "warning": _warning,
     "error": _error,

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from reconciler.model.task import instant, rfc3339
 from reconciler.tasks.events import (
@@ -110,7 +109,7 @@ def _after_agent(summary: EventSummary, event: Event) -> EventSummary:
     return replace(summary, last=Last.WORKING, words="", approvals=(*kept, asked))
 
 
-def summary_to_json(summary: EventSummary) -> dict[str, Any]:
+def summary_to_json(summary: EventSummary) -> dict[str, object]:
     """For a cache; `from_json` reads it."""
     return {
         "event": summary.event_id,

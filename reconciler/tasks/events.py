@@ -1,4 +1,4 @@
-"""Events of a task. Any member may be missing, have another type, or be new."""
+"""Events of a task. object member may be missing, have another type, or be new."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Approval:
         """Whether it wants an answer in words, not a yes or no."""
         return _QUESTION.fullmatch(text_in(self.context, "tool_name")) is not None
 
-    def reply(self, *, ok: bool, text: str = "") -> dict[str, Any]:
+    def reply(self, *, ok: bool, text: str = "") -> dict[str, object]:
         """The user event that answers it, without a timestamp. Words go to the agent only with
         `ok: false`, also those that answer a question (as Pulumi's CLI sends them)."""
         answers = {"instructions": text} if text else {}
@@ -86,7 +86,7 @@ class Approval:
         return {"type": "user_confirmation", "approval_request_id": self.id, "ok": ok, **answers}
 
     @property
-    def context(self) -> Mapping[str, Any]:
+    def context(self) -> Mapping[str, object]:
         context = self.body.get("context")
         return context if isinstance(context, Mapping) else {}
 

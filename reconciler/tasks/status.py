@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from reconciler.model.task import TaskRef, instant
 from reconciler.tasks.event_summary import EventSummary, Last
@@ -48,7 +47,7 @@ class TaskStatus:
     file: str = ""
     task_id: str | None = None
     url: str | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    raw: Mapping[str, object] = field(default_factory=dict)
     summary: EventSummary = field(default_factory=EventSummary)
 
     @property
@@ -86,7 +85,7 @@ class TaskStatus:
         return None if used is None or not window else round(100 * used / window)
 
 
-def state_of(raw: Mapping[str, Any], summary: EventSummary) -> TaskState:
+def state_of(raw: Mapping[str, object], summary: EventSummary) -> TaskState:
     """The state of a task that the service shows."""
     if summary.approvals or parked_calls(raw, summary):
         return TaskState.WAITING
@@ -104,7 +103,7 @@ def state_of(raw: Mapping[str, Any], summary: EventSummary) -> TaskState:
     return TaskState.RUNNING  # it received a message and has not begun on it yet
 
 
-def parked_calls(raw: Mapping[str, Any], summary: EventSummary) -> tuple[ToolCall, ...]:
+def parked_calls(raw: Mapping[str, object], summary: EventSummary) -> tuple[ToolCall, ...]:
     """The tool calls that wait for a result from outside the service. One without a mode has that
     of its task (API document)."""
     default = str(raw.get("toolExecutionMode") or "cloud")
@@ -134,6 +133,6 @@ def exit_code(statuses: Iterable[TaskStatus]) -> int:
     return 2 if TaskState.RUNNING in found else 0
 
 
-def _number(raw: Mapping[str, Any], name: str) -> int | None:
+def _number(raw: Mapping[str, object], name: str) -> int | None:
     value = raw.get(name)
     return value if type(value) is int and 0 <= value <= MOST else None

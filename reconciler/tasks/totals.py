@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 from reconciler.model.task import Identity, TaskRef, instant
 from reconciler.state.model import State
@@ -32,7 +31,7 @@ class Usage:
     file: str
     identity: Identity
     recorded_at: datetime | None = None
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def tokens(self) -> int | None:

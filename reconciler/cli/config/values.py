@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from reconciler.manifest.repository import in_git, repository_root
 from reconciler.model.diagnostics import Arg
@@ -95,7 +94,7 @@ def _state(value: object, where: Where) -> str:
     return value
 
 
-KEYS: dict[str, Callable[[Any, Where], Any]] = {
+KEYS: dict[str, Callable[[object, Where], object]] = {
     "paths": _paths,
     "state": _state,
     "policy": _path,

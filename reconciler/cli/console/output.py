@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from reconciler.app.context import ReportFile, Settings
 from reconciler.messages.notes import Note, Question
@@ -133,7 +133,7 @@ class Output:
 
     def result(
         self,
-        document: Callable[[], Mapping[str, Any]],
+        document: Callable[[], Mapping[str, object]],
         text: Callable[[Style], str],
         diagnostics: Sequence[Diagnostic] = (),
     ) -> None:

@@ -56,11 +56,11 @@ class Expansion:
     `vocabulary`. `due` are the periods that may be created; `length` counts characters.
     """
 
-    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tasks: dict[str, dict[str, object]] = field(default_factory=dict)
     origins: dict[str, TaskOrigin] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     values: dict[str, Values] = field(default_factory=dict)
-    template: dict[str, Any] = field(default_factory=dict)
+    template: dict[str, object] = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
     due: tuple[Period, ...] = ()
     recurrence: Recurrence | None = None
@@ -69,7 +69,7 @@ class Expansion:
 
 def expand(
     name: str,
-    entry: Mapping[str, Any],
+    entry: Mapping[str, object],
     root: nodes.Node | None,
     now: Callable[[], datetime],
     read: ReadRows,

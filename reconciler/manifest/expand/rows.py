@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any
 
 from reconciler.manifest.parse.nodes import Mapping, Node, Scalar, Sequence
 
@@ -156,7 +155,7 @@ def _json(name: str, text: str) -> Iterator[Row]:
         raise RowError("nested", 1, name="") from problem
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
@@ -169,13 +168,13 @@ def _constant(word: str) -> str:
     raise json.JSONDecodeError(f"{word} is not JSON", "", 0)
 
 
-def _json_value(value: Any, line: int) -> str | Fields:
+def _json_value(value: object, line: int) -> str | Fields:
     if isinstance(value, dict):
         return {name: _json_text(below, line, name) for name, below in value.items()}
     return _json_text(value, line, "")
 
 
-def _json_text(value: Any, line: int, name: str) -> str:
+def _json_text(value: object, line: int, name: str) -> str:
     if value is None:
         raise RowError("null", line)
     if isinstance(value, bool):

@@ -98,7 +98,7 @@ def substitute(text: str, values: Mapping[str, str | None]) -> str:
     return "".join(filled)
 
 
-def templates_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """The templates of a JSON value and where they are; names of members are never templates."""
     if isinstance(value, str):
         if _OPEN in value:
@@ -111,7 +111,7 @@ def templates_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
             yield from templates_in(below, (*path, index))
 
 
-def filled(value: Any, values: Mapping[str, str | None]) -> tuple[Any, int]:
+def filled(value: object, values: Mapping[str, str | None]) -> tuple[Any, int]:
     """A JSON value with its templates filled, and how many characters its strings have."""
     if isinstance(value, str):
         text = substitute(value, values)

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from reconciler.manifest.expand.periods import Period, Unit
 from reconciler.manifest.expand.product import values_of
@@ -72,7 +71,7 @@ def period_values(period: Period) -> dict[str, str | None]:
     return values
 
 
-def names_a_period(template: Any) -> bool:
+def names_a_period(template: object) -> bool:
     """Whether its texts tell one period from another."""
     used = {n.partition(".")[0] for _, text in templates_in(template) for n in names(text)}
     return bool(used & {"period", "previous"})

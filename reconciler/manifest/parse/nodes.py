@@ -58,7 +58,7 @@ Node = Scalar | Sequence | Mapping
 class _Reader:
     """Recursive: the depth of a manifest was limited when it was read."""
 
-    next_event: Callable[[], Any]
+    next_event: Callable[[], object]
     anchors: dict[str, Node] = field(default_factory=dict)
 
     def node(self, event: Any) -> Node:
@@ -85,7 +85,7 @@ class _Reader:
         return made
 
 
-def read_nodes(next_event: Callable[[], Any]) -> Node | None:
+def read_nodes(next_event: Callable[[], object]) -> Node | None:
     """The first document that is not empty; None if there is none. The text must be valid YAML."""
     reader = _Reader(next_event)
     while (event := next_event()) is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from ruamel.yaml.error import MarkedYAMLError
 
@@ -78,7 +77,7 @@ def _case(error: Exception, lines: list[str], line: int, column: int) -> tuple[s
     return "", NO_FACTS
 
 
-def _complaint(error: Any) -> str:
+def _complaint(error: object) -> str:
     if isinstance(error, MarkedYAMLError):
         problem = re.sub(" but (?:found|got) .*", "", str(error.problem or ""))
         return f"{error.context or ''}: {problem}"
