@@ -232,6 +232,10 @@ class _HttpTalk(_Talk):
             head = re.sub(rb"(?i)\r\nexpect: 100-continue", b"", head)
         return head + _body(head, self._client, has_body=True) if head else b""
 
+    def forward(self, data: bytes) -> bytes:
+        self._has_body = not data.startswith(b"HEAD ")
+        return super().forward(data)
+
     def describe(self, data: bytes) -> tuple[str, bool]:
         method, target, _ = data.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
         writes = method in ("PUT", "DELETE", "PATCH") or (
@@ -243,7 +247,7 @@ class _HttpTalk(_Talk):
         head = self._server.until(b"\r\n\r\n")
         while re.match(rb"HTTP/1\.1 1\d\d ", head):
             head = self._server.until(b"\r\n\r\n")
-        if re.match(rb"HTTP/1\.\d (204|304) ", head):
+        if not self._has_body or re.match(rb"HTTP/1\.\d (204|304) ", head):
             return head
         return head + _body(head, self._server, has_body=False)
 

@@ -21,18 +21,27 @@ class _Careless(BaseHTTPRequestHandler):
         self._end(200, tag=hashlib.md5(body).hexdigest())
 
     def do_GET(self) -> None:
-        self._end(404)
+        body = self.objects.get(self.path)
+        if body is None:
+            self._end(404)
+        else:
+            self._end(200, tag=hashlib.md5(body).hexdigest(), body=body)
+
+    do_HEAD = do_GET  # noqa: N815
 
     def do_DELETE(self) -> None:
         self.objects.pop(self.path, None)
         self._end(204)
 
-    def _end(self, status: int, tag: str = "") -> None:
+    def _end(self, status: int, tag: str = "", body: bytes = b"") -> None:
         self.send_response(status)
         if tag:
             self.send_header("ETag", f'"{tag}"')
-        self.send_header("Content-Length", "0")
+        self.send_header("Last-Modified", "Tue, 24 Nov 2026 12:00:00 GMT")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass

@@ -17,6 +17,9 @@ from reconciler.state.engines import Cause, Denied, Missing, Moved, Pace, Unsure
 TIMEOUT = 120.0
 """Seconds for one git command that talks to the remote."""
 
+_LOOKUPS = 5
+"""How often a read looks the ref up: a busy holder replaces it several times per second."""
+
 DEFAULT_REF = "refs/taskctl/state/default"
 _NAMES = "refs/taskctl/state/"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?![./]|lock(?:/|$)|$))*")
@@ -60,12 +63,20 @@ class GitEngine:
         return True
 
     def read(self) -> tuple[bytes, Version] | None:
-        listed = self._git("ls-remote", "--exit-code", self._remote, self._ref, fine=(0, 2))
-        commit = listed.split(b"\t")[0].decode()
-        if not commit:
-            return None
-        if self._git("cat-file", "-t", commit, fine=(0, 1, 128), quiet=True) != b"commit\n":
-            self._fetch(commit)
+        """Nobody names a commit that was replaced while it was read: the ref is looked up again."""
+        for _ in range(_LOOKUPS):
+            listed = self._git("ls-remote", "--exit-code", self._remote, self._ref, fine=(0, 2))
+            commit = listed.split(b"\t")[0].decode()
+            if not commit:
+                return None
+            if self._has(commit) or self._fetch(commit):
+                return self._head_of(commit)
+        raise Unsure(f"{self._ref} was replaced while it was read")
+
+    def _has(self, commit: str) -> bool:
+        return self._git("cat-file", "-t", commit, fine=(0, 1, 128), quiet=True) == b"commit\n"
+
+    def _head_of(self, commit: str) -> tuple[bytes, Version]:
         entries = self._entries(commit)
         if "head" not in entries:
             raise Denied("the ref holds something else", "address")
@@ -124,14 +135,17 @@ class GitEngine:
             raise Denied(said, "rejected") if _RULE.search(why) else Unsure(said)
         raise Moved("the head was replaced")
 
-    def _fetch(self, commit: str) -> None:
-        """By its id, which needs no further listing of refs; where a host refuses that, by its
-        ref. Nothing is negotiated: no commit of the clone has anything in common with it."""
+    def _fetch(self, commit: str) -> bool:
+        """Whether it is there now. Asked for by its id, which needs no further listing of refs;
+        where a host refuses that, by its ref. Nothing is negotiated: no commit of the clone has
+        anything in common with it."""
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
         fetch = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", *quiet)
         words = (*fetch, "--no-recurse-submodules", self._remote)
-        if self._run(*words, commit).returncode:
-            self._git(*words, self._ref)
+        if self._run(*words, commit).returncode == 0:
+            return True
+        self._git(*words, self._ref)
+        return self._has(commit)
 
     def _entries(self, commit: str) -> dict[str, str]:
         listing = self._git("ls-tree", "-z", "--full-tree", commit).decode()

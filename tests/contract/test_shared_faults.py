@@ -1,0 +1,353 @@
+"""What the lock, the journal and the saved state survive on real servers (`tests.support.machines`
+are the runners; tests/contract/test_engine_faults.py is about the engines alone)."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from reconciler.app.system_clock import SystemClock
+from reconciler.model.codes import Code
+from reconciler.model.errors import StateError
+from reconciler.state.encryption import Cipher, KeyRing
+from reconciler.state.engines import Engine, open_engine
+from reconciler.state.head import Head, decode_head, encode_head
+from reconciler.state.held import Claim
+from reconciler.state.manager import SharedState
+from reconciler.state.model import Attempted, Recorded
+from reconciler.state.session import Session
+from tests.support.fault_proxy import Asked, FaultProxy, Trouble
+from tests.support.http_objects import careless_s3
+from tests.support.machines import NEW, WITHOUT_BEAT, Machine, Machines, machines
+from tests.support.state_engines import MAIN, Served, serving
+from tests.support.state_samples import BACKEND, attempt, mark_at, record
+from tests.support.state_servers import S3_KEYS
+
+HEAD = re.compile(r"PUT .*/head\b|POST .*receive-pack|UPDATE taskctl_head")
+BLOB = re.compile(r"PUT .*/blobs/|POST .*receive-pack|INSERT INTO taskctl_blob")
+
+
+@pytest.fixture(scope="module", params=MAIN)
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    with serving(request.param, tmp_path_factory.mktemp(request.param)) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(served: Served) -> Iterator[FaultProxy]:
+    with FaultProxy(served.port, served.protocol) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def those(served: Served) -> Iterator[Machines]:
+    with machines(served, f"s{secrets.token_hex(4)}") as made:
+        yield made
+
+
+def befall(proxy: FaultProxy, trouble: Trouble, *whats: re.Pattern[str]) -> None:
+    """The next write of each of these kinds meets it."""
+    left = list(whats)
+
+    def choose(asked: Asked) -> Trouble | None:
+        if left and asked.write and left[0].search(asked.what):
+            left.pop(0)
+            return trouble
+        return None
+
+    proxy.forget()
+    proxy.always = choose
+
+
+def large(number: int) -> Attempted:
+    """An entry that goes into a blob of its own."""
+    made = attempt(number)
+    made.inputs["message"]["content"] = secrets.token_hex(9_000)
+    return Attempted(made)
+
+
+def code_of(problem: pytest.ExceptionInfo[StateError]) -> Code:
+    return problem.value.diagnostics[0].code
+
+
+# Writes meet trouble, in each phase of a run
+
+TROUBLES = {
+    "lost": Trouble("lost"),
+    "cut": Trouble("cut"),
+    "late": Trouble("late"),
+    "409": Trouble("answer", 409),
+    "429": Trouble("answer", 429, headers={"Retry-After": "0"}),
+    "503, done": Trouble("answer", 503, committed=True),
+}
+
+
+@pytest.fixture
+def troubles(served: Served) -> list[Trouble]:
+    return [t for t in TROUBLES.values() if t.kind != "answer" or served.protocol == "http"]
+
+
+def assert_met(proxy: FaultProxy, trouble: Trouble, engine: Engine) -> None:
+    """It was met, a second time only if the first left it undone. What was late arrives now, and
+    changes nothing."""
+    met = len(proxy.met)
+    assert met == 2 or (met == 1 and (trouble.committed or trouble.kind == "lost"))
+    before = engine.read()
+    assert proxy.deliver() == (met if trouble.kind == "late" else 0)
+    assert engine.read() == before
+
+
+def test_commits_and_segments_are_written_once(
+    those: Machines, proxy: FaultProxy, troubles: list[Trouble]
+) -> None:
+    """The head, twice in a row; a segment (git: with the head), then the head that names it."""
+    other = those.new()
+    session = those.new(proxy.port, WITHOUT_BEAT).open()
+    written = set()
+    for number, trouble in enumerate(troubles):
+        befall(proxy, trouble, HEAD, HEAD)
+        session.append(Attempted(attempt(2 * number)))
+        assert_met(proxy, trouble, other.engine)
+        befall(proxy, trouble, BLOB, HEAD)
+        session.append(large(2 * number + 1))
+        assert_met(proxy, trouble, other.engine)
+        written |= {mark_at(2 * number), mark_at(2 * number + 1)}
+        assert set(other.place.read(BACKEND).attempts) == written
+    proxy.forget()
+    session.close()
+    assert set(other.place.read(BACKEND).attempts) == written
+
+
+def test_the_lock_is_taken_and_released_once(
+    those: Machines, proxy: FaultProxy, troubles: list[Trouble]
+) -> None:
+    """When it is taken, the head meets two troubles; at the release, the saved state one, its head
+    another."""
+    machine, other = those.new(proxy.port, WITHOUT_BEAT), those.new()
+    for number, trouble in enumerate(troubles):
+        befall(proxy, trouble, HEAD, HEAD)
+        session = machine.open()
+        assert_met(proxy, trouble, other.engine)
+        session.append(Recorded(record(number)))
+        befall(proxy, trouble, BLOB, HEAD)
+        session.close()
+        assert_met(proxy, trouble, other.engine)
+        head = other.place.head()
+        assert (head.epoch, head.serial, head.holder) == (number + 1, number + 1, None)
+        assert len(other.place.read(BACKEND).records) == number + 1
+
+
+def cut_off_with_the_first_write(proxy: FaultProxy) -> Callable[[Asked], Trouble | None]:
+    def choose(asked: Asked) -> Trouble | None:
+        if asked.write:
+            return Trouble("late")
+        return Trouble("cut") if proxy.met else None
+
+    return choose
+
+
+def test_what_arrives_after_a_takeover_changes_nothing(those: Machines, proxy: FaultProxy) -> None:
+    """A holder that is cut off: its write is still on its way when another machine takes over."""
+    cut_off, other = those.new(proxy.port), those.new()
+    session = cut_off.open()
+    session.append(Attempted(attempt(1)))
+    proxy.always = cut_off_with_the_first_write(proxy)
+    failures: list[StateError] = []
+
+    def append() -> None:
+        try:
+            session.append(Attempted(attempt(2)))
+        except StateError as problem:
+            failures.append(problem)
+
+    thread = threading.Thread(target=append)
+    thread.start()
+    while not proxy.met:
+        thread.join(0.01)
+    taken = other.open()
+    assert set(taken.state.attempts) == {mark_at(1)}
+    taken.append(Attempted(attempt(3)))
+    thread.join()
+    assert [problem.diagnostics[0].code for problem in failures] == [Code.STATE_WRITE_UNKNOWN]
+    assert proxy.deliver() >= 1
+    taken.append(Attempted(attempt(4)))
+    taken.close()
+    assert set(other.place.read(BACKEND).attempts) == {mark_at(1), mark_at(3), mark_at(4)}
+    proxy.forget()
+    for call in (session.check_held, session.save):
+        with pytest.raises(StateError):
+            call()
+
+
+# Who has the lock
+
+
+def test_of_twelve_takers_one_wins(those: Machines) -> None:
+    takers = [those.new() for _ in range(12)]
+    start = threading.Barrier(12)
+
+    def take(machine: Machine) -> Session | Code:
+        start.wait()
+        try:
+            return machine.open(seconds=0)
+        except StateError as problem:
+            return problem.diagnostics[0].code
+
+    with ThreadPoolExecutor(12) as pool:
+        ended = list(pool.map(take, takers))
+    won = [found for found in ended if isinstance(found, Session)]
+    assert len(won) == 1
+    assert ended.count(Code.STATE_LOCKED) == 11
+    assert those.new().place.head().epoch == 1
+    won[0].close()
+
+
+def test_of_those_who_wait_for_a_dead_holder_each_has_its_turn(those: Machines) -> None:
+    """It died with an attempt open; nobody's entries are lost, and no two hold the lock at once."""
+    dead = those.new()
+    dead.open().append(Attempted(attempt(0)))
+    stop_beat(dead)
+    takers = [those.new() for _ in range(6)]
+    inside: list[int] = []
+
+    def work(number: int) -> None:
+        with takers[number - 1].open(seconds=100) as session:
+            inside.append(number)
+            session.append(Attempted(attempt(number)))
+            assert inside == [number]
+            inside.remove(number)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(1, 7)))
+    found = those.new().place
+    assert set(found.read(BACKEND).attempts) == {mark_at(number) for number in range(7)}
+    assert found.head().epoch == 7
+
+
+def stop_beat(machine: Machine) -> None:
+    """As if its process were gone."""
+
+    def gone(*_: object) -> Any:
+        raise StateError([])
+
+    machine.engine.swap = machine.engine.read = gone  # type: ignore[method-assign,assignment]
+
+
+def test_unlock_fences_a_holder_that_lives(those: Machines) -> None:
+    holder, other = those.new(), those.new()
+    session = holder.open()
+    told: list[int] = []
+    ended = threading.Event()
+
+    def work() -> None:
+        """As often as the answers of a service come."""
+        while not ended.wait(0.2):
+            session.append(Attempted(attempt(len(told))))
+            told.append(len(told))
+
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        try:
+            while len(told) < 3:
+                assert not working.done()
+            assert other.place.unlock(other.place.head().epoch) is not None
+            with pytest.raises(StateError) as problem:
+                working.result()
+        finally:
+            ended.set()
+    assert code_of(problem) is Code.STATE_FENCED
+    with pytest.raises(StateError):
+        session.check_held()
+    assert set(other.place.read(BACKEND).attempts) == set(map(mark_at, told))
+    other.open().close()
+
+
+def test_a_stale_holder_whose_blobs_were_cleaned_up_harms_nothing(those: Machines) -> None:
+    holder, other = those.new(), those.new()
+    stale = holder.open()
+    stale.append(Attempted(attempt(1)))
+    stale.append(large(2))
+    other.place.unlock(other.place.head().epoch)
+    for number in range(3, 10):
+        with other.open() as session:
+            session.append(*session.state.settled(list(session.state.attempts), "none", None))
+            session.append(Recorded(record(number)), large(number))
+    for call in (stale.save, stale.close):
+        with suppress(StateError):
+            call()
+    state = those.new().place.read(BACKEND)
+    assert {ref.key for ref in state.records} == {f"task-{number}" for number in range(3, 10)}
+    assert set(state.attempts) == {mark_at(9)}
+
+
+# What cannot be a state of ours
+
+
+class _NoCipher:
+    def seal(self, name: str, data: bytes) -> bytes:
+        del name
+        return data
+
+
+def encoded(head: Head, **changes: Any) -> bytes:
+    """Never the same bytes twice."""
+    other = replace(head, writer=secrets.token_hex(16), **changes)
+    return encode_head(other, cast("Cipher", _NoCipher()))
+
+
+WRONG: dict[str, tuple[Code, Callable[[Head], bytes]]] = {
+    "damaged": (Code.STATE_PART_DAMAGED, lambda head: encoded(head).replace(b"base-", b"bose-")),
+    "cut off": (Code.STATE_PART_DAMAGED, lambda head: encoded(head)[:-20]),
+    "empty": (Code.STATE_PART_DAMAGED, lambda head: b""),
+    "of a newer format": (Code.STATE_NEWER, lambda head: encoded(head, format=99)),
+    "of another lineage": (Code.STATE_PART_DAMAGED, lambda head: encoded(head, lineage="other")),
+    "of another serial": (Code.STATE_PART_DAMAGED, lambda head: encoded(head, serial=99)),
+    "without its base": (Code.STATE_PART_DAMAGED, lambda head: encoded(head, base="gone")),
+}
+
+
+def test_a_head_that_is_wrong_is_refused_and_left(those: Machines) -> None:
+    machine, other = those.new(), those.new()
+    found = machine.engine.read()
+    assert found is not None
+    version, sound = found[1], decode_head(found[0], "")[0]
+    for name, (code, change) in WRONG.items():
+        data = change(sound)
+        version = machine.engine.swap(data, version)
+        for call in (lambda: other.place.read(BACKEND), other.open):
+            with pytest.raises(StateError) as problem:
+                call()
+            assert code_of(problem) is code, name
+        assert machine.engine.read() == (data, version), name
+    machine.engine.swap(encoded(sound), version)
+    other.open().close()
+
+
+def test_a_server_that_ignores_conditions_gets_no_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in S3_KEYS.items():
+        monkeypatch.setenv(key, value)
+    with careless_s3() as endpoint:
+        engine = open_engine(f"s3://states/careless?endpoint={endpoint}", os.environ)
+        place = SharedState(engine, SystemClock(), KeyRing.of({}))
+        with pytest.raises(StateError) as problem:
+            place.create(NEW)
+        assert code_of(problem) is Code.STATE_UNCONDITIONAL
+        assert engine.read() is None
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "probe", lambda: None)
+            assert place.create(NEW)
+        with pytest.raises(StateError) as problem:
+            place.take(Claim(BACKEND, "apply"))
+        assert code_of(problem) is Code.STATE_UNCONDITIONAL
+        assert place.head().holder is None

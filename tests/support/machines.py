@@ -1,0 +1,67 @@
+"""Several machines that use one shared state, in this process: each has an engine and a boot ID of
+its own, and a pace that tests can wait for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reconciler.app.system_clock import SystemClock
+from reconciler.state.encryption import KeyRing
+from reconciler.state.engines import Engine, Pace
+from reconciler.state.manager import SharedState
+from reconciler.state.model import State
+from reconciler.state.session import Session
+from tests.support.state_engines import Served
+from tests.support.state_samples import BACKEND, LINEAGE
+
+PACE = Pace(beat=0.3, takeover=1.5)
+WITHOUT_BEAT = Pace(beat=100, takeover=400)
+LONGEST_WAIT = 0.1
+
+
+@dataclass(frozen=True)
+class Machine:
+    """`place` is the state as this machine sees it."""
+
+    engine: Engine
+    place: SharedState
+
+    def open(self, seconds: float = 60) -> Session:
+        wait = timedelta(seconds=seconds)
+        return Session.open(self.place, backend=BACKEND, lock_timeout=wait, purpose="apply")
+
+
+NEW = State(LINEAGE, 0, BACKEND, is_new=True)
+
+
+class Machines:
+    """Of one state of a server. `port` is that of a proxy."""
+
+    def __init__(self, served: Served, state: str, stack: ExitStack) -> None:
+        self._served, self._state, self._stack, self._count = served, state, stack, 0
+
+    def new(self, port: int | None = None, pace: Pace = PACE) -> Machine:
+        engine = self._served.runner(self._state, port).engine()
+        self._stack.callback(engine.close)
+        engine.pace = pace  # type: ignore[misc]
+        clock = SystemClock()
+        self._count += 1
+        clock.boot_id = f"machine {self._count}"
+
+        def wait(seconds: float) -> None:
+            time.sleep(min(seconds, LONGEST_WAIT))
+
+        return Machine(engine, SharedState(engine, clock, KeyRing.of({}), wait=wait))
+
+
+@contextmanager
+def machines(served: Served, state: str) -> Iterator[Machines]:
+    """Those of a new state, which exists."""
+    with ExitStack() as stack:
+        made = Machines(served, state, stack)
+        assert made.new().place.create(NEW)
+        yield made
