@@ -61,14 +61,15 @@ Finding = tuple[str, dict[str, Arg]]
 """The case of a successful check, and its facts."""
 
 
-def doctor(ctx: Context) -> list[Check]:
-    """Runs all checks, in the order of their names in the catalog. Changes nothing."""
-    return _Doctor(ctx).run()
+def doctor(ctx: Context, *, write_test: bool = False) -> list[Check]:
+    """Runs all checks, in the order of their names in the catalog. Changes nothing, except that
+    `write_test` writes something beside the state and removes it again."""
+    return _Doctor(ctx, write_test=write_test).run()
 
 
 class _Doctor:
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    def __init__(self, ctx: Context, *, write_test: bool) -> None:
+        self._ctx, self._write_test = ctx, write_test
         self._results: dict[str, Check] = {}
 
     def run(self) -> list[Check]:
@@ -172,6 +173,13 @@ class _Doctor:
         if self._ctx.is_shared:
             return "state/shared", {**facts, "serial": state.serial}
         return "state" if Path(place.shown).exists() else "state/new", facts
+
+    def _write(self) -> Finding:
+        if not self._write_test:
+            raise _SkippedError("unasked")
+        self._needs("backend", "state")
+        self._ctx.place.try_write()
+        return "write", {"path": self._ctx.place.shown}
 
     def _git(self) -> Finding:
         self._needs_service()

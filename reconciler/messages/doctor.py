@@ -15,6 +15,7 @@ TITLES = {
     "clock": "Clock",
     "organization": "Organization",
     "state": "State",
+    "write": "Writable",
     "git": "Git",
 }
 """The checks, in order."""
@@ -32,11 +33,13 @@ _FOUND = {
     "state": "{path}: {count} task{count:s}",
     "state/shared": "{path} (serial {serial}): {count} task{count:s}",
     "state/new": "{path} does not exist yet; the first apply creates it",
+    "write": "wrote next to the state {path} and removed it again",
     "git": "the state is not ignored by git",
     "git/ci": "the state is not ignored by git; running in {ci}",
 }
 _SKIPPED = {
     "earlier": "an earlier check failed",
+    "unasked": "pass --write-test to try to write the state",
     "local": "not used by the embedded service",
     "no-date": "the service sends no usable date",
     "no-org": "nothing names a default organization; manifests must set `orgName`",

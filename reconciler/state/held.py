@@ -35,6 +35,9 @@ class StatePlace(Protocol):
     def create(self, state: State) -> bool:
         """Saves the first state; False if there is one already. StateError."""
 
+    def try_write(self) -> None:
+        """Writes something beside the state and removes it again. StateError."""
+
     def read(self, backend: str) -> State:
         """The state as it is, its journal folded in: no lock, nothing written. StateError."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Place, error, warning
 from reconciler.model.errors import StateError
@@ -40,6 +41,16 @@ class LocalState:
         finally:
             held.release()
         return True
+
+    def try_write(self) -> None:
+        paths = self._paths
+        paths.make_folder()
+        try:
+            scratch = paths.lock.with_suffix(".write-test")
+            disk.replace_file(scratch, b"1", mode=disk.PRIVATE)
+            disk.remove(scratch)
+        except OSError as problem:
+            _cannot_save(paths.shown, problem)
 
     def read(self, backend: str) -> State:
         """No file and no journal: a new state with a lineage of its own."""
@@ -116,7 +127,7 @@ class HeldFile:
             store.replace(encode_state(state))
             self._version = store.version()
         except OSError as problem:
-            self._cannot_save(problem)
+            _cannot_save(self._paths.shown, problem)
         self.saved = state
 
     def settle(self) -> None:
@@ -125,7 +136,7 @@ class HeldFile:
         try:
             self._journal.remove(self._header())
         except OSError as problem:
-            self._cannot_save(problem)
+            _cannot_save(self._paths.shown, problem)
 
     def release(self) -> None:
         if self._journal is not None:
@@ -151,8 +162,8 @@ class HeldFile:
             at, serial = Place(file=paths.shown), self.saved.serial
             raise StateError([error(Code.STATE_CHANGED, at=at, serial=serial, **facts)])
 
-    def _cannot_save(self, problem: OSError) -> NoReturn:
-        at, shown = Place(file=self._paths.shown), self._paths.shown
-        reason = problem.strerror or str(problem)
-        said = error(Code.STATE_NOT_SAVED, at=at, file=shown, reason=reason)
-        raise StateError([said]) from problem
+
+def _cannot_save(shown: str, problem: OSError) -> NoReturn:
+    reason = problem.strerror or str(problem)
+    said = StateError.of(Code.STATE_NOT_SAVED, at=Place(file=shown), file=shown, reason=reason)
+    raise said from problem

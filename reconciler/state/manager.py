@@ -64,6 +64,10 @@ class SharedState:
             raise self._absent()
         return fold(with_untold(found.saved, found.events), found.events)
 
+    def try_write(self) -> None:
+        with as_state_errors(self.shown):
+            self._register.retried(self._engine.try_write)
+
     def head(self) -> Head:
         """The head alone, for who asks about the lock."""
         return self._found()[0]

@@ -88,7 +88,7 @@ def test_everything_succeeds(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     before = sorted(doctor.folder.iterdir())
     with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
-        code, outcomes, codes = doctor.run(url)
+        code, outcomes, codes = doctor.run(url, "--write-test")
     assert (code, codes) == (0, [])
     assert set(outcomes.values()) == {"ok"}
     assert sorted(doctor.folder.iterdir()) == before
@@ -141,6 +141,22 @@ def test_a_state_that_git_ignores(doctor: Doctor, tmp_path: Path) -> None:
     (doctor.folder / ".gitignore").write_text("*.state.json\n")
     with closing(App(tmp_path / "service.db")) as app, running_app(app) as url:
         assert doctor.failed(url) == (["git"], [Code.STATE_IGNORED])
+
+
+def test_a_state_that_cannot_be_written(
+    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, words = f"local:{tmp_path}/local.db", ("--state", "here/x.json", "--write-test")
+    assert doctor.run(local)[1]["write"] == "skipped"
+    code, outcomes, _ = doctor.run(local, *words)
+    assert (code, outcomes["write"]) == (0, "ok")
+    assert list((doctor.folder / "here").iterdir()) == []
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("reconciler.disk.write_all", full)
+    assert doctor.failed(local, *words) == (["write"], [Code.STATE_NOT_SAVED])
 
 
 def test_a_repository_that_git_refuses(doctor: Doctor, tmp_path: Path) -> None:

@@ -97,8 +97,9 @@ def test_who_may_only_read_can_plan_and_nothing_else(
         code, plan = command(reader, "plan")
         assert (code, plan["summary"]["create"]) == (0, 2)
         assert command(reader, "state", "list")[0] == 0
-        code, refused = command(reader, "apply", "-y")
-        assert code == 1
-        assert [said["code"] for said in refused["diagnostics"]] == [Code.STATE_ACCESS_DENIED]
+        for words in (("apply", "-y"), ("doctor", "--write-test")):
+            code, refused = command(reader, *words)
+            assert code == 1
+            assert [said["code"] for said in refused["diagnostics"]] == [Code.STATE_ACCESS_DENIED]
         code, plan = command(reader, "plan")
         assert (code, plan["summary"]["create"]) == (0, 2)

@@ -23,6 +23,7 @@ from reconciler.state.engines import (
     Version,
     open_engine,
 )
+from tests.support.git_server import git
 from tests.support.http_objects import careless_s3
 from tests.support.state_engines import HERE, Served, serving
 from tests.support.state_servers import S3_KEYS, program, s3_server
@@ -144,6 +145,18 @@ def test_five_megabytes_come_back(runner: Make) -> None:
     assert found is not None
     assert found[0] == head
     assert other.kept("large") == blob
+
+
+def test_an_attempt_to_write_leaves_nothing(served: tuple[str, Served], runner: Make) -> None:
+    name, server = served
+    one = runner()
+    one.swap(content(), over(one))
+    before = one.read()
+    for _ in range(2):
+        one.try_write()
+    assert one.read() == before
+    if name == "git":
+        assert "write-test" not in git(server.folder / "team.git", "for-each-ref")
 
 
 def test_conditions_count(runner: Make) -> None:

@@ -94,6 +94,9 @@ class MemoryEngine:
     def probe(self) -> None:
         self.on_probe()
 
+    def try_write(self) -> None:
+        pass
+
     def prepare(self) -> None:
         pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.app.doctor import Check, Outcome, doctor
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import BACKEND, ORG, STATE
+from reconciler.cli.options import BACKEND, ORG, STATE, option
 from reconciler.messages.doctor import TITLES, found, skipped
 from reconciler.render import safe
 from reconciler.render.json import json_document
@@ -15,18 +15,23 @@ from reconciler.render.json import json_document
     BACKEND,
     ORG,
     STATE,
+    option("--write-test", is_flag=True, help="Also write next to the state, and clean up."),
     examples=[
         ("taskctl doctor", "check the token, the service, the state and git"),
+        ("taskctl doctor --write-test", "also whether the state can be written"),
         ("taskctl doctor --format json", "the same for a program"),
     ],
 )
-def command(call: Call) -> int:
+def command(
+    call: Call,
+    write_test: bool,  # noqa: FBT001 - click passes it by name
+) -> int:
     """Check what an apply needs: backend, token, connection, identity, clock, organization, state
-    and git. Changes nothing.
+    and git. Changes nothing; --write-test leaves nothing behind.
 
     A check that cannot be answered is skipped. Exits 1 if a check fails.
     """
-    checks = doctor(call.ctx)
+    checks = doctor(call.ctx, write_test=write_test)
     problems = [problem for check in checks for problem in check.diagnostics]
     call.out.result(
         lambda: json_document(problems, checks=[_document(check) for check in checks]),

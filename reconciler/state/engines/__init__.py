@@ -127,6 +127,10 @@ class Engine(Protocol):
     def probe(self) -> None:
         """Sends conditional writes that must be refused, to a scratch key. Raises Unconditional."""
 
+    def try_write(self) -> None:
+        """For `doctor --write-test`: writes beside the state what a holder writes, and leaves
+        nothing behind."""
+
     def prepare(self) -> None:
         """For `state init`: creates what the engine needs within its place (tables), never the
         place itself (a bucket, a database, a repository), whose name may be mistyped."""

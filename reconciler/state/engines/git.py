@@ -7,6 +7,7 @@ Objects are kept apart from the user's repository, which only lends its remotes 
 from __future__ import annotations
 
 import re
+import secrets
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -119,6 +120,13 @@ class GitEngine:
 
     def probe(self) -> None:
         """A lease is checked by git itself, on the server, in one transaction."""
+
+    def try_write(self) -> None:
+        scratch = f"{self._ref}-write-test-{secrets.token_hex(8)}"
+        root = self._git("mktree", "-z").decode().strip()
+        commit = self._git("commit-tree", "-m", "taskctl write test", root).decode().strip()
+        self._push(f"--force-with-lease={scratch}:", f"{commit}:{scratch}")
+        self._push(f"--force-with-lease={scratch}:{commit}", f":{scratch}")
 
     def _push(self, lease: str, refspec: str) -> None:
         words = ("push", "--porcelain", "--no-verify", "--no-follow-tags", "--atomic", lease)

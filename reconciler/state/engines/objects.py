@@ -104,6 +104,9 @@ class ObjectEngine:
             with suppress(EngineError), self._faults(), _absent():
                 obstore.delete(self._store, scratch)
 
+    def try_write(self) -> None:
+        self.probe()
+
     def _put(self, path: str, data: bytes, mode: Any) -> Version:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError

@@ -7,6 +7,7 @@ session state (advisory locks, prepared statements) is used.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -27,6 +28,15 @@ _HEADS = """CREATE TABLE IF NOT EXISTS taskctl_head
     (name text PRIMARY KEY, version bigint NOT NULL, data bytea NOT NULL)"""
 _BLOBS = """CREATE TABLE IF NOT EXISTS taskctl_blob
     (state text NOT NULL, name text NOT NULL, data bytea NOT NULL, PRIMARY KEY (state, name))"""
+
+_NEW_HEAD = """INSERT INTO taskctl_head (name, version, data) VALUES (%s, 1, %s)
+    ON CONFLICT DO NOTHING RETURNING version"""
+_NEXT_HEAD = """UPDATE taskctl_head SET data = %s, version = version + 1
+    WHERE name = %s AND version = %s RETURNING version"""
+_KEEP = """INSERT INTO taskctl_blob (state, name, data) VALUES (%s, %s, %s)
+    ON CONFLICT DO NOTHING RETURNING name"""
+_DROP = "DELETE FROM taskctl_blob WHERE state = %s AND name = ANY(%s) RETURNING name"
+"""Each returns a row for what it did."""
 
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
@@ -65,27 +75,15 @@ class PostgresEngine:
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         if over is None:
-            rows = self._run(
-                "INSERT INTO taskctl_head (name, version, data) VALUES (%s, 1, %s)"
-                " ON CONFLICT DO NOTHING RETURNING version",
-                *(self._name, data),
-            )
+            rows = self._run(_NEW_HEAD, self._name, data)
         else:
-            rows = self._run(
-                "UPDATE taskctl_head SET data = %s, version = version + 1"
-                " WHERE name = %s AND version = %s RETURNING version",
-                *(data, self._name, int(over)),
-            )
+            rows = self._run(_NEXT_HEAD, data, self._name, int(over))
         if not rows:
             raise Moved("the head was replaced")
         return Version(str(rows[0][0]))
 
     def keep(self, name: str, data: bytes) -> None:
-        self._run(
-            "INSERT INTO taskctl_blob (state, name, data) VALUES (%s, %s, %s)"
-            " ON CONFLICT DO NOTHING RETURNING name",
-            *(self._name, name, data),
-        )
+        self._run(_KEEP, self._name, name, data)
 
     def kept(self, name: str) -> bytes:
         rows = self._run(
@@ -96,10 +94,7 @@ class PostgresEngine:
         return bytes(rows[0][0])
 
     def drop(self, names: Sequence[str]) -> None:
-        self._run(
-            "DELETE FROM taskctl_blob WHERE state = %s AND name = ANY(%s) RETURNING name",
-            *(self._name, list(names)),
-        )
+        self._run(_DROP, self._name, list(names))
 
     def prepare(self) -> None:
         """Creates the two tables where they do not exist yet."""
@@ -114,6 +109,17 @@ class PostgresEngine:
 
     def probe(self) -> None:
         """The condition is part of the statement."""
+
+    def try_write(self) -> None:
+        """In a transaction that is rolled back."""
+        name = f"write-test-{secrets.token_hex(8)}"
+        with self._guard, self._faults():
+            cursor = self._cursor()
+            with cursor.connection.transaction(force_rollback=True):
+                cursor.execute(_NEW_HEAD, (name, b"1"))
+                cursor.execute(_NEXT_HEAD, (b"2", name, 1))
+                cursor.execute(_KEEP, (name, name, b"1"))
+                cursor.execute(_DROP, (name, [name]))
 
     def _run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._guard, self._faults():
