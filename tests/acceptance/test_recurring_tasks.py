@@ -1,0 +1,224 @@
+"""Entries with `every`, through the command line, as months go by at the clocks of a test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.app.system_clock import SystemClock
+from reconciler.cli.main import run
+from tests.support.fault_server import FaultServer
+
+SETTLE = ("--settle-time", "150s")
+
+
+@dataclass
+class Months:
+    """A repository whose machine's clock is `now`; `backend` is where it applies."""
+
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+    now: datetime = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    backend: str = "local"
+    entry: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, **entry: Any) -> None:
+        self.entry = {"every": "month", "message": "finishing the review", **entry}
+        (self.folder / "tasks").mkdir(exist_ok=True)
+        document = {"version": 1, "orgName": "acme", "tasks": {"review": self.entry}}
+        (self.folder / "tasks" / "all.yaml").write_text(json.dumps(document))
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        self.capture.readouterr()
+        where = ["--backend", self.backend, "-C", str(self.folder)]
+        code = run([*words, *where])
+        said = self.capture.readouterr()
+        return code, said.out, said.err
+
+    def document(self, *words: str) -> dict[str, Any]:
+        _, out, err = self.run(*words, "--format", "json")
+        assert out, err
+        read: dict[str, Any] = json.loads(out)
+        return read
+
+    def apply(self) -> dict[str, str]:
+        code, out, err = self.run("apply", "--yes", *SETTLE, "--format", "json")
+        assert code == 0, out + err
+        return {task["key"]: task["result"] for task in json.loads(out)["tasks"]}
+
+    def plan(self, *more: str) -> dict[str, str]:
+        tasks = self.document("plan", *more, *SETTLE)["tasks"]
+        return {task["key"]: f"{task['action']}/{task['reason']}" for task in tasks}
+
+    def keys(self) -> list[str]:
+        return sorted(task["key"] for task in self.document("status")["tasks"])
+
+
+@pytest.fixture
+def months(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Months:
+    made = Months(tmp_path, capsys)
+    monkeypatch.setattr(SystemClock, "now", lambda _: made.now)
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-" + "0" * 40)
+    return made
+
+
+def a_year() -> Iterator[datetime]:
+    for month in range(1, 13):
+        for day in (1, 9, 28):
+            yield datetime(2026, month, day, 7, tzinfo=UTC)
+
+
+def test_a_year_of_monthly_runs_with_an_unchanging_prompt(months: Months) -> None:
+    """Three triggers a month: twelve tasks, none of them unresolved, orphaned or doubled."""
+    months.write()
+    for months.now in a_year():
+        month = f"{months.now:%Y-%m}"
+        assert months.apply() == ({f"review@{month}": "created"} if months.now.day == 1 else {})
+        assert months.plan() == {f"review@{month}": "unchanged/same"}
+    assert months.keys() == [f"review@2026-{month:02}" for month in range(1, 13)]
+    assert len(months.plan("--past")) == 12
+    texts = [task["outputs"]["id"] for task in months.document("status")["tasks"]]
+    assert len(set(texts)) == 12
+
+
+def test_a_lost_state_adopts_the_task_of_this_month_and_no_other(months: Months) -> None:
+    months.write()
+    for months.now in list(a_year())[:9]:  # until the end of March
+        months.apply()
+    for path in (months.folder / ".taskctl").glob("local.state.json*"):
+        path.unlink()
+    assert months.apply() == {"review@2026-03": "adopted"}
+    months.now = datetime(2026, 4, 2, tzinfo=UTC)
+    assert months.apply() == {"review@2026-04": "created"}
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "due"),
+    [(0, ["2026-05"]), (2, ["2026-03", "2026-04", "2026-05"]), (1, ["2026-04", "2026-05"])],
+)
+def test_a_missed_month_is_created_or_skipped(
+    months: Months, catch_up: int, due: list[str]
+) -> None:
+    more: dict[str, Any] = {"catchUp": catch_up} if catch_up else {}
+    months.write(message="finishing {{ period.name }}", **more)
+    months.apply()
+    months.now = datetime(2026, 5, 2, tzinfo=UTC)
+    assert list(months.apply()) == [f"review@{name}" for name in due]
+    assert months.plan() == {f"review@{name}": "unchanged/same" for name in due}
+
+
+def test_from_and_until_bound_the_first_days(months: Months) -> None:
+    months.write(**{"from": "2026-02-01", "until": "2026-03-01"})
+    assert months.plan() == {}
+    for months.now in a_year():
+        months.apply()
+    assert months.keys() == ["review@2026-02", "review@2026-03"]
+
+
+def test_a_task_of_an_earlier_period_holds_the_next_one(months: Months) -> None:
+    months.write(overlap="wait")
+    months.now = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
+    months.apply()
+    months.now = datetime(2026, 2, 1, tzinfo=UTC)
+    assert months.apply() == {}
+    (held,) = months.document("plan")["tasks"]
+    assert (held["action"], held["reason"]) == ("held", "overlap")
+    assert held["waitsFor"] == ["review@2026-01"]
+    months.now += timedelta(minutes=5)
+    assert months.apply() == {"review@2026-02": "created"}
+
+
+def test_a_prompt_edited_within_its_month_is_changed_and_the_next_month_has_it(
+    months: Months,
+) -> None:
+    months.write()
+    months.apply()
+    months.write(message="finishing with more care")
+    assert months.plan() == {"review@2026-01": "changed/differs"}
+    months.now = datetime(2026, 2, 1, tzinfo=UTC)
+    assert months.apply() == {"review@2026-02": "created"}
+    assert months.plan() == {"review@2026-02": "unchanged/same"}
+
+
+def test_a_plan_of_another_period_is_stale_and_says_which(months: Months) -> None:
+    months.write()
+    plan = str(months.folder / "plan.taskctl")
+    assert months.run("plan", "-o", plan)[0] == 0
+    digest = months.document("plan")["digest"]
+    months.now = datetime(2026, 2, 1, tzinfo=UTC)
+    code, _, err = months.run("apply", plan, "--yes")
+    assert code == 1
+    assert "`review` is due for 2026-02, not for 2026-01" in err
+    code, _, err = months.run("apply", "--yes", "--expect-plan", digest)
+    assert (code, "review 2026-02" in err) == (1, True)
+    assert months.keys() == []
+
+
+def test_what_would_be_due_is_shown_and_not_saved(months: Months) -> None:
+    months.write()
+    assert months.plan("--at", "2026-07-01") == {"review@2026-07": "create/new"}
+    assert months.run("plan", "--at", "2026-07-01", "-o", "p.taskctl")[0] == 1
+    months.write(timezone="America/New_York")
+    assert months.plan("--at", "2026-07-01T03:59:59Z") == {"review@2026-06": "create/new"}
+    assert months.plan("--at", "2026-07-01T04:00:00Z") == {"review@2026-07": "create/new"}
+
+
+# Two clocks
+
+END = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("machine", "service", "month", "warns"),
+    [(-60, 60, "01", True), (60, -60, "01", True), (-60, -1, "01", False), (1, 60, "02", False)],
+)
+def test_the_earlier_period_counts(
+    months: Months, machine: int, service: int, month: str, *, warns: bool
+) -> None:
+    months.write()
+    months.now = END + timedelta(seconds=machine)
+    with FaultServer(clock=(END + timedelta(seconds=service)).timestamp) as server:
+        months.backend = server.url
+        document = months.document("plan")
+        assert [task["key"] for task in document["tasks"]] == [f"review@2026-{month}"]
+        assert [d["code"] for d in document["diagnostics"]] == (["TC874"] if warns else [])
+        assert months.apply() == {f"review@2026-{month}": "created"}
+
+
+def test_clocks_that_are_days_apart_create_nothing(months: Months) -> None:
+    months.write()
+    with FaultServer(clock=(months.now + timedelta(hours=25)).timestamp) as server:
+        months.backend = server.url
+        code, out, _ = months.run("apply", "--yes", "--format", "json")
+        assert code == 1
+        assert [d["code"] for d in json.loads(out)["diagnostics"]] == ["TC874"]
+        assert server.tasks_by_work() == {}
+
+
+def test_a_month_that_ends_while_apply_waits_gets_no_further_task(
+    months: Months, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"row": ["a", "b"]}
+    months.write(forEach=rows, rollout={"pilot": 1}, message="finishing {{ row }}")
+    months.now = END - timedelta(seconds=1)
+    real = SystemClock.now
+
+    def passing(self: SystemClock) -> datetime:
+        months.now += timedelta(milliseconds=20)
+        return real(self)
+
+    monkeypatch.setattr(SystemClock, "now", passing)
+    words = ("--yes", "--wait", "--interval", "100ms")
+    code, _, err = months.run("apply", *words)
+    assert code == 1
+    assert "the period is over: 2026-01" in err
+    assert months.keys() == ["review@a@2026-01"]
