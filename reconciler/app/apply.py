@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +19,7 @@ from reconciler.apply.report import of_both_waves
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.errors import StateError, TaskctlError
+from reconciler.plan.hold import Standing
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.rollout import Progress
 from reconciler.render.masking import masked_plan
@@ -74,6 +75,9 @@ def _wave(
     with _closing(session):
         wave = Wave(ctx, space, session, request, saved, follows)
         return wave.run(), wave
+
+
+_UNKNOWN = Standing(Progress.UNFINISHED)
 
 
 class _Waves:
@@ -142,10 +146,10 @@ class _Waves:
 
     def _is_due(self, found: Sequence[TaskStatus]) -> bool:
         """Whether a task that held ones wait for stands otherwise than their plan knew it."""
-        standing: Mapping[TaskRef, Progress] = self._wave.standing
+        standing = self._wave.standing
         blocking = {ref for task in self._held for ref in task.waits_for} if self._follows else ()
         return any(
-            progress_of(status.state) is not standing.get(status.ref, Progress.UNFINISHED)
+            progress_of(status.state) is not standing.get(status.ref, _UNKNOWN).progress
             for status in found
             if status.ref in blocking
         )

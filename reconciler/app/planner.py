@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import rfc3339
 from reconciler.plan.budget import Budget, Outlook, budget_problems
 from reconciler.plan.codec import options_json
-from reconciler.plan.hold import to_be_asked
+from reconciler.plan.hold import Standing, to_be_asked
 from reconciler.plan.lookup import lookups
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
@@ -25,7 +26,8 @@ from reconciler.plan.replacement import refuse_wrong
 from reconciler.plan.rollout import Progress
 from reconciler.plan.selection import Selection, select
 from reconciler.plan.view import RemoteView
-from reconciler.tasks.status import TaskState
+from reconciler.tasks.open_requests import open_requests
+from reconciler.tasks.status import TaskState, TaskStatus
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -132,6 +134,15 @@ def progress_of(state: TaskState) -> Progress:
     return _PROGRESS.get(state, Progress.FAILED)
 
 
+def _standing(status: TaskStatus, now: datetime) -> Standing:
+    """How a task stands: one that runs since it was created, one that waits since it asked."""
+    since = status.created_at if status.state is TaskState.RUNNING else None
+    if status.state is TaskState.WAITING:
+        since = next((request.since for request in open_requests(status)), None)
+    seconds = None if since is None else max(0, int((now - since).total_seconds()))
+    return Standing(progress_of(status.state), status.state.value, seconds)
+
+
 class Planning:
     """Reads the service and makes plans for one workspace; `view` is what was read last. `holder`:
     what an apply knows about the age of its attempts. `standing` says how far the tasks are that
@@ -153,7 +164,7 @@ class Planning:
         self._selection: Selection | None = None
         self._with_past = with_past
         self._budgets: dict[str, Budget | None] = {}
-        self.standing: dict[TaskRef, Progress] = {}
+        self.standing: dict[TaskRef, Standing] = {}
         self.done: set[str] = set()
         self.view: RemoteView | None = None
 
@@ -205,14 +216,15 @@ class Planning:
         made = make_plan(inputs)
         return replace(made, options=options_json(options))
 
-    def _ask(self, state: State, only: Collection[TaskRef] | None) -> dict[TaskRef, Progress]:
+    def _ask(self, state: State, only: Collection[TaskRef] | None) -> dict[TaskRef, Standing]:
         """How the tasks stand that a missing one may have to wait for. RemoteError."""
         records = to_be_asked(self._space.desired, state, only)
         if not records:
             return {}
         found = self._ctx.reader.statuses(records, self._ctx.connection.parallelism)
         self.done = {s.task_id for s in found if s.state is TaskState.DONE and s.task_id}
-        return {status.ref: progress_of(status.state) for status in found}
+        now = self._ctx.now()
+        return {status.ref: _standing(status, now) for status in found}
 
     def _selected(self, state: State, options: PlanOptions) -> Selection:
         """Once: what apply does closes attempts, and a pattern could match nothing later."""

@@ -32,6 +32,7 @@ from reconciler.plan.age import LockHolder
 from reconciler.plan.budget import budget_document
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
+from reconciler.plan.hold import Standing
 from reconciler.plan.plan import Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
 from reconciler.render.plan_text import summary_row, unattended_row
@@ -43,7 +44,6 @@ from reconciler.state.edit import as_done, as_sensitive
 if TYPE_CHECKING:
     from reconciler.app.ui import Stop
     from reconciler.model.task import TaskRef
-    from reconciler.plan.rollout import Progress
     from reconciler.plan.view import RemoteView
     from reconciler.state.model import State
     from reconciler.state.session import Session
@@ -110,7 +110,7 @@ class Wave:
         self._options = space.options
 
     @property
-    def standing(self) -> Mapping[TaskRef, Progress]:
+    def standing(self) -> Mapping[TaskRef, Standing]:
         return self._planning.standing
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
@@ -24,8 +25,17 @@ from reconciler.state.model import Record, State
 _NAMED = 3
 """Keys that a remark names; the plan document has all of them."""
 
-Standing = Mapping[TaskRef, Progress]
-"""How recorded tasks stand, by the keys of their records, as far as the service was asked."""
+
+class Standing(NamedTuple):
+    """How a task stands that others wait for: `state` and, for a reader, for how many `seconds`."""
+
+    progress: Progress
+    state: str = ""
+    seconds: int | None = None
+
+
+Standings = Mapping[TaskRef, Standing]
+"""Of recorded tasks, by the keys of their records, as far as the service was asked."""
 
 _REASONS = {
     Hold.STOPPED: Reason.STOPPED,
@@ -105,7 +115,7 @@ class Holds:
     desired: Sequence[DesiredTask]
     state: State
     tasks: Mapping[TaskRef, PlannedTask]
-    standing: Standing
+    standing: Standings
     identity: Identity
     given_up: Collection[str] = ()
 
@@ -136,7 +146,7 @@ class Holds:
             for t in tasks
         ]
         for ref, why in held(origin.rollout, members, asked).items():
-            yield ref, _held(asked[ref], _REASONS[why.hold], why.waits_for)
+            yield ref, self._held(asked[ref], _REASONS[why.hold], why.waits_for)
 
     def _progress(self, task: DesiredTask) -> Progress:
         """How a task of this plan, or beside it, stands."""
@@ -153,7 +163,25 @@ class Holds:
         return Progress.MISSING
 
     def _recorded(self, record: Record, unknown: Progress = Progress.UNFINISHED) -> Progress:
-        return Progress.DONE if record.done else self.standing.get(record.ref, unknown)
+        known = self.standing.get(record.ref)
+        return Progress.DONE if record.done else known.progress if known else unknown
+
+    def _held(self, task: DesiredTask, reason: Reason, refs: tuple[TaskRef, ...]) -> PlannedTask:
+        names = tuple(self._named(ref) for ref in refs[:_NAMED])
+        more = len(refs) - len(names)
+        said = remark(f"held.{reason}", ahead=(*names, f"{more} more") if more else names)
+        return plan_for(task, Action.HELD, reason, said, waits_for=refs)
+
+    def _named(self, ref: TaskRef) -> str:
+        """The key, and how its task stands, as the format `{name:tasks}` takes it."""
+        planned, known = self.tasks.get(ref), self.standing.get(ref)
+        if known is not None and known.state:
+            seconds = () if known.seconds is None else (str(known.seconds),)
+            return " ".join((ref.key, known.state, *seconds))
+        if planned is not None and planned.action in (Action.GONE, Action.UNRESOLVED):
+            return f"{ref.key} {planned.action}"
+        is_missing = (planned is not None and planned.creates) or ref not in self.state.records
+        return f"{ref.key} missing" if is_missing else ref.key
 
     def _is_attempted(self, task: DesiredTask) -> bool:
         refs = (task.ref, moved_ref(task))
@@ -194,7 +222,7 @@ class Holds:
     def _overlapped(
         self, task: DesiredTask, blocking: Mapping[TaskRef, Record | None]
     ) -> PlannedTask:
-        planned = _held(task, Reason.OVERLAP, tuple(sorted(blocking)))
+        planned = self._held(task, Reason.OVERLAP, tuple(sorted(blocking)))
         makers = (record for record in blocking.values() if record is not None)
         other = next((r for r in makers if not self.identity.same_as(r.identity)), None)
         if other is None:
@@ -202,13 +230,6 @@ class Holds:
         facts = {"maker": other.identity.login or other.identity.id, "key": other.ref.key}
         said = remark("held.maker", caller=self.identity.login or self.identity.id, **facts)
         return replace(planned, remarks=(*planned.remarks, said))
-
-
-def _held(task: DesiredTask, reason: Reason, refs: tuple[TaskRef, ...]) -> PlannedTask:
-    names = tuple(f"`{ref.key}`" for ref in refs[:_NAMED])
-    more = len(refs) - len(names)
-    said = remark(f"held.{reason}", names=(*names, f"{more} more") if more else names)
-    return plan_for(task, Action.HELD, reason, said, waits_for=refs)
 
 
 def stopped(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:

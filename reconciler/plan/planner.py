@@ -14,7 +14,7 @@ from reconciler.plan import adoption, checks, decisions, replacement, updates
 from reconciler.plan.age import LockHolder
 from reconciler.plan.conflicts import conflicting
 from reconciler.plan.diff import changes, remote_agrees
-from reconciler.plan.hold import Holds, Standing, stopped
+from reconciler.plan.hold import Holds, Standings, stopped
 from reconciler.plan.leftovers import Leftovers
 from reconciler.plan.lookup import accounted_for, moved_ref, record_of
 from reconciler.plan.organizations import LeftBehind
@@ -46,7 +46,7 @@ class PlanInputs:
     real_names: Mapping[str, str] = field(default_factory=dict)
     removed: Sequence[Removal] = ()
     due: Due = field(default_factory=dict)
-    standing: Standing = field(default_factory=dict)
+    standing: Standings = field(default_factory=dict)
     with_past: bool = False
 
     def in_scope(self, file: str) -> bool:

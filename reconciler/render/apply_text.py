@@ -57,7 +57,7 @@ def waited_rows(report: WaitedReport, style: Style) -> Iterator[str]:
 
 
 def _held_rows(report: WaitedReport) -> Iterator[str]:
-    """`2 held: waits until the pilot is done: ...`, for each reason."""
+    """`2 held: waiting for the pilot: ...`, for each reason."""
     whys = Counter(word_remarks(task.explanation).note for task in report.held)
     for why, number in whys.items():
         yield f"{number} held: {safe.line(why)}"

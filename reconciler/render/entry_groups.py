@@ -63,6 +63,12 @@ class EntryGroup:
         more = f" and {len(labels) - _KEYS} more" if len(labels) > _KEYS else ""
         return f"{action.value} {', '.join(labels[:_KEYS])}{more}"
 
+    def sentence(self, part: EntryPart) -> str:
+        """What is said of the part, with its action first; empty for nothing."""
+        example = f", as in {part.first.ref.key}" if part.notes_differ else ""
+        note = part.words.note
+        return f"{self.subject(part)}{example}: {note}" if note else ""
+
 
 @dataclass(frozen=True, slots=True)
 class EntryPart:
@@ -79,6 +85,11 @@ class EntryPart:
         """Of the first; without a note that the legend has."""
         words = word_remarks(self.first.explanation)
         return words if words.note != ACTIONS.get(self.first.action) else words._replace(note="")
+
+    @property
+    def notes_differ(self) -> bool:
+        """Whether the notes of others name other keys, or what else is theirs."""
+        return len({word_remarks(task.explanation).note for task in self.tasks}) > 1
 
     @property
     def others_differ(self) -> bool:

@@ -11,7 +11,7 @@ from reconciler.render import cells, safe
 from reconciler.render.entry_groups import EntryGroup, EntryPart
 from reconciler.render.hints import hint_rows
 from reconciler.render.palette import Palette
-from reconciler.render.value_table import ValueRow, value_rows
+from reconciler.render.value_table import ValueRow, shared_text, value_rows
 from reconciler.render.values import change_rows, setting_rows
 
 
@@ -31,16 +31,18 @@ class EntryText:
         if template is not None:
             yield from setting_rows(template, self.columns, self.palette, verbose=False)
             yield ""
-        yield from self._table()
+        yield from self._values()
         said = [row for part in self.group.parts() for row in self._said(part)]
         yield from ["", *said] if said else []
 
-    def _table(self) -> list[str]:
+    def _values(self) -> Iterator[str]:
         rows = []
         for task in self.group.tasks:
             values = task.generated.values if task.generated is not None else {}
             rows.append(ValueRow(self.paint(task.action), self.group.label(task), values))
-        return value_rows(rows, self.columns, self.palette)
+        if shared := shared_text(rows):
+            yield from cells.flowed(safe.line(shared), self.columns)
+        yield from value_rows(rows, self.columns, self.palette)
 
     def _said(self, part: EntryPart) -> Iterator[str]:
         """The note, what differs, and how to proceed."""
@@ -48,7 +50,7 @@ class EntryText:
         if not (words.note or words.hints or part.first.diff):
             return
         subject, own = self.group.subject(part), self.columns - 2
-        if part.first.diff:
+        if part.first.diff or part.notes_differ:
             subject += f", as in {part.first.ref.key}"
         note = f": {words.note}" if words.note else ":"
         first, *more = cells.flowed(safe.line(subject + note), own)

@@ -17,7 +17,7 @@ from reconciler.render.html_task import (
     task_anchor,
     unfolding,
 )
-from reconciler.render.value_table import ValueRow, value_names
+from reconciler.render.value_table import ValueRow, shared_text, value_names
 
 
 def entry_item(item: FoldedEntry, *, several: bool, unfolded: bool) -> str:
@@ -34,10 +34,13 @@ def _body(item: FoldedEntry) -> Iterator[str]:
     group = item.group
     if group.template is not None:
         yield from settings(group.template)
-    yield from _table(item)
+    rows = [ValueRow("", task.key, task.values) for task in item.tasks]
+    if shared := shared_text(rows):
+        yield f"<p>{html_line(shared)}</p>"
+    yield from _table(item, value_names(rows))
     for part in group.parts():
         words = part.words
-        yield from said(f"{group.subject(part)}: {words.note}" if words.note else "", words.hints)
+        yield from said(group.sentence(part), words.hints)
         if part.others_differ:
             yield "<p>And the same for the other keys.</p>"
         if part.first.diff:
@@ -46,9 +49,7 @@ def _body(item: FoldedEntry) -> Iterator[str]:
             yield from change_tables(part.first.diff)
 
 
-def _table(item: FoldedEntry) -> Iterator[str]:
-    rows = [ValueRow("", task.key, task.values) for task in item.tasks]
-    names = value_names(rows)
+def _table(item: FoldedEntry, names: tuple[str, ...]) -> Iterator[str]:
     heads = "".join(f"<th>{html_line(name)}</th>" for name in names)
     yield f'<table class="values"><thead><tr><th></th><th>Task</th>{heads}<th>At the service</th>'
     yield "</tr></thead><tbody>"

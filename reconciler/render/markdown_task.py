@@ -14,7 +14,7 @@ from reconciler.render.entry_text import counted
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, span
 from reconciler.render.palette import Palette
 from reconciler.render.text_diff import Gap, Line, side_by_side
-from reconciler.render.value_table import ValueRow, value_names
+from reconciler.render.value_table import ValueRow, shared_text, value_names
 from reconciler.render.values import flow, is_prose, moved_by, setting_rows, side_text
 
 COLUMNS = 100
@@ -55,8 +55,7 @@ def _entry(item: FoldedEntry, most: int) -> str:
     blocks.append(_values(item, most))
     for part in group.parts():
         words = part.words
-        blocks += _said(f"{group.subject(part)}: {words.note}" if words.note else "", (), most)
-        blocks += _said("", words.hints, most)
+        blocks += _said(group.sentence(part), words.hints, most)
         if part.others_differ:
             blocks.append(paragraph("And the same for the other keys."))
         if part.first.diff:
@@ -69,9 +68,10 @@ def _entry(item: FoldedEntry, most: int) -> str:
 def _values(item: FoldedEntry, most: int) -> str:
     """A table of the tasks, with as many rows as fit in `most` characters."""
     values = [ValueRow("", task.key, task.values) for task in item.tasks]
-    names = value_names(values)
+    names, shared = value_names(values), shared_text(values)
     head = ["", "Task", *map(span, names), "At the service"]
-    rows = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
+    rows = [paragraph(cut(shared, most // 4)), ""] if shared else []
+    rows += [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
     room = most
     for number, (task, row) in enumerate(zip(item.tasks, values, strict=True)):
         alone = f" **[{UNATTENDED}]**" if task.unattended else ""

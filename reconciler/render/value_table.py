@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from reconciler.render import cells, safe
 from reconciler.render.palette import Palette, unpainted
+from reconciler.render.secrets import STAND_IN
 from reconciler.render.table import GAP, shortened, table_rows
 
 KEY = "key"
+EMPTY = '""'
 LINES, MOST = 40, 400  # of a table; and rows that are looked at, however narrow they are
 _SHORT = 10  # rows that need no second block
 _MORE = "…"
@@ -26,9 +28,34 @@ class ValueRow(NamedTuple):
 
 
 def value_names(rows: Sequence[ValueRow]) -> tuple[str, ...]:
-    """The names of the values, in order; without those that every key shows already."""
+    """The names of the values, in order; without those that every key shows already, or that are
+    the same in all rows."""
     names = dict.fromkeys(name for row in rows for name in row.values)
-    return tuple(n for n in names if not all(_is_told(row.values.get(n, ""), row) for row in rows))
+    same = shared_values(rows)
+    return tuple(
+        n
+        for n in names
+        if n not in same and not all(_is_told(row.values.get(n, ""), row) for row in rows)
+    )
+
+
+def shared_values(rows: Sequence[ValueRow]) -> dict[str, str]:
+    """What is the same in all rows and in no key, by name."""
+    first, *more = (row.values for row in rows)
+    return {
+        name: value
+        for name, value in first.items()
+        if all(row.get(name) == value for row in more) and not _is_told(value, rows[0])
+    }
+
+
+def shared_text(rows: Sequence[ValueRow]) -> str:
+    """`same for all: repo.branch main, repo.team ""`; empty for nothing."""
+    shared = shared_values(rows)
+    same = [f"{name} {value or EMPTY}" for name, value in shared.items() if value != STAND_IN]
+    hidden = [name for name, value in shared.items() if value == STAND_IN]
+    said = [f"same for all: {', '.join(same)}"] if same else []
+    return "; ".join([*said, f"{STAND_IN}: {', '.join(hidden)}"] if hidden else said)
 
 
 def value_rows(rows: Sequence[ValueRow], columns: int, palette: Palette) -> list[str]:
@@ -56,24 +83,29 @@ def _is_told(value: str, row: ValueRow) -> bool:
 
 
 def _cells(row: ValueRow, names: Sequence[str]) -> list[str]:
-    return [row.values.get(name, "") or '""' for name in names]
+    return [row.values.get(name, "") or EMPTY for name in names]
 
 
 def _fitted(table: list[list[str]], columns: int) -> list[list[str]]:
-    """Cells short enough for the width: the widest columns give way first, then the last ones."""
-    widths = [max(map(cells.width, column)) for column in zip(*table, strict=True)]
+    """Cells short enough for the width: the widest values give way first, then the last ones, and
+    the key only to what is wider than all columns."""
+    own, *widths = [max(map(cells.width, column)) for column in zip(*table, strict=True)]
     gap = len(GAP)
-    if sum(widths) + gap * (len(widths) - 1) <= columns:
+    room = columns - own - gap * len(widths)
+    if sum(widths) <= room:
         return table
-    number = min(len(widths), max(2, (columns - 1) // (_LEAST + gap)))
-    if number < len(widths):
-        table = [[*row[: number - 1], _MORE] for row in table]
-        widths = [*widths[: number - 1], 1]
-    room = columns - gap * (len(widths) - 1)
+    kept = len(widths)
+    if _LEAST * kept > room:  # then there is a column that stands for the others
+        kept = max(0, columns - own - gap - len(_MORE)) // (_LEAST + gap)
+        room = columns - own - gap * (kept + 1) - len(_MORE)
     cap = max(widths)
-    while cap > _LEAST and sum(min(width, cap) for width in widths) > room:
+    while cap > _LEAST and sum(min(width, cap) for width in widths[:kept]) > room:
         cap -= 1
-    return [[shortened(cell, cap) for cell in row] for row in table]
+    rest = [_MORE] if 0 < kept < len(widths) else []
+    return [
+        [shortened(key, columns), *(shortened(value, cap) for value in values[:kept]), *rest]
+        for key, *values in table
+    ]
 
 
 def _side_by_side(head: str, body: list[str], columns: int) -> tuple[list[str], int]:

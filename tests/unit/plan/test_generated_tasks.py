@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.entry import Rollout
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import TaskRef
-from reconciler.plan.hold import to_be_asked
+from reconciler.plan.hold import Standing, to_be_asked
 from reconciler.plan.plan import Action, Plan
 from reconciler.plan.rollout import Progress
 from tests.support.generated_tasks import DUE, ids, made, review, reviewed, rows, trying
@@ -157,6 +158,17 @@ def test_the_rest_waits_for_the_pilot_and_says_so() -> None:
     assert plan(tasks[1:], state([made("a", "1")])).has_changes()
 
 
+def test_a_held_task_says_how_those_stand_that_it_waits_for() -> None:
+    tasks = rows("a", "b", "c", rollout=Rollout(has_pilot=True), pilot=2)
+    known = state([made("a", "1")])
+    running = Standing(Progress.UNFINISHED, "running", 720)
+    found = plan(tasks, known, view([remote("1")]), standing={TaskRef("acme", "t@a"): running})
+    (held,) = (task for task in found.tasks if task.action is Action.HELD)
+    assert word_remarks(held.explanation).note == (
+        "waiting for the pilot: t@a (running for 12 min), t@b (not created yet)"
+    )
+
+
 def test_held_tasks_are_no_changes() -> None:
     tasks = rows("a", "b", rollout=SLOW, pilot=1)
     found = plan(tasks, state([made("a", "1")]), view([remote("1")]))
@@ -176,7 +188,7 @@ def test_held_tasks_are_no_changes() -> None:
 def test_what_the_pilot_is_decides(progress: Progress, expected: list[str]) -> None:
     tasks = rows("a", "b", "c", "d", rollout=SLOW, pilot=1)
     known = state([made("a", "1")])
-    standing = {TaskRef("acme", "t@a"): progress}
+    standing = {TaskRef("acme", "t@a"): Standing(progress)}
     found = plan(tasks, known, view([remote("1")]), standing=standing)
     assert [value for key, value in actions(found).items() if key != "t@a"] == expected
     codes = [d.code for d in found.diagnostics]
@@ -233,7 +245,7 @@ def test_a_task_waits_until_the_earlier_period_is_over() -> None:
     assert actions(found) == {"review@2026-11": "held/overlap"}
     assert found.tasks[0].waits_for == (before.ref,)
     for over in (Progress.DONE, Progress.FAILED):
-        found = plan([task], state([before]), due=DUE, standing={before.ref: over})
+        found = plan([task], state([before]), due=DUE, standing={before.ref: Standing(over)})
         assert actions(found) == {"review@2026-11": "create/new"}
     done = replace(before, done=True)
     assert actions(plan([task], state([done]), due=DUE)) == {"review@2026-11": "create/new"}
