@@ -87,11 +87,10 @@ class Addressed:
         if approval not in now.approvals:
             raise TaskctlError.of(Code.NO_APPROVAL, "changed", ref=self.name, request=approval.id)
 
-    def reply(self, approval: Approval, *, ok: bool, text: str, fresh: bool) -> Response:
-        """Answers a request. Unless it is `fresh`, it is read once more. TaskctlError, also if the
-        task asks something else by now."""
-        if not fresh:
-            self.check_unchanged(approval)
+    def reply(self, approval: Approval, *, ok: bool, text: str) -> Response:
+        """Answers a request that was shown. TaskctlError, also if the task asks something else by
+        now."""
+        self.check_unchanged(approval)
         done, what = ("approved", "approval") if ok else ("rejected", "rejection")
         if ok and text:
             done, what = "answered", "answer"

@@ -64,7 +64,7 @@ def _approve(
     if not (asked or confirmed(ctx, Question.APPROVE, yes=request.yes, again=again)):
         ctx.ui.note(Note.NOTHING_SENT)
         return
-    yield task.reply(approval, ok=True, text=answer, fresh=request.yes)
+    yield task.reply(approval, ok=True, text=answer)
 
 
 def reject(ctx: Context, request: ReplyRequest) -> Sending:
@@ -77,7 +77,7 @@ def reject(ctx: Context, request: ReplyRequest) -> Sending:
         yes = request.yes or len(asked) == 1
         try:
             if confirmed(ctx, Question.REJECT, yes=yes, again=again):
-                yield task.reply(approval, ok=False, text=request.text, fresh=yes)
+                yield task.reply(approval, ok=False, text=request.text)
             else:
                 ctx.ui.note(Note.NOTHING_SENT)
         except TaskctlError as problem:
@@ -129,7 +129,7 @@ def answer_inbox(inbox: Inbox) -> Sending:
             continue
         try:
             if ok or text:
-                yield task.reply(request.approval, ok=ok, text=text, fresh=False)
+                yield task.reply(request.approval, ok=ok, text=text)
         except TaskctlError as problem:
             yield problem
 

@@ -63,8 +63,8 @@ def _post(url: str, text: str) -> str | None:
             )
     except TaskctlError as problem:
         return f"{problem.diagnostics[0].code}"
-    except (requests.RequestException, OSError, ValueError) as problem:
-        return type(problem).__name__  # its text may contain the URL
+    except Exception as problem:  # noqa: BLE001 - its text, and a traceback, may contain the URL
+        return type(problem).__name__
     if response.status_code in _REDIRECTS:
         return f"HTTP {response.status_code}; redirects are not followed"
     return None if response.status_code in _SUCCESS else f"HTTP {response.status_code}"

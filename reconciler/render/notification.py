@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
@@ -14,6 +15,9 @@ from reconciler.tasks.status import TaskStatus
 
 MOST = 20
 """Tasks that one message lists."""
+
+_MENTION, _HARMLESS_MENTION = re.compile(r"(?<![\w.-])@"), "@\u200b"
+"""Mattermost notifies everybody of a plain `@all`. The `@` in a key follows a letter or a digit."""
 
 _LONGEST = 300  # characters of what a task says
 
@@ -49,7 +53,7 @@ def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
 def _named(status: TaskStatus, what: str, said: str) -> str:
     text = shortened(safe.line(f"{status.ref} {what}{f': {said}' if said else ''}"), _LONGEST)
     link = f"\n    {_inert(status.url)}" if status.url else ""
-    return f"• {_inert(text)}{link}"
+    return f"• {_MENTION.sub(_HARMLESS_MENTION, _inert(text))}{link}"
 
 
 def _inert(text: str) -> str:

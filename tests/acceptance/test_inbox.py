@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli.console.output import Output
+from reconciler.cli.main import run
+from reconciler.model.task import TaskRef
+from reconciler.tasks.events import Approval
 from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.sandbox import ROOT
 from tests.support.shells import Shell, typed
@@ -122,6 +126,28 @@ def test_an_answer_to_what_is_not_asked_any_more_is_refused(place: LiveTasks) ->
         assert person.ended() == 1
         assert "[TC820]" in person.screen
         assert "Approved" not in person.screen
+
+
+def test_of_several_each_is_shown_and_refused_if_it_has_changed_since(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.apply({"a": "approving", "b": "approving", "c": "approving"})
+    settled(place, a="waiting", b="waiting", c="waiting")
+    show, shown = Output.show_approval, []
+
+    def show_approval(self: Output, ref: TaskRef, approval: Approval) -> None:
+        show(self, ref, approval)
+        shown.append(ref.key)
+        if shown == ["a", "b"]:  # somebody else is quicker
+            words = ["reject", "b", "-m", "Use a preview.", "-q", "--backend", place.url]
+            assert run([*words, "-C", str(place.folder)]) == 0
+
+    monkeypatch.setattr(Output, "show_approval", show_approval)
+    code, out, err = place.run("approve", "*", "-y")
+    assert (code, out) == (1, "acme/a: Approved.\nacme/c: Approved.\n")
+    assert "[TC820]" in err
+    assert err.count(ASKED) == 4  # what was rejected was shown twice
+    assert shown == ["a", "b", "b", "c"]
 
 
 def test_a_question_is_answered_in_words(place: LiveTasks) -> None:

@@ -36,12 +36,14 @@ def test_only_what_is_newer_and_what_has_no_time() -> None:
 
 
 def test_text_from_outside_is_inert() -> None:
-    evil = "<!channel> &amp; <https://evil.test|click>\n• acme/other failed\x1b[2J\u202e"
+    evil = "@all <!channel> &amp; <https://evil.test|click>\n• acme/other failed\x1b[2J\u202e"
     for make in (asks, failed):
-        text = notification_text(news([make("a", NOW, evil)], NOW), (), NOW)
+        text = notification_text(news([make("a@eu", NOW, evil)], NOW), (), NOW)
         assert text.count("\n• ") == 1
         assert "&lt;!channel&gt; &amp;amp; &lt;https" in text
         assert "<" not in text
+        assert "@all" not in text
+        assert "acme/a@eu" in text
         assert "\x1b" not in text
         assert "\u202e" not in text
 
