@@ -110,6 +110,21 @@ provide_pulumi() { # from PATH, else built from its source, once: that takes min
   ) >/dev/null 2>&1
 }
 
+# Open Policy Agent, which evaluates the example policy on plans.
+
+opa_at=github.com/open-policy-agent/opa opa_version=v1.22.3
+
+provide_opa() { # from PATH, else built from its source, once
+  has opa && opa=$(command -v opa) && return 0
+  opa=${XDG_CACHE_HOME:-$HOME/.cache}/taskctl-tests/opa-$opa_version/opa
+  [ -x "$opa" ] && return 0
+  why='neither opa nor go is installed'
+  has go || return 1
+  why="go could not build $opa_at@$opa_version"
+  echo "building $opa_at@$opa_version"
+  GOBIN=$(dirname "$opa") nice go install -trimpath -ldflags='-s -w' "$opa_at@$opa_version" >/dev/null 2>&1
+}
+
 demo_with() {
   "$1" examples/demo.sh >"$work/demo" 2>&1 && grep -q 'Try it yourself' "$work/demo"
 }
@@ -171,6 +186,12 @@ if provide_pulumi; then
   check "pulumi neo with taskctl serve" python -m tests.tools_pulumi "$pulumi"
 else
   left_out "pulumi neo with taskctl serve" "$why"
+fi
+
+if provide_opa; then
+  check "the policy on plans in docs/policy.md" python -m tests.tools_opa "$opa"
+else
+  left_out "the policy on plans in docs/policy.md" "$why"
 fi
 
 check "script/install into an empty prefix" install
