@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support.documents import blocks, environment, shell
+from tests.support.doc_blocks import blocks, environment, shell
 
 PAGE = "docs/policy.md"
 
