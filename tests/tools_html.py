@@ -67,7 +67,7 @@ def hostile() -> Plan:
     """A task for each text that tries to break out, in every place there is."""
     tasks = [
         PlannedTask(
-            TaskRef(text, text),
+            TaskRef(text, f"{text}{action.value}"),  # a plan has each key once
             action,
             Reason.DIFFERS,
             file=text,
