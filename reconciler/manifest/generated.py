@@ -13,7 +13,7 @@ from reconciler.manifest.document import Document, has_entries, is_entry
 from reconciler.manifest.expand.entries import MOST_TEXT, Expansion, expand
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
 from reconciler.manifest.expand.template import names, substitute, templates_in
-from reconciler.manifest.expand.vocabulary import names_a_period
+from reconciler.manifest.expand.vocabulary import names_a_period, stray_dollar
 from reconciler.manifest.finding import Facts, Finding, finding, warning_finding
 from reconciler.manifest.named_files import MAX_BYTES, NamedFile, NamedFiles
 from reconciler.manifest.parse import encoding
@@ -164,7 +164,7 @@ def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) ->
     """Whether the text of a file is a valid template of the entry."""
     path: Path = ("tasks", name, "message")
     wrong = expansion.vocabulary.check(text, path) if expansion.vocabulary is not None else []
-    for each in wrong:
+    for each in (*wrong, *stray_dollar(text, path)):
         offset = max(text.find(str(each.diagnostic.args.get("text", ""))), 0)
         file.findings.append(each.at_position(*position_in(text, offset)))
     return not wrong

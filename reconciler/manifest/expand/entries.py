@@ -30,6 +30,7 @@ from reconciler.manifest.expand.vocabulary import (
     Vocabulary,
     names_a_period,
     period_values,
+    stray_dollar,
 )
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding, warning_finding
 from reconciler.manifest.parse import nodes
@@ -174,6 +175,7 @@ class _Entry:
         template = {**self._template, "key": self._entry.get("key", "")}
         for path, text in templates_in(template):
             self._made.findings += vocabulary.check(text, (*self._path, *path))
+            self._made.findings += stray_dollar(text, (*self._path, *path))
         is_told = self._prompt_in_file or names_a_period(self._template)
         if self._entry.get("catchUp") and not is_told:
             self._find(Code.INVALID_RECURRENCE, ("catchUp",), "catchUp")

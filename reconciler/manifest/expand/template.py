@@ -80,9 +80,9 @@ def faults(text: str, known: Mapping[str, str | None]) -> list[TemplateFault]:
 def _similar(name: str, known: Mapping[str, str | None]) -> str:
     from difflib import get_close_matches  # takes time to import; few templates have faults
 
-    return next(
-        iter(get_close_matches(name, [n for n, v in known.items() if v is not None], 1)), ""
-    )
+    texts = [known_name for known_name, value in known.items() if value is not None]
+    fields = [field for field in texts if field.startswith(f"{name}.")]
+    return next(iter(fields or get_close_matches(name, texts, 1)), "")
 
 
 def substitute(text: str, values: Mapping[str, str | None]) -> str:

@@ -11,7 +11,7 @@ from reconciler.manifest.expand.periods import Period, Unit
 from reconciler.manifest.expand.product import values_of
 from reconciler.manifest.expand.rows import Row
 from reconciler.manifest.expand.template import faults, names, templates_in
-from reconciler.manifest.finding import Facts, Finding, finding
+from reconciler.manifest.finding import Facts, Finding, finding, warning_finding
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
@@ -59,6 +59,12 @@ class Vocabulary:
                     found = finding(Code.INVALID_TEMPLATE, path, "lacking", {"text": name})
                     yield found.at_row(row.file, row.line)
                     break
+
+
+def stray_dollar(text: str, path: Path) -> Iterator[Finding]:
+    """A template that is written as in GitHub's workflows: its `$` stays in the text."""
+    if "${{" in text:
+        yield warning_finding(Code.PLACEHOLDER, path, "dollar", {"text": "${{"})
 
 
 def period_values(period: Period) -> dict[str, str | None]:
