@@ -129,7 +129,7 @@ def test_the_pilot_are_the_first_or_those_that_match() -> None:
         ("forEach: {s: [a], exclude: [{s: b}]}", Code.INVALID_MATCHER, "idle"),
         ("forEach: {s: [a]}\nname: '{{ t }}'", Code.INVALID_TEMPLATE, "unknown"),
         ("forEach: {stack: [a]}\nname: '{{ stak }}'", Code.INVALID_TEMPLATE, "unknown-similar"),
-        ("forEach: {s: [{name: a}]}\nname: '{{ s }}'", Code.INVALID_TEMPLATE, "mapping"),
+        ("forEach: {s: [{name: a}]}\nname: '{{ s }}'", Code.INVALID_TEMPLATE, "mapping-similar"),
         ("forEach: {s: [a]}\nkey: '{{ s | lower }}'", Code.INVALID_TEMPLATE, "malformed"),
         ("forEach: {s: [a]}\nname: '{{ period.name }}'", Code.INVALID_TEMPLATE, "unknown"),
         ("every: day\ntimezone: Europe/Belin", Code.INVALID_RECURRENCE, "timezone"),
