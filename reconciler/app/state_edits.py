@@ -88,9 +88,16 @@ def accept_manifest(
 
 
 def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edited:
-    """Records the outcome of an attempt: the task that it created, or none. TaskctlError."""
+    """Records the outcome of an attempt: the task that it created, or none; of a key that only the
+    manifests have, its task. TaskctlError."""
 
     def change(state: State) -> tuple[list[Event], Edited]:
+        if task_id is not None and not edit.is_known(state, key):
+            desired = _of_manifests(ctx, state, key)
+            remote = _at_service(ctx, desired.ref, task_id)
+            who, now = ctx.client.identity(), ctx.clock.now()
+            events = edit.named(state, desired, remote, who, at=now)
+            return events, Edited(desired.ref, "resolved", True, task_id)
         ref = edit.find(state, key)
         if task_id is None:
             events = edit.resolved_attempts(state, ref, None, at=ctx.clock.now())
@@ -103,6 +110,13 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edited:
         return events, Edited(ref, "resolved", bool(events), task_id)
 
     return _change(ctx, "state resolve", change)
+
+
+def _of_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
+    """The only task of the manifests with that `KEY` or `ORG/KEY`."""
+    tasks = ctx.with_organizations(ctx.read(())).tasks
+    found = [task for task in tasks if key in (task.key, str(task.ref))]
+    return found[0] if len(found) == 1 else _declared(tasks, edit.find(state, key))
 
 
 def _agreed(

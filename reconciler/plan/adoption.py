@@ -68,6 +68,15 @@ def look_alikes(
     return pairs
 
 
+def is_adoptable(task: DesiredTask, remote: RemoteTask, state: State, options: PlanOptions) -> bool:
+    """Whether a look-alike is taken for the task. Not on a state on which an apply has finished,
+    which knows its own tasks: there it may be another team's, unless the period tells, its record
+    was removed, or the user asks for it."""
+    if state.is_new_for(task.file) or options.adopt is not None:
+        return True
+    return _span(task, options.settle_time) is not None or remote.id in state.retired
+
+
 Span = tuple[datetime, datetime | None]
 
 

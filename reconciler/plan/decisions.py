@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciler.model.fields import NOT_RETURNED
@@ -104,6 +104,17 @@ def adopt(
     return plan_for(task, Action.ADOPT, reason, *said, task_id=remote.id, remote=remote)
 
 
+def unrecorded(
+    task: DesiredTask, remote: RemoteTask, backend: str, view: RemoteView
+) -> PlannedTask:
+    """A look-alike that may be somebody else's."""
+    facts = {"key": task.key, "ref": str(task.ref), "task_id": remote.id}
+    said = (*_described(remote, backend, view), Remark("lookAlike.resolve", facts))
+    return plan_for(
+        task, Action.UNRESOLVED, Reason.LOOK_ALIKE, remark("lookAlike.unrecorded"), *said
+    )
+
+
 def _described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Remark]:
     url = console_url(backend, remote.org_name, remote.id)
     case = "adopt.local" if url is None else "adopt.named" if remote.name else "adopt.unnamed"
@@ -112,7 +123,9 @@ def _described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[R
     if remote.created_at is not None:
         age = view.clocks.moment - remote.created_at
         seconds = max(0, int(age / timedelta(seconds=1)))
-        yield remark("adopt.age_by" if login else "adopt.age", seconds=seconds, login=login)
+        date = f"{remote.created_at.astimezone(UTC):%Y-%m-%d}"
+        case = "adopt.age_by" if login else "adopt.age"
+        yield remark(case, date=date, seconds=seconds, login=login)
     elif login:
         yield remark("adopt.by", login=login)
 

@@ -288,10 +288,12 @@ class _Planner:
             missing, self.state, self.view, self.options, spoken_for, claimed
         )
         for ref, remote in pairs.found.items():
-            adopted = decisions.adopt(
-                self.desired[ref], remote, Reason.LOOK_ALIKE, self.state.backend, self.view
-            )
-            tasks[ref] = replace(adopted, record=tasks[ref].record)
+            task, backend = self.desired[ref], self.state.backend
+            if adoption.is_adoptable(task, remote, self.state, self.options):
+                adopted = decisions.adopt(task, remote, Reason.LOOK_ALIKE, backend, self.view)
+                tasks[ref] = replace(adopted, record=tasks[ref].record)
+            else:
+                tasks[ref] = decisions.unrecorded(task, remote, backend, self.view)
         for ref, why in pairs.unsure.items():
             tasks[ref] = decisions.unsure(self.desired[ref], why)
 

@@ -21,9 +21,9 @@ from reconciler.model.diagnostics import Arg, Place, error
 from reconciler.model.entry import Generated
 from reconciler.model.errors import StateError
 from reconciler.model.shell import is_key
-from reconciler.model.task import DesiredTask, Inputs, TaskRef
+from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.model.wire import patch_after_create
-from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
+from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, kept_outputs
 from reconciler.state.model import Attempted, Event, Forgotten, Record, Recorded, Retired, State
 
 
@@ -187,6 +187,31 @@ def pushed(state: State, given: State) -> State:
         raise _refused("lost", "", tasks=tuple(lost), count=len(lost))
     latest = max(state.last_mark, given.last_mark)
     return replace(given, serial=given.serial - 1, last_mark=latest, journal=state.journal)
+
+
+def is_known(state: State, name: str) -> bool:
+    """Whether a record or an open attempt has this `KEY` or `ORG/KEY`."""
+    return any(name in (ref.key, str(ref)) for ref in _known(state))
+
+
+def named(
+    state: State, task: DesiredTask, remote: RemoteTask, identity: Identity, *, at: datetime
+) -> list[Event]:
+    """A task of a manifest, which the state does not know, exists as `remote`; `at` is now."""
+    _check_free(state, task.ref, remote.id)
+    record = Record(
+        ref=task.ref,
+        task_id=remote.id,
+        file=task.file,
+        inputs=task.inputs,
+        digest=digest(task.inputs),
+        identity=identity,
+        created_at=at,
+        outputs=kept_outputs(remote.raw),
+        sensitive=task.sensitive,
+        generated=task.origin.generated if task.origin is not None else None,
+    )
+    return [Recorded(record)]
 
 
 def _resolved(

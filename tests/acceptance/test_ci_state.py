@@ -76,7 +76,7 @@ def test_an_apply_that_is_killed_is_finished_by_the_next_runner(
 
 
 @pytest.mark.parametrize("way", KEEPING)
-def test_a_runner_that_is_lost_is_made_up_for_after_the_wait(
+def test_what_a_lost_runner_made_is_unresolved_until_somebody_says_whose_it_is(
     ci: CI, server: FaultServerProcess, way: str
 ) -> None:
     """Its journal went with it, and what it made is found among what is recent."""
@@ -88,6 +88,9 @@ def test_a_runner_that_is_lost_is_made_up_for_after_the_wait(
     assert ci.run(steps(way), lost=True) == KILLED, ci.said
     server.change(rules=[])
     time.sleep(SETTLE)
+    assert ci.run(steps(way)) == 1, ci.said
+    assert any("taskctl apply --adopt recent" in said for said in ci.said)
+    ci.push({"taskctl.toml": 'adopt = "recent"\n'})
     assert ci.run(steps(way)) == 0, ci.said
     assert_one_each(server)
 

@@ -139,7 +139,7 @@ def accept_inputs(
 @make_command(
     "resolve",
     KEY,
-    option("--task-id", metavar="ID", help="The attempt created this task."),
+    option("--task-id", metavar="ID", help="This is the task of KEY."),
     option("--not-created", is_flag=True, help="The attempt created no task."),
     *EDITS,
     examples=[
@@ -155,7 +155,8 @@ def resolve_attempts(
 ) -> int:
     """Record the outcome of an attempt to create KEY that has none.
 
-    Look at the service first: if the task exists, --not-created leads to a second one.
+    With --task-id, also record an existing task for a KEY that only a manifest has. Look at the
+    service first: if the task exists, --not-created leads to a second one.
     """
     from reconciler.app.state_edits import resolve_attempt
 

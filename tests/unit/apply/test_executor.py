@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.apply.creates import TRIES
 from reconciler.apply.report import Result
-from reconciler.model.options import PlanOptions
+from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.remarks import mention, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.plan.plan import Action, Reason
@@ -396,7 +396,7 @@ def test_one_failure_hinders_nobody_else(parallelism: int) -> None:
 def test_adopting_and_moving_send_nothing() -> None:
     seen = view([remote("t", ago(hours=1))], {"t": message("work of a", ago(hours=1))})
     world = World()
-    planned = world.planned(desired("a"), seen=seen)
+    planned = world.planned(desired("a"), seen=seen, options=PlanOptions(adopt=AdoptScope.ALL))
     assert planned[0].reason is Reason.LOOK_ALIKE
     assert world.run(*planned)["a"].result is Result.ADOPTED
     assert world.story.kinds() == ["append", "told"]

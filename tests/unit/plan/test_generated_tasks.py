@@ -125,6 +125,12 @@ def test_only_a_task_of_the_period_is_adopted(
     assert actions(found) == {"review@2026-11": expected}
 
 
+def test_a_period_tells_whose_a_look_alike_is_on_a_used_state_too() -> None:
+    seen = view([remote("t", IN)], {"t": message("review costs")})
+    known = state([reviewed("2026-10", "old")])
+    assert actions(plan([review()], known, seen, due=DUE)) == {"review@2026-11": "adopt/lookAlike"}
+
+
 def test_with_catch_up_a_later_task_may_be_of_the_period() -> None:
     seen = view([remote("t", datetime(2027, 3, 1, tzinfo=UTC))], {"t": message("review costs")})
     found = plan([review(ends=None)], state(is_new=True), seen, due=DUE)

@@ -290,12 +290,43 @@ LOOK = {"t": message("work of a", ago(days=3))}
 
 def test_look_alikes() -> None:
     seen = view([remote("t", ago(days=3))], LOOK)
-    made = plan([desired("a")], seen=seen)
+    made = plan([desired("a")], state(is_new=True), seen)
     task = only(made)
     assert said(task) == (Action.ADOPT, Reason.LOOK_ALIKE)
     assert cases(task.remarks) == ["lookAlike", "adopt.named", "adopt.age_by", "adopt.separate"]
-    for fact in (3 * 86400, "me", "https://app.example.com/acme/neo/tasks/t"):
+    for fact in (
+        3 * 86400,
+        f"{ago(days=3):%Y-%m-%d}",
+        "me",
+        "https://app.example.com/acme/neo/tasks/t",
+    ):
         assert any(fact in r.facts.values() for r in task.remarks)
+
+
+def test_a_look_alike_of_a_state_that_was_used_may_be_someone_else_s() -> None:
+    seen = view([remote("t", ago(days=3))], LOOK)
+    made = plan([desired("a")], seen=seen)
+    task = only(made)
+    assert said(task) == (Action.UNRESOLVED, Reason.LOOK_ALIKE)
+    assert made.apply_will_fail()
+    assert cases(task.remarks) == [
+        "lookAlike.unrecorded",
+        "adopt.named",
+        "adopt.age_by",
+        "lookAlike.resolve",
+    ]
+    for fact in ("t", "me", "acme/a"):
+        assert any(fact in r.facts.values() for r in task.remarks)
+
+
+def test_a_look_alike_is_adopted_by_a_file_that_was_never_applied_and_by_a_removed_key() -> None:
+    seen = view([remote("t", ago(days=3))], LOOK)
+    task = desired("a")
+    for searched, action in ((("other",), Action.ADOPT), (("tasks",), Action.UNRESOLVED)):
+        known = state(is_new=True, searched=searched)
+        assert only(plan([task], known, seen)).action is action
+    gone = record("a", "t").retired(NOW, adoptable=True)
+    assert only(plan([task], state(retired={"t": gone}), seen)).action is Action.ADOPT
 
 
 @pytest.mark.parametrize(
@@ -346,7 +377,11 @@ def test_the_newest_is_adopted_by_one_key_only() -> None:
         [remote("older", ago(days=3)), remote("newer", ago(days=2))],
         {"older": message("same"), "newer": message("same")},
     )
-    made = plan([desired("a", "same"), desired("b", "same"), desired("c", "same")], seen=seen)
+    made = plan(
+        [desired("a", "same"), desired("b", "same"), desired("c", "same")],
+        state(is_new=True),
+        seen,
+    )
     assert [t.task_id for t in made.tasks] == ["newer", "older", None]
 
 
