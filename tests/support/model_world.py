@@ -23,6 +23,7 @@ from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.age import LockHolder
 from reconciler.plan.lookup import lookups
+from reconciler.plan.periods import Due
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.view import RemoteView
@@ -118,12 +119,14 @@ class _AttemptLog:
 
 
 class World:
-    """One service, one repository with one state, and who applies."""
+    """One service, one repository with one state, and who applies. `due`: periods that may be
+    created."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
         self.folder = folder
         self.state_path = folder / "state.json"
+        self.due: Due = {}
         self.app = App(folder / "service.db", now=self.clock.now)
 
     def close(self) -> None:
@@ -231,7 +234,8 @@ class World:
                 asked, state, who, options, clocks, only=only, holder=holder
             )
         )
-        return make_plan(PlanInputs(desired, state, view, options, only=only, holder=holder)), view
+        inputs = PlanInputs(desired, state, view, options, only=only, holder=holder, due=self.due)
+        return make_plan(inputs), view
 
     def prompts(self) -> dict[str, list[str]]:
         """Ids of all tasks that exist, by prompt, whoever made them."""
