@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.app.system_clock import SystemClock
 from reconciler.manifest.repository import link_out
-from reconciler.messages import word
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, has_errors
@@ -236,6 +235,7 @@ class Context:
 
     @cached_property
     def backend(self) -> Backend:
+        from reconciler.messages import word
         from reconciler.remote.credentials import resolve_backend
 
         backend = resolve_backend(self.connection.backend, os.environ, Path.home())

@@ -12,7 +12,6 @@ from click.core import ParameterSource
 
 from reconciler.app.context import Connection
 from reconciler.cli.completion import candidates
-from reconciler.messages import word
 from reconciler.model.errors import TaskctlError
 from reconciler.model.fields import PATCHED
 from reconciler.model.options import AdoptScope, PlanOptions, parse_duration
@@ -41,6 +40,8 @@ def duration(
     try:
         return parse_duration(value)
     except TaskctlError as problem:
+        from reconciler.messages import word
+
         said = word(problem.diagnostics[0])
         raise click.BadParameter(f"{said.summary}. {said.detail}", ctx, param) from problem
 

@@ -80,7 +80,7 @@ class Ignores:
 def read_ignores(source: Source) -> Ignores:
     """The comments of a manifest; none if it cannot be read to its end."""
     ignores = Ignores()
-    if b"taskctl:" not in source.body or not isinstance(source.data, dict):
+    if not isinstance(source.data, dict):
         return ignores
     found = {
         (number, match.start() + 1): match["codes"]

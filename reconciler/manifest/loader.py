@@ -14,9 +14,7 @@ from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import Document, has_entries, of_entries, of_entry
 from reconciler.manifest.finding import Finding, first_alike, located
-from reconciler.manifest.ignores import Ignores, read_ignores
 from reconciler.manifest.named_files import NamedFiles
-from reconciler.manifest.parse.cut_off import cut_off_prompts
 from reconciler.manifest.parse.source import MAX_BYTES, Source, read_source
 from reconciler.manifest.prompts import PromptFile, PromptFiles, hidden
 from reconciler.manifest.repository import read_regular
@@ -29,6 +27,7 @@ from reconciler.model.task import DesiredTask, Removal
 if TYPE_CHECKING:
     from reconciler.manifest.expand.periods import Recurrence
     from reconciler.manifest.generated import Entries
+    from reconciler.manifest.ignores import Ignores
     from reconciler.manifest.policy import Policy
 
 
@@ -79,7 +78,7 @@ class Manifests:
             new = [
                 told.in_file(task.file, task.line, task.column)
                 for task, f in compare(tasks, (), removed)
-                if not self.ignores[task.file].take(told := of_entry(f, task.origin))
+                if not _is_ignored(told := of_entry(f, task.origin), self.ignores.get(task.file))
             ]
             new = [d for d in new if _identity(d) not in known and (d.file, d.code) not in counted]
             found = tuple(in_order([*found, *new]))
@@ -169,10 +168,10 @@ class _Loading:
         texts = {}
         told = {name: self._not_ignored(file) for name, file in self._prompts.files.items()}
         for name, source in self._sources.items():
-            keys, ignores = sensitive.get(name, set()), self._ignores[name]
+            keys, ignores = sensitive.get(name, set()), self._ignores.get(name)
             found_here = of_entries(self._findings[name], self._documents[name].origins)
-            findings = [without_name(each, keys) for each in found_here if not ignores.take(each)]
-            findings += ignores.unused(found_here)
+            findings = [without_name(f, keys) for f in found_here if not _is_ignored(f, ignores)]
+            findings += ignores.unused(found_here) if ignores is not None else ()
             if findings:
                 self._diagnostics += self._located(name, source, findings)
                 body = _masked(source.body, found_here)
@@ -193,7 +192,7 @@ class _Loading:
         told = []
         for found in file.findings:
             ignored = [  # each comment counts as used
-                self._ignores[manifest].take(found.at_path(("tasks", key, "message")))
+                _is_ignored(found.at_path(("tasks", key, "message")), self._ignores.get(manifest))
                 for manifest, key in file.users
             ]
             if not all(ignored):
@@ -212,10 +211,16 @@ class _Loading:
         if source.data is not None:
             rejected = {found.path for found in findings}
             findings += [found for found in check(source.data) if found.path not in rejected]
-            findings += cut_off_prompts(source)
+            if b"#" in source.body:
+                from reconciler.manifest.parse.cut_off import cut_off_prompts
+
+                findings += cut_off_prompts(source)
         else:
             self._incomplete.add(name)
-        self._ignores[name] = read_ignores(source)
+        if b"taskctl:" in source.body:
+            from reconciler.manifest.ignores import read_ignores
+
+            self._ignores[name] = read_ignores(source)
         made = self._document(source, name, place, findings)
         findings += made.findings
         prompts = self._prompts.of(
@@ -261,6 +266,10 @@ class _Loading:
         except OSError as problem:
             self._diagnostics.append(unreadable_file(name, problem))
             return None
+
+
+def _is_ignored(found: Finding, ignores: Ignores | None) -> bool:
+    return ignores is not None and ignores.take(found)
 
 
 def _rejected(findings: Sequence[Finding]) -> set[tuple[str | int, ...]]:

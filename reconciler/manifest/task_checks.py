@@ -13,7 +13,7 @@ from reconciler.model.task import Inputs
 
 _LONGEST_NAME = 255
 _NAMED_IN_A_WARNING = 3
-_PLACEHOLDER = re.compile(r"\$\{[A-Za-z_]\w*\}|\bTODO\b")
+_PLACEHOLDER = r"\$\{[A-Za-z_]\w*\}|\bTODO\b"  # compiled if needed
 
 
 class TaskChecks:
@@ -92,7 +92,7 @@ def check_prompt(path: Path, text: object) -> Iterator[Finding]:
     for kind, found in credentials(text):
         yield finding(Code.CREDENTIAL, path, "", {"kind": kind}, secret=found)
     if "${" in text or "TODO" in text:
-        for placeholder in dict.fromkeys(_PLACEHOLDER.findall(text)):
+        for placeholder in dict.fromkeys(re.findall(_PLACEHOLDER, text)):
             yield warning_finding(Code.PLACEHOLDER, path, "", {"text": placeholder})
 
 

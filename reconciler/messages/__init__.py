@@ -1,17 +1,19 @@
 """The catalog: what is said of each code, and the page that explains it.
 
 The wording is in the Markdown files of this package (`catalog.py` describes their format). A file
-is read when one of its codes is worded, so a command pays for no message that it does not show.
+is read when one of its codes is worded.
 """
 
 from __future__ import annotations
 
-from reconciler.messages.catalog import sections
-from reconciler.messages.entry import Entry, Message
-from reconciler.messages.template import fill
+from typing import TYPE_CHECKING
+
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.paths import shown
+
+if TYPE_CHECKING:
+    from reconciler.messages.message import Entry, Message
 
 AREAS = {
     "1": ("text",),
@@ -28,6 +30,8 @@ AREAS = {
 
 def entry(code: Code) -> Entry:
     """The catalog's entry for a code."""
+    from reconciler.messages.catalog import sections  # most runs have nothing to word
+
     for name in AREAS[code.value[2]]:
         if found := sections(name).get(code.value):
             return found
@@ -47,11 +51,11 @@ def word(diagnostic: Diagnostic) -> Message:
 
 def wording(diagnostic: Diagnostic) -> Message:
     """The same without WHERE."""
+    from reconciler.messages.message import Message
+    from reconciler.messages.template import fill
+
     template = entry(diagnostic.code).cases[diagnostic.case]
-    args = diagnostic.args
-    return Message(
-        fill(template.summary, args), fill(template.detail, args), fill(template.command, args)
-    )
+    return Message(*(fill(part, diagnostic.args) for part in template))
 
 
 def plain_text(diagnostic: Diagnostic) -> str:

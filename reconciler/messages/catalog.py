@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from reconciler.messages.entry import Entry, Message
+from reconciler.messages.message import Entry, Message
 
 
 @cache

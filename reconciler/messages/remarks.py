@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from reconciler.messages.catalog import sections
-from reconciler.messages.entry import Message
+from reconciler.messages.message import Message
 from reconciler.messages.template import fill
 from reconciler.model.remarks import Remark
 

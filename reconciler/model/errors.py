@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
-from reconciler.messages import word
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Arg, Diagnostic, Place, error
 
@@ -14,8 +13,13 @@ class TaskctlError(Exception):
     """The operation failed; `diagnostics` contains at least one error."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        super().__init__("; ".join(word(d).summary for d in diagnostics))
+        super().__init__(diagnostics)
         self.diagnostics = tuple(diagnostics)
+
+    def __str__(self) -> str:
+        from reconciler.messages import word  # few runs need any wording
+
+        return "; ".join(word(d).summary for d in self.diagnostics)
 
     @classmethod
     def of(cls, code: Code, case: str = "", /, *, at: Place = NOWHERE, **facts: Arg) -> Self:

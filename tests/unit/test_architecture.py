@@ -231,7 +231,8 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
 
 MAY_VALIDATE = {
     *("model.codes", "model.paths", "model.shell"),
-    *("messages", "messages.catalog", "messages.entry", "messages.notes", "messages.template"),
+    "messages",
+    "messages.notes",
     "app",
     "app.context",
     "app.system_clock",

@@ -13,7 +13,6 @@ import click
 
 from reconciler.cli.config.file import Config, config_of, folder_of
 from reconciler.model.errors import TaskctlError
-from reconciler.model.shell import is_key, is_org_name
 from reconciler.model.task import TaskRef
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ def _settings(ctx: click.Context) -> tuple[Path, Config]:
 def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem]:
     """Only what is a key: a shell inserts it into a command line as it is."""
     from click.shell_completion import CompletionItem
+
+    from reconciler.model.shell import is_key, is_org_name
 
     known = (
         ref for ref in refs if is_key(ref.key) and (not ref.org_name or is_org_name(ref.org_name))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TextIO
 
 from reconciler.app.context import ReportFile, Settings
 from reconciler.messages.notes import Note, Question
-from reconciler.messages.template import fill
 from reconciler.model.diagnostics import Arg, Diagnostic, Severity, in_order, limited
 from reconciler.render import BASIC_FORMATS, renderer
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
@@ -187,6 +186,7 @@ class Output:
 
     def words(self, note: Note | Question, **facts: Arg) -> str:
         """A note in words, inert and without protected prompts."""
+        from reconciler.messages.template import fill
         from reconciler.render import safe
 
         return safe.block(self.conceal(fill(note.value, facts)))

@@ -12,8 +12,9 @@ from typing import Any
 from reconciler.manifest.finding import Finding, finding
 from reconciler.model.codes import Code
 
-_SIGNS = (b"\t", b" ?", b"\n?", b"[?", b"{?", b",?", b":,", b":]", b":}")
-"""One of them is in every file that has such a case, and in few others."""
+_SIGNS = (b"\t", b":,", b":]", b":}")
+_QUESTIONS = (b" ?", b"\n?", b"[?", b"{?", b",?")
+"""One of these is in every file that has such a case, and in few others."""
 
 _LAST_LINE_BLANK = re.compile(rb"[\r\n][ \t]+\Z")
 _NAME_END = re.compile(r"[\s,\[\]{}]|\Z")
@@ -22,8 +23,9 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 def may_be_ambiguous(body: bytes) -> bool:
     """Whether a text is worth reading again for such a case."""
-    signs = any(sign in body for sign in _SIGNS) or body.startswith(b"?")
-    return signs or _LAST_LINE_BLANK.search(body[-200:]) is not None
+    if b"?" in body and (body.startswith(b"?") or any(sign in body for sign in _QUESTIONS)):
+        return True
+    return any(sign in body for sign in _SIGNS) or _LAST_LINE_BLANK.search(body[-200:]) is not None
 
 
 def ambiguities(text: str, tokens: Iterator[Any]) -> Iterator[Finding]:

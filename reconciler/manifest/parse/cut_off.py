@@ -27,7 +27,7 @@ _DIRECTIVE = re.compile(r"#[ \t]*taskctl:")
 def cut_off_prompts(source: Source) -> Iterator[Finding]:
     """A warning at each comment that follows a prompt without quotes, in its line or below it and
     further right than its key. Comments for taskctl are none of these."""
-    if b"#" not in source.body or _CANDIDATE.search(source.body) is None:
+    if _CANDIDATE.search(source.body) is None:
         return
     text = source.text
     with suppress(*PARSER_ERRORS):

@@ -141,7 +141,7 @@ def test_rows_fit_and_names_are_data(
     summed = replace(summed_up(tuple(files), tuple(days)), tasks=9)
     rows = totals_rows(summed, [], Style(width=width), marks)
     assert not unseen_in("".join(rows))
-    assert all(cells.width(row) <= max(width, 48) for row in rows)
+    assert all(cells.width(row) <= max(width, 60) for row in rows)
 
 
 @given(st.integers(0, 2**63), st.integers(1, 2**63), st.integers(1, 200))
