@@ -31,10 +31,10 @@ taskctl validate
 
 say 'taskctl plan                  # the keys; all of it: .demo/plan.txt'
 taskctl plan >plan.txt 2>notes.txt
-grep -E '^(  \+ .*tasks/|Plan:)' plan.txt
+grep -E '^(  \+ .*tasks/|      [0-9]+ tasks:|Plan:)' plan.txt
 
-say 'taskctl apply --yes           # all of it: .demo/apply.txt'
-taskctl apply --yes >apply.txt 2>>notes.txt
+say 'taskctl apply --yes --wait    # all of it: .demo/apply.txt; the rest follows the pilot'
+taskctl apply --yes --wait --interval 1s >apply.txt 2>>notes.txt
 tail -n 1 apply.txt
 
 say 'taskctl apply --yes           # again'

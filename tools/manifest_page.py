@@ -12,6 +12,9 @@ Schema = Mapping[str, Any]
 
 OBJECTS = {
     "task": "Task",
+    "entry": "Entry",
+    "forEach": "For each",
+    "rollout": "Rollout",
     "message": "Message",
     "entityDiff": "Entities",
     "repository": "Repository of a pull request",
@@ -60,12 +63,24 @@ def manifest_page() -> str:
     definitions: Mapping[str, Schema] = schema["definitions"]
     parts = [HEAD, _part("Manifest", schema, definitions)]
     for name, title in OBJECTS.items():
-        parts.append(_part(title, definitions[name], definitions))
+        parts.append(_part(title, _own(name, definitions), definitions))
         if name == "task":
             parts.append(_defaults(definitions["defaults"]))
         if name == "entityDiff":
             parts += _entities(definitions["entity"], definitions)
     return "\n".join(parts)
+
+
+def _own(name: str, definitions: Mapping[str, Schema]) -> Schema:
+    """The definition; of an entry without what a task has, too."""
+    found = definitions[name]
+    if name != "entry":
+        return found
+    of_tasks = definitions["task"]["properties"]
+    own = {n: given for n, given in found["properties"].items() if n not in of_tasks}
+    told = "It also has the settings of a task, whose texts may be templates. "
+    told += "See [many tasks and recurring tasks](../many-tasks.md)."
+    return {**found, "properties": own, "description": f"{found['description']} {told}"}
 
 
 def _part(title: str, schema: Schema, definitions: Mapping[str, Schema], level: int = 2) -> str:

@@ -170,6 +170,8 @@ class _Waves:
         self._is_delayed = False
         self._held = _held(applied.plan)
         self._fresh |= {task.ref for task in applied.report.tasks}
+        if applied.report.tasks:
+            self._ctx.ui.show(applied.report)
         report = of_both_waves(self._applied.report, applied.report)
         self._applied = replace(self._applied, report=report, signal=applied.signal)
 

@@ -105,7 +105,8 @@ class Ui(Protocol):
 
     def progress(self, total: int) -> ApplyProgress: ...
 
-    def watch(self) -> Watch: ...
+    def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
+        """`known` are statuses that were shown before."""
 
     def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
         """Handles SIGINT and SIGTERM: the first shows `note`; a second one writes `last` as the

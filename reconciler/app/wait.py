@@ -93,7 +93,7 @@ class TaskWait:
 
     def run(self, stop: Stop) -> tuple[tuple[TaskStatus, ...], End]:
         """How the tasks are in the end, and why the wait ended. RemoteError."""
-        watch = self._ctx.ui.watch()
+        watch = self._ctx.ui.watch(self._expected.done)
         found: tuple[TaskStatus, ...] | None = None
         try:
             while True:

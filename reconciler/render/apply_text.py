@@ -53,10 +53,10 @@ def waited_rows(report: WaitedReport, style: Style) -> Iterator[str]:
         yield ""
     if not style.quiet:
         yield from status_rows(report.statuses, style, report.read_at)
-        yield from _held_rows(report)
+        yield from held_rows(report)
 
 
-def _held_rows(report: WaitedReport) -> Iterator[str]:
+def held_rows(report: WaitedReport) -> Iterator[str]:
     """`2 held: waiting for the pilot: ...`, for each reason."""
     whys = Counter(word_remarks(task.explanation).note for task in report.held)
     for why, number in whys.items():

@@ -65,6 +65,21 @@ def test_it_continues_through_the_pilot_and_the_rest(place: LiveTasks) -> None:
     assert (code, out.splitlines()[-1]) == (0, "4 done.")
 
 
+def test_each_task_is_told_once_in_text(place: LiveTasks) -> None:
+    write(place, "finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
+    code, out, err = place.run("apply", *QUICK)
+    assert code == 0
+    assert [out.count(f"created {key} ") for key in KEYS] == [1, 1, 1, 1]
+    assert [err.count(f"acme/{key}: done") for key in KEYS] == [1, 1, 1, 1]
+
+
+def test_what_is_still_held_is_told_with_its_reason(place: LiveTasks) -> None:
+    write(place, "approving finishing finishing", "{pilot: 1}")
+    code, out, _ = place.run("apply", *QUICK, "--timeout", "1s")
+    assert code == 3
+    assert out.splitlines()[-1].startswith("2 held: waiting for the pilot: t@a (")
+
+
 def test_no_further_task_exists_if_the_pilot_fails(place: LiveTasks) -> None:
     write(place, "failing finishing finishing", "{pilot: 1}")
     code, out, _ = place.run("apply", *QUICK)

@@ -14,6 +14,7 @@ from reconciler.messages.notes import Note, Question
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render.reports import Report
 from reconciler.render.secrets import Secrets
+from reconciler.tasks.status import TaskStatus
 
 
 class Quiet:
@@ -83,7 +84,8 @@ class RecordingUi:
     def progress(self, _total: int) -> Quiet:
         return Quiet()
 
-    def watch(self) -> Quiet:
+    def watch(self, known: Sequence[TaskStatus] = ()) -> Quiet:
+        del known
         return Quiet()
 
     def interruptible(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.render.wait import WaitedReport
     from reconciler.tasks.events import Approval
     from reconciler.tasks.open_requests import OpenRequest
+    from reconciler.tasks.status import TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,16 @@ class Output:
         if self.common.format != "text":
             self.report(report)
             return
+        from reconciler.render.apply_text import held_rows
         from reconciler.render.status import status_table
 
         self.kept = self.masked(report)
         self.diagnostics(self.kept.diagnostics)
         if not self.common.quiet:
             style, fold = self.style_of_result(), sys.stdout.isatty()
-            self.document(status_table(report.statuses, style, report.read_at, fold=fold))
+            table = status_table(report.statuses, style, report.read_at, fold=fold)
+            held = held_rows(report)
+            self.document(table + "".join(f"{row}\n" for row in held))
 
     def failure(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Why there is no result."""
@@ -231,10 +235,10 @@ class Output:
 
         return progress_for(self, total)
 
-    def watch(self) -> Watch:
+    def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
         from reconciler.cli.console.watch import LiveTable
 
-        return LiveTable(self)
+        return LiveTable(self, known)
 
     def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
         from reconciler.cli.signals import Interrupts

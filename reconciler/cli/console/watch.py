@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class LiveTable:
     """Writes to stderr."""
 
-    def __init__(self, out: Output) -> None:
+    def __init__(self, out: Output, known: Sequence[TaskStatus] = ()) -> None:
         self._out = out
-        self._before: dict[TaskRef, str] = {}
+        self._before: dict[TaskRef, str] = {one.ref: one.state.value for one in known}
         as_text = out.common.format == "text" and not out.common.quiet
         on_terminal = as_text and sys.stderr.isatty()
         self._screen = Screen(sys.stderr, in_place=True) if on_terminal else None
