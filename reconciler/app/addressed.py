@@ -137,6 +137,9 @@ class Addressed:
         """The task's status, and what it said last."""
         words, ui = self.status.summary.words, self.tasks.ctx.ui
         note = Note.LAST_WORDS if words else Note.LAST_STATUS
+        if self.status.approvals:
+            asks = any(approval.is_question for approval in self.status.approvals)
+            note = Note.TASK_ASKS if asks else Note.TASK_WAITS
         ui.note(note, ref=self.name, status=self.status.state.value, words=words)
 
 

@@ -33,7 +33,7 @@ from reconciler.plan.budget import budget_document
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.hold import Standing
-from reconciler.plan.plan import Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
 from reconciler.render.plan_text import summary_row, unattended_row
 from reconciler.render.reports import FailureReport
@@ -73,6 +73,15 @@ class Applied:
     report: ApplyReport
     plan: Plan | None = None
     signal: int | None = None
+
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """The keys of tasks that keep the prompt they were created with, though it was edited."""
+        return tuple(
+            task.ref.key
+            for task in (self.plan.tasks if self.plan is not None else ())
+            if task.action is Action.CHANGED and any(c.path == "message.content" for c in task.diff)
+        )
 
     @property
     def code(self) -> int:

@@ -35,6 +35,10 @@ class Note(StrEnum):
     PLAN_SAVED = "Saved the plan. To apply exactly this plan, run:\n    taskctl apply {file:file}"
     EMPTY_PLAN_SAVED = "Saved the plan. Apply would make no changes."
     EXPECT_PLAN = "To apply exactly this plan, run with the same options:\n    {command:cmd}"
+    PROMPT_FIXED = (
+        "note: the edited prompt of {keys:and} has no effect, because the task exists. To create a "
+        "new task with it, run:\n    taskctl apply --replace {first:key}"
+    )
     NOT_CREATED = "Nothing was created."
     STOPPING = (
         "\nStopping: waiting for in-flight requests to finish. "

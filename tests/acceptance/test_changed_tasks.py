@@ -68,6 +68,16 @@ def test_the_plan_tells_of_each_difference_how_it_can_be_had(place: LiveTasks) -
     assert (place.folder / "taskctl.state.json").read_bytes() == before
 
 
+def test_apply_ends_with_the_prompts_that_have_no_effect(place: LiveTasks) -> None:
+    place.write({"a": "slow but new", "b": "finishing"}, approvalMode="manual", name="N")
+    code, _, err = place.run("apply", "--yes")
+    assert code == 0
+    assert "the edited prompt of a has no effect" in err
+    assert "taskctl apply --replace a\n" in err
+    edit(place, planMode=True)
+    assert "has no effect" not in place.run("apply", "--yes")[2]
+
+
 def test_update_sets_what_the_manifest_changed_and_nothing_else(place: LiveTasks) -> None:
     path = f"{place.api.tasks}/{place.task_id('b')}"
     place.api.call("PATCH", path, {"name": "Theirs", "isShared": True})

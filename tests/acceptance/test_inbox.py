@@ -172,6 +172,13 @@ def test_a_question_is_answered_in_words(place: LiveTasks) -> None:
     assert "eu-west-1" in place.run("logs", "three")[1]
 
 
+def test_say_to_a_waiting_task_names_the_commands_that_answer(place: LiveTasks) -> None:
+    place.apply({"one": "approving", "two": "asking"})
+    settled(place, one="waiting", two="waiting")
+    assert "`taskctl reject acme/one`" in place.run("say", "one", "Hello?")[2]
+    assert "`taskctl approve acme/two -m TEXT`" in place.run("say", "two", "Hello?")[2]
+
+
 def test_patterns_answer_several_and_pass_over_the_rest(place: LiveTasks) -> None:
     place.apply({"a1": "approving", "a2": "approving", "a3": "finishing"})
     settled(place, a1="waiting", a2="waiting", a3="done")

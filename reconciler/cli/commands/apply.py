@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import click
@@ -99,4 +100,13 @@ def command(
         call.out.waited(applied.report)
     else:
         call.out.report(applied.report)
+    _note_edited(call, applied.edited)
     return applied.code
+
+
+def _note_edited(call: Call, keys: Sequence[str]) -> None:
+    from reconciler.messages.notes import Note
+
+    if keys:
+        more = (f"{len(keys) - 3} more",) if len(keys) > 3 else ()
+        call.out.note(Note.PROMPT_FIXED, keys=(*keys[:3], *more), first=keys[0])
