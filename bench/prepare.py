@@ -31,7 +31,7 @@ from reconciler.state.codec import encode_state
 from reconciler.state.model import Record, State
 
 DAY_MS = 86_400_000
-MARK = "2026-01-01T00:00:00.000Z"
+MARK = "2026-01-01T00:00:00.000000000Z"
 
 
 def desired_in(folder: Path) -> Sequence[DesiredTask]:
