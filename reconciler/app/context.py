@@ -51,6 +51,7 @@ class Settings:
     policy: str | None = None
     state: str | None = None
     max_creates: int | None = None
+    apply_as: str | None = None
     config_file: str | None = None
     all_problems: bool = False
 

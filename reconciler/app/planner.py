@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Severity, error
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, error
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import AdoptScope, PlanOptions
 from reconciler.model.task import rfc3339
@@ -180,10 +180,11 @@ class Planning:
         `refusing`, as apply has it, a used up budget is an error. RemoteError."""
         self.standing = self._ask(state, self._selected(state, options).within(only))
         plan = self._with_budgets(self.replan(state, options, only))
+        who = tuple(_wrong_identity(self._ctx, refusing=refusing))
         money = budget_problems(plan.budgets, over_budget=options.over_budget, refusing=refusing)
         notes = self._selected(state, options).notes(options)
         told: tuple[Diagnostic, ...] = self._space.manifests.diagnostics
-        return replace(plan, diagnostics=(*told, *plan.diagnostics, *notes, *money))
+        return replace(plan, diagnostics=(*told, *plan.diagnostics, *notes, *who, *money))
 
     def replan(
         self, state: State, options: PlanOptions, only: Collection[TaskRef] | None = None
@@ -245,6 +246,24 @@ class Planning:
             return plan
         now = self.view.clocks.moment
         return replace(plan, budgets=tuple(Outlook(budget, now) for budget in budgets))
+
+
+def _wrong_identity(ctx: Context, *, refusing: bool) -> Iterator[Diagnostic]:
+    """A note if the configuration wants another identity to apply. TaskctlError if `refusing`."""
+    wanted = ctx.settings.apply_as
+    if wanted is None:
+        return
+    who, (kind, _, name) = ctx.client.identity(), wanted.partition(":")
+    own = {"user-id": who.id, "team": who.team or "", "login": who.login.lower()}
+    if own[kind] != (name.lower() if kind == "login" else name):
+        is_as = f"team:{who.team}" if who.team else f"login:{who.login}, user-id:{who.id}"
+        severity = Severity.ERROR if refusing else Severity.NOTE
+        facts = {"wanted": wanted, "identity": is_as}
+        at = Place(ctx.settings.config_file)
+        told = Diagnostic(Code.WRONG_IDENTITY, severity, "" if refusing else "plan", facts, at)
+        if refusing:
+            raise TaskctlError([told])
+        yield told
 
 
 FAILING: dict[str, Callable[[PlannedTask], bool]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,40 @@ def test_a_saved_plan_goes_by_its_own_options(
     assert "3 created" in capsys.readouterr().out
     state = json.loads((repository / ".taskctl/local.state.json").read_text())
     assert len(state["tasks"]) == 3
+
+
+def test_only_the_identity_that_it_names_applies(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = repository / "taskctl.toml"
+    before = config.read_text()
+    for wanted in ("user-id:someone", "team:platform", "login:octocat"):
+        config.write_text(f'{before}apply-as = "{wanted}"\n')
+        assert run(["plan", *LOCAL, "--format", "json"]) == 0
+        (told,) = json.loads(capsys.readouterr().out)["diagnostics"]
+        assert (told["code"], told["severity"], wanted in told["summary"]) == (
+            "TC721",
+            "note",
+            True,
+        )
+        assert run(["apply", *LOCAL, "--yes", "--format", "json"]) == 1
+        document = json.loads(capsys.readouterr().out)
+        assert [d["code"] for d in document["diagnostics"]] == ["TC721"]
+        assert run(["plan", *LOCAL, "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["summary"]["create"] == 3
+    login = re.search(r"login:([^,]+), user-id:([^;]+);", document["diagnostics"][0]["summary"])
+    assert login is not None
+    for wanted in (f"login:{login[1].upper()}", f"user-id:{login[2]}"):
+        config.write_text(f'{before}apply-as = "{wanted}"\n')
+        assert run(["apply", *LOCAL, "--yes"]) == 0
+        assert "TC721" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["octocat", "user:1", "login:", "login: ", ""])
+def test_an_identity_has_a_kind(
+    value: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (repository / "taskctl.toml").open("a") as file:
+        file.write(f'apply-as = "{value}"\n')
+    assert run(["plan", *LOCAL]) == 1
+    assert "[TC805]" in capsys.readouterr().err

@@ -44,7 +44,7 @@ class Config:
 
     def settings(self, root: Path) -> Settings:
         """What it sets that is no option's default, for a command that works in `root`."""
-        names = ("paths", "policy", "state", "max_creates")
+        names = ("paths", "policy", "state", "max_creates", "apply_as")
         own = {name: self.values[name] for name in names if name in self.values}
         return Settings(root=root, config_file=self.file, **own)
 

@@ -78,6 +78,13 @@ def _choice(*choices: str) -> Callable[[object, Where], str]:
     return read
 
 
+def _identity(value: object, _where: Where) -> str:
+    kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if kind not in APPLY_AS or not name.strip():
+        raise ConfigError("identity")
+    return f"{kind}:{name.strip()}"
+
+
 def _path(value: object, where: Where) -> str:
     return where.path(value)
 
@@ -94,6 +101,8 @@ def _state(value: object, where: Where) -> str:
     return value
 
 
+APPLY_AS = ("user-id", "team", "login")
+
 KEYS: dict[str, Callable[[object, Where], object]] = {
     "paths": _paths,
     "state": _state,
@@ -104,10 +113,11 @@ KEYS: dict[str, Callable[[object, Where], object]] = {
     "adopt": _choice(*AdoptScope),
     "adopt-limit": _number(0),
     "max-creates": _number(0),
+    "apply-as": _identity,
     "color": _choice("auto", "always", "never"),
 }
 
-APART = frozenset({"paths", "policy", "state", "max_creates", "color"})
+APART = frozenset({"paths", "policy", "state", "max_creates", "apply_as", "color"})
 """Those that are more than the default of an option."""
 
 FORBIDDEN = frozenset({"backend", "token", "org"})
