@@ -36,7 +36,7 @@ def _body(item: FoldedEntry) -> Iterator[str]:
         yield from settings(group.template)
     rows = [ValueRow("", task.key, task.values) for task in item.tasks]
     if shared := shared_text(rows):
-        yield f"<p>{html_line(shared)}</p>"
+        yield f"<p>{html_line(shared[0].upper() + shared[1:])}</p>"
     yield from _table(item, value_names(rows))
     for part in group.parts():
         words = part.words

@@ -1,8 +1,8 @@
 """Reports as JUnit XML: a suite per manifest file, a case per task.
 
 A case fails if someone has to act before `apply` can succeed: an error in a manifest, or a task
-that failed or is unresolved. Tasks that apply does not modify (gone) or waits for are skipped. All
-others pass, with apply's action in `system-out`.
+that failed or is unresolved. Tasks that apply does not modify (gone), waits for or must not create
+yet (held) are skipped. All others pass, with apply's action in `system-out`.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
                 case.skipped = text
             else:
                 case.failures.append(text)
-        elif entry.word == Result.NOT_STARTED or entry.level is not None:
+        elif entry.word in (Result.NOT_STARTED, Action.HELD) or entry.level is not None:
             case.skipped = text
         elif entry.word != Action.UNCHANGED or entry.why:
             case.said += [text, *_further(entry)]

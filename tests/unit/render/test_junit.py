@@ -9,10 +9,11 @@ from hypothesis import given
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render.junit import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error, warning
+from tests.support.entry_sample import ROWS, as_planned, generated, plan_of
 from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, wanted
 from tests.support.report_strategies import SLOW, reports
@@ -101,6 +102,18 @@ def test_a_plan_fails_where_a_person_is_needed() -> None:
     ]
     changed = read(PLAN).findtext(".//testcase[@name='cost-review']/system-out") or ""
     assert 'approvalMode:           "manual" -> "auto"' in changed
+
+
+def test_each_task_of_an_entry_is_a_case_and_a_held_one_is_skipped() -> None:
+    tasks = [generated(row, number) for number, row in enumerate(ROWS[:3])]
+    said = remark("held.pilot", ahead=("upgrade@api-0 running 720",))
+    held = [as_planned(t, Action.HELD, Reason.PILOT, remarks=(said,)) for t in tasks[1:]]
+    root = read(plan_of([as_planned(tasks[0]), *held]))
+    assert list(outcomes(root).values()) == ["passed", "skipped", "skipped"]
+    skipped = root.find(".//testcase[@name='upgrade@api-2']/skipped")
+    assert skipped is not None
+    message = skipped.get("message") or ""
+    assert message == "held: waiting for the pilot: upgrade@api-0 (running for 12 min)"
 
 
 def test_an_apply_fails_where_it_did() -> None:
