@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -211,3 +213,50 @@ def test_keys_of_a_large_manifest_are_offered(folder: Path) -> None:
     tasks = "".join(f"  task-{n}: {{message: Do {n}.}}\n" for n in range(1000))
     (folder / "tasks/b.yaml").write_text(f"version: 1\ntasks:\n{tasks}")
     assert offered(folder, "taskctl plan --target task-999") == ["plain,task-999"]
+
+
+HOSTILE = ("$(touch${IFS}x)", "`touch x`", "a;touch x", "a b", "-rf", "a|b", "UP", "a\\n", "é")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_what_is_no_key_is_never_offered(shell: str, folder: Path) -> None:
+    """A shell inserts what it is offered into a line as it is, and may run it."""
+    tasks = {key: {"message": "Do it."} for key in HOSTILE}
+    manifest = {"version": 1, "orgName": "a$(id)b", "tasks": tasks}
+    (folder / "tasks/b.yaml").write_text(json.dumps(manifest))
+    refs = [f"{org}/{key}" for key in (*HOSTILE, "good") for org in ("acme", "a$(id)b")]
+    (folder / "taskctl.state.json").write_text(json.dumps({"tasks": {ref: {} for ref in refs}}))
+    for word, expected in (("", "good"), ("acme/", "acme/good")):
+        line = ["taskctl", "plan", "--target", word]
+        words = {"bash": "\n".join(line), "zsh": " ".join(line), "fish": " ".join(line[:-1])}
+        ran = subprocess.run(
+            [str(folder / "bin/taskctl")],
+            cwd=folder,
+            env={
+                **environment(folder),
+                "_TASKCTL_COMPLETE": f"{shell}_complete",
+                "COMP_WORDS": words[shell],
+                "COMP_CWORD": word if shell == "fish" else "3",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert re.search(rf"\b{expected}\b", ran.stdout), ran.stdout + ran.stderr
+        for sign in ("$", "`", ";", "|", "touch", "-rf", "UP", "\u00e9"):
+            assert sign not in ran.stdout
+
+
+def test_a_pipe_a_device_and_a_link_out_hold_up_no_shell(folder: Path) -> None:
+    outside = folder.parent / f"{folder.name}-outside.json"
+    outside.write_text('{"tasks": {"acme/of-somebody-else": {}}}')
+    (folder / ".git").mkdir()
+    (folder / "taskctl.state.json").unlink()
+    (folder / "taskctl.state.json").symlink_to(outside)
+    (folder / ".taskctl").mkdir()
+    os.mkfifo(folder / ".taskctl/local.state.json")
+    os.mkfifo(folder / "tasks/pipe.yaml")
+    (folder / "tasks/zero.yaml").symlink_to("/dev/zero")
+    found = offered(folder, "taskctl plan --target ")
+    assert found == ["plain,review-costs", "plain,rotate-iam-keys"]

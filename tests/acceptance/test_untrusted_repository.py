@@ -214,3 +214,30 @@ def test_an_unreadable_directory_is_one_problem(
     (repository / "tasks" / "closed").mkdir()
     (repository / "tasks" / "bad.yaml").write_text("nonsense: 1\n")
     assert validate(capsys)[:2] == (1, ["tasks/bad.yaml TC208", "tasks/closed TC101"])
+
+
+def test_a_configuration_file_that_is_none_is_never_taken_for_none(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may name the policy: without it, everything would be allowed."""
+    config = repository / "taskctl.toml"
+    outside = repository.parent / "outside" / "private.toml"
+    outside.write_text('s3cr3t = "s3cr3t"\n')
+    for target, code in (
+        (None, "TC805"),
+        ("missing.toml", "TC805"),
+        (str(outside), "TC116"),
+        ("/dev/zero", "TC116"),
+    ):
+        if target is None:
+            os.mkfifo(config)
+        else:
+            config.symlink_to(target)
+        assert run(["validate", "--format", "json"]) == 1
+        said = capsys.readouterr()
+        assert code in said.out
+        assert "s3cr3t" not in said.out + said.err
+        config.unlink()
+    config.mkdir()
+    assert run(["validate"]) == 1
+    assert "[TC805]" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.config.file import Config, config_of, folder_of
+from reconciler.manifest.repository import link_out, read_regular
 from reconciler.model.errors import TaskctlError
 from reconciler.model.task import TaskRef
 
@@ -101,7 +102,8 @@ def _recorded(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRe
     for name in dict.fromkeys(([given] if given else []) + list(STATES)):
         state: object = None
         with suppress(ValueError, RecursionError):
-            state = json.loads(_content(root / name))
+            place = root / name
+            state = json.loads(b"" if link_out(place, root) else _content(place))
         tasks = state.get("tasks") if isinstance(state, dict) else None
         for ref in tasks if isinstance(tasks, dict) else ():
             yield TaskRef.parse(ref)
@@ -110,8 +112,7 @@ def _recorded(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRe
 def _content(path: Path) -> bytes:
     """Nothing where there is nothing to read, or too much."""
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+        content = read_regular(path, LARGEST)
     except OSError:
         return b""
     return content if len(content) <= LARGEST else b""

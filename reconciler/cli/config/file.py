@@ -18,13 +18,15 @@ import click
 
 from reconciler.app.context import Settings
 from reconciler.cli.config.values import APART, FORBIDDEN, KEYS, ConfigError, Where
-from reconciler.manifest.repository import repository_root
+from reconciler.manifest.repository import link_out, read_regular, repository_root
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.errors import TaskctlError
 
 NAME = "taskctl.toml"
 PYPROJECT = "pyproject.toml"
+LARGEST = 1 << 20
+"""Bytes that are read; a larger file is cut off, and so invalid."""
 
 _PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
 
@@ -73,7 +75,8 @@ def find_config(folder: Path) -> Config:
     for top in (resolved, *resolved.parents):
         for name in (NAME, PYPROJECT):
             path = top / name
-            if path.is_file() and (found := _read(path, folder)) is not None:
+            is_there = path.is_file() or (name == NAME and os.path.lexists(path))
+            if is_there and (found := _read(path, folder)) is not None:
                 return found
         if top == root:
             break
@@ -84,8 +87,11 @@ def _read(path: Path, folder: Path) -> Config | None:
     """The file's settings; None for a `pyproject.toml` that has none."""
     shown = Path(os.path.relpath(path, folder.resolve())).as_posix()
     is_own = path.name == NAME
+    if (target := link_out(path, folder)) is not None:
+        told = error(Code.OUTSIDE_REPOSITORY, "config", at=Place(shown), target=target)
+        raise TaskctlError([told])
     try:
-        data = path.read_bytes()
+        data = read_regular(path, LARGEST)
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise TaskctlError([_problem("unreadable", Place(shown), why=why)]) from problem
