@@ -94,7 +94,8 @@ class EntryPart:
     @property
     def others_differ(self) -> bool:
         """Whether the hints of others name other keys than the first one's do."""
-        return any(word_remarks(task.explanation).hints != self.words.hints for task in self.tasks)
+        hints = self.words.hints
+        return any(word_remarks(task.explanation).hints != hints for task in self.tasks)
 
 
 def entry_groups(tasks: Iterable[PlannedTask], shown: Iterable[PlannedTask]) -> list[EntryGroup]:

@@ -43,7 +43,7 @@ _INDENT = "      "
 
 def plan_rows(plan: Plan, style: Style) -> list[str]:
     """All rows, the counts last; none with `-q`."""
-    return [] if style.quiet else _Writer(plan, style).rows()
+    return [] if style.quiet else _Writer(plan, style, len(plan.organizations()) > 1).rows()
 
 
 def summary_row(plan: Plan) -> str:
@@ -121,6 +121,7 @@ def who(identity: Identity) -> str:
 class _Writer:
     plan: Plan
     style: Style
+    several: bool  # organizations
 
     @property
     def palette(self) -> Palette:
@@ -194,7 +195,7 @@ class _Writer:
         return self.palette.bold(self._paint(action)(SIGNS[action]))
 
     def _name(self, ref: TaskRef) -> str:
-        org = f"{safe.line(ref.org_name)}/" if len(self.plan.organizations()) > 1 else ""
+        org = f"{safe.line(ref.org_name)}/" if self.several else ""
         return f"{org}{self.palette.bold(safe.line(ref.key))}"
 
     def _task(self, task: PlannedTask) -> Iterator[str]:
@@ -248,14 +249,15 @@ class _Writer:
         """Key, location, and what is specific to this task: its note, prompt or changes."""
         rows = []
         skipped = len(group.common_beginning)
+        is_one_diff, is_one_prompt = group.is_one_diff, group.is_one_prompt
         for task, note in zip(group.tasks, notes, strict=True):
             if notes_differ:
                 own = note
             elif task.diff:
-                own = "" if group.is_one_diff else ", ".join(change.path for change in task.diff)
+                own = "" if is_one_diff else ", ".join(change.path for change in task.diff)
             else:
                 text = text_of(task.desired.inputs) if task.desired is not None else None
-                own = "" if group.is_one_prompt else prompt_line(text)[skipped:]
+                own = "" if is_one_prompt else prompt_line(text)[skipped:]
                 own = f"… {own}" if own and skipped else own
             place = self.palette.dim(place_of(task.file or None, task.line))
             rows.append([self._name(task.ref), place, safe.line(own)])
