@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.manifest.expand.template import filled
+from reconciler.manifest.expand.template import filler
 from reconciler.model.entry import Generated, Rollout, TaskOrigin
 from reconciler.model.task import DesiredTask
 from reconciler.plan.plan import Action, PlannedTask, Reason
@@ -58,7 +58,7 @@ def generated(
     )
     parts = (entry, key if key is not None else next(iter(values.values()), ""), period)
     name = "@".join(part for part in parts if part)
-    inputs, _ = filled(template, values)
+    inputs, _ = filler(template)(values)
     return DesiredTask(name, "acme", inputs, file, 5, 3, origin=origin, **more)
 
 

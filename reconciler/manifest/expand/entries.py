@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,7 @@ from reconciler.manifest.expand.options import (
 from reconciler.manifest.expand.periods import Period, Recurrence
 from reconciler.manifest.expand.product import Combination, Matcher
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_node
-from reconciler.manifest.expand.template import filled, names, substitute, templates_in
+from reconciler.manifest.expand.template import filler, names, substitute, templates_in
 from reconciler.manifest.expand.vocabulary import (
     Values,
     Vocabulary,
@@ -194,16 +194,18 @@ class _Entry:
         pilot: Sequence[Matcher],
     ) -> None:
         rows: dict[str, Row | None] = {}
+        fill = filler(self._template)
         for period in periods:
             shared = {} if period is None else period_values(period)
             for position, combination in enumerate(combinations):
-                values = product.values_of(combination) | shared
+                own = product.values_of(combination)
+                values = own | shared if shared else own
                 row = next(iter(combination.values()), None)
                 key = self._key(combination, values, period, row)
                 if key is None or self._is_taken(key, row, rows):
                     continue
                 rows[key.lower()] = row
-                task, size = filled(self._template, values)
+                task, size = fill(values)
                 self._made.length += size
                 if self._made.length > MOST_TEXT:
                     self._find(Code.TOO_MANY_TASKS, (), "text", {"limit": MOST_TEXT})
@@ -211,7 +213,9 @@ class _Entry:
                 self._made.tasks[key] = task
                 if self._prompt_in_file:
                     self._made.values[key] = values
-                self._made.origins[key] = self._origin(position, combination, period, row, pilot)
+                is_pilot = self._is_pilot(position, combination, pilot)
+                origin = self._origin(position, own, period, row)
+                self._made.origins[key] = replace(origin, is_pilot=is_pilot) if is_pilot else origin
 
     def _key(
         self, combination: Combination, values: Values, period: Period | None, row: Row | None
@@ -235,13 +239,18 @@ class _Entry:
     def _values_in_key(self, combination: Combination, values: Values) -> tuple[str, str | None]:
         """The part of the key that the values make, and what is wrong with it."""
         template = self._entry.get("key")
-        used = names(template) if template else product.default_names(combination)
-        if any(values.get(name) is None for name in used):
+        used = self._names_in_key if template else product.default_names(combination)
+        texts = [values.get(name) for name in used]
+        if None in texts:
             return "", "missing"
-        made = substitute(template or product.default_key(combination), values)
-        if not all(values[name] for name in used):
+        made = substitute(template, values) if template else "-".join(map(str, texts))
+        if not all(texts):
             return made, "empty"
         return made, None if _VALUES.fullmatch(made) else ""
+
+    @cached_property
+    def _names_in_key(self) -> frozenset[str]:
+        return names(self._entry["key"])
 
     def _is_taken(self, key: str, row: Row | None, rows: Mapping[str, Row | None]) -> bool:
         if key.lower() not in rows:
@@ -261,12 +270,10 @@ class _Entry:
     def _origin(
         self,
         position: int,
-        combination: Combination,
+        values: Values,
         period: Period | None,
         row: Row | None,
-        pilot: Sequence[Matcher],
     ) -> TaskOrigin:
-        values = product.values_of(combination)
         return TaskOrigin(
             Generated(
                 self._name,
@@ -277,7 +284,6 @@ class _Entry:
             row_line=row.line if row is not None else None,
             position=position,
             rollout=self._rollout,
-            is_pilot=self._is_pilot(position, combination, pilot),
             waits=self._entry.get("overlap") == "wait",
             **self._span(period),
         )

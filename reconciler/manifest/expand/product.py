@@ -66,8 +66,3 @@ def default_names(combination: Combination) -> tuple[str, ...]:
     return tuple(
         axis if isinstance(row.value, str) else f"{axis}.name" for axis, row in combination.items()
     )
-
-
-def default_key(combination: Combination) -> str:
-    """The key by default, as a template."""
-    return "-".join(f"{{{{ {name} }}}}" for name in default_names(combination))

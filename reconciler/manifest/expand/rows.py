@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-import unicodedata
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import StringIO
@@ -15,6 +15,7 @@ from io import StringIO
 from reconciler.manifest.parse.nodes import Mapping, Node, Scalar, Sequence
 
 Fields = dict[str, str]
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,8 @@ def _lines(name: str, text: str) -> Iterator[Row]:
 
 def _refuse_controls(cells: Iterable[str], line: int) -> None:
     for cell in cells:
-        for character in cell:
-            if unicodedata.category(character) == "Cc" and character not in "\t\n":
-                raise RowError("control", line, code=f"U+{ord(character):04X}")
+        if (found := _CONTROL.search(cell)) is not None:
+            raise RowError("control", line, code=f"U+{ord(found[0]):04X}")
 
 
 def _json(name: str, text: str) -> Iterator[Row]:

@@ -7,10 +7,11 @@ stands for the text `{{`. Anything else in braces is an error, never text by acc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.model.canonical import texts_in
 from reconciler.model.diagnostics import Path
 
 _OPEN = "{{"
@@ -87,15 +88,17 @@ def _similar(name: str, known: Mapping[str, str | None]) -> str:
 
 def substitute(text: str, values: Mapping[str, str | None]) -> str:
     """The template with its values; of a template without faults."""
-    if _OPEN not in text:
-        return text
-    filled = []
-    for part in parts(text):
-        if isinstance(part, Reference):
-            filled.append(values[part.name] or "")
-        elif isinstance(part, str):
-            filled.append(part)
-    return "".join(filled)
+    return text if _OPEN not in text else _filled(tuple(parts(text)), values)
+
+
+def _filled(
+    pieces: Iterable[str | Reference | TemplateFault], values: Mapping[str, str | None]
+) -> str:
+    return "".join(
+        piece if isinstance(piece, str) else values[piece.name] or ""
+        for piece in pieces
+        if not isinstance(piece, TemplateFault)
+    )
 
 
 def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -111,15 +114,37 @@ def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
             yield from templates_in(below, (*path, index))
 
 
-def filled(value: object, values: Mapping[str, str | None]) -> tuple[Any, int]:
-    """A JSON value with its templates filled, and how many characters its strings have."""
+Filler = Callable[[Mapping[str, str | None]], tuple[Any, int]]
+"""From the values of a task to a JSON value, and how many characters its strings have."""
+
+
+def filler(value: Any) -> Filler:
+    """Fills the templates of a JSON value, which is taken apart once for all tasks. What has no
+    templates is the same object in each."""
+    if next(templates_in(value), None) is None:
+        constant = value, sum(map(len, texts_in(value)))
+        return lambda _: constant
     if isinstance(value, str):
-        text = substitute(value, values)
-        return text, len(text)
+        return _text_filler(tuple(parts(value)))
     if isinstance(value, dict):
-        parts = {name: filled(below, values) for name, below in value.items()}
-        return {n: part for n, (part, _) in parts.items()}, sum(s for _, s in parts.values())
-    if isinstance(value, list):
-        items = [filled(below, values) for below in value]
-        return [item for item, _ in items], sum(size for _, size in items)
-    return value, 0
+        members = [(name, filler(below)) for name, below in value.items()]
+        return lambda values: _summed({name: fill(values) for name, fill in members})
+    items = [filler(below) for below in value]
+
+    def fill_items(values: Mapping[str, str | None]) -> tuple[Any, int]:
+        made = [fill(values) for fill in items]
+        return [item for item, _ in made], sum(size for _, size in made)
+
+    return fill_items
+
+
+def _text_filler(pieces: Sequence[str | Reference | TemplateFault]) -> Filler:
+    def fill(values: Mapping[str, str | None]) -> tuple[str, int]:
+        text = _filled(pieces, values)
+        return text, len(text)
+
+    return fill
+
+
+def _summed(made: Mapping[str, tuple[Any, int]]) -> tuple[dict[str, Any], int]:
+    return {name: part for name, (part, _) in made.items()}, sum(size for _, size in made.values())

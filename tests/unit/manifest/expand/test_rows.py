@@ -14,12 +14,11 @@ from reconciler.manifest.expand.product import (
     Combination,
     Matcher,
     combinations,
-    default_key,
+    default_names,
     size,
     values_of,
 )
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
-from reconciler.manifest.expand.template import substitute
 from reconciler.manifest.parse.nodes import Node, read_nodes
 from reconciler.manifest.parse.source import read_source
 
@@ -112,7 +111,8 @@ AXES = {
 
 
 def key_of(combination: Combination) -> str:
-    return substitute(default_key(combination), values_of(combination))
+    values = values_of(combination)
+    return "-".join(str(values[name]) for name in default_names(combination))
 
 
 def test_the_product_is_in_the_order_written() -> None:
