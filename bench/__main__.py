@@ -23,6 +23,7 @@ ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "plan-settled": plan.settled,
     "apply-waiting": apply.waiting,
     "apply-hurrying": apply.hurrying,
+    "entries": plan.entries,
     "plan-growth": plan.growth,
     "few-in-many": plan.few_in_many,
     "events-once": plan.events_once,

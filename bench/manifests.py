@@ -48,6 +48,26 @@ def write_repository(folder: Path, count: int, per_file: int = 10_000) -> None:
         write_manifest(folder / "tasks" / name, min(per_file, count - first), first)
 
 
+def write_entry(folder: Path, count: int) -> None:
+    """`tasks/` in `folder`, with one entry that generates tasks like the `count` of a manifest, of
+    which each row is in a data file."""
+    rows = (
+        f"{number:06d},{_VERBS[number % len(_VERBS)]},{_THINGS[number % len(_THINGS)]},"
+        f"{number},project-{number % 400}\n"
+        for number in range(count)
+    )
+    task = one_task(0).replace(f"{_VERBS[0]} {_THINGS[0]}", "{{ row.verb }} {{ row.thing }}")
+    task = task.replace("service 0", "service {{ row.number }}")
+    task = task.replace("project: project-0", 'project: "{{ row.project }}"')
+    task = task.replace("project-0", "{{ row.project }}").replace("job-000000", "job")
+    (folder / "tasks").mkdir(parents=True, exist_ok=True)
+    each = f"    forEach:\n      row: {{file: ../rows.csv}}\n      atMost: {count}\n"
+    (folder / "tasks" / "all.yaml").write_text(f"{HEAD}{task}{each}", encoding="utf-8")
+    with (folder / "rows.csv").open("w", encoding="utf-8") as file:
+        file.write("name,verb,thing,number,project\n")
+        file.writelines(rows)
+
+
 def write_zone(folder: Path, count: int) -> None:
     """A DNS zone of `count` records for octoDNS's YAML provider, as `example.com.yaml`."""
     folder.mkdir(parents=True, exist_ok=True)

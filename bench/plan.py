@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.manifests import write_manifest, write_repository, write_zone
+from bench.manifests import write_entry, write_manifest, write_repository, write_zone
 from bench.measure import BIN, PYTHON, Command, between, run, seconds, spread, take_turns, taskctl
 from bench.servers import Server, embedded, fast
 from bench.table import Row
@@ -43,6 +43,27 @@ def settled(folder: Path) -> Iterator[Row]:
         "x",
         f"{seconds(mine):.2f} s, octoDNS {seconds(peers):.2f} s; {spread(peers, mine)}",
     )
+
+
+def entries(folder: Path) -> Iterator[Row]:
+    """One entry of 10,000 rows beside 10,000 tasks written out."""
+    written, entry, count = folder / "written", folder / "entry", 10_000
+    with (
+        _settled_repository(written, count) as plan_written,
+        _settled_repository(entry, count, write_entry) as plan_entry,
+    ):
+        validates = [taskctl("validate", folder=place) for place in (written, entry)]
+        for what, commands in (("validate", validates), ("plan", [plan_written, plan_entry])):
+            theirs, mine = take_turns(commands, rounds=7)
+            yield Row(
+                f"`{what}`, one entry of 10,000 rows, against 10,000 tasks",
+                seconds(mine) / seconds(theirs),
+                1.05,
+                1,
+                "x",
+                f"{seconds(mine):.2f} s, {seconds(theirs):.2f} s; {spread(mine, theirs)}",
+                smaller=True,
+            )
 
 
 def growth(folder: Path) -> Iterator[Row]:
@@ -133,9 +154,11 @@ def events_once(folder: Path) -> Iterator[Row]:
 
 
 @contextmanager
-def _settled_repository(folder: Path, count: int) -> Iterator[Command]:
+def _settled_repository(
+    folder: Path, count: int, write: Callable[[Path, int], None] = write_repository
+) -> Iterator[Command]:
     """A repository whose plan finds nothing to do at a fast server."""
-    write_repository(folder, count)
+    write(folder, count)
     _prepare("list", folder, str(folder / "list"))
     with fast(folder / "list") as server:
         _prepare("state", folder, server.url)

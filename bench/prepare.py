@@ -80,6 +80,7 @@ def write_state(folder: Path, url: str, only: int | None, ids: Path | None) -> N
             created_at=made,
             marks=(MARK,),
             outputs=kept_outputs(raw),
+            generated=task.generated,
         )
         for task in desired_in(folder)[:only]
     }

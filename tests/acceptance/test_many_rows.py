@@ -1,0 +1,58 @@
+"""Ten entries of 1,000 rows each, of which one row changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.manifest import load
+from reconciler.model.canonical import digest
+from reconciler.model.task import DesiredTask
+from reconciler.plan.plan import Action
+from reconciler.state.model import Record
+from tests.support.plan_values import ME, ago, plan, remote, state, view
+
+ENTRIES, ROWS = 10, 1_000
+
+
+def write(folder: Path) -> None:
+    (folder / "tasks").mkdir()
+    entries = []
+    for number in range(ENTRIES):
+        rows = "".join(f"row-{row},owner-{row}\n" for row in range(ROWS))
+        (folder / f"rows-{number}.csv").write_text(f"name,owner\n{rows}")
+        entries.append(
+            f"  entry-{number}:\n"
+            f"    forEach: {{row: {{file: ../rows-{number}.csv}}}}\n"
+            f'    message: "{number}: ask {{{{ row.owner }}}} about {{{{ row.name }}}}"\n'
+        )
+    text = "version: 1\norgName: acme\ntasks:\n" + "".join(entries)
+    (folder / "tasks" / "all.yaml").write_text(text)
+
+
+def record(task: DesiredTask) -> Record:
+    made = digest(task.inputs)
+    return Record(
+        ref=task.ref,
+        task_id=f"id-{task.key}",
+        file=task.file,
+        inputs=task.inputs,
+        digest=made,
+        identity=ME,
+        created_at=ago(days=1),
+        generated=task.generated,
+    )
+
+
+def test_one_changed_row_is_one_change(tmp_path: Path) -> None:
+    write(tmp_path)
+    records = [record(task) for task in load((), root=tmp_path).tasks]
+    assert len(records) == ENTRIES * ROWS
+    data = tmp_path / "rows-7.csv"
+    data.write_text(data.read_text().replace("row-345,owner-345\n", "row-345,somebody\n"))
+    manifests = load((), root=tmp_path)
+    seen = view([remote(known.task_id) for known in records])
+    found = plan(manifests.tasks, state(records), seen)
+    assert found.summary()[Action.UNCHANGED] == ENTRIES * ROWS - 1
+    (changed,) = (task for task in found.tasks if task.action is not Action.UNCHANGED)
+    assert (changed.action, changed.ref.key) == (Action.CHANGED, "entry-7@row-345")
+    assert [change.path for change in changed.diff] == ["message.content"]
