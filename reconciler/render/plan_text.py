@@ -39,6 +39,8 @@ SIGNS = {
 
 _ORDER = {action: place for place, action in enumerate(Action)}
 _INDENT = "      "
+_SHOWN = (Reason.NOT_VISIBLE, Reason.PAST)
+"""Reasons of unchanged tasks that are not hidden; past ones are in a plan only on request."""
 
 
 def plan_rows(plan: Plan, style: Style) -> list[str]:
@@ -168,7 +170,7 @@ class _Writer:
         yield from (f"{_INDENT}{row}".rstrip() for row in text.rows())
 
     def _is_shown(self, task: PlannedTask) -> bool:
-        hidden = task.action is Action.UNCHANGED and task.reason is not Reason.NOT_VISIBLE
+        hidden = task.action is Action.UNCHANGED and task.reason not in _SHOWN
         return self.style.verbose or not hidden
 
     def _header(self, shown: list[PlannedTask]) -> Iterator[str]:
