@@ -161,7 +161,7 @@ def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: LiveTasks) -
 
 
 def test_cancel_asks_the_agent_and_force_ends_its_session(place: LiveTasks) -> None:
-    place.apply({"one": "slow one", "two": "slow two", "asks": "approving"})
+    place.apply({"one": "asking one", "two": "asking two", "asks": "approving"})
     assert "taskctl cancel acme/one -y" in place.run("cancel", "one")[2]
     assert place.run("cancel", "one", "-y")[:2] == (0, "acme/one: Cancelled.\n")
     code, out, _ = place.run("cancel", "two", "--force", "-y")

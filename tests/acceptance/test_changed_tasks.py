@@ -22,7 +22,7 @@ def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[LiveTasks]:
     with live_tasks(tmp_path, monkeypatch, capsys) as place:
-        place.apply({"a": "slow work", "b": "finishing"}, approvalMode="manual", name="N")
+        place.apply({"a": "asking work", "b": "finishing"}, approvalMode="manual", name="N")
         yield place
 
 
@@ -46,7 +46,7 @@ def told(place: LiveTasks, task_id: str) -> list[str]:
 
 def edit(place: LiveTasks, **settings: Any) -> None:
     place.write(
-        {"a": "slow work", "b": "finishing"}, **{"approvalMode": "manual", "name": "N"} | settings
+        {"a": "asking work", "b": "finishing"}, **{"approvalMode": "manual", "name": "N"} | settings
     )
 
 
@@ -69,7 +69,7 @@ def test_the_plan_tells_of_each_difference_how_it_can_be_had(place: LiveTasks) -
 
 
 def test_apply_ends_with_the_prompts_that_have_no_effect(place: LiveTasks) -> None:
-    place.write({"a": "slow but new", "b": "finishing"}, approvalMode="manual", name="N")
+    place.write({"a": "asking but new", "b": "finishing"}, approvalMode="manual", name="N")
     code, _, err = place.run("apply", "--yes")
     assert code == 0
     assert "the edited prompt of a has no effect" in err
@@ -175,7 +175,7 @@ def test_what_is_no_wish_is_said_before_anything_is_sent(place: LiveTasks) -> No
     assert "[TC855]" in said("--cancel-replaced")
     assert "[TC855]" in said("--replace", "a", "--exclude", "a")
     assert "[TC5" in said("--replace", "a", "--replace", "b", "--max-creates", "1")
-    place.write({"a": "slow work", "new": "finishing"}, approvalMode="manual", name="N")
+    place.write({"a": "asking work", "new": "finishing"}, approvalMode="manual", name="N")
     assert "[TC855]" in said("--replace", "new")
     assert "[TC855]" in said("--replace", "b")
     manifest = place.folder / "tasks" / "all.yaml"

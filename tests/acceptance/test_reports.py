@@ -144,7 +144,7 @@ def test_commands_without_a_report_have_no_further_formats(
     repository: Path, capsys: Capture
 ) -> None:
     assert run(["--format", "html", "state", "list", "--backend", "local"]) == 1
-    assert "this command supports text or json" in capsys.readouterr().out
+    assert "this command supports text or json" in capsys.readouterr().err
     assert run(["state", "list", "--backend", "local", "--report", "json"]) == 1
 
 
