@@ -201,6 +201,12 @@ class Action:
         self._paths = [line.strip() for line in lines if line.strip()]
         self._where = os.path.normpath(env.get("INPUT_WORKING_DIRECTORY") or ".")
         self._plan_file = folder / "plan.taskctl"
+        self._state = env.get("INPUT_STATE") or "git:origin"
+        if ":" not in self._state and self._state not in ("committed", "cache", "none"):
+            raise InputError(
+                "the input state must be the address of a shared state, such as git:origin, or "
+                "committed, cache or none"
+            )
         if self._command not in ("validate", "plan", "apply"):
             raise InputError("the input command must be validate, plan or apply")
         if not Path(self._where).is_dir():
@@ -223,7 +229,7 @@ class Action:
         return 0 if code == 2 and self._command == "plan" else code
 
     def _wait(self) -> None:
-        if self._command == "apply" and self._env.get("INPUT_STATE") == "none":
+        if self._command == "apply" and self._state == "none":
             try:
                 seconds = float(self._env.get("INPUT_WAIT") or 150)
             except ValueError as problem:
@@ -265,6 +271,8 @@ class Action:
             made += ["--expect-plan", given("INPUT_EXPECT_PLAN", "")]
         if given("INPUT_BACKEND") and self._command != "validate":
             made += ["--backend", given("INPUT_BACKEND", "")]
+        if ":" in self._state and self._command != "validate":
+            made += ["--state", self._state]
         return [*made, *shlex.split(given("INPUT_ARGS", "")), "--", *self._paths]
 
     def _environment(self) -> dict[str, str]:

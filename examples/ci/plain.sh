@@ -1,11 +1,14 @@
 #!/bin/sh
-# Creates what is missing: for cron, or any CI system with a shell. The state stays in the directory
-# of the manifests, so run this on one machine, or see docs/ci-state.md.
+# Creates what is missing: for cron, or any CI system with a shell.
 #
 #   plain.sh [DIRECTORY]       where tasks/ is; defaults to the working directory
+#
+# The state is in a ref of the clone's remote, so any machine can run this. Create it once:
+# taskctl state init git:origin. TASKCTL_STATE names another place (docs/state.md).
 set -eu
 
 : "${PULUMI_ACCESS_TOKEN:?set it to a personal access token of the machine user that owns the tasks}"
+export TASKCTL_STATE="${TASKCTL_STATE:-git:origin}"
 cd "${1:-.}"
 
 plan=$(mktemp)

@@ -101,6 +101,14 @@ def test_changes_in_place_and_new_tasks_on_purpose_count(runner: Runner) -> None
     assert again.outputs == {"has-changes": "false", "creates": "0"}
 
 
+def test_a_state_that_is_no_address_and_no_way_is_refused(runner: Runner) -> None:
+    for state in ("git", "origin", "comitted"):
+        ran = runner.script("plan", backend="local", state=state)
+        assert (ran.code, "the input state must be" in ran.said) == (1, True), ran.said
+    ran = runner.script("plan", backend="local", state="git:origin")
+    assert (ran.code, "TC620" in ran.said) == (1, True), ran.said
+
+
 def test_a_saved_plan_is_applied_and_another_digest_is_refused(runner: Runner) -> None:
     planned = runner.script("plan", backend="local")
     other = runner.script("apply", backend="local", expect_plan=f"sha256:{'0' * 64}")

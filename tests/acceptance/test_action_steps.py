@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_it_installs_itself_applies_and_commits_the_state(
     for name in TRAPS:
         trap = f"import os\nopen({str(tmp_path / 'traps' / name)!r}, 'w').close()\n"
         (runner.workspace / f"{name}.py").write_text(trap)
-    ran = runner.composite(action, command="apply")
+    ran = runner.composite(action, command="apply", state="committed")
     assert ran.code == 0, ran.said
     assert ran.outputs["creates"] == "2"
     assert "taskctl 0." in ran.said
@@ -97,13 +98,42 @@ def test_it_installs_itself_applies_and_commits_the_state(
     said = git(runner.workspace, "log", "-1", "--format=%an: %s", "--name-only")
     assert said.split("\n\n") == ["taskctl: Tasks: what was applied", "taskctl.state.json\n"]
     request.getfixturevalue("installed")
-    ran = runner.composite(action, command="apply")
+    ran = runner.composite(action, command="apply", state="committed")
     assert (ran.code, ran.outputs["has-changes"]) == (0, "false"), ran.said
     assert len(git(runner.workspace, "log", "--format=%h").split()) == 2
     assert {text: len(ids) for text, ids in server.tasks_by_work().items()} == {
         "do 0": 1,
         "do 1": 1,
     }
+
+
+def test_the_state_is_in_a_ref_of_the_repository(
+    action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
+) -> None:
+    ran = runner.composite(action, command="apply")
+    assert (ran.code, "taskctl state init git:origin" in ran.said) == (1, True), ran.said
+    assert server.tasks_by_work() == {}
+    before = git(tmp_path / "origin", "rev-parse", "main")
+    taskctl(runner, "state", "init", "git:origin")
+    ran = runner.composite(action, command="apply")
+    assert (ran.code, ran.outputs["creates"]) == (0, "2"), ran.said
+    again(runner, tmp_path)
+    for command in ("plan", "apply"):
+        ran = runner.composite(action, command=command)
+        assert (ran.code, ran.outputs["has-changes"]) == (0, "false"), ran.said
+    assert sorted(map(len, server.tasks_by_work().values())) == [1, 1]
+    assert git(tmp_path / "origin", "rev-parse", "main") == before
+    assert not list(runner.workspace.glob("taskctl.state*"))
+
+
+def taskctl(runner: Runner, *words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", *words],
+        cwd=runner.workspace,
+        env={**os.environ, **runner.env},
+        check=False,
+    )
+    assert done.returncode == 0
 
 
 def test_it_keeps_the_state_in_the_cache(
@@ -141,7 +171,7 @@ def test_what_an_apply_that_failed_left_is_pushed_as_well(
     git(somebody, "add", "--all")
     git(somebody, "commit", "--quiet", "--message=Read me")
     git(somebody, "push", "--quiet")
-    ran = runner.composite(action, command="apply")
+    ran = runner.composite(action, command="apply", state="committed")
     assert ran.code == 1
     again(runner, tmp_path)
     kept = json.loads((runner.workspace / "taskctl.state.json").read_text())
@@ -153,7 +183,7 @@ def test_a_state_that_cannot_be_pushed_fails_the_job(
     action: Path, runner: Runner, installed: None
 ) -> None:
     git(runner.workspace, "checkout", "--quiet", "--detach")
-    ran = runner.composite(action, command="apply")
+    ran = runner.composite(action, command="apply", state="committed")
     assert ran.code == 1
     assert "::error title=taskctl::the state can only be pushed to a branch" in ran.said
 
@@ -163,10 +193,10 @@ def test_the_token_may_come_from_the_environment_of_the_job(
 ) -> None:
     """As pulumi/auth-actions sets it; the installation does not see it even then."""
     runner.env["PULUMI_ACCESS_TOKEN"] = TOKEN
-    ran = runner.composite(action, command="plan", access_token="")
+    ran = runner.composite(action, command="plan", state="committed", access_token="")
     assert (ran.code, ran.outputs["creates"]) == (0, "2"), ran.said
     del runner.env["PULUMI_ACCESS_TOKEN"]
-    ran = runner.composite(action, command="plan", access_token="")
+    ran = runner.composite(action, command="plan", state="committed", access_token="")
     assert (ran.code, "PULUMI_ACCESS_TOKEN" in ran.said) == (1, True), ran.said
 
 

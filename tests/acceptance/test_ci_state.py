@@ -1,4 +1,4 @@
-"""The three ways of docs/ci-state.md, from its own workflows: each job has a runner of its own.
+"""The ways of docs/ci-state.md, from its own workflows: each job has a runner of its own.
 
 The first apply is killed with two tasks made and told, one made whose answer is lost, one that the
 service makes later, and one whose request was lost.
@@ -7,6 +7,7 @@ service makes later, and one whose request was lost.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +15,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.ci_runner import CI, KILLED, workflow
+from tests.support.checkout import git
+from tests.support.ci_runner import CI, KILLED, SHARED, job_steps
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
 from tests.support.sandbox import TOKEN, as_tasks, prompts
 
-WAYS = ("State committed", "State as cache or artifact", "No state")
-KEEPING = WAYS[:2]
+WAYS = (SHARED, "State committed", "State as cache or artifact", "No state")
+KEEPING = WAYS[:3]
 TEXTS = prompts(5)
 SETTLE = 3
 FAULTS = [
@@ -37,7 +39,9 @@ def server() -> Iterator[FaultServerProcess]:
 
 @pytest.fixture
 def ci(tmp_path: Path, server: FaultServerProcess) -> CI:
-    return CI(tmp_path, server.url, SETTLE)
+    made = CI(tmp_path, server.url, SETTLE)
+    made.create_state()
+    return made
 
 
 def manifest(texts: dict[str, str], **more: Any) -> dict[str, str]:
@@ -46,18 +50,13 @@ def manifest(texts: dict[str, str], **more: Any) -> dict[str, str]:
     return {"tasks/all.yaml": json.dumps({"version": 1, "orgName": "acme", "tasks": tasks})}
 
 
-def steps(way: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = workflow(way)["jobs"]["apply"]["steps"]
-    return found
-
-
 def assert_one_each(server: FaultServerProcess) -> None:
     made = {text: len(ids) for text, ids in server.tasks_by_work().items()}
     assert made == dict.fromkeys(TEXTS.values(), 1)
 
 
 def nothing_to_do(ci: CI, way: str) -> bool:
-    assert ci.run(steps(way)) == 0, ci.said
+    assert ci.run(job_steps(way)) == 0, ci.said
     return any("Apply: 0 created, " in said for said in ci.said[-2:])
 
 
@@ -67,31 +66,34 @@ def test_an_apply_that_is_killed_is_finished_by_the_next_runner(
 ) -> None:
     ci.push(manifest(TEXTS))
     server.change(rules=FAULTS)
-    assert ci.run(steps(way), killed=True) == KILLED, ci.said
+    assert ci.run(job_steps(way), killed=True) == KILLED, ci.said
     server.change(rules=[])
-    assert ci.run(steps(way)) == 0, ci.said
+    assert ci.run(job_steps(way)) == 0, ci.said
     assert_one_each(server)
     assert nothing_to_do(ci, way)
     assert_one_each(server)
 
 
 @pytest.mark.parametrize("way", KEEPING)
-def test_what_a_lost_runner_made_is_unresolved_until_somebody_says_whose_it_is(
+def test_what_a_lost_runner_made_is_known_or_unresolved_until_somebody_says_whose_it_is(
     ci: CI, server: FaultServerProcess, way: str
 ) -> None:
-    """Its journal went with it, and what it made is found among what is recent."""
+    """A journal on its disk went with it, so what it made is found among what is recent. A shared
+    state still has it."""
     first, *_ = TEXTS.items()
     ci.push(manifest(dict([first])))
-    assert ci.run(steps(way)) == 0, ci.said
+    assert ci.run(job_steps(way)) == 0, ci.said
     ci.push(manifest(TEXTS))
     server.change(rules=FAULTS[:1])
-    assert ci.run(steps(way), lost=True) == KILLED, ci.said
+    assert ci.run(job_steps(way), lost=True) == KILLED, ci.said
     server.change(rules=[])
-    time.sleep(SETTLE)
-    assert ci.run(steps(way)) == 1, ci.said
-    assert any("taskctl apply --adopt recent" in said for said in ci.said)
-    ci.push({"taskctl.toml": 'adopt = "recent"\n'})
-    assert ci.run(steps(way)) == 0, ci.said
+    shutil.rmtree(ci.folder / f"runner-{ci.runs}")
+    if way != SHARED:
+        time.sleep(SETTLE)
+        assert ci.run(job_steps(way)) == 1, ci.said
+        assert any("taskctl apply --adopt recent" in said for said in ci.said)
+        ci.push({"taskctl.toml": 'adopt = "recent"\n'})
+    assert ci.run(job_steps(way)) == 0, ci.said
     assert_one_each(server)
 
 
@@ -100,7 +102,7 @@ def test_with_a_state_an_edited_prompt_makes_no_second_task(
     ci: CI, server: FaultServerProcess, way: str
 ) -> None:
     ci.push(manifest(TEXTS))
-    assert ci.run(steps(way)) == 0, ci.said
+    assert ci.run(job_steps(way)) == 0, ci.said
     ci.push(manifest({key: f"{text}, please" for key, text in TEXTS.items()}))
     assert nothing_to_do(ci, way)
     assert "5 changed" in ci.said[-2] + ci.said[-1]
@@ -112,13 +114,13 @@ def test_without_a_state_an_edited_prompt_makes_a_second_task(
 ) -> None:
     """As the document says of that way, so that nobody takes it for another."""
     ci.push(manifest(TEXTS))
-    assert ci.run(steps("No state")) == 0, ci.said
+    assert ci.run(job_steps("No state")) == 0, ci.said
     ci.push(manifest({**TEXTS, "k0": "do 0, please"}))
-    assert ci.run(steps("No state")) == 0, ci.said
+    assert ci.run(job_steps("No state")) == 0, ci.said
     assert len(server.tasks_by_work()) == len(TEXTS) + 1
     ci.push(manifest({"k9": "do 9"}, adopt=False))
     for count in (1, 2):
-        assert ci.run(steps("No state")) == 0, ci.said
+        assert ci.run(job_steps("No state")) == 0, ci.said
         assert len(server.tasks_by_work()["do 9"]) == count
 
 
@@ -129,7 +131,7 @@ def test_somebody_pushes_while_the_apply_runs(ci: CI, server: FaultServerProcess
         "git -c user.name=a -c user.email=a@b.c commit --quiet --message=Meanwhile\n"
         "git push --quiet"
     )
-    before, keep = steps("State committed")[:-1], steps("State committed")[-1]
+    before, keep = job_steps("State committed")[:-1], job_steps("State committed")[-1]
     assert ci.run([*before, {"run": f"({meanwhile})"}, keep]) == 0, ci.said
     assert nothing_to_do(ci, "State committed")
     assert_one_each(server)
@@ -137,9 +139,20 @@ def test_somebody_pushes_while_the_apply_runs(ci: CI, server: FaultServerProcess
 
 def test_the_state_is_in_the_history_and_the_lock_is_not(ci: CI) -> None:
     ci.push(manifest(TEXTS))
-    assert ci.run(steps("State committed")) == 0, ci.said
+    assert ci.run(job_steps("State committed")) == 0, ci.said
     ci.push({"README": "pulls"})
     clone = ci.folder / "developer"
     assert sorted(path.name for path in clone.glob("taskctl*")) == ["taskctl.state.json"]
     recorded = json.loads((clone / "taskctl.state.json").read_text())["tasks"]
     assert set(recorded) == {f"acme/{key}" for key in TEXTS}
+
+
+def test_a_shared_state_is_in_no_branch_no_cache_and_no_file(ci: CI) -> None:
+    ci.push(manifest(TEXTS))
+    before = git(ci.folder / "origin", "rev-parse", "main")
+    assert ci.run(job_steps(SHARED)) == 0, ci.said
+    listed = git(ci.folder / "origin", "for-each-ref", "--format=%(refname)").split()
+    assert listed == ["refs/heads/main", "refs/taskctl/state/default"]
+    assert git(ci.folder / "origin", "rev-parse", "main") == before
+    assert not list((ci.folder / f"runner-{ci.runs}" / "work").glob("taskctl.*"))
+    assert not list((ci.folder / "cache").iterdir())

@@ -23,6 +23,7 @@ from tests.support.doc_blocks import (
     write_file,
 )
 from tests.support.embedded_server import running_server
+from tests.support.git_server import bare_repository, git
 
 LEFT_OUT = {
     "README.md": 2,  # the demo and the installation: tested on their own
@@ -44,6 +45,9 @@ MANIFEST = "version: 1\norgName: acme\ntasks:\n  scratch:\n    message: Do it.\n
 ELSEWHERE = ["docs/exactly-once.md"]
 """Pages with a test of their own: tests/acceptance/test_lost_runner.py."""
 
+IN_CLONE = ["docs/state.md", "docs/ci-state.md"]
+"""Pages whose reader is in a clone."""
+
 WITH_SHELL = [
     page
     for page in pages()
@@ -56,6 +60,10 @@ def test_a_page_does_what_it_says(page: str, tmp_path: Path) -> None:
     (tmp_path / "tasks").mkdir()
     if not any(b.text.startswith("# tasks/") for b in blocks(page)):
         (tmp_path / "tasks" / "scratch.yaml").write_text(MANIFEST)
+    if page in IN_CLONE:
+        bare_repository(tmp_path, "team")
+        for words in (["init", "-q"], ["remote", "add", "origin", str(tmp_path / "team.git")]):
+            git(tmp_path, *words)
     with running_server(tmp_path / "cloud.db", scenario=SCENARIOS.get(page)) as url:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-scratch")
         for block in blocks(page):
@@ -72,4 +80,4 @@ def test_what_is_not_run_is_known() -> None:
     found = Counter(p for p in pages() for b in blocks(p) if b.language == NOT_RUN)
     assert found == LEFT_OUT
     others = {b.language for p in pages() for b in blocks(p)} - {*RUN, NOT_RUN}
-    assert others <= {"yaml", "json", "text", "gitignore", "toml", "diff", "rego"}
+    assert others <= {"yaml", "yml", "json", "text", "gitignore", "toml", "diff", "rego"}

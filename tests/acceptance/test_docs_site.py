@@ -19,6 +19,7 @@ from tests.support.action_runner import metadata
 from tests.support.checkout import checkout, git
 from tests.support.doc_blocks import ROOT, blocks, environment, shell
 from tests.support.embedded_server import running_app, running_server
+from tests.support.git_server import bare_repository
 from tests.support.webhook import webhook
 from tools.commands_page import commands_page
 from tools.manifest_page import manifest_page
@@ -133,7 +134,9 @@ def test_the_workflows_grant_little_and_pin_what_they_use(path: Path) -> None:
             assert re.fullmatch(
                 r"actions/[\w/-]+@[0-9a-f]{40}|your-org/taskctl@COMMIT", step["uses"]
             )
-            assert name == "apply" or step["with"].get("persist-credentials", False) is False
+            # What reads or writes the state needs the credentials of git; validate gets none.
+            keeps = step.get("with", {}).get("persist-credentials", True)
+            assert step["uses"].startswith("your-org") or keeps == (name != "validate")
     in_steps = sum(
         len(step.get("env", ())) for job in loaded["jobs"].values() for step in job["steps"]
     )
@@ -190,50 +193,72 @@ def test_what_the_schedule_runs_tells_a_chat_once(tmp_path: Path) -> None:
     path = ROOT / "examples" / "ci" / "github-notify.yml"
     (job,) = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["jobs"].values()
     (step,) = [step for step in job["steps"] if "run" in step]
-    (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / "a.yaml").write_text(MANIFEST.replace("Do it.", "failing to do it."))
+    clone = cloned(tmp_path, MANIFEST.replace("Do it.", "failing to do it."))
     scenario = scenario_of("by-prompt", 0.01)
     app = App(tmp_path / "cloud.db", scenario=scenario)
     with closing(app), running_app(app) as url, webhook() as hook:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
         env["TASKCTL_NOTIFY_URL"] = hook.url
         assert step["env"].keys() <= env.keys()
-        ended = shell("taskctl apply --yes --wait", tmp_path, env)
+        made = "taskctl state init git:origin; taskctl apply --state git:origin --yes --wait"
+        ended = shell(made, clone, env)
         assert ended.returncode == 1, ended.stderr
-        ended = shell(step["run"], tmp_path, env)
+        ended = shell(step["run"], clone, env)
         assert ended.returncode == 0, ended.stderr
         assert [sent["text"].splitlines()[0] for sent in hook.sent] == ["taskctl: 1 failed"]
 
 
 def test_what_gitlab_runs_is_what_taskctl_takes(tmp_path: Path) -> None:
-    """Its scripts, one job after the other."""
+    """Its scripts, one job after the other, each with a clone of its own."""
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
     jobs = YAML(typ="safe", pure=True).load(text)
-    (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / "a.yaml").write_text(MANIFEST)
     with running_server(tmp_path / "cloud.db") as url:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
+        env["TASKCTL_STATE"] = jobs["variables"]["TASKCTL_STATE"]
+        clone = cloned(tmp_path, MANIFEST)
+        shell("taskctl state init", clone, env)
+        kept: dict[str, bytes] = {}
         for name in jobs["stages"]:
-            ended = shell("\n".join(jobs[name]["script"]), tmp_path, env)
+            if name == "apply":
+                clone = cloned(tmp_path, MANIFEST)
+                for path, data in kept.items():
+                    (clone / path).write_bytes(data)
+            ended = shell("\n".join(jobs[name]["script"]), clone, env)
             assert ended.returncode == 0, ended.stderr
+            for path in jobs[name].get("artifacts", {}).get("paths", []):
+                kept[path] = (clone / path).read_bytes()
     assert "1 created" in ended.stdout
-    for kept in ("taskctl.xml", "plan.html", *jobs[".state"]["cache"]["paths"][:1]):
-        assert (tmp_path / kept).is_file()
+    assert sorted(kept) == ["plan.html", "plan.taskctl"]
+    assert not list(clone.glob("taskctl.state*"))
+
+
+def cloned(folder: Path, manifest: str) -> Path:
+    """A new clone of one and the same repository, with a manifest."""
+    if not (folder / "team.git").exists():
+        bare_repository(folder, "team")
+    clone = folder / f"clone-{len(list(folder.glob('clone-*')))}"
+    git(folder, "clone", "--quiet", "team.git", clone.name)
+    for tasks in (clone / "tasks", clone / "infra/tasks"):
+        tasks.mkdir(parents=True)
+        (tasks / "a.yaml").write_text(manifest)
+    return clone
 
 
 def test_the_plain_shell_one_applies_and_finds_nothing_to_do_the_next_day(tmp_path: Path) -> None:
     script = ROOT / "examples" / "ci" / "plain.sh"
-    (tmp_path / "infra" / "tasks").mkdir(parents=True)
-    (tmp_path / "infra" / "tasks" / "a.yaml").write_text(MANIFEST)
     with running_server(tmp_path / "cloud.db") as url:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")
+        shell("taskctl state init git:origin", cloned(tmp_path, MANIFEST), env)
         for said in ("1 created", "0 created"):
-            ended = shell(f"{script} infra", tmp_path, env)
+            clone = cloned(tmp_path, MANIFEST)
+            ended = shell(f"{script} infra", clone, env)
             assert ended.returncode == 0, ended.stderr
             assert f"Apply: {said}" in ended.stdout
-    ended = shell(f"{script} infra", tmp_path, environment(tmp_path))
+            assert not list(clone.rglob("taskctl.state*"))
+        env["TASKCTL_STATE"] = "taskctl.state.json"
+        assert "1 adopted" in shell(f"{script} infra", clone, env).stdout
+    ended = shell(f"{script} infra", clone, environment(tmp_path))
     assert (ended.returncode, "PULUMI_ACCESS_TOKEN" in ended.stderr) != (0, False)
-    assert (tmp_path / "infra" / "taskctl.state.json").is_file()
 
 
 def test_the_hooks_that_are_recommended_are_there() -> None:

@@ -52,10 +52,11 @@ class Runner:
     env: dict[str, str] = field(default_factory=dict)
     runs: int = 0
 
-    def script(self, command: str, **inputs: str) -> Step:
-        """`action/run.py` with the defaults of action.yml, and taskctl on PATH."""
+    def script(self, command: str, *, state: str = "committed", **inputs: str) -> Step:
+        """`action/run.py` with the other defaults of action.yml, and taskctl on PATH."""
         files = self._files()
-        env = {**self._environment(files), **_as_environment({"command": command, **inputs})}
+        given = {"command": command, "state": state, **inputs}
+        env = {**self._environment(files), **_as_environment(given)}
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
         code, said = self._run([sys.executable, str(SCRIPT)], env)
         return Step(code, said, _outputs(files), (files / "summary").read_text("utf-8"))

@@ -44,15 +44,23 @@ sys.exit({code})
 """A taskctl that is killed once so many creates came in and so many tasks exist."""
 
 
-def workflow(heading: str) -> dict[str, Any]:
-    """The workflow that the document shows under a heading."""
+SHARED = "A workflow"
+"""The heading of the workflow with a shared state; the others replace its last step."""
+
+
+def job_steps(heading: str) -> list[dict[str, Any]]:
+    """The steps of the job that the document shows under a heading."""
+    steps: list[dict[str, Any]] = _loaded(SHARED)["jobs"]["apply"]["steps"]
+    return steps if heading == SHARED else [*steps[:-1], *_loaded(heading)]
+
+
+def _loaded(heading: str) -> Any:
     (text,) = [
         block.text
         for block in blocks("docs/ci-state.md")
-        if block.language == "yaml" and block.heading == heading
+        if block.language in ("yaml", "yml") and block.heading == heading
     ]
-    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-    return loaded
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def ignored() -> str:
@@ -75,6 +83,11 @@ class CI:
         (self.folder / "cache").mkdir()
         git(self.folder, "init", "--quiet", "--bare", "--initial-branch=main", "origin")
         self.push({".gitignore": ignored()})
+
+    def create_state(self) -> None:
+        """Somebody does that once, from a clone."""
+        checkout, *_ = job_steps(SHARED)
+        assert self.run([checkout, {"run": "taskctl state init git:origin"}]) == 0, self.said
 
     def push(self, files: Mapping[str, str]) -> None:
         """Somebody pushes these files to main."""
