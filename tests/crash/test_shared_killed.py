@@ -1,0 +1,143 @@
+"""An apply with a shared state is killed or stopped at its requests, then applied elsewhere: one
+task per key, none lost, and nothing that was acknowledged is gone.
+
+A request is one to the state's server or to the service. Each is a point before it arrives, and one
+after it was done and before the answer is there.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from tests.support.shared_world import Phase, shared
+from tests.support.state_engines import MAIN, Served, serving
+
+AT_ONCE = 3
+EVERY = 13
+"""Of so many points, one is tried in each run of the tests; all of them by `make soak`."""
+
+Point = tuple[int, Phase]
+
+
+@pytest.fixture(scope="module", params=MAIN)
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    with serving(request.param, tmp_path_factory.mktemp(request.param)) as server:
+        yield server
+
+
+def points(served: Served, *, killed_at: int = 0) -> list[Point]:
+    """Those of an apply, or of one that recovers from a kill at that request."""
+    with shared(served) as world:
+        if killed_at:
+            assert world.killed(killed_at, "after")
+        assert not world.killed(10_000, "before")
+        world.assert_whole()
+        assert any("POST" in asked for asked in world.asked)
+        return [(n, phase) for n in range(1, world.count + 1) for phase in ("before", "after")]
+
+
+def second_create(served: Served) -> int:
+    """The number of its request."""
+    with shared(served) as world:
+        assert not world.killed(10_000, "before")
+        creates = [n for n, what in enumerate(world.asked, 1) if what == CREATE]
+        return creates[1]
+
+
+CREATE = "POST /api/preview/agents/acme/tasks"
+
+
+def kill_at(served: Served, point: Point) -> None:
+    with shared(served) as world:
+        assert world.killed(*point), point
+        again = world.run("apply", "-y")
+        assert again.code == 0, f"{point}: {again.stdout}{again.stderr}"
+        world.assert_whole()
+
+
+def kill_again_at(served: Served, first: int, point: Point) -> None:
+    with shared(served) as world:
+        assert world.killed(first, "after")
+        world.killed(*point)
+        again = world.run("apply", "-y")
+        assert again.code == 0, f"{point}: {again.stdout}{again.stderr}"
+        world.assert_whole()
+
+
+def stop_at(served: Served, point: Point) -> None:
+    """Stopped (unless it ended before that), taken over by another machine, which ends well, and
+    continued."""
+    with shared(served) as world:
+        stopped = Event()
+
+        def stop(now: int, phase: Phase) -> None:
+            if (now, phase) == point and not stopped.is_set():
+                os.killpg(process.pid, signal.SIGSTOP)
+                stopped.set()
+
+        with world.watching(stop):
+            words = ("apply", "-y", "--parallelism", "1")
+            process = world.start(*words, machine="one", watched=True)
+            while not stopped.wait(0.05) and process.poll() is None:
+                pass
+            try:
+                world.must(["apply", "-y"], machine="two")
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGCONT)
+                process.communicate(timeout=100)
+        world.must(["apply", "-y"], machine="three")
+        world.assert_whole()
+
+
+def try_all(rounds: Sequence[object], call: object) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(call, rounds))  # type: ignore[arg-type]
+
+
+@pytest.mark.timeout(400)
+def test_killed_at_a_request(served: Served) -> None:
+    try_all(points(served)[::EVERY], lambda point: kill_at(served, point))
+
+
+@pytest.mark.timeout(400)
+def test_killed_again_while_it_recovers(served: Served) -> None:
+    first = second_create(served)
+    chosen = points(served, killed_at=first)[4::EVERY]
+    try_all(chosen, lambda point: kill_again_at(served, first, point))
+
+
+@pytest.mark.timeout(400)
+def test_stopped_taken_over_and_continued(served: Served) -> None:
+    chosen = [point for point in points(served)[3::EVERY] if point[1] == "after"]
+    try_all(chosen, lambda point: stop_at(served, point))
+
+
+@pytest.mark.timeout(400)
+def test_two_runners_at_once(served: Served) -> None:
+    with shared(served) as world:
+        both = [world.start("apply", "-y", "--lock-timeout", "90s", machine=m) for m in "ab"]
+        for process in both:
+            out, said = process.communicate(timeout=100)
+            assert process.returncode == 0, out + said
+        world.assert_whole()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_at_every_request(served: Served) -> None:
+    """All points of all of these; prints how many rounds that were."""
+    first, all_points = second_create(served), points(served)
+    again = points(served, killed_at=first)
+    try_all(all_points, lambda point: kill_at(served, point))
+    try_all(again, lambda point: kill_again_at(served, first, point))
+    try_all(all_points, lambda point: stop_at(served, point))
+    print(f"{len(all_points)} kills, {len(again)} in recovery, {len(all_points)} stops")

@@ -1,0 +1,42 @@
+"""taskctl as it runs on another machine, with a pace that tests can wait for.
+
+`python -m tests.support.machine_process NAME ARGUMENTS`: NAME is the machine's boot ID, so nobody
+on another machine sees whether the process still exists.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from reconciler.app.system_clock import SystemClock
+from reconciler.cli import main
+from reconciler.state import manager
+from reconciler.state.engines import Pace
+
+PACE = Pace(beat=0.5, takeover=3.0)
+
+
+def _quicken() -> None:
+    original = manager.SharedState.__init__
+
+    def made(self: Any, engine: Any, *rest: Any, **more: Any) -> None:
+        engine.pace = PACE
+        original(self, engine, *rest, **more)
+
+    manager.SharedState.__init__ = made  # type: ignore[method-assign]
+    manager.BETWEEN_READS = 0.2
+
+
+def _move_to(machine: str) -> None:
+    def made(self: SystemClock) -> None:
+        self.boot_id = machine
+
+    SystemClock.__init__ = made  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    _quicken()
+    _move_to(sys.argv[1])
+    sys.argv = ["taskctl", *sys.argv[2:]]
+    main.main()

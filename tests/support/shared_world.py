@@ -1,0 +1,145 @@
+"""Applies with a shared state whose every request, to the state's server and to the service, can be
+met: killed, stopped, lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Literal
+
+from tests.support.fault_proxy import Asked, FaultProxy
+from tests.support.fault_server import FaultServer, Habits
+from tests.support.sandbox import ROOT, TOKEN, Ended, as_tasks, prompts
+from tests.support.state_engines import Served
+
+TEXTS = prompts(3)
+Phase = Literal["before", "after"]
+
+
+@dataclass
+class Shared:
+    """One state, one service, and what runs between them. While a process is watched, `meet` is
+    called with the number of each request, counted over both servers from 1."""
+
+    served: Served
+    service: FaultServer
+    stack: ExitStack
+    settle: str = "1s"
+    meet: Callable[[int, Phase], None] | None = None
+    count: int = 0
+    asked: list[str] = field(default_factory=list)
+    process: subprocess.Popen[str] | None = None
+    _guard: Any = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.state = f"s{secrets.token_hex(4)}"
+        port = int(self.service.url.rpartition(":")[2])
+        enter = self.stack.enter_context
+        self.to_state = enter(FaultProxy(self.served.port, self.served.protocol))
+        self.to_service = enter(FaultProxy(port))
+        self.to_state.hook = self.to_service.hook = self._seen
+        self.must(["state", "init"])
+
+    def _seen(self, asked: Asked, phase: Phase) -> None:
+        meet = self.meet
+        if meet is None or self.process is None:  # it is being cloned for
+            return
+        with self._guard:
+            if phase == "before":
+                self.count += 1
+                self.asked.append(asked.what.split("?")[0][:70])
+            number = self.count
+        meet(number, phase)
+
+    def start(self, *words: str, machine: str = "", watched: bool = False) -> subprocess.Popen[str]:
+        """`watched`: the state through a proxy. `machine`: as on another one, at a quick pace."""
+        runner = self.served.runner(self.state, self.to_state.port if watched else None)
+        (runner.folder / "tasks").mkdir()
+        manifest = {"version": 1, "orgName": "acme", "tasks": as_tasks(TEXTS, named=["k0"])}
+        (runner.folder / "tasks/all.yaml").write_text(json.dumps(manifest))
+        module = ["tests.support.machine_process", machine] if machine else ["reconciler"]
+        env = {
+            "PYTHONPATH": str(ROOT),
+            "PULUMI_ACCESS_TOKEN": TOKEN,
+            "PULUMI_HOME": str(runner.folder / "home"),
+            "TASKCTL_STATE": runner.address,
+            "TASKCTL_SETTLE_TIME": self.settle,
+            "TASKCTL_BACKEND": self.to_service.url,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module, *words],
+            cwd=runner.folder,
+            env={**os.environ, **runner.env, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        if watched:
+            self.process = process
+        return process
+
+    def run(self, *words: str, machine: str = "", watched: bool = False) -> Ended:
+        process = self.start(*words, machine=machine, watched=watched)
+        out, err = process.communicate(timeout=100)
+        return Ended(process.returncode, out, err)
+
+    def must(self, words: list[str], machine: str = "", *, watched: bool = False) -> str:
+        ended = self.run(*words, machine=machine, watched=watched)
+        assert ended.code == 0, f"{words}: {ended.stdout}{ended.stderr}"
+        return ended.stdout
+
+    def killed(self, number: int, phase: Phase) -> bool:
+        """An apply that gets SIGKILL at that request, with all that it started; False if it made
+        fewer requests. The request goes on its way."""
+        dead: list[int] = []
+
+        def kill(now: int, at: Phase) -> None:
+            if (now, at) == (number, phase) and not dead:
+                dead.append(now)
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+        with self.watching(kill):
+            process = self.start("apply", "-y", "--parallelism", "1", watched=True)
+            out, said = process.communicate(timeout=100)
+        assert dead or process.returncode == 0, out + said
+        return bool(dead)
+
+    @contextmanager
+    def watching(self, meet: Callable[[int, Phase], None]) -> Iterator[None]:
+        self.meet, self.process, self.count, self.asked = meet, None, 0, []
+        try:
+            yield
+        finally:
+            self.meet = None
+
+    def assert_whole(self) -> None:
+        """One task for each key, the recorded one, with its name; nothing open, nobody's lock."""
+        made = self.service.tasks_by_work()
+        assert Counter({text: len(ids) for text, ids in made.items()}) == Counter(TEXTS.values())
+        state: Mapping[str, Any] = json.loads(self.must(["state", "pull"]))
+        recorded = {ref: task["taskId"] for ref, task in state["tasks"].items()}
+        assert recorded == {f"acme/{key}": made[text][0] for key, text in TEXTS.items()}
+        assert not state["attempts"]
+        named = [task.shown["isShared"] for task in self.service.world.tasks]
+        assert named.count(True) == 1
+
+
+@contextmanager
+def shared(served: Served, **more: Any) -> Iterator[Shared]:
+    with (
+        FaultServer(habits=Habits(tokens={TOKEN: "me"})) as service,
+        ExitStack() as stack,
+    ):
+        yield Shared(served, service, stack, **more)
