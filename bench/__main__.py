@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import apply, plan, validate
+from bench import apply, plan, state, validate
 from bench.table import Row, table
 
 ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
@@ -24,6 +24,8 @@ ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "apply-waiting": apply.waiting,
     "apply-hurrying": apply.hurrying,
     "entries": plan.entries,
+    "state-apply": state.applied,
+    "state-plan": state.planned,
     "plan-growth": plan.growth,
     "few-in-many": plan.few_in_many,
     "events-once": plan.events_once,

@@ -27,12 +27,12 @@ def settled(folder: Path) -> Iterator[Row]:
     ours, theirs = folder / "settled", folder / "zone"
     write_repository(ours, 10_000)
     db = folder / "settled.db"
-    _prepare("database", ours, str(db))
+    prepare("database", ours, str(db))
     for side in ("there", "here"):
         write_zone(theirs / side, 10_000)
     (theirs / "config.yaml").write_text(_OCTODNS)
     with embedded(db) as server:
-        _prepare("state", ours, server.url, "--ids", str(db.with_suffix(".ids")))
+        prepare("state", ours, server.url, "--ids", str(db.with_suffix(".ids")))
         mine, peers = take_turns([_plan(ours, server), _octodns(theirs)], rounds=7)
     _expect_settled(mine[0].stdout)
     yield Row(
@@ -125,9 +125,9 @@ def few_in_many(folder: Path) -> Iterator[Row]:
     write_repository(folder / "others", 30_000)
     write_manifest(folder / "tasks" / "own.yaml", 5, first=20_000)
     listed = folder / "list"
-    _prepare("list", folder / "others", str(listed))
+    prepare("list", folder / "others", str(listed))
     with fast(listed) as server:
-        _prepare("state", folder, server.url)
+        prepare("state", folder, server.url)
         server.counts()
         _expect_settled(run(_plan(folder, server)).stdout)
         counts = server.counts()
@@ -143,7 +143,7 @@ def events_once(folder: Path) -> Iterator[Row]:
     write_repository(folder / "others", 1_000)
     write_manifest(folder / "tasks" / "own.yaml", 30, first=5_000)
     listed = folder / "list"
-    _prepare("list", folder / "others", str(listed))
+    prepare("list", folder / "others", str(listed))
     with fast(listed) as server:
         command = _plan(folder, server)
         server.counts()
@@ -159,9 +159,9 @@ def _settled_repository(
 ) -> Iterator[Command]:
     """A repository whose plan finds nothing to do at a fast server."""
     write(folder, count)
-    _prepare("list", folder, str(folder / "list"))
+    prepare("list", folder, str(folder / "list"))
     with fast(folder / "list") as server:
-        _prepare("state", folder, server.url)
+        prepare("state", folder, server.url)
         _expect_settled(run(_plan(folder, server)).stdout)
         yield _plan(folder, server)
 
@@ -174,7 +174,7 @@ def _octodns(folder: Path) -> Command:
     return Command((str(BIN / "octodns-sync"), "--config-file", "config.yaml", "--quiet"), folder)
 
 
-def _prepare(*words: object) -> None:
+def prepare(*words: object) -> None:
     run(Command((PYTHON, "-m", "bench.prepare", *map(str, words))))
 
 

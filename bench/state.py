@@ -1,0 +1,115 @@
+"""Applies and plans with a shared state, beside the local file and the fewest round trips."""
+
+from __future__ import annotations
+
+import secrets
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.manifests import write_repository
+from bench.measure import Command, run, taskctl
+from bench.plan import prepare
+from bench.servers import embedded, fast
+from bench.table import Row
+from tests.support.state_engines import MAIN, Served, serving
+
+WORKERS = 10
+LATENCIES = (0.0, 0.005, 0.05)
+FREE = float("inf")
+"""What no row must be at least: it is only shown."""
+
+
+def applied(folder: Path) -> Iterator[Row]:
+    """100 and 1,000 creates, each engine's server 0, 5 and 50 ms away. At the bare minimum, each
+    ten creates wait for one round trip."""
+    for name in MAIN:
+        with serving(name, _made(folder / f"server-{name}")) as server:
+            for count in (100, 1_000):
+                file = _apply(folder, count, None, 0.0)
+                for latency in LATENCIES:
+                    took = _apply(folder, count, server, latency)
+                    least = file + count / WORKERS * latency
+                    yield Row(
+                        f"`apply`, {count:,} creates, state in {name}, {latency * 1000:.0f} ms"
+                        " away, against the local file",
+                        took / file,
+                        FREE,
+                        FREE,
+                        "x",
+                        f"{took:.2f} s, file {file:.2f} s, with bare round trips {least:.2f} s",
+                        smaller=True,
+                    )
+                    if (name, count, latency) == ("s3", 1_000, 0.05):
+                        what = "`apply`, 1,000 creates, state in s3, 50 ms away"
+                        yield Row(what, took, 20, 10, " s", "", smaller=True)
+
+
+def planned(folder: Path) -> Iterator[Row]:
+    """A settled plan of 10,000 tasks, its state in S3 and in a file."""
+    ours, db = folder / "planned", folder / "planned.db"
+    write_repository(ours, 10_000)
+    prepare("database", ours, str(db))
+    with (
+        embedded(db) as service,
+        serving("s3", _made(folder / "server-plan")) as server,
+    ):
+        prepare("state", ours, service.url, "--ids", str(db.with_suffix(".ids")))
+        runner = server.runner("planned")
+        words = ("plan", "--backend", service.url)
+        file = statistics.median(run(_taskctl(ours, {}, *words)).seconds for _ in range(4))
+        moved = ("state", "migrate", "--to", runner.address, "--backend", service.url)
+        run(_taskctl(ours, dict(runner.env), *moved))
+        env = {**runner.env, "TASKCTL_STATE": runner.address}
+        took = statistics.median(run(_taskctl(ours, env, *words)).seconds for _ in range(4))
+    yield Row(
+        "settled `plan`, 10,000 tasks, state in s3, against the local file",
+        took / file,
+        FREE,
+        FREE,
+        "x",
+        f"{took:.2f} s, file {file:.2f} s",
+        smaller=True,
+    )
+
+
+def _apply(folder: Path, count: int, served: Served | None, latency: float) -> float:
+    own = _made(folder / f"apply-{secrets.token_hex(4)}")
+    with _delayed(served, latency) as port, fast() as service:
+        env = {}
+        if served is not None:
+            runner = served.runner(f"bench{secrets.token_hex(4)}", port)
+            own, env = runner.folder, {**runner.env, "TASKCTL_STATE": runner.address}
+        write_repository(own, count)
+        if served is not None:
+            run(_taskctl(own, env, "state", "init", "--backend", service.url))
+        return run(_taskctl(own, env, "apply", "--yes", "--backend", service.url)).seconds
+
+
+def _taskctl(folder: Path, env: dict[str, str], *words: str) -> Command:
+    made = taskctl(*words, folder=folder)
+    return Command(made.words, folder, {**(made.env or {}), **env})
+
+
+@contextmanager
+def _delayed(served: Served | None, latency: float) -> Iterator[int | None]:
+    """The port of a proxy that delays, in a process of its own."""
+    if served is None or not latency:
+        yield None
+        return
+    words = [sys.executable, "-m", "tests.support.fault_proxy", served.protocol, str(served.port)]
+    words += ["--latency", str(latency)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
