@@ -146,8 +146,10 @@ def first_alike(
 
 
 def _start_of_task(found: Finding, keys: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
-    key = task_key(found.path)
-    return (0, 0) if key is None else keys.get(key, (0, 0))
+    key, at = task_key(found.path), found.diagnostic.at
+    if key is None:
+        return at.line or 0, at.column or 0
+    return keys.get(key, (0, 0))
 
 
 def located(

@@ -123,3 +123,11 @@ def test_invalid_tasks_need_no_slow_validator(
 ) -> None:
     monkeypatch.setattr(schema, "_reference", lambda: pytest.fail("not needed"))
     assert run(["validate", "-q"]) == 1
+
+
+def test_what_has_only_a_place_is_counted_too(tmp_path: Path) -> None:
+    lines = "".join(f"  t{n}:\n    message: Do {n} #x\n" for n in range(TASKS))
+    (tmp_path / "a.yaml").write_text(f"version: 1\ntasks:\n{lines}")
+    found = load(["a.yaml"], root=tmp_path, all_problems=False).diagnostics
+    assert len(found) == 101
+    assert count(found, Severity.WARNING) == TASKS
