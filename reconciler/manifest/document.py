@@ -5,6 +5,7 @@ What is found in a generated task is told of its entry, and names the row that i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -64,20 +65,32 @@ class Document:
 
 
 def of_entries(findings: Iterable[Finding], origins: Mapping[str, TaskOrigin]) -> list[Finding]:
-    """Findings, those in generated tasks as ones of their entry; the same one of several tasks is
-    told once."""
+    """Findings, those in generated tasks as ones of their entry: once for each row, or once if all
+    tasks of the entry have it."""
     if not origins:
         return list(findings)
-    kept: dict[object, Finding] = {}
+    kept: dict[object, list[Finding]] = {}
+    sizes = Counter(origin.generated.entry for origin in origins.values())
     for found in findings:
         moved = of_entry(found, origins.get(str(found.path[1])) if _is_in_task(found) else None)
         if moved is found:
-            kept[id(found)] = found
+            kept[id(found)] = [found]
             continue
         told = moved.diagnostic
         facts = tuple(sorted(told.args.items()))
-        kept.setdefault((told.code, told.severity, told.case, facts, moved.path), moved)
-    return list(kept.values())
+        alike = (told.code, told.severity, told.case, facts, moved.path)
+        kept.setdefault(alike, []).append(moved)
+    return [found for alike in kept.values() for found in _told(alike, sizes)]
+
+
+def _told(alike: list[Finding], sizes: Mapping[str, int]) -> Iterable[Finding]:
+    first = alike[0]
+    if len(alike) >= sizes.get(str(first.path[1]) if _is_in_task(first) else "", 1):
+        return alike[:1]
+    rows: dict[object, Finding] = {}
+    for found in alike:
+        rows.setdefault(found.diagnostic.at.row, found)
+    return rows.values()
 
 
 def _is_in_task(found: Finding) -> bool:

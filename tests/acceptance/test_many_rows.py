@@ -1,9 +1,13 @@
-"""Ten entries of 1,000 rows each, of which one row changes."""
+"""Entries of many rows: one of which changes, or breaks a policy."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
+from reconciler.cli.main import run
 from reconciler.manifest import load
 from reconciler.model.canonical import digest
 from reconciler.model.task import DesiredTask
@@ -56,3 +60,24 @@ def test_one_changed_row_is_one_change(tmp_path: Path) -> None:
     (changed,) = (task for task in found.tasks if task.action is not Action.UNCHANGED)
     assert (changed.action, changed.ref.key) == (Action.CHANGED, "entry-7@row-345")
     assert [change.path for change in changed.diff] == ["message.content"]
+
+
+def test_a_policy_is_held_against_each_generated_task(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What some rows break is told for each of them, what all break once."""
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "rows.csv").write_text("name,does\na,read\nb,delete\nc,read\nd,delete\n")
+    entry = "{forEach: {row: {file: ../rows.csv}}, message: '{{ row.does }} it, {{ row.name }}'}"
+    text = f"version: 1\norgName: acme\ntasks:\n  t: {entry}\n"
+    (tmp_path / "tasks" / "all.yaml").write_text(text)
+    (tmp_path / "taskctl.toml").write_text('policy = "policy.yaml"')
+    for rule, rows in (("delete", [3, 5]), ("it", [2])):
+        content = {"not": {"pattern": rule}}
+        policy = {"properties": {"message": {"properties": {"content": content}}}}
+        (tmp_path / "policy.yaml").write_text(json.dumps(policy))
+        assert run(["validate", "--format", "json", "-C", str(tmp_path)]) == 1
+        problems = json.loads(capsys.readouterr().out)["diagnostics"]
+        assert [d["code"] for d in problems] == ["TC501"] * len(rows)
+        assert [d["line"] for d in problems] == [4] * len(rows)
+        assert [d["related"] for d in problems] == [[{"file": "rows.csv", "line": r}] for r in rows]
