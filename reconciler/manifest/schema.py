@@ -114,8 +114,11 @@ def _violations_of_part(
         for step in steps[:-1]:
             schema = schema[step]
         value: Any = data
-        for step in path:
-            value = value[step]
+        named: list[str | int] = []
+        for step in path:  # the library takes a key such as `5` for an index
+            named.append(step if isinstance(value, list) else str(step))
+            value = value[named[-1]]
+        path = tuple(named)
         name = getattr(error.kind, "error", None)  # of `propertyNames` alone
         if name is not None:
             value, steps = name.instance, ("propertyNames", *steps)
