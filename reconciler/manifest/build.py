@@ -85,9 +85,9 @@ def _removed(data: Mapping[str, Any], file: str, findings: Iterable[Finding]) ->
     """The keys and globs of `removed`; none if one of them is wrong."""
     listed, org_name = data.get("removed"), data.get("orgName")
     wrong = any(found.path[:1] in (("removed",), ("orgName",)) for found in findings)
-    if not isinstance(listed, list) or wrong:
+    if not isinstance(listed, list) or wrong or not isinstance(org_name, str | None):
         return []
-    return [Removal(pattern, org_name, file) for pattern in listed]
+    return [Removal(each, org_name, file) for each in listed if isinstance(each, str)]
 
 
 def _desired(
