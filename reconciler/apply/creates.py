@@ -50,6 +50,7 @@ class Creates:
         self.sent: Counter[TaskRef] = Counter()
         self.created: set[TaskRef] = set()
         self.own_marks: set[str] = set()
+        self._never_left: set[str] = set()
 
     def supersede(self, state: State) -> None:
         """Attempts that are open now are superseded by creates for their keys from now on."""
@@ -61,6 +62,12 @@ class Creates:
         """The key got a task of this apply, as a lookup has found."""
         with self._lock:
             self.created.add(ref)
+
+    def may_exist(self, task: PlannedTask) -> bool:
+        """Whether an attempt for it was sent, by this apply or another, whose outcome is open."""
+        state, old = self._ctx.log.state, moved_ref(task.desired) if task.desired else None
+        attempts = (*state.attempts_for(task.ref), *(state.attempts_for(old) if old else ()))
+        return any(attempt.mark not in self._never_left for attempt in attempts)
 
     def create(self, task: PlannedTask) -> Record | TaskResult:
         """The record of the new task, which is durable, or what came of it otherwise."""
@@ -125,8 +132,10 @@ class Creates:
             outcome = ctx.service.create_task(attempt.ref.org_name, body, window)
         finally:
             ctx.holder.ended[attempt.mark] = ctx.clock.boot()
-        if isinstance(outcome, NotSent) and window.problem is not None:
-            raise window.problem
+        if isinstance(outcome, NotSent):
+            self._never_left.add(attempt.mark)
+            if window.problem is not None:
+                raise window.problem
         return attempt, outcome
 
     def _not_journaled(self, baseline: Baseline) -> Iterable[BaselineRead]:

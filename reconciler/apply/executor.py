@@ -29,7 +29,8 @@ from reconciler.state.model import (
 
 
 class Executor:
-    """Executes planned tasks, `parallelism` requests at once. `creates` knows what was created.
+    """Executes planned tasks, `parallelism` requests at once. `creates` knows what was created;
+    `given_up` are keys whose create was sent, but the state takes nothing about it any more.
 
     A worker acquires a slot before journaling its attempt and releases it when the response
     arrives. There are twice as many workers as slots: while one waits for the disk, another sends.
@@ -42,6 +43,7 @@ class Executor:
         self._throttle = Throttle(parallelism, ctx.clock.boot, ctx.wait, ctx.held)
         self._patches = Patches(ctx, self._throttle)
         self.creates = Creates(ctx, self._throttle)
+        self.given_up: set[TaskRef] = set()
 
     def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:
         """A result for each of these; others go on when one fails."""
@@ -77,7 +79,12 @@ class Executor:
         try:
             result = do(task)
         except StateError as problem:
-            result = self._result(task, Result.FAILED, remark("apply.state", why=str(problem)))
+            why = remark("apply.state", why=str(problem))
+            if self.creates.may_exist(task):
+                self.given_up.add(task.ref)
+                result = self._result(task, Result.UNRESOLVED, why)
+            else:
+                result = self._result(task, Result.FAILED, why)
         self._ctx.ended(result)
         return result
 

@@ -174,7 +174,7 @@ class Loop:
         }
 
     def _may_settle(self, task: PlannedTask) -> bool:
-        if not self._attempts_of(task):
+        if not self._attempts_of(task) or task.ref in self._executor.given_up:
             return False
         if task.reason in (Reason.SETTLING, Reason.UNREADABLE):
             return True

@@ -79,6 +79,31 @@ def test_a_lost_answer_is_found_and_counts_as_created() -> None:
     assert world.awaited[0].refs == (TaskRef("acme", "a"),)
 
 
+def test_a_create_that_was_sent_is_unresolved_once_the_journal_takes_nothing_more() -> None:
+    """Whether its response came, was lost, or a lookup found its task: it is not reported as
+    failed, which a create is that never left, and not looked up for longer than it has to be."""
+    for answer in ("came", "lost", "found"):
+        world = World()
+        there = There(world, desired("a"), desired("b"))
+        if answer == "came":
+            world.service.outcomes["a"] = [Created("t-a")]
+        elif answer == "lost":
+            world.service.outcomes["a"] = [lost()]
+        else:
+            committed(world, there, "a")
+        appended: list[object] = []
+
+        def full(events: object, appended: list[object] = appended) -> bool:
+            appended.append(events)
+            return len(appended) > 1
+
+        world.log.full = full
+        told = results(there.apply())
+        assert told == {"a": Result.UNRESOLVED, "b": Result.FAILED}, answer
+        assert len(world.story.of("create")) == 1
+        assert world.passed < SETTLE.total_seconds() + 1
+
+
 def test_nothing_is_sent_again_before_the_settle_time() -> None:
     world = World()
     there = There(world, desired("a"))
