@@ -20,6 +20,7 @@ from reconciler.messages.doctor import TITLES
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Severity
 from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.state.engines.git import GIT
 
 CLOCK_TOLERANCE = 60
 """Seconds. The settle time of attempts is measured with both clocks."""
@@ -201,7 +202,7 @@ class _Doctor:
 
     def _run_git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - fixed arguments, no shell
-            ["git", "-C", str(self._ctx.settings.root), *arguments],  # noqa: S607
+            [*GIT, "-C", str(self._ctx.settings.root), *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

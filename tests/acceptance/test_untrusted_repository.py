@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -241,3 +242,30 @@ def test_a_configuration_file_that_is_none_is_never_taken_for_none(
     config.mkdir()
     assert run(["validate"]) == 1
     assert "[TC805]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["plan"], ["state", "init", "git:origin"], ["doctor"]])
+def test_no_committed_folder_is_a_repository_of_its_own(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    """It looks like a bare repository to git, and its configuration names a program."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    folder, ran = tmp_path / "agents", tmp_path / "ran"
+    for name in ("objects", "refs", "tasks"):
+        (folder / name).mkdir(parents=True)
+    (folder / "HEAD").write_text("ref: refs/heads/main\n")
+    program = f'"touch {ran}; false"'
+    (folder / "config").write_text(
+        f"[core]\n\tbare = false\n\tworktree = .\n\tfsmonitor = {program}\n"
+        f'\tsshCommand = {program}\n[remote "origin"]\n\turl = ssh://git@127.0.0.1/x.git\n'
+    )
+    (folder / "tasks" / "a.yaml").write_text(TASK.format(key="a"))
+    monkeypatch.setenv("TASKCTL_STATE", "git:origin")
+    monkeypatch.setenv("TASKCTL_BACKEND", "local")
+    monkeypatch.chdir(tmp_path)
+    assert run(["-C", "agents", *command]) == 1
+    assert "TC620" in (said := capsys.readouterr()).out + said.err
+    assert not ran.exists()

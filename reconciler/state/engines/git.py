@@ -15,6 +15,10 @@ from pathlib import Path
 
 from reconciler.state.engines import Cause, Denied, Missing, Moved, Pace, Unsure, Version
 
+GIT = ("git", "-c", "safe.bareRepository=explicit")
+"""A folder with HEAD, objects, refs and config is a repository to git, and its configuration names
+programs to run; anyone can commit such a folder."""
+
 TIMEOUT = 120.0
 """Seconds for one git command that talks to the remote."""
 
@@ -176,7 +180,7 @@ class GitEngine:
     def _run(self, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         try:
             return subprocess.run(  # noqa: S603 - git, with words of ours
-                ["git", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", *words],  # noqa: S607
+                [*GIT, "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", *words],
                 input=given,
                 cwd=self._folder,
                 env=self._environment,
@@ -248,8 +252,8 @@ def _suffix(ref: str) -> str:
 def remotes(folder: Path) -> list[str]:
     """The remotes of the clone that a folder is in; none outside of one."""
     try:
-        done = subprocess.run(
-            ["git", "remote"],  # noqa: S607
+        done = subprocess.run(  # noqa: S603 - git, with words of ours
+            [*GIT, "remote"],
             cwd=folder,
             capture_output=True,
             timeout=TIMEOUT,
