@@ -13,7 +13,7 @@ EXAMPLES = {
     "GitHub: apply on main": "github-apply.yml",
     "Notifications": "github-notify.yml",
     "GitLab": "gitlab-ci.yml",
-    "Any other: a shell": "plain.sh",
+    "Other CI systems: a shell script": "plain.sh",
 }
 _TABLES = re.compile(r"\| input \|.*?(?=\n\n## )", re.DOTALL)
 

@@ -40,7 +40,7 @@ COMMANDS = {
     "approve": "Approve what tasks ask for.",
     "reject": "Reject what tasks ask for.",
     "say": "Send a follow-up message to tasks.",
-    "cancel": "Cancel what tasks do.",
+    "cancel": "Cancel running tasks.",
     "show": "Show a saved plan, or everything about one task.",
     "import": "Import existing tasks.",
     "state": "Inspect and repair the state.",

@@ -45,7 +45,7 @@ MANIFEST = "version: 1\norgName: acme\ntasks:\n  scratch:\n    message: Do it.\n
 ELSEWHERE = ["docs/exactly-once.md"]
 """Pages with a test of their own: tests/acceptance/test_lost_runner.py."""
 
-IN_CLONE = ["docs/state.md", "docs/ci-state.md"]
+IN_CLONE = ["docs/state.md", "docs/ci.md", "docs/ci-state.md"]
 """Pages whose reader is in a clone."""
 
 WITH_SHELL = [

@@ -33,7 +33,7 @@ def command(
     task_id: str | None,
     yes: bool,  # noqa: FBT001
 ) -> int:
-    """Cancel what tasks do. A task remains, and accepts further messages.
+    """Cancel running tasks. They continue to exist, and accept further messages.
 
     Each agent is asked to stop; with --force, its session is ended instead.
     """

@@ -34,9 +34,9 @@ def command(
 ) -> int:
     """Format manifests: indentation, spaces, empty lines, line ends.
 
-    Only white space changes: comments, anchors, quotes and block texts stay as they are, keys keep
-    their order, and the meaning of a manifest is compared before anything is written. A file with
-    a syntax error is left alone, and the others are formatted.
+    Only white space changes: comments, anchors, quotes and block scalars stay as they are, keys
+    keep their order, and the meaning of a manifest is compared before anything is written. A file
+    with a syntax error is left alone, and the others are formatted.
     """
     out, stdin = call.out, "-" in paths
     if stdin and len(paths) > 1:

@@ -30,7 +30,7 @@ AT = option(
     "--at",
     callback=moment,
     metavar="TIME",
-    help="What would be due at that time, such as 2026-12-01 or 2026-12-01T09:00:00Z.",
+    help="Show what would be due at TIME, such as 2026-12-01 or 2026-12-01T09:00:00Z.",
 )
 PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of past periods.")
 WAIT = option(

@@ -23,8 +23,8 @@ from reconciler.render import BASIC_FORMATS
 def command(call: Call, word: str) -> int:
     """Show a saved plan, or everything about one task. Changes nothing.
 
-    A word that names no file and looks like a key is one; ORG/KEY always is. For a plan, only the
-    file is read.
+    An argument that is not a file but looks like a key is one; ORG/KEY always is. For a plan, only
+    the file is read.
     """
     from reconciler.app.show import show_word
 

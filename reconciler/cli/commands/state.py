@@ -84,8 +84,8 @@ def rename_record(
 ) -> int:
     """Rename the record of OLD to NEW, in its organization or as ORG/KEY in another one.
 
-    With globs, each * of NEW is what the one of OLD stands for; if several match, asks for
-    confirmation.
+    With globs, each * in NEW stands for what the corresponding * in OLD matched; if several match,
+    asks for confirmation.
     """
     from reconciler.app.state_edits import move_records
 
@@ -144,7 +144,7 @@ def accept_inputs(
     *EDITS,
     examples=[
         ("taskctl state resolve cost-review --task-id 4f1c...", "this is the task it created"),
-        ("taskctl state resolve cost-review --not-created", "there is no task; it may be sent"),
+        ("taskctl state resolve cost-review --not-created", "there is no task; apply creates one"),
     ],
 )
 def resolve_attempts(
@@ -153,10 +153,10 @@ def resolve_attempts(
     task_id: str | None,
     not_created: bool,  # noqa: FBT001 - click passes it by name
 ) -> int:
-    """Record the outcome of an attempt to create KEY that has none.
+    """Record the outcome of an unresolved attempt to create KEY.
 
-    With --task-id, also record an existing task for a KEY that only a manifest has. Look at the
-    service first: if the task exists, --not-created leads to a second one.
+    With --task-id, KEY may also be in a manifest only: this records the existing task for it. Check
+    the service first: if the task exists, --not-created leads to a second one.
     """
     from reconciler.app.state_edits import resolve_attempt
 
@@ -175,9 +175,9 @@ def resolve_attempts(
     ],
 )
 def init_state(call: Call, address: str | None) -> int:
-    """Create a shared state at URL, or at that of --state.
+    """Create a shared state at URL, or at the address of --state.
 
-    A state that exists already is left as it is.
+    An existing state is not changed.
     """
     from reconciler.app.state_places import create_state
 
@@ -207,7 +207,7 @@ def unlock_state(call: Call, epoch: int) -> int:
     examples=[("taskctl state pull >state.json", "a copy, prompts included")],
 )
 def pull_state(call: Call) -> int:
-    """Print the whole state as JSON, as a state file has it.
+    """Print the whole state as JSON, in the format of a state file.
 
     It contains all prompts, also those of sensitive tasks.
     """
@@ -225,10 +225,10 @@ def pull_state(call: Call) -> int:
     examples=[("taskctl state push state.json", "after an edit of what `state pull` printed")],
 )
 def push_file(call: Call, file: str) -> int:
-    """Replace the state by FILE, an edited copy of it.
+    """Replace the state with FILE, an edited copy of it.
 
-    FILE has the lineage of the state and a higher serial, and lacks no task and no unresolved
-    attempt.
+    FILE must have the lineage of the state and a higher serial, and must contain all of its tasks
+    and unresolved attempts.
     """
     from reconciler.app.state_places import push_state
 
@@ -250,7 +250,7 @@ def migrate_state(
     to: str | None,
     abort: bool,  # noqa: FBT001 - click passes it by name
 ) -> int:
-    """Move the state to another place, which must not have one.
+    """Move the state to another place, which must not have a state yet.
 
     If it is interrupted, run it again with the same address, or undo it with --abort. Until then,
     no other command uses the state. The old place keeps a note of the new one.
