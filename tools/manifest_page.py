@@ -50,11 +50,12 @@ its location, never a guess:
 | YAML | why | instead |
 | --- | --- | --- |
 | `&an:chor text`, `*x:y` | parsers disagree where the name ends | names of letters, digits, `-` and `_`; or quote the text |
+| `: text`, `['k':v]` | not all parsers accept a key without text, or a value without a space | `k: v` |
 | `? key`, `[?x]`, `{ ?x: y }` | `?` starts a key | `key: value`; or quote the text |
 | `{k:,}`, `[k:]` | the text is `k:`, not a key without a value | `{k: }`, or `"k:"` |
-| a tab after `:`, before a comment, or in `[ ]` and `{ }` | not all parsers accept it | a space |
+| a tab, except in a comment, in quotes or in a `\\|` or `>` text | not all parsers accept it | a space |
 | white space after the last line of a `\\|` or `>` text, at the end of the file | it is part of the text | end the file with a line break |
-| `%YAML 1.1`, `<<`, a second document | not YAML 1.2, or ignored by other tools | remove it |
+| `%YAML 1.1`, other directives, `<<`, a second document | not YAML 1.2, or ignored by other tools | remove it |
 """
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from reconciler import disk
 from reconciler.app.context import Context
 from reconciler.app.files import write_whole
 from reconciler.importing.keys import Keys
@@ -143,8 +144,6 @@ def _unusable(path: Path) -> str | None:
 def content_of(path: Path, name: str) -> bytes | None:
     """What a file holds, None where there is none. ManifestError."""
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
+        return disk.read_file(path, follow=True)
     except OSError as problem:
         raise ManifestError([unreadable_file(name, problem)]) from problem

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from reconciler import disk
+from reconciler.manifest.repository import read_regular
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, error
+from reconciler.model.diagnostics import Place
 from reconciler.model.errors import TaskctlError
 from reconciler.plan.codec import SavedPlan, encode_saved_plan, is_saved_plan, read_saved_plan
 
 GLANCE = 256
 """Bytes that hold the first key of any saved plan."""
 
+MAX_BYTES = 512 * 1024 * 1024
+
 
 def is_plan_file(path: Path) -> bool:
     """Whether apply takes this PATH for a saved plan: its first key is `formatVersion`."""
-    if not path.is_file():
+    try:
+        return is_saved_plan(read_regular(path, GLANCE))
+    except OSError:
         return False
-    with path.open("rb") as file:
-        return is_saved_plan(file.read(GLANCE))
 
 
 def read_plan_file(path: Path, name: str) -> SavedPlan:
     """The saved plan; `name` is the file as the user typed it. TaskctlError for any other file."""
     try:
-        data = path.read_bytes()
+        data = disk.read_file(path, most=MAX_BYTES, follow=True)
     except OSError as problem:
-        facts = {"reason": problem.strerror or str(problem)}
-        unreadable = error(Code.UNREADABLE_FILE, "plan", at=Place(name), **facts)
-        raise TaskctlError([unreadable]) from problem
+        raise _unreadable(name, problem.strerror or str(problem)) from problem
+    if data is None:
+        raise _unreadable(name, os.strerror(errno.ENOENT))
     return read_saved_plan(data, name)
+
+
+def _unreadable(name: str, reason: str) -> TaskctlError:
+    return TaskctlError.of(Code.UNREADABLE_FILE, "plan", at=Place(name), reason=reason)
 
 
 def write_plan_file(path: Path, name: str, saved: SavedPlan) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import note
 from reconciler.model.errors import TaskctlError
@@ -150,8 +151,9 @@ def _folder(env: Mapping[str, str], home: Path) -> Path:
 def _read(path: Path) -> Mapping[str, object]:
     """One of Pulumi's files; empty if missing. Raises TaskctlError if it is unusable."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError):
+        content = disk.read_file(path, follow=True)
+        data = {} if content is None else json.loads(content.decode("utf-8-sig"))
+    except NotADirectoryError:
         return {}
     except OSError as exc:
         raise _unusable("unreadable", path, reason=str(exc.strerror)) from None

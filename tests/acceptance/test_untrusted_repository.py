@@ -269,3 +269,40 @@ def test_no_committed_folder_is_a_repository_of_its_own(
     assert run(["-C", "agents", *command]) == 1
     assert "TC620" in (said := capsys.readouterr()).out + said.err
     assert not ran.exists()
+
+
+def test_a_plan_file_is_read_only_if_it_is_a_regular_file_of_a_plausible_size(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("pipe.plan")
+    Path("zero.plan").symlink_to("/dev/zero")
+    with Path("large.plan").open("wb") as large:
+        large.truncate(512 * 1024 * 1024 + 1)
+    for name, words in (
+        ("pipe.plan", "not a regular file"),
+        ("zero.plan", "not a regular file"),
+        ("large.plan", "larger than 536870912 bytes"),
+        ("none.plan", "No such file"),
+        ("tasks", "directory"),
+    ):
+        assert run(["show", name]) == 1
+        said = capsys.readouterr().err
+        assert "cannot read the plan file: " in said
+        assert words in said
+    assert run(["apply", "pipe.plan", "--yes"]) == 1
+    assert "not a regular file" in capsys.readouterr().err
+
+
+def test_a_pipe_in_place_of_the_credentials_is_not_waited_for(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = repository.parent / "home"
+    home.mkdir()
+    os.mkfifo(home / "credentials.json")
+    monkeypatch.setenv("PULUMI_HOME", str(home))
+    for name in ("PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL", "PULUMI_CREDENTIALS_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    assert run(["status"]) == 1
+    said = capsys.readouterr().err
+    assert "credentials.json" in said
+    assert "not a regular file" in said

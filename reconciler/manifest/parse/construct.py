@@ -125,7 +125,7 @@ class _Construction:
                 key = None
             else:
                 key = keys.setdefault(value, value)
-                if key in mapping or positions is not None:
+                if key in mapping or positions is not None or not key:
                     key = self._key(event, key, (mapping, items, None, positions))
         self._clean()
 
@@ -253,6 +253,8 @@ class _Construction:
         So the first value is kept. Duplicates below a duplicate are not reported.
         """
         mapping, _, _, positions = frame
+        if not key and not event.style:
+            self._refuse(event, frame, Code.INVALID_KEY, "empty")
         if mapping is None or key not in mapping:
             if positions is not None:
                 positions[key] = _position(event.start_mark)
@@ -275,6 +277,9 @@ class _Construction:
             return
         self._anchors.clear()
         line = event.end_mark.line + 1
+        if self._out.starts and not event.explicit:
+            self._out.findings.append(finding(Code.MULTIPLE_DOCUMENTS, (), position=(line, 1)))
+            raise UnreadableDocumentError
         self._out.starts.append((line, 1))
         if event.version not in (None, (1, 2)):
             version = ".".join(map(str, event.version))

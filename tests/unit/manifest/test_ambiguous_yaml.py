@@ -31,6 +31,79 @@ CASES = {
     "a:\tb": "1:3 TC105/tab",
     "a: b\t#c": "1:5 TC105/tab",
     "a: [\tb]": "1:5 TC105/tab",
+    "a: b\tc": "1:5 TC105/tab",
+    "a: b\t\nc: d": "1:5 TC105/tab",
+    "a: b\n\t\n": "2:1 TC105/tab",
+    "{a: b}\t": "1:7 TC105/tab",
+    "a:\n\tb: c": "2:1 TC105/tab",
+    "a: |\n \tx": "2:2 TC105/tab",
+    "a: |\t# c\n  b": "1:5 TC105/block",
+    "a: |#c\n  b": "1:5 TC105/block",
+    "a: >+#c\n  b": "1:6 TC105/block",
+    "a: &x{b: c}": "1:4 TC110/name",
+    "a: &x[b]": "1:4 TC110/name",
+    "&x : b": "1:1 TC107/empty",
+    "[a]: b": "1:1 TC107/collection",
+    "? [a, b]\n: c": "1:3 TC107/collection",
+    "{a: b}: c": "1:1 TC107/collection",
+    "a: !local x": "1:4 TC108",
+    "a: !!python/name:os.system ''": "1:4 TC108",
+    "a: !!binary aGk=": "1:4 TC108",
+    "!local x: b": "1:1 TC107/tag",
+    "a: &x b\n*x : c": "2:1 TC110/key",
+    "%YAML 1.1\n---\na: 010": "2:1 TC115",
+    "a: b\ufeff": "1:5 TC104",
+    "a: b\n---\n\ufeffc: d": "3:1 TC104",
+    "<<: {a: b}\n<<: {c: d}": "2:1 TC106",
+    "a: b\n  c: d": "2:4 TC105/colon",
+    "a: b\nc": "2:1 TC105/key",
+    "a: b: c": "1:5 TC105/colon",
+    "a: b\n---\nc: d": "2:1 TC114",
+    "a: x\u0085y": "1:5 TC104/escape",
+    "a: x\u2028y": "1:5 TC104/escape",
+    "a: |\n  x\u2029y\n": "2:4 TC104/escape",
+}
+REFUSED = [
+    ": b",
+    "a: {: b}",
+    "a: ['b':c]",
+    "a: ['b' :c]",
+    "%FOO x\n---\na: b",
+    "%a: b",
+    "a: b\n...\n...\n",
+    "a: b\n...\nc: d",
+    "a: b\n...\n~",
+    "a: &x: z",
+    "a: &x b\n*x: c",
+    'a: "\\ud800"',
+    "a: !!str#c",
+]
+"""For these, the parsers have errors of their own."""
+SAME = {
+    "a: 010": 10,
+    "a: 0o10": 8,
+    "a: 0x1F": 31,
+    "a: 190:20:30": "190:20:30",
+    "a: 1_000": "1_000",
+    "a: yes": "yes",
+    "a: 2001-01-01": "2001-01-01",
+    "a: ~": None,
+    "a: !!str 5": "5",
+    "a: b\n  - c": "b - c",
+    "a:\n  b\n  c\n\n  d": "b c\nd",
+    "a: 'b\n\n  c: d'": "b\nc: d",
+    "a: |+\n": "",
+    "a: |+\n\n": "\n",
+    "a: |+\n  x": "x",
+    "a: |+\n  x\n\n\n": "x\n\n\n",
+    "a: |2+\n   x\n\n": " x\n\n",
+    "---\n---\na: b": "b",
+    "a: b\n---\n": "b",
+    "a: b\n...\n# c": "b",
+    "%YAML 1.2\n---\na: b": "b",
+    "\ufeffa: b": "b",
+    "a: [{b: c}, b: c]": [{"b": "c"}, {"b": "c"}],
+    'a: "x\\N\\L\\P"': "x\x85\u2028\u2029",
 }
 FINE = [
     "a: What now?\nb: [Who?, 'x:', \"?\"]",
@@ -62,3 +135,17 @@ def test_an_odd_text_is_an_error(text: str, expected: str) -> None:
 def test_what_only_looks_like_one_is_read(text: str) -> None:
     text = text.replace("\n\ttab", "\n  tab")
     assert read_source(text.encode()).findings == []
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_one_parser_reads_and_the_other_does_not_is_an_error(text: str) -> None:
+    found = [f.diagnostic for f in read_source(text.encode()).findings]
+    assert found
+    assert all(d.line is not None and d.column is not None for d in found)
+
+
+@pytest.mark.parametrize(("text", "expected"), SAME.items())
+def test_odd_text_that_both_parsers_read_alike(text: str, expected: object) -> None:
+    source = read_source(text.encode())
+    assert source.findings == []
+    assert source.data == {"a": expected}
