@@ -1,12 +1,15 @@
 """Whatever becomes of a create's answer: never two tasks for a key, and none lost.
 
-Contract, section 5, points 1 and 3, over a real server that fails as it is told.
+Contract, section 5, points 1 and 3, over a real server that fails as it is told. The state is a
+file; `make soak` has it in git and in S3 as well, each test run for the most telling cases.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +18,31 @@ import pytest
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
 from tests.support.in_process import TEXTS, InProcess, in_process
 from tests.support.sandbox import TOKEN, Sandbox, as_tasks
+from tests.support.state_engines import HERE, Served, serving
 
 HTML = {"Content-Type": "text/html"}
+FILE = "file"
+ENGINES = [name for name in ("git", "s3") if name in HERE]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def server_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Served]]:
+    """The server of an engine, started when a test first asks for it."""
+    with ExitStack() as stack:
+        yield cache(lambda name: stack.enter_context(serving(name, tmp_path_factory.mktemp(name))))
+
+
+@pytest.fixture(params=[FILE, *(pytest.param(name, marks=pytest.mark.soak) for name in ENGINES)])
 def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest,
+    server_of: Callable[[str], Served],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Iterator[InProcess]:
-    with in_process(tmp_path, monkeypatch, capsys) as here:
+    """With its state at the place that the parameter names."""
+    served = None if request.param == FILE else server_of(request.param)
+    with in_process(tmp_path, monkeypatch, capsys, served) as here:
         yield here
 
 
@@ -51,7 +70,7 @@ UNKNOWN = {
     "never": Fault("close", before=1.0),
     **{
         f"{code}, {'done' if committed else 'nothing done'}": status(code, committed=committed)
-        for code in (408, 409, 425, 499, 500, 502, 503, 504)
+        for code in (408, 409, 425, 429, 499, 500, 502, 503, 504)
         for committed in (False, True)
     },
     **{
@@ -64,7 +83,21 @@ UNKNOWN = {
 }
 
 
-@pytest.mark.parametrize("case", UNKNOWN)
+TELLING = ("reset after the commit", "cut answer", "429, done", "503, done")
+"""Tried with every engine in each test run."""
+CASES = [
+    *((FILE, case) for case in UNKNOWN),
+    *((name, case) for name in ENGINES for case in TELLING),
+    *(
+        pytest.param(name, case, marks=pytest.mark.soak)
+        for name in ENGINES
+        for case in UNKNOWN
+        if case not in TELLING
+    ),
+]
+
+
+@pytest.mark.parametrize(("here", "case"), CASES, indirect=["here"])
 def test_an_answer_that_tells_nothing(here: InProcess, case: str) -> None:
     here.server.control({"rules": [r.to_json() for r in on_create(UNKNOWN[case])]})
     ended = here.run("apply")
@@ -238,6 +271,7 @@ def _creates(server: FaultServerProcess) -> list[dict[str, Any]]:
     return [call for call in server.report()["calls"] if call["endpoint"] == "create"]
 
 
+@pytest.mark.parametrize("here", [FILE], indirect=True)
 def test_a_lost_state_is_found_again(here: InProcess) -> None:
     """No state, no journal, the service alone: everything is adopted, once."""
     assert here.run("apply").code == 0

@@ -8,6 +8,7 @@ after it was done and before the answer is there.
 from __future__ import annotations
 
 import os
+import random
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from threading import Event
 
 import pytest
 
+from tests.support.sandbox import prompts
 from tests.support.shared_world import Phase, shared
 from tests.support.state_engines import MAIN, Served, serving
 
@@ -129,6 +131,38 @@ def test_two_runners_at_once(served: Served) -> None:
             out, said = process.communicate(timeout=100)
             assert process.returncode == 0, out + said
         world.assert_whole()
+
+
+def kill_at_random(served: Served, seed: int, parallelism: int, kills: int) -> None:
+    """An apply of twelve tasks is killed at random requests, `kills` times in a row, and then ends
+    well. Later ones may end well before their request; the first does not."""
+    chance = random.Random(seed)
+    texts = prompts(12)
+    with shared(served, texts=texts) as whole:
+        assert not whole.killed(10_000, "before", parallelism)
+        whole.assert_whole()
+    with shared(served, texts=texts) as world:
+        for kill in range(kills):
+            number = chance.randint(1, whole.count * 3 // 4)
+            phase: Phase = chance.choice(("before", "after"))
+            assert world.killed(number, phase, parallelism) or kill, (seed, number, phase)
+        again = world.run("apply", "-y", "--parallelism", str(parallelism))
+        assert again.code == 0, f"seed {seed}: {again.stdout}{again.stderr}"
+        world.assert_whole()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("parallelism", [10, pytest.param(4, marks=pytest.mark.soak)])
+def test_killed_at_random(served: Served, parallelism: int) -> None:
+    kill_at_random(served, parallelism, parallelism, kills=3)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("parallelism", [4, 10])
+def test_killed_at_random_for_long(served: Served, parallelism: int) -> None:
+    """Six kills in each of twenty rounds: two hundred and forty with each engine."""
+    try_all(range(20), lambda seed: kill_at_random(served, seed, parallelism, kills=6))
 
 
 @pytest.mark.soak

@@ -13,7 +13,8 @@ import pytest
 from reconciler.cli import main
 from reconciler.remote import transport
 from tests.support.fault_server import FaultServer, Habits
-from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks, prompts
+from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks, prompts, shared_sandbox
+from tests.support.state_engines import Served
 
 TEXTS = prompts(4)
 
@@ -45,13 +46,17 @@ class InProcess:
 
 @contextmanager
 def in_process(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capture: pytest.CaptureFixture[str],
+    served: Served | None = None,
 ) -> Iterator[InProcess]:
-    """Four tasks, one of them with a name and shared; a create may take half a second."""
-    monkeypatch.chdir(folder)
+    """Four tasks, one of them with a name and shared; a create may take half a second. The state is
+    a file in `folder`, or on the server of an engine."""
     monkeypatch.setattr(transport, "Timeouts", partial(transport.Timeouts, create=0.5))
     with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
-        sandbox = Sandbox(folder, server)
+        sandbox = shared_sandbox(served, server) if served else Sandbox(folder, server)
+        monkeypatch.chdir(sandbox.folder)
         for name, value in sandbox.environment().items():
             monkeypatch.setenv(name, value)
         sandbox.write(as_tasks(TEXTS, named=["k1"]))

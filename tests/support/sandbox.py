@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+from tests.support.state_engines import Served
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "pul-0123456789abcdef0123456789abcdef01234567"
@@ -44,7 +47,8 @@ class Ended:
 
 @dataclass
 class Sandbox:
-    """`settle` is the settle time of every command, as text; `env` is added to its environment."""
+    """`settle` is the settle time of every command, as text; `env` is added to its environment. The
+    state is a file, or where `TASKCTL_STATE` in `env` says."""
 
     folder: Path
     server: Server
@@ -71,8 +75,11 @@ class Sandbox:
         }
 
     def start(self, command: str, *more: str) -> subprocess.Popen[str]:
+        return self._start(self.arguments(command, *more))
+
+    def _start(self, words: list[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *self.arguments(command, *more)],
+            [sys.executable, "-m", "reconciler", *words],
             cwd=self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
@@ -86,8 +93,17 @@ class Sandbox:
         out, err = process.communicate(timeout=timeout)
         return Ended(process.returncode, out, err)
 
+    def on_state(self, *words: str) -> str:
+        """What a `state` command of a shared state, which must end well, prints."""
+        process = self._start(["state", *words])
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, out + err
+        return out
+
     def state(self) -> dict[str, Any]:
-        read: dict[str, Any] = json.loads((self.folder / STATE).read_text())
+        is_shared = "TASKCTL_STATE" in self.env
+        text = self.on_state("pull") if is_shared else (self.folder / STATE).read_text()
+        read: dict[str, Any] = json.loads(text)
         return read
 
     def recorded(self) -> dict[str, str]:
@@ -96,9 +112,17 @@ class Sandbox:
 
     def assert_exactly_one_each(self, texts: Mapping[str, str]) -> None:
         """One task for each key (`texts`: its prompt), and that one recorded, and no more."""
-        made = self.server.tasks_by_work()
-        wanted = {text: [self.recorded()[key]] for key, text in texts.items()}
-        assert made == wanted
+        made, recorded = self.server.tasks_by_work(), self.recorded()
+        assert made == {text: [recorded[key]] for key, text in texts.items()}
+
+
+def shared_sandbox(served: Served, server: Server, settle: str = "1s") -> Sandbox:
+    """With a new state of its own on an engine's server."""
+    runner = served.runner(f"s{secrets.token_hex(4)}")
+    env = {**runner.env, "TASKCTL_STATE": runner.address, "TASKCTL_BACKEND": server.url}
+    made = Sandbox(runner.folder, server, settle, env)
+    made.on_state("init")
+    return made
 
 
 def prompts(count: int) -> dict[str, str]:

@@ -21,7 +21,6 @@ from tests.support.fault_server import FaultServer, Habits
 from tests.support.sandbox import ROOT, TOKEN, Ended, as_tasks, prompts
 from tests.support.state_engines import Served
 
-TEXTS = prompts(3)
 Phase = Literal["before", "after"]
 
 
@@ -34,11 +33,13 @@ class Shared:
     service: FaultServer
     stack: ExitStack
     settle: str = "1s"
+    texts: Mapping[str, str] = field(default_factory=lambda: prompts(3))
     meet: Callable[[int, Phase], None] | None = None
     count: int = 0
     asked: list[str] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
     _guard: Any = field(default_factory=Lock)
+    _numbers: dict[Asked, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.state = f"s{secrets.token_hex(4)}"
@@ -57,14 +58,15 @@ class Shared:
             if phase == "before":
                 self.count += 1
                 self.asked.append(asked.what.split("?")[0][:70])
-            number = self.count
+                self._numbers[asked] = self.count
+            number = self._numbers.get(asked, 0)
         meet(number, phase)
 
     def start(self, *words: str, machine: str = "", watched: bool = False) -> subprocess.Popen[str]:
         """`watched`: the state through a proxy. `machine`: as on another one, at a quick pace."""
         runner = self.served.runner(self.state, self.to_state.port if watched else None)
         (runner.folder / "tasks").mkdir()
-        manifest = {"version": 1, "orgName": "acme", "tasks": as_tasks(TEXTS, named=["k0"])}
+        manifest = {"version": 1, "orgName": "acme", "tasks": as_tasks(self.texts, named=["k0"])}
         (runner.folder / "tasks/all.yaml").write_text(json.dumps(manifest))
         module = ["tests.support.machine_process", machine] if machine else ["reconciler"]
         env = {
@@ -99,7 +101,7 @@ class Shared:
         assert ended.code == 0, f"{words}: {ended.stdout}{ended.stderr}"
         return ended.stdout
 
-    def killed(self, number: int, phase: Phase) -> bool:
+    def killed(self, number: int, phase: Phase, parallelism: int = 1) -> bool:
         """An apply that gets SIGKILL at that request, with all that it started; False if it made
         fewer requests. The request goes on its way."""
         dead: list[int] = []
@@ -111,7 +113,7 @@ class Shared:
                 process.wait()
 
         with self.watching(kill):
-            process = self.start("apply", "-y", "--parallelism", "1", watched=True)
+            process = self.start("apply", "-y", "--parallelism", str(parallelism), watched=True)
             out, said = process.communicate(timeout=100)
         assert dead or process.returncode == 0, out + said
         return bool(dead)
@@ -119,6 +121,7 @@ class Shared:
     @contextmanager
     def watching(self, meet: Callable[[int, Phase], None]) -> Iterator[None]:
         self.meet, self.process, self.count, self.asked = meet, None, 0, []
+        self._numbers.clear()
         try:
             yield
         finally:
@@ -127,10 +130,10 @@ class Shared:
     def assert_whole(self) -> None:
         """One task for each key, the recorded one, with its name; nothing open, nobody's lock."""
         made = self.service.tasks_by_work()
-        assert Counter({text: len(ids) for text, ids in made.items()}) == Counter(TEXTS.values())
+        assert {text: len(ids) for text, ids in made.items()} == Counter(self.texts.values())
         state: Mapping[str, Any] = json.loads(self.must(["state", "pull"]))
         recorded = {ref: task["taskId"] for ref, task in state["tasks"].items()}
-        assert recorded == {f"acme/{key}": made[text][0] for key, text in TEXTS.items()}
+        assert recorded == {f"acme/{key}": made[text][0] for key, text in self.texts.items()}
         assert not state["attempts"]
         named = [task.shown["isShared"] for task in self.service.world.tasks]
         assert named.count(True) == 1
