@@ -44,7 +44,7 @@ tasks:
 An absent setting takes its value from `defaults`, then from the service. `null` selects the service's default,
 regardless of `defaults`. `[]` means none. Unknown and duplicate keys are errors.
 
-Some YAML is legal, but parsers disagree about it, or read it as something that nobody means. It is an error with
+Some YAML is legal, but parsers disagree about it, or read it as something that nobody intends. It is an error with
 its location, never a guess:
 
 | YAML | why | instead |

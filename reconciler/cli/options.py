@@ -105,7 +105,8 @@ STATE = option(
     show_envvar=True,
     metavar="PATH|URL",
     shell_complete=candidates.files,
-    help="State file, or the address of a shared state.  [default: taskctl.state.json]",
+    help="State file, or the address of a shared state, such as git:origin.  "
+    "[default: taskctl.state.json]",
 )
 PARALLELISM = option(
     "--parallelism",

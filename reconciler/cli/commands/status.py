@@ -82,8 +82,8 @@ class _StatusCommand(Command):
     option(
         "--by",
         type=click.Choice([by.value for by in By]),
-        help="With --totals: group by this. A team is the one of the token that created the task; "
-        "of a personal token, its user.",
+        help="With --totals: group by this. A team is that of the token that created the task; "
+        "with a personal token, it is the user.",
     ),
     option(
         "--notify",
