@@ -25,7 +25,9 @@ _USER_INFO = re.compile(r"//[^/?#]*@"), re.compile(r"//[^/?#]*:[^/?#]*@")
 
 
 def is_address(text: str) -> bool:
-    """Whether it is the address of a shared state, known or not, and not the path of a file."""
+    """Whether it is the address of a shared state, known or not, and not the path of a file. One
+    that is mistyped, such as `Git:origin`, is an address too: a file would be a new state."""
+    text = text.strip().lower()
     return scheme_of(text) is not None or _ADDRESS.match(text) is not None
 
 

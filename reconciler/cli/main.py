@@ -299,6 +299,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """The entry point of the process."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # whatever the encoding: no report fails by it
             stream.reconfigure(errors="backslashreplace")
@@ -314,6 +315,14 @@ def main() -> NoReturn:
     gc.disable()  # as collector.pause; who leaves garbage behind resumes it
     code = run(sys.argv[1:])
     os._exit(code)  # all is written and closed; to free each value first takes a tenth of a run
+
+
+def _open_closed_streams() -> None:
+    """Else the next file that is opened, the state for one, would have the descriptor of stdout."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            stream = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(stream, "w" if number else "r", encoding="utf-8"))
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -57,6 +57,20 @@ def plan_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_as_good_as_dev_null(closed: str, plan_file: Path) -> None:
+    words = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "reconciler"]
+    for arguments in (["--version"], ["explain", "TC101"], ["show", str(plan_file)]):
+        ended = subprocess.run(
+            [*words, *arguments],
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr) == (0, b""), ended
+        assert (ended.stdout == b"") == (" >&-" in f" {closed}")
+
+
 def imported(*arguments: str) -> set[str]:
     """The modules that a run has imported when it ends, those of a bare start left out."""
     code = (

@@ -110,7 +110,7 @@ class _Entry:
         combinations = list(product.combinations(axes, excluded))
         self._warn_of_idle(("forEach", "exclude"), excluded, product.combinations(axes))
         self._warn_of_idle(("rollout", "pilot"), pilot, combinations)
-        least = (self._entry.get("forEach") or {}).get("atLeast", 1)
+        least = int((self._entry.get("forEach") or {}).get("atLeast", 1))
         if "forEach" in self._entry and len(combinations) < least:
             facts = {"count": len(combinations), "limit": least}
             self._find(Code.TOO_FEW_TASKS, ("forEach",), facts=facts)
@@ -145,8 +145,8 @@ class _Entry:
         return axes
 
     def _size_is_fine(self, axes: Mapping[str, Sequence[Row]]) -> bool:
-        asked: int = (self._entry.get("forEach") or {}).get("atMost", AT_MOST)
-        most = min(asked, product.MOST)
+        asked = (self._entry.get("forEach") or {}).get("atMost", AT_MOST)
+        most = min(int(asked), product.MOST)
         count = product.size(axes)
         if count > most:
             self._find(Code.TOO_MANY_TASKS, ("forEach",), "", {"count": count, "limit": most})
@@ -293,7 +293,9 @@ class _Entry:
         given = self._entry.get("rollout")
         if given is None:
             return None
-        return Rollout("pilot" in given, given.get("atOnce"), given.get("stopAfter", 1))
+        at_once = given.get("atOnce")
+        limit = int(at_once) if at_once is not None else None  # 1e2 is a whole number, too
+        return Rollout("pilot" in given, limit, int(given.get("stopAfter", 1)))
 
     def _span(self, period: Period | None) -> dict[str, Any]:
         recurrence = self._made.recurrence

@@ -112,6 +112,19 @@ def test_the_pilot_are_the_first_or_those_that_match() -> None:
     assert [origin.is_pilot for origin in matched.origins.values()] == [False, True]
 
 
+def test_a_whole_number_may_be_written_with_an_exponent() -> None:
+    """YAML reads it as a float; a limit must be a number of tasks all the same."""
+    rollout = "rollout: {pilot: 1e0, atOnce: 2e0, stopAfter: 3.0}"
+    made = expanded(f"forEach: {{n: [a, b], atMost: 1e3, atLeast: 1.0}}\n{rollout}\nmessage: x")
+    assert [origin.is_pilot for origin in made.origins.values()] == [True, False]
+    for origin in made.origins.values():
+        assert origin.rollout is not None
+        assert "." not in f"{origin.rollout.at_once}{origin.rollout.stop_after}"
+    few = expanded("forEach: {s: [a], atLeast: 2.0}\nmessage: x").findings
+    assert few[0].diagnostic.args["limit"] == 2
+    assert "." not in str(few[0].diagnostic.args["limit"])
+
+
 @pytest.mark.parametrize(
     ("entry", "code", "case"),
     [
