@@ -6,6 +6,7 @@ After a last calm apply each key has exactly one task, or is named unresolved (c
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from reconciler.plan.replacement import AGAIN
 from reconciler.state.session import Session
 from tests.support.model_world import BACKEND, OPTIONS, SETTLE, Fate, World
 from tests.support.plan_values import desired
+from tests.support.state_engines import MAIN, Served, serving
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
 ANSWERS = st.lists(st.sampled_from(["ok", "lost", "unsent", "slow down"]), max_size=4)
@@ -39,10 +41,12 @@ class Repository(RuleBasedStateMachine):
     """`wanted`: the prompt of each key, and the key it was moved from. `lineages`: for each prompt
     that was ever wanted, the key it was wanted for, renames followed."""
 
+    served: Served | None = None
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.world = World(Path(self.folder.name))
+        self.world = World(Path(self.folder.name), self.served)
         self.wanted: dict[str, tuple[str, str | None]] = {}
         self.edits = 0
         self.prompts_of: dict[str, set[str]] = {}
@@ -146,7 +150,7 @@ class Repository(RuleBasedStateMachine):
         options = replace(OPTIONS, replace=(self.named[which % len(self.named)],))
         self.world.apply(self.tasks(), Fate(list(answers), death), options=options)
 
-    @precondition(lambda self: self.world.state_path.exists() and not self.is_lost())
+    @precondition(lambda self: self.world.is_saved() and not self.is_lost())
     @rule(answers=ANSWERS)
     def apply_as_somebody_else(self, answers: list[str]) -> None:
         self.world.apply(self.tasks(), Fate(list(answers)), token="someone")
@@ -156,7 +160,7 @@ class Repository(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.world.clock.sleep(seconds)
 
-    @precondition(lambda self: self.world.state_path.exists() and not self.others)
+    @precondition(lambda self: self.world.is_saved() and not self.others)
     @rule()
     def lose_the_state(self) -> None:
         """The promise asks for two things then: that the last attempt is older than the settle
@@ -170,14 +174,23 @@ class Repository(RuleBasedStateMachine):
 
     @rule()
     def two_at_once(self) -> None:
+        """With an engine, the second takes over from the first, which gives no sign of life."""
+        if self.served is not None:
+            first, second = self._open(), self._open()
+            with pytest.raises(StateError, match="lock"):
+                first.check_held()
+            second.close()
+            with suppress(StateError):
+                first.close()
+            return
         first = self._open()
         with pytest.raises(StateError, match="lock"):
             self._open()
         first.close()
 
     def _open(self) -> Session:
-        path = self.world.state_path
-        return Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply")
+        place = self.world.place
+        return Session.open(place, backend=BACKEND, lock_timeout=timedelta(), purpose="apply")
 
     @invariant()
     def no_prompt_runs_twice(self) -> None:
@@ -210,9 +223,9 @@ class Calmed(Repository):
             super().teardown()
 
 
-def run(examples: int, steps: int) -> None:
+def run(examples: int, steps: int, served: Served | None = None) -> None:
     run_state_machine_as_test(
-        Calmed,
+        type("Here", (Calmed,), {"served": served}),
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -231,3 +244,11 @@ def test_any_sequence() -> None:
 @pytest.mark.timeout(7200)
 def test_any_sequence_for_long() -> None:
     run(2000, 30)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("engine", MAIN)
+def test_any_sequence_with_a_shared_state(engine: str, tmp_path: Path) -> None:
+    with serving(engine, tmp_path) as served:
+        run(150, 15, served)

@@ -7,8 +7,10 @@ nothing catches: from it on every journal write and every request of that run fa
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.embedded.app import App
+from reconciler.model.errors import StateError
 from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.age import LockHolder
@@ -31,15 +34,20 @@ from reconciler.remote.client import Client
 from reconciler.remote.message_cache import MessageCache
 from reconciler.remote.survey import Survey
 from reconciler.state.attempt import Baseline
-from reconciler.state.held import Claim
+from reconciler.state.encryption import KeyRing
+from reconciler.state.engines import Pace
+from reconciler.state.held import Claim, HeldState
 from reconciler.state.local import LocalState
+from reconciler.state.manager import SharedState
 from reconciler.state.model import Event, State
 from reconciler.state.session import Session, read_state
 from tests.support.plan_values import NOW
+from tests.support.state_engines import Served
 
 BACKEND = "local"
 SETTLE = timedelta(seconds=150)
 OPTIONS = PlanOptions(settle_time=SETTLE)
+PACE = Pace(beat=20, takeover=80)
 
 
 class KilledError(BaseException):
@@ -120,17 +128,39 @@ class _AttemptLog:
 
 class World:
     """One service, one repository with one state, and who applies. `due`: periods that may be
-    created."""
+    created. The state is a file, or on the server of an engine."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, served: Served | None = None) -> None:
         self.clock = Clock()
         self.folder = folder
         self.state_path = folder / "state.json"
         self.due: Due = {}
         self.app = App(folder / "service.db", now=self.clock.now)
+        self.served = served
+        self.place: LocalState | SharedState = self._new_place()
 
     def close(self) -> None:
         self.app.close()
+        if isinstance(self.place, SharedState):
+            self.place.close()
+
+    def _new_place(self) -> LocalState | SharedState:
+        if self.served is None:
+            return LocalState(self.state_path)
+        engine = self.served.runner(f"s{secrets.token_hex(4)}").engine()
+        engine.pace = PACE  # type: ignore[misc]
+        place = SharedState(engine, self.clock, KeyRing.of({}), wait=self.clock.sleep)
+        assert place.create(State(secrets.token_hex(16), 0, BACKEND, is_new=True))
+        return place
+
+    def _die(self, held: HeldState) -> None:
+        """What a dead process leaves: no save, the lock free, the journal as it is."""
+        if isinstance(self.place, SharedState):
+            self.place.unlock(self.place.head().epoch)  # whatever it still writes is refused
+            with suppress(StateError):
+                held.release()
+        else:
+            held.release()
 
     def _client(self, token: str, fate: Fate) -> Client:
         return Client(
@@ -150,13 +180,12 @@ class World:
     ) -> ApplyReport | None:
         """One apply; None if it was killed."""
         desired = tuple(desired)
-        held = LocalState(self.state_path).take(Claim(BACKEND, "apply"))
+        held: HeldState = self.place.take(Claim(BACKEND, "apply"))
         session = Session(held)
         try:
             report, baselines = self._run(session, desired, fate, token, options)
         except KilledError:
-            # What a dead process leaves: no save, the lock free, the journal as it is.
-            held.release()
+            self._die(held)
             return None
         except BaseException:
             session.close()
@@ -206,7 +235,7 @@ class World:
         return report, None if is_open or not plan.complete else ctx.baselines
 
     def plan(self, desired: Iterable[DesiredTask], token: str = "me") -> Plan:
-        state = read_state(self.state_path, backend=BACKEND)
+        state = read_state(self.place, backend=BACKEND)
         client = self._client(token, Fate())
         return self._plan(self._survey(client), tuple(desired), state, OPTIONS, None, None)[0]
 
@@ -251,18 +280,26 @@ class World:
 
     def recorded(self) -> dict[str, str]:
         """The task of each key, as far as it is known."""
-        if not self.state_path.exists() and not list(self.folder.glob("state.json.journal")):
+        is_shared = isinstance(self.place, SharedState)
+        if not is_shared and not list(self.folder.glob("state.json*")):
             return {}
-        records = read_state(self.state_path, backend=BACKEND).records
+        records = read_state(self.place, backend=BACKEND).records
         return {ref.key: record.task_id for ref, record in records.items()}
 
     def has_ended(self) -> bool:
         """Whether an apply has ended well on the state that there is."""
-        if not self.state_path.exists():
-            return False
-        return not read_state(self.state_path, backend=BACKEND).is_new
+        return self.is_saved() and not read_state(self.place, backend=BACKEND).is_new
+
+    def is_saved(self) -> bool:
+        """Whether an apply has saved the state that there is."""
+        if isinstance(self.place, SharedState):
+            return read_state(self.place, backend=BACKEND).serial > 0
+        return self.state_path.exists()
 
     def lose_state(self) -> None:
+        if isinstance(self.place, SharedState):
+            self.place.close()
+            self.place = self._new_place()
         for path in self.folder.glob("state.json*"):
             path.unlink()
 
