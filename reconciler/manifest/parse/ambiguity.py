@@ -14,7 +14,9 @@ from reconciler.model.codes import Code
 
 _SIGNS = (b"\t", b":,", b":]", b":}")
 _QUESTIONS = (b" ?", b"\n?", b"[?", b"{?", b",?")
-_OTHERS = re.compile(rb"(?:\A|[\r\n])(?:%|\.\.\.)|[|>][-+0-9]*#|[\"']\s*:[^\s,]")
+_STARTS = (b"%", b"...")
+_HASH_IN_HEAD = re.compile(rb"#(?<=[-+0-9|>]#)")
+_QUOTED_KEY = re.compile(rb":(?<=[\"'\s]:)(?=[^\s,])")
 """One of these is in every file that has such a case, and in few others."""
 
 _LAST_LINE_BLANK = re.compile(rb"[\r\n][ \t]+\Z")
@@ -27,7 +29,11 @@ def may_be_ambiguous(body: bytes) -> bool:
     """Whether a text is worth reading again for such a case."""
     if b"?" in body and (body.startswith(b"?") or any(sign in body for sign in _QUESTIONS)):
         return True
-    if any(sign in body for sign in _SIGNS) or _OTHERS.search(body) is not None:
+    if any(sign in body for sign in _SIGNS) or body.startswith(_STARTS):
+        return True
+    if any(line + sign in body for line in (b"\n", b"\r") for sign in _STARTS):
+        return True
+    if _HASH_IN_HEAD.search(body) is not None or _QUOTED_KEY.search(body) is not None:
         return True
     return _LAST_LINE_BLANK.search(body[-200:]) is not None
 
