@@ -31,7 +31,7 @@ demo: $(RUNS) ## Validate, plan and apply the examples on the embedded service
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: lint types $(STAMP) ## Lint, types and all tests
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --numprocesses=3 -m "not soak and not tools"
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --numprocesses=4 --dist=worksteal -m "not soak and not tools"
 
 test-tools: $(STAMP) ## Checks that need more than Python; reports what it did not run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/tools.sh
