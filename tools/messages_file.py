@@ -55,7 +55,8 @@ _BY_FORMAT: Mapping[str, Arg] = {
     "tokens": 1_200_000,
     "until": "2026-12-01 00:00 UTC",
     "list": ("a", "b", "c"),
-    "tasks": ("rotate-keys@network-eu running 720", "rotate-keys@network-us missing", "8 more"),
+    "tasks": ("rotate-keys@network-eu", "running", "720", "rotate-keys@network-us", "missing", ""),
+    "more": 8,
     "or": ("a", "b", "c"),
     "and": ("a", "b", "c"),
 }

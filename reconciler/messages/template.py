@@ -6,7 +6,8 @@
 placeholder for what is none of the kind, see `model/shell.py`), `{name:sh}` such a word of the user
 or of the code, `{name:s}` the letter s unless the number is 1, `{name:list}` the items of a tuple
 joined by commas, `{name:or}` the same with "or" before the last, `{name:and}` with "and",
-`{name:tasks}` tasks that others wait for (each is `KEY`, `KEY STATE` or `KEY STATE SECONDS`),
+`{name:tasks}` tasks that others wait for (of each its key, its state and seconds, which may be
+empty), `{name:more}` how many more there are,
 `{name:age}` a number of seconds as `3 d`, `{name:tokens}` a number of tokens as `1.2M`.
 `{name:at}` puts a place before what is said about it (`PLACE: `), `{name:until}` a time after it
 (`, until TIME`), and `{name:paren}` more after it (` (MORE)`); an empty value adds nothing.
@@ -40,7 +41,8 @@ _FORMATS: dict[str, Callable[[Arg], str]] = {
     "list": lambda value: ", ".join(_items(value)),
     "or": lambda value: _joined(value, "or"),
     "and": lambda value: _joined(value, "and"),
-    "tasks": lambda value: ", ".join(map(_task, _items(value))),
+    "tasks": lambda value: _tasks(_items(value)),
+    "more": lambda value: f", {value} more" if value else "",
     "n": lambda value: f"{value:,}",
     "age": lambda value: _age(int(str(value))),
     "tokens": lambda value: amount(int(str(value))),
@@ -58,13 +60,17 @@ _STATES = {
 """What is not its own word."""
 
 
-def _task(text: str) -> str:
-    """`rotate-keys@network-eu (running for 12 min)`; how many more there are, as it is."""
-    key, state, seconds = (*text.split(" "), "", "")[:3]
-    if not state or state == "more":
-        return text
-    lasted = f" for {_age(int(seconds))}" if seconds.isdecimal() else ""
-    return f"{key} ({_STATES.get(state, state)}{lasted})"
+def _tasks(facts: tuple[str, ...]) -> str:
+    """`rotate-keys@network-eu (running for 12 min), ...`."""
+    each = zip(facts[::3], facts[1::3], facts[2::3], strict=True)
+    return ", ".join(f"{key}{_standing(state, seconds)}" for key, state, seconds in each)
+
+
+def _standing(state: str, seconds: str) -> str:
+    if not state:
+        return ""
+    lasted = f" for {_age(int(seconds))}" if seconds else ""
+    return f" ({_STATES.get(state, state)}{lasted})"
 
 
 def _age(seconds: int) -> str:

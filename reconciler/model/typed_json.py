@@ -155,7 +155,7 @@ def shape_error(problem: Exception) -> ShapeError:
         unknown = what.startswith("Object contains")
         inner = ShapeError(field[1], "unknown field" if unknown else "required field is missing")
         return inner.under(path) if path else inner
-    return ShapeError(path, what[:1].lower() + what[1:])
+    return ShapeError(path, what if what[1:2].isupper() else what[:1].lower() + what[1:])
 
 
 class _Shape:

@@ -167,21 +167,20 @@ class Holds:
         return Progress.DONE if record.done else known.progress if known else unknown
 
     def _held(self, task: DesiredTask, reason: Reason, refs: tuple[TaskRef, ...]) -> PlannedTask:
-        names = tuple(self._named(ref) for ref in refs[:_NAMED])
-        more = len(refs) - len(names)
-        said = remark(f"held.{reason}", ahead=(*names, f"{more} more") if more else names)
+        named = refs[:_NAMED]
+        ahead = tuple(fact for ref in named for fact in (ref.key, *self._stands(ref)))
+        said = remark(f"held.{reason}", ahead=ahead, more=len(refs) - len(named))
         return plan_for(task, Action.HELD, reason, said, waits_for=refs)
 
-    def _named(self, ref: TaskRef) -> str:
-        """The key, and how its task stands, as the format `{name:tasks}` takes it."""
+    def _stands(self, ref: TaskRef) -> tuple[str, str]:
+        """How a task stands, and for how many seconds; empty where that is not known."""
         planned, known = self.tasks.get(ref), self.standing.get(ref)
         if known is not None and known.state:
-            seconds = () if known.seconds is None else (str(known.seconds),)
-            return " ".join((ref.key, known.state, *seconds))
+            return known.state, "" if known.seconds is None else str(known.seconds)
         if planned is not None and planned.action in (Action.GONE, Action.UNRESOLVED):
-            return f"{ref.key} {planned.action}"
+            return planned.action.value, ""
         is_missing = (planned is not None and planned.creates) or ref not in self.state.records
-        return f"{ref.key} missing" if is_missing else ref.key
+        return "missing" if is_missing else "", ""
 
     def _is_attempted(self, task: DesiredTask) -> bool:
         refs = (task.ref, moved_ref(task))

@@ -22,8 +22,8 @@ from tests.support.fault_server import Fault, FaultServerProcess, Rule
 from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
 CHUNKS = 6
-QUARTERS = [0, 1, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in (2, 3))]
-"""Every other point in each test run, and the rest in `make soak`."""
+FIFTHS = [0, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in range(1, 5))]
+"""Every fifth point in each test run, and the rest in `make soak`."""
 TEXTS = prompts(3)
 
 
@@ -96,7 +96,7 @@ def test_killed_at_every_point(sandbox: Sandbox, chunk: int) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("chunk", QUARTERS)
+@pytest.mark.parametrize("chunk", FIFTHS)
 def test_killed_again_while_it_recovers(sandbox: Sandbox, chunk: int) -> None:
     """Killed with an attempt open, then at every point of the apply that recovers from that."""
     posts = [
@@ -109,7 +109,7 @@ def test_killed_again_while_it_recovers(sandbox: Sandbox, chunk: int) -> None:
     points = killed(counted, None).points
     assert_whole(counted, "counted")
     assert len(points) > 40
-    for point in points[chunk::4]:
+    for point in points[chunk::5]:
         name = f"r{point.number}"
         here = fresh(sandbox, name)
         assert killed(here, posts[1]).killed
@@ -123,7 +123,7 @@ REPLACING = (["apply", "--replace", "k1"], ["apply"])
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("chunk", QUARTERS)
+@pytest.mark.parametrize("chunk", FIFTHS)
 @pytest.mark.parametrize("again", REPLACING, ids=["the same command", "apply"])
 def test_a_replacement_killed_at_every_point(
     sandbox: Sandbox, again: list[str], chunk: int
@@ -132,7 +132,7 @@ def test_a_replacement_killed_at_every_point(
     not begun; and the wish is not granted twice."""
     points = _replaced(sandbox, "whole", None).points
     assert len(points) > 25
-    for point in points[chunk::4]:
+    for point in points[chunk::5]:
         name = f"x{point.number}-{len(again)}"
         assert _replaced(sandbox, name, point.number).killed, point
         here = Sandbox(sandbox.folder / name, sandbox.server, sandbox.settle)
@@ -162,7 +162,7 @@ def _replaced(sandbox: Sandbox, name: str, kill_at: int | None) -> Run:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("chunk", QUARTERS)
+@pytest.mark.parametrize("chunk", FIFTHS)
 def test_an_update_killed_at_every_point(sandbox: Sandbox, chunk: int) -> None:
     """Changed at the service and in the record, by that apply or the next; nothing made."""
 
@@ -176,7 +176,7 @@ def test_an_update_killed_at_every_point(sandbox: Sandbox, chunk: int) -> None:
 
     points = updated("whole", None)[1].points
     assert len(points) > 15
-    for point in points[chunk::4]:
+    for point in points[chunk::5]:
         here, killed_one = updated(f"u{point.number}", point.number)
         assert killed_one.killed, point
         again = here.run("apply", "--update")

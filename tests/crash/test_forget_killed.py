@@ -90,7 +90,9 @@ def assert_comes_back_once(here: LiveTasks, known: dict[str, str]) -> None:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("chunk", range(4))
+@pytest.mark.parametrize(
+    "chunk", [0, *(pytest.param(chunk, marks=pytest.mark.soak) for chunk in range(1, 5))]
+)
 def test_killed_at_every_point(place: LiveTasks, chunk: int) -> None:
     here, known = begun(place, "whole")
     counted = killed(here, None)
@@ -98,7 +100,7 @@ def test_killed_at_every_point(place: LiveTasks, chunk: int) -> None:
     assert_forgotten(here, known)
     assert_comes_back_once(here, known)
     assert len(counted.points) > 30
-    for point in counted.points[chunk::4]:
+    for point in counted.points[chunk::5]:
         here, known = begun(place, f"p{point.number}")
         assert killed(here, point.number).killed, point
         again, out, err = here.run("apply", "--yes", "--cancel-removed")

@@ -34,7 +34,12 @@ def remarks(draw: st.DrawFn, text: st.SearchStrategy[str]) -> Remark:
         match form:
             case "and" | "or" | "list":
                 facts[name] = tuple(draw(st.lists(text, min_size=1, max_size=3)))
-            case "age":
+            case "tasks":
+                ahead = st.tuples(
+                    text, st.sampled_from(["", "waiting"]), st.sampled_from(["", "9"])
+                )
+                facts[name] = sum(draw(st.lists(ahead, min_size=1, max_size=3)), ())
+            case "age" | "more":
                 facts[name] = draw(st.integers(0, 10**9))
             case _:
                 facts[name] = draw(text)

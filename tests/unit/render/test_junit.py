@@ -106,7 +106,7 @@ def test_a_plan_fails_where_a_person_is_needed() -> None:
 
 def test_each_task_of_an_entry_is_a_case_and_a_held_one_is_skipped() -> None:
     tasks = [generated(row, number) for number, row in enumerate(ROWS[:3])]
-    said = remark("held.pilot", ahead=("upgrade@api-0 running 720",))
+    said = remark("held.pilot", ahead=("upgrade@api-0", "running", "720"), more=0)
     held = [as_planned(t, Action.HELD, Reason.PILOT, remarks=(said,)) for t in tasks[1:]]
     root = read(plan_of([as_planned(tasks[0]), *held]))
     assert list(outcomes(root).values()) == ["passed", "skipped", "skipped"]

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from hypothesis import example, given
 
-from reconciler.model.typed_json import ShapeError, encode_json, indented
+from reconciler.model.typed_json import ShapeError, encode_json, indented, members
 from reconciler.resources import schema_text
 from reconciler.state.codec import decode_event, encode_event, encode_state
 from reconciler.state.model import (
@@ -158,3 +158,12 @@ def test_events_of_every_kind_have_a_line_of_their_own() -> None:
     for name, event in kinds.items():
         assert decode_event(encode_event(event)) == event
         assert json.loads(encode_event(event))["event"] == name
+
+
+@pytest.mark.parametrize(
+    ("data", "why"), [(b"{]", "JSON is malformed"), (b"1", "expected `object`")]
+)
+def test_what_is_wrong_with_a_value_continues_a_sentence(data: bytes, why: str) -> None:
+    with pytest.raises(ShapeError) as caught:
+        members(data)
+    assert str(caught.value).startswith(why)

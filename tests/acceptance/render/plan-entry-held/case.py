@@ -9,8 +9,8 @@ from tests.support.entry_sample import ROWS, as_planned, generated, plan_of
 
 
 def held(row, position, entry, reason, *ahead):
-    refs = tuple(TaskRef("acme", text.split()[0]) for text in ahead)
-    said = remark(f"held.{reason}", ahead=ahead)
+    refs = tuple(TaskRef("acme", key) for key in ahead[::3])
+    said = remark(f"held.{reason}", ahead=ahead, more=0)
     task = generated(row | {"repo.branch": "main"}, position, entry=entry)
     return as_planned(task, Action.HELD, reason, remarks=(said,), waits_for=refs)
 
@@ -20,8 +20,8 @@ def done(row, position, entry):
     return as_planned(task, Action.UNCHANGED, Reason.SAME, task_id=f"id-{position}")
 
 
-PILOT = ("upgrade@api-0 running 720", "upgrade@api-1 waiting 7260")
-FAILED = ("rotate@api-0 failed",)
+PILOT = ("upgrade@api-0", "running", "720", "upgrade@api-1", "waiting", "7260")
+FAILED = ("rotate@api-0", "failed", "")
 REPORT = plan_of(
     [
         *(done(row, at, "upgrade") for at, row in enumerate(ROWS[:2])),
