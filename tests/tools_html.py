@@ -20,7 +20,7 @@ from reconciler.render.html import render
 from reconciler.render.reports import FailureReport, Report, Style
 from tests.support.browser import Page, chromium, page
 from tests.support.diagnostics import error, warning
-from tests.support.plan_sample import PLAN, wanted
+from tests.support.plan_sample import PLAN, desired
 from tests.support.report_strategies import OUTBREAKS
 
 SHOWN = "[...document.querySelectorAll('li[data-word]:not([hidden])')].map((i) => i.dataset.word)"
@@ -78,7 +78,7 @@ def hostile() -> Plan:
                 Change(text, text, text + "!", Origin.BOTH),
                 Change("message.content", f"a\n{text}\nb", f"a\n{text} c\nb", Origin.MANIFEST),
             ),
-            desired=wanted("a", text, [{"type": text}], name=text),
+            desired=desired("a", text, [{"type": text}], name=text),
         )
         for text in OUTBREAKS
         for action in (Action.CREATE, Action.CHANGED)

@@ -88,11 +88,11 @@ def test_only_the_identity_that_it_names_applies(
 ) -> None:
     config = repository / "taskctl.toml"
     before = config.read_text()
-    for wanted in ("user-id:someone", "team:platform", "login:octocat"):
-        config.write_text(f'{before}apply-as = "{wanted}"\n')
+    for apply_as in ("user-id:someone", "team:platform", "login:octocat"):
+        config.write_text(f'{before}apply-as = "{apply_as}"\n')
         assert run(["plan", *LOCAL, "--format", "json"]) == 0
         (told,) = json.loads(capsys.readouterr().out)["diagnostics"]
-        assert (told["code"], told["severity"], wanted in told["summary"]) == (
+        assert (told["code"], told["severity"], apply_as in told["summary"]) == (
             "TC721",
             "note",
             True,
@@ -104,8 +104,8 @@ def test_only_the_identity_that_it_names_applies(
         assert json.loads(capsys.readouterr().out)["summary"]["create"] == 3
     login = re.search(r"login:([^,]+), user-id:([^;]+);", document["diagnostics"][0]["summary"])
     assert login is not None
-    for wanted in (f"login:{login[1].upper()}", f"user-id:{login[2]}"):
-        config.write_text(f'{before}apply-as = "{wanted}"\n')
+    for apply_as in (f"login:{login[1].upper()}", f"user-id:{login[2]}"):
+        config.write_text(f'{before}apply-as = "{apply_as}"\n')
         assert run(["apply", *LOCAL, "--yes"]) == 0
         assert "TC721" not in capsys.readouterr().err
 

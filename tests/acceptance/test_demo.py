@@ -60,8 +60,8 @@ def test_make_lists_its_targets(clone: Path) -> None:
     ended = shell("make", clone, environment(clone))
     assert ended.returncode == 0, ended.stderr
     listed = set(re.findall(r"^  make (\S+)", ended.stdout, re.M))
-    wanted = {"demo", "test", "test-tools", "soak", "lint", "types", "format", "bench", "clean"}
-    assert wanted <= listed
+    targets = {"demo", "test", "test-tools", "soak", "lint", "types", "format", "bench", "clean"}
+    assert targets <= listed
 
 
 def test_make_says_what_it_does_while_it_installs(clone: Path) -> None:

@@ -38,8 +38,8 @@ DEATHS = st.one_of(st.none(), st.integers(1, 40))
 
 
 class Repository(RuleBasedStateMachine):
-    """`wanted`: the prompt of each key, and the key it was moved from. `lineages`: for each prompt
-    that was ever wanted, the key it was wanted for, renames followed."""
+    """`desired`: the prompt of each key, and the key it was moved from. `lineages`: for each prompt
+    that was ever desired, the key it was desired for, renames followed."""
 
     served: Served | None = None
 
@@ -47,7 +47,7 @@ class Repository(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.world = World(Path(self.folder.name), self.served)
-        self.wanted: dict[str, tuple[str, str | None]] = {}
+        self.desired: dict[str, tuple[str, str | None]] = {}
         self.edits = 0
         self.prompts_of: dict[str, set[str]] = {}
         self.renamed: set[str | None] = set()
@@ -62,7 +62,7 @@ class Repository(RuleBasedStateMachine):
     def tasks(self) -> list[Any]:
         return [
             desired(key, text, moved_from=old, name=f"Task {key}")
-            for key, (text, old) in sorted(self.wanted.items())
+            for key, (text, old) in sorted(self.desired.items())
         ]
 
     @initialize(begun=st.booleans())
@@ -77,31 +77,31 @@ class Repository(RuleBasedStateMachine):
     def add(self, key: str) -> None:
         """Not a key that another was made of: said, it is refused (a movedFrom that also exists);
         silently, both would do the old one's work."""
-        moved = {old for _, old in self.wanted.values()}
-        if key not in self.wanted and key not in self.renamed | moved:
+        moved = {old for _, old in self.desired.values()}
+        if key not in self.desired and key not in self.renamed | moved:
             self._want(key)
 
     @rule(key=KEYS)
     def edit(self, key: str) -> None:
-        if key in self.wanted:
+        if key in self.desired:
             self._want(key)
 
     def _want(self, key: str) -> None:
         self.edits += 1
         text = f"prompt {self.edits}"
-        self.wanted[key] = (text, None)
+        self.desired[key] = (text, None)
         self.prompts_of.setdefault(key, set()).add(text)
 
     @rule(key=KEYS)
     def leave(self, key: str) -> None:
-        self.wanted.pop(key, None)
+        self.desired.pop(key, None)
 
     @rule(key=KEYS, new=st.sampled_from(["m", "n"]), says=st.booleans())
     def rename(self, key: str, new: str, *, says: bool) -> None:
         """With or without `movedFrom`; without, it must come out unresolved, not doubled."""
-        if key in self.wanted and new not in self.prompts_of:
-            text, _ = self.wanted.pop(key)
-            self.wanted[new] = (text, key if says else None)
+        if key in self.desired and new not in self.prompts_of:
+            text, _ = self.desired.pop(key)
+            self.desired[new] = (text, key if says else None)
             self.wishes[new] = set(self.wishes.get(key, ()))
             if says:
                 self.prompts_of[new] = self.prompts_of.pop(key)
@@ -141,7 +141,7 @@ class Repository(RuleBasedStateMachine):
 
     def replaceable(self) -> list[tuple[str, str]]:
         """The keys that have a task, as far as the state tells, each with it."""
-        return [(k, i) for k, i in sorted(self.world.recorded().items()) if k in self.wanted]
+        return [(k, i) for k, i in sorted(self.world.recorded().items()) if k in self.desired]
 
     @precondition(lambda self: self.named)
     @rule(which=st.integers(0, 9), answers=ANSWERS, death=DEATHS)
@@ -210,9 +210,9 @@ class Repository(RuleBasedStateMachine):
         self.no_prompt_runs_twice()
         plan = self.world.plan(self.tasks())
         settled = (Action.UNCHANGED, Action.CHANGED, Action.UNRESOLVED)
-        left = {t.ref.key: t.action for t in plan.tasks if t.ref.key in self.wanted}
+        left = {t.ref.key: t.action for t in plan.tasks if t.ref.key in self.desired}
         assert {key: action for key, action in left.items() if action not in settled} == {}
-        assert set(left) == set(self.wanted)
+        assert set(left) == set(self.desired)
 
 
 class Calmed(Repository):

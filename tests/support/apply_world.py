@@ -205,8 +205,8 @@ class World:
     ) -> Loop:
         return Loop(self.ctx, self.executor, replan, self.awaited.append, settle)
 
-    def planned(self, *wanted: Any, **more: Any) -> tuple[PlannedTask, ...]:
-        return plan(wanted, self.log.state, **more).tasks
+    def planned(self, *declared: Any, **more: Any) -> tuple[PlannedTask, ...]:
+        return plan(declared, self.log.state, **more).tasks
 
 
 def lost() -> CreateOutcome:

@@ -45,8 +45,8 @@ class _Translator(BaseHTTPRequestHandler):
         return bucket, unquote(name)
 
     def _condition(self) -> dict[str, str]:
-        wanted = self.headers.get("x-goog-if-generation-match")
-        return {} if wanted is None else {"ifGenerationMatch": wanted}
+        expected = self.headers.get("x-goog-if-generation-match")
+        return {} if expected is None else {"ifGenerationMatch": expected}
 
     def _pass_on(
         self, method: str, target: str, headers: dict[str, str], body: bytes = b""

@@ -51,7 +51,7 @@ def task(key: str, action: Action, reason: Reason, **more: Any) -> PlannedTask:
     return PlannedTask(TaskRef(more.pop("org", "acme"), key), action, reason, **{**place, **more})
 
 
-def wanted(key: str, prompt: str, entities: list[Any] | None = None, **inputs: Any) -> DesiredTask:
+def desired(key: str, prompt: str, entities: list[Any] | None = None, **inputs: Any) -> DesiredTask:
     message: dict[str, Any] = {"content": prompt}
     if entities:
         message["entity_diff"] = {"add": entities}
@@ -62,7 +62,7 @@ ROTATE = task(
     "rotate-iam-keys",
     Action.CREATE,
     Reason.NEW,
-    desired=wanted(
+    desired=desired(
         "rotate-iam-keys",
         PROMPT,
         [
@@ -115,7 +115,7 @@ TASKS = (
         file="tasks/upgrades.yaml",
         line=3,
         remarks=(remark("attempt.none", at="2026-11-24 11:50:00 UTC"),),
-        desired=wanted("upgrade-eks", "Upgrade the EKS clusters.", approvalMode="auto"),
+        desired=desired("upgrade-eks", "Upgrade the EKS clusters.", approvalMode="auto"),
     ),
     task(
         "drift-report",

@@ -189,11 +189,11 @@ outlooks = st.builds(Outlook, budgets, moments)
 
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
-    wanted = sorted(draw(st.lists(refs, unique=True, max_size=4)))
+    chosen = sorted(draw(st.lists(refs, unique=True, max_size=4)))
     return Plan(
         backend=draw(text),
         scope=tuple(draw(st.lists(text, max_size=2))),
-        tasks=tuple(draw(planned_tasks(st.just(ref))) for ref in wanted),
+        tasks=tuple(draw(planned_tasks(st.just(ref))) for ref in chosen),
         identity=draw(st.none() | identities),
         complete=draw(st.booleans()),
         diagnostics=tuple(draw(st.lists(diagnostics, max_size=3))),

@@ -134,7 +134,7 @@ def state(records: Iterable[Record] = (), attempts: Iterable[Attempt] = (), **mo
 
 
 def plan(
-    wanted: Iterable[DesiredTask],
+    declared: Iterable[DesiredTask],
     known: State | None = None,
     seen: RemoteView | None = None,
     options: PlanOptions | None = None,
@@ -142,7 +142,7 @@ def plan(
 ) -> Plan:
     return make_plan(
         PlanInputs(
-            desired=tuple(wanted),
+            desired=tuple(declared),
             state=known if known is not None else state(),
             view=seen if seen is not None else view(),
             options=options or PlanOptions(),

@@ -340,13 +340,13 @@ def test_name_and_sharing_are_journalled_before_and_after_their_patch() -> None:
 def test_a_patch_that_fails_is_told_and_left_to_the_next_apply() -> None:
     world = World()
     world.service.refuses_patches = True
-    wanted = desired("a", name="N")
-    result = world.run(*world.planned(wanted))["a"]
+    declared = desired("a", name="N")
+    result = world.run(*world.planned(declared))["a"]
     assert result.result is Result.CREATED
     assert result.task_id == "id-a"
     assert cases(result.problems) == ["patch.unfinished"]
     world.service.refuses_patches = False
-    again = world.planned(wanted, seen=view([remote("id-a", NOW)]))
+    again = world.planned(declared, seen=view([remote("id-a", NOW)]))
     assert again[0].reason is Reason.UNFINISHED
     assert world.run(*again)["a"].problems == ()
     assert len(world.story.of("create")) == 1
@@ -403,9 +403,9 @@ def test_adopting_and_moving_send_nothing() -> None:
 
 
 def test_no_patch_is_begun_once_apply_is_to_stop() -> None:
-    wanted = desired("a", name="N")
+    declared = desired("a", name="N")
     world = World(state([record("a", "t", name="N", pending={"name": "N"})]))
-    tasks = world.planned(wanted, seen=view([remote("t")]))
+    tasks = world.planned(declared, seen=view([remote("t")]))
     world.stopped = True
     assert world.run(*tasks)["a"].result is Result.NOT_STARTED
     assert world.story.of("patch") == []

@@ -43,9 +43,9 @@ def kept(world: World) -> Record:
 
 def changed(**shown: Any) -> tuple[World, tuple[Any, ...]]:
     world = World(state([record("a", "t", "as it was", approvalMode="manual", name="N")]))
-    wanted = desired("a", "edited", approvalMode="auto", name="N")
+    declared = desired("a", "edited", approvalMode="auto", name="N")
     seen = view([remote("t", **{"approvalMode": "manual", "name": "N"} | shown)])
-    return world, world.planned(wanted, seen=seen, options=UPDATE)
+    return world, world.planned(declared, seen=seen, options=UPDATE)
 
 
 def test_the_record_holds_what_was_patched_and_nothing_else() -> None:
@@ -117,9 +117,9 @@ def test_a_setting_that_the_service_did_not_take_is_not_recorded(
 def test_what_is_still_pending_goes_with_an_update() -> None:
     known = record("a", "t", approvalMode="manual", name="N", pending={"name": "N"})
     world = World(state([known]))
-    wanted = desired("a", approvalMode="auto", name="N")
+    declared = desired("a", approvalMode="auto", name="N")
     seen = view([remote("t", approvalMode="manual", name="made up")])
-    world.run(*world.planned(wanted, seen=seen, options=UPDATE))
+    world.run(*world.planned(declared, seen=seen, options=UPDATE))
     assert world.story.of("patch") == [("t", {"name": "N", "approvalMode": "auto"})]
     assert not kept(world).pending
 
@@ -129,8 +129,8 @@ def test_what_is_still_pending_goes_with_an_update() -> None:
 
 def replacing(**more: Any) -> tuple[World, tuple[Any, ...]]:
     world = World(state([record("a", "old", marks=("2026-11-01T00:00:00.000Z",), **more)]))
-    wanted = desired("a", name="N")
-    return world, world.planned(wanted, seen=view([remote("old")]), options=REPLACE)
+    declared = desired("a", name="N")
+    return world, world.planned(declared, seen=view([remote("old")]), options=REPLACE)
 
 
 def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
@@ -199,8 +199,8 @@ def test_found_again_it_takes_the_place_and_the_old_one_is_cancelled() -> None:
 
 def test_under_a_new_key_the_old_record_goes() -> None:
     world = World(state([record("was", "old", "work of a")]))
-    wanted = desired("a", moved_from="was")
-    planned = world.planned(wanted, seen=view([remote("old")]), options=REPLACE)
+    declared = desired("a", moved_from="was")
+    planned = world.planned(declared, seen=view([remote("old")]), options=REPLACE)
     assert world.run(*planned)["a"].result is Result.REPLACED
     assert [ref.key for ref in world.log.state.records] == ["a"]
     assert kept(world).former == ("old",)
@@ -222,8 +222,8 @@ def test_what_an_attempt_before_it_came_to_stays_told(options: PlanOptions) -> N
     tried = attempt("a", mark, replaces="old")
     world = World(state([record("a", "old", approvalMode="manual")], [tried]))
     seen = view([remote("old", approvalMode="manual")])
-    wanted = desired("a", approvalMode="auto")
-    made = plan([wanted], world.log.state, seen, options)
+    declared = desired("a", approvalMode="auto")
+    made = plan([declared], world.log.state, seen, options)
     assert made.closed == (tried.mark,)
     world.loop(lambda refs: made).run(made)
     done = "replaced" if options is REPLACE else "updated"

@@ -25,8 +25,8 @@ SETTLE = timedelta(seconds=150)
 class There:
     """What the service shows from when on (seconds of simulated time), and whether it answers."""
 
-    def __init__(self, world: World, *wanted: DesiredTask) -> None:
-        self.world, self.wanted = world, wanted
+    def __init__(self, world: World, *declared: DesiredTask) -> None:
+        self.world, self.declared = world, declared
         self.shown: list[tuple[float, RemoteTask, str, str]] = []
         self.fails_until = 0.0
         self.looks: list[float] = []
@@ -45,7 +45,7 @@ class There:
         more: dict[str, Any] = {"holder": self.world.ctx.holder}
         if only is not None:
             more["only"] = only
-        return plan(self.wanted, self.world.log.state, there, **more)
+        return plan(self.declared, self.world.log.state, there, **more)
 
     def apply(self) -> ApplyReport:
         return self.world.loop(self.plan).run(self.plan())

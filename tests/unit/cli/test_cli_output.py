@@ -1,4 +1,4 @@
-"""The result goes to stdout, everything else to stderr; color only where it is wanted."""
+"""The result goes to stdout, everything else to stderr; color only where it is appropriate."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Closed(StringIO):
 
 
 @pytest.mark.parametrize(
-    ("choice", "env", "terminal", "wanted"),
+    ("choice", "env", "terminal", "expected"),
     [
         ("auto", {}, True, True),
         ("auto", {}, False, False),
@@ -41,9 +41,9 @@ class Closed(StringIO):
     ],
 )
 def test_when_there_is_color(
-    choice: str, env: dict[str, str], *, terminal: bool, wanted: bool
+    choice: str, env: dict[str, str], *, terminal: bool, expected: bool
 ) -> None:
-    assert bool(wants_color(choice, env, terminal=terminal)) is wanted
+    assert bool(wants_color(choice, env, terminal=terminal)) is expected
 
 
 def test_notes_and_details(capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,8 +69,8 @@ def test_what_is_imported_is_read_by_the_loader_as_it_was(
     message: dict[str, Any] = {"content": text}
     if (body.get("entity_diff") or {}).get("add"):
         message["entity_diff"] = {"add": body["entity_diff"]["add"]}
-    wanted = {n: v for n, v in settings.items() if v not in (USUAL.get(n), "")}
-    assert desired.inputs == {"message": message, **wanted}
+    expected = {n: v for n, v in settings.items() if v not in (USUAL.get(n), "")}
+    assert desired.inputs == {"message": message, **expected}
     assert desired.task_id == "4f1c"
 
 

@@ -29,7 +29,7 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.state.model import State
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import explanation, summary, warning
-from tests.support.plan_sample import PLAN, ROTATE, wanted
+from tests.support.plan_sample import PLAN, ROTATE, desired
 
 SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 SAMPLE = replace(PLAN, options=options_json(PlanOptions()), scope=("a", "tasks"))
@@ -108,7 +108,7 @@ def more(task: PlannedTask) -> Plan:
         without("rotate-iam-keys"),
         more(replace(ROTATE, ref=TaskRef("acme", "another"))),
         changed("rotate-iam-keys", ref=TaskRef("other-org", "rotate-iam-keys")),
-        changed("rotate-iam-keys", desired=wanted("rotate-iam-keys", "Another prompt.")),
+        changed("rotate-iam-keys", desired=desired("rotate-iam-keys", "Another prompt.")),
         changed("rotate-iam-keys", action=Action.ADOPT, reason=Reason.LOOK_ALIKE, task_id="t-1"),
         changed("drift-report", task_id="t-other"),
         changed("narrow-iam", moved_from=TaskRef("acme", "yet-another")),

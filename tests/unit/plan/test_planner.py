@@ -65,7 +65,7 @@ def test_a_manifest_that_moved_on_is_changed_and_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recorded", "wanted", "at_service", "change"),
+    ("recorded", "declared", "at_service", "change"),
     [
         ({"approvalMode": "auto"}, {"approvalMode": "auto"}, {"approvalMode": "manual"}, "remote"),
         (
@@ -90,11 +90,14 @@ def test_a_manifest_that_moved_on_is_changed_and_left_alone() -> None:
     ],
 )
 def test_what_the_service_shows(
-    recorded: dict[str, Any], wanted: dict[str, Any], at_service: dict[str, Any], change: str | None
+    recorded: dict[str, Any],
+    declared: dict[str, Any],
+    at_service: dict[str, Any],
+    change: str | None,
 ) -> None:
     task = only(
         plan(
-            [desired("a", **wanted)],
+            [desired("a", **declared)],
             state([record("a", "t", **recorded)]),
             view([remote("t", **at_service)]),
         )
@@ -175,16 +178,18 @@ def test_an_attempt_under_the_old_name_belongs_to_the_new() -> None:
 
 
 def test_task_id_is_adopted_or_unresolved_never_created() -> None:
-    wanted = desired("a", task_id="t")
-    assert said(only(plan([wanted], seen=view([remote("t")])))) == (Action.ADOPT, Reason.TASK_ID)
-    assert said(only(plan([wanted], seen=view(absent=["t"])))) == (
+    declared = desired("a", task_id="t")
+    assert said(only(plan([declared], seen=view([remote("t")])))) == (Action.ADOPT, Reason.TASK_ID)
+    assert said(only(plan([declared], seen=view(absent=["t"])))) == (
         Action.UNRESOLVED,
         Reason.CONFLICT,
     )
-    recorded_otherwise = plan([wanted], state([record("a", "u")]), view([remote("t"), remote("u")]))
+    recorded_otherwise = plan(
+        [declared], state([record("a", "u")]), view([remote("t"), remote("u")])
+    )
     assert said(only(recorded_otherwise)) == (Action.UNRESOLVED, Reason.CONFLICT)
     known = state([record("b", "t")])
-    made = plan([wanted, desired("b")], known, view([remote("t")]))
+    made = plan([declared, desired("b")], known, view([remote("t")]))
     assert [said(t)[1] for t in made.tasks] == [Reason.CONFLICT, Reason.SAME]
 
 
@@ -330,7 +335,7 @@ def test_a_look_alike_is_adopted_by_a_file_that_was_never_applied_and_by_a_remov
 
 
 @pytest.mark.parametrize(
-    ("wanted", "shown", "options", "is_new", "adopts"),
+    ("declared", "shown", "options", "is_new", "adopts"),
     [
         ({}, {}, {}, True, True),
         ({}, {}, {}, False, False),
@@ -348,7 +353,7 @@ def test_a_look_alike_is_adopted_by_a_file_that_was_never_applied_and_by_a_remov
     ],
 )
 def test_which_look_alikes(
-    wanted: dict[str, Any],
+    declared: dict[str, Any],
     shown: dict[str, Any],
     options: dict[str, Any],
     *,
@@ -360,7 +365,7 @@ def test_which_look_alikes(
     known = state(
         is_new=is_new, baselines={before.name: before}, latest={".": {"acme": before.name}}
     )
-    made = plan([desired("a", **wanted)], known, seen, PlanOptions(**options))
+    made = plan([desired("a", **declared)], known, seen, PlanOptions(**options))
     assert only(made).action is (Action.ADOPT if adopts else Action.CREATE)
 
 
@@ -432,9 +437,9 @@ def test_a_date_that_cannot_be_correct_is_ignored_and_reported() -> None:
 
 
 def test_a_plan_for_some_keys_knows_the_others() -> None:
-    wanted = [desired("a"), desired("b")]
+    declared = [desired("a"), desired("b")]
     known = state(attempts=[attempt("a", ago(minutes=9)), attempt("b", ago(minutes=9))])
-    made = plan(wanted, known, only={TaskRef("acme", "a")})
+    made = plan(declared, known, only={TaskRef("acme", "a")})
     assert [t.ref.key for t in made.tasks] == ["a"]
 
 
@@ -453,7 +458,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Any], list[Any], list[Any], list[Any],
         mode = draw(MODES)
         return {} if mode is None else {"approvalMode": mode}
 
-    wanted = [desired(k, draw(TEXTS), **settings()) for k in draw(st.sets(KEYS))]
+    declared = [desired(k, draw(TEXTS), **settings()) for k in draw(st.sets(KEYS))]
     records = [record(k, f"id-{k}", draw(TEXTS), **settings()) for k in draw(st.sets(KEYS))]
     attempts = [
         attempt(k, ago(seconds=draw(st.integers(1, 400)), milliseconds=n), draw(TEXTS))
@@ -467,30 +472,30 @@ def worlds(draw: st.DrawFn) -> tuple[list[Any], list[Any], list[Any], list[Any],
         made = ago(seconds=draw(st.integers(0, 900_000)))
         tasks.append(remote(f"free-{n}", made))
         messages[f"free-{n}"] = message(draw(TEXTS), made)
-    return wanted, records, attempts, tasks, messages
+    return declared, records, attempts, tasks, messages
 
 
 @given(worlds(), st.randoms(use_true_random=False))
 def test_each_task_once_and_in_whatever_order(world: Any, order: Any) -> None:
-    wanted, records, attempts, tasks, messages = world
+    declared, records, attempts, tasks, messages = world
     absent = [r.task_id for r in records if r.task_id not in {t.id for t in tasks}]
-    made = plan(wanted, state(records, attempts), view(tasks, messages, absent=absent))
+    made = plan(declared, state(records, attempts), view(tasks, messages, absent=absent))
     refs = [task.ref for task in made.tasks]
     assert refs == sorted(set(refs))
-    assert {task.ref for task in wanted} <= set(refs)
+    assert {task.ref for task in declared} <= set(refs)
     assert {r.ref for r in records} <= set(refs)
-    for part in (wanted, records, attempts, tasks):
+    for part in (declared, records, attempts, tasks):
         order.shuffle(part)
     keys = list(messages)
     order.shuffle(keys)
     seen = view(tasks, {k: messages[k] for k in keys}, absent=absent)
-    assert plan(wanted, state(records, attempts), seen) == made
+    assert plan(declared, state(records, attempts), seen) == made
 
 
 @given(worlds())
 def test_no_two_keys_take_one_task(world: Any) -> None:
-    wanted, records, attempts, tasks, messages = world
-    made = plan(wanted, state(records, attempts), view(tasks, messages))
+    declared, records, attempts, tasks, messages = world
+    made = plan(declared, state(records, attempts), view(tasks, messages))
     taken = [t.task_id for t in made.tasks if t.action in (Action.ADOPT, Action.MOVE)]
     assert len(taken) == len(set(taken))
     recorded = {r.task_id for r in records}
@@ -500,12 +505,12 @@ def test_no_two_keys_take_one_task(world: Any) -> None:
 @given(worlds())
 def test_applied_perfectly_it_comes_to_rest(world: Any) -> None:
     """At once where there are no attempts; else as soon as what hindered one is settled."""
-    wanted, records, attempts, tasks, messages = world
+    declared, records, attempts, tasks, messages = world
     known, there = state(records, attempts), tasks
     for _ in range(1 + len(attempts)):
-        made = plan(wanted, known, view(there, messages))
+        made = plan(declared, known, view(there, messages))
         known, there = _apply(made, known.records.values(), known.attempts.values(), there)
-    again = plan(wanted, known, view(there, messages))
+    again = plan(declared, known, view(there, messages))
     assert not again.can_apply()
     assert again.summary()["create"] == again.summary()["adopt"] == again.summary()["move"] == 0
 

@@ -102,8 +102,8 @@ def test_a_state_is_new_for_what_no_apply_has_looked_for_yet() -> None:
     month = ago(days=30)
     tasks = [remote("t", month), remote("u", month)]
     seen = view(tasks, {"t": message("work of a", month), "u": message("work of b", month)})
-    wanted = [desired("a"), desired("b", file="tasks/b.yaml")]
-    made = plan(wanted, known, seen)
+    declared = [desired("a"), desired("b", file="tasks/b.yaml")]
+    made = plan(declared, known, seen)
     assert [(t.action, t.task_id) for t in made.tasks] == [
         (Action.CREATE, None),
         (Action.ADOPT, "u"),

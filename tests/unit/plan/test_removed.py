@@ -71,8 +71,8 @@ def test_only_records_from_within_the_paths() -> None:
 def test_what_is_declared_or_moves_is_not_forgotten() -> None:
     known = state([record("a", "t"), record("b", "u")])
     seen = view([remote("t"), remote("u")])
-    wanted = [desired("a"), desired("c", "work of b", moved_from="b")]
-    assert actions(plan(wanted, known, seen, removed=[removal("*")])) == {
+    declared = [desired("a"), desired("c", "work of b", moved_from="b")]
+    assert actions(plan(declared, known, seen, removed=[removal("*")])) == {
         "a": "unchanged",
         "c": "move",
     }

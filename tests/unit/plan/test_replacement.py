@@ -300,8 +300,8 @@ def test_wishes_that_cannot_be() -> None:
 
 
 def test_under_a_new_key_it_is_replaced_there() -> None:
-    wanted = desired("a", moved_from="was")
-    made: Plan = plan([wanted], state([record("was", "old", "work of a")]), SEEN, ASKED)
+    declared = desired("a", moved_from="was")
+    made: Plan = plan([declared], state([record("was", "old", "work of a")]), SEEN, ASKED)
     task = only(made)
     assert said(task) == (Action.REPLACE, Reason.ASKED)
     assert task.moved_from is not None

@@ -28,7 +28,7 @@ from tests.support.plan_values import (
     view,
 )
 
-WANTED = [desired("iam-keys"), desired("iam-roles"), desired("costs"), desired("x", org_name="b")]
+DECLARED = [desired("iam-keys"), desired("iam-roles"), desired("costs"), desired("x", org_name="b")]
 
 
 def options(*target: str, exclude: tuple[str, ...] = ()) -> PlanOptions:
@@ -40,14 +40,14 @@ def keys(found: Selection) -> list[str]:
     return sorted(map(str, found.refs))
 
 
-def restricted(wanted: PlanOptions, known: State, **more: Any) -> Plan:
+def restricted(chosen: PlanOptions, known: State, **more: Any) -> Plan:
     tasks = [desired("iam-keys"), desired("costs")]
-    found = select(wanted, tasks, known)
-    return plan(tasks, known, options=wanted, only=found.refs, **more)
+    found = select(chosen, tasks, known)
+    return plan(tasks, known, options=chosen, only=found.refs, **more)
 
 
 def test_without_flags_a_plan_is_about_all() -> None:
-    found = select(options(), WANTED, state())
+    found = select(options(), DECLARED, state())
     assert found.refs is None
     assert found.within(None) is None
     assert found.within({TaskRef(ORG, "a")}) == {TaskRef(ORG, "a")}
@@ -67,7 +67,7 @@ def test_without_flags_a_plan_is_about_all() -> None:
     ],
 )
 def test_patterns(target: tuple[str, ...], exclude: tuple[str, ...], left: list[str]) -> None:
-    assert keys(select(options(*target, exclude=exclude), WANTED, state())) == left
+    assert keys(select(options(*target, exclude=exclude), DECLARED, state())) == left
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_patterns(target: tuple[str, ...], exclude: tuple[str, ...], left: list[
 def test_a_pattern_that_matches_nothing_is_an_error(flag: str, pattern: str, words: str) -> None:
     given = options(pattern) if flag == "--target" else options(exclude=(pattern,))
     with pytest.raises(TaskctlError) as caught:
-        select(given, WANTED, state())
+        select(given, DECLARED, state())
     (problem,) = caught.value.diagnostics
     assert problem.code is Code.UNKNOWN_TARGET
     assert (problem.args["flag"], problem.args["pattern"]) == (flag, pattern)
@@ -92,17 +92,17 @@ def test_a_pattern_that_matches_nothing_is_an_error(flag: str, pattern: str, wor
 
 def test_recorded_and_attempted_tasks_can_be_selected_too() -> None:
     known = state([record("old", "t1")], [attempt("tried", ago(hours=1))])
-    assert keys(select(options("old", "tried"), WANTED, known)) == ["acme/old", "acme/tried"]
+    assert keys(select(options("old", "tried"), DECLARED, known)) == ["acme/old", "acme/tried"]
     with pytest.raises(TaskctlError):
-        select(options("old"), WANTED, known, scope=("elsewhere",))
+        select(options("old"), DECLARED, known, scope=("elsewhere",))
 
 
 def test_a_task_that_moves_goes_by_both_keys() -> None:
-    wanted = [desired("new", moved_from="old"), desired("other")]
+    declared = [desired("new", moved_from="old"), desired("other")]
     known = state([record("old", "t1")])
     for name in ("old", "new"):
-        assert keys(select(options(name), wanted, known)) == ["acme/new"]
-    assert keys(select(options(exclude=("old",)), wanted, known)) == ["acme/other"]
+        assert keys(select(options(name), declared, known)) == ["acme/new"]
+    assert keys(select(options(exclude=("old",)), declared, known)) == ["acme/other"]
 
 
 def test_only_the_selection_is_listed_and_counted() -> None:
@@ -119,7 +119,7 @@ def test_only_the_selection_is_listed_and_counted() -> None:
 def test_a_limit_of_creates_is_for_the_selection() -> None:
     limited = PlanOptions(target=("costs",), max_creates=1)
     assert restricted(limited, state()).diagnostics == ()
-    assert plan(WANTED, options=PlanOptions(max_creates=1)).diagnostics != ()
+    assert plan(DECLARED, options=PlanOptions(max_creates=1)).diagnostics != ()
 
 
 def test_attempts_of_other_keys_are_left_alone() -> None:
@@ -144,10 +144,10 @@ def test_the_task_of_an_attempt_for_another_key_is_adopted_by_none() -> None:
 
 def test_a_restricted_plan_says_so() -> None:
     chosen = options("iam-*", exclude=("iam-roles",))
-    (note,) = select(chosen, WANTED, state()).notes(chosen)
+    (note,) = select(chosen, DECLARED, state()).notes(chosen)
     assert note.code is Code.LIMITED_SCOPE
     assert (note.args["shown"], note.args["count"]) == (1, 4)
     assert note.args["flags"] == "--target iam-* --exclude iam-roles"
-    assert list(select(options("*"), WANTED, state()).notes(options("*"))) == []
+    assert list(select(options("*"), DECLARED, state()).notes(options("*"))) == []
     assert Plan("b", (), (), options={"target": ["a"], "exclude": []}).is_restricted
     assert not Plan("b", (), (), options={"target": [], "exclude": []}).is_restricted

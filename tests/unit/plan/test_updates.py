@@ -33,37 +33,37 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-def made(known: Record, wanted: DesiredTask, shown: RemoteTask | None, **more: Any) -> Plan:
+def made(known: Record, declared: DesiredTask, shown: RemoteTask | None, **more: Any) -> Plan:
     seen = view([shown] if shown is not None else [], **more)
-    return plan([wanted], state([known]), seen, UPDATE)
+    return plan([declared], state([known]), seen, UPDATE)
 
 
-def updated(known: Record, wanted: DesiredTask, shown: RemoteTask) -> PlannedTask:
-    return only(made(known, wanted, shown))
+def updated(known: Record, declared: DesiredTask, shown: RemoteTask) -> PlannedTask:
+    return only(made(known, declared, shown))
 
 
 def test_what_the_manifest_changed_is_patched_and_shown_without_the_flag() -> None:
     known = record("a", "t", approvalMode="manual", name="N")
-    wanted = desired("a", approvalMode="auto", name="N")
+    declared = desired("a", approvalMode="auto", name="N")
     seen = view([remote("t", approvalMode="manual", name="N")])
-    task = only(plan([wanted], state([known]), seen, UPDATE))
+    task = only(plan([declared], state([known]), seen, UPDATE))
     assert (task.action, task.reason) == (Action.UPDATE, Reason.IN_PLACE)
     assert task.patch == {"approvalMode": "auto"}
     assert task.applies
     assert not task.creates
-    left = plan([wanted], state([known]), seen)
+    left = plan([declared], state([known]), seen)
     assert only(left).action is Action.CHANGED
     assert commands(only(left).remarks) == ["taskctl apply --update"]
     assert not left.can_apply()
     assert not left.has_changes()
-    assert plan([wanted], state([known]), seen, UPDATE).has_changes()
+    assert plan([declared], state([known]), seen, UPDATE).has_changes()
 
 
 def test_what_somebody_renamed_or_shared_stays() -> None:
     known = record("a", "t", name="N", approvalMode="manual", isShared=False)
-    wanted = desired("a", name="N", approvalMode="auto", isShared=False)
+    declared = desired("a", name="N", approvalMode="auto", isShared=False)
     shown = remote("t", name="Theirs", approvalMode="manual", isShared=True)
-    task = updated(known, wanted, shown)
+    task = updated(known, declared, shown)
     assert task.patch == {"approvalMode": "auto"}
     still = updated(known, desired("a", name="N", approvalMode="manual", isShared=False), shown)
     assert still.action is Action.CHANGED
@@ -72,14 +72,14 @@ def test_what_somebody_renamed_or_shared_stays() -> None:
 
 def test_both_moved_is_left_alone_and_named_with_what_to_do() -> None:
     known = record("a", "t", name="N", approvalMode="manual")
-    wanted = desired("a", name="Ours", approvalMode="auto")
-    found = made(known, wanted, remote("t", name="Theirs", approvalMode="manual"))
+    declared = desired("a", name="Ours", approvalMode="auto")
+    found = made(known, declared, remote("t", name="Theirs", approvalMode="manual"))
     assert only(found).patch == {"approvalMode": "auto"}
     (said,) = found.diagnostics
     assert said.severity == "warning"
     assert said.line == 3
     assert (said.code, said.case) == (Code.NOT_UPDATED, "both")
-    assert plan([wanted], state([known]), view([remote("t", name="Theirs")])).diagnostics == ()
+    assert plan([declared], state([known]), view([remote("t", name="Theirs")])).diagnostics == ()
 
 
 def test_a_setting_that_left_the_manifest_is_left_alone_and_named() -> None:
@@ -102,10 +102,10 @@ def test_several_are_named_as_people_do() -> None:
 
 def test_what_the_service_has_already_is_only_recorded() -> None:
     known = record("a", "t", name="N")
-    wanted, shown = desired("a", name="M"), remote("t", name="M")
-    task = updated(known, wanted, shown)
+    declared, shown = desired("a", name="M"), remote("t", name="M")
+    task = updated(known, declared, shown)
     assert (task.action, task.update, task.patch) == (Action.UPDATE, {"name": "M"}, {})
-    assert only(plan([wanted], state([known]), view([shown]))).action is Action.UNCHANGED
+    assert only(plan([declared], state([known]), view([shown]))).action is Action.UNCHANGED
 
 
 def test_somebody_elses_task_is_told_apart() -> None:
@@ -120,16 +120,16 @@ def test_somebody_elses_task_is_told_apart() -> None:
 
 def test_a_task_that_moves_is_updated_as_well() -> None:
     known = record("old", "t", "work of a", approvalMode="manual")
-    wanted = desired("a", moved_from="old", approvalMode="auto")
-    task = only(made(known, wanted, remote("t", approvalMode="manual")))
+    declared = desired("a", moved_from="old", approvalMode="auto")
+    task = only(made(known, declared, remote("t", approvalMode="manual")))
     assert (task.action, task.patch) == (Action.MOVE, {"approvalMode": "auto"})
 
 
 @pytest.mark.parametrize("text", ["work of a", "another prompt"])
 def test_a_prompt_needs_a_new_task_and_the_plan_names_the_command(text: str) -> None:
     known = record("a", "t", "work of a", approvalMode="manual")
-    wanted = desired("a", text, approvalMode="auto")
-    task = only(plan([wanted], state([known]), view([remote("t", approvalMode="manual")])))
+    declared = desired("a", text, approvalMode="auto")
+    task = only(plan([declared], state([known]), view([remote("t", approvalMode="manual")])))
     ways = commands(task.remarks)
     assert ways[0] == "taskctl apply --update"
     if text == "another prompt":
@@ -139,34 +139,34 @@ def test_a_prompt_needs_a_new_task_and_the_plan_names_the_command(text: str) -> 
 
 @given(SETTINGS, SETTINGS, SETTINGS, st.sets(st.sampled_from(["name", "isShared"])))
 def test_each_setting_has_three_sides(
-    recorded: dict[str, Any], wanted: dict[str, Any], there: dict[str, Any], pending: set[str]
+    recorded: dict[str, Any], declared: dict[str, Any], there: dict[str, Any], pending: set[str]
 ) -> None:
     waiting = {name: recorded[name] for name in pending if name in recorded}
     known = record("a", "t", pending=waiting, **recorded)
     usual: dict[str, Any] = {"name": "made up", "isShared": False, "permissionMode": "default"}
     shown = remote("t", **usual | there)
-    found = update_of(known, desired("a", **wanted), shown)
+    found = update_of(known, desired("a", **declared), shown)
     told = {*found.values, *found.conflicts, *found.removed}
-    moved = {name for name in PATCHED if recorded.get(name) != wanted.get(name)}
+    moved = {name for name in PATCHED if recorded.get(name) != declared.get(name)}
     assert told == moved
-    assert set(found.removed) == {name for name in moved if name not in wanted}
+    assert set(found.removed) == {name for name in moved if name not in declared}
     for name in found.values:
-        assert found.values[name] == wanted[name]
+        assert found.values[name] == declared[name]
         if name in found.agreed:
-            assert shown.raw[name] == wanted[name]
+            assert shown.raw[name] == declared[name]
         elif name in recorded and name not in waiting and name != "role" and name in shown.raw:
             assert shown.raw[name] == recorded[name], "somebody's change would be reverted"
     for name in found.conflicts:
-        assert len({str(recorded[name]), str(wanted[name]), str(shown.raw[name])}) > 1
+        assert len({str(recorded[name]), str(declared[name]), str(shown.raw[name])}) > 1
         assert shown.raw[name] != recorded[name]
 
 
 @given(SETTINGS, SETTINGS, SETTINGS)
 def test_done_once_it_is_done(
-    recorded: dict[str, Any], wanted: dict[str, Any], there: dict[str, Any]
+    recorded: dict[str, Any], declared: dict[str, Any], there: dict[str, Any]
 ) -> None:
     """Patched and recorded, or patched and not recorded: nothing is patched twice."""
-    known, task = record("a", "t", **recorded), desired("a", **wanted)
+    known, task = record("a", "t", **recorded), desired("a", **declared)
     shown = remote("t", **there)
     first = updated(known, task, shown)
     after = remote("t", **there | first.patch)
@@ -192,14 +192,14 @@ def test_what_was_not_seen_is_not_patched() -> None:
 
 def test_moved_and_not_asked_to_update_nothing_is_patched() -> None:
     known = record("was", "t", "work of a", approvalMode="manual")
-    wanted = desired("a", moved_from="was", approvalMode="auto")
+    declared = desired("a", moved_from="was", approvalMode="auto")
     seen = view([remote("t", approvalMode="manual")])
-    assert not only(plan([wanted], state([known]), seen)).update
-    assert only(plan([wanted], state([known]), seen, UPDATE)).patch == {"approvalMode": "auto"}
+    assert not only(plan([declared], state([known]), seen)).update
+    assert only(plan([declared], state([known]), seen, UPDATE)).patch == {"approvalMode": "auto"}
 
 
 def test_a_task_that_its_manifest_names_is_not_to_be_replaced() -> None:
-    wanted = desired("a", "edited", task_id="t")
-    task = only(plan([wanted], state([record("a", "t")]), view([remote("t")])))
+    declared = desired("a", "edited", task_id="t")
+    task = only(plan([declared], state([record("a", "t")]), view([remote("t")])))
     assert task.action is Action.CHANGED
     assert commands(task.remarks) == []

@@ -118,7 +118,7 @@ class Reader:
     def read(
         self,
         service: Shown,
-        *wanted: DesiredTask,
+        *declared: DesiredTask,
         known: State | None = None,
         **options: Any,
     ) -> RemoteView:
@@ -131,7 +131,7 @@ class Reader:
         )
         chosen = PlanOptions(settle_time=SETTLE, **options)
         there = known if known is not None else state()
-        return survey.read(lambda who, clocks: lookups(wanted, there, who, chosen, clocks))
+        return survey.read(lambda who, clocks: lookups(declared, there, who, chosen, clocks))
 
 
 @pytest.fixture

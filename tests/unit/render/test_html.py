@@ -17,7 +17,7 @@ from reconciler.render.html import render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, unseen_in
-from tests.support.plan_sample import PLAN, wanted
+from tests.support.plan_sample import PLAN, desired
 from tests.support.report_strategies import SLOW, reports
 
 VOID = {"meta", "link", "br", "input", "col"}
@@ -131,7 +131,7 @@ def test_every_command_has_a_page() -> None:
     page = page_of(FailureReport((problem,)))
     assert page.data["h1"] == "Failed: 1 error"
     assert "a.yaml:3:9" in page.data["span"]
-    report = ValidateReport(1, 2, (), (wanted("a", "x"),), ("tasks/iam.yaml", "b.yaml"))
+    report = ValidateReport(1, 2, (), (desired("a", "x"),), ("tasks/iam.yaml", "b.yaml"))
     page = page_of(report, Style(locate=lambda file: f"infra/{file}"))
     assert page.data["h1"] == "1 task in 2 files: valid"
     assert "infra/b.yaml" in page.data["code"]

@@ -15,7 +15,7 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 from tests.support.diagnostics import error, warning
 from tests.support.entry_sample import ROWS, as_planned, generated, plan_of
 from tests.support.escaping import commands_in, unseen_in
-from tests.support.plan_sample import PLAN, wanted
+from tests.support.plan_sample import PLAN, desired
 from tests.support.report_strategies import SLOW, reports
 
 
@@ -71,7 +71,7 @@ def test_validate_has_a_suite_for_each_file_and_a_case_for_each_task() -> None:
         error("manifest: is empty", file="tasks/empty.yaml"),
     )
     report = ValidateReport(
-        1, 3, problems, (wanted("rotate", "x"),), ("tasks/empty.yaml", "tasks/iam.yaml", "z.yaml")
+        1, 3, problems, (desired("rotate", "x"),), ("tasks/empty.yaml", "tasks/iam.yaml", "z.yaml")
     )
     root = read(report, Style(locate=lambda file: f"infra/{file}"))
     assert root.get("name") == "taskctl validate"

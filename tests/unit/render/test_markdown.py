@@ -22,7 +22,7 @@ from reconciler.render.markdown_text import fence, link, paragraph, span
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, unseen_in
-from tests.support.plan_sample import PLAN, wanted
+from tests.support.plan_sample import PLAN, desired
 from tests.support.report_strategies import OUTBREAKS, SLOW, long_text, reports, text
 
 OURS = {"h3", "p", "code", "br", "table", "thead", "tbody", "tr", "th", "td", "details", "summary"}
@@ -172,7 +172,7 @@ def big_plan(number: int, prompt: str) -> Plan:
             Reason.NEW,
             "tasks/many.yaml",
             n,
-            desired=wanted(f"task-{n:05}", prompt),
+            desired=desired(f"task-{n:05}", prompt),
         )
         for n in range(number)
     )

@@ -213,9 +213,9 @@ def test_another_task_may_say_the_same() -> None:
         planned("b", Action.CREATE, Reason.NEW, desired=desired("b", text, sensitive=False)),
     )
     hidden = masked_plan(Plan("local", (), tasks))
-    wanted = hidden.tasks[1].desired
-    assert wanted is not None
-    assert wanted.inputs["message"]["content"] == text
+    declared = hidden.tasks[1].desired
+    assert declared is not None
+    assert declared.inputs["message"]["content"] == text
 
 
 @settings(max_examples=20)

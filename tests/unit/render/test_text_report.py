@@ -159,11 +159,11 @@ def test_the_caret_stands_below_the_column(source: str, column: int, width: int)
     kept = source.rstrip("\r\n")
     if column <= len(kept):
         at = len(caret) - 1
-        wanted = safe.line(kept[column - 1].replace("\t", "    "))
+        expected = safe.line(kept[column - 1].replace("\t", "    "))
         reached = 0
         for index, character in enumerate(excerpt):
             if reached >= at and cells.width(character):
-                assert excerpt[index:].startswith(wanted[:1].strip()) or not cells.width(wanted)
+                assert excerpt[index:].startswith(expected[:1].strip()) or not cells.width(expected)
                 break
             reached += cells.width(character)
 

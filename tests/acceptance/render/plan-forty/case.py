@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.plan.plan import Action, Reason
-from tests.support.plan_sample import PLAN, task, wanted
+from tests.support.plan_sample import PLAN, desired, task
 
 NAMES = [f"{kind}-{number}" for kind in ("api", "billing", "web", "worker") for number in range(10)]
 REPORT = replace(
@@ -17,7 +17,7 @@ REPORT = replace(
             Reason.NEW,
             file="tasks/upgrades.yaml",
             line=7 + 4 * number,
-            desired=wanted(
+            desired=desired(
                 f"upgrade-{name}",
                 f"Upgrade the providers of {name} to their latest major version.\nOpen one pull"
                 " request.",

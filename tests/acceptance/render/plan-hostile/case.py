@@ -6,7 +6,7 @@ from reconciler.model.absent import ABSENT
 from reconciler.model.remarks import remark
 from reconciler.model.task import Identity
 from reconciler.plan.plan import Action, Change, Origin, Reason
-from tests.support.plan_sample import PLAN, task, wanted
+from tests.support.plan_sample import PLAN, desired, task
 from tests.support.plan_strategies import HOSTILE
 
 BAD = "\n".join(HOSTILE)
@@ -23,7 +23,7 @@ REPORT = replace(
             file=BAD,
             remarks=(remark("orphaned", ref=BAD), remark("apply.unknown", why=BAD)),
             task_id=BAD,
-            desired=wanted("a", BAD, [{"type": BAD, BAD: BAD}], name=BAD, **{BAD: [BAD]}),
+            desired=desired("a", BAD, [{"type": BAD, BAD: BAD}], name=BAD, **{BAD: [BAD]}),
         ),
         task(
             "b",

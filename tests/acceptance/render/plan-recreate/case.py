@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.plan.plan import Action, Reason
-from tests.support.plan_sample import PLAN, task, wanted
+from tests.support.plan_sample import PLAN, desired, task
 
 REPORT = replace(
     PLAN,
@@ -13,7 +13,7 @@ REPORT = replace(
             Action.GONE,
             Reason.RECREATE,
             task_id="t-3333",
-            desired=wanted("old-incident", "Follow up on the incident.", planMode=False),
+            desired=desired("old-incident", "Follow up on the incident.", planMode=False),
         ),
     ),
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reconciler.model.remarks import remark
 from reconciler.plan.plan import Action, Change, Origin, Reason
-from tests.support.plan_sample import PLAN, task, wanted
+from tests.support.plan_sample import PLAN, desired, task
 
 MODE = Change("approvalMode", "manual", "auto", Origin.MANIFEST)
 ONE = [
@@ -14,7 +14,7 @@ ONE = [
         f"audit-{n}",
         Action.CREATE,
         Reason.NEW,
-        desired=wanted(f"audit-{n}", "Audit this stack.", planMode=True),
+        desired=desired(f"audit-{n}", "Audit this stack.", planMode=True),
     )
     for n in range(4)
 ]
