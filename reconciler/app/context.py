@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from reconciler.app.system_clock import SystemClock
 from reconciler.manifest.repository import link_out
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from reconciler.state.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The working directory, what the configuration file sets that is not an option's default, and
     whether all problems are shown, however many are alike.
 
@@ -60,16 +59,14 @@ class Settings:
         return self.root / text
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFile:
+class ReportFile(NamedTuple):
     """One `--report`: its format and the file as the user typed it (None: stdout)."""
 
     format: str
     file: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """The options that say where the service and the state are. None: found as the contract says
     (section 3)."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -165,7 +165,7 @@ def _opened(before: dict[str, Any], ctx: click.Context) -> tuple[Output, Setting
             verbose=bool(after["verbose"] or before.get("verbose")),
             reports=tuple(r for r in after.get("reports", ()) if r.file is not None),
         ),
-        replace(config.settings(Path(root)), all_problems=bool(after.get("all_problems"))),
+        config.settings(Path(root))._replace(all_problems=bool(after.get("all_problems"))),
     )
     return out, out.settings
 

@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from io import TextIOWrapper
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn
@@ -265,11 +264,11 @@ def _asked(arguments: Sequence[str], formats: Iterable[str]) -> OutputSettings:
         if not equals:
             value = "".join(words[index + 1 : index + 2])
         if name in ("--format", "--report") and value in formats and value in FORMATS:
-            found = replace(found, format=value)
+            found = found._replace(format=value)
         elif name == "--color" and value in ("auto", "always", "never"):
-            found = replace(found, color=value)
+            found = found._replace(color=value)
         elif word in ("-v", "--verbose"):
-            found = replace(found, verbose=True)
+            found = found._replace(verbose=True)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from reconciler.model.diagnostics import Diagnostic, Severity, count
 
@@ -46,8 +46,7 @@ def as_named(file: str) -> str:
     return file
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """The appearance of a report; formats for programs ignore most of it.
 
     `width` is in columns. `source` returns a line (from 1) of a file, to be shown below a problem,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.app.context import ReportFile
@@ -49,7 +48,7 @@ def command(
     out = call.out
     if junit is not None:
         reports = (*out.common.reports, ReportFile("junit", junit))
-        out.common = replace(out.common, reports=reports)
+        out.common = out.common._replace(reports=reports)
     report, signal = wait(call.ctx, words, WaitOptions(timeout, interval, stop_on is not None))
     out.waited(report)
     return report.code if signal is None else signal

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.config.file import Config, config_of, folder_of
+from reconciler.cli.config.file import NO_CONFIG, Config, config_of, folder_of
 from reconciler.manifest.repository import link_out, read_regular
 from reconciler.model.errors import TaskctlError
 from reconciler.model.task import TaskRef
@@ -67,7 +67,7 @@ def _settings(ctx: click.Context) -> tuple[Path, Config]:
     try:
         return folder_of(ctx), config_of(ctx)
     except TaskctlError:
-        return folder_of(ctx), Config()
+        return folder_of(ctx), NO_CONFIG
 
 
 def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem]:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -31,13 +30,12 @@ LARGEST = 1 << 20
 _PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """What the file sets, by the names of option parameters. `file` is the file as the user would
     write it, None if there is none; paths are relative to the working directory."""
 
-    file: str | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    file: str | None
+    values: Mapping[str, Any]
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -51,7 +49,7 @@ class Config:
         return Settings(root=root, config_file=self.file, **own)
 
 
-NO_CONFIG = Config()
+NO_CONFIG = Config(None, {})
 
 
 def config_of(ctx: click.Context) -> Config:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from reconciler.manifest.repository import in_git, repository_root
 from reconciler.model.diagnostics import Arg
@@ -21,8 +21,7 @@ class ConfigError(ValueError):
         self.case, self.facts = case, facts
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """The directory of a configuration file, and the one that a command works in."""
 
     home: Path

@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TextIO
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from reconciler.app.context import ReportFile, Settings
 from reconciler.messages.notes import Note, Question
@@ -27,15 +27,14 @@ if TYPE_CHECKING:
     from reconciler.tasks.status import TaskStatus
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSettings:
+class OutputSettings(NamedTuple):
     """How a command writes. `reports` go to files, beside the result."""
 
     format: str = "text"
     color: str = "auto"
     quiet: bool = False
     verbose: bool = False
-    reports: tuple[ReportFile, ...] = field(default=())
+    reports: tuple[ReportFile, ...] = ()
 
 
 class Output:
@@ -178,7 +177,7 @@ class Output:
             shown = list(concealed(shown, self._secrets))
         from reconciler.render.diagnostics import render_all
 
-        say(render_all(shown, replace(self.style(sys.stderr), source=self._source_line)))
+        say(render_all(shown, self.style(sys.stderr)._replace(source=self._source_line)))
 
     def note(self, note: Note, **facts: Arg) -> None:
         if not self.common.quiet:
@@ -272,7 +271,7 @@ class Output:
             return style
         from reconciler.app.repository import locator
 
-        return replace(style, locate=locator(self.settings.root))
+        return style._replace(locate=locator(self.settings.root))
 
     def _source_line(self, file: str, line: int) -> str | None:
         """Only a person sees it: on a terminal."""

@@ -70,7 +70,7 @@ def test_text_is_inert(report: Report, style: Style) -> None:
 @SLOW
 @given(some.plans(), styles)
 def test_color_adds_nothing_but_color(plan: Plan, style: Style) -> None:
-    painted, plain = (render(plan, replace(style, color=color)) for color in (True, False))
+    painted, plain = (render(plan, style._replace(color=color)) for color in (True, False))
     assert PAINT.sub("", painted) == plain
 
 
@@ -80,7 +80,7 @@ USUAL = (Action.CREATE, Action.ADOPT, Action.CHANGED, Action.ORPHANED, Action.UN
 @SLOW
 @given(some.plans(), styles)
 def test_the_last_line_is_the_count(plan: Plan, style: Style) -> None:
-    shown = render(plan, replace(style, color=False, quiet=False, diagnostics=False))
+    shown = render(plan, style._replace(color=False, quiet=False, diagnostics=False))
     last = shown.splitlines()[-1]
     assert last == summary_row(plan)
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (?:to )?(\w+)", last)}
