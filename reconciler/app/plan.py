@@ -11,9 +11,9 @@ from reconciler.app.plan_file import write_plan_file
 from reconciler.app.planner import Planning, failures_of, note_if_new, open_workspace
 from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import has_errors
-from reconciler.model.options import PlanOptions
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import plan_digest
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan
 from reconciler.render.masking import masked_plan
 

@@ -14,12 +14,13 @@ from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity, error
 from reconciler.model.errors import TaskctlError
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
 from reconciler.plan.budget import Budget, Outlook, budget_problems
 from reconciler.plan.codec import options_json
 from reconciler.plan.hold import Standing, to_be_asked
 from reconciler.plan.lookup import lookups
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.replacement import refuse_wrong

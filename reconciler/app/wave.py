@@ -26,13 +26,13 @@ from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, Severity, error, has_errors
 from reconciler.model.errors import StateError, TaskctlError
-from reconciler.model.options import PlanOptions
 from reconciler.model.task import RemoteTask
 from reconciler.plan.age import LockHolder
 from reconciler.plan.budget import budget_document
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
 from reconciler.plan.hold import Standing
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
 from reconciler.render.plan_text import summary_row, unattended_row

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,14 +18,16 @@ from reconciler.cli.console.output import Output, OutputSettings
 from reconciler.cli.help import NAMES, Examples, WithExamples, shared_options
 from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import MOST_ALIKE
-from reconciler.model.options import PlanOptions
 from reconciler.render import BASIC_FORMATS, FORMATS
+
+if TYPE_CHECKING:
+    from reconciler.plan.options import PlanOptions
 
 Run = Callable[..., int | None]
 """A command's function: what was called, its own options; gives the exit code (None: 0)."""
 
 _STDOUT = ("", "-", "/dev/stdout", "/dev/fd/1")
-_COLLECTED = options.names_of(Connection, PlanOptions) | {*NAMES, "reports", "all_problems"}
+_COLLECTED = {*options.PLAN_NAMES, *Connection._fields, *NAMES, "reports", "all_problems"}
 
 
 @dataclass

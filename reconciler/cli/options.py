@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,10 +13,12 @@ from reconciler.app.context import Connection
 from reconciler.cli.completion import candidates
 from reconciler.model.errors import TaskctlError
 from reconciler.model.fields import PATCHED
-from reconciler.model.options import AdoptScope, PlanOptions, parse_duration
+from reconciler.model.options import AdoptScope, parse_duration
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from reconciler.plan.options import PlanOptions
 
 V = TypeVar("V")
 Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[object]]"]
@@ -210,6 +211,13 @@ PLAN = [
     ),
 ]
 
+PLAN_WAIT = option(
+    "--wait",
+    is_flag=True,
+    help="Plan for `apply --wait`, which also creates what is held until others are done.",
+)
+PLAN_NAMES = frozenset(param.name or "" for param in (*PLAN, PLAN_WAIT))
+
 # Others
 
 YES = option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -239,7 +247,7 @@ FAIL_ON = option(
 def connection_of(ctx: click.Context) -> Connection:
     """The command's connection. A backend or organization from the environment is left to whoever
     looks for one there, and says where it comes from."""
-    own = _fields(Connection, ctx.params)
+    own = {name: ctx.params[name] for name in Connection._fields if name in ctx.params}
     for name in ("backend", "org"):
         if ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
             own[name] = None
@@ -248,21 +256,15 @@ def connection_of(ctx: click.Context) -> Connection:
 
 def plan_options_of(ctx: click.Context) -> tuple[PlanOptions, PlanOptions]:
     """The command's options, and the same without those of the configuration."""
-    own = _fields(PlanOptions, ctx.params)
+    from reconciler.plan.options import PlanOptions
+
+    own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
     own["adopt"] = AdoptScope(own["adopt"]) if own.get("adopt") else None
     for name in ("allow_recreate", "target", "exclude", "replace"):
         own[name] = tuple(sorted(set(own[name])))
     source = ctx.get_parameter_source
     given = {n: v for n, v in own.items() if source(n) is not ParameterSource.DEFAULT_MAP}
     return PlanOptions(**own), PlanOptions(**given)
-
-
-def _fields(kind: Any, params: dict[str, Any]) -> dict[str, Any]:
-    return {f.name: params[f.name] for f in fields(kind) if f.name in params}
-
-
-def names_of(*kinds: Any) -> frozenset[str]:
-    return frozenset(f.name for kind in kinds for f in fields(kind))
 
 
 def is_given(ctx: click.Context, names: Sequence[str]) -> str | None:

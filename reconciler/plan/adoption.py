@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler.model.canonical import comparable_text
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import (
     DesiredTask,
@@ -18,6 +18,7 @@ from reconciler.model.task import (
     text_of,
 )
 from reconciler.plan.lookup import Depth, adopt_depth, is_own, moved_ref, settings_agree
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.recovery import Entities, compare_entities, may_be_redacted, strangers
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import State

@@ -23,11 +23,11 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place, error
 from reconciler.model.entry import Generated
 from reconciler.model.errors import TaskctlError
-from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, Identity
 from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
 from reconciler.plan.budget import budget_document
 from reconciler.plan.digest import plan_digest
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask
 from reconciler.state.attempt import Attempt

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from reconciler.model.clock import Clocks
 from reconciler.model.fields import DEFAULTS, IDENTIFYING
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
 from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.plan.age import LockHolder, time_left
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.recovery import Creator, creator_of
 from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.model import Record, State

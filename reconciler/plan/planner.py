@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.model.canonical import digest
 from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Removal, TaskRef
 from reconciler.plan import adoption, checks, decisions, replacement, updates
@@ -17,6 +16,7 @@ from reconciler.plan.diff import changes, remote_agrees
 from reconciler.plan.hold import Holds, Standings, stopped
 from reconciler.plan.leftovers import Leftovers
 from reconciler.plan.lookup import accounted_for, moved_ref, record_of
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.organizations import LeftBehind
 from reconciler.plan.periods import Due, Periods
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason, plan_for

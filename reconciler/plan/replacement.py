@@ -15,10 +15,10 @@ from difflib import get_close_matches
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Place, Severity, error
 from reconciler.model.errors import TaskctlError
-from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import record_of
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
 from reconciler.state.attempt import HistoryKind
 from reconciler.state.model import Record, State

@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Severity, warning
 from reconciler.model.errors import TaskctlError
-from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import moved_ref
+from reconciler.plan.options import PlanOptions
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State, is_in
 

@@ -22,10 +22,10 @@ from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.embedded.app import App
 from reconciler.model.errors import StateError
-from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.age import LockHolder
 from reconciler.plan.lookup import lookups
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.periods import Due
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan

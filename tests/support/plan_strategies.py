@@ -10,9 +10,10 @@ from reconciler.model.absent import ABSENT
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
 from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.plan.budget import MOST, Budget, Outlook
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State

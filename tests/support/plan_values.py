@@ -8,8 +8,8 @@ from typing import Any
 
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
-from reconciler.model.options import PlanOptions
 from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef, rfc3339
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.view import RemoteView, TaskId

@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
-from reconciler.cli.options import CONNECTION, FAIL_ON, PATHS, PLAN, moment, option
+from reconciler.cli.options import CONNECTION, FAIL_ON, PATHS, PLAN, PLAN_WAIT, moment, option
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import has_errors
@@ -33,16 +33,11 @@ AT = option(
     help="Show what would be due at TIME, such as 2026-12-01 or 2026-12-01T09:00:00Z.",
 )
 PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of past periods.")
-WAIT = option(
-    "--wait",
-    is_flag=True,
-    help="Plan for `apply --wait`, which also creates what is held until others are done.",
-)
 
 
 @make_command(
     "plan",
-    *(PATHS, DETAILED, OUT, FAIL_ON, SKIP, AT, PAST, WAIT, *PLAN, *CONNECTION),
+    *(PATHS, DETAILED, OUT, FAIL_ON, SKIP, AT, PAST, PLAN_WAIT, *PLAN, *CONNECTION),
     reports=True,
     examples=[
         ("taskctl plan", "tasks/ and *.tasks.yaml in this directory"),

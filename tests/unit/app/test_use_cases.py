@@ -16,7 +16,7 @@ from reconciler.app.wave import ApplyRequest
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
-from reconciler.model.options import PlanOptions
+from reconciler.plan.options import PlanOptions
 from tests.support.recording_ui import RecordingUi, context
 
 MANIFEST = {"version": 1, "orgName": "acme", "tasks": {"one": {"message": "do it"}}}

@@ -11,9 +11,10 @@ import pytest
 
 from reconciler.apply.creates import TRIES
 from reconciler.apply.report import Result
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import mention, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.model import Forgotten, Recorded

@@ -12,10 +12,10 @@ from reconciler.apply.report import Result
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
 from reconciler.model.errors import RemoteError
-from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.service import Refused
 from reconciler.model.task import RemoteTask
+from reconciler.plan.options import PlanOptions
 from reconciler.state.model import Record, Recorded, fold
 from tests.support.apply_world import World, lost
 from tests.support.diagnostics import failed

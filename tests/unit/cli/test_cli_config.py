@@ -18,7 +18,8 @@ from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
+from reconciler.plan.options import PlanOptions
 from tests.support.extra_commands import add_command
 
 ALL = """\

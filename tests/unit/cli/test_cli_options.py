@@ -14,7 +14,8 @@ from reconciler.cli.command import Call
 from reconciler.cli.console.output import OutputSettings
 from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
+from reconciler.plan.options import PlanOptions
 from tests.support.extra_commands import add_command
 
 

@@ -10,9 +10,9 @@ import pytest
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.entry import Rollout
-from reconciler.model.options import PlanOptions
 from reconciler.model.task import TaskRef
 from reconciler.plan.hold import Standing, to_be_asked
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan
 from reconciler.plan.rollout import Progress
 from tests.support.generated_tasks import DUE, ids, made, review, reviewed, rows, trying

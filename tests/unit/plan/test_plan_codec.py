@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from reconciler.model.absent import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
-from reconciler.model.options import PlanOptions
 from reconciler.model.task import Identity, TaskRef
 from reconciler.plan.codec import (
     Basis,
@@ -29,6 +28,7 @@ from reconciler.plan.codec import (
     read_saved_plan,
 )
 from reconciler.plan.digest import plan_digest
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.resources import schema_text
 from reconciler.state.model import State

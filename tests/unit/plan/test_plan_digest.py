@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.errors import TaskctlError
-from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.task import Identity, TaskRef
 from reconciler.plan.codec import (
@@ -25,6 +24,7 @@ from reconciler.plan.codec import (
     read_saved_plan,
 )
 from reconciler.plan.digest import is_digest, plan_digest, refuse_unexpected
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.state.model import State
 from tests.support import plan_strategies as some

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from reconciler.model.absent import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Baseline
 from tests.support.diagnostics import summary

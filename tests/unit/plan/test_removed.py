@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
 from reconciler.model.task import Removal, TaskRef
 from reconciler.plan.codec import basis_of
 from reconciler.plan.digest import plan_digest
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.state.model import Retired, State, fold
 from tests.support.plan_values import (

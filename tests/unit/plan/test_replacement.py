@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.errors import TaskctlError
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
 from reconciler.model.task import DesiredTask
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.replacement import AGAIN, refuse_wrong
 from reconciler.state.attempt import HistoryEntry

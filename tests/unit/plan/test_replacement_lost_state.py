@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
 from reconciler.plan.lookup import lookups
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Reason
 from tests.support.plan_values import (
     ME,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from reconciler.model.codes import Code
 from reconciler.model.fields import PATCHED
-from reconciler.model.options import PlanOptions
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, RemoteTask
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.updates import update_of
 from reconciler.state.model import Record

@@ -11,10 +11,11 @@ import pytest
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import RemoteError
-from reconciler.model.options import AdoptScope, PlanOptions
+from reconciler.model.options import AdoptScope
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask
 from reconciler.plan.lookup import lookups
+from reconciler.plan.options import PlanOptions
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.remote.message_cache import MessageCache
 from reconciler.remote.survey import FEW, Survey

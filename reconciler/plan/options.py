@@ -1,0 +1,37 @@
+"""The options of plan and apply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reconciler.model.options import AdoptScope
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """Every flag that changes what apply would do: plan has it too, a saved plan keeps it.
+
+    `adopt` None: `all` on a new state, else `recent`. `allow_recreate`: keys, or `*` for every one.
+    `max_creates` None: no limit. `target` and `exclude`: keys or globs, see `plan/selection.py`.
+    `over_budget`: create though the Neo token budget is used up.
+    `update`: patch what can be changed in place. `replace`: `KEY` or `KEY=TASK_ID` each, see
+    `plan/replacing.py`; `cancel_replaced`: and cancel the tasks that were there before.
+    `cancel_removed`: cancel the tasks of keys that a manifest lists under `removed`. `wait`: create
+    what is held as well, once the tasks that it waits for are done.
+    See contract, sections 3 and 4.
+    """
+
+    settle_time: timedelta = timedelta(seconds=150)
+    adopt: AdoptScope | None = None
+    adopt_limit: int = 1000
+    allow_recreate: tuple[str, ...] = ()
+    max_creates: int | None = None
+    target: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    over_budget: bool = False
+    update: bool = False
+    replace: tuple[str, ...] = ()
+    cancel_replaced: bool = False
+    cancel_removed: bool = False
+    wait: bool = False
