@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.interning import shared
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.parse.construct import Position
+from reconciler.manifest.parse.spans import Position
 from reconciler.manifest.task_checks import TaskChecks
 from reconciler.model.entry import TaskOrigin
 from reconciler.model.fields import NAMES

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.parse.construct import Position
+from reconciler.manifest.parse.spans import Position
 from reconciler.model.entry import TaskOrigin
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from reconciler.manifest.expand.template import names, substitute, templates_in
 from reconciler.manifest.expand.vocabulary import names_a_period, stray_dollar
 from reconciler.manifest.finding import Facts, Finding, finding, warning_finding
 from reconciler.manifest.named_files import MAX_BYTES, NamedFile, NamedFiles
-from reconciler.manifest.parse import encoding
+from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.nodes import Node, read_nodes
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.prompts import PromptFile, Prompts, position_in
@@ -86,13 +86,13 @@ class Entries:
 
 
 def _rows(file: NamedFile) -> list[Row] | Finding:
-    body = file.content.removeprefix(encoding.BOM)
+    body = file.content.removeprefix(BOM)
     if len(file.content) > MAX_BYTES:
         return _in_data(
             finding(Code.FILE_TOO_LARGE, (), "data", {"limit": MAX_BYTES // 1024}), file
         )
     is_yaml = file.name.endswith((".yaml", ".yml"))
-    unreadable = encoding.check_encoding(body, yaml=is_yaml)
+    unreadable = check_encoding(body, yaml=is_yaml)
     source = read_source(body) if is_yaml and unreadable is None else None
     if source is not None and source.findings:
         unreadable = source.findings[0]

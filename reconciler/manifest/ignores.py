@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from ruamel.yaml.events import ScalarEvent
 
 from reconciler.manifest.finding import Finding, warning_finding
-from reconciler.manifest.parse.construct import Position
 from reconciler.manifest.parse.source import Source
-from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, locate
+from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, Position, locate
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 

@@ -15,6 +15,7 @@ from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import Document, has_entries, of_entries, of_entry
 from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.named_files import NamedFiles
+from reconciler.manifest.parse.ambiguity import cut_off_prompts
 from reconciler.manifest.parse.source import MAX_BYTES, Source, read_source
 from reconciler.manifest.prompts import PromptFile, PromptFiles, hidden
 from reconciler.manifest.repository import read_regular
@@ -212,8 +213,6 @@ class _Loading:
             rejected = {found.path for found in findings}
             findings += [found for found in check(source.data) if found.path not in rejected]
             if b"#" in source.body:
-                from reconciler.manifest.parse.cut_off import cut_off_prompts
-
                 findings += cut_off_prompts(source)
         else:
             self._incomplete.add(name)

@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 
 from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.named_files import MAX_BYTES, NamedFiles
-from reconciler.manifest.parse import encoding
+from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
@@ -102,9 +102,9 @@ def _named(data: object) -> Iterator[tuple[str, str]]:
 
 def _read(content: bytes) -> PromptFile:
     """The prompt as a block scalar with `|` would have it: line feeds, and one at its end."""
-    body = content.removeprefix(encoding.BOM)
+    body = content.removeprefix(BOM)
     file = PromptFile(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
-    unreadable = encoding.check_encoding(body)
+    unreadable = check_encoding(body)
     if len(content) > MAX_BYTES:
         limit = MAX_BYTES // 1024
         unreadable = finding(Code.FILE_TOO_LARGE, (), "prompt", {"limit": limit}, position=(1, 1))

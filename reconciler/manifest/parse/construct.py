@@ -6,7 +6,6 @@ This loop is most of the cost of reading a manifest beyond the parser itself, he
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -23,7 +22,7 @@ from ruamel.yaml.events import (
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.ambiguity import ambiguous_name
-from reconciler.manifest.parse.spans import NextEvent
+from reconciler.manifest.parse.spans import NextEvent, Position
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
@@ -39,48 +38,33 @@ _KEY_TAGS = ("!", scalars.CORE + "str")
 _MAP_TAGS = ("!", scalars.CORE + "map")
 _SEQ_TAGS = ("!", scalars.CORE + "seq")
 
-Position = tuple[int, int]
-"""A line and a column, from 1."""
-
 
 class UnreadableDocumentError(Exception):
-    """The rest of the file cannot be read; the reason is in the findings already."""
-
-
-@dataclass(slots=True)
-class Constructed:
-    """The documents of a file that are not empty, each with the position where it starts.
-
-    `keys` has the positions of keys one level below the root: `keys["tasks"]["rotate-iam-keys"]`.
-    `repeats` are duplicate keys. With them or `findings`, the data must not be used, except to
-    look for further problems.
-    """
-
-    documents: list[Any] = field(default_factory=list)
-    starts: list[Position] = field(default_factory=list)
-    keys: dict[str, dict[str, Position]] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    repeats: list[tuple[Path, Position]] = field(default_factory=list)
-
-
-def construct(next_event: NextEvent, body: bytes, into: Constructed) -> None:
-    """Reads all documents of the text `body` into `into`.
-
-    Raises Refused at the first problem after which the rest cannot be read.
-    """
-    _Construction(next_event, body, into).run()
+    """The rest of the file cannot be read; the reason is among the findings already."""
 
 
 Frame = tuple[dict[str, Any] | None, list[Any], str | None, dict[str, Position] | None]
-"""What a collection is in: a mapping or a list, the key there, where to record key positions."""
+"""An open mapping or list, the current key, and where to record the positions of keys."""
 
 
-class _Construction:
-    def __init__(self, next_event: NextEvent, body: bytes, out: Constructed) -> None:
+class Construction:
+    """Reads all documents of the text `body` from its events.
+
+    `documents` are those that are not empty, each with its position in `starts`. `keys` has the
+    positions of keys one level below the root: `keys["tasks"]["rotate-iam-keys"]`. `repeats` are
+    duplicate keys. With them or `findings`, the data must not be used, except to look for further
+    problems.
+    """
+
+    def __init__(self, next_event: NextEvent, body: bytes) -> None:
+        self.documents: list[Any] = []
+        self.starts: list[Position] = []
+        self.keys: dict[str, dict[str, Position]] = {}
+        self.findings: list[Finding] = []
+        self.repeats: list[tuple[Path, Position]] = []
         self._next = next_event
-        self._expansion = MAX_EXPANSION + EXPANSION_RATIO * len(body)
         self._body = body
-        self._out = out
+        self._expansion = MAX_EXPANSION + EXPANSION_RATIO * len(body)
         self._stack: list[Frame] = []
         self._anchors: dict[str, Any] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
@@ -88,9 +72,10 @@ class _Construction:
         self._duplicates: list[tuple[dict[str, Any], str]] = []
 
     def run(self) -> None:
+        """Raises UnreadableDocumentError at a problem after which the rest cannot be read."""
         next_event, stack = self._next, self._stack
         mapping: dict[str, Any] | None = None
-        items: list[Any] = self._out.documents
+        items: list[Any] = self.documents
         key: str | None = None
         positions: dict[str, Position] | None = None
         known = self._known
@@ -141,9 +126,8 @@ class _Construction:
         elif key is None:
             at = event.start_mark.index
             is_template = is_mapping and self._text[at - 1 : at + 1] == "{{"
-            self._refuse(
-                event, frame, Code.INVALID_KEY, "template" if is_template else "collection"
-            )
+            case = "template" if is_template else "collection"
+            self._refuse(event, frame, Code.INVALID_KEY, case)
         else:
             mapping[key] = value
         if event.ctag is not None:
@@ -159,7 +143,7 @@ class _Construction:
         if not is_mapping:
             return None, value, None
         below_root = depth == 2 and key is not None
-        return value, items, self._out.keys.setdefault(key or "", {}) if below_root else None
+        return value, items, self.keys.setdefault(key or "", {}) if below_root else None
 
     def _special(self, event: Any, frame: Frame) -> scalars.Scalar:
         """A scalar with a tag, an anchor or escapes."""
@@ -190,9 +174,7 @@ class _Construction:
     def _check_name(self, event: Any, frame: Frame, sign: str) -> None:
         offset = ambiguous_name(self._text, event.start_mark.index, sign, event.anchor)
         if offset is not None:
-            line, column = _position(event.start_mark)
-            at, path = (line, column + offset), self._path(frame)
-            self._out.findings.append(finding(Code.INVALID_ALIAS, path, "name", position=at))
+            self._note(event, frame, Code.INVALID_ALIAS, "name", offset=offset)
             raise UnreadableDocumentError
 
     @cached_property
@@ -231,7 +213,7 @@ class _Construction:
         return value
 
     def _measure(self, value: Any) -> tuple[int, int]:
-        """The nodes and characters that an alias for `value` stands for, and its depth."""
+        """The number of nodes and characters of an aliased value, and its depth."""
         if isinstance(value, str):
             return 1 + len(value), 0
         if not isinstance(value, dict | list):
@@ -248,10 +230,8 @@ class _Construction:
         return known
 
     def _key(self, event: Any, key: str, frame: Frame) -> str:
-        """Records the position of a key; returns another name for a duplicate.
-
-        So the first value is kept. Duplicates below a duplicate are not reported.
-        """
+        """Records the position of a key; returns another name for a duplicate, so that the first
+        value is kept. Duplicates below a duplicate are not reported."""
         mapping, _, _, positions = frame
         if not key and not event.style:
             self._refuse(event, frame, Code.INVALID_KEY, "empty")
@@ -260,16 +240,15 @@ class _Construction:
                 positions[key] = _position(event.start_mark)
             return key
         if not any((outer or "").startswith(_DUPLICATE) for _, _, outer, _ in self._stack):
-            self._out.repeats.append(((*self._path(frame), key), _position(event.start_mark)))
+            self.repeats.append(((*self._path(frame), key), _position(event.start_mark)))
         self._duplicates.append((mapping, _DUPLICATE + key))
         return _DUPLICATE + key
 
     def _clean(self) -> None:
         for mapping, key in self._duplicates:
             mapping.pop(key, None)
-        out = self._out
-        used = [(d, s) for d, s in zip(out.documents, out.starts, strict=True) if d is not None]
-        out.documents, out.starts = [d for d, _ in used], [s for _, s in used]
+        used = [(d, s) for d, s in zip(self.documents, self.starts, strict=True) if d is not None]
+        self.documents, self.starts = [d for d, _ in used], [s for _, s in used]
 
     def _stream(self, event: Any) -> None:
         """Starts and ends of the stream and its documents."""
@@ -277,17 +256,15 @@ class _Construction:
             return
         self._anchors.clear()
         line = event.end_mark.line + 1
-        if self._out.starts and not event.explicit:
-            self._out.findings.append(finding(Code.MULTIPLE_DOCUMENTS, (), position=(line, 1)))
+        if self.starts and not event.explicit:
+            self.findings.append(finding(Code.MULTIPLE_DOCUMENTS, (), position=(line, 1)))
             raise UnreadableDocumentError
-        self._out.starts.append((line, 1))
+        self.starts.append((line, 1))
         if event.version not in (None, (1, 2)):
             version = ".".join(map(str, event.version))
-            self._out.findings.append(
-                finding(
-                    Code.UNSUPPORTED_YAML_VERSION, (), "", {"version": version}, position=(line, 1)
-                )
-            )
+            facts, at = {"version": version}, (line, 1)
+            found = finding(Code.UNSUPPORTED_YAML_VERSION, (), "", facts, position=at)
+            self.findings.append(found)
 
     def _path(self, frame: Frame) -> Path:
         steps: list[str | int] = []
@@ -309,10 +286,11 @@ class _Construction:
         code: Code,
         case: str = "",
         facts: Facts = NO_FACTS,
+        offset: int = 0,
     ) -> None:
-        position = _position(event.start_mark)
-        path = self._path(frame)
-        self._out.findings.append(finding(code, path, case, facts, position=position))
+        line, column = _position(event.start_mark)
+        path, at = self._path(frame), (line, column + offset)
+        self.findings.append(finding(code, path, case, facts, position=at))
 
     def _refuse(
         self, event: Any, frame: Frame, code: Code, case: str = "", facts: Facts = NO_FACTS

@@ -1,11 +1,13 @@
-"""Source spans: the lines and columns of paths into the data.
+"""Source positions: the lines and columns of paths into the data.
 
-The data itself carries no positions. They are read from the parser's events in a second pass, only
-for the paths that have a diagnostic: most files have none.
+The data itself carries no positions. They are read from the parser's events in a second pass, and
+only for paths with a diagnostic: most files have none.
 """
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -22,14 +24,17 @@ from ruamel.yaml.events import (
 from reconciler.model.diagnostics import Path
 
 NextEvent = Callable[[], Any]
-"""Returns the next parser event, None after the last."""
+"""Returns the next parser event or scanner token, None after the last."""
 
 PARSER_ERRORS = (YAMLError, ValueError, OverflowError, AssertionError)
 """What the parsers raise for invalid YAML; only the pure parser raises all but the first."""
 
+Position = tuple[int, int]
+"""A line and a column, both from 1; columns count characters."""
+
 
 class SourceSpan(NamedTuple):
-    """A value's key (or, in a list, the value again), its start and its last line.
+    """The start of a value's key (of the value itself in a list), and its own first and last line.
 
     Lines and columns count from 1, columns in characters.
     """
@@ -39,6 +44,17 @@ class SourceSpan(NamedTuple):
     line: int
     column: int
     last_line: int
+
+
+class LineIndex:
+    """The positions of the characters of a text, which is searched for line breaks only once."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(found.end() for found in re.finditer("\r\n|\r|\n", text))]
+
+    def position(self, offset: int) -> Position:
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
 
 
 class _Node:
@@ -57,8 +73,8 @@ class _AllFound(Exception):  # noqa: N818
 
 
 def locate(next_event: NextEvent, paths: Iterable[Path]) -> dict[Path, SourceSpan]:
-    """The spans of `paths`; for a path that is not there (behind an alias, say), its nearest
-    parent's. In a file with a syntax error, only what precedes the error is found.
+    """The spans of `paths`; for a path that does not exist (such as one behind an alias), the span
+    of its nearest parent. In a file with a syntax error, nothing after the error is found.
     """
     requested = tuple(dict.fromkeys(paths))
     root = _Node()
@@ -76,7 +92,7 @@ def _nearest(root: _Node, path: Path) -> SourceSpan:
     node, found = root, root.span or SourceSpan(1, 1, 1, 1, 1)
     for step in path:
         node = node.below[step]
-        found = node.span or found  # of a parent, it is unknown until its last value was read
+        found = node.span or found  # a parent's is unknown until its last value was read
     return found
 
 
@@ -94,18 +110,17 @@ class _Locator:
                     return
 
     def _value(self, event: Any, node: _Node | None, key: Any) -> None:
-        if node is None or node.span is not None:  # of a duplicate key, the first counts
+        if node is None or node.span is not None:  # the first of duplicate keys counts
             self._skip(event)
             return
         begin = event.start_mark
         if isinstance(event, ScalarEvent) and not event.value and not event.style:
             begin = key  # the parsers differ on where an empty value is
+        last = event
         if isinstance(event, MappingStartEvent):
             last = self._mapping(node)
         elif isinstance(event, SequenceStartEvent):
             last = self._sequence(node)
-        else:
-            last = event
         end = last.end_mark
         node.span = SourceSpan(
             key_line=key.line + 1,
@@ -114,10 +129,9 @@ class _Locator:
             column=begin.column + 1,
             last_line=end.line + (end.column > 0),
         )
-        if node.is_requested:
-            self._missing -= 1
-            if self._missing == 0:
-                raise _AllFound
+        self._missing -= node.is_requested
+        if self._missing == 0:
+            raise _AllFound
 
     def _mapping(self, node: _Node) -> Any:
         while not isinstance(event := self._next(), MappingEndEvent):

@@ -1,0 +1,110 @@
+"""Why a text cannot be read: its encoding, its characters, or its YAML syntax.
+
+Syntax errors are cases of one code, the same for both parsers.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ruamel.yaml.error import MarkedYAMLError
+
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding
+from reconciler.manifest.parse.spans import LineIndex
+from reconciler.model.codes import Code
+
+BOM = b"\xef\xbb\xbf"
+
+_CONTROL = bytes(set(range(0x20)) - {0x09, 0x0A, 0x0D}) + b"\x7f"
+_UNPRINTABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+_ESCAPES = {"\x85": "\\N", "\u2028": "\\L", "\u2029": "\\P"}
+_CASES = (
+    ("mapping values are not allowed", "colon"),
+    ("flow sequence", "list"),
+    ("flow mapping", "mapping"),
+    ("scanning a quoted scalar", "quote"),
+    ("quoted scalar", "escape"),
+    ("simple key", "key"),
+    ("parsing a block mapping", "indentation"),
+    ("parsing a block collection", "item"),
+    ("sequence entries are not allowed", "dash"),
+    ("mapping keys are not allowed", "question"),
+    ("tab character", "tab"),
+    ("block scalar", "block"),
+    ("node content", "value"),
+    ("tag", "tag"),
+    ("document (?:start|end)", "document"),
+    ("directive|YAML document|version", "directive"),
+)
+"""A pattern in the message of either parser, and its case; the first match counts."""
+
+_AFTER_A_VALUE = ("indentation", "list", "mapping")
+_ESCAPED = {'"': '\\"', "'": "''"}
+"""How a quote is written within quotes of its own kind."""
+
+
+def check_encoding(body: bytes, *, yaml: bool = False) -> Finding | None:
+    """The first problem with the encoding or characters of a text, located; None if there is none.
+
+    `body` has no byte order mark. `yaml`: the text is YAML, which can escape some characters.
+    """
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return finding(Code.INVALID_ENCODING, (), "utf-16", position=(1, 1))
+    if body.isascii() and len(body.translate(None, _CONTROL)) == len(body):
+        return None
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before, byte = body[: error.start].decode("utf-8"), f"0x{body[error.start]:02x}"
+        at = LineIndex(before).position(len(before))
+        return finding(Code.INVALID_ENCODING, (), "", {"byte": byte}, position=at)
+    found = re.search(_UNPRINTABLE, text)
+    if found is None:
+        return None
+    escape = _ESCAPES.get(found[0]) if yaml else None
+    case = "" if escape is None else "escape"
+    facts: Facts = {"character": f"U+{ord(found[0]):04X}", "escape": escape}
+    at = LineIndex(text).position(found.start())
+    return finding(Code.INVALID_CHARACTER, (), case, facts, position=at)
+
+
+def is_gap_of_c_parser(error: Exception) -> bool:
+    """Whether the C parser may only lack a part of YAML 1.2: it rejects `[10:30, http://host]` and
+    `{message: Why?}`, which are valid."""
+    return re.search("unexpected ':'|expected ',' or", _complaint(error)) is not None
+
+
+def syntax_error(error: Exception, body: bytes) -> Finding:
+    """The finding for a parser's exception, located where a reader would look for it."""
+    lines = re.split("\r\n|\r|\n", body.decode("utf-8", "replace"))
+    mark, begin = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    complaint = _complaint(error)
+    if begin is not None and re.search("scanning an (?:anchor|alias)", complaint):
+        position = (begin.line + 1, begin.column + 1)
+        return finding(Code.INVALID_ALIAS, (), "name", position=position)
+    at = (mark.line, mark.column) if mark is not None else (0, 0)
+    end = (len(lines) - 1, len(lines[-1]))
+    case, facts = _case(complaint, lines, *min(at, end))
+    if begin is not None and (at >= end or re.search("quoted scalar|simple key", complaint)):
+        at = begin.line, begin.column
+    line, column = min(at, end)
+    return finding(Code.INVALID_YAML, (), case, facts, position=(line + 1, column + 1))
+
+
+def _case(complaint: str, lines: list[str], line: int, column: int) -> tuple[str, Facts]:
+    if re.search(r"[:{,\[]\s*[^\"'#]*\{\{", lines[line][: column + 2]):
+        return "template", NO_FACTS
+    if "cannot start any token" in complaint:
+        found = lines[line][column : column + 1]
+        return ("tab", NO_FACTS) if found == "\t" else ("start", {"character": found})
+    case = next((case for pattern, case in _CASES if re.search(pattern, complaint)), "")
+    if case in _AFTER_A_VALUE and (escaped := _ESCAPED.get(lines[line][column - 1 : column])):
+        return "inner-quote", {"escaped": escaped}
+    return case, NO_FACTS
+
+
+def _complaint(error: object) -> str:
+    if isinstance(error, MarkedYAMLError):
+        problem = re.sub(" but (?:found|got) .*", "", str(error.problem or ""))
+        return f"{error.context or ''}: {problem}"
+    return str(error)
