@@ -300,14 +300,12 @@ class Context:
 
     def survey(self, settle_time: timedelta) -> Survey:
         """Reads what plans need to know of the service."""
-        from reconciler.remote.message_cache import MessageCache
-        from reconciler.remote.survey import Survey
+        from reconciler.remote.survey import Survey, message_cache
 
         client = self.client
-        cache = MessageCache(self.cache, self.backend.name, client.scrub)
         return Survey(
             client,
-            cache,
+            message_cache(self.cache, self.backend.name, client.scrub),
             parallelism=self.connection.parallelism,
             settle_time=settle_time,
             clock=self.clock,
@@ -316,11 +314,9 @@ class Context:
     @cached_property
     def reader(self) -> TaskReader:
         """The tasks at the service after their creation."""
-        from reconciler.remote.event_cache import EventCache
-        from reconciler.remote.sessions import TaskReader
+        from reconciler.remote.sessions import TaskReader, event_cache
 
-        identity = repr(self.client.identity())
-        cache = EventCache(self.cache, self.backend.name, identity)
+        cache = event_cache(self.cache, self.backend.name, self.client.identity())
         return TaskReader(self.client, cache, self.ui.conceal)
 
     def budget(self, org_name: str) -> Budget | None:

@@ -23,6 +23,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from reconciler.model.absent import ABSENT
+from reconciler.model.canonical import map_texts
 from reconciler.model.task import TaskRef
 
 T = TypeVar("T")
@@ -87,8 +88,9 @@ class Codec(Generic[T]):
         return made
 
     def builtins(self, value: T) -> Any:
-        """The value as dicts, lists and scalars of JSON."""
-        return msgspec.json.decode(self.encode(value))
+        """The value as dicts, lists and scalars of JSON, with lone surrogates as they are."""
+        found = msgspec.to_builtins(self._shapes[type(value)].pack(value), order="sorted")
+        return map_texts(_same, found)
 
     def convert(self, value: object) -> T:
         """The inverse of `builtins`. Raises ShapeError."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
 from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import error
 from reconciler.model.errors import RemoteError
+from reconciler.model.task import Identity
+from reconciler.model.typed_json import Codec
+from reconciler.plan.view import TaskId
 from reconciler.remote import responses
+from reconciler.remote.cache import TaskCache
 from reconciler.remote.client import Client
-from reconciler.remote.event_cache import EventCache, ReadPosition
 from reconciler.remote.exchange import NoResponseError
 from reconciler.remote.failures import reason
 from reconciler.remote.survey import FEW
@@ -24,11 +29,25 @@ from reconciler.tasks.status import TaskState, TaskStatus, state_of
 Conceal = Callable[[str], str]
 
 
+@dataclass(frozen=True, slots=True)
+class ReadPosition:
+    """The summary of a task's events, and the token of the page with the last one (None: first
+    page). It is cached, because events can only be read in ascending order."""
+
+    summary: EventSummary
+    token: str | None = None
+
+
+def event_cache(folder: Path, backend: str, caller: Identity) -> TaskCache[ReadPosition]:
+    """A cache of the positions up to which this caller has read the events of tasks."""
+    return TaskCache(folder, "events", f"{backend}\n{caller!r}", Codec(ReadPosition))
+
+
 class TaskReader:
     """Reads existing tasks and sends to them. `conceal` removes secrets from the service's
     texts. Thread-safe."""
 
-    def __init__(self, client: Client, cache: EventCache, conceal: Conceal) -> None:
+    def __init__(self, client: Client, cache: TaskCache[ReadPosition], conceal: Conceal) -> None:
         self._client = client
         self._cache = cache
         self._conceal = conceal
@@ -77,14 +96,14 @@ class TaskReader:
 
     def summary(self, org_name: str, task_id: str) -> EventSummary:
         """The summary of a task's events; reads only new events. Raises RemoteError."""
-        position = self._cache.get(org_name, task_id)
+        position = self._cache.get(TaskId(org_name, task_id))
         further = None if position is None else self._further(org_name, task_id, position)
         if position is None or further is None:
             position = ReadPosition(EventSummary())
             further = self.events(org_name, task_id, None)
         events, token = further
         position = ReadPosition(advanced(position.summary, events), token)
-        self._cache.put(org_name, task_id, position)
+        self._cache.put(TaskId(org_name, task_id), position)
         return position.summary
 
     def events(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 from reconciler.messages import word
 from reconciler.model import mark
@@ -13,13 +14,21 @@ from reconciler.model.clock import Clock, Clocks
 from reconciler.model.errors import RemoteError
 from reconciler.model.service import Service, TaskPage
 from reconciler.model.task import FirstMessage, Identity, RemoteTask, text_of
+from reconciler.model.typed_json import Codec
 from reconciler.plan.lookup import BASELINE_SIZE, Lookup
 from reconciler.plan.recovery import Text, compare_texts
 from reconciler.plan.view import RemoteView, TaskId
-from reconciler.remote.message_cache import MessageCache
+from reconciler.remote.cache import TaskCache
 
 FEW = 10
 """Up to this number, tasks are requested individually instead of listing all."""
+
+
+def message_cache(
+    folder: Path, backend: str, scrub: Callable[[str], str] = str
+) -> TaskCache[FirstMessage]:
+    """A cache of a backend's first messages, which never change."""
+    return TaskCache(folder, "first-messages", backend, Codec(FirstMessage), scrub)
 
 
 @dataclass(slots=True)
@@ -42,7 +51,7 @@ class Survey:
     def __init__(
         self,
         service: Service,
-        cache: MessageCache,
+        cache: TaskCache[FirstMessage],
         *,
         parallelism: int,
         settle_time: timedelta,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from reconciler.model.task import instant, rfc3339
 from reconciler.tasks.events import (
     Approval,
     Event,
@@ -107,37 +106,3 @@ def _after_agent(summary: EventSummary, event: Event) -> EventSummary:
         return replace(summary, last=Last.WORKING, words="")
     kept = tuple(one for one in summary.approvals if one.id != asked.id)
     return replace(summary, last=Last.WORKING, words="", approvals=(*kept, asked))
-
-
-def summary_to_json(summary: EventSummary) -> dict[str, object]:
-    """For a cache; `from_json` reads it."""
-    return {
-        "event": summary.event_id,
-        "last": summary.last.value,
-        "words": summary.words,
-        "at": rfc3339(summary.at) if summary.at else None,
-        "approvals": [dict(approval.body) for approval in summary.approvals],
-        "parked": [[call.id, call.name, call.mode] for call in summary.parked],
-    }
-
-
-def summary_from_json(kept: object) -> EventSummary | None:
-    """None for what `to_json` did not write."""
-    if not isinstance(kept, Mapping):
-        return None
-    listed, words, last_id = kept.get("approvals"), kept.get("words"), kept.get("event")
-    calls = kept.get("parked")
-    if not isinstance(listed, list) or not isinstance(words, str) or not isinstance(last_id, str):
-        return None
-    found = [
-        approval_in({"type": "agentResponse", "eventBody": body})
-        for body in listed
-        if isinstance(body, Mapping)
-    ]
-    try:
-        last = Last(str(kept.get("last")))
-        parked = tuple(ToolCall(*map(str, call)) for call in (calls or ()))
-    except (ValueError, TypeError):
-        return None
-    approvals = tuple(one for one in found if one is not None)
-    return EventSummary(last_id, last, words, instant(kept.get("at")), approvals, parked)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.task import Identity
 from reconciler.remote.client import Client
-from reconciler.remote.event_cache import EventCache
 from reconciler.remote.event_stream import EventStream
-from reconciler.remote.sessions import TaskReader
+from reconciler.remote.sessions import TaskReader, event_cache
 from tests.support.agent_events import agents, said, users
 from tests.support.client_tools import FakeTime, make_client
 
@@ -52,7 +52,7 @@ class World:
 
     def follow(self, folder: Path) -> list[str]:
         client: Client = make_client("local", self.time, app=self)
-        reader = TaskReader(client, EventCache(folder, "local", "me"), str)
+        reader = TaskReader(client, event_cache(folder, "local", Identity("me")), str)
         stream = EventStream(client, reader, self.time.sleep, self.time.clock)
         return [event["id"] for event in stream.events("acme", "t")]
 

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from reconciler.messages import word
 from reconciler.model.errors import TaskctlError
 from reconciler.model.service import Created, CreateOutcome
+from reconciler.model.task import Identity
 from reconciler.remote.budget import ask_budget
 from reconciler.remote.client import Client
-from reconciler.remote.event_cache import EventCache
 from reconciler.remote.event_stream import EventStream
 from reconciler.remote.retries import RetryPolicy
-from reconciler.remote.sessions import TaskReader
+from reconciler.remote.sessions import TaskReader, event_cache
 from reconciler.remote.transport import Timeouts
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 from tests.support.fuzzing import corpus, mutant
@@ -74,7 +74,7 @@ def _follow(client: Client, folder: Any) -> list[object]:
         if next(naps, None) is None:
             raise EnoughError
 
-    reader = TaskReader(client, EventCache(folder, "local", "me"), str)
+    reader = TaskReader(client, event_cache(folder, "local", Identity("me")), str)
     found: list[object] = []
     with suppress(EnoughError):
         found.extend(EventStream(client, reader, sleep).events("acme", "t1"))

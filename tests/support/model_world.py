@@ -31,8 +31,7 @@ from reconciler.plan.plan import Plan
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.view import RemoteView
 from reconciler.remote.client import Client
-from reconciler.remote.message_cache import MessageCache
-from reconciler.remote.survey import Survey
+from reconciler.remote.survey import Survey, message_cache
 from reconciler.state.attempt import Baseline
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Pace
@@ -242,7 +241,7 @@ class World:
     def _survey(self, client: Client) -> Survey:
         return Survey(
             client,
-            MessageCache(self.folder / "cache", BACKEND),
+            message_cache(self.folder / "cache", BACKEND),
             parallelism=2,
             settle_time=SETTLE,
             clock=self.clock,

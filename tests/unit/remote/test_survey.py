@@ -17,8 +17,7 @@ from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTas
 from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.view import RemoteView, TaskId
-from reconciler.remote.message_cache import MessageCache
-from reconciler.remote.survey import FEW, Survey
+from reconciler.remote.survey import FEW, Survey, message_cache
 from reconciler.state.attempt import Baseline
 from reconciler.state.model import State
 from tests.support.apply_world import Clock
@@ -125,7 +124,7 @@ class Reader:
     ) -> RemoteView:
         survey = Survey(
             service,
-            MessageCache(self.folder, service.backend),
+            message_cache(self.folder, service.backend),
             parallelism=2,
             settle_time=SETTLE,
             clock=self.clock,
@@ -266,7 +265,7 @@ def test_a_young_message_is_read_again_before_anything_is_given_up(
     service.events["t"] = message("an instruction of the organization")
     survey = Survey(
         service,
-        MessageCache(tmp_path, service.backend),
+        message_cache(tmp_path, service.backend),
         parallelism=1,
         settle_time=SETTLE,
         clock=reader.clock,

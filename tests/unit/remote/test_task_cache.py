@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.plan.view import TaskId
-from reconciler.remote.message_cache import MessageCache
+from reconciler.remote.survey import message_cache
 from tests.support.plan_values import message
 
 BACKEND = "https://api.example.com"
@@ -18,7 +18,7 @@ TEXT = message("do it", "2026-11-24T12:00:00.000Z", [{"type": "stack", "name": "
 
 
 def filled(folder: Path, backend: str = BACKEND) -> Path:
-    cache = MessageCache(folder, backend)
+    cache = message_cache(folder, backend)
     cache.put(TASK, TEXT)
     cache.save()
     (path,) = folder.glob("first-messages-*.json")
@@ -27,7 +27,7 @@ def filled(folder: Path, backend: str = BACKEND) -> Path:
 
 def test_what_was_put_is_there_again(tmp_path: Path) -> None:
     filled(tmp_path / "deep" / "er")
-    kept = MessageCache(tmp_path / "deep" / "er", BACKEND)
+    kept = message_cache(tmp_path / "deep" / "er", BACKEND)
     assert kept.get(TASK) == TEXT
     assert kept.get(TaskId("acme", "u")) is None
     assert kept.get(TaskId("other", "t")) is None
@@ -35,7 +35,7 @@ def test_what_was_put_is_there_again(tmp_path: Path) -> None:
 
 def test_each_backend_has_its_own(tmp_path: Path) -> None:
     filled(tmp_path)
-    assert MessageCache(tmp_path, "https://elsewhere.example.com").get(TASK) is None
+    assert message_cache(tmp_path, "https://elsewhere.example.com").get(TASK) is None
 
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
 
 
 def test_nothing_new_is_not_written(tmp_path: Path) -> None:
-    cache = MessageCache(tmp_path / "none", BACKEND)
+    cache = message_cache(tmp_path / "none", BACKEND)
     cache.get(TASK)
     cache.save()
     assert not (tmp_path / "none").exists()
@@ -58,12 +58,12 @@ def test_nothing_new_is_not_written(tmp_path: Path) -> None:
         b"\xff\xfe",
         b"[]",
         b"null",
-        b'{"version": 2, "entries": {"acme/t": ["m", "x", []]}}',
+        b'{"version": 2, "entries": {"acme/t": {"mark": "m", "text": "x"}}}',
         b'{"version": 1, "entries": []}',
         b'{"version": 1, "entries": {"acme/t": null}}',
         b'{"version": 1, "entries": {"acme/t": ["m", "x"]}}',
-        b'{"version": 1, "entries": {"acme/t": ["m", 1, []]}}',
-        b'{"version": 1, "entries": {"acme/t": ["m", "x", [1]]}}',
+        b'{"version": 1, "entries": {"acme/t": {"mark": "m", "text": 1}}}',
+        b'{"version": 1, "entries": {"acme/t": {"mark": "m", "text": "x", "entities": [1]}}}',
         b'{"version": 1, "entries": {"acme/t": {"mark": "m"}}}',
         b"[" * 100_000,
     ],
@@ -71,9 +71,9 @@ def test_nothing_new_is_not_written(tmp_path: Path) -> None:
 def test_a_damaged_one_is_done_without_and_replaced(tmp_path: Path, damage: bytes) -> None:
     path = filled(tmp_path)
     path.write_bytes(damage)
-    assert MessageCache(tmp_path, BACKEND).get(TASK) is None
+    assert message_cache(tmp_path, BACKEND).get(TASK) is None
     filled(tmp_path)
-    assert MessageCache(tmp_path, BACKEND).get(TASK) == TEXT
+    assert message_cache(tmp_path, BACKEND).get(TASK) == TEXT
 
 
 def test_a_whole_entry_beside_a_broken_one_counts(tmp_path: Path) -> None:
@@ -81,12 +81,12 @@ def test_a_whole_entry_beside_a_broken_one_counts(tmp_path: Path) -> None:
     kept = json.loads(path.read_text())
     kept["entries"]["acme/broken"] = [1, 2, 3]
     path.write_text(json.dumps(kept))
-    assert MessageCache(tmp_path, BACKEND).get(TASK) == TEXT
+    assert message_cache(tmp_path, BACKEND).get(TASK) == TEXT
 
 
 def test_where_it_cannot_be_written_nothing_is_lost_but_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    cache = MessageCache(tmp_path / "file", BACKEND)
+    cache = message_cache(tmp_path / "file", BACKEND)
     cache.put(TASK, TEXT)
     cache.save()
     assert cache.get(TASK) == TEXT
@@ -103,7 +103,7 @@ def test_a_write_that_fails_leaves_the_old_one_and_no_rest(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    cache = MessageCache(tmp_path, BACKEND)
+    cache = message_cache(tmp_path, BACKEND)
     cache.put(TaskId("acme", "u"), TEXT)
     cache.save()
     assert path.read_bytes() == before
@@ -111,15 +111,15 @@ def test_a_write_that_fails_leaves_the_old_one_and_no_rest(
 
 
 def test_a_lone_surrogate_survives(tmp_path: Path) -> None:
-    cache = MessageCache(tmp_path, BACKEND)
+    cache = message_cache(tmp_path, BACKEND)
     odd = message("half of \ud83d")
     cache.put(TASK, odd)
     cache.save()
-    assert MessageCache(tmp_path, BACKEND).get(TASK) == odd
+    assert message_cache(tmp_path, BACKEND).get(TASK) == odd
 
 
 def test_a_prompt_that_holds_the_token_is_in_no_file(tmp_path: Path) -> None:
-    cache = MessageCache(tmp_path, BACKEND, lambda text: text.replace("do it", "[secret]"))
+    cache = message_cache(tmp_path, BACKEND, lambda text: text.replace("do it", "[secret]"))
     cache.put(TASK, TEXT)
     cache.save()
     assert not [

@@ -1,0 +1,75 @@
+"""A cache of what the service shows of tasks: it can be deleted at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from reconciler import disk
+from reconciler.model.canonical import map_texts
+from reconciler.model.typed_json import Codec, ShapeError
+from reconciler.plan.view import TaskId
+from reconciler.scratch import make_scratch
+
+T = TypeVar("T")
+_VERSION = 1
+
+
+class TaskCache(Generic[T]):
+    """Values of one kind by task, in a private JSON file in `folder` for each `kind` and `owner`.
+
+    A file or an entry that cannot be read or written is ignored, and so is a value with a text
+    that `scrub` changes, because it contains the token.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        kind: str,
+        owner: str,
+        codec: Codec[T],
+        scrub: Callable[[str], str] = str,
+    ) -> None:
+        digest = hashlib.sha256(owner.encode()).hexdigest()[:12]
+        self._path = folder / f"{kind}-{digest}.json"
+        self._codec = codec
+        self._scrub = scrub
+        self._changed = False
+
+    def get(self, task: TaskId) -> T | None:
+        try:
+            return self._codec.convert(self._entries["/".join(task)])
+        except (KeyError, ShapeError):
+            return None
+
+    def put(self, task: TaskId, value: T) -> None:
+        """Changes the entry in memory; `save` writes it."""
+        entry = map_texts(self._scrub, self._codec.builtins(value), names=True)
+        if self._entries.get("/".join(task)) != entry and self._codec.convert(entry) == value:
+            self._entries["/".join(task)] = entry
+            self._changed = True
+
+    def save(self) -> None:
+        if not self._changed:
+            return
+        self._changed = False
+        data = json.dumps({"version": _VERSION, "entries": self._entries}).encode("ascii")
+        with contextlib.suppress(OSError):
+            make_scratch(self._path.parent)
+            disk.replace_file(self._path, data, mode=disk.PRIVATE)
+
+    @cached_property
+    def _entries(self) -> dict[str, object]:
+        try:
+            content = json.loads(disk.read_file(self._path) or b"{}")
+        except (OSError, ValueError, RecursionError):
+            return {}
+        if not isinstance(content, dict) or content.get("version") != _VERSION:
+            return {}
+        entries = content.get("entries")
+        return entries if isinstance(entries, dict) else {}
