@@ -21,10 +21,10 @@ from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.shell import is_org_name
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
-from reconciler.remote import responses, task_list
+from reconciler.remote import responses
 from reconciler.remote.exchange import NoResponseError, Request, ServiceResponse, Timeouts
 from reconciler.remote.failures import failure
-from reconciler.remote.pagination import Page, ReadPage, items, pages
+from reconciler.remote.pagination import TASK_QUERY, Page, ReadPage, pages, task_pages
 from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.sanitize import Scrubber
 from reconciler.remote.service_clock import ServiceClock
@@ -134,9 +134,9 @@ class Client:
     def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
         """See Service. The next page is fetched ahead."""
         path = _tasks_path(org_name)
-        query = {**task_list.QUERY, "pageSize": str(self._page_size)}
+        query = {**TASK_QUERY, "pageSize": str(self._page_size)}
         read = self._page_reader(path, "tasks", query, org_name, is_task=False)
-        return task_list.task_pages(read, org_name, self._transport.address(Request("GET", path)))
+        return task_pages(read, org_name, self._transport.address(Request("GET", path)))
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
         """See Service. Raises RemoteError if the response is about another task."""
@@ -151,9 +151,8 @@ class Client:
     ) -> Iterator[Mapping[str, object]]:
         """A task's events, oldest first; pages are read as needed. Raises RemoteError, with
         status 404 if there is no such task."""
-        for event in items(*self._events_reader(org_name, task_id, page_size)):
-            if isinstance(event, Mapping):
-                yield event
+        for entries, _ in pages(*self._events_reader(org_name, task_id, page_size)):
+            yield from (event for event in entries if isinstance(event, Mapping))
 
     def event_pages(self, org_name: str, task_id: str, first: str | None) -> Iterator[Page]:
         """Pages of a task's events from the page with token `first` on, each with the token of
@@ -173,7 +172,7 @@ class Client:
         path = _task_path(org_name, task_id) + part
         return self._transport.create(Request("POST", path, encode(body)))
 
-    def opened_events(self, org_name: str, task_id: str, after: str, idle: float) -> Response:
+    def open_events(self, org_name: str, task_id: str, after: str, idle: float) -> Response:
         """The open event stream; `after` is the ID of the last known event. Raises
         NoResponseError."""
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}

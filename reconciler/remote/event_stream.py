@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
-from requests import Response
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from reconciler.remote.client import Client
-from reconciler.remote.exchange import NoResponseError
+from reconciler.remote.exchange import NoResponseError, TooLargeError
 from reconciler.remote.responses import decode
 from reconciler.remote.sessions import TaskReader
-from reconciler.remote.sse import Frame, FrameReader, FrameTooLargeError
 from reconciler.tasks.event_summary import EventSummary, Last, advanced
 from reconciler.tasks.events import Event, event_id
 from reconciler.tasks.status import SETTLED, state_of
@@ -26,15 +25,17 @@ IDLE_SECONDS = 60.0
 """A stream that is silent for this long is reopened."""
 
 POLL_SECONDS = 2.0
-CUTS_IN_A_ROW = 3
-"""After this many streams without a new event, events are polled."""
+MAX_EMPTY_STREAMS = 3
+"""After this many consecutive streams without a new event, events are polled."""
 
 CHECK_SECONDS = 5.0
 """How often the status is checked while a stream is open: the service may keep it open, with
 heartbeats, after the task has settled."""
 
-_CUT = (RequestException, HTTPError, http.client.HTTPException, OSError, FrameTooLargeError)
-_CHUNK = 1 << 16
+MAX_MESSAGE = 16 << 20
+
+_LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
+_INTERRUPTED = (RequestException, HTTPError, http.client.HTTPException, OSError)
 _ENDED = frozenset({Last.FINAL, Last.FAILED, Last.CANCELLED})
 
 
@@ -47,9 +48,9 @@ class _Followed:
     summary: EventSummary = field(default_factory=EventSummary)
     seen: set[str] = field(default_factory=set)
     token: str | None = None
-    checked: float = float("-inf")
+    checked_at: float = float("-inf")
 
-    def news(self, event: Event) -> bool:
+    def add(self, event: Event) -> bool:
         """Whether the event is new; records it."""
         known = event_id(event) or json.dumps(event, sort_keys=True)
         if known in self.seen:
@@ -75,37 +76,35 @@ class EventStream:
         self._clock = clock
 
     def events(self, org_name: str, task_id: str) -> Iterator[Event]:
-        """All events of a task, until it is settled. Raises RemoteError."""
+        """All events of a task until it settles. Raises RemoteError."""
         task = _Followed(org_name, task_id)
-        cuts = 0
+        empty_streams = 0
         while True:
-            found = self._client.get_task(org_name, task_id)
-            yield from self._read(task)  # after it: what an idle task said is there by now
-            if found is None or state_of(found.raw, task.summary) in SETTLED:
+            remote = self._client.get_task(org_name, task_id)
+            # Read the list after the status, so that an idle task's last events are included. A
+            # stream may have been interrupted anywhere.
+            listed, task.token = self._reader.events(org_name, task_id, task.token)
+            yield from filter(task.add, listed)
+            if remote is None or state_of(remote.raw, task.summary) in SETTLED:
                 return
-            if cuts >= CUTS_IN_A_ROW or task.summary.last in _ENDED:
+            if empty_streams >= MAX_EMPTY_STREAMS or task.summary.last in _ENDED:
                 self._sleep(POLL_SECONDS)  # about to settle, or no streams
                 continue
             before = len(task.seen)
-            streams = yield from self._stream(task)
-            if not streams:
-                cuts = CUTS_IN_A_ROW
+            is_supported = yield from self._stream(task)
+            if not is_supported:
+                empty_streams = MAX_EMPTY_STREAMS
             elif len(task.seen) > before:
-                cuts = 0
+                empty_streams = 0
             else:
-                cuts += 1
+                empty_streams += 1
                 self._sleep(POLL_SECONDS / 2)
 
-    def _read(self, task: _Followed) -> Iterator[Event]:
-        """New events from the list: a stream may have been cut off anywhere."""
-        events, task.token = self._reader.events(task.org_name, task.task_id, task.token)
-        yield from (event for event in events if task.news(event))
-
     def _stream(self, task: _Followed) -> Generator[Event, None, bool]:
-        """The events of one stream, until it ends or the task may have settled. Returns whether
-        the service supports streams."""
+        """The new events of one stream, until it ends or the task may have settled. Returns
+        whether the service supports streams."""
         try:
-            response = self._client.opened_events(
+            response = self._client.open_events(
                 task.org_name, task.task_id, task.summary.event_id, IDLE_SECONDS
             )
         except NoResponseError:
@@ -114,37 +113,49 @@ class EventStream:
             kind = response.headers.get("Content-Type", "")
             if response.status_code != 200 or not kind.startswith("text/event-stream"):
                 return False
-            with suppress(*_CUT):
-                for frames in _frames(response):
-                    yield from self._news(task, frames)
-                    if self._may_have_settled(task):
-                        break
+            with suppress(*_INTERRUPTED):
+                for data in messages(iter(lambda: response.raw.read1(1 << 16), b"")):
+                    if data is None:
+                        if self._may_have_settled(task):
+                            break
+                        continue
+                    event = _event(data)
+                    if event is not None and task.add(event := self._reader.without_secrets(event)):
+                        yield event
         return True
-
-    def _news(self, task: _Followed, frames: Iterator[Frame]) -> Iterator[Event]:
-        for frame in frames:
-            event = _event(frame.data)
-            if event is not None:
-                shown = self._reader.without_secrets(event)
-                if task.news(shown):
-                    yield shown
 
     def _may_have_settled(self, task: _Followed) -> bool:
         """Called after each chunk, including heartbeats. Raises RemoteError."""
         if task.summary.last in _ENDED:
             return True
-        if self._clock() - task.checked < CHECK_SECONDS:
+        if self._clock() - task.checked_at < CHECK_SECONDS:
             return False
-        task.checked = self._clock()
-        found = self._client.get_task(task.org_name, task.task_id)
-        return found is None or state_of(found.raw, task.summary) in SETTLED
+        task.checked_at = self._clock()
+        remote = self._client.get_task(task.org_name, task.task_id)
+        return remote is None or state_of(remote.raw, task.summary) in SETTLED
 
 
-def _frames(response: Response) -> Iterator[Iterator[Frame]]:
-    """The frames of each chunk; none for a heartbeat."""
-    reader = FrameReader()
-    while chunk := response.raw.read1(_CHUNK):
-        yield reader.feed(chunk)
+def messages(chunks: Iterable[bytes]) -> Iterator[str | None]:
+    """The data of each message in a stream of Server-Sent Events, and None after each chunk.
+
+    As in the HTML standard, a line ends in CR, LF or both, and an incomplete message at the end is
+    dropped. Raises TooLargeError.
+    """
+    rest, data, size = b"", list[str](), 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > MAX_MESSAGE:
+            raise TooLargeError(MAX_MESSAGE >> 20)
+        *lines, rest = _LINE_END.split(rest + chunk)
+        for line in lines:
+            name, _, value = line.decode("utf-8", "replace").partition(":")
+            if name == "data":
+                data.append(value.removeprefix(" "))
+            elif not line:
+                if data:
+                    yield "\n".join(data)
+                data, size = [], len(rest)
+        yield None
 
 
 def _event(data: str) -> Event | None:

@@ -1,13 +1,17 @@
-"""Reads lists page by page, and stops if a list does not end."""
+"""Reads lists page by page, checking that they end and that the task list is in order."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import Any
+from concurrent.futures import Future
+from datetime import datetime
 
+from reconciler.model import wire
 from reconciler.model.codes import Code
-from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.diagnostics import error
+from reconciler.model.errors import RemoteError
+from reconciler.model.service import TaskPage
 
 Page = tuple[list[object], str | None]
 """Entries, and the token of the next page (None after the last)."""
@@ -16,8 +20,11 @@ ReadPage = Callable[[str | None, Callable[[], bool]], Page]
 """Reads the page with a token (None: the first). Stops retrying once its second argument returns
 True."""
 
-MOST_BARREN = 50
+MAX_REPEATED_PAGES = 50
 """The maximum number of consecutive pages without a new entry."""
+
+TASK_QUERY = {"sortBy": "created", "sortDirection": "desc"}
+"""The service's default order changes while the list is read."""
 
 
 class _Guard:
@@ -27,26 +34,24 @@ class _Guard:
         self._where = where
         self._tokens: set[str] = set()
         self._ids: set[object] = set()
-        self._barren = 0
+        self._repeated = 0
 
     def check(self, entries: list[object], token: str) -> None:
         if token in self._tokens:
-            raise self._endless("circle")
+            raise self._error("circle")
         self._tokens.add(token)
         known = len(self._ids)
-        self._ids.update(_id(entry) for entry in entries)
-        self._barren = 0 if len(self._ids) > known else self._barren + 1
-        if self._barren >= MOST_BARREN:
-            raise self._endless("endless")
+        self._ids |= {
+            entry["id"]
+            for entry in entries
+            if isinstance(entry, Mapping) and isinstance(entry.get("id"), str)
+        }
+        self._repeated = 0 if len(self._ids) > known else self._repeated + 1
+        if self._repeated >= MAX_REPEATED_PAGES:
+            raise self._error("endless")
 
-    def _endless(self, case: str) -> RemoteError:
-        facts: Any = {"where": self._where, "pages": self._barren}
-        return RemoteError.of(Code.UNREADABLE_LIST, case, **facts)
-
-
-def _id(entry: object) -> str | None:
-    found = entry.get("id") if isinstance(entry, Mapping) else None
-    return found if isinstance(found, str) else None
+    def _error(self, case: str) -> RemoteError:
+        return RemoteError.of(Code.UNREADABLE_LIST, case, where=self._where, pages=self._repeated)
 
 
 def pages(
@@ -55,18 +60,18 @@ def pages(
     """The pages from the one with token `first` on, read as needed; `where` is for messages.
     Raises what `read` raises, and RemoteError for a list that does not end."""
     guard = _Guard(where)
-    page = read(first, lambda: False)
-    while page[1] is not None:
-        guard.check(*page)  # type: ignore[arg-type]
-        yield page
-        page = read(page[1], lambda: False)
-    yield page
+    entries, token = read(first, lambda: False)
+    while token is not None:
+        guard.check(entries, token)
+        yield entries, token
+        entries, token = read(token, lambda: False)
+    yield entries, None
 
 
 def pages_ahead(read: ReadPage, where: str = "") -> Generator[list[object], None, None]:
-    """The entries page by page; the next page is requested while one is processed.
+    """The entries page by page; the next page is requested while the current one is processed.
 
-    A reader that stops early leaves at most one request, which ends by itself. Raises as `pages`
+    If the caller stops early, at most one request is left, which ends by itself. Raises as `pages`
     does.
     """
     stopped, guard = threading.Event(), _Guard(where)
@@ -74,37 +79,47 @@ def pages_ahead(read: ReadPage, where: str = "") -> Generator[list[object], None
     try:
         while token is not None:
             guard.check(entries, token)
-            ahead = _Ahead(read, token, stopped)
+            following = _in_background(read, token, stopped)
             yield entries
-            entries, token = ahead.page()
+            entries, token = following.result()
         yield entries
     finally:
         stopped.set()
 
 
-def items(read: ReadPage, where: str = "") -> Iterator[object]:
-    """The entries one by one. Raises as `pages` does."""
-    return (entry for entries, _ in pages(read, where) for entry in entries)
+def _in_background(read: ReadPage, token: str, stopped: threading.Event) -> Future[Page]:
+    """Reads a page in a daemon thread; an executor's threads would delay the exit."""
+    future: Future[Page] = Future()
 
-
-class _Ahead:
-    """Reads a page in a daemon thread."""
-
-    def __init__(self, read: ReadPage, token: str, stopped: threading.Event) -> None:
-        self._read, self._token, self._stopped = read, token, stopped
-        self._page: Page | None = None
-        self._error: TaskctlError | None = None
-        self._thread = threading.Thread(target=self._run, name="taskctl-page-ahead", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
+    def run() -> None:
         try:
-            self._page = self._read(self._token, self._stopped.is_set)
-        except TaskctlError as exc:
-            self._error = exc
+            future.set_result(read(token, stopped.is_set))
+        except BaseException as exc:  # noqa: BLE001 - `result` raises it
+            future.set_exception(exc)
 
-    def page(self) -> Page:
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._page or self._read(self._token, self._stopped.is_set)
+    threading.Thread(target=run, name="taskctl-page-ahead", daemon=True).start()
+    return future
+
+
+def task_pages(read: ReadPage, org_name: str, where: str) -> Iterator[TaskPage]:
+    """The pages of a list requested with TASK_QUERY, newest first. A page with an unreadable entry
+    or in the wrong order has a `problem`: it does not prove that a task is absent. Entries may
+    repeat, because new tasks move others to a later page. Raises RemoteError."""
+    seen: set[str] = set()
+    previous: datetime | None = None
+    for entries in pages_ahead(read, where):
+        tasks, problem = [], None
+        for entry in entries:
+            task = wire.remote_task(org_name, entry)
+            if task is None or wire.REDACTED in task.id:
+                problem = problem or error(Code.UNREADABLE_LIST, "entry", where=where)
+                continue
+            tasks.append(task)
+            if task.created_at is None:
+                problem = problem or error(Code.UNREADABLE_LIST, "entry", where=where)
+            elif task.id not in seen:
+                if previous is not None and task.created_at > previous:
+                    problem = problem or error(Code.UNREADABLE_LIST, "order", where=where)
+                seen.add(task.id)
+                previous = task.created_at
+        yield TaskPage(tuple(tasks), problem)

@@ -72,7 +72,7 @@ class Cut:
 def test_it_goes_on_after_each_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    opened, after = Client.opened_events, []
+    opened, after = Client.open_events, []
 
     def cut(self: Client, org_name: str, task_id: str, last: str, idle: float) -> Response:
         after.append(last)
@@ -80,7 +80,7 @@ def test_it_goes_on_after_each_cut(
         answer.raw = Cut(answer, 3)
         return answer
 
-    monkeypatch.setattr(Client, "opened_events", cut)
+    monkeypatch.setattr(Client, "open_events", cut)
     with live_tasks(
         tmp_path, monkeypatch, capsys, work_seconds=0.2
     ) as place:  # longer than an apply
@@ -102,7 +102,7 @@ def test_without_a_stream_it_polls(
         answer.headers["Content-Type"] = "text/html"
         return answer
 
-    monkeypatch.setattr(Client, "opened_events", refused)
+    monkeypatch.setattr(Client, "open_events", refused)
     place.apply({"slow": "slow one"})
     out = place.run("logs", "slow", "--follow", "--format", "json")[1]
     assert len(ids(out)) == 42

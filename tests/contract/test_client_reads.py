@@ -304,6 +304,6 @@ def test_the_id_of_an_event_may_be_any_text(odd: str) -> None:
     with (
         FaultServer() as server,
         make_client(server.url) as client,
-        client.opened_events("acme", "t", odd, 5) as answer,
+        client.open_events("acme", "t", odd, 5) as answer,
     ):
         assert answer.status_code == 404

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.errors import RemoteError
-from reconciler.remote.pagination import MOST_BARREN, Page, items, pages, pages_ahead
+from reconciler.remote.pagination import MAX_REPEATED_PAGES, Page, pages, pages_ahead
 from tests.support.diagnostics import failed
 
 Table = dict[str | None, Page]
@@ -28,10 +28,10 @@ def test_to_the_end() -> None:
     asked: list[str | None] = []
     assert list(pages_ahead(reader(THREE, asked))) == [[1, 2], [], [3]]
     assert asked == [None, "a", "b"]
-    assert list(items(reader(THREE, asked))) == [1, 2, 3]
+    assert list(pages(reader(THREE, asked))) == [([1, 2], "a"), ([], "b"), ([3], None)]
 
 
-@pytest.mark.parametrize("read_all", [pages, pages_ahead, items])
+@pytest.mark.parametrize("read_all", [pages, pages_ahead])
 def test_never_round_in_circles(read_all: Callable[..., Iterator[object]]) -> None:
     asked: list[str | None] = []
     circle: Table = {None: ([1], "a"), "a": ([2], "b"), "b": ([3], "a")}
@@ -41,10 +41,10 @@ def test_never_round_in_circles(read_all: Callable[..., Iterator[object]]) -> No
     assert asked == [None, "a", "b"]
 
 
-def test_items_are_read_only_as_needed() -> None:
+def test_pages_are_read_only_as_needed() -> None:
     asked: list[str | None] = []
-    stream = items(reader(THREE, asked))
-    assert next(stream) == 1
+    stream = pages(reader(THREE, asked))
+    assert next(stream) == ([1, 2], "a")
     assert asked == [None]
 
 
@@ -95,7 +95,7 @@ def test_an_error_ahead_comes_when_its_page_is_due() -> None:
         next(stream)
 
 
-@pytest.mark.parametrize("read_all", [pages, pages_ahead, items])
+@pytest.mark.parametrize("read_all", [pages, pages_ahead])
 @pytest.mark.parametrize("page", [[], [{"id": "same"}], [None, {}]], ids=["empty", "same", "odd"])
 def test_never_without_end(read_all: Callable[..., Iterator[object]], page: list[object]) -> None:
     asked = 0
@@ -108,7 +108,7 @@ def test_never_without_end(read_all: Callable[..., Iterator[object]], page: list
     with pytest.raises(RemoteError) as caught:
         list(read_all(read))
     assert caught.value.diagnostics[0].code is Code.UNREADABLE_LIST
-    assert asked <= MOST_BARREN + 2
+    assert asked <= MAX_REPEATED_PAGES + 2
 
 
 def test_an_empty_page_is_no_end() -> None:
