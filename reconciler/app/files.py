@@ -15,7 +15,7 @@ from reconciler.manifest.repository import link_out
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.errors import TaskctlError
-from reconciler.render import renderer
+from reconciler.render import render
 from reconciler.render.reports import Report, Style
 
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stderr))")
@@ -46,7 +46,7 @@ def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -
         return error(Code.CANNOT_WRITE, "reportOverState", at=place, format=file.format)
     if (link := link_out(path, settings.root)) is not None:
         return error(Code.OUTSIDE_REPOSITORY, "report", at=place, target=link, format=file.format)
-    text = renderer(file.format).render(report, style)
+    text = render(file.format, report, style)
     try:
         write_whole(path, text.encode("utf-8", "backslashreplace"))
     except OSError as problem:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.render.reports import Renderer
+    from reconciler.render.reports import Report, Style
 
-FORMATS = {
-    "text": "reconciler.render.text",
-    "json": "reconciler.render.json",
-    "markdown": "reconciler.render.markdown",
-    "github": "reconciler.render.github",
-    "sarif": "reconciler.render.sarif",
-    "junit": "reconciler.render.junit",
-    "html": "reconciler.render.html",
-}
-"""Format names and their modules; each module has `render(report, style) -> str`."""
+FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
+"""The formats of reports; the module of the same name has `render(report, style) -> str`."""
 
 BASIC_FORMATS = ("text", "json")
 """The formats of every command. The others are for reports about tasks."""
 
 
-def renderer(name: str) -> Renderer:
-    """The module of a format. Raises KeyError for an unknown name."""
-    return cast("Renderer", import_module(FORMATS[name]))
+def render(name: str, report: Report, style: Style) -> str:
+    """The whole report; ends with a line feed unless empty. KeyError for an unknown format."""
+    if name not in FORMATS:
+        raise KeyError(name)
+    text: str = import_module(f"{__name__}.{name}").render(report, style)
+    return text

@@ -9,10 +9,9 @@ from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import word_remarks
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
-from reconciler.render.hints import hint_rows
-from reconciler.render.palette import Palette
-from reconciler.render.reports import Style
+from reconciler.render.reports import Palette, Style
 from reconciler.render.status import status_rows
+from reconciler.render.values import hint_rows
 from reconciler.render.wait import WaitedReport
 
 _COLUMNS = 96
@@ -33,7 +32,7 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     """At least one row per task, then the counts; with `-q`, only tasks that did not succeed."""
     if style.quiet and not report.failed():
         return
-    palette = Palette(style.color)
+    palette = style.palette
     shown = [task for task in report.tasks if not style.quiet or task.result not in _WELL]
     for task in shown:
         if task.result is not Result.NOT_STARTED:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from reconciler.messages.template import amount
 from reconciler.plan.budget import Outlook, minute
 from reconciler.render import safe
-from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 
 
@@ -32,7 +31,7 @@ def budget_lines(
 def budget_rows(outlooks: Sequence[Outlook], style: Style) -> Iterator[str]:
     """The lines for a terminal; exhausted budgets are yellow. Not wrapped, so that logs can be
     searched."""
-    palette = Palette(style.color)
+    palette = style.palette
     for outlook, line in zip(outlooks, budget_lines(outlooks), strict=True):
         yield palette.yellow(line) if outlook.budget.exhausted else line
 

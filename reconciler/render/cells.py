@@ -1,18 +1,30 @@
-"""Text width in terminal columns, and wrapping. For text that `safe` has escaped."""
+"""Text in terminal columns: width, wrapping, tables. For text that `safe` has escaped."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Sequence
+
+GAP = "  "
+"""What separates the columns of a table."""
 
 _WIDEST = 2
+_COLOR = re.compile("\x1b\\[[0-9;]*m")
 _TOKENS = re.compile(r"\s+|\S+")
 _INDENT = re.compile(r"\s*(?:(?:[-*+]|\d{1,3}[.)])\s+)?")
 
 
 def width(text: str) -> int:
-    """The columns that `text` occupies: 2 for wide East Asian characters, 0 for combining ones."""
+    """The columns that `text` occupies: 2 for wide East Asian characters, 0 for combining ones and
+    for colors."""
+    if "\x1b" in text:
+        text = uncolored(text)
     return len(text) if text.isascii() else sum(map(_cell, text))
+
+
+def uncolored(text: str) -> str:
+    return _COLOR.sub("", text)
 
 
 def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
@@ -36,7 +48,7 @@ def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
             if columns - used < _WIDEST:
                 row, used = "", 0  # blanks at the begin leave no room for any character
             if used + size > columns:
-                *full, end = chunks(token, columns - used)
+                *full, end = split(token, columns - used)
                 rows.extend(row + piece for piece in full)
                 row = (indent if full else row) + end
                 used = width(row)
@@ -45,13 +57,13 @@ def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
     return [*rows, row.rstrip()] if row.strip() or not rows else rows
 
 
-def hang_of(line: str) -> int:
+def hanging_indent(line: str) -> int:
     """The indentation of a line's continuation rows: that of a list item's text."""
     found = _INDENT.match(line)
     return found.end() if found else 0
 
 
-def flowed(text: str, columns: int) -> list[str]:
+def wrap_words(text: str, columns: int) -> list[str]:
     """Wraps a sentence; words that are too long, such as links, are not broken."""
     rows = [""]
     for word in text.split():
@@ -62,7 +74,7 @@ def flowed(text: str, columns: int) -> list[str]:
     return rows
 
 
-def chunks(text: str, columns: int) -> list[str]:
+def split(text: str, columns: int) -> list[str]:
     """Splits `text` into pieces of at most `columns` (at least one character each)."""
     pieces, piece, used = [], "", 0
     for character in text:
@@ -91,6 +103,32 @@ def window(text: str, at: int, columns: int) -> tuple[str, int]:
         end += 1
     head, tail = "..." if start else "", "..." if end < len(text) else ""
     return f"{head}{text[start:end]}{tail}", len(head) + before
+
+
+def shorten(text: str, columns: int) -> str:
+    """One line of at most `columns`, cut between words if possible."""
+    if width(text) <= columns:
+        return text
+    kept = split(text, max(1, columns - 1))[0]
+    at_word = kept.rpartition(" ")[0]
+    return (at_word if len(at_word) > len(kept) // 2 else kept).rstrip() + "…"
+
+
+def pad(text: str, columns: int) -> str:
+    return text + " " * (columns - width(text))
+
+
+def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Rows with aligned columns; those in `right` are right-aligned. Cells may be colored."""
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    shown = []
+    for row in rows:
+        padded = []
+        for number, (cell, columns) in enumerate(zip(row, widths, strict=True)):
+            blanks = " " * (columns - width(cell))
+            padded.append(blanks + cell if number in right else cell + blanks)
+        shown.append(GAP.join(padded).rstrip())
+    return shown
 
 
 def _cell(character: str) -> int:

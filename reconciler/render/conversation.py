@@ -8,8 +8,7 @@ from datetime import UTC, date, timedelta
 
 from reconciler.render import cells, safe
 from reconciler.render.markup import markdown_rows, plain_rows
-from reconciler.render.palette import Palette
-from reconciler.render.reports import Style
+from reconciler.render.reports import Palette, Style
 from reconciler.tasks.conversation import ConversationEntry, Kind
 from reconciler.tasks.events import Approval, text_in
 
@@ -26,7 +25,7 @@ class ConversationText:
 
     def __init__(self, style: Style, *, rich: bool) -> None:
         self._style = style
-        self._palette = Palette(style.color)
+        self._palette = style.palette
         self._rich = rich
         self._day: date | None = None
 
@@ -86,7 +85,7 @@ class ConversationText:
 
     def _cut(self, line: str) -> str:
         whole = not self._rich or self._style.verbose or cells.width(line) <= self._columns
-        return line if whole else cells.chunks(line, self._columns - 1)[0] + "…"
+        return line if whole else cells.split(line, self._columns - 1)[0] + "…"
 
     def _prose(self, text: str) -> list[str]:
         return _prose(text, self._columns, self._palette, rich=self._rich)
@@ -96,7 +95,7 @@ def approval_rows(
     approval: Approval, style: Style, indent: int = 0, *, rich: bool = True
 ) -> list[str]:
     """An approval request with everything that it contains."""
-    palette = Palette(style.color)
+    palette = style.palette
     columns = max(_NARROWEST, style.width - indent)
     rows = _prose(approval.message, columns, palette, rich=rich)
     facts = [approval.kind.replace("_", " ")]
@@ -104,7 +103,7 @@ def approval_rows(
     facts += [f"tool {tool}"] if (tool := text_in(approval.context, "tool_name")) else []
     facts += [f"id {approval.id}"]
     told = safe.line(", ".join(fact for fact in facts if fact))
-    rows += [palette.dim(row) for row in (cells.flowed(told, columns) if rich else [told])]
+    rows += [palette.dim(row) for row in (cells.wrap_words(told, columns) if rich else [told])]
     if plan := text_in(approval.context, "plan_description"):
         rows += ["", *_prose(plan, columns, palette, rich=rich)]
     diffs = approval.context.get("git_diff")

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from reconciler.messages import word
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.render import cells, safe
-from reconciler.render.palette import Palette
-from reconciler.render.reports import Style
+from reconciler.render.reports import Palette, Style
 
 _TAB = "    "
 
@@ -18,7 +17,7 @@ def render_all(diagnostics: Iterable[Diagnostic], style: Style) -> str:
 
 
 def render_one(diagnostic: Diagnostic, style: Style) -> str:
-    palette = Palette(style.color)
+    palette = style.palette
     paint = palette.red if diagnostic.severity is Severity.ERROR else palette.yellow
     place = place_of(diagnostic.file, diagnostic.line, diagnostic.column)
     message = word(diagnostic)

@@ -9,10 +9,9 @@ from reconciler.messages.plan import COUNTED
 from reconciler.plan.plan import Action
 from reconciler.render import cells, safe
 from reconciler.render.entry_groups import EntryGroup, EntryPart
-from reconciler.render.hints import hint_rows
-from reconciler.render.palette import Palette
+from reconciler.render.reports import Palette
 from reconciler.render.value_table import ValueRow, shared_text, value_rows
-from reconciler.render.values import change_rows, setting_rows
+from reconciler.render.values import change_rows, hint_rows, setting_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class EntryText:
             values = task.generated.values if task.generated is not None else {}
             rows.append(ValueRow(self.paint(task.action), self.group.label(task), values))
         if shared := shared_text(rows):
-            yield from cells.flowed(safe.line(shared), self.columns)
+            yield from cells.wrap_words(safe.line(shared), self.columns)
         yield from value_rows(rows, self.columns, self.palette)
 
     def _said(self, part: EntryPart) -> Iterator[str]:
@@ -53,7 +52,7 @@ class EntryText:
         if part.first.diff or part.notes_differ:
             subject += f", as in {part.first.ref.key}"
         note = f": {words.note}" if words.note else ":"
-        first, *more = cells.flowed(safe.line(subject + note), own)
+        first, *more = cells.wrap_words(safe.line(subject + note), own)
         yield f"{self.paint(part.first.action)} {first}"
         yield from (f"  {row}" for row in more)
         rows = change_rows(part.first.diff, own - 2, palette, verbose=False)

@@ -10,7 +10,6 @@ from reconciler.manifest.fmt import Formatted, format_manifest
 from reconciler.model.diagnostics import Diagnostic, has_errors, in_order
 from reconciler.render import safe
 from reconciler.render.json import json_document
-from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 
 
@@ -67,7 +66,7 @@ def fmt_text(report: FmtReport, style: Style, *, diff: bool) -> str:
     """The names of changed files, or their diffs."""
     if not diff:
         return "".join(f"{safe.line(name)}\n" for name in report.changed)
-    palette = Palette(style.color)
+    palette = style.palette
     paints = {"+": palette.green, "-": palette.red, "@": palette.dim}
     rows = [safe.block(row) for name in report.changed for row in _diff(name, report.files[name])]
     return "".join(f"{paints.get(row[:1], str)(row)}\n" for row in rows)

@@ -8,7 +8,6 @@ from reconciler.importing.report import ImportReport, ImportResult, Taken
 from reconciler.model.diagnostics import in_order
 from reconciler.render import cells, safe
 from reconciler.render.json import json_document
-from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
 
 _SIGNS = {
@@ -33,7 +32,7 @@ def import_document(report: ImportReport) -> dict[str, Any]:
 
 def import_text(report: ImportReport, style: Style) -> str:
     """One line per task, and the counts."""
-    palette = Palette(style.color)
+    palette = style.palette
     width = max((cells.width(safe.line(task.key)) for task in report.tasks), default=0)
     paints = {">": palette.green, "+": palette.green, "!": palette.red, "=": palette.dim}
     rows = [

@@ -7,12 +7,10 @@ from datetime import datetime
 
 from reconciler.model.shell import shell_word
 from reconciler.model.task import rfc3339
-from reconciler.render import safe
+from reconciler.render import cells, safe
 from reconciler.render.conversation import age, approval_rows
 from reconciler.render.json import json_document
-from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
-from reconciler.render.table import shortened
 from reconciler.tasks.open_requests import OpenRequest, Wanted
 
 _ASKS = {
@@ -32,7 +30,8 @@ def summary_rows(request: OpenRequest, style: Style, now: datetime) -> list[str]
     said = " ".join(request.message.split())
     row = wants(request, now) + (f": {said}" if said else "")
     command = answer_command(request)
-    return [shortened(safe.line(row), max(20, style.width - 2)), *([command] if command else [])]
+    shown = cells.shorten(safe.line(row), max(20, style.width - 2))
+    return [shown, command] if command else [shown]
 
 
 def inbox_text(requests: Sequence[OpenRequest], style: Style, now: datetime) -> str:
@@ -72,7 +71,7 @@ def request_document(request: OpenRequest) -> dict[str, object]:
 
 
 def _rows(request: OpenRequest, style: Style, now: datetime) -> Iterator[str]:
-    palette = Palette(style.color)
+    palette = style.palette
     yield palette.bold(safe.line(f"{request.status.ref} {wants(request, now)}"))
     if request.approval is not None:
         yield from (f"  {row}".rstrip() for row in approval_rows(request.approval, style, 2))

@@ -17,9 +17,8 @@ from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
 from reconciler.render.entries import TaskEntry, command_of, diagnostics_of, entries
-from reconciler.render.palette import Palette
 from reconciler.render.plan_text import for_whom
-from reconciler.render.reports import Report, Style, ValidateReport
+from reconciler.render.reports import Palette, Report, Style, ValidateReport
 from reconciler.render.values import change_rows
 
 ELSEWHERE = "taskctl"
@@ -112,7 +111,7 @@ def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
 def _further(entry: TaskEntry) -> Iterator[str]:
     if entry.url:
         yield entry.url
-    yield from change_rows(entry.diff, _WIDTH, Palette(on=False), verbose=True)
+    yield from change_rows(entry.diff, _WIDTH, Palette(), verbose=True)
 
 
 def _document(suites: _Suites, name: str) -> Iterator[str]:

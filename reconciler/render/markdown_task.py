@@ -12,7 +12,7 @@ from reconciler.render import cells, safe
 from reconciler.render.entries import FoldedEntry, TaskEntry
 from reconciler.render.entry_text import counted
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, span
-from reconciler.render.palette import Palette
+from reconciler.render.reports import Palette
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.value_table import ValueRow, shared_text, value_names
 from reconciler.render.values import flow, is_prose, moved_by, setting_rows, side_text
@@ -98,7 +98,7 @@ def _difference(entry: TaskEntry) -> Iterator[str]:
 
 
 def _created(inputs: Inputs) -> Iterator[str]:
-    rows = setting_rows(inputs, COLUMNS, Palette(on=False), verbose=True)
+    rows = setting_rows(inputs, COLUMNS, Palette(), verbose=True)
     return (f"+ {row}" for row in rows)
 
 

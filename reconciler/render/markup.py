@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from reconciler.render import cells
-from reconciler.render.palette import Palette
+from reconciler.render.reports import Palette
 
 _HEADING = re.compile(r"#{1,6}\s+(.*)")
 _BULLET = re.compile(r"(\s*)[-*+]\s+(.*)")
@@ -43,7 +43,7 @@ def _rows(text: str, columns: int, palette: Palette) -> Iterator[str]:
         else:
             bullet = _BULLET.fullmatch(line)
             shown = f"{bullet[1]}• {bullet[2]}" if bullet else line
-            hang = len(bullet[1]) + 2 if bullet else cells.hang_of(line)
+            hang = len(bullet[1]) + 2 if bullet else cells.hanging_indent(line)
             yield from _spanned(shown, columns, hang, palette)
 
 

@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from reconciler.model.task import TaskRef
-from reconciler.render import safe
+from reconciler.render import cells, safe
 from reconciler.render.inbox import answer_command, wants
-from reconciler.render.table import shortened
 from reconciler.tasks.news import News
 from reconciler.tasks.status import TaskStatus
 
@@ -51,7 +50,7 @@ def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
 
 
 def _named(status: TaskStatus, what: str, said: str) -> str:
-    text = shortened(safe.line(f"{status.ref} {what}{f': {said}' if said else ''}"), _LONGEST)
+    text = cells.shorten(safe.line(f"{status.ref} {what}{f': {said}' if said else ''}"), _LONGEST)
     link = f"\n    {_inert(status.url)}" if status.url else ""
     return f"• {_MENTION.sub(_HARMLESS_MENTION, _inert(text))}{link}"
 

@@ -15,12 +15,9 @@ from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entry_groups import EntryGroup, entry_groups, entry_of
 from reconciler.render.entry_text import EntryText, removed
-from reconciler.render.hints import hint_rows
-from reconciler.render.palette import Palette, unpainted
 from reconciler.render.plan_groups import TaskGroup, common, prompt_line, task_groups
-from reconciler.render.reports import Style
-from reconciler.render.table import shortened, table_rows
-from reconciler.render.values import change_rows, setting_rows
+from reconciler.render.reports import Palette, Style
+from reconciler.render.values import change_rows, hint_rows, setting_rows
 
 SIGNS = {
     Action.CREATE: "+",
@@ -127,7 +124,7 @@ class _Writer:
 
     @property
     def palette(self) -> Palette:
-        return Palette(self.style.color)
+        return self.style.palette
 
     @property
     def columns(self) -> int:
@@ -217,7 +214,7 @@ class _Writer:
     def _explained(self, task: PlannedTask) -> list[str]:
         words = word_remarks(task.explanation)
         note = words.note if words.note != ACTIONS.get(task.action) else ""
-        rows = cells.flowed(safe.line(note), self.columns) if note else []
+        rows = cells.wrap_words(safe.line(note), self.columns) if note else []
         rows += hint_rows(words.hints, self.columns, self.palette)
         told = task.task_id is None or mention(task.remarks, task.task_id)
         if told or task.action is Action.UNCHANGED:
@@ -233,7 +230,7 @@ class _Writer:
         is_one_note = len({one.note for one in words}) == 1
         rows: list[str] = []
         if is_one_note and words[0].note not in ("", ACTIONS.get(first.action)):
-            rows += cells.flowed(safe.line(words[0].note), self.columns)
+            rows += cells.wrap_words(safe.line(words[0].note), self.columns)
         rows += hint_rows(words[0].hints, self.columns, palette)
         if any(one.hints != words[0].hints for one in words):
             rows.append(palette.dim("(and the same for the other keys)"))
@@ -263,14 +260,14 @@ class _Writer:
                 own = f"… {own}" if own and skipped else own
             place = self.palette.dim(place_of(task.file or None, task.line))
             rows.append([self._name(task.ref), place, safe.line(own)])
-        used = max(cells.width(unpainted(row)) for row in table_rows([row[:2] for row in rows]))
+        used = max(cells.width(row) for row in cells.table_rows([row[:2] for row in rows]))
         room = max(20, self.columns - used - 2)
-        return table_rows([[*row[:2], shortened(row[2], room)] for row in rows])
+        return cells.table_rows([[*row[:2], cells.shorten(row[2], room)] for row in rows])
 
     def _closing(self) -> Iterator[str]:
         if not self.plan.complete:
             text = "Incomplete: existing tasks could not be read completely."
-            rows = cells.flowed(text, self.style.width)
+            rows = cells.wrap_words(text, self.style.width)
             yield from (self.palette.yellow(row) for row in rows)
         anew = sum(task.reason is Reason.RECREATE for task in self.plan.tasks)
         if anew:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from reconciler.render import cells
-from reconciler.render.palette import Palette
+from reconciler.render.reports import Palette
 from reconciler.render.text_diff import (
     WORD,
     DiffRow,
@@ -37,7 +37,9 @@ class Prose:
     def rows(self, text: str, limit: int) -> list[str]:
         """The first `limit` rows of a text."""
         lines = lines_of(text.strip("\n"))
-        rows = [r for line in lines for r in cells.wrap(line, self.columns, cells.hang_of(line))]
+        rows = [
+            r for line in lines for r in cells.wrap(line, self.columns, cells.hanging_indent(line))
+        ]
         return self._shortened(rows, limit)
 
     def diff(self, before: str | None, after: str | None, limit: int) -> list[str]:
@@ -80,8 +82,8 @@ class Prose:
         blanks = [" (ends in blanks)" if end and at_end[0] != at_end[1] else "" for end in at_end]
         palette = self.palette
         left, right = _words(old.pieces, keep), _words(new.pieces, keep)
-        yield from _word_rows("- ", left, room, palette.red, palette.removed, blanks[0])
-        yield from _word_rows("+ ", right, room, palette.green, palette.added, blanks[1])
+        yield from _word_rows("- ", left, room, palette.red, palette.removed_word, blanks[0])
+        yield from _word_rows("+ ", right, room, palette.green, palette.added_word, blanks[1])
 
     def _shortened(self, rows: list[str], limit: int) -> list[str]:
         if self.verbose or len(rows) <= limit + 1:
@@ -140,7 +142,7 @@ def _broken(words: Iterable[Piece], columns: int) -> Iterator[list[Piece]]:
     used = 0
     for text, differs in words:
         size = cells.width(text)
-        for piece in [text] if size <= columns else cells.chunks(text, columns):
+        for piece in [text] if size <= columns else cells.split(text, columns):
             size = cells.width(piece)
             if row and used + size > columns:
                 yield row

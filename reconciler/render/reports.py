@@ -1,10 +1,11 @@
-"""The input of every format: a report and a style."""
+"""The input of every format: a report, a style and a palette."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from functools import partialmethod
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from reconciler.model.diagnostics import Diagnostic, Severity, count
 
@@ -38,12 +39,25 @@ class FailureReport:
 Report: TypeAlias = "ValidateReport | Plan | ApplyReport | FailureReport"
 
 
-def no_source(_file: str, _line: int) -> str | None:
-    return None
+class Palette:
+    """Colors text that `safe` has escaped. Unless `on`, text is returned unchanged."""
 
+    def __init__(self, *, on: bool = False) -> None:
+        self.on = on
 
-def as_named(file: str) -> str:
-    return file
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.on and text else text
+
+    bold = partialmethod(_paint, "1")
+    dim = partialmethod(_paint, "2")
+    red = partialmethod(_paint, "31")
+    green = partialmethod(_paint, "32")
+    yellow = partialmethod(_paint, "33")
+    magenta = partialmethod(_paint, "35")
+    cyan = partialmethod(_paint, "36")
+    blue = partialmethod(_paint, "94")
+    removed_word = partialmethod(_paint, "1;31;7")
+    added_word = partialmethod(_paint, "1;32;7")
 
 
 class Style(NamedTuple):
@@ -59,12 +73,9 @@ class Style(NamedTuple):
     quiet: bool = False
     verbose: bool = False
     diagnostics: bool = True
-    source: Callable[[str, int], str | None] = no_source
-    locate: Callable[[str], str] = as_named
+    source: Callable[[str, int], str | None] = lambda _file, _line: None
+    locate: Callable[[str], str] = str
 
-
-class Renderer(Protocol):
-    """What each module in `render.FORMATS` has."""
-
-    def render(self, report: Report, style: Style) -> str:
-        """The whole report; ends in a line feed unless empty."""
+    @property
+    def palette(self) -> Palette:
+        return Palette(on=self.color)

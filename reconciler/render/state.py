@@ -7,11 +7,9 @@ from typing import Any
 
 from reconciler.model.task import TaskRef, rfc3339
 from reconciler.model.wire import console_url
-from reconciler.render import safe
+from reconciler.render import cells, safe
 from reconciler.render.json import json_document
-from reconciler.render.palette import Palette
-from reconciler.render.reports import Style
-from reconciler.render.table import table_rows
+from reconciler.render.reports import Palette, Style
 from reconciler.render.values import setting_rows
 from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
 from reconciler.state.model import Record, State
@@ -21,7 +19,7 @@ _HAPPENED = {HistoryKind.NOT_CREATED.value: "no task"}
 
 def state_table(state: State, refs: Collection[TaskRef], style: Style) -> str:
     """A line per task, and per attempt with an unknown outcome."""
-    palette = Palette(style.color)
+    palette = style.palette
     rows = [("TASK", "TASK ID", "STATUS", "FILE")]
     for ref in (ref for ref in sorted(refs) if ref in state.records):
         record = state.records[ref]
@@ -31,14 +29,13 @@ def state_table(state: State, refs: Collection[TaskRef], style: Style) -> str:
     rows += [(str(attempt.ref), "-", "no outcome", attempt.file) for attempt in tried]
     if len(rows) == 1:
         return "The state holds no tasks.\n"
-    cells = [[safe.line(cell) for cell in row] for row in rows]
-    head, *lines = table_rows(cells)
+    head, *lines = cells.table_rows([[safe.line(cell) for cell in row] for row in rows])
     return "".join(f"{line}\n" for line in (palette.bold(head), *lines))
 
 
 def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True) -> str:
     """Everything known about one task; `outputs`: including the outputs as last read."""
-    palette = Palette(style.color)
+    palette = style.palette
     rows = [palette.bold(safe.line(str(ref)))]
     record = state.records.get(ref)
     if record is not None:

@@ -13,9 +13,7 @@ from reconciler.render import cells, safe
 from reconciler.render.conversation import age
 from reconciler.render.inbox import request_document, summary_rows
 from reconciler.render.json import json_document
-from reconciler.render.palette import Palette, unpainted
-from reconciler.render.reports import Style
-from reconciler.render.table import table_rows
+from reconciler.render.reports import Palette, Style
 from reconciler.tasks.open_requests import open_requests
 from reconciler.tasks.status import TaskState, TaskStatus, counts
 
@@ -59,21 +57,19 @@ def status_rows(
     extra = sum(map(len, asked))
     if room is not None and len(statuses) + extra + 3 > room:
         asked, extra = [[] for _ in statuses], 0
-    palette = Palette(style.color)
+    palette = style.palette
     several = len({status.ref.org_name for status in statuses}) > 1
     table = [_HEADER, *(_row(status, now, palette, with_org=several) for status in statuses)]
     links = [row[-1] for row in table[1:]]
-    head, *shown = table_rows(table, _RIGHT)
-    apart = room is not None and any(
-        cells.width(unpainted(row)) > style.width for row in (head, *shown)
-    )
+    head, *shown = cells.table_rows(table, _RIGHT)
+    apart = room is not None and any(cells.width(row) > style.width for row in (head, *shown))
     below = room == ANY_ROOM or (
         room is not None
         and 2 * len(statuses) + extra + 3 <= room
         and max(map(cells.width, links)) + 2 <= style.width
     )
     if apart:
-        head, *shown = table_rows([row[:-1] for row in table], _RIGHT)
+        head, *shown = cells.table_rows([row[:-1] for row in table], _RIGHT)
     rows = [palette.bold(head)]
     for row, link, wants in zip(shown, links, asked, strict=True):
         rows.append(row)
@@ -81,7 +77,7 @@ def status_rows(
             rows.append(palette.dim(f"  {link}"))
         rows += [palette.yellow(f"  {wanted}") for wanted in wants]
     last = status_summary(statuses)
-    return [*rows, "", *([last] if room is None else cells.flowed(last, style.width))]
+    return [*rows, "", *([last] if room is None else cells.wrap_words(last, style.width))]
 
 
 def status_summary(statuses: Iterable[TaskStatus]) -> str:

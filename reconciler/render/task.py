@@ -12,8 +12,7 @@ from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.conversation import age
-from reconciler.render.palette import Palette
-from reconciler.render.reports import Style
+from reconciler.render.reports import Palette, Style
 from reconciler.render.state import state_document, task_text
 from reconciler.render.status import status_document
 from reconciler.render.values import change_rows, flow, setting_rows
@@ -34,7 +33,7 @@ class TaskReport:
 
 
 def report_text(report: TaskReport, style: Style, now: datetime) -> str:
-    palette = Palette(style.color)
+    palette = style.palette
     text = task_text(report.state, report.ref, style, outputs=not report.status.raw)
     return text + "".join(f"{row}\n" for row in _further(report, style, palette, now))
 

@@ -10,9 +10,7 @@ from typing import Any
 from reconciler.plan.budget import Outlook, budget_document
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
-from reconciler.render.palette import Palette
 from reconciler.render.reports import Style
-from reconciler.render.table import table_rows
 from reconciler.tasks.totals import By, Sum, Totals, Usage
 
 BLOCKS = "▏▎▍▌▋▊▉█"
@@ -124,8 +122,8 @@ def _listed(title: str, sums: Sequence[Sum], style: Style, marks: str) -> Iterat
     most = max(one.tokens for one in sums)
     bars = ["", *(bar(one.tokens, most, columns, marks if columns else "") for one in sums)]
     table = [(name, *row, drawn) for name, row, drawn in zip(names, numbers, bars, strict=True)]
-    head, *rows = table_rows(table, right=(1, 2))
-    yield Palette(style.color).bold(head)
+    head, *rows = cells.table_rows(table, right=(1, 2))
+    yield style.palette.bold(head)
     yield from rows
 
 

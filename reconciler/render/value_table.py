@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from reconciler.render import cells, safe
-from reconciler.render.palette import Palette, unpainted
+from reconciler.render.reports import Palette
 from reconciler.render.secrets import STAND_IN
-from reconciler.render.table import GAP, shortened, table_rows
 
 KEY = "key"
 EMPTY = '""'
@@ -61,14 +60,14 @@ def shared_text(rows: Sequence[ValueRow]) -> str:
 def value_rows(rows: Sequence[ValueRow], columns: int, palette: Palette) -> list[str]:
     """Header and rows, of inert text, at most `columns` wide; those that do not fit are counted."""
     names = value_names(rows)
-    signs = max(cells.width(unpainted(row.sign)) for row in rows)
+    signs = max(cells.width(row.sign) for row in rows)
     own = columns - signs - 1
     some = rows[:MOST]
     table = [[KEY, *names], *([row.label, *_cells(row, names)] for row in some)]
-    shown = table_rows(_fitted([[safe.line(cell) for cell in row] for row in table], own))
+    shown = cells.table_rows(_fitted([[safe.line(cell) for cell in row] for row in table], own))
     head = " " * (signs + 1) + palette.dim(shown[0]) if names else ""
     body = [
-        f"{row.sign}{' ' * (signs - cells.width(unpainted(row.sign)))} {text}"
+        f"{row.sign}{' ' * (signs - cells.width(row.sign))} {text}"
         for row, text in zip(some, shown[1:], strict=True)
     ]
     made, left_out = _side_by_side(head, body, columns)
@@ -90,7 +89,7 @@ def _fitted(table: list[list[str]], columns: int) -> list[list[str]]:
     """Cells short enough for the width: the widest values give way first, then the last ones, and
     the key only to what is wider than all columns."""
     own, *widths = [max(map(cells.width, column)) for column in zip(*table, strict=True)]
-    gap = len(GAP)
+    gap = len(cells.GAP)
     room = columns - own - gap * len(widths)
     if sum(widths) <= room:
         return table
@@ -103,14 +102,18 @@ def _fitted(table: list[list[str]], columns: int) -> list[list[str]]:
         cap -= 1
     rest = [_MORE] if 0 < kept < len(widths) else []
     return [
-        [shortened(key, columns), *(shortened(value, cap) for value in values[:kept]), *rest]
+        [
+            cells.shorten(key, columns),
+            *(cells.shorten(value, cap) for value in values[:kept]),
+            *rest,
+        ]
         for key, *values in table
     ]
 
 
 def _side_by_side(head: str, body: list[str], columns: int) -> tuple[list[str], int]:
     """The rows in as many blocks as fit, read from top to bottom; and how many are left out."""
-    width = max(cells.width(unpainted(row)) for row in (head, *body))
+    width = max(cells.width(row) for row in (head, *body))
     blocks = (columns + len(_BETWEEN)) // (width + len(_BETWEEN))
     blocks = max(1, min(blocks, len(body) // _SHORT))
     left_out = max(0, len(body) - LINES * blocks)
@@ -119,6 +122,6 @@ def _side_by_side(head: str, body: list[str], columns: int) -> tuple[list[str], 
     made = []
     for at in range(-1 if head else 0, lines):
         row = [head if at < 0 else body[i] for i in range(max(at, 0), len(body), lines)]
-        padded = [text + " " * (width - cells.width(unpainted(text))) for text in row]
+        padded = [text + " " * (width - cells.width(text)) for text in row]
         made.append(_BETWEEN.join(padded).rstrip())
     return made, left_out

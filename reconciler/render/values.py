@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from reconciler.messages.remarks import Hint
 from reconciler.model.absent import ABSENT
 from reconciler.model.fields import NAMES
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change, Origin
 from reconciler.render import cells, safe
-from reconciler.render.palette import Palette
 from reconciler.render.prompt_diff import Prose
+from reconciler.render.reports import Palette
 
 PROMPT_ROWS = 12  # of a new task's prompt, unless -v
 DIFF_ROWS = 40  # of one field's difference, unless -v
@@ -82,6 +83,15 @@ def change_rows(
             before, after = map(side_text, (change.before, change.after))
             rows += _gutter(prose.diff(before, after, DIFF_ROWS), palette)
     return rows
+
+
+def hint_rows(hints: Iterable[Hint], columns: int, palette: Palette) -> Iterator[str]:
+    """Rows of at most `columns`, except for commands, which must be copyable."""
+    for hint in hints:
+        if hint.text:
+            yield from cells.wrap_words(safe.line(hint.text), columns)
+        for command in hint.commands.split("\n") if hint.commands else ():
+            yield f"  {palette.cyan(safe.line(command))}"
 
 
 def _origin(change: Change, palette: Palette) -> str:

@@ -13,7 +13,7 @@ from runpy import run_path
 
 import pytest
 
-from reconciler.render import renderer
+from reconciler.render import render
 from reconciler.render.reports import Style
 from tests.support.escaping import commands_in, unseen_in
 
@@ -25,7 +25,7 @@ CASES = sorted(path.parent.name for path in FOLDER.glob("*/case.py"))
 def test_a_report_is_shown_as_expected(name: str) -> None:
     case = run_path(str(FOLDER / name / "case.py"))
     form = case.get("FORMAT", "text")
-    shown = renderer(form).render(case["REPORT"], Style(**case.get("STYLE", {})))
+    shown = render(form, case["REPORT"], Style(**case.get("STYLE", {})))
     if form == "json":
         json.loads(shown)
     expected = FOLDER / name / "expect.txt"

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from reconciler.render import cells
-from reconciler.render.palette import unpainted
 
 
 class Screen:
@@ -72,14 +71,14 @@ def _fitted(rows: Sequence[str], columns: int, lines: int) -> list[str]:
 
 def _cut(row: str, columns: int) -> str:
     """The row's beginning, with its paint."""
-    if cells.width(unpainted(row)) <= columns:
+    if cells.width(row) <= columns:
         return row
     kept, room = "", columns - 1
     for part in re.split("(\x1b\\[[0-9;]*m)", row):
         if part.startswith("\x1b"):
             kept += part
         elif part and room > 0:
-            piece = cells.chunks(part, room)[0]
+            piece = cells.split(part, room)[0]
             kept += piece if cells.width(piece) <= room else ""
             room = room - cells.width(piece) if piece == part else 0
     return kept + "…"

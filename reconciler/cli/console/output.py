@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 from reconciler.app.context import ReportFile, Settings
 from reconciler.messages.notes import Note, Question
 from reconciler.model.diagnostics import Arg, Diagnostic, Severity, in_order, limited
-from reconciler.render import BASIC_FORMATS, renderer
+from reconciler.render import BASIC_FORMATS, render
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Output:
             self.diagnostics(report.diagnostics)
             if isinstance(report, FailureReport):
                 return
-        text = renderer(self.common.format).render(report, self._style_of_report())
+        text = render(self.common.format, report, self._style_of_report())
         self.document(text)
 
     def result(
@@ -245,7 +245,7 @@ class Output:
         words = "" if self.common.quiet else note.value
         if last is None or self.common.format == "text":
             return Interrupts(words)
-        text = renderer(self.common.format).render(self.masked(last), self.style_of_result())
+        text = render(self.common.format, self.masked(last), self.style_of_result())
         return Interrupts(words, text)
 
     # How it looks

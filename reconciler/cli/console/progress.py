@@ -15,7 +15,7 @@ from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output, say
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
-from reconciler.render.palette import Palette
+from reconciler.render.reports import Palette
 
 MANY = 20
 """So few tasks are not counted while they are created."""
@@ -91,7 +91,7 @@ class Bar(Silent):
         color: bool,
     ) -> None:
         self._clock, self._conceal = clock, conceal
-        self._palette = Palette(color)
+        self._palette = Palette(on=color)
         self._screen = Screen(sys.stderr, in_place=sys.stderr.isatty())
         self._lock = threading.Lock()
         self._running: list[TaskRef] = []

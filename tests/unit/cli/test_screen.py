@@ -13,7 +13,8 @@ from io import StringIO
 import pytest
 
 from reconciler.cli.console.live import Screen
-from reconciler.render.palette import Palette, unpainted
+from reconciler.render.cells import uncolored
+from reconciler.render.reports import Palette
 
 RED = Palette(on=True).red
 
@@ -73,7 +74,7 @@ def test_a_row_is_cut_with_its_paint(terminal: Terminal) -> None:
     screen.show([f"key {RED('failed')} {'x' * 30}", f"{'界' * 12}{RED('y')}"])
     first, second = terminal.written().split("\x1b[K\n")[:2]
     assert first == f"\rkey {RED('failed')} {'x' * 8}…"
-    assert unpainted(second) == "界" * 9 + "…"
+    assert uncolored(second) == "界" * 9 + "…"
 
 
 @pytest.mark.parametrize("lines", range(1, 12))

@@ -13,7 +13,7 @@ from reconciler.messages.template import amount
 from reconciler.plan.budget import MOST, Budget, Outlook
 from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_saved_plan
 from reconciler.plan.plan import Plan
-from reconciler.render import renderer
+from reconciler.render import render
 from reconciler.render.budget import budget_lines
 from reconciler.render.reports import Style
 from reconciler.resources import schema_text
@@ -35,27 +35,27 @@ def several(*names: str) -> Plan:
 
 
 def test_a_line_before_the_count() -> None:
-    rows = renderer("text").render(SHOWN, Style(width=200)).splitlines()
+    rows = render("text", SHOWN, Style(width=200)).splitlines()
     assert rows[-2] == f"{LINE}."
     assert rows[-1].startswith("Plan: ")
-    rows = renderer("text").render(SHOWN, Style(width=40)).splitlines()
+    rows = render("text", SHOWN, Style(width=40)).splitlines()
     assert rows[-2] == f"{LINE}."
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
 def test_reports_show_it_too(name: str) -> None:
-    shown = renderer(name).render(SHOWN, Style())
+    shown = render(name, SHOWN, Style())
     assert f"{LINE}." in shown.replace("`", "")
 
 
 def test_each_organization_is_named_where_there_are_several() -> None:
-    shown = renderer("text").render(several("acme", "zeta"), Style(width=200))
+    shown = render("text", several("acme", "zeta"), Style(width=200))
     assert "Budget of acme: 1.2M" in shown
     assert "Budget of zeta: 1.2M" in shown
 
 
 def test_the_document_fits_its_schema_and_a_kept_plan_has_it_still() -> None:
-    document = json.loads(renderer("json").render(SHOWN, Style()))
+    document = json.loads(render("json", SHOWN, Style()))
     jsonschema.validate(document, json.loads(schema_text("plan")))
     (budget,) = document["budget"]["organizations"]
     assert budget == {
@@ -69,7 +69,7 @@ def test_the_document_fits_its_schema_and_a_kept_plan_has_it_still() -> None:
     }
     kept = SavedPlan(SHOWN, basis_of(SHOWN, [], State("line", 1, SHOWN.backend)))
     assert read_saved_plan(encode_saved_plan(kept), "plan.taskctl").plan.budgets == SHOWN.budgets
-    assert "budget" not in json.loads(renderer("json").render(PLAN, Style()))
+    assert "budget" not in json.loads(render("json", PLAN, Style()))
 
 
 @pytest.mark.parametrize(

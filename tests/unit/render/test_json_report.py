@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Plan
-from reconciler.render import FORMATS, renderer
+from reconciler.render import FORMATS, render
 from reconciler.render.json import document, dump
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from tests.support import plan_strategies as some
@@ -42,7 +42,7 @@ def test_every_report_has_a_version_and_diagnostics(plan: Plan, quiet: bool) -> 
         FailureReport(plan.diagnostics),
     ]
     for report in reports:
-        text = renderer("json").render(report, Style(quiet=quiet, color=True, width=40))
+        text = render("json", report, Style(quiet=quiet, color=True, width=40))
         shown = json.loads(text)
         assert next(iter(shown)) == "formatVersion"
         assert shown["formatVersion"] == 1
@@ -84,10 +84,10 @@ def test_what_makes_an_apply_fail(result: Result) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_format_s_module_renders(name: str) -> None:
-    text = renderer(name).render(ValidateReport(1, 1), Style())
+    text = render(name, ValidateReport(1, 1), Style())
     assert text.endswith("\n") or (name, text) == ("github", "")
 
 
 def test_an_unknown_format_is_none() -> None:
     with pytest.raises(KeyError):
-        renderer("nonsense")
+        render("nonsense", FailureReport(()), Style())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reconciler.render import cells
 from reconciler.render.markup import markdown_rows
-from reconciler.render.palette import Palette, unpainted
+from reconciler.render.reports import Palette
 
 ON = Palette(on=True)
 WORDS = st.lists(st.text("ab*` -.界", min_size=1, max_size=9), max_size=12).map(" ".join)
@@ -25,7 +25,7 @@ def test_a_span_that_a_row_parts_is_painted_in_both() -> None:
 @given(WORDS, st.integers(10, 40))
 def test_rows_fit_and_keep_each_letter(text: str, columns: int) -> None:
     rows = markdown_rows(text, columns, ON)
-    assert all(cells.width(unpainted(row)) <= columns for row in rows)
-    kept = "".join(unpainted(row) for row in rows)
+    assert all(cells.width(cells.uncolored(row)) <= columns for row in rows)
+    kept = "".join(cells.uncolored(row) for row in rows)
     for letter in "ab界.":
         assert kept.count(letter) == text.count(letter)

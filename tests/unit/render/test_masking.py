@@ -22,7 +22,7 @@ from reconciler.plan.codec import SavedPlan, basis_of, encode_saved_plan, read_s
 from reconciler.plan.diff import changes
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
-from reconciler.render import FORMATS, renderer
+from reconciler.render import FORMATS, render
 from reconciler.render.masking import masked, masked_plan, masked_state
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.secrets import STAND_IN, Secrets
@@ -141,7 +141,7 @@ def reports(before: str, after: str, said: str) -> Iterator[Report]:
 def shown(report: Report) -> Iterator[tuple[str, str]]:
     for name in FORMATS:
         for style in (Style(), Style(color=True, width=120, verbose=True), Style(width=40)):
-            yield name, renderer(name).render(report, style)
+            yield name, render(name, report, style)
 
 
 def assert_none(text: str, secrets: set[str], where: object) -> None:
@@ -191,7 +191,7 @@ def test_apply_expects_the_plan_as_it_is() -> None:
     plan = a_plan("what it was before\n", "what it is now\n", "said")
     hidden = masked_plan(plan)
     assert plan_digest(hidden) == plan_digest(plan)
-    assert json.loads(renderer("json").render(hidden, Style()))["digest"] == plan_digest(plan)
+    assert json.loads(render("json", hidden, Style()))["digest"] == plan_digest(plan)
 
 
 def test_what_is_not_sensitive_is_left_as_it_is() -> None:
@@ -311,9 +311,9 @@ def test_an_entry_keeps_its_prompt_and_values_to_itself() -> None:
     plan = plan_of([*tasks, gone])
     for form in FORMATS:
         for verbose in (False, True):
-            shown = renderer(form).render(masked(plan, Secrets()), Style(verbose=verbose))
+            shown = render(form, masked(plan, Secrets()), Style(verbose=verbose))
             assert "Qzxj" not in shown, form
-    text = renderer("text").render(masked(plan, Secrets()), Style())
+    text = render("text", masked(plan, Secrets()), Style())
     assert f"{STAND_IN}: repo.name, repo.owner" in text
     state = State("lineage", 1, "https://api.pulumi.com", records={lost.ref: record})
     saved = SavedPlan(masked_plan(plan), basis_of(plan, [lost], state))

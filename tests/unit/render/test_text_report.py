@@ -14,10 +14,9 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells
 from reconciler.render.diagnostics import render_one
-from reconciler.render.palette import Palette
 from reconciler.render.plan_text import summary_row
 from reconciler.render.prompt_diff import Prose
-from reconciler.render.reports import FailureReport, Report, Style, ValidateReport, no_source
+from reconciler.render.reports import FailureReport, Palette, Report, Style, ValidateReport
 from reconciler.render.text import render
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import error
@@ -52,7 +51,7 @@ styles = st.builds(
     quiet=st.booleans(),
     verbose=st.booleans(),
     diagnostics=st.booleans(),
-    source=st.just(no_source) | some.text.map(lambda text: lambda _file, _line: text),
+    source=st.just(Style().source) | some.text.map(lambda text: lambda _file, _line: text),
 )
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.render.cells import uncolored
 from reconciler.render.conversation import ConversationText, seconds
 from reconciler.render.json import json_line
-from reconciler.render.palette import unpainted
 from reconciler.render.reports import Style
 from reconciler.tasks.conversation import Conversation, ConversationEntry, Kind
 from tests.support.agent_events import agents, approval, confirmation, said, users
@@ -105,7 +105,7 @@ def test_markdown_is_rendered_on_a_terminal() -> None:
     assert "\x1b[1mbold\x1b[0m" in text
     assert "\x1b[1mTitle\x1b[0m" in text
     assert "• item" in text
-    assert "raw **x**" in unpainted(text)
+    assert "raw **x**" in uncolored(text)
 
 
 @pytest.mark.parametrize("rich", [True, False])
