@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -19,15 +19,15 @@ _SETTINGS = frozenset(NAMES) - {"message"}
 _START: Position = (1, 1)
 
 
-@dataclass(slots=True)
 class Built:
     """What one file declares. Only the keys of `unusable` tasks, which have errors, are right."""
 
-    tasks: list[DesiredTask] = field(default_factory=list)
-    unusable: list[DesiredTask] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    max_creates: int | None = None
-    removed: list[Removal] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.tasks: list[DesiredTask] = []
+        self.unusable: list[DesiredTask] = []
+        self.findings: list[Finding] = []
+        self.max_creates: int | None = None
+        self.removed: list[Removal] = []
 
 
 def build(

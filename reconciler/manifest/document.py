@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.finding import Finding
@@ -30,18 +30,18 @@ def has_entries(data: object) -> bool:
     return isinstance(tasks, dict) and any(map(is_entry, tasks.values()))
 
 
-@dataclass(slots=True)
 class Document:
     """A manifest's data with its generated tasks, and the positions of their keys.
 
     `due` names, for each entry that recurs, the periods that may be created now.
     """
 
-    data: Any
-    keys: Mapping[str, Position]
-    expansions: dict[str, Expansion] = field(default_factory=dict)
-    origins: dict[str, TaskOrigin] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    def __init__(self, data: Any, keys: Mapping[str, Position]) -> None:
+        self.data = data
+        self.keys = keys
+        self.expansions: dict[str, Expansion] = {}
+        self.origins: dict[str, TaskOrigin] = {}
+        self.findings: list[Finding] = []
 
     @property
     def due(self) -> dict[str, frozenset[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
 from reconciler.manifest.finding import Finding, finding
@@ -14,17 +13,17 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
 
-@dataclass(slots=True)
 class PromptFile:
     """One file. `text` is None if it cannot be used; `body` is what may be shown of it.
 
     `findings` are located, in the file itself. `users` are manifests and their task keys.
     """
 
-    body: bytes = b""
-    text: str | None = None
-    findings: list[Finding] = field(default_factory=list)
-    users: set[tuple[str, str]] = field(default_factory=set)
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.text: str | None = None
+        self.findings: list[Finding] = []
+        self.users: set[tuple[str, str]] = set()
 
     def inspect(self, path: Path) -> None:
         """Checks the prompt; `path` is the message it was read for."""
@@ -34,14 +33,14 @@ class PromptFile:
             self.text = None
 
 
-@dataclass(slots=True)
 class Prompts:
     """Those of one manifest: the prompt for each key that has a file, None if it cannot be used;
     and findings in the manifest itself."""
 
-    texts: dict[str, str | None] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    files: dict[str, PromptFile] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.texts: dict[str, str | None] = {}
+        self.findings: list[Finding] = []
+        self.files: dict[str, PromptFile] = {}
 
 
 class PromptFiles:

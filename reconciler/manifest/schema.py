@@ -6,7 +6,6 @@ not even imported; both find the same (a property test). Policies always use the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -207,6 +206,8 @@ def _counting(kind: Any, steps: list[int]) -> Any:
 
 @cache
 def _schema(*, generated: bool = False) -> dict[str, Any]:
+    import json
+
     schema: dict[str, Any] = json.loads(schema_text("manifest"))
     if not generated:
         return schema
@@ -221,7 +222,8 @@ def accelerated_validator(*, generated: bool = False) -> Any:
         import jsonschema_rs
     except ImportError:
         return None
-    return jsonschema_rs.Draft7Validator(_schema(generated=generated))
+    schema = _schema(generated=True) if generated else schema_text("manifest")
+    return jsonschema_rs.Draft7Validator(schema)
 
 
 @cache

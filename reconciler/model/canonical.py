@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-_ENCODER = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-)
+if TYPE_CHECKING:
+    from json import JSONEncoder
+
+
+@cache
+def _encoder() -> JSONEncoder:
+    from json import JSONEncoder  # costs a millisecond, and `taskctl validate` mostly needs none
+
+    return JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_json(value: object) -> bytes:
     """UTF-8, keys sorted, no white space: equal values give equal bytes."""
-    text = _ENCODER.encode(value)
+    text = _encoder().encode(value)
     return text.encode("utf-8", "surrogatepass")
 
 

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from heapq import nsmallest
 from typing import NamedTuple
 
 from reconciler.model.codes import Code
@@ -120,7 +119,7 @@ def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         return found
     shown: list[Diagnostic] = []
     for group, alike in groups.items():
-        first = nsmallest(MOST_ALIKE, alike, key=_position)
+        first = sorted(alike, key=_position)[:MOST_ALIKE]
         shown += first
         if rest := counted[group] + len(alike) - len(first):
             shown.append(more(*group, rest, first[-1].at))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from reconciler.model.diagnostics import Path
@@ -29,5 +28,7 @@ def shown(path: Path) -> str:
 
 def quoted(text: str) -> str:
     """External text in quotes, on one line, shortened."""
+    import json
+
     short = text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
     return json.dumps(short, ensure_ascii=False)

@@ -3,7 +3,6 @@ about what went wrong: a shell that asks is in the middle of a line."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -98,6 +97,8 @@ def _desired(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef
 
 
 def _recorded(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRef]:
+    import json
+
     given = ctx.params.get("state") or config.values.get("state")
     for name in dict.fromkeys(([given] if given else []) + list(STATES)):
         state: object = None

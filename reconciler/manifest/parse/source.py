@@ -6,7 +6,6 @@ same events. `construct.py` makes the data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -20,7 +19,6 @@ from reconciler.model.codes import Code
 MAX_BYTES = 64 * 1024 * 1024
 
 
-@dataclass(slots=True)
 class Source:
     """A file that was read. `data` is the document, None if there is none or it cannot be used.
 
@@ -29,11 +27,12 @@ class Source:
     read it.
     """
 
-    body: bytes
-    data: Any = None
-    pure: bool = False
-    keys: dict[str, dict[str, Position]] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    def __init__(self, body: bytes, *, pure: bool = False) -> None:
+        self.body = body
+        self.pure = pure
+        self.data: Any = None
+        self.keys: dict[str, dict[str, Position]] = {}
+        self.findings: list[Finding] = []
 
     @property
     def text(self) -> str:
