@@ -19,8 +19,8 @@ from bench.measure import TOKEN
 from reconciler.embedded.identity import user_of
 from reconciler.embedded.lifecycle import finishing
 from reconciler.embedded.mutations import insert_task
+from reconciler.embedded.requests import create_request
 from reconciler.embedded.storage import Storage
-from reconciler.embedded.validation import create_request
 from reconciler.manifest import load
 from reconciler.model.canonical import digest
 from reconciler.model.task import DesiredTask

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 from threading import Event, Semaphore
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from reconciler.embedded import handlers, page
 from reconciler.embedded.budget import TokenBudget, store_budget
-from reconciler.embedded.context import ServiceContext
-from reconciler.embedded.handlers import ROUTES
 from reconciler.embedded.identity import NOBODY, authenticate
 from reconciler.embedded.lifecycle import Scenario, finishing
-from reconciler.embedded.routes import resolve
 from reconciler.embedded.sse import HEARTBEAT_SECONDS
 from reconciler.embedded.storage import Storage, is_busy
 from reconciler.embedded.wsgi import ApiError, ApiRequest, ApiResponse, error_response, path_of
@@ -31,6 +30,45 @@ MAX_STREAMS = 100
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+Handler = Callable[[handlers.ServiceContext, ApiRequest], ApiResponse]
+
+
+class _Route(NamedTuple):
+    """The handlers of a path by method. A public route needs no token."""
+
+    pattern: re.Pattern[str]
+    handlers: Mapping[str, Handler]
+    is_public: bool
+
+
+def _route(path: str, *, public: bool = False, **handlers: Handler) -> _Route:
+    """A route such as `_route("/api/items/{id}", GET=get_item)`."""
+    pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path), re.DOTALL)
+    return _Route(pattern, handlers, public)
+
+
+_TASKS = "/api/preview/agents/{orgName}/tasks"
+_ROUTES = (
+    _route(_TASKS, GET=handlers.list_tasks, POST=handlers.create_task),
+    _route(
+        _TASKS + "/{taskID}",
+        GET=handlers.get_task,
+        PATCH=handlers.update_task,
+        POST=handlers.respond_to_task,
+    ),
+    _route(_TASKS + "/{taskID}/cancel", POST=handlers.cancel_task),
+    _route(_TASKS + "/{taskID}/events", GET=handlers.list_events),
+    _route(_TASKS + "/{taskID}/events/stream", GET=handlers.stream_events),
+    _route("/api/orgs/{orgName}/neo/token-budget", GET=handlers.get_token_budget),
+    _route("/", public=True, GET=page.get_page),
+    _route("/{orgName}/neo/tasks/{taskID}", public=True, GET=page.get_page),
+    _route("/api/page/tasks", GET=page.get_overview),
+    _route("/api/capabilities", public=True, GET=handlers.get_capabilities),
+    _route("/api/user", GET=handlers.get_user),
+    _route("/api/user/organizations/default", GET=handlers.get_default_organization),
+)
 
 
 class App:
@@ -60,7 +98,7 @@ class App:
         with heartbeats.
         """
         self._token = token
-        self._ctx = ServiceContext(
+        self._ctx = handlers.ServiceContext(
             storage=Storage(db),
             now=now,
             scenario=scenario or finishing(work_seconds),
@@ -104,12 +142,24 @@ class App:
 
     def _respond(self, environ: WSGIEnvironment) -> ApiResponse:
         method = str(environ.get("REQUEST_METHOD", "GET"))
-        handler, params, route = resolve(ROUTES, method, path_of(environ))
+        handler, params, route = _resolve(method, path_of(environ))
         user = NOBODY
         if not route.is_public:
             header = environ.get("HTTP_AUTHORIZATION")
             user = authenticate(header if isinstance(header, str) else None, self._token)
         return handler(self._ctx, ApiRequest(environ, user, params))
+
+
+def _resolve(method: str, path: str) -> tuple[Handler, dict[str, str], _Route]:
+    """The handler, path parameters and route. Raises ApiError 404 (path) or 405 (method)."""
+    for found in _ROUTES:
+        if (match := found.pattern.fullmatch(path)) is None:
+            continue
+        if (handler := found.handlers.get(method)) is None:
+            allowed = ", ".join(sorted(found.handlers))
+            raise ApiError(405, f"{method} is not allowed here", (("Allow", allowed),))
+        return handler, match.groupdict(), found
+    raise ApiError(404, "Not Found: no such path")
 
 
 def _storage_error(problem: sqlite3.Error) -> ApiError:

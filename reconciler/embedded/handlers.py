@@ -8,16 +8,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from threading import Event, Semaphore
 from typing import cast
 
-from reconciler.embedded import lists, mutations, validation
+from reconciler.embedded import lists, mutations, requests
 from reconciler.embedded.budget import refuse_over_budget, stored_budget, used_tokens
-from reconciler.embedded.context import ServiceContext
-from reconciler.embedded.identity import profile
-from reconciler.embedded.lifecycle import stamp
-from reconciler.embedded.page import get_overview, get_page
-from reconciler.embedded.routes import route
+from reconciler.embedded.identity import User, profile
+from reconciler.embedded.lifecycle import Scenario, milliseconds, stamp
 from reconciler.embedded.sse import EventBatch, EventFeed
+from reconciler.embedded.storage import Storage
 from reconciler.embedded.tasks import StoredTask, find_task
 from reconciler.embedded.wsgi import (
     ApiError,
@@ -29,8 +29,26 @@ from reconciler.embedded.wsgi import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceContext:
+    """What the handlers of one service share: its database, clock, scenario, and options (see
+    `App`)."""
+
+    storage: Storage
+    now: Callable[[], datetime]
+    scenario: Scenario
+    default_org: str
+    streams_end: bool
+    heartbeat_seconds: float
+    stopping: Event
+    stream_slots: Semaphore
+
+    def now_ms(self) -> int:
+        return milliseconds(self.now())
+
+
 def create_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    new = validation.create_request(request.body(), stamp(ctx.now_ms()))
+    new = requests.create_request(request.body(), stamp(ctx.now_ms()))
 
     def work(connection: sqlite3.Connection) -> str:
         now = ctx.now_ms()
@@ -56,7 +74,7 @@ def get_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
 
 
 def update_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    change = validation.patch_request(request.body())
+    change = requests.patch_request(request.body())
 
     def work(connection: sqlite3.Connection) -> str:
         task = _visible(connection, request)
@@ -70,35 +88,23 @@ def update_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
 
 
 def respond_to_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    event = validation.respond_request(request.body(), stamp(ctx.now_ms()))
+    event = requests.respond_request(request.body(), stamp(ctx.now_ms()))
 
     def work(connection: sqlite3.Connection) -> None:
         task, now = _visible(connection, request), ctx.now_ms()
-        if event["type"] == "user_cancel":
-            mutations.end_turn(connection, task, request.user, event, now)
-            return
-        if task.is_running(now):
+        if isinstance(event, requests.UserCancel):
+            mutations.end_turn(connection, task, request.user, requests.event_document(event), now)
+        elif task.is_running(now):
             raise ApiError(409, "cannot respond while a request is still ongoing")
-        reaction = _reaction(task, event, now)
-        if reaction is None:
-            mutations.start_turn(connection, task, request.user, event, ctx.scenario, now)
         else:
-            mutations.record_event(
-                connection,
-                task,
-                request.user,
-                event,
-                now,
-                reply=reaction.reply,
-                tool_calls=reaction.tool_calls,
-            )
+            _respond(connection, task, request.user, event, ctx.scenario, now)
 
     ctx.storage.write(work)
     return ApiResponse(202, headers=(("Content-Length", "0"),))
 
 
 def cancel_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    validation.cancel_request(request.body())
+    requests.check_cancel(request.body())
 
     def work(connection: sqlite3.Connection) -> None:
         task, now = _visible(connection, request), ctx.now_ms()
@@ -174,23 +180,6 @@ def get_capabilities(_ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
     return json_response(200, {"capabilities": []})
 
 
-_TASKS = "/api/preview/agents/{orgName}/tasks"
-ROUTES = (
-    route(_TASKS, GET=list_tasks, POST=create_task),
-    route(_TASKS + "/{taskID}", GET=get_task, PATCH=update_task, POST=respond_to_task),
-    route(_TASKS + "/{taskID}/cancel", POST=cancel_task),
-    route(_TASKS + "/{taskID}/events", GET=list_events),
-    route(_TASKS + "/{taskID}/events/stream", GET=stream_events),
-    route("/api/orgs/{orgName}/neo/token-budget", GET=get_token_budget),
-    route("/", public=True, GET=get_page),
-    route("/{orgName}/neo/tasks/{taskID}", public=True, GET=get_page),
-    route("/api/page/tasks", GET=get_overview),
-    route("/api/capabilities", public=True, GET=get_capabilities),
-    route("/api/user", GET=get_user),
-    route("/api/user/organizations/default", GET=get_default_organization),
-)
-
-
 def _visible(connection: sqlite3.Connection, request: ApiRequest) -> StoredTask:
     task = find_task(connection, request.org_name, request.task_id, request.user)
     if task is None:
@@ -202,42 +191,45 @@ def _not_found(request: ApiRequest) -> ApiError:
     return ApiError(404, f"Not Found: task '{request.task_id}'")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reaction:
-    """How the agent reacts to an event that starts no turn."""
-
-    reply: JsonObject | None = None
-    tool_calls: tuple[str, ...] | None = None
-
-
-def _reaction(task: StoredTask, event: JsonObject, now_ms: int) -> _Reaction | None:
-    """How an idle task reacts to `event`; None if it starts a turn.
+def _respond(
+    connection: sqlite3.Connection,
+    task: StoredTask,
+    user: User,
+    event: requests.Event,
+    scenario: Scenario,
+    now: int,
+) -> None:
+    """Starts a turn of an idle task with `event`, or only records it if the agent still waits.
 
     Raises ApiError if the task cannot accept the event now: a confirmation must name the open
     approval request, and a tool result must name open tool calls.
     """
-    approval, calls = task.open_approval(now_ms), task.open_tool_calls(now_ms)
-    match event["type"]:
-        case "user_message":
+    approval, calls = task.open_approval(now), task.open_tool_calls(now)
+    body = requests.event_document(event)
+    reply: JsonObject | None = None
+    missing: list[str] | None = None
+    match event:
+        case requests.UserMessage():
             if calls:
                 raise ApiError(409, "cannot respond while a tool call is pending")
-            return _Reaction({"type": "awaiting_approvals"}) if approval else None
-        case "user_confirmation":
-            if event["approval_request_id"] != approval:
+            if approval:
+                reply = {"type": "awaiting_approvals"}
+        case requests.UserConfirmation():
+            if event.approval_request_id != approval:
                 raise ApiError(400, "approval_request_id does not match a pending approval request")
-            return None
-        case "exec_tool_call":
-            call, name = event["tool_call_id"], event["name"]
-            _check_calls([call], calls)
-            reply: JsonObject = {"type": "exec_tool_call", "tool_call_id": call, "name": name}
-            return _Reaction(reply)
-    results = cast("list[JsonObject]", event["tool_results"])
-    given = [result["tool_call_id"] for result in results]
-    _check_calls(given, calls)
-    missing = tuple(call for call in calls if call not in given)
-    return _Reaction(tool_calls=missing) if missing else None
+        case requests.ToolCallStarted():
+            _check_calls([event.tool_call_id], calls)
+            reply = {name: body[name] for name in ("type", "tool_call_id", "name")}
+        case requests.ToolResults():
+            given = [result.tool_call_id for result in event.tool_results]
+            _check_calls(given, calls)
+            missing = [call for call in calls if call not in given]
+    if reply or missing:
+        mutations.record_event(connection, task, user, body, now, reply=reply, tool_calls=missing)
+    else:
+        mutations.start_turn(connection, task, user, body, scenario, now)
 
 
-def _check_calls(given: Sequence[object], pending: Sequence[str]) -> None:
-    if any(call not in pending for call in given):
+def _check_calls(given: Sequence[str], pending: Sequence[str]) -> None:
+    if not set(given) <= set(pending):
         raise ApiError(400, "tool_call_id does not match a pending tool call")

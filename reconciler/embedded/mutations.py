@@ -5,12 +5,11 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from reconciler.embedded.identity import User
 from reconciler.embedded.lifecycle import Scenario, Script, Step, Turn, stamp, step
+from reconciler.embedded.requests import CreateRequest, PatchRequest, event_document
 from reconciler.embedded.tasks import StoredTask
-from reconciler.embedded.validation import CreateRequest, PatchRequest
 from reconciler.embedded.wsgi import JsonObject, to_json
 
 _INSERT_EVENT = "INSERT INTO events (task, n, at_ms, id, document) VALUES (?, ?, ?, ?, ?)"
@@ -31,9 +30,10 @@ def insert_task(
     now_ms: int,
 ) -> str:
     """Creates a task and starts its first turn. Returns its id."""
-    entities = merged([], request.message)
+    message = event_document(request.message)
+    entities = merged([], message)
     modes = (request.approval_mode, request.plan_mode, request.tool_execution_mode)
-    turn = Turn(1, request.message, now_ms, entities, *modes)
+    turn = Turn(1, message, now_ms, entities, *modes)
     script = scenario(turn)
     task_id = str(uuid.uuid4())
     trigger = _ASYNC_TRIGGERS.get(request.source)
@@ -59,7 +59,7 @@ def insert_task(
     marks = ", ".join(f":{column}" for column in values)
     statement = f"INSERT INTO tasks ({', '.join(values)}) VALUES ({marks})"
     seq = connection.execute(statement, values).lastrowid or 0
-    _add_events(connection, seq, 0, user, request.message, now_ms, script.steps)
+    _add_events(connection, seq, 0, user, message, now_ms, script.steps)
     return task_id
 
 
@@ -132,7 +132,7 @@ def end_turn(
 def update_settings(
     connection: sqlite3.Connection, task: StoredTask, change: PatchRequest, now_ms: int
 ) -> None:
-    values: _Values = {n: v for n, v in asdict(change).items() if v is not None}
+    values: _Values = dict(change.changes())
     if change.shared and task.shared_ms is None:
         values["shared_ms"] = now_ms
     if values:
@@ -217,8 +217,8 @@ def _add_events(
         synthetic: JsonObject = {"isSynthetic": True} if one.is_user_input else {}
         timed.append((one.at_ms, {"type": kind, "eventBody": one.body, **synthetic}))
     rows: list[tuple[int, int, int, str, str]] = []
-    for number, (at_ms, document) in enumerate(timed, start=first):
+    for number, (at_ms, fields) in enumerate(timed, start=first):
         event_id = str(uuid.uuid4())
-        text = to_json({"id": event_id, "isSynthetic": False, **document})
+        text = to_json({"id": event_id, "isSynthetic": False, **fields})
         rows.append((seq, number, at_ms, event_id, text))
     connection.executemany(_INSERT_EVENT, rows)

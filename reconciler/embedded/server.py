@@ -14,19 +14,23 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from ipaddress import ip_address
 from types import FrameType
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from waitress.server import create_server
 
 from reconciler.embedded.app import MAX_STREAMS, App
-from reconciler.embedded.guard import Guard
-from reconciler.embedded.wsgi import BODY_LIMIT
+from reconciler.embedded.wsgi import BODY_LIMIT, ApiError, error_response
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_THREADS = 16
 MAX_IDLE = 256
@@ -38,6 +42,36 @@ CONNECTIONS = MAX_IDLE + 2 * (MAX_STREAMS + REQUEST_THREADS)
 HEADER_LIMIT = 64 * 1024
 GRACE_SECONDS = 5.0
 """How long `run` waits for responses in progress after `stop`."""
+
+
+class Guard:
+    """A WSGI app that protects `app` from web pages which talk to a server on the user's machine.
+
+    A page on the internet can make its own host name resolve to 127.0.0.1 (DNS rebinding) and then
+    read what the server sends, as its own origin. It cannot do so with an IP address as the host
+    name. So Host must be an IP address, `localhost` or one of `hosts` (names without a port), and
+    Origin, if any, that host itself.
+    """
+
+    def __init__(self, app: WSGIApplication, hosts: Collection[str] = ()) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower().rstrip(".") for host in ("localhost", *hosts))
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        host, origin = str(environ.get("HTTP_HOST", "")), environ.get("HTTP_ORIGIN")
+        if not self._is_allowed(host):
+            problem = ApiError(403, "Forbidden: unknown Host; see `taskctl serve --allow-host`")
+        elif origin is not None and not _is_same(str(origin), host):
+            problem = ApiError(403, "Forbidden: requests from other origins are not accepted")
+        else:
+            return self._app(environ, start_response)
+        response = error_response(problem)
+        start_response(response.status_line, list(response.headers))
+        return response.chunks
+
+    def _is_allowed(self, host: str) -> bool:
+        name = _name(f"//{host}")
+        return name is not None and (name.rstrip(".") in self._hosts or _is_address(name))
 
 
 class Server:
@@ -175,3 +209,23 @@ def _listen(host: str, port: int) -> socket.socket:
         facts = error(Code.LISTEN_ADDRESS, host=host, port=port, problem=reason)
         raise TaskctlError([facts]) from problem
     return listener
+
+
+def _is_same(origin: str, host: str) -> bool:
+    scheme, separator, rest = origin.partition("://")
+    return bool(separator) and scheme in ("http", "https") and rest.lower() == host.lower()
+
+
+def _name(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

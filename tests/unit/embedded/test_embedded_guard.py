@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from reconciler.embedded.app import App
-from reconciler.embedded.guard import Guard
+from reconciler.embedded.server import Guard
 from reconciler.embedded.wsgi import BODY_LIMIT
 from reconciler.model.hosts import is_loopback
 from tests.support.embedded_client import Api

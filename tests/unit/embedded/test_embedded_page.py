@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.embedded import overview
+from reconciler.embedded import page
 from reconciler.embedded.app import App
 from reconciler.embedded.scenarios import scenario_of
 from tests.support.embedded_client import Api, Clock
@@ -84,7 +84,7 @@ def test_the_overview_has_tasks_of_all_organizations_newest_first(
 
 
 def test_the_overview_is_limited(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview, "MAX_TASKS", 2)
+    monkeypatch.setattr(page, "MAX_TASKS", 2)
     made = [api.create() for _ in range(3)]
     data = api.call("GET", "/api/page/tasks").json
     assert [task["id"] for task in data["tasks"]] == made[:0:-1]

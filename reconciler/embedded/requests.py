@@ -1,0 +1,269 @@
+"""The bodies of requests, as in the API document.
+
+As in the real service, unknown fields are ignored, and null means absent. Anything else that is
+invalid raises ApiError 400.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from reconciler.embedded.wsgi import ApiError, JsonObject
+from reconciler.model.fields import BY_NAME, CHOSEN, DEFAULTS
+
+NAME_LIMIT = 255
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+Required = Annotated[str, Meta(pattern=r"\S")]
+Optional = str | UnsetType
+"""Text that is left out of `event_document` if it is absent."""
+
+
+class Stack(Struct, tag_field="type", tag="stack"):
+    name: Required
+    project: Required
+
+
+class _Repository(Struct):
+    name: Required
+    org: Required
+    forge: Optional = UNSET
+    host: Optional = UNSET
+
+
+class Repository(_Repository, tag_field="type", tag="repository"):
+    pass
+
+
+class PullRequestRepository(_Repository):
+    type: Literal["repository"] = "repository"
+
+
+class PullRequest(Struct, tag_field="type", tag="pull_request"):
+    number: int
+    repo: PullRequestRepository
+    merged: bool = False
+
+
+class PolicyIssue(Struct, tag_field="type", tag="policy_issue"):
+    id: Required
+    name: Optional = UNSET
+
+
+class PolicyFinding(PolicyIssue, tag="policy_finding"):
+    pass
+
+
+Entities = list[Stack | Repository | PullRequest | PolicyIssue | PolicyFinding]
+
+
+class EntityDiff(Struct, omit_defaults=True):
+    add: Entities = []
+    remove: Entities = []
+
+
+class PageContext(Struct):
+    kind: Optional = UNSET
+    path: Optional = UNSET
+    params: dict[str, str] | UnsetType = UNSET
+
+
+class SlashCommand(Struct, rename="camel"):
+    """Missing fields get the zero value of their type, as in the real service."""
+
+    name: str = ""
+    prompt: str = ""
+    description: str = ""
+    tag: str = ""
+    built_in: bool = False
+    modified_at: str = "0001-01-01T00:00:00Z"
+
+    def __post_init__(self) -> None:
+        _check_timestamp("modifiedAt", self.modified_at)
+
+
+class _Event(Struct, tag_field="type", kw_only=True):
+    """The timestamp is kept exactly as it was sent. Pulumi's CLI sends none after the first
+    message; such an event gets the service's time."""
+
+    timestamp: Optional = UNSET
+    entity_diff: EntityDiff | UnsetType = UNSET
+    page_context: PageContext | UnsetType = msgspec.field(default=UNSET, name="pageContext")
+
+    def __post_init__(self) -> None:
+        if self.timestamp is not UNSET:
+            _check_timestamp("timestamp", self.timestamp)
+
+
+class UserMessage(_Event, tag="user_message"):
+    content: str = ""
+    commands: dict[str, SlashCommand] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.content.strip():
+            raise ValueError("prompt is required: content is blank")
+
+
+class UserConfirmation(_Event, tag="user_confirmation", kw_only=True):
+    approval_request_id: Required
+    ok: bool = False
+    instructions: Optional = UNSET
+
+
+class UserCancel(_Event, tag="user_cancel"):
+    pass
+
+
+class ToolCallStarted(_Event, tag="exec_tool_call", kw_only=True):
+    tool_call_id: Required
+    name: Required
+
+
+class ToolResult(Struct):
+    tool_call_id: Required
+    name: Required
+    content: object = None
+    is_error: bool = False
+
+
+class ToolResults(_Event, tag="tool_result", kw_only=True):
+    tool_results: Annotated[list[ToolResult], Meta(min_length=1)]
+
+
+Event = UserMessage | UserConfirmation | UserCancel | ToolCallStarted | ToolResults
+
+
+class _Integration(Struct):
+    id: Required
+
+
+class _CliIntegration(Struct, rename="camel"):
+    catalog_id: Required
+    name: Required
+
+
+def _one_of(name: str) -> Meta:
+    return Meta(pattern=rf"^({'|'.join(BY_NAME[name].choices)})\Z")
+
+
+ApprovalMode = Annotated[str, _one_of("approvalMode")]
+PermissionMode = Annotated[str, _one_of("permissionMode")]
+ToolExecutionMode = Annotated[str, _one_of("toolExecutionMode")]
+Source = Annotated[str, _one_of("source")]
+
+
+class CreateRequest(Struct, rename="camel"):
+    """`CreateAgentTaskRequest`, with the service's defaults. Integrations count as connected."""
+
+    message: UserMessage
+    approval_mode: ApprovalMode = "manual"
+    permission_mode: PermissionMode = DEFAULTS["permissionMode"]
+    tool_execution_mode: ToolExecutionMode = DEFAULTS["toolExecutionMode"]
+    source: Source = DEFAULTS["source"]
+    plan_mode: bool = False
+    role: str = ""
+    agent_definition_id: str = ""
+    enabled_integrations: list[_Integration] = []
+    cli_integrations: list[_CliIntegration] = []
+
+
+class PatchRequest(
+    Struct,
+    rename={
+        "shared": "isShared",
+        "approval_mode": "approvalMode",
+        "permission_mode": "permissionMode",
+    },
+):
+    """`UpdateTaskRequest`, by the columns that it changes. None leaves a setting unchanged."""
+
+    name: str | None = None
+    shared: bool | None = None
+    approval_mode: ApprovalMode | None = None
+    permission_mode: PermissionMode | None = None
+    role: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            self.name = self.name.strip()
+            if not 1 <= len(self.name) <= NAME_LIMIT:
+                raise ValueError(f"name must be between 1 and {NAME_LIMIT} characters")
+
+    def changes(self) -> dict[str, str | bool]:
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def create_request(body: JsonObject, now: str) -> CreateRequest:
+    """A message without a timestamp gets the service's time, `now` (RFC 3339)."""
+    message = body.get("message")
+    if message is None:
+        raise ApiError(400, "prompt is required: message is missing")
+    if isinstance(message, dict) and message.get("type") != "user_message":
+        raise ApiError(400, 'message.type must be "user_message"')
+    request: CreateRequest = _converted(body, CreateRequest)
+    if request.message.timestamp is UNSET:
+        request.message.timestamp = now
+    return request
+
+
+def patch_request(body: JsonObject) -> PatchRequest:
+    request: PatchRequest = _converted(body, PatchRequest)
+    return request
+
+
+def respond_request(body: JsonObject, now: str) -> Event:
+    """The event of an `AgentRespondToTaskRequest`; `now`: see `create_request`."""
+    if body.get("event") is None:
+        raise ApiError(400, "event field is required")
+    event: Event = _converted(body["event"], Event)
+    if event.timestamp is UNSET:
+        event.timestamp = now
+    return event
+
+
+def check_cancel(body: JsonObject) -> None:
+    """Raises ApiError 400 unless `force` is true; this endpoint has no graceful cancel."""
+    if body.get("force") is not True:
+        raise ApiError(400, "force must be true (send a user_cancel event for a graceful cancel)")
+
+
+def event_document(event: Event) -> JsonObject:
+    """The event as JSON, with its known fields only."""
+    fields: JsonObject = msgspec.to_builtins(event)
+    return fields
+
+
+def _converted(body: object, kind: Any) -> Any:
+    try:
+        return msgspec.convert(_without_unset(body), kind)
+    except (msgspec.ValidationError, RecursionError) as problem:
+        raise ApiError(400, f"invalid request body: {problem}") from None
+
+
+def _without_unset(value: object) -> object:
+    """Without nulls, and without empty enums, which is how some SDKs send unset ones."""
+    if isinstance(value, list):
+        return [_without_unset(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _without_unset(item)
+        for name, item in value.items()
+        if item is not None and (item != "" or name not in CHOSEN)
+    }
+
+
+def _check_timestamp(name: str, value: str) -> None:
+    try:
+        if not _RFC3339.fullmatch(value):
+            raise ValueError
+        datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{name}: {value!r} is not an RFC 3339 timestamp") from None
