@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from reconciler.remote.sessions import TaskReader
     from reconciler.remote.survey import Survey
     from reconciler.state.held import StatePlace
-    from reconciler.state.manager import SharedState
     from reconciler.state.model import State
     from reconciler.state.session import Session
+    from reconciler.state.shared import SharedState
 
 
 class Settings(NamedTuple):

@@ -16,7 +16,7 @@ from reconciler.state.engines import scheme_of
 
 if TYPE_CHECKING:
     from reconciler.model.clock import Clock
-    from reconciler.state.manager import SharedState
+    from reconciler.state.shared import SharedState
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")
 _SECRET = re.compile(r"pass|secret|token|credential|sig|access_?key", re.IGNORECASE)
@@ -36,8 +36,8 @@ def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str])
     cannot be used, a missing extra, and a key that cannot be used."""
     from reconciler.state.encryption import KeyRing
     from reconciler.state.engines import Denied, open_engine
-    from reconciler.state.faults import state_error
-    from reconciler.state.manager import SharedState
+    from reconciler.state.register import state_error
+    from reconciler.state.shared import SharedState
 
     if _has_password(address):
         raise StateError.of(Code.STATE_ADDRESS, "password")

@@ -14,9 +14,9 @@ from reconciler.render.state_place import PlaceChange
 from reconciler.state import edit, migration
 from reconciler.state.codec import StateSource, decode_state, encode_state
 from reconciler.state.held import StatePlace
-from reconciler.state.manager import SharedState
 from reconciler.state.model import State
 from reconciler.state.session import Session, read_state
+from reconciler.state.shared import SharedState
 
 
 def create_state(ctx: Context, address: str | None) -> PlaceChange:

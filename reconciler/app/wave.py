@@ -163,7 +163,7 @@ class Wave:
     def _establish(self) -> None:
         """Keys that were not selected were not looked up: for them the state stays new."""
         if not self._options.target and not self._options.exclude:
-            self._session.established(self._space.scope, self._baselines)
+            self._session.mark_complete(self._space.scope, self._baselines)
 
     def _plan(self) -> Plan:
         state = self._session.state

@@ -45,7 +45,7 @@ class ReplaceRequest:
     def is_due(self, record: Record, state: State, now: datetime) -> bool:
         if self.task_id is not None:
             return record.task_id == self.task_id
-        return record.ref not in state.untold and not self._was_granted(record, now)
+        return record.ref not in state.unreported and not self._was_granted(record, now)
 
     def _was_granted(self, record: Record, now: datetime) -> bool:
         replaced = (h for h in record.history if h.what == HistoryKind.REPLACED)

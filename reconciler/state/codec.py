@@ -41,7 +41,7 @@ from reconciler.state.model import (
 
 VERSION = 1
 
-_HEAD = Codec(State, without=("records", "attempts", "untold"))
+_HEAD = Codec(State, without=("records", "attempts", "unreported"))
 _RECORD = Codec(Record, without=("ref",))
 _ATTEMPT = Codec(Attempt, without=("mark",))
 _EVENT: Codec[Event] = Codec(Attempted, Closed, Recorded, Forgotten, Retired, BaselineRead)

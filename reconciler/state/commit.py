@@ -1,29 +1,31 @@
-"""Group commit: one write makes durable what all threads that are waiting want to append."""
+"""Group commit: one write makes durable what all waiting threads append."""
 
 from __future__ import annotations
 
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, error
+from reconciler.model.diagnostics import Place
 from reconciler.model.errors import StateError
 from reconciler.state.codec import encode_event
 from reconciler.state.model import Event
 
+Write = Callable[[Sequence[bytes]], None]
+"""Makes encoded events durable, or raises StateError; never called concurrently."""
+
 Durable = Callable[[Sequence[Event]], None]
-"""Called with the events of each write, in their order, before any `append` of them returns."""
+"""Called with the events of each write, in order, before any `append` of them returns."""
 
 
 @dataclass(slots=True, eq=False)
 class _Caller:
     """The events of one `append`, until they are durable or have failed.
 
-    `turn` wakes only its thread: waking all of them for each write would take longer than it.
+    `turn` wakes only this caller's thread: waking all of them would take longer than the write.
     """
 
     events: Sequence[Event]
@@ -33,32 +35,33 @@ class _Caller:
     failure: StateError | None = None
 
 
-class GroupCommit(ABC):
-    """A log that serializes its writes. Safe to use from many threads."""
+class GroupCommit:
+    """A log that serializes its writes. Thread-safe."""
 
-    def __init__(self, durable: Durable, *, shown: str) -> None:
-        """`shown` is how messages name the log."""
-        self._durable, self._shown = durable, shown
+    def __init__(
+        self,
+        write: Write,
+        durable: Durable,
+        *,
+        shown: str,
+        patience: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """`shown` is the log's name in messages; `patience` returns for how many seconds a write
+        waits for more callers."""
+        self._write, self._durable = write, durable
+        self._shown, self._patience = shown, patience
         self._lock = threading.Lock()
         self._free = threading.Condition(self._lock)
         self._busy = False
         self._callers: list[_Caller] = []
 
-    @abstractmethod
-    def write(self, texts: Sequence[bytes]) -> None:
-        """Makes encoded events durable, or raises StateError; never called twice at once."""
-
-    def patience(self) -> float:
-        """How many seconds to wait for more callers before a write."""
-        return 0.0
-
     @property
     def waiting(self) -> int:
-        """How many callers wait for a write to begin."""
+        """The number of callers that wait for a write to begin."""
         return len(self._callers)
 
     def append(self, events: Sequence[Event]) -> None:
-        """Returns once all of `events` are durable; StateError when they are not.
+        """Returns once all of `events` are durable. StateError if they are not.
 
         The first caller writes for all that are waiting; later callers wait for the next write.
         """
@@ -71,7 +74,7 @@ class GroupCommit(ABC):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Nothing is written meanwhile; appends wait."""
+        """Nothing is written in this context; appends wait."""
         with self._lock:
             while self._busy:
                 self._free.wait()
@@ -82,7 +85,7 @@ class GroupCommit(ABC):
             self._pass_on()
 
     def _is_leader(self, mine: _Caller) -> bool:
-        """Waits until it is this caller's turn to write; False once that was done for it."""
+        """Waits until this caller has to write; False if another caller has written for it."""
         with self._lock:
             self._callers.append(mine)
             try:
@@ -99,16 +102,15 @@ class GroupCommit(ABC):
             return True
 
     def _lead(self, mine: _Caller) -> None:
-        at = Place(file=self._shown)
-        said = error(Code.JOURNAL_NOT_WRITTEN, at=at, reason="it was interrupted")
+        at, reason = Place(file=self._shown), "it was interrupted"
         batch: list[_Caller] = []
-        failure: StateError | None = StateError([said])
+        failure: StateError | None = StateError.of(Code.JOURNAL_NOT_WRITTEN, at=at, reason=reason)
         try:
-            if seconds := self.patience():
+            if seconds := self._patience():
                 time.sleep(seconds)
             with self._lock:
                 batch, self._callers = self._callers, []
-            self.write([text for caller in batch for text in caller.texts])
+            self._write([text for caller in batch for text in caller.texts])
             failure = None
             for caller in batch:
                 self._durable(caller.events)
@@ -129,7 +131,7 @@ class GroupCommit(ABC):
             self._wake_next()
 
     def _wake_next(self) -> None:
-        """Wakes who is to write next; the lock is held."""
+        """Wakes the next writer; the lock is held."""
         if self._callers:
             self._callers[0].turn.notify()
         self._free.notify_all()

@@ -1,4 +1,4 @@
-"""What the session asks of the place where a state is: a local file, or a shared engine."""
+"""What a session needs from the place where a state is stored: a local file or a shared engine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from reconciler.state.model import Event, State
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who wants the lock of a state, and for what. `purpose` is shown to whoever finds the lock
-    taken (`apply`); `waiting` is called once, with the holder in words, if it must be waited for.
-    """
+    """A request for the lock of a state. `purpose` (`apply`) is shown to others that find it
+    locked; `waiting` is called once, with the holder in words, before waiting for the lock."""
 
     backend: str
     purpose: str
@@ -26,23 +25,23 @@ class Claim:
 
 
 class StatePlace(Protocol):
-    """Where a state is."""
+    """Where a state is stored. Every method may raise StateError."""
 
     @property
     def shown(self) -> str:
-        """As messages name it."""
+        """Its name in messages."""
 
     def create(self, state: State) -> bool:
-        """Saves the first state; False if there is one already. StateError."""
+        """Saves the first state; False if one exists."""
 
     def try_write(self) -> None:
-        """Writes something beside the state and removes it again. StateError."""
+        """Writes something beside the state and removes it again."""
 
     def read(self, backend: str) -> State:
-        """The state as it is, its journal folded in: no lock, nothing written. StateError."""
+        """The current state with its journal folded in; takes no lock and writes nothing."""
 
     def take(self, claim: Claim) -> HeldState:
-        """Takes the lock and reads. StateError where the lock is held or the state unusable."""
+        """Takes the lock and reads."""
 
 
 class HeldState(Protocol):
@@ -50,41 +49,41 @@ class HeldState(Protocol):
 
     @property
     def saved(self) -> State:
-        """As it was last saved."""
+        """As last saved."""
 
     @property
     def events(self) -> Sequence[Event]:
-        """What happened since then, in runs that did not save."""
+        """The events since then, of runs that did not save."""
 
     @property
-    def is_there(self) -> bool:
-        """Whether it was saved before."""
+    def exists(self) -> bool:
+        """Whether it was ever saved."""
 
     @property
     def journal_id(self) -> str:
-        """What the next saved state names as its journal; empty if there is none."""
+        """The ID of the journal that the next saved state has folded; "" if there is none."""
 
     def log(self, durable: Durable) -> GroupCommit:
-        """Where events are appended. To be called once."""
+        """The log to append events to. To be called once."""
 
     def warnings(self) -> list[Diagnostic]:
-        """What is risky about the place, for the user."""
+        """Risks of the place, for the user."""
 
     def check_held(self) -> None:
-        """StateError unless the lock is certainly still this run's. Called before each send."""
+        """StateError unless this run certainly still has the lock. Called before each send."""
 
     def retake(self) -> None:
-        """Makes sure of the lock before a save. StateError if somebody else has it."""
+        """Makes sure of the lock before a save. StateError if another process has it."""
 
     def save(self, state: State, *, last: bool) -> None:
         """Replaces the saved state; the log is paused. With `last`, `release` follows. StateError:
-        the log still holds everything."""
+        the log still has everything."""
 
-    def settle(self) -> None:
-        """The saved state holds all that the log has; the log is paused. StateError."""
+    def clear_log(self) -> None:
+        """The saved state has everything in the log; the log is paused. StateError."""
 
     def release(self) -> None:
-        """Gives the lock back; nothing can be appended any more."""
+        """Releases the lock; nothing can be appended any more."""
 
     def damaged(self, case: str) -> StateError:
-        """The state is damaged in that way (`Code.STATE_DAMAGED`)."""
+        """A case of `Code.STATE_DAMAGED`."""

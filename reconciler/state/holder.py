@@ -12,10 +12,10 @@ from reconciler.model.task import rfc3339
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who has the lock: process id, host, user, when it was taken (RFC 3339), and for what.
+    """The holder of a lock: process ID, host, user, when the lock was taken (RFC 3339), and why.
 
-    Of a shared state also the link to its run, and which processes its process id is one of: those
-    of a boot and a PID namespace ("": unknown).
+    For a shared state also the link to its run in CI, and the boot and the PID namespace that the
+    process ID is valid in ("": unknown).
     """
 
     pid: int
@@ -42,7 +42,7 @@ class Holder:
         )
 
     def is_gone(self, boot_id: str) -> bool:
-        """Whether it certainly does not run any more: its process id would be one of ours."""
+        """Whether it certainly ended: its process ID would be visible here."""
         return (
             self.boot_id == boot_id != ""
             and self.pid_namespace == _pid_namespace() != ""
@@ -59,7 +59,7 @@ def _pid_namespace() -> str:
 
 
 def host_name() -> str:
-    import socket  # what `taskctl plan` does not need is not loaded for it
+    import socket  # not needed by `taskctl plan`
 
     return socket.gethostname()
 
@@ -74,7 +74,7 @@ def user_name() -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this machine may still run."""
+    """Whether a process of this machine may still be running."""
     if os.name == "nt":
         return True
     try:

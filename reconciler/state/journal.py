@@ -1,13 +1,13 @@
-"""The journal: what happened since the state was last written, each event durable before it counts.
+"""The journal: the events since the state was last saved, each durable before it counts.
 
 A header line and one line per event, `CRC LENGTH JSON`. CRC is the CRC-32 of the rest of the line,
-carried on from the line before: it detects lines that were changed, moved or removed. LENGTH tells
-a line that was cut off from two that grew together.
+continued from the previous line: it detects lines that were changed, moved or removed. LENGTH
+distinguishes a truncated line from two lines that were joined.
 
-One write and one fsync serve all events that are waiting (group commit). So only the end of the
-file can be half written: a last line without its newline, or zeros where a file system had made
-room before a power failure. That is dropped, since nobody was told that it was durable. Anything
-else that does not fit was durable once and is refused.
+One write and one fsync serve all waiting events (group commit). So only the end of the file can be
+incomplete: a last line without its newline, or zeros that a file system allocated before a power
+failure. It is dropped, since it was never reported as durable. Any other damage is to what was
+durable once, and is refused.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import disk
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place, error
+from reconciler.model.diagnostics import Place
 from reconciler.model.errors import StateError
 from reconciler.model.typed_json import Codec, ShapeError, decode_as, members
 from reconciler.state.codec import decode_event, refuse_newer
@@ -38,10 +39,10 @@ _CUT_OFF = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the journal belongs to: enough to begin a state anew when the file itself is lost.
+    """The state that the journal belongs to: enough to recreate it if the state file is lost.
 
-    `serial` is that of the state on which the journal was begun. `id` is random: a state that
-    names it has folded this journal.
+    `serial` is that of the state when the journal began. `id` is random: a state that names it has
+    folded this journal.
     """
 
     lineage: str
@@ -60,9 +61,9 @@ _HEADER = Codec(Header)
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A journal as read. Its first `end` bytes are whole, and `crc` is that of its last line.
+    """A journal as read. Its first `end` bytes are complete; `crc` is that of the last line.
 
-    `header` None: there is no journal, or its very first write was cut off.
+    `header` None: no journal, or its first write was incomplete.
     """
 
     header: Header | None = None
@@ -72,12 +73,12 @@ class Replay:
     size: int = 0
 
     def folded(self) -> Replay:
-        """Nothing of it counts any more: the next append begins anew."""
+        """Its events are in the state, so the next append starts a new journal."""
         return Replay(size=self.size)
 
 
 def read_journal(data: bytes, *, file: str) -> Replay:
-    """The events of a journal, less what was cut off at its end; StateError for any damage."""
+    """The events of a journal without an incomplete end. StateError for any other damage."""
     body = data.rstrip(b"\0")
     lines = body.split(b"\n")
     rest = lines.pop()
@@ -100,13 +101,13 @@ def read_journal(data: bytes, *, file: str) -> Replay:
 
 
 def _damaged(file: str, line: int, reason: str) -> StateError:
-    at = Place(file=file, line=line)
-    facts: dict[str, Arg] = {"file": file, "aside": f"{file}.bad", "line": line, "reason": reason}
-    return StateError([error(Code.JOURNAL_DAMAGED, at=at, **facts)])
+    at, aside = Place(file=file, line=line), f"{file}.bad"
+    code = Code.JOURNAL_DAMAGED
+    return StateError.of(code, at=at, file=file, aside=aside, line=line, reason=reason)
 
 
 def _may_be_cut_off(rest: bytes) -> bool:
-    """Whether this is the beginning of a line that was being written, and no more than that."""
+    """Whether this is the beginning of a line, and no more than that."""
     found = _CUT_OFF.fullmatch(rest)
     if not found:
         return False
@@ -141,11 +142,11 @@ def _read_header(text: bytes, file: str) -> Header:
 
 
 class _SyncFailedError(OSError):
-    """An fsync failed: what is on the disk is unknown, and a second fsync would report success."""
+    """An fsync failed: the content of the disk is unknown, and a second fsync would succeed."""
 
 
 class Journal(GroupCommit):
-    """Appends to a file, which is made at the first event. Safe to use from many threads."""
+    """Appends to a file, which the first event creates. Thread-safe."""
 
     def __init__(
         self,
@@ -156,10 +157,10 @@ class Journal(GroupCommit):
         *,
         shown: str,
     ) -> None:
-        """`replay` is what was read from `path`; `header` is for a new journal, if it has none.
-        `shown` is how messages name it.
+        """`replay` is the content of `path`; `header` is for a new journal, if it has none. `shown`
+        is its name in messages.
         """
-        super().__init__(durable, shown=shown)
+        super().__init__(self._write_synced, durable, shown=shown)
         self._path, self._replay = path, replay
         self._header = replay.header or header
         self._fd: int | None = None
@@ -167,23 +168,26 @@ class Journal(GroupCommit):
         self._lost = ""
 
     def check_held(self) -> None:
-        """StateError if the journal's file was removed or replaced since it was opened. There is
-        none before the first event, and none to replace before this run has opened it."""
-        fd, end = self._fd, self._end
-        is_there = self._path.exists() or not end if fd is None else disk.is_still(self._path, fd)
-        if not is_there:
+        """StateError if the journal file was removed or replaced since it was opened. Before the
+        first event there is none."""
+        fd = self._fd
+        if fd is None:
+            is_held = self._path.exists() or not self._end
+        else:
+            is_held = disk.is_still(self._path, fd)
+        if not is_held:
             raise lost(self._path.name, self._shown)
 
     @property
     def id(self) -> str:
-        """The id of the journal on the disk; empty if there is none."""
+        """The ID of the journal on disk; "" if there is none."""
         return self._header.id if self._end else ""
 
     def remove(self, header: Header) -> None:
-        """No journal any more, durably; to be called `paused`, once the state holds its events.
+        """Removes the journal durably; to be called `paused`, once the state has its events.
 
-        The next event begins a new one with that header. A file that is not ours any more stays.
-        Raises OSError.
+        The next event starts a new one with that header. A file that is no longer ours stays.
+        OSError.
         """
         fd, path = self._fd, self._path
         if path.exists() and (fd is None or disk.is_still(path, fd)):
@@ -194,7 +198,8 @@ class Journal(GroupCommit):
         self._header = header
 
     def shut(self) -> None:
-        """Closes the file for good; to be called `paused`: no append may follow the lock's end."""
+        """Closes the file for good; to be called `paused`: nothing may be appended without the
+        lock."""
         self._close()
         self._lost = "the state was already released"
 
@@ -203,15 +208,9 @@ class Journal(GroupCommit):
         if fd is not None:
             os.close(fd)
 
-    def write(self, texts: Sequence[bytes]) -> None:
-        if why := self._problem_of(texts):
-            at = Place(file=self._shown)
-            raise StateError([error(Code.JOURNAL_NOT_WRITTEN, at=at, reason=why)])
-
-    def _problem_of(self, texts: Sequence[bytes]) -> str:
-        """Writes and syncs; why that failed, or nothing."""
+    def _write_synced(self, texts: Sequence[bytes]) -> None:
         if self._lost:
-            return self._lost
+            raise self._not_written(self._lost)
         is_first, crc, lines = self._end == 0, self._crc, []
         for text in [_HEADER.encode(self._header), *texts] if is_first else texts:
             crc, line = _pack(text, crc)
@@ -221,46 +220,46 @@ class Journal(GroupCommit):
         try:
             fd = self._opened()
             disk.write_all(fd, data)
-            self._sync(fd)
-            if is_first:
-                self._sync_name()
+            with _syncing():
+                disk.sync(fd)
+                if is_first:
+                    disk.sync_folder(self._path.parent)
         except OSError as problem:
             why = problem.strerror or str(problem)
-            stays = isinstance(problem, _SyncFailedError) or not self._cut_back()
-            self._lost = f"an earlier write to it failed ({why})" if stays else ""
-            return why
+            is_lost = isinstance(problem, _SyncFailedError) or not self._cut_back()
+            self._lost = f"an earlier write to it failed ({why})" if is_lost else ""
+            raise self._not_written(why) from problem
         self._end, self._crc, self._lost = self._end + len(data), crc, ""
-        return ""
+
+    def _not_written(self, why: str) -> StateError:
+        return StateError.of(Code.JOURNAL_NOT_WRITTEN, at=Place(file=self._shown), reason=why)
 
     def _opened(self) -> int:
-        """Ready to append: what was cut off is taken away first."""
+        """Ready to append: an incomplete end is truncated first."""
         if self._fd is None:
             found = self._replay
             self._fd = disk.open_to_append(self._path)
             if found.size > found.end:
                 os.ftruncate(self._fd, found.end)
-                self._sync(self._fd)
+                with _syncing():
+                    disk.sync(self._fd)
         return self._fd
 
-    def _sync(self, fd: int) -> None:
-        try:
-            disk.sync(fd)
-        except OSError as problem:
-            raise _SyncFailedError(problem.errno, problem.strerror) from problem
-
-    def _sync_name(self) -> None:
-        try:
-            disk.sync_folder(self._path.parent)
-        except OSError as problem:
-            raise _SyncFailedError(problem.errno, problem.strerror) from problem
-
     def _cut_back(self) -> bool:
-        """Takes away what a failed write left; False where even that fails."""
+        """Truncates what a failed write left; False if that fails as well."""
         if self._fd is None:
             return True
         try:
             os.ftruncate(self._fd, self._end)
-            self._sync(self._fd)
+            disk.sync(self._fd)
         except OSError:
             return False
         return True
+
+
+@contextmanager
+def _syncing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise _SyncFailedError(problem.errno, problem.strerror) from problem

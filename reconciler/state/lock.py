@@ -1,24 +1,21 @@
-"""The lock that keeps two applies on one state apart, and who holds it.
+"""The lock that excludes concurrent applies on one state file.
 
 It is a kernel lock (`flock`, on Windows `LockFileEx`) on `STATE.lock`, so it ends with the process
-that holds it. The file stays: if it were removed, one process could lock the old file and another
+that holds it. The file is never removed: otherwise, one process could lock the old file and another
 one a new file. Its content, the holder, is only for messages: that of a dead process blocks nobody.
 
-What applies where:
-
-- A local file system: as above.
+- Local file systems: as above.
 - NFS: Linux turns `flock` into a lock at the server, so applies on two machines exclude each other
-  too, as long as lockd (v3) or v4 is at work and nobody mounted with `nolock` or `local_lock`. A
-  machine that dies keeps its lock until the server gives up on it, about 90 seconds.
-- Windows: the same lock, and another process may not be able to read who holds it. A folder cannot
-  be synced there, so NTFS alone decides when a rename is durable; mode 0600 means nothing, the
-  folder's access rules do.
-- A file system without locks (some FUSE ones): refused. A lock that only one side keeps is none.
+  too, unless lockd (v3) is down or the mount uses `nolock` or `local_lock`. The lock of a machine
+  that dies lasts until the server drops it, after about 90 seconds.
+- Windows: the same lock, but other processes may be unable to read who holds it. Directories cannot
+  be synced there, so NTFS alone decides when a rename is durable; mode 0600 has no effect, the
+  directory's access rules apply.
+- File systems without locks (some FUSE ones): refused.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -28,19 +25,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import disk
-from reconciler.disk import PRIVATE
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place, error
+from reconciler.model.diagnostics import Arg, Place
 from reconciler.model.errors import StateError
-from reconciler.model.task import rfc3339
-from reconciler.state.holder import Holder, host_name, is_alive, user_name
+from reconciler.model.typed_json import Codec, ShapeError
+from reconciler.state.holder import Holder, host_name, is_alive
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-_LONGEST = 10_000  # bytes of a signature
+_HOLDER = Codec(Holder)
+_LARGEST_HOLDER = 10_000  # bytes
 _READS = 25
-_BETWEEN_READS = 0.02  # seconds: a new holder needs that long at most to say who it is
+_BETWEEN_READS = 0.02  # seconds: a new holder writes its name within a few of them
 
 
 class Lock:
@@ -55,15 +52,15 @@ class Lock:
     def take(
         self, purpose: str, timeout: timedelta, waiting: Callable[[str], None] | None = None
     ) -> None:
-        """Waits up to `timeout`; StateError names the holder when that was not enough.
+        """Waits up to `timeout`. StateError, which names the holder, if it is still locked then.
 
-        `waiting` is called once, with the holder in words, if it does have to wait.
+        `waiting` is called once, with the holder in words, before it waits.
         """
         from filelock import FileLock, Timeout
 
         lock = FileLock(
             self._path,
-            mode=PRIVATE,
+            mode=disk.PRIVATE,
             thread_local=False,
             fallback_to_soft=False,
             preserve_lock_file=True,
@@ -86,10 +83,14 @@ class Lock:
 
     def _acquired(self, fd: int, purpose: str) -> None:
         self._fd = fd
-        _sign(fd, purpose)
+        holder = Holder.here(purpose, "", datetime.now(UTC), "")
+        with suppress(OSError):  # on a full disk, the lock is held all the same
+            os.ftruncate(fd, 0)
+            os.lseek(fd, 0, os.SEEK_SET)
+            os.write(fd, _HOLDER.encode(holder) + b"\n")
 
     def retake(self, purpose: str) -> None:
-        """Takes the lock again if its file was removed. StateError if somebody has the new one."""
+        """Takes the lock again if its file was removed. StateError if another process holds it."""
         if self._lock is not None and disk.is_still(self._path, self._fd):
             return
         self.release()
@@ -99,14 +100,14 @@ class Lock:
             raise lost(self._path.name, self._shown) from problem
 
     def check_held(self) -> None:
-        """StateError if the lock's file was removed or replaced: others can lock the new one."""
+        """StateError if the lock file was removed or replaced: others can lock the new one."""
         if self._lock is None or not disk.is_still(self._path, self._fd):
             raise lost(self._path.name, self._shown)
 
     def take_file(self, path: Path) -> None:
-        """Locks a file itself, which has several names, so that it is locked under each of them.
+        """Locks the state file itself, which has several hard links, under all its names.
 
-        Until `release`; StateError if another process holds it.
+        Until `release`. StateError if another process holds it.
         """
         if os.name == "nt":
             return
@@ -134,63 +135,32 @@ class Lock:
         facts: dict[str, Arg] = {"holder": self._holder_in_words()}
         if timeout:
             facts["seconds"] = round(timeout.total_seconds(), 1)
-        at, case = Place(file=self._shown), "waited" if timeout else ""
-        return StateError([error(Code.STATE_LOCKED, case, at=at, **facts)])
+        case = "waited" if timeout else ""
+        return StateError.of(Code.STATE_LOCKED, case, at=Place(file=self._shown), **facts)
 
     def _cannot(self, problem: OSError) -> StateError:
         at, reason = Place(file=self._shown), problem.strerror or str(problem)
-        return StateError(
-            [error(Code.LOCK_UNAVAILABLE, at=at, reason=reason, lock=str(self._path))]
-        )
+        return StateError.of(Code.LOCK_UNAVAILABLE, at=at, reason=reason, lock=str(self._path))
 
     def _holder_in_words(self) -> str:
-        holder = self._holder()
-        return str(holder) if holder else "an unidentified process"
-
-    def _holder(self) -> Holder | None:
-        """Read a few times: what a dead one left is there until the new holder has signed."""
+        """Reads several times: until the new holder has written its name, that of a dead one is
+        there."""
         for _ in range(_READS):
             holder = read_holder(self._path)
-            if holder is not None and not _is_dead(holder):
-                return holder
+            if holder is not None and not (holder.host == host_name() and not is_alive(holder.pid)):
+                return str(holder)
             time.sleep(_BETWEEN_READS)
-        return None
+        return "an unidentified process"
 
 
 def lost(name: str, shown: str) -> StateError:
-    """A file that keeps two applies apart, `name`, is not the one that this run opened."""
-    return StateError([error(Code.STATE_LOCK_LOST, at=Place(file=shown), name=name)])
+    """`name`, a file that excludes concurrent applies, is not the one that this run opened."""
+    return StateError.of(Code.STATE_LOCK_LOST, at=Place(file=shown), name=name)
 
 
 def read_holder(path: Path) -> Holder | None:
-    """Who signed the lock last; None where nobody did, or it cannot be read."""
+    """The last holder of the lock; None if it is unknown."""
     try:
-        found = json.loads(disk.read_file(path, most=_LONGEST) or b"")
-        return Holder(
-            pid=int(found["pid"]),
-            host=str(found["host"]),
-            user=str(found["user"]),
-            started=str(found["started"]),
-            purpose=str(found["purpose"]),
-        )
-    except (OSError, ValueError, TypeError, KeyError):
+        return _HOLDER.decode(disk.read_file(path, most=_LARGEST_HOLDER) or b"")
+    except (OSError, ShapeError):
         return None
-
-
-def _sign(fd: int, purpose: str) -> None:
-    value = {
-        "host": host_name(),
-        "pid": os.getpid(),
-        "purpose": purpose,
-        "started": rfc3339(datetime.now(UTC)),
-        "user": user_name(),
-    }
-    with suppress(OSError):  # a full disk: the lock holds all the same
-        os.ftruncate(fd, 0)
-        os.lseek(fd, 0, os.SEEK_SET)
-        os.write(fd, json.dumps(value).encode() + b"\n")
-
-
-def _is_dead(holder: Holder) -> bool:
-    """Whether it ran on this machine and does not any more."""
-    return holder.host == host_name() and not is_alive(holder.pid)

@@ -32,7 +32,7 @@ def migrate(source: StatePlace, target: StatePlace, opened: Opened, now: datetim
         raise _refused("same", source)
     with opened(source) as leaving, ExitStack() as stack:
         state = leaving.state
-        if not leaving.is_there:
+        if not leaving.exists:
             raise _refused("absent", source)
         if state.move == Move(Stage.MOVED_TO, target.shown):
             return _complete(source, target, opened, state.lineage)

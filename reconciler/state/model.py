@@ -1,4 +1,4 @@
-"""What is known: records of tasks that exist, and attempts whose outcome is not known yet."""
+"""The state as a value, and the events that change it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ from reconciler.state.attempt import (
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A task that exists, and the key it is kept for.
+    """An existing task and its key.
 
-    `inputs` are those it was created with (of an adopted task: the manifest's when it was adopted)
-    and `digest` theirs. `marks` are those of all attempts made for the key. `pending` is what is
-    still to be patched after the create. `created_at` is when the create was answered or the task
-    adopted, by the clock of the service where it is known. `sensitive`: no report shows its prompt,
-    though its manifest may have lost it. `history` is what became of the key, once that is more
-    than one thing (see `history_of`). `former` are the ids of all tasks it had before: they are
-    nobody's, and adopted for nothing. `duplicates` are further tasks that bear a mark of the key:
-    a create was delivered twice. `generated`: what an entry made it from. `done`: its agent has
-    been, for its rollout.
+    `inputs` are those it was created with (for an adopted task: the manifest's at that time),
+    `digest` is their digest. `marks` are those of all attempts for the key. `pending` must still be
+    patched after the create. `created_at` is when the create was answered or the task adopted, by
+    the service's clock if known. `sensitive`: reports hide its prompt, even if its manifest is
+    gone. `history` has more than one entry or none (see `history_of`). `former` are the IDs of the
+    key's earlier tasks, which are never adopted. `duplicates` are more tasks with a mark of the
+    key: a create was delivered twice. `generated`: the entry it was generated from. `done`: the
+    agent has finished, for the entry's rollout.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {
@@ -59,7 +58,7 @@ class Record:
     done: bool = False
 
     def history_of(self) -> tuple[HistoryEntry, ...]:
-        """What became of the key. A record that only one thing became of need not keep it."""
+        """The history of the key. A single entry follows from the other fields and is not kept."""
         if self.history:
             return self.history
         mark = self.marks[-1] if self.marks else ""
@@ -67,35 +66,27 @@ class Record:
         return (HistoryEntry(what.value, self.created_at, self.task_id, mark),)
 
     def after(self, *entries: HistoryEntry) -> Record:
-        """The record once that has happened as well."""
+        """The record with these history entries added."""
         known = {(h.what, h.mark) for h in self.history if h.mark}
         new = (h for h in entries if not h.mark or (h.what, h.mark) not in known)
         return replace(self, history=(*self.history_of(), *new)[-HISTORY:])
 
     def was_replaced(self) -> bool:
-        """Whether its task took the place of another on purpose."""
+        """Whether its task replaced another one on request."""
         return any(
             h.what == HistoryKind.REPLACED and h.task_id == self.task_id for h in self.history
         )
 
     def retired(self, at: datetime | None, *, adoptable: bool) -> RetiredTask:
-        """What stays known of its task once the record is taken out."""
-        return RetiredTask(
-            self.ref,
-            self.task_id,
-            self.file,
-            self.identity,
-            at,
-            self.created_at,
-            self.outputs,
-            self.sensitive,
-            (*self.former, *self.duplicates),
-            adoptable,
-        )
+        """What the state keeps about its task when the record is removed."""
+        known = (self.ref, self.task_id, self.file, self.identity)
+        shown = (self.created_at, self.outputs, self.sensitive)
+        former = (*self.former, *self.duplicates)
+        return RetiredTask(*known, at, *shown, former, adoptable)
 
     def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
-        """This record of a new task, which `attempt` made where its key had the record `old`, or
-        had the task that the attempt was to replace, whose record was lost."""
+        """This record of a new task, created by `attempt` when its key had the record `old`, or
+        had the task that the attempt was to replace and whose record was lost."""
         mark = attempt.mark if attempt is not None else ""
         before = attempt.replaces if attempt is not None else ""
         anew = HistoryKind.REPLACED if before else HistoryKind.RECREATED
@@ -119,18 +110,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The whole of what is known. `attempts` are the open ones, by mark.
+    """Everything that is known. `attempts` are the open ones, by mark.
 
-    `last_mark` is the latest mark ever given out: the next is later. `is_new`: no apply has come to
-    its end on this state yet, so tasks may exist that it does not know of, however old they are.
-    It outlives a save: an apply on a lost state that was stopped half way has not looked for the
-    other half. `untold` are keys whose task was replaced by a run that died before it could tell.
-    `searched` are PATHs for whose manifests alone one did: what other files want was
-    not looked for. `baselines` has, by name, those that open attempts and `latest` refer to;
-    `latest` names, by PATH (`.`: everything) and organization, the one read by the last apply that
-    accounted for every task before it.
-    `journal` is the id of the journal that was folded into it last. `retired` has, by id, the tasks
-    whose record was taken out; one may have a record again. With a `move` it is not in use.
+    `last_mark` is the latest mark ever given. `is_new`: no apply has completed on this state, so
+    unknown tasks of any age may exist. It outlives a save: an apply on a lost state that stopped
+    half way has not searched for the other half. `searched` are the PATHs for which an apply has
+    completed on a new state. `baselines` has, by name, those that open attempts and `latest` refer
+    to; `latest` names, by PATH (`.`: everything) and organization, the one that the last complete
+    apply read. `retired` has, by ID, the tasks whose record was removed; one may have a record
+    again. With a `move`, the state is not in use. `journal` is the ID of the journal folded last.
+    `unreported` are keys whose task was replaced by a run that died before reporting it.
     """
 
     lineage: str
@@ -146,32 +135,32 @@ class State:
     retired: Mapping[str, RetiredTask] = field(default_factory=dict)
     move: Move | None = None
     journal: str = field(default="", compare=False)
-    untold: frozenset[TaskRef] = field(default=frozenset(), compare=False)
+    unreported: frozenset[TaskRef] = field(default=frozenset(), compare=False)
 
     def is_new_for(self, file: str) -> bool:
-        """Whether tasks of any age may exist that a manifest file wants and no record names."""
+        """Whether tasks of any age that a manifest file declares may exist without a record."""
         return self.is_new and not is_in(file, self.searched)
 
     def baseline_of(self, attempt: Attempt) -> Baseline | None:
         return self.baselines.get(attempt.baseline)
 
     def may_have_created(self, attempt: Attempt, task: RemoteTask) -> bool:
-        """Whether the task is of the attempt's organization and is not known to be older."""
+        """Whether the task is in the attempt's organization and not known to be older."""
         baseline = self.baseline_of(attempt)
         if task.org_name != attempt.ref.org_name:
             return False
         return baseline is None or task.id not in baseline.ids
 
     def accounted_before(self, file: str, org_name: str) -> tuple[Baseline, ...]:
-        """Baselines whose tasks are no look-alikes for that manifest file: an apply that has
-        looked for all its tasks has read each of them."""
+        """Baselines whose tasks are not look-alikes for a manifest file: a complete apply has
+        checked each of them."""
         if self.is_new_for(file):
             return ()
         names = [of.get(org_name, "") for path, of in self.latest.items() if is_in(file, (path,))]
         return tuple(self.baselines[name] for name in names if name in self.baselines)
 
     def pruned(self) -> State:
-        """Without the baselines that nothing refers to."""
+        """Without unreferenced baselines."""
         used = {attempt.baseline for attempt in self.attempts.values()}
         used.update(name for of in self.latest.values() for name in of.values())
         kept = {name: b for name, b in self.baselines.items() if name in used}
@@ -186,8 +175,8 @@ class State:
         return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
 
     def recorded_ids(self) -> dict[str, TaskRef]:
-        """The ids of all tasks that have or had a key, each with the key; that a key has the task
-        which an open attempt of it is to replace is known though its record was lost."""
+        """The IDs of all tasks that have or had a key, with the key; including those that open
+        attempts are to replace, even if their record was lost."""
         ids = {record.task_id: ref for ref, record in self.records.items()}
         for ref, record in self.records.items():
             for other in (*record.former, *record.duplicates):
@@ -201,23 +190,24 @@ class State:
         return ids
 
     def known_ids(self) -> set[str]:
-        """The ids of all tasks that it knows of, whatever they are to it."""
+        """The IDs of all known tasks."""
         return {*self.recorded_ids(), *self.retired}
 
     def is_retired(self, task_id: str) -> bool:
-        """Whether no key has the task any more."""
+        """Whether the task had a key and has none now."""
         has_it = (r for r in self.records.values() if task_id in (r.task_id, *r.former))
         return task_id in self.retired and next(has_it, None) is None
 
     def settled(self, marks: Iterable[str], why: str, at: datetime | None) -> list[Event]:
-        """That attempts made no task. Where their key has one, its record tells it ever after."""
+        """The events for attempts that created no task. If their key has a record, its history
+        keeps them."""
         events: list[Event] = []
         records: dict[TaskRef, Record] = {}
         for mark in marks:
             attempt = self.attempts.get(mark)
             ref = attempt.ref if attempt is not None else None
             if attempt is not None and attempt.replaces and ref not in self.records:
-                ref = self.recorded_ids()[attempt.replaces]  # it was to be moved as well
+                ref = self.recorded_ids()[attempt.replaces]  # its key was to move as well
             record = ref and (records.get(ref) or self.records.get(ref))
             if ref is None or record is None:
                 events.append(Closed(mark, why))
@@ -229,8 +219,8 @@ class State:
         return events
 
 
-def with_untold(saved: State, events: Iterable[Event]) -> State:
-    """`saved`, and what a run that died before it saved had replaced: `events` are its own."""
+def with_unreported(saved: State, events: Iterable[Event]) -> State:
+    """`saved` with the keys that a run replaced before it died; `events` are that run's."""
     replaced = {
         event.record.ref
         for event in events
@@ -239,27 +229,27 @@ def with_untold(saved: State, events: Iterable[Event]) -> State:
         and old.task_id in event.record.former
         and event.record.was_replaced()
     }
-    return replace(saved, untold=frozenset(replaced)) if replaced else saved
+    return replace(saved, unreported=frozenset(replaced)) if replaced else saved
 
 
 def is_in(file: str, paths: Iterable[str]) -> bool:
-    """Whether a manifest file is one of the PATHs, or lies inside one."""
+    """Whether a manifest file is one of the PATHs or inside one."""
     return any(path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in paths)
 
 
-# Events: each is one line of the journal. Applying one twice gives what applying it once gives.
+# Events: each is one line of the journal. Applying one twice has the effect of applying it once.
 
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """A create is about to leave."""
+    """A create is about to be sent."""
 
     attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """An attempt made no task: never left, was refused, or came to nothing in the settle time."""
+    """An attempt created no task: not sent, refused, or nothing found within the settle time."""
 
     mark: str
     reason: str
@@ -267,9 +257,9 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A task is known to exist (created, found again, adopted, moved, accepted or updated).
+    """A task exists (created, found, adopted, moved, accepted or updated).
 
-    Its record replaces the key's; every open attempt whose mark is in `record.marks` is closed.
+    Replaces the record of the key, and closes the open attempts with a mark in `record.marks`.
     """
 
     record: Record
@@ -277,7 +267,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """A record was taken out: its task has another key."""
+    """A record was removed: its task has another key."""
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task"}
 
@@ -286,64 +276,67 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A record was taken out, and its task has no key any more."""
+    """A record was removed, and its task has no key any more."""
 
     task: RetiredTask
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineRead:
-    """The newest tasks before the attempts that name this baseline."""
-
     baseline: Baseline
 
 
 Event = Attempted | Closed | Recorded | Forgotten | Retired | BaselineRead
 
 
+class Ledger:
+    """A state that events change in place, one at a time among very many records."""
+
+    def __init__(self, state: State) -> None:
+        self.rest = state
+        """The fields that no event changes; those of the others are out of date."""
+        self.records, self.attempts = dict(state.records), dict(state.attempts)
+        self.baselines, self.retired = dict(state.baselines), dict(state.retired)
+        self.last_mark = state.last_mark
+
+    def state(self) -> State:
+        """A copy, which later events do not change."""
+        return replace(
+            self.rest,
+            records=dict(self.records),
+            attempts=dict(self.attempts),
+            baselines=dict(self.baselines),
+            retired=dict(self.retired),
+            last_mark=self.last_mark,
+        )
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Each event sets absolute values, so a journal that was folded, but not yet removed when a
+        process died, may be folded again."""
+        for event in events:
+            match event:
+                case Attempted(attempt):
+                    self.attempts[attempt.mark] = attempt
+                    self.last_mark = max(self.last_mark, attempt.mark)
+                case Closed(mark):
+                    self.attempts.pop(mark, None)
+                case Recorded(record):
+                    self.records[record.ref] = record
+                    for mark in record.marks:
+                        self.attempts.pop(mark, None)
+                case Forgotten(ref):
+                    self.records.pop(ref, None)
+                case Retired(task):
+                    self.retired[task.task_id] = task
+                    known = self.records.get(task.ref)
+                    if known is not None and known.task_id == task.task_id:
+                        del self.records[task.ref]
+                case BaselineRead(baseline):
+                    self.baselines[baseline.name] = baseline
+
+
 def fold(state: State, events: Iterable[Event]) -> State:
-    """The state after `events`. Folding the same events again changes nothing.
-
-    Each event sets absolute values, so a journal that was folded but not yet removed when a
-    process died does no harm when it is folded once more.
-    """
-    parts: dict[str, Any] = {
-        "records": dict(state.records),
-        "attempts": dict(state.attempts),
-        "baselines": dict(state.baselines),
-        "retired": dict(state.retired),
-    }
-    return replace(state, last_mark=fold_into(state.last_mark, events, **parts), **parts)
-
-
-def fold_into(
-    last_mark: str,
-    events: Iterable[Event],
-    *,
-    records: dict[TaskRef, Record],
-    attempts: dict[str, Attempt],
-    baselines: dict[str, Baseline],
-    retired: dict[str, RetiredTask],
-) -> str:
-    """`fold` in place, for who adds one event at a time to many records; gives the last mark."""
-    for event in events:
-        match event:
-            case Attempted(attempt):
-                attempts[attempt.mark] = attempt
-                last_mark = max(last_mark, attempt.mark)
-            case Closed(mark):
-                attempts.pop(mark, None)
-            case Recorded(record):
-                records[record.ref] = record
-                for mark in record.marks:
-                    attempts.pop(mark, None)
-            case Forgotten(ref):
-                records.pop(ref, None)
-            case Retired(task):
-                retired[task.task_id] = task
-                known = records.get(task.ref)
-                if known is not None and known.task_id == task.task_id:
-                    del records[task.ref]
-            case BaselineRead(baseline):
-                baselines[baseline.name] = baseline
-    return last_mark
+    """The state after `events`. Folding the same events again changes nothing."""
+    ledger = Ledger(state)
+    ledger.add(events)
+    return ledger.state()

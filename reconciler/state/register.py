@@ -1,64 +1,84 @@
-"""The register of an engine: reads and swaps that are certain, or that say that they are not.
+"""An engine's reads and swaps with retries, and its errors as StateErrors.
 
 No reply to a write proves that it failed, so after each error the head is read: if its bytes are
 ours, the write succeeded; if its version is still the expected one, the same bytes are sent again;
-otherwise somebody else has replaced it.
+otherwise another process has replaced it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from reconciler.model.clock import Clock
-from reconciler.state.engines import Engine, EngineError, Moved, Unsure, Version
+from reconciler.model.codes import Code
+from reconciler.model.errors import StateError
+from reconciler.state.engines import (
+    Denied,
+    Engine,
+    EngineError,
+    Moved,
+    Unconditional,
+    Unsure,
+    Version,
+)
 
 T = TypeVar("T")
 
 READ_PATIENCE = 10.0
-"""For how many seconds a read is tried again while nothing depends on it yet."""
+"""Seconds for which a read that nothing depends on yet is retried."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
+_DENIED = {
+    "credentials": (Code.STATE_ACCESS_DENIED, ""),
+    "permission": (Code.STATE_ACCESS_DENIED, "permission"),
+    "container": (Code.STATE_CONTAINER_MISSING, ""),
+    "extra": (Code.STATE_EXTRA_MISSING, ""),
+    "rejected": (Code.STATE_REJECTED, ""),
+    "address": (Code.STATE_ADDRESS, ""),
+}
+
 
 class HeadMovedError(Exception):
-    """Somebody else replaced the head; nothing of this write is in it."""
+    """Another process replaced the head; this write had no effect."""
 
 
 class UnknownWriteError(Exception):
-    """Whether the last write was done cannot be found out; the argument is the last reason."""
+    """It cannot be determined whether the last write succeeded; the argument is the reason."""
 
 
 class Register:
-    """Swaps come from one thread at a time. `Denied` passes through every method."""
+    """Only one thread swaps at a time. Every method may raise `Denied`."""
 
     def __init__(self, engine: Engine, clock: Clock, wait: Callable[[float], object]) -> None:
         self.engine, self._clock, self._wait = engine, clock, wait
+        self.shown = engine.shown
         self._wrote = -engine.pace.min_gap
         self.duration = 0.0
         """Seconds that the last swap took."""
 
     @property
     def patience(self) -> float:
-        """For how many seconds a holder tries to write: others wait twice as long for it."""
+        """Seconds for which a holder retries a write: half as long as others wait for it."""
         return self.engine.pace.takeover / 2
 
     @property
     def gap(self) -> float:
-        """How many seconds the next swap still has to wait."""
+        """Seconds until the next swap is allowed."""
         return max(0.0, self._wrote + self.engine.pace.min_gap - self._clock.boot())
 
     def read(self) -> tuple[bytes, Version] | None:
-        """The head; None if there certainly is none. Raises Unsure once patience ends."""
+        """The head; None only if there is none. Raises Unsure when retries run out."""
         return self.retried(self.engine.read, READ_PATIENCE)
 
     def keep(self, name: str, data: bytes) -> None:
-        """Stores a blob. Raises Unsure once patience ends."""
+        """Stores a blob. Raises Unsure when retries run out."""
         self.retried(lambda: self.engine.keep(name, data), self.patience)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
-        """Replaces the head; `data` was never sent before. Raises HeadMovedError and
+        """Replaces the head; `data` must be new, never sent before. Raises HeadMovedError and
         UnknownWriteError."""
         if gap := self.gap:
             self._wait(gap)
@@ -92,7 +112,7 @@ class Register:
             self._wait(max(pause, min(after or 0.0, _LONGEST_PAUSE)))
 
     def retried(self, call: Callable[[], T], patience: float = READ_PATIENCE) -> T:
-        """What is safe to do again, until it is done. Raises Unsure once patience ends."""
+        """The result of `call`, which is safe to repeat. Raises Unsure when retries run out."""
         pauses = self._pauses(patience)
         while True:
             try:
@@ -104,7 +124,7 @@ class Register:
                 self._wait(max(pause, min(problem.retry_after or 0.0, _LONGEST_PAUSE)))
 
     def drop(self, names: Sequence[str]) -> None:
-        """Best effort: what stays is only unused."""
+        """Deletes blobs, best effort: what remains is only unused."""
         if names:
             with suppress(EngineError):
                 self.engine.drop(names)
@@ -114,3 +134,24 @@ class Register:
         while self._clock.boot() < end:
             yield pause
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def state_error(problem: EngineError, shown: str) -> StateError:
+    """An engine's error in the user's terms."""
+    code, case = Code.STATE_UNREACHABLE, ""
+    if isinstance(problem, Denied):
+        code, case = _DENIED[problem.cause]
+        if code is Code.STATE_EXTRA_MISSING:
+            case = {"git": "program", "boto3": "profile"}.get(str(problem), "")
+    elif isinstance(problem, Unconditional):
+        code = Code.STATE_UNCONDITIONAL
+    return StateError.of(code, case, file=shown, reason=str(problem))
+
+
+@contextmanager
+def as_state_errors(shown: str) -> Iterator[None]:
+    """Turns an engine's errors into StateErrors."""
+    try:
+        yield
+    except (Unsure, Denied, Unconditional) as problem:
+        raise state_error(problem, shown) from problem

@@ -1,8 +1,8 @@
-"""A run's access to a state: the lock, the state with its journal folded in, and the save.
+"""A run's access to a state: locking, reading, appending events and saving.
 
-Each event is durable in the journal when it happens. The state is saved once, at the end; a run
-that dies before leaves the journal, which the next one folds in. Where all that is, and how it is
-locked, is the place's own affair (`state/local.py`, `state/manager.py`).
+Each event is durable in the journal when it happens. The state is saved once, at the end; if a run
+dies before that, the next one folds its journal. `state/local.py` and `state/shared.py` implement
+the storage and the lock.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from reconciler.model.task import RemoteTask
 from reconciler.state.attempt import Baseline, kept_outputs
 from reconciler.state.held import Claim, HeldState, StatePlace
 from reconciler.state.local import LocalState
-from reconciler.state.model import Event, State, fold_into, with_untold
+from reconciler.state.model import Event, Ledger, State, with_unreported
 
 
 def read_state(place: StatePlace | Path, *, backend: str) -> State:
-    """The state as it is, its journal folded in: no lock, nothing written. For `plan`.
+    """The current state with its journal folded in; takes no lock and writes nothing.
 
-    StateError for what cannot be read, is another backend's, or was moved elsewhere.
+    StateError if it is unreadable, belongs to another backend, or was moved elsewhere.
     """
     found = _place(place)
     state = found.read(backend)
@@ -48,21 +48,18 @@ def _place(place: StatePlace | Path) -> StatePlace:
 
 
 class Session:
-    """Exclusive access to a state, from `open` to `close`. Its methods are thread-safe.
+    """Exclusive access to a state, from `open` to `close`. Thread-safe.
 
-    As a context manager it closes, and so saves, at the end, whatever ended it.
+    As a context manager it closes, and so saves, however the block ends.
     """
 
     def __init__(self, held: HeldState) -> None:
-        self._held, saved = held, held.saved
-        self._saved = self._rest = with_untold(saved, held.events)
-        self._records, self._attempts = dict(saved.records), dict(saved.attempts)
-        self._baselines = dict(saved.baselines)
-        self._retired = dict(saved.retired)
+        self._held = held
+        self._saved = with_unreported(held.saved, held.events)
+        self._ledger = Ledger(self._saved)
         self._accounted: dict[str, Mapping[str, Baseline]] = {}
-        self._is_new, self._searched = saved.is_new, saved.searched
         self._guard = threading.Lock()
-        self._last_mark = self._given_mark = saved.last_mark
+        self._given_mark = held.saved.last_mark
         self._view: State | None = None
         self._seen: Mapping[str, Mapping[str, object]] = {}
         self._closed = False
@@ -80,8 +77,8 @@ class Session:
         waiting: Callable[[str], None] | None = None,
         moves: bool = False,
     ) -> Session:
-        """Takes the lock and reads (see `Claim`). StateError where the lock is held or the state
-        unusable; one that is moved elsewhere is usable only for what `moves` it."""
+        """Takes the lock and reads (see `Claim`). StateError if it is locked or unusable; a state
+        that was moved elsewhere is usable only with `moves`."""
         found = _place(place)
         held = found.take(Claim(backend, purpose, lock_timeout, waiting))
         try:
@@ -93,33 +90,24 @@ class Session:
         return cls(held)
 
     @property
-    def is_there(self) -> bool:
-        """Whether the state was saved before, or a run began to."""
-        return self._held.is_there or bool(self._held.events)
+    def exists(self) -> bool:
+        """Whether the state was ever saved, or a run has events to save."""
+        return self._held.exists or bool(self._held.events)
 
     def warnings(self) -> list[Diagnostic]:
-        """What is risky about the place of this state, for the user."""
+        """Risks of the place of this state, for the user."""
         return self._held.warnings()
 
     @property
     def state(self) -> State:
-        """What is known now, all that was appended included."""
+        """The current state, including everything appended."""
         with self._guard:
             if self._view is None:
-                self._view = replace(
-                    self._rest,
-                    records=dict(self._records),
-                    attempts=dict(self._attempts),
-                    baselines=dict(self._baselines),
-                    retired=dict(self._retired),
-                    last_mark=self._last_mark,
-                    is_new=self._is_new,
-                    searched=self._searched,
-                )
+                self._view = self._ledger.state()
             return self._view
 
     def next_mark(self, now: datetime) -> str:
-        """The mark of the next attempt: `now`, or just later than the latest one ever given."""
+        """The mark of the next attempt: `now`, or just after the latest mark ever given."""
         with self._guard:
             try:
                 self._given_mark = mint(now, self._given_mark)
@@ -128,64 +116,63 @@ class Session:
             return self._given_mark
 
     def check_held(self) -> None:
-        """Call this right before each request that creates or changes a task: a create after its
-        attempt was appended.
+        """To be called right before each request that creates or changes a task; for a create,
+        after its attempt was appended.
 
-        StateError if the lock may not be this run's any more: nothing may be sent then.
+        StateError if this run may have lost the lock: nothing may be sent then.
         """
         self._held.check_held()
 
     def append(self, *events: Event) -> None:
-        """Durable when it returns, and part of `state`. StateError: neither of both.
+        """Durable and part of `state` when it returns. StateError: neither.
 
-        Many threads at once share one write. The events of one call are written together.
+        Concurrent callers share one write. The events of one call are written together.
         """
         if events:
             self._log.append(events)
 
     def put(self, state: State) -> None:
-        """Another state instead of what is known: for the next save, which adds one to the serial.
-        Nothing may be appended before it."""
+        """Replaces the current state; the next save adds one to the serial. Nothing may have been
+        appended before."""
         with self._guard:
-            self._rest, self._view = state, None
-            self._records, self._attempts = dict(state.records), dict(state.attempts)
-            self._baselines, self._retired = dict(state.baselines), dict(state.retired)
-            self._last_mark = self._given_mark = max(state.last_mark, self._given_mark)
-            self._is_new, self._searched = state.is_new, state.searched
+            self._given_mark = max(state.last_mark, self._given_mark)
+            self._ledger, self._view = Ledger(replace(state, last_mark=self._given_mark)), None
 
     def refresh(self, tasks: Iterable[RemoteTask]) -> None:
-        """Outputs as last read: written with the next save that something else needs."""
+        """Outputs as just read; written only by a save that has another reason."""
         self._seen = {task.id: task.raw for task in tasks}
 
-    def established(
+    def mark_complete(
         self, scope: Sequence[str] = (), baselines: Mapping[str, Baseline] | None = None
     ) -> None:
-        """An apply for the PATHs `scope` has accounted for all tasks that may be theirs.
+        """An apply for the PATHs `scope` has accounted for all tasks that may belong to them.
 
-        For everything (no PATH, or `.`) the state is not new any more; else for those PATHs only.
-        `baselines` are those that it read, by organization: no task in them is a look-alike from
-        then on. They are kept by the next save that something else needs.
+        With everything in scope (no PATH, or `.`) the state is no longer new; otherwise only for
+        those PATHs. `baselines` are those that it read, by organization: their tasks are not
+        look-alikes any more. They are kept only by a save that has another reason.
         """
         with self._guard:
             paths = ["."] if not scope or "." in scope else list(scope)
             self._accounted = dict.fromkeys(paths, baselines or {})
-            if not self._is_new:
+            rest = self._ledger.rest
+            if not rest.is_new:
                 return
-            self._is_new = bool(scope) and "." not in scope
-            self._searched = tuple(sorted({*self._searched, *scope})) if self._is_new else ()
+            is_new = bool(scope) and "." not in scope
+            searched = tuple(sorted({*rest.searched, *scope})) if is_new else ()
+            self._ledger.rest = replace(rest, is_new=is_new, searched=searched)
             self._view = None
 
     def save(self) -> None:
-        """Folds all into the state file and removes the journal.
+        """Saves the state, if it changed, and clears the journal.
 
-        Nothing new: the file stays as it is, byte for byte. StateError: the journal still holds
-        everything, and the next run goes on from there.
+        An unchanged state file stays the same, byte for byte. StateError: the journal still has
+        everything, and the next run continues from it.
         """
         with self._log.paused():
             self._save(last=False)
 
     def close(self) -> None:
-        """Saves and gives the lock back, the latter even where saving fails. Once is enough."""
+        """Saves, and releases the lock even if that fails. May be called again."""
         if self._closed:
             return
         self._closed = True
@@ -206,15 +193,8 @@ class Session:
 
     def _fold(self, events: Sequence[Event]) -> None:
         with self._guard:
-            self._last_mark = fold_into(
-                self._last_mark,
-                events,
-                records=self._records,
-                attempts=self._attempts,
-                baselines=self._baselines,
-                retired=self._retired,
-            )
-            self._given_mark = max(self._given_mark, self._last_mark)
+            self._ledger.add(events)
+            self._given_mark = max(self._given_mark, self._ledger.last_mark)
             self._view = None
 
     def _save(self, *, last: bool) -> None:
@@ -228,13 +208,12 @@ class Session:
             state = self._with_refreshed(state)
             held.save(state, last=last)
             with self._guard:
-                self._saved = self._rest = self._view = state
-                self._records.update(state.records)
-                self._baselines = dict(state.baselines)
-        held.settle()
+                self._saved = self._view = state
+                self._ledger = Ledger(state)
+        held.clear_log()
 
     def _is_worth_saving(self, state: State) -> bool:
-        if not self._held.is_there and not state.records and not state.attempts:
+        if not self._held.exists and not state.records and not state.attempts:
             return bool(state.last_mark)
         return state != self._saved
 

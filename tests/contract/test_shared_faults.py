@@ -22,9 +22,9 @@ from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Engine, open_engine
 from reconciler.state.head import Head, decode_head, encode_head
 from reconciler.state.held import Claim
-from reconciler.state.manager import SharedState
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Session
+from reconciler.state.shared import SharedState
 from tests.support.fault_proxy import Asked, FaultProxy, Trouble
 from tests.support.http_objects import careless_s3
 from tests.support.machines import NEW, WITHOUT_BEAT, Machine, Machines, machines

@@ -11,21 +11,21 @@ from typing import Any
 
 from reconciler.app.system_clock import SystemClock
 from reconciler.cli import main
-from reconciler.state import manager
+from reconciler.state import shared
 from reconciler.state.engines import Pace
 
 PACE = Pace(beat=0.5, takeover=3.0)
 
 
 def _quicken() -> None:
-    original = manager.SharedState.__init__
+    original = shared.SharedState.__init__
 
     def made(self: Any, engine: Any, *rest: Any, **more: Any) -> None:
         engine.pace = PACE
         original(self, engine, *rest, **more)
 
-    manager.SharedState.__init__ = made  # type: ignore[method-assign]
-    manager.BETWEEN_READS = 0.2
+    shared.SharedState.__init__ = made  # type: ignore[method-assign]
+    shared.BETWEEN_READS = 0.2
 
 
 def _move_to(machine: str) -> None:

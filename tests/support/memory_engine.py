@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Missing, Moved, Pace, Unsure, Version
-from reconciler.state.manager import SharedState
 from reconciler.state.model import State
+from reconciler.state.shared import SharedState
 
 
 @dataclass

@@ -37,9 +37,9 @@ from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Pace
 from reconciler.state.held import Claim, HeldState
 from reconciler.state.local import LocalState
-from reconciler.state.manager import SharedState
 from reconciler.state.model import Event, State
 from reconciler.state.session import Session, read_state
+from reconciler.state.shared import SharedState
 from tests.support.plan_values import NOW
 from tests.support.state_engines import Served
 
@@ -190,7 +190,7 @@ class World:
             session.close()
             raise
         if baselines is not None:
-            session.established((), baselines)
+            session.mark_complete((), baselines)
         session.close()
         return report
 

@@ -75,4 +75,4 @@ def listing(folder: Path) -> dict[str, tuple[bytes, int]]:
 def saved(path: Path, *, count: int = 4) -> None:
     with open_at(path) as session:
         session.append(*history(count))
-        session.established()
+        session.mark_complete()

@@ -43,7 +43,7 @@ def work(path: Path, confirmed: Callable[[str], None]) -> None:
             if number == 1:
                 session.save()
                 confirmed("saved")
-        session.established()
+        session.mark_complete()
     confirmed("closed")
 
 

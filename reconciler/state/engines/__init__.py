@@ -1,7 +1,7 @@
 """Engines: where a shared state is stored. They move bytes and know nothing about their meaning.
 
 An engine has one register, the *head*, which is replaced by compare-and-swap, and immutable blobs
-that the head names. `state.manager` implements everything else on top: the lock, the journal,
+that the head names. `state.shared` implements everything else on top: the lock, the journal,
 retries, clocks. To add an engine, write a module with `open_engine` here, add its schemes to
 `SCHEMES`, and add one line to the list of the conformance suite.
 """

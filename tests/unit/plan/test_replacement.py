@@ -165,14 +165,14 @@ def test_a_wish_without_an_id_is_granted_once_in_a_while(since: timedelta) -> No
 def test_what_a_run_replaced_that_could_not_tell_is_not_replaced_again() -> None:
     """However long ago that was: nobody was told, so the wish is still the same one."""
     told = state([replaced(ago(days=3))])
-    untold = replace(told, untold=frozenset({desired("a").ref}))
+    unreported = replace(told, unreported=frozenset({desired("a").ref}))
     seen = view([remote("new")])
     assert only(plan([desired("a")], told, seen, ASKED)).action is Action.REPLACE
-    made = plan([desired("a")], untold, seen, ASKED)
+    made = plan([desired("a")], unreported, seen, ASKED)
     assert only(made).action is Action.UNCHANGED
     assert "new already replaced old" in summary(made.diagnostics[0])
     again = PlanOptions(replace=("a=new",))
-    assert only(plan([desired("a")], untold, seen, again)).action is Action.REPLACE
+    assert only(plan([desired("a")], unreported, seen, again)).action is Action.REPLACE
 
 
 def test_the_latest_replacement_counts_and_nothing_else_that_happened() -> None:

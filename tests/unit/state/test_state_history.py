@@ -16,7 +16,7 @@ from reconciler.state.codec import encode_state
 from reconciler.state.edit import mv, resolved_attempts
 from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
-from reconciler.state.model import Attempted, Recorded, State, fold, with_untold
+from reconciler.state.model import Attempted, Recorded, State, fold, with_unreported
 from reconciler.state.session import Session, read_state
 from tests.support.state_golden import GOLDEN, decode, golden_state, refused
 from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
@@ -123,15 +123,15 @@ def test_what_a_run_replaced_that_died_before_it_saved_is_known_as_untold(tmp_pa
 
     with opened() as session:
         session.append(Recorded(record(0)))
-        assert not session.state.untold
+        assert not session.state.unreported
     held = LocalState(path).take(Claim(BACKEND, "apply"))
     Session(held).append(Attempted(made), Recorded(new))
     held.release()  # as when the process dies: nothing is saved
-    assert read_state(path, backend=BACKEND).untold == {ref}
+    assert read_state(path, backend=BACKEND).unreported == {ref}
     with opened() as session:
-        assert session.state.untold == {ref}
+        assert session.state.unreported == {ref}
     with opened() as session:
-        assert not session.state.untold
+        assert not session.state.unreported
         assert session.state.records[ref].task_id == "id-1"
 
 
@@ -167,10 +167,12 @@ def test_only_what_a_dead_run_replaced_itself_is_untold() -> None:
     (known,) = replaced().records.values()
     saved = fold(empty(), [Recorded(known)])
     updated = known.after(HistoryEntry("updated", NOON, known.task_id, "", "name"))
-    assert not with_untold(saved, [Recorded(updated)]).untold
+    assert not with_unreported(saved, [Recorded(updated)]).unreported
     recreated = record(2, "task-0").in_place_of(record(0), attempt(2, "task-0"))
-    assert not with_untold(fold(empty(), [Recorded(record(0))]), [Recorded(recreated)]).untold
-    assert with_untold(fold(empty(), [Recorded(record(0))]), [Recorded(known)]).untold
+    assert not with_unreported(
+        fold(empty(), [Recorded(record(0))]), [Recorded(recreated)]
+    ).unreported
+    assert with_unreported(fold(empty(), [Recorded(record(0))]), [Recorded(known)]).unreported
 
 
 def test_what_is_told_again_is_told_once_and_of_the_same_task_nothing_is_lost() -> None:

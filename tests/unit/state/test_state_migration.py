@@ -15,13 +15,13 @@ from reconciler.model.codes import Code
 from reconciler.model.errors import StateError
 from reconciler.state.attempt import Baseline, Stage
 from reconciler.state.encryption import KeyRing
-from reconciler.state.engines.file import LocalStore
+from reconciler.state.files import StateFiles
 from reconciler.state.held import StatePlace
 from reconciler.state.local import LocalState
-from reconciler.state.manager import SharedState
 from reconciler.state.migration import abort, migrate
 from reconciler.state.model import Attempted, BaselineRead, Recorded, State
 from reconciler.state.session import Session, read_state
+from reconciler.state.shared import SharedState
 from tests.support.memory_engine import MemoryEngine
 from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
 
@@ -83,9 +83,9 @@ class World:
 
     def places(self, process: Process) -> list[StatePlace]:
         """As a process sees them."""
-        real = LocalStore.replace
+        real = StateFiles.replace
         self.monkeypatch.setattr(
-            LocalStore, "replace", lambda store, data: process.step(lambda: real(store, data))
+            StateFiles, "replace", lambda files, data: process.step(lambda: real(files, data))
         )
         return [self._place(number, process) for number in (0, 1)]
 

@@ -19,7 +19,7 @@ def ended(path: Path, *scope: str) -> State:
     """The state after an apply for these PATHs."""
     with Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply") as session:
         session.append(Recorded(record("a", "t")))
-        session.established(scope)
+        session.mark_complete(scope)
     return read_state(path, backend=BACKEND)
 
 

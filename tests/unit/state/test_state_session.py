@@ -81,7 +81,7 @@ def test_nothing_new_leaves_the_file_as_it_is(path: Path) -> None:
 
 def test_a_new_state_of_which_nothing_is_known_makes_no_file(path: Path) -> None:
     with open_at(path) as session:
-        session.established()
+        session.mark_complete()
     assert listing(path.parent) == {}
 
 
@@ -109,7 +109,7 @@ def test_a_state_is_new_until_an_apply_has_come_to_its_end(path: Path) -> None:
     assert read_state(path, backend=BACKEND).is_new
     with open_at(path) as session:
         assert session.state.is_new
-        session.established()
+        session.mark_complete()
         assert not session.state.is_new
     assert not read_state(path, backend=BACKEND).is_new
     assert "isNew" not in path.read_text()

@@ -14,9 +14,9 @@ from reconciler.model.errors import StateError
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Unconditional
 from reconciler.state.held import Claim
-from reconciler.state.manager import SharedState
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Session
+from reconciler.state.shared import SharedState
 from tests.support.memory_engine import MemoryEngine
 from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record
 

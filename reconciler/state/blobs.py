@@ -1,12 +1,13 @@
-"""The blobs of a shared state: what a head names, read in parallel, decrypted and checked."""
+"""The blobs of a shared state: read in parallel, decrypted and verified."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE, error
 from reconciler.model.errors import StateError
 from reconciler.model.typed_json import Raw, ShapeError
 from reconciler.state.codec import StateSource, decode_event, decode_state
@@ -22,8 +23,8 @@ _READS = 4
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A version of a shared state, whole: every blob that `head` names was read. `is_current`: the
-    saved state is encrypted as it would be now."""
+    """One version of a shared state: `head`, and the content of every blob that it names.
+    `is_current`: the saved state is encrypted with the current key, or not at all without one."""
 
     head: Head
     version: Version
@@ -32,38 +33,34 @@ class Snapshot:
     is_current: bool
 
 
-class Parts:
+class Blobs:
     """Reads and stores the blobs of one state."""
 
-    def __init__(self, register: Register, ring: KeyRing, shown: str) -> None:
-        self._register, self._ring, self._shown = register, ring, shown
+    def __init__(self, register: Register, ring: KeyRing) -> None:
+        self._register, self._ring, self._shown = register, ring, register.shown
         self._cipher: Cipher | None = None
         self._lineage = ""
 
     def cipher(self, lineage: str) -> Cipher:
-        """Made once: deriving a key from a passphrase takes a third of a second."""
+        """Cached, since deriving a key from a passphrase takes a third of a second."""
         if self._cipher is None or self._lineage != lineage:
             self._cipher, self._lineage = Cipher(self._ring, lineage, self._shown), lineage
         return self._cipher
 
     def head(self, data: bytes) -> tuple[Head, Raw]:
         """A head, and its tail as stored. StateError if it is damaged or newer."""
-        try:
+        with self._verifying("head"):
             return decode_head(data, self._shown)
-        except ShapeError as problem:
-            raise self.damaged("head", str(problem)) from None
 
     def whole_head(self, data: bytes) -> Head:
         """A head with its tail. StateError, also for a wrong key."""
         head, tail = self.head(data)
-        try:
+        with self._verifying("head"):
             return replace(head, tail=decode_tail(head, tail, self.cipher(head.lineage)))
-        except ShapeError as problem:
-            raise self.damaged("head", str(problem)) from None
 
     def snapshot(self, backend: str) -> Snapshot | None:
-        """The newest version; None if there certainly is none. A blob that is missing was dropped
-        by a newer version, so the head is read again. StateError for anything unreadable."""
+        """The newest version; None only if there is none. A missing blob may have been dropped by
+        a newer version, so the head is read again. StateError for anything unreadable."""
         for reads in range(_READS):
             found = self._register.read()
             if found is None:
@@ -82,22 +79,30 @@ class Parts:
         cipher = self.cipher(head.lineage)
         with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
             stored = list(pool.map(lambda name: self._register.retried(lambda: kept(name)), names))
-        parts = [cipher.unseal(*part) for part in zip(names, stored, strict=True)]
-        saved = self._state(head, parts[0], backend)
-        texts = [self._segment(*part) for part in zip(names[1:], parts[1:], strict=True)]
-        try:
-            events = tuple(decode_event(text) for group in (*texts, head.tail) for text in group)
-        except ShapeError as problem:
-            raise self.damaged("journal", str(problem)) from None
+        base, *segments = [cipher.unseal(*part) for part in zip(names, stored, strict=True)]
+        saved = self._state(head, base, backend)
+        texts: list[bytes] = []
+        for name, segment in zip(head.segments, segments, strict=True):
+            with self._verifying(name):
+                texts += decode_segment(segment)
+        with self._verifying("journal"):
+            events = tuple(decode_event(text) for text in (*texts, *head.tail))
         return Snapshot(head, version, saved, events, cipher.is_current(stored[0]))
 
     def keep(self, name: str, data: bytes, lineage: str) -> None:
-        """Encrypted once: a name never has two contents."""
+        """Encrypts once: a name never gets two contents."""
         self._register.keep(name, self.cipher(lineage).seal(name, data))
 
     def damaged(self, part: str, reason: str) -> StateError:
-        facts = {"part": part, "reason": reason}
-        return StateError([error(Code.STATE_PART_DAMAGED, at=NOWHERE, file=self._shown, **facts)])
+        code = Code.STATE_PART_DAMAGED
+        return StateError.of(code, file=self._shown, part=part, reason=reason)
+
+    @contextmanager
+    def _verifying(self, part: str) -> Iterator[None]:
+        try:
+            yield
+        except ShapeError as problem:
+            raise self.damaged(part, str(problem)) from None
 
     def _state(self, head: Head, data: bytes, backend: str) -> State:
         try:
@@ -109,9 +114,3 @@ class Parts:
         if (state.lineage, state.serial) != (head.lineage, head.serial):
             raise self.damaged(head.base, "it belongs to another state")
         return state
-
-    def _segment(self, name: str, data: bytes) -> list[bytes]:
-        try:
-            return decode_segment(data)
-        except ShapeError as problem:
-            raise self.damaged(name, str(problem)) from None

@@ -1,0 +1,210 @@
+"""A shared state that this process has locked: it writes the head as long as nobody else does.
+
+Any doubt ends the run: `check_held` and all writes raise from then on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from reconciler.model.clock import Clock
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import NOWHERE, Arg, Diagnostic
+from reconciler.model.errors import StateError
+from reconciler.state.blobs import Blobs, Snapshot
+from reconciler.state.codec import encode_state
+from reconciler.state.commit import Durable, GroupCommit
+from reconciler.state.engines import Denied, Unsure
+from reconciler.state.head import BASES, Head, encode_head, encode_segment
+from reconciler.state.model import Event, State
+from reconciler.state.register import HeadMovedError, Register, UnknownWriteError, state_error
+
+LARGE_ENTRY = 16 * 1024
+LARGEST_TAIL = 256 * 1024
+"""Bytes of journal entries: the head is rewritten with each commit and each beat."""
+
+_SHARE_OF_WRITE, _LONGEST_WAIT = 0.2, 0.02
+
+
+class HeldHead:
+    """`state.held.HeldState` of a shared state."""
+
+    def __init__(
+        self, register: Register, blobs: Blobs, taken: Snapshot, clock: Clock, proved: float
+    ) -> None:
+        """`taken` is the version with which this process took the lock, `proved` the seconds since
+        boot before it was written."""
+        self._register, self._blobs, self._clock = register, blobs, clock
+        self._shown, self._pace = register.shown, register.engine.pace
+        self._head, self._version, self._proved = taken.head, taken.version, proved
+        self._problem: StateError | None = None
+        self._is_folded, self._is_current = False, taken.is_current
+        self._writing = threading.RLock()
+        self._stopped = threading.Event()
+        self._beat = threading.Thread(target=self._run_beat, name="beat", daemon=True)
+        self.saved: State = taken.saved
+        self.events: Sequence[Event] = taken.events
+
+    @property
+    def exists(self) -> bool:
+        return True
+
+    @property
+    def journal_id(self) -> str:
+        return ""
+
+    def log(self, durable: Durable) -> GroupCommit:
+        return GroupCommit(self._commit, durable, shown=self._shown, patience=self._patience)
+
+    def _patience(self) -> float:
+        """Outcomes of creates that finished together and the intents of the next ones share one
+        swap; without waiting, batches of one and of all others would alternate."""
+        share = _SHARE_OF_WRITE * self._register.duration
+        return max(self._register.gap, min(share, _LONGEST_WAIT))
+
+    def warnings(self) -> list[Diagnostic]:
+        return []
+
+    def check_held(self) -> None:
+        """After a pause that is long enough for others to take the lock, asks the engine."""
+        self.retake()
+        self._beat_if_due(late=self._register.patience)
+
+    def retake(self) -> None:
+        if self._problem is not None:
+            raise self._problem
+
+    def save(self, state: State, *, last: bool) -> None:
+        with self._writing:
+            head = self._following()
+            name = f"base-{head.part}"
+            self._keep(name, encode_state(state))
+            earlier = (head.base, *head.bases)
+            bases = earlier[: BASES - 1] if self._is_current else ()
+            holder = None if last else head.holder
+            new = replace(head, serial=state.serial, base=name, bases=bases, holder=holder)
+            self._replace_emptied(new, earlier[len(bases) :])
+            self.saved, self._is_current = state, True
+
+    def _replace_emptied(self, head: Head, garbage: Sequence[str] = ()) -> None:
+        """Writes the head without journal entries, which the saved state contains, and drops their
+        blobs and `garbage`."""
+        register, garbage = self._register, [*garbage, *head.segments]
+        if register.engine.drops_with_swap:
+            register.drop(garbage)
+        self._replace(replace(head, segments=(), tail=()))
+        if not register.engine.drops_with_swap:
+            register.drop(garbage)
+
+    def clear_log(self) -> None:
+        """The entries leave with the next write."""
+        self._is_folded = True
+
+    def release(self) -> None:
+        try:
+            with self._writing:
+                self._release()
+        finally:
+            self._stopped.set()
+            if self._beat.ident is not None:
+                self._beat.join()
+
+    def _release(self) -> None:
+        try:
+            if self._problem is None and self._is_folded and not self._is_current:
+                self.save(self.saved, last=True)  # with the current key
+            elif self._problem is None and self._head.holder is not None:
+                head = replace(self._following(), holder=None)
+                replace_head = self._replace_emptied if self._is_folded else self._replace
+                replace_head(head)
+        finally:
+            released = StateError.of(Code.JOURNAL_NOT_WRITTEN, "released")
+            self._problem = self._problem or released
+
+    def damaged(self, case: str) -> StateError:
+        return self._blobs.damaged(self._head.base, case)
+
+    # Beats
+
+    def start_beat(self) -> None:
+        """Shows others from now on, in a thread, that this process is alive."""
+        self._beat.start()
+
+    def _run_beat(self) -> None:
+        seconds = self._pace.beat
+        # A failure is reported by the run's own threads, when they write or are about to send.
+        with suppress(Exception):
+            while not self._stopped.wait(seconds):
+                seconds = max(0.05, self._beat_if_due())
+
+    def _beat_if_due(self, late: float = 0.0) -> float:
+        """Rewrites the head if nothing was written for the time of a beat, or for `late` seconds if
+        that is longer. Returns the seconds until it is due again. StateError if the lock is
+        lost."""
+        pause = max(late, self._pace.beat)
+        if self._clock.boot() >= self._proved + pause:
+            with self._writing:
+                if self._clock.boot() >= self._proved + pause:
+                    self._replace(self._following())
+        return self._proved + pause - self._clock.boot()
+
+    # Writes
+
+    def _commit(self, texts: Sequence[bytes]) -> None:
+        """Adds journal entries. Large ones, or those that would make the head large, go into a
+        segment."""
+        with self._writing:
+            head = self._following()
+            tail, moved = (*head.tail, *texts), head.tail
+            if any(len(text) > LARGE_ENTRY for text in texts):
+                tail, moved = (), tail
+            elif sum(map(len, tail)) > LARGEST_TAIL:
+                tail = tuple(texts)
+            else:
+                moved = ()
+            if moved:
+                self._keep(head.part, encode_segment(moved))
+                head = replace(head, segments=(*head.segments, head.part))
+            self._replace(replace(head, tail=tail))
+            self._is_folded = False
+
+    def _following(self) -> Head:
+        self.retake()
+        return self._head.following()
+
+    def _replace(self, head: Head) -> None:
+        """The head's only writer. Unless the write certainly succeeded: StateError, now and from
+        every later call."""
+        began = self._clock.boot()
+        data = encode_head(head, self._blobs.cipher(head.lineage))
+        try:
+            version = self._register.swap(data, self._version)
+        except HeadMovedError:
+            raise self._lose(Code.STATE_FENCED) from None
+        except UnknownWriteError as problem:
+            raise self._lose(Code.STATE_WRITE_UNKNOWN, reason=str(problem)) from problem
+        except Denied as problem:
+            self._problem = state_error(problem, self._shown)
+            raise self._problem from problem
+        except BaseException:
+            self._lose(Code.STATE_WRITE_UNKNOWN, reason="it was interrupted")
+            raise
+        self._head, self._version, self._proved = head, version, began
+
+    def _keep(self, name: str, data: bytes) -> None:
+        """Stores a blob. There is no second try: its name must not get another content."""
+        try:
+            self._blobs.keep(name, data, self._head.lineage)
+        except (Unsure, Denied) as problem:
+            self._problem = state_error(problem, self._shown)
+            raise self._problem from problem
+        except BaseException:
+            self._lose(Code.STATE_WRITE_UNKNOWN, reason="it was interrupted")
+            raise
+
+    def _lose(self, code: Code, **facts: Arg) -> StateError:
+        self._problem = StateError.of(code, at=NOWHERE, file=self._shown, **facts)
+        return self._problem

@@ -1,0 +1,216 @@
+"""A shared state in an engine: reading, creating, locking and unlocking it.
+
+The lock, the journal and the state are one register, the head, which is replaced only by
+compare-and-swap. So the process that replaced it last holds the lock, and a process that has lost
+the lock learns it from its next write (docs/exactly-once.md).
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from reconciler.model.clock import Clock
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import NOWHERE
+from reconciler.model.errors import StateError
+from reconciler.state.blobs import Blobs, Snapshot
+from reconciler.state.codec import encode_state
+from reconciler.state.encryption import KeyRing
+from reconciler.state.engines import Engine, Missing, Pace, Version
+from reconciler.state.head import FORMAT, Head, encode_head
+from reconciler.state.held import Claim
+from reconciler.state.held_head import HeldHead
+from reconciler.state.holder import Holder
+from reconciler.state.model import State, fold, with_unreported
+from reconciler.state.register import (
+    HeadMovedError,
+    Register,
+    UnknownWriteError,
+    as_state_errors,
+)
+
+BETWEEN_READS = 2.0
+"""Seconds between two reads of a lock that another process holds."""
+
+LEAST_READS = 4
+"""Equal reads before a takeover: after a long pause of this process, one would not be enough."""
+
+
+class SharedState:
+    """`state.held.StatePlace` of an engine. `run` is the link to this run in its CI system."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        ring: KeyRing,
+        *,
+        run: str = "",
+        wait: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._engine, self._clock, self._run, self._wait = engine, clock, run, wait
+        self._register = Register(engine, clock, wait)
+        self._blobs = Blobs(self._register, ring)
+
+    @property
+    def shown(self) -> str:
+        return self._engine.shown
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def read(self, backend: str) -> State:
+        with as_state_errors(self.shown):
+            found = self._blobs.snapshot(backend)
+        if found is None:
+            raise self._absent()
+        return fold(with_unreported(found.saved, found.events), found.events)
+
+    def try_write(self) -> None:
+        with as_state_errors(self.shown):
+            self._register.retried(self._engine.try_write)
+
+    def head(self) -> Head:
+        """The head without its tail, which is enough to see the lock."""
+        return self._found()[0]
+
+    def take(self, claim: Claim) -> HeldHead:
+        takeover = _Takeover(self._engine.pace, self._clock, claim, self.shown)
+        with as_state_errors(self.shown):
+            while True:
+                head, data, version = self._found()
+                if not takeover.is_allowed(head, version):
+                    self._wait(BETWEEN_READS)
+                    continue
+                try:
+                    snapshot = self._blobs.load(data, version, claim.backend)
+                    return self._take_over(snapshot, claim.purpose)
+                except Missing as problem:
+                    if self._found()[2] == version:
+                        raise self._blobs.damaged(str(problem), "it is missing") from problem
+                except HeadMovedError:
+                    continue
+
+    def create(self, state: State) -> bool:
+        """StateError also if a state of another backend exists."""
+        with as_state_errors(self.shown):
+            self._engine.prepare()
+            if self._blobs.snapshot(state.backend) is not None:
+                return False
+            self._engine.probe()
+            writer = _writer()
+            base = f"base-0-0-{writer}"
+            self._blobs.keep(base, encode_state(state), state.lineage)
+            try:
+                self._swap(Head(FORMAT, state.lineage, state.serial, 0, 0, writer, base), None)
+            except HeadMovedError:
+                self._register.drop([base])
+                return False
+            return True
+
+    def unlock(self, epoch: int) -> Holder | None:
+        """Releases the lock of that epoch, and returns its holder, which is fenced off if it is
+        alive. None if the state is not locked. StateError if the epoch is a different one."""
+        with as_state_errors(self.shown):
+            while True:
+                head, data, version = self._found()
+                if head.holder is None:
+                    return None
+                if head.epoch != epoch:
+                    code, holder = Code.STATE_UNLOCK, str(head.holder)
+                    raise self._refused(code, epoch=epoch, now=head.epoch, holder=holder)
+                freed = self._blobs.whole_head(data).taken_by(_writer(), None)
+                try:
+                    self._swap(freed, version)
+                except HeadMovedError:
+                    continue
+                return head.holder
+
+    def _take_over(self, found: Snapshot, purpose: str) -> HeldHead:
+        clock, began = self._clock, self._clock.boot()
+        holder = Holder.here(purpose, self._run, clock.now(), clock.boot_id)
+        head = found.head.taken_by(_writer(), holder)
+        register = self._register
+        with ThreadPoolExecutor(1, "probe") as pool:
+            probed = pool.submit(register.retried, register.engine.probe)
+            version = self._swap(head, found.version)
+        taken = replace(found, head=head, version=version)
+        held = HeldHead(register, self._blobs, taken, clock, began)
+        try:
+            probed.result()
+        except BaseException:
+            held.release()
+            raise
+        held.start_beat()
+        return held
+
+    def _swap(self, head: Head, over: Version | None) -> Version:
+        data = encode_head(head, self._blobs.cipher(head.lineage))
+        try:
+            return self._register.swap(data, over)
+        except UnknownWriteError as problem:
+            raise self._refused(Code.STATE_WRITE_UNKNOWN, reason=str(problem)) from problem
+
+    def _found(self) -> tuple[Head, bytes, Version]:
+        found = self._register.read()
+        if found is None:
+            raise self._absent()
+        return self._blobs.head(found[0])[0], *found
+
+    def _absent(self) -> StateError:
+        return self._refused(Code.STATE_NOT_INITIALIZED)
+
+    def _refused(self, code: Code, **facts: str | int) -> StateError:
+        return StateError.of(code, at=NOWHERE, file=self.shown, **facts)
+
+
+class _Takeover:
+    """Decides from successive versions of the head when the lock may be taken.
+
+    A holder rewrites the head with each beat, so a holder whose head has not changed for much
+    longer is dead. Time is measured by this process alone: clocks of two machines are never
+    compared. If a live holder is mistaken for a dead one, its next write fails and it sends nothing
+    more. So this affects only waiting, never safety.
+    """
+
+    def __init__(self, pace: Pace, clock: Clock, claim: Claim, shown: str) -> None:
+        self._pace, self._clock, self._claim, self._shown = pace, clock, claim, shown
+        self._began = clock.boot()
+        self._version: Version | None = None
+        self._since, self._equal = 0.0, 0
+        self._is_alive = False
+
+    def is_allowed(self, head: Head, version: Version) -> bool:
+        """Whether to take the lock over this version. StateError if its holder is alive and the
+        lock timeout has passed; without a sign of life, the caller waits until it may take over."""
+        now, holder = self._clock.boot(), head.holder
+        if holder is None or holder.is_gone(self._clock.boot_id):
+            return True
+        if version == self._version:
+            self._equal += 1
+        else:
+            self._is_alive = self._version is not None
+            if self._version is None and self._claim.waiting is not None:
+                self._claim.waiting(str(holder))
+            self._version, self._since, self._equal = version, now, 1
+        if self._equal >= LEAST_READS and now - self._since >= self._pace.takeover:
+            return True
+        timeout = self._claim.lock_timeout.total_seconds()
+        if self._is_alive and now - self._began >= timeout:
+            raise StateError.of(
+                Code.STATE_LOCKED,
+                "shared.waited" if timeout else "shared",
+                holder=str(holder),
+                epoch=head.epoch,
+                seconds=round(timeout, 1),
+                file=self._shown,
+            )
+        return False
+
+
+def _writer() -> str:
+    return secrets.token_hex(16)
