@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.app.import_selection import Choice, chosen, not_of_attempts
 from reconciler.app.import_target import Target, content_of
-from reconciler.importing.batch import Batch, Candidate, claims
-from reconciler.importing.declaration import Opening, opening_of
-from reconciler.importing.keys import Keys
-from reconciler.importing.report import ImportReport, ImportResult, Taken, Why
+from reconciler.importing.batch import Batch, Candidate, Keys, adoptions
+from reconciler.importing.declaration import Opening, read_opening
+from reconciler.importing.report import ImportedTask, ImportReport, ImportResult, SkipReason
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.insertion import Added, added
 from reconciler.model.codes import Code
@@ -85,7 +84,9 @@ class Importing:
             raise TaskctlError.of(Code.UNREADABLE_FILE, "program", at=Place(self._origin))
         program = read_program(content, self._origin)
         self._batch.diagnostics += program.diagnostics
-        self._batch.told += [Taken(name, None, ImportResult.FAILED) for name in program.failed]
+        self._batch.tasks += [
+            ImportedTask(name, None, ImportResult.FAILED) for name in program.failed
+        ]
         known = [resource for resource in program.resources if resource.task_id is not None]
         unknown = [resource for resource in program.resources if resource.task_id is None]
         if not known:
@@ -125,8 +126,10 @@ class Importing:
             place = Place(self._origin, resource.line, resource.column)
             facts = {"name": resource.name, "task_id": resource.task_id}
             self._batch.diagnostics.append(error(Code.NO_SUCH_TASK, "resource", at=place, **facts))
-            self._batch.told.append(
-                Taken(resource.name, resource.org_name, ImportResult.FAILED, resource.task_id)
+            self._batch.tasks.append(
+                ImportedTask(
+                    resource.name, resource.org_name, ImportResult.FAILED, resource.task_id
+                )
             )
         return found
 
@@ -139,31 +142,31 @@ class Importing:
             ref, listed = recorded.get(task.id), self._target.listed(task)
             if ref is not None:
                 why, file = _known_as(state.records.get(ref), task.id)
-                batch.skip(task, ref.key, why, file)
+                batch.skip(ref.key, task.org_name, why, task.id, file)
             elif listed is not None and _is_spoken_for(TaskRef(task.org_name, listed.key), state):
-                batch.skip(task, listed.key, Why.KEY_TAKEN, listed.file)
+                batch.skip(listed.key, task.org_name, SkipReason.KEY_TAKEN, task.id, listed.file)
             elif listed is not None:
                 not_of_attempts([task], state)
-                batch.take_listed(listed, task)
+                batch.add_listed(listed, task)
             else:
                 new.setdefault(task.id, candidate)
         not_of_attempts([candidate.task for candidate in new.values()], state)
         openings = self._openings(list(new.values()))
         read = list(zip(new.values(), openings, strict=True))
         waiting = self._target.waiting(state)
-        taken = claims([(c.task, o) for c, o in read], waiting, self._ctx.client.identity())
+        taken = adoptions([(c.task, o) for c, o in read], waiting, self._ctx.client.identity())
         for candidate, opening in read:
             listed = taken.get(candidate.task.id)
             if listed is not None:
-                batch.take_listed(listed, candidate.task)
+                batch.add_listed(listed, candidate.task)
             else:
-                batch.take(candidate, opening)
+                batch.add(candidate, opening)
 
     def _take_unknown(self, resources: Sequence[Resource], state: State) -> None:
         taken: dict[str, str | None] = {ref.key: None for ref in state.records}
         taken |= {attempt.ref.key: None for attempt in state.attempts.values()}
         taken |= {task.key: task.file for task in self._target.known.tasks}
-        self._batch.take_unknown(resources, taken)
+        self._batch.add_unknown(resources, taken)
 
     def _openings(self, candidates: Sequence[Candidate]) -> list[Opening]:
         client = self._ctx.client
@@ -171,7 +174,7 @@ class Importing:
         def read(candidate: Candidate) -> Opening:
             task = candidate.task
             try:
-                return opening_of(client.events(task.org_name, task.id, page_size=50))
+                return read_opening(client.events(task.org_name, task.id, page_size=50))
             except RemoteError as problem:
                 if problem.status != 404:
                     raise
@@ -190,7 +193,7 @@ class Importing:
         if made is not None:
             self._protect(made)
             batch.diagnostics += self._target.warnings(made)
-            batch.written(made.tasks)
+            batch.add_written(made.tasks)
         if not self._dry_run:
             if made is not None:
                 self._target.write(made.content)
@@ -201,7 +204,7 @@ class Importing:
                 batch.diagnostics += self._target.against_policy(made)
         return ImportReport(
             self._target.name,
-            tuple(batch.told),
+            tuple(batch.tasks),
             tuple(batch.diagnostics),
             made.text if made is not None else "",
             self._dry_run,
@@ -215,20 +218,20 @@ class Importing:
 
     def _next_step(self) -> str:
         if all(
-            task.result in (ImportResult.SKIPPED, ImportResult.FAILED) for task in self._batch.told
+            task.result in (ImportResult.SKIPPED, ImportResult.FAILED) for task in self._batch.tasks
         ):
             return ""
         usual = self._dry_run or self._target.is_usual()
-        unknown = any(task.result is ImportResult.WRITTEN for task in self._batch.told)
+        unknown = any(task.result is ImportResult.WRITTEN for task in self._batch.tasks)
         more = [] if usual else [self._target.name]
         return command_line("plan", *more, *(["--adopt", "all"] if unknown else []))
 
 
-def _known_as(record: Record | None, task_id: str) -> tuple[Why, str | None]:
+def _known_as(record: Record | None, task_id: str) -> tuple[SkipReason, str | None]:
     """What a task is to the key that has it, whose record may be lost, and the key's file."""
     if record is None:
-        return Why.REPLACING, None
-    return Why.RECORDED if record.task_id == task_id else Why.FORMER, record.file
+        return SkipReason.REPLACING, None
+    return SkipReason.RECORDED if record.task_id == task_id else SkipReason.FORMER, record.file
 
 
 def _is_spoken_for(ref: TaskRef, state: State) -> bool:

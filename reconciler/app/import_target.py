@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler import disk
 from reconciler.app.context import Context
 from reconciler.app.files import write_whole
-from reconciler.importing.keys import Keys
+from reconciler.importing.batch import Keys
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, is_manifest_name, shown_name, unreadable_file
 from reconciler.manifest.insertion import Added
@@ -133,7 +133,7 @@ class Target:
 
 
 def _unusable(path: Path) -> str | None:
-    """Why a manifest cannot be written there."""
+    """SkipReason a manifest cannot be written there."""
     if path.exists() and not path.is_file():
         return "noFile"
     if not is_manifest_name(path.name):

@@ -1,17 +1,18 @@
-"""What an import writes: new tasks of a manifest, and records. Pure."""
+"""What an import writes: new manifest entries with unique keys, and records. Pure."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from reconciler.importing.declaration import UNNAMED, Declaration, Opening, declared, fit, owner
-from reconciler.importing.keys import Keys, slug
+from reconciler.importing.declaration import UNNAMED, Opening, declare, owner
 from reconciler.importing.pulumi import Resource
-from reconciler.importing.report import ImportResult, Taken, Why
+from reconciler.importing.report import ImportedTask, ImportResult, SkipReason
 from reconciler.manifest.credentials import credentials
-from reconciler.manifest.insertion import NewTask, task_faults
+from reconciler.manifest.insertion import NewTask
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error, warning
@@ -20,10 +21,48 @@ from reconciler.plan.lookup import is_own, settings_agree
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.model import Record
 
+LONGEST_KEY = 128
+_LONGEST_SLUG = 50
+_SEPARATOR = re.compile(r"[^a-z0-9._]+")
+
+
+def slug(text: str, longest: int = LONGEST_KEY) -> str:
+    """A text as a key (`[a-z0-9][a-z0-9._-]*`), cut between words if possible; may be empty."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    made = _SEPARATOR.sub("-", plain).strip("._-")
+    if len(made) > longest:
+        whole, dash, _ = made[: longest + 1].rpartition("-")
+        made = (whole if dash else made[:longest]).rstrip("._-")
+    return made
+
+
+class Keys:
+    """Generates unique keys, none of which is in `taken`."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+        self._numbers: dict[str, int] = {}
+
+    def of(self, *texts: str) -> str:
+        """A key derived from the first usable text, or else `task`."""
+        slugs = (slug(text, _LONGEST_SLUG) for text in texts)
+        return self.free(next(filter(None, slugs), "task"))
+
+    def free(self, desired: str) -> str:
+        """This key, with a number appended if it is taken."""
+        key, number = desired, self._numbers.get(desired, 1)
+        while key in self._taken:
+            number += 1
+            suffix = f"-{number}"
+            key = desired[: LONGEST_KEY - len(suffix)] + suffix
+        self._numbers[desired] = number
+        self._taken.add(key)
+        return key
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A task to import, and what is known about it besides what the service shows."""
+    """A task to import, and its Pulumi resource, if any."""
 
     task: RemoteTask
     resource: Resource | None = None
@@ -31,74 +70,89 @@ class Candidate:
 
 @dataclass(slots=True)
 class Batch:
-    """The result of an import before it is written. `hides`: prompts must not appear anywhere, not
-    even in a key. `new` are the tasks to write, `listed` those that manifests contain without a
-    record."""
+    """The result of an import before it is written. `hides_prompts`: not even a key may contain
+    one. `new` are the entries to write, `listed` the tasks whose entries exist without a record,
+    `tasks` the rows of the report."""
 
     keys: Keys
-    hides: bool = False
+    hides_prompts: bool = False
     new: list[NewTask] = field(default_factory=list)
     listed: list[tuple[DesiredTask, RemoteTask]] = field(default_factory=list)
-    told: list[Taken] = field(default_factory=list)
+    tasks: list[ImportedTask] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _remote: dict[str, RemoteTask] = field(default_factory=dict)
-    _left_out: dict[str, list[Diagnostic]] = field(default_factory=dict)
+    _omissions: dict[str, list[Diagnostic]] = field(default_factory=dict)
 
-    def take(self, candidate: Candidate, opening: Opening) -> None:
+    def add(self, candidate: Candidate, opening: Opening) -> None:
         """Adds an existing task."""
         task, resource = candidate.task, candidate.resource
-        found = declared(task, opening, resource.members if resource is not None else None)
-        fit(found, lambda members: task_faults(NewTask("task", None, members)))
-        if "taskID" not in found.members:
+        declaration = declare(task, opening, resource.members if resource is not None else None)
+        if "taskID" not in declaration.members:
             self.diagnostics.append(error(Code.IMPORT_ID, task_id=task.id))
-            self.told.append(Taken("", task.org_name, ImportResult.FAILED, task.id))
+            self.tasks.append(ImportedTask("", task.org_name, ImportResult.FAILED, task.id))
             return
-        key = self._key(found, resource)
-        self.new.append(NewTask(key, task.org_name, found.members))
+        if resource is not None:
+            key = self.keys.free(slug(resource.name) or "task")
+        else:
+            name = task.name if task.name != UNNAMED else ""
+            texts = () if self.hides_prompts else (name, opening.text)
+            key = self.keys.of(*map(_without_credentials, texts), f"task-{task.id}")
+        self.new.append(NewTask(key, task.org_name, declaration.members))
         self._remote[key] = task
-        self._left_out[key] = found.left_out
+        self._omissions[key] = declaration.omissions
 
-    def take_unknown(self, resources: Iterable[Resource], taken: Mapping[str, str | None]) -> None:
+    def add_unknown(self, resources: Iterable[Resource], taken: Mapping[str, str | None]) -> None:
         """Adds resources whose tasks are unknown: they are written, but not recorded. `taken` are
         the keys in use, with their files."""
         unknown = []
         for resource in resources:
-            desired = slug(resource.name) or "task"
+            desired, org_name = slug(resource.name) or "task", resource.org_name
             if desired in taken:
-                org, file = resource.org_name, taken[desired]
-                why = Why.KEY_IN_USE
-                self.told.append(Taken(desired, org, ImportResult.SKIPPED, file=file, why=why))
+                self.skip(desired, org_name, SkipReason.KEY_IN_USE, file=taken[desired])
                 continue
             key = self.keys.free(desired)
-            self.new.append(NewTask(key, resource.org_name, resource.members))
+            self.new.append(NewTask(key, org_name, resource.members))
             unknown.append(key)
         if unknown:
-            self.diagnostics.append(_may_exist(unknown))
+            self.diagnostics.append(warning(Code.IMPORT_MAY_EXIST, keys=tuple(unknown)))
 
-    def skip(self, task: RemoteTask, key: str, why: Why, file: str | None = None) -> None:
-        self.told.append(Taken(key, task.org_name, ImportResult.SKIPPED, task.id, file, why=why))
+    def skip(
+        self,
+        key: str,
+        org_name: str | None,
+        why: SkipReason,
+        task_id: str | None = None,
+        file: str | None = None,
+    ) -> None:
+        result = ImportResult.SKIPPED
+        self.tasks.append(ImportedTask(key, org_name, result, task_id, file, why=why))
 
-    def take_listed(self, desired: DesiredTask, task: RemoteTask) -> None:
-        """Adds a task that a manifest names but that is not recorded."""
+    def add_listed(self, desired: DesiredTask, task: RemoteTask) -> None:
+        """Adds a task that is in a manifest but not recorded."""
         self.listed.append((desired, task))
-        self.told.append(_imported(desired, task))
+        result = ImportResult.IMPORTED
+        self.tasks.append(
+            ImportedTask(desired.key, task.org_name, result, task.id, desired.file, desired.line)
+        )
 
-    def written(self, tasks: Iterable[DesiredTask]) -> None:
-        """Takes `new` as read back from the manifest."""
+    def add_written(self, tasks: Iterable[DesiredTask]) -> None:
+        """Adds the entries of `new`, as read back from the manifest."""
         for desired in tasks:
             task = self._remote.get(desired.key)
             if task is not None:
-                self.listed.append((desired, task))
-                self.told.append(_imported(desired, task))
+                self.add_listed(desired, task)
             else:
-                ref, result = desired.ref, ImportResult.WRITTEN
-                self.told.append(
-                    Taken(ref.key, desired.org_name, result, None, desired.file, desired.line)
+                key, org_name, result = desired.key, desired.org_name, ImportResult.WRITTEN
+                self.tasks.append(
+                    ImportedTask(key, org_name, result, None, desired.file, desired.line)
                 )
-            self.diagnostics += self._not_written(desired)
+            for omission in self._omissions.get(desired.key, ()):
+                path = ("tasks", desired.key, *omission.at.path)
+                place = Place(desired.file, desired.line, desired.column, desired.key, path)
+                self.diagnostics.append(replace(omission, at=place))
 
     def records(self, identity: Identity, now: datetime) -> Iterator[Record]:
-        """The records of all known tasks that have none."""
+        """The records of all known tasks that are not recorded yet."""
         for desired, task in self.listed:
             yield Record(
                 ref=TaskRef(task.org_name, desired.key),
@@ -112,29 +166,17 @@ class Batch:
                 sensitive=desired.sensitive,
             )
 
-    def _not_written(self, task: DesiredTask) -> Iterator[Diagnostic]:
-        for told in self._left_out.get(task.key, ()):
-            path = ("tasks", task.key, *told.at.path)
-            yield replace(told, at=Place(task.file, task.line, task.column, task.key, path))
 
-    def _key(self, found: Declaration, resource: Resource | None) -> str:
-        if resource is not None:
-            return self.keys.free(slug(resource.name) or "task")
-        named = found.task.name if found.task.name != UNNAMED else ""
-        texts = [_without_credentials(text) for text in (named, found.opening.text)]
-        return self.keys.of(*(texts if not self.hides else ()), f"task-{found.task.id}")
-
-
-def claims(
-    read: Sequence[tuple[RemoteTask, Opening]], waiting: Iterable[DesiredTask], identity: Identity
+def adoptions(
+    read: Sequence[tuple[RemoteTask, Opening]], missing: Iterable[DesiredTask], identity: Identity
 ) -> dict[str, DesiredTask]:
-    """The tasks, by ID, that a plan would adopt for one of `waiting`.
+    """The tasks, by ID, that a plan would adopt for one of the `missing` tasks.
 
-    If they were imported under another key, their work would be done twice. As in a plan, each key
-    adopts the newest one (`read` is in order of age).
+    Importing them under another key would result in a second task with the same prompt. As in a
+    plan, each key adopts the newest task (`read` is ordered by age).
     """
     by_work: dict[tuple[str | None, str | None], list[DesiredTask]] = {}
-    for desired in waiting:
+    for desired in missing:
         by_work.setdefault((desired.org_name, desired.work), []).append(desired)
     found = {}
     for task, opening in reversed(read):
@@ -147,17 +189,8 @@ def claims(
     return found
 
 
-def _imported(desired: DesiredTask, task: RemoteTask) -> Taken:
-    result = ImportResult.IMPORTED
-    return Taken(desired.key, task.org_name, result, task.id, desired.file, desired.line)
-
-
 def _without_credentials(text: str) -> str:
     """Keys are shown even where prompts are not."""
     for _, secret in credentials(text):
         text = text.replace(secret, " ")
     return text
-
-
-def _may_exist(keys: list[str]) -> Diagnostic:
-    return warning(Code.IMPORT_MAY_EXIST, keys=tuple(keys))

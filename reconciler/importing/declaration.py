@@ -1,16 +1,16 @@
-"""The manifest entry for an existing task.
+"""The manifest entry for an existing task. What a manifest cannot contain is omitted and reported.
 
-Anything that a manifest cannot contain is omitted and reported. A task with a `taskID` needs no
-message.
+A task with a `taskID` needs no message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.manifest.finding import Finding
+from reconciler.manifest.insertion import NewTask, task_faults
 from reconciler.messages import wording
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Path, Place, warning
@@ -20,11 +20,7 @@ from reconciler.model.wire import REDACTED, first_message, first_user_message
 
 UNNAMED = "New task"
 FIRST_EVENTS = 50
-"""Events read of each task: they include the agent's own name for it, if any."""
-
-Members = dict[str, object]
-Faults = Callable[[Members], list[Finding]]
-"""Checks the members of a task; paths are those of a manifest: `("tasks", KEY, ...)`."""
+"""The number of events to read for each task: they include the name that the agent gave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class Opening:
 
     @property
     def work(self) -> str | None:
-        """The digest of the manifest task that does the same work; None without a message."""
+        """The digest that a manifest task with the same prompt has; None without a message."""
         if self.message is None:
             return None
         found = first_message([{"type": "userInput", "eventBody": self.message}])
@@ -51,15 +47,14 @@ class Opening:
 
 @dataclass(slots=True)
 class Declaration:
-    """What to write for a task; what was omitted, as warnings with paths relative to the task."""
+    """The members of the entry, and a warning for each omission (paths are relative to the
+    entry)."""
 
-    task: RemoteTask
-    opening: Opening
-    members: Members
-    left_out: list[Diagnostic] = field(default_factory=list)
+    members: dict[str, object]
+    omissions: list[Diagnostic] = field(default_factory=list)
 
 
-def opening_of(events: Iterable[object]) -> Opening:
+def read_opening(events: Iterable[object]) -> Opening:
     """Reads only as many events as necessary."""
     read: list[object] = []
     for event in events:
@@ -75,84 +70,80 @@ def opening_of(events: Iterable[object]) -> Opening:
     return Opening(first_user_message(read), frozenset(n for n in names if isinstance(n, str)))
 
 
-def declared(
+def declare(
     task: RemoteTask, opening: Opening, more: Mapping[str, Any] | None = None
 ) -> Declaration:
-    """What a manifest contains for a task; `more` fills in what the service does not show. A name
-    is written only if a person chose it."""
-    found = Declaration(task, opening, {"taskID": task.id})
+    """The entry for a task; `more` are members that the service does not return. A name is
+    included only if a person chose it."""
+    more = more or {}
+    declaration = Declaration({"taskID": task.id})
+    members, omissions = declaration.members, declaration.omissions
     name = task.name.strip()
     if REDACTED in name:
-        found.left_out.append(_omission("name", "redacted"))
+        omissions.append(_omission("name", "redacted"))
     elif name and name != UNNAMED and task.name not in opening.names:
-        found.members["name"] = name
-    message = _message(opening, found.left_out)
-    if message is None and more is not None:
+        members["name"] = name
+    message = _message(opening, omissions)
+    if message is None:
         message = more.get("message")
     if message is not None:
-        found.members["message"] = message
+        members["message"] = message
     for setting in IMPORTED:
         value = task.raw.get(setting)
         if value is None:
-            value = (more or {}).get(setting)
+            value = more.get(setting)
         if value is not None and value != DEFAULTS.get(setting):
-            found.members[setting] = value
-    return found
+            members[setting] = value
+    while rejected := [p for p in task_faults(NewTask("task", None, members)) if len(p.path) > 2]:
+        _remove(declaration, rejected[0])
+    return declaration
 
 
-def fit(found: Declaration, faults: Faults) -> None:
-    """Removes what a manifest would reject."""
-    while rejected := [p for p in faults(found.members) if len(p.path) > 2]:
-        _take_out(found, rejected[0])
-
-
-def _take_out(found: Declaration, fault: Finding) -> None:
+def _remove(declaration: Declaration, fault: Finding) -> None:
+    """Removes what a manifest would reject: the member itself if it is unknown, or else the
+    setting that contains it."""
     path: Path = fault.path[2:]
-    holder: Any = found.members
+    holder: Any = declaration.members
     deep = fault.on_key and len(path) > 1
     for step in path[:-1] if deep else ():
         holder = holder[step]
     last = path[-1] if deep else path[0]
     if not isinstance(holder, dict) or last not in holder:
-        holder, last = found.members, path[0]
+        holder, last = declaration.members, path[0]
     del holder[last]
     place = Place(path=path if deep else path[:1])
     why = wording(fault.diagnostic).summary
-    found.left_out.append(warning(Code.IMPORT_LEFT_OUT, "rejected", at=place, why=why))
+    declaration.omissions.append(warning(Code.IMPORT_LEFT_OUT, "rejected", at=place, why=why))
 
 
 def _omission(name: str, case: str) -> Diagnostic:
     return warning(Code.IMPORT_LEFT_OUT, case, at=Place(path=(name,)))
 
 
-def _message(opening: Opening, left_out: list[Diagnostic]) -> Any:
+def _message(opening: Opening, omissions: list[Diagnostic]) -> Any:
     """Plain text if the message contains nothing else."""
     given = opening.message
-    if given is None:
-        left_out.append(_omission("message", "noMessage"))
-        return None
-    if REDACTED in given["content"]:
-        left_out.append(_omission("message", "redacted"))
+    if given is None or REDACTED in given["content"]:
+        omissions.append(_omission("message", "noMessage" if given is None else "redacted"))
         return None
     message = {"content": given["content"]}
     for name in ("entity_diff", "commands"):
-        value = _full(given.get(name))
-        if value:
+        if value := _without_empty(given.get(name)):
             message[name] = value
     return message if len(message) > 1 else message["content"]
 
 
-def _full(value: Any) -> object:
-    """Without empty values, which the service adds for what was not set."""
+def _without_empty(value: Any) -> object:
+    """The service adds empty values for members that were not set."""
     if isinstance(value, Mapping):
-        inner = {name: _full(part) for name, part in value.items()}
+        inner = {name: _without_empty(part) for name, part in value.items()}
         return {name: part for name, part in inner.items() if part not in (None, [], {})}
-    return [_full(part) for part in value] if isinstance(value, list) else value
+    return [_without_empty(part) for part in value] if isinstance(value, list) else value
 
 
 def owner(task: RemoteTask, identity: Identity) -> Identity:
-    """The owner of a task. Of other users, the service shows only the login; they get an identity
-    that matches nobody, so that absence proves nothing (docs/exactly-once.md)."""
+    """The owner of a task. The service returns only the login of other users; they get an identity
+    that matches no other, so that a 404 proves nothing (docs/exactly-once.md)."""
     login = task.creator_login
     if login is None or not identity.login or login == identity.login:
         return identity

@@ -1,19 +1,19 @@
-"""Agent tasks of a Pulumi YAML program or of `pulumi stack export`, as manifest entries.
+"""Agent tasks in a Pulumi YAML program or in the output of `pulumi stack export`.
 
-Errors are about what would lead to a different task or none; that resource is not imported.
-Warnings are about what concerns only Pulumi. Nothing is dropped silently.
+An error means that the resource cannot be imported as the same task. A warning is about something
+that only matters to Pulumi. Nothing is dropped silently.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.manifest.finding import Finding, finding, located, warning_finding
 from reconciler.manifest.insertion import NewTask, task_faults
-from reconciler.manifest.parse.source import Source, read_source
+from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
@@ -22,35 +22,35 @@ from reconciler.model.fields import SENT
 
 TYPE = "pulumiservice:api/agents:Task"
 
-_SPECIAL = (
-    "4dabf18193072939515e22adb298388d"  # marks what a stack's state keeps in a form of its own
-)
-_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the value of that mark for a secret
+# Pulumi's signatures of special values (sdk/go/common/resource): a member with the first name marks
+# an object as special, the second is its value for a secret, the third is an unknown value.
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 _EXPRESSION = re.compile(r"(?<!\$)\$\{")
-_PAIR = re.compile(
+_SURROGATES = re.compile(
     rb"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 )
 _IGNORED = ("components", "variables", "config", "configuration", "outputs")
-"""Sections of a program without a counterpart in a manifest."""
+"""Sections of a program that have no equivalent in a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource that can be imported. `name` is its logical name; `members` are those of a
-    manifest task, without `message` only if there is a `task_id`."""
+    """A resource that can be imported. `name` is its logical name; `members` are those of the
+    manifest entry, with `message` unless there is a `task_id`."""
 
     name: str
     org_name: str | None
     members: Mapping[str, object]
     task_id: str | None
-    line: int
-    column: int
+    line: int = 0
+    column: int = 0
 
 
 @dataclass(slots=True)
 class Program:
-    """The contents of a file. `failed` are the resources that cannot be imported."""
+    """The contents of a file. `failed` are the names of resources that cannot be imported."""
 
     resources: list[Resource] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -58,38 +58,32 @@ class Program:
 
 
 def read_program(content: bytes, file: str) -> Program:
-    """Recognizes the kind of file by its content; problems are in `diagnostics`."""
-    source = read_source(_PAIR.sub(_character, content) if b"{" in content[:64] else content)
-    reading = _Reading(source, file)
-    if source.findings or source.data is None:
-        reading.findings = source.findings
-    else:
-        reading.document(source.data)
-    return reading.program()
+    """Detects the kind of file by its content; problems are in `diagnostics`."""
+    source = read_source(_SURROGATES.sub(_character, content) if b"{" in content[:64] else content)
+    reader = _Reader(source.findings)
+    if not source.findings and source.data is not None:
+        reader.read(source.data)
+    spans = locate(source.events(), list(reader.resources))
+    return Program(
+        [
+            replace(resource, line=spans[path].key_line, column=spans[path].key_column)
+            for path, resource in reader.resources.items()
+        ],
+        reader.failed,
+        located(reader.findings, file=file, text=source.text, events=source.events),
+    )
 
 
-class _Reading:
-    def __init__(self, source: Source, file: str) -> None:
-        self._source, self._file = source, file
-        self.findings: list[Finding] = []
-        self._found: list[tuple[Path, str, str | None, dict[str, object], str | None]] = []
-        self._failed: list[str] = []
-        self._owners: dict[str, str] = {}
+class _Reader:
+    def __init__(self, findings: list[Finding]) -> None:
+        self.resources: dict[Path, Resource] = {}
+        self.failed: list[str] = []
+        self.findings = findings
+        self._names_by_id: dict[str, str] = {}
 
-    def program(self) -> Program:
-        spans = locate(self._source.events(), [path for path, *_ in self._found])
-        resources = [
-            Resource(name, org, members, task_id, spans[path].key_line, spans[path].key_column)
-            for path, name, org, members, task_id in self._found
-        ]
-        told = located(
-            self.findings, file=self._file, text=self._source.text, events=self._source.events
-        )
-        return Program(resources, self._failed, told)
-
-    def document(self, data: object) -> None:
+    def read(self, data: object) -> None:
         if isinstance(data, dict) and isinstance(data.get("deployment"), dict):
-            self._export(data["deployment"])
+            self._stack(data["deployment"])
         elif isinstance(data, dict) and isinstance(data.get("resources"), dict):
             self._program(data)
         else:
@@ -101,7 +95,7 @@ class _Reading:
         others = []
         for name, resource in data["resources"].items():
             if isinstance(resource, dict) and resource.get("type") == TYPE:
-                self._resource(name, resource)
+                self._program_resource(name, resource)
             else:
                 others.append(name)
         if others:
@@ -110,11 +104,11 @@ class _Reading:
             if data.get(name):
                 self._warn((name,), "section")
 
-    def _resource(self, name: str, resource: Mapping[str, Any]) -> None:
+    def _program_resource(self, name: str, resource: Mapping[str, Any]) -> None:
         path: Path = ("resources", name)
         if "get" in resource:
             self._error((*path, "get"), Code.IMPORT_SOURCE, "get", on_key=True)
-            self._failed.append(name)
+            self.failed.append(name)
             return
         for member in resource:
             given = resource[member]
@@ -123,19 +117,19 @@ class _Reading:
             if member not in ("type", "name", "properties") and given:
                 names = tuple(map(str, given)) if isinstance(given, dict) else (str(member),)
                 self._warn((*path, member), "option", names=names)
-        own = resource.get("name")
+        explicit = resource.get("name")
         properties = resource.get("properties") or {}
-        if isinstance(own, str) and not _EXPRESSION.search(own):
-            name = own
+        if isinstance(explicit, str) and not _EXPRESSION.search(explicit):
+            name = explicit
         if isinstance(properties, dict):
             self._take(name, properties, (*path, "properties"), path, _imported_id(resource))
         else:
             self._error((*path, "properties"), Code.IMPORT_SOURCE, "mapping")
-            self._failed.append(name)
+            self.failed.append(name)
 
-    # The export of a stack
+    # An exported stack
 
-    def _export(self, deployment: Mapping[str, Any]) -> None:
+    def _stack(self, deployment: Mapping[str, Any]) -> None:
         seen = set()
         for index, resource in enumerate(_list(deployment.get("resources"))):
             if not isinstance(resource, dict) or resource.get("type") != TYPE:
@@ -146,7 +140,7 @@ class _Reading:
                 self._warn(path, "deleted", name=name)
                 continue
             seen.add(str(resource.get("urn")))
-            self._stacked(name, resource, path)
+            self._stack_resource(name, resource, path)
         for index, operation in enumerate(_list(deployment.get("pending_operations"))):
             resource = operation.get("resource") if isinstance(operation, dict) else None
             if isinstance(resource, dict) and resource.get("type") == TYPE:
@@ -154,9 +148,9 @@ class _Reading:
                 name = _logical_name(resource)
                 self._warn(path, "pending", name=name, operation=str(operation.get("type")))
                 if str(resource.get("urn")) not in seen:
-                    self._stacked(name, resource, path)
+                    self._stack_resource(name, resource, path)
 
-    def _stacked(self, name: str, resource: Mapping[str, Any], path: Path) -> None:
+    def _stack_resource(self, name: str, resource: Mapping[str, Any], path: Path) -> None:
         inputs, outputs = resource.get("inputs"), resource.get("outputs")
         inputs = inputs if isinstance(inputs, dict) else {}
         outputs = outputs if isinstance(outputs, dict) else {}
@@ -166,7 +160,7 @@ class _Reading:
         given = {name: value for name, value in inputs.items() if not name.startswith("__")}
         self._take(name, given, (*path, "inputs"), path, task_id)
 
-    # Of either
+    # Both
 
     def _take(
         self, name: str, given: Mapping[str, Any], path: Path, key: Path, task_id: str | None
@@ -191,13 +185,13 @@ class _Reading:
                 members[member] = self._message(value, where) if member == "message" else value
         self._check(members, org_name, task_id, path, before)
         if any(p.is_error for p in self.findings[before:]):
-            self._failed.append(name)
+            self.failed.append(name)
             return
-        owner = self._owners.setdefault(task_id, name) if task_id is not None else name
-        if owner != name:
-            self._warn(key, "same-id", name=name, other=owner)
+        first = self._names_by_id.setdefault(task_id, name) if task_id is not None else name
+        if first != name:
+            self._warn(key, "same-id", name=name, other=first)
             return
-        self._found.append((key, name, org_name, members, task_id))
+        self.resources[key] = Resource(name, org_name, members, task_id)
 
     def _check(
         self,
@@ -207,13 +201,13 @@ class _Reading:
         path: Path,
         before: int,
     ) -> None:
-        """Adds what the manifest's rules find, unless a problem was reported since `before`."""
-        told = any(p.is_error for p in self.findings[before:])
+        """Adds what a manifest would reject. Errors about the whole task are omitted if there is
+        an error since `before`, which may be their cause."""
+        has_errors = any(p.is_error for p in self.findings[before:])
         known = {"taskID": task_id} if task_id is not None else {}
         for found in task_faults(NewTask("task", org_name, {**members, **known})):
-            rest = found.diagnostic.at.path[2:]
-            if len(found.path) > 2 or not told:
-                self.findings.append(found.at_path((*path, *rest)))
+            if len(found.path) > 2 or not has_errors:
+                self.findings.append(found.at_path((*path, *found.diagnostic.at.path[2:])))
 
     def _message(self, value: object, path: Path) -> object:
         if not isinstance(value, dict):
@@ -226,17 +220,16 @@ class _Reading:
         return message["content"] if message.keys() == {"content"} else message
 
     def _is_plain(self, value: object, path: Path, *, known: bool) -> bool:
-        """Whether a value is written out; every part that is not is reported. Secrets of a task
-        with a known ID are only omitted, because the service has them."""
-        clean = True
-        for where, case, name in _not_plain(value, path):
-            clean = False
+        """Whether a value is literal; every part that is not is reported. Secrets of a task with a
+        known ID are only omitted, because the service has them."""
+        problems = list(_not_plain(value, path))
+        for where, case, name in problems:
             if known and case in ("secret", "value"):
                 self._warn(where, "secret")
             else:
                 on_key = _is_function(where[-1])
                 self._error(where, Code.IMPORT_NOT_PLAIN, case, on_key=on_key, name=name)
-        return clean
+        return not problems
 
     def _error(
         self, path: Path, code: Code, case: str, *, on_key: bool = False, **facts: Arg
@@ -248,14 +241,13 @@ class _Reading:
 
 
 def _character(pair: re.Match[bytes]) -> bytes:
-    """JSON writes some characters as two escapes; YAML does not know halves."""
+    """JSON writes some characters as two surrogate escapes, which are invalid in YAML."""
     halves = (int(half, 16).to_bytes(2, "big") for half in pair.groups()[1:])
     return pair[1] + b"".join(halves).decode("utf-16-be").encode()
 
 
 def _not_plain(value: object, path: Path) -> Iterator[tuple[Path, str, str]]:
-    """The path of each part that is not written out, with a diagnostic case and the function's
-    name."""
+    """The path of each part that is not literal, a diagnostic case and the function's name."""
     if isinstance(value, str):
         if value == _UNKNOWN:
             yield path, "unknown", ""
@@ -265,8 +257,8 @@ def _not_plain(value: object, path: Path) -> Iterator[tuple[Path, str, str]]:
         for index, inner in enumerate(value):
             yield from _not_plain(inner, (*path, index))
     elif isinstance(value, dict):
-        if _SPECIAL in value:
-            yield path, "secret" if value[_SPECIAL] == _SECRET else "value", ""
+        if _SIGNATURE in value:
+            yield path, "secret" if value[_SIGNATURE] == _SECRET else "value", ""
             return
         for name, inner in value.items():
             if _is_function(name):
@@ -284,16 +276,16 @@ def _is_program(path: Path) -> bool:
 
 
 def _unescaped(text: str) -> str:
-    """In a program, `$${` stands for a literal `${`."""
+    """In a program, `$${` is an escaped `${`."""
     return text.replace("$${", "${")
 
 
 def _imported_id(resource: Mapping[str, Any]) -> str | None:
-    """The option `import` of a program names an existing task."""
+    """The task ID in the resource option `import`."""
     options = resource.get("options")
-    given = options.get("import") if isinstance(options, dict) else None
-    found = given.rpartition("/")[2] if isinstance(given, str) else ""
-    return found if found and not _EXPRESSION.search(found) else None
+    value = options.get("import") if isinstance(options, dict) else None
+    task_id = value.rpartition("/")[2] if isinstance(value, str) else ""
+    return task_id if task_id and not _EXPRESSION.search(task_id) else None
 
 
 def _logical_name(resource: Mapping[str, object]) -> str:

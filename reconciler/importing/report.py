@@ -9,8 +9,8 @@ from reconciler.model.diagnostics import Diagnostic
 
 
 class ImportResult(StrEnum):
-    """`imported`: in a manifest and recorded; `written`: in a manifest, without a known task;
-    `skipped`: already there; `failed`: cannot be imported."""
+    """`imported`: in a manifest and recorded; `written`: in a manifest, its task is unknown;
+    `skipped`: already known; `failed`: cannot be imported."""
 
     IMPORTED = "imported"
     WRITTEN = "written"
@@ -18,7 +18,7 @@ class ImportResult(StrEnum):
     FAILED = "failed"
 
 
-class Why(StrEnum):
+class SkipReason(StrEnum):
     """Why a task was skipped."""
 
     RECORDED = "already recorded"
@@ -29,8 +29,8 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """One task or resource, and why it was skipped."""
+class ImportedTask:
+    """The result for one task or resource; `why` it was skipped."""
 
     key: str
     org_name: str | None
@@ -38,7 +38,7 @@ class Taken:
     task_id: str | None = None
     file: str | None = None
     line: int | None = None
-    why: Why | None = None
+    why: SkipReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ImportReport:
     command, or empty."""
 
     file: str
-    tasks: tuple[Taken, ...]
+    tasks: tuple[ImportedTask, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
     manifest: str = ""
     dry_run: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.importing.report import ImportReport, ImportResult, Taken
+from reconciler.importing.report import ImportedTask, ImportReport, ImportResult
 from reconciler.model.diagnostics import in_order
 from reconciler.render import cells, safe
 from reconciler.render.json import json_document
@@ -62,7 +62,7 @@ def import_summary(report: ImportReport) -> str:
     return f"{', '.join(parts)}."
 
 
-def _row(task: Taken, width: int) -> str:
+def _row(task: ImportedTask, width: int) -> str:
     key = safe.line(task.key)
     place = f"{task.file}:{task.line}" if task.file and task.line else task.file or ""
     parts = [
@@ -74,7 +74,7 @@ def _row(task: Taken, width: int) -> str:
     return "  ".join([parts[0], *(safe.line(part) for part in parts[1:] if part)]).rstrip()
 
 
-def _task(task: Taken) -> dict[str, object]:
+def _task(task: ImportedTask) -> dict[str, object]:
     return {
         "key": task.key,
         "orgName": task.org_name,

@@ -13,7 +13,7 @@ import pytest
 from pulumi_cloud_sdk import models
 
 from reconciler.app import import_
-from reconciler.importing.declaration import opening_of
+from reconciler.importing.declaration import read_opening
 from reconciler.manifest.fmt import format_manifest
 from tests.support.embedded_client import Api
 from tests.support.embedded_sdk import Sdk, user_message
@@ -413,9 +413,9 @@ def test_a_file_that_changes_meanwhile_is_left_alone(
 
     def read(events: Any) -> Any:
         file.write_text("version: 1\ntasks: {}\n")
-        return opening_of(events)
+        return read_opening(events)
 
-    monkeypatch.setattr(import_, "opening_of", read)
+    monkeypatch.setattr(import_, "read_opening", read)
     code, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
     assert (code, out) == (1, "")
     assert "tasks/i.yaml: error: changed while the import was running" in err

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.importing.batch import Batch, Candidate, claims
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.importing.batch import LONGEST_KEY, Batch, Candidate, Keys, adoptions, slug
 from reconciler.importing.declaration import Opening
-from reconciler.importing.keys import Keys
 from reconciler.importing.report import ImportReport, ImportResult
 from reconciler.manifest.insertion import added
 from reconciler.model.codes import Code
@@ -29,7 +32,7 @@ def task(task_id: str, **raw: Any) -> RemoteTask:
 def taken(*pairs: tuple[RemoteTask, Opening], hides: bool = False) -> Batch:
     batch = Batch(Keys({"a"}), hides)
     for remote, opening in pairs:
-        batch.take(Candidate(remote), opening)
+        batch.add(Candidate(remote), opening)
     return batch
 
 
@@ -39,20 +42,20 @@ def says(text: str) -> Opening:
 
 def test_what_is_written_is_recorded() -> None:
     batch = taken((task("1", name="A"), says("do it")), (task("2", name=HOSTILE), says("x\ny")))
-    batch.written(added(None, "t.yaml", batch.new).tasks)
+    batch.add_written(added(None, "t.yaml", batch.new).tasks)
     first, second = batch.records(ME, NOW)
     assert (first.ref, first.task_id, first.file) == (TaskRef("acme", "a-2"), "1", "t.yaml")
     assert first.inputs == {"name": "A", "message": {"content": "do it"}}
     assert (first.identity, first.created_at, first.marks, first.pending) == (ME, NOW, (), {})
     assert second.inputs["name"] == HOSTILE.strip()
-    assert [told.result for told in batch.told] == [ImportResult.IMPORTED, ImportResult.IMPORTED]
+    assert [told.result for told in batch.tasks] == [ImportResult.IMPORTED, ImportResult.IMPORTED]
 
 
 def test_an_id_that_no_manifest_can_hold_is_an_error_and_steers_nothing() -> None:
     batch = taken((task(HOSTILE, name=HOSTILE), says(HOSTILE)), (task("1"), says("do it")))
     assert [new.members["taskID"] for new in batch.new] == ["1"]
     assert [problem.code for problem in batch.diagnostics] == [Code.IMPORT_ID]
-    report = ImportReport(HOSTILE, tuple(batch.told), tuple(batch.diagnostics))
+    report = ImportReport(HOSTILE, tuple(batch.tasks), tuple(batch.diagnostics))
     for text in (import_text(report, Style()), dump(import_document(report))):
         assert not unseen_in(text) - {"\n"}
         assert not commands_in(text)
@@ -71,7 +74,38 @@ def wanting(key: str, text: str, **inputs: Any) -> DesiredTask:
 def test_the_newest_task_that_a_plan_would_adopt_is_a_key_s() -> None:
     read = [(task("old"), says("do it")), (task("new"), says("do it\n")), (task("x"), says("y"))]
     waiting = [wanting("k", "do it"), wanting("plan", "y", planMode=True)]
-    assert {i: d.key for i, d in claims(read, waiting, ME).items()} == {"new": "k"}
+    assert {i: d.key for i, d in adoptions(read, waiting, ME).items()} == {"new": "k"}
     theirs = [(task("old", createdBy={"githubLogin": "them"}), says("do it"))]
-    assert not claims(theirs, waiting, ME)
-    assert not claims([(task("old"), Opening(None))], [wanting("k", "do it")], ME)
+    assert not adoptions(theirs, waiting, ME)
+    assert not adoptions([(task("old"), Opening(None))], [wanting("k", "do it")], ME)
+
+
+KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
+
+
+@given(st.lists(st.text(max_size=200), max_size=8), st.sets(st.text("ab-2", max_size=4)))
+def test_every_key_is_one_and_no_two_are_the_same(texts: list[str], taken: set[str]) -> None:
+    keys = Keys(taken)
+    made = [keys.of(text) for text in texts] + [keys.free("a"), keys.free("a" * LONGEST_KEY)]
+    assert all(KEY.fullmatch(key) for key in made)
+    assert len({*made, *taken}) == len(made) + len(taken)
+
+
+@given(st.text(max_size=200))
+def test_a_key_stays_as_it_is(text: str) -> None:
+    made = slug(text)
+    assert slug(made) == made
+
+
+def test_keys_read_well() -> None:
+    assert slug("Rotate IAM keys!") == "rotate-iam-keys"
+    assert slug("Größe (v1.2_beta)…") == "groe-v1.2_beta" or slug("Größe") == "groe"
+    assert slug("日本") == ""
+    assert Keys(()).of("日本", "", "task-4f1c") == "task-4f1c"
+    assert Keys(()).of("日本") == "task"
+    long = Keys(()).of("Look at every stack of the organization that had no update for long")
+    assert long == "look-at-every-stack-of-the-organization-that-had"
+    keys = Keys({"a", "a-2"})
+    assert [keys.free("a"), keys.free("a")] == ["a-3", "a-4"]
+    assert keys.free("b" * LONGEST_KEY) == "b" * LONGEST_KEY
+    assert keys.free("b" * LONGEST_KEY) == "b" * 126 + "-2"

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.importing.declaration import Declaration, Opening, declared, fit, opening_of, owner
-from reconciler.manifest.insertion import NewTask, added, task_faults
+from reconciler.importing.declaration import Opening, declare, owner, read_opening
+from reconciler.manifest.insertion import NewTask, added
 from reconciler.model.paths import shown
 from reconciler.model.task import Identity, RemoteTask
 from tests.unit.manifest.test_manifest_insertion import TEXTS
@@ -23,11 +23,6 @@ def task(**raw: Any) -> RemoteTask:
 def event(content: Any, **body: Any) -> dict[str, Any]:
     message = {"type": "user_message", "content": content, "timestamp": "x", **body}
     return {"type": "userInput", "eventBody": message}
-
-
-def fitted(found: Declaration) -> Declaration:
-    fit(found, lambda members: task_faults(NewTask("k", None, members)))
-    return found
 
 
 ENTITIES = st.one_of(
@@ -62,8 +57,8 @@ USUAL = {"permissionMode": "default", "planMode": False, "source": "api", "isSha
 def test_what_is_imported_is_read_by_the_loader_as_it_was(
     text: str, body: dict[str, Any], settings: dict[str, Any]
 ) -> None:
-    found = fitted(declared(task(**settings), opening_of([event(text, **body)])))
-    assert found.left_out == []
+    found = declare(task(**settings), read_opening([event(text, **body)]))
+    assert found.omissions == []
     made = added(None, "a.yaml", [NewTask("k", "acme", found.members)])
     (desired,) = made.tasks
     message: dict[str, Any] = {"content": text}
@@ -74,13 +69,11 @@ def test_what_is_imported_is_read_by_the_loader_as_it_was(
     assert desired.task_id == "4f1c"
 
 
-def test_what_a_manifest_cannot_say_is_left_out_and_named() -> None:
+def test_what_a_manifest_cannot_say_is_omissions_and_named() -> None:
     body = event(
         "do it", entity_diff={"add": [{"type": "stack", "name": "a", "project": "b", "x": 1}]}
     )
-    found = fitted(
-        declared(task(approvalMode="newest", role="no id", planMode=True), opening_of([body]))
-    )
+    found = declare(task(approvalMode="newest", role="no id", planMode=True), read_opening([body]))
     assert found.members == {
         "taskID": "4f1c",
         "message": {
@@ -89,7 +82,7 @@ def test_what_a_manifest_cannot_say_is_left_out_and_named() -> None:
         },
         "planMode": True,
     }
-    assert [shown(told.at.path) for told in found.left_out] == [
+    assert [shown(told.at.path) for told in found.omissions] == [
         "message.entity_diff.add[0].x",
         "approvalMode",
         "role",
@@ -98,11 +91,11 @@ def test_what_a_manifest_cannot_say_is_left_out_and_named() -> None:
 
 def test_a_message_that_no_manifest_can_hold_leaves_the_id() -> None:
     for text in ("x\0", "\ud800", " \n", ""):
-        found = fitted(declared(task(), opening_of([event(text)])))
+        found = declare(task(), read_opening([event(text)]))
         assert found.members == {"taskID": "4f1c"}
-        assert len(found.left_out) == 1
+        assert len(found.omissions) == 1
     unknown = [event("do it", entity_diff={"add": [{"type": "moon"}]})]
-    found = fitted(declared(task(), opening_of(unknown)))
+    found = declare(task(), read_opening(unknown))
     assert found.members == {"taskID": "4f1c"}
 
 
@@ -113,7 +106,7 @@ def test_what_is_shown_goes_before_what_is_known_from_elsewhere() -> None:
         "enabledIntegrations": [],
         "approvalMode": "auto",
     }
-    found = declared(task(approvalMode="manual"), Opening({"content": "ours"}), more)
+    found = declare(task(approvalMode="manual"), Opening({"content": "ours"}), more)
     assert found.members == {
         "taskID": "4f1c",
         "message": "ours",
@@ -121,7 +114,7 @@ def test_what_is_shown_goes_before_what_is_known_from_elsewhere() -> None:
         "planMode": True,
         "enabledIntegrations": [],
     }
-    assert declared(task(), Opening(None), more).members["message"] == "theirs"
+    assert declare(task(), Opening(None), more).members["message"] == "theirs"
 
 
 def test_only_as_many_events_are_read_as_are_needed() -> None:
@@ -133,7 +126,7 @@ def test_only_as_many_events_are_read_as_are_needed() -> None:
             read += 1
             yield event("do it") if number == 120 else {"type": "agentResponse"}
 
-    assert opening_of(events()).text == "do it"
+    assert read_opening(events()).text == "do it"
     assert read == 121
 
 
