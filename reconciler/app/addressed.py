@@ -14,8 +14,8 @@ from reconciler.model.diagnostics import Place
 from reconciler.model.errors import TaskctlError
 from reconciler.model.task import rfc3339
 from reconciler.render.response import Response
-from reconciler.tasks.events import Approval, body_of, is_users
-from reconciler.tasks.refusals import Delivery, Lost, Outcome, Refusal, Sent, problem
+from reconciler.tasks.delivery import Delivery, Lost, Outcome, Refusal, Sent, delivery_error
+from reconciler.tasks.events import Approval, body_of, is_user_event
 from reconciler.tasks.status import TaskState, TaskStatus
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Addressed:
         caller = self.tasks.ctx.client.identity()
         cancels = what == "cancellation"
         delivery = Delivery(ref, f"the {what}", self.record.identity, caller, cancels=cancels)
-        raise TaskctlError([problem(outcome, delivery)])
+        raise TaskctlError([delivery_error(outcome, delivery)])
 
     def _arrived(self, mark: str) -> bool:
         """Whether the task's events contain what was sent, although no response arrived."""
@@ -155,4 +155,4 @@ def confirmed(
 
 
 def _has_mark(events: Iterable[Event], mark: str) -> bool:
-    return any(is_users(event) and body_of(event).get("timestamp") == mark for event in events)
+    return any(is_user_event(event) and body_of(event).get("timestamp") == mark for event in events)

@@ -14,7 +14,7 @@ from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.render.response import Response
-from reconciler.tasks.open_requests import OpenRequest, Wanted, all_requests
+from reconciler.tasks.open_requests import OpenRequest, RequestKind, all_requests
 
 if TYPE_CHECKING:
     from reconciler.tasks.events import Approval
@@ -125,7 +125,7 @@ def answer_inbox(inbox: Inbox) -> Sending:
         if reply is None:
             return
         ok, text = reply
-        if request.wanted is Wanted.ANSWER and not text:
+        if request.kind is RequestKind.ANSWER and not text:
             continue
         try:
             if ok or text:
@@ -136,7 +136,7 @@ def answer_inbox(inbox: Inbox) -> Sending:
 
 def _reply(ctx: Context, request: OpenRequest) -> tuple[bool, str] | None:
     """Whether to approve, and the text to send; `(False, "")` skips. None at the end of input."""
-    if request.wanted is Wanted.ANSWER:
+    if request.kind is RequestKind.ANSWER:
         answer = ctx.ui.read_line(Question.ANSWER)
         return None if answer is None else (True, answer.strip())
     choice = ctx.ui.read_line(Question.REPLY)

@@ -13,7 +13,7 @@ from reconciler.app.task_sessions import TaskSessions, select_refs
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.tasks.conversation import Conversation, ConversationEntry
-from reconciler.tasks.events import moment_of
+from reconciler.tasks.events import time_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,7 +56,7 @@ def _conversation(
     conversation = Conversation()
     for event in _events(tasks, record, follow=follow):
         entries = tuple(conversation.entries(event))
-        at = moment_of(event)
+        at = time_of(event)
         if begin is None or at is None or at >= begin:
             yield event, entries
 

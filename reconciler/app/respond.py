@@ -16,7 +16,7 @@ from reconciler.model.errors import TaskctlError
 from reconciler.model.remarks import Remark
 from reconciler.model.task import rfc3339
 from reconciler.render.response import Response
-from reconciler.tasks.refusals import Delivery, Sent, problem
+from reconciler.tasks.delivery import Delivery, Sent, delivery_error
 from reconciler.tasks.status import SETTLED, TaskState
 
 if TYPE_CHECKING:
@@ -105,4 +105,6 @@ def _cancel_if_running(ctx: Context, record: Record) -> Diagnostic | None:
     if isinstance(outcome, Sent):
         return None
     caller = ctx.client.identity()
-    return problem(outcome, Delivery(record.ref, "the cancellation", record.identity, caller))
+    return delivery_error(
+        outcome, Delivery(record.ref, "the cancellation", record.identity, caller)
+    )

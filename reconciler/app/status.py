@@ -13,7 +13,7 @@ from reconciler.app.task_sessions import TaskSessions, select_refs
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.messages.notes import Note
 from reconciler.model.task import TaskRef
-from reconciler.tasks.news import news
+from reconciler.tasks.open_requests import find_news
 from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, exit_code
 
 NOTIFY_URL = "TASKCTL_NOTIFY_URL"
@@ -83,7 +83,7 @@ def _notify(tasks: TaskSessions, report: StatusReport, newer: timedelta) -> None
     if not url:
         ui.note(Note.NO_NOTIFY_URL, name=NOTIFY_URL)
         return
-    found = news(report.statuses, report.read_at - newer)
+    found = find_news(report.statuses, report.read_at - newer)
     sensitive = {ref for ref, record in tasks.state.records.items() if record.sensitive}
     text = notification_text(found, sensitive, report.read_at)
     if not text:

@@ -19,7 +19,7 @@ from reconciler.render.masking import secrets_in
 from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.edit import find
 from reconciler.state.model import Record, State, is_in
-from reconciler.tasks.refusals import Delivery, Refusal, problem
+from reconciler.tasks.delivery import Delivery, Refusal, delivery_error
 from reconciler.tasks.status import TaskState, TaskStatus, by_state
 
 
@@ -59,7 +59,7 @@ class TaskSessions:
     def not_visible(self, record: Record) -> TaskctlError:
         """The service does not show the task: it is gone, or belongs to someone else."""
         told = Delivery(record.ref, "", record.identity, self.ctx.client.identity())
-        return TaskctlError([problem(Refusal(404, ""), told)])
+        return TaskctlError([delivery_error(Refusal(404, ""), told)])
 
 
 def with_named_ids(state: State, words: Sequence[str]) -> State:

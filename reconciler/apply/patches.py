@@ -17,7 +17,7 @@ from reconciler.model.task import RemoteTask
 from reconciler.plan.diff import at_service
 from reconciler.plan.plan import PlannedTask
 from reconciler.state.model import Record, Recorded
-from reconciler.tasks.refusals import Delivery, Refusal, problem
+from reconciler.tasks.delivery import Delivery, Refusal, delivery_error
 
 
 class Patches:
@@ -67,10 +67,10 @@ class Patches:
     def _why(self, record: Record, failed: RemoteError) -> Remark:
         """The service says 404 for a task that is gone and for one of somebody else's alike."""
         told = Delivery(record.ref, "the change", record.identity, self._ctx.identity)
-        mine = told.caller.same_as(told.maker)
+        mine = told.caller.same_as(told.creator)
         if failed.status not in (403, 404) or (mine and failed.status == 403):
             return remark("patch.failed", why=str(failed))
-        said = problem(Refusal(failed.status, str(failed)), told)
+        said = delivery_error(Refusal(failed.status, str(failed)), told)
         return remark("patch.failed", why=wording(said).summary)
 
 

@@ -17,7 +17,7 @@ from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoResponseError, TooLargeError
 from reconciler.remote.responses import decode
 from reconciler.remote.sessions import TaskReader
-from reconciler.tasks.event_summary import EventSummary, Last, advanced
+from reconciler.tasks.event_summary import EventSummary, Last, advance
 from reconciler.tasks.events import Event, event_id
 from reconciler.tasks.status import SETTLED, state_of
 
@@ -56,7 +56,7 @@ class _Followed:
         if known in self.seen:
             return False
         self.seen.add(known)
-        self.summary = advanced(self.summary, [event])
+        self.summary = advance(self.summary, [event])
         return True
 
 

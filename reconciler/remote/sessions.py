@@ -21,9 +21,9 @@ from reconciler.remote.exchange import NoResponseError
 from reconciler.remote.failures import reason
 from reconciler.remote.survey import FEW
 from reconciler.state.model import Record
-from reconciler.tasks.event_summary import EventSummary, advanced
+from reconciler.tasks.delivery import Lost, Outcome, Refusal, Sent
+from reconciler.tasks.event_summary import EventSummary, advance
 from reconciler.tasks.events import Event, event_id
-from reconciler.tasks.refusals import Lost, Outcome, Refusal, Sent
 from reconciler.tasks.status import TaskState, TaskStatus, state_of
 
 Conceal = Callable[[str], str]
@@ -102,7 +102,7 @@ class TaskReader:
             position = ReadPosition(EventSummary())
             further = self.events(org_name, task_id, None)
         events, token = further
-        position = ReadPosition(advanced(position.summary, events), token)
+        position = ReadPosition(advance(position.summary, events), token)
         self._cache.put(TaskId(org_name, task_id), position)
         return position.summary
 

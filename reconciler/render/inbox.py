@@ -11,12 +11,12 @@ from reconciler.render import cells, safe
 from reconciler.render.conversation import age, approval_rows
 from reconciler.render.json import json_document
 from reconciler.render.reports import Style
-from reconciler.tasks.open_requests import OpenRequest, Wanted
+from reconciler.tasks.open_requests import OpenRequest, RequestKind
 
 _ASKS = {
-    Wanted.APPROVAL: "asks for approval",
-    Wanted.ANSWER: "asks a question",
-    Wanted.TOOL_RESULT: "waits for the result of",
+    RequestKind.APPROVAL: "asks for approval",
+    RequestKind.ANSWER: "asks a question",
+    RequestKind.TOOL_RESULT: "waits for the result of",
 }
 
 
@@ -62,7 +62,7 @@ def inbox_document(requests: Sequence[OpenRequest], now: datetime) -> dict[str, 
 
 def request_document(request: OpenRequest) -> dict[str, object]:
     return {
-        "wants": request.wanted.value,
+        "wants": request.kind.value,
         "message": request.message or None,
         "since": rfc3339(request.since) if request.since is not None else None,
         "requestId": request.approval.id if request.approval is not None else None,
@@ -85,4 +85,4 @@ def wants(request: OpenRequest, now: datetime) -> str:
     ago = ""
     if request.since is not None:
         ago = f" ({age((now - request.since).total_seconds())} ago)"
-    return _ASKS[request.wanted] + tools + ago
+    return _ASKS[request.kind] + tools + ago

@@ -9,7 +9,7 @@ from datetime import datetime
 from reconciler.model.task import TaskRef
 from reconciler.render import cells, safe
 from reconciler.render.inbox import answer_command, wants
-from reconciler.tasks.news import News
+from reconciler.tasks.open_requests import News
 from reconciler.tasks.status import TaskStatus
 
 MOST = 20

@@ -1,4 +1,4 @@
-"""The summary of a task's events, updated event by event, so that each is read only once. Pure."""
+"""The summary of a task's events, updated with each event, so that each is read only once. Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from reconciler.tasks.events import (
     Approval,
     Event,
     ToolCall,
+    answered_calls_in,
     approval_in,
     body_of,
-    calls_left,
     event_id,
-    is_users,
+    is_user_event,
     kind_of,
-    moment_of,
-    results_in,
+    parked_calls_in,
     text_in,
+    time_of,
 )
 
 
@@ -36,10 +36,10 @@ class Last(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventSummary:
-    """All events up to `event_id` (empty: none yet), oldest first.
+    """All events up to `event_id` (empty: none yet).
 
-    `words` are those of the last error or final message, `approvals` the requests without an
-    answer, `parked` the tool calls without a result that others than the service have to run.
+    `words` are the text of the last error or final message, `approvals` the unanswered requests,
+    `parked` the tool calls that something outside the service has to run.
     """
 
     event_id: str = ""
@@ -51,35 +51,33 @@ class EventSummary:
 
 
 _WORKING = frozenset({"exec_tool_call", "exec_tool_call_progress", "user_approval_request"})
-"""Types of an agent at work. All others leave the summary as it is: a task that is named after
-its end has ended all the same."""
+"""Event types of a working agent. Other types change nothing: a task that is renamed after its end
+has still ended."""
 
 
-def advanced(summary: EventSummary, events: Iterable[Event]) -> EventSummary:
-    """The summary after further events."""
+def advance(summary: EventSummary, events: Iterable[Event]) -> EventSummary:
+    """The summary after further events, in order."""
     for event in events:
         summary = replace(
-            _after_user(summary, event) if is_users(event) else _after_agent(summary, event),
+            (_after_user if is_user_event(event) else _after_agent)(summary, event),
             event_id=event_id(event) or summary.event_id,
-            at=moment_of(event) or summary.at,
+            at=time_of(event) or summary.at,
         )
     return summary
 
 
 def _after_user(summary: EventSummary, event: Event) -> EventSummary:
     """A message does not answer a request: the agent stays blocked until there is a confirmation
-    (API document, AwaitingApprovals), and on a parked call until there is its result."""
+    (API document, AwaitingApprovals), and by a parked call until there is a result."""
     match kind_of(event):
         case "user_message":
             return replace(summary, last=Last.ASKED, words="")
         case "user_confirmation":
             answered = body_of(event).get("approval_request_id")
-            kept = tuple(one for one in summary.approvals if one.id != answered)
-            return replace(summary, last=Last.ASKED, words="", approvals=kept)
+            left = tuple(approval for approval in summary.approvals if approval.id != answered)
+            return replace(summary, last=Last.ASKED, words="", approvals=left)
         case "tool_result":
-            done = results_in(event)
-            left = tuple(call for call in summary.parked if call.id not in done)
-            return replace(summary, last=Last.ASKED, words="", parked=left)
+            return replace(summary, last=Last.ASKED, words="", parked=_parked(summary, event))
     return summary
 
 
@@ -91,18 +89,20 @@ def _after_agent(summary: EventSummary, event: Event) -> EventSummary:
         case "cancelled":
             return replace(summary, last=Last.CANCELLED, words="", approvals=(), parked=())
         case "assistant_message" if body.get("is_final") is True:
-            words, parked = text_in(body, "content"), calls_left(event)
+            words, parked = text_in(body, "content"), parked_calls_in(event)
             return replace(summary, last=Last.FINAL, words=words, approvals=(), parked=parked)
         case "assistant_message":
             return replace(summary, last=Last.WORKING, words="", parked=())
         case "tool_response":
-            answered = text_in(body, "tool_call_id")
-            left = tuple(call for call in summary.parked if call.id != answered)
-            return replace(summary, last=Last.WORKING, words="", parked=left)
+            return replace(summary, last=Last.WORKING, words="", parked=_parked(summary, event))
     if kind not in _WORKING:
         return summary
-    asked = approval_in(event)
-    if asked is None:
-        return replace(summary, last=Last.WORKING, words="")
-    kept = tuple(one for one in summary.approvals if one.id != asked.id)
-    return replace(summary, last=Last.WORKING, words="", approvals=(*kept, asked))
+    approvals = summary.approvals
+    if (asked := approval_in(event)) is not None:
+        approvals = (*(approval for approval in approvals if approval.id != asked.id), asked)
+    return replace(summary, last=Last.WORKING, words="", approvals=approvals)
+
+
+def _parked(summary: EventSummary, event: Event) -> tuple[ToolCall, ...]:
+    answered = answered_calls_in(event)
+    return tuple(call for call in summary.parked if call.id not in answered)

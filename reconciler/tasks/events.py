@@ -1,4 +1,4 @@
-"""Events of a task. object member may be missing, have another type, or be new."""
+"""Events of a task. Any member may be missing, have another type, or be new to taskctl."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ Event = Mapping[str, Any]
 
 
 def event_id(event: Event) -> str:
-    """The event's id; empty if it has none."""
+    """Empty if missing."""
     return text_in(event, "id")
 
 
 def body_of(event: Event) -> Mapping[str, Any]:
-    """The event's body; empty if it has none."""
+    """Empty if missing."""
     body = event.get("eventBody")
     return body if isinstance(body, Mapping) else {}
 
 
-def is_users(event: Event) -> bool:
-    """Whether it is a user's, or of something that acts as one; else it is the agent's."""
+def is_user_event(event: Event) -> bool:
+    """Whether a user, or something that acts as one, sent it; otherwise it is the agent's."""
     return event.get("type") in USER_EVENT_TYPES
 
 
 def kind_of(event: Event) -> str:
-    """The type of the body; of an event without a body its own."""
+    """The type of the body, or else of the event."""
     return text_in(body_of(event), "type") or text_in(event, "type") or "unknown"
 
 
-def moment_of(event: Event) -> datetime | None:
-    """When it happened, UTC; None if the event does not say."""
+def time_of(event: Event) -> datetime | None:
+    """UTC; None if missing."""
     return instant(body_of(event).get("timestamp"))
 
 
 def text_in(values: Mapping[str, Any], name: str) -> str:
-    """A member that is text; empty if it is missing or something else."""
+    """A text member; empty if it is missing or has another type."""
     value = values.get(name)
     return value if isinstance(value, str) else ""
 
 
-_QUESTION = re.compile(r"(.*?__)?ask_user")
-"""The tool by which an agent asks something: `ask_user`, or `SERVER__ask_user`. No approval type
-tells such a request from others; Pulumi's CLI goes by this name too."""
+_ASK_USER = re.compile(r"(.*?__)?ask_user")
+"""The tool with which an agent asks a question: `ask_user`, or `SERVER__ask_user`. There is no
+approval type for questions; Pulumi's CLI recognizes them by this name, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A request of the agent's that a person answers. `body` is all the service sent of it."""
+    """A request of the agent that a person answers. `body` is the whole event body."""
 
     id: str
     message: str
@@ -66,7 +66,7 @@ class Approval:
 
     @property
     def since(self) -> datetime | None:
-        """When it was asked, UTC; None if the service does not say."""
+        """When it was requested, UTC; None if missing."""
         return instant(self.body.get("timestamp"))
 
     @property
@@ -75,15 +75,16 @@ class Approval:
 
     @property
     def is_question(self) -> bool:
-        """Whether it wants an answer in words, not a yes or no."""
-        return _QUESTION.fullmatch(text_in(self.context, "tool_name")) is not None
+        """Whether it needs an answer in words instead of yes or no."""
+        return _ASK_USER.fullmatch(text_in(self.context, "tool_name")) is not None
 
     def reply(self, *, ok: bool, text: str = "") -> dict[str, object]:
-        """The user event that answers it, without a timestamp. Words go to the agent only with
-        `ok: false`, also those that answer a question (as Pulumi's CLI sends them)."""
-        answers = {"instructions": text} if text else {}
+        """The user event that answers it, without a timestamp. The agent receives text only with
+        `ok: false`, even if it answers a question (Pulumi's CLI does the same)."""
+        instructions = {"instructions": text} if text else {}
         ok = ok and not (self.is_question and text)
-        return {"type": "user_confirmation", "approval_request_id": self.id, "ok": ok, **answers}
+        reply = {"type": "user_confirmation", "approval_request_id": self.id, "ok": ok}
+        return {**reply, **instructions}
 
     @property
     def context(self) -> Mapping[str, object]:
@@ -92,19 +93,19 @@ class Approval:
 
 
 def approval_in(event: Event) -> Approval | None:
-    """The approval request that the event is, if it is one that can be answered."""
+    """The approval request in an event; None if there is none, or none that can be answered."""
     body = body_of(event)
     request_id = text_in(body, "id")
-    if is_users(event) or kind_of(event) != "user_approval_request" or not request_id:
+    if is_user_event(event) or kind_of(event) != "user_approval_request" or not request_id:
         return None
     return Approval(request_id, text_in(body, "message"), body)
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool call that ends the agent's turn until something outside of the service runs it.
+    """A tool call that pauses the agent until something outside the service runs it.
 
-    `mode` is its `execution_mode`: `cli`, `worker`, or empty for the task's own.
+    `mode` is its `execution_mode`: `cli`, `worker`, or empty for the task's default.
     """
 
     id: str
@@ -112,8 +113,9 @@ class ToolCall:
     mode: str
 
 
-def calls_left(event: Event) -> tuple[ToolCall, ...]:
-    """The tool calls that a final message leaves to others: those not marked for the cloud."""
+def parked_calls_in(event: Event) -> tuple[ToolCall, ...]:
+    """The tool calls in a final message, except those marked for the cloud: the service does not
+    run them."""
     body = body_of(event)
     calls = body.get("tool_calls") if body.get("is_final") is True else None
     found = [
@@ -124,8 +126,12 @@ def calls_left(event: Event) -> tuple[ToolCall, ...]:
     return tuple(call for call in found if call.mode != "cloud")
 
 
-def results_in(event: Event) -> frozenset[str]:
-    """The ids of the tool calls that a user's `tool_result` answers."""
-    results = body_of(event).get("tool_results")
-    listed = results if isinstance(results, list) else ()
-    return frozenset(text_in(one, "tool_call_id") for one in listed if isinstance(one, Mapping))
+def answered_calls_in(event: Event) -> frozenset[str]:
+    """The ids of the tool calls that a `tool_result` or a `tool_response` answers."""
+    body = body_of(event)
+    results = body.get("tool_results") if is_user_event(event) else [body]
+    return frozenset(
+        text_in(result, "tool_call_id")
+        for result in (results if isinstance(results, list) else ())
+        if isinstance(result, Mapping)
+    )

@@ -1,4 +1,4 @@
-"""What tasks wait for: what their agents ask, and tool calls that something else runs. Pure."""
+"""What tasks wait for: requests of their agents, and tool calls that something else runs. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from reconciler.tasks.events import Approval
 from reconciler.tasks.status import TaskState, TaskStatus
 
 
-class Wanted(StrEnum):
-    """What a request wants."""
+class RequestKind(StrEnum):
+    """What a request asks for."""
 
     APPROVAL = "approval"
     ANSWER = "answer"
@@ -22,12 +22,12 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """One request of a task. `tools` are the calls without a result, `since` is when it was made
-    (None if the service does not say), `command` the words of a command line that answers it
-    (empty if none does)."""
+    """An unanswered request of a task. `tools` are the names of the calls without a result,
+    `since` is when it was made (None if unknown), `command` the words of the command that answers
+    it (empty if there is none)."""
 
     status: TaskStatus
-    wanted: Wanted
+    kind: RequestKind
     message: str
     since: datetime | None
     command: tuple[str, ...] = ()
@@ -35,38 +35,57 @@ class OpenRequest:
     tools: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """Recent requests and failed tasks, for a notification."""
+
+    waiting: tuple[OpenRequest, ...] = ()
+    failed: tuple[TaskStatus, ...] = ()
+
+
 def open_requests(status: TaskStatus) -> tuple[OpenRequest, ...]:
-    """What a task waits for, the oldest first; nothing unless it waits for a person."""
+    """The requests of a task, oldest first; none unless it waits for a person."""
     if status.state is not TaskState.WAITING:
         return ()
-    several = len(status.approvals) > 1
-    found = [_approval(status, approval, several=several) for approval in status.approvals]
-    if not found and status.parked:
-        found.append(_parked(status))
-    return tuple(found)
+    requests = [_approval_request(status, approval) for approval in status.approvals]
+    if not requests and status.parked:
+        requests.append(_tool_request(status))
+    return tuple(requests)
 
 
 def all_requests(statuses: Iterable[TaskStatus]) -> tuple[OpenRequest, ...]:
-    """The open requests of tasks, the oldest first; those without a time come last."""
+    """The open requests of several tasks, oldest first; those without a time come last."""
     found = [request for status in statuses for request in open_requests(status)]
     dated = sorted((r for r in found if r.since is not None), key=lambda r: (r.since, r.status.ref))
     return (*dated, *(request for request in found if request.since is None))
 
 
-def _approval(status: TaskStatus, approval: Approval, *, several: bool) -> OpenRequest:
-    wanted = Wanted.ANSWER if approval.is_question else Wanted.APPROVAL
-    named = ("--request", id_word(approval.id)) if several else ()
+def find_news(statuses: Iterable[TaskStatus], since: datetime) -> News:
+    """What happened at `since` or later. What has no time counts: a duplicate notification is
+    better than none."""
+    known = list(statuses)
+    requests = (request for status in known for request in open_requests(status))
+    failed = (s for s in known if s.state in (TaskState.FAILED, TaskState.STOPPED))
+    return News(
+        tuple(r for r in requests if r.since is None or r.since >= since),
+        tuple(s for s in failed if s.summary.at is None or s.summary.at >= since),
+    )
+
+
+def _approval_request(status: TaskStatus, approval: Approval) -> OpenRequest:
+    kind = RequestKind.ANSWER if approval.is_question else RequestKind.APPROVAL
+    request = ("--request", id_word(approval.id)) if len(status.approvals) > 1 else ()
     answer = ("-m", "TEXT") if approval.is_question else ()
-    command = ("taskctl", "approve", key_word(str(status.ref)), *named, *answer)
-    return OpenRequest(status, wanted, approval.message, approval.since, command, approval)
+    command = ("taskctl", "approve", key_word(str(status.ref)), *request, *answer)
+    return OpenRequest(status, kind, approval.message, approval.since, command, approval)
 
 
-def _parked(status: TaskStatus) -> OpenRequest:
+def _tool_request(status: TaskStatus) -> OpenRequest:
     task_id = status.task_id or ""
     by_cli = any(call.mode == "cli" for call in status.parked) and is_task_id(task_id)
     return OpenRequest(
         status,
-        Wanted.TOOL_RESULT,
+        RequestKind.TOOL_RESULT,
         "",
         status.summary.at,
         ("pulumi", "neo", "resume", task_id) if by_cli else (),

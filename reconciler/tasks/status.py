@@ -1,6 +1,6 @@
-"""The state of a task, from what the service shows of it and from its events. Pure.
+"""The state of a task, derived from its outputs and its events. Pure.
 
-The service itself only says running or idle; the rest follows from the events.
+The service itself only reports running or idle.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconciler.tasks.events import Approval, ToolCall
 
 
 class TaskState(StrEnum):
-    """In the order of tables: what needs a person comes first."""
+    """In the order of tables: states that need a person come first."""
 
     WAITING = "waiting"
     FAILED = "failed"
@@ -30,17 +30,15 @@ class TaskState(StrEnum):
 
 
 SETTLED = frozenset(TaskState) - {TaskState.RUNNING, TaskState.WAITING}
-"""What does not change by itself."""
+"""States that do not change without user input."""
 
-MOST = 2**63 - 1
-"""The API's int64: anything beyond it, or negative, is not a number of tokens."""
-
+_MAX_INT64 = 2**63 - 1
 _BAD = SETTLED - {TaskState.DONE}
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """One task. `raw` is all that the service shows of it, empty if it shows nothing."""
+    """One task. `raw` are its outputs, empty if it is not visible."""
 
     ref: TaskRef
     state: TaskState
@@ -56,13 +54,13 @@ class TaskStatus:
 
     @property
     def parked(self) -> tuple[ToolCall, ...]:
-        """The tool calls that it waits for, each with its mode, `cli` or `worker`."""
+        """The tool calls that it waits for; `mode` is `cli` or `worker`."""
         return parked_calls(self.raw, self.summary)
 
     @property
     def queued_input(self) -> int:
-        """How much input is queued for it. It processes that by itself: nobody is asked."""
-        return _number(self.raw, "pendingInputCount") or 0
+        """The number of queued messages, which the agent processes without a person."""
+        return count_in(self.raw, "pendingInputCount") or 0
 
     @property
     def phase(self) -> str:
@@ -75,21 +73,21 @@ class TaskStatus:
 
     @property
     def tokens_used(self) -> int | None:
-        return _number(self.raw, "tokensUsed")
+        return count_in(self.raw, "tokensUsed")
 
     @property
     def context_percent(self) -> int | None:
-        """How much of the context window is used; None if the service does not say."""
-        used = _number(self.raw, "contextUsedTokens")
-        window = _number(self.raw, "contextWindowTokens")
+        """The share of the context window in use; None if unknown."""
+        used = count_in(self.raw, "contextUsedTokens")
+        window = count_in(self.raw, "contextWindowTokens")
         return None if used is None or not window else round(100 * used / window)
 
 
 def state_of(raw: Mapping[str, object], summary: EventSummary) -> TaskState:
-    """The state of a task that the service shows."""
+    """The state of a visible task."""
     if summary.approvals or parked_calls(raw, summary):
         return TaskState.WAITING
-    if raw.get("status") != "idle" or (_number(raw, "pendingInputCount") or 0) > 0:
+    if raw.get("status") != "idle" or (count_in(raw, "pendingInputCount") or 0) > 0:
         return TaskState.RUNNING
     match summary.last:
         case Last.FAILED:
@@ -100,31 +98,32 @@ def state_of(raw: Mapping[str, object], summary: EventSummary) -> TaskState:
             return TaskState.DONE
         case Last.WORKING:
             return TaskState.STOPPED
-    return TaskState.RUNNING  # it received a message and has not begun on it yet
+    return TaskState.RUNNING  # it has received a message and not started on it yet
 
 
 def parked_calls(raw: Mapping[str, object], summary: EventSummary) -> tuple[ToolCall, ...]:
-    """The tool calls that wait for a result from outside the service. One without a mode has that
-    of its task (API document)."""
+    """The tool calls that wait for a result from outside the service. A call without a mode has
+    that of its task (API document)."""
     default = str(raw.get("toolExecutionMode") or "cloud")
     calls = (replace(call, mode=call.mode or default) for call in summary.parked)
     return tuple(call for call in calls if call.mode != "cloud")
 
 
 def by_state(statuses: Iterable[TaskStatus]) -> tuple[TaskStatus, ...]:
-    """By state, in the order of tables, then by key."""
+    """Sorted by state, in the order of tables, then by key."""
     order = list(TaskState)
     return tuple(sorted(statuses, key=lambda s: (order.index(s.state), s.ref)))
 
 
 def counts(statuses: Iterable[TaskStatus]) -> dict[TaskState, int]:
-    """How many there are of each state, in the order of tables; without zeros."""
+    """The number of tasks by state, in the order of tables, without zeros."""
     listed = [status.state for status in statuses]
     return {state: listed.count(state) for state in TaskState if state in listed}
 
 
 def exit_code(statuses: Iterable[TaskStatus]) -> int:
-    """0 all done, 2 some running, 3 some waiting, 1 some that ended otherwise; the worst counts."""
+    """1 if any task failed, was cancelled or the like; else 3 if any is waiting; else 2 if any is
+    running; else 0."""
     found = {status.state for status in statuses}
     if found & _BAD:
         return 1
@@ -133,6 +132,7 @@ def exit_code(statuses: Iterable[TaskStatus]) -> int:
     return 2 if TaskState.RUNNING in found else 0
 
 
-def _number(raw: Mapping[str, object], name: str) -> int | None:
-    value = raw.get(name)
-    return value if type(value) is int and 0 <= value <= MOST else None
+def count_in(outputs: Mapping[str, object], name: str) -> int | None:
+    """A non-negative int64 (API document); None for anything else."""
+    value = outputs.get(name)
+    return value if type(value) is int and 0 <= value <= _MAX_INT64 else None

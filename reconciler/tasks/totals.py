@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from reconciler.model.task import Identity, TaskRef, instant
-from reconciler.state.model import State
-from reconciler.tasks.status import MOST
+from reconciler.state.attempt import RetiredTask
+from reconciler.state.model import Record, State
+from reconciler.tasks.status import count_in
 
 
 class By(StrEnum):
@@ -23,8 +24,8 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One task that has a key, or had one. `outputs` are as the service shows them, or as last
-    read. An attempt with an unknown outcome has no `task_id`."""
+    """A task that has or had a key. `outputs` are current or as last read. An attempt with an
+    unknown outcome has an empty `task_id`."""
 
     ref: TaskRef
     task_id: str
@@ -36,8 +37,7 @@ class Usage:
     @property
     def tokens(self) -> int | None:
         """None if unknown."""
-        value = self.outputs.get("tokensUsed")
-        return value if type(value) is int and 0 <= value <= MOST else None
+        return count_in(self.outputs, "tokensUsed")
 
     @property
     def created_at(self) -> datetime | None:
@@ -45,26 +45,19 @@ class Usage:
 
     @property
     def team(self) -> str:
-        """The team of the token that created it; of a personal token, its user."""
+        """The team of the token that created it; for a personal token, the user."""
         return self.identity.team or self.identity.login or self.identity.id
 
     @property
     def day(self) -> str:
-        """Of its creation, UTC; empty if unknown."""
+        """The date of its creation, UTC; empty if unknown."""
         created = self.created_at
         return f"{created.astimezone(UTC):%Y-%m-%d}" if created is not None else ""
 
-    def name(self, by: By) -> str:
-        """The group that it belongs to."""
-        match by:
-            case By.TASK:
-                return str(self.ref)
-            case By.FILE:
-                return self.file
-            case By.TEAM:
-                return self.team
-            case By.DAY:
-                return self.day
+    def group(self, by: By) -> str:
+        """The name of its group."""
+        groups = {By.TASK: str(self.ref), By.FILE: self.file, By.TEAM: self.team, By.DAY: self.day}
+        return groups[by]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +71,8 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """`groups` start with the largest, those of days with the earliest. `unknown` counts the tasks
-    whose usage is unknown."""
+    """`groups` start with the largest, except days, which start with the earliest. `unknown`
+    counts the tasks whose usage is unknown."""
 
     usages: tuple[Usage, ...]
     groups: Mapping[By, tuple[Sum, ...]]
@@ -89,26 +82,24 @@ class Totals:
 
 
 def known_usages(state: State, refs: frozenset[TaskRef]) -> Iterator[Usage]:
-    """Each task that one of these keys (or IDs in place of a key) has or had, once: recorded,
-    replaced, redundant or removed; and attempts, which may have created one."""
+    """Each task that one of these keys has or had (an ID may take the place of a key), once:
+    recorded, replaced, redundant or removed. Also attempts, which may have created a task."""
     found: dict[str, Usage] = {}
-    for ref in sorted(refs & state.records.keys()):
-        record = state.records[ref]
-        for task_id in (record.task_id, *record.former, *record.duplicates):
-            is_current = task_id == record.task_id
-            outputs = record.outputs if is_current else {}
-            at = record.created_at if is_current else None
-            usage = Usage(ref, task_id, record.file, record.identity, at, outputs)
-            found.setdefault(task_id, usage)
-    for task in state.retired.values():
-        if not refs & {task.ref, TaskRef(task.ref.org_name, task.task_id)}:
-            continue
-        usage = Usage(
-            task.ref, task.task_id, task.file, task.identity, task.created_at, task.outputs
-        )
-        found.setdefault(task.task_id, usage)
-        for task_id in task.former:
-            found.setdefault(task_id, Usage(task.ref, task_id, task.file, task.identity))
+    owners: list[Record | RetiredTask] = [
+        state.records[r] for r in sorted(refs & state.records.keys())
+    ]
+    owners += (
+        task
+        for task in state.retired.values()
+        if refs & {task.ref, TaskRef(task.ref.org_name, task.task_id)}
+    )
+    for owner in owners:
+        ref, file, identity = owner.ref, owner.file, owner.identity
+        current = Usage(ref, owner.task_id, file, identity, owner.created_at, owner.outputs)
+        found.setdefault(owner.task_id, current)
+        duplicates = owner.duplicates if isinstance(owner, Record) else ()
+        for task_id in (*owner.former, *duplicates):
+            found.setdefault(task_id, Usage(ref, task_id, file, identity))
     yield from found.values()
     for attempt in state.attempts.values():
         if attempt.ref in refs and attempt.ref not in state.records:
@@ -118,8 +109,8 @@ def known_usages(state: State, refs: frozenset[TaskRef]) -> Iterator[Usage]:
 def totals(
     usages: Iterable[Usage], by: Sequence[By] = (By.FILE, By.DAY), since: datetime | None = None
 ) -> Totals:
-    """Totals of the tasks that were created `since` then; those whose creation is unknown count,
-    too."""
+    """Totals of the tasks created at `since` or later; those with an unknown creation time are
+    included."""
     counted = tuple(
         usage
         for usage in usages
@@ -138,8 +129,7 @@ def totals(
 def _sums(usages: Iterable[Usage], by: By) -> tuple[Sum, ...]:
     groups: dict[str, list[int]] = {}
     for usage in usages:
-        groups.setdefault(usage.name(by), []).append(usage.tokens or 0)
+        groups.setdefault(usage.group(by), []).append(usage.tokens or 0)
     sums = [Sum(name, len(tokens), sum(tokens)) for name, tokens in groups.items()]
-    if by is By.DAY:
-        return tuple(sorted(sums, key=lambda one: one.name))
-    return tuple(sorted(sums, key=lambda one: (-one.tokens, one.name)))
+    sums.sort(key=lambda group: group.name)
+    return tuple(sums if by is By.DAY else sorted(sums, key=lambda group: -group.tokens))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.task import TaskRef
 from reconciler.model.typed_json import Codec, ShapeError
-from reconciler.tasks.event_summary import EventSummary, Last, advanced
+from reconciler.tasks.event_summary import EventSummary, Last, advance
 from reconciler.tasks.events import approval_in
 from reconciler.tasks.status import (
     TaskState,
@@ -37,7 +37,7 @@ RESULT = users("tool_result", tool_results=[{"tool_call_id": "c1", "name": "shel
 
 
 def state(raw: dict[str, Any], *events: dict[str, Any]) -> TaskState:
-    return state_of(raw, advanced(EventSummary(), events))
+    return state_of(raw, advance(EventSummary(), events))
 
 
 CASES = [
@@ -127,9 +127,9 @@ def cached(summary: EventSummary) -> EventSummary:
 
 def test_reading_on_comes_to_the_same_as_reading_all() -> None:
     events = [ASKED, said("I look"), approval("a"), confirmation("a"), said("Done", final=True)]
-    whole = advanced(EventSummary(), events)
+    whole = advance(EventSummary(), events)
     for cut in range(len(events)):
-        assert advanced(cached(advanced(EventSummary(), events[:cut])), events[cut:]) == whole
+        assert advance(cached(advance(EventSummary(), events[:cut])), events[cut:]) == whole
     assert whole.last is Last.FINAL
     assert whole.words == "Done"
 
@@ -152,7 +152,7 @@ odd_events = st.fixed_dictionaries(
 
 @given(st.lists(odd_events), anything)
 def test_no_event_and_no_output_is_too_odd(events: list[dict[str, Any]], value: object) -> None:
-    summary = advanced(EventSummary(), events)
+    summary = advance(EventSummary(), events)
     assert state_of({"status": value, "pendingInputCount": value}, summary) in TaskState
     assert cached(summary) == summary
 
@@ -220,7 +220,7 @@ def test_a_parked_tool_call_waits_for_its_result(
     raw: dict[str, Any], event: dict[str, Any], mode: str
 ) -> None:
     raw = {"status": "idle", **raw}
-    summary = advanced(EventSummary(), [ASKED, event])
+    summary = advance(EventSummary(), [ASKED, event])
     status = TaskStatus(TaskRef("acme", "a"), state_of(raw, summary), raw=raw, summary=summary)
     assert [(call.name, call.mode) for call in status.parked] == ([("shell", mode)] if mode else [])
     assert (status.state is TaskState.WAITING) == bool(mode)

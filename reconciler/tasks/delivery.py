@@ -1,4 +1,4 @@
-"""Why a task did not accept a message: busy, gone, or another user's. Pure."""
+"""The outcome of a message to a task: accepted, rejected, or unknown. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The service rejected it, with its message `words`; status 0 if something else answered."""
+    """The service rejected it with the message `words`. Status 0: the response is not the
+    service's."""
 
     status: int
     words: str
@@ -34,44 +35,43 @@ Outcome = Sent | Refusal | Lost
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What was sent (`what`: "the message", "the cancellation", or empty: it was only looked for),
-    by whom, and who created the task. `cancels`: it asked the agent to stop."""
+    """What was sent (`what`: "the message", "the cancellation"; empty if the task was only
+    requested), the identity that sent it, and the creator of the task. `cancels`: it asks the
+    agent to stop."""
 
     ref: TaskRef
     what: str
-    maker: Identity | None
+    creator: Identity | None
     caller: Identity
     cancels: bool = False
 
 
-def problem(outcome: Refusal | Lost, told: Delivery) -> Diagnostic:
+def delivery_error(outcome: Refusal | Lost, delivery: Delivery) -> Diagnostic:
     """Why the task did not receive what was sent, or may not have."""
-    place, facts = Place(key=told.ref.key), {"ref": str(told.ref), "what": told.what}
+    place = Place(key=delivery.ref.key)
+    facts = {"ref": str(delivery.ref), "what": delivery.what}
     if isinstance(outcome, Lost):
         return error(Code.DELIVERY_UNKNOWN, at=place, why=outcome.why, **facts)
-    code, case, more = _classified(outcome, told)
+    code, case, more = _classified(outcome, delivery)
     return error(code, case, at=place, answer=outcome.words, **facts, **more)
 
 
-def _classified(outcome: Refusal, told: Delivery) -> tuple[Code, str, dict[str, str]]:
+def _classified(outcome: Refusal, delivery: Delivery) -> tuple[Code, str, dict[str, str]]:
+    caller, creator = delivery.caller, delivery.creator
+    is_creator = caller.same_as(creator)
     match outcome.status:
         case 409:
-            return Code.TASK_BUSY, "cancel" if told.cancels else "", {}
-        case 404 if told.caller.same_as(told.maker):
+            return Code.TASK_BUSY, "cancel" if delivery.cancels else "", {}
+        case 404 if is_creator:
             return Code.TASK_GONE, "", {}
         case 403 | 404:
-            names = {"caller": login_of(told.caller)}
-            if told.maker is None or told.caller.same_as(told.maker):
+            names = {"caller": caller.login or caller.id}
+            if creator is None or is_creator:
                 return Code.NOT_THE_CREATOR, "", names
-            case = "known" if told.what else "hidden"
-            return Code.NOT_THE_CREATOR, case, {**names, "creator": login_of(told.maker)}
+            case = "known" if delivery.what else "hidden"
+            return Code.NOT_THE_CREATOR, case, {**names, "creator": creator.login or creator.id}
         case 401:
             return Code.DELIVERY_REJECTED, "unauthorized", {}
         case 429:
             return Code.DELIVERY_REJECTED, "throttled", {}
     return Code.DELIVERY_REJECTED, "", {}
-
-
-def login_of(identity: Identity) -> str:
-    """The login, or else the id."""
-    return identity.login or identity.id

@@ -8,7 +8,7 @@ from reconciler.model.task import TaskRef, rfc3339
 from reconciler.render.notification import MOST, notification_text
 from reconciler.tasks.event_summary import EventSummary, Last
 from reconciler.tasks.events import Approval
-from reconciler.tasks.news import news
+from reconciler.tasks.open_requests import find_news
 from reconciler.tasks.status import TaskState, TaskStatus
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ def test_only_what_is_newer_and_what_has_no_time() -> None:
     times = {"old": NOW - HOUR - timedelta(seconds=1), "new": NOW - HOUR, "unknown": None}
     tasks = [make(key, at) for key, at in times.items() for make in (asks, failed)]
     done = TaskStatus(TaskRef("acme", "done"), TaskState.DONE)
-    found = news([*tasks, done], NOW - HOUR)
+    found = find_news([*tasks, done], NOW - HOUR)
     assert [r.status.ref.key for r in found.waiting] == ["new", "unknown"]
     assert [s.ref.key for s in found.failed] == ["new", "unknown"]
 
@@ -38,7 +38,7 @@ def test_only_what_is_newer_and_what_has_no_time() -> None:
 def test_text_from_outside_is_inert() -> None:
     evil = "@all <!channel> &amp; <https://evil.test|click>\n• acme/other failed\x1b[2J\u202e"
     for make in (asks, failed):
-        text = notification_text(news([make("a@eu", NOW, evil)], NOW), (), NOW)
+        text = notification_text(find_news([make("a@eu", NOW, evil)], NOW), (), NOW)
         assert text.count("\n• ") == 1
         assert "&lt;!channel&gt; &amp;amp; &lt;https" in text
         assert "<" not in text
@@ -50,7 +50,7 @@ def test_text_from_outside_is_inert() -> None:
 
 def test_of_sensitive_tasks_only_the_key_is_named() -> None:
     tasks = [asks("a", NOW, "s3cret"), failed("b", NOW, "s3cret")]
-    text = notification_text(news(tasks, NOW), {task.ref for task in tasks}, NOW)
+    text = notification_text(find_news(tasks, NOW), {task.ref for task in tasks}, NOW)
     assert "acme/a" in text
     assert "acme/b" in text
     assert "s3cret" not in text
@@ -58,8 +58,8 @@ def test_of_sensitive_tasks_only_the_key_is_named() -> None:
 
 def test_many_are_counted_and_long_ones_cut() -> None:
     tasks = [failed(f"k{n}", NOW, "word " * 1000) for n in range(MOST + 5)]
-    text = notification_text(news(tasks, NOW), (), NOW)
+    text = notification_text(find_news(tasks, NOW), (), NOW)
     assert text.startswith("taskctl: 25 failed\n")
     assert "and 5 more" in text
     assert len(text) < 8000
-    assert notification_text(news([], NOW), (), NOW) == ""
+    assert notification_text(find_news([], NOW), (), NOW) == ""
