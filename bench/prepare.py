@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sqlite3
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from bench.fast_server import shown
 from bench.measure import TOKEN
 from reconciler.embedded.identity import user_of
 from reconciler.embedded.lifecycle import finishing
-from reconciler.embedded.mutations import insert_task
+from reconciler.embedded.mutations import TaskWriter
 from reconciler.embedded.requests import create_request
 from reconciler.embedded.storage import Storage
 from reconciler.manifest import load
@@ -47,18 +48,19 @@ def write_list(folder: Path, file: Path) -> None:
 
 def write_database(folder: Path, db: Path) -> None:
     """Also `DB.ids`: the ids by key, in JSON."""
-    storage, scenario, user = Storage(db), finishing(1.0), user_of(TOKEN)
+    storage, user = Storage(db), user_of(TOKEN)
     begun = time.time_ns() // 1_000_000 - 30 * DAY_MS
     tasks = desired_in(folder)
     requests = [create_request(create_body(task.inputs, MARK), MARK) for task in tasks]
-    ids = storage.write(
-        lambda connection: {
-            task.key: insert_task(
-                connection, task.ref.org_name, user, new, scenario, begun + number
-            )
-            for number, (task, new) in enumerate(zip(tasks, requests, strict=True))
-        }
-    )
+
+    def insert_all(connection: sqlite3.Connection) -> dict[str, str]:
+        ids = {}
+        for created, (task, new) in enumerate(zip(tasks, requests, strict=True), start=begun):
+            writer = TaskWriter(connection, user, lambda turn: finishing(turn, 1.0), created)
+            ids[task.key] = writer.insert_task(task.ref.org_name, new)
+        return ids
+
+    ids = storage.write(insert_all)
     storage.close()
     db.with_suffix(".ids").write_text(json.dumps(ids))
 

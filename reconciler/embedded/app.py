@@ -101,7 +101,7 @@ class App:
         self._ctx = handlers.ServiceContext(
             storage=Storage(db),
             now=now,
-            scenario=scenario or finishing(work_seconds),
+            scenario=scenario or (lambda turn: finishing(turn, work_seconds)),
             default_org=default_org,
             stopping=Event(),
             stream_slots=Semaphore(max_streams),

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Semaphore
-from typing import cast
+from typing import TypeVar, cast
 
-from reconciler.embedded import lists, mutations, requests
+from reconciler.embedded import lists, requests
 from reconciler.embedded.budget import refuse_over_budget, stored_budget, used_tokens
-from reconciler.embedded.identity import User, profile
+from reconciler.embedded.identity import profile
 from reconciler.embedded.lifecycle import Scenario, milliseconds, stamp
+from reconciler.embedded.mutations import TaskWriter
 from reconciler.embedded.sse import EventBatch, EventFeed
 from reconciler.embedded.storage import Storage
 from reconciler.embedded.tasks import StoredTask, find_task
@@ -27,6 +28,8 @@ from reconciler.embedded.wsgi import (
     json_response,
     text_response,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,11 @@ class ServiceContext:
 def create_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     new = requests.create_request(request.body(), stamp(ctx.now_ms()))
 
-    def work(connection: sqlite3.Connection) -> str:
-        now = ctx.now_ms()
-        refuse_over_budget(connection, request.org_name, now)
-        return mutations.insert_task(
-            connection, request.org_name, request.user, new, ctx.scenario, now
-        )
+    def work(writer: TaskWriter) -> str:
+        refuse_over_budget(writer.connection, request.org_name, writer.now_ms)
+        return writer.insert_task(request.org_name, new)
 
-    return json_response(201, {"taskId": ctx.storage.write(work)})
+    return json_response(201, {"taskId": _write(ctx, request, work)})
 
 
 def list_tasks(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
@@ -76,42 +76,41 @@ def get_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
 def update_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     change = requests.patch_request(request.body())
 
-    def work(connection: sqlite3.Connection) -> str:
-        task = _visible(connection, request)
+    def work(writer: TaskWriter) -> str:
+        task = _visible(writer.connection, request)
         if task.creator != request.user.id:
             raise _not_found(request)
-        now = ctx.now_ms()
-        mutations.update_settings(connection, task, change, now)
-        return _visible(connection, request).document(now)
+        writer.update_settings(task, change)
+        return _visible(writer.connection, request).document(writer.now_ms)
 
-    return text_response(200, ctx.storage.write(work))
+    return text_response(200, _write(ctx, request, work))
 
 
 def respond_to_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     event = requests.respond_request(request.body(), stamp(ctx.now_ms()))
 
-    def work(connection: sqlite3.Connection) -> None:
-        task, now = _visible(connection, request), ctx.now_ms()
+    def work(writer: TaskWriter) -> None:
+        task = _visible(writer.connection, request)
         if isinstance(event, requests.UserCancel):
-            mutations.end_turn(connection, task, request.user, requests.event_document(event), now)
-        elif task.is_running(now):
+            writer.end_turn(task, requests.event_document(event))
+        elif task.is_running(writer.now_ms):
             raise ApiError(409, "cannot respond while a request is still ongoing")
         else:
-            _respond(connection, task, request.user, event, ctx.scenario, now)
+            _respond(writer, task, event)
 
-    ctx.storage.write(work)
+    _write(ctx, request, work)
     return ApiResponse(202, headers=(("Content-Length", "0"),))
 
 
 def cancel_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     requests.check_cancel(request.body())
 
-    def work(connection: sqlite3.Connection) -> None:
-        task, now = _visible(connection, request), ctx.now_ms()
-        if task.is_open(now):
-            mutations.end_turn(connection, task, request.user, None, now)
+    def work(writer: TaskWriter) -> None:
+        task = _visible(writer.connection, request)
+        if task.is_open(writer.now_ms):
+            writer.end_turn(task, None)
 
-    ctx.storage.write(work)
+    _write(ctx, request, work)
     return ApiResponse(204)
 
 
@@ -180,6 +179,12 @@ def get_capabilities(_ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
     return json_response(200, {"capabilities": []})
 
 
+def _write(ctx: ServiceContext, request: ApiRequest, work: Callable[[TaskWriter], T]) -> T:
+    return ctx.storage.write(
+        lambda connection: work(TaskWriter(connection, request.user, ctx.scenario, ctx.now_ms()))
+    )
+
+
 def _visible(connection: sqlite3.Connection, request: ApiRequest) -> StoredTask:
     task = find_task(connection, request.org_name, request.task_id, request.user)
     if task is None:
@@ -191,20 +196,14 @@ def _not_found(request: ApiRequest) -> ApiError:
     return ApiError(404, f"Not Found: task '{request.task_id}'")
 
 
-def _respond(
-    connection: sqlite3.Connection,
-    task: StoredTask,
-    user: User,
-    event: requests.Event,
-    scenario: Scenario,
-    now: int,
-) -> None:
+def _respond(writer: TaskWriter, task: StoredTask, event: requests.Event) -> None:
     """Starts a turn of an idle task with `event`, or only records it if the agent still waits.
 
     Raises ApiError if the task cannot accept the event now: a confirmation must name the open
     approval request, and a tool result must name open tool calls.
     """
-    approval, calls = task.open_approval(now), task.open_tool_calls(now)
+    approval = task.open_approval(writer.now_ms)
+    calls = task.open_tool_calls(writer.now_ms)
     body = requests.event_document(event)
     reply: JsonObject | None = None
     missing: list[str] | None = None
@@ -225,9 +224,9 @@ def _respond(
             _check_calls(given, calls)
             missing = [call for call in calls if call not in given]
     if reply or missing:
-        mutations.record_event(connection, task, user, body, now, reply=reply, tool_calls=missing)
+        writer.record_event(task, body, reply=reply, tool_calls=missing)
     else:
-        mutations.start_turn(connection, task, user, body, scenario, now)
+        writer.start_turn(task, body)
 
 
 def _check_calls(given: Sequence[str], pending: Sequence[str]) -> None:

@@ -66,16 +66,9 @@ class Script:
 Scenario = Callable[[Turn], Script]
 
 
-def finishing(work_seconds: float) -> Scenario:
-    """Every turn succeeds, `work_seconds` after it started."""
-
-    def script(turn: Turn) -> Script:
-        return _finishing_script(turn, round(work_seconds * 1000))
-
-    return script
-
-
-def _finishing_script(turn: Turn, work_ms: int) -> Script:
+def finishing(turn: Turn, work_seconds: float) -> Script:
+    """The turn succeeds, `work_seconds` after it started."""
+    work_ms = round(work_seconds * 1000)
     prompt = str(turn.event.get("content") or "")
     read = len(prompt) // 4 + 900
     call = f"call-{turn.number}"

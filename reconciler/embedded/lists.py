@@ -124,8 +124,8 @@ def page_of_tasks(
     following = ""
     if len(rows) > len(page):
         last = page[-1]
-        mark = _write_token(request, Cursor(key=last[-1], seq=last[0], now_ms=sorted_at))
-        following = f',"continuationToken":"{mark}"'
+        token = _encode([request.sort_by, request.direction, last[-1], last[0], sorted_at])
+        following = f',"continuationToken":"{token}"'
     return f'{{"tasks":[{documents}]{following}}}'
 
 
@@ -191,10 +191,6 @@ def _one_of(query: Query, name: str, allowed: Sequence[str]) -> str | None:
     if value and value not in allowed:
         raise ApiError(400, f"{name}: {value!r} is not one of {', '.join(allowed)}")
     return value or None
-
-
-def _write_token(request: ListQuery, after: Cursor) -> str:
-    return _encode([request.sort_by, request.direction, after.key, after.seq, after.now_ms])
 
 
 def _read_token(token: str, sort_by: str, direction: str) -> Cursor:

@@ -32,10 +32,6 @@ ScriptMaker = Callable[[Turn, float], Script]
 """The script of a turn that is to take so many seconds."""
 
 
-def _finishing(turn: Turn, seconds: float) -> Script:
-    return finishing(seconds)(turn)
-
-
 def _approving(turn: Turn, seconds: float) -> Script:
     """The first turn ends with an approval request; the answer determines the next turn.
 
@@ -45,7 +41,7 @@ def _approving(turn: Turn, seconds: float) -> Script:
         return _after_answer(turn, seconds)
     asked = _approval_request(turn)
     if turn.approval_mode == "auto":
-        return _auto_approved(turn, asked, _finishing(turn, seconds))
+        return _auto_approved(turn, asked, finishing(turn, seconds))
     return _request(turn, seconds, "I need permission for this.", asked)
 
 
@@ -74,7 +70,7 @@ def _delegating(turn: Turn, seconds: float) -> Script:
     if turn.event.get("type") == "tool_result":
         return _after_tool_result(turn, seconds)
     if turn.number > 1 or turn.tool_execution_mode == "cloud":
-        return _finishing(turn, seconds)
+        return finishing(turn, seconds)
     call = f"call-{turn.started_ms}"
     tool: JsonObject = {
         "id": call,
@@ -123,11 +119,11 @@ def _by_prompt(turn: Turn, seconds: float) -> Script:
             return _delegating(turn, seconds)
     words = str(turn.event.get("content") or "").split()
     name = words[0].strip("[]:").lower() if words else ""
-    return _SCENARIOS.get(name, _finishing)(turn, seconds)
+    return _SCENARIOS.get(name, finishing)(turn, seconds)
 
 
 _SCENARIOS: dict[str, ScriptMaker] = {
-    "finishing": _finishing,
+    "finishing": finishing,
     "approving": _approving,
     "asking": _asking,
     "delegating": _delegating,
@@ -178,7 +174,7 @@ def _auto_approved(turn: Turn, request: JsonObject, rest: Script) -> Script:
 def _after_answer(turn: Turn, seconds: float) -> Script:
     instructions = turn.event.get("instructions")
     if turn.event.get("type") != "user_confirmation" or turn.event.get("ok") is True:
-        return _finishing(turn, seconds)
+        return finishing(turn, seconds)
     text = f"Understood: {instructions or 'not approved.'}"
     return _ending(turn, seconds, message(text))
 

@@ -181,7 +181,7 @@ def test_a_used_up_budget_is_a_402(tmp_path: Path) -> None:
 
 def _asking(turn: Turn) -> Script:
     if turn.number > 1:
-        return finishing(0)(turn)
+        return finishing(turn, 0)
     request: dict[str, object] = {
         "type": "user_approval_request",
         "id": "question-1",

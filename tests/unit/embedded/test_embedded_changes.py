@@ -181,7 +181,7 @@ def test_a_cancel_is_by_force_or_not_at_all(api: Api) -> None:
 def asking(turn: Turn) -> Script:
     """The first turn ends with a question, and its answer starts the second turn."""
     if turn.number > 1:
-        return finishing(10)(turn)
+        return finishing(turn, 10)
     at = turn.started_ms + 10_000
     request: dict[str, object] = {
         "type": "user_approval_request",

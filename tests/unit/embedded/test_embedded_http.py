@@ -234,7 +234,9 @@ def test_a_database_that_fails_is_a_500_or_503(
         return create
 
     for problem, status in ((full, 500), (busy, 503)):
-        monkeypatch.setattr("reconciler.embedded.mutations.insert_task", failing(problem))
+        monkeypatch.setattr(
+            "reconciler.embedded.mutations.TaskWriter.insert_task", failing(problem)
+        )
         answer = api.post(message=message())
         assert answer.status == status
         assert str(problem) in answer.message

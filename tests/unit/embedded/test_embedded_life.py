@@ -142,13 +142,13 @@ def test_no_work_at_all(db: Path, clock: Clock) -> None:
 @given(st.text(), st.integers(1, 9), st.integers(0, 4 * 10**12), st.booleans())
 def test_every_script_is_in_order(prompt: str, number: int, start: int, plan_mode: bool) -> None:
     turn = Turn(number, message(prompt), start, plan_mode=plan_mode)
-    script = finishing(7.5)(turn)
+    script = finishing(turn, 7.5)
     times = [step.at_ms for step in script.steps]
     assert times == sorted(times)
     assert start <= times[0]
     assert times[-1] == script.busy_until_ms == start + 7500
     assert script.tokens > 0
-    assert script == finishing(7.5)(turn)
+    assert script == finishing(turn, 7.5)
 
 
 @given(st.text())
