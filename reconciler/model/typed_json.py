@@ -16,7 +16,8 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache, reduce
+from operator import or_
 from sys import intern
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -56,23 +57,37 @@ class ShapeError(ValueError):
 
 
 class Codec(Generic[T]):
-    """Reads and writes one dataclass, or one of several that a field `event` tells apart."""
+    """Reads and writes one dataclass, or one of several that a field `event` tells apart.
+
+    The structs are derived when they are first needed: most runs use few codecs.
+    """
 
     def __init__(self, *kinds: type[T], without: Iterable[str] = ()) -> None:
         """`without` are fields that the JSON does not have because its context tells them."""
-        left_out = tuple(sorted(without))
-        tags = [kind.__name__.lower() if len(kinds) > 1 else None for kind in kinds]
-        shapes = [
-            _shape(typing.cast("Any", kind), left_out, tag)
-            for kind, tag in zip(kinds, tags, strict=True)
-        ]
-        self._shapes = {shape.kind: shape for shape in shapes}
-        self._by_struct = {shape.struct: shape for shape in shapes}
-        union = shapes[0].struct
-        for shape in shapes[1:]:
-            union = union | shape.struct
-        self._type = union
-        self._decoder = msgspec.json.Decoder(union)
+        self._kinds = kinds
+        self._without = tuple(sorted(without))
+
+    @cached_property
+    def _shapes(self) -> Mapping[type, _Shape]:
+        tagged = len(self._kinds) > 1
+        return {
+            kind: _shape(
+                typing.cast("Any", kind), self._without, kind.__name__.lower() if tagged else None
+            )
+            for kind in self._kinds
+        }
+
+    @cached_property
+    def _by_struct(self) -> Mapping[type, _Shape]:
+        return {shape.struct: shape for shape in self._shapes.values()}
+
+    @cached_property
+    def _type(self) -> Any:
+        return reduce(or_, self._by_struct)
+
+    @cached_property
+    def _decoder(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(self._type)
 
     def encode(self, value: T) -> bytes:
         """On one line, keys sorted, UTF-8. NaN and infinities become null, lone surrogates `?`."""

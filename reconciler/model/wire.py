@@ -25,8 +25,8 @@ REDACTED = "[REDACTED]"
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
 
 
-_UNSET = (None, "0001-01-01T00:00:00Z")
-"""How unset properties are sent: null, or Go's zero time."""
+_ZERO_TIME = "0001-01-01T00:00:00Z"
+"""How Go sends an unset time."""
 
 
 def create_body(inputs: Inputs, mark: str) -> dict[str, object]:
@@ -54,8 +54,9 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
     task_id = raw.get("id")
     if not isinstance(task_id, str) or not task_id:
         return None
-    if any(value in raw.values() for value in _UNSET):
-        raw = {name: value for name, value in raw.items() if value not in _UNSET}
+    values = raw.values()
+    if None in values or _ZERO_TIME in values:
+        raw = {name: value for name, value in raw.items() if value not in (None, _ZERO_TIME)}
     share_parts(raw)
     return RemoteTask(org_name, task_id, raw)
 

@@ -154,27 +154,23 @@ def _lookup(
 
 
 def _missing(
-    tasks: Iterable[DesiredTask], state: State, options: PlanOptions, young: Collection[TaskRef]
+    tasks: Iterable[DesiredTask], state: State, options: PlanOptions, young: set[TaskRef]
 ) -> list[DesiredTask]:
     """Tasks that this plan may create, so that an unrecorded task may be theirs already. `young`:
     keys with an attempt that is not old enough to be followed by another create."""
     if options.adopt is AdoptScope.NONE:
         return []
-    replaced = {text.partition("=")[0] for text in options.replace}
-    again = set(options.allow_recreate)
+    again = {*options.allow_recreate, *(text.partition("=")[0] for text in options.replace)}
     return [
         task
         for task in tasks
         if task.adopt
         and task.task_id is None
-        and task.ref not in young
-        and moved_ref(task) not in young
         and (
             record_of(task, state) is None
-            or "*" in again
-            or task.key in again
-            or not replaced.isdisjoint((task.key, str(task.ref)))
+            or (again and not again.isdisjoint(("*", task.key, str(task.ref))))
         )
+        and young.isdisjoint((task.ref, moved_ref(task)))
     ]
 
 

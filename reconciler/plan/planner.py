@@ -157,7 +157,7 @@ class _Planner:
 
     def _refused(self, task: DesiredTask) -> PlannedTask | None:
         """A task of an organization that could not be read: nothing about it is known."""
-        why = self.view.refused.get(task.ref.org_name)
+        why = self.view.refused.get(task.org_name or "")
         return decisions.refused(task, why) if why is not None else None
 
     def _conflicting(self, task: DesiredTask) -> PlannedTask | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from datetime import datetime
 
@@ -44,7 +44,7 @@ class _Guard:
         self._ids |= {
             entry["id"]
             for entry in entries
-            if isinstance(entry, Mapping) and isinstance(entry.get("id"), str)
+            if isinstance(entry, dict) and isinstance(entry.get("id"), str)
         }
         self._repeated = 0 if len(self._ids) > known else self._repeated + 1
         if self._repeated >= MAX_REPEATED_PAGES:
@@ -115,11 +115,12 @@ def task_pages(read: ReadPage, org_name: str, where: str) -> Iterator[TaskPage]:
                 problem = problem or error(Code.UNREADABLE_LIST, "entry", where=where)
                 continue
             tasks.append(task)
-            if task.created_at is None:
+            created = task.created_at
+            if created is None:
                 problem = problem or error(Code.UNREADABLE_LIST, "entry", where=where)
             elif task.id not in seen:
-                if previous is not None and task.created_at > previous:
+                if previous is not None and created > previous:
                     problem = problem or error(Code.UNREADABLE_LIST, "order", where=where)
                 seen.add(task.id)
-                previous = task.created_at
+                previous = created
         yield TaskPage(tuple(tasks), problem)
