@@ -1,4 +1,4 @@
-"""`apply`: one wave, or with `--wait` as many as it takes until no task is held."""
+"""`apply`: one wave; with `--wait`, further waves until no task is held."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.rollout import Progress
 from reconciler.render.masking import masked_plan
 from reconciler.render.wait import End, waited_after
+from reconciler.state.edit import known_refs
 from reconciler.tasks.status import TaskState
 
 if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
     from reconciler.plan.codec import SavedPlan
-    from reconciler.state.model import State
     from reconciler.state.session import Session
     from reconciler.tasks.status import TaskStatus
 
@@ -44,16 +44,16 @@ def apply(ctx: Context, request: ApplyRequest) -> Applied:
             request = replace(request, wait=WaitOptions())
     space = open_workspace(ctx, paths, options)
     ctx.ui.show_sources(space.manifests.text_of)
-    applied, wave = _wave(ctx, space, request, saved)
+    applied, wave = _run_wave(ctx, space, request, saved)
     if request.wait is None or applied.plan is None:
         return applied
     if not applied.code:
         ctx.ui.show(applied.report)
-    return _Waves(ctx, space, request, request.wait, applied, wave).run()
+    return _LaterWaves(ctx, space, request, request.wait, applied, applied.plan, wave).run()
 
 
 def _saved_plan(ctx: Context, request: ApplyRequest) -> SavedPlan | None:
-    """The saved plan that the arguments name; None if they are manifests."""
+    """The saved plan, if a PATH is one; None if they are manifests."""
     paths = request.paths
     files = [path for path in paths if is_plan_file(ctx.settings.path(path))]
     if not files:
@@ -63,14 +63,14 @@ def _saved_plan(ctx: Context, request: ApplyRequest) -> SavedPlan | None:
     return read_plan_file(ctx.settings.path(paths[0]), paths[0])
 
 
-def _wave(
+def _run_wave(
     ctx: Context,
     space: Workspace,
     request: ApplyRequest,
     saved: SavedPlan | None = None,
     follows: Sequence[TaskRef] | None = None,
 ) -> tuple[Applied, Wave]:
-    """One wave, and what it knew. TaskctlError if nothing was sent."""
+    """TaskctlError if nothing was sent."""
     session = ctx.open_state("apply")
     with _closing(session):
         wave = Wave(ctx, space, session, request, saved, follows)
@@ -80,9 +80,9 @@ def _wave(
 _UNKNOWN = Standing(Progress.UNFINISHED)
 
 
-class _Waves:
-    """What comes after the first wave. Between waves the state is not locked, and each plans again:
-    an apply that is killed can be run again at any point."""
+class _LaterWaves:
+    """Waits, and runs further waves. The state is not locked between waves, and each wave makes a
+    new plan: an apply that is killed at any point can be run again."""
 
     def __init__(
         self,
@@ -91,73 +91,82 @@ class _Waves:
         request: ApplyRequest,
         options: WaitOptions,
         applied: Applied,
+        plan: Plan,
         wave: Wave,
     ) -> None:
         self._ctx, self._space, self._request, self._options = ctx, space, request, options
         self._applied, self._wave = applied, wave
-        plan = applied.plan
-        tasks = plan.tasks if plan is not None else ()
-        self._refs = tuple(task.ref for task in tasks if task.desired is not None)
+        self._statuses: tuple[TaskStatus, ...] = ()
+        self._refs = tuple(task.ref for task in plan.tasks if task.desired is not None)
         self._held = _held(plan)
-        self._follows = plan.followers if plan is not None else ()
+        self._follows = plan.followers
         self._fresh = {task.ref for task in applied.report.tasks}
         self._done: dict[TaskRef, TaskStatus] = {}
         self._ends_at = time.monotonic() + options.timeout.total_seconds()
         self._is_delayed = False
 
     def run(self) -> Applied:
-        """The outcome of all waves. What was created is told whatever ends them."""
+        """The outcome of all waves: the report has what was created, whatever ends the run."""
         try:
             while not self._applied.code:
-                found, end = self._wait()
-                if end is not End.SETTLED or self._applied.signal or not self._is_due(found):
-                    return self._ended(found, end)
+                end = self._wait()
+                is_over = end is not End.SETTLED or self._applied.signal is not None
+                if is_over or not self._may_continue(self._statuses):
+                    return self._ended(end)
                 self._continue()
         except TaskctlError as problem:
             report = self._applied.report
-            told = replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))
-            return replace(self._applied, report=told)
+            diagnostics = (*report.diagnostics, *problem.diagnostics)
+            return replace(self._applied, report=replace(report, diagnostics=diagnostics))
+        except (KeyboardInterrupt, SystemExit) as signal:  # while a later wave was planned
+            self._ctx.ui.note(Note.STOPPED_WAITING)
+            code = signal.code if isinstance(signal, SystemExit) else None
+            self._applied = replace(self._applied, signal=code if isinstance(code, int) else 130)
+            return self._ended(End.INTERRUPTED)
         self._ctx.ui.note(Note.NOT_WAITED)
         return self._applied
 
-    def _wait(self) -> tuple[tuple[TaskStatus, ...], End]:
-        """Until all tasks have settled, or a task may follow. RemoteError."""
+    def _wait(self) -> End:
+        """Waits until all tasks are settled, or a held one may be created. RemoteError."""
         state, left = self._wave.state, self._ends_at - time.monotonic()
-        blocking = {ref for task in self._held for ref in task.waits_for}
-        refs = sorted({ref for ref in {*self._refs, *blocking} if _is_known(ref, state)})
+        refs = sorted({*self._refs, *self._blocking} & known_refs(state))
         done = [self._done[ref] for ref in refs if ref in self._done]
         patience = self._space.options.settle_time.total_seconds()
-        known = Expected(self._fresh, patience, done, self._is_due)
+        known = Expected(self._fresh, patience, done, self._may_continue)
         options = replace(self._options, timeout=timedelta(seconds=max(0.0, left)))
         with self._ctx.ui.interruptible(Note.STOPPED_WAITING, self._applied.report) as stop:
             try:
                 if self._is_delayed:
                     stop.wait(min(max(0.0, left), options.interval.total_seconds()))
                 tasks = TaskSessions(self._ctx, state)
-                found, end = TaskWait(self._ctx, tasks, refs, options, known).run(stop)
+                self._statuses, end = TaskWait(self._ctx, tasks, refs, options, known).run(stop)
             finally:
                 self._applied = replace(self._applied, signal=stop.exit_code)
-        self._done = {status.ref: status for status in found if status.state is TaskState.DONE}
+        self._done = {s.ref: s for s in self._statuses if s.state is TaskState.DONE}
         if self._is_delayed and end is End.SETTLED and left <= 0:
             end = End.TIMEOUT
         if end is End.TIMEOUT:
             self._ctx.ui.note(Note.TIMED_OUT)
-        return found, end
+        return end
 
-    def _is_due(self, found: Sequence[TaskStatus]) -> bool:
-        """Whether a task that held ones wait for stands otherwise than their plan knew it."""
-        standing = self._wave.standing
-        blocking = {ref for task in self._held for ref in task.waits_for} if self._follows else ()
+    @property
+    def _blocking(self) -> set[TaskRef]:
+        """The tasks that held ones wait for."""
+        return {ref for task in self._held for ref in task.waits_for}
+
+    def _may_continue(self, statuses: Sequence[TaskStatus]) -> bool:
+        """Whether a task that held ones wait for has made progress since the last plan."""
+        standing, blocking = self._wave.standing, self._blocking if self._follows else ()
         return any(
             progress_of(status.state) is not standing.get(status.ref, _UNKNOWN).progress
-            for status in found
+            for status in statuses
             if status.ref in blocking
         )
 
     def _continue(self) -> None:
-        """Another wave; not now where the state is locked or the service unavailable."""
+        """Runs another wave; later, if the state is locked or the service unavailable."""
         try:
-            applied, self._wave = _wave(
+            applied, self._wave = _run_wave(
                 self._ctx, self._space, self._request, follows=self._follows
             )
         except TaskctlError as problem:
@@ -170,30 +179,29 @@ class _Waves:
         self._is_delayed = False
         self._held = _held(applied.plan)
         self._fresh |= {task.ref for task in applied.report.tasks}
+        waves = self._applied.waves
         if applied.report.tasks:
             self._ctx.ui.show(applied.report)
+            waves += 1
         report = of_both_waves(self._applied.report, applied.report)
-        self._applied = replace(self._applied, report=report, signal=applied.signal)
+        self._applied = replace(self._applied, report=report, signal=applied.signal, waves=waves)
 
-    def _ended(self, found: tuple[TaskStatus, ...], end: End) -> Applied:
-        known = tuple(status for status in found if status.ref in self._refs)
-        report = waited_after(self._applied.report, known, end, self._ctx.now(), self._held)
+    def _ended(self, end: End) -> Applied:
+        statuses = tuple(status for status in self._statuses if status.ref in self._refs)
+        report = waited_after(self._applied.report, statuses, end, self._ctx.now(), self._held)
         return replace(self._applied, report=report)
 
 
 def _held(plan: Plan | None) -> tuple[PlannedTask, ...]:
-    """As a report may show them."""
+    """The held tasks, without sensitive prompts."""
     tasks = masked_plan(plan).tasks if plan is not None else ()
     return tuple(task for task in tasks if task.action is Action.HELD)
 
 
-def _is_known(ref: TaskRef, state: State) -> bool:
-    return ref in state.records or bool(state.attempts_for(ref))
-
-
 @contextmanager
 def _closing(session: Session) -> Iterator[None]:
-    """Closes whatever ended it. If saving fails twice, the first failure was reported."""
+    """Closes the session in any case. A second failure to save is ignored: the first was
+    reported."""
     try:
         yield
     except BaseException:

@@ -1,4 +1,4 @@
-"""The composition root: who is given to whom. Nothing else builds a client, a state or a survey."""
+"""The composition root: the only place that builds clients, states and surveys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 
 
 class Settings(NamedTuple):
-    """The working directory, what the configuration file sets that is not an option's default, and
-    whether all problems are shown, however many are alike.
+    """The working directory `root`, and what the configuration file sets besides the defaults of
+    options.
 
     `paths` replace the default locations of manifests; they, `policy` and `state` are relative to
     `root`. `config_file` is the file as the user would write it, None if there is none.
+    `all_problems`: similar diagnostics are not limited.
     """
 
     root: Path = Path()
@@ -55,20 +56,19 @@ class Settings(NamedTuple):
     all_problems: bool = False
 
     def path(self, text: str) -> Path:
-        """A path that the user typed, relative to `root`."""
+        """The path that the user typed, relative to `root`."""
         return self.root / text
 
 
 class ReportFile(NamedTuple):
-    """One `--report`: its format and the file as the user typed it (None: stdout)."""
+    """A `--report`: its format, and the file as the user typed it (None: stdout)."""
 
     format: str
     file: str | None
 
 
 class Connection(NamedTuple):
-    """The options that say where the service and the state are. None: found as the contract says
-    (section 3)."""
+    """The options for the service and the state. None: resolved as in section 3 of the contract."""
 
     backend: str | None = None
     org: str | None = None
@@ -79,8 +79,8 @@ class Connection(NamedTuple):
 
 @dataclass
 class Context:
-    """What a use case works with. Everything is built when it is first needed, once; as a context
-    manager it closes the connection to the service."""
+    """What a use case works with, each part built once, when first needed. As a context manager, it
+    closes the connections to the service and to shared states."""
 
     ui: Ui
     settings: Settings = field(default_factory=Settings)
@@ -105,9 +105,9 @@ class Context:
     # Manifests
 
     def load(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:
-        """The manifests, checked against the policy; problems are in their diagnostics. `now` tells
-        the periods of entries that recur, instead of this machine's clock. ManifestError if the
-        policy cannot be used."""
+        """The manifests, checked against the policy, with problems as diagnostics. `now` selects
+        the periods of recurring entries, instead of this machine's clock. ManifestError if the
+        policy is invalid."""
         from reconciler.manifest import load
 
         return load(
@@ -119,7 +119,7 @@ class Context:
         )
 
     def read(self, paths: Sequence[str], now: Callable[[], datetime] | None = None) -> Manifests:
-        """Manifests without errors. ManifestError with every problem of every file otherwise."""
+        """Valid manifests. ManifestError with every problem of every file otherwise."""
         manifests = self.load(paths, now)
         self.protect(manifests.tasks)
         if has_errors(manifests.diagnostics):
@@ -128,7 +128,7 @@ class Context:
         return manifests
 
     def protect(self, tasks: Sequence[DesiredTask]) -> None:
-        """Keeps the prompts of sensitive tasks out of whatever is shown from now on."""
+        """Masks the prompts of sensitive tasks in all further output."""
         if any(task.sensitive for task in tasks):
             from reconciler.render.masking import secrets_in
 
@@ -136,7 +136,7 @@ class Context:
 
     @cached_property
     def policy(self) -> Policy | None:
-        """The policy that the configuration names. ManifestError if it cannot be used."""
+        """The policy that the configuration names. ManifestError if it is invalid."""
         name = self.settings.policy
         if name is None:
             return None
@@ -150,29 +150,29 @@ class Context:
 
     @cached_property
     def place(self) -> StatePlace:
-        """Where the state is. StateError for an address that cannot be used."""
+        """Where the state is. StateError for an invalid address."""
         place = self.place_of(self.state_address)
         self.ui.detail(Note.STATE, path=place.shown)
         return place
 
     def place_of(self, address: str) -> StatePlace:
-        """The state at an address or a path; closed with this context. StateError for an address
-        that cannot be used."""
-        from reconciler.app.state_place import is_address, refuse_key, shared_state
+        """The state at an address or path, closed with this context. StateError for an invalid
+        address."""
+        from reconciler.app.state_address import is_address, refuse_key, shared_state
         from reconciler.state.local import LocalState
 
         if not is_address(address):
             if self.backend.local_db is None:
                 refuse_key(address, os.environ)
             return LocalState(self.settings.path(address))
-        made = shared_state(address, self.settings.root, self.clock, os.environ)
-        self._opened.append(made)
-        return made
+        shared = shared_state(address, self.settings.root, self.clock, os.environ)
+        self._opened.append(shared)
+        return shared
 
     @cached_property
     def state_address(self) -> str:
-        """The path of the state as the user would write it, or its address."""
-        from reconciler.app.state_place import is_address
+        """The address of the state, or its path as the user would write it."""
+        from reconciler.app.state_address import is_address
 
         backend = self.backend
         configured = None if backend.local_db is not None else self.settings.state
@@ -183,8 +183,8 @@ class Context:
 
     @property
     def is_shared(self) -> bool:
-        """Whether the state is in an engine."""
-        from reconciler.app.state_place import is_address
+        """Whether the state is a shared one."""
+        from reconciler.app.state_address import is_address
 
         return is_address(self.state_address)
 
@@ -194,7 +194,7 @@ class Context:
 
     @cached_property
     def cache(self) -> Path:
-        """The directory of caches. TaskctlError if it is a link out of the repository."""
+        """The cache directory. TaskctlError if it is a link out of the repository."""
         path = self.settings.path(CACHE)
         self._refuse_link(path, CACHE, "cache")
         return path
@@ -212,8 +212,8 @@ class Context:
     def open_state(
         self, purpose: str, place: StatePlace | None = None, *, moves: bool = False
     ) -> Session:
-        """The state, or that of a place, locked, to be changed. StateError if it is held or
-        unusable; one that was moved is usable for what `moves` it."""
+        """Locks and opens the state, or that of another `place`, for changes. StateError if it is
+        locked or unusable; `moves`: a state that was moved may be opened."""
         from reconciler.state.session import Session
 
         is_check = self.is_shared and not self.connection.lock_timeout
@@ -237,45 +237,42 @@ class Context:
         from reconciler.remote.credentials import resolve_backend
 
         backend = resolve_backend(self.connection.backend, os.environ, Path.home())
-        for told in backend.notes:
-            self.ui.note(Note.BACKEND_NOTE, text=word(told).summary)
+        for note in backend.notes:
+            self.ui.note(Note.BACKEND_NOTE, text=word(note).summary)
         self.ui.detail(Note.BACKEND, name=backend.name, source=backend.source)
         return backend
 
     @cached_property
     def client(self) -> Client:
-        """A client of the backend: over HTTP, or of the embedded service in this process."""
+        """A client of the backend, over HTTP or of the embedded service in this process."""
         from reconciler.remote.client import Client
         from reconciler.remote.credentials import resolve_token
 
         backend = self.backend
         token = resolve_token(backend, os.environ, Path.home())
         self.ui.detail(Note.TOKEN, source=token.source)
-        connections = self.connection.parallelism + 2
-        now = self.clock.now
-        if backend.local_db is None:
-            return Client(backend.name, token.value, connections=connections, wall_clock=now)
-        from reconciler.embedded.app import App
-
-        _ = self.cache  # where the database is by default
-        app = App(self.settings.path(str(backend.local_db)), now=now)
-        return Client(
+        connect = partial(
+            Client,
             backend.name,
             token.value,
-            app=app,
-            then_close=app.close,
-            connections=connections,
-            wall_clock=now,
+            connections=self.connection.parallelism + 2,
+            wall_clock=self.clock.now,
         )
+        if backend.local_db is None:
+            return connect()
+        from reconciler.embedded.app import App
+
+        _ = self.cache  # the default directory of the database
+        app = App(self.settings.path(str(backend.local_db)), now=self.clock.now)
+        return connect(app=app, then_close=app.close)
 
     def now(self) -> datetime:
-        """The service's time, or this machine's if the service does not show it."""
+        """The service's time; this machine's if no response had one yet."""
         return self.client.service_clock() or self.clock.now()
 
     @cached_property
     def organization(self) -> str:
-        """The organization of tasks whose manifest names none. TaskctlError if nothing names
-        one."""
+        """The organization of tasks whose manifest names none. TaskctlError if there is none."""
         from reconciler.remote.credentials import resolve_org
 
         found = resolve_org(
@@ -289,8 +286,8 @@ class Context:
         return found.value
 
     def with_organizations(self, manifests: Manifests) -> Manifests:
-        """Every task with its organization. ManifestError if there is none for a task, or if two
-        tasks turn out to be the same one."""
+        """The manifests with an organization for every task. TaskctlError if there is none, or if
+        two tasks turn out to be the same."""
         if all(task.org_name is not None for task in manifests.tasks):
             return manifests
         manifests = manifests.in_org(self.organization)
@@ -299,7 +296,7 @@ class Context:
         return manifests
 
     def survey(self, settle_time: timedelta) -> Survey:
-        """Reads what plans need to know of the service."""
+        """Reads what plans need from the service."""
         from reconciler.remote.survey import Survey, message_cache
 
         client = self.client
@@ -313,14 +310,14 @@ class Context:
 
     @cached_property
     def reader(self) -> TaskReader:
-        """The tasks at the service after their creation."""
+        """Reads tasks and their events, and sends events."""
         from reconciler.remote.sessions import TaskReader, event_cache
 
         cache = event_cache(self.cache, self.backend.name, self.client.identity())
         return TaskReader(self.client, cache, self.ui.conceal)
 
     def budget(self, org_name: str) -> Budget | None:
-        """The Neo token budget of an organization; None if it has none."""
+        """The Neo token budget of an organization, None if it has none."""
         from reconciler.plan.budget import Budget
         from reconciler.remote.budget import ask_budget
 

@@ -1,6 +1,6 @@
-"""The use case `doctor`: read-only checks of everything that an apply needs.
+"""`doctor`: read-only checks of everything that an apply needs.
 
-A check whose question cannot be answered is skipped; only a failed one fails the run.
+A check that cannot be made is skipped; only a failed one fails the run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.state.engines.git import GIT
 
 CLOCK_TOLERANCE = 60
-"""Seconds. The settle time of attempts is measured with both clocks."""
+"""Seconds. Both clocks measure the settle time of attempts."""
 
 CI_SYSTEMS = {
     "GITHUB_ACTIONS": "GitHub Actions",
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check. `case` selects the wording; `diagnostics` say what failed."""
+    """The result of one check. `case` selects the wording; `diagnostics` are why it failed."""
 
     name: str
     outcome: Outcome
@@ -55,7 +55,7 @@ class Check:
 
 
 class _SkippedError(Exception):
-    """The question of a check cannot be answered; the argument is the reason."""
+    """The check cannot be made; the argument is the reason."""
 
 
 Finding = tuple[str, dict[str, Arg]]
@@ -63,34 +63,33 @@ Finding = tuple[str, dict[str, Arg]]
 
 
 def doctor(ctx: Context, *, write_test: bool = False) -> list[Check]:
-    """Runs all checks, in the order of their names in the catalog. Changes nothing, except that
-    `write_test` writes something beside the state and removes it again."""
-    return _Doctor(ctx, write_test=write_test).run()
+    """Runs all checks, in the order of the catalog. Changes nothing; `write_test` writes next to
+    the state and cleans up."""
+    checks = _Checks(ctx, write_test=write_test)
+    return [checks.run(name) for name in TITLES]
 
 
-class _Doctor:
+class _Checks:
+    """A method for each name in the catalog."""
+
     def __init__(self, ctx: Context, *, write_test: bool) -> None:
         self._ctx, self._write_test = ctx, write_test
-        self._results: dict[str, Check] = {}
+        self._passed: set[str] = set()
 
-    def run(self) -> list[Check]:
-        for name in TITLES:
-            look: Callable[[], Finding] = getattr(self, f"_{name}")
-            self._results[name] = self._result(name, look)
-        return list(self._results.values())
-
-    def _result(self, name: str, look: Callable[[], Finding]) -> Check:
+    def run(self, name: str) -> Check:
+        check: Callable[[], Finding] = getattr(self, f"_{name}")
         try:
-            case, facts = look()
+            case, facts = check()
         except _SkippedError as reason:
             return Check(name, Outcome.SKIPPED, str(reason))
         except TaskctlError as problem:
             return Check(name, Outcome.FAILED, diagnostics=problem.diagnostics)
+        self._passed.add(name)
         return Check(name, Outcome.OK, case, facts)
 
     def _needs(self, *names: str) -> None:
-        """Skips the current check if one of these did not succeed."""
-        if any(self._results[name].outcome is not Outcome.OK for name in names):
+        """Skips the current check unless these have succeeded."""
+        if not self._passed.issuperset(names):
             raise _SkippedError("earlier")
 
     def _needs_service(self) -> None:

@@ -1,17 +1,16 @@
-"""Files that a user asks for: written as a whole or not at all, and never through a link that the
-repository holds."""
+"""Files that a user asked for: written atomically, and never through a link in the repository."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from reconciler import disk
 from reconciler.app.context import ReportFile, Settings
-from reconciler.app.repository import locator
-from reconciler.manifest.repository import link_out
+from reconciler.manifest.repository import link_out, repository_root
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.errors import TaskctlError
@@ -25,7 +24,7 @@ PUBLIC = 0o644
 def write_reports(
     report: Report, files: tuple[ReportFile, ...], settings: Settings, style: Style
 ) -> None:
-    """Writes each report; TaskctlError for those that failed, after all others are written."""
+    """Writes each report. TaskctlError for those that failed, after all others are written."""
     style = Style(
         quiet=style.quiet,
         verbose=style.verbose,
@@ -42,7 +41,7 @@ def write_reports(
 def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -> Diagnostic | None:
     name = file.file or ""
     path, place = settings.path(name), Place(name)
-    if _is_of_a_state(path):
+    if _is_state_file(path):
         return error(Code.CANNOT_WRITE, "reportOverState", at=place, format=file.format)
     if (link := link_out(path, settings.root)) is not None:
         return error(Code.OUTSIDE_REPOSITORY, "report", at=place, target=link, format=file.format)
@@ -55,34 +54,49 @@ def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -
     return None
 
 
-def _is_of_a_state(path: Path) -> bool:
-    """A state or a companion of one, by its name or by the lock beside it."""
+def _is_state_file(path: Path) -> bool:
+    """Whether it is a state file or belongs to one, by its name or by the lock next to it."""
     name = re.sub(r"\.(journal|backup|lock)$", "", path.name)
     return name.endswith(".state.json") or path.with_name(f"{name}.lock").exists()
 
 
 def write_whole(path: Path, data: bytes, *, follow: bool = True, private: bool = True) -> None:
-    """Creates or replaces the file, and creates folders above it: complete and durable, or as it
-    was. An existing file keeps its mode; a new one is `private`, since it may hold prompts, or
-    readable by all.
-
-    `follow`: a link is kept and its target replaced. A pipe, a device or an open descriptor is
-    written to as it is. OSError.
-    """
+    """Creates or replaces a file atomically and durably, and creates its parent directories. An
+    existing file keeps its mode; a new one is `private`, since it may contain prompts, or readable
+    by all. `follow`: a link is kept and its target replaced. Pipes, devices and descriptors
+    (`/dev/fd/3`) are written to directly. OSError."""
     descriptor = _DESCRIPTOR.fullmatch(str(path))
     if descriptor is not None:
         sys.stderr.flush()
-        _write_to(os.dup(int(descriptor[1] or 2)), data)
+        _write_directly(os.dup(int(descriptor[1] or 2)), data)
         return
     target = path.resolve() if follow else path
     if target.exists() and not target.is_file():
-        _write_to(os.open(target, os.O_WRONLY), data)
+        _write_directly(os.open(target, os.O_WRONLY), data)
         return
     disk.make_folder(target.parent)
     keeps_mode = private or target.exists()
     disk.replace_file(target, data, mode=None if keeps_mode else PUBLIC)
 
 
-def _write_to(descriptor: int, data: bytes) -> None:
+def _write_directly(descriptor: int, data: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+
+
+def locator(folder: Path) -> Callable[[str], str]:
+    """Turns the name of a file, relative to `folder`, into its path from the root of the
+    repository, which code hosts link to. Other names are returned unchanged."""
+    top = repository_root(folder)
+    if top is None:
+        return lambda file: file
+    base = folder.resolve()
+
+    def locate(file: str) -> str:
+        plain = Path(os.path.normpath(base / file))
+        for path in (plain, plain.parent.resolve() / plain.name):
+            if path.is_relative_to(top):
+                return path.relative_to(top).as_posix()
+        return file
+
+    return locate

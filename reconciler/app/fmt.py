@@ -1,4 +1,4 @@
-"""`fmt`: formats manifests, or says which ones are not formatted."""
+"""`fmt`: formats manifests, or reports which ones are not formatted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STDIN = "<stdin>"
 
 
 def fmt(ctx: Context, paths: Sequence[str], *, check: bool, write: bool) -> FmtReport:
-    """Formats the manifests in place, or with `write` False only says what would change."""
+    """Formats the manifests in place; with `write` False, only reports what would change."""
     report = FmtReport(check)
     ctx.ui.show_sources(report.text_of)
     finder = Finder(ctx.settings.root)

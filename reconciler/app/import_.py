@@ -1,7 +1,7 @@
 """`import`: existing tasks become manifest entries and records.
 
-Everything is read before anything is written. Then the manifest is made durable, and only then are
-the records: a run that dies in between leaves a manifest whose `taskID`s the next plan adopts, and
+Everything is read before anything is written. Then the manifest is made durable, and only then the
+records: a run that is killed in between leaves a manifest whose `taskID`s the next plan adopts, and
 the next import records.
 """
 
@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
-from reconciler.app.import_selection import Choice, chosen, not_of_attempts
-from reconciler.app.import_target import Target, content_of
+from reconciler.app.import_target import Target, read_content
+from reconciler.app.task_sessions import since_when
 from reconciler.importing.batch import Batch, Candidate, Keys, adoptions
 from reconciler.importing.declaration import Opening, read_opening
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult, SkipReason
@@ -25,38 +26,44 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, error
 from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.model.shell import command_line
-from reconciler.model.task import TaskRef
-from reconciler.state.model import Record, Recorded, State
+from reconciler.model.task import RemoteTask, TaskRef
+from reconciler.state.edit import known_refs
+from reconciler.state.model import Recorded, State
 
 if TYPE_CHECKING:
     from reconciler.importing.pulumi import Resource
+    from reconciler.remote.client import Client
 
 Append = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
-class ImportRequest:
-    """`file` is the manifest as the user named it; `dry_run` writes nothing. Either `choice` or
-    `program` says what to import: `program` is a file, `-` for `content`."""
+class ImportSelection:
+    """The tasks with these IDs; without IDs, all that are visible to the token or (`mine`) that its
+    user created, not older than `since` (a date or a duration)."""
 
-    file: str
-    choice: Choice | None = None
-    program: str | None = None
-    content: bytes = b""
-    dry_run: bool = False
+    ids: tuple[str, ...] = ()
+    mine: bool = False
+    since: str | None = None
 
 
-def import_tasks(ctx: Context, request: ImportRequest) -> ImportReport:
-    """Imports tasks of the service, or of a Pulumi program or stack. TaskctlError."""
-    run = Importing(ctx, request.file, dry_run=request.dry_run)
-    if request.program is not None:
-        return run.of_program(request.program, request.content)
-    return run.of_service(request.choice or Choice())
+def import_tasks(
+    ctx: Context, file: str, selection: ImportSelection, *, dry_run: bool = False
+) -> ImportReport:
+    """Imports tasks of the service into the manifest `file`. `dry_run` writes nothing.
+    TaskctlError."""
+    return _Import(ctx, file, dry_run=dry_run).of_service(selection)
 
 
-class Importing:
-    """One run. `file` is the manifest as the user named it; `dry_run` writes nothing."""
+def import_program(
+    ctx: Context, file: str, program: str, stdin: bytes, *, dry_run: bool = False
+) -> ImportReport:
+    """Imports the tasks of a Pulumi program or stack export, a file or `-` for `stdin`. Only tasks
+    with known IDs are requested from the service. TaskctlError."""
+    return _Import(ctx, file, dry_run=dry_run).of_program(program, stdin)
 
+
+class _Import:
     def __init__(self, ctx: Context, file: str, *, dry_run: bool) -> None:
         self._ctx = ctx
         self._target = Target(ctx, file)
@@ -64,22 +71,19 @@ class Importing:
         self._batch = Batch(Keys(()), self._target.hides_prompts())
         self._origin = ""
 
-    def of_service(self, choice: Choice) -> ImportReport:
-        """Imports tasks that the service shows. TaskctlError."""
+    def of_service(self, selection: ImportSelection) -> ImportReport:
         ctx = self._ctx
         with self._service() as (org_name, state, append):
-            tasks = chosen(ctx.client, org_name, choice, ctx.now())
+            tasks = _select(ctx.client, org_name, selection, ctx.now())
             self._take([Candidate(task) for task in tasks], state)
             return self._finish(append)
 
     def of_program(self, file: str, stdin: bytes) -> ImportReport:
-        """Imports what a Pulumi program or stack contains. The service is asked only for tasks
-        whose IDs are known. TaskctlError."""
         from reconciler.importing.pulumi import read_program
 
         settings = self._ctx.settings
         self._origin = "<stdin>" if file == "-" else shown_name(settings.root, file)
-        content = stdin if file == "-" else content_of(settings.path(file), self._origin)
+        content = stdin if file == "-" else read_content(settings.path(file), self._origin)
         if content is None:
             raise TaskctlError.of(Code.UNREADABLE_FILE, "program", at=Place(self._origin))
         program = read_program(content, self._origin)
@@ -95,12 +99,13 @@ class Importing:
             self._take_unknown(unknown, state)
             return self._finish(None)
         with self._service() as (org_name, state, append):
-            self._take(self._seen(known, org_name), state)
+            self._take(self._visible(known, org_name), state)
             self._take_unknown(unknown, state)
             return self._finish(append)
 
     @contextmanager
     def _service(self) -> Iterator[tuple[str, State, Append]]:
+        """The organization, the state, and how to append to it."""
         ctx = self._ctx
         ctx.client.identity()
         self._target.in_org(ctx.organization)
@@ -113,10 +118,10 @@ class Importing:
             self._batch.keys = self._target.keys(session.state)
             yield ctx.organization, session.state, session.append
 
-    # What is to be written
+    # What to write
 
-    def _seen(self, resources: Sequence[Resource], org_name: str) -> list[Candidate]:
-        """Those that this token can see; the others are errors."""
+    def _visible(self, resources: Sequence[Resource], org_name: str) -> list[Candidate]:
+        """Those that are visible to this token; the others become errors."""
         found = []
         for resource in resources:
             task = self._ctx.client.get_task(resource.org_name or org_name, resource.task_id or "")
@@ -134,41 +139,39 @@ class Importing:
         return found
 
     def _take(self, candidates: Sequence[Candidate], state: State) -> None:
-        """Those that are in no manifest are read and taken; the others are told of."""
-        batch, recorded = self._batch, state.recorded_ids()
+        """Reads and takes the candidates that no manifest contains; reports the others."""
+        batch, recorded, known = self._batch, state.recorded_ids(), known_refs(state)
         new: dict[str, Candidate] = {}
         for candidate in candidates:
             task = candidate.task
-            ref, listed = recorded.get(task.id), self._target.listed(task)
+            ref, listed = recorded.get(task.id), self._target.declaration(task)
             if ref is not None:
-                why, file = _known_as(state.records.get(ref), task.id)
+                why, file = _reason_to_skip(ref, task.id, state)
                 batch.skip(ref.key, task.org_name, why, task.id, file)
-            elif listed is not None and _is_spoken_for(TaskRef(task.org_name, listed.key), state):
+            elif listed is not None and TaskRef(task.org_name, listed.key) in known:
                 batch.skip(listed.key, task.org_name, SkipReason.KEY_TAKEN, task.id, listed.file)
             elif listed is not None:
-                not_of_attempts([task], state)
+                _refuse_attempted([task], state)
                 batch.add_listed(listed, task)
             else:
                 new.setdefault(task.id, candidate)
-        not_of_attempts([candidate.task for candidate in new.values()], state)
-        openings = self._openings(list(new.values()))
-        read = list(zip(new.values(), openings, strict=True))
-        waiting = self._target.waiting(state)
-        taken = adoptions([(c.task, o) for c, o in read], waiting, self._ctx.client.identity())
+        _refuse_attempted([candidate.task for candidate in new.values()], state)
+        read = list(zip(new.values(), self._read_openings(list(new.values())), strict=True))
+        missing = self._target.missing(state)
+        adopted = adoptions([(c.task, o) for c, o in read], missing, self._ctx.client.identity())
         for candidate, opening in read:
-            listed = taken.get(candidate.task.id)
+            listed = adopted.get(candidate.task.id)
             if listed is not None:
                 batch.add_listed(listed, candidate.task)
             else:
                 batch.add(candidate, opening)
 
     def _take_unknown(self, resources: Sequence[Resource], state: State) -> None:
-        taken: dict[str, str | None] = {ref.key: None for ref in state.records}
-        taken |= {attempt.ref.key: None for attempt in state.attempts.values()}
+        taken: dict[str, str | None] = {ref.key: None for ref in known_refs(state)}
         taken |= {task.key: task.file for task in self._target.known.tasks}
         self._batch.add_unknown(resources, taken)
 
-    def _openings(self, candidates: Sequence[Candidate]) -> list[Opening]:
+    def _read_openings(self, candidates: Sequence[Candidate]) -> list[Opening]:
         client = self._ctx.client
 
         def read(candidate: Candidate) -> Opening:
@@ -201,7 +204,7 @@ class Importing:
                 identity, now = self._ctx.client.identity(), self._ctx.now()
                 append(*map(Recorded, batch.records(identity, now)))
             if made is not None:
-                batch.diagnostics += self._target.against_policy(made)
+                batch.diagnostics += self._target.policy_warnings(made)
         return ImportReport(
             self._target.name,
             tuple(batch.tasks),
@@ -217,22 +220,60 @@ class Importing:
             raise TaskctlError.of(Code.IMPORT_SENSITIVE, at=Place(self._target.name))
 
     def _next_step(self) -> str:
-        if all(
-            task.result in (ImportResult.SKIPPED, ImportResult.FAILED) for task in self._batch.tasks
-        ):
+        results = {task.result for task in self._batch.tasks}
+        if results <= {ImportResult.SKIPPED, ImportResult.FAILED}:
             return ""
-        usual = self._dry_run or self._target.is_usual()
-        unknown = any(task.result is ImportResult.WRITTEN for task in self._batch.tasks)
-        more = [] if usual else [self._target.name]
-        return command_line("plan", *more, *(["--adopt", "all"] if unknown else []))
+        paths = [] if self._dry_run or self._target.is_default() else [self._target.name]
+        adopt = ["--adopt", "all"] if ImportResult.WRITTEN in results else []
+        return command_line("plan", *paths, *adopt)
 
 
-def _known_as(record: Record | None, task_id: str) -> tuple[SkipReason, str | None]:
-    """What a task is to the key that has it, whose record may be lost, and the key's file."""
+def _reason_to_skip(ref: TaskRef, task_id: str, state: State) -> tuple[SkipReason, str | None]:
+    """SkipReason a task that a key has already is skipped, and the key's file."""
+    record = state.records.get(ref)
     if record is None:
         return SkipReason.REPLACING, None
     return SkipReason.RECORDED if record.task_id == task_id else SkipReason.FORMER, record.file
 
 
-def _is_spoken_for(ref: TaskRef, state: State) -> bool:
-    return ref in state.records or bool(state.attempts_for(ref))
+def _refuse_attempted(tasks: Sequence[RemoteTask], state: State) -> None:
+    """TaskctlError if an open attempt may have created one of the tasks: recorded for another key,
+    it would be missing for the key of the attempt, and be created a second time."""
+    for _, attempt in sorted(state.attempts.items()):
+        for task in tasks:
+            if state.may_have_created(attempt, task):
+                ref = str(attempt.ref)
+                raise TaskctlError.of(Code.IMPORT_OPEN_ATTEMPT, task_id=task.id, ref=ref)
+
+
+def _select(
+    client: Client, org_name: str, selection: ImportSelection, now: datetime
+) -> list[RemoteTask]:
+    """The tasks, the oldest first. TaskctlError with each ID that is not visible to the token."""
+    if selection.ids:
+        tasks = {
+            task_id: client.get_task(org_name, task_id) for task_id in dict.fromkeys(selection.ids)
+        }
+        missing = [task_id for task_id, task in tasks.items() if task is None]
+        if missing:
+            raise TaskctlError(
+                [error(Code.NO_SUCH_TASK, "import", task_id=id_, org=org_name) for id_ in missing]
+            )
+        return [task for task in tasks.values() if task is not None]
+    since = since_when(selection.since, now) if selection.since is not None else None
+    login = client.identity().login
+    if selection.mine and not login:
+        raise TaskctlError.of(Code.IMPORT_MINE)
+    found = {task.id: task for task in _list(client, org_name, since)}
+    return sorted(
+        (task for task in found.values() if not selection.mine or task.creator_login == login),
+        key=lambda task: (task.created_at or now, task.id),
+    )
+
+
+def _list(client: Client, org_name: str, since: datetime | None) -> Iterator[RemoteTask]:
+    for page in client.list_tasks(org_name):
+        new = [t for t in page if since is None or t.created_at is None or t.created_at >= since]
+        yield from new
+        if page and not new:
+            return

@@ -1,4 +1,4 @@
-"""The manifest that an import writes, and the others beside it, whose keys are taken."""
+"""The manifest that an import writes, and the other manifests, whose keys are taken."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from reconciler.model.diagnostics import Diagnostic, Place, Severity, has_errors
 from reconciler.model.errors import ManifestError, TaskctlError
 from reconciler.model.task import DesiredTask, RemoteTask
 from reconciler.plan.lookup import moved_ref
+from reconciler.state.edit import known_refs
 from reconciler.state.model import State
 
 
 class Target:
-    """`name` is the file as messages call it, `before` what it holds (None: there is none).
-
-    ManifestError where it or another manifest cannot be used.
-    """
+    """`name` is the file as shown in messages, `before` its content (None: it does not exist),
+    `known` the manifests in the default locations and in the file. TaskctlError if the file cannot
+    be written, or if a manifest is invalid."""
 
     def __init__(self, ctx: Context, file: str) -> None:
         root = ctx.settings.root
@@ -40,66 +40,65 @@ class Target:
             raise TaskctlError.of(
                 Code.OUTSIDE_REPOSITORY, "import", at=Place(self.name), target=link
             )
-        if (case := _unusable(self._path)) is not None:
+        if (case := _problem_of(self._path)) is not None:
             raise TaskctlError.of(Code.IMPORT_TARGET, case, at=Place(self.name))
-        _ = ctx.policy  # read before anything is written: it is checked afterwards
-        self.before = content_of(self._path, self.name)
+        _ = ctx.policy  # read before anything is written, since it is checked afterwards
+        self.before = read_content(self._path, self.name)
         self.known = self._manifests()
 
     def hides_prompts(self) -> bool:
-        """Whether its defaults say so: then no key may tell of them either."""
+        """Whether its defaults are sensitive: then keys must not be derived from prompts."""
         data = read_source(self.before).data if self.before is not None else None
         defaults = data.get("defaults") if isinstance(data, dict) else None
         return isinstance(defaults, dict) and defaults.get("sensitive") is True
 
     def in_org(self, org_name: str) -> None:
-        """Tasks whose manifest names no organization are of this one."""
+        """Resolves tasks without an organization to this one."""
         self.known = self.known.in_org(org_name)
 
     def keys(self, state: State) -> Keys:
-        """Gives out keys that nothing has yet."""
-        recorded = {ref.key for ref in state.records}
-        attempted = {attempt.ref.key for attempt in state.attempts.values()}
-        return Keys(recorded | attempted | {task.key for task in self.known.tasks})
+        """Generates keys that are not in use."""
+        known = {ref.key for ref in known_refs(state)}
+        return Keys(known | {task.key for task in self.known.tasks})
 
-    def listed(self, task: RemoteTask) -> DesiredTask | None:
-        """The manifest's task that names this one already."""
+    def declaration(self, task: RemoteTask) -> DesiredTask | None:
+        """The declared task with the ID of this one."""
         for desired in self.known.tasks:
             if desired.task_id == task.id and desired.org_name in (None, task.org_name):
                 return desired
         return None
 
-    def waiting(self, state: State) -> list[DesiredTask]:
-        """The manifests' tasks that a look-alike may be taken for: nothing is known for them."""
-        tried = {attempt.ref for attempt in state.attempts.values()} | state.records.keys()
+    def missing(self, state: State) -> list[DesiredTask]:
+        """The declared tasks that an imported one may belong to: without record, attempt or ID."""
+        known = known_refs(state)
         return [
             task
             for task in self.known.tasks
-            if task.adopt and task.task_id is None and not {task.ref, moved_ref(task)} & tried
+            if task.adopt and task.task_id is None and not {task.ref, moved_ref(task)} & known
         ]
 
     def warnings(self, made: Added) -> Iterator[Diagnostic]:
-        """What is worth saying of the new tasks, alone and beside the others."""
-        for told in made.diagnostics:
-            is_error = told.severity is Severity.ERROR
-            yield replace(told, severity=Severity.WARNING) if is_error else told
+        """Problems of the new tasks, by themselves and together with the others."""
+        for problem in made.diagnostics:
+            is_error = problem.severity is Severity.ERROR
+            yield replace(problem, severity=Severity.WARNING) if is_error else problem
         new = {task.key for task in made.tasks}
         for task, found in compare([*self.known.tasks, *made.tasks]):
             if task.key in new:
-                said = found.in_file(task.file, task.line, task.column)
-                yield replace(said, severity=Severity.WARNING)
+                problem = found.in_file(task.file, task.line, task.column)
+                yield replace(problem, severity=Severity.WARNING)
 
-    def against_policy(self, made: Added) -> Iterator[Diagnostic]:
-        """Where a new task breaks the repository's policy: a plan would refuse it, so it is said
-        here; of a file that is written."""
+    def policy_warnings(self, made: Added) -> Iterator[Diagnostic]:
+        """Violations of the repository's policy by new tasks in the written file, which a plan
+        would reject."""
         new = {task.key for task in made.tasks}
-        for told in self._ctx.load([self.name]).diagnostics:
-            if told.severity is Severity.ERROR and told.key in new:
-                yield replace(told, severity=Severity.WARNING)
+        for problem in self._ctx.load([self.name]).diagnostics:
+            if problem.severity is Severity.ERROR and problem.key in new:
+                yield replace(problem, severity=Severity.WARNING)
 
     def write(self, content: bytes) -> None:
-        """Whole and durable, or not at all. TaskctlError."""
-        if content_of(self._path, self.name) != self.before:
+        """Writes the file atomically and durably. TaskctlError, also if it has changed."""
+        if read_content(self._path, self.name) != self.before:
             raise TaskctlError.of(Code.IMPORT_TARGET, "changed", at=Place(self.name))
         try:
             write_whole(self._path, content, private=False)
@@ -108,12 +107,12 @@ class Target:
             place = Place(self.name)
             raise TaskctlError.of(Code.CANNOT_WRITE, "import", at=place, why=why) from problem
 
-    def is_usual(self) -> bool:
-        """Whether a plan without PATH reads it."""
+    def is_default(self) -> bool:
+        """Whether a plan without PATH reads the file."""
         return self.name in self._finder().files
 
     def _finder(self) -> Finder:
-        """With the manifests in the usual places, or those of the configuration."""
+        """Finds the manifests in the default locations, or in those of the configuration."""
         settings = self._ctx.settings
         finder = Finder(settings.root)
         finder.find(settings.paths)
@@ -132,8 +131,8 @@ class Target:
         return manifests
 
 
-def _unusable(path: Path) -> str | None:
-    """SkipReason a manifest cannot be written there."""
+def _problem_of(path: Path) -> str | None:
+    """The case of the diagnostic if a manifest cannot be written there."""
     if path.exists() and not path.is_file():
         return "noFile"
     if not is_manifest_name(path.name):
@@ -141,8 +140,8 @@ def _unusable(path: Path) -> str | None:
     return "git" if in_git(Path(os.path.realpath(path))) else None
 
 
-def content_of(path: Path, name: str) -> bytes | None:
-    """What a file holds, None where there is none. ManifestError."""
+def read_content(path: Path, name: str) -> bytes | None:
+    """The content of a file, None if it does not exist. ManifestError."""
     try:
         return disk.read_file(path, follow=True)
     except OSError as problem:

@@ -1,12 +1,11 @@
-"""`init`: a starter manifest, and what belongs around it. Overwrites nothing but its own copy of
-the schema."""
+"""`init`: a starter manifest and the files around it. Only taskctl's own copy of the schema is
+overwritten."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.app.context import Context
@@ -28,38 +27,38 @@ WORKFLOWS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class InitRequest:
-    """`folder` as the user typed it, and the files to write rather than to show."""
-
-    folder: str = "."
-    hook: bool = False
-    workflow: bool = False
-    gitignore: bool = False
-
-
-def init(ctx: Context, request: InitRequest) -> InitReport:
-    """Writes what is missing. TaskctlError."""
-    made = _Starter(ctx, request)
-    made.manifest()
-    made.schema()
-    made.gitignore(write=request.gitignore)
-    made.hook(write=request.hook)
-    made.workflow(write=request.workflow)
-    made.note_place()
-    return made.report
+def init(
+    ctx: Context,
+    folder: str = ".",
+    *,
+    hook: bool = False,
+    workflow: bool = False,
+    gitignore: bool = False,
+) -> InitReport:
+    """Writes a manifest and its schema if there are none, and the selected files; the others are
+    in the report, to be shown. TaskctlError."""
+    starter = _Starter(ctx, folder)
+    starter.manifest()
+    starter.schema()
+    starter.gitignore(write=gitignore)
+    starter.create_or_show(HOOK, template_text("pre-commit-config.yaml"), write=hook)
+    starter.workflows(write=workflow)
+    path = ctx.settings.path(folder)
+    top = repository_root(path)
+    if top is not None and top != path.resolve():
+        below = path.resolve().relative_to(top).as_posix()
+        ctx.ui.note(Note.BELOW_ROOT, top=str(top), below=below)
+    return starter.report
 
 
 class _Starter:
-    def __init__(self, ctx: Context, request: InitRequest) -> None:
-        self._ctx = ctx
-        self._folder = ctx.settings.path(request.folder)
-        name = request.folder
-        self._prefix = "" if name in (".", "./") else name.rstrip("/") + "/"
+    def __init__(self, ctx: Context, folder: str) -> None:
+        self._folder = ctx.settings.path(folder)
+        self._prefix = "" if folder in (".", "./") else folder.rstrip("/") + "/"
         self.report = InitReport()
 
     def manifest(self) -> None:
-        """An example, unless there are manifests: it would be one more task."""
+        """An example, unless there are manifests, to which it would add a task."""
         from reconciler.manifest.discovery import Finder
 
         finder = Finder(self._folder)
@@ -72,7 +71,7 @@ class _Starter:
             self._create(SCHEMA, schema_text("manifest"))
 
     def schema(self) -> None:
-        """Refreshes the copy that an earlier version of taskctl wrote."""
+        """Updates the copy that an earlier version of taskctl wrote."""
         path = self._folder / SCHEMA
         text = schema_text("manifest")
         if path.is_file() and not path.is_symlink() and _read(path) != text:
@@ -82,8 +81,8 @@ class _Starter:
 
     def gitignore(self, *, write: bool) -> None:
         path, text = self._folder / GITIGNORE, template_text("gitignore")
-        there = _read(path).splitlines()
-        missing = [line for line in text.splitlines() if line not in there]
+        before = _read(path).splitlines()
+        missing = [line for line in text.splitlines() if line not in before]
         if not [line for line in missing if not line.startswith("#")]:
             self.report.kept.append(self._prefix + GITIGNORE)
         elif not write:
@@ -91,30 +90,20 @@ class _Starter:
         elif not path.exists():
             self._create(GITIGNORE, text)
         else:
-            before = "" if not there or path.read_bytes().endswith(b"\n") else "\n"
-            text = before + "".join(f"{line}\n" for line in missing)
+            newline = "" if not before or path.read_bytes().endswith(b"\n") else "\n"
+            text = newline + "".join(f"{line}\n" for line in missing)
             with _writing(self._prefix + GITIGNORE):
                 write_whole(path, path.read_bytes() + text.encode(), private=False)
             self.report.written.append(self._prefix + GITIGNORE)
 
-    def hook(self, *, write: bool) -> None:
-        self._create_or_show(HOOK, template_text("pre-commit-config.yaml"), write=write)
-
-    def workflow(self, *, write: bool) -> None:
+    def workflows(self, *, write: bool) -> None:
         for name, template in WORKFLOWS.items():
             shown = len(self.report.shown)
-            self._create_or_show(name, template_text(template), write=write)
+            self.create_or_show(name, template_text(template), write=write)
             if "apply" not in name:
-                del self.report.shown[shown:]  # one of the two is enough to read
+                del self.report.shown[shown:]  # showing one of the two is enough
 
-    def note_place(self) -> None:
-        """For a person who begins below the root of a repository."""
-        top = repository_root(self._folder)
-        if top is not None and top != self._folder.resolve():
-            below = self._folder.resolve().relative_to(top).as_posix()
-            self._ctx.ui.note(Note.BELOW_ROOT, top=str(top), below=below)
-
-    def _create_or_show(self, name: str, text: str, *, write: bool) -> None:
+    def create_or_show(self, name: str, text: str, *, write: bool) -> None:
         if not (write and self._create(name, text)):
             self.report.shown.append((name, text))
         self.report.placeholders |= "your-org/" in text and (write or "plan" not in name)

@@ -1,15 +1,13 @@
-"""`logs`: the conversations of tasks, also while one goes on."""
+"""`logs`: the conversations of tasks, with `--follow` as they continue."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
-from reconciler.app.import_selection import since_when
-from reconciler.app.task_sessions import TaskSessions, select_refs
+from reconciler.app.task_sessions import TaskSessions, select_refs, since_when
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.tasks.conversation import Conversation, ConversationEntry
@@ -22,37 +20,32 @@ if TYPE_CHECKING:
     from reconciler.state.model import Record
     from reconciler.tasks.events import Event
 
-
-@dataclass(frozen=True, slots=True)
-class LogsRequest:
-    """`words` select tasks; only one can be followed. `since` is as the user typed it."""
-
-    words: tuple[str, ...]
-    follow: bool = False
-    since: str | None = None
-    single: bool = False
+Entries = Iterator[tuple["Event", tuple[ConversationEntry, ...]]]
+"""Each event of a conversation, and what it shows to a reader."""
 
 
-Conversations = list[tuple["TaskRef", Iterator[tuple["Event", tuple[ConversationEntry, ...]]]]]
+def logs(
+    ctx: Context,
+    words: Sequence[str],
+    *,
+    follow: bool = False,
+    since: str | None = None,
+    single: bool = False,
+) -> list[tuple[TaskRef, Entries]]:
+    """The conversation of each task that `words` select, not older than `since` (a time or a
+    duration). `follow`: until the task is settled. TaskctlError, also if `follow` or `single` and
+    several tasks are selected."""
+    tasks = TaskSessions.open(ctx, words)
+    refs = select_refs(ctx, tasks.state, words)
+    if len(refs) > 1 and (follow or single):
+        raise TaskctlError.of(Code.USAGE, "followOne" if follow else "logsOfOne", count=len(refs))
+    begin = None if since is None else since_when(since, ctx.now())
+    return [(ref, _entries(tasks, tasks.record(ref), begin, follow=follow)) for ref in refs]
 
 
-def logs(ctx: Context, request: LogsRequest) -> Conversations:
-    """The conversation of each selected task: events with what they say to a reader, not older than
-    `since`. With `follow`, until the task has nothing left to do. TaskctlError."""
-    tasks = TaskSessions.open(ctx, request.words)
-    refs = select_refs(ctx, tasks.state, request.words)
-    if len(refs) > 1 and (request.follow or request.single):
-        case = "followOne" if request.follow else "logsOfOne"
-        raise TaskctlError.of(Code.USAGE, case, count=len(refs))
-    begin = None if request.since is None else since_when(request.since, ctx.now())
-    return [
-        (ref, _conversation(tasks, tasks.record(ref), begin, follow=request.follow)) for ref in refs
-    ]
-
-
-def _conversation(
+def _entries(
     tasks: TaskSessions, record: Record, begin: datetime | None, *, follow: bool
-) -> Iterator[tuple[Event, tuple[ConversationEntry, ...]]]:
+) -> Entries:
     conversation = Conversation()
     for event in _events(tasks, record, follow=follow):
         entries = tuple(conversation.entries(event))
@@ -62,7 +55,7 @@ def _conversation(
 
 
 def _events(tasks: TaskSessions, record: Record, *, follow: bool) -> Iterator[Event]:
-    """TaskctlError if the service does not show the task to this token."""
+    """TaskctlError if the task is not visible to this token."""
     ctx, org_name = tasks.ctx, record.ref.org_name
     if ctx.client.get_task(org_name, record.task_id) is None:
         raise tasks.not_visible(record)

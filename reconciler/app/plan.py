@@ -1,4 +1,4 @@
-"""`plan`: what apply would do. Changes nothing, here or at the service."""
+"""`plan`: shows what apply would do. Changes nothing, here or at the service."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def plan(
     at: datetime | None = None,
     with_past: bool = False,
 ) -> Plan:
-    """The plan, also saved to `out_file` if given. Tasks that `fail_on` names are errors. `at`:
-    what would be due then. `with_past`: with the tasks of past periods. TaskctlError."""
+    """The plan, also saved to `out_file`. Tasks of the kinds `fail_on` become errors. `at`: what
+    would be due then. `with_past`: also lists the tasks of past periods. TaskctlError."""
     space = open_workspace(ctx, paths, options, at)
     ctx.ui.show_sources(space.manifests.text_of)
     state = ctx.read_state()
@@ -44,7 +44,7 @@ def plan(
 def note_next_step(
     ctx: Context, made: Plan, paths: Sequence[str], out_file: str | None, *, over_budget: bool
 ) -> None:
-    """How to apply exactly this plan; to be said after it."""
+    """Shows the command that applies exactly this plan."""
     if out_file is not None:
         note = Note.PLAN_SAVED if made.can_apply() else Note.EMPTY_PLAN_SAVED
         ctx.ui.note(note, file=out_file)

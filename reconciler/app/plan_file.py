@@ -1,4 +1,4 @@
-"""Saved plans on disk: private, replaced as a whole, and recognized by their first key."""
+"""Saved plans on disk: private, written atomically, and recognized by their first key."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from reconciler.model.diagnostics import Place
 from reconciler.model.errors import TaskctlError
 from reconciler.plan.codec import SavedPlan, encode_saved_plan, is_saved_plan, read_saved_plan
 
-GLANCE = 256
-"""Bytes that hold the first key of any saved plan."""
+PREFIX_BYTES = 256
+"""Bytes that include the first key of every saved plan."""
 
 MAX_BYTES = 512 * 1024 * 1024
 
 
 def is_plan_file(path: Path) -> bool:
-    """Whether apply takes this PATH for a saved plan: its first key is `formatVersion`."""
+    """Whether a PATH is a saved plan: its first key is `formatVersion`."""
     try:
-        return is_saved_plan(read_regular(path, GLANCE))
+        return is_saved_plan(read_regular(path, PREFIX_BYTES))
     except OSError:
         return False
 
 
 def read_plan_file(path: Path, name: str) -> SavedPlan:
-    """The saved plan; `name` is the file as the user typed it. TaskctlError for any other file."""
+    """The saved plan in a file; `name` is the file as the user typed it. TaskctlError."""
     try:
         data = disk.read_file(path, most=MAX_BYTES, follow=True)
     except OSError as problem:
@@ -43,7 +43,7 @@ def _unreadable(name: str, reason: str) -> TaskctlError:
 
 
 def write_plan_file(path: Path, name: str, saved: SavedPlan) -> None:
-    """Replaces the file, mode 0600 because it contains prompts. TaskctlError if it cannot."""
+    """Writes the plan with mode 0600, because it contains prompts. TaskctlError."""
     try:
         disk.replace_file(path, encode_saved_plan(saved), mode=disk.PRIVATE)
     except OSError as problem:

@@ -1,9 +1,9 @@
-"""Plans for `plan` and `apply`: the manifests, the state and the service, put together."""
+"""Makes plans for `plan` and `apply` from the manifests, the state and the service."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -31,8 +31,6 @@ from reconciler.tasks.open_requests import open_requests
 from reconciler.tasks.status import TaskState, TaskStatus
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from reconciler.manifest import Manifests
     from reconciler.model.task import DesiredTask, TaskRef
     from reconciler.plan.age import LockHolder
@@ -41,8 +39,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The manifests of a plan, their organizations resolved. `scope` are the PATHs, normalized;
-    `options` include the limits that manifests and configuration set."""
+    """The manifests of a plan, with organizations. `scope` are the normalized PATHs; `options`
+    include the limits from manifests and configuration."""
 
     manifests: Manifests
     scope: tuple[str, ...]
@@ -56,17 +54,17 @@ class Workspace:
 def open_workspace(
     ctx: Context, paths: Sequence[str], options: PlanOptions, at: datetime | None = None
 ) -> Workspace:
-    """Reads the manifests, then finds backend, token and organization. TaskctlError.
+    """Reads the manifests, then resolves backend, token and organization. TaskctlError.
 
-    Nothing is sent before all manifests are known to be valid. `at` is the time that tells the
-    periods of entries that recur, instead of the clocks.
+    Nothing is sent before all manifests are known to be valid. `at` selects the periods of
+    recurring entries, instead of the current time.
     """
     manifests = ctx.read(paths, None if at is None else lambda: at)
     if options.max_creates is None:
         limits = (manifests.max_creates, ctx.settings.max_creates)
         least = min((limit for limit in limits if limit is not None), default=None)
         options = replace(options, max_creates=least)
-    _ = ctx.place  # said before anything else is asked for
+    _ = ctx.place  # its problems come before those of the token
     _ = ctx.client
     if at is None and manifests.recurrences:
         manifests = _by_both_clocks(ctx, paths, manifests)
@@ -75,9 +73,9 @@ def open_workspace(
 
 
 def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) -> Manifests:
-    """The manifests, which are of this machine's clock, by the service's as well: if the two are in
-    different periods, the earlier one counts. TaskctlError if they are too far apart for that."""
-    _ = ctx.client.identity()  # its response shows the service's clock
+    """The manifests as of the earlier of this machine's clock, by which they were read, and the
+    service's, if those are in different periods. TaskctlError if they are too far apart."""
+    _ = ctx.client.identity()  # its response contains the service's time
     machine, service = ctx.clock.now(), ctx.client.service_clock()
     ignored = ctx.client.ignored_date()
     if service is None and ignored is not None:
@@ -89,30 +87,30 @@ def _by_both_clocks(ctx: Context, paths: Sequence[str], manifests: Manifests) ->
     if all(each.due(earlier) == each.due(later) for each in manifests.recurrences):
         return manifests
     dates = {"service": rfc3339(service), "machine": rfc3339(machine)}
-    told = Diagnostic(Code.CLOCK_SKEW, Severity.WARNING, "periods", dates)
+    warning = Diagnostic(Code.CLOCK_SKEW, Severity.WARNING, "periods", dates)
     if any(each.due(earlier) != each.due(machine) for each in manifests.recurrences):
         manifests = ctx.read(paths, lambda: earlier)
-    return replace(manifests, diagnostics=(*manifests.diagnostics, told))
+    return replace(manifests, diagnostics=(*manifests.diagnostics, warning))
 
 
 def refuse_other_periods(ctx: Context, space: Workspace) -> None:
-    """TaskctlError once other periods are due than those that the manifests were read for."""
+    """TaskctlError if other periods are due now than when the manifests were read."""
     due = {name for names in space.manifests.due.values() for name in names}
     now = min(ctx.clock.now(), ctx.now())
-    again = {p.name for each in space.manifests.recurrences for p in each.due(now)}
-    if again != due:
-        over = tuple(sorted(due - again))
+    due_now = {p.name for each in space.manifests.recurrences for p in each.due(now)}
+    if due_now != due:
+        over = tuple(sorted(due - due_now))
         raise TaskctlError.of(Code.ROLLOUT_STOPPED, "period", periods=over)
 
 
 def normal(path: str) -> str:
-    """A PATH as manifest files are named: `/`-separated, without `./` or a trailing `/`."""
+    """A PATH in the form of manifest names: `/`-separated, without `./` or a trailing `/`."""
     return os.path.normpath(path).replace(os.sep, "/")
 
 
 def real_names(root: Path, names: Iterable[str]) -> dict[str, str]:
-    """PATHs and manifest files that are absolute or lead through a link, each with its real name in
-    the working directory: one file must not count as two."""
+    """The real name, relative to `root`, of each PATH and manifest file that is absolute or leads
+    through a link, so that no file counts twice."""
     real_root = os.path.realpath(root)
     found = {}
     for name in set(names):
@@ -128,7 +126,7 @@ _PROGRESS = {
     TaskState.WAITING: Progress.UNFINISHED,
     TaskState.NOT_VISIBLE: Progress.UNFINISHED,
 }
-"""What a status is to a rollout; anything else has failed."""
+"""The progress of a rollout's task with a status; any other is failed."""
 
 
 def progress_of(state: TaskState) -> Progress:
@@ -136,7 +134,7 @@ def progress_of(state: TaskState) -> Progress:
 
 
 def _standing(status: TaskStatus, now: datetime) -> Standing:
-    """How a task stands: one that runs since it was created, one that waits since it asked."""
+    """The progress of a task, and since when it has been running or waiting."""
     since = status.created_at if status.state is TaskState.RUNNING else None
     if status.state is TaskState.WAITING:
         since = next((request.since for request in open_requests(status)), None)
@@ -145,10 +143,12 @@ def _standing(status: TaskStatus, now: datetime) -> Standing:
 
 
 class Planning:
-    """Reads the service and makes plans for one workspace; `view` is what was read last. `holder`:
-    what an apply knows about the age of its attempts. `standing` says how far the tasks are that
-    others may have to wait for, as the service told it for the first plan, and `done` are the ids
-    of those that are done. `with_past`: plans list past periods."""
+    """Reads the service and makes plans for a workspace. `holder`: what an apply knows about the
+    age of its attempts. `with_past`: plans list past periods.
+
+    `view` is what was read last; `standing` is the progress of the tasks that others may have to
+    wait for, as of `plan`, and `done` are the IDs of those that are done.
+    """
 
     def __init__(
         self,
@@ -177,15 +177,18 @@ class Planning:
         refusing: bool,
         only: Collection[TaskRef] | None = None,
     ) -> Plan:
-        """The plan on `state`, for the keys `only`, with all that is to be said about it. With
-        `refusing`, as apply has it, a used up budget is an error. RemoteError."""
-        self.standing = self._ask(state, self._selected(state, options).within(only))
+        """The plan for the keys `only`, with all diagnostics. `refusing`, for apply: a used up
+        budget and a wrong identity are errors. TaskctlError."""
+        self.standing = self._read_standing(state, self._selected(state, options).within(only))
         plan = self._with_budgets(self.replan(state, options, only))
-        who = tuple(_wrong_identity(self._ctx, refusing=refusing))
-        money = budget_problems(plan.budgets, over_budget=options.over_budget, refusing=refusing)
-        notes = self._selected(state, options).notes(options)
-        told: tuple[Diagnostic, ...] = self._space.manifests.diagnostics
-        return replace(plan, diagnostics=(*told, *plan.diagnostics, *notes, *who, *money))
+        diagnostics = (
+            *self._space.manifests.diagnostics,
+            *plan.diagnostics,
+            *self._selected(state, options).notes(options),
+            *_wrong_identity(self._ctx, refusing=refusing),
+            *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=refusing),
+        )
+        return replace(plan, diagnostics=diagnostics)
 
     def replan(
         self, state: State, options: PlanOptions, only: Collection[TaskRef] | None = None
@@ -193,10 +196,10 @@ class Planning:
         """The plan for the keys `only`. RemoteError."""
         space = self._space
         only = self._selected(state, options).within(only)
-        asked = [t for t in space.desired if only is None or t.ref in only]
+        desired = [t for t in space.desired if only is None or t.ref in only]
         view = self._survey.read(
             lambda identity, clocks: lookups(
-                asked, state, identity, options, clocks, only=only, holder=self._holder
+                desired, state, identity, options, clocks, only=only, holder=self._holder
             )
         )
         self.view = view
@@ -215,11 +218,12 @@ class Planning:
             self.standing,
             with_past=self._with_past,
         )
-        made = make_plan(inputs)
-        return replace(made, options=options_json(options))
+        return replace(make_plan(inputs), options=options_json(options))
 
-    def _ask(self, state: State, only: Collection[TaskRef] | None) -> dict[TaskRef, Standing]:
-        """How the tasks stand that a missing one may have to wait for. RemoteError."""
+    def _read_standing(
+        self, state: State, only: Collection[TaskRef] | None
+    ) -> dict[TaskRef, Standing]:
+        """The progress of the tasks that a missing one may have to wait for. RemoteError."""
         records = to_be_asked(self._space.desired, state, only)
         if not records:
             return {}
@@ -229,7 +233,7 @@ class Planning:
         return {status.ref: _standing(status, now) for status in found}
 
     def _selected(self, state: State, options: PlanOptions) -> Selection:
-        """Once: what apply does closes attempts, and a pattern could match nothing later."""
+        """Selects once: an apply closes attempts, and a pattern might match nothing later."""
         if self._selection is None:
             space = self._space
             self._selection = select(options, space.desired, state, space.scope)
@@ -237,8 +241,8 @@ class Planning:
         return self._selection
 
     def _with_budgets(self, plan: Plan) -> Plan:
-        """With the budget of each organization that the plan creates tasks in. A plan without
-        creates requests none: it has to be quick."""
+        """Adds the budget of each organization that the plan creates tasks in. A plan without
+        creates requests none, to be fast."""
         creates = {task.ref.org_name for task in plan.tasks if task.creates}
         for org_name in creates - self._budgets.keys():
             self._budgets[org_name] = self._ctx.budget(org_name)
@@ -249,22 +253,21 @@ class Planning:
         return replace(plan, budgets=tuple(Outlook(budget, now) for budget in budgets))
 
 
-def _wrong_identity(ctx: Context, *, refusing: bool) -> Iterator[Diagnostic]:
-    """A note if the configuration wants another identity to apply. TaskctlError if `refusing`."""
-    wanted = ctx.settings.apply_as
-    if wanted is None:
-        return
-    who, (kind, _, name) = ctx.client.identity(), wanted.partition(":")
+def _wrong_identity(ctx: Context, *, refusing: bool) -> tuple[Diagnostic, ...]:
+    """A note if the configuration requires another identity for apply. TaskctlError if
+    `refusing`."""
+    required = ctx.settings.apply_as
+    if required is None:
+        return ()
+    who, (kind, _, name) = ctx.client.identity(), required.partition(":")
     own = {"user-id": who.id, "team": who.team or "", "login": who.login.lower()}
-    if own[kind] != (name.lower() if kind == "login" else name):
-        is_as = f"team:{who.team}" if who.team else f"login:{who.login}, user-id:{who.id}"
-        severity = Severity.ERROR if refusing else Severity.NOTE
-        facts = {"wanted": wanted, "identity": is_as}
-        at = Place(ctx.settings.config_file)
-        told = Diagnostic(Code.WRONG_IDENTITY, severity, "" if refusing else "plan", facts, at)
-        if refusing:
-            raise TaskctlError([told])
-        yield told
+    if own[kind] == (name.lower() if kind == "login" else name):
+        return ()
+    identity = f"team:{who.team}" if who.team else f"login:{who.login}, user-id:{who.id}"
+    facts, at = {"wanted": required, "identity": identity}, Place(ctx.settings.config_file)
+    if refusing:
+        raise TaskctlError.of(Code.WRONG_IDENTITY, at=at, **facts)
+    return (Diagnostic(Code.WRONG_IDENTITY, Severity.NOTE, "plan", facts, at),)
 
 
 FAILING: dict[str, Callable[[PlannedTask], bool]] = {
@@ -275,12 +278,12 @@ FAILING: dict[str, Callable[[PlannedTask], bool]] = {
     ),
     "stopped": lambda task: task.reason is Reason.STOPPED,
 }
-"""What `--fail-on` can name."""
+"""The kinds of `--fail-on`."""
 
 
 def failures_of(plan: Plan, kinds: Sequence[str]) -> tuple[Diagnostic, ...]:
-    """An error for each of the `kinds` that the plan has tasks of. An attempt that is younger than
-    the settle time is not unresolved yet: apply waits for it."""
+    """An error for each of the `kinds` that the plan has tasks of. Attempts younger than the settle
+    time are not unresolved yet: apply waits for them."""
     found = []
     for kind in kinds:
         keys = tuple(str(task.ref) for task in plan.tasks if FAILING[kind](task))
@@ -290,10 +293,9 @@ def failures_of(plan: Plan, kinds: Sequence[str]) -> tuple[Diagnostic, ...]:
 
 
 def note_if_new(ctx: Context, space: Workspace, state: State) -> None:
-    """On a new state, existing tasks may be adopted: says so, and why."""
+    """Notes that existing tasks may be adopted if the state is new."""
     if state.is_new and space.options.adopt in (None, AdoptScope.ALL):
-        is_there = state.records or ctx.is_shared
-        note = Note.NO_APPLY_YET if is_there else Note.NEW_STATE
+        note = Note.NO_APPLY_YET if state.records or ctx.is_shared else Note.NEW_STATE
         ctx.ui.note(note, path=ctx.place.shown)
         if space.scope:
             ctx.ui.note(Note.NEW_STATE_IN_SCOPE)

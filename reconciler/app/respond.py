@@ -1,110 +1,208 @@
-"""`say` and `cancel`: see how tasks stand, confirm, send once, report."""
+"""`approve`, `reject`, `inbox`, `say` and `cancel`: show what tasks ask, and send the responses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.app.addressed import Addressed, confirmed
-from reconciler.app.approvals import Sending
 from reconciler.app.context import Context
+from reconciler.app.recipient import Recipient, confirm
 from reconciler.app.task_sessions import TaskSessions, select_refs
-from reconciler.messages import word
 from reconciler.messages.notes import Note, Question
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place
 from reconciler.model.errors import TaskctlError
-from reconciler.model.remarks import Remark
-from reconciler.model.task import rfc3339
 from reconciler.render.response import Response
-from reconciler.tasks.delivery import Delivery, Sent, delivery_error
-from reconciler.tasks.status import SETTLED, TaskState
+from reconciler.tasks.open_requests import OpenRequest, RequestKind, all_requests
+from reconciler.tasks.status import SETTLED
 
 if TYPE_CHECKING:
-    from reconciler.model.diagnostics import Diagnostic
-    from reconciler.state.model import Record
+    from reconciler.tasks.events import Approval
+
+Responses = Iterator[Response | TaskctlError]
+"""Each response, or why it was not sent, in the order of the tasks."""
 
 
-def send_message(ctx: Context, words: str, message: str, *, yes: bool = False) -> Sending:
-    """Sends a follow-up message to the task that `words` select; to several after confirmation.
+def approve(
+    ctx: Context,
+    words: Sequence[str],
+    *,
+    answer: str = "",
+    request_id: str | None = None,
+    yes: bool = False,
+) -> Responses:
+    """Approves the open requests of the tasks that `words` select, after showing each one; a
+    question requires an `answer`, anything else refuses one. A single task must have an open
+    request. TaskctlError if no task has one."""
+    for task, approval in _open_requests(ctx, words, request_id):
+        try:
+            yield from _approve(task, approval, answer, yes=yes)
+        except TaskctlError as problem:
+            yield problem
+
+
+def _approve(task: Recipient, approval: Approval, answer: str, *, yes: bool) -> Iterator[Response]:
+    ctx, prompted = task.tasks.ctx, False
+    ctx.ui.show_approval(task.record.ref, approval)
+    if approval.is_question and not (answer or yes) and ctx.ui.interactive:
+        answer, prompted = (ctx.ui.read_line(Question.ANSWER) or "").strip(), True
+        if not answer:
+            ctx.ui.note(Note.NOTHING_SENT)
+            return
+    if approval.is_question != bool(answer):
+        case, place = "" if approval.is_question else "no-question", Place(key=task.record.ref.key)
+        raise TaskctlError.of(Code.ANSWER_REQUIRED, case, at=place, ref=task.name)
+    more = ("-m", answer) if answer else ()
+    again = ("approve", task.name, "--request", approval.id, *more, "-y")
+    if prompted or confirm(ctx, Question.APPROVE, yes=yes, again=again):
+        yield task.reply(approval, ok=True, text=answer)
+    else:
+        ctx.ui.note(Note.NOTHING_SENT)
+
+
+def reject(
+    ctx: Context,
+    words: Sequence[str],
+    instead: str,
+    *,
+    request_id: str | None = None,
+    yes: bool = False,
+) -> Responses:
+    """Rejects the open requests of the tasks that `words` select, and says what to do `instead`;
+    several are confirmed one by one. TaskctlError if no task has one."""
+    requests = _open_requests(ctx, words, request_id)
+    for task, approval in requests:
+        ctx.ui.show_approval(task.record.ref, approval)
+        again = ("reject", task.name, "--request", approval.id, "-m", instead)
+        try:
+            if confirm(ctx, Question.REJECT, yes=yes or len(requests) == 1, again=again):
+                yield task.reply(approval, ok=False, text=instead)
+            else:
+                ctx.ui.note(Note.NOTHING_SENT)
+        except TaskctlError as problem:
+            yield problem
+
+
+def _open_requests(
+    ctx: Context, words: Sequence[str], request_id: str | None
+) -> list[tuple[Recipient, Approval]]:
+    tasks = TaskSessions.open(ctx, words)
+    refs = select_refs(ctx, tasks.state, words)
+    if len(refs) == 1:
+        task = Recipient.of(tasks, refs[0])
+        return [(task, task.approval(request_id))]
+    waiting = Recipient.waiting(tasks, refs)
+    if not waiting:
+        raise TaskctlError.of(Code.NO_APPROVAL, "none", count=len(refs))
+    return [(task, approval) for task in waiting for approval in task.status.approvals]
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """The open requests of the selected tasks at `read_at`, the oldest first."""
+
+    tasks: TaskSessions
+    requests: tuple[OpenRequest, ...]
+    read_at: datetime
+
+
+def inbox(ctx: Context, words: Sequence[str]) -> Inbox:
+    """TaskctlError."""
+    tasks = TaskSessions.open(ctx, words)
+    refs = select_refs(ctx, tasks.state, words)
+    return Inbox(tasks, all_requests(tasks.statuses(refs)), ctx.now())
+
+
+def answer_inbox(inbox: Inbox) -> Responses:
+    """Prompts for a reply to each request in turn. A reply is only sent if the request that was
+    shown is still open."""
+    ctx = inbox.tasks.ctx
+    for request in inbox.requests:
+        ctx.ui.show_request(request, inbox.read_at)
+        if request.approval is None:
+            continue
+        task = Recipient(inbox.tasks, inbox.tasks.record(request.status.ref), request.status)
+        reply = _read_reply(ctx, request)
+        if reply is None:
+            return
+        ok, text = reply
+        if request.kind is RequestKind.ANSWER and not text:
+            continue
+        try:
+            if ok or text:
+                yield task.reply(request.approval, ok=ok, text=text)
+        except TaskctlError as problem:
+            yield problem
+
+
+def _read_reply(ctx: Context, request: OpenRequest) -> tuple[bool, str] | None:
+    """Whether to approve, and the text to send; `(False, "")` skips. None at the end of input."""
+    if request.kind is RequestKind.ANSWER:
+        answer = ctx.ui.read_line(Question.ANSWER)
+        return None if answer is None else (True, answer.strip())
+    choice = ctx.ui.read_line(Question.REPLY)
+    if choice is None or choice.strip().lower() in ("q", "quit"):
+        return None
+    if choice.strip().lower() in ("r", "reject"):
+        instead = ctx.ui.read_line(Question.INSTEAD)
+        return None if instead is None else (False, instead.strip())
+    return choice.strip().lower() in ("y", "yes"), ""
+
+
+def say(ctx: Context, words: str, message: str, *, yes: bool = False) -> Responses:
+    """Sends a follow-up message to the tasks that `words` select; to several after confirmation.
     TaskctlError."""
     tasks = TaskSessions.open(ctx, [words])
     refs = select_refs(ctx, tasks.state, [words])
     names = tuple(map(str, refs))
     again = ("say", words, message, "-y")
-    if len(refs) > 1 and not confirmed(ctx, Question.SAY, yes=yes, again=again, refs=names):
+    if len(refs) > 1 and not confirm(ctx, Question.SAY, yes=yes, again=again, refs=names):
         ctx.ui.note(Note.NOTHING_SENT)
         return
     for ref in refs:
         try:
-            task = Addressed.of(tasks, ref)
+            task = Recipient.of(tasks, ref)
             task.show_last_words()
-            yield task.send(task.event(type="user_message", content=message), "sent", "message")
+            yield task.send({"type": "user_message", "content": message}, "sent", "message")
         except TaskctlError as problem:
             yield problem
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRequest:
-    """`words` select tasks; `task_id` names one that a single key had before, or a
-    redundant one. `force` ends the session of a stuck task."""
-
-    words: tuple[str, ...]
-    task_id: str | None = None
-    force: bool = False
-    yes: bool = False
-
-
-def cancel(ctx: Context, request: CancelRequest) -> Sending:
-    """Asks tasks to stop, or ends their sessions; each is confirmed. TaskctlError."""
-    tasks = TaskSessions.open(ctx, request.words)
-    for ref in select_refs(ctx, tasks.state, request.words):
+def cancel(
+    ctx: Context,
+    words: Sequence[str],
+    *,
+    task_id: str | None = None,
+    force: bool = False,
+    yes: bool = False,
+) -> Responses:
+    """Cancels the tasks that `words` select, each after confirmation; `force` ends the session of
+    a stuck task. `task_id` names a former or redundant task of a single key. TaskctlError."""
+    tasks = TaskSessions.open(ctx, words)
+    for ref in select_refs(ctx, tasks.state, words):
         try:
-            yield from _cancel(ctx, Addressed.of(tasks, ref, request.task_id), request)
+            task = Recipient.of(tasks, ref, task_id)
+            yield from _cancel(task, task_id, force=force, yes=yes)
         except TaskctlError as problem:
             yield problem
 
 
-def _cancel(ctx: Context, task: Addressed, request: CancelRequest) -> Iterator[Response]:
+def _cancel(task: Recipient, task_id: str | None, *, force: bool, yes: bool) -> Iterator[Response]:
+    ctx, record = task.tasks.ctx, task.record
     task.show_last_words()
-    if task.status.state in SETTLED and not request.force:
-        yield Response(task.record, task.status, "nothingToCancel")
+    if task.status.state in SETTLED and not force:
+        yield Response(record, task.status, "nothingToCancel")
         return
-    question = Question.FORCE_CANCEL if request.force else Question.CANCEL
-    more = ["--task", request.task_id] if request.task_id else []
-    more += ["--force"] if request.force else []
+    question = Question.FORCE_CANCEL if force else Question.CANCEL
+    more = (*(("--task", task_id) if task_id else ()), *(("--force",) if force else ()))
     again = ("cancel", task.name, *more, "-y")
-    if not confirmed(ctx, question, yes=request.yes, again=again, ref=task.name):
+    if not confirm(ctx, question, yes=yes, again=again, ref=task.name):
         ctx.ui.note(Note.NOTHING_SENT)
-    elif request.force:
-        record = task.record
+    elif force:
         outcome = ctx.reader.cancel_by_force(record.ref.org_name, record.task_id)
-        task.judge(outcome, "cancellation", forced=True)
+        task.raise_unless_sent(outcome, "cancellation", forced=True)
         yield Response(record, task.status, "sessionEnded", {"force": True})
     else:
-        yield task.send(task.event(type="user_cancel"), "cancelled", "cancellation")
-
-
-def cancel_record(ctx: Context, record: Record) -> tuple[Remark, ...]:
-    """Cancels a task that was replaced or is removed, for apply: nothing, or what went wrong."""
-    try:
-        why = _cancel_if_running(ctx, record)
-    except TaskctlError as problem:
-        why = problem.diagnostics[0]
-    if why is None:
-        return ()
-    facts = {"old": record.task_id, "why": word(why).summary, "ref": str(record.ref)}
-    return (Remark("apply.not_cancelled", facts),)
-
-
-def _cancel_if_running(ctx: Context, record: Record) -> Diagnostic | None:
-    status = ctx.reader.status(record)
-    if status.state in SETTLED and status.state is not TaskState.NOT_VISIBLE:
-        return None
-    event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
-    outcome = ctx.reader.respond(record.ref.org_name, record.task_id, event)
-    if isinstance(outcome, Sent):
-        return None
-    caller = ctx.client.identity()
-    return delivery_error(
-        outcome, Delivery(record.ref, "the cancellation", record.identity, caller)
-    )
+        yield task.send({"type": "user_cancel"}, "cancelled", "cancellation")

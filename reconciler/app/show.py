@@ -1,4 +1,4 @@
-"""`show`: a saved plan, or everything that is known of one task."""
+"""`show`: a saved plan, or everything about one task."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _PLAN = (".taskctl", ".plan", ".json")
 def show_word(
     ctx: Context, word: str, *, only_plan: bool = False
 ) -> Plan | tuple[TaskReport, datetime]:
-    """The saved plan of a file, or a task and the service's time. A word that names no file and
-    looks like a key is one, if the state has any task; not if `only_plan`. TaskctlError."""
+    """The saved plan in a file, or a task and the service's time. A word that is no file but looks
+    like a key is one, if the state has any tasks; an error if `only_plan`. TaskctlError."""
     path = ctx.settings.path(word)
     if path.exists() or not _KEY.fullmatch(word) or word.endswith(_PLAN):
         return read_plan_file(path, word).plan
     state = ctx.read_state()
     if not (state.records or state.attempts or state.retired):
-        return read_plan_file(path, word).plan  # an error: there is no such file
+        return read_plan_file(path, word).plan  # an error: no such file
     if only_plan:
         raise TaskctlError.of(Code.USAGE, "formatOfTask")
     tasks = TaskSessions.open(ctx, [word])
@@ -60,8 +60,8 @@ def _report(tasks: TaskSessions, key: str) -> TaskReport:
 
 
 def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Diagnostic, ...]]:
-    """The task that the recorded manifest declares now, as it may be shown, and the problems of
-    that manifest. It is read without the policy: a plan checks that."""
+    """The task as its recorded manifest declares it now, without sensitive prompts, and the
+    problems of that manifest. The policy is not checked."""
     from reconciler.manifest import load
     from reconciler.render.masking import masked, secrets_in
     from reconciler.render.reports import ValidateReport
@@ -75,10 +75,10 @@ def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Di
         return None, manifests.diagnostics
     for task in manifests.tasks:
         if task.key == ref.key and task.org_name in (None, ref.org_name):
-            listed = replace(task, sensitive=task.sensitive or record.sensitive)
-            secrets = secrets_in([listed])
+            declared = replace(task, sensitive=task.sensitive or record.sensitive)
+            secrets = secrets_in([declared])
             ctx.ui.protect(secrets)
-            shown = masked(ValidateReport(1, 1, listed=(listed,)), secrets)
+            shown = masked(ValidateReport(1, 1, listed=(declared,)), secrets)
             found = shown.listed if isinstance(shown, ValidateReport) else ()
             return found[0], ()
     return None, ()

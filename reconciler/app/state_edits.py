@@ -1,12 +1,12 @@
-"""`state list | show | mv | rm | accept | resolve`: reads and repairs the state."""
+"""`state list | show | mv | rm | accept | resolve`: reads and repairs records."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.app.addressed import confirmed
 from reconciler.app.context import Context
+from reconciler.app.recipient import confirm
 from reconciler.app.task_sessions import select_keys, select_refs, with_named_ids
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def read_tasks(ctx: Context, words: Sequence[str] = ()) -> tuple[State, tuple[TaskRef, ...]]:
-    """The state as it may be shown, and the tasks in it that `words` select. TaskctlError."""
+    """The state without sensitive prompts, and the tasks that `words` select. TaskctlError."""
     from reconciler.render.masking import masked_state
 
     state = masked_state(with_named_ids(ctx.read_state(), words))
@@ -32,8 +32,8 @@ def read_tasks(ctx: Context, words: Sequence[str] = ()) -> tuple[State, tuple[Ta
 
 
 def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edited, ...]:
-    """Gives the records of keys to other keys, several after confirmation. Nothing is returned if
-    it was declined. TaskctlError."""
+    """Moves records to other keys, several after confirmation. Returns nothing if it was declined.
+    TaskctlError."""
 
     def change(state: State) -> tuple[list[Event], tuple[Edited, ...]]:
         refs = select_keys(state, old)
@@ -41,8 +41,8 @@ def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edited
         at = ctx.clock.now()
         events = [event for ref, to in moves for event in edit.mv(state, ref, to, at=at)]
         again = ("state", "mv", old, new, "-y")
-        told = [f"{ref} to {to}" for ref, to in moves]
-        if not _agreed(ctx, Question.MOVE, told, yes=yes, again=again):
+        shown = [f"{ref} to {to}" for ref, to in moves]
+        if not _confirm(ctx, Question.MOVE, shown, yes=yes, again=again):
             return [], ()
         return events, tuple(Edited(ref, "moved", True, str(to)) for ref, to in moves)
 
@@ -50,13 +50,13 @@ def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edited
 
 
 def remove_records(ctx: Context, words: Sequence[str], *, yes: bool) -> tuple[Edited, ...]:
-    """Removes records, several after confirmation; the tasks keep running. Nothing is returned if
-    it was declined. TaskctlError."""
+    """Removes records, several after confirmation; the tasks keep running. Returns nothing if it
+    was declined. TaskctlError."""
 
     def change(state: State) -> tuple[list[Event], tuple[Edited, ...]]:
         refs = select_refs(ctx, state, words)
         events = [event for ref in refs for event in edit.rm(state, ref, at=ctx.clock.now())]
-        if not _agreed(ctx, Question.REMOVE, refs, yes=yes, again=("state", "rm", *words, "-y")):
+        if not _confirm(ctx, Question.REMOVE, refs, yes=yes, again=("state", "rm", *words, "-y")):
             return [], ()
         return events, tuple(Edited(ref, "removed", True) for ref in refs)
 
@@ -66,7 +66,7 @@ def remove_records(ctx: Context, words: Sequence[str], *, yes: bool) -> tuple[Ed
 def accept_manifest(
     ctx: Context, word: str, paths: Sequence[str], *, yes: bool
 ) -> tuple[Edited, ...]:
-    """Records the manifests' inputs as those that the tasks were created with, for several tasks
+    """Records the manifests' inputs as those that the tasks were created with; of several tasks,
     after confirmation. TaskctlError."""
     tasks = ctx.read(paths).tasks
 
@@ -80,7 +80,7 @@ def accept_manifest(
             edited.append(Edited(ref, "accepted", bool(new), task.file))
             events += new
         again = ("state", "accept", word, *paths, "-y")
-        if not _agreed(ctx, Question.ACCEPT, refs, yes=yes, again=again):
+        if not _confirm(ctx, Question.ACCEPT, refs, yes=yes, again=again):
             return [], ()
         return events, tuple(edited)
 
@@ -88,8 +88,8 @@ def accept_manifest(
 
 
 def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edited:
-    """Records the outcome of an attempt: the task that it created, or none; of a key that only the
-    manifests have, its task. TaskctlError."""
+    """Records the outcome of an attempt: the task that it created, or None. With a task, the key
+    may also be in the manifests only. TaskctlError."""
 
     def change(state: State) -> tuple[list[Event], Edited]:
         if task_id is not None and not edit.is_known(state, key):
@@ -113,18 +113,18 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edited:
 
 
 def _of_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
-    """The only task of the manifests with that `KEY` or `ORG/KEY`."""
+    """The declared task of a `KEY` or `ORG/KEY`, which must be unique."""
     tasks = ctx.with_organizations(ctx.read(())).tasks
     found = [task for task in tasks if key in (task.key, str(task.ref))]
     return found[0] if len(found) == 1 else _declared(tasks, edit.find(state, key))
 
 
-def _agreed(
+def _confirm(
     ctx: Context, question: Question, refs: Sequence[object], *, yes: bool, again: tuple[str, ...]
 ) -> bool:
-    """Whether to edit these entries; one is not asked about."""
-    refs_shown = tuple(map(str, refs))
-    return len(refs) < 2 or confirmed(ctx, question, yes=yes, again=again, refs=refs_shown)
+    """Whether to edit these entries; a single one needs no confirmation."""
+    shown = tuple(map(str, refs))
+    return len(refs) < 2 or confirm(ctx, question, yes=yes, again=again, refs=shown)
 
 
 def _change(ctx: Context, purpose: str, change: Callable[[State], tuple[list[Event], T]]) -> T:

@@ -1,20 +1,22 @@
-"""`status`: the status of recorded tasks."""
+"""`status`: the status of recorded tasks, and with `--totals` the tokens that they used."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import TaskSessions, select_refs
+from reconciler.app.task_sessions import TaskSessions, select_refs, since_when, with_retired
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.messages.notes import Note
-from reconciler.model.task import TaskRef
+from reconciler.plan.budget import Outlook
+from reconciler.state.edit import known_refs
 from reconciler.tasks.open_requests import find_news
-from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, exit_code
+from reconciler.tasks.status import SETTLED, TaskState, TaskStatus
+from reconciler.tasks.totals import By, Totals, known_usages, totals
 
 NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 """Only the environment names it: a repository must not choose where its tasks are reported."""
@@ -22,58 +24,43 @@ NOTIFY_URL = "TASKCTL_NOTIFY_URL"
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """The tasks in the table's order, as they were `read_at`, of the `selected` ones."""
+    """The tasks in the order of the table, at `read_at`; `selected` counts those of any status."""
 
     statuses: tuple[TaskStatus, ...]
     read_at: datetime
     selected: int
 
-    @property
-    def code(self) -> int:
-        """What `--exit-code` exits with."""
-        return exit_code(self.statuses)
 
-    @property
-    def is_settled(self) -> bool:
-        return all(status.state in SETTLED for status in self.statuses)
+def status(
+    ctx: Context,
+    words: Sequence[str],
+    *,
+    states: Collection[TaskState] = (),
+    interval: timedelta | None = None,
+    notify_since: timedelta | None = None,
+) -> Iterator[StatusReport]:
+    """The status of the tasks that `words` select, and that have one of `states`, if given.
 
-
-@dataclass(frozen=True, slots=True)
-class StatusRequest:
-    """`words` select tasks; `states`, if given, those with such a status. `watch`: read again each
-    `interval` until all tasks are settled. `notify`: send what is newer than that to the webhook
-    that the environment names."""
-
-    words: tuple[str, ...] = ()
-    states: frozenset[TaskState] = frozenset()
-    watch: bool = False
-    interval: timedelta = timedelta(seconds=2)
-    notify: timedelta | None = None
-
-
-def status(ctx: Context, request: StatusRequest) -> Iterator[StatusReport]:
-    """One report, or one after the other with `watch`. TaskctlError."""
-    tasks = TaskSessions.open(ctx, request.words)
-    refs = select_refs(ctx, tasks.state, request.words)
+    With an `interval`, a report after each one until all tasks are settled. `notify_since`: also
+    sends what is newer to the webhook that the environment names. TaskctlError.
+    """
+    tasks = TaskSessions.open(ctx, words)
+    refs = select_refs(ctx, tasks.state, words)
     while True:
-        report = _report(tasks, refs, request)
-        if request.notify is not None:
-            _notify(tasks, report, request.notify)
+        found = tasks.statuses(refs)
+        if states:
+            found = tuple(status for status in found if status.state in states)
+        report = StatusReport(found, ctx.now(), len(refs))
+        if notify_since is not None:
+            _notify(tasks, report, notify_since)
         yield report
-        if not request.watch or report.is_settled:
+        if interval is None or all(status.state in SETTLED for status in found):
             return
-        time.sleep(max(SHORTEST_PAUSE, request.interval.total_seconds()))
+        time.sleep(max(SHORTEST_PAUSE, interval.total_seconds()))
 
 
-def _report(tasks: TaskSessions, refs: Sequence[TaskRef], request: StatusRequest) -> StatusReport:
-    found = tasks.statuses(refs)
-    if request.states:
-        found = tuple(status for status in found if status.state in request.states)
-    return StatusReport(found, tasks.ctx.now(), len(refs))
-
-
-def _notify(tasks: TaskSessions, report: StatusReport, newer: timedelta) -> None:
-    """Sends one message if there is any news. That it failed is only a note: a schedule that
+def _notify(tasks: TaskSessions, report: StatusReport, since: timedelta) -> None:
+    """Sends one message if there is any news. A failure is only a note: a scheduled job that
     watches tasks must not fail because of a webhook."""
     from reconciler.remote.notification import send_notification
     from reconciler.render.notification import notification_text
@@ -83,7 +70,7 @@ def _notify(tasks: TaskSessions, report: StatusReport, newer: timedelta) -> None
     if not url:
         ui.note(Note.NO_NOTIFY_URL, name=NOTIFY_URL)
         return
-    found = find_news(report.statuses, report.read_at - newer)
+    found = find_news(report.statuses, report.read_at - since)
     sensitive = {ref for ref, record in tasks.state.records.items() if record.sensitive}
     text = notification_text(found, sensitive, report.read_at)
     if not text:
@@ -93,3 +80,43 @@ def _notify(tasks: TaskSessions, report: StatusReport, newer: timedelta) -> None
         ui.note(Note.NOTIFIED, waiting=len(found.waiting), failed=len(found.failed))
     else:
         ui.note(Note.NOT_NOTIFIED, why=why)
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsReport:
+    """The tokens used, and the budgets of the organizations."""
+
+    totals: Totals
+    budgets: tuple[Outlook, ...]
+
+
+def read_totals(
+    ctx: Context,
+    words: Sequence[str],
+    by: Sequence[By],
+    *,
+    states: Collection[TaskState] = (),
+    since: str | None = None,
+) -> TotalsReport:
+    """The tokens used by the tasks that `words` select, grouped `by`; also by tasks whose key was
+    removed. `states`, `since` (a date or a duration): only tasks with such a status, and those
+    created since then. Reads no events unless `states` are given. TaskctlError."""
+    tasks = TaskSessions.open(ctx, words)
+    refs = frozenset(select_refs(ctx, with_retired(tasks.state), words))
+    if states:
+        found = tasks.statuses(sorted(refs & known_refs(tasks.state)))
+        refs = frozenset(status.ref for status in found if status.state in states)
+    known = list(known_usages(tasks.state, refs))
+    ids = {(usage.ref.org_name, usage.task_id) for usage in known if usage.task_id}
+    outputs = ctx.reader.outputs(ids, ctx.connection.parallelism)
+    usages = [
+        replace(usage, outputs=outputs.get((usage.ref.org_name, usage.task_id), usage.outputs))
+        for usage in known
+    ]
+    now = ctx.now()
+    begin = since_when(since, now) if since is not None else None
+    organizations = sorted({usage.ref.org_name for usage in known})
+    budgets = [budget for name in organizations if (budget := ctx.budget(name)) is not None]
+    return TotalsReport(
+        totals(usages, by, begin), tuple(Outlook(budget, now) for budget in budgets)
+    )

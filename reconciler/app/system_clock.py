@@ -1,4 +1,4 @@
-"""The clocks of this machine."""
+"""The clock of this machine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SystemClock:
-    """`model.clock.Clock` by the operating system.
+    """The operating system's `model.clock.Clock`.
 
-    Python's `time.monotonic` stops while Linux and macOS sleep, so they are asked for the clock
-    that does not: CLOCK_BOOTTIME on Linux, CLOCK_MONOTONIC on macOS.
+    Python's `time.monotonic` stops while Linux and macOS sleep. CLOCK_BOOTTIME on Linux and
+    CLOCK_MONOTONIC on macOS do not.
     """
 
     def __init__(self) -> None:
-        self.boot_id = _boot_id()
+        try:
+            self.boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeError):
+            self.boot_id = ""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -29,10 +32,3 @@ class SystemClock:
         if sys.platform == "darwin":
             return time.clock_gettime(time.CLOCK_MONOTONIC)
         return time.monotonic()
-
-
-def _boot_id() -> str:
-    try:
-        return _BOOT_ID.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeError):
-        return ""

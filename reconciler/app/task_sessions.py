@@ -1,9 +1,10 @@
-"""What the commands after the create share: the recorded tasks, and the service to ask."""
+"""What the commands for existing tasks share: the recorded tasks, their status, and selection."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from reconciler import garbage
 from reconciler.app.context import Context
@@ -12,12 +13,13 @@ from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place
 from reconciler.model.errors import TaskctlError
+from reconciler.model.options import parse_duration
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef
 from reconciler.plan.selection import matches_key
 from reconciler.render.masking import secrets_in
 from reconciler.state.attempt import HistoryEntry, RetiredTask
-from reconciler.state.edit import find
+from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State, is_in
 from reconciler.tasks.delivery import Delivery, Refusal, delivery_error
 from reconciler.tasks.status import TaskState, TaskStatus, by_state
@@ -25,30 +27,30 @@ from reconciler.tasks.status import TaskState, TaskStatus, by_state
 
 @dataclass(frozen=True, slots=True)
 class TaskSessions:
-    """The state as it was read, and the tasks at the service."""
+    """The recorded tasks, and the connection to the service."""
 
     ctx: Context
     state: State
 
     @classmethod
     def open(cls, ctx: Context, words: Sequence[str] = ()) -> TaskSessions:
-        """Reads the state, without a lock, and connects. `words` may name tasks by their
-        IDs. TaskctlError."""
+        """Reads the state without a lock, and connects. `words` may include task IDs.
+        TaskctlError."""
         state = with_named_ids(ctx.read_state(), words)
         ctx.ui.protect(secrets_in(state.records.values()) | secrets_in(state.attempts.values()))
         _ = ctx.client
-        garbage.resume()  # it may run for days, and what fails leaves reference cycles behind
+        garbage.resume()  # a command may run for days, and failed requests leave reference cycles
         return cls(ctx, state)
 
     def record(self, ref: TaskRef) -> Record:
-        """The record of a key. TaskctlError if only an attempt is known."""
+        """The record of a key. TaskctlError if there is only an attempt."""
         record = self.state.records.get(ref)
         if record is None:
             raise TaskctlError.of(Code.NO_TASK_YET, at=Place(key=ref.key), ref=str(ref))
         return record
 
     def statuses(self, refs: Sequence[TaskRef]) -> tuple[TaskStatus, ...]:
-        """The tasks' status now, those that need a person first. RemoteError."""
+        """The current status of each task, those that need a person first. RemoteError."""
         records = [self.state.records[ref] for ref in refs if ref in self.state.records]
         found = self.ctx.reader.statuses(records, self.ctx.connection.parallelism)
         files = {attempt.ref: attempt.file for attempt in self.state.attempts.values()}
@@ -57,14 +59,14 @@ class TaskSessions:
         return by_state(found)
 
     def not_visible(self, record: Record) -> TaskctlError:
-        """The service does not show the task: it is gone, or belongs to someone else."""
-        told = Delivery(record.ref, "", record.identity, self.ctx.client.identity())
-        return TaskctlError([delivery_error(Refusal(404, ""), told)])
+        """The error for a task that the service does not show: it is gone, or another user's."""
+        delivery = Delivery(record.ref, "", record.identity, self.ctx.client.identity())
+        return TaskctlError([delivery_error(Refusal(404, ""), delivery)])
 
 
 def with_named_ids(state: State, words: Sequence[str]) -> State:
-    """The state in which each task that `words` name by its ID (`ID` or `ORG/ID`) is recorded under
-    that ID, too: also one that was replaced, or whose record was taken out."""
+    """The state with a record for each `ID` or `ORG/ID` among the words, with the ID as its key:
+    also for a task that was replaced, or whose key was removed."""
     found = dict(state.records)
     for word in words:
         org_name, _, task_id = word.rpartition("/")
@@ -76,7 +78,7 @@ def with_named_ids(state: State, words: Sequence[str]) -> State:
 
 
 def with_retired(state: State) -> State:
-    """The state in which each key that was removed has a record, unless it has another one now."""
+    """The state with a record for each removed key that has no other one now."""
     known = {task.ref: _record_of(task, task.task_id) for task in state.retired.values()}
     return replace(state, records={**known, **state.records}) if known else state
 
@@ -109,15 +111,15 @@ def _record_of(task: RetiredTask, task_id: str) -> Record:
 
 
 def select_keys(state: State, word: str) -> tuple[TaskRef, ...]:
-    """The recorded or attempted tasks of a `KEY`, `ORG/KEY` or glob. StateError for none."""
-    known = {*state.records, *(attempt.ref for attempt in state.attempts.values())}
-    found = {ref for ref in known if matches_key(word, [ref])}
+    """The recorded or attempted tasks that a `KEY`, `ORG/KEY` or glob selects. StateError if there
+    are none."""
+    found = {ref for ref in known_refs(state) if matches_key(word, [ref])}
     return tuple(sorted(found)) if found and set(word) & set("*?[") else (find(state, word),)
 
 
 def select_refs(ctx: Context, state: State, words: Sequence[str]) -> tuple[TaskRef, ...]:
-    """The recorded tasks that each `KEY`, `ORG/KEY`, glob or PATH selects; all without words. A
-    word that is a key is never taken for a file. StateError for a word that selects nothing."""
+    """The recorded tasks that each `KEY`, `ORG/KEY`, glob or PATH selects; all of them without
+    words. A key takes precedence over a file. StateError for a word that selects nothing."""
     files = {attempt.ref: attempt.file for attempt in state.attempts.values()}
     files |= {ref: record.file for ref, record in state.records.items()}
     if not words:
@@ -128,7 +130,7 @@ def select_refs(ctx: Context, state: State, words: Sequence[str]) -> tuple[TaskR
         inside = {ref for ref, file in files.items() if is_in(file, [normal(word)])}
         globbed = {ref for ref in files if matches_key(word, [ref])}
         if keys:
-            found.add(find(state, word))  # an error if it is in several organizations
+            found.add(find(state, word))  # an error if several organizations have the key
         elif globbed or inside:
             found |= globbed | inside
         elif ctx.settings.path(word).exists():
@@ -136,3 +138,18 @@ def select_refs(ctx: Context, state: State, words: Sequence[str]) -> tuple[TaskR
         else:
             find(state, word)
     return tuple(sorted(found))
+
+
+def since_when(text: str, now: datetime) -> datetime:
+    """The time of a `--since`: `2026-11-01` (UTC), `2026-11-01T12:00:00Z`, or a duration before
+    `now`. TaskctlError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    else:
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    try:
+        return now - parse_duration(text)
+    except (TaskctlError, OverflowError):
+        raise TaskctlError.of(Code.INVALID_TIME, text=text) from None

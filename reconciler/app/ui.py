@@ -1,7 +1,7 @@
-"""What a use case tells and asks whoever runs it: progress, notes, questions, interruptions.
+"""The user interface of use cases: notes, questions, progress, interruptions.
 
-The command line implements `Ui` (`cli/console/output.py`); tests use a recording one. A use case
-knows no terminal, no stream and no exit code.
+The command line implements `Ui` (`cli/console/output.py`); tests use a recording one. Use cases
+know no terminal, stream or exit code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reconciler.tasks.status import TaskStatus
 
 Source = Callable[[str], str | None]
-"""The text of a file that a diagnostic is about; None where it is not to be shown."""
+"""The text of a file that a diagnostic is about; None if it must not be shown."""
 
 
 class ApplyProgress(Protocol):
@@ -38,20 +38,20 @@ class ApplyProgress(Protocol):
     def waiting(self, waiting: Waiting) -> None: ...
 
     def held(self, seconds: float) -> None:
-        """The service limits the rate of creates: none is sent for that long."""
+        """The service limits the rate of creates: none are sent for that long."""
 
     def close(self) -> None: ...
 
 
 class Watch(Protocol):
-    """The view of tasks that are being waited for."""
+    """A live view of the tasks that a command waits for."""
 
     def show(self, statuses: Sequence[TaskStatus], now: datetime) -> None: ...
 
     def note(self, note: Note, **facts: Arg) -> None: ...
 
     def leave(self) -> None:
-        """Leaves what is shown in place: a signal handler wrote below it."""
+        """Stops updating the view, because a signal handler has written below it."""
 
     def close(self) -> None: ...
 
@@ -63,25 +63,25 @@ class Stop(Protocol):
     def exit_code(self) -> int | None: ...
 
     def wait(self, seconds: float) -> bool:
-        """Sleeps, at most until a signal arrives; False once the run is to stop."""
+        """Sleeps until a signal arrives, at most that long; False if the run must stop."""
 
 
 class Ui(Protocol):
-    """Whoever runs a use case."""
+    """What a use case shows and asks."""
 
     @property
     def interactive(self) -> bool:
-        """Whether a person can be asked."""
+        """Whether it can prompt a person."""
 
     def note(self, note: Note, **facts: Arg) -> None: ...
 
     def detail(self, note: Note, **facts: Arg) -> None:
-        """A note for verbose runs only."""
+        """A note that is only shown with `--verbose`."""
 
     def diagnostics(self, diagnostics: Sequence[Diagnostic]) -> None: ...
 
     def show(self, report: Report) -> None:
-        """An intermediate result for a person, such as the plan before the question of apply."""
+        """An intermediate result for a person, such as the plan before apply asks."""
 
     def show_approval(self, ref: TaskRef, approval: Approval) -> None: ...
 
@@ -89,25 +89,25 @@ class Ui(Protocol):
         """What a task waits for, and since when."""
 
     def read_line(self, question: Question, **facts: Arg) -> str | None:
-        """What a person types; None at the end of the input."""
+        """A line of input; None at its end."""
 
     def ask(self, question: Question, *, strict: bool, **facts: Arg) -> bool:
-        """`strict`: only the whole word `yes` agrees."""
+        """Whether the answer is yes; `strict`: only the full word `yes` counts."""
 
     def protect(self, secrets: Secrets) -> None:
-        """From now on, nothing that is shown repeats these prompts."""
+        """Masks these prompts in all further output."""
 
     def conceal(self, text: str) -> str:
-        """Text of others, such as the service's, without the protected prompts."""
+        """External text, such as the service's, without the protected prompts."""
 
     def show_sources(self, source: Source) -> None:
-        """Where to find the lines that diagnostics are about."""
+        """Sets where to find the source lines of diagnostics."""
 
     def progress(self, total: int) -> ApplyProgress: ...
 
     def watch(self, known: Sequence[TaskStatus] = ()) -> Watch:
-        """`known` are statuses that were shown before."""
+        """`known` are the statuses already shown."""
 
     def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
-        """Handles SIGINT and SIGTERM: the first shows `note`; a second one writes `last` as the
-        result, for programs, and ends the process."""
+        """Handles SIGINT and SIGTERM: the first signal shows `note`; a second one ends the process,
+        with `last` as the result for programs."""

@@ -1,4 +1,4 @@
-"""`validate`: every problem of every manifest, offline."""
+"""`validate`: reports every problem of every manifest, offline."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from reconciler.render.reports import ValidateReport
 def validate(
     ctx: Context, paths: Sequence[str], *, may_be_none: bool = False, strict: bool = False
 ) -> ValidateReport:
-    """The report; problems of manifests are in its diagnostics, but no advice: that is for plans.
-    ManifestError for a bad policy.
-
-    `may_be_none`: that there are no manifests is no problem. `strict`: warnings are errors."""
+    """The report with the errors and warnings of the manifests; notes are for plans.
+    `may_be_none`: missing manifests are not a problem. `strict`: warnings are errors. ManifestError
+    for an invalid policy."""
     manifests = ctx.load(paths)
     ctx.ui.show_sources(manifests.text_of)
     missing = {Code.NO_MANIFESTS} if may_be_none else set()

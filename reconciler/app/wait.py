@@ -1,4 +1,4 @@
-"""Waiting until tasks are done; for `wait` and `apply --wait`."""
+"""Waits until tasks are done, for `wait` and `apply --wait`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHORTEST_PAUSE = 0.1  # seconds
 
 
 def is_unavailable(problem: TaskctlError) -> bool:
-    """Whether it is worth trying again: the state is locked, or the service does not answer."""
+    """Whether a retry may help: the state is locked, or the service does not respond."""
     if isinstance(problem, RemoteError):
         return problem.status is None or problem.status in RETRIED
     return {told.code for told in problem.diagnostics} == {Code.STATE_LOCKED}
@@ -36,8 +36,7 @@ def is_unavailable(problem: TaskctlError) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class WaitOptions:
-    """How long to wait at most, how often to look, and whether a task that waits for a person
-    ends the wait."""
+    """`stop_on_waiting`: the wait also ends once every unfinished task waits for a person."""
 
     timeout: timedelta = timedelta(minutes=30)
     interval: timedelta = timedelta(seconds=2)
@@ -47,8 +46,8 @@ class WaitOptions:
 def wait(
     ctx: Context, words: Sequence[str], options: WaitOptions
 ) -> tuple[WaitedReport, int | None]:
-    """Waits for the tasks that `words` select. The report, and the exit code of a signal.
-    TaskctlError."""
+    """Waits for the tasks that `words` select. Returns the report, and the exit code of a signal
+    if one arrived. TaskctlError."""
     tasks = TaskSessions.open(ctx, words)
     refs = select_refs(ctx, tasks.state, words)
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
@@ -61,8 +60,8 @@ def wait(
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is known of the tasks when the wait begins. The service may not know `fresh` ones,
-    created a moment ago, for `patience` seconds; `done` ones are not asked about. The wait also
+    """What is known about the tasks when the wait starts. For `patience` seconds, `fresh` tasks,
+    which were just created, may not be visible yet; `done` ones are not requested. The wait also
     ends once `is_enough`."""
 
     fresh: Collection[TaskRef] = ()
@@ -75,8 +74,6 @@ _UNKNOWN = Expected()
 
 
 class TaskWait:
-    """Waits for `refs`."""
-
     def __init__(
         self,
         ctx: Context,
@@ -88,23 +85,23 @@ class TaskWait:
         self._ctx, self._tasks, self._refs, self._options = ctx, tasks, refs, options
         self._expected = expected
         self._done = {status.ref: status for status in expected.done}
-        self._begun = time.monotonic()
-        self._lost: RemoteError | None = None
+        self._started = time.monotonic()
+        self._failure: RemoteError | None = None
 
     def run(self, stop: Stop) -> tuple[tuple[TaskStatus, ...], End]:
-        """How the tasks are in the end, and why the wait ended. RemoteError."""
+        """The last statuses, and why the wait ended. RemoteError."""
         watch = self._ctx.ui.watch(self._expected.done)
         found: tuple[TaskStatus, ...] | None = None
         try:
             while True:
-                found = self._look() if found is None else self._again(found, watch)
+                found = self._read() if found is None else self._read_again(found, watch)
                 watch.show(found, self._ctx.now())
                 if self._is_over(found):
                     return found, End.SETTLED
-                waited = time.monotonic() - self._begun
+                waited = time.monotonic() - self._started
                 left = self._options.timeout.total_seconds() - waited
-                if left <= 0 and self._lost is not None:
-                    raise self._lost
+                if left <= 0 and self._failure is not None:
+                    raise self._failure
                 if left <= 0:
                     return found, End.TIMEOUT
                 pause = max(SHORTEST_PAUSE, self._options.interval.total_seconds())
@@ -121,26 +118,26 @@ class TaskWait:
             status.state is not TaskState.RUNNING for status in found
         )
 
-    def _again(self, before: tuple[TaskStatus, ...], watch: Watch) -> tuple[TaskStatus, ...]:
-        """As they were before, while the service does not answer: it is asked again."""
+    def _read_again(self, before: tuple[TaskStatus, ...], watch: Watch) -> tuple[TaskStatus, ...]:
+        """The statuses; those from `before` while the service does not respond."""
         try:
-            found = self._look()
+            found = self._read()
         except RemoteError as problem:
             if not is_unavailable(problem):
                 raise
-            if self._lost is None:
+            if self._failure is None:
                 watch.note(Note.LOOKING_AGAIN, problem=str(problem))
-            self._lost = problem
+            self._failure = problem
             return before
-        self._lost = None
+        self._failure = None
         return found
 
-    def _look(self) -> tuple[TaskStatus, ...]:
-        asked = [ref for ref in self._refs if ref not in self._done]
-        found = by_state([*self._tasks.statuses(asked), *self._done.values()])
+    def _read(self) -> tuple[TaskStatus, ...]:
+        unfinished = [ref for ref in self._refs if ref not in self._done]
+        found = by_state([*self._tasks.statuses(unfinished), *self._done.values()])
         self._done = {status.ref: status for status in found if status.state is TaskState.DONE}
         fresh = self._expected.fresh
-        if not fresh or time.monotonic() - self._begun > self._expected.patience:
+        if not fresh or time.monotonic() - self._started > self._expected.patience:
             return found
         return by_state(
             replace(status, state=TaskState.RUNNING)

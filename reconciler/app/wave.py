@@ -1,4 +1,4 @@
-"""One wave of an apply: plans, shows the plan, asks, executes it (`reconciler.apply`), saves."""
+"""One wave of an apply: plan, show it, confirm, execute it (`reconciler.apply`), save."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from reconciler.app.planner import (
     note_if_new,
     refuse_other_periods,
 )
-from reconciler.app.respond import cancel_record
 from reconciler.app.wait import WaitOptions
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
+from reconciler.messages import word
 from reconciler.messages.notes import Note, Question
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, Severity, error, has_errors
 from reconciler.model.errors import StateError, TaskctlError
-from reconciler.model.task import RemoteTask
+from reconciler.model.remarks import Remark
+from reconciler.model.task import RemoteTask, rfc3339
 from reconciler.plan.age import LockHolder
 from reconciler.plan.budget import budget_document
 from reconciler.plan.codec import SavedPlan, basis_of
@@ -40,12 +41,14 @@ from reconciler.render.reports import FailureReport
 from reconciler.render.wait import WaitedReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import as_done, as_sensitive
+from reconciler.tasks.delivery import Delivery, Sent, delivery_error
+from reconciler.tasks.status import SETTLED, TaskState
 
 if TYPE_CHECKING:
     from reconciler.app.ui import Stop
     from reconciler.model.task import TaskRef
     from reconciler.plan.view import RemoteView
-    from reconciler.state.model import State
+    from reconciler.state.model import Record, State
     from reconciler.state.session import Session
 
 _MADE = (Result.CREATED, Result.REPLACED)
@@ -53,8 +56,8 @@ _MADE = (Result.CREATED, Result.REPLACED)
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """What the user asked for. `given` are the options without those of the configuration: a saved
-    plan is held against them. `expected` is the digest that the plan must have."""
+    """What the user asked for. `given` are the options without those of the configuration file, to
+    be compared with a saved plan. `expected` is the digest that the plan must have."""
 
     paths: tuple[str, ...] = ()
     options: PlanOptions = field(default_factory=PlanOptions)
@@ -67,16 +70,17 @@ class ApplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome of an apply. `signal` is the exit code that a signal asks for, None without one.
-    `plan` is what was executed, None if it was declined."""
+    """The outcome of an apply. `plan` is what was executed, None if it was declined. `signal` is
+    the exit code of a signal that arrived; `waves` is how many waves created something."""
 
     report: ApplyReport
     plan: Plan | None = None
     signal: int | None = None
+    waves: int = 1
 
     @property
     def edited(self) -> tuple[str, ...]:
-        """The keys of tasks that keep the prompt they were created with, though it was edited."""
+        """The keys of existing tasks whose prompt was edited in the manifest."""
         return tuple(
             task.ref.key
             for task in (self.plan.tasks if self.plan is not None else ())
@@ -94,9 +98,9 @@ class Applied:
 
 
 class Wave:
-    """One wave, from the plan to the saved state. `standing` says how far the tasks are that held
-    ones wait for, as the plan knew it. `follows` are the keys that a later wave is about, which
-    were agreed to before the first one."""
+    """One wave, from the plan to the saved state. `follows`: the keys of a later wave, which were
+    confirmed before the first one; None for the first. `standing` is the progress of the tasks that
+    held ones wait for, as of the plan."""
 
     def __init__(
         self,
@@ -133,18 +137,18 @@ class Wave:
         ui = self._ctx.ui
         ui.protect(secrets_of(plan))
         first_view = self._planning.view
-        # Errors, because of which nothing is done, come last.
+        # Errors, which stop the run, are shown last.
         hints = tuple(d for d in plan.diagnostics if d.severity is not Severity.ERROR)
         if is_first:
             ui.show(replace(plan, diagnostics=hints))
         if has_errors(plan.diagnostics):
             raise TaskctlError(plan.diagnostics)
-        if is_first and plan.can_apply() and not self._agreed(plan):
+        if is_first and plan.can_apply() and not self._confirm(plan):
             ui.note(Note.NOT_CREATED)
             return Applied(ApplyReport((), (error(Code.DECLINED),)))
         last = FailureReport((error(Code.INTERRUPTED, "secondSignal"),))
         with ui.interruptible(Note.STOPPING, last) as stop:
-            report = self._carry_out(plan, stop)
+            report = self._execute(plan, stop)
         report = replace(
             report,
             diagnostics=(
@@ -156,14 +160,11 @@ class Wave:
         )
         if stop.exit_code is None:
             self._refresh(report, first_view)
-            if is_first and plan.complete and not _is_open(report):
-                self._establish()
+            # Keys that were not selected were not looked up: for them, the state stays new.
+            selects = self._options.target or self._options.exclude
+            if is_first and plan.complete and not (selects or _may_miss_a_task(report)):
+                self._session.mark_complete(self._space.scope, self._baselines)
         return Applied(self._save(report), plan, stop.exit_code)
-
-    def _establish(self) -> None:
-        """Keys that were not selected were not looked up: for them the state stays new."""
-        if not self._options.target and not self._options.exclude:
-            self._session.mark_complete(self._space.scope, self._baselines)
 
     def _plan(self) -> Plan:
         state = self._session.state
@@ -174,13 +175,13 @@ class Wave:
             refuse_more(self._saved.plan, plan, self._file)
         if self._expected is not None:
             refuse_unexpected(plan, self._expected)
-        elif not self._yes and (again := self._ask_about_gone(plan.tasks)):
-            self._options = replace(self._options, allow_recreate=again)
+        elif not self._yes and (recreate := self._ask_about_gone(plan.tasks)):
+            self._options = replace(self._options, allow_recreate=recreate)
             plan = self._planning.plan(state, self._options, refusing=True)
         return plan
 
     def _plan_again(self) -> Plan:
-        """The plan of a later wave: for the held tasks alone, without what was asked of others."""
+        """The plan of a later wave: only for held tasks, without the options for other tasks."""
         refuse_other_periods(self._ctx, self._space)
         self._options = replace(
             self._options, replace=(), cancel_replaced=False, allow_recreate=(), update=False
@@ -189,7 +190,7 @@ class Wave:
         return self._planning.plan(state, self._options, refusing=True, only=follows)
 
     def _ask_about_gone(self, tasks: Iterable[PlannedTask]) -> tuple[str, ...] | None:
-        """The keys that may be created again, if a person agreed to a further one; else None."""
+        """The keys that may be created again, if a person confirmed further ones; else None."""
         if not self._ctx.ui.interactive:
             return None
         gone = [
@@ -199,14 +200,14 @@ class Wave:
             and task.desired is not None
             and task.desired.task_id is None
         ]
-        allowed = [task.ref.key for task in gone if self._may_recreate(task)]
+        allowed = []
+        for task in gone:
+            note = word_remarks(task.explanation).note
+            if self._ctx.ui.ask(Question.RECREATE, strict=True, ref=str(task.ref), note=note):
+                allowed.append(task.ref.key)
         return (*self._options.allow_recreate, *allowed) if allowed else None
 
-    def _may_recreate(self, task: PlannedTask) -> bool:
-        note = word_remarks(task.explanation).note
-        return self._ctx.ui.ask(Question.RECREATE, strict=True, ref=str(task.ref), note=note)
-
-    def _agreed(self, plan: Plan) -> bool:
+    def _confirm(self, plan: Plan) -> bool:
         if self._yes:
             return True
         if not self._ctx.ui.interactive:
@@ -222,8 +223,8 @@ class Wave:
             summary=f"{summary_row(plan)}\n{f'{unattended} ' if unattended else ''}{waves}",
         )
 
-    def _carry_out(self, plan: Plan, stop: Stop) -> ApplyReport:
-        garbage.resume()  # each lost response leaves reference cycles behind
+    def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:
+        garbage.resume()  # lost responses leave reference cycles behind
         session, ctx = self._session, self._ctx
         total = sum(1 for task in plan.tasks if task.applies)
         progress = ctx.ui.progress(total)
@@ -239,7 +240,7 @@ class Wave:
             started=progress.started,
             ended=progress.ended,
             held=progress.held,
-            cancel=lambda record: cancel_record(ctx, record),
+            cancel=lambda record: _cancel(ctx, record),
             holder=self._holder,
             baselines=self._baselines,
             window=min(SEND_WINDOW, self._options.settle_time.total_seconds()),
@@ -259,7 +260,7 @@ class Wave:
             progress.close()
 
     def _refresh(self, report: ApplyReport, view: RemoteView | None) -> None:
-        """Outputs of what was seen, and of what was just made as far as the list shows it."""
+        """Records the outputs of the tasks that were read, and of those just created and listed."""
         seen: list[RemoteTask] = list(view.tasks.values()) if view is not None else []
         changed = {result.task_id for result in report.tasks if result.updated}
         seen = [task for task in seen if task.id not in changed]
@@ -268,7 +269,7 @@ class Wave:
         self._session.refresh(seen)
 
     def _save(self, report: ApplyReport) -> ApplyReport:
-        """Saves; if that fails, the report still says what became of each task."""
+        """Saves the state; a failure is added to the report."""
         try:
             self._session.append(*as_sensitive(self._session.state, self._space.desired))
             self._session.append(*as_done(self._session.state, self._planning.done))
@@ -278,32 +279,51 @@ class Wave:
         return report
 
 
-def _is_open(report: ApplyReport) -> bool:
-    """Whether a task may exist that is not accounted for, or was not even looked for."""
+def _cancel(ctx: Context, record: Record) -> tuple[Remark, ...]:
+    """Cancels a task that was replaced or removed, unless it is settled. A failure becomes a
+    remark."""
+    try:
+        status = ctx.reader.status(record)
+        if status.state in SETTLED and status.state is not TaskState.NOT_VISIBLE:
+            return ()
+        event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
+        outcome = ctx.reader.respond(record.ref.org_name, record.task_id, event)
+        if isinstance(outcome, Sent):
+            return ()
+        caller = ctx.client.identity()
+        why = delivery_error(
+            outcome, Delivery(record.ref, "the cancellation", record.identity, caller)
+        )
+    except TaskctlError as failure:
+        why = failure.diagnostics[0]
+    facts = {"old": record.task_id, "why": word(why).summary, "ref": str(record.ref)}
+    return (Remark("apply.not_cancelled", facts),)
+
+
+def _may_miss_a_task(report: ApplyReport) -> bool:
+    """Whether a task may exist that the state does not know."""
     counts = report.summary()
     return bool(counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED])
 
 
-_DEEDS: dict[str, Callable[[PlannedTask], bool]] = {
-    "create": lambda task: task.creates,
-    "cancel": lambda task: task.cancels,
+_EXCEEDS: dict[str, Callable[[PlannedTask, PlannedTask | None], bool]] = {
+    "create": lambda now, saved: now.creates and not (saved and saved.creates),
+    "change": lambda now, saved: not now.patch.keys() <= (saved.patch.keys() if saved else set()),
+    "cancel": lambda now, saved: now.cancels and not (saved and saved.cancels),
 }
+"""Whether a task's plan does more than its saved plan, for each kind of change."""
 
 
 def refuse_more(saved: Plan, plan: Plan, file: str) -> None:
-    """A saved plan was agreed to: TaskctlError if the plan of today creates, changes or cancels
-    more. A task that had to settle then may come to anything that its options allow."""
-    agreed = {task.ref: task for task in saved.tasks}
-    for deed in ("create", "change", "cancel"):
-        more = tuple(t.ref.key for t in plan.tasks if _does_more(agreed.get(t.ref), t, deed))
+    """TaskctlError if the plan creates, changes or cancels more than the saved one, which was
+    confirmed. Tasks that were settling when it was saved may do whatever the options allow."""
+    confirmed = {task.ref: task for task in saved.tasks}
+    settling = {task.ref for task in saved.tasks if task.reason is Reason.SETTLING}
+    for kind, exceeds in _EXCEEDS.items():
+        more = tuple(
+            task.ref.key
+            for task in plan.tasks
+            if task.ref not in settling and exceeds(task, confirmed.get(task.ref))
+        )
         if more:
-            raise TaskctlError.of(Code.PLAN_EXCEEDED, deed, at=Place(file), keys=more)
-
-
-def _does_more(saved: PlannedTask | None, task: PlannedTask, deed: str) -> bool:
-    if saved is not None and saved.reason is Reason.SETTLING:
-        return False
-    if deed == "change":
-        return not task.patch.keys() <= (saved.patch.keys() if saved else set())
-    does = _DEEDS[deed]
-    return does(task) and not (saved is not None and does(saved))
+            raise TaskctlError.of(Code.PLAN_EXCEEDED, kind, at=Place(file), keys=more)

@@ -1,4 +1,4 @@
-"""What every command is: its options, its help with examples, and what its function is given."""
+"""Commands: their shared options, and what their functions are called with."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.plan.options import PlanOptions
 
 Run = Callable[..., int | None]
-"""A command's function: what was called, its own options; gives the exit code (None: 0)."""
+"""A command's function: takes a `Call` and its own options, returns the exit code (None: 0)."""
 
 _STDOUT = ("", "-", "/dev/stdout", "/dev/fd/1")
 _COLLECTED = {*options.PLAN_NAMES, *Connection._fields, *NAMES, "reports", "all_problems"}
@@ -32,7 +32,7 @@ _COLLECTED = {*options.PLAN_NAMES, *Connection._fields, *NAMES, "reports", "all_
 
 @dataclass
 class Call:
-    """One call of a command: where it writes, and what its use case works with."""
+    """One call of a command: its output, and the context of its use case."""
 
     click: click.Context
     out: Output
@@ -44,22 +44,22 @@ class Call:
 
     @cached_property
     def options(self) -> PlanOptions:
-        return options.plan_options_of(self.click)[0]
+        return options.plan_options_of(self.click, configured=True)
 
     @cached_property
     def given(self) -> PlanOptions:
-        """The options without those of the configuration."""
-        return options.plan_options_of(self.click)[1]
+        """The options without those of the configuration file."""
+        return options.plan_options_of(self.click, configured=False)
 
 
 class Command(WithExamples):
-    """A command; its function is called with a `Call` and the options of its own."""
+    """A command whose function is called with a `Call` and its own options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, _with_optional_values(args))
         except click.UsageError as problem:
-            problem.ctx = problem.ctx or ctx  # so that the help of this command is suggested
+            problem.ctx = problem.ctx or ctx  # to suggest the help of this command
             raise
 
     def invoke(self, ctx: click.Context) -> object:
@@ -90,16 +90,15 @@ def make_command(
     formats: Sequence[str] = (),
     kind: type[Command] = Command,
 ) -> Callable[[Run], Command]:
-    """Makes a command of a function. `reports`: its result is a report, in every format;
-    `formats` are further ones of its own."""
+    """Makes a command of a function. `reports`: its result is a report, in every format; `formats`
+    are additional formats."""
 
     def decorate(function: Run) -> Command:
-        own = [*params, *reversed(getattr(function, "__click_params__", []))]
         return kind(
             name,
             callback=function,
             params=[
-                *own,
+                *params,
                 *([_REPORT, _ALL_PROBLEMS] if reports else []),
                 *shared_options(FORMATS if reports else (*BASIC_FORMATS, *formats)),
             ],
@@ -113,7 +112,7 @@ def make_command(
 def _reports(
     ctx: click.Context, param: click.Parameter, values: Sequence[str]
 ) -> tuple[ReportFile, ...]:
-    """`FORMAT[=FILE]`; without a file, and for `-` and the like, it goes to stdout."""
+    """`FORMAT[=FILE]`: without a file, or with `-` or the like, a report goes to stdout."""
     reports: list[ReportFile] = []
     for value in values:
         name, equals, file = value.partition("=")
@@ -130,16 +129,12 @@ def _reports(
     return tuple(reports)
 
 
-def _formats(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    return [name for name in FORMATS if name.startswith(incomplete)]
-
-
 _REPORT = click.Option(
     ["--report", "reports"],
     multiple=True,
     callback=_reports,
     metavar="FORMAT[=FILE]",
-    shell_complete=_formats,
+    shell_complete=lambda _ctx, _param, text: [f for f in FORMATS if f.startswith(text)],
     help=f"Also write a report to FILE, or print it as the result: {', '.join(FORMATS)} "
     "(repeatable).",
 )
@@ -153,7 +148,8 @@ _ALL_PROBLEMS = click.Option(
 
 
 def _opened(before: dict[str, Any], ctx: click.Context) -> tuple[Output, Settings]:
-    """What follows the command takes precedence over what precedes it."""
+    """The output and settings of a command. Options after the command take precedence over those
+    before it."""
     after, config = ctx.params, config_of(ctx)
     root = folder_of(ctx)
     if not root.is_dir():
@@ -173,7 +169,7 @@ def _opened(before: dict[str, Any], ctx: click.Context) -> tuple[Output, Setting
 
 
 def _result_format(ctx: click.Context, before: str | None) -> str:
-    """The one format of stdout: of `--format`, or of the `--report` that names no file."""
+    """The format of stdout: that of `--format`, or of the `--report` without a file."""
     after = ctx.params
     asked = after["format_name"] or before
     types = (param.type for param in ctx.command.params if param.name == "format_name")
@@ -181,8 +177,8 @@ def _result_format(ctx: click.Context, before: str | None) -> str:
     if asked is not None and asked not in choices:
         known = " or ".join(choices)
         raise click.BadParameter(f"this command supports {known}", ctx, param_hint="'--format'")
-    formats = [report.format for report in after.get("reports", ()) if report.file is None]
-    formats = [*([asked] if asked is not None else []), *formats]
+    formats = [asked] if asked is not None else []
+    formats += [report.format for report in after.get("reports", ()) if report.file is None]
     if len(formats) > 1:
         raise click.UsageError(
             f"stdout takes one report, not {' and '.join(formats)}; "
@@ -193,7 +189,7 @@ def _result_format(ctx: click.Context, before: str | None) -> str:
 
 
 def _with_optional_values(args: Sequence[str]) -> list[str]:
-    """`--allow-recreate` alone means every key; it never consumes the word after it."""
+    """`--allow-recreate` alone means every key; it does not consume the next argument."""
     end = args.index("--") if "--" in args else len(args)
     bare, full = "--allow-recreate", "--allow-recreate=*"
     return [full if arg == bare else arg for arg in args[:end]] + list(args[end:])

@@ -1,6 +1,6 @@
-"""What every help text has: examples, and the options that may also stand before a command.
+"""Help texts with examples, and the options that all commands share.
 
-Imports nothing but click, so that `taskctl --help` is quick.
+Imports nothing but click, to keep `taskctl --help` fast.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 Examples = Sequence[tuple[str, str]]
-"""Pairs of a command line and what it is for."""
+"""Pairs of a command line and its purpose."""
 
 
 NAMES = ("directory", "format_name", "color", "quiet", "verbose")
@@ -37,7 +37,7 @@ class WithExamples(click.Command):
 
 
 def shared_options(formats: Iterable[str]) -> list[click.Parameter]:
-    """The options of all commands; `formats` are those of its result."""
+    """The options of all commands; `formats` are the formats of the result."""
     return [
         click.Option(
             ["-C", "directory"],
@@ -63,8 +63,8 @@ def shared_options(formats: Iterable[str]) -> list[click.Parameter]:
 
 
 def _configure(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """click calls this one first, since it is eager: the configuration that is found from the
-    directory gives the defaults of the command's other options."""
+    """Called before the other options are parsed, since this one is eager: the configuration file
+    found from the directory sets their defaults."""
     if not isinstance(ctx.command, click.Group):
         from reconciler.cli.config.file import config_of
 

@@ -1,6 +1,6 @@
-"""The command `taskctl`: finds the command, and is the one place where errors become exit codes.
+"""The entry point: finds the command, and turns errors into exit codes.
 
-Nothing but click is imported before a command is known: `--help` and `--version` need no more.
+Only click is imported before the command is known, to keep `--help` and `--version` fast.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ COMMANDS = {
     "help": "Show help for a command.",
     "version": "Print the version.",
 }
-"""Each is `reconciler.cli.commands.NAME`, whose `command` is a click command."""
+"""Each is the `command` of the module `reconciler.cli.commands.NAME`."""
 
 EXAMPLES = (
     ("taskctl validate", "check the manifests in tasks/ and *.tasks.yaml"),
@@ -63,19 +63,18 @@ EXAMPLES = (
     ("taskctl apply plan.taskctl", "apply exactly what was reviewed, or nothing"),
 )
 
-
-SIGNALLED = 128  # an exit code above it names the signal that ended the command
+SIGNALLED = 128  # exit codes above it stand for a signal
 
 
 class Terminated(SystemExit):
-    """SIGTERM came."""
+    """SIGTERM arrived."""
 
     def __init__(self) -> None:
         super().__init__(143)
 
 
 class Commands(WithExamples, click.Group):
-    """The commands, each imported when it is called."""
+    """The commands; each is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -129,8 +128,8 @@ app = Commands(
 click.version_option(__version__, prog_name="taskctl", message="%(prog)s %(version)s")(app)
 
 
-class Ending:
-    """Turns whatever ends a command into an exit code and words for it, once."""
+class ExitHandler:
+    """Turns whatever ends a command into an exit code and a message."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.arguments = arguments
@@ -138,7 +137,7 @@ class Ending:
         self.context: click.Context | None = None
         self.code = 0
 
-    def __enter__(self) -> Ending:
+    def __enter__(self) -> ExitHandler:
         return self
 
     def __exit__(
@@ -148,19 +147,19 @@ class Ending:
         trace: TracebackType | None,
     ) -> bool:
         if error is not None:
-            code = self._judge(error)
+            code = self._handle(error)
             self.code = self.code if self.code > SIGNALLED else code
         return True
 
     def write_files(self) -> None:
-        """Writes the reports in files, after everything else: a failure is one more error."""
+        """Writes the report files, after everything else; a failure is one more error."""
         out: Output | None = self.context.obj if self.context is not None else None
-        if out is not None:  # else it came to no command, and nothing more is imported
+        if out is not None:  # else no command was called, and nothing else is imported
             with self:
                 out.write_files()
 
-    def _judge(self, error: BaseException) -> int:
-        if isinstance(error, click.exceptions.Exit):  # also how --help ends: imports nothing
+    def _handle(self, error: BaseException) -> int:
+        if isinstance(error, click.exceptions.Exit):  # also of --help, which imports nothing else
             return error.exit_code
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             click.echo(error.format_message())
@@ -178,7 +177,7 @@ class Ending:
             case BrokenPipeError():
                 return 1
             case TaskctlError():
-                return self._tell(error.diagnostics)
+                return self._show(error.diagnostics)
             case click.ClickException():
                 return self._usage(error)
             case click.Abort() | EOFError():
@@ -210,7 +209,7 @@ class Ending:
         return self._fail(1, Code.OS_ERROR, at=place, why=why)
 
     def _unexpected(self, error: BaseException) -> int:
-        from reconciler.cli.console.output import say
+        from reconciler.cli.console.output import write_stderr
         from reconciler.model.codes import Code
         from reconciler.render import safe
 
@@ -219,7 +218,7 @@ class Ending:
             import traceback
 
             trace = out.conceal("".join(traceback.format_exception(error)))
-            say(safe.block(_without_token(trace)))
+            write_stderr(safe.block(_without_token(trace)))
         what = _without_token(f"{type(error).__name__}: {error}" if str(error) else repr(error))
         case = "verbose" if out.common.verbose else ""
         return self._fail(1, Code.INTERNAL_ERROR, case, what=what)
@@ -229,14 +228,14 @@ class Ending:
     ) -> int:
         from reconciler.model.diagnostics import NOWHERE, error
 
-        self._tell([error(cause, case, at=at or NOWHERE, **facts)])
+        self._show([error(cause, case, at=at or NOWHERE, **facts)])
         return code
 
-    def _tell(self, diagnostics: Sequence[Diagnostic]) -> int:
-        """On stderr; as the one document on stdout if a program reads it and none was written."""
+    def _show(self, diagnostics: Sequence[Diagnostic]) -> int:
+        """Writes to stderr; for programs to stdout, unless a document was written there."""
         out = self._output()
         out.keep(diagnostics)
-        if out.told or out.common.format in ("text", "csv"):
+        if out.has_result or out.common.format in ("text", "csv"):
             out.diagnostics(diagnostics)
         else:
             with suppress(BrokenPipeError):
@@ -244,17 +243,17 @@ class Ending:
         return 1
 
     def _output(self) -> Output:
-        """The command's own; if there is none yet, what the bare arguments ask for."""
+        """The command's output; if there is none yet, one for the arguments."""
         from reconciler.cli.console.output import Output
 
         if self.context is not None and isinstance(self.context.obj, Output):
             return self.context.obj
-        return Output(_asked(self.arguments, self._formats))
+        return Output(_output_settings(self.arguments, self._formats))
 
 
-def _asked(arguments: Sequence[str], formats: Iterable[str]) -> OutputSettings:
-    """Format, color and verbosity, as far as arguments that may be wrong say. `formats` are those
-    of the command."""
+def _output_settings(arguments: Sequence[str], formats: Iterable[str]) -> OutputSettings:
+    """Format, color and verbosity of arguments that may be invalid. `formats` are those of the
+    command."""
     from reconciler.cli.console.output import OutputSettings
 
     found = OutputSettings()
@@ -278,29 +277,29 @@ def _without_token(text: str) -> str:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs one command line and gives its exit code; what a caller without a process can use."""
-    ending = Ending(arguments)
-    with ending:
+    """Runs a command line in this process and returns its exit code."""
+    handler = ExitHandler(arguments)
+    with handler:
         with app.make_context("taskctl", list(arguments)) as context:
-            ending.context = context
-            ending.code = app.invoke(context) or 0
+            handler.context = context
+            handler.code = app.invoke(context) or 0
         sys.stdout.flush()
-    ending.write_files()
+    handler.write_files()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
-            ending.code = ending.code or 1
-            with suppress(OSError, ValueError):  # else Python complains of it while it ends
+            handler.code = handler.code or 1
+            with suppress(OSError, ValueError):  # else Python reports it at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    return ending.code
+    return handler.code
 
 
 def main() -> NoReturn:
     """The entry point of the process."""
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # whatever the encoding: no report fails by it
+        if isinstance(stream, TextIOWrapper):  # reports must not fail with any encoding
             stream.reconfigure(errors="backslashreplace")
     if "_TASKCTL_COMPLETE" in os.environ:
         from click.shell_completion import shell_complete
@@ -311,13 +310,13 @@ def main() -> NoReturn:
         instruction = os.environ["_TASKCTL_COMPLETE"]
         sys.exit(shell_complete(app, {}, "taskctl", "_TASKCTL_COMPLETE", instruction))
     signal.signal(signal.SIGTERM, _terminate)
-    gc.disable()  # as collector.pause; who leaves garbage behind resumes it
+    gc.disable()  # until `garbage.resume`
     code = run(sys.argv[1:])
-    os._exit(code)  # all is written and closed; to free each value first takes a tenth of a run
+    os._exit(code)  # everything is written; freeing all values would take a tenth of the time
 
 
 def _open_closed_streams() -> None:
-    """Else the next file that is opened, the state for one, would have the descriptor of stdout."""
+    """Otherwise, the next opened file, such as the state, would get the descriptor of stdout."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             stream = os.open(os.devnull, os.O_RDWR)

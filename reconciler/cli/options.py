@@ -1,4 +1,4 @@
-"""Every option that more than one command has, and how options become plain values. One table."""
+"""The options that several commands share, and their conversion to plain values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def argument(name: str, metavar: str, complete: Complete | None = None, **more: 
 def duration(
     ctx: click.Context, param: click.Parameter, value: str | timedelta | None
 ) -> timedelta | None:
-    """The callback of an option whose value is a duration."""
+    """Callback of an option with a duration."""
     if value is None or isinstance(value, timedelta):
         return value
     try:
@@ -43,19 +43,19 @@ def duration(
     except TaskctlError as problem:
         from reconciler.messages import word
 
-        said = word(problem.diagnostics[0])
-        raise click.BadParameter(f"{said.summary}. {said.detail}", ctx, param) from problem
+        message = word(problem.diagnostics[0])
+        raise click.BadParameter(f"{message.summary}. {message.detail}", ctx, param) from problem
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """The callback of an option whose value is a date, or a time; UTC unless it says otherwise."""
+    """Callback of an option with a date or time, in UTC unless it has an offset."""
     if value is None:
         return None
     try:
         found = datetime.fromisoformat(value)
         found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     except ValueError as problem:
-        what = f"{value!r} is no time: use 2026-12-01 or 2026-12-01T09:00:00Z"
+        what = f"{value!r} is not a time: use 2026-12-01 or 2026-12-01T09:00:00Z"
         raise click.BadParameter(what, ctx, param) from problem
     if not 1970 <= found.year < 9000:
         raise click.BadParameter(f"the year of {value!r} is out of range", ctx, param)
@@ -127,7 +127,7 @@ READS = [BACKEND, STATE, PARALLELISM]
 EDITS = [BACKEND, STATE, LOCK_TIMEOUT]
 CONNECTION = [BACKEND, ORG, STATE, PARALLELISM, LOCK_TIMEOUT]
 
-# What changes what apply would do: the fields of PlanOptions.
+# What apply does: the fields of PlanOptions.
 
 PLAN = [
     option(
@@ -245,8 +245,8 @@ FAIL_ON = option(
 
 
 def connection_of(ctx: click.Context) -> Connection:
-    """The command's connection. A backend or organization from the environment is left to whoever
-    looks for one there, and says where it comes from."""
+    """The command's connection. A backend or organization from the environment is resolved later,
+    with its source."""
     own = {name: ctx.params[name] for name in Connection._fields if name in ctx.params}
     for name in ("backend", "org"):
         if ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
@@ -254,27 +254,26 @@ def connection_of(ctx: click.Context) -> Connection:
     return Connection(**own)
 
 
-def plan_options_of(ctx: click.Context) -> tuple[PlanOptions, PlanOptions]:
-    """The command's options, and the same without those of the configuration."""
+def plan_options_of(ctx: click.Context, *, configured: bool) -> PlanOptions:
+    """The command's options for a plan; unless `configured`, without the configuration file's."""
     from reconciler.plan.options import PlanOptions
 
     own = {name: ctx.params[name] for name in PLAN_NAMES if name in ctx.params}
     own["adopt"] = AdoptScope(own["adopt"]) if own.get("adopt") else None
     for name in ("allow_recreate", "target", "exclude", "replace"):
         own[name] = tuple(sorted(set(own[name])))
-    source = ctx.get_parameter_source
-    given = {n: v for n, v in own.items() if source(n) is not ParameterSource.DEFAULT_MAP}
-    return PlanOptions(**own), PlanOptions(**given)
+    source, default = ctx.get_parameter_source, ParameterSource.DEFAULT_MAP
+    return PlanOptions(**{n: v for n, v in own.items() if configured or source(n) is not default})
 
 
 def is_given(ctx: click.Context, names: Sequence[str]) -> str | None:
-    """The first of these options that stands on the command line."""
+    """The first of these options that is on the command line."""
     given = ParameterSource.COMMANDLINE
     return next((name for name in names if ctx.get_parameter_source(name) is given), None)
 
 
 def message_text(text: str, name: str) -> str:
-    """A message as it can be sent. UsageError if it is empty or is not UTF-8."""
+    """The text of a message. UsageError if it is empty or not valid UTF-8."""
     if not text.strip():
         raise click.UsageError(f"the message is empty: {name}")
     try:

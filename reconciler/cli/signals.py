@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while creates run: the first stops in an orderly way, the second at once."""
+"""SIGINT and SIGTERM: the first signal stops a run gracefully, a second one immediately."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts(AbstractContextManager["Interrupts"]):
-    """In force while entered, from the main thread. The first signal writes `words` to stderr.
+    """Handles signals while entered, from the main thread. The first signal writes `message` to
+    stderr.
 
-    The second writes `farewell`, the whole result, to stdout and exits with code 130 or 143; the
-    attempts that were running are in the journal as open (contract, section 3).
+    A second one writes `result` to stdout and exits with code 130 or 143; attempts in flight stay
+    open in the journal (contract, section 3).
 
-    A thread of its own acts on the signals. Python runs a handler in the main thread, once that
-    thread is back in Python: a signal that arrives just as it starts to wait for a response would
-    only be noticed after the response.
+    A separate thread acts on the signals. Python runs handlers in the main thread, once that thread
+    executes Python code again: a signal that arrives just as it starts to wait for a response would
+    only be handled after the response.
     """
 
-    def __init__(self, words: str, farewell: str = "") -> None:
-        self._words, self._farewell = words.encode(), farewell.encode()
+    def __init__(self, message: str, result: str = "") -> None:
+        self._message, self._result = message.encode(), result.encode()
         self._stop = threading.Event()
         self._before: dict[int, Any] = {}
         self.exit_code: int | None = None
 
     def wait(self, seconds: float) -> bool:
-        """Sleeps that long, or until a signal arrives; whether to continue."""
+        """Sleeps that long, or until a signal arrives. Whether to continue."""
         if seconds > 0 and self.exit_code is None:
             self._stop.wait(seconds)
         return self.exit_code is None
@@ -55,11 +56,11 @@ class Interrupts(AbstractContextManager["Interrupts"]):
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
         os.close(self._writable)
-        self._thread.join()  # what has arrived is acted on
+        self._thread.join()  # after all signals that arrived are handled
         os.close(self._readable)
 
     def _listen(self) -> None:
-        """One byte per signal, its number, until the other end is closed."""
+        """Reads the number of each signal, one byte, until the pipe is closed."""
         while arrived := os.read(self._readable, 1):
             if arrived[0] in _SIGNALS:
                 self._act_on(arrived[0])
@@ -67,13 +68,13 @@ class Interrupts(AbstractContextManager["Interrupts"]):
     def _act_on(self, number: int) -> None:
         if self.exit_code is not None:
             with suppress(OSError):
-                os.write(1, self._farewell)
+                os.write(1, self._result)
             os._exit(128 + number)
         self.exit_code = 128 + number
         self._stop.set()
         with suppress(OSError):
-            os.write(2, self._words)  # not sys.stderr, which the main thread may be writing to
+            os.write(2, self._message)  # not sys.stderr, which the main thread may be writing to
 
 
 def _ignored_here(_number: int, _frame: FrameType | None) -> None:
-    """The byte in the pipe counts; without a handler, the signal would end the process."""
+    """The thread reads the signal from the pipe; without a handler, it would end the process."""

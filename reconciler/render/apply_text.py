@@ -88,7 +88,7 @@ def result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
     yield from (f"    {row}" for row in hint_rows(problems.hints, _COLUMNS, palette))
 
 
-def apply_summary(report: ApplyReport) -> str:
+def apply_summary(report: ApplyReport, label: str = "Apply") -> str:
     """`Apply: 3 created, ...`; rare results are listed only if there are any."""
     counts = report.summary()
     shown = [
@@ -96,4 +96,4 @@ def apply_summary(report: ApplyReport) -> str:
         for result in Result
         if counts[result] or result not in _RARE
     ]
-    return f"Apply: {', '.join(shown)}."
+    return f"{label}: {', '.join(shown)}."

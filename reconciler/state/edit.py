@@ -29,7 +29,7 @@ from reconciler.state.model import Attempted, Event, Forgotten, Record, Recorded
 
 def find(state: State, name: str) -> TaskRef:
     """The recorded or attempted task that a user means by `KEY` or `ORG/KEY`."""
-    known = _known(state)
+    known = known_refs(state)
     if TaskRef.has_org(name):
         ref = TaskRef.parse(name)
         if ref in known:
@@ -83,7 +83,7 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
     the entry that the new key names."""
     record, attempts = state.records.get(old), state.attempts_for(old)
     if record is None and not attempts:
-        raise _unknown(str(old), [str(ref) for ref in _known(state)])
+        raise _unknown(str(old), [str(ref) for ref in known_refs(state)])
     if new == old:
         raise _refused("same", old.key, ref=str(old))
     if new in state.records or state.attempts_for(new):
@@ -163,7 +163,7 @@ def resolved_attempts(
     if not attempts:
         known = ref in state.records
         if not known:
-            raise _unknown(str(ref), [str(other) for other in _known(state)])
+            raise _unknown(str(ref), [str(other) for other in known_refs(state)])
         raise _refused("resolved", ref.key, ref=str(ref))
     if task_id is None:
         marks = [attempt.mark for attempt in attempts]
@@ -191,7 +191,7 @@ def pushed(state: State, given: State) -> State:
 
 def is_known(state: State, name: str) -> bool:
     """Whether a record or an open attempt has this `KEY` or `ORG/KEY`."""
-    return any(name in (ref.key, str(ref)) for ref in _known(state))
+    return any(name in (ref.key, str(ref)) for ref in known_refs(state))
 
 
 def named(
@@ -258,7 +258,8 @@ def _record(state: State, ref: TaskRef) -> Record:
     return record
 
 
-def _known(state: State) -> set[TaskRef]:
+def known_refs(state: State) -> set[TaskRef]:
+    """The keys that have a record or an open attempt."""
     return {*state.records, *(attempt.ref for attempt in state.attempts.values())}
 
 

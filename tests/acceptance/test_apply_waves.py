@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli.main import Terminated
 from reconciler.remote.client import Client
 from reconciler.state.session import Session
 from tests.support.live_tasks import LiveTasks, live_tasks
@@ -238,3 +239,35 @@ def test_what_is_held_shows_no_values_of_a_sensitive_entry(place: LiveTasks) -> 
     assert code == 1
     assert json.loads(out)["wait"]["held"][0]["key"] == "t@b"
     assert "finishing" not in out + err
+
+
+@pytest.mark.parametrize(("interruption", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_a_signal_while_a_later_wave_is_planned(
+    place: LiveTasks,
+    monkeypatch: pytest.MonkeyPatch,
+    interruption: type[BaseException],
+    code: int,
+) -> None:
+    def interrupted(*_given: object) -> None:
+        raise interruption
+
+    write(place, "finishing finishing finishing", "{pilot: 1}")
+    with monkeypatch.context() as patch:
+        patch.setattr("reconciler.app.wave.refuse_other_periods", interrupted)
+        ended, out, err = place.run("apply", *QUICK, "--format", "json")
+    assert ended == code
+    document = json.loads(out)
+    assert [(t["key"], t["result"]) for t in document["tasks"]] == [("t@a", "created")]
+    assert document["wait"]["end"] == "interrupted"
+    assert [held["key"] for held in document["wait"]["held"]] == ["t@b", "t@c"]
+    assert err.count("Stopped waiting.") == 1
+    assert place.run("apply", *QUICK)[0] == 0  # the lock is free
+    assert keys(place) == ["t@a", "t@b", "t@c"]
+
+
+def test_the_total_of_several_waves_comes_last(place: LiveTasks) -> None:
+    write(place, "finishing finishing finishing", "{pilot: 1}")
+    _, out, _ = place.run("apply", *QUICK)
+    applied = [line for line in out.splitlines() if line.startswith("Apply: ")]
+    assert [line.split(",")[0] for line in applied] == ["Apply: 1 created", "Apply: 2 created"]
+    assert out.splitlines()[-1].startswith("Total: 3 created, ")

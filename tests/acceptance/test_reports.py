@@ -12,9 +12,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from reconciler.app.files import locator
 from reconciler.app.plan_file import write_plan_file
-from reconciler.app.repository import locator
-from reconciler.cli.main import Ending, run
+from reconciler.cli.main import ExitHandler, run
 from reconciler.manifest.repository import repository_root
 from reconciler.model.errors import TaskctlError
 from reconciler.plan.codec import SavedPlan, basis_of
@@ -221,7 +221,7 @@ def test_a_file_that_cannot_be_written_is_one_error_and_loses_nothing(
 
 @pytest.mark.parametrize(("before", "after"), [(0, 1), (1, 1), (2, 1), (130, 130), (143, 143)])
 def test_a_failed_write_hides_no_signal(before: int, after: int) -> None:
-    ending = Ending([])
+    ending = ExitHandler([])
     ending.code = before
     with ending:
         raise failed(TaskctlError, "cannot write the json report")

@@ -1,8 +1,7 @@
-"""`taskctl apply`: shows the plan, asks, and creates what is missing, exactly once."""
+"""`taskctl apply`: shows the plan, asks for confirmation, and creates what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 import click
@@ -15,15 +14,15 @@ from reconciler.cli.options import (
     INTERVAL,
     PLAN,
     STOP_ON,
-    TIMEOUT,
     argument,
+    duration,
     is_given,
     option,
 )
 
 
 def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """An empty text is refused, too: an unset variable must not mean any plan."""
+    """An empty value is an error: an unset variable must not permit any plan."""
     from reconciler.plan.digest import is_digest
 
     if value is not None and not is_digest(value):
@@ -43,7 +42,14 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
         help="Fail unless the plan has this digest, as `taskctl plan` printed it.",
     ),
     option("--wait", "waits", is_flag=True, help="Then wait until all tasks are done."),
-    *(TIMEOUT, INTERVAL, STOP_ON, FAIL_ON, *PLAN, *CONNECTION),
+    option(
+        "--timeout",
+        callback=duration,
+        default="30m",
+        metavar="DURATION",
+        help="How long to wait in total, also if tasks are created in several waves.",
+    ),
+    *(INTERVAL, STOP_ON, FAIL_ON, *PLAN, *CONNECTION),
     reports=True,
     examples=[
         ("taskctl apply", "show the plan, ask, create"),
@@ -58,9 +64,9 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 def command(
     call: Call,
     paths: tuple[str, ...],
-    yes: bool,  # noqa: FBT001 - click passes it by name
+    yes: bool,
     expect_plan: str | None,
-    waits: bool,  # noqa: FBT001
+    waits: bool,
     timeout: timedelta,
     interval: timedelta,
     stop_on: str | None,
@@ -78,35 +84,23 @@ def command(
     from reconciler.app.apply import apply
     from reconciler.app.wait import WaitOptions
     from reconciler.app.wave import ApplyRequest
+    from reconciler.messages.notes import Note
     from reconciler.render.wait import WaitedReport
 
     if not waits and (name := is_given(call.click, ("timeout", "interval", "stop_on"))):
         raise click.UsageError(f"--{name.replace('_', '-')} requires --wait")
-    applied = apply(
-        call.ctx,
-        ApplyRequest(
-            paths,
-            call.options,
-            call.given,
-            yes=yes,
-            expected=expect_plan,
-            wait=WaitOptions(timeout, interval, stop_on is not None) if waits else None,
-            fail_on=fail_on,
-        ),
+    wait = WaitOptions(timeout, interval, stop_on is not None) if waits else None
+    request = ApplyRequest(
+        paths, call.options, call.given, yes=yes, expected=expect_plan, wait=wait, fail_on=fail_on
     )
+    applied = apply(call.ctx, request)
     if applied.plan is None:  # declined
         call.out.keep(applied.report.diagnostics)
     elif isinstance(applied.report, WaitedReport):
-        call.out.waited(applied.report)
+        call.out.waited(applied.report, total=applied.waves > 1)
     else:
         call.out.report(applied.report)
-    _note_edited(call, applied.edited)
-    return applied.code
-
-
-def _note_edited(call: Call, keys: Sequence[str]) -> None:
-    from reconciler.messages.notes import Note
-
-    if keys:
+    if keys := applied.edited:
         more = (f"{len(keys) - 3} more",) if len(keys) > 3 else ()
         call.out.note(Note.PROMPT_FIXED, keys=(*keys[:3], *more), first=keys[0])
+    return applied.code

@@ -1,17 +1,17 @@
-"""`taskctl approve KEY`: approves what tasks ask for."""
+"""`taskctl approve`: approves what tasks ask for."""
 
 from __future__ import annotations
 
 import click
 
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import BACKEND, REQUEST, SELECTED, STATE, YES, message_text
+from reconciler.cli.options import BACKEND, REQUEST, SELECTED, STATE, YES, message_text, option
 
 
 @make_command(
     "approve",
     SELECTED,
-    click.Option(["-m", "--message"], metavar="TEXT", help="The answer to a question."),
+    option("-m", "--message", metavar="TEXT", help="The answer to a question."),
     *(REQUEST, YES, BACKEND, STATE),
     examples=[
         ("taskctl approve rotate-iam-keys", "show the request, then ask"),
@@ -25,16 +25,17 @@ def command(
     words: tuple[str, ...],
     message: str | None,
     request: str | None,
-    yes: bool,  # noqa: FBT001 - click passes it by name
+    yes: bool,
 ) -> int:
     """Approve what tasks ask for. Each request is shown first, on stderr.
 
     An answer is refused if the request has changed since it was shown.
     """
-    from reconciler.app.approvals import ReplyRequest, approve
-    from reconciler.cli.console.responses import tell_sending
+    from reconciler.app.respond import approve
+    from reconciler.cli.console.responses import show_responses
 
     if (request is not None or message is not None) and len(words) > 1:
         raise click.UsageError("--request and --message require a single KEY")
     answer = "" if message is None else message_text(message, "-m TEXT")
-    return tell_sending(call.out, approve(call.ctx, ReplyRequest(words, answer, request, yes)))
+    sent = approve(call.ctx, words, answer=answer, request_id=request, yes=yes)
+    return show_responses(call.out, sent)

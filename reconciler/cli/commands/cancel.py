@@ -1,4 +1,4 @@
-"""`taskctl cancel KEY`: cancels what tasks do."""
+"""`taskctl cancel`: cancels running tasks."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, YES, option
 def command(
     call: Call,
     words: tuple[str, ...],
-    force: bool,  # noqa: FBT001 - click passes it by name
+    force: bool,
     task_id: str | None,
-    yes: bool,  # noqa: FBT001
+    yes: bool,
 ) -> int:
     """Cancel running tasks. They continue to exist, and accept further messages.
 
     Each agent is asked to stop; with --force, its session is ended instead.
     """
-    from reconciler.app.respond import CancelRequest, cancel
-    from reconciler.cli.console.responses import tell_sending
+    from reconciler.app.respond import cancel
+    from reconciler.cli.console.responses import show_responses
 
     if task_id is not None and len(words) > 1:
         raise click.UsageError("--task requires a single KEY")
-    return tell_sending(call.out, cancel(call.ctx, CancelRequest(words, task_id, force, yes)))
+    sent = cancel(call.ctx, words, task_id=task_id, force=force, yes=yes)
+    return show_responses(call.out, sent)

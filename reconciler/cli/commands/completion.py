@@ -1,4 +1,4 @@
-"""`taskctl completion`: what a shell needs to complete commands, options, files and keys."""
+"""`taskctl completion`: prints the completion script of a shell."""
 
 from __future__ import annotations
 

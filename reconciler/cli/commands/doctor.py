@@ -24,7 +24,7 @@ from reconciler.render.json import json_document
 )
 def command(
     call: Call,
-    write_test: bool,  # noqa: FBT001 - click passes it by name
+    write_test: bool,
 ) -> int:
     """Check what an apply needs: backend, token, connection, identity, clock, organization, state
     and git. Changes nothing; --write-test leaves nothing behind.

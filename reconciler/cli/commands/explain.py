@@ -1,9 +1,16 @@
-"""`taskctl explain`: what a diagnostic code means and how to fix it."""
+"""`taskctl explain`: explains diagnostic codes."""
 
 from __future__ import annotations
 
+import difflib
+
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.options import argument
+from reconciler.messages import entry
+from reconciler.messages.explanation import codes, messages_of, section, title
+from reconciler.model.codes import Code
+from reconciler.model.errors import TaskctlError
+from reconciler.render.json import dump, json_document
 
 
 @make_command(
@@ -20,7 +27,38 @@ def command(call: Call, code: str | None) -> int:
     Diagnostics end with their code, in brackets. Codes are stable: programs can rely on them, and
     not on the wording of a message.
     """
-    from reconciler.app.explain import explain
-
-    call.out.document(explain(code, as_json=call.out.common.format == "json"))
+    as_json = call.out.common.format == "json"
+    if code is None and as_json:
+        listed = [{"code": each.value, "title": title(each)} for each in codes()]
+        text = dump(json_document(codes=listed))
+    elif code is None:
+        text = "".join(f"{each.value}  {title(each)}\n" for each in codes())
+    elif as_json:
+        text = dump(_document(_code(code)))
+    else:
+        found = _code(code)
+        text = f"{found.value}: {title(found)}\n\n{section(found)}"
+    call.out.document(text)
     return 0
+
+
+def _document(code: Code) -> dict[str, object]:
+    found = entry(code)
+    return json_document(
+        code=code.value,
+        title=found.title,
+        why=found.why,
+        fix=found.fix,
+        messages=messages_of(code),
+    )
+
+
+def _code(text: str) -> Code:
+    """The code, in either case. TaskctlError if it does not exist."""
+    known = {code.value: code for code in codes()}
+    if text.upper() in known:
+        return known[text.upper()]
+    near = difflib.get_close_matches(text.upper(), known, n=1)
+    if near:
+        raise TaskctlError.of(Code.UNKNOWN_CODE, "similar", given=text, near=near[0])
+    raise TaskctlError.of(Code.UNKNOWN_CODE, given=text)

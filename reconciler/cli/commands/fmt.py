@@ -1,4 +1,4 @@
-"""`taskctl fmt`: formats manifests, as gofmt and terraform fmt do."""
+"""`taskctl fmt`: formats manifests."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from reconciler.render.fmt import fmt_document, fmt_summary, fmt_text
 def command(
     call: Call,
     paths: tuple[str, ...],
-    check: bool,  # noqa: FBT001 - click passes it by name
-    diff: bool,  # noqa: FBT001
+    check: bool,
+    diff: bool,
 ) -> int:
     """Format manifests: indentation, spaces, empty lines, line ends.
 
@@ -48,7 +48,7 @@ def command(
     if stdin and not (check or diff) and out.common.format == "text":
         out.diagnostics(report.diagnostics)
         found = next(iter(report.files.values()))
-        out.told = True
+        out.has_result = True
         sys.stdout.flush()
         sys.stdout.buffer.write(found.content or b"")
         sys.stdout.buffer.flush()

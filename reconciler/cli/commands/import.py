@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, argument, option
+from reconciler.messages.notes import Note
+from reconciler.model.diagnostics import has_errors
+
+if TYPE_CHECKING:
+    from reconciler.cli.console.output import Output
+    from reconciler.importing.report import ImportReport
 
 
 @make_command(
@@ -46,21 +53,19 @@ from reconciler.cli.options import CONNECTION, argument, option
 def command(
     call: Call,
     task_ids: tuple[str, ...],
-    every: bool,  # noqa: FBT001 - click passes it by name
-    mine: bool,  # noqa: FBT001
+    every: bool,
+    mine: bool,
     since: str | None,
     program: str | None,
     file: str | None,
-    dry_run: bool,  # noqa: FBT001
+    dry_run: bool,
 ) -> int:
     """Import existing tasks: write their manifest, and record them.
 
     Changes nothing at the service; a plan right after it has no changes. What cannot be written is
     listed, and what is already recorded is skipped.
     """
-    from reconciler.app.import_ import ImportRequest, import_tasks
-    from reconciler.app.import_selection import Choice
-    from reconciler.cli.console.imported import show_import
+    from reconciler.app.import_ import ImportSelection, import_program, import_tasks
 
     if sum([bool(task_ids), every, mine, program is not None]) != 1:
         raise click.UsageError("specify what to import: TASK_IDs, --all, --mine, or --from FILE")
@@ -68,8 +73,30 @@ def command(
         raise click.UsageError("--since requires --all or --mine")
     if file == "-" or (file is None and not dry_run):
         raise click.UsageError("specify the manifest with --write FILE, or print it: --dry-run")
-    content = sys.stdin.buffer.read() if program == "-" else b""
-    choice = Choice(task_ids, mine, since)
     target = file or "tasks/imported.yaml"
-    report = import_tasks(call.ctx, ImportRequest(target, choice, program, content, dry_run))
-    return show_import(call.out, report)
+    if program is not None:
+        content = sys.stdin.buffer.read() if program == "-" else b""
+        report = import_program(call.ctx, target, program, content, dry_run=dry_run)
+    else:
+        selection = ImportSelection(task_ids, mine, since)
+        report = import_tasks(call.ctx, target, selection, dry_run=dry_run)
+    _show(call.out, report)
+    return int(has_errors(report.diagnostics))
+
+
+def _show(out: Output, report: ImportReport) -> None:
+    """The manifest or the report on stdout, the next step on stderr."""
+    from reconciler.render.import_report import import_document, import_summary, import_text
+
+    if report.dry_run and out.common.format == "text":
+        out.diagnostics(report.diagnostics)
+        out.document(report.manifest)
+        out.note(Note.DRY_RUN, summary=import_summary(report))
+        return
+    out.result(
+        lambda: import_document(report),
+        lambda style: import_text(report, style),
+        report.diagnostics,
+    )
+    if report.next_step and out.common.format == "text":
+        out.note(Note.NEXT, command=report.next_step)

@@ -1,4 +1,4 @@
-"""`taskctl inbox`: the open questions of tasks, answered one after another on a terminal."""
+"""`taskctl inbox`: shows the open questions of tasks; on a terminal, answers them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def command(call: Call, words: tuple[str, ...]) -> int:
     An answer is refused if the question has changed since it was shown. What a tool outside of the
     service has to provide is only listed.
     """
-    from reconciler.app.approvals import answer_inbox, inbox
-    from reconciler.cli.console.responses import tell_sending
+    from reconciler.app.respond import answer_inbox, inbox
+    from reconciler.cli.console.responses import show_responses
     from reconciler.render.inbox import inbox_document, inbox_text
 
     found = inbox(call.ctx, words)
     if call.ctx.ui.interactive and found.requests:
-        return tell_sending(call.out, answer_inbox(found), skippable=True)
+        return show_responses(call.out, answer_inbox(found), skippable=True)
     call.out.result(
         lambda: inbox_document(found.requests, found.read_at),
         lambda style: inbox_text(found.requests, style, found.read_at),

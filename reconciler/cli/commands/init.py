@@ -1,4 +1,4 @@
-"""`taskctl init`: a starter manifest, and what to do with it."""
+"""`taskctl init`: creates a starter manifest."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from reconciler.cli.options import argument, option
 def command(
     call: Call,
     folder: str,
-    hook: bool,  # noqa: FBT001 - click passes it by name
-    workflow: bool,  # noqa: FBT001
-    gitignore: bool,  # noqa: FBT001
+    hook: bool,
+    workflow: bool,
+    gitignore: bool,
 ) -> int:
     """Create a starter manifest in DIR/tasks, and show what belongs around it.
 
     Existing files are kept, except for taskctl's own copy of its schema, which is refreshed. The
     hook, the workflows and the lines for .gitignore are shown, or written with their options.
     """
-    from reconciler.app.init import InitRequest, init
+    from reconciler.app.init import init
     from reconciler.render.init import init_document, init_text
 
-    report = init(call.ctx, InitRequest(folder, hook, workflow, gitignore))
+    report = init(call.ctx, folder, hook=hook, workflow=workflow, gitignore=gitignore)
     call.out.result(lambda: init_document(report), lambda _style: init_text(report))
     return 0

@@ -1,4 +1,4 @@
-"""`taskctl logs KEY`: the conversations of tasks."""
+"""`taskctl logs`: shows the conversations of tasks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
 def command(
     call: Call,
     words: tuple[str, ...],
-    follow: bool,  # noqa: FBT001 - click passes it by name
+    follow: bool,
     since: str | None,
 ) -> int:
     """Show the conversation of tasks: user, assistant, tools, approvals, warnings, errors.
@@ -33,7 +33,7 @@ def command(
     Times are UTC. --follow and --format json are for a single task. What the service sends is shown
     as text only; it cannot control the terminal.
     """
-    from reconciler.app.logs import LogsRequest, logs
+    from reconciler.app.logs import logs
     from reconciler.render import safe
     from reconciler.render.conversation import ConversationText
     from reconciler.render.json import json_line
@@ -41,7 +41,7 @@ def command(
     out = call.out
     as_json = out.common.format == "json"
     try:
-        found = logs(call.ctx, LogsRequest(words, follow, since, as_json))
+        found = logs(call.ctx, words, follow=follow, since=since, single=as_json)
         for ref, conversation in found:
             if len(found) > 1:
                 out.document(f"==> {safe.line(str(ref))} <==\n")
@@ -51,5 +51,5 @@ def command(
     except KeyboardInterrupt:
         if not follow:
             raise
-        return 130  # how a person ends it
+        return 130  # the usual way to end it
     return 0

@@ -1,4 +1,4 @@
-"""`taskctl plan`: what apply would do."""
+"""`taskctl plan`: shows what apply would do."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of 
 def command(
     call: Call,
     paths: tuple[str, ...],
-    detailed_exitcode: bool,  # noqa: FBT001 - click passes it by name
+    detailed_exitcode: bool,
     out_file: str | None,
     fail_on: tuple[str, ...],
-    skip_without_token: bool,  # noqa: FBT001
+    skip_without_token: bool,
     at: datetime | None,
-    with_past: bool,  # noqa: FBT001
+    with_past: bool,
 ) -> int:
     """Show what apply would do. Changes nothing, neither here nor at the service.
 

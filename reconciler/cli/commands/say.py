@@ -1,4 +1,4 @@
-"""`taskctl say KEY TEXT`: a follow-up message to a task."""
+"""`taskctl say`: sends a follow-up message to a task."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from reconciler.cli.options import BACKEND, STATE, YES, argument, message_text
         ("taskctl say rotate-iam-keys - < note.md", "the contents of a file"),
     ],
 )
-def command(call: Call, key: str, text: str, yes: bool) -> int:  # noqa: FBT001 - click passes it
+def command(call: Call, key: str, text: str, yes: bool) -> int:
     """Send a follow-up message to a task. The task resumes work, which spends tokens.
 
     The message is sent once; a busy task refuses it. What the task said last is shown first, on
     stderr.
     """
-    from reconciler.app.respond import send_message
-    from reconciler.cli.console.responses import tell_sending
+    from reconciler.app.respond import say
+    from reconciler.cli.console.responses import show_responses
 
     stdin = text == "-"
     given = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if stdin else text
     message = message_text(given, "TEXT")
-    return tell_sending(call.out, send_message(call.ctx, key, message, yes=yes))
+    return show_responses(call.out, say(call.ctx, key, message, yes=yes))

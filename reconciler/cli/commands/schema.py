@@ -1,4 +1,4 @@
-"""`taskctl schema`: the JSON Schemas that come with taskctl."""
+"""`taskctl schema`: prints the JSON Schemas of taskctl."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`taskctl serve`: the embedded service over HTTP."""
+"""`taskctl serve`: serves the embedded service over HTTP."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.command import Call, make_command
-from reconciler.cli.options import duration
+from reconciler.cli.options import duration, option
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
 
 if TYPE_CHECKING:
     from reconciler.embedded.budget import TokenBudget
 
+SCENARIOS = ("finishing", "approving", "asking", "delegating", "failing", "stopping", "slow")
 NO_BUDGET = -1
 MOST_TOKENS = 2**53
 
@@ -31,6 +32,57 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
 
 @make_command(
     "serve",
+    option("--host", default="127.0.0.1", help="Address to listen on."),
+    option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=8765,
+        help="Port to listen on; 0 selects a free one.",
+    ),
+    option(
+        "--allow-host",
+        multiple=True,
+        metavar="NAME",
+        help="Host name that clients may use, besides localhost and IP addresses (repeatable).",
+    ),
+    option("--db", default=".taskctl/local.db", metavar="PATH", help="SQLite file for the tasks."),
+    option(
+        "--token",
+        metavar="T",
+        help="The only valid token. Without it, any token is valid, but clients must send one.",
+    ),
+    option(
+        "--scenario",
+        type=click.Choice([*SCENARIOS, "by-prompt"]),
+        default="finishing",
+        help="What tasks do; by-prompt: the first word of each prompt selects it.",
+    ),
+    option(
+        "--work-time",
+        callback=duration,
+        default="3s",
+        metavar="DURATION",
+        help="How long a task runs.",
+    ),
+    option(
+        "--streams",
+        type=click.Choice(["end", "open"]),
+        default="open",
+        help="Whether the event stream of an idle task ends, or stays open as in Pulumi Cloud.",
+    ),
+    option(
+        "--token-budget",
+        callback=_tokens,
+        metavar="N|none",
+        help="Neo tokens that each organization may use, stored in the file; none removes the "
+        "limit.",
+    ),
+    option(
+        "--budget-window",
+        callback=duration,
+        metavar="DURATION",
+        help="Length of the budget period, which repeats.  [default: unlimited]",
+    ),
     examples=[
         ("taskctl serve", "listens on http://127.0.0.1:8765"),
         ("taskctl serve --port 0 --db /tmp/demo.db", "a free port and a separate file"),
@@ -41,71 +93,6 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
             "in another terminal; any token is valid",
         ),
     ],
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8765,
-    show_default=True,
-    help="Port to listen on; 0 selects a free one.",
-)
-@click.option(
-    "--allow-host",
-    multiple=True,
-    metavar="NAME",
-    help="Host name that clients may use, besides localhost and IP addresses (repeatable).",
-)
-@click.option(
-    "--db",
-    default=".taskctl/local.db",
-    show_default=True,
-    metavar="PATH",
-    help="SQLite file that stores the tasks.",
-)
-@click.option(
-    "--token",
-    metavar="T",
-    help="The only valid token. Without it, any token is valid, but clients must send one.",
-)
-@click.option(
-    "--scenario",
-    type=click.Choice(
-        [
-            *("finishing", "approving", "asking", "delegating", "failing", "stopping", "slow"),
-            "by-prompt",
-        ]
-    ),
-    default="finishing",
-    show_default=True,
-    help="What tasks do; by-prompt: the first word of each prompt selects it.",
-)
-@click.option(
-    "--work-time",
-    callback=duration,
-    default="3s",
-    show_default=True,
-    metavar="DURATION",
-    help="How long a task runs.",
-)
-@click.option(
-    "--streams",
-    type=click.Choice(["end", "open"]),
-    default="open",
-    show_default=True,
-    help="Whether the event stream of an idle task ends, or stays open as in Pulumi Cloud.",
-)
-@click.option(
-    "--token-budget",
-    callback=_tokens,
-    metavar="N|none",
-    help="Neo tokens that each organization may use, stored in the file; none removes the limit.",
-)
-@click.option(
-    "--budget-window",
-    callback=duration,
-    metavar="DURATION",
-    help="Length of the budget period, which repeats.  [default: unlimited]",
 )
 def command(
     call: Call,

@@ -1,4 +1,4 @@
-"""`taskctl show PLANFILE|KEY`: a saved plan, or everything about one task."""
+"""`taskctl show`: shows a saved plan, or everything about one task."""
 
 from __future__ import annotations
 

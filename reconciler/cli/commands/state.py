@@ -1,4 +1,4 @@
-"""`taskctl state`: what is recorded of each task, and how to repair it."""
+"""`taskctl state`: shows, repairs and moves the state."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def rename_record(
     call: Call,
     old: str,
     new: str,
-    yes: bool,  # noqa: FBT001 - click passes it by name
+    yes: bool,
 ) -> int:
     """Rename the record of OLD to NEW, in its organization or as ORG/KEY in another one.
 
@@ -89,7 +89,7 @@ def rename_record(
     """
     from reconciler.app.state_edits import move_records
 
-    return _tell(call, *move_records(call.ctx, old, new, yes=yes))
+    return _show_edits(call, *move_records(call.ctx, old, new, yes=yes))
 
 
 @make_command(
@@ -103,12 +103,12 @@ def rename_record(
 def rm_record(
     call: Call,
     words: tuple[str, ...],
-    yes: bool,  # noqa: FBT001 - click passes it by name
+    yes: bool,
 ) -> int:
     """Remove records. The tasks keep running. If several match, asks for confirmation."""
     from reconciler.app.state_edits import remove_records
 
-    return _tell(call, *remove_records(call.ctx, words, yes=yes))
+    return _show_edits(call, *remove_records(call.ctx, words, yes=yes))
 
 
 @make_command(
@@ -124,7 +124,7 @@ def accept_inputs(
     call: Call,
     key: str,
     paths: tuple[str, ...],
-    yes: bool,  # noqa: FBT001 - click passes it by name
+    yes: bool,
 ) -> int:
     """Record the manifest's inputs of KEY as those that its task was created with.
 
@@ -133,7 +133,7 @@ def accept_inputs(
     """
     from reconciler.app.state_edits import accept_manifest
 
-    return _tell(call, *accept_manifest(call.ctx, key, paths, yes=yes))
+    return _show_edits(call, *accept_manifest(call.ctx, key, paths, yes=yes))
 
 
 @make_command(
@@ -151,7 +151,7 @@ def resolve_attempts(
     call: Call,
     key: str,
     task_id: str | None,
-    not_created: bool,  # noqa: FBT001 - click passes it by name
+    not_created: bool,
 ) -> int:
     """Record the outcome of an unresolved attempt to create KEY.
 
@@ -162,7 +162,7 @@ def resolve_attempts(
 
     if (task_id is None) is not not_created:
         raise click.UsageError("specify either --task-id ID or --not-created")
-    return _tell(call, resolve_attempt(call.ctx, key, task_id))
+    return _show_edits(call, resolve_attempt(call.ctx, key, task_id))
 
 
 @make_command(
@@ -179,14 +179,21 @@ def init_state(call: Call, address: str | None) -> int:
 
     An existing state is not changed.
     """
-    from reconciler.app.state_places import create_state
+    from reconciler.app.state_admin import create_state
 
-    return _report(call, create_state(call.ctx, address))
+    return _show_change(call, create_state(call.ctx, address))
+
+
+def _epoch(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    if not (value.isascii() and value.isdecimal()):
+        what = f"{value!r} is not a number; the message about the locked state shows the number"
+        raise click.BadParameter(what, ctx, param)
+    return int(value)
 
 
 @make_command(
     "unlock",
-    argument("epoch", "EPOCH", type=click.IntRange(min=0)),
+    argument("epoch", "EPOCH", callback=_epoch),
     *(BACKEND, STATE),
     examples=[("taskctl state unlock 7", "release the lock that the message named")],
 )
@@ -196,9 +203,9 @@ def unlock_state(call: Call, epoch: int) -> int:
     A run that holds it and is still alive sends nothing more. The lock of a run that died expires
     by itself.
     """
-    from reconciler.app.state_places import release_lock
+    from reconciler.app.state_admin import release_lock
 
-    return _report(call, release_lock(call.ctx, epoch))
+    return _show_change(call, release_lock(call.ctx, epoch))
 
 
 @make_command(
@@ -206,15 +213,15 @@ def unlock_state(call: Call, epoch: int) -> int:
     *(BACKEND, STATE),
     examples=[("taskctl state pull >state.json", "a copy, prompts included")],
 )
-def pull_state(call: Call) -> int:
+def print_state(call: Call) -> int:
     """Print the whole state as JSON, in the format of a state file.
 
     It contains all prompts, also those of sensitive tasks.
     """
-    from reconciler.app.state_places import whole_state
+    from reconciler.app.state_admin import pull_state
 
-    found = whole_state(call.ctx)
-    call.out.result(lambda: copy_document(found), lambda _style: copy_text(found))
+    state = pull_state(call.ctx)
+    call.out.result(lambda: copy_document(state), lambda _style: copy_text(state))
     return 0
 
 
@@ -230,9 +237,9 @@ def push_file(call: Call, file: str) -> int:
     FILE must have the lineage of the state and a higher serial, and must contain all of its tasks
     and unresolved attempts.
     """
-    from reconciler.app.state_places import push_state
+    from reconciler.app.state_admin import push_state
 
-    return _report(call, push_state(call.ctx, file))
+    return _show_change(call, push_state(call.ctx, file))
 
 
 @make_command(
@@ -248,25 +255,25 @@ def push_file(call: Call, file: str) -> int:
 def migrate_state(
     call: Call,
     to: str | None,
-    abort: bool,  # noqa: FBT001 - click passes it by name
+    abort: bool,
 ) -> int:
     """Move the state to another place, which must not have a state yet.
 
     If it is interrupted, run it again with the same address, or undo it with --abort. Until then,
     no other command uses the state. The old place keeps a note of the new one.
     """
-    from reconciler.app.state_places import abort_move, move_state
+    from reconciler.app.state_admin import abort_move, move_state
 
     if (to is None) is not abort:
         raise click.UsageError("specify either --to URL or --abort")
-    return _report(call, abort_move(call.ctx) if to is None else move_state(call.ctx, to))
+    return _show_change(call, abort_move(call.ctx) if to is None else move_state(call.ctx, to))
 
 
 command = Group(
     "state",
     commands=[
         *(list_records, show_record, rename_record, rm_record, accept_inputs, resolve_attempts),
-        *(init_state, unlock_state, pull_state, push_file, migrate_state),
+        *(init_state, unlock_state, print_state, push_file, migrate_state),
     ],
     short_help="Inspect and repair the state.",
     help="""Inspect and repair what is recorded of each task.
@@ -283,14 +290,14 @@ command = Group(
 )
 
 
-def _tell(call: Call, *edited: Edited) -> int:
-    """What was edited; the exit code 1 if it was declined."""
+def _show_edits(call: Call, *edited: Edited) -> int:
+    """Shows the edits. The exit code is 1 if they were declined."""
     call.out.result(
         lambda: edits_document(edited), lambda _style: "".join(edit_text(one) for one in edited)
     )
     return int(not edited)
 
 
-def _report(call: Call, change: PlaceChange) -> int:
+def _show_change(call: Call, change: PlaceChange) -> int:
     call.out.result(lambda: place_document(change), lambda _style: place_text(change))
     return 0

@@ -1,4 +1,4 @@
-"""`taskctl status`: the status of recorded tasks."""
+"""`taskctl status`: shows the status of recorded tasks, and the tokens that they used."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import click
 
-from reconciler.app.status import StatusReport, StatusRequest, status
-from reconciler.app.totals import TotalsReport, TotalsRequest, read_totals
+from reconciler.app.status import StatusReport, TotalsReport, read_totals, status
 from reconciler.cli.command import Call, Command, make_command
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
@@ -16,7 +15,7 @@ from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, is_give
 from reconciler.render.json import dump, json_document
 from reconciler.render.status import ANY_ROOM, status_document, status_rows
 from reconciler.render.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
-from reconciler.tasks.status import TaskState
+from reconciler.tasks.status import TaskState, exit_code
 from reconciler.tasks.totals import By
 
 _STATUSES = {state.value: state for state in TaskState}
@@ -33,8 +32,8 @@ def _states(
 
 
 class _StatusCommand(Command):
-    """`--state` with statuses is `--status`: no address of a state looks like a list of statuses,
-    and a file that is named like one can be written `./waiting`."""
+    """Takes `--state` with a list of statuses for `--status`: no address of a state looks like one,
+    and a file with such a name can be given as `./waiting`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
@@ -63,7 +62,7 @@ class _StatusCommand(Command):
     INTERVAL,
     option(
         "--exit-code",
-        "tell",
+        "exits",
         is_flag=True,
         help="Exit 0 if all are done, 2 if some are running, 3 if some wait for a person, 1 if "
         "some failed.",
@@ -115,13 +114,13 @@ def command(
     call: Call,
     words: tuple[str, ...],
     states: frozenset[TaskState],
-    watch: bool,  # noqa: FBT001 - click passes it by name
+    watch: bool,
     interval: timedelta,
-    tell: bool,  # noqa: FBT001
-    totals: bool,  # noqa: FBT001
+    exits: bool,
+    totals: bool,
     since: str | None,
     by: str | None,
-    notify: bool,  # noqa: FBT001
+    notify: bool,
     notify_since: timedelta,
 ) -> int:
     """Show the status of the tasks in the state, and what the waiting ones ask. Changes nothing.
@@ -135,25 +134,27 @@ def command(
     if watch and notify:
         raise click.UsageError("--notify is for a schedule; --watch cannot be combined with it")
     if totals:
-        if other := is_given(call.click, ["watch", "notify", "tell"]):
-            name = "exit-code" if other == "tell" else other
+        if other := is_given(call.click, ["watch", "notify", "exits"]):
+            name = "exit-code" if other == "exits" else other
             raise click.UsageError(f"--totals cannot be combined with --{name}")
-        asked = TotalsRequest(words, states, since, _groups(by, out))
-        _show_totals(out, read_totals(call.ctx, asked))
+        default = (By.TASK,) if out.common.format == "csv" else (By.FILE, By.DAY)
+        groups = (By(by),) if by is not None else default
+        _show_totals(out, read_totals(call.ctx, words, groups, states=states, since=since))
         return 0
     if since or by or out.common.format == "csv":
         raise click.UsageError("--since, --by and the format csv need --totals")
-    request = StatusRequest(words, states, watch, interval, notify_since if notify else None)
-    screen = Screen(sys.stdout, in_place=watch and sys.stdout.isatty())
+    pause, newer = interval if watch else None, notify_since if notify else None
+    reports = status(call.ctx, words, states=states, interval=pause, notify_since=newer)
+    screen = Screen(sys.stdout, in_place=sys.stdout.isatty()) if watch else None
     code = 0
     try:
-        for report in status(call.ctx, request):
-            _show(out, report, screen if watch else None)
-            code = report.code if tell else 0
+        for report in reports:
+            _show(out, report, screen)
+            code = exit_code(report.statuses) if exits else 0
     except KeyboardInterrupt:
         if not watch:
             raise
-        return 130  # how a person ends it
+        return 130  # the usual way to end it
     return code
 
 
@@ -161,7 +162,7 @@ def _show(out: Output, report: StatusReport, screen: Screen | None) -> None:
     if out.common.format == "json":
         out.document(dump(status_document(report.statuses, report.read_at)))
     elif not out.common.quiet:
-        out.told = True
+        out.has_result = True
         room = screen.lines if screen is not None else ANY_ROOM if sys.stdout.isatty() else None
         rows = status_rows(
             report.statuses,
@@ -171,12 +172,6 @@ def _show(out: Output, report: StatusReport, screen: Screen | None) -> None:
             selected=report.selected,
         )
         (screen or Screen(sys.stdout, in_place=False)).show(rows)
-
-
-def _groups(by: str | None, out: Output) -> tuple[By, ...]:
-    if by is not None:
-        return (By(by),)
-    return (By.TASK,) if out.common.format == "csv" else (By.FILE, By.DAY)
 
 
 def _show_totals(out: Output, report: TotalsReport) -> None:
@@ -191,7 +186,7 @@ def _show_totals(out: Output, report: TotalsReport) -> None:
 
 
 def _bar_marks() -> str:
-    """The characters of a bar that the encoding of stdout has."""
+    """The characters of bars, as the encoding of stdout permits."""
     try:
         BLOCKS.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

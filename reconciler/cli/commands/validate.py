@@ -1,4 +1,4 @@
-"""`taskctl validate`: offline, and fast enough for every commit."""
+"""`taskctl validate`: checks manifests offline, fast enough for every commit."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ STRICT = option("--strict", is_flag=True, help="Treat warnings as errors.")
 def command(
     call: Call,
     paths: tuple[str, ...],
-    strict: bool,  # noqa: FBT001
-    skip_without_manifests: bool,  # noqa: FBT001
+    strict: bool,
+    skip_without_manifests: bool,
 ) -> int:
     """Check manifests and report every problem, in order. Works offline.
 

@@ -1,4 +1,4 @@
-"""`taskctl wait`: until the tasks are done."""
+"""`taskctl wait`: waits until tasks are done."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What a shell is offered behind an option or a command: keys and files. Quick, and never a word
-about what went wrong: a shell that asks is in the middle of a line."""
+"""Completion candidates: task keys and files. Errors are ignored, because the user is typing."""
 
 from __future__ import annotations
 
@@ -19,18 +18,18 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 STATES = ("taskctl.state.json", ".taskctl/local.state.json")
-LARGEST = 16 * 1024 * 1024  # bytes of a file that is worth the wait
+MAX_BYTES = 16 * 1024 * 1024  # larger files would take too long
 
 
 def files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Whatever the shell knows of files."""
+    """Files, which the shell completes itself."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(incomplete, type="file")]
 
 
 def keys(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Task keys of manifests and states; `ORG/KEY` once there is a slash."""
+    """Task keys of manifests and states; `ORG/KEY` if there is a slash."""
     root, config = _settings(ctx)
     return _items([*_desired(ctx, root, config), *_recorded(ctx, root, config)], incomplete)
 
@@ -38,14 +37,14 @@ def keys(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[C
 def recorded_keys(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Those of states alone."""
+    """Task keys of states."""
     return _items(_recorded(ctx, *_settings(ctx)), incomplete)
 
 
 def recorded_keys_or_files(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Both; the files first, since bash's script forgets what it was told before them."""
+    """Files come first, because the script for bash drops what precedes them."""
     return [*files(ctx, param, incomplete), *recorded_keys(ctx, param, incomplete)]
 
 
@@ -58,7 +57,7 @@ def keys_or_files(
 def desired_keys(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Those of manifests alone."""
+    """Task keys of manifests."""
     return _items(_desired(ctx, *_settings(ctx)), incomplete)
 
 
@@ -70,7 +69,7 @@ def _settings(ctx: click.Context) -> tuple[Path, Config]:
 
 
 def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem]:
-    """Only what is a key: a shell inserts it into a command line as it is."""
+    """Only valid keys, because a shell inserts them into a command line unquoted."""
     from click.shell_completion import CompletionItem
 
     from reconciler.model.shell import is_key, is_org_name
@@ -111,9 +110,9 @@ def _recorded(ctx: click.Context, root: Path, config: Config) -> Iterator[TaskRe
 
 
 def _content(path: Path) -> bytes:
-    """Nothing where there is nothing to read, or too much."""
+    """The content of a file; empty if it is unreadable or too large."""
     try:
-        content = read_regular(path, LARGEST)
+        content = read_regular(path, MAX_BYTES)
     except OSError:
         return b""
-    return content if len(content) <= LARGEST else b""
+    return content if len(content) <= MAX_BYTES else b""

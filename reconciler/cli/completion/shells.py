@@ -1,4 +1,4 @@
-"""How bash, zsh and fish ask what completes a line: click's ways, and `--option=VALUE` in each."""
+"""Completion for bash, zsh and fish: click's classes, with support for `--option=VALUE`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from click.shell_completion import (
 
 
 class Bash(BashComplete):
-    """Takes `--option=value` for three words, and replaces the last."""
+    """bash splits `--option=value` into three words, and replaces the last."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         args, incomplete = super().get_completion_args()
@@ -23,7 +23,7 @@ class Bash(BashComplete):
 
 
 class Zsh(ZshComplete):
-    """Has one word, of which `compset` says that its beginning stays."""
+    """zsh has one word; `compset` keeps its beginning."""
 
     source_template = ZshComplete.source_template.replace(
         "    for type key descr", "    compset -P 1 '--*='\n    for type key descr"
@@ -31,7 +31,7 @@ class Zsh(ZshComplete):
 
 
 class Fish(FishComplete):
-    """Has one word, and replaces the whole of it; a description may have commas."""
+    """fish has one word, and replaces all of it. Descriptions may contain commas."""
 
     source_template = FishComplete.source_template.replace(
         'string split ","', 'string split --max 1 ","'

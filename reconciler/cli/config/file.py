@@ -1,8 +1,7 @@
-"""Settings from a file of the repository: `taskctl.toml`, or `[tool.taskctl]` in `pyproject.toml`.
+"""The configuration file: `taskctl.toml`, or `[tool.taskctl]` in `pyproject.toml`.
 
-Anyone who can write to the repository can write this file, so it contains nothing that decides
-where a token goes or whom a task belongs to (contract, section 3), and its paths stay in the
-repository.
+Anyone who can write to the repository can write this file. It must not decide where tokens are
+sent or whom tasks belong to (contract, section 3), and its paths must not leave the repository.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 import click
 
 from reconciler.app.context import Settings
-from reconciler.cli.config.values import APART, FORBIDDEN, KEYS, ConfigError, Where
+from reconciler.cli.config.values import FORBIDDEN, KEYS, SETTINGS, ConfigError, ConfigLocation
 from reconciler.manifest.repository import link_out, read_regular, repository_root
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
@@ -24,28 +23,27 @@ from reconciler.model.errors import TaskctlError
 
 NAME = "taskctl.toml"
 PYPROJECT = "pyproject.toml"
-LARGEST = 1 << 20
-"""Bytes that are read; a larger file is cut off, and so invalid."""
+MAX_BYTES = 1 << 20
+"""A larger file is truncated, and therefore invalid."""
 
 _PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
 
 
 class Config(NamedTuple):
-    """What the file sets, by the names of option parameters. `file` is the file as the user would
-    write it, None if there is none; paths are relative to the working directory."""
+    """The values of a file, by parameter name. `file` is the file as the user would write it, None
+    if there is none; paths are relative to the command's directory."""
 
     file: str | None
     values: Mapping[str, Any]
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The defaults of options (click's `default_map`)."""
-        return {name: value for name, value in self.values.items() if name not in APART}
+        """The defaults of options (click's `default_map`); `color` also depends on NO_COLOR."""
+        return {n: v for n, v in self.values.items() if n not in SETTINGS and n != "color"}
 
     def settings(self, root: Path) -> Settings:
-        """What it sets that is no option's default, for a command that works in `root`."""
-        names = ("paths", "policy", "state", "max_creates", "apply_as")
-        own = {name: self.values[name] for name in names if name in self.values}
+        """The settings of a command in the directory `root`."""
+        own = {name: self.values[name] for name in SETTINGS & self.values.keys()}
         return Settings(root=root, config_file=self.file, **own)
 
 
@@ -53,7 +51,7 @@ NO_CONFIG = Config(None, {})
 
 
 def config_of(ctx: click.Context) -> Config:
-    """The configuration for a command, read once. TaskctlError for a file with errors."""
+    """The configuration of a command, read once. TaskctlError for an invalid file."""
     known = ctx.meta.get(__name__)
     if isinstance(known, Config):
         return known
@@ -62,19 +60,19 @@ def config_of(ctx: click.Context) -> Config:
 
 
 def folder_of(ctx: click.Context) -> Path:
-    """The directory that a command works in: that of `-C`, before it or after it."""
+    """The directory of a command, from `-C` before and after it."""
     parts = [c.params.get("directory") for c in dict.fromkeys((ctx.find_root(), ctx))]
     return Path(*(part for part in parts if part))
 
 
 def find_config(folder: Path) -> Config:
-    """The nearest one at or above `folder`, up to the root of its repository or file system."""
+    """The nearest file in `folder` or above it, up to the root of the repository."""
     resolved, root = folder.resolve(), repository_root(folder)
     for top in (resolved, *resolved.parents):
         for name in (NAME, PYPROJECT):
             path = top / name
-            is_there = path.is_file() or (name == NAME and os.path.lexists(path))
-            if is_there and (found := _read(path, folder)) is not None:
+            exists = path.is_file() or (name == NAME and os.path.lexists(path))
+            if exists and (found := _read(path, folder)) is not None:
                 return found
         if top == root:
             break
@@ -82,14 +80,14 @@ def find_config(folder: Path) -> Config:
 
 
 def _read(path: Path, folder: Path) -> Config | None:
-    """The file's settings; None for a `pyproject.toml` that has none."""
+    """The values of a file; None for a `pyproject.toml` without `[tool.taskctl]`."""
     shown = Path(os.path.relpath(path, folder.resolve())).as_posix()
     is_own = path.name == NAME
     if (target := link_out(path, folder)) is not None:
-        told = error(Code.OUTSIDE_REPOSITORY, "config", at=Place(shown), target=target)
-        raise TaskctlError([told])
+        at = Place(shown)
+        raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, "config", at=at, target=target)
     try:
-        data = read_regular(path, LARGEST)
+        data = read_regular(path, MAX_BYTES)
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise TaskctlError([_problem("unreadable", Place(shown), why=why)]) from problem
@@ -105,7 +103,7 @@ def _read(path: Path, folder: Path) -> Config | None:
         raise TaskctlError([_problem("table", Place(shown))])
     values: dict[str, Any] = {}
     lines = data.decode("utf-8", "replace").split("\n")
-    where = Where(path.parent, folder)
+    where = ConfigLocation(path.parent, folder)
     problems: list[Diagnostic] = []
     for key, value in table.items():
         place = Place(shown, _line_of(lines, key, own_file=is_own))
@@ -131,9 +129,9 @@ def _parsed(data: bytes, shown: str) -> object:
 
 
 def _checked(
-    key: str, value: object, where: Where, values: dict[str, Any], place: Place
+    key: str, value: object, where: ConfigLocation, values: dict[str, Any], place: Place
 ) -> Iterator[Diagnostic]:
-    """Adds to `values`, or gives the problem."""
+    """Adds the value to `values`, or yields the problem."""
     if key in FORBIDDEN:
         yield error(Code.FORBIDDEN_SETTING, key, at=place, setting=key)
     elif key not in KEYS:
@@ -154,7 +152,7 @@ def _problem(case: str, place: Place, **facts: Any) -> Diagnostic:
 
 
 def _line_of(lines: list[str], key: str, *, own_file: bool) -> int | None:
-    """The line that sets a key; tomllib does not tell."""
+    """The line that sets a key, which tomllib does not provide."""
     sets = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]")
     inside = own_file
     for number, line in enumerate(lines, 1):

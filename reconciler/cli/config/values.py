@@ -1,4 +1,4 @@
-"""What each key of a configuration file accepts; its value becomes the option's default."""
+"""The keys of a configuration file and the values they accept."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from reconciler.model.options import AdoptScope, parse_duration
 
 
 class ConfigError(ValueError):
-    """A value that its key does not accept: the case of the diagnostic, and its facts."""
+    """An invalid value: the case of the diagnostic, and its facts."""
 
     def __init__(self, case: str, **facts: Arg) -> None:
         super().__init__(case)
         self.case, self.facts = case, facts
 
 
-class Where(NamedTuple):
-    """The directory of a configuration file, and the one that a command works in."""
+class ConfigLocation(NamedTuple):
+    """The directory of a configuration file (`home`), and that of the command (`folder`)."""
 
     home: Path
     folder: Path
 
     def path(self, value: object) -> str:
-        """A path as the command would be given it. ConfigError for one outside the repository."""
+        """A path relative to `folder`. ConfigError if it is outside the repository."""
         if not isinstance(value, str) or not value:
             raise ConfigError("path")
         top = repository_root(self.home) or self.home.resolve()
@@ -42,14 +42,14 @@ class Where(NamedTuple):
         return Path(path).as_posix()
 
 
-def _paths(value: object, where: Where) -> tuple[str, ...]:
+def _paths(value: object, where: ConfigLocation) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise ConfigError("paths")
     return tuple(where.path(each) for each in value)
 
 
-def _number(least: int) -> Callable[[object, Where], int]:
-    def read(value: object, _where: Where) -> int:
+def _number(least: int) -> Callable[[object, ConfigLocation], int]:
+    def read(value: object, _where: ConfigLocation) -> int:
         if type(value) is not int or value < least:
             raise ConfigError("number", least=least)
         return value
@@ -57,7 +57,7 @@ def _number(least: int) -> Callable[[object, Where], int]:
     return read
 
 
-def _duration(value: object, _where: Where) -> str:
+def _duration(value: object, _where: ConfigLocation) -> str:
     if isinstance(value, str):
         try:
             parse_duration(value)
@@ -68,8 +68,8 @@ def _duration(value: object, _where: Where) -> str:
     raise ConfigError("duration")
 
 
-def _choice(*choices: str) -> Callable[[object, Where], str]:
-    def read(value: object, _where: Where) -> str:
+def _choice(*choices: str) -> Callable[[object, ConfigLocation], str]:
+    def read(value: object, _where: ConfigLocation) -> str:
         if not isinstance(value, str) or value not in choices:
             raise ConfigError("choice", choices=choices)
         return value
@@ -77,21 +77,17 @@ def _choice(*choices: str) -> Callable[[object, Where], str]:
     return read
 
 
-def _identity(value: object, _where: Where) -> str:
+def _identity(value: object, _where: ConfigLocation) -> str:
     kind, _, name = value.partition(":") if isinstance(value, str) else ("", "", "")
     if kind not in APPLY_AS or not name.strip():
         raise ConfigError("identity")
     return f"{kind}:{name.strip()}"
 
 
-def _path(value: object, where: Where) -> str:
-    return where.path(value)
-
-
-def _state(value: object, where: Where) -> str:
-    """A path in the repository, or a remote of the clone: nothing else, so that no pull request can
-    send prompts elsewhere."""
-    from reconciler.app.state_place import is_address
+def _state(value: object, where: ConfigLocation) -> str:
+    """Only a path in the repository or a remote of the clone, so that no pull request can send
+    prompts elsewhere."""
+    from reconciler.app.state_address import is_address
 
     if not isinstance(value, str) or not is_address(value):
         return where.path(value)
@@ -102,10 +98,10 @@ def _state(value: object, where: Where) -> str:
 
 APPLY_AS = ("user-id", "team", "login")
 
-KEYS: dict[str, Callable[[object, Where], object]] = {
+KEYS: dict[str, Callable[[object, ConfigLocation], object]] = {
     "paths": _paths,
     "state": _state,
-    "policy": _path,
+    "policy": lambda value, where: where.path(value),
     "parallelism": _number(1),
     "lock-timeout": _duration,
     "settle-time": _duration,
@@ -116,8 +112,8 @@ KEYS: dict[str, Callable[[object, Where], object]] = {
     "color": _choice("auto", "always", "never"),
 }
 
-APART = frozenset({"paths", "policy", "state", "max_creates", "apply_as", "color"})
-"""Those that are more than the default of an option."""
+SETTINGS = frozenset({"paths", "policy", "state", "max_creates", "apply_as"})
+"""The fields of `Settings`; the others are defaults of options."""
 
 FORBIDDEN = frozenset({"backend", "token", "org"})
-"""Keys that are refused (contract, section 3): each is a case of the diagnostic."""
+"""Rejected keys (contract, section 3), each with its own message."""

@@ -1,4 +1,4 @@
-"""Rows that are written again where they stand."""
+"""Rows that are updated in place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.render import cells
 
 
 class Screen:
-    """On a terminal the rows replace those before them; elsewhere they follow, once they change."""
+    """With `in_place`, rows replace the previous ones; otherwise, they follow them on changes."""
 
     def __init__(self, stream: TextIO, *, in_place: bool) -> None:
         self._stream = stream
@@ -21,17 +21,17 @@ class Screen:
 
     @property
     def lines(self) -> int | None:
-        """How many rows there is room for in place; None where that does not matter."""
+        """How many rows fit; None if they are not updated in place."""
         size = _size(self._stream) if self._in_place else None
         return size[1] - 1 if size is not None else None
 
     def clear(self) -> None:
-        """Takes away what is shown, where rows are replaced."""
+        """Removes rows that are updated in place."""
         if self._in_place and self._shown:
             self.show(())
 
     def show(self, rows: Sequence[str]) -> None:
-        """Writes the rows, cut to what the terminal has room for."""
+        """Writes the rows, truncated to the size of the terminal."""
         size = _size(self._stream) if self._in_place else None
         text = _fitted(rows, *size) if size is not None else list(rows)
         if (text, size) == (self._shown, self._size):
@@ -44,15 +44,15 @@ class Screen:
         return ("\n" if self._shown else "") + "".join(f"{row}\n" for row in text)
 
     def _over(self, text: Sequence[str], size: tuple[int, int] | None) -> str:
-        """Over the old rows, each to its end, so that nothing flickers. After a change of size
-        nobody knows where those are: some terminals fill lines anew, others do not."""
+        """Overwrites the old rows to their ends, to avoid flicker. After a resize, their position
+        is unknown, because some terminals reflow lines."""
         up = f"\x1b[{len(self._shown)}A\r" if self._shown else "\r"
         moved = self._shown and size != self._size
         return ("\x1b[H" if moved else up) + "".join(f"{row}\x1b[K\n" for row in text) + "\x1b[J"
 
 
 def _size(stream: TextIO) -> tuple[int, int] | None:
-    """Columns and lines of a terminal; None for one that does not say."""
+    """Columns and lines of a terminal, None if unknown."""
     try:
         size = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
@@ -61,7 +61,7 @@ def _size(stream: TextIO) -> tuple[int, int] | None:
 
 
 def _fitted(rows: Sequence[str], columns: int, lines: int) -> list[str]:
-    """A row that wraps, or one too many, would be left behind when the cursor goes up."""
+    """Rows that neither wrap nor scroll: the cursor could not return to their start."""
     kept = list(rows)
     if len(kept) >= lines:
         more = len(kept) - lines + 2
@@ -70,7 +70,7 @@ def _fitted(rows: Sequence[str], columns: int, lines: int) -> list[str]:
 
 
 def _cut(row: str, columns: int) -> str:
-    """The row's beginning, with its paint."""
+    """The start of a row, with its colors."""
     if cells.width(row) <= columns:
         return row
     kept, room = "", columns - 1

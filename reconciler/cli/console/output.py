@@ -1,4 +1,4 @@
-"""The command line's side of `app.ui`: the result goes to stdout, everything else to stderr."""
+"""The command line's `app.ui.Ui`: the result goes to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class OutputSettings(NamedTuple):
-    """How a command writes. `reports` go to files, beside the result."""
+    """How a command writes. `reports` are additional files."""
 
     format: str = "text"
     color: str = "auto"
@@ -38,10 +38,10 @@ class OutputSettings(NamedTuple):
 
 
 class Output:
-    """One command's stdout and stderr; a `Ui` of the use cases.
+    """The stdout and stderr of a command. Prompts of sensitive tasks are masked in everything it
+    writes.
 
-    `told`: the result was written. `kept` is what goes to the reports in files. Nothing that is
-    written repeats the prompt of a sensitive task.
+    `has_result`: the result was written. `kept` is the content of the report files.
     """
 
     def __init__(
@@ -49,22 +49,22 @@ class Output:
     ) -> None:
         self.common = style or OutputSettings()
         self.settings = settings or Settings()
-        self.told = False
+        self.has_result = False
         self.kept: Report | None = None
         self._source: Source | None = None
-        self._lines: dict[str, list[str]] = {}  # of one file: diagnostics are in order
+        self._lines: dict[str, list[str]] = {}  # of one file, because diagnostics are sorted
         self._secrets: Secrets | None = None
-        self._said: set[Diagnostic] = set()
+        self._shown: set[Diagnostic] = set()
 
-    # What must not be shown
+    # Masking
 
     def protect(self, secrets: Secrets) -> None:
         if secrets:
             self._secrets = secrets if self._secrets is None else self._secrets | secrets
 
     def masked(self, report: Report) -> Report:
-        """The report as it may be shown; the prompts of its sensitive tasks are protected, and of
-        many problems with one code in a file, the rest is counted."""
+        """The report without the prompts of sensitive tasks, which are also protected from now on,
+        and with a limited number of similar diagnostics."""
         if not self.settings.all_problems:
             report = replace(report, diagnostics=limited(report.diagnostics))
         if self._secrets is None and isinstance(report, FailureReport | ValidateReport):
@@ -82,16 +82,17 @@ class Output:
     # Results
 
     def report(self, report: Report) -> None:
-        """The result, in the requested format. As text, its diagnostics go to stderr first."""
+        """Writes the result, in the requested format; as text, with its diagnostics on stderr."""
         self.kept = self.masked(report)
         self._write(self.kept)
 
-    def waited(self, report: WaitedReport) -> None:
-        """The result of waiting: as text only the table, since everything else was shown."""
+    def waited(self, report: WaitedReport, *, total: bool = False) -> None:
+        """Writes the result of waiting: as text only the table, because the rest was shown before.
+        `total`: and what all waves of an apply did together."""
         if self.common.format != "text":
             self.report(report)
             return
-        from reconciler.render.apply_text import held_rows
+        from reconciler.render.apply_text import apply_summary, held_rows
         from reconciler.render.status import status_table
 
         self.kept = self.masked(report)
@@ -99,20 +100,20 @@ class Output:
         if not self.common.quiet:
             style, fold = self.style_of_result(), sys.stdout.isatty()
             table = status_table(report.statuses, style, report.read_at, fold=fold)
-            held = held_rows(report)
-            self.document(table + "".join(f"{row}\n" for row in held))
+            rows = [*held_rows(report), *([apply_summary(report, "Total")] if total else [])]
+            self.document(table + "".join(f"{row}\n" for row in rows))
 
     def failure(self, diagnostics: Sequence[Diagnostic]) -> None:
-        """Why there is no result."""
+        """Writes why there is no result."""
         self._write(FailureReport(tuple(diagnostics)))
 
     def keep(self, diagnostics: Sequence[Diagnostic]) -> None:
-        """Problems for the reports in files, in addition to what these contain already."""
+        """Adds diagnostics to the report files."""
         known = self.kept or FailureReport(())
         self.kept = self.masked(replace(known, diagnostics=(*known.diagnostics, *diagnostics)))
 
     def write_files(self) -> None:
-        """The reports in files. TaskctlError if one cannot be written; the others are."""
+        """Writes the report files. TaskctlError for those that failed."""
         if self.common.reports and self.kept is not None:
             from reconciler.app.files import write_reports
 
@@ -120,7 +121,7 @@ class Output:
             write_reports(self.kept, self.common.reports, self.settings, style)
 
     def show(self, report: Report) -> None:
-        """An intermediate result, for a person only: it goes to no file."""
+        """Shows an intermediate result to a person; report files do not contain it."""
         if self.common.format == "text":
             self._write(report)
 
@@ -139,7 +140,7 @@ class Output:
         text: Callable[[Style], str],
         diagnostics: Sequence[Diagnostic] = (),
     ) -> None:
-        """The result of a command that has no report: a JSON document, or text."""
+        """Writes the result of a command without a report: a JSON document, or text."""
         if self.common.format == "json":
             from reconciler.render.json import dump
 
@@ -150,25 +151,25 @@ class Output:
             self.document(text(self.style_of_result()))
 
     def document(self, text: str) -> None:
-        """To stdout, as it is: of external text only what `render.safe` made inert."""
-        self.told = True
+        """Writes to stdout. External text must have passed through `render.safe`."""
+        self.has_result = True
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    # To a person
+    # The rest of `Ui`
 
     def show_sources(self, source: Source) -> None:
         self._source, self._lines = source, {}
 
     def diagnostics(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """To stderr, in order, each once in a run; with `-q` errors only, on a terminal with their
-        source lines."""
+        """Writes to stderr, sorted, each diagnostic once per run: errors only with `-q`, and with
+        source lines on a terminal."""
         shown = [
             d
             for d in in_order(diagnostics)
-            if d not in self._said and (d.severity is Severity.ERROR or not self.common.quiet)
+            if d not in self._shown and (d.severity is Severity.ERROR or not self.common.quiet)
         ]
-        self._said.update(shown)
+        self._shown.update(shown)
         if not shown:
             return
         if self._secrets is not None:
@@ -177,18 +178,18 @@ class Output:
             shown = list(concealed(shown, self._secrets))
         from reconciler.render.diagnostics import render_all
 
-        say(render_all(shown, self.style(sys.stderr)._replace(source=self._source_line)))
+        write_stderr(render_all(shown, self.style(sys.stderr)._replace(source=self._source_line)))
 
     def note(self, note: Note, **facts: Arg) -> None:
         if not self.common.quiet:
-            say(self.words(note, **facts) + "\n")
+            write_stderr(self.words(note, **facts) + "\n")
 
     def detail(self, note: Note, **facts: Arg) -> None:
         if self.common.verbose:
-            say(self.words(note, **facts) + "\n")
+            write_stderr(self.words(note, **facts) + "\n")
 
     def words(self, note: Note | Question, **facts: Arg) -> str:
-        """A note in words, inert and without protected prompts."""
+        """The text of a note, made safe and without protected prompts."""
         from reconciler.messages.template import fill
         from reconciler.render import safe
 
@@ -200,12 +201,12 @@ class Output:
 
         rows = approval_rows(approval, self.style(sys.stderr))
         text = "".join(f"  {row}".rstrip() + "\n" for row in rows)
-        say(safe.without_commands(f"{safe.line(str(ref))} asks:\n{text}"))
+        write_stderr(safe.without_commands(f"{safe.line(str(ref))} asks:\n{text}"))
 
     def show_request(self, request: OpenRequest, now: datetime) -> None:
         from reconciler.render.inbox import inbox_text
 
-        say("\n" + inbox_text([request], self.style(sys.stderr), now))
+        write_stderr("\n" + inbox_text([request], self.style(sys.stderr), now))
 
     @property
     def interactive(self) -> bool:
@@ -213,20 +214,17 @@ class Output:
         return sys.stdin.isatty() and sys.stderr.isatty() and self.common.format == "text"
 
     def ask(self, question: Question, *, strict: bool, **facts: Arg) -> bool:
-        """`strict`, as in Terraform: only `yes` in full agrees."""
+        """`strict`, as in Terraform: only `yes` in full counts."""
         if "summary" in facts and not self.common.quiet:
-            # With -q the plan was not shown, so the question has its summary.
+            # The summary row was shown with the plan.
             facts["summary"] = str(facts["summary"]).partition("\n")[2]
         answers = "Only 'yes' is accepted:" if strict else "[y/N]"
-        say(f"\n{self.words(question, **facts)} {answers} ")
-        answer = (self._line() or "").strip()
+        write_stderr(f"\n{self.words(question, **facts)} {answers} ")
+        answer = sys.stdin.readline().strip()
         return answer == "yes" if strict else answer.lower() in ("y", "yes")
 
     def read_line(self, question: Question, **facts: Arg) -> str | None:
-        say(f"{self.words(question, **facts)} ")
-        return self._line()
-
-    def _line(self) -> str | None:
+        write_stderr(f"{self.words(question, **facts)} ")
         return sys.stdin.readline() or None
 
     def progress(self, total: int) -> ApplyProgress:
@@ -242,13 +240,13 @@ class Output:
     def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
         from reconciler.cli.signals import Interrupts
 
-        words = "" if self.common.quiet else note.value
+        message = "" if self.common.quiet else note.value
         if last is None or self.common.format == "text":
-            return Interrupts(words)
-        text = render(self.common.format, self.masked(last), self.style_of_result())
-        return Interrupts(words, text)
+            return Interrupts(message)
+        result = render(self.common.format, self.masked(last), self.style_of_result())
+        return Interrupts(message, result)
 
-    # How it looks
+    # Style
 
     def style_of_result(self) -> Style:
         return self.style(sys.stdout)
@@ -269,12 +267,12 @@ class Output:
         style = self.style_of_result()
         if self.common.format in BASIC_FORMATS:
             return style
-        from reconciler.app.repository import locator
+        from reconciler.app.files import locator
 
         return style._replace(locate=locator(self.settings.root))
 
     def _source_line(self, file: str, line: int) -> str | None:
-        """Only a person sees it: on a terminal."""
+        """Only on a terminal."""
         if self._source is None or not sys.stderr.isatty():
             return None
         if file not in self._lines:
@@ -284,16 +282,16 @@ class Output:
         return lines[line - 1] if 0 < line <= len(lines) else None
 
 
-def say(text: str) -> None:
-    """To stderr. If nobody reads it, nobody can be told: that is no reason to stop."""
+def write_stderr(text: str) -> None:
+    """Errors are ignored: a closed stderr must not stop a run."""
     with suppress(OSError, ValueError):
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
 def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
-    """`--color`. auto: `NO_COLOR` wins over `FORCE_COLOR` (no-color.org, force-color.org), which
-    wins over a terminal that is not dumb."""
+    """The meaning of `--color`. auto: `NO_COLOR` takes precedence over `FORCE_COLOR` (no-color.org,
+    force-color.org), and both over a terminal that is not dumb."""
     if choice != "auto":
         return choice == "always"
     if env.get("NO_COLOR"):
@@ -302,16 +300,11 @@ def wants_color(choice: str, env: Mapping[str, str], *, terminal: bool) -> bool:
 
 
 def columns() -> int:
-    """The width to write for: the terminal's, or 80; neither too narrow nor too wide to read."""
-    return max(40, min(120, _columns() or 80))
-
-
-def _columns() -> int:
-    """`COLUMNS`, else the terminal's; 0 for none. Like `shutil`, which imports compressors."""
+    """The width of text: `COLUMNS`, else the terminal's, else 80; limited to a readable range. Not
+    `shutil.get_terminal_size`, because `shutil` imports compressors."""
     given = os.environ.get("COLUMNS", "")
-    if given.isdecimal() and int(given):
-        return int(given)
-    try:
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else 0
-    except (OSError, ValueError):
-        return 0
+    found = int(given) if given.isdecimal() else 0
+    if not found and sys.__stdout__:
+        with suppress(OSError, ValueError):
+            found = os.get_terminal_size(sys.__stdout__.fileno()).columns
+    return max(40, min(120, found or 80))

@@ -12,23 +12,23 @@ from reconciler.app.ui import ApplyProgress
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
 from reconciler.cli.console.live import Screen
-from reconciler.cli.console.output import Output, say
+from reconciler.cli.console.output import Output, write_stderr
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
 from reconciler.render.reports import Palette
 
 MANY = 20
-"""So few tasks are not counted while they are created."""
+"""Fewer tasks are not counted while they are created."""
 
 NAMED = 3
-"""Keys that are named before the others are counted."""
+"""Keys to name; the others are counted."""
 
 WIDTH = 24
 """Columns of a bar."""
 
 
 def progress_for(out: Output, total: int) -> ApplyProgress:
-    """`total` is the number of tasks that the plan does something for."""
+    """`total` is the number of tasks that the plan changes."""
     clock = SystemClock().now
     if out.common.quiet:
         return Silent()
@@ -52,7 +52,7 @@ class Silent:
 
 
 class Lines(Silent):
-    """A line for each tenth of many tasks, and for each wait: the result has a line per task."""
+    """A line for each tenth of many tasks, and for each wait. The result has a line per task."""
 
     def __init__(
         self, total: int, clock: Callable[[], datetime], conceal: Callable[[str], str] = str
@@ -68,19 +68,19 @@ class Lines(Silent):
             self._ended.add(result.ref)
             done = len(self._ended)
             if done % self._step == 0 and done < self._total:
-                say(f"{done} of {self._total} tasks done\n")
+                write_stderr(f"{done} of {self._total} tasks done\n")
 
     def waiting(self, waiting: Waiting) -> None:
         if waiting.refs != self._awaited:
             self._awaited = waiting.refs
-            say(safe.line(self._conceal(_waiting(waiting, self._clock()))) + "\n")
+            write_stderr(safe.line(self._conceal(_waiting(waiting, self._clock()))) + "\n")
 
     def held(self, seconds: float) -> None:
-        say(f"{_held(seconds)}\n")
+        write_stderr(f"{_held(seconds)}\n")
 
 
 class Bar(Silent):
-    """A bar that counts, with the tasks in flight beside it; it disappears at the end."""
+    """A progress bar with the tasks in flight, removed at the end."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What was sent to tasks: a line each as it happens, or one document at the end."""
+"""Shows the responses to tasks: a line for each as it is sent, or one document at the end."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from reconciler.render.response import Response, response_text, responses_document
 
 if TYPE_CHECKING:
-    from reconciler.app.approvals import Sending
+    from reconciler.app.respond import Responses
     from reconciler.cli.console.output import Output
     from reconciler.model.diagnostics import Diagnostic
 
 
-def tell_sending(out: Output, sending: Sending, *, skippable: bool = False) -> int:
-    """Shows each response and each problem; the exit code: 1 if something was not sent, and unless
-    it is `skippable`, if nothing was."""
+def show_responses(out: Output, sent: Responses, *, skippable: bool = False) -> int:
+    """Shows each response and problem. The exit code is 1 if a response was not sent, or if none
+    were and they are not `skippable`."""
     responses: list[Response] = []
     problems: list[Diagnostic] = []
     as_text = out.common.format == "text"
-    for outcome in sending:
+    for outcome in sent:
         if isinstance(outcome, Response):
             responses.append(outcome)
             if as_text and not out.common.quiet:

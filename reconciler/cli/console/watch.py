@@ -1,4 +1,4 @@
-"""Tasks that are being waited for: a line for each change, and on a terminal a table below them."""
+"""The view of tasks while waiting: a line for each change, and on a terminal a table below."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LiveTable:
-    """Writes to stderr."""
+    """The view on stderr; `known` are the statuses already shown."""
 
     def __init__(self, out: Output, known: Sequence[TaskStatus] = ()) -> None:
         self._out = out

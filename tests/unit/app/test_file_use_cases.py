@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.app.apply import apply
 from reconciler.app.fmt import fmt, fmt_stdin
-from reconciler.app.init import GITIGNORE, HOOK, SCHEMA, InitRequest, init
+from reconciler.app.init import GITIGNORE, HOOK, SCHEMA, init
 from reconciler.app.plan import plan
 from reconciler.app.show import show_word
 from reconciler.app.validate import validate
@@ -29,12 +29,12 @@ def codes(problem: pytest.ExceptionInfo[TaskctlError]) -> list[Code]:
 
 def test_init_writes_what_is_missing_and_keeps_the_rest(tmp_path: Path) -> None:
     with context(tmp_path, RecordingUi()) as ctx:
-        first = init(ctx, InitRequest())
+        first = init(ctx)
         assert first.written == ["tasks/example.yaml", SCHEMA]
         assert {name for name, _ in first.shown} > {GITIGNORE, HOOK}
         assert not (tmp_path / HOOK).exists()
         (tmp_path / SCHEMA).write_text("{}")
-        second = init(ctx, InitRequest(hook=True, gitignore=True))
+        second = init(ctx, hook=True, gitignore=True)
         assert second.kept == ["tasks/example.yaml"]
         assert second.written == [SCHEMA, GITIGNORE, HOOK]
         assert validate(ctx, ()).tasks == 1
@@ -43,7 +43,7 @@ def test_init_writes_what_is_missing_and_keeps_the_rest(tmp_path: Path) -> None:
 def test_init_reports_what_it_cannot_write(tmp_path: Path) -> None:
     (tmp_path / "tasks").write_text("a file")
     with context(tmp_path, RecordingUi()) as ctx, pytest.raises(TaskctlError) as problem:
-        init(ctx, InitRequest())
+        init(ctx)
     assert codes(problem) == [Code.CANNOT_WRITE]
 
 

@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.app.apply import apply
-from reconciler.app.approvals import ReplyRequest, approve
 from reconciler.app.context import Context
-from reconciler.app.import_ import ImportRequest, import_tasks
-from reconciler.app.import_selection import Choice
+from reconciler.app.import_ import ImportSelection, import_tasks
 from reconciler.app.plan import plan
-from reconciler.app.respond import CancelRequest, cancel, send_message
+from reconciler.app.respond import approve, cancel, say
 from reconciler.app.wait import WaitOptions, wait
 from reconciler.app.wave import ApplyRequest
 from reconciler.importing.report import ImportResult
@@ -74,7 +72,7 @@ def test_a_wait_that_times_out_says_so(place: LiveTasks) -> None:
 def test_an_approval_is_confirmed_and_sent(place: LiveTasks) -> None:
     with applied(place, asks="approving") as ctx:
         states(ctx)
-        assert outcomes(approve(ctx, ReplyRequest(("asks",)))) == ["approved"]
+        assert outcomes(approve(ctx, ("asks",))) == ["approved"]
         assert isinstance(ctx.ui, RecordingUi)
         assert Question.APPROVE in ctx.ui.notes
         assert states(ctx) == {"asks": TaskState.DONE}
@@ -85,41 +83,41 @@ def test_a_declined_approval_is_not_sent(place: LiveTasks) -> None:
         states(ctx)
         assert isinstance(ctx.ui, RecordingUi)
         ctx.ui.answer = False
-        assert outcomes(approve(ctx, ReplyRequest(("asks",)))) == []
+        assert outcomes(approve(ctx, ("asks",))) == []
         assert Note.NOTHING_SENT in ctx.ui.notes
         assert states(ctx) == {"asks": TaskState.WAITING}
         ctx.ui.answer = None
-        assert outcomes(approve(ctx, ReplyRequest(("asks",)))) == [Code.CONFIRMATION_REQUIRED]
+        assert outcomes(approve(ctx, ("asks",))) == [Code.CONFIRMATION_REQUIRED]
 
 
 def test_a_message_goes_to_an_idle_task(place: LiveTasks) -> None:
     with applied(place, good="finishing", slow="slow work") as ctx:
         wait(ctx, ("good",), BRIEFLY)
-        assert outcomes(send_message(ctx, "good", "finishing more")) == ["sent"]
-        assert outcomes(send_message(ctx, "slow", "faster")) == [Code.TASK_BUSY]
+        assert outcomes(say(ctx, "good", "finishing more")) == ["sent"]
+        assert outcomes(say(ctx, "slow", "faster")) == [Code.TASK_BUSY]
 
 
 def test_cancel_ends_what_runs_and_nothing_else(place: LiveTasks) -> None:
     with applied(place, good="finishing", slow="slow work") as ctx:
         wait(ctx, ("good",), BRIEFLY)
-        sent = outcomes(cancel(ctx, CancelRequest(("slow", "good"))))
+        sent = outcomes(cancel(ctx, ("slow", "good")))
         assert sorted(map(str, sent)) == ["cancelled", "nothingToCancel"]
-        unknown = CancelRequest(("good",), task_id="of-another-key")
-        assert outcomes(cancel(ctx, unknown)) == [Code.WRONG_TASK]
+        unknown = cancel(ctx, ("good",), task_id="of-another-key")
+        assert outcomes(unknown) == [Code.WRONG_TASK]
 
 
 def test_an_imported_task_is_declared_and_recorded(place: LiveTasks) -> None:
     task_id = place.api.create("Review the costs.")
-    request = ImportRequest("tasks/imported.yaml", Choice((task_id,)))
+    file, selection = "tasks/imported.yaml", ImportSelection((task_id,))
     with context(place.folder, RecordingUi(answer=True), place.url) as ctx:
-        dry = import_tasks(ctx, ImportRequest("tasks/imported.yaml", request.choice, dry_run=True))
+        dry = import_tasks(ctx, file, selection, dry_run=True)
         assert task_id in dry.manifest
-        assert not (place.folder / "tasks/imported.yaml").exists()
-        (taken,) = import_tasks(ctx, request).tasks
+        assert not (place.folder / file).exists()
+        (taken,) = import_tasks(ctx, file, selection).tasks
         assert (taken.result, taken.task_id) == (ImportResult.IMPORTED, task_id)
         assert [task.action for task in plan(ctx, (), PlanOptions()).tasks] == [Action.UNCHANGED]
-        (again,) = import_tasks(ctx, request).tasks
+        (again,) = import_tasks(ctx, file, selection).tasks
         assert again.result is ImportResult.SKIPPED
         with pytest.raises(TaskctlError) as problem:
-            import_tasks(ctx, ImportRequest("tasks/imported.yaml", Choice(("nowhere",))))
+            import_tasks(ctx, file, ImportSelection(("nowhere",)))
         assert [each.code for each in problem.value.diagnostics] == [Code.NO_SUCH_TASK]

@@ -10,7 +10,7 @@ import pytest
 from reconciler.app.apply import apply
 from reconciler.app.plan import plan
 from reconciler.app.state_edits import read_tasks, remove_records
-from reconciler.app.status import StatusRequest, status
+from reconciler.app.status import status
 from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest
 from reconciler.messages.notes import Question
@@ -38,7 +38,7 @@ def test_a_task_from_manifest_to_state(folder: Path) -> None:
         applied = apply(ctx, ApplyRequest())
         assert (applied.code, applied.report.summary()["created"]) == (0, 1)
         assert Question.CREATE in ui.notes
-        (report,) = status(ctx, StatusRequest(("o*",)))
+        (report,) = status(ctx, ("o*",))
         assert [one.ref.key for one in report.statuses] == ["one"]
         assert [one.changed for one in remove_records(ctx, ["one"], yes=False)] == [True]
         assert read_tasks(ctx)[1] == ()

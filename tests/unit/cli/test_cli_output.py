@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.app.context import Settings
-from reconciler.cli.console.output import Output, OutputSettings, say, wants_color
+from reconciler.cli.console.output import Output, OutputSettings, wants_color, write_stderr
 from reconciler.messages.notes import Note
 from reconciler.render.reports import FailureReport, ValidateReport
 from tests.support.diagnostics import error, warning
@@ -95,7 +95,7 @@ def test_a_line_that_is_not_there_is_not_shown(monkeypatch: pytest.MonkeyPatch, 
 
 def test_nobody_listening_to_notes_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Closed())
-    say("x")
+    write_stderr("x")
     Output(OutputSettings()).note(Note.NOT_CREATED)
 
 

@@ -1,4 +1,4 @@
-"""Where the state is: the place that an address or a path names."""
+"""Opens the shared state at an address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from reconciler.app.run_link import run_link
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE
 from reconciler.model.errors import StateError
@@ -20,20 +19,34 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")
 _SECRET = re.compile(r"pass|secret|token|credential|sig|access_?key", re.IGNORECASE)
-_USER_INFO = re.compile(r"//[^/?#]*@"), re.compile(r"//[^/?#]*:[^/?#]*@")
-"""Of a remote's URL, where a name alone may be a token, and of any other address."""
+_GIT_USER_INFO = re.compile(r"//[^/?#]*@")  # of a remote's URL: a user name alone may be a token
+_USER_INFO = re.compile(r"//[^/?#]*:[^/?#]*@")
+
+_RUN_LINKS = (
+    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
+    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
+    "{CI_JOB_URL}",
+    "{CI_PIPELINE_URL}",
+    "{BUILDKITE_BUILD_URL}",
+    "{CIRCLE_BUILD_URL}",
+    "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",
+    "{BUILD_URL}",
+)
+"""GitHub (and Forgejo), GitLab, Buildkite, CircleCI, Azure Pipelines, Jenkins."""
+
+_MAX_LINK = 500
 
 
 def is_address(text: str) -> bool:
-    """Whether it is the address of a shared state, known or not, and not the path of a file. One
-    that is mistyped, such as `Git:origin`, is an address too: a file would be a new state."""
+    """Whether it is the address of a shared state, of a known or an unknown scheme, rather than a
+    path. So is a mistyped one such as `Git:origin`, which as a file would be a new state."""
     text = text.strip().lower()
     return scheme_of(text) is not None or _ADDRESS.match(text) is not None
 
 
 def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str]) -> SharedState:
-    """The shared state at an address, which is not contacted yet. StateError for an address that
-    cannot be used, a missing extra, and a key that cannot be used."""
+    """The shared state at an address, without contacting it. StateError for an unusable address or
+    key, and for a missing extra."""
     from reconciler.state.encryption import KeyRing
     from reconciler.state.engines import Denied, open_engine
     from reconciler.state.register import state_error
@@ -46,13 +59,13 @@ def shared_state(address: str, root: Path, clock: Clock, env: Mapping[str, str])
         engine = open_engine(address, env, root)
     except Denied as problem:
         raise state_error(problem, address) from problem
-    return SharedState(engine, clock, ring, run=run_link(env))
+    return SharedState(engine, clock, ring, run=_run_link(env))
 
 
 def refuse_key(file: str, env: Mapping[str, str]) -> None:
-    """StateError if a key is set: a state file is never encrypted."""
+    """StateError if a key is set, because state files are not encrypted."""
     if not any(name.startswith("TASKCTL_STATE_") for name in env):
-        return  # so that nothing has to be imported
+        return  # without the imports
     from reconciler.state.encryption import KEY, PASSPHRASE, KeyRing
 
     name = PASSPHRASE if PASSPHRASE in env else KEY
@@ -61,8 +74,7 @@ def refuse_key(file: str, env: Mapping[str, str]) -> None:
 
 
 def _has_password(address: str) -> bool:
-    of_remote, of_others = _USER_INFO
-    if (of_remote if scheme_of(address) == "git" else of_others).search(address):
+    if (_GIT_USER_INFO if scheme_of(address) == "git" else _USER_INFO).search(address):
         return True
     try:
         names = [name for name, _ in parse_qsl(urlsplit(address).query, keep_blank_values=True)]
@@ -70,3 +82,15 @@ def _has_password(address: str) -> bool:
     except ValueError as problem:
         facts = {"file": address, "reason": str(problem)}
         raise StateError.of(Code.STATE_ADDRESS, at=NOWHERE, **facts) from problem
+
+
+def _run_link(env: Mapping[str, str]) -> str:
+    """The link to the CI run that this process belongs to; empty if there is none."""
+    for template in _RUN_LINKS:
+        try:
+            link = template.format_map(env)
+        except KeyError:
+            continue
+        if link.startswith(("https://", "http://")) and len(link) <= _MAX_LINK:
+            return link
+    return ""

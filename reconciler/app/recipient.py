@@ -1,8 +1,8 @@
-"""A task to be told something: its status, what it asks, and one message sent to it, once."""
+"""A task that is sent a message: its status, its open requests, and one delivery."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from reconciler.model.diagnostics import Arg
     from reconciler.model.task import TaskRef
     from reconciler.state.model import Record
-    from reconciler.tasks.events import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Addressed:
-    """One task to be told something, and its status."""
+class Recipient:
+    """A recorded task and its status."""
 
     tasks: TaskSessions
     record: Record
     status: TaskStatus
 
     @classmethod
-    def of(cls, tasks: TaskSessions, ref: TaskRef, task_id: str | None = None) -> Addressed:
-        """TaskctlError if there is no task, or the service does not show it to this token."""
+    def of(cls, tasks: TaskSessions, ref: TaskRef, task_id: str | None = None) -> Recipient:
+        """The task of a key, or with `task_id` a former or redundant one of it. TaskctlError if
+        there is none, or if it is not visible to this token."""
         record = tasks.record(ref)
         if task_id is not None:
             if task_id not in (record.task_id, *record.former, *record.duplicates):
@@ -47,10 +47,10 @@ class Addressed:
         return cls(tasks, record, status)
 
     @classmethod
-    def waiting(cls, tasks: TaskSessions, refs: Sequence[TaskRef]) -> list[Addressed]:
-        """Those of the tasks that ask for an approval or an answer. RemoteError."""
-        known = [ref for ref in refs if ref in tasks.state.records]
-        found = [cls(tasks, tasks.record(s.ref), s) for s in tasks.statuses(known)]
+    def waiting(cls, tasks: TaskSessions, refs: Sequence[TaskRef]) -> list[Recipient]:
+        """The tasks that wait for an approval or an answer. RemoteError."""
+        recorded = [ref for ref in refs if ref in tasks.state.records]
+        found = [cls(tasks, tasks.record(s.ref), s) for s in tasks.statuses(recorded)]
         return [task for task in found if task.status.approvals]
 
     @property
@@ -58,62 +58,47 @@ class Addressed:
         return str(self.record.ref)
 
     def approval(self, request_id: str | None) -> Approval:
-        """The request to answer: the only one, or the one with that ID. TaskctlError."""
-        found = [one for one in self.status.approvals if request_id in (None, one.id)]
+        """The open request with that ID; without an ID, the only one. TaskctlError."""
+        found = [request for request in self.status.approvals if request_id in (None, request.id)]
         if len(found) == 1:
             return found[0]
         place, facts = Place(key=self.record.ref.key), {"ref": self.name}
         if found:
-            ids = tuple(one.id for one in found)
+            ids = tuple(request.id for request in found)
             raise TaskctlError.of(
                 Code.SEVERAL_APPROVALS, at=place, ids=ids, count=len(ids), **facts
             )
         if request_id is not None and self.status.approvals:
             raise TaskctlError.of(Code.NO_APPROVAL, "id", at=place, request=request_id, **facts)
-        waiting = self.status.state is TaskState.WAITING
-        case, status = "input" if waiting else "", self.status.state.value
+        case = "input" if self.status.state is TaskState.WAITING else ""
+        status = self.status.state.value
         raise TaskctlError.of(Code.NO_APPROVAL, case, at=place, status=status, **facts)
 
-    def check_answer(self, approval: Approval, answer: str) -> None:
-        """TaskctlError for a question without an answer, and for an answer to anything else."""
-        if approval.is_question != bool(answer):
-            case = "" if approval.is_question else "no-question"
-            place = Place(key=self.record.ref.key)
-            raise TaskctlError.of(Code.ANSWER_REQUIRED, case, at=place, ref=self.name)
-
-    def check_unchanged(self, approval: Approval) -> None:
-        """TaskctlError if the task asks something else by now than what was shown."""
-        now = self.tasks.ctx.reader.status(self.record)
-        if approval not in now.approvals:
-            raise TaskctlError.of(Code.NO_APPROVAL, "changed", ref=self.name, request=approval.id)
-
     def reply(self, approval: Approval, *, ok: bool, text: str) -> Response:
-        """Answers a request that was shown. TaskctlError, also if the task asks something else by
-        now."""
-        self.check_unchanged(approval)
+        """Replies to a request that was shown. TaskctlError, also if it is no longer open."""
+        if approval not in self.tasks.ctx.reader.status(self.record).approvals:
+            raise TaskctlError.of(Code.NO_APPROVAL, "changed", ref=self.name, request=approval.id)
         done, what = ("approved", "approval") if ok else ("rejected", "rejection")
         if ok and text:
             done, what = "answered", "answer"
-        return self.send(self.event(**approval.reply(ok=ok, text=text)), done, what, approval)
-
-    def event(self, **members: object) -> dict[str, object]:
-        """A user event, marked by its time."""
-        return {"timestamp": rfc3339(self.tasks.ctx.clock.now()), **members}
+        return self.send(approval.reply(ok=ok, text=text), done, what, approval)
 
     def send(
-        self, event: Mapping[str, Any], done: str, what: str, answers: Approval | None = None
+        self, members: Mapping[str, Any], done: str, what: str, answers: Approval | None = None
     ) -> Response:
-        """Sends an event, once. TaskctlError if the task did not accept it, or may not have."""
-        ref, reader = self.record.ref, self.tasks.ctx.reader
-        outcome = reader.respond(ref.org_name, self.record.task_id, event)
-        if isinstance(outcome, Lost) and self._arrived(event["timestamp"]):
+        """Sends a user event with these members, once. TaskctlError if the task did not accept it,
+        or may not have."""
+        ref, ctx = self.record.ref, self.tasks.ctx
+        event = {"timestamp": rfc3339(ctx.clock.now()), **members}
+        outcome = ctx.reader.respond(ref.org_name, self.record.task_id, event)
+        if isinstance(outcome, Lost) and self._has_event(event["timestamp"]):
             outcome = Sent()
-        self.judge(outcome, what)
+        self.raise_unless_sent(outcome, what)
         answered = dict(answers.body) if answers is not None else None
         return Response(self.record, self.status, done, event, answered)
 
-    def judge(self, outcome: Outcome, what: str, *, forced: bool = False) -> None:
-        """TaskctlError for every outcome but Sent."""
+    def raise_unless_sent(self, outcome: Outcome, what: str, *, forced: bool = False) -> None:
+        """TaskctlError for a refusal, and for an unknown outcome."""
         if isinstance(outcome, Sent):
             return
         ref = self.record.ref
@@ -124,17 +109,17 @@ class Addressed:
         delivery = Delivery(ref, f"the {what}", self.record.identity, caller, cancels=cancels)
         raise TaskctlError([delivery_error(outcome, delivery)])
 
-    def _arrived(self, mark: str) -> bool:
-        """Whether the task's events contain what was sent, although no response arrived."""
-        ref = self.record.ref
+    def _has_event(self, timestamp: str) -> bool:
+        """Whether the task received the event, although its response was lost."""
+        ref, reader = self.record.ref, self.tasks.ctx.reader
         try:
-            events = self.tasks.ctx.reader.events(ref.org_name, self.record.task_id, None)[0]
+            events = reader.events(ref.org_name, self.record.task_id, None)[0]
         except TaskctlError:
             return False
-        return _has_mark(events, mark)
+        return any(is_user_event(e) and body_of(e).get("timestamp") == timestamp for e in events)
 
     def show_last_words(self) -> None:
-        """The task's status, and what it said last."""
+        """Shows the task's status and its last message."""
         words, ui = self.status.summary.words, self.tasks.ctx.ui
         note = Note.LAST_WORDS if words else Note.LAST_STATUS
         if self.status.approvals:
@@ -143,16 +128,12 @@ class Addressed:
         ui.note(note, ref=self.name, status=self.status.state.value, words=words)
 
 
-def confirmed(
+def confirm(
     ctx: Context, question: Question, *, yes: bool, again: tuple[str, ...], **facts: Arg
 ) -> bool:
-    """Whether to go on. TaskctlError if nobody can be asked; `again` is what to run then."""
+    """Whether to proceed. TaskctlError if nobody can be asked; it suggests the command `again`."""
     if yes:
         return True
     if not ctx.ui.interactive:
         raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, command=again)
     return ctx.ui.ask(question, strict=False, **facts)
-
-
-def _has_mark(events: Iterable[Event], mark: str) -> bool:
-    return any(is_user_event(event) and body_of(event).get("timestamp") == mark for event in events)

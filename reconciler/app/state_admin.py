@@ -1,4 +1,4 @@
-"""`state init | unlock | pull | push | migrate`: states as a whole."""
+"""`state init | unlock | pull | push | migrate`: creates, unlocks, copies and moves states."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from reconciler.model.errors import StateError, TaskctlError
 from reconciler.render.state_place import PlaceChange
 from reconciler.state import edit, migration
 from reconciler.state.codec import StateSource, decode_state, encode_state
-from reconciler.state.held import StatePlace
 from reconciler.state.model import State
-from reconciler.state.session import Session, read_state
+from reconciler.state.session import read_state
 from reconciler.state.shared import SharedState
 
 
 def create_state(ctx: Context, address: str | None) -> PlaceChange:
-    """A new shared state for the backend, unless it is there already. StateError."""
+    """Creates a shared state for the backend, unless it exists already. StateError."""
     place, backend = _shared(ctx, address), ctx.backend.name
-    made = place.create(State(os.urandom(16).hex(), 0, backend, is_new=True))
-    if not made:
+    created = place.create(State(os.urandom(16).hex(), 0, backend, is_new=True))
+    if not created:
         read_state(place, backend=backend)
     is_used = address in (None, ctx.state_address)
-    return PlaceChange(place.shown, "created" if made else "exists", made, is_used=is_used)
+    return PlaceChange(place.shown, "created" if created else "exists", created, is_used=is_used)
 
 
 def release_lock(ctx: Context, epoch: int) -> PlaceChange:
@@ -38,17 +37,23 @@ def release_lock(ctx: Context, epoch: int) -> PlaceChange:
     return PlaceChange(place.shown, "unlocked", True, str(holder))
 
 
-def whole_state(ctx: Context) -> dict[str, object]:
-    """The state as JSON, its journal folded in; without the checksum, which an edit would make
-    wrong. StateError."""
-    found: dict[str, object] = json.loads(encode_state(ctx.read_state()))
-    del found["checksum"]
-    return found
+def pull_state(ctx: Context) -> dict[str, object]:
+    """The state with its journal as JSON, without the checksum, which edits would invalidate.
+    StateError."""
+    document: dict[str, object] = json.loads(encode_state(ctx.read_state()))
+    del document["checksum"]
+    return document
 
 
 def push_state(ctx: Context, file: str) -> PlaceChange:
-    """Replaces the state by a later version of it, in a file. TaskctlError."""
-    data = _content(ctx, file)
+    """Replaces the state with a later version of it from a file. TaskctlError."""
+    reason = "No such file or directory"
+    try:
+        data = disk.read_file(ctx.settings.path(file))
+    except OSError as problem:
+        data, reason = None, problem.strerror or str(problem)
+    if data is None:
+        raise TaskctlError.of(Code.STATE_UNREADABLE, at=Place(file), file=file, reason=reason)
     with ctx.open_state("state push") as session:
         state = session.state
         given = decode_state(data, StateSource(file), backend=state.backend)
@@ -59,40 +64,24 @@ def push_state(ctx: Context, file: str) -> PlaceChange:
 
 
 def move_state(ctx: Context, to: str) -> PlaceChange:
-    """Moves the state to another place, or completes that. StateError."""
+    """Moves the state to another place, or completes an interrupted move. StateError."""
     target = ctx.place_of(to)
-    done = migration.migrate(ctx.place, target, _opened(ctx), ctx.clock.now())
+    done = migration.migrate(ctx.place, target, _opener(ctx), ctx.clock.now())
     return PlaceChange(ctx.place.shown, "moved" if done else "movedBefore", done, target.shown)
 
 
 def abort_move(ctx: Context) -> PlaceChange:
-    """Undoes a move that was interrupted. StateError if it was completed."""
-    done = migration.abort(ctx.place, _opened(ctx))
+    """Undoes an interrupted move. StateError if it was completed."""
+    done = migration.abort(ctx.place, _opener(ctx))
     return PlaceChange(ctx.place.shown, "moveUndone" if done else "notMoving", done)
 
 
-def _opened(ctx: Context) -> migration.Opened:
-    def opened(place: StatePlace) -> Session:
-        return ctx.open_state("state migrate", place, moves=True)
-
-    return opened
-
-
-def _content(ctx: Context, file: str) -> bytes:
-    try:
-        data = disk.read_file(ctx.settings.path(file))
-    except OSError as problem:
-        data, reason = None, problem.strerror or str(problem)
-    else:
-        reason = "No such file or directory"
-    if data is None:
-        raise TaskctlError.of(Code.STATE_UNREADABLE, at=Place(file), file=file, reason=reason)
-    return data
+def _opener(ctx: Context) -> migration.Opened:
+    return lambda place: ctx.open_state("state migrate", place, moves=True)
 
 
 def _shared(ctx: Context, address: str | None) -> SharedState:
     place = ctx.place if address is None else ctx.place_of(address)
     if not isinstance(place, SharedState):
-        shown = address or ctx.state_address
-        raise StateError.of(Code.STATE_ADDRESS, "local", file=shown)
+        raise StateError.of(Code.STATE_ADDRESS, "local", file=address or ctx.state_address)
     return place
