@@ -58,7 +58,7 @@ def shared_options(formats: Iterable[str]) -> list[click.Parameter]:
             help="Use colors. auto: on a terminal; NO_COLOR and FORCE_COLOR are respected.",
         ),
         click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only."),
-        click.Option(["-v", "--verbose"], is_flag=True, help="Print more, such as whole prompts."),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Print more, such as full prompts."),
     ]
 
 

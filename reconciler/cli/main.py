@@ -57,10 +57,10 @@ COMMANDS = {
 
 EXAMPLES = (
     ("taskctl validate", "check the manifests in tasks/ and *.tasks.yaml"),
-    ("taskctl plan --backend local", "show a plan, without an account, on the embedded service"),
+    ("taskctl plan --backend local", "show a plan, on the embedded service; no account needed"),
     ("taskctl apply", "create what is missing, after confirmation"),
-    ("taskctl plan tasks/ -o plan.taskctl", "save a plan, and"),
-    ("taskctl apply plan.taskctl", "apply exactly what was reviewed, or nothing"),
+    ("taskctl plan tasks/ -o plan.taskctl", "save a plan"),
+    ("taskctl apply plan.taskctl", "apply exactly that plan, or nothing"),
 )
 
 SIGNALLED = 128  # exit codes above it stand for a signal

@@ -91,7 +91,7 @@ BACKEND = option(
     envvar="TASKCTL_BACKEND",
     show_envvar=True,
     metavar="URL|local|local:PATH",
-    help="The service. local: the embedded one, which needs no account.",
+    help="The service; local is the embedded one, which needs no account.",
 )
 ORG = option(
     "--org",
@@ -121,7 +121,7 @@ LOCK_TIMEOUT = option(
     callback=duration,
     default="0s",
     metavar="DURATION",
-    help="How long to wait for the lock of the state.",
+    help="How long to wait for the state lock.",
 )
 READS = [BACKEND, STATE, PARALLELISM]
 EDITS = [BACKEND, STATE, LOCK_TIMEOUT]
@@ -151,7 +151,7 @@ PLAN = [
         envvar="TASKCTL_SETTLE_TIME",
         show_envvar=True,
         metavar="DURATION",
-        help="How long a create without a response may still succeed; only then is it sent again.",
+        help="How long a create without a response may still succeed; only then is it retried.",
     ),
     option(
         "--adopt",
@@ -172,12 +172,12 @@ PLAN = [
         multiple=True,
         metavar="[=KEY]",
         shell_complete=candidates.recorded_keys,
-        help="Create tasks again that the service no longer has: all, or this one (repeatable).",
+        help="Recreate tasks that the service no longer has: all, or only KEY (repeatable).",
     ),
     option(
         "--update",
         is_flag=True,
-        help=f"Change in place what a manifest changed, if it can be: {', '.join(PATCHED)}.",
+        help=f"Update existing tasks, as far as the service permits: {', '.join(PATCHED)}.",
     ),
     option(
         "--replace",
@@ -185,7 +185,7 @@ PLAN = [
         callback=_one_key_each,
         metavar="KEY[=TASK_ID]",
         shell_complete=candidates.keys,
-        help="Create a new task for this key; with an ID, only while it has that task "
+        help="Create a new task for this key; with an ID, only if that is its current task "
         "(repeatable).",
     ),
     option(
@@ -230,7 +230,7 @@ TIMEOUT = option(
 STOP_ON = option(
     "--stop-on",
     type=click.Choice(["waiting"]),
-    help="Stop waiting, too, once every unfinished task waits for a person.",
+    help="Also stop waiting once every unfinished task waits for a person.",
 )
 REQUEST = option("--request", metavar="ID", help="The request to answer, if there are several.")
 

@@ -150,3 +150,9 @@ def test_after_a_merge_conflict_either_side_will_do(taskctl: Taskctl, side: str)
     taskctl("apply", "--yes", "--adopt", "all")
     assert recorded().keys() == ids.keys() | {"acme/one", "acme/two"}
     assert recorded()["acme/two"] == ids["acme/two"]
+
+
+def test_a_wrong_epoch_is_said_with_where_to_find_it(taskctl: Taskctl) -> None:
+    for wrong in ("x", "1.5", "٣"):
+        message = taskctl("state", "unlock", wrong, code=1)
+        assert f"{wrong!r} is not a number; the error message about the locked state" in message

@@ -108,6 +108,6 @@ def test_csv(place: LiveTasks) -> None:
     for words in (["--format", "csv"], ["--since", "1h"], ["--by", "file"]):
         code, out, err = place.run("status", *words)
         assert (code, out) == (1, "")
-        assert "need --totals" in err
+        assert "require --totals" in err
     for words in (["--exit-code"], ["--since", "yesterday"], ["--since", "2026-13-01"]):
         assert place.run("status", "--totals", "--format", "csv", *words)[:2] == (1, "")

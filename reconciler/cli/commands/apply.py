@@ -34,7 +34,9 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 @make_command(
     "apply",
     argument("paths", "[PATH... | PLANFILE]", candidates.files, nargs=-1),
-    option(*("-y", "--yes", "--auto-approve", "yes"), is_flag=True, help="Do not ask."),
+    option(
+        *("-y", "--yes", "--auto-approve", "yes"), is_flag=True, help="Do not ask for confirmation."
+    ),
     option(
         "--expect-plan",
         callback=_digest,
@@ -57,7 +59,7 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
         ("taskctl apply plan.taskctl", "exactly what `taskctl plan -o plan.taskctl` showed"),
         ("taskctl apply --yes --report junit=apply.xml", "also write a report for CI"),
         ("taskctl apply --yes --expect-plan sha256:4f1c...", "exactly the plan with this digest"),
-        ("taskctl apply --yes --wait --timeout 1h", "then wait; exit as `taskctl wait` does"),
+        ("taskctl apply --yes --wait --timeout 1h", "then wait; exit like `taskctl wait`"),
         ("taskctl apply --backend local --yes", "on the embedded service; no account needed"),
     ],
 )
@@ -74,12 +76,12 @@ def command(
 ) -> int:
     """Create the tasks that are missing, after showing the plan and asking for confirmation.
 
-    A PATH is a file, or a directory whose *.yaml and *.yml files are read. A PLANFILE is what
-    `taskctl plan -o` saved: it is rejected if anything that it was made from has changed.
-    --expect-plan does the same for a plan whose file cannot be passed on.
+    A PATH is a file, or a directory whose *.yaml and *.yml files are read. A PLANFILE is a plan
+    that `taskctl plan -o` saved; it is rejected as stale if anything it depends on has changed.
+    --expect-plan does the same for a plan whose file is not available.
 
     With --wait, a successful apply then waits until all tasks of the manifests are done, creates
-    those that were held until then, and exits as `taskctl wait` does. Ctrl-C ends only the wait.
+    those that were held until then, and exits like `taskctl wait`. Ctrl-C only ends the wait.
     """
     from reconciler.app.apply import apply
     from reconciler.app.wait import WaitOptions

@@ -17,7 +17,7 @@ from reconciler.cli.options import BACKEND, REQUEST, SELECTED, STATE, YES, messa
         ("taskctl approve rotate-iam-keys", "show the request, then ask"),
         ("taskctl approve 'rotate-*'", "one waiting task after the other"),
         ('taskctl approve rotate-iam-keys -m "eu-west-1"', "the answer to a question"),
-        ("taskctl approve rotate-iam-keys --request ID -y", "exactly the request that was seen"),
+        ("taskctl approve rotate-iam-keys --request ID -y", "exactly the request that you saw"),
     ],
 )
 def command(
@@ -29,7 +29,7 @@ def command(
 ) -> int:
     """Approve what tasks ask for. Each request is shown first, on stderr.
 
-    An answer is refused if the request has changed since it was shown.
+    An answer is rejected if the request has changed since it was shown.
     """
     from reconciler.app.respond import approve
     from reconciler.cli.console.responses import show_responses

@@ -25,7 +25,7 @@ SHELLS = ["bash", "zsh", "fish"]
     ],
 )
 def command(call: Call, shell: str) -> int:
-    """Print the completion script of a shell. It completes the keys of tasks, too."""
+    """Print the completion script of a shell. It also completes task keys."""
     from reconciler.cli.completion.shells import SHELLS
 
     root = call.click.find_root().command

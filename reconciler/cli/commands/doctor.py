@@ -15,7 +15,9 @@ from reconciler.render.json import json_document
     BACKEND,
     ORG,
     STATE,
-    option("--write-test", is_flag=True, help="Also write next to the state, and clean up."),
+    option(
+        "--write-test", is_flag=True, help="Also write a file next to the state, and remove it."
+    ),
     examples=[
         ("taskctl doctor", "check the token, the service, the state and git"),
         ("taskctl doctor --write-test", "also whether the state can be written"),

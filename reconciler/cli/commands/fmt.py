@@ -32,11 +32,11 @@ def command(
     check: bool,
     diff: bool,
 ) -> int:
-    """Format manifests: indentation, spaces, empty lines, line ends.
+    """Format manifests: indentation, spaces, empty lines, line endings.
 
-    Only white space changes: comments, anchors, quotes and block scalars stay as they are, keys
-    keep their order, and the meaning of a manifest is compared before anything is written. A file
-    with a syntax error is left alone, and the others are formatted.
+    Only whitespace changes: comments, anchors, quotes, block scalars and the order of keys are
+    kept, and the result is only written if it has the same meaning. Files with a syntax error are
+    skipped.
     """
     out, stdin = call.out, "-" in paths
     if stdin and len(paths) > 1:

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 @make_command(
     "import",
     argument("task_ids", "[TASK_ID]...", nargs=-1),
-    option("--all", "every", is_flag=True, help="All tasks of the organization that you can see."),
+    option(
+        "--all",
+        "every",
+        is_flag=True,
+        help="All tasks of the organization that are visible to you.",
+    ),
     option("--mine", is_flag=True, help="All tasks that the token's user created."),
     option(
         "--since",
@@ -32,13 +37,13 @@ if TYPE_CHECKING:
         *("--from", "program"),
         metavar="FILE|-",
         shell_complete=candidates.files,
-        help="The agent tasks of a Pulumi YAML program, or of `pulumi stack export`; -: stdin.",
+        help="The agent tasks in a Pulumi YAML program or in `pulumi stack export`; - is stdin.",
     ),
     option(
         *("--write", "file"),
         metavar="FILE",
         shell_complete=candidates.files,
-        help="The manifest: created, or extended without changing what it contains.",
+        help="The manifest to create, or to extend without changing its entries.",
     ),
     option("--dry-run", is_flag=True, help="Print what would be written; write nothing."),
     *CONNECTION,
@@ -46,8 +51,14 @@ if TYPE_CHECKING:
         ("taskctl import 4f1c... --write tasks/imported.yaml", "one task, by its ID"),
         ("taskctl import --mine --since 30d --write tasks/imported.yaml", "your recent tasks"),
         ("taskctl import --all --dry-run", "print the manifest; write nothing"),
-        ("taskctl import --from Pulumi.yaml --write tasks/agents.yaml", "of a Pulumi program"),
-        ("pulumi stack export | taskctl import --from - --write tasks/agents.yaml", "of a stack"),
+        (
+            "taskctl import --from Pulumi.yaml --write tasks/agents.yaml",
+            "the tasks of a Pulumi program",
+        ),
+        (
+            "pulumi stack export | taskctl import --from - --write tasks/agents.yaml",
+            "the tasks of a stack",
+        ),
     ],
 )
 def command(
@@ -62,8 +73,8 @@ def command(
 ) -> int:
     """Import existing tasks: write their manifest, and record them.
 
-    Changes nothing at the service; a plan right after it has no changes. What cannot be written is
-    listed, and what is already recorded is skipped.
+    Changes nothing at the service; a plan right after the import has no changes. Tasks that cannot
+    be written are listed, and tasks that are already recorded are skipped.
     """
     from reconciler.app.import_ import ImportSelection, import_program, import_tasks
 

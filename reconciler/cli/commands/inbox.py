@@ -12,15 +12,15 @@ from reconciler.cli.options import READS, SELECTION
     *READS,
     examples=[
         ("taskctl inbox", "answer the open questions, the oldest first"),
-        ("taskctl inbox 'rotate-*'", "those of some tasks"),
+        ("taskctl inbox 'rotate-*'", "only those of some tasks"),
         ("taskctl inbox --format json", "list them for a program"),
     ],
 )
 def command(call: Call, words: tuple[str, ...]) -> int:
     """List what tasks wait for, the oldest first. On a terminal, answer one after another.
 
-    An answer is refused if the question has changed since it was shown. What a tool outside of the
-    service has to provide is only listed.
+    An answer is rejected if the question has changed since it was shown. Tool calls that run
+    outside of the service are only listed.
     """
     from reconciler.app.respond import answer_inbox, inbox
     from reconciler.cli.console.responses import show_responses

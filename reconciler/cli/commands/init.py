@@ -11,11 +11,13 @@ from reconciler.cli.options import argument, option
     argument("folder", "[DIR]", default="."),
     option("--hook", is_flag=True, help="Write .pre-commit-config.yaml."),
     option("--workflow", is_flag=True, help="Write .github/workflows/taskctl-*.yml."),
-    option("--gitignore", is_flag=True, help="Add what must not be committed to .gitignore."),
+    option(
+        "--gitignore", is_flag=True, help="Add the files that must not be committed to .gitignore."
+    ),
     examples=[
-        ("taskctl init", "tasks/example.yaml here, and what to do next"),
-        ("taskctl init infra --gitignore --hook", "in another directory, with these files, too"),
-        ("taskctl init --workflow", "with workflows for GitHub: one plans, one applies"),
+        ("taskctl init", "create tasks/example.yaml here, and show the next steps"),
+        ("taskctl init infra --gitignore --hook", "in another directory, with these files"),
+        ("taskctl init --workflow", "with GitHub workflows that plan and apply"),
     ],
 )
 def command(
@@ -25,7 +27,7 @@ def command(
     workflow: bool,
     gitignore: bool,
 ) -> int:
-    """Create a starter manifest in DIR/tasks, and show what belongs around it.
+    """Create a starter manifest in DIR/tasks, and show the files that belong with it.
 
     Existing files are kept, except for taskctl's own copy of its schema, which is refreshed. The
     hook, the workflows and the lines for .gitignore are shown, or written with their options.

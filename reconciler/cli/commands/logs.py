@@ -16,8 +16,8 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
     *(BACKEND, STATE),
     examples=[
         ("taskctl logs rotate-iam-keys", "the conversation so far"),
-        ("taskctl logs rotate-iam-keys --follow", "and what follows, until the task is settled"),
-        ("taskctl logs 'rotate-*'", "those of several tasks, one after another"),
+        ("taskctl logs rotate-iam-keys --follow", "follow it until the task is settled"),
+        ("taskctl logs 'rotate-*'", "several conversations, one after another"),
         ("taskctl logs rotate-iam-keys --since 10m -v", "the last ten minutes in full"),
         ("taskctl logs rotate-iam-keys --format json", "for a program: one event per line"),
     ],
@@ -30,8 +30,8 @@ def command(
 ) -> int:
     """Show the conversation of tasks: user, assistant, tools, approvals, warnings, errors.
 
-    Times are UTC. --follow and --format json are for a single task. What the service sends is shown
-    as text only; it cannot control the terminal.
+    Times are UTC. --follow and --format json require a single task. Text from the service cannot
+    control the terminal.
     """
     from reconciler.app.logs import logs
     from reconciler.render import safe

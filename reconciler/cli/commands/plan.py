@@ -18,7 +18,7 @@ DETAILED = option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply wou
 SKIP = option(
     "--skip-without-token",
     is_flag=True,
-    help="Do nothing, successfully, if there is no access token: for hooks.",
+    help="Succeed without a plan if there is no access token (for hooks).",
 )
 OUT = option(
     *("-o", "--out", "out_file"),
@@ -44,7 +44,7 @@ PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of 
         ("taskctl plan --backend local", "on the embedded service; no account needed"),
         ("taskctl plan -o plan.taskctl", "save it, for `taskctl apply plan.taskctl`"),
         ("taskctl plan --detailed-exitcode", "exit 2 if apply would make changes"),
-        ("taskctl plan --report markdown=plan.md", "also for a comment on the pull request"),
+        ("taskctl plan --report markdown=plan.md", "also write a comment for the pull request"),
     ],
 )
 def command(
@@ -64,7 +64,7 @@ def command(
     from reconciler.app.plan import note_next_step, plan
 
     if at is not None and out_file is not None:
-        raise click.UsageError("--at shows a plan of another time: it cannot be saved with --out")
+        raise click.UsageError("a plan for another time (--at) cannot be saved with --out")
     try:
         made = plan(
             call.ctx,

@@ -14,7 +14,7 @@ from reconciler.cli.options import BACKEND, REQUEST, SELECTED, STATE, YES, messa
     option("-m", "--message", required=True, metavar="TEXT", help="What to do instead."),
     *(REQUEST, YES, BACKEND, STATE),
     examples=[
-        ('taskctl reject rotate-iam-keys -m "Not in production."', "and what to do instead"),
+        ('taskctl reject rotate-iam-keys -m "Not in production."', "and say what to do instead"),
         ("taskctl reject 'rotate-*' -m \"Not today.\"", "one waiting task after the other"),
     ],
 )

@@ -22,8 +22,8 @@ from reconciler.cli.options import BACKEND, STATE, YES, argument, message_text
 def command(call: Call, key: str, text: str, yes: bool) -> int:
     """Send a follow-up message to a task. The task resumes work, which spends tokens.
 
-    The message is sent once; a busy task refuses it. What the task said last is shown first, on
-    stderr.
+    The message is sent once; a busy task rejects it. The last message of the task is shown first,
+    on stderr.
     """
     from reconciler.app.respond import say
     from reconciler.cli.console.responses import show_responses

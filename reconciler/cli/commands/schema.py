@@ -14,8 +14,8 @@ NAMES = ["manifest", "plan", "state"]
     "schema",
     argument("name", "[manifest|plan|state]", type=click.Choice(NAMES), default="manifest"),
     examples=[
-        ("taskctl schema > manifest.schema.json", "that of manifests, for an editor"),
-        ("taskctl schema plan", "that of `taskctl plan --format json`"),
+        ("taskctl schema > manifest.schema.json", "the schema of manifests, for an editor"),
+        ("taskctl schema plan", "the schema of `taskctl plan --format json`"),
     ],
 )
 def command(call: Call, name: str) -> int:

@@ -85,7 +85,7 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
     ),
     examples=[
         ("taskctl serve", "listens on http://127.0.0.1:8765"),
-        ("taskctl serve --port 0 --db /tmp/demo.db", "a free port and a separate file"),
+        ("taskctl serve --port 0 --db /tmp/demo.db", "a free port, and a separate file"),
         ("taskctl serve --scenario approving", "tasks that ask for approval"),
         ("taskctl serve --token-budget 50000 --budget-window 1h", "a budget per hour"),
         (

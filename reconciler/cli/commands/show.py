@@ -14,7 +14,7 @@ from reconciler.render import BASIC_FORMATS
     reports=True,
     examples=[
         ("taskctl show plan.taskctl", "what `taskctl plan -o plan.taskctl` saved"),
-        ("taskctl show plan.taskctl -v", "with whole prompts"),
+        ("taskctl show plan.taskctl -v", "with full prompts"),
         ("taskctl show plan.taskctl --format json", "as a document for a program"),
         ("taskctl show plan.taskctl --report html=plan.html", "as a page for a browser"),
         ("taskctl show rotate-iam-keys", "one task: record, manifest, and remote status"),
@@ -23,8 +23,8 @@ from reconciler.render import BASIC_FORMATS
 def command(call: Call, word: str) -> int:
     """Show a saved plan, or everything about one task. Changes nothing.
 
-    An argument that is not a file but looks like a key is one; ORG/KEY always is. For a plan, only
-    the file is read.
+    An argument that is not a file but looks like a key is taken as a key, and so is ORG/KEY. For a
+    plan, only the file is read.
     """
     from reconciler.app.show import show_word
 

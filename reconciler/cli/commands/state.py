@@ -33,7 +33,10 @@ from reconciler.render.state_place import (
     *(SELECTION, BACKEND, STATE),
     examples=[
         ("taskctl state list", "all recorded tasks"),
-        ("taskctl state list 'rotate-*' tasks/iam.yaml", "by a pattern, and of one manifest"),
+        (
+            "taskctl state list 'rotate-*' tasks/iam.yaml",
+            "those that match a pattern, and those of a manifest",
+        ),
     ],
 )
 def list_records(call: Call, words: tuple[str, ...]) -> int:
@@ -54,7 +57,7 @@ def list_records(call: Call, words: tuple[str, ...]) -> int:
     examples=[("taskctl state show rotate-iam-keys", "everything in its record")],
 )
 def show_record(call: Call, key: str) -> int:
-    """Show the record of one task: what it was created with, and what was last seen of it."""
+    """Show the record of one task: its inputs when it was created, and its last known outputs."""
     from reconciler.app.state_edits import read_tasks
     from reconciler.render.state import state_document, task_text
 
@@ -73,7 +76,7 @@ def show_record(call: Call, key: str) -> int:
     *(YES, *EDITS),
     examples=[
         ("taskctl state mv old-key new-key", "the task is now new-key"),
-        ("taskctl state mv 'rotate@*' 'rotate-keys@*'", "an entry was renamed: all of its tasks"),
+        ("taskctl state mv 'rotate@*' 'rotate-keys@*'", "all tasks of a renamed entry"),
     ],
 )
 def rename_record(
@@ -128,7 +131,7 @@ def accept_inputs(
 ) -> int:
     """Record the manifest's inputs of KEY as those that its task was created with.
 
-    For an edit that does not matter to the task, such as a corrected typo: it is no longer shown
+    For an edit that makes no difference, such as a corrected typo: the task is then no longer shown
     as changed.
     """
     from reconciler.app.state_edits import accept_manifest
@@ -186,7 +189,7 @@ def init_state(call: Call, address: str | None) -> int:
 
 def _epoch(ctx: click.Context, param: click.Parameter, value: str) -> int:
     if not (value.isascii() and value.isdecimal()):
-        what = f"{value!r} is not a number; the message about the locked state shows the number"
+        what = f"{value!r} is not a number; the error message about the locked state shows it"
         raise click.BadParameter(what, ctx, param)
     return int(value)
 
@@ -195,13 +198,13 @@ def _epoch(ctx: click.Context, param: click.Parameter, value: str) -> int:
     "unlock",
     argument("epoch", "EPOCH", callback=_epoch),
     *(BACKEND, STATE),
-    examples=[("taskctl state unlock 7", "release the lock that the message named")],
+    examples=[("taskctl state unlock 7", "release the lock in the error message")],
 )
 def unlock_state(call: Call, epoch: int) -> int:
     """Release the lock of a shared state.
 
-    A run that holds it and is still alive sends nothing more. The lock of a run that died expires
-    by itself.
+    EPOCH is the number in the error message about the locked state. A run that is still alive
+    sends nothing more. The lock of a run that was killed expires by itself.
     """
     from reconciler.app.state_admin import release_lock
 
@@ -229,7 +232,7 @@ def print_state(call: Call) -> int:
     "push",
     argument("file", "FILE", type=click.Path()),
     *EDITS,
-    examples=[("taskctl state push state.json", "after an edit of what `state pull` printed")],
+    examples=[("taskctl state push state.json", "an edited copy from `state pull`")],
 )
 def push_file(call: Call, file: str) -> int:
     """Replace the state with FILE, an edited copy of it.
@@ -276,7 +279,7 @@ command = Group(
         *(init_state, unlock_state, print_state, push_file, migrate_state),
     ],
     short_help="Inspect and repair the state.",
-    help="""Inspect and repair what is recorded of each task.
+    help="""Inspect and repair the records of tasks.
 
     KEY is a task key, or ORG/KEY if the key exists in several organizations. Commands that change
     a state file keep the previous one as STATE.backup.
@@ -285,7 +288,7 @@ command = Group(
         ("taskctl state list", "all recorded tasks"),
         ("taskctl state show cost-review", "everything in one record"),
         ("taskctl state mv old-key new-key", "after a key was renamed"),
-        ("taskctl state resolve cost-review --not-created", "after a look at the service"),
+        ("taskctl state resolve cost-review --not-created", "after checking the service"),
     ],
 )
 

@@ -55,8 +55,8 @@ class _StatusCommand(Command):
         multiple=True,
         callback=_states,
         metavar="LIST",
-        help="Only tasks with such a status, such as waiting,failed. --state accepts such a list, "
-        "too.",
+        help="Only tasks with one of these statuses, such as waiting,failed. --state also accepts "
+        "such a list.",
     ),
     option("--watch", is_flag=True, help="Refresh the table until all tasks are settled."),
     INTERVAL,
@@ -70,8 +70,8 @@ class _StatusCommand(Command):
     option(
         "--totals",
         is_flag=True,
-        help="Show the tokens used, by manifest and by day of creation (UTC); removed tasks "
-        "count, too.",
+        help="Show the tokens used, by manifest and by day of creation (UTC), including removed "
+        "tasks.",
     ),
     option(
         "--since",
@@ -87,26 +87,29 @@ class _StatusCommand(Command):
     option(
         "--notify",
         is_flag=True,
-        help="Send what is newly waiting or failed to the webhook TASKCTL_NOTIFY_URL.",
+        help="Send newly waiting and failed tasks to the webhook TASKCTL_NOTIFY_URL.",
     ),
     option(
         "--notify-since",
         callback=duration,
         default="1h",
         metavar="DURATION",
-        help="What is new for --notify: at least the interval of its schedule.",
+        help="What counts as new for --notify: at least the interval of the schedule.",
     ),
     *READS,
     formats=("csv",),
     kind=_StatusCommand,
     examples=[
-        ("taskctl status", "all recorded tasks, those that need a person first"),
-        ("taskctl status tasks/iam.yaml 'rotate-*'", "those of one manifest, and by a pattern"),
+        ("taskctl status", "all recorded tasks, those that need attention first"),
+        (
+            "taskctl status tasks/iam.yaml 'rotate-*'",
+            "the tasks of a manifest, and those that match a pattern",
+        ),
         ("taskctl status --status waiting,failed", "those that need attention"),
         ("taskctl status --watch", "refreshed in place until all tasks are settled"),
         ("taskctl status --totals", "the tokens used, by manifest and by day"),
         ("taskctl status --totals --since 30d --by team --format csv", "for a spreadsheet"),
-        ("taskctl status --notify -q", "for a schedule: to a chat, what is new"),
+        ("taskctl status --notify -q", "for a scheduled job: send what is new to a chat"),
         ("taskctl status --exit-code -q", "for scripts: 0 done, 2 running, 3 waiting, 1 failed"),
     ],
 )
@@ -130,9 +133,9 @@ def command(
     """
     out = call.out
     if watch and out.common.format == "json":
-        raise click.UsageError("--watch is for text; for a program, run status repeatedly")
+        raise click.UsageError("--watch requires text output; for a program, run status repeatedly")
     if watch and notify:
-        raise click.UsageError("--notify is for a schedule; --watch cannot be combined with it")
+        raise click.UsageError("--notify cannot be combined with --watch")
     if totals:
         if other := is_given(call.click, ["watch", "notify", "exits"]):
             name = "exit-code" if other == "exits" else other
@@ -142,7 +145,7 @@ def command(
         _show_totals(out, read_totals(call.ctx, words, groups, states=states, since=since))
         return 0
     if since or by or out.common.format == "csv":
-        raise click.UsageError("--since, --by and the format csv need --totals")
+        raise click.UsageError("--since, --by and the format csv require --totals")
     pause, newer = interval if watch else None, notify_since if notify else None
     reports = status(call.ctx, words, states=states, interval=pause, notify_since=newer)
     screen = Screen(sys.stdout, in_place=sys.stdout.isatty()) if watch else None

@@ -9,7 +9,7 @@ from reconciler.model.diagnostics import has_errors
 SKIP = option(
     "--skip-without-manifests",
     is_flag=True,
-    help="Succeed if there are no manifests: for hooks.",
+    help="Succeed if there are no manifests (for hooks).",
 )
 STRICT = option("--strict", is_flag=True, help="Treat warnings as errors.")
 
@@ -31,7 +31,7 @@ def command(
     strict: bool,
     skip_without_manifests: bool,
 ) -> int:
-    """Check manifests and report every problem, in order. Works offline.
+    """Check manifests and report every problem. Works offline.
 
     A PATH is a file, or a directory whose *.yaml and *.yml files are read.
     """

@@ -41,7 +41,7 @@ def command(
 
     Exits 0 if all are done; 2 if some were still running and 3 if some were still waiting at the
     timeout; 1 if some failed. A task that is gone, stopped or cancelled counts as failed.
-    Ctrl-C ends only the wait.
+    Ctrl-C only ends the wait.
     """
     from reconciler.app.wait import WaitOptions, wait
 
