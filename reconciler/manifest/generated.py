@@ -12,8 +12,13 @@ from reconciler.manifest.build import inputs_of
 from reconciler.manifest.document import Document, has_entries, is_entry
 from reconciler.manifest.expand.entries import MOST_TEXT, Expansion, expand
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
-from reconciler.manifest.expand.template import names, substitute, templates_in
-from reconciler.manifest.expand.vocabulary import names_a_period, stray_dollar
+from reconciler.manifest.expand.template import (
+    names,
+    names_a_period,
+    stray_dollar,
+    substitute,
+    templates_in,
+)
 from reconciler.manifest.finding import Facts, Finding, finding, warning_finding
 from reconciler.manifest.named_files import MAX_BYTES, NamedFile, NamedFiles
 from reconciler.manifest.parse.errors import BOM, check_encoding

@@ -1,36 +1,34 @@
-"""An entry and what it generates: axes x periods -> tasks, each with its values and its row. Pure.
+"""The tasks that an entry generates: axes x periods, each with its values and its row. Pure.
 
-Files are read by the caller, and the time is passed in. Every string of the entry is a template;
-the generated tasks are checked like tasks that were written out.
+The caller reads files and passes the time. Every string of the entry is a template; generated tasks
+are checked like any others.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from reconciler.manifest.expand import product
-from reconciler.manifest.expand.matchers import matchers_of
-from reconciler.manifest.expand.options import (
-    OPTIONS,
-    RESERVED,
-    check_options,
-    recurrence_of,
-)
+from reconciler.manifest.expand.options import OPTIONS, RESERVED, check_options, recurrence_of
 from reconciler.manifest.expand.periods import Period, Recurrence
-from reconciler.manifest.expand.product import Combination, Matcher
+from reconciler.manifest.expand.product import Combination, Matcher, matchers_of
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_node
-from reconciler.manifest.expand.template import filler, names, substitute, templates_in
-from reconciler.manifest.expand.vocabulary import (
+from reconciler.manifest.expand.template import (
     Values,
     Vocabulary,
+    filler,
+    names,
     names_a_period,
     period_values,
     stray_dollar,
+    substitute,
+    templates_in,
 )
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding, warning_finding
 from reconciler.manifest.parse import nodes
@@ -40,21 +38,21 @@ from reconciler.model.entry import Generated, Rollout, TaskOrigin
 
 AT_MOST = 1_000
 MOST_TEXT = 64 * 1024 * 1024
-"""Characters that the generated tasks of one entry may have in all."""
+"""The maximum number of characters in all generated tasks of one entry."""
 
 LONGEST_KEY = 128
 _VALUES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 ReadRows = Callable[[str], list[Row] | Finding]
-"""The rows of a data file, by its path as written; or why it cannot be used."""
+"""Takes the path of a data file as written; returns its rows, or a finding if it is invalid."""
 
 
 @dataclass(slots=True)
 class Expansion:
-    """The generated tasks by key, in order, and where each comes from; and what is wrong.
+    """The generated tasks by key, in order, with their origins; and the findings.
 
-    `values` are those of tasks whose prompt is in a file, which is a template too, checked by
-    `vocabulary`. `due` are the periods that may be created; `length` counts characters.
+    `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
+    it. `due` are the periods that may be created; `length` counts the characters of all tasks.
     """
 
     tasks: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -75,8 +73,8 @@ def expand(
     now: Callable[[], datetime],
     read: ReadRows,
 ) -> Expansion:
-    """What an entry generates now. `entry` satisfies the schema; `root` are its manifest's nodes,
-    which have the values as written. `now` is called if the entry recurs."""
+    """Expands an entry that satisfies the schema. `root` is the root node of its manifest, with the
+    values as written. `now` is called if the entry recurs."""
     return _Entry(name, entry, nodes.node_at(root, ("tasks", name)), now, read).expand()
 
 
@@ -93,6 +91,7 @@ class _Entry:
         self._now, self._read = now, read
         self._path: Path = ("tasks", name)
         self._made = Expansion()
+        self._for_each = entry.get("forEach") or {}
         self._template = {n: value for n, value in entry.items() if n not in OPTIONS}
 
     def expand(self) -> Expansion:
@@ -110,7 +109,7 @@ class _Entry:
         combinations = list(product.combinations(axes, excluded))
         self._warn_of_idle(("forEach", "exclude"), excluded, product.combinations(axes))
         self._warn_of_idle(("rollout", "pilot"), pilot, combinations)
-        least = int((self._entry.get("forEach") or {}).get("atLeast", 1))
+        least = int(self._for_each.get("atLeast", 1))
         if "forEach" in self._entry and len(combinations) < least:
             facts = {"count": len(combinations), "limit": least}
             self._find(Code.TOO_FEW_TASKS, ("forEach",), facts=facts)
@@ -121,12 +120,11 @@ class _Entry:
             self._generate(combinations, periods, pilot)
         return made
 
-    # What the entry says
+    # Options
 
     def _axes(self) -> dict[str, list[Row]]:
-        given = self._entry.get("forEach") or {}
         axes: dict[str, list[Row]] = {}
-        for axis, values in given.items():
+        for axis, values in self._for_each.items():
             if axis in RESERVED:
                 continue
             path = (*self._path, "forEach", axis)
@@ -145,19 +143,17 @@ class _Entry:
         return axes
 
     def _size_is_fine(self, axes: Mapping[str, Sequence[Row]]) -> bool:
-        asked = (self._entry.get("forEach") or {}).get("atMost", AT_MOST)
-        most = min(int(asked), product.MOST)
-        count = product.size(axes)
-        if count > most:
-            self._find(Code.TOO_MANY_TASKS, ("forEach",), "", {"count": count, "limit": most})
-        return count <= most
+        """Checks the number of combinations before any is built."""
+        limit = min(int(self._for_each.get("atMost", AT_MOST)), product.MOST)
+        count = math.prod(map(len, axes.values()))
+        if count > limit:
+            self._find(Code.TOO_MANY_TASKS, ("forEach",), "", {"count": count, "limit": limit})
+        return count <= limit
 
     def _matchers(self, path: Path, axes: Mapping[str, Sequence[Row]]) -> list[Matcher]:
-        found, wrong = matchers_of(self._at(path), axes)
-        for case, facts, line in wrong:
-            made = finding(Code.INVALID_MATCHER, (*self._path, *path), case, facts)
-            self._made.findings.append(made.at_position(line, 1))
-        return found
+        matchers, wrong = matchers_of(self._at(path), axes, (*self._path, *path))
+        self._made.findings += wrong
+        return matchers
 
     def _warn_of_idle(
         self, path: Path, matchers: Sequence[Matcher], of: Iterable[Combination]
@@ -176,8 +172,8 @@ class _Entry:
         for path, text in templates_in(template):
             self._made.findings += vocabulary.check(text, (*self._path, *path))
             self._made.findings += stray_dollar(text, (*self._path, *path))
-        is_told = self._prompt_in_file or names_a_period(self._template)
-        if self._entry.get("catchUp") and not is_told:
+        differs = self._prompt_in_file or names_a_period(self._template)
+        if self._entry.get("catchUp") and not differs:
             self._find(Code.INVALID_RECURRENCE, ("catchUp",), "catchUp")
 
     @cached_property
@@ -214,8 +210,8 @@ class _Entry:
                 if self._prompt_in_file:
                     self._made.values[key] = values
                 is_pilot = self._is_pilot(position, combination, pilot)
-                origin = self._origin(position, own, period, row)
-                self._made.origins[key] = replace(origin, is_pilot=is_pilot) if is_pilot else origin
+                origin = self._origin(position, own, period, row, is_pilot=is_pilot)
+                self._made.origins[key] = origin
 
     def _key(
         self, combination: Combination, values: Values, period: Period | None, row: Row | None
@@ -237,7 +233,7 @@ class _Entry:
         return key
 
     def _values_in_key(self, combination: Combination, values: Values) -> tuple[str, str | None]:
-        """The part of the key that the values make, and what is wrong with it."""
+        """The part of the key made from the values, and the case of its error, if any."""
         template = self._entry.get("key")
         used = self._names_in_key if template else product.default_names(combination)
         texts = [values.get(name) for name in used]
@@ -255,9 +251,11 @@ class _Entry:
     def _is_taken(self, key: str, row: Row | None, rows: Mapping[str, Row | None]) -> bool:
         if key.lower() not in rows:
             return False
-        first = rows[key.lower()]
-        facts = {"task": key, "first": _place(first)}
+        first, place = rows[key.lower()], ""
+        if first is not None:
+            place = f"{first.file}:{first.line}" if first.file is not None else f"line {first.line}"
         case = "" if key in self._made.tasks else "case"
+        facts = {"task": key, "first": place}
         self._find_at_row(Code.DUPLICATE_GENERATED_KEY, row, case, facts)
         return True
 
@@ -273,7 +271,14 @@ class _Entry:
         values: Values,
         period: Period | None,
         row: Row | None,
+        *,
+        is_pilot: bool,
     ) -> TaskOrigin:
+        begins = ends = None
+        recurrence = self._made.recurrence
+        if period is not None and recurrence is not None:
+            begins = period.begins_at(recurrence.zone)
+            ends = None if recurrence.catch_up else period.next().begins_at(recurrence.zone)
         return TaskOrigin(
             Generated(
                 self._name,
@@ -284,8 +289,10 @@ class _Entry:
             row_line=row.line if row is not None else None,
             position=position,
             rollout=self._rollout,
+            is_pilot=is_pilot,
             waits=self._entry.get("overlap") == "wait",
-            **self._span(period),
+            begins=begins,
+            ends=ends,
         )
 
     @cached_property
@@ -294,28 +301,15 @@ class _Entry:
         if given is None:
             return None
         at_once = given.get("atOnce")
-        limit = int(at_once) if at_once is not None else None  # 1e2 is a whole number, too
+        limit = int(at_once) if at_once is not None else None  # 1e2 is an integer, too
         return Rollout("pilot" in given, limit, int(given.get("stopAfter", 1)))
-
-    def _span(self, period: Period | None) -> dict[str, Any]:
-        recurrence = self._made.recurrence
-        if period is None or recurrence is None:
-            return {}
-        ends = None if recurrence.catch_up else period.next().begins_at(recurrence.zone)
-        return {"begins": period.begins_at(recurrence.zone), "ends": ends}
 
     # Findings
 
     def _at(self, path: Path) -> nodes.Node | None:
         return nodes.node_at(self._node, path)
 
-    def _find(
-        self,
-        code: Code,
-        path: Path,
-        case: str = "",
-        facts: Facts = NO_FACTS,
-    ) -> None:
+    def _find(self, code: Code, path: Path, case: str = "", facts: Facts = NO_FACTS) -> None:
         self._made.findings.append(finding(code, (*self._path, *path), case, facts))
 
     def _find_at_row(self, code: Code, row: Row | None, case: str, facts: Facts) -> None:
@@ -325,9 +319,3 @@ class _Entry:
 
     def _failed(self) -> bool:
         return any(found.is_error for found in self._made.findings)
-
-
-def _place(row: Row | None) -> str:
-    if row is None:
-        return ""
-    return f"{row.file}:{row.line}" if row.file is not None else f"line {row.line}"

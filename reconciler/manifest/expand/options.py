@@ -1,5 +1,4 @@
-"""What an entry says beside its values and its task: when it recurs, and what may hold a template.
-Pure."""
+"""The options of an entry beside its axes and its task: its recurrence. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +15,14 @@ from reconciler.model.diagnostics import Path
 
 OF_EVERY = ("timezone", "from", "until", "catchUp", "overlap")
 OPTIONS = frozenset({"forEach", "every", *OF_EVERY, "key", "rollout"})
-"""Properties of an entry that no generated task has."""
+"""Properties of an entry that are not part of the generated tasks."""
 
 RESERVED = frozenset({"exclude", "atLeast", "atMost", "period", "previous"})
 """Names below `forEach` that are not axes."""
 
 
 def recurrence_of(entry: Mapping[str, Any], path: Path, found: list[Finding]) -> Recurrence | None:
-    """When the entry at `path` recurs; None without `every`. What is wrong goes to `found`."""
+    """The recurrence of the entry at `path`, None without `every`. Adds problems to `found`."""
     if "every" not in entry:
         return None
 
@@ -47,7 +46,7 @@ def recurrence_of(entry: Mapping[str, Any], path: Path, found: list[Finding]) ->
 
 
 def check_options(entry: Mapping[str, Any], path: Path) -> Iterator[Finding]:
-    """Options that have no meaning in this entry, and templates where there are none."""
+    """Options that require another one, and templates where none are allowed."""
     for name in OF_EVERY:
         if name in entry and "every" not in entry:
             yield finding(Code.MISSING_PROPERTY, path, "every", {"name": name}, on_key=True)

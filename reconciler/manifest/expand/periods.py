@@ -1,11 +1,10 @@
 """Calendar periods: the day, ISO week, month, quarter or year that an instant falls into. Pure.
 
-A period is part of a task's key, so its name never depends on when or how often it is asked for.
+A period is part of a task's key, so its name depends on nothing but the calendar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -55,17 +54,17 @@ class Period:
         return period_of(self.start - timedelta(days=1), self.unit)
 
     def begins_at(self, zone: ZoneInfo) -> datetime:
-        """The instant at which it begins there, in UTC. Where midnight does not exist that day,
-        the first instant that does."""
+        """The instant at which it begins in `zone`, as UTC; if that day has no midnight, its first
+        instant."""
         return datetime.combine(self.start, time(), zone).astimezone(UTC)
 
 
 _LONGEST = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 31, Unit.QUARTER: 92, Unit.YEAR: 366}
-"""Days from the first day of a period that are certain to reach the next one, and no later one."""
+"""Days from the first day of any period to a day of the next one."""
 
 
 def period_of(day: date, unit: Unit) -> Period:
-    """The period that a day is in."""
+    """The period that contains a day."""
     match unit:
         case Unit.DAY:
             start = day
@@ -81,7 +80,7 @@ def period_of(day: date, unit: Unit) -> Period:
 
 
 def period_at(now: datetime, unit: Unit, zone: ZoneInfo) -> Period:
-    """The period that an aware instant is in, by the calendar of `zone`."""
+    """The period that contains an aware instant, by the calendar of `zone`."""
     return period_of(now.astimezone(zone).date(), unit)
 
 
@@ -102,52 +101,9 @@ class Recurrence:
 
     def due(self, now: datetime) -> tuple[Period, ...]:
         """The current period and `catch_up` periods before it, oldest first."""
-        return tuple(reversed([p for p in self._backwards(now) if self.includes(p)]))
-
-    def _backwards(self, now: datetime) -> Iterator[Period]:
         period = period_at(now, self.unit, self.zone)
-        yield period
-        for _ in range(self.catch_up):
-            if period.start.year == 1:  # the calendar of `datetime` begins there
-                return
+        periods = [period]
+        while len(periods) <= self.catch_up and period.start.year > 1:  # the first of `datetime`
             period = period.previous()
-            yield period
-
-
-def parse_period(text: str) -> Period | None:
-    """The period with that name; None if it is not the name of one."""
-    for unit, reader in _READERS.items():
-        try:
-            period = Period(reader(text), unit)
-        except ValueError:
-            continue
-        if period.name == text:
-            return period
-    return None
-
-
-def _quarter(text: str) -> date:
-    year, _, quarter = text.partition("-Q")
-    return date(int(year), 3 * int(quarter) - 2, 1)
-
-
-def _week(text: str) -> date:
-    year, _, week = text.partition("-W")
-    return date.fromisocalendar(int(year), int(week), 1)
-
-
-def _year(text: str) -> date:
-    return date(int(text), 1, 1)
-
-
-def _month(text: str) -> date:
-    return date.fromisoformat(f"{text}-01")
-
-
-_READERS: dict[Unit, Callable[[str], date]] = {
-    Unit.DAY: date.fromisoformat,
-    Unit.WEEK: _week,
-    Unit.MONTH: _month,
-    Unit.QUARTER: _quarter,
-    Unit.YEAR: _year,
-}
+            periods.append(period)
+        return tuple(reversed([each for each in periods if self.includes(each)]))

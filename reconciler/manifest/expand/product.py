@@ -1,16 +1,19 @@
-"""`forEach`: axes to combinations. The size is known before anything is built. Pure."""
+"""`forEach`: the combinations of axes, without those that are excluded. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from reconciler.manifest.expand.rows import Row
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding
+from reconciler.manifest.parse import nodes
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Path
 
 MOST = 100_000
-"""Tasks that one entry may generate, whatever `atMost` says."""
+"""Tasks that one entry may generate, whatever `atMost` allows."""
 
 Combination = Mapping[str, Row]
 """A row of each axis, by the axis's name, in the order of the axes."""
@@ -18,39 +21,72 @@ Combination = Mapping[str, Row]
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """What `exclude` and `pilot` name: for an axis the text, or the texts of some fields."""
+    """An item of `exclude` or `pilot`: the text of an axis, or the texts of some of its fields."""
 
-    wants: Mapping[str, str | Mapping[str, str]]
+    required: Mapping[str, str | Mapping[str, str]]
     line: int = 0
 
     def matches(self, combination: Combination) -> bool:
-        return all(_fits(combination[axis], want) for axis, want in self.wants.items())
+        return all(_fits(combination[axis], text) for axis, text in self.required.items())
 
 
-def _fits(row: Row, want: str | Mapping[str, str]) -> bool:
-    if isinstance(want, str):
-        return row.value == want
-    return all(row.field(name) == text for name, text in want.items())
+def _fits(row: Row, required: str | Mapping[str, str]) -> bool:
+    if isinstance(required, str):
+        return row.value == required
+    return all(row.field(name) == text for name, text in required.items())
 
 
-def size(axes: Mapping[str, Sequence[Row]]) -> int:
-    """How many combinations the axes have, before exclusions."""
-    return math.prod(len(rows) for rows in axes.values())
+def matchers_of(
+    node: nodes.Node | None, axes: Mapping[str, Sequence[Row]], path: Path
+) -> tuple[list[Matcher], list[Finding]]:
+    """The matchers of the list at `path`, whose axes and fields must exist; none without a list."""
+    matchers: list[Matcher] = []
+    findings: list[Finding] = []
+
+    def report(case: str, line: int, facts: Facts = NO_FACTS) -> None:
+        found = finding(Code.INVALID_MATCHER, path, case, facts)
+        findings.append(found.at_position(line, 1))
+
+    def fields_of(axis: str, node: nodes.Node) -> Iterator[tuple[str, str]]:
+        for key, value in node.items if isinstance(node, nodes.Mapping) else ():
+            name = str(key.text)
+            if all(row.field(name) is None for row in axes[axis]):
+                report("field", key.line, {"name": f"{axis}.{name}"})
+            elif isinstance(value, nodes.Scalar):
+                yield name, value.text or ""
+            else:
+                report("form", value.line)
+
+    for item in node.items if isinstance(node, nodes.Sequence) else ():
+        if not isinstance(item, nodes.Mapping):
+            report("form", item.line)
+            continue
+        required: dict[str, str | Mapping[str, str]] = {}
+        for key, value in item.items:
+            axis = str(key.text)
+            if axis not in axes:
+                report("axis", key.line, {"name": axis})
+            elif isinstance(value, nodes.Scalar):
+                required[axis] = value.text or ""
+            else:
+                required[axis] = dict(fields_of(axis, value))
+        if required:
+            matchers.append(Matcher(required, item.line))
+    return matchers, findings
 
 
 def combinations(
     axes: Mapping[str, Sequence[Row]], excluded: Sequence[Matcher] = ()
 ) -> Iterator[Combination]:
     """All combinations that no matcher excludes, the last axis changing fastest."""
-    names = tuple(axes)
     for rows in product(*axes.values()):
-        combination = dict(zip(names, rows, strict=True))
+        combination = dict(zip(axes, rows, strict=True))
         if not any(matcher.matches(combination) for matcher in excluded):
             yield combination
 
 
 def values_of(combination: Combination) -> dict[str, str | None]:
-    """What templates may name: each axis (None if it is a mapping), and `axis.field`."""
+    """The values of templates: each axis (None if it is a mapping), and `axis.field`."""
     values: dict[str, str | None] = {}
     for axis, row in combination.items():
         if isinstance(row.value, str):

@@ -1,4 +1,4 @@
-"""Data files and lists as rows: every value is its text as written, with the line it is on. Pure.
+"""Data files and lists as rows: every value is its text as written, with its line. Pure.
 
 A row is one text, or a flat mapping of names to texts. Files are csv (RFC 4180), txt, yaml, json.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from io import StringIO
 
 from reconciler.manifest.parse.nodes import Mapping, Node, Scalar, Sequence
+from reconciler.manifest.parse.spans import LineIndex
 
 Fields = dict[str, str]
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -20,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One value of an axis. `file` is None where it is written in the manifest itself."""
+    """One value of an axis. `file` is None for a row in the manifest itself."""
 
     value: str | Fields
     line: int
@@ -31,7 +32,7 @@ class Row:
 
 
 class RowError(ValueError):
-    """Data that cannot be used. `case` names the wording, `line` (from 1) where, `facts` what."""
+    """Invalid data: the case and facts of its message, and the line (from 1)."""
 
     def __init__(self, case: str, line: int, **facts: str | int) -> None:
         super().__init__(case)
@@ -39,8 +40,8 @@ class RowError(ValueError):
 
 
 def rows_of_file(name: str, text: str, nodes: Callable[[], Node | None]) -> list[Row]:
-    """The rows of a data file, by the ending of its name; RowError where it is not usable.
-    `nodes` parses the text as YAML, for a file that is."""
+    """The rows of a data file; its suffix selects the format. Raises RowError if it is invalid.
+    `nodes` parses a YAML file."""
     ending = name.rpartition(".")[2].lower()
     if ending == "csv":
         return list(_csv(name, text))
@@ -61,26 +62,21 @@ def rows_of_node(node: Node | None, *, file: str | None = None) -> list[Row]:
 
 
 def _value(node: Node) -> str | Fields:
-    if isinstance(node, Scalar):
-        return _text(node)
     if isinstance(node, Mapping):
-        fields: Fields = {}
-        for key, value in node.items:
-            if not isinstance(value, Scalar):
-                raise RowError("nested", value.line, name=str(key.text))
-            fields[str(key.text)] = _text(value)
-        return fields
-    raise RowError("nested", node.line, name="")
+        return {str(key.text): _text(value, str(key.text)) for key, value in node.items}
+    return _text(node, "")
 
 
-def _text(node: Scalar) -> str:
+def _text(node: Node, name: str) -> str:
+    if not isinstance(node, Scalar):
+        raise RowError("nested", node.line, name=name)
     if node.text is None:
         raise RowError("null", node.line)
     return node.text
 
 
 def _csv(name: str, text: str) -> Iterator[Row]:
-    """Drops blank lines and blanks around values; each row must have the fields of the header."""
+    """Ignores blank lines and trims values; each row must have the fields of the header."""
     reader = csv.reader(StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
     line = 1
@@ -104,11 +100,13 @@ def _csv(name: str, text: str) -> Iterator[Row]:
 
 
 def _header(cells: list[str], line: int) -> list[str]:
-    for at, cell in enumerate(cells):
+    seen = set()
+    for column, cell in enumerate(cells, 1):
         if not cell:
-            raise RowError("noName", line, column=at + 1)
-        if cell in cells[:at]:
+            raise RowError("noName", line, column=column)
+        if cell in seen:
             raise RowError("sameName", line, name=cell)
+        seen.add(cell)
     return cells
 
 
@@ -127,26 +125,34 @@ def _refuse_controls(cells: Iterable[str], line: int) -> None:
 
 
 def _json(name: str, text: str) -> Iterator[Row]:
-    """Element by element, so that each has its line."""
+    """Decodes element by element, so that each has its line."""
     decoder = json.JSONDecoder(
         parse_int=str, parse_float=str, parse_constant=_constant, object_pairs_hook=_members
     )
+    lines = LineIndex(text)
+
+    def after_blanks(at: int) -> int:
+        while at < len(text) and text[at] in " \t\r\n":
+            at += 1
+        return at
+
     try:
-        at = _after_blanks(text, 0)
+        at = after_blanks(0)
         if text[at : at + 1] != "[":
             decoder.decode(text)
-            raise RowError("notAList", _line(text, at))
-        at, more = _after_blanks(text, at + 1), True
+            raise RowError("notAList", lines.position(at)[0])
+        at, more = after_blanks(at + 1), True
         if text[at : at + 1] == "]":
             at, more = at + 1, False
         while more:
             value, end = decoder.raw_decode(text, at)
-            yield Row(_json_value(value, _line(text, at)), _line(text, at), name)
-            at = _after_blanks(text, end)
+            line = lines.position(at)[0]
+            yield Row(_json_value(value, line), line, name)
+            at = after_blanks(end)
             if text[at : at + 1] not in (",", "]"):
                 raise json.JSONDecodeError("expected ',' or ']'", text, at)
             more = text[at] == ","
-            at = _after_blanks(text, at + 1)
+            at = after_blanks(at + 1)
         if text[at:].strip():
             raise json.JSONDecodeError("text after the list", text, at)
     except json.JSONDecodeError as problem:
@@ -156,11 +162,11 @@ def _json(name: str, text: str) -> Iterator[Row]:
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise json.JSONDecodeError(f"duplicate name {twice!r}", "", 0)
+    members: dict[str, object] = {}
+    for name, value in pairs:
+        if name in members:
+            raise json.JSONDecodeError(f"duplicate name {name!r}", "", 0)
+        members[name] = value
     return members
 
 
@@ -182,13 +188,3 @@ def _json_text(value: object, line: int, name: str) -> str:
     if not isinstance(value, str):
         raise RowError("nested", line, name=name)
     return value
-
-
-def _after_blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n":
-        at += 1
-    return at
-
-
-def _line(text: str, at: int) -> int:
-    return text.count("\n", 0, at) + 1

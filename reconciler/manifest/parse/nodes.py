@@ -1,11 +1,10 @@
-"""Parser events -> nodes that keep every scalar as it is written, with its line and column.
+"""Parser events -> nodes that keep the text of every scalar, and its line.
 
 Values that end up in task keys and prompts must not pass through a type: `1.10` is the text `1.10`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,37 +17,31 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from reconciler.manifest.parse.scalars import NULLS
+from reconciler.manifest.parse.spans import NextEvent
 from reconciler.model.diagnostics import Path
-
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 @dataclass(slots=True)
 class Scalar:
-    """`text` as written; None for a null. Lines and columns count from 1."""
+    """`text` as written; None for a null. Lines count from 1."""
 
     text: str | None
     line: int
-    column: int
 
 
 @dataclass(slots=True)
 class Sequence:
     items: list[Node]
     line: int
-    column: int
 
 
 @dataclass(slots=True)
 class Mapping:
-    """`items` in the order written; the keys' own places are their nodes'."""
+    """`items` are in the order written."""
 
     items: list[tuple[Scalar, Node]]
     line: int
-    column: int
-
-    def get(self, name: str) -> Node | None:
-        return next((value for key, value in self.items if key.text == name), None)
 
 
 Node = Scalar | Sequence | Mapping
@@ -58,23 +51,23 @@ Node = Scalar | Sequence | Mapping
 class _Reader:
     """Recursive: the depth of a manifest was limited when it was read."""
 
-    next_event: Callable[[], object]
+    next_event: NextEvent
     anchors: dict[str, Node] = field(default_factory=dict)
 
     def node(self, event: Any) -> Node:
         if isinstance(event, AliasEvent):
             return self.anchors[event.anchor]
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        line = event.start_mark.line + 1
         made: Node
         if isinstance(event, ScalarEvent):
-            is_null = not event.style and event.value in _NULLS and not event.tag
-            made = Scalar(None if is_null else event.value, line, column)
+            is_null = not event.style and event.value in NULLS and not event.tag
+            made = Scalar(None if is_null else event.value, line)
         elif isinstance(event, SequenceStartEvent):
-            made = Sequence([], line, column)
+            made = Sequence([], line)
             while not isinstance(event_below := self.next_event(), SequenceEndEvent):
                 made.items.append(self.node(event_below))
         else:
-            made = Mapping([], line, column)
+            made = Mapping([], line)
             while not isinstance(event_below := self.next_event(), MappingEndEvent):
                 key = self.node(event_below)
                 value = self.node(self.next_event())
@@ -85,7 +78,7 @@ class _Reader:
         return made
 
 
-def read_nodes(next_event: Callable[[], object]) -> Node | None:
+def read_nodes(next_event: NextEvent) -> Node | None:
     """The first document that is not empty; None if there is none. The text must be valid YAML."""
     reader = _Reader(next_event)
     while (event := next_event()) is not None:
@@ -97,10 +90,10 @@ def read_nodes(next_event: Callable[[], object]) -> Node | None:
 
 
 def node_at(root: Node | None, path: Path) -> Node | None:
-    """The node at a path of mapping keys and list indexes; None where there is none."""
+    """The node at a path of mapping keys and list indexes; None if there is none."""
     for step in path:
         if isinstance(root, Mapping) and isinstance(step, str):
-            root = root.get(step)
+            root = next((value for key, value in root.items if key.text == step), None)
         elif isinstance(root, Sequence) and isinstance(step, int) and step < len(root.items):
             root = root.items[step]
         else:

@@ -1,4 +1,4 @@
-"""Plain scalars -> values, by the core schema of YAML 1.2 (section 10.3.2) and nothing of 1.1.
+"""Plain scalars -> values, by the core schema of YAML 1.2 (section 10.3.2), without YAML 1.1.
 
 So `on`, `no`, `1_000` and dates are text, and `010` is ten.
 """
@@ -14,7 +14,7 @@ from reconciler.model.diagnostics import Arg
 
 Scalar = None | bool | int | float | str
 
-_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _FIRST = frozenset("+-.0123456789")
@@ -24,7 +24,7 @@ CORE = "tag:yaml.org,2002:"
 
 
 class ScalarError(ValueError):
-    """A scalar that has no value here; `code`, `case` and `facts` say why."""
+    """A scalar without a value; `code`, `case` and `facts` give the reason."""
 
     def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
         super().__init__(code.value, case)
@@ -34,7 +34,7 @@ class ScalarError(ValueError):
 
 def plain(text: str) -> Scalar:
     """The value of an untagged plain scalar. ScalarError for numbers that JSON cannot hold."""
-    if text in _NULL:
+    if text in NULLS:
         return None
     if text in _TRUE:
         return True
@@ -44,7 +44,7 @@ def plain(text: str) -> Scalar:
 
 
 def tagged(text: str, tag: str) -> Scalar:
-    """The value of a scalar with a core tag, which may not contradict its text (ScalarError)."""
+    """The value of a scalar with a core tag; ScalarError if its text contradicts the tag."""
     if tag == "!":  # the non-specific tag: this is text
         return text
     read = _TAGGED.get(tag.removeprefix(CORE)) if tag.startswith(CORE) else None
@@ -54,7 +54,7 @@ def tagged(text: str, tag: str) -> Scalar:
 
 
 def spelled(tag: str) -> str:
-    """A tag as it is written in a file: `!!set`, `!local`, `!<tag:example.com,2026:x>`."""
+    """A tag in its YAML notation: `!!set`, `!local`, `!<tag:example.com,2026:x>`."""
     if tag.startswith(CORE):
         return f"!!{tag.removeprefix(CORE)}"
     return tag if tag.startswith("!") else f"!<{tag}>"
