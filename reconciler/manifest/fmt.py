@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.manifest.finding import Finding, finding, located
+from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.layout import laid_out
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import PARSER_ERRORS
@@ -51,8 +51,7 @@ def format_manifest(content: bytes, file: str) -> Formatted:
 
 
 def _refused(content: bytes, file: str, source: Source, findings: list[Finding]) -> Formatted:
-    found = located(findings, file=file, text=source.text, events=source.events)
-    return Formatted(content, None, tuple(found))
+    return Formatted(content, None, tuple(source.diagnostics(findings, file)))
 
 
 def _difference(source: Source, made: bytes) -> Finding | None:

@@ -1,11 +1,12 @@
-"""Expands the entries of manifests: reads their data files and prompts, and checks what they
-generate. Only loaded for manifests that have entries or templates."""
+"""Expands the entries of manifests: reads their data files, and fills prompt files. Only imported
+for manifests with entries or templates."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path as FilePath
 
 from reconciler.manifest.build import inputs_of
@@ -19,12 +20,12 @@ from reconciler.manifest.expand.template import (
     substitute,
     templates_in,
 )
-from reconciler.manifest.finding import Facts, Finding, finding, warning_finding
-from reconciler.manifest.named_files import MAX_BYTES, NamedFile, NamedFiles
+from reconciler.manifest.files import MAX_BYTES, NamedFile, NamedFiles, PromptFile, Prompts
+from reconciler.manifest.finding import Finding, finding, warning_finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.nodes import Node, read_nodes
 from reconciler.manifest.parse.source import Source, read_source
-from reconciler.manifest.prompts import PromptFile, Prompts, position_in
+from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.schema import check_generated
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
@@ -32,22 +33,19 @@ from reconciler.model.diagnostics import Path
 from reconciler.model.entry import TaskOrigin
 from reconciler.model.task import Inputs
 
-_OPEN = "{{"
-
 
 class Entries:
-    """Expands the entries of manifests. `now` is asked for once, and only if an entry recurs."""
+    """Expands the entries of manifests. Calls `now` at most once, and only if an entry recurs."""
 
     def __init__(self, named: NamedFiles, now: Callable[[], datetime]) -> None:
-        self._named, self._clock = named, now
-        self._moment: datetime | None = None
+        self._named, self._now = named, cache(now)
         self._rows: dict[str, list[Row] | Finding] = {}
 
     def expand(
         self, source: Source, manifest: str, folder: FilePath, rejected: Collection[Path]
     ) -> Document:
-        """The document of a manifest that has entries, and may break the schema at `rejected`;
-        entries that do are left as they are, as are those with an error of their own."""
+        """The document of a manifest, which may violate the schema at `rejected`. Entries that do
+        are kept as they are, and so are those with other errors."""
         data = source.data
         made = Document(data, source.keys.get("tasks", {}))
         if not has_entries(data):
@@ -56,7 +54,12 @@ class Entries:
         root = read_nodes(source.events())
 
         def read(path: str) -> list[Row] | Finding:
-            return self._rows_of(self._named.read(manifest, folder, path))
+            file = self._named.read(manifest, folder, path)
+            if isinstance(file, Finding):
+                return file
+            if file.name not in self._rows:
+                self._rows[file.name] = _rows(file)
+            return self._rows[file.name]
 
         keys = dict(made.keys)
         all_tasks: dict[str, object] = {}
@@ -77,32 +80,22 @@ class Entries:
         made.data, made.keys = {**data, "tasks": all_tasks}, keys
         return made
 
-    def _now(self) -> datetime:
-        if self._moment is None:
-            self._moment = self._clock()
-        return self._moment
-
-    def _rows_of(self, file: NamedFile | Finding) -> list[Row] | Finding:
-        if isinstance(file, Finding):
-            return file
-        if file.name not in self._rows:
-            self._rows[file.name] = _rows(file)
-        return self._rows[file.name]
-
 
 def _rows(file: NamedFile) -> list[Row] | Finding:
     body = file.content.removeprefix(BOM)
-    if len(file.content) > MAX_BYTES:
-        return _in_data(
-            finding(Code.FILE_TOO_LARGE, (), "data", {"limit": MAX_BYTES // 1024}), file
-        )
     is_yaml = file.name.endswith((".yaml", ".yml"))
+    source: Source | None = None
     unreadable = check_encoding(body, yaml=is_yaml)
-    source = read_source(body) if is_yaml and unreadable is None else None
-    if source is not None and source.findings:
-        unreadable = source.findings[0]
-    if unreadable is not None:
-        return _in_data(unreadable, file)
+    if len(file.content) > MAX_BYTES:
+        unreadable = finding(Code.FILE_TOO_LARGE, (), "data", {"limit": MAX_BYTES // 1024})
+    if is_yaml and unreadable is None:
+        source = read_source(body)
+        unreadable = next(iter(source.findings), None)
+    if unreadable is not None:  # reported in the manifest that names the file
+        at = unreadable.diagnostic.at
+        place = replace(at, line=None, column=None)
+        diagnostic = replace(unreadable.diagnostic, at=place)
+        return unreadable._replace(diagnostic=diagnostic).at_row(file.name, at.line or 1)
 
     def nodes() -> Node | None:
         return read_nodes(source.events()) if source is not None else None
@@ -114,20 +107,15 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
         return found.at_row(file.name, problem.line)
 
 
-def _in_data(found: Finding, file: NamedFile) -> Finding:
-    """A problem of a data file, told of the manifest that names it."""
-    at = replace(found.diagnostic.at, line=None, column=None)
-    line = found.diagnostic.at.line or 1
-    return found._replace(diagnostic=replace(found.diagnostic, at=at)).at_row(file.name, line)
+# Prompt files
 
 
-# Prompts in files
-
-
-def fill_prompts(prompts: Prompts, made: Document) -> list[Finding]:
-    """Fills the prompts in files of generated tasks, which are templates: for each task its own
-    text. Faults are findings of the file."""
-    found: list[Finding] = []
+def use_prompts(made: Document, prompts: Prompts) -> list[Finding]:
+    """Fills the prompt files of generated tasks, which are templates, for each task; errors are
+    findings of the file. Warns about templates in the prompt files of other tasks. Gives each
+    generated task the settings of its entry as written, for reports."""
+    _warn_of_literal_files(made, prompts)
+    findings: list[Finding] = []
     checked: dict[tuple[str, int], bool] = {}
     for name, expansion in made.expansions.items():
         for key, values in expansion.values.items():
@@ -136,22 +124,37 @@ def fill_prompts(prompts: Prompts, made: Document) -> list[Finding]:
                 continue
             if (name, id(file)) not in checked:
                 checked[name, id(file)] = _check_file(expansion, name, file, text)
-                found += _without_period(expansion, name, text)
+                recurrence = expansion.recurrence
+                if recurrence is not None and recurrence.catch_up and not names_a_period(text):
+                    path = ("tasks", name, "catchUp")
+                    findings.append(finding(Code.INVALID_RECURRENCE, path, "catchUp"))
             if not checked[name, id(file)]:
                 prompts.texts[key] = None
                 continue
             prompts.texts[key] = filled = substitute(text, values)
             if filled != text:
-                found += check_prompt(("tasks", key, "message"), filled)
+                findings += check_prompt(("tasks", key, "message"), filled)
             expansion.length += len(filled)
         if expansion.length > MOST_TEXT:
-            facts: Facts = {"limit": MOST_TEXT}
-            found.append(finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts))
-    return found
+            facts = {"limit": MOST_TEXT}
+            findings.append(finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts))
+    if made.expansions:
+        _keep_templates(made, prompts)
+    return findings
 
 
-def keep_templates(made: Document, prompts: Prompts) -> None:
-    """Gives each generated task the settings of its entry as they are written, for readers."""
+def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) -> bool:
+    """Whether the text of a file is a valid template of the entry."""
+    path: Path = ("tasks", name, "message")
+    wrong = expansion.vocabulary.check(text, path) if expansion.vocabulary is not None else []
+    lines = LineIndex(text)
+    for each in (*wrong, *stray_dollar(text, path)):
+        offset = max(text.find(str(each.diagnostic.args.get("text", ""))), 0)
+        file.findings.append(each.at_position(*lines.position(offset)))
+    return not wrong
+
+
+def _keep_templates(made: Document, prompts: Prompts) -> None:
     defaults = {n: v for n, v in (made.data.get("defaults") or {}).items() if v is not None}
     templates: dict[str, Inputs] = {}
     for name, expansion in made.expansions.items():
@@ -165,27 +168,14 @@ def keep_templates(made: Document, prompts: Prompts) -> None:
     }
 
 
-def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) -> bool:
-    """Whether the text of a file is a valid template of the entry."""
-    path: Path = ("tasks", name, "message")
-    wrong = expansion.vocabulary.check(text, path) if expansion.vocabulary is not None else []
-    for each in (*wrong, *stray_dollar(text, path)):
-        offset = max(text.find(str(each.diagnostic.args.get("text", ""))), 0)
-        file.findings.append(each.at_position(*position_in(text, offset)))
-    return not wrong
-
-
-def _without_period(expansion: Expansion, name: str, text: str) -> Iterator[Finding]:
-    recurrence = expansion.recurrence
-    if recurrence is not None and recurrence.catch_up and not names_a_period(text):
-        yield finding(Code.INVALID_RECURRENCE, ("tasks", name, "catchUp"), "catchUp")
+# Text that looks like a template where there are none
 
 
 def literal_templates(data: object, origins: Mapping[str, TaskOrigin]) -> Iterator[Finding]:
-    """Templates in tasks that are no entries, and in defaults: they are text there."""
+    """Warnings for templates in tasks that are not entries, and in defaults, where they are plain
+    text. With entries, those in defaults are errors."""
     tasks = data.get("tasks") if isinstance(data, dict) else None
-    plain = tasks.items() if isinstance(tasks, dict) else ()
-    for key, task in plain:
+    for key, task in tasks.items() if isinstance(tasks, dict) else ():
         if key not in origins and not is_entry(task):
             yield from _literal(("tasks", key), task)
     defaults = data.get("defaults") if isinstance(data, dict) else None
@@ -196,19 +186,21 @@ def literal_templates(data: object, origins: Mapping[str, TaskOrigin]) -> Iterat
             yield found
 
 
-def literal_files(prompts: Prompts, made: Document) -> None:
-    """The same in prompt files, once each: a file of a task that is no entry is no template."""
+def _warn_of_literal_files(made: Document, prompts: Prompts) -> None:
+    done = set()
     for key, file in prompts.files.items():
-        if key not in made.origins and not any(
-            f.code is Code.INVALID_TEMPLATE for f in file.findings
-        ):
-            for found in _literal(("tasks", key, "message"), file.text):
-                at = position_in(file.text or "", (file.text or "").find(_OPEN))
+        if not file.has_braces or key in made.origins or id(file) in done:
+            continue
+        done.add(id(file))
+        if not any(found.code is Code.INVALID_TEMPLATE for found in file.findings):
+            text = file.text or ""
+            at = LineIndex(text).position(max(text.find("{{"), 0))
+            for found in _literal(("tasks", key, "message"), text):
                 file.findings.append(found.at_position(*at))
 
 
 def _literal(path: Path, value: object) -> Iterator[Finding]:
     for below, text in templates_in(value):
         for name in sorted(names(text)):
-            facts: Facts = {"text": f"{_OPEN} {name} }}}}"}
+            facts = {"text": f"{{{{ {name} }}}}"}
             yield warning_finding(Code.INVALID_TEMPLATE, (*path, *below), "text", facts)

@@ -15,7 +15,7 @@ from ruamel.yaml.events import DocumentEndEvent
 
 from reconciler.manifest.build import build
 from reconciler.manifest.emitter import STEP, mapping_lines, scalar
-from reconciler.manifest.finding import Finding, finding, located
+from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.schema import check
@@ -79,7 +79,7 @@ def added(before: bytes | None, file: str, tasks: Sequence[NewTask]) -> Added:
 def _added_to(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
     wrong = source.findings or check(source.data)
     if wrong:
-        raise ManifestError(located(wrong, file=file, text=source.text, events=source.events))
+        raise ManifestError(source.diagnostics(wrong, file))
     made = _with_defaults(source.data, tasks)
     for point in _insertion_points(source):
         text = "".join(f"{line}{point.line_end}" for line in _entries(made, point.indent))
@@ -189,7 +189,7 @@ def _checked(
     found = check(source.data)
     built = build(source.data, source.keys.get("tasks", {}), file, found)
     found += built.findings
-    diagnostics = located(found, file=file, text=source.text, events=source.events)
+    diagnostics = source.diagnostics(found, file)
     if any(each.blocks for each in found):
         raise ManifestError(diagnostics)
     new = {task.key for task in tasks}

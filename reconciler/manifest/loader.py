@@ -1,8 +1,8 @@
-"""From PATH arguments to desired tasks: find, read, check, build; all problems at once."""
+"""From PATH arguments to desired tasks: find, read, check, build; reports all problems at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,17 +12,16 @@ from reconciler import garbage
 from reconciler.manifest.build import Built, build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
-from reconciler.manifest.document import Document, has_entries, of_entries, of_entry
+from reconciler.manifest.document import Document, at_entries, at_entry, has_entries
+from reconciler.manifest.files import NamedFiles, PromptFile, PromptFiles
 from reconciler.manifest.finding import Finding, first_alike, located
-from reconciler.manifest.named_files import NamedFiles
 from reconciler.manifest.parse.ambiguity import cut_off_prompts
 from reconciler.manifest.parse.source import MAX_BYTES, Source, read_source
-from reconciler.manifest.prompts import PromptFile, PromptFiles, hidden
+from reconciler.manifest.redaction import mask_secrets, mask_tasks, sensitive_keys, without_name
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check
-from reconciler.manifest.sensitive import redacted, without_name
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import MOST_ALIKE, Diagnostic, in_order, more
+from reconciler.model.diagnostics import Diagnostic, in_order, more
 from reconciler.model.task import DesiredTask, Removal
 
 if TYPE_CHECKING:
@@ -34,13 +33,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """What all files declare, in the order of the files' names.
+    """The declarations of all files, in the order of the files' names.
 
     With errors among `diagnostics`, the tasks must not be used: some may be missing.
-    `max_creates` is the smallest of all files. `due` names the periods that may be created now, by
-    the file and the key of each entry that recurs; `recurrences` are theirs. `texts` has the text
-    of each file with diagnostics (manifests and prompt files), with credentials and sensitive tasks
-    redacted.
+    `max_creates` is the minimum of all files. `due` has the names of the periods that may be
+    created now, by the file and key of each recurring entry, and `recurrences` those entries'
+    recurrences. `texts` has the content of each file with diagnostics (manifests and prompt files),
+    with credentials and sensitive tasks redacted.
     """
 
     tasks: tuple[DesiredTask, ...]
@@ -54,14 +53,14 @@ class Manifests:
     ignores: Mapping[str, Ignores] = field(default_factory=dict, repr=False)
 
     def text_of(self, file: str) -> str | None:
-        """A file's text, to show a line of it; None for files without diagnostics."""
+        """The text of a file, for excerpts; None for files without diagnostics."""
         body = self.texts.get(file)
         return None if body is None else body.decode("utf-8", "replace")
 
     def in_org(self, org_name: str) -> Manifests:
-        """With `org_name` for the tasks whose manifest names none.
+        """The manifests with `org_name` for all tasks without an organization of their own.
 
-        If a manifest names it for another task, the two may conflict: further diagnostics.
+        Adds diagnostics for conflicts with tasks whose manifest names that organization.
         """
         tasks = tuple(
             task if task.org_name is not None else replace(task, org_name=org_name)
@@ -77,9 +76,9 @@ class Manifests:
             known = {_identity(d) for d in found}
             counted = {(d.file, d.args["code"]) for d in found if d.code is Code.MORE_PROBLEMS}
             new = [
-                told.in_file(task.file, task.line, task.column)
+                moved.in_file(task.file, task.line, task.column)
                 for task, f in compare(tasks, (), removed)
-                if not _is_ignored(told := of_entry(f, task.origin), self.ignores.get(task.file))
+                if not _is_ignored(moved := at_entry(f, task.origin), self.ignores.get(task.file))
             ]
             new = [d for d in new if _identity(d) not in known and (d.file, d.code) not in counted]
             found = tuple(in_order([*found, *new]))
@@ -98,9 +97,10 @@ def load(
     now: Callable[[], datetime] = _machine_time,
     all_problems: bool = True,
 ) -> Manifests:
-    """Reads the manifests at `paths` (relative to `root`), or at the default locations if there
-    are none. Each task must satisfy `policy`, too. `now` is called if an entry recurs. Without
-    `all_problems`, those with one code in a file after the first MOST_ALIKE are only counted.
+    """Reads the manifests at `paths` (relative to `root`; by default, at the standard locations)
+    and checks their tasks, also against `policy`. Calls `now` if an entry recurs. Without
+    `all_problems`, only the first MOST_ALIKE problems with the same code in a file are reported,
+    and the others are counted.
 
     Never raises for the content of a manifest: every problem of every file is a diagnostic.
     Raises ManifestError for a policy that cannot be used.
@@ -137,81 +137,43 @@ class _Loading:
 
     def run(self, files: Mapping[str, Path]) -> Manifests:
         for name in sorted(files):
-            content = self._content(files[name], name)
-            if content is not None:
-                self._read(name, files[name], content)
+            try:
+                content = read_regular(files[name], MAX_BYTES)
+            except OSError as problem:
+                self._diagnostics.append(unreadable_file(name, problem))
+            else:
+                self._read(name, files[name].parent, content)
         tasks = [task for built in self._builds for task in built.tasks]
         unusable = [task for built in self._builds for task in built.unusable]
         removed = [removal for built in self._builds for removal in built.removed]
         for task, found in compare(tasks, unusable, removed):
             self._findings[task.file].append(found)
-        sensitive = _sensitive([*tasks, *unusable])
-        texts = self._locate(sensitive)
+        texts = self._report(sensitive_keys([*tasks, *unusable]))
         limits = [built.max_creates for built in self._builds if built.max_creates is not None]
+        recurring = {
+            (name, entry): (made.recurrence, made.due)
+            for name, document in self._documents.items()
+            for entry, made in document.expansions.items()
+            if made.recurrence is not None
+        }
         return Manifests(
             tasks=tuple(tasks),
             diagnostics=tuple(in_order(self._diagnostics)),
             files=tuple(sorted(files)),
             max_creates=min(limits, default=None),
-            due={
-                (name, entry): due
-                for name, made in self._documents.items()
-                for entry, due in made.due.items()
-            },
-            recurrences=tuple(r for made in self._documents.values() for r in made.recurrences),
+            due={ref: frozenset(p.name for p in due) for ref, (_, due) in recurring.items()},
+            recurrences=tuple(recurrence for recurrence, _ in recurring.values()),
             texts=texts,
             removed=tuple(removed),
             ignores=self._ignores,
         )
 
-    def _locate(self, sensitive: Mapping[str, set[str]]) -> dict[str, bytes]:
-        """Locates the findings of every file; returns the texts to show them with."""
-        texts = {}
-        told = {name: self._not_ignored(file) for name, file in self._prompts.files.items()}
-        for name, source in self._sources.items():
-            keys, ignores = sensitive.get(name, set()), self._ignores.get(name)
-            found_here = of_entries(self._findings[name], self._documents[name].origins)
-            findings = [without_name(f, keys) for f in found_here if not _is_ignored(f, ignores)]
-            findings += ignores.unused(found_here) if ignores is not None else ()
-            if findings:
-                self._diagnostics += self._located(name, source, findings)
-                body = _masked(source.body, found_here)
-                whole = name not in self._incomplete
-                texts[name] = redacted(body, source, keys, whole=whole)
-        for name, file in self._prompts.files.items():
-            self._diagnostics += located(
-                told[name], file=name, text="", events=lambda: lambda: None
-            )
-            if hidden(file, sensitive):
-                texts.pop(name, None)
-            elif told[name]:
-                texts[name] = _masked(texts.get(name, file.body), file.findings)
-        return texts
-
-    def _not_ignored(self, file: PromptFile) -> list[Finding]:
-        """What is told of a prompt file: what not all of its tasks ignore."""
-        told = []
-        for found in file.findings:
-            ignored = [  # each comment counts as used
-                _is_ignored(found.at_path(("tasks", key, "message")), self._ignores.get(manifest))
-                for manifest, key in file.users
-            ]
-            if not all(ignored):
-                told.append(found)
-        return told
-
-    def _located(self, name: str, source: Source, findings: list[Finding]) -> Iterator[Diagnostic]:
-        if not self._all_problems:
-            findings, counts = first_alike(findings, source.keys.get("tasks", {}))
-            yield from (more(name, *counted) for counted in counts)
-        yield from located(findings, file=name, text=source.text, events=source.events)
-
-    def _read(self, name: str, place: Path, content: bytes) -> None:
+    def _read(self, name: str, folder: Path, content: bytes) -> None:
         source = self._sources[name] = read_source(content)
         findings = source.findings
         if source.data is not None:
-            rejected = {found.path for found in findings}
-            findings += [found for found in check(source.data) if found.path not in rejected]
+            reported = {found.path for found in findings}
+            findings += [found for found in check(source.data) if found.path not in reported]
             if b"#" in source.body:
                 findings += cut_off_prompts(source)
         else:
@@ -220,21 +182,14 @@ class _Loading:
             from reconciler.manifest.ignores import read_ignores
 
             self._ignores[name] = read_ignores(source)
-        made = self._document(source, name, place, findings)
+        made = self._document(source, name, folder, findings)
         findings += made.findings
-        prompts = self._prompts.of(
-            made.data, name, place.parent, _rejected(findings), made.declared
-        )
+        prompts = self._prompts.of(made.data, name, folder, _rejected(findings), made.declared)
         findings += prompts.findings
-        if b"{{" in b"".join(file.body for file in prompts.files.values()):
-            from reconciler.manifest.generated import literal_files
+        if made.expansions or any(file.has_braces for file in prompts.files.values()):
+            from reconciler.manifest.generated import use_prompts
 
-            literal_files(prompts, made)
-        if made.expansions:
-            from reconciler.manifest.generated import fill_prompts, keep_templates
-
-            findings += fill_prompts(prompts, made)
-            keep_templates(made, prompts)
+            findings += use_prompts(made, prompts)
         errors = [found for found in findings if found.blocks]
         built = build(made.data, made.keys, name, errors, prompts.texts, made.origins)
         self._findings[name] = [*findings, *built.findings]
@@ -246,25 +201,59 @@ class _Loading:
         self._builds.append(built)
 
     def _document(
-        self, source: Source, name: str, place: Path, findings: Sequence[Finding]
+        self, source: Source, name: str, folder: Path, findings: Sequence[Finding]
     ) -> Document:
-        """The data of a manifest with what its entries generate."""
+        """The data of a manifest, with the tasks that its entries generate."""
         if not has_entries(source.data) and b"{{" not in source.body:
             return Document(source.data, source.keys.get("tasks", {}))
         from reconciler.manifest.generated import Entries, literal_templates
 
         if self._entries is None:
             self._entries = Entries(self._named, self._now)
-        made = self._entries.expand(source, name, place.parent, _rejected(findings))
+        made = self._entries.expand(source, name, folder, _rejected(findings))
         made.findings += literal_templates(made.data, made.origins)
         return made
 
-    def _content(self, place: Path, name: str) -> bytes | None:
-        try:
-            return read_regular(place, MAX_BYTES)
-        except OSError as problem:
-            self._diagnostics.append(unreadable_file(name, problem))
-            return None
+    def _report(self, sensitive: Mapping[str, set[str]]) -> dict[str, bytes]:
+        """Makes diagnostics of the findings of every file; returns the redacted texts of these."""
+        texts = {}
+        in_prompts = {name: self._not_ignored(file) for name, file in self._prompts.files.items()}
+        for name, source in self._sources.items():
+            keys, ignores = sensitive.get(name, set()), self._ignores.get(name)
+            found_here = at_entries(self._findings[name], self._documents[name].origins)
+            findings = [without_name(f, keys) for f in found_here if not _is_ignored(f, ignores)]
+            findings += ignores.unused(found_here) if ignores is not None else ()
+            if findings:
+                self._locate(name, source, findings)
+                body = mask_secrets(source.body, found_here)
+                whole = name not in self._incomplete
+                texts[name] = mask_tasks(body, source, keys, whole=whole)
+        for name, file in self._prompts.files.items():
+            findings = in_prompts[name]
+            self._diagnostics += located(findings, file=name)
+            if any(key in sensitive.get(manifest, ()) for manifest, key in file.users):
+                texts.pop(name, None)
+            elif findings:
+                texts[name] = mask_secrets(texts.get(name, file.body), file.findings)
+        return texts
+
+    def _not_ignored(self, file: PromptFile) -> list[Finding]:
+        """The findings of a prompt file that at least one of its tasks does not ignore."""
+        kept = []
+        for found in file.findings:
+            ignored = [  # each comment counts as used
+                _is_ignored(found.at_path(("tasks", key, "message")), self._ignores.get(manifest))
+                for manifest, key in file.users
+            ]
+            if not all(ignored):
+                kept.append(found)
+        return kept
+
+    def _locate(self, name: str, source: Source, findings: list[Finding]) -> None:
+        if not self._all_problems:
+            findings, counts = first_alike(findings, source.keys.get("tasks", {}))
+            self._diagnostics += [more(name, *counted) for counted in counts]
+        self._diagnostics += source.diagnostics(findings, name)
 
 
 def _is_ignored(found: Finding, ignores: Ignores | None) -> bool:
@@ -275,25 +264,6 @@ def _rejected(findings: Sequence[Finding]) -> set[tuple[str | int, ...]]:
     return {found.path for found in findings if found.blocks}
 
 
-def _sensitive(tasks: Sequence[DesiredTask]) -> dict[str, set[str]]:
-    """By file, the keys of the tasks whose prompts must not be shown."""
-    keys: dict[str, set[str]] = {}
-    for task in tasks:
-        if task.sensitive:
-            keys.setdefault(task.file, set()).add(task.declared_key)
-    return keys
-
-
-def _masked(body: bytes, findings: Sequence[Finding]) -> bytes:
-    """A text whose lines may be shown: what looks like a credential is replaced by stars."""
-    secrets = {found.secret.encode() for found in findings if found.secret is not None}
-    if len(secrets) > MOST_ALIKE:  # each is looked for in the whole text
-        return b""
-    for secret in secrets:
-        body = body.replace(secret, b"*" * len(secret))
-    return body
-
-
 def _identity(diagnostic: Diagnostic) -> tuple[object, ...]:
-    """What tells a diagnostic from others of its file, wherever it is located."""
+    """A diagnostic without its location."""
     return diagnostic.file, diagnostic.at.path, diagnostic.code, diagnostic.case

@@ -1,7 +1,7 @@
 """The policy of a repository: a JSON Schema that every task must satisfy, with its own messages.
 
-It is evaluated for one task with its defaults (`shape`); violations are located in the manifest.
-The keyword `errorMessage`, which editors know too, has the message of a schema.
+It is evaluated for each task with its defaults (`shape`); violations are located in the manifest.
+The keyword `errorMessage`, which editors support too, is the message of a schema.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
-from reconciler.manifest.finding import Finding, finding, located
+from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.parse.source import MAX_BYTES, read_source
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import BadSchemaError, Violation, validator_of
@@ -32,20 +32,19 @@ _NO_SCHEMAS = {"const", "enum", "default", "examples", "required", "type"}
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _LONGEST_VALUE = 200
 MAX_SECONDS = 30.0
-"""For one task."""
+"""The time limit for one task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`file` is its file as configured in `config`."""
+    """`file` is the path of the policy as configured in the file `config`."""
 
     file: str
     config: str
-    schema: Mapping[str, object]
     violations: Callable[[object], list[Violation]]
 
     def findings(self, tasks: Iterable[DesiredTask], data: object) -> list[Finding]:
-        """The violations of one file's tasks. `data` is the file's, to tell what a default set.
+        """The violations by the tasks of one manifest, whose data is `data`.
 
         Raises ManifestError if the policy cannot be evaluated."""
         found: dict[Finding, None] = {}
@@ -56,58 +55,39 @@ class Policy:
             except BadSchemaError as fault:
                 raise _unusable(fault, self.file, self.config) from fault
             for violation in violations:
-                found.update(dict.fromkeys(self._findings(violation, task.key, data)))
+                found.update(dict.fromkeys(_findings(violation, task.key, data)))
         return list(found)
 
-    def _findings(self, violation: Violation, key: str, data: object) -> Iterator[Finding]:
-        message, severity = self._own_message(violation)
-        missing: list[str] = []
-        if violation.rule == "required" and isinstance(violation.wants, list):
-            missing = [name for name in violation.wants if name not in violation.value]
-        case, facts = _own_case(message) if message.strip() else _default_case(violation)
-        for below in [(*violation.path, name) for name in missing] or [violation.path]:
-            path = _path_in_manifest(below[:-1] if missing else below, key, data)
-            yield finding(
-                Code.POLICY_VIOLATION,
-                path,
-                case,
-                facts,
-                severity=severity,
-                on_key=bool(missing) or path == ("tasks", key),
-                shown=("tasks", key, *below),
-            )
 
-    def _own_message(self, violation: Violation) -> tuple[str, Severity]:
-        """The message and severity of the nearest schema around a violation that has them."""
-        message, severity = "", Severity.ERROR
-        for schema in [*self._around(violation.steps[:-1]), violation.schema]:
-            if isinstance(schema, Mapping):
-                own = schema.get(MESSAGE)
-                message = own if isinstance(own, str) else message
-                if schema.get(SEVERITY) in SEVERITIES:
-                    severity = Severity(schema[SEVERITY])
-        return message, severity
-
-    def _around(self, steps: Iterable[str | int]) -> Iterator[object]:
-        """The schemas on the way down; steps do not contain the references that were followed."""
-        node: Any = self.schema
-        yield node
-        for step in steps:
-            seen = 0
-            while isinstance(node, Mapping) and step not in node and "$ref" in node and seen < 100:
-                node, seen = _pointed_at(self.schema, node["$ref"]), seen + 1
-                yield node
-            try:
-                node = node[step]
-            except (KeyError, IndexError, TypeError):
-                return
-            yield node
+def _findings(violation: Violation, key: str, data: object) -> Iterator[Finding]:
+    messages = [schema.get(MESSAGE) for schema in violation.around]
+    severities = [schema.get(SEVERITY) for schema in violation.around]
+    message = next((text for text in messages if isinstance(text, str)), "").strip()
+    severity = Severity(next((word for word in severities if word in SEVERITIES), Severity.ERROR))
+    missing: list[str] = []
+    if violation.rule == "required" and isinstance(violation.expected, list):
+        missing = [name for name in violation.expected if name not in violation.value]
+    case, facts = _default_case(violation)
+    if message:
+        summary, _, detail = message.partition("\n")
+        case, facts = "own", {"message": summary, "detail": detail.strip()}
+    for below in [(*violation.path, name) for name in missing] or [violation.path]:
+        path = _path_in_manifest(below[:-1] if missing else below, key, data)
+        yield finding(
+            Code.POLICY_VIOLATION,
+            path,
+            case,
+            facts,
+            severity=severity,
+            on_key=bool(missing) or path == ("tasks", key),
+            shown=("tasks", key, *below),
+        )
 
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
-    """Raises BadSchemaError after that time: a regular expression can backtrack without end, and
-    its steps are not counted. There is no limit where the system or the thread has no timer."""
+    """Raises BadSchemaError after that time: a regular expression can backtrack forever, and its
+    steps are not counted. Without effect if the system or the thread has no timer."""
 
     def over(*_: object) -> None:
         raise BadSchemaError(Code.INVALID_POLICY, "time", limit=f"{seconds:g}")
@@ -126,22 +106,16 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 
 def shape(task: DesiredTask) -> dict[str, Any]:
-    """A task as the policy sees it: its settings with defaults, without nulls, the message always
-    as an object. `orgName` is there if the manifest names one."""
+    """The value that the policy validates: a task with defaults and without nulls, its message
+    always an object, and with `orgName` if the manifest names an organization."""
     known = {"orgName": task.org_name, "taskID": task.task_id, "movedFrom": task.moved_from}
     own = {name: value for name, value in known.items() if value is not None}
-    return {
-        "key": task.key,
-        **own,
-        "adopt": task.adopt,
-        "sensitive": task.sensitive,
-        **task.inputs,
-    }
+    return {"key": task.key, **own, "adopt": task.adopt, "sensitive": task.sensitive, **task.inputs}
 
 
 def read_policy(path: File, name: str, config: str) -> Policy:
-    """The policy in a file, JSON or (`*.yaml`, `*.yml`) YAML; `name` is the file and `config` the
-    one that names it, both as a user would write them. Raises ManifestError."""
+    """Reads a policy from JSON or YAML (`*.yaml`, `*.yml`). `name` is the file and `config` the one
+    that configures it, both as shown in messages. Raises ManifestError."""
     try:
         content = read_regular(path, MAX_BYTES)
     except OSError as problem:
@@ -155,7 +129,7 @@ def read_policy(path: File, name: str, config: str) -> Policy:
             raise BadSchemaError(Code.INVALID_POLICY, "type")
         _check_references(schema, ())
         _check(schema, ())
-        return Policy(name, config, schema, validator_of(schema))
+        return Policy(name, config, validator_of(schema))
     except RecursionError as fault:
         raise _unusable(BadSchemaError(Code.INVALID_POLICY, "depth"), name, config) from fault
     except BadSchemaError as fault:
@@ -169,7 +143,8 @@ def _json(content: bytes, name: str) -> Any:
         raise BadSchemaError(Code.INVALID_POLICY, "encoding") from problem
     except json.JSONDecodeError as problem:
         at = Place(name, problem.lineno, problem.colno)
-        invalid = error(Code.INVALID_POLICY, "json", at=at, reason=_lower_first(problem.msg))
+        reason = problem.msg[:1].lower() + problem.msg[1:]
+        invalid = error(Code.INVALID_POLICY, "json", at=at, reason=reason)
         raise ManifestError([invalid]) from problem
     except RecursionError:
         raise
@@ -180,8 +155,7 @@ def _json(content: bytes, name: str) -> Any:
 def _yaml(content: bytes, name: str) -> Any:
     source = read_source(content)
     if source.findings:
-        found = located(source.findings, file=name, text=source.text, events=source.events)
-        raise ManifestError(found)
+        raise ManifestError(source.diagnostics(source.findings, name))
     return source.data
 
 
@@ -205,11 +179,12 @@ def _check(schema: Any, path: Path) -> None:
 
 
 def _check_references(value: object, path: Path) -> None:
-    """Raises BadSchemaError for a reference that leads out of the policy, wherever it is: a
-    reference can point into any value, such as a `default`, and make a schema of it."""
-    parts: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, Mapping | list):
-        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+    """Raises BadSchemaError for a reference out of the policy, in any value: a reference may point
+    into a `default`, for example, and make a schema of it."""
+    if not isinstance(value, Mapping | list):
+        return
+    parts: Iterable[tuple[Any, Any]]
+    parts = value.items() if isinstance(value, Mapping) else enumerate(value)
     for name, part in parts:
         if name in _REFERENCES and isinstance(part, str) and not part.startswith("#"):
             raise BadSchemaError(Code.POLICY_REFERENCE, where=shown((*path, name)), target=part)
@@ -217,7 +192,8 @@ def _check_references(value: object, path: Path) -> None:
 
 
 def _path_in_manifest(below: Path, key: str, data: Any) -> Path:
-    """Where a manifest sets what a task has there: in the task, the defaults, or at the top."""
+    """The path where the manifest sets a value of a task: in the task, in `defaults`, or at the
+    top."""
     own = data["tasks"].get(key)
     if not below or (isinstance(own, Mapping) and below[0] in own):
         return ("tasks", key, *below)
@@ -227,44 +203,20 @@ def _path_in_manifest(below: Path, key: str, data: Any) -> Path:
     return ("orgName",) if below[0] == "orgName" and "orgName" in data else ("tasks", key)
 
 
-def _pointed_at(schema: Any, reference: Any) -> Any:
-    """The target of a reference within a schema, if it is a pointer."""
-    node = schema
-    for part in str(reference).removeprefix("#").split("/")[1:]:
-        step = part.replace("~1", "/").replace("~0", "~")
-        try:
-            node = node[int(step)] if isinstance(node, list) else node[step]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return None
-    return node
-
-
-def _own_case(message: str) -> tuple[str, dict[str, Arg]]:
-    """The first line of the policy's message is the summary, the rest the detail."""
-    words, _, detail = message.strip().partition("\n")
-    return "own", {"message": words, "detail": detail.strip()}
-
-
 def _default_case(violation: Violation) -> tuple[str, dict[str, Arg]]:
-    """Without a message: by the rule, never by the value, which may be part of a prompt."""
-    wants = _short(violation.wants)
+    """The message without `errorMessage`: it never contains the value, which may be part of a
+    prompt."""
     match violation.rule:
         case "required":
             return "required", {}
         case None:
             return "forbidden", {}
-        case "const" | "enum" as rule:
-            return rule, {"wants": wants}
-    return "", {"rule": violation.rule, "wants": wants}
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    expected = json.dumps(violation.expected, ensure_ascii=False, default=str)
+    if len(expected) > _LONGEST_VALUE:
+        expected = expected[: _LONGEST_VALUE - 1] + "…"
+    if violation.rule in ("const", "enum"):
+        return violation.rule, {"wants": expected}
+    return "", {"rule": violation.rule, "wants": expected}
 
 
 def _unusable(fault: BadSchemaError, name: str, config: str) -> ManifestError:

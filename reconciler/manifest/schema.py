@@ -1,12 +1,12 @@
-"""JSON Schema: the verdict on a manifest, and validators for schemas of other people (policies).
+"""JSON Schema: validates manifests, and makes validators for untrusted schemas (policies).
 
-jsonschema is the reference. Where jsonschema-rs is installed, it checks manifests, and the other is
-not even imported; both find the same (a property test). Policies always use the reference.
+jsonschema is the reference. If jsonschema-rs is installed, it validates manifests, and jsonschema
+is not even imported; a property test compares their results. Policies always use the reference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,19 +22,21 @@ if TYPE_CHECKING:
 
 
 class Violation(NamedTuple):
-    """A value that breaks a rule: the keyword `rule` of `schema`, whose value is `wants`, reached
-    by `steps` from the root, without the references that were followed."""
+    """A `value` that violates the keyword `rule` (None for the schema `false`) of `schema`, whose
+    value is `expected`. `steps` is the path to it in the root schema, without references.
+    `around` are the schemas that apply to the value, the innermost first: for policies only."""
 
     path: Path
     steps: Path
     rule: str | None
-    wants: Any
+    expected: Any
     value: Any
     schema: Any
+    around: Sequence[Any] = ()
 
 
 class BadSchemaError(ValueError):
-    """A JSON Schema that cannot be used; `code`, `case` and `facts` say why."""
+    """A JSON Schema that cannot be used; `code`, `case` and `facts` give the reason."""
 
     def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
         super().__init__(code.value, case)
@@ -43,11 +45,11 @@ class BadSchemaError(ValueError):
 
 
 MAX_STEPS = 1_000_000
-"""Keywords evaluated for one value: a schema may refer to itself more than once."""
+"""The maximum number of keywords evaluated for one value: a schema may refer to itself."""
 
 
 def check(data: Any) -> list[Finding]:
-    """What the manifest schema finds wrong with a document; empty if it is a manifest."""
+    """The violations of the manifest schema by a document; none for a valid manifest."""
     accelerator = accelerated_validator()
     if accelerator is not None and accelerator.is_valid(data):
         return []
@@ -59,8 +61,7 @@ def check(data: Any) -> list[Finding]:
 
 
 def check_generated(tasks: Mapping[str, Any]) -> list[Finding]:
-    """What is wrong with the tasks that entries generate: they are what a manifest can write out,
-    but for their keys."""
+    """The violations of the schema by generated tasks, whose keys may differ from declared ones."""
     data = {"tasks": tasks}
     accelerator = accelerated_validator(generated=True)
     if accelerator is None:
@@ -71,7 +72,7 @@ def check_generated(tasks: Mapping[str, Any]) -> list[Finding]:
 
 
 def explain_data(data: Any, *, generated: bool = False) -> list[Finding]:
-    """The verdict of the reference validator, alone."""
+    """The violations found by the reference validator."""
     return _findings(map(_violation, _reference(generated=generated).iter_errors(data)))
 
 
@@ -85,13 +86,13 @@ def _findings(violations: Iterable[Violation]) -> list[Finding]:
 def _fast_violations(
     accelerator: Any, data: object, *, generated: bool = False
 ) -> Iterator[Violation]:
-    """The same violations as the reference's, about a hundred times as fast."""
+    """The violations that the reference finds, about a hundred times as fast."""
     for part in [data] if generated else _parts(data):
         yield from _violations_of_part(accelerator, part, _schema(generated=generated))
 
 
 def _parts(data: Any) -> Iterator[Any]:
-    """The document without tasks whose keys are invalid, then a document for each of these: the
+    """The document without the tasks whose keys are invalid, and a document for each of these: the
     library copies the whole mapping into the error of each key."""
     tasks = data.get("tasks")
     keys = _key_accelerator()
@@ -114,11 +115,11 @@ def _violations_of_part(
             schema = schema[step]
         value: Any = data
         named: list[str | int] = []
-        for step in path:  # the library takes a key such as `5` for an index
+        for step in path:  # the library reports a key such as `5` as an index
             named.append(step if isinstance(value, list) else str(step))
             value = value[named[-1]]
         path = tuple(named)
-        name = getattr(error.kind, "error", None)  # of `propertyNames` alone
+        name = getattr(error.kind, "error", None)  # only for `propertyNames`
         if name is not None:
             value, steps = name.instance, ("propertyNames", *steps)
         rule = str(steps[-1])
@@ -126,9 +127,9 @@ def _violations_of_part(
 
 
 def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
-    """What finds the violations of a value by a schema whose `$ref`s all stay in it. Raises
-    BadSchemaError, here or for a value. Always the reference validator, so that its verdict is
-    the same everywhere."""
+    """A function that returns the violations of a schema by a value; all `$ref`s must stay within
+    the schema. Both may raise BadSchemaError. Always uses the reference validator, so that results
+    are the same everywhere."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for
     from referencing import Registry
@@ -144,7 +145,7 @@ def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
             raise BadSchemaError(Code.INVALID_POLICY, "dialect", dialect=str(named))
         kind.check_schema(schema)
         # Without a registry, the library would fetch URLs and open files.
-        validator = _counting(kind, steps)(schema, registry=Registry())
+        validator = _observed(kind, steps)(schema, registry=Registry())
 
     def violations(value: Any) -> list[Violation]:
         steps[0] = 0
@@ -156,7 +157,7 @@ def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
 
 @contextmanager
 def _faults() -> Iterator[None]:
-    """Whatever a schema makes the library fail with is a fault of the schema."""
+    """Turns whatever the library raises into BadSchemaError: the schema causes it."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 
@@ -183,25 +184,29 @@ def _faults() -> Iterator[None]:
 
 def _violation(error: ValidationError) -> Violation:
     path, steps = tuple(error.absolute_path), tuple(error.absolute_schema_path)
-    wants: Any = error.validator_value
+    expected: Any = error.validator_value
     name = error.validator if isinstance(error.validator, str) else None
-    return Violation(path, steps, name, wants, error.instance, error.schema)
+    around = getattr(error, "around", ())
+    return Violation(path, steps, name, expected, error.instance, error.schema, around)
 
 
-def _counting(kind: Any, steps: list[int]) -> Any:
+def _observed(kind: Any, steps: list[int]) -> Any:
+    """A validator class that counts keywords, and records the schemas around each error."""
     from jsonschema import validators
 
-    def counted(rule: Any) -> Any:
-        def look(*arguments: Any) -> Any:
+    def observed(rule: Any) -> Any:
+        def check(validator: Any, expected: Any, value: Any, schema: Any) -> Iterator[Any]:
             steps[0] += 1
             if steps[0] > MAX_STEPS:
                 raise BadSchemaError(Code.INVALID_POLICY, "steps", limit=MAX_STEPS)
-            return rule(*arguments)
+            for error in rule(validator, expected, value, schema) or ():
+                error.__dict__.setdefault("around", []).append(schema)
+                yield error
 
-        return look
+        return check
 
     extend: Any = validators.extend
-    return extend(kind, {name: counted(rule) for name, rule in kind.VALIDATORS.items()})
+    return extend(kind, {name: observed(rule) for name, rule in kind.VALIDATORS.items()})
 
 
 @cache
@@ -217,7 +222,7 @@ def _schema(*, generated: bool = False) -> dict[str, Any]:
 
 @cache
 def accelerated_validator(*, generated: bool = False) -> Any:
-    """jsonschema-rs's validator of manifests; None where it is not installed."""
+    """jsonschema-rs's validator of manifests; None if it is not installed."""
     try:
         import jsonschema_rs
     except ImportError:

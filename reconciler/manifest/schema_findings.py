@@ -39,7 +39,7 @@ def findings(found: Violation, schema: Mapping[str, object]) -> Iterator[Finding
         code, case, facts = _name(found)
         yield finding(code, (*path, name), case, facts, on_key=True)
     elif found.rule == "required":
-        for name in found.wants:
+        for name in found.expected:
             if name not in value:
                 case = name if name in _MISSING else ""
                 shown = (*path, name)
@@ -90,7 +90,7 @@ def _unknown(name: str, path: Path, known: list[str], schema: Mapping[str, Any])
 
 
 def _invalid(found: Violation) -> _Facts:
-    value, wants = found.value, found.wants
+    value, wants = found.value, found.expected
     match found.rule:
         case "type":
             types = [wants] if isinstance(wants, str) else list(wants)

@@ -26,6 +26,7 @@ Values = Mapping[str, str | None]
 
 _OPEN = "{{"
 _PART = re.compile(r"\{\{(?:\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_.]*)|(?P<open>\"\{\{\"))\s*\}\})?")
+_SIMILAR = {"unknown": "unknown-similar", "mapping": "mapping-similar"}
 _SHOWN = 40
 """The number of characters of an invalid reference that a message shows."""
 
@@ -176,7 +177,7 @@ class Vocabulary:
         found = []
         for fault in faults(text, self.known):
             facts: Facts = {"text": fault.text, "near": fault.suggestion}
-            case = f"{fault.case}-similar" if fault.suggestion in self.known else fault.case
+            case = _SIMILAR[fault.case] if fault.suggestion in self.known else fault.case
             found.append(finding(Code.INVALID_TEMPLATE, path, case, facts))
         for name in sorted(names(text)):
             axis, _, below = name.partition(".")

@@ -6,15 +6,17 @@ same events. `construct.py` makes the data.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.finding import Finding, finding, located
 from reconciler.manifest.parse.ambiguity import ambiguities, may_be_ambiguous
 from reconciler.manifest.parse.construct import Construction, UnreadableDocumentError
 from reconciler.manifest.parse.errors import BOM, check_encoding, is_gap_of_c_parser, syntax_error
 from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, Position, locate
 from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Diagnostic
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -41,6 +43,10 @@ class Source:
     def events(self) -> NextEvent:
         """The parser's events from the start."""
         return open_events(self.body, pure=self.pure)
+
+    def diagnostics(self, findings: Iterable[Finding], file: str) -> list[Diagnostic]:
+        """The diagnostics of findings in this file, each with its line and column."""
+        return located(findings, file=file, text=self.text, events=self.events)
 
     def tokens(self) -> NextEvent:
         """The scanner's tokens from the start."""

@@ -1,0 +1,176 @@
+"""Files that a manifest names: prompts (`message: {contentFile: PATH}`) and data.
+
+A manifest must not make taskctl read any other file of the machine into a prompt: the file must be
+in the manifest's repository, symbolic links resolved, and not in `.git`, where a checkout keeps
+tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path as FilePath
+from typing import NamedTuple
+
+from reconciler.manifest.discovery import shown_name
+from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.parse.errors import BOM, check_encoding
+from reconciler.manifest.parse.spans import LineIndex
+from reconciler.manifest.repository import in_git, read_regular, repository_root, resolved
+from reconciler.manifest.task_checks import check_prompt
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Path
+
+MAX_BYTES = 1024 * 1024
+
+
+class NamedFile(NamedTuple):
+    """`name` is the file's name in messages; `content` is at most MAX_BYTES + 1 long."""
+
+    name: str
+    content: bytes
+
+
+class NamedFiles:
+    """Reads each file once, however often it is named. `root` is the working directory."""
+
+    def __init__(self, root: FilePath) -> None:
+        self._root = root
+        self._files: dict[FilePath, NamedFile] = {}
+        self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
+
+    def read(self, manifest: str, folder: FilePath, given: str) -> NamedFile | Finding:
+        """The file that a manifest names `given`, or the reason why it cannot be read. `manifest`
+        is the manifest's name in messages and `folder` its directory."""
+        try:
+            real = resolved(self._home(folder)[0] / given)
+            # Before anything else: no message may reveal whether such a file exists.
+            outside = self._outside(real, folder)
+            if outside is not None:
+                return finding(Code.OUTSIDE_REPOSITORY, (), outside)
+            if real not in self._files:
+                name = shown_name(self._root, str(FilePath(manifest).parent / given))
+                if resolved(self._root / name) != real:  # a link leads elsewhere
+                    name = shown_name(resolved(self._root), str(real))
+                self._files[real] = NamedFile(name, read_regular(real, MAX_BYTES))
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+            return finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
+        except ValueError:  # the system's encoding cannot represent it
+            return finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
+        return self._files[real]
+
+    def _home(self, folder: FilePath) -> tuple[FilePath, FilePath, bool]:
+        """The directory with links resolved; its repository, or else the working directory; and
+        whether that is a repository."""
+        if folder not in self._homes:
+            top = repository_root(folder)
+            home = resolved(folder), top or resolved(self._root), top is not None
+            self._homes[folder] = home
+        return self._homes[folder]
+
+    def _outside(self, real: FilePath, folder: FilePath) -> str | None:
+        """The case of OUTSIDE_REPOSITORY for a file that must not be read."""
+        _, top, is_repository = self._home(folder)
+        if not real.is_relative_to(top):
+            return "prompt" if is_repository else "prompt-directory"
+        return "prompt-git" if in_git(real.relative_to(top)) else None
+
+
+class PromptFile:
+    """A prompt file. `text` is None if it cannot be used; `body` is its content for excerpts, and
+    `has_braces` is true if it contains `{{`.
+
+    `findings` are located in the file itself. `users` are manifests and their task keys.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.has_braces = b"{{" in body
+        self.text: str | None = None
+        self.findings: list[Finding] = []
+        self.users: set[tuple[str, str]] = set()
+
+
+class Prompts:
+    """The prompt files of one manifest, and their texts, by the key of the task: None for a file
+    that cannot be used. `findings` are located in the manifest."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str | None] = {}
+        self.findings: list[Finding] = []
+        self.files: dict[str, PromptFile] = {}
+
+
+class PromptFiles:
+    """Checks each file once, however many tasks name it."""
+
+    def __init__(self, named: NamedFiles) -> None:
+        self.files: dict[str, PromptFile] = {}
+        self._named = named
+
+    def of(
+        self,
+        data: object,
+        manifest: str,
+        folder: FilePath,
+        rejected: Collection[Path],
+        declared: Callable[[str], str] = str,
+    ) -> Prompts:
+        """The prompts of a manifest's document, which may violate the schema at `rejected`.
+
+        `manifest` is its name in messages and `folder` its directory; `declared` returns the key of
+        a generated task's entry.
+        """
+        prompts = Prompts()
+        for key, given in _named(data):
+            path: Path = ("tasks", key, "message", "contentFile")
+            if path in rejected:
+                continue
+            named = self._named.read(manifest, folder, given)
+            if isinstance(named, Finding):
+                prompts.texts[key] = None
+                prompts.findings.append(named.at_path(path))
+                continue
+            file = self.files.get(named.name)
+            if file is None:
+                path = ("tasks", declared(key), "message")
+                file = self.files[named.name] = _prompt_file(named.content, path)
+            file.users.add((manifest, declared(key)))
+            prompts.texts[key], prompts.files[key] = file.text, file
+        return prompts
+
+
+def _named(data: object) -> Iterator[tuple[str, str]]:
+    tasks = data.get("tasks") if isinstance(data, dict) else None
+    for key, task in tasks.items() if isinstance(tasks, dict) else ():
+        message = task.get("message") if isinstance(task, dict) else None
+        if type(message) is dict and isinstance(message.get("contentFile"), str):
+            yield key, message["contentFile"]
+
+
+def _prompt_file(content: bytes, path: Path) -> PromptFile:
+    """The prompt in the form of a block scalar with `|`: with line feeds, and at most one at its
+    end. `path` is the message that it was first read for."""
+    body = content.removeprefix(BOM)
+    file = PromptFile(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    unreadable = check_encoding(body)
+    if len(content) > MAX_BYTES:
+        limit = MAX_BYTES // 1024
+        unreadable = finding(Code.FILE_TOO_LARGE, (), "prompt", {"limit": limit}, position=(1, 1))
+    if unreadable is not None:
+        file.findings.append(unreadable.at_path(path))
+        return file
+    text = file.body.decode("utf-8")
+    trimmed = text.rstrip("\n")
+    text = trimmed + "\n" if len(text) > len(trimmed) else trimmed
+    if not text or text.isspace():
+        file.findings.append(finding(Code.BLANK_PROMPT, path, "file", position=(1, 1)))
+    else:
+        lines = LineIndex(text)
+        for found in check_prompt(path, text):
+            part = found.secret or str(found.diagnostic.args.get("text", ""))
+            at = lines.position(max(text.find(part), 0))
+            file.findings.append(found.at_position(*at))
+    if not any(found.blocks for found in file.findings):
+        file.text = text
+    return file

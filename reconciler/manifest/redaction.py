@@ -1,0 +1,69 @@
+"""Redaction: no message shows a credential, a line of a sensitive task, or an unknown name in one.
+
+Whole tasks are redacted, not just messages: in a file with wrong indentation or another error, a
+line of a prompt can be anywhere in its task.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from reconciler.manifest.finding import Finding
+from reconciler.manifest.parse.source import Source
+from reconciler.manifest.parse.spans import locate
+from reconciler.model.diagnostics import MOST_ALIKE
+from reconciler.model.task import DesiredTask
+
+
+def sensitive_keys(tasks: Iterable[DesiredTask]) -> dict[str, set[str]]:
+    """The keys of sensitive tasks, as declared, by manifest."""
+    keys: dict[str, set[str]] = {}
+    for task in tasks:
+        if task.sensitive:
+            keys.setdefault(task.file, set()).add(task.declared_key)
+    return keys
+
+
+def without_name(found: Finding, keys: Collection[str]) -> Finding:
+    """The finding; if it is about an unknown name in one of the tasks `keys`, without that name."""
+    path = found.path
+    in_task = found.task in keys and len(path) > len(("tasks", "KEY"))
+    if in_task and found.on_key and found.diagnostic.at.path == path:
+        parent = replace(found.diagnostic.at, path=path[:-1])
+        return found._replace(diagnostic=replace(found.diagnostic, at=parent))
+    return found
+
+
+def mask_secrets(body: bytes, findings: Iterable[Finding]) -> bytes:
+    """The text with asterisks for everything in `findings` that looks like a credential."""
+    secrets = {found.secret.encode() for found in findings if found.secret is not None}
+    if len(secrets) > MOST_ALIKE:  # each requires a search of the whole text
+        return b""
+    for secret in secrets:
+        body = body.replace(secret, b"*" * len(secret))
+    return body
+
+
+def mask_tasks(body: bytes, source: Source, keys: Collection[str], *, whole: bool) -> bytes:
+    """The text with asterisks for the tasks `keys`.
+
+    If the file was not read to its end (not `whole`), its tasks are unknown: everything is masked
+    if it may contain a sensitive task.
+    """
+    if not whole and b"sensitive" in body:
+        return _masked(body.decode("utf-8", "replace")).encode()
+    if not keys:
+        return body
+    lines = re.split("(?<=\n)|(?<=\r)(?!\n)", body.decode("utf-8", "replace"))
+    for span in locate(source.events(), [("tasks", key) for key in keys]).values():
+        for number in range(span.line, min(span.last_line, len(lines)) + 1):
+            start = span.column - 1 if number == span.line else 0
+            line = lines[number - 1]
+            lines[number - 1] = line[:start] + _masked(line[start:])
+    return "".join(lines).encode()
+
+
+def _masked(text: str) -> str:
+    return re.sub(r"[^\r\n]", "*", text)
