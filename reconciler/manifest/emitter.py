@@ -1,8 +1,8 @@
-"""Plain data -> the YAML of a manifest: readable, exact, and inert whatever the texts hold.
+"""Plain data -> the YAML of a manifest: readable, exact, and inert, whatever the texts contain.
 
-Only what `source.py` reads back as the same value is written: plain words, block texts with `|`,
-and else double quotes, in which all that shows nothing or steers what shows it is an escape. No
-anchors, tags or comments come of any value.
+`parse/source.py` reads every value back unchanged. It is a plain word, a block with `|`, or in
+double quotes with escapes for invisible and control characters. No value can become an anchor, a
+tag or a comment.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ import unicodedata
 from collections.abc import Mapping
 from functools import cache
 
+from reconciler.manifest.layout import STEP
 from reconciler.manifest.parse import scalars
-
-STEP = 2
 
 _WORDS_OF_YAML_1_1 = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _PLAIN = re.compile(r"[^\W\d_](?:[^\n\t:#]|:(?=[^\s:])|(?<=[^\s#])#(?!#))*")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # a text in YAML 1.1 too
-_COMMAND = re.compile(r"::|##")  # a workflow runner might take a line with it for its own
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # text in YAML 1.1 too
+_COMMAND = re.compile(r"::|##")  # a line with it may be a command to a workflow runner
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0]")
 
 
 def mapping_lines(values: Mapping[str, object], column: int) -> list[str]:
-    """The lines of a block mapping whose keys stand at `column`, from 0; `values` is JSON."""
+    """The lines of a block mapping whose keys are in `column` (from 0); `values` is JSON."""
     lines: list[str] = []
     for name, value in values.items():
         lines += _item(" " * column + scalar(name) + ":", value, column)
@@ -34,23 +33,18 @@ def mapping_lines(values: Mapping[str, object], column: int) -> list[str]:
 
 
 def scalar(value: object) -> str:
-    """A value that is no collection, on one line."""
+    """A value other than a collection, on one line."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):
         return repr(value)
-    return value if _is_plain(value) else quoted_scalar(value)
-
-
-def quoted_scalar(text: str) -> str:
-    """In double quotes, on one line."""
-    return f'"{_escaped(text)}"'
+    return value if _is_plain(value) else f'"{_escaped(value)}"'
 
 
 def _item(head: str, value: object, column: int) -> list[str]:
-    """What is behind a key or a dash; `column` is that of the collection that it is in."""
+    """The lines of a key or a dash (`head`) and its value; `column` is that of the collection."""
     inner = column + STEP
     if isinstance(value, str) and "\n" in value:
         first, *more = _block(value, inner) if _is_block(value) else _folded(value, inner)
@@ -85,7 +79,8 @@ def _is_plain(text: str) -> bool:
 
 
 def _is_block(text: str) -> bool:
-    """Whether `|` can hold it: lines that show all they say, the last one with text."""
+    """Whether the text can be a block with `|`: only visible characters, and text in the last
+    line."""
     last = text.removesuffix("\n").rpartition("\n")[2]
     bare = text.replace("\n", "").replace("\t", "")
     return bool(last.strip()) and not _COMMAND.search(text) and not _hides(bare)
@@ -98,18 +93,12 @@ def _block(text: str, column: int) -> list[str]:
 
 
 def _folded(text: str, column: int) -> list[str]:
-    """In double quotes, a line for each of the text: a backslash at its end says that no line feed
-    is meant there but the escaped one."""
-    *lines, last = text.split("\n")
-    rows = [f"{_escaped(line)}\\n\\" for line in lines]
-    rows += [_escaped(last)] if last else []
-    if not last:
-        rows[-1] = rows[-1].removesuffix("\\")
-    first, *more = rows
-    pad = " " * column
-    shown = [pad + ("\\" if row.startswith(" ") else "") + row for row in more]
-    made = [f'"{first}', *shown]
-    return [*made[:-1], f'{made[-1]}"']
+    """In double quotes, with a line for each line of the text: a backslash at its end escapes the
+    line break, in addition to the escaped line feed before it."""
+    rows = [_escaped(line) for line in text.removesuffix("\n").split("\n")]
+    more = [" " * column + ("\\" if row.startswith(" ") else "") + row for row in rows[1:]]
+    end = '\\n"' if text.endswith("\n") else '"'
+    return ("\\n\\\n".join([f'"{rows[0]}', *more]) + end).split("\n")
 
 
 def _escaped(text: str) -> str:
@@ -137,9 +126,9 @@ def _hides(text: str) -> bool:
 
 @cache
 def _is_hidden(char: str) -> bool:
-    """Whether it shows nothing, moves what is shown, or is none that a manifest may hold as it is.
+    """Whether a character is invisible, moves others, or may not be in a manifest unescaped.
 
-    U+FE0F is not: it only makes a sign an emoji.
+    U+FE0F is fine: it only makes a symbol an emoji.
     """
     return (
         unicodedata.category(char) in _HIDDEN

@@ -1,12 +1,11 @@
 """`taskctl fmt` without I/O: bytes in, bytes in canonical form out, or diagnostics.
 
 The layout moves white space only (`layout.py`). The result is verified: it is read again by the
-reader of `validate`, and must be the same data, made of the same events.
+reader of `validate`, and must consist of the same events and data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ _ATTRIBUTES = ("anchor", "ctag", "value", "style", "flow_style", "implicit", "ex
 
 @dataclass(frozen=True, slots=True)
 class Formatted:
-    """`content` is the canonical form, None if there is none: `diagnostics` say why."""
+    """`content` is the canonical form, None if there is none: `diagnostics` have the reason."""
 
     before: bytes
     content: bytes | None
@@ -36,39 +35,36 @@ class Formatted:
 def format_manifest(content: bytes, file: str) -> Formatted:
     """The canonical form of a manifest; `file` is its name in diagnostics. Never raises.
 
-    Invalid YAML has no canonical form; what only the schema rejects is formatted.
+    Invalid YAML has no canonical form; a file that only violates the schema is formatted.
     """
     source = read_source(content)
-    if source.findings:
-        return _refused(content, file, source, source.findings)
-    text = source.text.replace("\r\n", "\n").replace("\r", "\n")
-    made = laid_out(text, pure=source.pure).encode("utf-8")
-    if made != content:
-        difference = _difference(source, made)
-        if difference is not None:
-            return _refused(content, file, source, [difference])
+    findings = list(source.findings)
+    made = content
+    if not findings:
+        text = source.text.replace("\r\n", "\n").replace("\r", "\n")
+        made = laid_out(text, pure=source.pure).encode("utf-8")
+        if made != content:
+            findings += _differences(source, made)
+    if findings:
+        return Formatted(content, None, tuple(source.diagnostics(findings, file)))
     return Formatted(content, made)
 
 
-def _refused(content: bytes, file: str, source: Source, findings: list[Finding]) -> Formatted:
-    return Formatted(content, None, tuple(source.diagnostics(findings, file)))
-
-
-def _difference(source: Source, made: bytes) -> Finding | None:
-    """The first difference in meaning between a file and its layout."""
+def _differences(source: Source, made: bytes) -> list[Finding]:
+    """A finding at the first difference in meaning between a file and its layout."""
     again = read_source(made)
     line = _first_other(source, again)
     same = not again.findings and again.data == source.data
     if line is None and same and _bare(again.body) == _bare(source.body):
-        return None
-    return finding(Code.UNSAFE_EDIT, (), "format", position=(line or 1, 1))
+        return []
+    return [finding(Code.UNSAFE_EDIT, (), "format", position=(line or 1, 1))]
 
 
 def _first_other(source: Source, again: Source) -> int | None:
     """The line of the first event whose meaning differs."""
     line: int = 1
     try:
-        for then, now in zip(_events(source), _events(again), strict=True):
+        for then, now in zip(iter(source.events(), None), iter(again.events(), None), strict=True):
             line = then.start_mark.line + 1
             if _meaning(then) != _meaning(now):
                 return line
@@ -82,12 +78,7 @@ def _bare(body: bytes) -> bytes:
     return body.translate(None, b" \t\r\n")
 
 
-def _events(source: Source) -> Iterator[Any]:
-    next_event = source.events()
-    return iter(next_event, None)
-
-
 def _meaning(event: Any) -> tuple[object, ...]:
-    """An event without its position: anchors, tags and styles count, too."""
+    """An event without its position, but with anchors, tags and styles."""
     held = (getattr(event, name, None) for name in _ATTRIBUTES)
     return (type(event).__name__, *(h if isinstance(h, bool | tuple) else str(h) for h in held))

@@ -14,11 +14,13 @@ from typing import Any
 from ruamel.yaml.events import DocumentEndEvent
 
 from reconciler.manifest.build import build
-from reconciler.manifest.emitter import STEP, mapping_lines, scalar
+from reconciler.manifest.emitter import mapping_lines
 from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.layout import STEP
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.schema import check
+from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, error
 from reconciler.model.errors import ManifestError
@@ -36,6 +38,11 @@ class NewTask:
     org_name: str | None
     members: Mapping[str, object]
 
+    @property
+    def settings(self) -> dict[str, object]:
+        org = {} if self.org_name is None else {"orgName": self.org_name}
+        return {**org, **self.members}
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
@@ -48,9 +55,8 @@ class Added:
 
 
 def task_faults(task: NewTask) -> list[Finding]:
-    """What a manifest would reject in a task; paths are those in a manifest that has it."""
-    org = {} if task.org_name is None else {"orgName": task.org_name}
-    data = _plain({"version": 1, "tasks": {task.key: {**org, **task.members}}})
+    """The findings that make a task invalid; paths are those in a manifest that contains it."""
+    data = map_texts(str, {"version": 1, "tasks": {task.key: task.settings}})
     found = check(data)
     found += build(data, {}, "", found).findings
     wrong = [each for each in found if each.blocks]
@@ -68,8 +74,8 @@ def added(before: bytes | None, file: str, tasks: Sequence[NewTask]) -> Added:
     ManifestError."""
     try:
         if before is None:
-            text = _new_file(tasks)
-            return _checked(text.encode(), text, None, file, tasks)
+            base, tasks, text = _new_file(tasks)
+            return _checked(text.encode(), text, base, file, tasks)
         return _added_to(read_source(before), file, tasks)
     except _ReadsOtherwise:
         unsafe = error(Code.UNSAFE_EDIT, "insert", at=Place(file))
@@ -82,16 +88,17 @@ def _added_to(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
         raise ManifestError(source.diagnostics(wrong, file))
     made = _with_defaults(source.data, tasks)
     for point in _insertion_points(source):
-        text = "".join(f"{line}{point.line_end}" for line in _entries(made, point.indent))
+        text = "".join(f"{line}{point.line_end}" for line in _task_lines(made, point.indent))
+        content = f"{point.head}{text}{point.rest}".encode()
         try:
-            return _checked(point.with_text(text), text, source, file, made)
+            return _checked(content, text, source.data, file, made)
         except _ReadsOtherwise:  # blank lines are text after a `|+`
             continue
     raise _ReadsOtherwise
 
 
 class _ReadsOtherwise(Exception):  # noqa: N818
-    """What was written is not what was read back."""
+    """The text that was read back differs from the text that was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +110,10 @@ class _InsertionPoint:
     indent: int
     line_end: str
 
-    def with_text(self, text: str) -> bytes:
-        return (self.head + text + self.rest).encode()
-
 
 def _insertion_points(source: Source) -> Iterator[_InsertionPoint]:
     """Where new tasks can go, the best point first: after an empty line, without one, and right
-    before what follows the tasks."""
+    before the text that follows the tasks."""
     line_end = "\r\n" if "\r\n" in source.text else "\n"
     lines = source.text.splitlines(keepends=True)
     lines[-1] = lines[-1].rstrip("\r\n") + line_end
@@ -130,38 +134,33 @@ def _insertion_points(source: Source) -> Iterator[_InsertionPoint]:
 
 
 def _end_of_tasks(source: Source, count: int, start: int) -> int:
-    """The number of lines, of `count`, before what follows the tasks."""
+    """The number of lines, of `count`, before the text that follows the tasks."""
     others = [(name,) for name in source.data if name != "tasks"]
     begins = [span.key_line for span in locate(source.events(), others).values()]
-    begins += [event.start_mark.line + 1 for event in _document_ends(source)]
+    begins += [
+        event.start_mark.line + 1
+        for event in iter(source.events(), None)
+        if isinstance(event, DocumentEndEvent)
+    ]
     return min((line for line in begins if line > start), default=count + 1) - 1
 
 
-def _document_ends(source: Source) -> Iterator[Any]:
-    events = source.events()
-    while (event := events()) is not None:
-        if isinstance(event, DocumentEndEvent):
-            yield event
-
-
-def _new_file(tasks: Sequence[NewTask]) -> str:
+def _new_file(tasks: Sequence[NewTask]) -> tuple[dict[str, Any], list[NewTask], str]:
+    """The data of a new file without tasks, the tasks as the file needs them, and its text."""
+    base: dict[str, Any] = {"version": 1}
     orgs = {task.org_name for task in tasks}
-    shared = orgs.pop() if len(orgs) == 1 else None
-    head = ["version: 1"]
-    if shared is not None:
-        head.append(f"orgName: {scalar(shared)}")
+    if len(orgs) == 1 and None not in orgs:
+        base["orgName"] = orgs.pop()
         tasks = [NewTask(task.key, None, task.members) for task in tasks]
-    return "".join(f"{line}\n" for line in [*head, "tasks:", *_entries(tasks, STEP)])
+    lines = [*mapping_lines(base, 0), "tasks:", *_task_lines(tasks, STEP)]
+    return base, list(tasks), "".join(f"{line}\n" for line in lines)
 
 
-def _entries(tasks: Sequence[NewTask], indent: int) -> list[str]:
+def _task_lines(tasks: Sequence[NewTask], indent: int) -> list[str]:
     lines: list[str] = []
     for task in tasks:
-        org = {} if task.org_name is None else {"orgName": task.org_name}
-        members = {**org, **task.members}
-        lines += [""] if lines else []
-        lines += mapping_lines({task.key: members}, indent)
-    return lines
+        lines += ["", *mapping_lines({task.key: task.settings}, indent)]
+    return lines[1:]
 
 
 def _with_defaults(data: Mapping[str, Any], tasks: Sequence[NewTask]) -> list[NewTask]:
@@ -180,11 +179,12 @@ def _with_defaults(data: Mapping[str, Any], tasks: Sequence[NewTask]) -> list[Ne
 
 
 def _checked(
-    content: bytes, text: str, before: Source | None, file: str, tasks: Sequence[NewTask]
+    content: bytes, text: str, base: Mapping[str, Any], file: str, tasks: Sequence[NewTask]
 ) -> Added:
-    """Raises ManifestError for invalid tasks, _ReadsOtherwise if they are not read back."""
+    """The result, if it reads as the data `base` and the tasks (otherwise _ReadsOtherwise). Raises
+    ManifestError for invalid tasks."""
     source = read_source(content)
-    if source.findings or source.data != _expected(before, tasks):
+    if not _reads_as(source, base, tasks):
         raise _ReadsOtherwise
     found = check(source.data)
     built = build(source.data, source.keys.get("tasks", {}), file, found)
@@ -201,31 +201,12 @@ def _checked(
     )
 
 
-def _expected(before: Source | None, tasks: Sequence[NewTask]) -> Any:
-    orgs = {task.org_name for task in tasks}
-    shared = orgs.pop() if before is None and len(orgs) == 1 else None
-    entries = {
-        task.key: (
-            {} if task.org_name is None or task.org_name == shared else {"orgName": task.org_name}
-        )
-        | _plain(task.members)
-        for task in tasks
-    }
-    if before is None:
-        head = {"version": 1} | ({} if shared is None else {"orgName": shared})
-        return {**head, "tasks": entries}
-    return {**before.data, "tasks": {**(before.data.get("tasks") or {}), **entries}}
+def _reads_as(source: Source, base: Mapping[str, Any], tasks: Sequence[NewTask]) -> bool:
+    new = {task.key: map_texts(str, task.settings) for task in tasks}
+    expected = {**base, "tasks": {**(base.get("tasks") or {}), **new}}
+    return not source.findings and source.data == expected
 
 
 def _is_read_back(key: str, members: Mapping[str, Any]) -> bool:
-    task = NewTask(key, None, members)
-    text = _new_file([task])
-    source = read_source(text.encode("utf-8", "surrogatepass"))
-    return not source.findings and source.data == _expected(None, [task])
-
-
-def _plain(value: Any) -> Any:
-    """Mappings and lists of other types as the reader makes them."""
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+    base, tasks, text = _new_file([NewTask(key, None, members)])
+    return _reads_as(read_source(text.encode("utf-8", "surrogatepass")), base, tasks)

@@ -7,45 +7,69 @@ that the meaning is the same.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from reconciler.manifest.indentation import block_scalar, folded_lines
-from reconciler.manifest.parse.tokens import Token, tokens
+from reconciler.manifest.parse.source import open_tokens
 
 STEP = 2
 
+_BLOCK_HEAD = re.compile(r"[|>][-+0-9]*")
 _OPENING = ("FlowSequenceStart", "FlowMappingStart")
 _CLOSING = ("FlowSequenceEnd", "FlowMappingEnd")
 _AT_THE_EDGE = ("Directive", "DocumentStart", "DocumentEnd", "StreamEnd")
 _BEFORE_A_NODE = ("Value", "BlockEntry", "Key", "Anchor", "Tag")
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`kind` is ruamel.yaml's name without `Token`. `start` and `end` count characters from 0.
+
+    `is_block`: a scalar that begins with `|` or `>`; the token is just this head.
+    """
+
+    kind: str
+    start: int
+    end: int
+    column: int
+    is_block: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Level:
-    """An open block collection: the old and the new column of its keys or dashes."""
+    """An open block collection, with the old and the new column of its keys or dashes.
+
+    `indentless`: a list whose dashes are in the column of its key. The scanner does not report its
+    start.
+    """
 
     was: int
     now: int
     is_list: bool = False
-    indentless: bool = (
-        False  # its dashes are in the column of its key: the scanner starts no collection
-    )
-
-
-class LineStart(NamedTuple):
-    """The column of a token that starts a line, before and after."""
-
-    was: int
-    now: int
+    indentless: bool = False
 
 
 def laid_out(text: str, *, pure: bool) -> str:
     """The canonical layout of valid YAML whose line ends are line feeds."""
     layout = _Layout(text)
-    for token in tokens(text, pure=pure):
+    for token in _tokens(text, pure=pure):
         layout.take(token)
     return layout.text()
+
+
+def _tokens(text: str, *, pure: bool) -> Iterator[Token]:
+    starts = [0, *(found.end() for found in re.finditer("\n", text))]
+    next_token = open_tokens(text.encode("utf-8"), pure=pure)
+    while (token := next_token()) is not None:
+        kind = type(token).__name__.removesuffix("Token")
+        start, end = token.start_mark.index, token.end_mark.index
+        column = start - starts[bisect_right(starts, start) - 1]
+        if kind == "StreamEnd":
+            start, end, column = len(text), len(text), 0
+        head = _BLOCK_HEAD.match(text, start) if kind == "Scalar" else None
+        yield Token(kind, start, head.end() if head else end, column, is_block=head is not None)
 
 
 class _Layout:
@@ -53,7 +77,7 @@ class _Layout:
         self._text = text
         self._done: list[str] = []
         self._line = ""  # the current line
-        self._shift = 0  # how far it moved to the right
+        self._shift = 0  # by how many columns it moved to the right
         self._at = 0  # the text is copied up to here
         self._blank = False  # an empty line precedes the next one
         self._levels: list[Level] = []
@@ -68,7 +92,7 @@ class _Layout:
         return body if self._open_end or not body else body + "\n"
 
     def take(self, token: Token) -> None:
-        if token.seen:
+        if token.end > token.start or token.kind == "StreamEnd":
             self._place(token)
             self._before = list(self._levels)
             self._at_key = False
@@ -85,16 +109,15 @@ class _Layout:
     def _place(self, token: Token) -> None:
         gap = self._text[self._at : token.start]
         begins = self._last is None or "\n" in gap or token.kind == "StreamEnd"
+        now = self._indent(token)
         if begins:
-            now = self._indent(token)
-            self._between(gap, LineStart(token.column, now))
+            self._between(gap, Level(token.column, now))
             if token.kind == "StreamEnd":
                 self._end_line()
                 return
             self._begin_line(" " * now)
             self._shift = now - token.column
         else:
-            now = self._indent(token)
             self._line += self._space_before(token)
             if not self._flow and (self._at_key or token.kind == "BlockEntry"):
                 self._shift = now - token.column
@@ -104,10 +127,10 @@ class _Layout:
 
     def _copy(self, token: Token) -> None:
         text, self._at = self._text[token.start : token.end], token.end
-        if token.block:
+        if token.is_block:
             self._copy_block(token, text)
         elif "\n" in text:
-            first, *more = folded_lines(text, " " * max(self._flow_indent(), STEP))
+            first, *more = _folded_lines(text, " " * max(self._flow_indent(), STEP))
             self._line += first
             for line in more:
                 self._done.append(self._line)
@@ -124,11 +147,11 @@ class _Layout:
         rest = self._text.find("\n", token.end)
         rest = len(self._text) if rest < 0 else rest
         self._beside(self._text[token.end : rest], token.end)
-        found = block_scalar(self._text, rest, head, parent.was, parent.now)
-        self._done.append(self._line)
-        self._done.extend(found.lines)
-        self._line, self._at = "", found.end
-        self._open_end = found.open_end
+        lines, self._at = _block_lines(self._text, rest, head, parent)
+        self._done += [self._line, *lines]
+        self._line = ""
+        # Without a line feed at the end of the text, adding one would change the value.
+        self._open_end = bool(lines) and self._at == len(self._text) and "-" not in head
 
     def _indent(self, token: Token) -> int:
         """The column of a token that starts a line; opens lists without indentation."""
@@ -141,9 +164,9 @@ class _Layout:
                 level = Level(token.column, self._inside(), is_list=True, indentless=True)
                 self._levels.append(level)
             return self._levels[-1].now
-        if token.kind == "Key":
-            self._end_indentless()
-        if token.kind == "Value" and self._text[self._at : token.start].count("\n"):
+        if token.kind == "Key" or (
+            token.kind == "Value" and "\n" in self._text[self._at : token.start]
+        ):
             self._end_indentless()
         if self._at_key or token.kind in ("Key", "Value"):
             return self._levels[-1].now
@@ -166,11 +189,9 @@ class _Layout:
             return ""
         if kind in _CLOSING or kind == "FlowEntry":
             return " " if last == "Value" else ""
-        if kind == "Value":
-            return "" if last in ("Scalar", *_CLOSING) else " "
-        return " "
+        return "" if kind == "Value" and last in ("Scalar", *_CLOSING) else " "
 
-    def _between(self, gap: str, next_start: LineStart) -> None:
+    def _between(self, gap: str, following: Level) -> None:
         """Comments and empty lines before a token that starts a line."""
         first, *lines = gap.split("\n") if self._last is not None else ["", *gap.split("\n")]
         self._beside(first, self._at)
@@ -180,8 +201,7 @@ class _Layout:
             comment = line.strip(" \t")
             if comment:
                 column = len(line) - len(line.lstrip(" \t"))
-                indent = self._comment_indent(column, next_start)
-                self._begin_line(" " * indent + comment)
+                self._begin_line(" " * self._comment_indent(column, following) + comment)
             else:
                 self._end_line()
                 self._blank = True
@@ -195,11 +215,11 @@ class _Layout:
         column = start - self._text.rfind("\n", 0, start) - 1 + self._shift
         self._line += " " * max(1, column - len(self._line)) + comment
 
-    def _comment_indent(self, column: int, next_start: LineStart) -> int:
+    def _comment_indent(self, column: int, following: Level) -> int:
         """A comment belongs to what follows or, if it is indented more, to what ends here."""
         if self._flow:
             return self._flow_indent()
-        found = Level(next_start.was, next_start.now)
+        found = following
         open_still = set(map(id, self._levels))
         ended = [level for level in self._before if id(level) not in open_still]
         if self._last is not None and self._last.kind in _BEFORE_A_NODE and self._before:
@@ -220,3 +240,44 @@ class _Layout:
         if self._line.strip(" "):
             self._done.append(self._line.rstrip(" "))
         self._line = ""
+
+
+def _block_lines(text: str, at: int, head: str, parent: Level) -> tuple[list[str], int]:
+    """The indented lines of a block scalar whose `head` (`|2-`) is on the line that ends at `at`,
+    and the index of their end."""
+    given = next((int(char) for char in head if char.isdigit()), 0)
+    indent = parent.was + given if given else 0
+    pad = " " * (parent.now + (given or STEP))
+    moved: list[str] = []
+    count, end = 0, at  # without empty lines at its end: they are content only with `+`
+    while at + 1 < len(text):
+        stop = text.find("\n", at + 1)
+        stop = len(text) if stop < 0 else stop
+        line, at = text[at + 1 : stop], stop
+        bare = line.lstrip(" ")
+        column = len(line) - len(bare)
+        if bare and not indent:  # the first line with text determines the indentation
+            indent = column if column > parent.was else 0
+        if bare and (indent == 0 or column < indent):
+            break
+        has_text = 0 < indent < len(line)
+        moved.append(pad + line[indent:] if has_text else "")
+        if has_text or "+" in head:
+            count, end = len(moved), stop
+    return moved[:count], end
+
+
+def _folded_lines(scalar: str, indent: str) -> list[str]:
+    """The indented lines of a plain or quoted scalar, without insignificant white space."""
+    first, *middle, last = scalar.split("\n")
+    is_double = scalar.startswith('"')
+    lines = [first, *(line.lstrip(" \t") for line in middle)]
+    lines = [*(_trimmed(line, is_double=is_double) for line in lines), last.lstrip(" \t")]
+    return [lines[0], *(indent + line if line else "" for line in lines[1:])]
+
+
+def _trimmed(line: str, *, is_double: bool) -> str:
+    bare = line.rstrip(" \t")
+    slashes = len(bare) - len(bare.rstrip("\\"))
+    # In double quotes, a backslash escapes the blank that follows it.
+    return line[: len(bare) + 1] if is_double and slashes % 2 else bare
