@@ -1,9 +1,8 @@
-"""Checked data of one file -> desired tasks: defaults applied, messages in the API's form."""
+"""Checked data of one file -> desired tasks: defaults applied, messages in the form of the API."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -16,25 +15,24 @@ from reconciler.model.fields import NAMES
 from reconciler.model.task import DesiredTask, Removal
 
 _SETTINGS = frozenset(NAMES) - {"message"}
-_START: Position = (1, 1)
 
 
 class Built:
-    """What one file declares. Only the keys of `unusable` tasks, which have errors, are right."""
+    """The declarations of one file. `unusable` tasks have errors: only their keys are reliable."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_creates: int | None = None, removed: Sequence[Removal] = ()) -> None:
         self.tasks: list[DesiredTask] = []
         self.unusable: list[DesiredTask] = []
         self.findings: list[Finding] = []
-        self.max_creates: int | None = None
-        self.removed: list[Removal] = []
+        self.max_creates = max_creates
+        self.removed = removed
 
 
 def build(
     data: object,
     positions: Mapping[str, Position],
     file: str,
-    findings: Iterable[Finding] = (),
+    findings: Sequence[Finding] = (),
     prompts: Mapping[str, str | None] = MappingProxyType({}),
     origins: Mapping[str, TaskOrigin] = MappingProxyType({}),
 ) -> Built:
@@ -44,45 +42,52 @@ def build(
     `prompts` are the prompts in files by task key, None for one that cannot be used.
     `origins` are those of generated tasks.
     """
-    built = Built()
-    if isinstance(data, dict):
-        built.removed = _removed(data, file, findings)
-    if not isinstance(data, dict) or not isinstance(data.get("tasks"), dict):
-        return built
-    wrong = [found.path for found in findings]
-    bad_tasks = {path[1] for path in wrong if len(path) > 1 and path[0] == "tasks"}
-    bad_tasks.update(key for key, prompt in prompts.items() if prompt is None)
-    bad_defaults = {path[1] for path in wrong if len(path) > 1 and path[0] == "defaults"}
-    defaults = data.get("defaults")
-    defaults = defaults if isinstance(defaults, dict) else {}
-    all_sensitive = defaults.get("sensitive")
-    defaults = {n: v for n, v in defaults.items() if v is not None and n not in bad_defaults}
-    org_name = data.get("orgName")
-    org_name = org_name if isinstance(org_name, str) else None
+    if not isinstance(data, dict):
+        return Built()
+    built = Built(max_creates=_max_creates(data), removed=_removed(data, file, findings))
+    given = data["defaults"] if isinstance(data.get("defaults"), dict) else {}
+    invalid = {f.path[1] for f in findings if len(f.path) > 1 and f.path[0] == "defaults"}
+    defaults = {n: v for n, v in given.items() if v is not None and n not in invalid}
     checks = TaskChecks(defaults)
-    for key, task in data["tasks"].items():
-        position = positions.get(key, _START)
-        sensitive = _is_sensitive(task, all_sensitive)
-        if not isinstance(task, dict) or not checks.check_texts(key, task) or key in bad_tasks:
-            unusable = _unusable(key, task, org_name, file, position)
-            unusable = replace(unusable, sensitive=sensitive, origin=origins.get(key))
-            built.unusable.append(unusable)
-            continue
-        origin = origins.get(key)
-        desired = _desired(key, task, defaults, org_name, file, position, prompts.get(key), origin)
-        if sensitive:
-            desired = replace(desired, sensitive=True)
-        checks.check_settings(key, task, desired.inputs)
-        built.tasks.append(desired)
+    bad_tasks = {found.task for found in findings}
+    bad_tasks.update(key for key, prompt in prompts.items() if prompt is None)
+    tasks = data["tasks"] if isinstance(data.get("tasks"), dict) else {}
+    for key, task in tasks.items():
+        own = task if isinstance(task, dict) else {}
+        usable = own is task and checks.check_texts(key, own) and key not in bad_tasks
+        settings = own if usable else {}
+        org_name = own.get("orgName", data.get("orgName"))
+        org_name = org_name if isinstance(org_name, str) else None
+        sensitive = own.get("sensitive", given.get("sensitive"))
+        desired = DesiredTask(
+            key,
+            org_name,
+            inputs_of(own, defaults, prompts.get(key)) if usable else {},
+            file,
+            *positions.get(key, (1, 1)),
+            settings.get("taskID"),
+            settings.get("movedFrom"),
+            settings.get("adopt", defaults.get("adopt")) is not False,
+            org_name is not None,
+            sensitive is not None and sensitive is not False,  # also for an invalid value
+            origins.get(key),
+        )
+        if usable:
+            checks.check_settings(key, own, desired.inputs)
+        (built.tasks if usable else built.unusable).append(desired)
     built.findings = checks.findings()
-    most = data.get("maxCreates")
-    if isinstance(most, int | float) and not isinstance(most, bool):
-        built.max_creates = int(most)  # 5.0 is a whole number too, JSON Schema says
     return built
 
 
-def _removed(data: Mapping[str, Any], file: str, findings: Iterable[Finding]) -> list[Removal]:
-    """The keys and globs of `removed`; none if one of them is wrong."""
+def _max_creates(data: Mapping[str, Any]) -> int | None:
+    limit = data.get("maxCreates")
+    if isinstance(limit, int | float) and not isinstance(limit, bool):
+        return int(limit)  # in JSON Schema, 5.0 is an integer, too
+    return None
+
+
+def _removed(data: Mapping[str, Any], file: str, findings: Sequence[Finding]) -> list[Removal]:
+    """The keys and globs of `removed`; none if there are errors in it."""
     listed, org_name = data.get("removed"), data.get("orgName")
     wrong = any(found.path[:1] in (("removed",), ("orgName",)) for found in findings)
     if not isinstance(listed, list) or wrong or not isinstance(org_name, str | None):
@@ -90,36 +95,10 @@ def _removed(data: Mapping[str, Any], file: str, findings: Iterable[Finding]) ->
     return [Removal(each, org_name, file) for each in listed if isinstance(each, str)]
 
 
-def _desired(
-    key: str,
-    task: Mapping[str, Any],
-    defaults: Mapping[str, Any],
-    org_name: str | None,
-    file: str,
-    position: Position,
-    prompt: str | None,
-    origin: TaskOrigin | None,
-) -> DesiredTask:
-    own_org = task.get("orgName", org_name)
-    return DesiredTask(
-        key,
-        own_org,
-        inputs_of(task, defaults, prompt),
-        file,
-        position[0],
-        position[1],
-        task.get("taskID"),
-        task.get("movedFrom"),
-        task.get("adopt", defaults.get("adopt")) is not False,
-        own_org is not None,
-        origin=origin,
-    )
-
-
 def inputs_of(
     task: Mapping[str, Any], defaults: Mapping[str, Any], prompt: str | None
 ) -> dict[str, Any]:
-    """What a task is made from; `prompt` is the text of its file, if it has one."""
+    """The inputs of a task; `prompt` is the text of its file, if it has one."""
     settings = {**defaults, **task} if defaults else task
     inputs = {n: v for n, v in settings.items() if v is not None and n in _SETTINGS}
     if "message" in task:
@@ -127,18 +106,6 @@ def inputs_of(
     if "name" in inputs:
         inputs["name"] = inputs["name"].strip()
     return inputs
-
-
-def _is_sensitive(task: object, by_default: object) -> bool:
-    """Anything but a plain `false`, even an invalid value."""
-    given = task.get("sensitive", by_default) if isinstance(task, dict) else by_default
-    return given is not None and given is not False
-
-
-def _unusable(key: str, task: object, org_name: str | None, file: str, at: Position) -> DesiredTask:
-    own_org = task.get("orgName", org_name) if isinstance(task, dict) else org_name
-    own_org = own_org if isinstance(own_org, str) else None
-    return DesiredTask(key, own_org, {}, file, *at, org_from_manifest=own_org is not None)
 
 
 def _message(given: str | Mapping[str, Any], prompt: str | None) -> dict[str, Any]:
@@ -155,7 +122,7 @@ def _message(given: str | Mapping[str, Any], prompt: str | None) -> dict[str, An
 
 
 def _entity(given: Mapping[str, Any]) -> dict[str, object]:
-    """An entity as the API requires it: there, `merged` and the repository's type are mandatory."""
+    """An entity as the API requires it, with `merged` and the type of the repository."""
     entity = {name: value for name, value in given.items() if value is not None}
     if entity["type"] == "pull_request":
         entity.setdefault("merged", False)

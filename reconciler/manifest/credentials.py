@@ -1,6 +1,6 @@
-"""What in a prompt looks like a credential. High confidence only: a false alarm teaches to ignore.
+"""Finds credentials in prompts. High confidence only: users learn to ignore false positives.
 
-A prompt is stored at the service, read by a model and may be shared with a whole organization.
+The service stores a prompt, a model reads it, and it may be shared with a whole organization.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# (a text that must be there, the form, what it looks like), behind a character that must be there:
-# most prompts hold none of them, and ten searches for short texts cost less than one expression.
-# Compiled by `re` when first needed, which is next to never.
+# A required character, and for each kind: a required text, the pattern, and its description. Most
+# prompts contain none of these texts, and ten searches for short texts are faster than one regular
+# expression. Patterns are compiled when first needed, which is rare.
 _FORMS = (
     (
         "_",
@@ -50,28 +50,22 @@ _ASSIGNED = r"""(?ix)
     (?P<value>[0-9A-Za-z+/!@#%^&_.~=-]{8,})
     """
 _SHORTEST_SECRET = 16
-# Values that nobody takes for a password. A form with a prefix of its own has no dummies.
+# Values that are obviously placeholders. Not checked for patterns with a prefix of their own.
 _DUMMY = "(?i)example|changeme|redacted|placeholder|x{6}|0{8}|12345678"
 
 
 def credentials(text: str) -> Iterator[tuple[str, str]]:
-    """What each looks like ("a GitHub token") and the text itself, which must not be shown."""
+    """The kind of each credential ("a GitHub token") and its text, which must not be shown."""
     for mark, forms in _FORMS:
-        if mark in text:
-            for needle, form, what in forms:
-                if needle in text:
-                    yield from _matches(text, form, what)
+        for needle, form, kind in forms if mark in text else ():
+            for match in re.finditer(form, text) if needle in text else ():
+                value = match.groupdict().get("value")
+                if value is None or not re.search(_DUMMY, value):
+                    yield kind, value or match[0]
     if ":" in text or "=" in text:
         lower = text.lower()
         if "passw" in lower or "secret" in lower or "token" in lower or "key" in lower:
             yield from _assigned(text)
-
-
-def _matches(text: str, form: str, what: str) -> Iterator[tuple[str, str]]:
-    for match in re.finditer(form, text):
-        value = match.groupdict().get("value")
-        if value is None or not re.search(_DUMMY, value):
-            yield what, value or match[0]
 
 
 def _assigned(text: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Checks across files: keys, task IDs and prompts that two tasks share."""
+"""Checks across files: keys, task IDs and prompts that two tasks have in common."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask, Removal, text_of
 
 Found = tuple[DesiredTask, Finding]
-"""A finding and the task that it is about."""
+"""A finding and its task."""
 
 _Ref = tuple[str | None, str]
 
@@ -20,8 +20,8 @@ def compare(
     unusable: Sequence[DesiredTask] = (),
     removed: Sequence[Removal] = (),
 ) -> list[Found]:
-    """Keys, task IDs and former keys that two tasks claim, and keys that are `removed`, too; as a
-    warning, the same prompt twice.
+    """Errors for keys, task IDs and former keys of two tasks, and for keys that are also listed
+    under `removed`; warnings for duplicate prompts.
 
     `unusable` are tasks whose own errors are reported already: only their keys count.
     """
@@ -34,12 +34,11 @@ def compare(
         first = by_ref.setdefault((task.org_name, task.key), task)
         if first is not task:
             path = ("tasks", task.key)
-            other = finding(Code.DUPLICATE_TASK, path, "", _place(first), on_key=True)
-            found.append((task, other))
-    found.extend(_removals(everything, removed))
-    found.extend(_moves(everything, by_ref))
-    found.extend(_same_ids(tasks))
-    found.extend(_same_work(tasks))
+            found.append((task, finding(Code.DUPLICATE_TASK, path, "", _place(first), on_key=True)))
+    found += _removals(everything, removed)
+    found += _moves(everything, by_ref)
+    found += _same_ids(tasks)
+    found += _same_work(tasks)
     return found
 
 
@@ -48,12 +47,9 @@ def _removals(tasks: Iterable[DesiredTask], removed: Sequence[Removal]) -> Itera
     globs = [removal for removal in removed if not removal.is_key]
     for task in tasks if removed else ():
         removal = exact.get((task.org_name, task.key))
-        removal = removal or next(
-            (each for each in globs if each.matches(task.org_name, task.key)), None
-        )
-        if removal is not None:
-            facts = {"file": removal.file, "pattern": removal.pattern}
-            path = ("tasks", task.key)
+        matching = (each for each in globs if each.matches(task.org_name, task.key))
+        if removal := removal or next(matching, None):
+            path, facts = ("tasks", task.key), {"file": removal.file, "pattern": removal.pattern}
             yield task, finding(Code.REMOVED_TASK, path, "", facts, on_key=True)
 
 
@@ -81,8 +77,7 @@ def _same_ids(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
             continue
         first = claimed.setdefault(task.task_id, task)
         if first is not task:
-            path = ("tasks", task.key, "taskID")
-            facts = {"other": first.key, **_place(first)}
+            path, facts = ("tasks", task.key, "taskID"), {"other": first.key, **_place(first)}
             yield task, finding(Code.DUPLICATE_TASK_ID, path, "", facts)
 
 
@@ -96,18 +91,13 @@ def _same_work(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
             first = firsts.setdefault(likely, task)
             if first is not task:
                 alike.setdefault(likely, [first]).append(task)
-    for group in alike.values():  # only these are worth a digest each
-        yield from _repeated_work(group)
-
-
-def _repeated_work(alike: Iterable[DesiredTask]) -> Iterator[Found]:
-    firsts: dict[str | None, DesiredTask] = {}
-    for task in alike:
-        first = firsts.setdefault(task.work, task)
-        if first is not task and first.key != task.key:
-            path = ("tasks", task.key)
-            facts = {"other": first.key, **_place(first)}
-            yield task, warning_finding(Code.DUPLICATE_WORK, path, "", facts, on_key=True)
+    for group in alike.values():  # digests take time: only for likely duplicates
+        by_digest: dict[str | None, DesiredTask] = {}
+        for task in group:
+            first = by_digest.setdefault(task.work, task)
+            if first is not task and first.key != task.key:
+                path, facts = ("tasks", task.key), {"other": first.key, **_place(first)}
+                yield task, warning_finding(Code.DUPLICATE_WORK, path, "", facts, on_key=True)
 
 
 def _place(task: DesiredTask) -> dict[str, str]:

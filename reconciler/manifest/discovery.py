@@ -1,7 +1,7 @@
-"""The files that a PATH stands for (contract, section 2), and their names in messages.
+"""Finds the manifests of PATH arguments (contract, section 2), and their names in messages.
 
-What a repository contains may come from anybody, so its links are not followed out of it: a link
-to `/` would read the whole machine, and show lines of it in messages.
+The repository is untrusted, so links out of it are not followed: a link to `/` would make taskctl
+read the whole machine, and show lines of its files in messages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reconciler.model.diagnostics import Diagnostic, Place, error
 FOLDER = "tasks"
 SUFFIXES = (".yaml", ".yml")
 DATA_SUFFIXES = (".data.yaml", ".data.yml")
-"""The values of an entry, next to manifests: these files are no manifests."""
+"""Data files of entries, next to manifests."""
 
 LONE_SUFFIX = ".tasks.yaml"
 
@@ -25,7 +25,7 @@ LONE_SUFFIX = ".tasks.yaml"
 class Finder:
     """Collects manifest files by their names in messages, each file once.
 
-    `linked` are the names of files that a symbolic link leads to.
+    `linked` are the names of files that were reached through a symbolic link.
     """
 
     def __init__(self, root: Path) -> None:
@@ -41,7 +41,7 @@ class Finder:
         self._folders_seen: set[tuple[int, int]] = set()
 
     def find(self, paths: Sequence[str]) -> None:
-        """What PATH arguments stand for, or the default locations if there are none."""
+        """Finds the manifests at `paths`, or at the default locations if there are none."""
         for path in paths:
             self._path(path)
         if not paths:
@@ -61,22 +61,22 @@ class Finder:
             self.diagnostics.append(error(Code.NO_MANIFESTS, "inside" if inside else ""))
 
     def _path(self, given: str) -> None:
-        """A PATH argument: a file, or a directory with at least one manifest. A data file, which a
-        shell's `*.yaml` stands for too, is left out."""
+        """A PATH argument: a file, or a directory with at least one manifest. Ignores a data file,
+        since a shell's `*.yaml` matches these, too."""
         place, name = self._root / given, shown_name(self._root, given)
         if name.endswith(DATA_SUFFIXES) and place.is_file():
             self._data.append(name)
             return
         before, problems = len(self._files_seen), len(self.diagnostics)
         is_folder = _is_folder(place)
-        already = is_folder and self._identity(place) in self._folders_seen
+        already = is_folder and _identity(place.stat()) in self._folders_seen
         self._given(place, name)
         new = len(self._files_seen) > before or len(self.diagnostics) > problems
         if is_folder and not new and not already and not self.diagnostics:
             self.diagnostics.append(error(Code.NO_MANIFESTS, "directory", directory=name))
 
     def _given(self, place: Path, name: str) -> None:
-        """A file or directory that was named, and not found in a directory."""
+        """A file or directory that was named explicitly, not found in a directory."""
         top = self._top
         plain = Path(os.path.normpath(self._real_root / name))
         if not plain.is_relative_to(top):  # somewhere else on purpose
@@ -92,7 +92,7 @@ class Finder:
             self._file(place, name, is_linked=is_linked)
 
     def _is_inside(self, place: Path, name: str, top: Path) -> bool:
-        """Whether a path stays in the directory `top`; otherwise it is an error."""
+        """Whether a path stays in the directory `top`; adds an error if not."""
         real = resolved(place)
         case = "manifest" if self._repository is not None else "manifest-directory"
         if real.is_relative_to(top):
@@ -104,11 +104,10 @@ class Finder:
 
     def _file(self, place: Path, name: str, *, is_linked: bool) -> None:
         try:
-            status = place.stat()
+            identity = _identity(place.stat())
         except (OSError, ValueError) as problem:
             self.diagnostics.append(unreadable_file(name, problem))
             return
-        identity = (status.st_dev, status.st_ino)
         if identity not in self._files_seen:
             self._files_seen.add(identity)
             self.files[name] = place
@@ -116,8 +115,8 @@ class Finder:
                 self.linked.add(name)
 
     def _folder(self, place: Path, name: str, top: Path, *, is_linked: bool) -> None:
-        """All manifests below a directory; each directory once, whatever links lead to it."""
-        identity = self._identity(place)
+        """All manifests below a directory; each directory once, despite links to it."""
+        identity = _identity(place.stat())
         if identity in self._folders_seen:
             return
         self._folders_seen.add(identity)
@@ -144,18 +143,18 @@ class Finder:
             self.diagnostics.append(unreadable_file(name, problem))
             return []
 
-    def _identity(self, place: Path) -> tuple[int, int]:
-        status = place.stat()
-        return status.st_dev, status.st_ino
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def is_manifest_name(name: str) -> bool:
-    """Whether a file of that name is read as a manifest where a directory was given."""
+    """Whether a file with that name in a given directory is read as a manifest."""
     return name.endswith(SUFFIXES) and not name.endswith(DATA_SUFFIXES)
 
 
 def _is_folder(path: Path) -> bool:
-    """Whether it is a directory; False if that cannot be found out, as for a link loop."""
+    """Whether it is a directory; False if that is unknown, as for a link loop."""
     try:
         return path.is_dir()
     except OSError:
@@ -163,7 +162,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def shown_name(root: Path, given: str) -> str:
-    """As the user would write it: relative to the root where inside it, with slashes."""
+    """The name of a path in messages: with slashes, and relative to `root` if it is inside."""
     absolute = os.path.normpath(root.absolute() / given)
     folder = os.path.normpath(root.absolute())
     if absolute == folder or absolute.startswith(folder.rstrip(os.sep) + os.sep):
@@ -172,6 +171,6 @@ def shown_name(root: Path, given: str) -> str:
 
 
 def unreadable_file(name: str, problem: OSError | ValueError) -> Diagnostic:
-    """The diagnostic for a PATH or a file that the system does not let us read."""
+    """The diagnostic for a PATH or a file that cannot be read."""
     reason = problem.strerror if isinstance(problem, OSError) else "invalid name"
     return error(Code.UNREADABLE_FILE, at=Place(name), reason=reason or str(problem))

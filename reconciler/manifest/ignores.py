@@ -1,6 +1,6 @@
-"""`# taskctl: ignore[CODE, CODE]` on the line of a key: what is told of nothing below that key.
+"""`# taskctl: ignore[CODE, CODE]` on the line of a key: suppresses these codes for its whole value.
 
-Warnings and notes can be ignored, and what looks like a credential. Other errors cannot.
+Warnings, notes and credentials can be ignored, other errors cannot.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from reconciler.model.diagnostics import Path
 
 _COMMENT = re.compile(r"(?<!\S)#.*?\btaskctl:[ \t]*ignore\b(?:[ \t]*\[(?P<codes>[^\]]*)\])?")
 _CODES = frozenset(code.value for code in Code)
-_LEAST = 2
+_TASK = 2
+"""The length of the path of a task, the outermost value whose findings can be ignored."""
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class _Ignore:
 
 @dataclass(slots=True)
 class Ignores:
-    """Those of one manifest. `wrong` are findings of comments that cannot be used."""
+    """The comments of one manifest. `wrong` are findings for invalid ones."""
 
     listed: list[_Ignore] = field(default_factory=list)
     wrong: list[Finding] = field(default_factory=list)
@@ -45,39 +46,38 @@ class Ignores:
         self._by[ignore.code, ignore.path] = self._by[ignore.code, ignore.at[0]] = ignore
 
     def take(self, found: Finding) -> bool:
-        """Whether a finding is ignored: by a comment at a key of its path or, if it has a place
-        instead of a path, in its line."""
+        """Whether a finding is ignored: by a comment at a key of its path or, if it has a position
+        instead of a path, on its line."""
         if not self._by or (found.is_error and found.code is not Code.CREDENTIAL):
             return False
         path = found.path
-        ends: list[Path | int] = [path[:end] for end in range(_LEAST, len(path) + 1)]
+        places: list[Path | int] = [path[:end] for end in range(_TASK, len(path) + 1)]
         if not path and found.diagnostic.line is not None:
-            ends = [found.diagnostic.line]
-        hits = [hit for end in ends if (hit := self._by.get((found.code.value, end))) is not None]
+            places = [found.diagnostic.line]
+        hits = [hit for at in places if (hit := self._by.get((found.code.value, at))) is not None]
         for hit in hits:
             hit.is_used = True
         return bool(hits)
 
     def unused(self, findings: Iterable[Finding]) -> Iterator[Finding]:
-        """Warnings for what ignored nothing; `findings` are those of the file. A task with errors
-        is not checked to its end: only what would ignore one of these is told of there."""
+        """Warnings for comments without effect; `findings` are those of the file. Not all checks
+        run for a task with errors, so there, only comments for one of these errors are reported."""
         yield from self.wrong
         if all(each.is_used for each in self.listed):
             return
         errors: dict[Path, set[str]] = {}
         for found in findings:
             if found.blocks:
-                errors.setdefault(found.path[:_LEAST], set()).add(found.code.value)
+                errors.setdefault(found.path[:_TASK], set()).add(found.code.value)
         for each in self.listed:
-            own = errors.get(each.path[:_LEAST])
+            own = errors.get(each.path[:_TASK])
             if not each.is_used and (own is None or each.code in own):
-                facts = {"code": each.code}
-                found = warning_finding(Code.UNUSED_IGNORE, each.path, "", facts)
-                yield found.at_position(*each.at)
+                unused = warning_finding(Code.UNUSED_IGNORE, each.path, "", {"code": each.code})
+                yield unused.at_position(*each.at)
 
 
 def read_ignores(source: Source) -> Ignores:
-    """The comments of a manifest; none if it cannot be read to its end."""
+    """The comments of a manifest; none if the file cannot be read completely."""
     ignores = Ignores()
     if not isinstance(source.data, dict):
         return ignores
@@ -92,13 +92,11 @@ def read_ignores(source: Source) -> Ignores:
     for place, listed in found.items():
         path = paths.get(place[0])
         codes = [code.strip() for code in (listed or "").split(",")]
-        if not _CODES.issuperset(codes):
-            wrong = warning_finding(Code.UNUSED_IGNORE, path or (), "code")
+        is_valid = _CODES.issuperset(codes)
+        if path is None or not is_valid:
+            case = "place" if is_valid else "code"
+            wrong = warning_finding(Code.UNUSED_IGNORE, path or (), case)
             ignores.wrong.append(wrong.at_position(*place))
-        elif path is None:
-            ignores.wrong.append(
-                warning_finding(Code.UNUSED_IGNORE, (), "place").at_position(*place)
-            )
         else:
             for code in codes:
                 ignores.add(_Ignore(code, place, path))
@@ -106,7 +104,7 @@ def read_ignores(source: Source) -> Ignores:
 
 
 def _in_texts(next_event: NextEvent, places: list[Position]) -> Iterator[Position]:
-    """The places that are part of a text with quotes or of a block, and no comments."""
+    """The places that are inside of a quoted or block scalar, and thus not comments."""
     at = 0
     with suppress(*PARSER_ERRORS):
         while at < len(places) and (event := next_event()) is not None:
@@ -124,18 +122,18 @@ def _in_texts(next_event: NextEvent, places: list[Position]) -> Iterator[Positio
 
 
 def _paths_by_line(source: Source, places: list[Position]) -> dict[int, Path]:
-    """For the lines of some tasks and of the defaults, the outermost key that stands there."""
+    """The path of the outermost key on each line of `defaults` and of the tasks around `places`."""
     tasks, data = source.keys.get("tasks", {}), source.data
     starts = sorted((at, key) for key, at in tasks.items())
     nearest = {bisect_right(starts, (place, "\U0010ffff")) - 1 for place in places} - {-1}
     keys = [starts[index][1] for index in nearest]
-    wanted: list[Path] = [("tasks", key) for key in keys]
+    below: list[Path] = [("tasks", key) for key in keys]
     for key in keys:
-        wanted += _keys(data["tasks"].get(key), ("tasks", key))
-    wanted += _keys(data.get("defaults"), ("defaults",)) if places else ()
-    spans = locate(source.events(), wanted) if wanted else {}
+        below += _keys(data["tasks"].get(key), ("tasks", key))
+    below += _keys(data.get("defaults"), ("defaults",)) if places else ()
+    spans = locate(source.events(), below) if below else {}
     lines: dict[int, Path] = {}
-    for path in sorted(wanted, key=len):
+    for path in sorted(below, key=len):
         lines.setdefault(spans[path].key_line, path)
     return lines
 

@@ -32,11 +32,11 @@ _ONE_TASK_ONLY = ("message", "taskID", "movedFrom")
 
 
 def findings(found: Violation, schema: Mapping[str, object]) -> Iterator[Finding]:
-    """What a violation of the manifest schema `schema` says of a document."""
+    """The findings for a violation of the manifest schema, which is `schema`."""
     path, value = found.path, found.value
     if "propertyNames" in found.steps:
         name = str(value)
-        code, case, facts = _name(found)
+        code, case, facts = (Code.MERGE_KEY, "", {}) if name == _MERGE_KEY else _invalid(found)
         yield finding(code, (*path, name), case, facts, on_key=True)
     elif found.rule == "required":
         for name in found.expected:
@@ -50,7 +50,7 @@ def findings(found: Violation, schema: Mapping[str, object]) -> Iterator[Finding
             if name not in known:
                 code, case, facts = _unknown(name, path, known, schema)
                 yield finding(code, (*path, name), case, facts, on_key=True)
-    elif found.rule == "not":  # the schema uses it once: for a message that has both
+    elif found.rule == "not":  # used once, for a message with both content and contentFile
         yield finding(Code.CONFLICTING_PROPERTIES, (*path, "contentFile"), on_key=True)
     else:
         code, case, facts = _invalid(found)
@@ -58,11 +58,6 @@ def findings(found: Violation, schema: Mapping[str, object]) -> Iterator[Finding
 
 
 _Facts = tuple[Code, str, dict[str, Arg]]
-
-
-def _name(found: Violation) -> _Facts:
-    """An invalid key of a mapping."""
-    return (Code.MERGE_KEY, "", {}) if found.value == _MERGE_KEY else _invalid(found)
 
 
 def _unknown(name: str, path: Path, known: list[str], schema: Mapping[str, Any]) -> _Facts:
@@ -90,35 +85,33 @@ def _unknown(name: str, path: Path, known: list[str], schema: Mapping[str, Any])
 
 
 def _invalid(found: Violation) -> _Facts:
-    value, wants = found.value, found.expected
+    value, expected = found.value, found.expected
+    shown: dict[str, Arg] = {"value": shown_value(value)}
     match found.rule:
         case "type":
-            types = [wants] if isinstance(wants, str) else list(wants)
-            return _wrong_type(value, types, found.schema, is_item=_is_item(found.path))
+            types = [expected] if isinstance(expected, str) else list(expected)
+            is_item = isinstance(found.path[-1] if found.path else None, int)
+            return _wrong_type(value, types, found.schema, is_item=is_item)
         case "enum":
-            return _not_among(value, [str(choice) for choice in wants if choice is not None])
+            return _not_among(value, [str(choice) for choice in expected if choice is not None])
         case "const":
+            return Code.INVALID_VALUE, "const", {"wants": shown_value(expected), **shown}
+        case "pattern":
             return (
                 Code.INVALID_VALUE,
-                "const",
-                {"wants": shown_value(wants), "value": shown_value(value)},
+                "pattern",
+                {
+                    "rule": found.schema["patternErrorMessage"],
+                    **shown,
+                },
             )
-        case "pattern":
-            rule: str = found.schema["patternErrorMessage"]
-            return Code.INVALID_VALUE, "pattern", {"rule": rule, "value": shown_value(value)}
         case "minLength":
             return Code.EMPTY_VALUE, "", {}
         case "maxLength":
-            return Code.VALUE_TOO_LONG, "", {"length": len(value), "limit": wants}
-        case "minimum":
-            return Code.INVALID_VALUE, "minimum", {"limit": wants, "value": shown_value(value)}
-        case "maximum":
-            return Code.INVALID_VALUE, "maximum", {"limit": wants, "value": shown_value(value)}
-    return Code.INVALID_VALUE, "", {"rule": str(found.rule), "value": shown_value(value)}
-
-
-def _is_item(path: Path) -> bool:
-    return bool(path) and isinstance(path[-1], int)
+            return Code.VALUE_TOO_LONG, "", {"length": len(value), "limit": expected}
+        case "minimum" | "maximum" as rule:
+            return Code.INVALID_VALUE, rule, {"limit": expected, **shown}
+    return Code.INVALID_VALUE, "", {"rule": str(found.rule), **shown}
 
 
 def _wrong_type(
@@ -139,14 +132,13 @@ def _wrong_type(
 
 def _not_among(value: Any, choices: list[str]) -> _Facts:
     facts: dict[str, Arg] = {"choices": tuple(choices), "value": shown_value(value)}
-    near = similar(value, choices) if isinstance(value, str) else None
-    if near is None:
-        return Code.INVALID_VALUE, "choice", facts
-    return Code.INVALID_VALUE, "choice-similar", {**facts, "near": near}
+    if isinstance(value, str) and (near := similar(value, choices)):
+        return Code.INVALID_VALUE, "choice-similar", {**facts, "near": near}
+    return Code.INVALID_VALUE, "choice", facts
 
 
 def shown_value(value: Any) -> str:
-    """A value in one line of text: collections by their kind, text in quotes."""
+    """A value on one line: collections by their kind, text in quotes."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):

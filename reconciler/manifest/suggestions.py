@@ -1,4 +1,4 @@
-"""What an unknown name or value was probably meant to be. Pure."""
+"""Suggestions for unknown names and values. Pure."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _MEANT = {
     "shared": "isShared",
     "title": "name",
 }
-"""Names that people use for a setting, folded, and where it is."""
+"""Other names for settings, folded, and the right ones."""
 
 _SHORTEST = 4
-"""Characters of a name that another one may begin with."""
+"""The minimum length of a name that counts as similar because another one begins with it."""
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
 def meant_property(name: str, known: Collection[str]) -> str | None:
-    """The property that `name` was meant to be, among those that may stand there; for a setting
-    within another one, its path, and for a value of one, `NAME: VALUE`."""
+    """The property that `name` was probably meant to be, if it is among the `known` ones; the path
+    of a nested setting, and `NAME: VALUE` for a value of one."""
     meant = _MEANT.get(_folded(name))
     if meant is not None and re.split("[.:]", meant)[0] in known:
         return meant
@@ -42,7 +42,7 @@ def meant_property(name: str, known: Collection[str]) -> str | None:
 
 
 def similar(name: str, known: Collection[str]) -> str | None:
-    """The known name that `name` was probably meant to be."""
+    """The known name that is similar to `name`, if there is exactly one."""
     return _similar(name, tuple(known))
 
 
@@ -60,8 +60,8 @@ def _similar(name: str, known: tuple[str, ...]) -> str | None:
 
 
 def as_item(value: object, schema: Mapping[str, Any]) -> str | None:
-    """`datadog`, written as the mapping that an item of a list has to be: `{id: datadog}`. None if
-    its first property is no ID."""
+    """A text as the mapping that `schema` requires: `{id: datadog}` for `datadog`. None if its
+    first property is not an ID."""
     required: Sequence[str] = schema.get("required", ())
     if not isinstance(value, str) or not _PLAIN.fullmatch(value) or not required:
         return None

@@ -1,4 +1,4 @@
-"""Checks of the tasks of one file that a schema cannot express: blank texts, and warnings."""
+"""Checks of one file's tasks that a schema cannot express: blank texts, and warnings."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PLACEHOLDER = r"\$\{[A-Za-z_]\w*\}|\bTODO\b"  # compiled if needed
 
 
 class TaskChecks:
-    """Checks the tasks of one file, whose `defaults` (without nulls) they share.
+    """Checks the tasks of one file with these `defaults` (without nulls).
 
-    A setting from `defaults` has one finding, there, which names the tasks.
+    A setting from `defaults` is reported once, there, with the keys of its tasks.
     """
 
     def __init__(self, defaults: Mapping[str, object]) -> None:
@@ -27,7 +27,7 @@ class TaskChecks:
         self._inherited: dict[tuple[Code, str, Arg], list[str]] = {}
 
     def check_texts(self, key: str, given: Mapping[str, object]) -> bool:
-        """Checks the texts of a task, which may break the schema; False if one has an error."""
+        """Checks the texts of a task, which may violate the schema; False if one is invalid."""
         before = len(self._found)
         root: Path = ("tasks", key)
         message = given.get("message")
@@ -43,31 +43,27 @@ class TaskChecks:
 
     def check_settings(self, key: str, given: Mapping[str, object], inputs: Inputs) -> None:
         """Checks the settings of a task without errors, as `given` and with defaults."""
+        advice = []
         if inputs.get("toolExecutionMode") in ("cli", "worker"):
-            self._advise(key, given, "toolExecutionMode", Code.NO_EXECUTOR, inputs)
+            advice.append((Code.NO_EXECUTOR, "toolExecutionMode"))
         if inputs.get("approvalMode") in ("manual", "balanced") and not inputs.get("isShared"):
-            self._advise(key, given, "approvalMode", Code.NO_APPROVER, inputs)
+            advice.append((Code.NO_APPROVER, "approvalMode"))
+        for code, name in advice:
+            if name in given:
+                self._found.append(_note(code, ("tasks", key, name), "", {"mode": inputs[name]}))
+            else:
+                self._inherited.setdefault((code, name, inputs[name]), []).append(key)
 
     def findings(self) -> list[Finding]:
-        """Everything that was found so far."""
+        """All findings so far."""
         inherited = (
-            _advice(code, ("defaults", name), "defaults", {"mode": mode, "tasks": _listed(keys)})
+            _note(code, ("defaults", name), "defaults", {"mode": mode, "tasks": _listed(keys)})
             for (code, name, mode), keys in self._inherited.items()
         )
         return [*self._found, *inherited]
 
-    def _advise(
-        self, key: str, given: Mapping[str, object], name: str, code: Code, inputs: Inputs
-    ) -> None:
-        mode = inputs[name]
-        if name in given:
-            self._found.append(_advice(code, ("tasks", key, name), "", {"mode": mode}))
-        else:
-            self._inherited.setdefault((code, name, mode), []).append(key)
 
-
-def _advice(code: Code, path: Path, case: str, facts: Facts) -> Finding:
-    """What depends on intent."""
+def _note(code: Code, path: Path, case: str, facts: Facts) -> Finding:
     return finding(code, path, case, facts, severity=Severity.NOTE)
 
 
@@ -84,7 +80,7 @@ def _message_object(path: Path, message: Mapping[str, object]) -> Iterator[Findi
 
 
 def check_prompt(path: Path, text: object) -> Iterator[Finding]:
-    """A prompt that is blank, or contains a placeholder or what looks like a credential."""
+    """Findings for a prompt that is blank, or contains a placeholder or a credential."""
     if not isinstance(text, str):
         return
     if text.isspace():
