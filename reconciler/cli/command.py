@@ -143,7 +143,7 @@ _REPORT = click.Option(
 _ALL_PROBLEMS = click.Option(
     ["--all-problems"],
     is_flag=True,
-    help=f"Show every problem, also after the first {MOST_ALIKE} with one code in a file.",
+    help=f"Show every problem, not only the first {MOST_ALIKE} per code and file.",
 )
 
 

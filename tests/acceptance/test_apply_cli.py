@@ -89,6 +89,9 @@ def test_a_problem_is_told_once_and_an_error_last(sandbox: Sandbox, server: Faul
 def test_a_saved_plan_does_what_it_says(sandbox: Sandbox, server: FaultServer) -> None:
     kept = sandbox.run("plan", "--out", PLAN)
     assert (kept.code, f"    taskctl apply {PLAN}\n" in kept.stderr) == (0, True)
+    with_paths = sandbox.run("apply", PLAN, "tasks")
+    assert (with_paths.code, server.posts) == (1, [])
+    assert f"{PLAN} is a saved plan and cannot be combined" in summaries(with_paths)
     assert sandbox.run("apply", PLAN).code == 0
     assert (
         "Saved the plan. Apply would make no changes."

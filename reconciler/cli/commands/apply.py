@@ -54,7 +54,7 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     *(INTERVAL, STOP_ON, FAIL_ON, *PLAN, *CONNECTION),
     reports=True,
     examples=[
-        ("taskctl apply", "show the plan, ask, create"),
+        ("taskctl apply", "show the plan, ask for confirmation, create"),
         ("taskctl apply --yes", "without asking, for CI"),
         ("taskctl apply plan.taskctl", "exactly what `taskctl plan -o plan.taskctl` showed"),
         ("taskctl apply --yes --report junit=apply.xml", "also write a report for CI"),

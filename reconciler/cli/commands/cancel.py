@@ -11,7 +11,7 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, YES, option
 @make_command(
     "cancel",
     SELECTED,
-    option("--force", is_flag=True, help="End the session at once, for a task that is stuck."),
+    option("--force", is_flag=True, help="End the session of a stuck task immediately."),
     option(
         "--task",
         "task_id",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -12,7 +13,9 @@ from reconciler.app.apply import apply
 from reconciler.app.context import Context
 from reconciler.app.import_ import ImportSelection, import_tasks
 from reconciler.app.plan import plan
+from reconciler.app.recipient import Recipient
 from reconciler.app.respond import approve, cancel, say
+from reconciler.app.task_sessions import TaskSessions
 from reconciler.app.wait import WaitOptions, wait
 from reconciler.app.wave import ApplyRequest
 from reconciler.importing.report import ImportResult
@@ -22,8 +25,11 @@ from reconciler.model.errors import TaskctlError
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.render.response import Response
-from reconciler.tasks.status import TaskState
+from reconciler.tasks.event_summary import EventSummary
+from reconciler.tasks.events import Approval
+from reconciler.tasks.status import TaskState, TaskStatus
 from tests.support.live_tasks import LiveTasks, live_tasks
+from tests.support.plan_values import record
 from tests.support.recording_ui import RecordingUi, context
 
 BRIEFLY = WaitOptions(timedelta(seconds=20), timedelta(seconds=0.05), stop_on_waiting=True)
@@ -121,3 +127,15 @@ def test_an_imported_task_is_declared_and_recorded(place: LiveTasks) -> None:
         with pytest.raises(TaskctlError) as problem:
             import_tasks(ctx, file, ImportSelection(("nowhere",)))
         assert [each.code for each in problem.value.diagnostics] == [Code.NO_SUCH_TASK]
+
+
+def test_of_several_requests_one_has_to_be_named() -> None:
+    asked = tuple(Approval(name, f"May I {name}?", {}) for name in ("read", "write"))
+    kept = record("keys", "id-1")
+    status = TaskStatus(kept.ref, TaskState.WAITING, summary=EventSummary(approvals=asked))
+    task = Recipient(cast("TaskSessions", None), kept, status)
+    assert task.approval("write") is asked[1]
+    with pytest.raises(TaskctlError) as refused:
+        task.approval(None)
+    (found,) = refused.value.diagnostics
+    assert (found.code, found.args["ids"]) == (Code.SEVERAL_APPROVALS, ("read", "write"))
