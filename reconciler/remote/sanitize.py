@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote, quote_plus, urlsplit
 
 from reconciler.model.canonical import map_texts
@@ -11,16 +12,16 @@ _SHOWN = 400
 
 
 def shown_text(text: str, limit: int = _SHOWN) -> str:
-    """One line: white space folded, unprintable characters escaped, shortened."""
+    """One line: whitespace folded, unprintable characters escaped, shortened."""
     folded = " ".join(text[: 4 * limit].split())
     plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in folded)
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 
 def bare_url(url: str) -> str:
-    """A URL without what may be secret: user, query and fragment.
+    """A URL without user, query and fragment, which may be secret.
 
-    For URL parsers, a raw `/` in a password ends the host, so everything before the last `@` is
+    URL parsers end the host at a raw `/` in a password, so everything before the last `@` is
     removed first.
     """
     scheme, sign, rest = url.partition("://")
@@ -37,14 +38,17 @@ def bare_url(url: str) -> str:
 class Scrubber:
     """Replaces secrets in texts, also percent-encoded ones.
 
-    Anything shorter than six characters is not treated as a secret, because it would garble
-    every message.
+    Anything shorter than six characters is not treated as a secret, because every message would be
+    garbled.
     """
 
     def __init__(self, *secrets: str) -> None:
         kept = [secret for secret in secrets if len(secret) > 5]
         spellings = {how for s in kept for how in (s, quote(s, safe=""), quote_plus(s))}
         self._secrets = sorted(spellings, key=len, reverse=True)
+        # With these escapes, JSON may contain a secret that its bytes do not.
+        may_be_escaped = any(set(secret) & set('"\\/') for secret in spellings)
+        self._escape = re.compile(rb'\\["\\/u]' if may_be_escaped else rb"\\u")
 
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
@@ -53,8 +57,6 @@ class Scrubber:
 
     def values(self, data: object, body: bytes) -> object:
         """JSON values and names, decoded from `body`; usually unchanged."""
-        spelled = any(secret.encode() in body for secret in self._secrets)
-        return map_texts(self, data, names=True) if spelled or b"\\u" in body else data
-
-    def __repr__(self) -> str:
-        return "Scrubber()"
+        if self._escape.search(body) or any(secret.encode() in body for secret in self._secrets):
+            return map_texts(self, data, names=True)
+        return data

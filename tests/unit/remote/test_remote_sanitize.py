@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,3 +35,19 @@ def test_secrets_are_taken_out_however_spelled() -> None:
     assert scrub("?t=pul-a%2Fb%20c&u=pul-a%2Fb+c") == "?t=[REDACTED]&u=[REDACTED]"
     assert scrub("a short word") == "a short word"
     assert "pul" not in repr(scrub)
+
+
+@pytest.mark.parametrize(
+    ("token", "spelled"),
+    [
+        ("pul-a/b", r"pul-a\/b"),
+        ('pul-"ab', r"pul-\"ab"),
+        ("pul-\\ab", r"pul-\\ab"),
+        ("pul-abc", r"pul-\u0061bc"),
+    ],
+)
+def test_a_token_is_taken_out_of_json_however_it_is_escaped(token: str, spelled: str) -> None:
+    body = f'{{"a": "x {spelled}"}}'.encode()
+    data = json.loads(body)
+    assert data == {"a": f"x {token}"}
+    assert Scrubber(token).values(data, body) == {"a": "x [REDACTED]"}
