@@ -27,6 +27,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.task import DesiredTask
 from reconciler.model.wire import create_body
 from reconciler.remote.client import Client
+from reconciler.remote.transport import Transport
 from reconciler.state.attempt import kept_outputs
 from reconciler.state.codec import encode_state
 from reconciler.state.model import Record, State
@@ -67,7 +68,7 @@ def write_database(folder: Path, db: Path) -> None:
 
 def write_state(folder: Path, url: str, only: int | None, ids: Path | None) -> None:
     known = json.loads(ids.read_text()) if ids else {}
-    with Client(url, TOKEN) as client:
+    with Client(Transport(url, TOKEN)) as client:
         identity = client.identity()
     made = datetime.now(UTC)
     raw = json.loads(shown("", "", 0))

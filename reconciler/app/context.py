@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -247,24 +247,21 @@ class Context:
         """A client of the backend, over HTTP or of the embedded service in this process."""
         from reconciler.remote.client import Client
         from reconciler.remote.credentials import resolve_token
+        from reconciler.remote.transport import Transport
 
         backend = self.backend
         token = resolve_token(backend, os.environ, Path.home())
         self.ui.detail(Note.TOKEN, source=token.source)
-        connect = partial(
-            Client,
-            backend.name,
-            token.value,
-            connections=self.connection.parallelism + 2,
-            wall_clock=self.clock.now,
-        )
+        connections, now = self.connection.parallelism + 2, self.clock.now
         if backend.local_db is None:
-            return connect()
+            transport = Transport(backend.name, token.value, connections=connections)
+            return Client(transport, wall_clock=now)
         from reconciler.embedded.app import App
 
         _ = self.cache  # the default directory of the database
-        app = App(self.settings.path(str(backend.local_db)), now=self.clock.now)
-        return connect(app=app, then_close=app.close)
+        app = App(self.settings.path(str(backend.local_db)), now=now)
+        transport = Transport(backend.name, token.value, app=app, connections=connections)
+        return Client(transport, then_close=app.close, wall_clock=now)
 
     def now(self) -> datetime:
         """The service's time; this machine's if no response had one yet."""
@@ -319,9 +316,8 @@ class Context:
     def budget(self, org_name: str) -> Budget | None:
         """The Neo token budget of an organization, None if it has none."""
         from reconciler.plan.budget import Budget
-        from reconciler.remote.budget import ask_budget
 
-        found = ask_budget(self.client, org_name)
+        found = self.client.token_budget(org_name)
         if isinstance(found, Budget):
             return found
         self.ui.detail(Note.NO_BUDGET, org=org_name, why=found)

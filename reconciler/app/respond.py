@@ -201,7 +201,7 @@ def _cancel(task: Recipient, task_id: str | None, *, force: bool, yes: bool) -> 
     if not confirm(ctx, question, yes=yes, again=again, ref=task.name):
         ctx.ui.note(Note.NOTHING_SENT)
     elif force:
-        outcome = ctx.reader.cancel_by_force(record.ref.org_name, record.task_id)
+        outcome = ctx.reader.force_cancel(record.ref.org_name, record.task_id)
         task.raise_unless_sent(outcome, "cancellation", forced=True)
         yield Response(record, task.status, "sessionEnded", {"force": True})
     else:

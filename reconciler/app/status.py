@@ -13,6 +13,7 @@ from reconciler.app.task_sessions import TaskSessions, select_refs, since_when, 
 from reconciler.app.wait import SHORTEST_PAUSE
 from reconciler.messages.notes import Note
 from reconciler.plan.budget import Outlook
+from reconciler.plan.view import TaskId
 from reconciler.state.edit import known_refs
 from reconciler.tasks.open_requests import find_news
 from reconciler.tasks.status import SETTLED, TaskState, TaskStatus
@@ -107,10 +108,12 @@ def read_totals(
         found = tasks.statuses(sorted(refs & known_refs(tasks.state)))
         refs = frozenset(status.ref for status in found if status.state in states)
     known = list(known_usages(tasks.state, refs))
-    ids = {(usage.ref.org_name, usage.task_id) for usage in known if usage.task_id}
+    ids = {TaskId(usage.ref.org_name, usage.task_id) for usage in known if usage.task_id}
     outputs = ctx.reader.outputs(ids, ctx.connection.parallelism)
     usages = [
-        replace(usage, outputs=outputs.get((usage.ref.org_name, usage.task_id), usage.outputs))
+        replace(
+            usage, outputs=outputs.get(TaskId(usage.ref.org_name, usage.task_id), usage.outputs)
+        )
         for usage in known
     ]
     now = ctx.now()

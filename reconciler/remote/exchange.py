@@ -1,4 +1,4 @@
-"""One request and its response: their values, and their limits in time."""
+"""A request, its response, and the time limits of both."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from reconciler.remote.sanitize import shown_text
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """In seconds. `connect` limits each step of opening a connection, `read` the silence of a
-    response, `whole` a whole response, however steadily it trickles, and `create` that of a create
+    """In seconds. `connect` limits each step of opening a connection, `read` the time without a
+    byte of the response, `whole` the whole response, and `create` the whole response to a create
     (contract, section 1)."""
 
     connect: float = 10.0
@@ -28,7 +28,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is percent-encoded and begins with a slash, the query included."""
+    """`path` is percent-encoded, begins with a slash and includes the query."""
 
     method: str
     path: str
@@ -37,7 +37,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class ServiceResponse:
-    """A whole response. `headers` ignore case; `received` is on the transport's clock."""
+    """A complete response. `headers` are case-insensitive; `received` is a time of the transport's
+    clock."""
 
     status: int
     headers: Mapping[str, str]
@@ -50,7 +51,7 @@ class ServiceResponse:
 
 
 class NoResponseError(Exception):
-    """No whole response came. `begun` False: the request never left (see Exchange)."""
+    """There is no complete response. If not `begun`, nothing was sent (see Exchange)."""
 
     def __init__(self, cause: BaseException, *, begun: bool) -> None:
         super().__init__(type(cause).__name__)
@@ -59,7 +60,7 @@ class NoResponseError(Exception):
 
 
 class TooLargeError(ProtocolError):
-    """A response beyond what any real one is: not read to its end. `limit` is in MiB."""
+    """A response is larger than any real one, and was not read to its end. `limit` is in MiB."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
@@ -72,21 +73,21 @@ class TooLateError(Exception):
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its response, as the connection beneath sees it. All times in seconds.
+    """The limits of one request and its response, in seconds.
 
     `opening` limits opening a connection, `silence` the time without a byte of the response,
-    `whole` the response as a whole, from the moment the request was written. A pooled connection
-    that idled for longer than `max_idle`, by `clock`, is reopened. `resets`: giving up resets the
-    connection, so that what the kernel still holds of the request cannot arrive later.
+    `whole` the whole response, from the moment the request was written. A pooled connection that
+    was idle for longer than `max_idle`, by `clock`, is reopened. `resets`: closing the connection
+    early resets it, so that bytes of the request in kernel buffers cannot arrive later.
 
-    `begun` is False only if it is known that no byte of the request was handed to a socket; a
-    proxy's CONNECT and a TLS handshake do not count.
+    `begun` is False only if no byte of the request was handed to a socket; a proxy's CONNECT and a
+    TLS handshake do not count.
     """
 
     opening: float
     silence: float
     whole: float
-    max_idle: float
+    max_idle: float = float("inf")
     window: SendWindow | None = None
     resets: bool = False
     clock: Callable[[], float] = time.monotonic
@@ -94,7 +95,7 @@ class Exchange:
     _deadline: float = float("inf")
 
     def patience(self) -> float:
-        """How long the next read may take. TimeoutError once the time is up."""
+        """The timeout for the next read. Raises TimeoutError if no time is left."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the response took too long")
@@ -117,7 +118,7 @@ _CURRENT: ContextVar[Exchange] = ContextVar("exchange")
 
 @contextmanager
 def watched(exchange: Exchange) -> Iterator[None]:
-    """What this thread sends within it belongs to `exchange`."""
+    """What this thread sends within it is limited by `exchange`."""
     token = _CURRENT.set(exchange)
     try:
         yield
@@ -126,5 +127,5 @@ def watched(exchange: Exchange) -> Iterator[None]:
 
 
 def current() -> Exchange:
-    """The exchange that this thread is in. LookupError outside of one."""
+    """The exchange of this thread. Raises LookupError outside `watched`."""
     return _CURRENT.get()

@@ -1,4 +1,4 @@
-"""Exceptions of requests, urllib3 and the system as diagnostics."""
+"""Network exceptions as diagnostics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from urllib3.exceptions import (
 
 from reconciler.messages import word
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, error
+from reconciler.model.diagnostics import Arg, Diagnostic, error
 from reconciler.remote.exchange import NoResponseError, TooLargeError, TooLateError
 from reconciler.remote.retries import causes
 from reconciler.remote.sanitize import Scrubber, shown_text
@@ -29,23 +29,23 @@ _REASON = 200
 def failure(lost: NoResponseError, scrub: Scrubber, where: str = "") -> Diagnostic:
     """Why there is no complete response; `where` is the address."""
     code, case, facts = _classified(lost)
-    known: dict[str, Any] = {
-        name: scrub(text) if isinstance(text, str) else text for name, text in facts.items()
+    clean: dict[str, Any] = {
+        name: scrub(arg) if isinstance(arg, str) else arg for name, arg in facts.items()
     }
-    return error(code, case, where=scrub(where), **known)
+    return error(code, case, where=scrub(where), **clean)
 
 
 def reason(lost: NoResponseError, scrub: Scrubber) -> str:
-    """The same in a few words, without the address."""
+    """Why there is no complete response, in a few words without the address."""
     return word(failure(lost, scrub)).summary
 
 
-_Classified = tuple[Code, str, dict[str, str | int]]
+_Classified = tuple[Code, str, dict[str, Arg]]
 
 
 def _classified(lost: NoResponseError) -> _Classified:
-    """urllib3 blames the proxy for a reset long after the connection was opened; it is the
-    proxy's only before the request has begun."""
+    """The proxy can only be the cause before the request has begun: urllib3 also raises ProxyError
+    for a reset long after the connection was opened."""
     found = list(causes(lost.cause))
     if not lost.begun and any(isinstance(c, ProxyError | InvalidProxyURL) for c in found):
         beneath = [c for c in found if isinstance(c, OSError) and c.args]

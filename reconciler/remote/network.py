@@ -14,18 +14,12 @@ from reconciler.model.hosts import is_loopback
 from reconciler.remote.sanitize import bare_url, shown_text
 
 
-def check_token(token: str) -> None:
-    """Raises TaskctlError for a token that cannot be sent in a header."""
-    if not token or not all("!" <= c <= "~" for c in token):
-        raise TaskctlError.of(Code.MISSING_CREDENTIALS, "characters")
-
-
 def proxies_for(base: str) -> dict[str, str]:
-    """The proxies for a URL, in the form that requests uses; none for loopback, because a proxy
-    would see the token.
+    """The proxies for a URL, as requests expects them; none for loopback, because a proxy would see
+    the token.
 
     Raises TaskctlError for a SOCKS proxy, and for an invalid URL, such as one with a raw `/` in
-    its password (libraries would put parts of it into messages).
+    its password: libraries would include parts of it in messages.
     """
     if is_loopback(urlsplit(base).hostname or ""):
         return {}
@@ -48,8 +42,8 @@ def _is_valid(proxy: str) -> bool:
 
 
 def ca_bundle() -> bool | str:
-    """The PEM file of certificate authorities, or True for the default ones. Raises TaskctlError
-    if it is missing."""
+    """The PEM file of certificate authorities, or True for the default. Raises TaskctlError if the
+    file is missing."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         path = os.environ.get(name)
         if not path:

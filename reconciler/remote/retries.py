@@ -12,15 +12,15 @@ from email.utils import parsedate_to_datetime
 from requests.exceptions import InvalidProxyURL
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses after which a read is retried; other 5xx (501, 505) are permanent."""
+"""Statuses after which a read is retried; other 5xx statuses (501, 505) are permanent."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Exponential backoff with full jitter, in seconds.
 
-    The n-th pause is uniform between 0 and `base * 2**n`, at most `cap`. `tries` limits the
-    attempts, `total` the time including responses.
+    The n-th pause is uniform between 0 and `base * 2**n`, at most `cap`. `tries` limits the number
+    of tries, `total` the time including responses.
     """
 
     tries: int = 6
@@ -29,17 +29,21 @@ class RetryPolicy:
     total: float = 90.0
 
     def wait(
-        self, tried: int, spent: float, asked: float | None, spread: Callable[[float, float], float]
+        self,
+        tried: int,
+        spent: float,
+        requested: float | None,
+        spread: Callable[[float, float], float],
     ) -> float | None:
         """The pause before the next try, after `tried` tries and `spent` seconds; None: give up.
 
-        `asked` is the service's `Retry-After`: the pause is at least that long, plus jitter, so
-        that clients do not return simultaneously. `spread(low, high)` is random.
+        `requested` is the service's `Retry-After`: the pause is that long plus jitter, so that
+        clients do not return simultaneously. `spread(low, high)` returns a random number.
         """
         if tried >= self.tries:
             return None
         ceiling = min(self.cap, self.base * 2.0 ** (tried - 1))
-        pause = spread(0.0, ceiling) if asked is None else asked + spread(0.0, ceiling)
+        pause = (requested or 0.0) + spread(0.0, ceiling)
         return pause if spent + pause <= self.total else None
 
 
@@ -68,23 +72,21 @@ def http_date(text: str) -> datetime | None:
 
 def causes(exc: BaseException) -> Iterator[BaseException]:
     """The exception and all its causes, including those wrapped by requests and urllib3."""
-    waiting: list[object] = [exc]
+    queue: list[object] = [exc]
     seen: set[int] = set()
-    while waiting:
-        one = waiting.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [getattr(one, "reason", None), getattr(one, "original_error", None)]
-        waiting += [*one.args, one.__cause__, one.__context__]
+    while queue:
+        cause = queue.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            queue += [getattr(cause, "reason", None), getattr(cause, "original_error", None)]
+            queue += [*cause.args, cause.__cause__, cause.__context__]
 
 
-def passes_by_itself(exc: BaseException) -> bool:
-    """Whether a retry may help: not for an invalid certificate or an unknown host."""
-    for cause in causes(exc):
-        if isinstance(cause, ssl.SSLCertVerificationError | InvalidProxyURL):
-            return False
-        if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
-            return False
-    return True
+def is_transient(exc: BaseException) -> bool:
+    """Whether a retry may help: not for an invalid certificate, proxy URL or host name."""
+    return not any(
+        isinstance(cause, ssl.SSLCertVerificationError | InvalidProxyURL)
+        or (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
+        for cause in causes(exc)
+    )

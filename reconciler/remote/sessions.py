@@ -1,4 +1,4 @@
-"""Existing tasks: status, events, and messages to them."""
+"""Reads existing tasks and their events, and sends messages to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import RemoteError
 from reconciler.model.task import Identity
 from reconciler.model.typed_json import Codec
@@ -44,8 +43,8 @@ def event_cache(folder: Path, backend: str, caller: Identity) -> TaskCache[ReadP
 
 
 class TaskReader:
-    """Reads existing tasks and sends to them. `conceal` removes secrets from the service's
-    texts. Thread-safe."""
+    """Reads existing tasks and sends messages to them. `conceal` removes secrets from texts of the
+    service. Thread-safe."""
 
     def __init__(self, client: Client, cache: TaskCache[ReadPosition], conceal: Conceal) -> None:
         self._client = client
@@ -62,20 +61,20 @@ class TaskReader:
         return found
 
     def outputs(
-        self, wanted: Collection[tuple[str, str]], parallelism: int
-    ) -> dict[tuple[str, str], Mapping[str, object]]:
-        """What the service shows of tasks, given by organization and ID, without those that it
-        does not show. Many are looked for in the list, the rest is read one by one. RemoteError."""
-        found: dict[tuple[str, str], Mapping[str, object]] = {}
-        for org_name in sorted({org_name for org_name, _ in wanted}):
-            unseen = {task_id for org, task_id in wanted if org == org_name}
-            for page in self._client.list_tasks(org_name) if len(unseen) > FEW else ():
-                listed = [task for task in page if task.id in unseen]
-                found |= {(org_name, task.id): task.raw for task in listed}
-                unseen.difference_update(task.id for task in listed)
-                if len(unseen) <= FEW:
+        self, tasks: Collection[TaskId], parallelism: int
+    ) -> dict[TaskId, Mapping[str, object]]:
+        """The outputs of the visible ones of these tasks. If there are many, they are read from
+        the list, and the rest one by one. Raises RemoteError."""
+        found: dict[TaskId, Mapping[str, object]] = {}
+        for org_name in sorted({task.org_name for task in tasks}):
+            missing = {task.id for task in tasks if task.org_name == org_name}
+            for page in self._client.list_tasks(org_name) if len(missing) > FEW else ():
+                listed = [task for task in page if task.id in missing]
+                found |= {TaskId(org_name, task.id): task.raw for task in listed}
+                missing.difference_update(task.id for task in listed)
+                if len(missing) <= FEW:
                     break
-        rest = sorted(set(wanted) - found.keys())
+        rest = sorted(set(tasks) - found.keys())
         with ThreadPoolExecutor(max(1, min(parallelism, len(rest)))) as pool:
             read = pool.map(lambda task: self._client.get_task(*task), rest)
             found |= {at: task.raw for at, task in zip(rest, read, strict=True) if task is not None}
@@ -96,14 +95,15 @@ class TaskReader:
 
     def summary(self, org_name: str, task_id: str) -> EventSummary:
         """The summary of a task's events; reads only new events. Raises RemoteError."""
-        position = self._cache.get(TaskId(org_name, task_id))
-        further = None if position is None else self._further(org_name, task_id, position)
-        if position is None or further is None:
+        task = TaskId(org_name, task_id)
+        position = self._cache.get(task)
+        new = self._new_events(task, position) if position is not None else None
+        if position is None or new is None:
             position = ReadPosition(EventSummary())
-            further = self.events(org_name, task_id, None)
-        events, token = further
+            new = self.events(org_name, task_id, None)
+        events, token = new
         position = ReadPosition(advance(position.summary, events), token)
-        self._cache.put(TaskId(org_name, task_id), position)
+        self._cache.put(task, position)
         return position.summary
 
     def events(
@@ -118,14 +118,14 @@ class TaskReader:
             last, token = token, following
         return found, last
 
-    def _further(
-        self, org_name: str, task_id: str, position: ReadPosition
+    def _new_events(
+        self, task: TaskId, position: ReadPosition
     ) -> tuple[list[Event], str | None] | None:
         """The events after a position; None if the service no longer knows the position."""
         if not position.summary.event_id:
             return None
         try:
-            events, token = self.events(org_name, task_id, position.token)
+            events, token = self.events(*task, position.token)
         except RemoteError as problem:
             if problem.status != 400:
                 raise
@@ -137,36 +137,31 @@ class TaskReader:
 
     def respond(self, org_name: str, task_id: str, event: Mapping[str, object]) -> Outcome:
         """Sends a user event to a task once. Raises RemoteError if it was certainly not sent."""
-        return self._told(org_name, task_id, {"event": event})
+        return self._tell(TaskId(org_name, task_id), {"event": event})
 
-    def cancel_by_force(self, org_name: str, task_id: str) -> Outcome:
+    def force_cancel(self, org_name: str, task_id: str) -> Outcome:
         """Ends the task's session. Raises RemoteError if the request was certainly not sent."""
-        return self._told(org_name, task_id, {"force": True}, "/cancel")
+        return self._tell(TaskId(org_name, task_id), {"force": True}, "/cancel")
 
-    def _told(
-        self, org_name: str, task_id: str, body: Mapping[str, object], part: str = ""
-    ) -> Outcome:
+    def _tell(self, task: TaskId, body: Mapping[str, object], suffix: str = "") -> Outcome:
         try:
-            response = self._client.tell(org_name, task_id, body, part)
+            response = self._client.tell(*task, body, suffix)
         except NoResponseError as lost:
             why = reason(lost, self._client.scrub)
-            if not lost.begun:
-                problem = error(
-                    Code.DELIVERY_REJECTED, "unsent", ref=f"{org_name}/{task_id}", why=why
-                )
-                raise RemoteError([problem]) from None
-            return Lost(why)
+            if lost.begun:
+                return Lost(why)
+            ref = "/".join(task)
+            raise RemoteError.of(Code.DELIVERY_REJECTED, "unsent", ref=ref, why=why) from None
         if 200 <= response.status < 300:
             return Sent()
-        status, words = responses.refusal(response, self._client.scrub)
-        words = self._conceal(words)
+        status, message = responses.refusal(response, self._client.scrub)
+        message = self._conceal(message)
         if response.status >= 500 or response.status in (408, 425):
-            return Lost(words)
-        return Refusal(status, words)
+            return Lost(message)
+        return Refusal(status, message)
 
     def without_secrets(self, values: Mapping[str, object]) -> dict[str, object]:
-        clean: dict[str, object] = map_texts(self._shown, values, names=True)
+        clean: dict[str, object] = map_texts(
+            lambda text: self._conceal(self._client.scrub(text)), values, names=True
+        )
         return clean
-
-    def _shown(self, text: str) -> str:
-        return self._conceal(self._client.scrub(text))

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from reconciler.plan.budget import Budget
-from reconciler.remote import budget
+from reconciler.remote import client as remote_client
 from tests.support.client_tools import TOKEN, FakeTime, make_client
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 
@@ -16,7 +16,7 @@ GOOD = {"consumedTokens": 5, "effectiveAllowanceTokens": 9, "exhausted": False, 
 
 def test_a_budget_is_read() -> None:
     with FaultServer(habits=Habits(budget=GOOD)) as server, make_client(server.url) as client:
-        assert budget.ask_budget(client, "a/b") == Budget("a/b", 5, 9, exhausted=False)
+        assert client.token_budget("a/b") == Budget("a/b", 5, 9, exhausted=False)
         assert [call.path for call in server.calls] == ["/api/orgs/a%2Fb/neo/token-budget"]
 
 
@@ -34,7 +34,7 @@ def test_a_budget_is_read() -> None:
 def test_whatever_else_comes_is_asked_for_once_and_told_in_words(fault: Fault) -> None:
     clock = FakeTime()
     with FaultServer([Rule("budget", fault)], Habits(budget=GOOD)) as server:
-        told = budget.ask_budget(make_client(server.url, clock), "acme")
+        told = make_client(server.url, clock).token_budget("acme")
         assert len(server.of("budget")) == 1
     assert isinstance(told, str)
     assert told
@@ -46,12 +46,12 @@ def test_whatever_else_comes_is_asked_for_once_and_told_in_words(fault: Fault) -
 @pytest.mark.parametrize("answer", [[], "x", 1, {}, {**GOOD, "consumedTokens": -1}, {"a": 10**500}])
 def test_another_shape_is_no_budget(answer: object) -> None:
     with FaultServer(habits=Habits(budget=answer)) as server, make_client(server.url) as client:
-        assert budget.ask_budget(client, "acme") == "the response is not a Neo token budget"
+        assert client.token_budget("acme") == "the response is not a Neo token budget"
 
 
 def test_a_slow_service_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "PATIENCE", 0.2)
+    monkeypatch.setattr(remote_client, "BUDGET_TIMEOUT", 0.2)
     with FaultServer([Rule("budget", Fault(before=5))], Habits(budget=GOOD)) as server:
         began = time.monotonic()
-        assert isinstance(budget.ask_budget(make_client(server.url), "acme"), str)
+        assert isinstance(make_client(server.url).token_budget("acme"), str)
         assert time.monotonic() - began < 3

@@ -9,6 +9,7 @@ import pytest
 from reconciler.model.service import Created, Unknown
 from reconciler.model.task import instant
 from reconciler.remote.client import Client
+from reconciler.remote.transport import Transport
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 from tests.support.fault_server import Call, Fault, FaultServer, FaultServerProcess, Habits, Rule
 from tests.support.fault_world import Marks
@@ -72,7 +73,7 @@ def test_redaction_is_in_the_text_and_not_in_the_work() -> None:
 
 def test_each_token_is_an_identity_with_tasks_of_its_own() -> None:
     with FaultServer() as server, make_client(server.url) as mine:
-        theirs = Client(server.url, "another-token")
+        theirs = Client(Transport(server.url, "another-token"))
         task_id = created(mine)
         assert not mine.identity().same_as(theirs.identity())
         assert theirs.get_task("acme", task_id) is None

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.model.errors import TaskctlError
 from reconciler.remote.client import Client
+from reconciler.remote.transport import Transport
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 from tests.support.fault_network import closed_port
 from tests.support.fault_server import Fault, FaultServer, Rule
@@ -66,7 +67,7 @@ def test_whatever_the_network_does(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("token", [f"{TOKEN}\n", f" {TOKEN}", f"{TOKEN}\u00e9", f"\x00{TOKEN}"])
 def test_a_token_that_no_header_can_carry(token: str) -> None:
     with pytest.raises(TaskctlError, match="access token") as caught:
-        Client("https://api.pulumi.com", token)
+        Transport("https://api.pulumi.com", token)
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
 
 
@@ -83,12 +84,12 @@ def test_a_token_that_no_header_can_carry(token: str) -> None:
 )
 def test_a_token_never_goes_over_plain_http(url: str) -> None:
     with pytest.raises(TaskctlError, match="plain http"):
-        Client(url, TOKEN)
+        Transport(url, TOKEN)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.9.9.9", "http://[::1]:8765"])
 def test_except_to_this_machine(url: str) -> None:
-    Client(url, TOKEN).close()
+    Transport(url, TOKEN).close()
 
 
 def test_the_log_names_method_path_status_and_request(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,6 +17,7 @@ from pulumi_cloud_sdk._support import default_encoder
 
 from reconciler.model.service import Created
 from reconciler.remote.client import Client
+from reconciler.remote.transport import Transport
 from tests.support.client_tools import OPEN, create_body
 from tests.support.embedded_sdk import ORG, Sdk
 from tests.support.embedded_server import running_server
@@ -43,7 +44,7 @@ def created(client: Client, mark: str) -> str:
 
 @pytest.mark.parametrize(("mark", "microseconds"), MARKS)
 def test_it_reads_events_with_nanoseconds(url: str, mark: str, microseconds: int) -> None:
-    with Client(url, "alice") as client:
+    with Client(Transport(url, "alice")) as client:
         task_id = created(client, mark)
         first = next(event for page in Sdk.of(url).event_pages(task_id) for event in page)
         assert isinstance(first.event_body, models.AgentUserEventMessage)
@@ -65,14 +66,14 @@ READS: list[Callable[[Sdk, str], Any]] = [
 
 @pytest.mark.parametrize("read", READS)
 def test_its_other_reads_work_as_well(url: str, read: Callable[[Sdk, str], Any]) -> None:
-    with Client(url, "alice") as client:
+    with Client(Transport(url, "alice")) as client:
         assert read(Sdk.of(url), created(client, MARKS[0][0]))
 
 
 def test_an_event_that_it_sends_back_has_microseconds(url: str) -> None:
     """A reader that writes an event again loses the last three digits, not more: a mark that is
     shown with six digits still matches."""
-    with Client(url, "alice") as client:
+    with Client(Transport(url, "alice")) as client:
         task_id = created(client, MARKS[0][0])
     first = Sdk.of(url).event_pages(task_id)[0][0]
     written = default_encoder.sanitize_for_serialization(first)["eventBody"]["timestamp"]

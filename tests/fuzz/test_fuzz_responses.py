@@ -17,7 +17,6 @@ from reconciler.messages import word
 from reconciler.model.errors import TaskctlError
 from reconciler.model.service import Created, CreateOutcome
 from reconciler.model.task import Identity
-from reconciler.remote.budget import ask_budget
 from reconciler.remote.client import Client
 from reconciler.remote.event_stream import EventStream
 from reconciler.remote.retries import RetryPolicy
@@ -90,7 +89,7 @@ CALLS: list[Callable[[Client, Any], object]] = [
     lambda client, _: list(client.events("acme", "t1")),
     lambda client, _: client.create_task("acme", create_body(), OPEN),
     lambda client, _: client.patch_task("acme", "t1", {"name": "x"}),
-    lambda client, _: ask_budget(client, "acme"),
+    lambda client, _: client.token_budget("acme"),
     lambda client, _: client.service_clock(),
     _follow,
 ]

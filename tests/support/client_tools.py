@@ -10,7 +10,7 @@ from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.remote.client import Client
 from reconciler.remote.retries import RetryPolicy
-from reconciler.remote.transport import Timeouts
+from reconciler.remote.transport import Timeouts, Transport
 
 TOKEN = "pul-0123456789abcdef-the-token"
 QUICK = Timeouts(connect=0.5, read=0.4, create=0.4, whole=5.0)
@@ -55,7 +55,10 @@ def make_client(url: str, time: FakeTime | None = None, **settings: Any) -> Clie
         "clock": time.clock,
         "spread": lambda low, high: high,
     }
-    return Client(url, TOKEN, **{**defaults, **settings})
+    of_client = {
+        name: settings.pop(name) for name in ("page_size", "wall_clock") if name in settings
+    }
+    return Client(Transport(url, TOKEN, **{**defaults, **settings}), **of_client)
 
 
 def create_body(text: str = "Do it.", mark: str = "2026-11-24T14:44:49.123Z") -> dict[str, Any]:

@@ -32,6 +32,7 @@ from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.view import RemoteView
 from reconciler.remote.client import Client
 from reconciler.remote.survey import Survey, message_cache
+from reconciler.remote.transport import Transport
 from reconciler.state.attempt import Baseline
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Pace
@@ -162,13 +163,8 @@ class World:
             held.release()
 
     def _client(self, token: str, fate: Fate) -> Client:
-        return Client(
-            BACKEND,
-            token,
-            app=_failing(self.app, fate),
-            sleep=self.clock.sleep,
-            clock=self.clock.monotonic,
-        )
+        app, clock = _failing(self.app, fate), self.clock
+        return Client(Transport(BACKEND, token, app=app, sleep=clock.sleep, clock=clock.monotonic))
 
     def apply(
         self,

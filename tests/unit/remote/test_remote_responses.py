@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.model.codes import Code
@@ -7,11 +9,11 @@ from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.model.service import Service
 from reconciler.model.wire import console_url
 from reconciler.remote.exchange import ServiceResponse
-from reconciler.remote.responses import About, decode, read, says
+from reconciler.remote.responses import decode, read, says
 from reconciler.remote.sanitize import Scrubber
 from tests.support.client_tools import OPEN, cause, make_client
 
-ABOUT = About("GET", "https://api.test/api/user")
+ABOUT: dict[str, Any] = {"method": "GET", "where": "https://api.test/api/user"}
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> ServiceResponse:
@@ -32,7 +34,7 @@ def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         decode(body)
     with pytest.raises(RemoteError) as caught:
-        read(answer(200, body), ABOUT, Scrubber())
+        read(answer(200, body), Scrubber(), **ABOUT)
     assert cause(caught) == (Code.NOT_THE_SERVICE, "")
 
 
@@ -50,8 +52,8 @@ def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
     ],
 )
 def test_each_status_has_its_cause(status: int, code: Code) -> None:
-    with pytest.raises(RemoteError, match=ABOUT.where) as caught:
-        read(answer(status, b"{}"), ABOUT, Scrubber())
+    with pytest.raises(RemoteError, match=ABOUT["where"]) as caught:
+        read(answer(status, b"{}"), Scrubber(), **ABOUT)
     assert cause(caught)[0] is code
     assert caught.value.status == status
 

@@ -10,6 +10,7 @@ import requests
 from reconciler.model.service import Created, NotSent, Refused, Unknown
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import Exchange, watched
+from reconciler.remote.transport import Transport
 from reconciler.remote.wsgi_adapter import WSGIAdapter
 from tests.support.client_tools import OPEN, TOKEN, Window, create_body
 
@@ -103,7 +104,7 @@ def test_a_client_over_it(status: str, body: bytes, outcome: object) -> None:
         start(status, [("Content-Type", "application/json")])
         return [body]
 
-    with Client("local", TOKEN, app=app) as client:
+    with Client(Transport("local", TOKEN, app=app)) as client:
         assert client.create_task("acme", create_body(), OPEN) == outcome
         assert client.backend == "local"
         assert (client.service_clock() is None) == (status[0] != "2")
@@ -113,6 +114,6 @@ def test_too_late_the_application_is_not_called() -> None:
     def app(environ: Environ, start: Start) -> Iterable[bytes]:
         raise AssertionError("called")
 
-    with Client("local", TOKEN, app=app) as client:
+    with Client(Transport("local", TOKEN, app=app)) as client:
         outcome = client.create_task("acme", create_body(), Window(0))
     assert isinstance(outcome, NotSent)
