@@ -1,4 +1,4 @@
-"""Addresses of backends, normalized, so that each backend has one state."""
+"""Addresses of backends, normalized so that each backend has one state."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _PORTS = {"http": 80, "https": 443}
 class Backend:
     """A service, and the source of its address.
 
-    `name` is what state and plan contain: a URL, `local`, or `local:PATH`. `notes` are about
-    settings that were skipped.
+    `name` identifies it in states and plans: a URL, `local`, or `local:PATH`. `notes` are about
+    skipped settings.
     """
 
     name: str
@@ -52,24 +52,30 @@ class Backend:
 
 
 def backend_name(text: str, home: Path, source: str = "--backend") -> str:
-    """The normalized name of a backend given by a user. Raises TaskctlError if it is invalid.
+    """The normalized name of a backend: a URL (see `service_url`), `local`, or `local:PATH`, which
+    is `local` for the default file.
 
-    `local`, `local:PATH` (a path relative to the working directory; `~` is `home`; `local` for
-    the default file) or a URL (see `service_url`). `source` is for the message.
+    A path is relative to the working directory; `~` stands for `home`. `source` is for the message.
+    Raises TaskctlError if the name is invalid.
     """
-    text = text.strip()
-    if text == LOCAL:
+    kind, colon, path = text.strip().partition(":")
+    if kind != LOCAL:
+        return service_url(text, source)
+    if not colon:
         return LOCAL
-    if text.startswith(LOCAL + ":"):
-        return _local_name(text.partition(":")[2], home, source)
-    return service_url(text, source)
+    if not path:
+        raise _invalid("no-path", source=source)
+    path = path.replace("\\", "/")
+    if path == "~" or path.startswith("~/"):
+        path = home.as_posix() + path[1:]
+    path = posixpath.normpath(path)
+    return LOCAL if path == LOCAL_DB else f"{LOCAL}:{path}"
 
 
 def service_url(text: str, source: str = "--backend") -> str:
-    """A URL with a lower-case host, without a default port or a trailing slash.
+    """A URL with a lower-case host and without a default port or a trailing slash.
 
-    Raises TaskctlError unless it is https, or http to loopback; also for a user name, `?` or
-    `#`.
+    Raises TaskctlError unless it is https, or http to loopback, and for a user name, `?` or `#`.
     """
     try:
         parts = urlsplit(text.strip())
@@ -89,16 +95,6 @@ def service_url(text: str, source: str = "--backend") -> str:
     if port is not None and port != _PORTS[scheme]:
         where += f":{port}"
     return f"{scheme}://{where}{parts.path.rstrip('/')}"
-
-
-def _local_name(path: str, home: Path, source: str) -> str:
-    if not path:
-        raise _invalid("no-path", source=source)
-    path = path.replace("\\", "/")
-    if path == "~" or path.startswith("~/"):
-        path = home.as_posix() + path[1:]
-    path = posixpath.normpath(path)
-    return LOCAL if path == LOCAL_DB else f"{LOCAL}:{path}"
 
 
 def _invalid(case: str, **facts: Any) -> TaskctlError:

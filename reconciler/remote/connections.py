@@ -1,7 +1,7 @@
-"""Pooled connections that know whether a request has left, and limit how long its response takes.
+"""Pooled connections that record whether a request was sent, and limit the time of its response.
 
-urllib3 and http.client tell neither. Whether a create can have reached the service decides whether
-it may be sent again, and its age counts from the moment when it can no longer arrive.
+urllib3 and http.client do neither. A create may be sent again only if it cannot have reached the
+service, and its settle time starts when it can no longer arrive.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 NEVER_USED = float("-inf")
 
-MOST_INTERIM = 100
-"""How many 1xx responses may precede the real one."""
+MAX_INTERIM = 100
+"""The maximum number of 1xx responses before the real one."""
 
 _LINGER = "hh" if os.name == "nt" else "ii"
 
 
 class _TimedReader(io.RawIOBase):
-    """The bytes of a response, read within the limits of its exchange however they trickle in."""
+    """Reads the bytes of a response within the time limits of its exchange."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, exchange: Exchange) -> None:
         self._raw, self._sock, self._exchange = raw, sock, exchange
@@ -55,26 +55,25 @@ class _TimedReader(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """Skips every 1xx (RFC 9110, section 15.2; http.client skips only 100, and takes the body of
-    a 103 for the response of the next request)."""
+    """Skips every 1xx (RFC 9110, section 15.2). http.client skips only 100, and would return a 103
+    as the response, and the real one for the next request."""
 
     def __init__(self, sock: socket.socket, *args: Any, **settings: Any) -> None:
         super().__init__(sock, *args, **settings)
-        timed = _TimedReader(self.fp.detach(), sock, current())
-        self.fp = io.BufferedReader(timed)
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, current()))
 
     def _read_status(self) -> tuple[str, int, str]:
-        for _ in range(MOST_INTERIM):
+        for _ in range(MAX_INTERIM):
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if not 100 <= status < 200:
                 return version, status, reason
             http.client.parse_headers(self.fp)
-        raise http.client.HTTPException(f"more than {MOST_INTERIM} interim responses")
+        raise http.client.HTTPException(f"more than {MAX_INTERIM} interim responses")
 
 
 class _Connection(HTTPConnection):
-    """Writes head and body at once, and only to a connection that is open already: http.client
-    would reopen it inside `send`, after a `Connection: close`."""
+    """Writes head and body at once, and only to an open connection: http.client would reopen it
+    inside `send`, after a `Connection: close`."""
 
     auto_open = 0
     response_class = _Response
@@ -109,20 +108,20 @@ class _Connection(HTTPConnection):
             self._outgoing.append(data)
 
     def put_back(self) -> None:
-        """Its response was read to the end."""
+        """Called when its response was read to the end."""
         self.idle_since = self._clock() if self._clock is not None else NEVER_USED
         if not self.is_closed:
             self._linger(on=False)
 
     def _linger(self, *, on: bool) -> None:
-        """Whether closing resets the connection at once instead of delivering what is left."""
+        """Whether closing resets the connection instead of delivering unsent bytes."""
         with suppress(OSError):
             option = struct.pack(_LINGER, on, 0)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, option)
 
 
 class PlainConnection(_Connection):
-    """Plain http, to loopback only: a `localhost` that resolves to another machine is refused."""
+    """Plain HTTP, to loopback only: a `localhost` that resolves to another machine is refused."""
 
     def connect(self) -> None:
         super().connect()
@@ -133,7 +132,7 @@ class PlainConnection(_Connection):
 
 
 class SecureConnection(_Connection, HTTPSConnection):
-    """Over TLS, with the certificate verified before a request."""
+    """TLS; the certificate is verified before a request is sent."""
 
 
 class _Pool(HTTPConnectionPool):
@@ -164,11 +163,11 @@ _POOLS: dict[str, type[ConnectionPool]] = {"http": _PlainPool, "https": _SecureP
 
 
 class PooledAdapter(HTTPAdapter):
-    """requests' own adapter over these connections; sends each request once, never again.
+    """The adapter of requests with these connections; sends each request once, without retries.
 
-    Safe to use from many threads. `connections` is how many are kept alive. It serves one address
-    and one way to verify it, so their pool is looked up once, and no cookies are kept: with many
-    creates both took a tenth of the time.
+    Thread-safe. `connections` is the number that is kept alive. All requests have the same address
+    and TLS settings, so the pool is looked up only once, and no cookies are kept: with many creates
+    these two took a tenth of the time.
     """
 
     def __init__(self, connections: int) -> None:

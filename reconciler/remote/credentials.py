@@ -1,6 +1,6 @@
 """Backend, token and organization, from options, the environment and Pulumi's files.
 
-The order is that of the contract (section 3). Nothing comes from a file in the repository.
+The contract defines the order of precedence (section 3). No file in the repository is used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SEALED = "$pulumiSecureStore"
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A setting, its source, and the sources that were tried before (for -v)."""
+    """A setting, its source, and the sources tried before (for -v)."""
 
     value: str
     source: str
@@ -41,8 +41,8 @@ class AccessToken:
 
 
 def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> Backend:
-    """From `--backend`, TASKCTL_BACKEND, PULUMI_BACKEND_URL, `current` in credentials.json, or
-    the default.
+    """The backend from `--backend`, TASKCTL_BACKEND, PULUMI_BACKEND_URL or `current` in
+    credentials.json, or the default.
 
     Raises TaskctlError for an invalid name or an unreadable credentials file. A state backend of
     Pulumi (`s3://...`) is skipped with a note.
@@ -63,10 +63,10 @@ def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> B
 
 
 def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> AccessToken:
-    """From PULUMI_ACCESS_TOKEN or credentials.json. Raises TaskctlError if there is none.
+    """The token from PULUMI_ACCESS_TOKEN or credentials.json. Raises TaskctlError if there is none.
 
-    The embedded service accepts any token, and each is a user of its own: TASKCTL_LOCAL_TOKEN or
-    a fixed one. It never receives a real token.
+    The embedded service never receives a real token: it accepts any text as a user's token, from
+    TASKCTL_LOCAL_TOKEN or a constant.
     """
     if backend.is_local:
         text = env.get("TASKCTL_LOCAL_TOKEN", "").strip()
@@ -80,7 +80,10 @@ def resolve_token(backend: Backend, env: Mapping[str, str], home: Path) -> Acces
     data = _read(path)
     if _is_sealed(data):
         raise _sealed_error(path)
-    token = _stored_token(data, backend.name)
+    token = _entry(data.get("accessTokens"), backend.name)
+    if token is None:
+        account = _entry(data.get("accounts"), backend.name)
+        token = account.get("accessToken") if isinstance(account, Mapping) else None
     if _is_sealed(token):
         raise _sealed_error(path)
     if isinstance(token, str) and token.strip():
@@ -95,11 +98,11 @@ def resolve_org(
     backend: Backend,
     ask: Callable[[], str | None] | None = None,
 ) -> Resolved | None:
-    """The organization of tasks that name none, or None.
+    """The organization for tasks without one, or None.
 
     From `--org`, TASKCTL_ORG, PULUMI_DEFAULT_ORGANIZATION, the backend's `defaultOrg` in
     config.json, or `ask` (the service's default). Raises TaskctlError if config.json is needed
-    and unreadable, and whatever `ask` raises.
+    and unreadable, and what `ask` raises.
     """
     trace: list[str] = []
     path = _folder(env, home) / "config.json"
@@ -119,7 +122,7 @@ def resolve_org(
 
 
 def _pulumi_backends(env: Mapping[str, str], home: Path) -> list[tuple[str | None, str]]:
-    """What Pulumi would use, in its order; None for an encrypted file."""
+    """The backends that Pulumi would use, in its order; None for an encrypted file."""
     text = env.get("PULUMI_BACKEND_URL", "").strip()
     if text and not _keeps_state_only(text):
         return [(text, "PULUMI_BACKEND_URL")]
@@ -135,7 +138,7 @@ def _pulumi_backends(env: Mapping[str, str], home: Path) -> list[tuple[str | Non
 
 
 def _keeps_state_only(text: str) -> bool:
-    """Whether it is a place for Pulumi's state (`s3://`, `file://`), not a service."""
+    """Whether it only stores Pulumi's state (`s3://`, `file://`) and is not a service."""
     scheme, sign, _ = text.partition("://")
     return bool(sign) and scheme.lower() not in ("http", "https")
 
@@ -149,7 +152,7 @@ def _folder(env: Mapping[str, str], home: Path) -> Path:
 
 
 def _read(path: Path) -> Mapping[str, object]:
-    """One of Pulumi's files; empty if missing. Raises TaskctlError if it is unusable."""
+    """One of Pulumi's files; empty if missing. Raises TaskctlError if it is unreadable."""
     try:
         content = disk.read_file(path, follow=True)
         data = {} if content is None else json.loads(content.decode("utf-8-sig"))
@@ -178,16 +181,8 @@ def _sealed_error(path: Path) -> TaskctlError:
     return TaskctlError.of(Code.MISSING_CREDENTIALS, "encrypted", path=str(path))
 
 
-def _stored_token(data: Mapping[str, object], name: str) -> object:
-    token = _entry(data.get("accessTokens"), name)
-    if token is not None:
-        return token
-    account = _entry(data.get("accounts"), name)
-    return account.get("accessToken") if isinstance(account, Mapping) else None
-
-
 def _entry(table: object, name: str) -> object:
-    """The value for a backend, whatever the spelling of its address in the file."""
+    """The value for a backend; its address in the file need not be normalized."""
     for key, value in table.items() if isinstance(table, Mapping) else ():
         if isinstance(key, str) and (key == name or _same(key, name)):
             return value

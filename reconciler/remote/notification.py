@@ -1,6 +1,6 @@
-"""Sends one message to a webhook, within ten seconds.
+"""Sends a message to a webhook.
 
-The URL is a credential: nothing that is returned or raised contains it.
+The URL is a credential: no result and no exception contains it.
 """
 
 from __future__ import annotations
@@ -16,23 +16,21 @@ from reconciler.model.errors import TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.remote.network import ca_bundle, proxies_for
 
-SECONDS = 10.0
-_REDIRECTS = range(300, 400)
-_SUCCESS = range(200, 300)
+TIMEOUT = 10.0  # seconds
 
 
 def send_notification(url: str, text: str) -> str | None:
-    """Sends the JSON `{"text": ...}` that Slack accepts. Returns None, or why it was not
-    accepted. Redirects are not followed."""
+    """Posts the JSON `{"text": ...}`, as Slack expects it. Returns None, or why it failed.
+    Redirects are not followed."""
     if not _is_allowed(url):
         return "the URL must be https, or http to this machine"
     outcome: queue.Queue[str | None] = queue.Queue()
-    # A thread, because neither name resolution nor a response that trickles obeys a timeout.
+    # In a thread, because requests applies no timeout to name resolution or the whole response.
     threading.Thread(target=lambda: outcome.put(_post(url, text)), daemon=True).start()
     try:
-        return outcome.get(timeout=SECONDS)
+        return outcome.get(timeout=TIMEOUT)
     except queue.Empty:
-        return f"no response within {SECONDS:.0f} s"
+        return f"no response within {TIMEOUT:.0f} s"
 
 
 def _is_allowed(url: str) -> bool:
@@ -50,12 +48,12 @@ def _is_allowed(url: str) -> bool:
 def _post(url: str, text: str) -> str | None:
     try:
         with requests.Session() as session:
-            session.trust_env = False  # nothing of ~/.netrc goes there
+            session.trust_env = False  # do not send credentials from ~/.netrc
             response = session.post(
                 url,
                 data=json.dumps({"text": text}).encode(),
                 headers={"Content-Type": "application/json"},
-                timeout=SECONDS,
+                timeout=TIMEOUT,
                 allow_redirects=False,
                 proxies=proxies_for(url),
                 verify=ca_bundle(),
@@ -63,8 +61,9 @@ def _post(url: str, text: str) -> str | None:
             )
     except TaskctlError as problem:
         return f"{problem.diagnostics[0].code}"
-    except Exception as problem:  # noqa: BLE001 - its text, and a traceback, may contain the URL
+    except Exception as problem:  # noqa: BLE001 - its text and traceback may contain the URL
         return type(problem).__name__
-    if response.status_code in _REDIRECTS:
-        return f"HTTP {response.status_code}; redirects are not followed"
-    return None if response.status_code in _SUCCESS else f"HTTP {response.status_code}"
+    status = response.status_code
+    if 300 <= status < 400:
+        return f"HTTP {status}; redirects are not followed"
+    return None if 200 <= status < 300 else f"HTTP {status}"

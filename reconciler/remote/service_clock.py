@@ -1,4 +1,4 @@
-"""The service's clock, from the `Date` of its responses (which a proxy may have made up)."""
+"""The service's clock, from the `Date` header of its responses (which a proxy may have set)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ reported."""
 
 
 class ServiceClock:
-    """Advances with `clock` (monotonic seconds) and never runs backwards; a constant `Date` does
-    not stop it. Thread-safe."""
+    """Advances with `clock` (monotonic, in seconds), even if `Date` is constant, and never runs
+    backwards. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float], wall_clock: Callable[[], datetime]) -> None:
         self._clock, self._wall_clock = clock, wall_clock
@@ -28,12 +28,12 @@ class ServiceClock:
         self.ignored: Diagnostic | None = None
 
     def now(self) -> datetime | None:
-        """UTC; None before a plausible `Date`."""
+        """The time in UTC; None before the first plausible `Date`."""
         with self._lock:
             return self._at(self._clock())
 
     def note(self, response: ServiceResponse) -> None:
-        """Uses the `Date` of a 2xx, unless it is implausible."""
+        """Uses the `Date` of a 2xx if it is plausible."""
         text = response.headers.get("Date", "")
         moment = http_date(text)
         if moment is None or not 200 <= response.status < 300:

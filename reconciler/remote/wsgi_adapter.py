@@ -1,4 +1,4 @@
-"""A requests adapter that calls a WSGI application, with the same bytes as over HTTP."""
+"""A requests adapter that calls a WSGI application with the same bytes as over HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 
 class _Body(io.RawIOBase):
-    """The response iterable as a file, read as it arrives."""
+    """The response iterable as a file that does not wait for more than it returns."""
 
     def __init__(self, result: Iterable[bytes]) -> None:
         self._result = result
@@ -41,22 +41,19 @@ class _Body(io.RawIOBase):
         return size
 
     def read1(self, size: int = -1) -> bytes:
-        """What has arrived, without waiting for more."""
         return self.read(size if size > 0 else io.DEFAULT_BUFFER_SIZE) or b""
 
     def close(self) -> None:
         if not self.closed:
-            end = getattr(self._result, "close", None)
-            if end is not None:
-                end()
+            getattr(self._result, "close", lambda: None)()
         super().close()
 
 
 class WSGIAdapter(BaseAdapter):
     """Calls `app` in the calling thread, concurrently.
 
-    The app starts its response before it returns, and does not use WSGI's `write`. Adds the
-    `Date` that a server would add. Exceptions of the app pass through.
+    The app must start its response before it returns, and must not use WSGI's `write`. Adds the
+    `Date` header that a server would add. Does not catch exceptions of the app.
     """
 
     def __init__(self, app: WSGIApp) -> None:
@@ -64,8 +61,8 @@ class WSGIAdapter(BaseAdapter):
         self._app = app
 
     def send(self, request: PreparedRequest, *_args: Any, **_settings: Any) -> Response:
-        """The response with an unread body. Timeouts, TLS and proxies do not apply, but the send
-        window does (TooLateError)."""
+        """The response with an unread body. The send window applies (TooLateError); timeouts, TLS
+        and proxies do not."""
         exchange = current()
         exchange.begun = False
         exchange.leave()

@@ -103,7 +103,7 @@ def test_a_webhook_that_refuses_changes_nothing(
 def test_a_webhook_that_hangs_is_left_alone(
     place: LiveTasks, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notification, "SECONDS", 0.5)
+    monkeypatch.setattr(notification, "TIMEOUT", 0.5)
     stand(place)
     hook.ready.clear()
     code, _, err = place.run("status", "--notify", "-v")
