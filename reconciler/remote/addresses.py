@@ -6,7 +6,7 @@ import posixpath
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
@@ -77,13 +77,11 @@ def service_url(text: str, source: str = "--backend") -> str:
 
     Raises TaskctlError unless it is https, or http to loopback, and for a user name, `?` or `#`.
     """
-    try:
-        parts = urlsplit(text.strip())
-        host, port, secret = parts.hostname, parts.port, "@" in parts.netloc
-    except ValueError:
-        raise _invalid("", source=source, text=shown_text(text, 80)) from None
-    scheme = parts.scheme.lower()
-    if secret:
+    parts = split_url(text.strip())
+    if parts is None:
+        raise _invalid("", source=source, text=shown_text(text, 80))
+    host, port, scheme = parts.hostname, parts.port, parts.scheme.lower()
+    if "@" in parts.netloc:
         raise _invalid("secret", source=source, host=host)
     if scheme not in _PORTS or not host or not host.isprintable() or " " in host:
         raise _invalid("", source=source, text=shown_text(text, 80))
@@ -95,6 +93,16 @@ def service_url(text: str, source: str = "--backend") -> str:
     if port is not None and port != _PORTS[scheme]:
         where += f":{port}"
     return f"{scheme}://{where}{parts.path.rstrip('/')}"
+
+
+def split_url(url: str) -> SplitResult | None:
+    """None for an invalid URL, such as one with an invalid port."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
 
 
 def _invalid(case: str, **facts: Any) -> TaskctlError:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool
 
@@ -162,6 +162,15 @@ class _SecurePool(_Pool, HTTPSConnectionPool):
 _POOLS: dict[str, type[ConnectionPool]] = {"http": _PlainPool, "https": _SecurePool}
 
 
+def build_response(request: PreparedRequest, raw: HTTPResponse) -> Response:
+    """The response in requests' form, with an unread body and without cookies."""
+    response = Response()
+    response.status_code, response.reason = raw.status, raw.reason or ""
+    response.headers = CaseInsensitiveDict(raw.headers)
+    response.url, response.request, response.raw = request.url or "", request, raw
+    return response
+
+
 class PooledAdapter(HTTPAdapter):
     """The adapter of requests with these connections; sends each request once, without retries.
 
@@ -184,13 +193,7 @@ class PooledAdapter(HTTPAdapter):
         return self._pool
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        response = Response()
-        response.status_code = resp.status
-        response.headers = CaseInsensitiveDict(resp.headers)
-        response.raw = resp
-        response.url = req.url or ""
-        response.request = req
-        return response
+        return build_response(req, resp)
 
     def close(self) -> None:
         if self._pool is not None:

@@ -6,7 +6,7 @@ The contract defines the order of precedence (section 3). No file in the reposit
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,20 +121,17 @@ def resolve_org(
     return None
 
 
-def _pulumi_backends(env: Mapping[str, str], home: Path) -> list[tuple[str | None, str]]:
+def _pulumi_backends(env: Mapping[str, str], home: Path) -> Iterator[tuple[str | None, str]]:
     """The backends that Pulumi would use, in its order; None for an encrypted file."""
-    text = env.get("PULUMI_BACKEND_URL", "").strip()
-    if text and not _keeps_state_only(text):
-        return [(text, "PULUMI_BACKEND_URL")]
-    found: list[tuple[str | None, str]] = [(text, "PULUMI_BACKEND_URL")] if text else []
+    if text := env.get("PULUMI_BACKEND_URL", "").strip():
+        yield text, "PULUMI_BACKEND_URL"
     path = _folder(env, home) / "credentials.json"
     data = _read(path)
-    if _is_sealed(data):
-        return [*found, (None, str(path))]
     current = data.get("current")
-    if isinstance(current, str) and current.strip():
-        found.append((current.strip(), f"current in {path}"))
-    return found
+    if _is_sealed(data):
+        yield None, str(path)
+    elif isinstance(current, str) and current.strip():
+        yield current.strip(), f"current in {path}"
 
 
 def _keeps_state_only(text: str) -> bool:

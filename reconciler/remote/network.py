@@ -11,6 +11,7 @@ from requests.utils import get_environ_proxies, select_proxy
 from reconciler.model.codes import Code
 from reconciler.model.errors import TaskctlError
 from reconciler.model.hosts import is_loopback
+from reconciler.remote.addresses import split_url
 from reconciler.remote.sanitize import bare_url, shown_text
 
 
@@ -27,18 +28,12 @@ def proxies_for(base: str) -> dict[str, str]:
     proxy = select_proxy(base, proxies) or ""
     if proxy.lower().startswith("socks"):
         raise TaskctlError.of(Code.PROXY, "socks", proxy=bare_url(proxy))
-    if proxy and not _is_valid(proxy if "://" in proxy else f"http://{proxy}"):
+    parts = split_url(proxy if "://" in proxy else f"http://{proxy}")
+    if proxy and (
+        parts is None or not parts.hostname or "@" in parts.path + parts.query + parts.fragment
+    ):
         raise TaskctlError.of(Code.PROXY, "invalid")
     return proxies
-
-
-def _is_valid(proxy: str) -> bool:
-    try:
-        parts = urlsplit(proxy)
-        _ = parts.port
-    except ValueError:
-        return False
-    return bool(parts.hostname) and "@" not in parts.path + parts.query + parts.fragment
 
 
 def ca_bundle() -> bool | str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from urllib.parse import urlsplit
 
 import requests
 
 from reconciler.model.errors import TaskctlError
 from reconciler.model.hosts import is_loopback
+from reconciler.remote.addresses import split_url
 from reconciler.remote.network import ca_bundle, proxies_for
 
 TIMEOUT = 10.0  # seconds
@@ -22,7 +22,12 @@ TIMEOUT = 10.0  # seconds
 def send_notification(url: str, text: str) -> str | None:
     """Posts the JSON `{"text": ...}`, as Slack expects it. Returns None, or why it failed.
     Redirects are not followed."""
-    if not _is_allowed(url):
+    parts = split_url(url)
+    if (
+        parts is None
+        or not parts.hostname
+        or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)))
+    ):
         return "the URL must be https, or http to this machine"
     outcome: queue.Queue[str | None] = queue.Queue()
     # In a thread, because requests applies no timeout to name resolution or the whole response.
@@ -31,18 +36,6 @@ def send_notification(url: str, text: str) -> str | None:
         return outcome.get(timeout=TIMEOUT)
     except queue.Empty:
         return f"no response within {TIMEOUT:.0f} s"
-
-
-def _is_allowed(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    return bool(host) and (
-        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    )
 
 
 def _post(url: str, text: str) -> str | None:

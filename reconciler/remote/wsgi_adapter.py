@@ -11,9 +11,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
-from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
+from reconciler.remote.connections import build_response
 from reconciler.remote.exchange import current
 
 WSGIApp = Callable[..., Iterable[bytes]]
@@ -68,7 +68,19 @@ class WSGIAdapter(BaseAdapter):
         exchange.leave()
         started: list[tuple[str, list[tuple[str, str]]]] = []
         result = self._app(_environ(request), lambda status, h: started.append((status, h)))
-        return _response(request, *started[0], _Body(result))
+        status, headers = started[0]
+        code, _, reason = status.partition(" ")
+        fields = HTTPHeaderDict(headers)
+        fields.setdefault("Date", formatdate(usegmt=True))
+        raw = HTTPResponse(
+            body=_Body(result),
+            headers=fields,
+            status=int(code),
+            reason=reason,
+            preload_content=False,
+            request_method=request.method,
+        )
+        return build_response(request, raw)
 
     def close(self) -> None:
         """Nothing to close: the app belongs to the caller."""
@@ -104,26 +116,3 @@ def _environ(request: PreparedRequest) -> dict[str, Any]:
         elif upper != "CONTENT_LENGTH":
             environ["HTTP_" + upper] = text
     return environ
-
-
-def _response(
-    request: PreparedRequest, status: str, given: list[tuple[str, str]], body: _Body
-) -> Response:
-    code, _, reason = status.partition(" ")
-    headers = HTTPHeaderDict(given)
-    headers.setdefault("Date", formatdate(usegmt=True))
-    response = Response()
-    response.status_code = int(code)
-    response.reason = reason
-    response.headers = CaseInsensitiveDict(headers)
-    response.url = request.url or ""
-    response.request = request
-    response.raw = HTTPResponse(
-        body=body,
-        headers=headers,
-        status=response.status_code,
-        reason=response.reason,
-        preload_content=False,
-        request_method=request.method,
-    )
-    return response
