@@ -57,7 +57,7 @@ def push_state(ctx: Context, file: str) -> PlaceChange:
     with ctx.open_state("state push") as session:
         state = session.state
         given = decode_state(data, StateSource(file), backend=state.backend)
-        session.put(edit.pushed(state, given))
+        session.put(edit.push(state, given))
         session.save()
         changed = session.state.serial != state.serial
     return PlaceChange(ctx.place.shown, "pushed", changed, file)

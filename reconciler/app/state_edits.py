@@ -96,15 +96,15 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edited:
             desired = _of_manifests(ctx, state, key)
             remote = _at_service(ctx, desired.ref, task_id)
             who, now = ctx.client.identity(), ctx.clock.now()
-            events = edit.named(state, desired, remote, who, at=now)
+            events = edit.record_existing(state, desired, remote, who, at=now)
             return events, Edited(desired.ref, "resolved", True, task_id)
         ref = edit.find(state, key)
         if task_id is None:
-            events = edit.resolved_attempts(state, ref, None, at=ctx.clock.now())
+            events = edit.close_attempts(state, ref, None, at=ctx.clock.now())
             done = "keptTask" if ref in state.records else "notCreated"
             return events, Edited(ref, done, bool(events))
         task = _at_service(ctx, ref, task_id)
-        events = edit.resolved_attempts(
+        events = edit.close_attempts(
             state, ref, task_id, created_at=task.created_at, at=ctx.clock.now()
         )
         return events, Edited(ref, "resolved", bool(events), task_id)

@@ -40,7 +40,7 @@ from reconciler.render.plan_text import summary_row, unattended_row
 from reconciler.render.reports import FailureReport
 from reconciler.render.wait import WaitedReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
-from reconciler.state.edit import as_done, as_sensitive
+from reconciler.state.edit import mark_done, update_sensitive
 from reconciler.tasks.delivery import Delivery, Sent, delivery_error
 from reconciler.tasks.status import SETTLED, TaskState
 
@@ -271,8 +271,8 @@ class Wave:
     def _save(self, report: ApplyReport) -> ApplyReport:
         """Saves the state; a failure is added to the report."""
         try:
-            self._session.append(*as_sensitive(self._session.state, self._space.desired))
-            self._session.append(*as_done(self._session.state, self._planning.done))
+            self._session.append(*update_sensitive(self._session.state, self._space.desired))
+            self._session.append(*mark_done(self._session.state, self._planning.done))
             self._session.close()
         except StateError as problem:
             return replace(report, diagnostics=(*report.diagnostics, *problem.diagnostics))

@@ -1,5 +1,5 @@
-"""What a state knows beside its records: attempts to create a task, what existed before them, tasks
-whose record was taken out, and that it is moved elsewhere."""
+"""The parts of a state other than its records: attempts, baselines, history entries, retired tasks,
+and moves."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from reconciler.model.entry import Generated
 from reconciler.model.task import Identity, Inputs, TaskRef
 
 SEND_WINDOW = 10.0
-"""Seconds after its journal entry in which a create is sent, or never (contract, section 5)."""
-
+"""Seconds after its journal entry within which a create may be sent (contract, section 5)."""
 
 OUTPUTS = (
     "asyncTriggerType",
@@ -35,20 +34,19 @@ OUTPUTS = (
     "taskType",
     "tokensUsed",
 )
-"""The outputs of Pulumi's resource: what a record keeps of the task as last read."""
+"""The outputs of Pulumi's resource, which a record keeps as last read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to create, made durable before its request left.
+    """One attempt to create a task, durable before its request was sent.
 
-    `mark` is the `message.timestamp` that was sent, unique over all attempts of a state.
-    `started_at` is the wall clock when it was about to be journaled, `boot` the seconds since the
-    boot `boot_id` ("": unknown), `service_clock` the service's clock (None if it had shown none).
-    The request left at most `window` seconds later, or never. `baseline` names the newest tasks of
-    the organization before it (`State.baselines`; "": unknown). `sensitive`: no report shows its
-    prompt. `replaces` is the task that the new one takes the place of. `generated`: what an entry
-    made it from.
+    `mark` is the `message.timestamp` that was sent, unique among all attempts of a state.
+    `started_at` is the wall clock just before it was journaled, `boot` the seconds since the boot
+    `boot_id` ("": unknown), `service_clock` the service's clock (None: unknown). The request was
+    sent at most `window` seconds later, or never. `baseline` names the newest tasks of the
+    organization before it (`State.baselines`; "": unknown). `sensitive`: reports hide its prompt.
+    `replaces` is the ID of the task to be replaced. `generated`: the entry it was generated from.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task"}
@@ -72,7 +70,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The newest tasks of an organization at one moment, newest first: none of them was created by
+    """The newest tasks of an organization at one moment, newest first. None of them was created by
     a later attempt."""
 
     org_name: str
@@ -85,11 +83,11 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One thing that became of a key: `what` is a word of `HistoryKind`, or of a later taskctl.
+    """An event in the history of a key: `what` is a `HistoryKind`, or comes from a later version.
 
-    `task_id` is the task that the key had from then on, `mark` the attempt's. `detail` names the
-    settings that were updated, the key that it was moved from, the task that was there before, or
-    why an attempt made none.
+    `task_id` is the key's task from then on, `mark` the attempt's. `detail` contains the settings
+    that were updated, the key that it was moved from, the task that was replaced, or why an attempt
+    created none.
     """
 
     what: str
@@ -110,15 +108,15 @@ class HistoryKind(StrEnum):
 
 
 HISTORY = 50
-"""How many of the latest entries a record keeps."""
+"""The number of history entries that a record keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetiredTask:
-    """A task that had a key until its record was taken out `at` some time, by `removed:` in a
-    manifest or by hand. `outputs` are as last read. `former` are the tasks that the key had before.
+    """A task whose record was removed at the time `at`, by `removed:` in a manifest or by hand.
+    `outputs` are as last read. `former` are the earlier tasks of its key.
 
-    `adoptable`: by hand, so that a manifest may find it again. Otherwise it is adopted for nothing.
+    `adoptable`: removed by hand, so a manifest may adopt it again; otherwise it is never adopted.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task", "former": "formerTaskIds"}
@@ -136,7 +134,7 @@ class RetiredTask:
 
 
 class Stage(StrEnum):
-    """How far the move of a state to another place is, as seen from one of them."""
+    """The progress of moving a state to another place, as seen from one of the two."""
 
     MOVING_TO = "movingTo"
     MOVED_TO = "movedTo"
@@ -145,12 +143,13 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Why nothing but its move may use a state. `place` is the other place, as messages name it."""
+    """A move of a state, which nothing else may use meanwhile. `place` is the other place's name in
+    messages."""
 
     stage: Stage
     place: str
 
 
 def kept_outputs(task: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record keeps of a task as the service shows it: `OUTPUTS`, those that have a value."""
+    """The `OUTPUTS` of a task that have a value."""
     return {name: task[name] for name in OUTPUTS if task.get(name) is not None}

@@ -1,4 +1,4 @@
-"""The state file: its text, and which problem each kind of damage is."""
+"""The format of the state file, and a diagnostic for each kind of damage."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import NoReturn, TypeVar
 
 from reconciler import garbage
 from reconciler.interning import share_parts, shared
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place, error
+from reconciler.model.diagnostics import Arg, Place
 from reconciler.model.errors import StateError
 from reconciler.model.mark import is_mark
-from reconciler.model.task import Inputs, TaskRef
+from reconciler.model.task import TaskRef
 from reconciler.model.typed_json import (
     Codec,
     Raw,
@@ -39,6 +39,8 @@ from reconciler.state.model import (
     State,
 )
 
+T = TypeVar("T")
+
 VERSION = 1
 
 _HEAD = Codec(State, without=("records", "attempts", "unreported"))
@@ -48,44 +50,36 @@ _EVENT: Codec[Event] = Codec(Attempted, Closed, Recorded, Forgotten, Retired, Ba
 
 _BLANK = "00000000"
 _CHECKSUM = re.compile(rb'\n  "checksum": "([0-9a-f]{8})"')
-"""Two spaces: no string holds a raw newline, so this is a member of the outermost object."""
+"""Two spaces: strings contain no raw newlines, so this is a member of the outermost object."""
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class StateSource:
-    """Where a state comes from, for messages: its path as shown, and whether it has a backup."""
+    """The origin of a state, for messages: its path as shown, and whether it has a backup."""
 
     file: str
     has_backup: bool = False
 
-    def damaged(self, case: str, **facts: Arg) -> StateError:
-        """It is damaged in that way; `line` and `column` are part of its place."""
-        line, column = facts.pop("line", None), facts.pop("column", None)
-        at = Place(
-            file=self.file,
-            line=line if isinstance(line, int) else None,
-            column=column if isinstance(column, int) else None,
-        )
-        names: dict[str, Arg] = {
-            "file": self.file,
-            "backup": self.file + ".backup",
-            "aside": self.file + ".bad",
-        }
-        case = case if self.has_backup else f"{case}.lost"
-        return StateError([error(Code.STATE_DAMAGED, case, at=at, **names, **facts)])
+    def damaged(
+        self, case: str, *, line: int | None = None, column: int | None = None, **facts: Arg
+    ) -> StateError:
+        """A case of `Code.STATE_DAMAGED`."""
+        file, case = self.file, case if self.has_backup else f"{case}.lost"
+        facts |= {"file": file, "backup": file + ".backup", "aside": file + ".bad"}
+        return StateError.of(Code.STATE_DAMAGED, case, at=Place(file, line, column), **facts)
 
 
 def encode_state(state: State) -> bytes:
-    """The state file: sorted keys, indent 2, UTF-8, a newline at the end; the same for the same."""
+    """The state file: sorted keys, indent 2, UTF-8, final newline; deterministic."""
     text = memoryview(_text(state))
     start, end = _checksum_span(text) or (0, 0)
     return b"".join((text[:start], _crc(text, start, end), text[end:], b"\n"))
 
 
 def _text(state: State) -> bytes:
-    """Without the newline, and with zeros instead of the checksum."""
+    """Without the final newline, and with zeros instead of the checksum."""
     head = members(_HEAD.encode(state))
     tasks = {str(ref): Raw(_RECORD.encode(record)) for ref, record in state.records.items()}
     attempts = {mark: Raw(_ATTEMPT.encode(attempt)) for mark, attempt in state.attempts.items()}
@@ -96,12 +90,14 @@ def _text(state: State) -> bytes:
 
 
 def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
-    """What `encode_state` wrote. StateError for anything else: nothing unreadable counts as absent.
+    """The inverse of `encode_state`. StateError for anything else: an unreadable state never counts
+    as absent.
 
-    A file without a checksum was merged or edited on purpose and is checked strictly instead.
+    A file without a checksum was merged or edited on purpose, and is checked strictly instead.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
-    _check_text(data, source)
+    if not data.startswith(b"{") and not data.strip(b"\0 \t\r\n"):
+        raise source.damaged("zeros" if data.strip() else "empty")
     with garbage.paused():
         try:
             whole = members(data)
@@ -116,9 +112,8 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
         except ShapeError as problem:
             raise source.damaged("shape", path=problem.path, reason=problem.what) from None
         if stated is not None and not intact and stated not in encode_state(state):
-            backup = Place(file=source.file)
-            facts = {"file": source.file, "backup": source.file + ".backup"}
-            raise StateError([error(Code.STATE_EDITED, at=backup, **facts)])
+            file, at = source.file, Place(file=source.file)
+            raise StateError.of(Code.STATE_EDITED, at=at, file=file, backup=file + ".backup")
     return state
 
 
@@ -128,7 +123,7 @@ def _checksum_span(text: bytes | memoryview) -> tuple[int, int] | None:
 
 
 def _crc(text: memoryview, start: int, end: int) -> bytes:
-    """Over the whole file without its last newline, and with zeros for the checksum itself."""
+    """Of the whole file without its final newline, and with zeros instead of the checksum."""
     rest = text[end:-1] if text[-1] == 0x0A else text[end:]
     crc = zlib.crc32(rest, zlib.crc32(_BLANK.encode(), zlib.crc32(text[:start])))
     return b"%08x" % crc
@@ -139,11 +134,6 @@ def _is_intact(data: bytes) -> bool:
     return span is not None and data[slice(*span)] == _crc(memoryview(data), *span)
 
 
-def _check_text(data: bytes, source: StateSource) -> None:
-    if not data.startswith(b"{") and not data.strip(b"\0 \t\r\n"):
-        raise source.damaged("zeros" if data.strip() else "empty")
-
-
 def _refuse_json(data: bytes, problem: ShapeError, source: StateSource) -> NoReturn:
     try:
         text = data.decode()
@@ -151,20 +141,20 @@ def _refuse_json(data: bytes, problem: ShapeError, source: StateSource) -> NoRet
         raise source.damaged("utf8") from None
     if conflict := _CONFLICT.search(text):
         at = Place(file=source.file, line=text.count("\n", 0, conflict.start()) + 1)
-        raise StateError([error(Code.STATE_MERGE, at=at, file=source.file)])
+        raise StateError.of(Code.STATE_MERGE, at=at, file=source.file)
     try:
         json.loads(text)
     except json.JSONDecodeError as found:
         cut = found.pos >= len(text.rstrip()) or found.msg.startswith("Unterminated string")
-        place: dict[str, Arg] = {"line": found.lineno, "column": found.colno}
-        raise source.damaged("truncated" if cut else "json", reason=found.msg, **place) from None
+        case, line, column = "truncated" if cut else "json", found.lineno, found.colno
+        raise source.damaged(case, line=line, column=column, reason=found.msg) from None
     except (ValueError, RecursionError):
         pass
     raise source.damaged("json", reason=problem.what)
 
 
 def _check_head(whole: Mapping[str, Raw], source: StateSource, backend: str) -> bytes | None:
-    """The checksum that the file states, if it does."""
+    """The checksum in the file, if any."""
     version = _member(int, whole, "version")
     if version > VERSION:
         refuse_newer(version, VERSION, source.file)
@@ -174,7 +164,7 @@ def _check_head(whole: Mapping[str, Raw], source: StateSource, backend: str) -> 
     return _member(str, whole, "checksum").encode() if "checksum" in whole else None
 
 
-def _member(kind: type, whole: Mapping[str, Raw], name: str) -> Any:
+def _member(kind: type[T], whole: Mapping[str, Raw], name: str) -> T:
     if name not in whole:
         raise ShapeError(name, "required field is missing")
     try:
@@ -184,17 +174,16 @@ def _member(kind: type, whole: Mapping[str, Raw], name: str) -> Any:
 
 
 def refuse_newer(version: int, known: int, file: str) -> NoReturn:
-    """A file of a format that this version does not know."""
+    """StateError for a format that this version does not know."""
     at = Place(file=file)
-    raise StateError([error(Code.STATE_NEWER, at=at, file=file, format=version, known=known)])
+    raise StateError.of(Code.STATE_NEWER, at=at, file=file, format=version, known=known)
 
 
 def check_backend(found: str, backend: str, file: str) -> None:
     """StateError unless state or journal belong to this run's backend."""
     if found.rstrip("/") != backend.rstrip("/"):
         at = Place(file=file)
-        facts = {"file": file, "found": found, "backend": backend}
-        raise StateError([error(Code.STATE_BACKEND, at=at, **facts)])
+        raise StateError.of(Code.STATE_BACKEND, at=at, file=file, found=found, backend=backend)
 
 
 def _refuse_duplicates(data: bytes, source: StateSource) -> None:
@@ -243,7 +232,7 @@ def _record(name: str, raw: Raw) -> tuple[TaskRef, Record]:
 
 
 def _share(record: Record) -> None:
-    """At 100,000 tasks, this saves 100 of 545 MiB."""
+    """Saves 100 of 545 MiB with 100,000 tasks."""
     if isinstance(record.outputs, dict):
         share_parts(record.outputs)
     diff = (record.inputs.get("message") or {}).get("entity_diff")
@@ -267,7 +256,7 @@ def encode_event(event: Event) -> bytes:
 
 
 def decode_event(data: bytes) -> Event:
-    """What `encode_event` wrote. Raises ShapeError."""
+    """The inverse of `encode_event`. Raises ShapeError."""
     event = _EVENT.decode(data)
     match event:
         case Attempted(attempt):
@@ -277,37 +266,20 @@ def decode_event(data: bytes) -> Event:
     return event
 
 
-def encode_record(record: Record) -> bytes:
-    """A record on one line, for digests."""
-    return _RECORD.encode(record)
-
-
-def encode_attempt(attempt: Attempt) -> bytes:
-    """An attempt on one line, for digests."""
-    return _ATTEMPT.encode(attempt)
-
-
 def _check_record(record: Record) -> None:
-    _check_filled(task=record.ref.org_name and record.ref.key, taskId=record.task_id)
-    _check_filled(digest=record.digest, identity=record.identity.id)
-    _check_message(record.inputs)
+    _check_filled(taskId=record.task_id)
+    _check_common(record)
 
 
 def _check_attempt(attempt: Attempt) -> None:
     if not is_mark(attempt.mark):
         raise ShapeError("mark", "must be a time in nanoseconds")
-    _check_filled(task=attempt.ref.org_name and attempt.ref.key)
-    _check_filled(digest=attempt.digest, identity=attempt.identity.id)
-    _check_message(attempt.inputs)
+    _check_common(attempt)
 
 
-def _check_filled(**texts: str) -> None:
-    for name, text in texts.items():
-        if not text:
-            raise ShapeError(name, "must not be empty")
-
-
-def _check_message(inputs: Inputs) -> None:
+def _check_common(value: Record | Attempt) -> None:
+    ref, inputs = value.ref, value.inputs
+    _check_filled(task=ref.org_name and ref.key, digest=value.digest, identity=value.identity.id)
     message = inputs.get("message")
     if message is None and "message" not in inputs:
         return
@@ -315,3 +287,9 @@ def _check_message(inputs: Inputs) -> None:
         raise ShapeError("inputs.message", "expected an object")
     if not isinstance(message.get("content"), str):
         raise ShapeError("inputs.message.content", "expected text")
+
+
+def _check_filled(**texts: str) -> None:
+    for name, text in texts.items():
+        if not text:
+            raise ShapeError(name, "must not be empty")

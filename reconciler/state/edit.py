@@ -1,8 +1,8 @@
-"""The repair kit: what `taskctl state mv | rm | accept | resolve` does, as events.
+"""`taskctl state mv | rm | accept | resolve | push` as events.
 
-Each function takes the state and gives the events to append, in an order in which a run that dies
-between two of them leaves a task known twice rather than not at all. StateError where there is
-nothing to do it to, with the names that come near.
+Each function takes the state and returns the events to append, in such an order that a run that
+dies between two of them leaves a task recorded twice rather than not at all. StateError, with
+similar names, if there is no such task.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fnmatch import translate
 
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place, error
+from reconciler.model.diagnostics import Arg, Place
 from reconciler.model.entry import Generated
 from reconciler.model.errors import StateError
 from reconciler.model.shell import is_key
@@ -28,7 +28,7 @@ from reconciler.state.model import Attempted, Event, Forgotten, Record, Recorded
 
 
 def find(state: State, name: str) -> TaskRef:
-    """The recorded or attempted task that a user means by `KEY` or `ORG/KEY`."""
+    """The recorded or attempted task that `KEY` or `ORG/KEY` names."""
     known = known_refs(state)
     if TaskRef.has_org(name):
         ref = TaskRef.parse(name)
@@ -39,19 +39,18 @@ def find(state: State, name: str) -> TaskRef:
     if len(found) == 1:
         return found[0]
     if found:
-        refs = tuple(map(str, found))
-        at, count = Place(key=name), len(found)
-        said = error(Code.UNKNOWN_TASK, "ambiguous", at=at, name=name, refs=refs, count=count)
-        raise StateError([said])
-    retired = tuple(t.task_id for t in state.retired.values() if t.ref.key == name)
+        refs, at = tuple(map(str, found)), Place(key=name)
+        facts: dict[str, Arg] = {"name": name, "refs": refs, "count": len(refs)}
+        raise StateError.of(Code.UNKNOWN_TASK, "ambiguous", at=at, **facts)
+    retired = [t.task_id for t in state.retired.values() if t.ref.key == name]
     if retired:
-        facts: dict[str, Arg] = {"name": name, "id": retired[-1]}
-        raise StateError([error(Code.UNKNOWN_TASK, "retired", at=Place(key=name), **facts)])
+        at = Place(key=name)
+        raise StateError.of(Code.UNKNOWN_TASK, "retired", at=at, name=name, id=retired[-1])
     raise _unknown(name, [ref.key for ref in known] + [str(ref) for ref in known])
 
 
 def destination(name: str, old: TaskRef) -> TaskRef:
-    """Where a user wants `old` moved to: `KEY` in the same organization, or `ORG/KEY`."""
+    """The new key for `old`: `KEY` in the same organization, or `ORG/KEY`."""
     ref = TaskRef.parse(name) if TaskRef.has_org(name) else TaskRef(old.org_name, name)
     if not ref.org_name or not is_key(ref.key):
         raise _refused("key", name, name=name)
@@ -59,8 +58,8 @@ def destination(name: str, old: TaskRef) -> TaskRef:
 
 
 def destinations(refs: Sequence[TaskRef], old: str, new: str) -> list[tuple[TaskRef, TaskRef]]:
-    """Where a user wants what a glob selects moved to: each `*` of `new` is what the one of `old`
-    stands for. Without a `*`, `old` selects one."""
+    """The new keys for the tasks that the glob `old` selects: each `*` of `new` stands for the
+    text that the same `*` of `old` matched. Without a `*`, `old` must select one task."""
     if "*" not in new and len(refs) == 1:
         return [(ref, destination(new, ref)) for ref in refs]
     if old.count("*") != new.count("*"):
@@ -79,8 +78,8 @@ def destinations(refs: Sequence[TaskRef], old: str, new: str) -> list[tuple[Task
 
 
 def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) -> list[Event]:
-    """`old`'s record and open attempts become `new`'s; `at` is now. What an entry generated is of
-    the entry that the new key names."""
+    """Moves the record and open attempts of `old` to `new`; `at` is now. A generated task then
+    belongs to the entry that the new key names."""
     record, attempts = state.records.get(old), state.attempts_for(old)
     if record is None and not attempts:
         raise _unknown(str(old), [str(ref) for ref in known_refs(state)])
@@ -88,7 +87,7 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
         raise _refused("same", old.key, ref=str(old))
     if new in state.records or state.attempts_for(new):
         raise _refused("taken", new.key, ref=str(new))
-    if attempts and new.org_name != old.org_name:  # it may have made a task in the old one
+    if attempts and new.org_name != old.org_name:  # one may have created a task in the old one
         raise _refused("organization", old.key, ref=str(old))
     events: list[Event] = []
     if record is not None:
@@ -108,8 +107,8 @@ def _renamed(made: Generated | None, new: TaskRef) -> Generated | None:
 
 
 def rm(state: State, ref: TaskRef, *, at: datetime | None = None) -> list[Event]:
-    """`ref`'s record is taken out; its task goes on, and a manifest may adopt it. Attempts without
-    outcome stay. `at` is now."""
+    """Removes the record of `ref`; its task keeps running, and a manifest may adopt it. Refused
+    while attempts are unresolved. `at` is now."""
     if state.attempts_for(ref):
         raise _refused("unresolved", ref.key, ref=str(ref))
     return [Retired(_record(state, ref).retired(at, adoptable=True))]
@@ -118,17 +117,17 @@ def rm(state: State, ref: TaskRef, *, at: datetime | None = None) -> list[Event]
 def accept(
     state: State, ref: TaskRef, inputs: Inputs, file: str, *, sensitive: bool = False
 ) -> list[Event]:
-    """The manifest's `inputs` count as those that `ref` was created with; `file` is its source.
+    """Records a manifest's `inputs` as those that `ref` was created with; `file` is its source.
 
-    No events where nothing differs.
+    No events if nothing differs.
     """
     record = _record(state, ref)
     accepted = replace(record, inputs=inputs, digest=digest(inputs), file=file, sensitive=sensitive)
     return [] if accepted == record else [Recorded(accepted)]
 
 
-def as_sensitive(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
-    """Records are as sensitive as their manifests say now; no events where they are already."""
+def update_sensitive(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
+    """Updates which records are sensitive, from their manifests; events only for changes."""
     known = ((state.records.get(task.ref), task.sensitive) for task in desired)
     return [
         Recorded(replace(record, sensitive=sensitive))
@@ -137,8 +136,8 @@ def as_sensitive(state: State, desired: Iterable[DesiredTask]) -> list[Event]:
     ]
 
 
-def as_done(state: State, task_ids: Collection[str]) -> list[Event]:
-    """Records remember that these tasks are done; no events where they do already."""
+def mark_done(state: State, task_ids: Collection[str]) -> list[Event]:
+    """Marks the records of these tasks as done; events only for changes."""
     return [
         Recorded(replace(record, done=True))
         for record in (state.records.values() if task_ids else ())
@@ -146,7 +145,7 @@ def as_done(state: State, task_ids: Collection[str]) -> list[Event]:
     ]
 
 
-def resolved_attempts(
+def close_attempts(
     state: State,
     ref: TaskRef,
     task_id: str | None,
@@ -154,15 +153,15 @@ def resolved_attempts(
     created_at: datetime | None = None,
     at: datetime | None = None,
 ) -> list[Event]:
-    """What came of `ref`'s open attempts: the task `task_id`, or none at all (None). `at` is now.
+    """Resolves the open attempts of `ref`: they created the task `task_id`, or none (None). `at`
+    is now.
 
-    `created_at` is when the service says the task was created. Whether it already has its name
-    and sharing is not known, so they are left pending.
+    `created_at` is by the service. The task may not have its name and sharing yet, so they are
+    left pending.
     """
     attempts = state.attempts_for(ref)
     if not attempts:
-        known = ref in state.records
-        if not known:
+        if ref not in state.records:
             raise _unknown(str(ref), [str(other) for other in known_refs(state)])
         raise _refused("resolved", ref.key, ref=str(ref))
     if task_id is None:
@@ -172,9 +171,9 @@ def resolved_attempts(
     return [Recorded(_resolved(state.records.get(ref), attempts, task_id, created_at))]
 
 
-def pushed(state: State, given: State) -> State:
-    """`given` in place of `state`: newer, of the same lineage, and it loses no attempt without
-    outcome and no task."""
+def push(state: State, given: State) -> State:
+    """`given` as the successor of `state`: newer, of the same lineage, and with every unresolved
+    attempt and every task."""
     if given.lineage != state.lineage:
         raise _refused("lineage", "", given=given.lineage, known=state.lineage)
     if given.serial <= state.serial:
@@ -194,10 +193,10 @@ def is_known(state: State, name: str) -> bool:
     return any(name in (ref.key, str(ref)) for ref in known_refs(state))
 
 
-def named(
+def record_existing(
     state: State, task: DesiredTask, remote: RemoteTask, identity: Identity, *, at: datetime
 ) -> list[Event]:
-    """A task of a manifest, which the state does not know, exists as `remote`; `at` is now."""
+    """Records `remote` as the task of a manifest that has no record yet; `at` is now."""
     _check_free(state, task.ref, remote.id)
     record = Record(
         ref=task.ref,
@@ -209,7 +208,7 @@ def named(
         created_at=at,
         outputs=kept_outputs(remote.raw),
         sensitive=task.sensitive,
-        generated=task.origin.generated if task.origin is not None else None,
+        generated=task.generated,
     )
     return [Recorded(record)]
 
@@ -235,7 +234,7 @@ def _resolved(
         generated=latest.generated,
     )
     if known is None and task_id in {attempt.replaces for attempt in attempts}:
-        return record  # not what they made: it was there before, and its record was lost
+        return record  # it existed before the attempts, and its record was lost
     return record.in_place_of(known, latest)
 
 
@@ -247,8 +246,7 @@ def _check_free(state: State, ref: TaskRef, task_id: str) -> None:
         raise _refused("former", ref.key, task=task_id, ref=str(ref))
     holder = state.recorded_ids().get(task_id)
     if holder is not None and holder != ref:
-        facts = {"task": task_id, "ref": str(ref), "holder": str(holder)}
-        raise _refused("recorded", ref.key, **facts)
+        raise _refused("recorded", ref.key, task=task_id, ref=str(ref), holder=str(holder))
 
 
 def _record(state: State, ref: TaskRef) -> Record:
@@ -265,11 +263,10 @@ def known_refs(state: State) -> set[TaskRef]:
 
 def _unknown(name: str, known: Iterable[str]) -> StateError:
     near = tuple(get_close_matches(name, sorted(set(known)), n=3))
-    at = Place(key=name)
-    if near:
-        return StateError([error(Code.UNKNOWN_TASK, "near", at=at, name=name, near=near)])
-    return StateError([error(Code.UNKNOWN_TASK, at=at, name=name)])
+    facts: dict[str, Arg] = {"near": near} if near else {}
+    case = "near" if near else ""
+    return StateError.of(Code.UNKNOWN_TASK, case, at=Place(key=name), name=name, **facts)
 
 
 def _refused(case: str, key: str, **facts: Arg) -> StateError:
-    return StateError([error(Code.STATE_EDIT, case, at=Place(key=key), **facts)])
+    return StateError.of(Code.STATE_EDIT, case, at=Place(key=key), **facts)

@@ -1,8 +1,8 @@
 """Encryption at rest of a shared state: AES-256-GCM, with keys from the environment.
 
-What is encrypted are the state and its journal, blob by blob; the manager's own fields (serial,
-epoch, who holds the lock) stay readable. Lineage and name are authenticated with each blob, so none
-can be passed off as another one or as another state's.
+The state and its journal are encrypted blob by blob; the other fields of the head (serial, epoch,
+holder of the lock) stay readable. Lineage and name are authenticated with each blob, so no blob can
+be passed off as another one or as that of another state.
 
     MAGIC | key id (8 bytes) | nonce (12 bytes) | ciphertext and tag
 """
@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE, Arg, error
+from reconciler.model.diagnostics import NOWHERE
 from reconciler.model.errors import StateError
 
 if TYPE_CHECKING:
@@ -32,23 +32,23 @@ OLD_KEYS = "TASKCTL_STATE_OLD_KEYS"
 VARIABLES = (KEY, PASSPHRASE, OLD_KEYS)
 
 PLAIN = "none"
-"""Instead of a key: as the current one, write without encryption; as an old one, read so."""
+"""Instead of a key. As the current key: write plain text. As an old key: read plain text."""
 
 MAGIC = b"taskctl-encrypted\x00\x01"
 _FAMILY = MAGIC[:-1]
 _KEY_BYTES, _ID_BYTES, _NONCE_BYTES = 32, 8, 12
 _SHORTEST = 16
 _SCRYPT = {"n": 2**15, "r": 8, "p": 3}
-"""32 MiB and about a third of a second, once for each run."""
+"""32 MiB and about a third of a second, once per run."""
 
 _Key = Callable[[str], bytes]
-"""From the lineage to 32 bytes: a raw key ignores it, a passphrase is salted with it."""
+"""Derives 32 bytes from the lineage: a raw key ignores it, a passphrase is salted with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """`current` encrypts (None: nothing does), `old` are tried for reading as well. `reads_plain`:
-    a state that is not encrypted is read."""
+    """`current` encrypts (None: no encryption); `old` are also tried for reading. `reads_plain`: an
+    unencrypted state may be read."""
 
     current: _Key | None = field(default=None, repr=False)
     old: tuple[_Key, ...] = field(default=(), repr=False)
@@ -56,8 +56,8 @@ class KeyRing:
 
     @classmethod
     def of(cls, env: Mapping[str, str]) -> KeyRing:
-        """The keys that the environment names. StateError for a variable that cannot be used: a
-        secret that is missing must not lead to a state without encryption."""
+        """The keys in the environment. StateError for an invalid variable: a missing secret must
+        not lead to an unencrypted state."""
         given = {name: env[name].strip() for name in VARIABLES if name in env}
         if empty := next((name for name, text in given.items() if not text), None):
             raise _invalid("empty", empty)
@@ -68,20 +68,20 @@ class KeyRing:
         if given and find_spec("cryptography") is None:
             raise _invalid("extra", next(iter(given)))
         old = [line.strip() for line in given.get(OLD_KEYS, "").splitlines() if line.strip()]
-        keys = tuple(key for line in old if line != PLAIN for key in _either(line))
+        keys = tuple(key for line in old if line != PLAIN for key in _old_keys(line))
         current = _current(given)
         return cls(current, keys, PLAIN in old or current is None)
 
     def __bool__(self) -> bool:
-        """Whether anything is encrypted or may be."""
+        """Whether there is any key."""
         return self.current is not None or bool(self.old)
 
 
 class Cipher:
-    """The keys of one state. Safe to use from many threads."""
+    """Encrypts and decrypts the blobs of one state. Thread-safe."""
 
     def __init__(self, ring: KeyRing, lineage: str, shown: str) -> None:
-        """`shown` is how messages name the state."""
+        """`shown` is the state's name in messages."""
         self._ring, self._lineage, self._shown = ring, lineage, shown
         self._ids: dict[bytes, bytes] = {}
         self._guard = threading.Lock()
@@ -90,7 +90,7 @@ class Cipher:
         self._current = self._next_key() if ring.current is not None else None
 
     def seal(self, name: str, data: bytes) -> bytes:
-        """`data` as it is stored under `name`; other bytes each time, so keep them for a resend."""
+        """The stored form of the blob `name`; different each time, so keep it for a resend."""
         if self._current is None:
             return data
         nonce = os.urandom(_NONCE_BYTES)
@@ -98,8 +98,8 @@ class Cipher:
         return MAGIC + _id_of(self._current) + nonce + made
 
     def unseal(self, name: str, data: bytes) -> bytes:
-        """What `seal` was given. StateError for anything else: a wrong key is never an absent
-        state."""
+        """The inverse of `seal`. StateError for anything else: a wrong key never counts as an
+        absent state."""
         if not data.startswith(_FAMILY):
             if not self._ring.reads_plain:
                 raise self._refused(Code.STATE_NOT_ENCRYPTED)
@@ -107,7 +107,8 @@ class Cipher:
         if not data.startswith(MAGIC) and data != _FAMILY:
             raise self._refused(Code.STATE_NEWER, format=data[len(_FAMILY)], known=MAGIC[-1])
         start = len(MAGIC)
-        key_id, nonce, made = _cut(data[start:], _ID_BYTES, _NONCE_BYTES)
+        key_id, rest = data[start : start + _ID_BYTES], data[start + _ID_BYTES :]
+        nonce, made = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
         key = self._key(key_id)
         if key is None:
             case = "" if self._ring else "none"
@@ -116,12 +117,12 @@ class Cipher:
 
         try:
             text: bytes = _aes(key).decrypt(nonce, made, self._label(name))
-        except (InvalidTag, ValueError):  # ValueError: cut off within the nonce or the tag
+        except (InvalidTag, ValueError):  # ValueError: truncated within the nonce or the tag
             raise self._refused(Code.STATE_CIPHERTEXT, name=name) from None
         return text
 
     def is_current(self, data: bytes) -> bool:
-        """Whether it is stored as `seal` would store it now: with the current key, or plain."""
+        """Whether stored data is encrypted with the current key, or not at all without one."""
         if self._current is None:
             return not data.startswith(_FAMILY)
         return data.startswith(MAGIC + _id_of(self._current))
@@ -130,7 +131,7 @@ class Cipher:
         return b"\0".join((MAGIC, self._lineage.encode(), name.encode()))
 
     def _key(self, key_id: bytes) -> bytes | None:
-        """Old keys are derived only when the ones before them are not the right one."""
+        """Derives old keys lazily, in order, until the ID matches."""
         with self._guard:
             while key_id not in self._ids:
                 if self._next_key() is None:
@@ -146,19 +147,11 @@ class Cipher:
         return key
 
     def _refused(self, code: Code, case: str = "", /, **facts: str | int) -> StateError:
-        names: dict[str, Arg] = {"file": self._shown, **facts}
-        return StateError([error(code, case, at=NOWHERE, **names)])
-
-
-def _cut(data: bytes, *lengths: int) -> Iterator[bytes]:
-    for length in lengths:
-        yield data[:length]
-        data = data[length:]
-    yield data
+        return StateError.of(code, case, at=NOWHERE, file=self._shown, **facts)
 
 
 def _id_of(key: bytes) -> bytes:
-    """Tells keys apart, and nothing about them."""
+    """Identifies a key without revealing anything about it."""
     return hashlib.sha256(b"taskctl key id\0" + key).digest()[:_ID_BYTES]
 
 
@@ -180,7 +173,7 @@ def _current(given: Mapping[str, str]) -> _Key | None:
 
 
 def _raw(text: str) -> _Key | None:
-    """A key of 32 bytes in base64; None for anything else."""
+    """A key of 32 bytes in base64; None for any other text."""
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -195,7 +188,7 @@ def _derived(variable: str, text: str) -> _Key:
     def derive(lineage: str) -> bytes:
         from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-        # A lineage is random and belongs to one state, which is all that a salt has to be.
+        # A salt must be unique, and the lineage of a state is random.
         salt = b"taskctl state\0" + lineage.encode()
         key: bytes = Scrypt(salt=salt, length=_KEY_BYTES, **_SCRYPT).derive(text.encode())
         return key
@@ -203,8 +196,8 @@ def _derived(variable: str, text: str) -> _Key:
     return derive
 
 
-def _either(line: str) -> Iterator[_Key]:
-    """An old key: a raw one if it looks like one, and a passphrase in any case."""
+def _old_keys(line: str) -> Iterator[_Key]:
+    """An old key: a passphrase, and a raw key as well if it looks like one."""
     key = _raw(line)
     if key is not None:
         yield key
@@ -212,5 +205,4 @@ def _either(line: str) -> Iterator[_Key]:
 
 
 def _invalid(case: str, name: str, **facts: str | int) -> StateError:
-    names: dict[str, Arg] = {"name": name, **facts}
-    return StateError([error(Code.STATE_KEY_INVALID, case, at=NOWHERE, **names)])
+    return StateError.of(Code.STATE_KEY_INVALID, case, at=NOWHERE, name=name, **facts)

@@ -1,6 +1,6 @@
 """The head of a shared state: one line of JSON that names everything else.
 
-It begins with the CRC-32 of what follows. `tail` holds the newest journal entries: an array, or its
+It starts with the CRC-32 of the rest. `tail` has the newest journal entries: an array, or its
 encrypted form in base64. Everything else stays readable, so that a process without a key can see
 who holds the lock.
 """
@@ -21,16 +21,16 @@ from reconciler.state.holder import Holder
 
 FORMAT = 1
 BASES = 5
-"""How many saved states are kept, the newest one included."""
+"""The number of saved states that are kept, including the newest."""
 
 _LINE = re.compile(rb'\{"checksum":"([0-9a-f]{8})",(.*\})\n', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`epoch` rises whenever the lock changes hands, `seq` with each write; with `writer`, which is
-    random, no two heads are ever equal. `base` and `segments` name immutable blobs: the saved state
-    and older journal entries. `serial` is that of the base, `bases` are those before it.
+    """`epoch` increases whenever the lock changes hands, `seq` with each write; with the random
+    `writer`, no two heads are ever equal. `base` and `segments` name immutable blobs: the saved
+    state and older journal entries. `serial` is that of the base; `bases` are its predecessors.
     """
 
     format: int
@@ -59,7 +59,7 @@ class Head:
         return replace(self, seq=self.seq + 1)
 
     def taken_by(self, writer: str, holder: Holder | None) -> Head:
-        """The next head, which changes hands."""
+        """The next head, with another holder."""
         seq, epoch = self.seq + 1, self.epoch + 1
         return replace(self, epoch=epoch, seq=seq, writer=writer, holder=holder)
 
@@ -68,7 +68,7 @@ _HEAD = Codec(Head, without=("tail",))
 
 
 def encode_head(head: Head, cipher: Cipher) -> bytes:
-    """Encryption gives other bytes each time: keep them for a resend."""
+    """Encryption gives different bytes each time: keep them for a resend."""
     plain = b"[" + b",".join(head.tail) + b"]"
     sealed = cipher.seal(head.tail_name, plain)
     tail = plain if sealed == plain else encode_json(base64.b64encode(sealed).decode())
@@ -77,8 +77,8 @@ def encode_head(head: Head, cipher: Cipher) -> bytes:
 
 
 def decode_head(data: bytes, shown: str) -> tuple[Head, Raw]:
-    """A head without its tail, and the tail as stored. Raises ShapeError; StateError for a format
-    that this version does not know."""
+    """A head without its tail, and the tail as stored. Raises ShapeError, and StateError for a
+    newer format."""
     found = _LINE.fullmatch(data)
     if not found:
         raise ShapeError("", "it is not a head")

@@ -1,8 +1,8 @@
 """Moves a state to another place, so that at most one of the two is ever in use.
 
-The source is marked as being moved; the target gets everything, marked as not in use yet; then the
-source becomes an empty state that names the target, and only after that the target is used. Each
-step is a write that fails for a run that has lost the lock. Whatever ends in between, the source is
+First the source is marked as moving; then the target gets everything, marked as not in use; then
+the source becomes an empty state that names the target; and only then is the target used. Each step
+is a write that fails for a run that has lost the lock. After an interruption, either the source is
 still usable (after `abort`), or `migrate` with the same places completes the move.
 """
 
@@ -22,12 +22,12 @@ from reconciler.state.model import State
 from reconciler.state.session import Session
 
 Opened = Callable[[StatePlace], Session]
-"""Locks a state, a moved one as well."""
+"""Locks a state, even one that was moved."""
 
 
 def migrate(source: StatePlace, target: StatePlace, opened: Opened, now: datetime) -> bool:
-    """Moves the state; False if that was done before. StateError: the source is as usable as
-    before, or this has to be repeated."""
+    """Moves the state; False if it was moved before. StateError: the source is as usable as before,
+    or this must be repeated."""
     if source.shown == target.shown:
         raise _refused("same", source)
     with opened(source) as leaving, ExitStack() as stack:
@@ -36,7 +36,7 @@ def migrate(source: StatePlace, target: StatePlace, opened: Opened, now: datetim
             raise _refused("absent", source)
         if state.move == Move(Stage.MOVED_TO, target.shown):
             return _complete(source, target, opened, state.lineage)
-        if state.move not in (None, Move(Stage.MOVING_TO, target.shown)):
+        if state.move is not None and state.move != Move(Stage.MOVING_TO, target.shown):
             raise _moved(state.move, source)
         try:
             _save(leaving, replace(state, move=Move(Stage.MOVING_TO, target.shown)))
@@ -48,16 +48,16 @@ def migrate(source: StatePlace, target: StatePlace, opened: Opened, now: datetim
             _fill(arrived, arriving, target)
             _save(leaving, _emptied(state, Move(Stage.MOVED_TO, target.shown)))
         except StateError:
-            with suppress(StateError):  # the lock is lost, or the place cannot be reached
+            with suppress(StateError):  # the lock is lost, or the place is unreachable
                 _save(leaving, replace(state, move=None))
             raise
-        # From here on the source must not be used again.
+        # From here on, the source must not be used again.
         _save(arrived, replace(arrived.state, move=None))
     return True
 
 
 def abort(source: StatePlace, opened: Opened) -> bool:
-    """Makes the source of an interrupted move usable again; False if it is not being moved.
+    """Makes the source of an interrupted move usable again; False if no move is in progress.
     StateError if the move was completed."""
     with opened(source) as leaving:
         move = leaving.state.move
@@ -68,7 +68,7 @@ def abort(source: StatePlace, opened: Opened) -> bool:
 
 
 def _fill(arrived: Session, arriving: State, target: StatePlace) -> None:
-    """Over nothing but what an earlier move of the same state left there."""
+    """Overwrites only what an earlier move of the same state left there."""
     there = arrived.state
     if there.lineage != arriving.lineage or there.move is None:
         raise _refused("taken", target)
@@ -79,7 +79,7 @@ def _fill(arrived: Session, arriving: State, target: StatePlace) -> None:
 
 
 def _complete(source: StatePlace, target: StatePlace, opened: Opened, lineage: str) -> bool:
-    """The source is out of use already."""
+    """Completes a move whose source is no longer in use."""
     with opened(target) as arrived:
         state = arrived.state
         if state.lineage != lineage:
@@ -97,8 +97,8 @@ def _save(session: Session, state: State) -> None:
 
 
 def _aged(state: State, now: datetime) -> State:
-    """Attempts without outcome count as made now: whoever made them may have lost the lock to this
-    move a moment ago."""
+    """Attempts with an unknown outcome count as made now: their process may have lost the lock to
+    this move just now."""
     attempts = {
         mark: replace(attempt, started_at=now, service_clock=None, boot=0.0, boot_id="")
         for mark, attempt in state.attempts.items()
@@ -115,14 +115,10 @@ def _content(state: State) -> bytes:
     return encode_state(replace(state, serial=0, journal=""))
 
 
-def _moved(move: Move | None, place: StatePlace) -> StateError:
-    stage = "" if move is None else move.stage
-    other = "" if move is None else move.place
-    if stage == Stage.MOVING_TO:
-        return _refused("other", place, other)
-    if stage == Stage.MOVED_TO:
-        return _refused("moved", place, other)
-    return StateError.of(Code.STATE_MOVED, stage, file=place.shown, place=other)
+def _moved(move: Move, place: StatePlace) -> StateError:
+    if move.stage is Stage.MOVING_FROM:
+        return StateError.of(Code.STATE_MOVED, move.stage, file=place.shown, place=move.place)
+    return _refused("other" if move.stage is Stage.MOVING_TO else "moved", place, move.place)
 
 
 def _refused(case: str, place: StatePlace, other: str = "") -> StateError:

@@ -10,7 +10,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg
 from reconciler.model.errors import StateError
 from reconciler.model.task import TaskRef
-from reconciler.state.edit import accept, destination, find, mv, resolved_attempts, rm
+from reconciler.state.edit import accept, close_attempts, destination, find, mv, rm
 from reconciler.state.model import (
     Attempted,
     Closed,
@@ -157,7 +157,7 @@ def test_the_manifests_inputs_are_accepted(state: State) -> None:
 
 
 def test_an_attempt_is_resolved_by_the_task_it_made(state: State) -> None:
-    events = resolved_attempts(state, OPEN, "id-found", created_at=NOON)
+    events = close_attempts(state, OPEN, "id-found", created_at=NOON)
     after = fold(state, events)
     assert after.attempts == {}
     made = after.records[OPEN]
@@ -172,13 +172,13 @@ def test_an_attempt_is_resolved_by_the_task_it_made(state: State) -> None:
 def test_name_and_sharing_are_still_to_be_patched_after_a_resolve() -> None:
     inputs = {**attempt(3).inputs, "name": "N", "isShared": True}
     state = fold(empty(), [Attempted(replace(attempt(3), inputs=inputs))])
-    (event,) = resolved_attempts(state, attempt(3).ref, "id-3")
+    (event,) = close_attempts(state, attempt(3).ref, "id-3")
     assert isinstance(event, Recorded)
     assert event.record.pending == {"name": "N", "isShared": True}
 
 
 def test_an_attempt_is_resolved_as_having_made_nothing(state: State) -> None:
-    events = resolved_attempts(state, OPEN, None)
+    events = close_attempts(state, OPEN, None)
     assert [type(event) for event in events] == [Closed, Closed]
     after = fold(state, events)
     assert after.attempts == {}
@@ -190,7 +190,7 @@ def test_a_recorded_key_with_attempts_is_resolved_too(state: State, task_id: str
     """A task that was gone and is created again has both."""
     known: list[Event] = [Attempted(attempt(7, "task-1"))]
     state = fold(state, known)
-    after = fold(state, resolved_attempts(state, ONE, task_id))
+    after = fold(state, close_attempts(state, ONE, task_id))
     made = after.records[ONE]
     assert made.task_id == task_id
     assert mark_at(7) in made.marks
@@ -200,10 +200,10 @@ def test_a_recorded_key_with_attempts_is_resolved_too(state: State, task_id: str
 
 
 def test_what_can_not_be_settled_is_told(state: State) -> None:
-    assert refusal(lambda: resolved_attempts(state, ONE, None))[:2] == (Code.STATE_EDIT, "resolved")
+    assert refusal(lambda: close_attempts(state, ONE, None))[:2] == (Code.STATE_EDIT, "resolved")
     unknown = TaskRef("acme", "opne")
-    assert refusal(lambda: resolved_attempts(state, unknown, None))[0] == Code.UNKNOWN_TASK
-    code, case, facts = refusal(lambda: resolved_attempts(state, OPEN, "id-1"))
+    assert refusal(lambda: close_attempts(state, unknown, None))[0] == Code.UNKNOWN_TASK
+    code, case, facts = refusal(lambda: close_attempts(state, OPEN, "id-1"))
     assert (code, case, facts["holder"]) == (Code.STATE_EDIT, "recorded", "acme/task-1")
 
 
@@ -219,7 +219,7 @@ def replacing() -> State:
 
 
 def test_what_a_replacement_made_takes_the_place_of_what_was_there(replacing: State) -> None:
-    after = fold(replacing, resolved_attempts(replacing, ONE, "id-new"))
+    after = fold(replacing, close_attempts(replacing, ONE, "id-new"))
     known = after.records[ONE]
     assert (known.task_id, known.former) == ("id-new", ("id-0", "id-1"))
     assert known.marks == (mark_at(0), mark_at(1), mark_at(7), mark_at(8))
@@ -229,15 +229,15 @@ def test_what_a_replacement_made_takes_the_place_of_what_was_there(replacing: St
 
 
 def test_a_replacement_that_made_none_is_told_of_by_the_record(replacing: State) -> None:
-    known = fold(replacing, resolved_attempts(replacing, ONE, None)).records[ONE]
+    known = fold(replacing, close_attempts(replacing, ONE, None)).records[ONE]
     assert (known.task_id, known.former) == ("id-1", ("id-0",))
     assert known.marks == (mark_at(0), mark_at(1), mark_at(7), mark_at(8))
     assert [h.what for h in known.history][-2:] == ["notCreated", "notCreated"]
-    assert fold(replacing, resolved_attempts(replacing, ONE, "id-1")).records[ONE].task_id == "id-1"
+    assert fold(replacing, close_attempts(replacing, ONE, "id-1")).records[ONE].task_id == "id-1"
 
 
 def test_a_former_task_is_not_taken_back(replacing: State) -> None:
-    assert refusal(lambda: resolved_attempts(replacing, ONE, "id-0"))[:2] == (
+    assert refusal(lambda: close_attempts(replacing, ONE, "id-0"))[:2] == (
         Code.STATE_EDIT,
         "former",
     )
@@ -248,15 +248,15 @@ def test_moved_accepted_and_resolved_it_keeps_what_became_of_it(replacing: State
     moved = fold(replacing, mv(replacing, ONE, new))
     assert [a.replaces for a in moved.attempts_for(new)] == ["id-1", "id-1"]
     accepted = fold(moved, accept(moved, new, {"message": {"content": "edited"}}, "b.yaml"))
-    settled = fold(accepted, resolved_attempts(accepted, new, "id-new"))
+    settled = fold(accepted, close_attempts(accepted, new, "id-new"))
     assert settled.records[new].former == ("id-0", "id-1")
     assert "id-0" in settled.recorded_ids()
 
 
 def test_the_record_lost_the_task_that_was_to_be_replaced_is_resolved_on() -> None:
     lost = fold(empty(), [Attempted(replace(attempt(7, "task-1"), replaces="id-1"))])
-    known = fold(lost, resolved_attempts(lost, ONE, "id-1")).records[ONE]
+    known = fold(lost, close_attempts(lost, ONE, "id-1")).records[ONE]
     assert (known.task_id, known.former, known.history) == ("id-1", (), ())
-    known = fold(lost, resolved_attempts(lost, ONE, "id-new")).records[ONE]
+    known = fold(lost, close_attempts(lost, ONE, "id-new")).records[ONE]
     assert (known.task_id, known.former) == ("id-new", ("id-1",))
-    assert not fold(lost, resolved_attempts(lost, ONE, None)).attempts
+    assert not fold(lost, close_attempts(lost, ONE, None)).attempts

@@ -13,7 +13,7 @@ from reconciler.model.errors import StateError
 from reconciler.model.task import TaskRef
 from reconciler.state.attempt import HISTORY, HistoryEntry
 from reconciler.state.codec import encode_state
-from reconciler.state.edit import mv, resolved_attempts
+from reconciler.state.edit import close_attempts, mv
 from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Recorded, State, fold, with_unreported
@@ -138,15 +138,15 @@ def test_what_a_run_replaced_that_died_before_it_saved_is_known_as_untold(tmp_pa
 def test_by_hand_the_history_is_kept_as_well() -> None:
     made = replace(attempt(1, "task-0"), replaces="id-0")
     known = fold(empty(), [Recorded(record(0)), Attempted(made)])
-    found = fold(known, resolved_attempts(known, made.ref, "id-1", created_at=NOON))
+    found = fold(known, close_attempts(known, made.ref, "id-1", created_at=NOON))
     (told,) = found.records.values()
     assert (told.task_id, told.former) == ("id-1", ("id-0",))
     assert [h.what for h in told.history] == ["created", "replaced"]
-    none = fold(known, resolved_attempts(known, made.ref, None, at=NOON))
+    none = fold(known, close_attempts(known, made.ref, None, at=NOON))
     assert [h.what for h in none.records[made.ref].history] == ["created", "notCreated"]
     assert not none.attempts
     with pytest.raises(StateError, match="former task"):
-        resolved_attempts(fold(found, [Attempted(made)]), made.ref, "id-0")
+        close_attempts(fold(found, [Attempted(made)]), made.ref, "id-0")
     moved = fold(found, mv(found, made.ref, TaskRef("acme", "new"), at=NOON))
     (told,) = moved.records.values()
     assert (told.history[-1].what, told.history[-1].detail) == ("moved", "task-0")
