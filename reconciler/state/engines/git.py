@@ -1,7 +1,8 @@
 """A state as a ref in a git remote: a commit without parents, replaced by a push with a lease.
 
-The commit's tree holds the head and the blobs that it names, so a swap makes both durable at once.
-Objects are kept apart from the user's repository, which only lends its remotes and credentials.
+The commit's tree contains the head and the blobs that it names, so a swap makes both durable at
+once. Objects are stored outside the user's repository, of which only the remotes and credentials
+are used.
 """
 
 from __future__ import annotations
@@ -16,30 +17,30 @@ from pathlib import Path
 from reconciler.state.engines import Cause, Denied, Missing, Moved, Pace, Unsure, Version
 
 GIT = ("git", "-c", "safe.bareRepository=explicit")
-"""A folder with HEAD, objects, refs and config is a repository to git, and its configuration names
-programs to run; anyone can commit such a folder."""
+"""Git takes any directory with HEAD, objects, refs and config for a repository, and its
+configuration can name programs to run; anyone can commit such a directory."""
 
 TIMEOUT = 120.0
 """Seconds for one git command that talks to the remote."""
 
 _LOOKUPS = 5
-"""How often a read looks the ref up: a busy holder replaces it several times per second."""
+"""Lookups of the ref per read: a busy holder replaces it several times per second."""
 
 DEFAULT_REF = "refs/taskctl/state/default"
 _NAMES = "refs/taskctl/state/"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?![./]|lock(?:/|$)|$))*")
 _REF = re.compile(rf"refs(?:/{_NAME.pattern})+")
 _WHO = {"NAME": "taskctl", "EMAIL": "taskctl@localhost", "DATE": "1970-01-01T00:00:00Z"}
-"""The commits' author: a runner has none, and the same content must be the same commit."""
+"""The author of commits: CI runners have none, and equal content must give the same commit."""
 
 _REJECTED = re.compile(r"^!\t[^\t]*\t\[(?P<who>remote )?rejected\](?: \((?P<why>[^)]*)\))?", re.M)
 """How `git push --porcelain` reports a ref that was not updated."""
 
 _SAID = re.compile(r"^remote: *(?:error: *)?([^ ].{0,200})", re.M)
-"""What a hook of the host prints."""
+"""Output of a hook of the host."""
 
 _RULE = re.compile(r"declined|hidden ref|prohibited|protected|denied", re.IGNORECASE)
-"""Why a host updates a ref for nobody; everything else may be another writer at the same time."""
+"""A host's reasons to reject all updates of a ref; anything else may be a concurrent writer."""
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r".*(?:Authentication failed|could not read (?:User|Pass)).*"), "credentials"),
@@ -47,7 +48,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r".*(?:returned error: 403|[Pp]ermission to .* denied).*"), "permission"),
     (re.compile(r".*(?:[Rr]epository .*not found|not appear to be a git repos).*"), "container"),
 )
-"""Git's own words in the C locale for what does not pass by itself."""
+"""Git's messages, in the C locale, for permanent failures."""
 
 
 class GitEngine:
@@ -61,14 +62,20 @@ class GitEngine:
         self._tree: dict[str, str] = {}
         self._new: dict[str, str] = {}
         self._dropped: set[str] = set()
-        self._environment = self._environment_for(folder, env)
+        who = {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in _WHO.items()}
+        self._environment = {**env, **who, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        shared = self._git("rev-parse", "--git-path", "objects").decode().strip()
+        self._environment |= {
+            "GIT_OBJECT_DIRECTORY": self._objects.name,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str((folder / shared).resolve()),
+        }
 
     @property
     def drops_with_swap(self) -> bool:
         return True
 
     def read(self) -> tuple[bytes, Version] | None:
-        """Nobody names a commit that was replaced while it was read: the ref is looked up again."""
+        """Looks the ref up again if its commit was replaced before it could be fetched."""
         for _ in range(_LOOKUPS):
             listed = self._git("ls-remote", "--exit-code", self._remote, self._ref, fine=(0, 2))
             commit = listed.split(b"\t")[0].decode()
@@ -101,7 +108,7 @@ class GitEngine:
         return Version(commit)
 
     def keep(self, name: str, data: bytes) -> None:
-        """Goes out with the next swap, which is the first that can name it."""
+        """Sent with the next swap, which is the first that can name it."""
         self._new[name] = self._blob(data)
         self._dropped.discard(name)
 
@@ -112,7 +119,7 @@ class GitEngine:
         return self._git("cat-file", "blob", object_id)
 
     def drop(self, names: Sequence[str]) -> None:
-        """Leaves with the next swap."""
+        """Takes effect with the next swap."""
         self._dropped.update(names)
         self._new = {n: i for n, i in self._new.items() if n not in self._dropped}
 
@@ -120,10 +127,10 @@ class GitEngine:
         self._objects.cleanup()
 
     def prepare(self) -> None:
-        """A ref needs nothing before it is written."""
+        """A ref needs no preparation."""
 
     def probe(self) -> None:
-        """A lease is checked by git itself, on the server, in one transaction."""
+        """Git itself checks a lease on the server, in one transaction."""
 
     def try_write(self) -> None:
         scratch = f"{self._ref}-write-test-{secrets.token_hex(8)}"
@@ -148,9 +155,9 @@ class GitEngine:
         raise Moved("the head was replaced")
 
     def _fetch(self, commit: str) -> bool:
-        """Whether it is there now. Asked for by its id, which needs no further listing of refs;
-        where a host refuses that, by its ref. Nothing is negotiated: no commit of the clone has
-        anything in common with it."""
+        """Whether the commit is available afterwards. Fetches it by ID, which needs no further
+        listing of refs; by ref if the host refuses that. Negotiation is off: the commit has no
+        history in common with the clone."""
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
         fetch = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", *quiet)
         words = (*fetch, "--no-recurse-submodules", self._remote)
@@ -193,33 +200,17 @@ class GitEngine:
         except subprocess.TimeoutExpired as problem:
             raise Unsure(f"git did not end within {TIMEOUT:.0f} s") from problem
 
-    def _environment_for(self, folder: Path, env: Mapping[str, str]) -> Mapping[str, str]:
-        who = {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in _WHO.items()}
-        own = {**env, **who, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-        self._environment = own
-        self._folder = folder
-        shared = self._git("rev-parse", "--git-path", "objects").decode().strip()
-        return {
-            **own,
-            "GIT_OBJECT_DIRECTORY": self._objects.name,
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str((folder / shared).resolve()),
-        }
-
 
 def _fault(said: bytes) -> Unsure | Denied:
-    """What git says when a command fails; its exit code is 128 whatever the reason."""
-    text, why = said.decode(errors="replace"), _reason(said)
+    """A failed command's error, from its output: the exit code is always 128."""
+    text = said.decode(errors="replace")
     for words, cause in _REFUSALS:
         if found := words.search(text):
             return Denied(found[0].strip(), cause)
-    return Unsure(why)
-
-
-def _reason(said: bytes) -> str:
-    """The first line that is no warning: advice follows it."""
-    lines = [line.strip() for line in said.decode(errors="replace").splitlines()]
+    lines = map(str.strip, text.splitlines())
+    # The reason is the first line that is not a warning; advice follows it.
     reasons = (line for line in lines if line and not line.lower().startswith("warning:"))
-    return next(reasons, "")[:200]
+    return Unsure(next(reasons, "")[:200])
 
 
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine:
@@ -242,7 +233,7 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine
 
 
 def _suffix(ref: str) -> str:
-    """A ref as short as an address may have it."""
+    """The shortest form of a ref in an address."""
     if ref == DEFAULT_REF:
         return ""
     name = ref.removeprefix(_NAMES)
@@ -250,7 +241,7 @@ def _suffix(ref: str) -> str:
 
 
 def remotes(folder: Path) -> list[str]:
-    """The remotes of the clone that a folder is in; none outside of one."""
+    """The remotes of the clone that a directory is in; none outside of a clone."""
     try:
         done = subprocess.run(  # noqa: S603 - git, with words of ours
             [*GIT, "remote"],

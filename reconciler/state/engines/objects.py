@@ -1,7 +1,7 @@
 """A state in object storage: S3 and compatible services, Google Cloud Storage, Azure Blob.
 
-The head is one object that is replaced by conditional writes; blobs lie beside it. The client never
-repeats a write by itself: what an error means is decided by reading the head.
+The head is one object, replaced by conditional writes; blobs are stored beside it. The client never
+retries a write by itself: the meaning of an error is determined by reading the head.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 TIMEOUT = timedelta(seconds=30)
-"""For one request; after it, whether a write was done is not known."""
+"""Per request; afterwards, the outcome of a write is unknown."""
 
 HEAD = "head"
 
@@ -64,8 +64,13 @@ class ObjectEngine:
         return self._put(HEAD, data, "create" if over is None else json.loads(over))
 
     def keep(self, name: str, data: bytes) -> None:
+        import obstore
+
         with self._faults():
-            self._overwrite(f"blobs/{name}", data)
+            try:
+                obstore.put(self._store, f"blobs/{name}", data, use_multipart=False)
+            except FileNotFoundError as problem:
+                raise _no_bucket(problem) from problem
 
     def kept(self, name: str) -> bytes:
         import obstore
@@ -82,10 +87,10 @@ class ObjectEngine:
                 obstore.delete(self._store, f"blobs/{name}")
 
     def close(self) -> None:
-        """The library has nothing to close."""
+        """The client library needs no closing."""
 
     def prepare(self) -> None:
-        """A bucket is never created here: its name may be mistyped."""
+        """Never creates a bucket: its name may be mistyped."""
 
     def probe(self) -> None:
         scratch = f"probe/{secrets.token_hex(8)}"
@@ -117,7 +122,7 @@ class ObjectEngine:
             except PreconditionError as problem:
                 raise Moved("the head was replaced") from problem
             except AlreadyExistsError as problem:
-                # Also any 409, which S3 sends for writes that collide: then nothing is proved.
+                # Also any 409, which S3 sends for concurrent writes and which proves nothing.
                 if mode == "create" and self._exists(path):
                     raise Moved("the head was replaced") from problem
                 raise Unsure(_short(problem)) from problem
@@ -135,18 +140,10 @@ class ObjectEngine:
             return True
         return False
 
-    def _overwrite(self, path: str, data: bytes) -> None:
-        import obstore
-
-        try:
-            obstore.put(self._store, path, data, use_multipart=False)
-        except FileNotFoundError as problem:
-            raise _no_bucket(problem) from problem
-
     @contextmanager
     def _faults(self) -> Iterator[None]:
-        """The library's errors as the engine's. Where no credentials are set, it asks the machine's
-        metadata service for some; before the first success, that there is none is why."""
+        """Translates the library's errors. Without credentials it asks the machine's metadata
+        service, so before the first success, a failure of that means missing credentials."""
         from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
         try:
@@ -162,15 +159,15 @@ class ObjectEngine:
 
 
 def _version(meta: Any) -> Version:
-    """What a conditional write compares; a part that the service has not is left out."""
+    """The condition of a conditional write, without the parts that the service does not support."""
     parts = {name: meta.get(name) for name in ("e_tag", "version")}
     return Version(json.dumps({n: value for n, value in parts.items() if value is not None}))
 
 
 @contextmanager
 def _absent() -> Iterator[None]:
-    """Passes over what is not there: the code behind the block then runs. Raises Denied if it is
-    the bucket that is not."""
+    """Suppresses the error for a missing object, so that the code after the block runs. Raises
+    Denied for a missing bucket."""
     try:
         yield
     except FileNotFoundError as problem:
@@ -186,7 +183,7 @@ def _no_bucket(problem: Exception) -> Denied:
 _SAID = re.compile(r"<Code>(\w+)</Code>(?:\s*<Message>([^<\n]*))?")
 _NO_BUCKET = re.compile(r"<Code>(?:NoSuchBucket|ContainerNotFound)<")
 _FORBIDDEN = re.compile(r"<Code>(?:AccessDenied|AuthorizationPermissionMismatch)<")
-"""What the services answer, in XML; Google's and Azure's are like S3's."""
+"""The services' error responses, in XML; Google's and Azure's are like S3's."""
 
 _METADATA = re.compile(
     r"http://\S+/(?:latest/(?:api|meta-data)|computeMetadata|metadata/identity)/"
@@ -195,7 +192,7 @@ _REQUEST = re.compile(r".*?Error performing [A-Z]+ (?:\S+ )?in \S+ - ")
 
 
 def _short(problem: Exception) -> str:
-    """Why, in one line: in the service's words, or else what follows the request."""
+    """The reason in one line: the service's message, or else the text after the request."""
     if said := _SAID.search(str(problem)):
         return ": ".join(filter(None, said.groups()))[:200]
     return _REQUEST.sub("", str(problem).partition("\n")[0])[:200]
@@ -226,8 +223,8 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> ObjectEng
 
 
 def _options(parts: SplitResult) -> dict[str, str]:
-    """The parameters of an address. Raises Denied for one that would be ignored, and for an
-    endpoint that prompts would be sent to in the clear."""
+    """The parameters of an address. Raises Denied for an unknown one, and for an endpoint without
+    TLS, to which prompts would be sent unencrypted."""
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     known = ("endpoint", "region") if parts.scheme == "s3" else ("endpoint",)
     if unknown := sorted(options.keys() - set(known)):
@@ -255,7 +252,7 @@ def _google(bucket: str, prefix: str, options: dict[str, str], more: dict[str, A
 
     config: Any = None
     if endpoint := options.get("endpoint"):
-        # An emulator has no tokens. (With `skip_signature`, writes still ask for one.)
+        # An emulator has no tokens. (With `skip_signature`, writes still request one.)
         account = {"gcs_base_url": endpoint, "disable_oauth": True, "private_key_id": ""}
         account |= {"client_email": "", "private_key": ""}
         config = {"service_account_key": json.dumps(account)}
@@ -278,13 +275,13 @@ _STORES = {"s3": _s3, "gs": _google, "az": _azure}
 
 
 def is_plain_loopback(endpoint: str) -> bool:
-    """Whether an endpoint may be spoken to without TLS."""
+    """Whether an endpoint may be used without TLS."""
     parts = urlsplit(endpoint)
     return parts.scheme == "http" and is_loopback(parts.hostname or "")
 
 
 def _aws_credentials(env: Mapping[str, str]) -> dict[str, Any]:
-    """A profile (`AWS_PROFILE`) is read by boto3, where it is installed; the rest by obstore."""
+    """Profiles (`AWS_PROFILE`) are read by boto3, if it is installed, the rest by obstore."""
     if "AWS_PROFILE" not in env or "AWS_ACCESS_KEY_ID" in env:
         return {}
     if find_spec("boto3") is None:

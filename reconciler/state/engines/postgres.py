@@ -36,23 +36,22 @@ _NEXT_HEAD = """UPDATE taskctl_head SET data = %s, version = version + 1
 _KEEP = """INSERT INTO taskctl_blob (state, name, data) VALUES (%s, %s, %s)
     ON CONFLICT DO NOTHING RETURNING name"""
 _DROP = "DELETE FROM taskctl_blob WHERE state = %s AND name = ANY(%s) RETURNING name"
-"""Each returns a row for what it did."""
-
+"""Each returns one row per change."""
 
 _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r'database ".*" does not exist'), "container"),
     (re.compile(r"password|authentication|pg_hba\.conf|role|permission"), "credentials"),
 )
-"""What libpq says, and nothing but that, when a server refuses a connection for good. While it
-starts, or has too many clients, it refuses them as well."""
+"""libpq's messages for connections that a server refuses permanently. (It also refuses them while
+it starts, and when it has too many clients.)"""
 
 
 class _NoTablesError(Denied):
-    """The database is there, and was not prepared."""
+    """The database exists, but has no tables."""
 
 
 class PostgresEngine:
-    """The Engine of one named state in one database; the connection is opened when it is needed."""
+    """The Engine of one named state in one database; connects lazily."""
 
     def __init__(self, conninfo: str, name: str, shown: str) -> None:
         self._conninfo, self._name = conninfo, name
@@ -66,7 +65,7 @@ class PostgresEngine:
         return False
 
     def read(self) -> tuple[bytes, Version] | None:
-        """Without its tables, the database has no state yet."""
+        """None if the tables do not exist, since the database has no state then."""
         try:
             rows = self._run("SELECT data, version FROM taskctl_head WHERE name = %s", self._name)
         except _NoTablesError:
@@ -97,7 +96,7 @@ class PostgresEngine:
         self._run(_DROP, self._name, list(names))
 
     def prepare(self) -> None:
-        """Creates the two tables where they do not exist yet."""
+        """Creates the two tables if they do not exist."""
         with self._faults():
             for statement in (_HEADS, _BLOBS):
                 self._cursor().execute(statement)
@@ -108,10 +107,10 @@ class PostgresEngine:
                 self._connection.close()
 
     def probe(self) -> None:
-        """The condition is part of the statement."""
+        """Each statement includes its condition."""
 
     def try_write(self) -> None:
-        """In a transaction that is rolled back."""
+        """Writes in a transaction that is rolled back."""
         name = f"write-test-{secrets.token_hex(8)}"
         with self._guard, self._faults():
             cursor = self._cursor()
@@ -146,8 +145,8 @@ class PostgresEngine:
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
-        """The driver's errors as the engine's. After one that leaves the outcome open, the
-        connection is given up, so that the next call cannot read a late answer."""
+        """Translates the driver's errors. If the outcome is unknown, the connection is closed, so
+        that the next call cannot read a late response."""
         import psycopg
         from psycopg import errors
 
@@ -170,7 +169,7 @@ class PostgresEngine:
 
 
 def _short(problem: Exception) -> str:
-    """The first line of what libpq says."""
+    """The first line of libpq's message."""
     words = str(problem).partition("\n")[0].removeprefix("connection failed: ").split()
     return " ".join(words)[:200]
 
