@@ -1,11 +1,11 @@
-"""Frozen dataclasses as JSON and back, by their annotations: everything that is stored uses this.
+"""Frozen dataclasses as JSON and back, by their annotations: the format of everything stored.
 
-msgspec does the work. It cannot rename the fields of a dataclass, so for each class a struct with
-the same fields is derived. Field names become camel case, or what the class says in `JSON_NAMES`.
-Equal values of a class with `JSON_SHARED` become one value.
-Fields that hold their default are omitted. A `TaskRef` is `ORG/KEY`, a time RFC 3339 with an
-offset, a duration ISO 8601. Reading is strict: unknown and missing fields and other types are
-errors, and each error has a path.
+msgspec cannot rename the fields of dataclasses, and `taskctl validate` must not import it. So a
+msgspec struct with the same fields is derived from each class. Field names become camel case, or
+those in the class's `JSON_NAMES`. Equal values of a class with `JSON_SHARED` are read as one
+object. Fields with their default value are omitted. A `TaskRef` is `ORG/KEY`, a time RFC 3339 with
+an offset, a duration ISO 8601. Reading is strict: unknown fields, missing fields and other types
+are errors with a path.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _FIELD = re.compile(r"Object (?:contains|missing required|contains unknown) field `(.*)`")
 
-# In a review these would be invisible or reorder the text around them.
+# Invisible in a review, or reordering the text around them.
 _HIDDEN = re.compile(
     "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
@@ -44,26 +44,26 @@ _HIDDEN = re.compile(
 
 
 class ShapeError(ValueError):
-    """Not the JSON that its place needs. `path` is where, from the outside in: `tasks[0].file`."""
+    """JSON of another shape than expected. `path` is the location, such as `tasks[0].file`."""
 
     def __init__(self, path: str, what: str) -> None:
         super().__init__(f"{path}: {what}" if path else what)
         self.path, self.what = path, what
 
     def under(self, outer: str) -> ShapeError:
-        """The same error, seen from one level further out."""
+        """The same error, seen from the enclosing value `outer`."""
         dot = "" if not self.path or self.path.startswith("[") else "."
         return ShapeError(f"{outer}{dot}{self.path}", self.what)
 
 
 class Codec(Generic[T]):
-    """Reads and writes one dataclass, or one of several that a field `event` tells apart.
+    """Reads and writes one dataclass, or one of several, which a field `event` distinguishes.
 
-    The structs are derived when they are first needed: most runs use few codecs.
+    The structs are derived when first needed: most runs use few codecs.
     """
 
     def __init__(self, *kinds: type[T], without: Iterable[str] = ()) -> None:
-        """`without` are fields that the JSON does not have because its context tells them."""
+        """`without` are fields that are not in the JSON, because its context supplies them."""
         self._kinds = kinds
         self._without = tuple(sorted(without))
 
@@ -85,25 +85,18 @@ class Codec(Generic[T]):
     def _type(self) -> Any:
         return reduce(or_, self._by_struct)
 
-    @cached_property
-    def _decoder(self) -> msgspec.json.Decoder[Any]:
-        return msgspec.json.Decoder(self._type)
-
     def encode(self, value: T) -> bytes:
         """On one line, keys sorted, UTF-8. NaN and infinities become null, lone surrogates `?`."""
         return encode_json(self._shapes[type(value)].pack(value))
 
     def decode(self, data: bytes | Raw, **more: Any) -> T:
         """The value; `more` are the fields of `without`. ShapeError for anything else."""
-        try:
-            found = self._decoder.decode(data)
-        except (ValueError, RecursionError) as problem:
-            raise shape_error(problem) from None
+        found = decode_as(self._type, data)
         made: T = self._by_struct[type(found)].unpack(found, **more)
         return made
 
     def builtins(self, value: T) -> Any:
-        """The value as dicts, lists and scalars of JSON, with lone surrogates as they are."""
+        """The value as dicts, lists and scalars of JSON; lone surrogates are kept."""
         found = msgspec.to_builtins(self._shapes[type(value)].pack(value), order="sorted")
         return map_texts(_same, found)
 
@@ -112,13 +105,13 @@ class Codec(Generic[T]):
         try:
             found = msgspec.convert(value, self._type)
         except ValueError as problem:
-            raise shape_error(problem) from None
+            raise _shape_error(problem) from None
         made: T = self._by_struct[type(found)].unpack(found)
         return made
 
 
 def encode_json(value: Any) -> bytes:
-    """Any JSON value, or what holds `Raw` parts, on one line with sorted keys."""
+    """Any JSON value, which may contain `Raw` parts, on one line with sorted keys."""
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
@@ -126,19 +119,26 @@ def encode_json(value: Any) -> bytes:
 
 
 def members(data: bytes | Raw) -> dict[str, Raw]:
-    """The members of a JSON object, not decoded yet. ShapeError if it is something else."""
-    found: dict[str, Raw] = _decode(_MEMBERS, data)
-    return found
+    """The members of a JSON object, not decoded yet. Raises ShapeError."""
+    return decode_as(dict[str, Raw], data)
 
 
 def decode_as(kind: type[T], data: bytes | Raw) -> T:
-    """A scalar or container of JSON of just that type. Raises ShapeError."""
-    found: T = _decode(msgspec.json.Decoder(kind), data)
+    """A JSON value of exactly that type. Raises ShapeError."""
+    try:
+        found: T = _decoder(typing.cast("Any", kind)).decode(data)
+    except (ValueError, RecursionError) as problem:
+        raise _shape_error(problem) from None
     return found
 
 
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
 def indented(data: bytes) -> bytes:
-    """JSON for review: indent 2, text as it is except for invisible characters."""
+    """JSON for review: indent 2, and only invisible characters escaped."""
     text = msgspec.json.format(data, indent=2)
     return text if text.isascii() else _HIDDEN.sub(_escaped, text.decode()).encode()
 
@@ -149,18 +149,8 @@ def camel(name: str) -> str:
     return head + "".join(part.title() for part in rest)
 
 
-_MEMBERS = msgspec.json.Decoder(dict[str, Raw])
-
-
-def _decode(decoder: msgspec.json.Decoder[Any], data: bytes | Raw) -> Any:
-    try:
-        return decoder.decode(data)
-    except (ValueError, RecursionError) as problem:
-        raise shape_error(problem) from None
-
-
-def shape_error(problem: Exception) -> ShapeError:
-    """What msgspec says about a value, with its path apart."""
+def _shape_error(problem: Exception) -> ShapeError:
+    """An error of msgspec with its path separated."""
     if isinstance(problem, UnicodeDecodeError):
         return ShapeError("", "is not UTF-8")
     if isinstance(problem, RecursionError):
@@ -176,7 +166,7 @@ def shape_error(problem: Exception) -> ShapeError:
 
 
 class _Shape:
-    """One dataclass, the struct derived from it, and how values become each other."""
+    """A dataclass, the struct derived from it, and the conversions between them."""
 
     def __init__(self, kind: type, struct: Any, parts: Mapping[str, tuple[Convert, Convert]]):
         self.kind, self.struct = kind, struct
@@ -223,7 +213,7 @@ def _shape(kind: type, without: tuple[str, ...] = (), tag: str | None = None) ->
         hint, pair = _converted(hints[field.name])
         parts[field.name] = pair
         fields.append((field.name, hint, *_default(field, pair)))
-    fields.sort(key=len)  # those without a default come first; the sort is stable
+    fields.sort(key=len)  # fields without a default first; the sort is stable
     parts = {name: parts[name] for name, *_ in fields}
     struct = msgspec.defstruct(
         kind.__name__,
@@ -251,7 +241,7 @@ def _default(field: dataclasses.Field[Any], pair: tuple[Convert, Convert]) -> li
 
 
 def _converted(hint: Any) -> tuple[Any, tuple[Convert, Convert]]:
-    """What a struct holds for a field of that type, and the functions there and back."""
+    """The type of a field in the struct, and the conversions to and from it."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return Any | msgspec.UnsetType, _ABSENT
@@ -320,7 +310,7 @@ def _escaped(hidden: re.Match[str]) -> str:
 
 
 def _without_surrogates(value: Any) -> Any:
-    """UTF-8 has none; they come from a service's escapes or from file names."""
+    """UTF-8 cannot encode them; they come from a service's escapes or from file names."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
