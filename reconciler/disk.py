@@ -1,7 +1,7 @@
-"""The one way in which files are written: durable when it returns, replaced whole or not at all.
+"""Durable file operations: every file is written here, and replaced atomically.
 
-Only functions of `os` are used, and looked up in it at each call: the tests of crashes and of power
-loss replace them to die before and after each, and to record what was synced when.
+Functions of `os` are looked up at each call, because the tests of crashes and power loss replace
+them to stop before and after each one, and to record what was synced when.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PRIVATE = 0o600
 """The default mode: states, plans, caches and reports contain prompts."""
 
 LARGEST = 1 << 31
-"""Bytes that are read of one file at most."""
+"""The maximum number of bytes read from one file."""
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a pipe without a writer would wait for one
@@ -30,17 +30,17 @@ class NotRegularError(OSError):
 
 
 class FileTooLargeError(OSError):
-    """A file that is larger than what it is read as can be."""
+    """A file that exceeds the limit for its kind."""
 
 
 def replace_file(
     path: Path, data: bytes, *, mode: int | None = None, spare: Path | None = None
 ) -> None:
-    """`path` holds `data`, whole and durably, or is as it was. Raises OSError.
+    """Replaces a file atomically and durably. OSError: it is unchanged.
 
-    A link at `path` is itself replaced, never followed. `mode` None: that of the file there, or
-    0600 for a new one. The directory must exist. `spare` is the temporary file next to it: a fixed
-    one is for callers that exclude each other; whatever is there is removed.
+    A symbolic link at `path` is replaced itself, never followed. `mode` None: that of the existing
+    file, or 0600. The directory must exist. `spare` is the temporary file in the same directory: a
+    fixed one, which is overwritten, is for callers that exclude each other.
     """
     if mode is None:
         mode = _mode_of(path)
@@ -59,16 +59,16 @@ def replace_file(
             os.close(fd)
         spare.replace(path)
     except BaseException:
-        with suppress(OSError):  # on a full disk, a partial file is in the way of everything else
+        with suppress(OSError):  # a partial file takes up space on a full disk
             remove(spare)
         raise
     sync_folder(path.parent)
 
 
 def read_file(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes | None:
-    """All of a regular file; None only if there is none. Never waits for a pipe or a device.
+    """The content of a regular file; None only if there is none. Never blocks on a pipe or device.
 
-    OSError for anything else: NotRegularError, FileTooLargeError, or a link unless `follow`.
+    OSError for anything else: NotRegularError, FileTooLargeError, or a link without `follow`.
     """
     flags = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if follow else _FLAGS
     try:
@@ -90,12 +90,12 @@ def read_file(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes
 
 
 def create(path: Path, mode: int = PRIVATE) -> int:
-    """A new file to append to, empty; FileExistsError where there is one."""
+    """Opens a new file for appending. FileExistsError if it exists."""
     return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | _FLAGS, mode)
 
 
 def open_to_append(path: Path) -> int:
-    """The file, created private and empty if there is none. OSError if it is not a regular one."""
+    """Opens a file for appending; a new one gets mode 0600. OSError if it is not a regular file."""
     fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | _NO_WAIT | _FLAGS, PRIVATE)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -104,14 +104,14 @@ def open_to_append(path: Path) -> int:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """All of `data`, or an OSError after some of it."""
+    """Writes all of `data`. OSError, possibly after a part of it."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]
 
 
 def sync(fd: int) -> None:
-    """Down to the medium. On macOS, `fsync` stops at the drive's cache; its own call does not."""
+    """Syncs a file to the medium. On macOS, `fsync` stops at the drive's cache."""
     if sys.platform == "darwin":
         import fcntl
 
@@ -120,9 +120,9 @@ def sync(fd: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes names durable: files created, renamed or removed in `folder`.
+    """Makes the creation, renaming and removal of files in `folder` durable.
 
-    Windows has no such call, and some network file systems refuse it: there the file system alone
+    Windows has no such call, and some network file systems refuse it: there, the file system alone
     decides when a rename is durable.
     """
     if sys.platform == "win32":
@@ -138,7 +138,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """`folder` and those above it, durably."""
+    """Creates a directory and its parents durably."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -147,12 +147,12 @@ def make_folder(folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """The file is gone; it may be missing. Durable with the folder's next sync."""
+    """Removes a file, if it exists. Durable with the next sync of its directory."""
     path.unlink(missing_ok=True)
 
 
 def is_still(path: Path, fd: int) -> bool:
-    """Whether `path` names the very file that is open as `fd`, with no link in between."""
+    """Whether `path` is the file that is open as `fd`, and not a link to it."""
     try:
         there, ours = os.lstat(path), os.fstat(fd)
     except OSError:

@@ -1,7 +1,7 @@
-"""Python's search for circles of garbage, put off while many values are made and none is garbage.
+"""Python's cyclic garbage collection, postponed while many values are built and none is garbage.
 
-Each of its rounds looks at every value that is alive: with 100,000 tasks that is a third of a plan.
-`cli.main` begins without it; a command resumes it where its work leaves garbage behind.
+Each collection visits every live value: with 100,000 tasks, that takes a third of a plan's time.
+`cli.main` starts without it; a command resumes it when its work produces garbage.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """No search meanwhile; within another pause it goes on to the end of that one."""
+    """No collection in this context; nested pauses end with the outermost."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -24,8 +24,8 @@ def paused() -> Iterator[None]:
 
 
 def resume() -> None:
-    """Ends a pause; the values that are there by now are passed over by each later search, and one
-    comes after 50,000 new ones: many times fewer than Python would do."""
+    """Ends a pause. Later collections skip the values that exist now, and run every 50,000 new
+    ones, far less often than Python's default."""
     if not gc.isenabled():
         gc.freeze()
         gc.set_threshold(50_000)

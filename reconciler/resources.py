@@ -1,4 +1,4 @@
-"""The JSON Schemas that come with the package: beside it in a wheel, at the top of a checkout."""
+"""Files of the package: JSON Schemas (in a checkout, at its top level) and templates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FOLDERS = (_HERE / "schemas", _HERE.parent / "schemas")
 
 
 def schema_text(name: str) -> str:
-    """The text of `manifest`, `plan` or `state`: the schema that the contract names so."""
+    """The JSON Schema `manifest`, `plan` or `state` (see contract)."""
     for folder in _FOLDERS:
         path = folder / f"{name}.schema.json"
         if path.is_file():
@@ -21,7 +21,7 @@ def schema_text(name: str) -> str:
 
 @cache
 def inline_digests(page: str) -> dict[str, str]:
-    """The digest of an HTML page's one `style` and one `script`, as a policy allows them by."""
+    """The digests of an HTML page's `style` and `script`, for its Content-Security-Policy."""
     from base64 import b64encode
     from hashlib import sha256
 
@@ -30,5 +30,5 @@ def inline_digests(page: str) -> dict[str, str]:
 
 
 def template_text(name: str) -> str:
-    """The text of a file that `taskctl init` writes or shows."""
+    """A file that `taskctl init` writes or shows."""
     return (_HERE / "templates" / name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The folder `.taskctl`, for what can be lost: caches, and the embedded service."""
+"""The directory `.taskctl` for disposable data: caches, and the embedded service."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CACHE = ".taskctl"
 
 
 def make_scratch(folder: Path) -> None:
-    """Makes a folder, and those above it; git passes over one of that name. Raises OSError."""
+    """Creates a directory and its parents; git ignores one named `.taskctl`. OSError."""
     if folder.is_dir():
         return
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds prompts, whatever the umask

@@ -1,4 +1,4 @@
-"""The value of a missing field, where null has another meaning."""
+"""The value of an absent field, where null has another meaning."""
 
 from __future__ import annotations
 

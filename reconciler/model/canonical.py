@@ -1,4 +1,4 @@
-"""JSON values: their canonical bytes and digests, their texts, and prompts as they are compared."""
+"""JSON values: canonical form, digests, the texts in them, and prompts for comparison."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _encoder() -> JSONEncoder:
 
 
 def canonical_json(value: object) -> bytes:
-    """UTF-8, keys sorted, no white space: equal values give equal bytes."""
+    """UTF-8, sorted keys, no whitespace: equal values give equal bytes."""
     text = _encoder().encode(value)
     return text.encode("utf-8", "surrogatepass")
 
@@ -31,7 +31,7 @@ def digest(value: object) -> str:
 
 
 def map_texts(change: Callable[[str], str], value: object, *, names: bool = False) -> Any:
-    """The value with each of its texts changed; with `names`, those of members too."""
+    """The value with `change` applied to each text; with `names`, also to the names of members."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
@@ -46,7 +46,7 @@ def map_texts(change: Callable[[str], str], value: object, *, names: bool = Fals
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Each text of a value, without the names of members."""
+    """All texts in a value, without the names of members."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list | tuple):
@@ -55,6 +55,6 @@ def texts_in(value: Any) -> Iterator[str]:
 
 
 def comparable_text(text: str) -> str:
-    """A prompt as it is compared with the service's: without differences of line ends and outer
-    white space."""
+    """A prompt for comparison with the service's: line endings normalized, whitespace at both ends
+    stripped."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()

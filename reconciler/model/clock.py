@@ -1,4 +1,4 @@
-"""What clocks show. Reading them happens at the edge (`app/system_clock.py`)."""
+"""Clock readings as values; `app/system_clock.py` reads the clocks."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 FARTHEST = timedelta(days=1)
-"""A service clock farther than this from the machine's cannot be correct, and is ignored."""
+"""A service clock that differs more than this from the machine's cannot be correct, and is
+ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """One reading. `now` is the wall clock; `boot` counts seconds since the boot that `boot_id`
-    names ("": unknown), suspended time included, and nobody can set it. `service` is the service's
-    clock as shown by its last response, None if it has shown none.
+    """One reading. `now` is the wall clock; `boot` is the seconds since the boot `boot_id` ("":
+    unknown), including suspended time, and cannot be set. `service` is the service's clock from its
+    last response, None before that.
     """
 
     now: datetime
@@ -24,17 +25,17 @@ class Clocks:
 
     @property
     def service_now(self) -> datetime | None:
-        """The service's clock, unless it cannot be correct."""
+        """The service's clock if it is plausible."""
         return self.service if self.service is not None and not self.is_odd else None
 
     @property
     def moment(self) -> datetime:
-        """Now, by the service's clock if it shows one that can be correct."""
+        """The service's clock if it is plausible, otherwise the wall clock."""
         return self.service_now or self.now
 
     @property
     def is_odd(self) -> bool:
-        """Whether the service shows a date that cannot be correct."""
+        """Whether the service's date cannot be correct."""
         return self.service is not None and abs(self.service - self.now) > FARTHEST
 
 
@@ -48,4 +49,4 @@ class Clock(Protocol):
         """The wall clock, UTC."""
 
     def boot(self) -> float:
-        """Seconds that never go back and go on while the machine sleeps."""
+        """Monotonic seconds, which include the time while the machine sleeps."""

@@ -1,4 +1,4 @@
-"""What a generated task knows of the entry that it comes from. Pure values."""
+"""The relation of a generated task to its entry."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How fast the tasks of an entry may be created. `at_once` None: without such a limit.
-    `has_pilot`: some tasks of the entry are its pilot, and the others wait for them."""
+    """How fast the tasks of an entry may be created. `at_once` None: no limit. `has_pilot`: some
+    tasks are the entry's pilot, and the others wait for them."""
 
     has_pilot: bool = False
     at_once: int | None = None
@@ -20,9 +20,9 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """The entry's key, and the values and the period that make this task. Records keep it.
+    """The entry's key, and the values and the period of this task. Records keep it.
 
-    `values` are by axis (`region`) or by field (`stack.name`), in the order of the axes.
+    `values` are by axis (`region`) or field (`stack.name`), in the order of the axes.
     """
 
     entry: str
@@ -32,14 +32,14 @@ class Generated:
 
 @dataclass(frozen=True, slots=True)
 class TaskOrigin:
-    """Where a generated task comes from, and what its entry says about it.
+    """The origin of a generated task, and its entry's rules for it.
 
-    `template` are the settings of the entry as they are written, in the form of a task's inputs.
-    `row_file` and `row_line` are those of the row of its first axis: None without `forEach`, and
-    `row_file` None for a row in the manifest itself. `position` is its place among the tasks of its
-    entry. `waits`: with `overlap: wait`, an earlier period's task has to be over first. The period
-    lasts from `begins` until `ends`; with `catchUp`, `ends` is None, since its task may be created
-    at any later time.
+    `template` are the entry's settings before expansion, in the form of a task's inputs. `row_file`
+    and `row_line` locate the row of its first axis: None without `forEach`, and `row_file` None for
+    a row in the manifest itself. `position` is its index among the tasks of the entry. `waits`:
+    with `overlap: wait`, the tasks of earlier periods must finish first. The period lasts from
+    `begins` until `ends`; with `catchUp`, `ends` is None, since its task may be created at any
+    later time.
     """
 
     generated: Generated

@@ -1,6 +1,6 @@
-"""The settings of a task, in one table: what each is called, and what happens to it.
+"""The table of task settings.
 
-A new setting takes a row here, its schema in `schemas/manifest.schema.json`, and nothing else in
+A new setting needs a row here and a schema in `schemas/manifest.schema.json`, and nothing else in
 plan, apply, import and reports; `tests/acceptance/test_fields.py` then proves that it works.
 Sources: the API document (`CreateAgentTaskRequest`, `UpdateTaskRequest`, `AgentTask`), and
 contract, sections 1 and 4.
@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 class Field(NamedTuple):
     """One setting, by Pulumi's own name.
 
-    `choices`: all its values, if they are few texts.
-    `default`: what the service uses if a create leaves it out; None if that is not documented.
+    `choices`: all its values, if it is an enumeration.
+    `default`: the service's value if a create omits it; None if that is not documented.
     `sent`: part of the create request; otherwise a PATCH right after the create sets it.
     `patched`: its creator can change it later; otherwise it is fixed at creation.
-    `returned`: the service shows it; otherwise nobody can compare it.
-    `compared`: a remote change of it is a difference that the plan shows.
+    `returned`: the API returns it; otherwise it cannot be compared.
+    `compared`: the plan shows remote changes of it.
     `identifies`: a task with another value is never adopted as a look-alike.
-    `imported`: import writes it as the service shows it; a message and a name need more care.
+    `imported`: import writes the service's value as is; message and name need more care.
     `hidden`: reports show only its digest if the task is sensitive.
     """
 
@@ -73,7 +73,7 @@ FIELDS = (
     ),
     Field("message", returned=False, imported=False, hidden=True),
 )
-"""In the order in which reports show them."""
+"""In the order of reports."""
 
 BY_NAME = {field.name: field for field in FIELDS}
 

@@ -1,4 +1,4 @@
-"""Hosts that are this machine."""
+"""Loopback hosts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is 127.0.0.0/8, ::1 or `localhost`, to which a token may be sent without
+    """Whether a host is `localhost`, 127.0.0.0/8 or ::1, to which a token may be sent without
     TLS."""
     if host.lower() == "localhost":
         return True

@@ -1,10 +1,10 @@
 """Marks: the `message.timestamp` by which an attempt to create a task is recognized.
 
 A mark is an RFC 3339 time in UTC with nine fractional digits. The first three are the clock's, the
-last six are random, so nobody can guess it. The marks of one state ascend by at least 2 ms and stay
-distinct when a service shows only milliseconds, truncated or rounded.
+last six are random, so nobody can guess it. The marks of one state ascend by at least 2 ms, so they
+stay distinct if a service returns only milliseconds, truncated or rounded.
 
-Marks are compared as integer nanoseconds, because `datetime` stops at microseconds.
+Marks are compared as integer nanoseconds, because `datetime` only has microseconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 DIGITS = 9
-"""Fractional digits of a mark that we send."""
+"""Fractional digits of the marks that we send."""
 
 _NS_PER_S = 1_000_000_000
 _NS_PER_MS = 1_000_000
@@ -28,13 +28,13 @@ _MOST_DIGITS = 100
 
 
 class _Time(NamedTuple):
-    """`seconds` since 1970 and the fractional digits as shown."""
+    """`seconds` since 1970 and the fractional digits as written."""
 
     seconds: int
     fraction: str
 
     def scaled(self, digits: int) -> int:
-        """In units of 10**-digits seconds; `digits` is at least as many as are shown."""
+        """In units of 10**-digits seconds; `digits` is at least the number of digits written."""
         shown = self.fraction
         return self.seconds * _power(digits) + int(shown.ljust(digits, "0") or "0")
 
@@ -42,9 +42,9 @@ class _Time(NamedTuple):
 def mint(now: datetime, after: str = "", entropy: int | None = None) -> str:
     """A new mark at the millisecond of `now`, or at the first one at least 2 ms after `after`.
 
-    `after` is the latest mark given so far ("" if there is none). `entropy` is the last six
-    digits, 0 to 999,999: random unless a test passes them. OverflowError at the end of the
-    calendar; ValueError if `after` is not a time.
+    `after` is the latest mark so far ("" if none). `entropy` is the last six digits, 0 to 999,999:
+    random unless a test passes them. OverflowError at the end of the calendar; ValueError if
+    `after` is not a time.
     """
     milliseconds = _ns_of(now) // _NS_PER_MS
     if after:
@@ -58,10 +58,8 @@ def mint(now: datetime, after: str = "", entropy: int | None = None) -> str:
 
 
 def nanoseconds(shown: object) -> int | None:
-    """An RFC 3339 time as nanoseconds since 1970, further digits cut off; None if it is not one.
-
-    Without an offset it counts as UTC.
-    """
+    """An RFC 3339 time as nanoseconds since 1970, truncated; None for anything else. A time without
+    an offset is UTC."""
     time = _parse(shown)
     if time is None:
         return None
@@ -69,16 +67,16 @@ def nanoseconds(shown: object) -> int | None:
 
 
 def is_mark(text: object) -> bool:
-    """Whether this is a mark exactly as `mint` writes it."""
+    """Whether this is a mark in exactly the form of `mint`."""
     ns = nanoseconds(text)
     return ns is not None and text == _text(ns)
 
 
 def matches(mark: str, shown: object) -> bool:
-    """Whether a service that was sent `mark` may show it as `shown`.
+    """Whether a service that was sent `mark` may return it as `shown`.
 
-    Shown with d fractional digits it is the mark truncated or rounded to d digits (halves either
-    way); trailing zeros may be missing, and another offset may be used.
+    With d fractional digits, that is the mark truncated or rounded to d digits (halves either way);
+    trailing zeros may be missing, and the offset may differ.
     """
     ours, theirs = _parse(mark), _parse(shown)
     if ours is None or theirs is None:
@@ -90,7 +88,7 @@ def matches(mark: str, shown: object) -> bool:
 
 
 def is_exact(mark: str, shown: object) -> bool:
-    """Whether `shown` is `mark` at the precision that was sent; trailing zeros may be missing."""
+    """Whether `shown` is `mark` at full precision; trailing zeros may be missing."""
     ours, theirs = _parse(mark), _parse(shown)
     if ours is None or theirs is None:
         return False

@@ -15,7 +15,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
 def parse_duration(text: str) -> timedelta:
-    """`150s`, `2m30s`, `1.5h`, `7d`; a bare `0` too. Anything else: TaskctlError."""
+    """`150s`, `2m30s`, `1.5h`, `7d` or `0`. TaskctlError for anything else."""
     if text.strip() == "0":
         return timedelta()
     if not _DURATION.fullmatch(text.strip()):
@@ -24,7 +24,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 class AdoptScope(StrEnum):
-    """Which unrecorded tasks are looked at before one is created."""
+    """Which unrecorded tasks to check before creating one."""
 
     ALL = "all"
     RECENT = "recent"

@@ -1,4 +1,4 @@
-"""Remarks about one task of a plan or an apply, as facts."""
+"""Remarks about a task in a plan or an apply, as values."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Commands that are suggested to a person, ready to paste into a shell: the only place that makes
-them.
+"""Suggested commands, ready to paste into a shell. All suggestions are built here.
 
-A key, an ID, an organization, an address or a path may come from a state, a saved plan or a service
-of somebody else. One that is not as such a value must be never becomes part of a command, not even
-quoted: a placeholder such as `KEY` takes its place.
+A key, ID, organization, address or path may come from an untrusted state, saved plan or service. A
+value of invalid form never becomes part of a command, not even quoted: a placeholder such as `KEY`
+replaces it.
 """
 
 from __future__ import annotations
@@ -30,13 +29,12 @@ def command_line(*words: str) -> str:
 
 def shell_word(text: str) -> str:
     """A word that a user typed, quoted if necessary. A text with characters that a terminal does
-    not show as they are, or that would break the line, becomes a placeholder: nobody could see what
-    they paste."""
+    not show, or that break the line, becomes a placeholder: users could not see what they paste."""
     return shlex.quote(text) if text.isprintable() else PLACEHOLDER
 
 
 def is_key(text: str) -> bool:
-    """Whether a text can be a task key (contract, section 2), also one that an entry generates."""
+    """Whether a text can be a task key (contract, section 2), written or generated."""
     return len(text) <= _LONGEST_KEY and _KEY.fullmatch(text) is not None
 
 
@@ -98,4 +96,4 @@ WORDS: Mapping[str, Callable[[str], str]] = MappingProxyType(
         "sh": shell_word,
     }
 )
-"""Each kind of value, and what makes a word of one."""
+"""Each kind of value, and the function that turns it into a word."""

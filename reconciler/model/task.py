@@ -1,4 +1,4 @@
-"""The values everyone may use: desired tasks, remote tasks, identities, first messages."""
+"""Values that all packages share: desired tasks, remote tasks, identities, first messages."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from reconciler.model.canonical import comparable_text, digest
 from reconciler.model.entry import Generated, TaskOrigin
 
 Inputs = Mapping[str, Any]
-"""What a task was or is to be made from: JSON values under Pulumi's own names.
+"""The settings that a task is created with: JSON values under Pulumi's own names.
 
-`message` is always the object form, `{"content": str, "entity_diff"?: {...}, "commands"?: {...}}`.
-`name` and `isShared` belong to it (they are patched right after the create). Never in it: null
-values, `orgName`, `taskID`, `movedFrom`, `adopt`, `message.type` and `message.timestamp`.
+`message` is always an object, `{"content": str, "entity_diff"?: {...}, "commands"?: {...}}`. `name`
+and `isShared` are included (a PATCH right after the create sets them). Never included: null values,
+`orgName`, `taskID`, `movedFrom`, `adopt`, `message.type` and `message.timestamp`.
 """
 
 
 class TaskRef(NamedTuple):
-    """A task key in its organization: what one task at the service is kept for."""
+    """A task key in its organization, which stands for one task at the service."""
 
     org_name: str
     key: str
@@ -31,20 +31,20 @@ class TaskRef(NamedTuple):
 
     @staticmethod
     def has_org(text: str) -> bool:
-        """Whether `KEY` or `ORG/KEY`, or a glob, is the latter: a generated key may have slashes
-        after its `@`."""
+        """Whether a text, or a glob, is `ORG/KEY` and not `KEY`. (A generated key may have slashes
+        after its `@`.)"""
         return "/" in text.partition("@")[0]
 
     @classmethod
     def parse(cls, text: str) -> TaskRef:
-        """From `ORG/KEY`, the form the state file uses."""
+        """From `ORG/KEY`, the form in the state file."""
         org_name, _, key = text.partition("/")
         return cls(org_name, key)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a token speaks for: the same when all but the login agree (contract, section 1)."""
+    """A token's identity. Two are the same if all but the login agree (contract, section 1)."""
 
     JSON_SHARED: ClassVar[bool] = True  # one value for the many records that one identity made
 
@@ -62,12 +62,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class DesiredTask:
-    """One task of a manifest, its defaults applied.
+    """One task of a manifest, with defaults applied.
 
-    `org_name` is what the manifest says (None: to be resolved from outside it, after which
-    `org_from_manifest` stays False). `line` and `column` are those of its key, from 1.
-    `inputs` lacks `message` only where `task_id` is given. `sensitive`: no report shows its prompt.
-    `origin`: an entry generates it.
+    `org_name` is the manifest's (None: not resolved yet; `org_from_manifest` stays False then).
+    `line` and `column` locate its key, from 1. `inputs` lacks `message` only if `task_id` is given.
+    `sensitive`: reports hide its prompt. `origin`: set if an entry generated it.
     """
 
     key: str
@@ -85,12 +84,12 @@ class DesiredTask:
 
     @property
     def generated(self) -> Generated | None:
-        """The entry, values and period that made it; None for a task that is written out."""
+        """Its entry, values and period; None for a task that is not generated."""
         return self.origin.generated if self.origin is not None else None
 
     @property
     def declared_key(self) -> str:
-        """The key in the manifest: that of its entry, for a generated task."""
+        """The key in the manifest; for a generated task, that of its entry."""
         return self.key if self.origin is None else self.origin.generated.entry
 
     @property
@@ -104,7 +103,7 @@ class DesiredTask:
 
 @dataclass(frozen=True, slots=True)
 class RemoteTask:
-    """A task as the service shows it. `raw` is all it sent, unknown fields included."""
+    """A task as the service returns it. `raw` is the whole response, with unknown fields."""
 
     org_name: str
     id: str
@@ -127,8 +126,8 @@ class RemoteTask:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What a manifest lists under `removed`: a key, or a glob of keys, of one organization (None:
-    the one that applies if a manifest names none)."""
+    """An item of `removed` in a manifest: a key, or a glob of keys, in one organization (None: the
+    default one)."""
 
     pattern: str
     org_name: str | None
@@ -144,7 +143,7 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class FirstMessage:
-    """The message a task began with, read from its events; `mark` is as the service shows it."""
+    """The message that a task was created with, from its events; `mark` is as returned."""
 
     mark: str
     text: str
@@ -160,47 +159,48 @@ class FirstMessage:
 
 
 def is_unattended(settings: Mapping[str, Any]) -> bool:
-    """Whether a task with these settings asks nobody. Without approvalMode the organization's own
-    holds, which the service does not tell. A read-only one may still open pull requests."""
+    """Whether a task with these settings never asks for approval. Without approvalMode, the
+    organization's default applies, which the API does not return. A read-only task may still open
+    pull requests."""
     is_limited = settings.get("permissionMode") == "read-only"
     return settings.get("approvalMode") == "auto" and not is_limited
 
 
 def instant(text: object) -> datetime | None:
-    """An RFC 3339 timestamp as an aware UTC datetime; None for anything else, and for the zero time
-    of Go, which stands for "never"."""
+    """An RFC 3339 timestamp as an aware UTC datetime; None for anything else, and for Go's zero
+    time, which means "never"."""
     if not isinstance(text, str):
         return None
     try:
         parsed = datetime.fromisoformat(text)
         moment = (parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed).astimezone(UTC)
-    except (ValueError, OverflowError):  # the latter at either end of the calendar
+    except (ValueError, OverflowError):  # OverflowError: at either end of the calendar
         return None
     return moment if moment.year > 1 else None
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC with milliseconds: `2026-11-24T14:44:49.123Z`, the form of every mark we send."""
+    """UTC with milliseconds: `2026-11-24T14:44:49.123Z`."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 
 def entities_of(inputs: Inputs) -> tuple[Mapping[str, Any], ...]:
-    """The entities that a message asks for (`entity_diff.add`)."""
+    """The entities of a message (`entity_diff.add`)."""
     diff = (inputs.get("message") or {}).get("entity_diff") or {}
     return tuple(diff.get("add") or ())
 
 
 def text_of(inputs: Inputs) -> str | None:
-    """The prompt; None where the inputs hold no message (a task known by `taskID` alone)."""
+    """The prompt; None if the inputs have no message (a task with only a `taskID`)."""
     message = inputs.get("message")
     return message["content"] if message is not None else None
 
 
 def work_of(inputs: Inputs) -> str | None:
-    """A digest of the job itself, the prompt and its entities; None without a message.
+    """A digest of the work itself, the prompt and its entities; None without a message.
 
-    Two tasks with the same work do the same thing twice, whatever their settings.
+    Two tasks with the same work duplicate it, whatever their settings.
     """
     text = text_of(inputs)
     return None if text is None else _work(text, entities_of(inputs))
@@ -212,7 +212,7 @@ def _work(text: str, entities: tuple[Mapping[str, Any], ...]) -> str:
 
 
 def _bare(entity: Mapping[str, Any]) -> dict[str, object]:
-    """An entity without its nulls and its unset merged flag: as the service may spell it."""
+    """An entity without nulls and a false `merged`, which the service may add or omit."""
     return {
         name: _bare(value) if isinstance(value, Mapping) else value
         for name, value in entity.items()
