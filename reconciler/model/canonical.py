@@ -45,7 +45,7 @@ def map_texts(change: Callable[[str], str], value: object, *, names: bool = Fals
     return value
 
 
-def texts_in(value: Any) -> Iterator[str]:
+def texts_in(value: object) -> Iterator[str]:
     """All texts in a value, without the names of members."""
     if isinstance(value, str):
         yield value

@@ -107,7 +107,7 @@ class RemoteTask:
 
     org_name: str
     id: str
-    raw: Mapping[str, Any]
+    raw: Mapping[str, object]
 
     @property
     def name(self) -> str:
@@ -147,7 +147,7 @@ class FirstMessage:
 
     mark: str
     text: str
-    entities: tuple[Mapping[str, Any], ...] = ()
+    entities: tuple[Mapping[str, object], ...] = ()
 
     @property
     def instant(self) -> datetime | None:
@@ -158,7 +158,7 @@ class FirstMessage:
         return _work(self.text, self.entities)
 
 
-def is_unattended(settings: Mapping[str, Any]) -> bool:
+def is_unattended(settings: Mapping[str, object]) -> bool:
     """Whether a task with these settings never asks for approval. Without approvalMode, the
     organization's default applies, which the API does not return. A read-only task may still open
     pull requests."""
@@ -185,7 +185,7 @@ def rfc3339(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
-def entities_of(inputs: Inputs) -> tuple[Mapping[str, Any], ...]:
+def entities_of(inputs: Inputs) -> tuple[Mapping[str, object], ...]:
     """The entities of a message (`entity_diff.add`)."""
     diff = (inputs.get("message") or {}).get("entity_diff") or {}
     return tuple(diff.get("add") or ())
@@ -206,12 +206,12 @@ def work_of(inputs: Inputs) -> str | None:
     return None if text is None else _work(text, entities_of(inputs))
 
 
-def _work(text: str, entities: tuple[Mapping[str, Any], ...]) -> str:
+def _work(text: str, entities: tuple[Mapping[str, object], ...]) -> str:
     parts = sorted(digest(_bare(entity)) for entity in entities)
     return digest([comparable_text(text), parts])
 
 
-def _bare(entity: Mapping[str, Any]) -> dict[str, object]:
+def _bare(entity: Mapping[str, object]) -> dict[str, object]:
     """An entity without nulls and a false `merged`, which the service may add or omit."""
     return {
         name: _bare(value) if isinstance(value, Mapping) else value

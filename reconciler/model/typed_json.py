@@ -263,7 +263,7 @@ def _converted(hint: Any) -> tuple[Any, tuple[Convert, Convert]]:
             lambda held: tuple(map(to, held)),
             lambda found: origin(map(back, found)),
         )
-    if origin is Mapping and arguments[1] is not Any:
+    if origin is Mapping and arguments[1] not in (Any, object):
         inner, pair = _converted(arguments[1])
         if pair is _SAME:
             return hint, _SAME

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from reconciler.model.canonical import digest
 from reconciler.model.entry import Generated
@@ -127,7 +127,7 @@ class RetiredTask:
     identity: Identity
     at: datetime | None = None
     created_at: datetime | None = None
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, object] = field(default_factory=dict)
     sensitive: bool = False
     former: tuple[str, ...] = ()
     adoptable: bool = False
@@ -150,6 +150,6 @@ class Move:
     place: str
 
 
-def kept_outputs(task: Mapping[str, Any]) -> dict[str, Any]:
+def kept_outputs(task: Mapping[str, object]) -> dict[str, object]:
     """The `OUTPUTS` of a task that have a value."""
     return {name: task[name] for name in OUTPUTS if task.get(name) is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from reconciler.model.entry import Generated
 from reconciler.model.task import Identity, Inputs, RemoteTask, TaskRef
@@ -48,8 +48,8 @@ class Record:
     identity: Identity
     created_at: datetime | None = None
     marks: tuple[str, ...] = ()
-    pending: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    pending: Mapping[str, object] = field(default_factory=dict)
+    outputs: Mapping[str, object] = field(default_factory=dict)
     sensitive: bool = False
     history: tuple[HistoryEntry, ...] = ()
     former: tuple[str, ...] = ()
