@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from reconciler import garbage
+from reconciler import memory
 from reconciler.app.context import Context
 from reconciler.app.planner import normal
 from reconciler.messages.notes import Note
@@ -39,7 +39,7 @@ class TaskSessions:
         state = with_named_ids(ctx.read_state(), words)
         ctx.ui.protect(secrets_in(state.records.values()) | secrets_in(state.attempts.values()))
         _ = ctx.client
-        garbage.resume()  # a command may run for days, and failed requests leave reference cycles
+        memory.resume_collection()  # a command may run for days, and failed requests leave reference cycles
         return cls(ctx, state)
 
     def record(self, ref: TaskRef) -> Record:

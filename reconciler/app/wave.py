@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reconciler import garbage
+from reconciler import memory
 from reconciler.app.context import Context
 from reconciler.app.planner import (
     Planning,
@@ -224,7 +224,7 @@ class Wave:
         )
 
     def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:
-        garbage.resume()  # lost responses leave reference cycles behind
+        memory.resume_collection()  # lost responses leave reference cycles behind
         session, ctx = self._session, self._ctx
         total = sum(1 for task in plan.tasks if task.applies)
         progress = ctx.ui.progress(total)

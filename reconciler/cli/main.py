@@ -310,7 +310,7 @@ def main() -> NoReturn:
         instruction = os.environ["_TASKCTL_COMPLETE"]
         sys.exit(shell_complete(app, {}, "taskctl", "_TASKCTL_COMPLETE", instruction))
     signal.signal(signal.SIGTERM, _terminate)
-    gc.disable()  # until `garbage.resume`
+    gc.disable()  # until `memory.resume_collection`
     code = run(sys.argv[1:])
     os._exit(code)  # everything is written; freeing all values would take a tenth of the time
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from reconciler.interning import shared
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.spans import Position
 from reconciler.manifest.task_checks import TaskChecks
+from reconciler.memory import share
 from reconciler.model.entry import TaskOrigin
 from reconciler.model.fields import NAMES
 from reconciler.model.task import DesiredTask, Removal
@@ -127,4 +127,4 @@ def _entity(given: Mapping[str, Any]) -> dict[str, object]:
     if entity["type"] == "pull_request":
         entity.setdefault("merged", False)
         entity["repo"] = _entity({**entity["repo"], "type": "repository"})
-    return shared(entity)
+    return share(entity)

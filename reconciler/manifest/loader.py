@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler import garbage
+from reconciler import memory
 from reconciler.manifest.build import Built, build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
@@ -107,7 +107,7 @@ def load(
     """
     finder = Finder(root)
     finder.find(paths)
-    with garbage.paused():
+    with memory.collection_paused():
         loading = _Loading(finder.diagnostics, root, policy, now, all_problems=all_problems)
         return loading.run(finder.files)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from reconciler.interning import share_parts
+from reconciler.memory import share_parts
 from reconciler.model.fields import PATCHED_AFTER_CREATE
 from reconciler.model.task import (
     FirstMessage,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from reconciler import garbage
+from reconciler import memory
 from reconciler.model.absent import ABSENT
 from reconciler.model.fields import COMPARED, DEFAULTS
 from reconciler.model.task import Inputs, RemoteTask
@@ -63,7 +63,7 @@ def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
         return []
     from deepdiff import DeepDiff
 
-    garbage.resume()  # each comparison leaves circles behind
+    memory.resume_collection()  # each comparison leaves reference cycles
     tree = DeepDiff(_plain(recorded), _plain(desired), view="tree", verbose_level=2)
     return [
         Change(_path(level), _side(level.t1), _side(level.t2), Origin.MANIFEST)

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NoReturn, TypeVar
 
-from reconciler import garbage
-from reconciler.interning import share_parts, shared
+from reconciler.memory import collection_paused, share, share_parts
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Place
 from reconciler.model.errors import StateError
@@ -98,7 +97,7 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data.startswith(b"{") and not data.strip(b"\0 \t\r\n"):
         raise source.damaged("zeros" if data.strip() else "empty")
-    with garbage.paused():
+    with collection_paused():
         try:
             whole = members(data)
         except ShapeError as problem:
@@ -238,7 +237,7 @@ def _share(record: Record) -> None:
     diff = (record.inputs.get("message") or {}).get("entity_diff")
     added = diff.get("add") if isinstance(diff, dict) else None
     if isinstance(added, list):
-        added[:] = [shared(entity) if isinstance(entity, dict) else entity for entity in added]
+        added[:] = [share(entity) if isinstance(entity, dict) else entity for entity in added]
 
 
 def _attempt(mark: str, raw: Raw) -> Attempt:

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "reconciler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ROWS = (
-    ("model", "messages", "resources", "scratch", "garbage", "interning", "disk"),
+    ("model", "messages", "resources", "scratch", "memory", "disk"),
     ("state.attempt", "state.model", "apply.report", "importing.report"),
     ("plan", "manifest", "tasks"),
     ("apply", "render", "remote", "embedded", "state", "importing"),
@@ -165,7 +165,7 @@ def test_files_and_functions_are_short() -> None:
 ONE_PER_MODULE = {"command", "render", "open_engine"}
 """What each module of a registry defines: a command, a format, an engine."""
 
-NOUNS = {"importing", "finding", "encoding", "masking", "interning"}
+NOUNS = {"importing", "finding", "encoding", "masking"}
 
 
 def test_no_two_public_classes_or_functions_share_a_name() -> None:
@@ -251,8 +251,7 @@ MAY_VALIDATE = {
     "cli.options",
     "cli.command",
     "cli.help",
-    "garbage",
-    "interning",
+    "memory",
     "scratch",
     "manifest",
     "manifest.build",

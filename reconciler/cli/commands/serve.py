@@ -111,13 +111,13 @@ def command(
 
     The first line of output is its address.
     """
-    from reconciler import garbage
+    from reconciler import memory
     from reconciler.embedded.app import App
     from reconciler.embedded.scenarios import scenario_of
     from reconciler.embedded.server import serve
     from reconciler.model.hosts import is_loopback
 
-    garbage.resume()
+    memory.resume_collection()
     budget = _budget(token_budget, budget_window)
     app = App(
         call.settings.path(db),

@@ -1,0 +1,75 @@
+"""Time and memory with very many tasks: garbage collection when it is due, and one object for equal
+values.
+
+A cyclic garbage collection visits every live value: with 100,000 tasks, collections take a third of
+a plan's time. So `cli.main` starts without them; a command resumes them when its work leaves
+cycles. Every task comes with its own copy of users and settings: sharing them saves a quarter of a
+plan's memory, for about a tenth of its time.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from reconciler.model.fields import CHOSEN
+
+_ENUMERATED = (*CHOSEN, "runtimePhase", "status", "taskType")
+MOST = 10_000
+_objects: dict[str, dict[str, Any]] = {}
+_texts: dict[str, str] = {}
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """No garbage collection in this context; nested pauses end with the outermost."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def resume_collection() -> None:
+    """Ends a pause. Later collections skip the values that exist now, and run every 50,000 new
+    ones, far less often than Python's default."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.set_threshold(50_000)
+        gc.enable()
+
+
+def shared_count() -> int:
+    """The number of shared values, at most MOST of each kind."""
+    return len(_objects) + len(_texts)
+
+
+def share(small: dict[str, Any]) -> dict[str, Any]:
+    """An equal object seen before, for objects that contain only texts; must not be modified."""
+    try:
+        key = "\0".join(small.values())
+    except TypeError:
+        return small
+    known = _objects.get(key)
+    if known == small:
+        return known
+    if len(_objects) >= MOST:
+        _objects.clear()
+    _objects[key] = small
+    return small
+
+
+def share_parts(task: dict[str, Any]) -> None:
+    """Shares the creator and the enumerated values of a task as the service returns it."""
+    user = task.get("createdBy")
+    if type(user) is dict:
+        task["createdBy"] = share(user)
+    for name in _ENUMERATED:
+        if type(text := task.get(name)) is str:
+            task[name] = _texts.setdefault(text, text)
+    if len(_texts) >= MOST:
+        _texts.clear()

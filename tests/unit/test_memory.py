@@ -1,0 +1,94 @@
+"""Garbage collection stays off or on as before; shared values are equal, to the last type."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reconciler.memory import (
+    MOST,
+    collection_paused,
+    resume_collection,
+    share,
+    share_parts,
+    shared_count,
+)
+
+
+def user(login: str) -> dict[str, Any]:
+    return {"name": login, "githubLogin": login}
+
+
+def test_equal_objects_of_texts_become_one() -> None:
+    first, second = share(user("ada")), share(user("ada"))
+    assert first is second
+    assert share(user("bob")) == user("bob")
+
+
+@pytest.mark.parametrize(
+    "other", [{"merged": True}, {"merged": 1}, {"repo": {"name": "x"}}, {"name": None}, {}]
+)
+def test_others_stay_as_they_are(other: dict[str, Any]) -> None:
+    assert share(other) == other
+    assert [type(value) for value in share(other).values()] == [type(v) for v in other.values()]
+
+
+def test_the_same_texts_under_other_names_are_not_the_same() -> None:
+    assert share({"name": "x", "org": "y"}) == {"name": "x", "org": "y"}
+    assert share({"org": "x", "name": "y"}) == {"org": "x", "name": "y"}
+    assert share({"name": "x\0y"}) == {"name": "x\0y"}
+
+
+def test_parts_of_a_task_are_shared_and_nothing_is_changed() -> None:
+    def task() -> dict[str, Any]:
+        return {"id": "t", "status": "".join(["id", "le"]), "createdBy": user("ada"), "source": 5}
+
+    first, second = task(), task()
+    share_parts(first)
+    share_parts(second)
+    assert first == second == task()
+    assert first["createdBy"] is second["createdBy"]
+    assert first["status"] is second["status"]
+
+
+def test_what_is_known_does_not_grow_without_end() -> None:
+    for number in range(25_000):
+        task = {"status": f"status {number}", "createdBy": user(f"user {number}")}
+        share_parts(task)
+        assert task["createdBy"] == user(f"user {number}")
+    assert shared_count() <= 2 * MOST
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.enable()
+    gc.unfreeze()
+
+
+def test_a_pause_ends_with_its_block() -> None:
+    with collection_paused():
+        with collection_paused():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_a_pause_ends_when_its_block_fails() -> None:
+    with pytest.raises(KeyError), collection_paused():
+        raise KeyError
+    assert gc.isenabled()
+
+
+def test_what_is_there_when_it_resumes_is_passed_over() -> None:
+    resume_collection()
+    assert gc.get_freeze_count() == 0  # it was on: nothing to resume
+    gc.disable()
+    resume_collection()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
