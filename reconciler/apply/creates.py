@@ -238,6 +238,6 @@ class Creates:
         """Closes attempts. The record of what the key has already keeps them in its history."""
         if marks and task.record is not None:
             at = records.now(self._ctx)
-            self._ctx.log.append(*self._ctx.log.state.settled(marks, why, at))
+            self._ctx.log.append(*self._ctx.log.state.close_attempts(marks, why, at))
         elif marks:
             self._ctx.log.append(*(Closed(mark, why) for mark in marks))

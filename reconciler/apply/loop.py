@@ -131,7 +131,7 @@ class Loop:
                     request=f"{ref.key}={attempt.replaces}",
                 )
                 self._notes.append(said)
-        self._ctx.log.append(*state.settled(marks, "made no task", at))
+        self._ctx.log.append(*state.close_attempts(marks, "made no task", at))
 
     def _as_recorded(self, task: PlannedTask) -> PlannedTask:
         """With its record as it is by now: what came of an attempt is told there."""

@@ -74,7 +74,9 @@ def recorded(task: PlannedTask, record: Record) -> list[Event]:
 def moved_record(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:
     """The record under its new key."""
     said = HistoryEntry(HistoryKind.MOVED.value, now(ctx), record.task_id, "", record.ref.key)
-    return replace(record.after(said), ref=task.ref, file=task.file, generated=task.generated)
+    return replace(
+        record.with_history(said), ref=task.ref, file=task.file, generated=task.generated
+    )
 
 
 def retired(record: Record, ctx: ApplyContext) -> Retired:
@@ -98,7 +100,7 @@ def updated(
         HistoryKind.UPDATED.value, now(ctx), record.task_id, "", ", ".join(sorted(values))
     )
     return replace(
-        record.after(said),
+        record.with_history(said),
         inputs=inputs,
         digest=digest(inputs),
         pending={name: v for name, v in record.pending.items() if name not in values},

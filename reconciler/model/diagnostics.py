@@ -138,8 +138,8 @@ def more(
 
 def count(diagnostics: Iterable[Diagnostic], severity: Severity) -> int:
     """The number of diagnostics with a severity, including those that `limited` only counts."""
-    of_it = (d for d in diagnostics if d.severity is severity)
-    return sum(_counted(d) if d.code is Code.MORE_PROBLEMS else 1 for d in of_it)
+    found = (d for d in diagnostics if d.severity is severity)
+    return sum(_counted(d) if d.code is Code.MORE_PROBLEMS else 1 for d in found)
 
 
 def _counted(diagnostic: Diagnostic) -> int:

@@ -184,7 +184,7 @@ def adopt_depth(file: str, org_name: str, state: State, options: PlanOptions) ->
     looked for all of them has read. All that exists on a new state, whose file may be lost."""
     if options.adopt is AdoptScope.ALL:
         return Depth()
-    return Depth.of(state.accounted_before(file, org_name))
+    return Depth.of(state.baselines_for(file, org_name))
 
 
 def _probe(org_name: str, state: State, identity: Identity) -> tuple[str, tuple[str, ...]] | None:

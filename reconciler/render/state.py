@@ -73,7 +73,7 @@ def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:
             "inputs": dict(record.inputs),
             "digest": record.digest,
             "outputs": dict(record.outputs),
-            "history": [_happening(happening) for happening in record.history_of()],
+            "history": [_happening(happening) for happening in record.full_history()],
             "formerTaskIds": list(record.former),
         }
     known["attempts"] = [
@@ -115,7 +115,7 @@ def _attempt_facts(attempt: Attempt) -> Mapping[str, str]:
 
 def _history(record: Record, palette: Palette) -> Iterator[str]:
     """A row per history entry, oldest first."""
-    for happening in record.history_of():
+    for happening in record.full_history():
         at = rfc3339(happening.at) if happening.at is not None else ""
         word, detail, task_id = (
             safe.line(text) for text in (happening.what, happening.detail, happening.task_id)

@@ -71,9 +71,9 @@ def destinations(refs: Sequence[TaskRef], old: str, new: str) -> list[tuple[Task
         texts = (*(match.groups() if match is not None else ()), "")
         name = "".join(map("".join, zip(new.split("*"), texts, strict=True)))
         found.append((ref, destination(name, ref)))
-    twice = next((str(to) for to, count in Counter(t for _, t in found).items() if count > 1), None)
-    if twice is not None:
-        raise _refused("taken", twice, ref=twice)
+    taken = next((str(to) for to, count in Counter(t for _, t in found).items() if count > 1), None)
+    if taken is not None:
+        raise _refused("taken", taken, ref=taken)
     return found
 
 
@@ -91,9 +91,9 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
         raise _refused("organization", old.key, ref=str(old))
     events: list[Event] = []
     if record is not None:
-        said = HistoryEntry(HistoryKind.MOVED.value, at, record.task_id, "", old.key)
+        entry = HistoryEntry(HistoryKind.MOVED.value, at, record.task_id, "", old.key)
         made = _renamed(record.generated, new)
-        events.append(Recorded(replace(record.after(said), ref=new, generated=made)))
+        events.append(Recorded(replace(record.with_history(entry), ref=new, generated=made)))
     events += [
         Attempted(replace(attempt, ref=new, generated=_renamed(attempt.generated, new)))
         for attempt in attempts
@@ -166,7 +166,7 @@ def close_attempts(
         raise _refused("resolved", ref.key, ref=str(ref))
     if task_id is None:
         marks = [attempt.mark for attempt in attempts]
-        return state.settled(marks, "resolved by hand: not created", at)
+        return state.close_attempts(marks, "resolved by hand: not created", at)
     _check_free(state, ref, task_id)
     return [Recorded(_resolved(state.records.get(ref), attempts, task_id, created_at))]
 

@@ -160,5 +160,5 @@ class HeldFile:
 
 def _cannot_save(shown: str, problem: OSError) -> NoReturn:
     reason = problem.strerror or str(problem)
-    said = StateError.of(Code.STATE_NOT_SAVED, at=Place(file=shown), file=shown, reason=reason)
-    raise said from problem
+    at = Place(file=shown)
+    raise StateError.of(Code.STATE_NOT_SAVED, at=at, file=shown, reason=reason) from problem

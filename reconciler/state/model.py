@@ -28,8 +28,8 @@ class Record:
     `digest` is their digest. `marks` are those of all attempts for the key. `pending` must still be
     patched after the create. `created_at` is when the create was answered or the task adopted, by
     the service's clock if known. `sensitive`: reports hide its prompt, even if its manifest is
-    gone. `history` has more than one entry or none (see `history_of`). `former` are the IDs of the
-    key's earlier tasks, which are never adopted. `duplicates` are more tasks with a mark of the
+    gone. `history` is empty or has several entries (see `full_history`). `former` are the IDs of
+    the key's earlier tasks, which are never adopted. `duplicates` are more tasks with a mark of the
     key: a create was delivered twice. `generated`: the entry it was generated from. `done`: the
     agent has finished, for the entry's rollout.
     """
@@ -57,7 +57,7 @@ class Record:
     generated: Generated | None = None
     done: bool = False
 
-    def history_of(self) -> tuple[HistoryEntry, ...]:
+    def full_history(self) -> tuple[HistoryEntry, ...]:
         """The history of the key. A single entry follows from the other fields and is not kept."""
         if self.history:
             return self.history
@@ -65,11 +65,11 @@ class Record:
         what = HistoryKind.CREATED if mark else HistoryKind.ADOPTED
         return (HistoryEntry(what.value, self.created_at, self.task_id, mark),)
 
-    def after(self, *entries: HistoryEntry) -> Record:
+    def with_history(self, *entries: HistoryEntry) -> Record:
         """The record with these history entries added."""
         known = {(h.what, h.mark) for h in self.history if h.mark}
         new = (h for h in entries if not h.mark or (h.what, h.mark) not in known)
-        return replace(self, history=(*self.history_of(), *new)[-HISTORY:])
+        return replace(self, history=(*self.full_history(), *new)[-HISTORY:])
 
     def was_replaced(self) -> bool:
         """Whether its task replaced another one on request."""
@@ -89,20 +89,20 @@ class Record:
         had the task that the attempt was to replace and whose record was lost."""
         mark = attempt.mark if attempt is not None else ""
         before = attempt.replaces if attempt is not None else ""
-        anew = HistoryKind.REPLACED if before else HistoryKind.RECREATED
+        kind = HistoryKind.REPLACED if before else HistoryKind.RECREATED
         if old is None:
             if not before:
                 return self
-            said = HistoryEntry(anew.value, self.created_at, self.task_id, mark, before)
-            return replace(self, history=(said,), former=(before,))
+            entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, before)
+            return replace(self, history=(entry,), former=(before,))
         if old.task_id == self.task_id:
             return replace(self, history=old.history, former=old.former, duplicates=old.duplicates)
-        said = HistoryEntry(anew.value, self.created_at, self.task_id, mark, old.task_id)
+        entry = HistoryEntry(kind.value, self.created_at, self.task_id, mark, old.task_id)
         former = (*old.former, *([before] if before else ()), old.task_id)
         return replace(
             self,
             marks=tuple(dict.fromkeys((*old.marks, *self.marks))),
-            history=old.after(said).history,
+            history=old.with_history(entry).history,
             former=tuple(dict.fromkeys(former)),
             duplicates=old.duplicates,
         )
@@ -151,7 +151,7 @@ class State:
             return False
         return baseline is None or task.id not in baseline.ids
 
-    def accounted_before(self, file: str, org_name: str) -> tuple[Baseline, ...]:
+    def baselines_for(self, file: str, org_name: str) -> tuple[Baseline, ...]:
         """Baselines whose tasks are not look-alikes for a manifest file: a complete apply has
         checked each of them."""
         if self.is_new_for(file):
@@ -198,7 +198,7 @@ class State:
         has_it = (r for r in self.records.values() if task_id in (r.task_id, *r.former))
         return task_id in self.retired and next(has_it, None) is None
 
-    def settled(self, marks: Iterable[str], why: str, at: datetime | None) -> list[Event]:
+    def close_attempts(self, marks: Iterable[str], why: str, at: datetime | None) -> list[Event]:
         """The events for attempts that created no task. If their key has a record, its history
         keeps them."""
         events: list[Event] = []
@@ -212,9 +212,9 @@ class State:
             if ref is None or record is None:
                 events.append(Closed(mark, why))
                 continue
-            said = HistoryEntry(HistoryKind.NOT_CREATED.value, at, record.task_id, mark, why)
+            entry = HistoryEntry(HistoryKind.NOT_CREATED.value, at, record.task_id, mark, why)
             known = tuple(dict.fromkeys((*record.marks, mark)))
-            records[ref] = replace(record.after(said), marks=known)
+            records[ref] = replace(record.with_history(entry), marks=known)
             events.append(Recorded(records[ref]))
         return events
 

@@ -281,7 +281,9 @@ def test_a_stale_holder_whose_blobs_were_cleaned_up_harms_nothing(those: Machine
     other.place.unlock(other.place.head().epoch)
     for number in range(3, 10):
         with other.open() as session:
-            session.append(*session.state.settled(list(session.state.attempts), "none", None))
+            session.append(
+                *session.state.close_attempts(list(session.state.attempts), "none", None)
+            )
             session.append(Recorded(record(number)), large(number))
     for call in (stale.save, stale.close):
         with suppress(StateError):

@@ -36,7 +36,7 @@ _WHO = {"NAME": "taskctl", "EMAIL": "taskctl@localhost", "DATE": "1970-01-01T00:
 _REJECTED = re.compile(r"^!\t[^\t]*\t\[(?P<who>remote )?rejected\](?: \((?P<why>[^)]*)\))?", re.M)
 """How `git push --porcelain` reports a ref that was not updated."""
 
-_SAID = re.compile(r"^remote: *(?:error: *)?([^ ].{0,200})", re.M)
+_HOOK = re.compile(r"^remote: *(?:error: *)?([^ ].{0,200})", re.M)
 """Output of a hook of the host."""
 
 _RULE = re.compile(r"declined|hidden ref|prohibited|protected|denied", re.IGNORECASE)
@@ -149,9 +149,9 @@ class GitEngine:
             raise _fault(done.stderr)
         why = rejected["why"] or ""
         if rejected["who"]:
-            more = _SAID.search(done.stderr.decode(errors="replace"))
-            said = f"{why}: {more[1]}" if more else why
-            raise Denied(said, "rejected") if _RULE.search(why) else Unsure(said)
+            more = _HOOK.search(done.stderr.decode(errors="replace"))
+            reason = f"{why}: {more[1]}" if more else why
+            raise Denied(reason, "rejected") if _RULE.search(why) else Unsure(reason)
         raise Moved("the head was replaced")
 
     def _fetch(self, commit: str) -> bool:
@@ -201,9 +201,9 @@ class GitEngine:
             raise Unsure(f"git did not end within {TIMEOUT:.0f} s") from problem
 
 
-def _fault(said: bytes) -> Unsure | Denied:
+def _fault(output: bytes) -> Unsure | Denied:
     """A failed command's error, from its output: the exit code is always 128."""
-    text = said.decode(errors="replace")
+    text = output.decode(errors="replace")
     for words, cause in _REFUSALS:
         if found := words.search(text):
             return Denied(found[0].strip(), cause)
@@ -227,8 +227,8 @@ def open_engine(address: str, env: Mapping[str, str], folder: Path) -> GitEngine
     folder = folder.resolve()
     known = remotes(folder)
     if remote not in known:
-        those = f"{remote} is not a remote of this clone (remotes: {', '.join(known)})"
-        raise Denied(those if known else "this is not a git clone with a remote", "address")
+        reason = f"{remote} is not a remote of this clone (remotes: {', '.join(known)})"
+        raise Denied(reason if known else "this is not a git clone with a remote", "address")
     return GitEngine(folder, remote, ref, env)
 
 

@@ -180,7 +180,7 @@ def _no_bucket(problem: Exception) -> Denied:
     return Denied(_short(problem), "container")
 
 
-_SAID = re.compile(r"<Code>(\w+)</Code>(?:\s*<Message>([^<\n]*))?")
+_MESSAGE = re.compile(r"<Code>(\w+)</Code>(?:\s*<Message>([^<\n]*))?")
 _NO_BUCKET = re.compile(r"<Code>(?:NoSuchBucket|ContainerNotFound)<")
 _FORBIDDEN = re.compile(r"<Code>(?:AccessDenied|AuthorizationPermissionMismatch)<")
 """The services' error responses, in XML; Google's and Azure's are like S3's."""
@@ -193,8 +193,8 @@ _REQUEST = re.compile(r".*?Error performing [A-Z]+ (?:\S+ )?in \S+ - ")
 
 def _short(problem: Exception) -> str:
     """The reason in one line: the service's message, or else the text after the request."""
-    if said := _SAID.search(str(problem)):
-        return ": ".join(filter(None, said.groups()))[:200]
+    if found := _MESSAGE.search(str(problem)):
+        return ": ".join(filter(None, found.groups()))[:200]
     return _REQUEST.sub("", str(problem).partition("\n")[0])[:200]
 
 

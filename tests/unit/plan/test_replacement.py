@@ -181,7 +181,7 @@ def test_the_latest_replacement_counts_and_nothing_else_that_happened() -> None:
     earlier = HistoryEntry("replaced", ago(days=3), "x", "m0", "old")
     twice = replace(known, history=(known.history[0], earlier, known.history[1]))
     assert only(plan([desired("a")], state([twice]), seen, ASKED)).action is Action.UNCHANGED
-    known = replaced(ago(days=2)).after(HistoryEntry("updated", ago(minutes=2), "new"))
+    known = replaced(ago(days=2)).with_history(HistoryEntry("updated", ago(minutes=2), "new"))
     assert only(plan([desired("a")], state([known]), seen, ASKED)).action is Action.REPLACE
 
 

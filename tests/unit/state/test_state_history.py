@@ -59,8 +59,8 @@ def test_a_history_in_the_file() -> None:
 def test_a_state_without_one_tells_what_its_records_say() -> None:
     (known,) = decode(GOLDEN).records.values()
     assert known.history == ()
-    assert known.history_of() == (HistoryEntry("created", NOON, "id-0", mark_at(0)),)
-    assert replace(known, marks=()).history_of() == (HistoryEntry("adopted", NOON, "id-0"),)
+    assert known.full_history() == (HistoryEntry("created", NOON, "id-0", mark_at(0)),)
+    assert replace(known, marks=()).full_history() == (HistoryEntry("adopted", NOON, "id-0"),)
     assert encode_state(golden_state()).decode() == GOLDEN
 
 
@@ -78,7 +78,7 @@ def test_attempts_that_made_no_task_are_told_once() -> None:
     """Two of one key, twice over, as a journal that is folded again has it."""
     tries = [Attempted(replace(attempt(n, "task-0"), replaces="id-0")) for n in (1, 2)]
     known = fold(empty(), [Recorded(record(0)), *tries])
-    events = known.settled([mark_at(1), mark_at(2)], "made no task", NOON)
+    events = known.close_attempts([mark_at(1), mark_at(2)], "made no task", NOON)
     after = fold(known, events)
     assert not after.attempts
     (told,) = after.records.values()
@@ -166,7 +166,7 @@ def test_in_place_of_a_task_whose_record_was_lost_its_id_is_kept() -> None:
 def test_only_what_a_dead_run_replaced_itself_is_untold() -> None:
     (known,) = replaced().records.values()
     saved = fold(empty(), [Recorded(known)])
-    updated = known.after(HistoryEntry("updated", NOON, known.task_id, "", "name"))
+    updated = known.with_history(HistoryEntry("updated", NOON, known.task_id, "", "name"))
     assert not with_unreported(saved, [Recorded(updated)]).unreported
     recreated = record(2, "task-0").in_place_of(record(0), attempt(2, "task-0"))
     assert not with_unreported(
@@ -178,7 +178,7 @@ def test_only_what_a_dead_run_replaced_itself_is_untold() -> None:
 def test_what_is_told_again_is_told_once_and_of_the_same_task_nothing_is_lost() -> None:
     (known,) = replaced().records.values()
     said = HistoryEntry("notCreated", NOON, "id-1", mark_at(5), "refused")
-    assert known.after(said).after(said) == known.after(said)
+    assert known.with_history(said).with_history(said) == known.with_history(said)
     same = replace(known, history=(), former=()).in_place_of(known, None)
     assert (same.history, same.former) == (known.history, known.former)
 

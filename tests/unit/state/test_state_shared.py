@@ -308,7 +308,7 @@ def test_no_blob_stays_that_no_head_names(engine: MemoryEngine) -> None:
     session.append(Attempted(made))
     engine.place().unlock(1)
     with open_in(engine) as other:
-        other.append(*other.state.settled([made.mark], "made no task", None))
+        other.append(*other.state.close_attempts([made.mark], "made no task", None))
     names = {head(engine)["base"], *head(engine)["bases"]}  # type: ignore[misc]
     assert names == set(engine.blobs)
     with pytest.raises(StateError):
