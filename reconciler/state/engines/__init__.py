@@ -5,7 +5,7 @@ that the head names. `state.shared` implements everything else on top: the lock,
 retries, clocks. To add an engine, write a module with `open_engine` here, add its schemes to
 `SCHEMES`, and add one line to the list of the conformance suite.
 """
-# ruff: noqa: N818  (an outcome of a swap is not an error before the manager has looked at it)
+# ruff: noqa: N818  (an outcome of a swap is not an error before the caller has examined it)
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Literal, NewType, Protocol
 Version = NewType("Version", str)
 """Identifies one content of the head (an ETag, a commit, a number); compared for equality only.
 
-A driver must never give two contents the same version; the manager never writes the same bytes in
+A driver must never give two contents the same version; the caller never writes the same bytes in
 two different swaps.
 """
 
@@ -78,7 +78,7 @@ class Unconditional(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often the manager may write, in seconds.
+    """How often the caller may write, in seconds.
 
     A holder rewrites the head every `beat`; a waiting process may take over after `takeover`
     without a change. Two swaps are at least `min_gap` apart.

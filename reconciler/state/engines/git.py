@@ -54,6 +54,8 @@ _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
 class GitEngine:
     """The Engine of one ref of one remote, used from inside the clone `folder`."""
 
+    drops_with_swap = True
+
     def __init__(self, folder: Path, remote: str, ref: str, env: Mapping[str, str]) -> None:
         self._folder, self._remote, self._ref = folder, remote, ref
         self.shown = f"git:{remote}{_suffix(ref)}"
@@ -69,10 +71,6 @@ class GitEngine:
             "GIT_OBJECT_DIRECTORY": self._objects.name,
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str((folder / shared).resolve()),
         }
-
-    @property
-    def drops_with_swap(self) -> bool:
-        return True
 
     def read(self) -> tuple[bytes, Version] | None:
         """Looks the ref up again if its commit was replaced before it could be fetched."""

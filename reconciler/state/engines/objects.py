@@ -42,15 +42,13 @@ HEAD = "head"
 class ObjectEngine:
     """The Engine of one prefix in one bucket. `store` is rooted at the prefix."""
 
+    drops_with_swap = False
+
     def __init__(self, store: ObjectStore, shown: str, pace: Pace) -> None:
         self._store = store
         self.shown = shown
         self.pace = pace
         self._was_reached = False
-
-    @property
-    def drops_with_swap(self) -> bool:
-        return False
 
     def read(self) -> tuple[bytes, Version] | None:
         import obstore

@@ -53,16 +53,14 @@ class _NoTablesError(Denied):
 class PostgresEngine:
     """The Engine of one named state in one database; connects lazily."""
 
+    drops_with_swap = False
+
     def __init__(self, conninfo: str, name: str, shown: str) -> None:
         self._conninfo, self._name = conninfo, name
         self.shown = shown
         self.pace = Pace()
         self._connection: Connection[Any] | None = None
         self._guard = Lock()
-
-    @property
-    def drops_with_swap(self) -> bool:
-        return False
 
     def read(self) -> tuple[bytes, Version] | None:
         """None if the tables do not exist, since the database has no state then."""
