@@ -59,10 +59,6 @@ class HeldState(Protocol):
     def exists(self) -> bool:
         """Whether it was ever saved."""
 
-    @property
-    def journal_id(self) -> str:
-        """The ID of the journal that the next saved state has folded; "" if there is none."""
-
     def log(self, durable: Durable) -> GroupCommit:
         """The log to append events to. To be called once."""
 

@@ -52,10 +52,6 @@ class HeldHead:
     def exists(self) -> bool:
         return True
 
-    @property
-    def journal_id(self) -> str:
-        return ""
-
     def log(self, durable: Durable) -> GroupCommit:
         return GroupCommit(self._commit, durable, shown=self._shown, patience=self._patience)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -90,10 +91,6 @@ class HeldFile:
     def exists(self) -> bool:
         return self._version is not None
 
-    @property
-    def journal_id(self) -> str:
-        return self._journal.id if self._journal is not None else ""
-
     def log(self, durable: Durable) -> Journal:
         path, shown = self._files.journal, self._files.journal_shown
         self._journal = Journal(path, self._header(), self._replay, durable, shown=shown)
@@ -116,6 +113,8 @@ class HeldFile:
 
     def save(self, state: State, *, last: bool) -> None:
         del last  # the lock is a separate file
+        if self._journal is not None and self._journal.id:
+            state = replace(state, journal=self._journal.id)
         try:
             self._refuse_changed()
             self._files.replace(encode_state(state))

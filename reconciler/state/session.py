@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from reconciler.model.codes import Code
@@ -183,12 +182,7 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _fold(self, events: Sequence[Event]) -> None:
@@ -203,13 +197,11 @@ class Session:
         state = self.state.pruned()
         if self._is_worth_saving(state):
             state = self._with_accounted(state).pruned()
-            journal = held.journal_id or state.journal
-            state = replace(state, serial=state.serial + 1, journal=journal)
-            state = self._with_refreshed(state)
+            state = self._with_refreshed(replace(state, serial=state.serial + 1))
             held.save(state, last=last)
             with self._guard:
-                self._saved = self._view = state
-                self._ledger = Ledger(state)
+                self._saved = self._view = held.saved
+                self._ledger = Ledger(held.saved)
         held.clear_log()
 
     def _is_worth_saving(self, state: State) -> bool:

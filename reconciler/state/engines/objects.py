@@ -51,10 +51,8 @@ class ObjectEngine:
         self._was_reached = False
 
     def read(self) -> tuple[bytes, Version] | None:
-        import obstore
-
         with self._faults(), _absent():
-            found = obstore.get(self._store, HEAD)
+            found = self._store.get(HEAD)
             return bytes(found.bytes()), _version(found.meta)
         return None
 
@@ -62,27 +60,21 @@ class ObjectEngine:
         return self._put(HEAD, data, "create" if over is None else json.loads(over))
 
     def keep(self, name: str, data: bytes) -> None:
-        import obstore
-
         with self._faults():
             try:
-                obstore.put(self._store, f"blobs/{name}", data, use_multipart=False)
+                self._store.put(f"blobs/{name}", data, use_multipart=False)
             except FileNotFoundError as problem:
                 raise _no_bucket(problem) from problem
 
     def kept(self, name: str) -> bytes:
-        import obstore
-
         with self._faults(), _absent():
-            return bytes(obstore.get(self._store, f"blobs/{name}").bytes())
+            return bytes(self._store.get(f"blobs/{name}").bytes())
         raise Missing(name)
 
     def drop(self, names: Sequence[str]) -> None:
-        import obstore
-
         for name in names:
             with suppress(EngineError), self._faults(), _absent():
-                obstore.delete(self._store, f"blobs/{name}")
+                self._store.delete(f"blobs/{name}")
 
     def close(self) -> None:
         """The client library needs no closing."""
@@ -92,8 +84,6 @@ class ObjectEngine:
 
     def probe(self) -> None:
         scratch = f"probe/{secrets.token_hex(8)}"
-        import obstore
-
         made = self._put(scratch, b"1", "create")
         try:
             self._put(scratch, b"2", json.loads(made))
@@ -105,18 +95,17 @@ class ObjectEngine:
                 raise Unconditional(f"{self.shown} accepted a write whose condition did not hold")
         finally:
             with suppress(EngineError), self._faults(), _absent():
-                obstore.delete(self._store, scratch)
+                self._store.delete(scratch)
 
     def try_write(self) -> None:
         self.probe()
 
     def _put(self, path: str, data: bytes, mode: Any) -> Version:
-        import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         with self._faults():
             try:
-                done = obstore.put(self._store, path, data, mode=mode, use_multipart=False)
+                done = self._store.put(path, data, mode=mode, use_multipart=False)
             except PreconditionError as problem:
                 raise Moved("the head was replaced") from problem
             except AlreadyExistsError as problem:
@@ -131,10 +120,8 @@ class ObjectEngine:
             return _version(done)
 
     def _exists(self, path: str) -> bool:
-        import obstore
-
         with _absent():
-            obstore.head(self._store, path)
+            self._store.head(path)
             return True
         return False
 
