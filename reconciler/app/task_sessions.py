@@ -39,7 +39,7 @@ class TaskSessions:
         state = with_named_ids(ctx.read_state(), words)
         ctx.ui.protect(secrets_in(state.records.values()) | secrets_in(state.attempts.values()))
         _ = ctx.client
-        memory.resume_collection()  # a command may run for days, and failed requests leave reference cycles
+        memory.resume_collection()  # runs for days; failed requests leave reference cycles
         return cls(ctx, state)
 
     def record(self, ref: TaskRef) -> Record:
