@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from string import Formatter
 
 from reconciler.messages import entry
+from reconciler.messages.catalog import Message
 from reconciler.messages.explanation import codes
-from reconciler.messages.message import Message
 from reconciler.messages.template import fill
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg

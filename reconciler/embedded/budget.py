@@ -59,19 +59,21 @@ class TokenBudget:
     def document(self, consumed: int, now_ms: int) -> JsonObject:
         """`OrgNeoTokenBudget` of the API document. The dollar kinds also have amounts in cents."""
         effective = self.allowance + self.bonus
-        counts: JsonObject = {
-            "baseAllowanceTokens": self.allowance,
-            "consumedTokens": consumed,
-            "effectiveAllowanceTokens": effective,
+        tokens = {
+            "baseAllowance": self.allowance,
+            "consumed": consumed,
+            "effectiveAllowance": effective,
+        }
+        document: JsonObject = {f"{name}Tokens": count for name, count in tokens.items()}
+        if self.window_kind.endswith("-dollar"):
+            cents = {f"{n}Cents": c * _CENTS_PER_MILLION // 1_000_000 for n, c in tokens.items()}
+            document.update(cents)
+        return {
+            **document,
             "exhausted": consumed >= effective,
             "windowEnd": self.window(now_ms)[1],
             "windowKind": self.window_kind,
         }
-        if self.window_kind.endswith("-dollar"):
-            counts["baseAllowanceCents"] = _cents(self.allowance)
-            counts["consumedCents"] = _cents(consumed)
-            counts["effectiveAllowanceCents"] = _cents(effective)
-        return counts
 
 
 def store_budget(storage: Storage, budget: TokenBudget | None) -> None:
@@ -110,7 +112,3 @@ def refuse_over_budget(connection: sqlite3.Connection, org_name: str, now_ms: in
         return
     if used_tokens(connection, budget, org_name, now_ms) >= budget.allowance + budget.bonus:
         raise ApiError(402, f"Payment Required: the Neo usage limit of '{org_name}' is reached")
-
-
-def _cents(tokens: int) -> int:
-    return tokens * _CENTS_PER_MILLION // 1_000_000

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 from reconciler.embedded.lifecycle import (
     Scenario,
@@ -28,10 +29,6 @@ LOCAL_TOOL = "filesystem__directory_tree"
 """A tool of Pulumi's CLI that changes nothing."""
 
 
-ScriptMaker = Callable[[Turn, float], Script]
-"""The script of a turn that is to take so many seconds."""
-
-
 def _approving(turn: Turn, seconds: float) -> Script:
     """The first turn ends with an approval request; the answer determines the next turn.
 
@@ -39,7 +36,18 @@ def _approving(turn: Turn, seconds: float) -> Script:
     """
     if turn.number > 1 or turn.event.get("type") == "user_confirmation":
         return _after_answer(turn, seconds)
-    asked = _approval_request(turn)
+    asked: JsonObject = {
+        "type": "user_approval_request",
+        "id": f"approval-{turn.started_ms}",
+        "approval_type": "tool_permission",
+        "message": "May I run `pulumi up` on the stack?",
+        "sensitivity": "sensitive",
+        "source": "agent",
+        "context": {
+            "tool_name": "pulumi_up",
+            "git_diff": {"Pulumi.yaml": "- runtime: python\n+ runtime: nodejs\n"},
+        },
+    }
     if turn.approval_mode == "auto":
         return _auto_approved(turn, asked, finishing(turn, seconds))
     return _request(turn, seconds, "I need permission for this.", asked)
@@ -122,7 +130,7 @@ def _by_prompt(turn: Turn, seconds: float) -> Script:
     return _SCENARIOS.get(name, finishing)(turn, seconds)
 
 
-_SCENARIOS: dict[str, ScriptMaker] = {
+_SCENARIOS: dict[str, Callable[[Turn, float], Script]] = {
     "finishing": finishing,
     "approving": _approving,
     "asking": _asking,
@@ -137,21 +145,6 @@ def scenario_of(name: str, work_seconds: float) -> Scenario:
     """The scenario that `serve --scenario` names; a turn takes `work_seconds`."""
     make = _by_prompt if name == "by-prompt" else _SCENARIOS[name]
     return lambda turn: make(turn, work_seconds)
-
-
-def _approval_request(turn: Turn) -> JsonObject:
-    return {
-        "type": "user_approval_request",
-        "id": f"approval-{turn.started_ms}",
-        "approval_type": "tool_permission",
-        "message": "May I run `pulumi up` on the stack?",
-        "sensitivity": "sensitive",
-        "source": "agent",
-        "context": {
-            "tool_name": "pulumi_up",
-            "git_diff": {"Pulumi.yaml": "- runtime: python\n+ runtime: nodejs\n"},
-        },
-    }
 
 
 def _request(turn: Turn, seconds: float, text: str, request: JsonObject) -> Script:
@@ -180,14 +173,11 @@ def _after_answer(turn: Turn, seconds: float) -> Script:
 
 
 def _after_tool_result(turn: Turn, seconds: float) -> Script:
-    results = turn.event.get("tool_results")
     responses: list[Step] = []
-    for result in results if isinstance(results, list) else ():
-        content = result["content"]
+    for result in cast("list[dict[str, Any]]", turn.event["tool_results"]):
+        content, is_error = result["content"], result["is_error"]
         text = content if isinstance(content, str) else to_json(content)
-        call, name = str(result["tool_call_id"]), str(result["name"])
-        is_error = result.get("is_error") is True
-        body = tool_response(call, name, text, is_error=is_error)
+        body = tool_response(result["tool_call_id"], result["name"], text, is_error=is_error)
         responses.append(step(turn.started_ms, body))
     return _ending(turn, seconds, message("Thanks for the list. **Done.**"), *responses)
 
@@ -202,15 +192,14 @@ def _ending(
 ) -> Script:
     """A script that ends with one event, after those that come `before`."""
     ends = turn.started_ms + round(seconds * 1000)
-    steps = (*before, step(ends, body))
     title = title_of(str(turn.event.get("content") or "")) if turn.number == 1 else ""
     return Script(
-        steps,
-        ends,
-        300,
-        500,
-        title,
-        turn.started_ms,
+        steps=(*before, step(ends, body)),
+        busy_until_ms=ends,
+        tokens=300,
+        context_tokens=500,
+        title=title,
+        named_ms=turn.started_ms,
         approval=approval,
         tool_calls=tuple(tool_calls),
     )

@@ -26,7 +26,6 @@ from waitress.server import create_server
 from reconciler.embedded.app import MAX_STREAMS, App
 from reconciler.embedded.wsgi import BODY_LIMIT, ApiError, error_response
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 
 if TYPE_CHECKING:
@@ -206,8 +205,9 @@ def _listen(host: str, port: int) -> socket.socket:
             raise
     except (OSError, OverflowError) as problem:
         reason = str(getattr(problem, "strerror", None) or problem)
-        facts = error(Code.LISTEN_ADDRESS, host=host, port=port, problem=reason)
-        raise TaskctlError([facts]) from problem
+        raise TaskctlError.of(
+            Code.LISTEN_ADDRESS, host=host, port=port, problem=reason
+        ) from problem
     return listener
 
 

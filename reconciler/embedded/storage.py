@@ -18,7 +18,6 @@ from threading import Lock
 from typing import TypeVar
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
 from reconciler.model.errors import TaskctlError
 from reconciler.scratch import make_scratch
 
@@ -190,7 +189,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         except sqlite3.Error as problem:
             connection.close()
             if not is_busy(problem) or time.monotonic() > deadline:
-                raise _unusable(path, problem) from problem
+                raise _refusal("unusable", path, problem=str(problem)) from problem
             # SQLite does not wait while another process creates or removes the log.
             time.sleep(0.005)
         except BaseException:
@@ -206,20 +205,11 @@ def is_busy(problem: sqlite3.Error) -> bool:
     return isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _unusable(path: Path, problem: sqlite3.Error) -> TaskctlError:
-    return _refusal("unusable", path, problem=str(problem))
-
-
 def _refusal(case: str, path: Path, *, problem: str = "", found: int = 0) -> TaskctlError:
-    diagnostic = error(
-        Code.LOCAL_DATABASE,
-        case,
-        path=str(path),
-        problem=problem,
-        found=found,
-        supported=SCHEMA_VERSION,
+    code, supported = Code.LOCAL_DATABASE, SCHEMA_VERSION
+    return TaskctlError.of(
+        code, case, path=str(path), problem=problem, found=found, supported=supported
     )
-    return TaskctlError([diagnostic])
 
 
 def _prepare(path: Path) -> None:

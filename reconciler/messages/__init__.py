@@ -13,7 +13,7 @@ from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.paths import shown
 
 if TYPE_CHECKING:
-    from reconciler.messages.message import Entry, Message
+    from reconciler.messages.catalog import Entry, Message
 
 AREAS = {
     "1": ("text",),
@@ -51,7 +51,7 @@ def word(diagnostic: Diagnostic) -> Message:
 
 def wording(diagnostic: Diagnostic) -> Message:
     """The same without WHERE."""
-    from reconciler.messages.message import Message
+    from reconciler.messages.catalog import Message
     from reconciler.messages.template import fill
 
     template = entry(diagnostic.code).cases[diagnostic.case]

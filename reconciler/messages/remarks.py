@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
-from reconciler.messages.catalog import sections
-from reconciler.messages.message import Message
+from reconciler.messages.catalog import Message, sections
 from reconciler.messages.template import fill
 from reconciler.model.remarks import Remark
 

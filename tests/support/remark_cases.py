@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.messages.message import Message
+from reconciler.messages.catalog import Message
 from reconciler.messages.remarks import remark_templates, word_remarks
 from reconciler.model.diagnostics import Arg
 from reconciler.model.remarks import Remark
