@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from reconciler.plan.budget import Budget
     from reconciler.remote.client import Client
     from reconciler.remote.credentials import Backend
-    from reconciler.remote.sessions import TaskReader
     from reconciler.remote.survey import Survey
+    from reconciler.remote.task_reader import TaskReader
     from reconciler.state.held import StatePlace
     from reconciler.state.model import State
     from reconciler.state.session import Session
@@ -308,7 +308,7 @@ class Context:
     @cached_property
     def reader(self) -> TaskReader:
         """Reads tasks and their events, and sends events."""
-        from reconciler.remote.sessions import TaskReader, event_cache
+        from reconciler.remote.task_reader import TaskReader, event_cache
 
         cache = event_cache(self.cache, self.backend.name, self.client.identity())
         return TaskReader(self.client, cache, self.ui.conceal)

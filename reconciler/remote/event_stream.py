@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoResponseError, TooLargeError
 from reconciler.remote.responses import decode
-from reconciler.remote.sessions import TaskReader
+from reconciler.remote.task_reader import TaskReader
 from reconciler.tasks.event_summary import EventSummary, Last, advance
 from reconciler.tasks.events import Event, event_id
 from reconciler.tasks.status import SETTLED, state_of

@@ -13,7 +13,7 @@ import pytest
 from reconciler.model.task import Identity
 from reconciler.remote.client import Client
 from reconciler.remote.event_stream import EventStream
-from reconciler.remote.sessions import TaskReader, event_cache
+from reconciler.remote.task_reader import TaskReader, event_cache
 from tests.support.agent_events import agents, said, users
 from tests.support.client_tools import FakeTime, make_client
 

@@ -20,7 +20,7 @@ from reconciler.model.task import Identity
 from reconciler.remote.client import Client
 from reconciler.remote.event_stream import EventStream
 from reconciler.remote.retries import RetryPolicy
-from reconciler.remote.sessions import TaskReader, event_cache
+from reconciler.remote.task_reader import TaskReader, event_cache
 from reconciler.remote.transport import Timeouts
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client
 from tests.support.fuzzing import corpus, mutant
