@@ -168,7 +168,7 @@ class Client:
         path = f"{_task_path(org_name, task_id)}/events/stream"
         return self._transport.open_stream(Request("GET", path), headers, idle)
 
-    def tell(
+    def post_to_task(
         self, org_name: str, task_id: str, body: Mapping[str, object], suffix: str = ""
     ) -> ServiceResponse:
         """Posts to a task once, because it may act on a duplicate. Raises NoResponseError."""

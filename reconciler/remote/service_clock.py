@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, warning
@@ -12,9 +12,8 @@ from reconciler.remote.exchange import ServiceResponse
 from reconciler.remote.retries import http_date
 from reconciler.remote.sanitize import shown_text
 
-PLAUSIBLE = timedelta(days=1)
-"""The maximum difference between a `Date` and this machine's clock. Others are ignored and
-reported."""
+MAX_DIFFERENCE = timedelta(days=1)
+"""From this machine's clock. A `Date` that differs more is ignored and reported."""
 
 
 class ServiceClock:
@@ -38,8 +37,7 @@ class ServiceClock:
         moment = http_date(text)
         if moment is None or not 200 <= response.status < 300:
             return
-        moment = moment.astimezone(UTC)
-        if abs(moment - self._wall_clock()) > PLAUSIBLE:
+        if abs(moment - self._wall_clock()) > MAX_DIFFERENCE:
             self.ignored = warning(Code.IMPLAUSIBLE_DATE, date=shown_text(text, 40))
             return
         with self._lock:

@@ -145,7 +145,7 @@ class TaskReader:
 
     def _tell(self, task: TaskId, body: Mapping[str, object], suffix: str = "") -> Outcome:
         try:
-            response = self._client.tell(*task, body, suffix)
+            response = self._client.post_to_task(*task, body, suffix)
         except NoResponseError as lost:
             why = reason(lost, self._client.scrub)
             if lost.begun:

@@ -129,7 +129,7 @@ def test_a_cancel_that_is_refused_as_busy_suggests_force(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply({"slow": "slow one"})
-    monkeypatch.setattr(Client, "tell", answered(409, "busy"))
+    monkeypatch.setattr(Client, "post_to_task", answered(409, "busy"))
     err = place.run("cancel", "slow", "-y")[2]
     assert "[TC731]" in err
     assert "taskctl cancel --force acme/slow" in err
@@ -198,11 +198,11 @@ def test_gone_and_somebody_elses_are_told_apart(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply({"good": "finishing"}, isShared=True)
-    monkeypatch.setattr(Client, "tell", answered(404, "Not Found"))
+    monkeypatch.setattr(Client, "post_to_task", answered(404, "Not Found"))
     assert "[TC732]" in place.run("say", "good", "x")[2]
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
     for status in (403, 404):
-        monkeypatch.setattr(Client, "tell", answered(status, "no"))
+        monkeypatch.setattr(Client, "post_to_task", answered(status, "no"))
         assert "[TC733]" in place.run("say", "good", "x")[2]
 
 
@@ -217,7 +217,7 @@ def test_a_lost_answer_is_looked_for_and_nothing_is_sent_twice(
 ) -> None:
     place.apply({"good": "finishing"})
     settled(place, good="done")
-    tell, sent = Client.tell, []
+    tell, sent = Client.post_to_task, []
 
     def lost(
         self: Client, org_name: str, task_id: str, body: Mapping[str, Any], part: str = ""
@@ -227,7 +227,7 @@ def test_a_lost_answer_is_looked_for_and_nothing_is_sent_twice(
             tell(self, org_name, task_id, body, part)
         raise NoResponseError(ConnectionResetError(), begun=True)
 
-    monkeypatch.setattr(Client, "tell", lost)
+    monkeypatch.setattr(Client, "post_to_task", lost)
     code, _, err = place.run("say", "good", "And more.")
     assert len(sent) == 1
     assert code == (0 if arrives else 1)
