@@ -101,7 +101,7 @@ class Client:
         except NoResponseError as lost:
             return reason(lost, self.scrub)
         if responses.says(response, 404):
-            return "no Neo token budget applies, or the service does not have them"
+            return "no Neo token budget applies, or the service does not support them"
         if not 200 <= response.status < 300:
             return self.scrub(responses.response_name(response))
         try:

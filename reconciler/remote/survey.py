@@ -185,7 +185,7 @@ class _Organization:
                 else:
                     cache.put(task, answer)
             elif is_young:
-                found.unreadable[task] = "it shows none yet"
+                found.unreadable[task] = "no message yet"
             else:
                 found.messages[task] = None
 

@@ -75,7 +75,7 @@ class Conversation:
             case "user_confirmation":
                 return self._answer(body, at)
             case "user_cancel":
-                return ConversationEntry(Kind.NOTE, at, "the user cancels")
+                return ConversationEntry(Kind.NOTE, at, "cancellation requested")
             case "tool_result" | "exec_tool_call":
                 return ConversationEntry(Kind.NOTE, at, "tools ran outside the service")
             case kind:
@@ -112,7 +112,7 @@ class Conversation:
             case "error":
                 yield ConversationEntry(Kind.ERROR, at, message, is_bad=True)
             case "cancelled":
-                text = "while it worked" if body.get("operation_was_running") is True else ""
+                text = "during an operation" if body.get("operation_was_running") is True else ""
                 yield ConversationEntry(Kind.CANCELLED, at, text, is_bad=True)
             case "set_task_name":
                 yield ConversationEntry(Kind.NOTE, at, f"named: {text_in(body, 'name')}")
@@ -151,10 +151,10 @@ class Conversation:
 
 def _entities(body: Mapping[str, object], at: datetime | None) -> Entries:
     changes = body.get("changes")
-    for name, word in (("add", "works on"), ("remove", "leaves")):
+    for name, word in (("add", "added"), ("remove", "removed")):
         listed = changes.get(name) if isinstance(changes, Mapping) else None
         for entity in listed if isinstance(listed, list) else ():
-            yield ConversationEntry(Kind.NOTE, at, f"{word}: {_flat(entity)}")
+            yield ConversationEntry(Kind.NOTE, at, f"{word} entity: {_flat(entity)}")
 
 
 def _flat(value: object) -> str:
