@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from types import FrameType, TracebackType
@@ -24,9 +24,7 @@ from reconciler.render import FORMATS
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from reconciler.cli.console.output import Output, OutputSettings
-    from reconciler.model.codes import Code
-    from reconciler.model.diagnostics import Arg, Diagnostic, Place
+    from reconciler.cli.console.output import Output
 
 COMMANDS = {
     "validate": "Check manifests, offline.",
@@ -133,7 +131,6 @@ class ExitHandler:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.arguments = arguments
-        self._formats: Iterable[str] = FORMATS
         self.context: click.Context | None = None
         self.code = 0
 
@@ -159,121 +156,19 @@ class ExitHandler:
                 out.write_files()
 
     def _handle(self, error: BaseException) -> int:
-        if isinstance(error, click.exceptions.Exit):  # also of --help, which imports nothing else
-            return error.exit_code
-        if isinstance(error, click.exceptions.NoArgsIsHelpError):
-            click.echo(error.format_message())
-            return 0
-        from reconciler.model.codes import Code
-        from reconciler.model.errors import TaskctlError
-
         match error:
-            case KeyboardInterrupt():
-                return self._fail(130, Code.INTERRUPTED)
-            case Terminated():
-                return self._fail(143, Code.INTERRUPTED, "terminated")
-            case SystemExit():
+            case click.exceptions.Exit():  # also of --help
+                return error.exit_code
+            case click.exceptions.NoArgsIsHelpError():
+                click.echo(error.format_message())
+                return 0
+            case SystemExit() if not isinstance(error, Terminated):
                 return error.code if isinstance(error.code, int) else int(error.code is not None)
             case BrokenPipeError():
                 return 1
-            case TaskctlError():
-                return self._show(error.diagnostics)
-            case click.ClickException():
-                return self._usage(error)
-            case click.Abort() | EOFError():
-                return self._fail(1, Code.INTERRUPTED, "noAnswer")
-            case OSError():
-                return self._os_error(error)
-        return self._unexpected(error)
+        from reconciler.cli.failures import show_failure
 
-    def _usage(self, error: click.ClickException) -> int:
-        from reconciler.model.codes import Code
-
-        context = getattr(error, "ctx", None) or self.context
-        for param in context.command.params if context is not None else ():
-            if param.name == "format_name" and isinstance(param.type, click.Choice):
-                self._formats = param.type.choices
-        path = context.command_path if context is not None else "taskctl"
-        message = error.format_message().rstrip(".")
-        if not message[:2].isupper():
-            message = message[:1].lower() + message[1:]
-        return self._fail(1, Code.USAGE, what=message, command=(*path.split()[1:], "--help"))
-
-    def _os_error(self, error: OSError) -> int:
-        from reconciler.model.codes import Code
-        from reconciler.model.diagnostics import Place
-
-        why = error.strerror or str(error) or type(error).__name__
-        file = error.filename
-        place = Place(os.fsdecode(file)) if isinstance(file, str | bytes) else None
-        return self._fail(1, Code.OS_ERROR, at=place, why=why)
-
-    def _unexpected(self, error: BaseException) -> int:
-        from reconciler.cli.console.output import write_stderr
-        from reconciler.model.codes import Code
-        from reconciler.render import safe
-
-        out = self._output()
-        if out.common.verbose:
-            import traceback
-
-            trace = out.conceal("".join(traceback.format_exception(error)))
-            write_stderr(safe.block(_without_token(trace)))
-        what = _without_token(f"{type(error).__name__}: {error}" if str(error) else repr(error))
-        case = "verbose" if out.common.verbose else ""
-        return self._fail(1, Code.INTERNAL_ERROR, case, what=what)
-
-    def _fail(
-        self, code: int, cause: Code, case: str = "", at: Place | None = None, **facts: Arg
-    ) -> int:
-        from reconciler.model.diagnostics import NOWHERE, error
-
-        self._show([error(cause, case, at=at or NOWHERE, **facts)])
-        return code
-
-    def _show(self, diagnostics: Sequence[Diagnostic]) -> int:
-        """Writes to stderr; for programs to stdout, unless a document was written there."""
-        out = self._output()
-        out.keep(diagnostics)
-        if out.has_result or out.common.format in ("text", "csv"):
-            out.diagnostics(diagnostics)
-        else:
-            with suppress(BrokenPipeError):
-                out.failure(diagnostics)
-        return 1
-
-    def _output(self) -> Output:
-        """The command's output; if there is none yet, one for the arguments."""
-        from reconciler.cli.console.output import Output
-
-        if self.context is not None and isinstance(self.context.obj, Output):
-            return self.context.obj
-        return Output(_output_settings(self.arguments, self._formats))
-
-
-def _output_settings(arguments: Sequence[str], formats: Iterable[str]) -> OutputSettings:
-    """Format, color and verbosity of arguments that may be invalid. `formats` are those of the
-    command."""
-    from reconciler.cli.console.output import OutputSettings
-
-    found = OutputSettings()
-    words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
-    for index, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if not equals:
-            value = "".join(words[index + 1 : index + 2])
-        if name in ("--format", "--report") and value in formats and value in FORMATS:
-            found = found._replace(format=value)
-        elif name == "--color" and value in ("auto", "always", "never"):
-            found = found._replace(color=value)
-        elif word in ("-v", "--verbose"):
-            found = found._replace(verbose=True)
-    return found
-
-
-def _without_token(text: str) -> str:
-    token = os.environ.get("PULUMI_ACCESS_TOKEN", "").strip()
-    return text.replace(token, "[REDACTED]") if token else text
+        return show_failure(error, self.context, self.arguments)
 
 
 def run(arguments: Sequence[str]) -> int:

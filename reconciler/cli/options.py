@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from reconciler.app.context import Connection
 from reconciler.cli.completion import candidates
+from reconciler.cli.completion.candidates import Complete
 from reconciler.model.errors import TaskctlError
 from reconciler.model.fields import PATCHED
 from reconciler.model.options import AdoptScope, parse_duration
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from reconciler.plan.options import PlanOptions
-
-V = TypeVar("V")
-Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[object]]"]
 
 
 def option(*names: str, help: str, **attributes: Any) -> click.Option:  # noqa: A002 - as in click
@@ -32,11 +28,12 @@ def argument(name: str, metavar: str, complete: Complete | None = None, **more: 
     return click.Argument([name], metavar=metavar, shell_complete=complete, **more)
 
 
-def duration(
-    ctx: click.Context, param: click.Parameter, value: str | timedelta | None
-) -> timedelta | None:
-    """Callback of an option with a duration."""
-    if value is None or isinstance(value, timedelta):
+# Types of values
+
+
+def duration(value: str | timedelta) -> timedelta:
+    """A value such as 90s."""
+    if isinstance(value, timedelta):
         return value
     try:
         return parse_duration(value)
@@ -44,35 +41,30 @@ def duration(
         from reconciler.messages import word
 
         message = word(problem.diagnostics[0])
-        raise click.BadParameter(f"{message.summary}. {message.detail}", ctx, param) from problem
+        raise click.BadParameter(f"{message.summary}. {message.detail}") from problem
 
 
-def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """Callback of an option with a date or time, in UTC unless it has an offset."""
-    if value is None:
-        return None
+def time(value: str) -> datetime:
+    """A date or time, in UTC unless it has an offset."""
     try:
         found = datetime.fromisoformat(value)
         found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     except ValueError as problem:
         what = f"{value!r} is not a time: use 2026-12-01 or 2026-12-01T09:00:00Z"
-        raise click.BadParameter(what, ctx, param) from problem
+        raise click.BadParameter(what) from problem
     if not 1970 <= found.year < 9000:
-        raise click.BadParameter(f"the year of {value!r} is out of range", ctx, param)
+        raise click.BadParameter(f"the year of {value!r} is out of range")
     return found
 
 
-def _one_key_each(
-    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...]:
-    for value in values:
-        name, equals, task_id = value.partition("=")
-        if any(sign in name for sign in "*?["):
-            what = f"{value!r} is a pattern; name each key, because each new task costs money"
-            raise click.BadParameter(what, ctx, param)
-        if not name or (equals and not task_id):
-            raise click.BadParameter(f"{value!r} is not KEY or KEY=TASK_ID", ctx, param)
-    return values
+def _replaced_key(value: str) -> str:
+    name, equals, task_id = value.partition("=")
+    if any(sign in name for sign in "*?["):
+        what = f"{value!r} is a pattern; name each key, because each new task costs money"
+        raise click.BadParameter(what)
+    if not name or (equals and not task_id):
+        raise click.BadParameter(f"{value!r} is not KEY or KEY=TASK_ID")
+    return value
 
 
 # Arguments
@@ -118,9 +110,8 @@ PARALLELISM = option(
 )
 LOCK_TIMEOUT = option(
     "--lock-timeout",
-    callback=duration,
+    type=duration,
     default="0s",
-    metavar="DURATION",
     help="How long to wait for the state lock.",
 )
 READS = [BACKEND, STATE, PARALLELISM]
@@ -146,11 +137,10 @@ PLAN = [
     ),
     option(
         "--settle-time",
-        callback=duration,
+        type=duration,
         default="150s",
         envvar="TASKCTL_SETTLE_TIME",
         show_envvar=True,
-        metavar="DURATION",
         help="How long a create without a response may still succeed; only then is it retried.",
     ),
     option(
@@ -182,7 +172,7 @@ PLAN = [
     option(
         "--replace",
         multiple=True,
-        callback=_one_key_each,
+        type=_replaced_key,
         metavar="KEY[=TASK_ID]",
         shell_complete=candidates.keys,
         help="Create a new task for this key; with an ID, only if that is its current task "
@@ -221,12 +211,8 @@ PLAN_NAMES = frozenset(param.name or "" for param in (*PLAN, PLAN_WAIT))
 # Others
 
 YES = option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
-INTERVAL = option(
-    "--interval", callback=duration, default="2s", metavar="DURATION", help="Polling interval."
-)
-TIMEOUT = option(
-    "--timeout", callback=duration, default="30m", metavar="DURATION", help="How long to wait."
-)
+INTERVAL = option("--interval", type=duration, default="2s", help="Polling interval.")
+TIMEOUT = option("--timeout", type=duration, default="30m", help="How long to wait.")
 STOP_ON = option(
     "--stop-on",
     type=click.Choice(["waiting"]),

@@ -21,13 +21,13 @@ from reconciler.cli.options import (
 )
 
 
-def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def _digest(value: str) -> str:
     """An empty value is an error: an unset variable must not permit any plan."""
     from reconciler.plan.digest import is_digest
 
-    if value is not None and not is_digest(value):
+    if not is_digest(value):
         what = f"{value!r} is not the digest of a plan: sha256: and 64 hexadecimal digits"
-        raise click.BadParameter(what, ctx, param)
+        raise click.BadParameter(what)
     return value
 
 
@@ -39,16 +39,15 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     ),
     option(
         "--expect-plan",
-        callback=_digest,
+        type=_digest,
         metavar="DIGEST",
         help="Fail unless the plan has this digest, as `taskctl plan` printed it.",
     ),
     option("--wait", "waits", is_flag=True, help="Then wait until all tasks are done."),
     option(
         "--timeout",
-        callback=duration,
+        type=duration,
         default="30m",
-        metavar="DURATION",
         help="How long to wait in total, also if tasks are created in several waves.",
     ),
     *(INTERVAL, STOP_ON, FAIL_ON, *PLAN, *CONNECTION),

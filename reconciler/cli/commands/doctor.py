@@ -36,15 +36,16 @@ def command(
     checks = doctor(call.ctx, write_test=write_test)
     problems = [problem for check in checks for problem in check.diagnostics]
     call.out.result(
-        lambda: json_document(problems, checks=[_document(check) for check in checks]),
-        lambda _: "".join(f"{_row(check)}\n" for check in checks),
+        lambda: json_document(problems, checks=list(map(_document, checks))),
+        lambda _style: "".join(map(_row, checks)),
         problems,
     )
     return int(any(check.outcome is Outcome.FAILED for check in checks))
 
 
 def _row(check: Check) -> str:
-    return f"{check.outcome.value:<8} {TITLES[check.name]:<13} {safe.line(_text(check))}".rstrip()
+    row = f"{check.outcome.value:<8} {TITLES[check.name]:<13} {safe.line(_text(check))}"
+    return f"{row.rstrip()}\n"
 
 
 def _text(check: Check) -> str:

@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
-from reconciler.cli.options import CONNECTION, FAIL_ON, PATHS, PLAN, PLAN_WAIT, moment, option
+from reconciler.cli.options import CONNECTION, FAIL_ON, PATHS, PLAN, PLAN_WAIT, option, time
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import has_errors
@@ -28,8 +28,7 @@ OUT = option(
 )
 AT = option(
     "--at",
-    callback=moment,
-    metavar="TIME",
+    type=time,
     help="Show what would be due at TIME, such as 2026-12-01 or 2026-12-01T09:00:00Z.",
 )
 PAST = option("--past", "with_past", is_flag=True, help="Also list the tasks of past periods.")

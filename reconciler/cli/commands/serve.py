@@ -21,12 +21,12 @@ NO_BUDGET = -1
 MOST_TOKENS = 2**53
 
 
-def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    if value is None or value == "none":
-        return NO_BUDGET if value else None
+def _tokens(value: str) -> int:
+    if value == "none":
+        return NO_BUDGET
     plain = value.isascii() and value.isdigit() and len(value) < 17
     if not plain or int(value) > MOST_TOKENS:
-        raise click.BadParameter(f"{value!r} must be a number of tokens, or none", ctx, param)
+        raise click.BadParameter(f"{value!r} must be a number of tokens, or none")
     return int(value)
 
 
@@ -59,9 +59,8 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
     ),
     option(
         "--work-time",
-        callback=duration,
+        type=duration,
         default="3s",
-        metavar="DURATION",
         help="How long a task runs.",
     ),
     option(
@@ -72,15 +71,14 @@ def _tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> in
     ),
     option(
         "--token-budget",
-        callback=_tokens,
+        type=_tokens,
         metavar="N|none",
         help="Neo tokens that each organization may use, stored in the file; none removes the "
         "limit.",
     ),
     option(
         "--budget-window",
-        callback=duration,
-        metavar="DURATION",
+        type=duration,
         help="Length of the budget period, which repeats.  [default: unlimited]",
     ),
     examples=[

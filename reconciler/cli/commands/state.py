@@ -187,16 +187,16 @@ def init_state(call: Call, address: str | None) -> int:
     return _show_change(call, create_state(call.ctx, address))
 
 
-def _epoch(ctx: click.Context, param: click.Parameter, value: str) -> int:
+def _epoch(value: str) -> int:
     if not (value.isascii() and value.isdecimal()):
         what = f"{value!r} is not a number; the error message about the locked state shows it"
-        raise click.BadParameter(what, ctx, param)
+        raise click.BadParameter(what)
     return int(value)
 
 
 @make_command(
     "unlock",
-    argument("epoch", "EPOCH", callback=_epoch),
+    argument("epoch", "EPOCH", type=_epoch),
     *(BACKEND, STATE),
     examples=[("taskctl state unlock 7", "release the lock in the error message")],
 )

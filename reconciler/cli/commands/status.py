@@ -91,9 +91,8 @@ class _StatusCommand(Command):
     ),
     option(
         "--notify-since",
-        callback=duration,
+        type=duration,
         default="1h",
-        metavar="DURATION",
         help="What counts as new for --notify: at least the interval of the schedule.",
     ),
     *READS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,54 +21,37 @@ STATES = ("taskctl.state.json", ".taskctl/local.state.json")
 MAX_BYTES = 16 * 1024 * 1024  # larger files would take too long
 
 
-def files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[object]]"]
+Source = Callable[[click.Context, Path, Config], Iterator[TaskRef]]
+
+
+def files(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[object]]:
     """Files, which the shell completes itself."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(incomplete, type="file")]
 
 
-def keys(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Task keys of manifests and states; `ORG/KEY` if there is a slash."""
-    root, config = _settings(ctx)
-    return _items([*_desired(ctx, root, config), *_recorded(ctx, root, config)], incomplete)
+def _completion(*sources: Source, with_files: bool = False) -> Complete:
+    """Completes task keys; `ORG/KEY` if there is a slash."""
+
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[object]]:
+        root, config = folder_of(ctx), NO_CONFIG
+        with suppress(TaskctlError):
+            config = config_of(ctx)
+        refs = [ref for source in sources for ref in source(ctx, root, config)]
+        # Files come first, because the script for bash drops what precedes them.
+        found = files(ctx, param, incomplete) if with_files else []
+        return found + _items(refs, incomplete)
+
+    return complete
 
 
-def recorded_keys(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Task keys of states."""
-    return _items(_recorded(ctx, *_settings(ctx)), incomplete)
-
-
-def recorded_keys_or_files(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Files come first, because the script for bash drops what precedes them."""
-    return [*files(ctx, param, incomplete), *recorded_keys(ctx, param, incomplete)]
-
-
-def keys_or_files(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    return [*files(ctx, param, incomplete), *keys(ctx, param, incomplete)]
-
-
-def desired_keys(
-    ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Task keys of manifests."""
-    return _items(_desired(ctx, *_settings(ctx)), incomplete)
-
-
-def _settings(ctx: click.Context) -> tuple[Path, Config]:
-    try:
-        return folder_of(ctx), config_of(ctx)
-    except TaskctlError:
-        return folder_of(ctx), NO_CONFIG
-
-
-def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem]:
+def _items(refs: Iterable[TaskRef], incomplete: str) -> list[CompletionItem[object]]:
     """Only valid keys, because a shell inserts them into a command line unquoted."""
     from click.shell_completion import CompletionItem
 
@@ -116,3 +99,10 @@ def _content(path: Path) -> bytes:
     except OSError:
         return b""
     return content if len(content) <= MAX_BYTES else b""
+
+
+keys = _completion(_desired, _recorded)
+keys_or_files = _completion(_desired, _recorded, with_files=True)
+desired_keys = _completion(_desired)
+recorded_keys = _completion(_recorded)
+recorded_keys_or_files = _completion(_recorded, with_files=True)

@@ -1,0 +1,102 @@
+"""Why a command failed, as an exit code and diagnostics. Imported only when an error occurs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+import click
+
+from reconciler.cli.console.output import Output, OutputSettings, write_stderr
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import NOWHERE, Diagnostic, Place
+from reconciler.model.diagnostics import error as diagnostic
+from reconciler.model.errors import TaskctlError
+from reconciler.render import FORMATS, safe
+
+
+def show_failure(
+    error: BaseException, context: click.Context | None, arguments: Sequence[str]
+) -> int:
+    """Shows what ended a command, on stderr; for programs on stdout, unless a document was written
+    there. `context` is that of the program, None if the arguments were invalid. Returns the exit
+    code."""
+    called = getattr(error, "ctx", None) or context  # the command of a usage error
+    out = context.obj if context is not None else None
+    if not isinstance(out, Output):  # no command was called yet
+        out = Output(_output_settings(arguments, _formats_of(called)))
+    code, diagnostics = _failure_of(error, called, out)
+    out.keep(diagnostics)
+    if out.has_result or out.common.format in ("text", "csv"):
+        out.diagnostics(diagnostics)
+    else:
+        with suppress(BrokenPipeError):
+            out.failure(diagnostics)
+    return code
+
+
+def _failure_of(
+    error: BaseException, called: click.Context | None, out: Output
+) -> tuple[int, Sequence[Diagnostic]]:
+    match error:
+        case KeyboardInterrupt():
+            return 130, [diagnostic(Code.INTERRUPTED)]
+        case SystemExit():
+            return 143, [diagnostic(Code.INTERRUPTED, "terminated")]
+        case TaskctlError():
+            return 1, error.diagnostics
+        case click.ClickException():
+            return 1, [_usage_error(error, called)]
+        case click.Abort() | EOFError():
+            return 1, [diagnostic(Code.INTERRUPTED, "noAnswer")]
+        case OSError():
+            why, file = error.strerror or str(error) or type(error).__name__, error.filename
+            place = Place(os.fsdecode(file)) if isinstance(file, str | bytes) else NOWHERE
+            return 1, [diagnostic(Code.OS_ERROR, at=place, why=why)]
+    if out.common.verbose:
+        import traceback
+
+        trace = out.conceal("".join(traceback.format_exception(error)))
+        write_stderr(safe.block(_without_token(trace)))
+    what = _without_token(f"{type(error).__name__}: {error}" if str(error) else repr(error))
+    case = "verbose" if out.common.verbose else ""
+    return 1, [diagnostic(Code.INTERNAL_ERROR, case, what=what)]
+
+
+def _usage_error(error: click.ClickException, called: click.Context | None) -> Diagnostic:
+    path = called.command_path if called is not None else "taskctl"
+    message = error.format_message().rstrip(".")
+    if not message[:2].isupper():
+        message = message[:1].lower() + message[1:]
+    return diagnostic(Code.USAGE, what=message, command=(*path.split()[1:], "--help"))
+
+
+def _without_token(text: str) -> str:
+    token = os.environ.get("PULUMI_ACCESS_TOKEN", "").strip()
+    return text.replace(token, "[REDACTED]") if token else text
+
+
+def _formats_of(called: click.Context | None) -> Iterable[str]:
+    for param in called.command.params if called is not None else ():
+        if param.name == "format_name" and isinstance(param.type, click.Choice):
+            return param.type.choices
+    return FORMATS
+
+
+def _output_settings(arguments: Sequence[str], formats: Iterable[str]) -> OutputSettings:
+    """Format, color and verbosity of arguments that may be invalid. `formats` are those of the
+    command."""
+    found = OutputSettings()
+    words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    for index, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if not equals:
+            value = "".join(words[index + 1 : index + 2])
+        if name in ("--format", "--report") and value in formats and value in FORMATS:
+            found = found._replace(format=value)
+        elif name == "--color" and value in ("auto", "always", "never"):
+            found = found._replace(color=value)
+        elif word in ("-v", "--verbose"):
+            found = found._replace(verbose=True)
+    return found
