@@ -34,6 +34,11 @@ class ManifestError(TaskctlError):
 class StateError(TaskctlError):
     """An unusable state, journal or lock; it was left unchanged."""
 
+    @classmethod
+    def about(cls, file: str, code: Code, case: str = "", /, **facts: Arg) -> Self:
+        """With a single error at a file."""
+        return cls.of(code, case, at=Place(file=file), file=file, **facts)
+
 
 class RemoteError(TaskctlError):
     """The service did not respond as expected; `status` is the HTTP status, if any."""

@@ -115,7 +115,13 @@ def encode_json(value: Any) -> bytes:
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
-        return _ENCODER.encode(_without_surrogates(value))
+        # UTF-8 has no lone surrogates; they come from a service's escapes or from file names.
+        built = msgspec.to_builtins(value, builtin_types=(Raw,))
+        return _ENCODER.encode(map_texts(_without_surrogates, built, names=True))
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def members(data: bytes | Raw) -> dict[str, Raw]:
@@ -307,20 +313,3 @@ def parse_ref(text: str) -> TaskRef:
 def _escaped(hidden: re.Match[str]) -> str:
     units = hidden.group().encode("utf-16-be")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
-
-
-def _without_surrogates(value: Any) -> Any:
-    """UTF-8 cannot encode them; they come from a service's escapes or from file names."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, Mapping):
-        clean = _without_surrogates
-        return {clean(name): clean(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(_without_surrogates, value))
-    if isinstance(value, msgspec.Struct):
-        held = {name: getattr(value, name) for name in value.__struct_fields__}
-        return msgspec.structs.replace(
-            value, **{name: _without_surrogates(inner) for name, inner in held.items()}
-        )
-    return value

@@ -111,8 +111,8 @@ def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
         except ShapeError as problem:
             raise source.damaged("shape", path=problem.path, reason=problem.what) from None
         if stated is not None and not intact and stated not in encode_state(state):
-            file, at = source.file, Place(file=source.file)
-            raise StateError.of(Code.STATE_EDITED, at=at, file=file, backup=file + ".backup")
+            backup = source.file + ".backup"
+            raise StateError.about(source.file, Code.STATE_EDITED, backup=backup)
     return state
 
 
@@ -174,15 +174,13 @@ def _member(kind: type[T], whole: Mapping[str, Raw], name: str) -> T:
 
 def refuse_newer(version: int, known: int, file: str) -> NoReturn:
     """StateError for a format that this version does not know."""
-    at = Place(file=file)
-    raise StateError.of(Code.STATE_NEWER, at=at, file=file, format=version, known=known)
+    raise StateError.about(file, Code.STATE_NEWER, format=version, known=known)
 
 
 def check_backend(found: str, backend: str, file: str) -> None:
     """StateError unless state or journal belong to this run's backend."""
     if found.rstrip("/") != backend.rstrip("/"):
-        at = Place(file=file)
-        raise StateError.of(Code.STATE_BACKEND, at=at, file=file, found=found, backend=backend)
+        raise StateError.about(file, Code.STATE_BACKEND, found=found, backend=backend)
 
 
 def _refuse_duplicates(data: bytes, source: StateSource) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from reconciler import disk
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place
 from reconciler.model.errors import StateError
 from reconciler.state.codec import StateSource, check_backend, decode_state
 from reconciler.state.journal import Replay, read_journal
@@ -47,7 +46,10 @@ class StateFiles:
         try:
             return cls(path.resolve(), str(path))
         except (OSError, RuntimeError) as problem:  # RuntimeError: a cycle, before Python 3.13
-            raise _misplaced(str(path), "circle", reason=str(problem)) from problem
+            reason = str(problem)
+            raise StateError.about(
+                str(path), Code.STATE_PLACE, "circle", reason=reason
+            ) from problem
 
     @property
     def backup(self) -> Path:
@@ -77,13 +79,14 @@ class StateFiles:
             disk.make_folder(self.path.parent)
         except OSError as problem:
             reason = problem.strerror or str(problem)
-            raise _misplaced(self.shown, "directory", reason=reason) from problem
+            code = Code.STATE_PLACE
+            raise StateError.about(self.shown, code, "directory", reason=reason) from problem
 
     def check_place(self) -> None:
         """StateError for a mount point: it cannot be replaced, and processes on the other side of
         the mount look for the lock and the journal elsewhere."""
         if is_mount_point(self.path):
-            raise _misplaced(self.shown, "mount")
+            raise StateError.about(self.shown, Code.STATE_PLACE, "mount")
 
     def version(self) -> FileVersion | None:
         """None if there is no state file. OSError."""
@@ -145,8 +148,8 @@ class StateFiles:
 
     def _mismatch(self, case: str, state: str | int, journal: str | int) -> StateError:
         file, code = self.journal_shown, Code.JOURNAL_MISMATCH
-        facts: dict[str, Arg] = {"aside": f"{file}.bad", "state": state, "journal": journal}
-        return StateError.of(code, case, at=Place(file=file), file=file, **facts)
+        aside = f"{file}.bad"
+        return StateError.about(file, code, case, aside=aside, state=state, journal=journal)
 
 
 def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
@@ -177,9 +180,4 @@ def _reading(shown: str) -> Iterator[None]:
             case, facts = "special", {}
         elif isinstance(problem, disk.FileTooLargeError):
             case, facts = "large", {"limit": "2 GiB"}
-        at = Place(file=shown)
-        raise StateError.of(Code.STATE_UNREADABLE, case, at=at, file=shown, **facts) from problem
-
-
-def _misplaced(shown: str, case: str, **facts: Arg) -> StateError:
-    return StateError.of(Code.STATE_PLACE, case, at=Place(file=shown), file=shown, **facts)
+        raise StateError.about(shown, Code.STATE_UNREADABLE, case, **facts) from problem

@@ -60,7 +60,7 @@ class LocalState:
             if self._files.is_at(loaded.version):
                 events = loaded.replay.events
                 return fold(with_unreported(loaded.saved, events), events)
-        raise StateError.of(Code.STATE_CHANGED, "busy", at=Place(file=self.shown), file=self.shown)
+        raise StateError.about(self.shown, Code.STATE_CHANGED, "busy")
 
     def take(self, claim: Claim) -> HeldFile:
         files = self._files
@@ -152,12 +152,10 @@ class HeldFile:
         found = files.read(self.saved.backend)
         # Comparing serials is not enough: two branches may reach the same one independently.
         if found is None or encode_state(found) != encode_state(self.saved):
-            facts = {"file": files.shown, "journal": files.journal_shown}
-            at = Place(file=files.shown)
-            raise StateError.of(Code.STATE_CHANGED, at=at, serial=serial, **facts)
+            journal = files.journal_shown
+            raise StateError.about(files.shown, Code.STATE_CHANGED, serial=serial, journal=journal)
 
 
 def _cannot_save(shown: str, problem: OSError) -> NoReturn:
     reason = problem.strerror or str(problem)
-    at = Place(file=shown)
-    raise StateError.of(Code.STATE_NOT_SAVED, at=at, file=shown, reason=reason) from problem
+    raise StateError.about(shown, Code.STATE_NOT_SAVED, reason=reason) from problem

@@ -67,7 +67,7 @@ class SharedState:
         with as_state_errors(self.shown):
             found = self._blobs.snapshot(backend)
         if found is None:
-            raise self._absent()
+            raise self._refused(Code.STATE_NOT_INITIALIZED)
         return fold(with_unreported(found.saved, found.events), found.events)
 
     def try_write(self) -> None:
@@ -158,11 +158,8 @@ class SharedState:
     def _found(self) -> tuple[Head, bytes, Version]:
         found = self._register.read()
         if found is None:
-            raise self._absent()
+            raise self._refused(Code.STATE_NOT_INITIALIZED)
         return self._blobs.head(found[0])[0], *found
-
-    def _absent(self) -> StateError:
-        return self._refused(Code.STATE_NOT_INITIALIZED)
 
     def _refused(self, code: Code, **facts: str | int) -> StateError:
         return StateError.of(code, at=NOWHERE, file=self.shown, **facts)
