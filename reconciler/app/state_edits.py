@@ -13,7 +13,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place
 from reconciler.model.errors import TaskctlError
 from reconciler.model.task import TaskRef
-from reconciler.render.response import Edited
+from reconciler.render.state_edits import Edit
 from reconciler.state import edit
 
 T = TypeVar("T")
@@ -31,11 +31,11 @@ def read_tasks(ctx: Context, words: Sequence[str] = ()) -> tuple[State, tuple[Ta
     return state, select_refs(ctx, state, words)
 
 
-def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edited, ...]:
+def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, ...]:
     """Moves records to other keys, several after confirmation. Returns nothing if it was declined.
     TaskctlError."""
 
-    def change(state: State) -> tuple[list[Event], tuple[Edited, ...]]:
+    def change(state: State) -> tuple[list[Event], tuple[Edit, ...]]:
         refs = select_keys(state, old)
         moves = edit.destinations(refs, old, new)
         at = ctx.clock.now()
@@ -44,40 +44,40 @@ def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edited
         shown = [f"{ref} to {to}" for ref, to in moves]
         if not _confirm(ctx, Question.MOVE, shown, yes=yes, again=again):
             return [], ()
-        return events, tuple(Edited(ref, "moved", True, str(to)) for ref, to in moves)
+        return events, tuple(Edit(ref, "moved", True, str(to)) for ref, to in moves)
 
     return _change(ctx, "state mv", change)
 
 
-def remove_records(ctx: Context, words: Sequence[str], *, yes: bool) -> tuple[Edited, ...]:
+def remove_records(ctx: Context, words: Sequence[str], *, yes: bool) -> tuple[Edit, ...]:
     """Removes records, several after confirmation; the tasks keep running. Returns nothing if it
     was declined. TaskctlError."""
 
-    def change(state: State) -> tuple[list[Event], tuple[Edited, ...]]:
+    def change(state: State) -> tuple[list[Event], tuple[Edit, ...]]:
         refs = select_refs(ctx, state, words)
         events = [event for ref in refs for event in edit.rm(state, ref, at=ctx.clock.now())]
         if not _confirm(ctx, Question.REMOVE, refs, yes=yes, again=("state", "rm", *words, "-y")):
             return [], ()
-        return events, tuple(Edited(ref, "removed", True) for ref in refs)
+        return events, tuple(Edit(ref, "removed", True) for ref in refs)
 
     return _change(ctx, "state rm", change)
 
 
 def accept_manifest(
     ctx: Context, word: str, paths: Sequence[str], *, yes: bool
-) -> tuple[Edited, ...]:
+) -> tuple[Edit, ...]:
     """Records the manifests' inputs as those that the tasks were created with; of several tasks,
     after confirmation. TaskctlError."""
     tasks = ctx.read(paths).tasks
 
-    def change(state: State) -> tuple[list[Event], tuple[Edited, ...]]:
+    def change(state: State) -> tuple[list[Event], tuple[Edit, ...]]:
         refs = select_refs(ctx, state, [word])
         events: list[Event] = []
         edited = []
         for ref in refs:
             task = _declared(tasks, ref)
             new = edit.accept(state, ref, task.inputs, task.file, sensitive=task.sensitive)
-            edited.append(Edited(ref, "accepted", bool(new), task.file))
+            edited.append(Edit(ref, "accepted", bool(new), task.file))
             events += new
         again = ("state", "accept", word, *paths, "-y")
         if not _confirm(ctx, Question.ACCEPT, refs, yes=yes, again=again):
@@ -87,27 +87,27 @@ def accept_manifest(
     return _change(ctx, "state accept", change)
 
 
-def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edited:
+def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
     """Records the outcome of an attempt: the task that it created, or None. With a task, the key
     may also be in the manifests only. TaskctlError."""
 
-    def change(state: State) -> tuple[list[Event], Edited]:
+    def change(state: State) -> tuple[list[Event], Edit]:
         if task_id is not None and not edit.is_known(state, key):
             desired = _of_manifests(ctx, state, key)
             remote = _at_service(ctx, desired.ref, task_id)
             who, now = ctx.client.identity(), ctx.clock.now()
             events = edit.record_existing(state, desired, remote, who, at=now)
-            return events, Edited(desired.ref, "resolved", True, task_id)
+            return events, Edit(desired.ref, "resolved", True, task_id)
         ref = edit.find(state, key)
         if task_id is None:
             events = edit.close_attempts(state, ref, None, at=ctx.clock.now())
             done = "keptTask" if ref in state.records else "notCreated"
-            return events, Edited(ref, done, bool(events))
+            return events, Edit(ref, done, bool(events))
         task = _at_service(ctx, ref, task_id)
         events = edit.close_attempts(
             state, ref, task_id, created_at=task.created_at, at=ctx.clock.now()
         )
-        return events, Edited(ref, "resolved", bool(events), task_id)
+        return events, Edit(ref, "resolved", bool(events), task_id)
 
     return _change(ctx, "state resolve", change)
 

@@ -36,8 +36,8 @@ from reconciler.plan.hold import Standing
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
-from reconciler.render.plan_text import summary_row, unattended_row
 from reconciler.render.reports import FailureReport
+from reconciler.render.summary import plan_summary, unattended_count
 from reconciler.render.wait import WaitedReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import mark_done, update_sensitive
@@ -215,12 +215,12 @@ class Wave:
         now = sum(task.creates for task in plan.tasks)
         later = len(plan.followers)
         creates = bool(now or later)
-        unattended = unattended_row(plan)
+        unattended = unattended_count(plan)
         waves = f"{now} now, up to {later} later. " if later else ""
         return self._ctx.ui.ask(
             Question.CREATE if creates else Question.CHANGE,
             strict=creates,
-            summary=f"{summary_row(plan)}\n{f'{unattended} ' if unattended else ''}{waves}",
+            summary=f"{plan_summary(plan)}\n{f'{unattended} ' if unattended else ''}{waves}",
         )
 
     def _execute(self, plan: Plan, stop: Stop) -> ApplyReport:

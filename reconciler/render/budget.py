@@ -1,4 +1,4 @@
-"""The Neo token budgets of a report, one line for each organization."""
+"""The Neo token budgets of a report, one line per organization."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def budget_lines(
 ) -> Iterator[str]:
     """`Budget: 1.2M of 2.0M tokens used, until 2026-12-01 00:00 UTC (in 7 days).`
 
-    Several budgets name their organizations, escaped by `name`. `mark` encloses times.
+    With several budgets, each line names its organization, escaped by `name`. `mark` encloses
+    times.
     """
     for outlook in outlooks:
         budget, end = outlook.budget, outlook.budget.window_end
@@ -31,9 +32,8 @@ def budget_lines(
 def budget_rows(outlooks: Sequence[Outlook], style: Style) -> Iterator[str]:
     """The lines for a terminal; exhausted budgets are yellow. Not wrapped, so that logs can be
     searched."""
-    palette = style.palette
     for outlook, line in zip(outlooks, budget_lines(outlooks), strict=True):
-        yield palette.yellow(line) if outlook.budget.exhausted else line
+        yield style.palette.yellow(line) if outlook.budget.exhausted else line
 
 
 def _away(span: timedelta) -> str:

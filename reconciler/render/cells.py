@@ -46,7 +46,7 @@ def wrap(text: str, columns: int, hang: int = 0) -> list[str]:
             if token.isspace():
                 continue
             if columns - used < _WIDEST:
-                row, used = "", 0  # blanks at the begin leave no room for any character
+                row, used = "", 0  # leading blanks leave no room for a character
             if used + size > columns:
                 *full, end = split(token, columns - used)
                 rows.extend(row + piece for piece in full)

@@ -12,21 +12,23 @@ from reconciler.render.reports import Palette, Style
 from reconciler.tasks.conversation import ConversationEntry, Kind
 from reconciler.tasks.events import Approval, text_in
 
-TOOL_ROWS = 4  # of what a tool gave; -v shows all
+TOOL_ROWS = 4  # of a tool's output; -v shows all
 _NARROWEST = 10  # columns of text
-_GUTTER = 10 + 11  # the time of day and who it is
+_NAME = 11  # columns
+_GUTTER = 10 + _NAME  # the time of day and the name
 
 _NAMES = {Kind.FINAL: "assistant", Kind.CALL: "tool", Kind.UNKNOWN: "other"}
 
 
 class ConversationText:
-    """Renders entries in order. `rich`: renders Markdown and wraps text, as for a terminal;
-    otherwise lines are kept."""
+    """Renders entries in order. `terminal`: renders Markdown and wraps text; otherwise lines are
+    kept."""
 
-    def __init__(self, style: Style, *, rich: bool) -> None:
+    def __init__(self, style: Style, *, terminal: bool) -> None:
         self._style = style
         self._palette = style.palette
-        self._rich = rich
+        self._terminal = terminal
+        self._columns = max(_NARROWEST, style.width - _GUTTER)
         self._day: date | None = None
 
     def text(self, entries: Iterable[ConversationEntry]) -> str:
@@ -34,78 +36,69 @@ class ConversationText:
         return safe.without_commands(rows)  # a row may begin where a line was broken
 
     def _entry(self, entry: ConversationEntry) -> list[str]:
-        rows = self._day_row(entry)
-        at = entry.at.astimezone(UTC).strftime("%H:%M:%S") if entry.at else "--:--:--"
-        name = _NAMES.get(entry.kind, entry.kind.value)
-        head = self._palette.dim(f"{at}  ") + _paint(self._palette, entry)(name.ljust(11))
-        content = self._content(entry) or [""]
-        rows.append((head + content[0]).rstrip())
-        rows += [(" " * _GUTTER + row).rstrip() for row in content[1:]]
-        return rows
-
-    def _day_row(self, entry: ConversationEntry) -> list[str]:
-        day = entry.at.astimezone(UTC).date() if entry.at else self._day
-        if day == self._day or day is None:
-            return []
-        self._day = day
-        return [self._palette.dim(f"{day.isoformat()} (UTC)")]
+        rows = []
+        at = entry.at.astimezone(UTC) if entry.at else None
+        if at is not None and at.date() != self._day:
+            self._day = at.date()
+            rows.append(self._palette.dim(f"{self._day.isoformat()} (UTC)"))
+        time = self._palette.dim(f"{at:%H:%M:%S}  " if at else "--:--:--  ")
+        name = _NAMES.get(entry.kind, entry.kind.value).ljust(_NAME)
+        first, *more = self._content(entry) or [""]
+        rows.append((time + _paint(self._palette, entry)(name) + first).rstrip())
+        return rows + [(" " * _GUTTER + row).rstrip() for row in more]
 
     def _content(self, entry: ConversationEntry) -> list[str]:
         match entry.kind:
             case Kind.CALL:
-                return self._flat(f"{entry.label} {entry.text}")
+                return [self._line(f"{entry.label} {entry.text}")]
             case Kind.TOOL:
                 return self._tool(entry)
             case Kind.APPROVAL if entry.approval is not None:
-                return approval_rows(entry.approval, self._style, _GUTTER, rich=self._rich)
+                return approval_rows(entry.approval, self._style, _GUTTER, terminal=self._terminal)
             case Kind.ANSWER:
                 return self._prose(f"{entry.label}: {entry.text}" if entry.text else entry.label)
             case Kind.UNKNOWN:
-                return self._flat(f"an event of type {entry.label}, which is new to taskctl")
+                return [self._line(f"an event of type {entry.label}, which is new to taskctl")]
             case Kind.CANCELLED:
-                return self._flat(entry.text or "by the user")
+                return [self._line(entry.text or "by the user")]
         return self._prose(entry.text)
 
     def _tool(self, entry: ConversationEntry) -> list[str]:
         end = "failed" if entry.is_bad else "done"
         took = f" after {seconds(entry.took)}" if entry.took is not None else ""
-        rows = self._flat(f"{entry.label} {end}{took}")
-        given = plain_rows(safe.block(entry.text)) if entry.text.strip() else []
-        if not self._style.verbose and len(given) > TOOL_ROWS + 1:
-            more = f"({len(given) - TOOL_ROWS} more lines, -v shows them)"
-            given = [*given[:TOOL_ROWS], more]
-        return rows + [self._palette.dim(self._cut(line)) for line in given]
+        output = plain_rows(safe.block(entry.text)) if entry.text.strip() else []
+        if not self._style.verbose and len(output) > TOOL_ROWS + 1:
+            more = f"({len(output) - TOOL_ROWS} more lines, -v shows them)"
+            output = [*output[:TOOL_ROWS], more]
+        head = self._line(f"{entry.label} {end}{took}")
+        return [head, *(self._palette.dim(self._cut(line)) for line in output)]
 
-    @property
-    def _columns(self) -> int:
-        return max(_NARROWEST, self._style.width - _GUTTER)
-
-    def _flat(self, text: str) -> list[str]:
-        return [self._cut(safe.line(text))]
+    def _line(self, text: str) -> str:
+        return self._cut(safe.line(text))
 
     def _cut(self, line: str) -> str:
-        whole = not self._rich or self._style.verbose or cells.width(line) <= self._columns
+        whole = not self._terminal or self._style.verbose or cells.width(line) <= self._columns
         return line if whole else cells.split(line, self._columns - 1)[0] + "…"
 
     def _prose(self, text: str) -> list[str]:
-        return _prose(text, self._columns, self._palette, rich=self._rich)
+        return _prose(text, self._columns, self._palette, terminal=self._terminal)
 
 
 def approval_rows(
-    approval: Approval, style: Style, indent: int = 0, *, rich: bool = True
+    approval: Approval, style: Style, indent: int = 0, *, terminal: bool = True
 ) -> list[str]:
     """An approval request with everything that it contains."""
     palette = style.palette
     columns = max(_NARROWEST, style.width - indent)
-    rows = _prose(approval.message, columns, palette, rich=rich)
+    rows = _prose(approval.message, columns, palette, terminal=terminal)
     facts = [approval.kind.replace("_", " ")]
     facts += ["sensitive"] if approval.is_sensitive else []
     facts += [f"tool {tool}"] if (tool := text_in(approval.context, "tool_name")) else []
     facts += [f"id {approval.id}"]
-    told = safe.line(", ".join(fact for fact in facts if fact))
-    rows += [palette.dim(row) for row in (cells.wrap_words(told, columns) if rich else [told])]
+    line = safe.line(", ".join(fact for fact in facts if fact))
+    rows += [palette.dim(row) for row in (cells.wrap_words(line, columns) if terminal else [line])]
     if plan := text_in(approval.context, "plan_description"):
-        rows += ["", *_prose(plan, columns, palette, rich=rich)]
+        rows += ["", *_prose(plan, columns, palette, terminal=terminal)]
     diffs = approval.context.get("git_diff")
     for name, patch in diffs.items() if isinstance(diffs, Mapping) else ():
         rows += ["", palette.bold(safe.line(str(name))), *_patch(patch, palette)]
@@ -121,39 +114,35 @@ def seconds(took: timedelta) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def age(seconds: float) -> str:
+def age(duration: timedelta) -> str:
     """`40s`, `12m`, `3h`, `9d`: in the largest unit that fits."""
-    whole = max(0, int(seconds))
+    whole = max(0, int(duration.total_seconds()))
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if whole >= size:
             return f"{whole // size}{unit}"
     return f"{whole}s"
 
 
-def _prose(text: str, columns: int, palette: Palette, *, rich: bool) -> list[str]:
+def _prose(text: str, columns: int, palette: Palette, *, terminal: bool) -> list[str]:
     inert = safe.block(text)
-    return markdown_rows(inert, columns, palette) if rich else plain_rows(inert)
+    return markdown_rows(inert, columns, palette) if terminal else plain_rows(inert)
 
 
 def _patch(patch: object, palette: Palette) -> list[str]:
     text = patch if isinstance(patch, str) else json.dumps(patch)
-    rows = []
-    for line in plain_rows(safe.block(text)):
-        paint = {"+": palette.green, "-": palette.red, "@": palette.cyan}.get(line[:1])
-        rows.append("  " + (paint(line) if paint else line))
-    return rows
+    paints = {"+": palette.green, "-": palette.red, "@": palette.cyan}
+    lines = plain_rows(safe.block(text))
+    return [f"  {paints.get(line[:1], str)(line)}" for line in lines]
 
 
 def _paint(palette: Palette, entry: ConversationEntry) -> Callable[[str], str]:
     if entry.is_bad:
         return palette.red
-    match entry.kind:
-        case Kind.USER:
-            return palette.blue
-        case Kind.ASSISTANT | Kind.FINAL:
-            return palette.green
-        case Kind.APPROVAL | Kind.WARNING:
-            return palette.yellow
-        case Kind.ANSWER:
-            return palette.cyan
-    return palette.dim
+    return {
+        Kind.USER: palette.blue,
+        Kind.ASSISTANT: palette.green,
+        Kind.FINAL: palette.green,
+        Kind.APPROVAL: palette.yellow,
+        Kind.WARNING: palette.yellow,
+        Kind.ANSWER: palette.cyan,
+    }.get(entry.kind, palette.dim)

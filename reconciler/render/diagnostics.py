@@ -9,8 +9,6 @@ from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.render import cells, safe
 from reconciler.render.reports import Palette, Style
 
-_TAB = "    "
-
 
 def render_all(diagnostics: Iterable[Diagnostic], style: Style) -> str:
     return "".join(render_one(diagnostic, style) for diagnostic in diagnostics)
@@ -38,6 +36,7 @@ def place_of(file: str | None, line: int | None, column: int | None = None) -> s
 
 
 def _excerpt(diagnostic: Diagnostic, style: Style, palette: Palette) -> list[str]:
+    """The source line, with a caret below the column."""
     if diagnostic.file is None or diagnostic.line is None:
         return []
     source = style.source(diagnostic.file, diagnostic.line)
@@ -46,7 +45,8 @@ def _excerpt(diagnostic: Diagnostic, style: Style, palette: Palette) -> list[str
     number = str(diagnostic.line)
     source = source.rstrip("\r\n")
     column = min(max(diagnostic.column or 1, 1), len(source) + 1)
-    before, after = (_shown(part) for part in (source[: column - 1], source[column - 1 :]))
+    parts = (source[: column - 1], source[column - 1 :])
+    before, after = (safe.line(part.replace("\t", "    ")) for part in parts)
     room = style.width - len(number) - 8
     text, at = cells.window(before + after, len(before), room)
     rows = [f"{palette.dim(f'    {number} |')} {text}".rstrip()]
@@ -54,7 +54,3 @@ def _excerpt(diagnostic: Diagnostic, style: Style, palette: Palette) -> list[str
         gutter = palette.dim(f"    {'':{len(number)}} |")
         rows.append(f"{gutter} {'':{at}}{palette.red('^')}")
     return rows
-
-
-def _shown(source: str) -> str:
-    return safe.line(source.replace("\t", _TAB))

@@ -1,76 +1,117 @@
-"""An entry of a plan as text: its settings once, a table of its tasks, and what is said of them."""
+"""An entry of a plan for a terminal: its settings once, a table of its tasks, and remarks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.messages.plan import COUNTED
 from reconciler.plan.plan import Action
 from reconciler.render import cells, safe
-from reconciler.render.entry_groups import EntryGroup, EntryPart
+from reconciler.render.cells import pad, shorten, width
+from reconciler.render.entry_view import EMPTY, EntryPart, EntryView
 from reconciler.render.reports import Palette
-from reconciler.render.value_table import ValueRow, shared_text, value_rows
 from reconciler.render.values import change_rows, hint_rows, setting_rows
+
+KEY = "key"
+LINES, MOST = 40, 400  # lines of a table; rows that are considered, however narrow they are
+_SHORT = 10  # rows that need no second block
+_MORE = "…"
+_LEAST = 8  # columns that a value keeps, however many there are
+_BETWEEN = "   "  # separates the blocks of a table
 
 
 @dataclass(frozen=True, slots=True)
 class EntryText:
-    """`paint` gives the sign of an action; rows are at most `columns` wide."""
+    """`sign` returns the colored sign of an action; rows are at most `columns` wide."""
 
-    group: EntryGroup
+    entry: EntryView
     columns: int
     palette: Palette
-    paint: Callable[[Action], str]
+    sign: Callable[[Action], str]
 
     def rows(self) -> Iterator[str]:
-        """All but the head, not indented."""
-        yield counted(self.group)
-        template = self.group.template
+        """All rows except the heading, not indented."""
+        yield self.entry.summary()
+        template = self.entry.template
         if template is not None:
             yield from setting_rows(template, self.columns, self.palette, verbose=False)
             yield ""
-        yield from self._values()
-        said = [row for part in self.group.parts() for row in self._said(part)]
-        yield from ["", *said] if said else []
-
-    def _values(self) -> Iterator[str]:
-        rows = []
-        for task in self.group.tasks:
-            values = task.generated.values if task.generated is not None else {}
-            rows.append(ValueRow(self.paint(task.action), self.group.label(task), values))
-        if shared := shared_text(rows):
+        if shared := self.entry.shared_values():
             yield from cells.wrap_words(safe.line(shared), self.columns)
-        yield from value_rows(rows, self.columns, self.palette)
+        yield from self._value_rows()
+        remarks = [row for part in self.entry.parts() for row in self._remarks(part)]
+        yield from ["", *remarks] if remarks else []
 
-    def _said(self, part: EntryPart) -> Iterator[str]:
+    def _remarks(self, part: EntryPart) -> Iterator[str]:
         """The note, what differs, and how to proceed."""
-        words, palette = part.words, self.palette
-        if not (words.note or words.hints or part.first.diff):
+        first, palette = part.first, self.palette
+        if not (first.note or first.hints or first.diff):
             return
-        subject, own = self.group.subject(part), self.columns - 2
-        if part.first.diff or part.notes_differ:
-            subject += f", as in {part.first.ref.key}"
-        note = f": {words.note}" if words.note else ":"
-        first, *more = cells.wrap_words(safe.line(subject + note), own)
-        yield f"{self.paint(part.first.action)} {first}"
+        subject, room = self.entry.subject(part), self.columns - 2
+        if first.diff or part.notes_differ:
+            subject += f", as in {first.key}"
+        note = f": {first.note}" if first.note else ":"
+        head, *more = cells.wrap_words(safe.line(subject + note), room)
+        yield f"{self.sign(first.task.action)} {head}"
         yield from (f"  {row}" for row in more)
-        rows = change_rows(part.first.diff, own - 2, palette, verbose=False)
-        yield from (f"    {row}" for row in rows)
-        yield from (f"  {row}" for row in hint_rows(words.hints, own, palette))
-        if part.others_differ:
+        changes = change_rows(first.diff, room - 2, palette, verbose=False)
+        yield from (f"    {row}" for row in changes)
+        yield from (f"  {row}" for row in hint_rows(first.hints, room, palette))
+        if part.hints_differ:
             yield palette.dim("  (and the same for the other keys)")
 
+    def _value_rows(self) -> list[str]:
+        """A header and a row for each task; those that do not fit are counted."""
+        tasks, names = self.entry.tasks, self.entry.value_names()
+        some = tasks[:MOST]
+        signs = [self.sign(task.task.action) for task in tasks]
+        gutter = max(map(width, signs)) + 1
+        table = [[KEY, *names]]
+        table += [
+            [self.entry.label(task), *(task.values.get(n, "") or EMPTY for n in names)]
+            for task in some
+        ]
+        inert = [[safe.line(cell) for cell in row] for row in table]
+        shown = cells.table_rows(_fit(inert, self.columns - gutter))
+        head = " " * gutter + self.palette.dim(shown[0]) if names else ""
+        body = [pad(s, gutter) + row for s, row in zip(signs[:MOST], shown[1:], strict=True)]
+        rows, left_out = _side_by_side(head, body, self.columns)
+        left_out += len(tasks) - len(some)
+        more = f"… and {left_out:,} more; -v lists each task"
+        return [*rows, self.palette.dim(more)] if left_out else rows
 
-def removed(group: EntryGroup) -> str:
-    """`40 tasks of an entry that was removed`."""
-    return f"{len(group.tasks):,} tasks of an entry that was removed"
+
+def _fit(table: list[list[str]], columns: int) -> list[list[str]]:
+    """Shortens cells: the widest values first, then the last ones are left out; a key only if it
+    is wider than all columns."""
+    own, *widths = [max(map(width, column)) for column in zip(*table, strict=True)]
+    gap = len(cells.GAP)
+    room = columns - own - gap * len(widths)
+    if sum(widths) <= room:
+        return table
+    kept = len(widths)
+    if _LEAST * kept > room:  # then one column stands for those that are left out
+        kept = max(0, columns - own - gap - len(_MORE)) // (_LEAST + gap)
+        room = columns - own - gap * (kept + 1) - len(_MORE)
+    cap = max(widths)
+    while cap > _LEAST and sum(min(used, cap) for used in widths[:kept]) > room:
+        cap -= 1
+    rest = [_MORE] if 0 < kept < len(widths) else []
+    return [
+        [shorten(key, columns), *(shorten(value, cap) for value in values[:kept]), *rest]
+        for key, *values in table
+    ]
 
 
-def counted(group: EntryGroup) -> str:
-    """`40 tasks: 2 to create, 38 held`, or just `40 to create`."""
-    if group.is_removed:
-        return removed(group)
-    number = sum(group.counts.values())
-    parts = [f"{n:,} {COUNTED.get(a, a.value)}" for a in Action if (n := group.counts[a])]
-    return f"{number:,} tasks: {', '.join(parts)}" if len(parts) > 1 else parts[0]
+def _side_by_side(head: str, body: Sequence[str], columns: int) -> tuple[list[str], int]:
+    """The rows in as many blocks as fit, read from top to bottom; and how many are left out."""
+    widest = max(map(width, (head, *body)))
+    blocks = (columns + len(_BETWEEN)) // (widest + len(_BETWEEN))
+    blocks = max(1, min(blocks, len(body) // _SHORT))
+    kept = body[: LINES * blocks]
+    lines = -(-len(kept) // blocks)
+    table = [[kept[i] for i in range(line, len(kept), lines)] for line in range(lines)]
+    if head:
+        table.insert(0, [head] * len(table[0]))
+    rows = [_BETWEEN.join(pad(text, widest) for text in row).rstrip() for row in table]
+    return rows, len(body) - len(kept)

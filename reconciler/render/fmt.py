@@ -49,11 +49,11 @@ class FmtReport:
 def fmt_document(report: FmtReport, *, diff: bool, text: bool) -> dict[str, object]:
     """The JSON document. `text`: includes the formatted text of the only file (stdin)."""
     valid = {name: found for name, found in report.files.items() if found.content is not None}
-    files = [
-        {"file": name, "changed": found.changed}
-        | ({"diff": _joined(name, found)} if diff and found.changed else {})
-        for name, found in valid.items()
-    ]
+    files: list[dict[str, object]] = []
+    for name, found in valid.items():
+        files.append({"file": name, "changed": found.changed})
+        if diff and found.changed:
+            files[-1]["diff"] = "".join(f"{row}\n" for row in _diff(name, found))
     summary = {"changed": len(report.changed), "unchanged": report.unchanged}
     document = json_document(in_order(report.diagnostics), summary=summary, files=files)
     if text:
@@ -66,8 +66,7 @@ def fmt_text(report: FmtReport, style: Style, *, diff: bool) -> str:
     """The names of changed files, or their diffs."""
     if not diff:
         return "".join(f"{safe.line(name)}\n" for name in report.changed)
-    palette = style.palette
-    paints = {"+": palette.green, "-": palette.red, "@": palette.dim}
+    paints = {"+": style.palette.green, "-": style.palette.red, "@": style.palette.dim}
     rows = [safe.block(row) for name in report.changed for row in _diff(name, report.files[name])]
     return "".join(f"{paints.get(row[:1], str)(row)}\n" for row in rows)
 
@@ -76,9 +75,8 @@ def fmt_summary(report: FmtReport, *, dry_run: bool) -> str:
     """`2 files formatted, 3 files already formatted`; empty without files."""
     changed, unchanged = len(report.changed), report.unchanged
     done = "would be formatted" if dry_run else "formatted"
-    parts = [f"{_files(changed)} {done}"] if changed else []
-    parts += [f"{_files(unchanged)} already formatted"] if unchanged else []
-    return ", ".join(parts)
+    parts = ((changed, done), (unchanged, "already formatted"))
+    return ", ".join(f"{n} file{'s' * (n > 1)} {text}" for n, text in parts if n)
 
 
 def _diff(name: str, found: Formatted) -> Iterator[str]:
@@ -94,11 +92,3 @@ def _lines(content: bytes) -> list[str]:
     """Lines with their line feeds, which are the only line ends here."""
     *lines, last = content.decode("utf-8").split("\n")
     return [f"{line}\n" for line in lines] + ([last] if last else [])
-
-
-def _joined(name: str, found: Formatted) -> str:
-    return "".join(f"{row}\n" for row in _diff(name, found))
-
-
-def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number} files"

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from reconciler.messages import plain_text
 from reconciler.model.diagnostics import Diagnostic, Severity, count
 from reconciler.render import safe
-from reconciler.render.entries import TaskEntry, diagnostics_of, entries
 from reconciler.render.reports import Report, Style
+from reconciler.render.views import diagnostics_of, task_views
 
 MOST = 10
 """Annotations of one kind that GitHub shows per step."""
@@ -26,17 +26,21 @@ _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "
 class _Annotation(NamedTuple):
     level: Severity
     message: str
-    title: str
-    file: str | None
-    line: int | None
+    key: str | None = None
+    file: str | None = None
+    line: int | None = None
     column: int | None = None
     stands_for: int = 1
 
 
 def render(report: Report, style: Style) -> str:
     """One line per annotation, errors first."""
-    found = [_of_problem(problem) for problem in diagnostics_of(report, style)]
-    found += [_of_task(entry) for entry in entries(report, style) if entry.level is not None]
+    found = [_of_diagnostic(problem) for problem in diagnostics_of(report, style)]
+    found += [
+        _Annotation(view.level, view.finding, view.key, view.file, view.line)
+        for view in task_views(report, style.locate)
+        if view.level is not None
+    ]
     found.sort(key=lambda annotation: list(Severity).index(annotation.level))
     return "".join(f"{_command(annotation)}\n" for annotation in _shown(found))
 
@@ -49,48 +53,37 @@ def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
     most = dict.fromkeys(Severity, MOST)
     if any(count > MOST for count in counts.values()):
         most[Severity.NOTE] -= 1
-    given: Counter[Severity] = Counter()
+    shown: Counter[Severity] = Counter()
     for annotation in found:
-        if given[annotation.level] < most[annotation.level]:
-            given[annotation.level] += 1
+        if shown[annotation.level] < most[annotation.level]:
+            shown[annotation.level] += 1
             yield annotation
     more = [
-        f"{counts[level] - given[level]} {_KINDS[level]}{'s' * (counts[level] - given[level] > 1)}"
+        f"{number} {_KINDS[level]}{'s' * (number > 1)}"
         for level in Severity
-        if counts[level] > given[level]
+        if (number := counts[level] - shown[level]) > 0
     ]
     if more:
-        left_out = sum(counts.values()) - sum(given.values())
-        text = f"{left_out} more that a step does not show: {', '.join(more)}"
-        yield _Annotation(Severity.NOTE, text, "taskctl", None, None)
+        text = f"{(counts - shown).total()} more that a step does not show: {', '.join(more)}"
+        yield _Annotation(Severity.NOTE, text)
 
 
-def _of_problem(problem: Diagnostic) -> _Annotation:
-    level, text = problem.severity, plain_text(problem)
-    stands_for = count([problem], problem.severity)
-    place = (problem.file, problem.line, problem.column)
-    return _Annotation(level, text, _title(problem.key), *place, stands_for)
-
-
-def _of_task(entry: TaskEntry) -> _Annotation:
-    level = entry.level or Severity.NOTE
-    text = f"{entry.key}: " + "\n".join(entry.lines)
-    return _Annotation(level, text, _title(entry.key), entry.file, entry.line)
-
-
-def _title(key: str | None) -> str:
-    return "taskctl" if key is None else f"taskctl: {key}"
+def _of_diagnostic(problem: Diagnostic) -> _Annotation:
+    at, stands_for = problem.at, count([problem], problem.severity)
+    place = (at.file, at.line, at.column)
+    return _Annotation(problem.severity, plain_text(problem), at.key, *place, stands_for)
 
 
 def _command(annotation: _Annotation) -> str:
-    places = {
-        "file": annotation.file,
-        "line": annotation.line if annotation.file else None,
-        "col": annotation.column if annotation.file and annotation.line else None,
-        "title": annotation.title,
+    key, file, line = annotation.key, annotation.file, annotation.line
+    properties = {
+        "file": file,
+        "line": line if file else None,
+        "col": annotation.column if file and line else None,
+        "title": "taskctl" if key is None else f"taskctl: {key}",
     }
-    given = ",".join(f"{name}={_property(value)}" for name, value in places.items() if value)
-    return f"::{_KINDS[annotation.level]} {given}::{_data(annotation.message)}"
+    listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value)
+    return f"::{_KINDS[annotation.level]} {listed}::{_data(annotation.message)}"
 
 
 def _data(text: str) -> str:

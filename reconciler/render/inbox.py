@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from reconciler.model.shell import shell_word
 from reconciler.model.task import rfc3339
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age, approval_rows
@@ -20,18 +19,18 @@ _ASKS = {
 }
 
 
-def answer_command(request: OpenRequest) -> str:
-    """The command that answers a request; empty if there is none."""
-    return " ".join(map(shell_word, request.command))
+def request_line(request: OpenRequest, now: datetime, *, message: bool = True) -> str:
+    """`asks for approval (3m ago): MESSAGE`; not escaped."""
+    tools = f" {', '.join(request.tools)}" if request.tools else ""
+    ago = f" ({age(now - request.since)} ago)" if request.since is not None else ""
+    text = " ".join(request.message.split()) if message else ""
+    return f"{_ASKS[request.kind]}{tools}{ago}{f': {text}' if text else ''}"
 
 
 def summary_rows(request: OpenRequest, style: Style, now: datetime) -> list[str]:
     """A request on one row, and the command that answers it on another."""
-    said = " ".join(request.message.split())
-    row = wants(request, now) + (f": {said}" if said else "")
-    command = answer_command(request)
-    shown = cells.shorten(safe.line(row), max(20, style.width - 2))
-    return [shown, command] if command else [shown]
+    shown = cells.shorten(safe.line(request_line(request, now)), max(20, style.width - 2))
+    return [shown, request.command_line] if request.command else [shown]
 
 
 def inbox_text(requests: Sequence[OpenRequest], style: Style, now: datetime) -> str:
@@ -71,18 +70,9 @@ def request_document(request: OpenRequest) -> dict[str, object]:
 
 
 def _rows(request: OpenRequest, style: Style, now: datetime) -> Iterator[str]:
-    palette = style.palette
-    yield palette.bold(safe.line(f"{request.status.ref} {wants(request, now)}"))
+    line = request_line(request, now, message=False)
+    yield style.palette.bold(safe.line(f"{request.status.ref} {line}"))
     if request.approval is not None:
         yield from (f"  {row}".rstrip() for row in approval_rows(request.approval, style, 2))
-    if command := answer_command(request):
-        yield palette.dim(f"  {safe.line(command)}")
-
-
-def wants(request: OpenRequest, now: datetime) -> str:
-    """`asks for approval (3m ago)`; not escaped."""
-    tools = f" {', '.join(request.tools)}" if request.tools else ""
-    ago = ""
-    if request.since is not None:
-        ago = f" ({age((now - request.since).total_seconds())} ago)"
-    return _ASKS[request.kind] + tools + ago
+    if request.command:
+        yield style.palette.dim(f"  {safe.line(request.command_line)}")

@@ -48,18 +48,16 @@ def document(report: Report) -> dict[str, object]:
         }
         return json_document(report.diagnostics, valid=not errors, summary=summary)
     from reconciler.apply.report import ApplyReport
-
-    if isinstance(report, ApplyReport):
-        from reconciler.render.wait import WaitedReport
-
-        return _waited(report) if isinstance(report, WaitedReport) else _applied(report)
     from reconciler.plan.codec import plan_document
+    from reconciler.render.wait import WaitedReport
 
-    return plan_document(report)
+    if isinstance(report, WaitedReport):
+        return _waited(report)
+    return _applied(report) if isinstance(report, ApplyReport) else plan_document(report)
 
 
 def dump(document: Mapping[str, object]) -> str:
-    """The text of a document, in ASCII, which survives any terminal and encoding."""
+    """The text of a document, in ASCII, which any terminal and encoding can represent."""
     members = [f"{json.dumps(name)}: {_value(value)}" for name, value in document.items()]
     return inert("{" + ",\n ".join(members) + "}\n")
 
@@ -81,40 +79,34 @@ def _value(value: object) -> str:
 
 
 def _applied(report: ApplyReport) -> dict[str, object]:
+    from reconciler.render.summary import USUAL_RESULTS
+
+    summary = {name: n for name, n in report.summary().items() if n or name in USUAL_RESULTS}
     return json_document(
         report.diagnostics,
-        summary=_apply_summary(report),
+        summary=summary,
         **({"budget": report.budget} if report.budget else {}),
         tasks=[_task_result(task) for task in report.tasks],
     )
 
 
 def _waited(report: WaitedReport) -> dict[str, object]:
-    """The statuses: the document of `wait`, or a member of the one of apply."""
+    """The statuses: the document of `wait`, or a member of the document of apply."""
     from reconciler.plan.codec import task_document
     from reconciler.render.status import status_document
 
-    stood = status_document(report.statuses, report.read_at, report.diagnostics)
-    stood = {"end": report.end.value, **stood}
+    statuses = status_document(report.statuses, report.read_at, report.diagnostics)
+    waited = {"end": report.end.value, **statuses}
     if report.command == "wait":
-        return {"formatVersion": stood.pop("formatVersion"), **stood}
-    del stood["formatVersion"], stood["diagnostics"]
+        return {"formatVersion": waited.pop("formatVersion"), **waited}
+    del waited["formatVersion"], waited["diagnostics"]
     if report.held:
-        stood["held"] = [task_document(task) for task in report.held]
-    return {**_applied(report), "wait": stood}
-
-
-def _apply_summary(report: ApplyReport) -> dict[str, int]:
-    """The contract's five counts, and others that are not zero."""
-    from reconciler.apply.report import Result
-
-    summary = report.summary()
-    later = (Result.REPLACED, Result.MOVED, Result.UPDATED, Result.FORGOTTEN)
-    return {name: n for name, n in summary.items() if n or name not in later}
+        waited["held"] = [task_document(task) for task in report.held]
+    return {**_applied(report), "wait": waited}
 
 
 def _task_result(task: TaskResult) -> dict[str, object]:
-    shown: dict[str, object] = {
+    document: dict[str, object] = {
         "key": task.key,
         "orgName": task.org_name,
         "result": task.result.value,
@@ -125,5 +117,5 @@ def _task_result(task: TaskResult) -> dict[str, object]:
         "line": task.line,
     }
     further = {"replaced": task.replaced, "updated": list(task.updated)}
-    shown |= {name: value for name, value in further.items() if value}
-    return shown | remarks_document(task.problems, "error")
+    document |= {name: value for name, value in further.items() if value}
+    return document | remarks_document(task.problems, "error")

@@ -7,19 +7,19 @@ yet (held) are skipped. All others pass, with apply's action in `system-out`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
-from reconciler.apply.report import ApplyReport, Result
+from reconciler.apply.report import Result
 from reconciler.messages import plain_text
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
-from reconciler.render.entries import TaskEntry, command_of, diagnostics_of, entries
-from reconciler.render.plan_text import for_whom
 from reconciler.render.reports import Palette, Report, Style, ValidateReport
+from reconciler.render.summary import command_of, for_whom
 from reconciler.render.values import change_rows
+from reconciler.render.views import PlannedView, TaskView, diagnostics_of, task_views
 
 ELSEWHERE = "taskctl"
 """The suite for everything without a file."""
@@ -37,7 +37,7 @@ class _Case:
     line: int | None = None
     failures: list[str] = field(default_factory=list)
     skipped: str = ""
-    said: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
 
 
 class _Suites:
@@ -51,21 +51,34 @@ class _Suites:
             cases[org_name, key] = _Case(key, class_name, line)
         return cases[org_name, key]
 
-    def problem(self, problem: Diagnostic, command: str) -> None:
+    def add_problem(self, problem: Diagnostic, command: str) -> None:
         """Adds it to the case of its task in any organization, or to the case of its file."""
         key = problem.key or (_FILE if problem.file else command or "failed")
         cases = self.by_file.get(problem.file or ELSEWHERE, {})
         case = next((c for (_, name), c in cases.items() if name == key), None)
         if case is None:
             case = self.case(problem.file, "", key, problem.line)
-        place = (
-            f"{problem.file}:{problem.line or 1}:{problem.column or 1}: " if problem.file else ""
-        )
-        text = place + plain_text(problem)
+        text = plain_text(problem)
+        if problem.file:
+            text = f"{problem.file}:{problem.line or 1}:{problem.column or 1}: {text}"
         if problem.severity is Severity.ERROR:
             case.failures.append(text)
         else:
-            case.said.append(f"warning: {text}")
+            case.output.append(f"warning: {text}")
+
+    def add_task(self, view: TaskView) -> None:
+        case = self.case(view.file, view.org_name, view.key, view.line)
+        text = "\n".join(view.lines)
+        is_settling = isinstance(view, PlannedView) and view.task.reason is Reason.SETTLING
+        if is_settling or view.word in (Result.NOT_STARTED, Action.HELD):
+            case.skipped = text
+        elif view.level is Severity.ERROR or view.word in (Result.FAILED, Action.UNRESOLVED):
+            case.failures.append(text)
+        elif view.level is not None:
+            case.skipped = text
+        elif view.word != Action.UNCHANGED or view.why:
+            case.output += [text, *([view.url] if view.url else [])]
+            case.output += change_rows(view.diff, _WIDTH, Palette(), verbose=True)
 
 
 def render(report: Report, style: Style) -> str:
@@ -74,10 +87,11 @@ def render(report: Report, style: Style) -> str:
     if isinstance(report, ValidateReport):
         for task in report.listed:
             suites.case(style.locate(task.file), task.org_name or "", task.key, task.line)
-    _add_tasks(suites, report, style)
+    for view in task_views(report, style.locate):
+        suites.add_task(view)
     command = command_of(report)
     for problem in diagnostics_of(report, style):
-        suites.problem(problem, command)
+        suites.add_problem(problem, command)
     if isinstance(report, ValidateReport):
         for name in map(style.locate, report.names):
             if name not in suites.by_file:
@@ -86,40 +100,12 @@ def render(report: Report, style: Style) -> str:
     return "\n".join(_document(suites, name)) + "\n"
 
 
-def _add_tasks(suites: _Suites, report: Report, style: Style) -> None:
-    if not isinstance(report, Plan | ApplyReport):
-        return
-    waited_for = {
-        (task.ref.org_name, task.ref.key)
-        for task in (report.tasks if isinstance(report, Plan) else ())
-        if task.reason is Reason.SETTLING
-    }
-    for entry in entries(report, style):
-        case = suites.case(entry.file, entry.org_name, entry.key, entry.line)
-        text = "\n".join(entry.lines)
-        if entry.level is Severity.ERROR or entry.word in (Result.FAILED, Action.UNRESOLVED):
-            if (entry.org_name, entry.key) in waited_for:
-                case.skipped = text
-            else:
-                case.failures.append(text)
-        elif entry.word in (Result.NOT_STARTED, Action.HELD) or entry.level is not None:
-            case.skipped = text
-        elif entry.word != Action.UNCHANGED or entry.why:
-            case.said += [text, *_further(entry)]
-
-
-def _further(entry: TaskEntry) -> Iterator[str]:
-    if entry.url:
-        yield entry.url
-    yield from change_rows(entry.diff, _WIDTH, Palette(), verbose=True)
-
-
 def _document(suites: _Suites, name: str) -> Iterator[str]:
     cases = [case for by_key in suites.by_file.values() for case in by_key.values()]
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     yield f"<testsuites {_attributes(name=name, **_counts(cases))}>"
     for file, by_key in sorted(suites.by_file.items()):
-        yield f"  <testsuite {_attributes(name=file, **_counts(list(by_key.values())))}>"
+        yield f"  <testsuite {_attributes(name=file, **_counts(by_key.values()))}>"
         for case in by_key.values():
             yield from _case(case, file)
         yield "  </testsuite>"
@@ -137,8 +123,8 @@ def _case(case: _Case, file: str) -> Iterator[str]:
         inside.append(f"<failure {message}>{_text(case.failures)}</failure>")
     elif case.skipped:
         inside.append(f"<skipped {_attributes(message=case.skipped)}/>")
-    if case.said:
-        inside.append(f"<system-out>{_text(case.said)}</system-out>")
+    if case.output:
+        inside.append(f"<system-out>{_text(case.output)}</system-out>")
     if not inside:
         yield f"    <testcase {head}/>"
         return
@@ -147,7 +133,7 @@ def _case(case: _Case, file: str) -> Iterator[str]:
     yield "    </testcase>"
 
 
-def _counts(cases: list[_Case]) -> dict[str, str]:
+def _counts(cases: Collection[_Case]) -> dict[str, str]:
     failures = sum(bool(case.failures) for case in cases)
     skipped = sum(bool(case.skipped and not case.failures) for case in cases)
     numbers = {"tests": len(cases), "failures": failures, "errors": 0, "skipped": skipped}

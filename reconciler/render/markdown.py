@@ -2,76 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.messages.plan import ACTIONS, UNATTENDED, UNATTENDED_MEANS
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Plan
 from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import render_one
-from reconciler.render.entries import (
-    FoldedEntry,
-    TaskEntry,
-    command_of,
-    diagnostics_of,
-    entries,
-    folded,
-    report_summary,
-)
-from reconciler.render.entry_text import counted
-from reconciler.render.markdown_task import details, task_cell
-from reconciler.render.markdown_text import cut, fence, span
-from reconciler.render.plan_text import outcome_row, who
+from reconciler.render.entry_view import EntryView, fold_entries
+from reconciler.render.markdown_items import details, sign_cell, task_cell
+from reconciler.render.markdown_text import cut, fence, row, span
 from reconciler.render.reports import Report, Style, ValidateReport
+from reconciler.render.summary import command_of, outcome, report_summary, who
+from reconciler.render.views import TaskView, diagnostics_of, task_views
 
 LIMIT = 64_000
 """The maximum length of a report: GitHub accepts 65,536 characters, and posters add a marker."""
 
-PROBLEMS, ROWS, DETAIL = 12_000, 16_000, 10_000  # characters of each, where not all fits
-NOTE = 400  # of what tells what was left out
+PROBLEMS, ROWS, DETAIL = 12_000, 16_000, 10_000  # characters of each if not everything fits
+NOTE = 400  # characters for the note about what was omitted
+
+Items = Sequence[TaskView | EntryView]
 
 
 def render(report: Report, style: Style) -> str:
     """The report in at most LIMIT characters. If something is omitted, it is counted; the summary
     is kept."""
-    found = entries(report, style)
-    shown = [entry for entry in found if entry.word != "unchanged"]
-    several = len({entry.org_name for entry in found}) > 1
+    views = task_views(report, style.locate)
+    shown = [view for view in views if view.word != "unchanged"]
+    several = len({view.org_name for view in views}) > 1
     head = _head(report, shown)
     problems = [
         render_one(problem, Style()).rstrip("\n") for problem in diagnostics_of(report, style)
     ]
-    items = folded(report, shown)
+    items = fold_entries(report, shown)
     rows = [_row(item, several=several) for item in items]
-    room = LIMIT - len(_joined(head, problems, rows, ()))
-    unfolding, left_out = _fitting(_details(items, LIMIT), room)
+    room = LIMIT - len(_join(head, problems, rows, ()))
+    unfolding, left_out = _fit(_details(items, LIMIT), room)
     if room >= 0 and not left_out:
-        return _joined(head, problems, rows, unfolding)
-    return _shortened(head, problems, rows, items, command_of(report))
+        return _join(head, problems, rows, unfolding)
+    return _shorten(head, problems, rows, items, command_of(report))
 
 
-def _shortened(
-    head: str,
-    problems: list[str],
-    rows: list[str],
-    items: list[TaskEntry | FoldedEntry],
-    command: str,
-) -> str:
+def _shorten(head: str, problems: list[str], rows: list[str], items: Items, command: str) -> str:
     """The beginning of each part, and what was omitted."""
-    some, _ = _fitting(problems, PROBLEMS)
+    some, _ = _fit(problems, PROBLEMS)
     some = some or [cut(problem, PROBLEMS) for problem in problems[:1]]
-    listed, _ = _fitting(rows, ROWS)
-    room = LIMIT - len(_joined(head, some, listed, ())) - NOTE
-    unfolding, untold = _fitting(_details(items, DETAIL), room)
-    counted = ((len(problems) - len(some), "problem"), (len(rows) - len(listed), "task"))
-    left_out = [f"{number:,} more {word}{'s' * (number > 1)}" for number, word in counted if number]
-    left_out += [f"the details of all but {len(unfolding)} tasks"] if untold else []
+    listed, _ = _fit(rows, ROWS)
+    room = LIMIT - len(_join(head, some, listed, ())) - NOTE
+    unfolding, has_more = _fit(_details(items, DETAIL), room)
+    counts = ((len(problems) - len(some), "problem"), (len(rows) - len(listed), "task"))
+    omitted = [f"{number:,} more {word}{'s' * (number > 1)}" for number, word in counts if number]
+    omitted += [f"the details of all but {len(unfolding)} tasks"] if has_more else []
     whole = f" See all of it: `taskctl {command}`." if command in ("plan", "validate") else ""
-    note = f"> Too long to show whole; left out: {', '.join(left_out) or 'some lines'}.{whole}"
-    return _joined(head, some, listed, [*unfolding, note])
+    note = f"> Too long to show in full; left out: {', '.join(omitted) or 'some lines'}.{whole}"
+    return _join(head, some, listed, [*unfolding, note])
 
 
-def _joined(head: str, problems: list[str], rows: list[str], rest: Iterable[str]) -> str:
+def _join(head: str, problems: list[str], rows: list[str], rest: Iterable[str]) -> str:
     blocks = [head]
     if problems:
         blocks.append(fence("\n".join(problems)))
@@ -81,7 +69,7 @@ def _joined(head: str, problems: list[str], rows: list[str], rest: Iterable[str]
     return "\n\n".join([*blocks, *rest]) + "\n"
 
 
-def _fitting(parts: Iterable[str], room: int) -> tuple[list[str], bool]:
+def _fit(parts: Iterable[str], room: int) -> tuple[list[str], bool]:
     """The first parts that fit (with a blank line each), and whether there are more."""
     fitting: list[str] = []
     for part in parts:
@@ -92,50 +80,48 @@ def _fitting(parts: Iterable[str], room: int) -> tuple[list[str], bool]:
     return fitting, False
 
 
-def _head(report: Report, shown: list[TaskEntry]) -> str:
+def _head(report: Report, shown: list[TaskView]) -> str:
+    if isinstance(report, Plan):
+        return "\n\n".join(_plan_head(report, shown))
     kind = "Validate: " if isinstance(report, ValidateReport) else ""
-    text = report_summary(report)
-    if isinstance(report, Plan):
-        names = ", ".join(map(span, report.organizations()))
-        by = f" as {span(who(report.identity))}" if report.identity else ""
-        kind = f"Plan{f' for {names}' if names else ''}{by}: "
-        text = text.removeprefix("Plan: ")
-    blocks = [f"### {kind}{text}"]
-    if isinstance(report, Plan):
-        blocks.append(f"At {span(report.backend)}.")
-        blocks += budget_lines(report.budgets, name=span, mark="`")
-        if not report.complete:
-            blocks.append("**Incomplete:** existing tasks could not be read completely.")
-        if outcome := outcome_row(report):
-            blocks.append(outcome)
-        used = {entry.word for entry in shown}
-        meant = [f"**{action}**: {why}" for action, why in ACTIONS.items() if action in used]
-        if any(entry.unattended for entry in shown):
-            meant.append(f"**[{UNATTENDED}]**: {UNATTENDED_MEANS}")
-        if meant:
-            blocks.append("<br>\n".join(meant))
-        if report.can_apply():
-            blocks.append(
-                f"Digest of this plan, for `apply --expect-plan`: `{plan_digest(report)}`"
-            )
-    return "\n\n".join(blocks)
+    return f"### {kind}{report_summary(report)}"
 
 
-def _row(item: TaskEntry | FoldedEntry, *, several: bool) -> str:
-    entry = item.first if isinstance(item, FoldedEntry) else item
-    key, what, alone = entry.key, entry.label, entry.unattended
-    if isinstance(item, FoldedEntry):
-        key, what = item.group.entry.key, counted(item.group)
-        alone = any(task.unattended for task in item.tasks)
-    place = ":".join(str(part) for part in (entry.file, entry.line) if part)
-    cells_of_row = (
-        f"`{entry.sign}` {what}{f' **[{UNATTENDED}]**' if alone else ''}",
-        span(f"{entry.org_name}/{key}" if several else key),
+def _plan_head(plan: Plan, shown: list[TaskView]) -> Iterator[str]:
+    names = ", ".join(map(span, plan.organizations()))
+    by = f" as {span(who(plan.identity))}" if plan.identity else ""
+    counts = report_summary(plan).removeprefix("Plan: ")
+    yield f"### Plan{f' for {names}' if names else ''}{by}: {counts}"
+    yield f"At {span(plan.backend)}."
+    yield from budget_lines(plan.budgets, name=span, mark="`")
+    if not plan.complete:
+        yield "**Incomplete:** existing tasks could not be read completely."
+    if sentence := outcome(plan):
+        yield sentence
+    used = {view.word for view in shown}
+    meant = [f"**{action}**: {why}" for action, why in ACTIONS.items() if action in used]
+    if any(view.unattended for view in shown):
+        meant.append(f"**[{UNATTENDED}]**: {UNATTENDED_MEANS}")
+    if meant:
+        yield "<br>\n".join(meant)
+    if plan.can_apply():
+        yield f"Digest of this plan, for `apply --expect-plan`: `{plan_digest(plan)}`"
+
+
+def _row(item: TaskView | EntryView, *, several: bool) -> str:
+    first: TaskView
+    if isinstance(item, EntryView):
+        first, label, task = item.first, item.summary(), ""
+    else:
+        first, label, task = item, item.label, task_cell(item)
+    place = ":".join(str(part) for part in (first.file, first.line) if part)
+    return row(
+        sign_cell(first, label, unattended=item.unattended),
+        span(f"{item.ref.org_name}/{item.ref.key}" if several else item.ref.key),
         span(place) if place else "",
-        task_cell(entry) if item is entry else "",
+        task,
     )
-    return f"| {' | '.join(cells_of_row)} |"
 
 
-def _details(items: Iterable[TaskEntry | FoldedEntry], most: int) -> Iterator[str]:
+def _details(items: Items, most: int) -> Iterator[str]:
     return filter(None, (details(item, most) for item in items))

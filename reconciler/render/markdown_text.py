@@ -24,17 +24,21 @@ def span(text: str) -> str:
     shown = cut(safe.line(text), SPAN, " ... ").replace("|", "\\x7c")
     if not shown.strip(" "):
         return "`(none)`" if not shown else "`(blank)`"
-    longest = max((len(run) for run in _TICKS.findall(shown)), default=0)
+    marks = _ticks(shown, 1)
     pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
-    return f"{'`' * (longest + 1)}{pad}{shown}{pad}{'`' * (longest + 1)}"
+    return f"{marks}{pad}{shown}{pad}{marks}"
 
 
 def fence(text: str, language: str = "text") -> str:
     """A code fence that is longer than any run of backticks in the text."""
     shown = safe.block(text)
-    longest = max((len(run) for run in _TICKS.findall(shown)), default=0)
-    marks = "`" * max(3, longest + 1)
+    marks = _ticks(shown, 3)
     return f"{marks}{language}\n{shown}\n{marks}"
+
+
+def _ticks(text: str, least: int) -> str:
+    """More backticks than any run of them in the text."""
+    return "`" * max([least, *(len(run) + 1 for run in _TICKS.findall(text))])
 
 
 def paragraph(text: str) -> str:
@@ -49,6 +53,11 @@ def link(url: str, text: str) -> str:
     return f"[{span(text)}]({url})" if _LINK.fullmatch(url) and len(url) <= SPAN else span(text)
 
 
+def row(*cells: str) -> str:
+    """A row of a table; the cells are Markdown."""
+    return f"| {' | '.join(cells)} |"
+
+
 def _word(word: str) -> str:
     if _PLAIN.fullmatch(word) and not _REFERENCE.fullmatch(word):
         return safe.html(word)
@@ -60,7 +69,7 @@ def code(text: str) -> str:
     return safe.html(cut(safe.line(text), SPAN, " ... "))
 
 
-def cut(text: str, most: int, mark: str = "\n... too long to show whole ...\n") -> str:
+def cut(text: str, most: int, mark: str = "\n... too long to show in full ...\n") -> str:
     """The beginning and end of a text that is longer than `most`."""
     if len(text) <= most:
         return text

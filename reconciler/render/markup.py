@@ -1,6 +1,6 @@
 """Markdown for a terminal: headings, emphasis, code, lists. For text that `safe` has escaped.
 
-Nothing is omitted: links keep their URL, and unknown markup is kept as it is.
+Nothing is omitted: links keep their URL, and unknown markup is kept unchanged.
 """
 
 from __future__ import annotations
@@ -27,28 +27,25 @@ def plain_rows(text: str) -> list[str]:
 
 def markdown_rows(text: str, columns: int, palette: Palette) -> list[str]:
     """Rows of at most `columns`."""
-    return list(_rows(text, columns, palette))
-
-
-def _rows(text: str, columns: int, palette: Palette) -> Iterator[str]:
-    fenced = False
+    rows: list[str] = []
+    is_code = False
     for line in plain_rows(text):
         if line.lstrip().startswith(_FENCES):
-            fenced = not fenced
-            yield from (palette.dim(row) for row in cells.wrap(line, columns))
-        elif fenced:
-            yield from (palette.cyan(row) for row in cells.wrap(line, columns))
+            is_code = not is_code
+            rows += (palette.dim(row) for row in cells.wrap(line, columns))
+        elif is_code:
+            rows += (palette.cyan(row) for row in cells.wrap(line, columns))
         elif heading := _HEADING.fullmatch(line):
-            yield from (palette.bold(row) for row in cells.wrap(heading[1], columns))
+            rows += (palette.bold(row) for row in cells.wrap(heading[1], columns))
+        elif bullet := _BULLET.fullmatch(line):
+            rows += _spanned(f"{bullet[1]}• {bullet[2]}", columns, len(bullet[1]) + 2, palette)
         else:
-            bullet = _BULLET.fullmatch(line)
-            shown = f"{bullet[1]}• {bullet[2]}" if bullet else line
-            hang = len(bullet[1]) + 2 if bullet else cells.hanging_indent(line)
-            yield from _spanned(shown, columns, hang, palette)
+            rows += _spanned(line, columns, cells.hanging_indent(line), palette)
+    return rows
 
 
 def _spanned(line: str, columns: int, hang: int, palette: Palette) -> Iterator[str]:
-    """Wraps a line; colors what is enclosed by marks, across rows too."""
+    """Wraps a line; colors code and emphasis, across rows too."""
     if not palette.on:
         yield from cells.wrap(line, columns, hang)
         return

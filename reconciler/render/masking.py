@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="DesiredTask | Record | Attempt")
 
 _HIDDEN = re.compile(r"\(sensitive\) sha256:[0-9a-f]{32}")
-_DIGITS = 32  # half a digest fits into a row beside its label, and is enough to tell texts apart
+_DIGITS = 32  # half a digest fits into a row beside its label, and identifies a text
 _SHOWN_OF_MESSAGE = "entity_diff"
 
 
@@ -43,7 +43,8 @@ def masked(report: Report, secrets: Secrets) -> Report:
     if isinstance(report, FailureReport):
         return report
     if isinstance(report, ValidateReport):
-        return replace(report, listed=tuple(_without_prompt(task) for task in report.listed))
+        listed = tuple(_redact(task) if task.sensitive else task for task in report.listed)
+        return replace(report, listed=listed)
     from reconciler.plan.plan import Plan
 
     if isinstance(report, Plan):
@@ -80,7 +81,7 @@ def secrets_of(report: Report) -> Secrets:
 
 
 def secrets_in(tasks: Iterable[DesiredTask | Record | Attempt]) -> Secrets:
-    """The prompts of the sensitive ones, including those of commands."""
+    """The prompts of the sensitive tasks, including those of commands."""
     return Secrets(text for task in tasks if task.sensitive for text in _texts(task.inputs))
 
 
@@ -93,7 +94,10 @@ def masked_state(state: State) -> State:
         ref: _record(record, secrets) if record.sensitive else record
         for ref, record in state.records.items()
     }
-    attempts = {mark: _without_prompt(attempt) for mark, attempt in state.attempts.items()}
+    attempts = {
+        mark: _redact(attempt) if attempt.sensitive else attempt
+        for mark, attempt in state.attempts.items()
+    }
     return replace(state, records=records, attempts=attempts)
 
 
@@ -138,10 +142,10 @@ def _task(task: PlannedTask, secrets: Secrets) -> PlannedTask:
     return replace(
         task,
         diff=tuple(_change(change, secrets, name) for change in task.diff),
-        desired=_hidden(task.desired),
+        desired=_redact(task.desired) if task.desired is not None else None,
         record=_record(task.record, secrets) if task.record is not None else None,
-        attempt=_hidden(task.attempt),
-        remote=replace(remote, raw=_swept(remote.raw, secrets, name)) if remote else None,
+        attempt=_redact(task.attempt) if task.attempt is not None else None,
+        remote=replace(remote, raw=_conceal(remote.raw, secrets, name)) if remote else None,
     )
 
 
@@ -149,64 +153,55 @@ def _change(change: Change, secrets: Secrets, name: str | None) -> Change:
     """Prompts as digests, also in a message that was added or removed as a whole."""
     sides = (change.before, change.after)
     if change.path == "message":
-        before, after = (_covered(side) if isinstance(side, Mapping) else side for side in sides)
+        before, after = (_redact_message(s) if isinstance(s, Mapping) else s for s in sides)
     elif re.match(r"message\b(?!\.entity_diff)", change.path):
-        before, after = map(_digested, sides)
+        before, after = map(_digests, sides)
     else:
-        before, after = (_swept(side, secrets, name) for side in sides)
+        before, after = (_conceal(side, secrets, name) for side in sides)
     return replace(change, before=before, after=after)
 
 
 def _record(record: Record, secrets: Secrets) -> Record:
     """The service may derive a task's name from its prompt."""
-    outputs = _swept(record.outputs, secrets, _name(record))
-    return replace(_covered_task(record), outputs=outputs)
+    outputs = _conceal(record.outputs, secrets, _name(record))
+    return replace(_redact(record), outputs=outputs)
 
 
-def _without_prompt(task: R) -> R:
-    return _covered_task(task) if task.sensitive else task
-
-
-def _hidden(known: R | None) -> R | None:
-    """Part of a task that another of its sides marks as sensitive."""
-    return _covered_task(known) if known is not None else None
-
-
-def _covered_task(task: R) -> R:
+def _redact(task: R) -> R:
     """Without its prompt, its entry's prompt, and the values that both are made from."""
-    inputs = _inputs(task.inputs)
+    inputs = _redact_inputs(task.inputs)
     if not isinstance(task, DesiredTask):
-        return replace(task, inputs=inputs, generated=_without_values(task.generated))
+        generated = _redact_values(task.generated) if task.generated is not None else None
+        return replace(task, inputs=inputs, generated=generated)
     if task.origin is None:
         return replace(task, inputs=inputs)
-    generated = replace(task.origin.generated, values=_covered_values(task.origin.generated))
-    origin = replace(task.origin, generated=generated, template=_inputs(task.origin.template))
+    origin = replace(
+        task.origin,
+        generated=_redact_values(task.origin.generated),
+        template=_redact_inputs(task.origin.template),
+    )
     return replace(task, inputs=inputs, origin=origin)
 
 
-def _without_values(generated: Generated | None) -> Generated | None:
-    return replace(generated, values=_covered_values(generated)) if generated else None
-
-
-def _covered_values(generated: Generated) -> dict[str, str]:
+def _redact_values(generated: Generated) -> Generated:
     """Values are too short for digests, which could be guessed."""
-    return dict.fromkeys(generated.values, STAND_IN)
+    return replace(generated, values=dict.fromkeys(generated.values, STAND_IN))
 
 
-def _inputs(inputs: Inputs) -> Inputs:
-    return {name: _covered(v) if name in HIDDEN else v for name, v in inputs.items()}
+def _redact_inputs(inputs: Inputs) -> Inputs:
+    return {name: _redact_message(v) if name in HIDDEN else v for name, v in inputs.items()}
 
 
-def _covered(message: object) -> object:
+def _redact_message(message: object) -> object:
     if not isinstance(message, Mapping):
-        return _digested(message)
+        return _digests(message)
     return {
-        name: part if name == _SHOWN_OF_MESSAGE else _digested(part)
+        name: part if name == _SHOWN_OF_MESSAGE else _digests(part)
         for name, part in message.items()
     }
 
 
-def _digested(value: object) -> object:
+def _digests(value: object) -> object:
     """The value with digests in place of texts; existing digests are kept."""
     return map_texts(lambda text: text if _HIDDEN.fullmatch(text) else _digest(text), value)
 
@@ -218,7 +213,7 @@ def _digest(text: str) -> str:
     return f"(sensitive) sha256:{hexadecimal[:_DIGITS]}"
 
 
-def _swept(value: object, secrets: Secrets, name: str | None) -> Any:
+def _conceal(value: object, secrets: Secrets, name: str | None) -> Any:
     """The value with prompts removed from its texts, except the `name` from the manifest."""
     return map_texts(lambda text: text if text == name else secrets.conceal(text), value)
 

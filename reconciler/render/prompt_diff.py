@@ -14,21 +14,21 @@ from reconciler.render.text_diff import (
     Gap,
     Line,
     Piece,
-    joined,
+    join_pieces,
     lines_of,
     side_by_side,
 )
 
 CONTEXT = 2  # unchanged lines shown around a change
-RUN = 8  # rows shown of consecutive lines that were added, or removed
-KEPT = 24  # columns shown, at least, on each side of a changed word in a line that is too long
+RUN = 8  # rows shown of consecutive added lines, or removed lines
+KEPT = 24  # minimum columns shown on each side of a changed word in a line that is too long
 
 Paint = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Renders text in rows of at most `columns`; `verbose`: without limits."""
+    """Renders text in rows of at most `columns`; `verbose` lifts the limits of rows."""
 
     columns: int
     palette: Palette
@@ -112,7 +112,7 @@ def _word_rows(
 
 
 def _painted(mark: str, row: Sequence[Piece], paint: Paint, stress: Paint) -> str:
-    parts = (stress(text) if new else paint(text) for text, new in joined(row))
+    parts = (stress(text) if new else paint(text) for text, new in join_pieces(row))
     return paint(mark if row else mark.rstrip()) + "".join(parts)
 
 

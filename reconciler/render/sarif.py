@@ -18,32 +18,35 @@ from reconciler.messages import entry as entry_of
 from reconciler.messages import word
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import DataRow, Diagnostic, Path, Severity
+from reconciler.model.diagnostics import DataRow, Diagnostic, Path
 from reconciler.plan.plan import Plan
 from reconciler.render import safe
-from reconciler.render.entries import TaskEntry, command_of, diagnostics_of, entries
 from reconciler.render.json import dump
-from reconciler.render.plan_text import for_whom
 from reconciler.render.reports import FailureReport, Report, Style
+from reconciler.render.summary import command_of, for_whom
+from reconciler.render.views import TaskView, diagnostics_of, task_views
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 FINGERPRINT = "taskctlProblem/v1"
 
 _TASK_RULES = {
     "task/unresolved": (
-        "A task may exist already",
-        "Not created before that is settled: a second one could not be deleted again.",
+        "A task may already exist",
+        "Not created before that is resolved: a second task could not be deleted.",
     ),
     "task/gone": (
-        "The service does not find a task any more",
-        "It was recorded and is left alone: apply creates it anew only with --allow-recreate.",
+        "A task no longer exists at the service",
+        "It is recorded; apply creates it again only with --allow-recreate.",
     ),
-    "task/failed": ("A task was not created", "The service refused it; the message says why."),
-    "task/waiting": ("A task waits for a person", "Answer it: taskctl approve, or reject."),
-    "task/running": ("A task is not done yet", "The time to wait for it was up."),
-    "task/stopped": ("A task stopped before it was done", "Its session ended without a last word."),
-    "task/cancelled": ("A task was cancelled", "Somebody ended what it did."),
-    "task/notVisible": ("A task cannot be seen", "Another identity made it, and did not share it."),
+    "task/failed": ("A task was not created", "The service rejected it; the message says why."),
+    "task/waiting": ("A task waits for a person", "Respond with taskctl approve or reject."),
+    "task/running": ("A task is still running", "The wait timed out."),
+    "task/stopped": ("A task stopped early", "Its session ended without a final message."),
+    "task/cancelled": ("A task was cancelled", "Someone cancelled it."),
+    "task/notVisible": (
+        "A task is not visible",
+        "Another identity created it without sharing it.",
+    ),
     "task/notStarted": ("A task was not started", "apply ended before it; run it again."),
 }
 
@@ -64,11 +67,10 @@ class _Problem(NamedTuple):
 
 def render(report: Report, style: Style) -> str:
     """One ASCII document whose text contains no links."""
-    found = [_of_problem(problem) for problem in diagnostics_of(report, style)]
-    found += [_of_task(entry) for entry in entries(report, style) if entry.level is not None]
+    found = [_of_diagnostic(problem) for problem in diagnostics_of(report, style)]
+    found += [_of_task(v, v.level) for v in task_views(report, style.locate) if v.level is not None]
     rules = sorted({problem.rule for problem in found})
     index = {rule: place for place, rule in enumerate(rules)}
-    failed = isinstance(report, FailureReport)
     whom = for_whom(report) if isinstance(report, Plan) else ""
     run: dict[str, object] = {
         "tool": {
@@ -86,7 +88,7 @@ def render(report: Report, style: Style) -> str:
         },
         "invocations": [
             {
-                "executionSuccessful": not failed,
+                "executionSuccessful": not isinstance(report, FailureReport),
                 "toolExecutionNotifications": [
                     _notification(problem, index) for problem in found if problem.file is None
                 ],
@@ -102,43 +104,34 @@ def _results(found: Iterable[_Problem], index: Mapping[str, int]) -> list[dict[s
     results = []
     for problem in found:
         same = digest([problem.rule, problem.file, problem.key, list(problem.path)])
-        seen[same] += 1  # the ordinal tells equal ones apart
-        results.append(
-            {
-                "ruleId": problem.rule,
-                "ruleIndex": index[problem.rule],
-                "level": problem.level,
-                "message": {"text": _text(problem.text)},
-                "locations": [{"physicalLocation": _place(problem)}],
-                **_related(problem),
-                "partialFingerprints": {FINGERPRINT: f"{same}:{seen[same]}"},
-            }
-        )
+        seen[same] += 1  # distinguishes equal ones
+        place = _location(problem.file or "", problem.line, problem.column)
+        result = {
+            "ruleId": problem.rule,
+            "ruleIndex": index[problem.rule],
+            "level": problem.level,
+            "message": {"text": _text(problem.text)},
+            "locations": [{"physicalLocation": place}],
+        }
+        if (row := problem.row) is not None:  # that the task of the location is generated from
+            result["relatedLocations"] = [
+                {"id": 0, "physicalLocation": _location(row.file, row.line, None)}
+            ]
+        results.append({**result, "partialFingerprints": {FINGERPRINT: f"{same}:{seen[same]}"}})
     return results
 
 
 def _notification(problem: _Problem, index: Mapping[str, int]) -> dict[str, object]:
+    rule = {"id": problem.rule, "index": index[problem.rule]}
     return {
-        "descriptor": {"id": problem.rule, "index": index[problem.rule]},
-        "associatedRule": {"id": problem.rule, "index": index[problem.rule]},
+        "descriptor": rule,
+        "associatedRule": rule,
         "level": problem.level,
         "message": {"text": _text(problem.text)},
     }
 
 
-def _related(problem: _Problem) -> dict[str, object]:
-    """The row that a task is generated from; the location is the entry."""
-    if problem.row is None:
-        return {}
-    place = _physical(problem.row.file, problem.row.line, None)
-    return {"relatedLocations": [{"id": 0, "physicalLocation": place}]}
-
-
-def _place(problem: _Problem) -> dict[str, object]:
-    return _physical(problem.file or "", problem.line, problem.column)
-
-
-def _physical(file: str, line: int | None, column: int | None) -> dict[str, object]:
+def _location(file: str, line: int | None, column: int | None) -> dict[str, object]:
     uri = quote(file.encode("utf-8", "backslashreplace"), safe="/")
     place: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
     if line is not None:
@@ -148,7 +141,7 @@ def _physical(file: str, line: int | None, column: int | None) -> dict[str, obje
     return place
 
 
-def _of_problem(problem: Diagnostic) -> _Problem:
+def _of_diagnostic(problem: Diagnostic) -> _Problem:
     message = word(problem)
     text = "\n".join(part for part in (message.summary, message.explanation) if part)
     at = problem.at
@@ -156,20 +149,21 @@ def _of_problem(problem: Diagnostic) -> _Problem:
     return _Problem(problem.code.value, problem.severity.value, text, at.path, *where)
 
 
-def _of_task(entry: TaskEntry) -> _Problem:
-    text = f"{entry.key}: " + "\n".join(entry.lines)
-    level = str(entry.level or Severity.NOTE)
-    path = (entry.org_name, entry.key)
-    return _Problem(f"task/{entry.word}", level, text, path, entry.file, entry.line, key=entry.key)
+def _of_task(view: TaskView, level: str) -> _Problem:
+    path = (view.org_name, view.key)
+    return _Problem(
+        f"task/{view.word}", str(level), view.finding, path, view.file, view.line, key=view.key
+    )
 
 
 def _rule(rule: str) -> dict[str, Any]:
     if rule in _TASK_RULES:
         title, why = _TASK_RULES[rule]
-        fix = why
+        name, fix = rule, why
     else:
         title, why, fix, _ = entry_of(Code(rule))
-    words = re.split(r"[^A-Za-z0-9]+", rule if rule in _TASK_RULES else title)
+        name = title
+    words = re.split(r"[^A-Za-z0-9]+", name)
     return {
         "id": rule,
         "name": "".join(word[:1].upper() + word[1:] for word in words),

@@ -1,8 +1,8 @@
-"""Finds prompts in the text of others, such as the service's messages.
+"""Finds prompts in external text, such as the service's messages.
 
 A service that rejects a create may repeat the prompt in whole or in part: as JSON, as HTML, on one
 line. Only letters and digits are therefore compared, with escapes read literally and decoded.
-Matching stretches are replaced, including what is between the letters.
+Matching stretches are replaced, with everything between the letters.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Secrets:
         here: dict[str, list[int]] = {}
         for at in range(len(letters) - WINDOW + 1):
             here.setdefault(letters[at : at + WINDOW], []).append(at)
-        for whole in wholes if here else ():  # the prompts are long, what is said is short
+        for whole in wholes if here else ():  # prompts are long, messages are short
             for n in range(len(whole) - WINDOW + 1):
                 for at in here.pop(whole[n : n + WINDOW], ()):
                     yield at, at + WINDOW
@@ -93,7 +93,7 @@ class Secrets:
 
 
 def _joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """In order, overlapping ones merged."""
+    """Sorted, with overlapping stretches merged."""
     joined: list[tuple[int, int]] = []
     for begin, end in sorted(stretches):
         if joined and begin < joined[-1][1]:

@@ -14,23 +14,20 @@ from reconciler.render.values import setting_rows
 from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind
 from reconciler.state.model import Record, State
 
-_HAPPENED = {HistoryKind.NOT_CREATED.value: "no task"}
-
 
 def state_table(state: State, refs: Collection[TaskRef], style: Style) -> str:
     """A line per task, and per attempt with an unknown outcome."""
-    palette = style.palette
     rows = [("TASK", "TASK ID", "STATUS", "FILE")]
     for ref in (ref for ref in sorted(refs) if ref in state.records):
         record = state.records[ref]
         status = str(record.outputs.get("status") or "-")
         rows.append((str(ref), record.task_id, status, record.file))
-    tried = (a for _, a in sorted(state.attempts.items()) if a.ref in refs)
-    rows += [(str(attempt.ref), "-", "no outcome", attempt.file) for attempt in tried]
+    attempts = (attempt for _, attempt in sorted(state.attempts.items()) if attempt.ref in refs)
+    rows += [(str(attempt.ref), "-", "no outcome", attempt.file) for attempt in attempts]
     if len(rows) == 1:
         return "The state holds no tasks.\n"
     head, *lines = cells.table_rows([[safe.line(cell) for cell in row] for row in rows])
-    return "".join(f"{line}\n" for line in (palette.bold(head), *lines))
+    return "".join(f"{line}\n" for line in (style.palette.bold(head), *lines))
 
 
 def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True) -> str:
@@ -40,8 +37,8 @@ def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True)
     record = state.records.get(ref)
     if record is not None:
         rows += _fields(_facts(state, record, record.outputs if outputs else {}), palette)
-        rows += ["  made with:"]
-        rows += [f"    {row}" for row in _settings(record.inputs, style, palette)]
+        settings = setting_rows(record.inputs, style.width - 4, palette, verbose=style.verbose)
+        rows += ["  created with:", *(f"    {row}" for row in settings)]
         rows += ["  history:", *_history(record, palette)]
     for attempt in state.attempts_for(ref):
         rows += [palette.yellow("  attempt without outcome:")]
@@ -61,9 +58,9 @@ def state_document(state: State, refs: Iterable[TaskRef]) -> dict[str, Any]:
 
 def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:
     record = state.records.get(ref)
-    known: dict[str, Any] = {"key": ref.key, "orgName": ref.org_name, "taskId": None}
+    document: dict[str, Any] = {"key": ref.key, "orgName": ref.org_name, "taskId": None}
     if record is not None:
-        known |= {
+        document |= {
             "taskId": record.task_id,
             "url": console_url(state.backend, ref.org_name, record.task_id),
             "file": record.file,
@@ -73,15 +70,15 @@ def _task_document(state: State, ref: TaskRef) -> dict[str, Any]:
             "inputs": dict(record.inputs),
             "digest": record.digest,
             "outputs": dict(record.outputs),
-            "history": [_happening(happening) for happening in record.full_history()],
+            "history": [_entry_document(entry) for entry in record.full_history()],
             "formerTaskIds": list(record.former),
         }
-    known["attempts"] = [
+    document["attempts"] = [
         {"mark": attempt.mark, "startedAt": rfc3339(attempt.started_at)}
         | ({"replaces": attempt.replaces} if attempt.replaces else {})
         for attempt in state.attempts_for(ref)
     ]
-    return known
+    return document
 
 
 def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mapping[str, str]:
@@ -89,7 +86,7 @@ def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mappi
         "task id": record.task_id,
         "link": console_url(state.backend, record.ref.org_name, record.task_id) or "",
         "manifest": record.file,
-        "made by": record.identity.login or record.identity.id,
+        "created by": record.identity.login or record.identity.id,
     }
     if record.created_at is not None:
         facts["created"] = rfc3339(record.created_at)
@@ -106,7 +103,7 @@ def _facts(state: State, record: Record, outputs: Mapping[str, object]) -> Mappi
 def _attempt_facts(attempt: Attempt) -> Mapping[str, str]:
     return {
         "mark": attempt.mark,
-        "begun": rfc3339(attempt.started_at),
+        "started": rfc3339(attempt.started_at),
         "by": attempt.identity.login or attempt.identity.id,
         "manifest": attempt.file,
         "to replace": attempt.replaces,
@@ -115,30 +112,28 @@ def _attempt_facts(attempt: Attempt) -> Mapping[str, str]:
 
 def _history(record: Record, palette: Palette) -> Iterator[str]:
     """A row per history entry, oldest first."""
-    for happening in record.full_history():
-        at = rfc3339(happening.at) if happening.at is not None else ""
-        word, detail, task_id = (
-            safe.line(text) for text in (happening.what, happening.detail, happening.task_id)
-        )
-        told = {
+    for entry in record.full_history():
+        at = rfc3339(entry.at) if entry.at is not None else ""
+        what, detail, task_id = map(safe.line, (entry.what, entry.detail, entry.task_id))
+        details: dict[str, str] = {
             HistoryKind.UPDATED: detail,
             HistoryKind.MOVED: f"from {detail}",
-            HistoryKind.REPLACED: f"{task_id} in the place of {detail}",
-            HistoryKind.RECREATED: f"{task_id} in the place of {detail}, which was gone",
-            HistoryKind.NOT_CREATED: f"the attempt of {safe.line(happening.mark)}: {detail}",
+            HistoryKind.REPLACED: f"{task_id} (was {detail})",
+            HistoryKind.RECREATED: f"{task_id} (was {detail}, gone)",
+            HistoryKind.NOT_CREATED: f"the attempt of {safe.line(entry.mark)}: {detail}",
         }
-        words = _HAPPENED.get(happening.what, word)
-        shown = next((text for what, text in told.items() if what == happening.what), task_id)
-        yield f"    {palette.dim(at.ljust(24))} {words.ljust(9)} {shown}".rstrip()
+        label = "no task" if entry.what == HistoryKind.NOT_CREATED else what
+        shown = details.get(entry.what, task_id)
+        yield f"    {palette.dim(at.ljust(24))} {label.ljust(9)} {shown}".rstrip()
 
 
-def _happening(happening: HistoryEntry) -> dict[str, object]:
+def _entry_document(entry: HistoryEntry) -> dict[str, object]:
     return {
-        "what": happening.what,
-        "at": rfc3339(happening.at) if happening.at is not None else None,
-        "taskId": happening.task_id or None,
-        "mark": happening.mark or None,
-        "detail": happening.detail,
+        "what": entry.what,
+        "at": rfc3339(entry.at) if entry.at is not None else None,
+        "taskId": entry.task_id or None,
+        "mark": entry.mark or None,
+        "detail": entry.detail,
     }
 
 
@@ -147,7 +142,3 @@ def _fields(facts: Mapping[str, str], palette: Palette, indent: int = 2) -> Iter
     for name, text in facts.items():
         if text:
             yield f"{'':{indent}}{palette.dim((name + ':').ljust(width))} {safe.line(text)}"
-
-
-def _settings(inputs: Mapping[str, object], style: Style, palette: Palette) -> list[str]:
-    return setting_rows(inputs, style.width - 4, palette, verbose=style.verbose)

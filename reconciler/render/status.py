@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,23 +17,13 @@ from reconciler.render.reports import Palette, Style
 from reconciler.tasks.open_requests import open_requests
 from reconciler.tasks.status import TaskState, TaskStatus, counts
 
-ANY_ROOM = sys.maxsize
+UNLIMITED = sys.maxsize
 """The number of rows of a terminal that scrolls."""
 
 _HEADER = ("KEY", "STATUS", "PHASE", "AGE", "TOKENS", "CONTEXT", "LINK")
 _RIGHT = frozenset({3, 4, 5})
 
-_WORDS = {
-    TaskState.UNRESOLVED: "no outcome",
-}
-
-
-def status_table(
-    statuses: Sequence[TaskStatus], style: Style, now: datetime, *, fold: bool = False
-) -> str:
-    """A row per task in the given order. `fold`: links that do not fit go below their row."""
-    room = ANY_ROOM if fold else None
-    return "".join(f"{row}\n" for row in status_rows(statuses, style, now, room=room))
+_LABELS = {TaskState.UNRESOLVED: "no outcome"}
 
 
 def status_rows(
@@ -44,26 +34,30 @@ def status_rows(
     room: int | None = None,
     selected: int = 0,
 ) -> list[str]:
-    """The rows of the table, what waiting tasks ask below theirs, and the counts. With `room` for
-    so many rows, links that do not fit beside the table go below, or are omitted if there is no
-    room for that either. `selected` counts the tasks, also those with another status."""
+    """The table, one row per task in the given order, with its open requests below it, then the
+    counts.
+
+    `room` is the number of rows available on a terminal (None for other outputs): links that do not
+    fit beside the table go below their rows, or are omitted if there is no room for that either.
+    `selected` is the number of tasks without the filter by status.
+    """
     if not statuses:
         none = f"No task has such a status ({selected:,} without the filter)."
         return [none if selected else "No tasks are recorded."]
-    asked = [
+    requests = [
         [row for request in open_requests(status) for row in summary_rows(request, style, now)]
         for status in statuses
     ]
-    extra = sum(map(len, asked))
+    extra = sum(map(len, requests))
     if room is not None and len(statuses) + extra + 3 > room:
-        asked, extra = [[] for _ in statuses], 0
+        requests, extra = [[] for _ in statuses], 0
     palette = style.palette
     several = len({status.ref.org_name for status in statuses}) > 1
     table = [_HEADER, *(_row(status, now, palette, with_org=several) for status in statuses)]
     links = [row[-1] for row in table[1:]]
     head, *shown = cells.table_rows(table, _RIGHT)
-    apart = room is not None and any(cells.width(row) > style.width for row in (head, *shown))
-    below = room == ANY_ROOM or (
+    apart = room is not None and max(map(cells.width, (head, *shown))) > style.width
+    below = room == UNLIMITED or (
         room is not None
         and 2 * len(statuses) + extra + 3 <= room
         and max(map(cells.width, links)) + 2 <= style.width
@@ -71,20 +65,19 @@ def status_rows(
     if apart:
         head, *shown = cells.table_rows([row[:-1] for row in table], _RIGHT)
     rows = [palette.bold(head)]
-    for row, link, wants in zip(shown, links, asked, strict=True):
+    for row, link, asked in zip(shown, links, requests, strict=True):
         rows.append(row)
         if apart and below and link:
             rows.append(palette.dim(f"  {link}"))
-        rows += [palette.yellow(f"  {wanted}") for wanted in wants]
+        rows += [palette.yellow(f"  {line}") for line in asked]
     last = status_summary(statuses)
     return [*rows, "", *([last] if room is None else cells.wrap_words(last, style.width))]
 
 
-def status_summary(statuses: Iterable[TaskStatus]) -> str:
+def status_summary(statuses: Sequence[TaskStatus]) -> str:
     """`1 waiting, 2 running, 3 done.`"""
-    found = counts(statuses)
-    parts = [f"{number} {_WORDS.get(one, one.value)}" for one, number in found.items()]
-    return ", ".join(parts) + "." if parts else "No tasks."
+    parts = [f"{n} {_LABELS.get(state, state.value)}" for state, n in counts(statuses).items()]
+    return f"{', '.join(parts) or 'No tasks'}."
 
 
 def status_document(
@@ -94,7 +87,7 @@ def status_document(
     return json_document(
         diagnostics,
         readAt=rfc3339(now),
-        summary={one.value: number for one, number in counts(statuses).items()},
+        summary={state.value: number for state, number in counts(statuses).items()},
         tasks=[_task(status) for status in statuses],
     )
 
@@ -129,23 +122,20 @@ def _row(status: TaskStatus, now: datetime, palette: Palette, *, with_org: bool)
     created, tokens, used = status.created_at, status.tokens_used, status.context_percent
     texts = (
         str(status.ref) if with_org else status.ref.key,
-        _WORDS.get(status.state, status.state.value),
+        _LABELS.get(status.state, status.state.value),
         status.phase or "-",
-        age((now - created).total_seconds()) if created else "-",
+        age(now - created) if created else "-",
         f"{tokens:,}" if tokens is not None else "-",
         f"{used}%" if used is not None else "-",
         status.url or status.task_id or "",
     )
-    key, state, *rest = map(safe.line, texts)
-    return key, _paint(palette, status.state)(state), *rest
+    key, label, *rest = map(safe.line, texts)
+    return key, _paint(palette, status.state)(label), *rest
 
 
 def _paint(palette: Palette, state: TaskState) -> Callable[[str], str]:
-    match state:
-        case TaskState.WAITING:
-            return palette.yellow
-        case TaskState.RUNNING:
-            return palette.cyan
-        case TaskState.DONE:
-            return palette.green
-    return palette.red
+    return {
+        TaskState.WAITING: palette.yellow,
+        TaskState.RUNNING: palette.cyan,
+        TaskState.DONE: palette.green,
+    }.get(state, palette.red)

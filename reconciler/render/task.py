@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.conversation import age
-from reconciler.render.reports import Palette, Style
+from reconciler.render.reports import Style
 from reconciler.render.state import state_document, task_text
 from reconciler.render.status import status_document
 from reconciler.render.values import change_rows, flow, setting_rows
@@ -33,55 +33,54 @@ class TaskReport:
 
 
 def report_text(report: TaskReport, style: Style, now: datetime) -> str:
-    palette = style.palette
     text = task_text(report.state, report.ref, style, outputs=not report.status.raw)
-    return text + "".join(f"{row}\n" for row in _further(report, style, palette, now))
+    rows = [*_manifest_rows(report, style), *_status_rows(report.status, style, now)]
+    return text + "".join(f"{safe.without_commands(row)}\n" for row in rows)
 
 
 def report_document(report: TaskReport, now: datetime) -> dict[str, object]:
     """The task of `state show` and of `status`, plus the manifest's side."""
-    shown = status_document([report.status], now, report.diagnostics)
-    known = state_document(report.state, [report.ref])["tasks"][0]
-    recorded = known.pop("outputs", {})
-    desired = report.desired
-    manifest = None
+    document = status_document([report.status], now, report.diagnostics)
+    recorded = state_document(report.state, [report.ref])["tasks"][0]
+    outputs = recorded.pop("outputs", {})
+    desired, manifest = report.desired, None
     if desired is not None:
-        manifest = {
-            "file": desired.file,
-            "line": desired.line,
-            "inputs": dict(desired.inputs),
-        }
+        manifest = {"file": desired.file, "line": desired.line, "inputs": dict(desired.inputs)}
     task = {
-        **known,
-        **shown["tasks"][0],
-        "recordedOutputs": recorded,
+        **recorded,
+        **document["tasks"][0],
+        "recordedOutputs": outputs,
         "manifest": manifest,
         "diff": [_change(change) for change in report.diff],
     }
-    return {**shown, "tasks": [task]}
+    return {**document, "tasks": [task]}
 
 
-def _further(report: TaskReport, style: Style, palette: Palette, now: datetime) -> Sequence[str]:
-    rows = ["  in its manifest:"]
-    columns = style.width - 4
+def _manifest_rows(report: TaskReport, style: Style) -> Iterator[str]:
+    """What the manifest says, as far as it differs from the record."""
+    yield "  in its manifest:"
     if report.desired is None:
-        rows.append("    (it is in none that could be read)")
+        yield "    (not in any manifest that could be read)"
     elif not report.diff:
-        rows.append("    the same")
+        yield "    (no differences)"
     else:
-        whole = setting_rows(report.desired.inputs, columns, palette, verbose=True)
-        changes = change_rows(report.diff, columns, palette, verbose=style.verbose)
-        rows += [f"    {row}" for row in (whole if style.verbose else ())]
-        rows += ["  so it differs:", *(f"    {row}" for row in changes)]
-    status = report.status
+        columns, palette = style.width - 4, style.palette
+        if style.verbose:
+            rows = setting_rows(report.desired.inputs, columns, palette, verbose=True)
+            yield from (f"    {row}" for row in rows)
+        yield "  differences:"
+        rows = change_rows(report.diff, columns, palette, verbose=style.verbose)
+        yield from (f"    {row}" for row in rows)
+
+
+def _status_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:
+    """The state and every output of the service."""
     created = status.created_at
-    since = f", {age((now - created).total_seconds())} old" if created else ""
-    rows.append(f"  at the service: {status.state.value}{since}")
+    since = f", {age(now - created)} old" if created else ""
+    yield f"  at the service: {status.state.value}{since}"
     pad = max(map(len, status.raw), default=0) + 1
     for name, value in sorted(status.raw.items()):
-        label = palette.dim(f"{safe.line(name)}:".ljust(pad))
-        rows.append(f"    {label} {flow(value)}")
-    return [safe.without_commands(row) for row in rows]
+        yield f"    {style.palette.dim(f'{safe.line(name)}:'.ljust(pad))} {flow(value)}"
 
 
 def _change(change: Change) -> dict[str, object]:

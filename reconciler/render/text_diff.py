@@ -43,6 +43,9 @@ class Gap(NamedTuple):
 
     lines: int
 
+    def __str__(self) -> str:
+        return f"{self.lines:,} unchanged line{'s' * (self.lines > 1)}"
+
 
 def lines_of(text: str) -> list[str]:
     return [safe.line(line) for line in text.replace("\r\n", "\n").split("\n")]
@@ -92,7 +95,7 @@ def _row(old: Sequence[str], new: Sequence[str], i: int, j: int, *, differs: boo
     if not differs:
         return DiffRow(Line(i + 1, [(old[i], False)]), Line(j + 1, [(new[j], False)]), False)
     left, right = _pieces(old[i], new[j])
-    return DiffRow(Line(i + 1, joined(left)), Line(j + 1, joined(right)), True)
+    return DiffRow(Line(i + 1, join_pieces(left)), Line(j + 1, join_pieces(right)), True)
 
 
 def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -102,15 +105,16 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
     words = [WORD.findall(line) for line in new]
     start = 0
     for i, line in enumerate(old):
-        mine = WORD.findall(line)
-        scores = {j: _alike(mine, words[j]) for j in range(start, len(new))}
+        own = WORD.findall(line)
+        scores = {j: _similarity(own, words[j]) for j in range(start, len(new))}
         j = max(scores, key=lambda j: scores[j], default=None)
         if j is not None and scores[j] >= ALIKE:
             start = j + 1
             yield i, j
 
 
-def _alike(old: list[str], new: list[str]) -> float:
+def _similarity(old: list[str], new: list[str]) -> float:
+    """The share of equal words, or 0 if it is too small or takes too long to compute."""
     if max(len(old), len(new)) > WORDS or SequenceMatcher(None, old, new).quick_ratio() < ALIKE:
         return 0.0
     equal = sum(i2 - i1 for tag, i1, i2, _, _ in _opcodes(old, new) if tag == "equal")
@@ -128,7 +132,7 @@ def _pieces(old: str, new: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    """Those of SequenceMatcher, which is slow on long lists, with equal ends removed first."""
+    """As from SequenceMatcher, which is slow on long lists: equal ends are removed first."""
     shorter = min(len(a), len(b))
     head = next((n for n in range(shorter) if a[n] != b[n]), shorter)
     tail = next((n for n in range(shorter - head) if a[-1 - n] != b[-1 - n]), shorter - head)
@@ -140,7 +144,7 @@ def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, i
     yield "equal", len(a) - tail, len(a), len(b) - tail, len(b)
 
 
-def joined(pieces: Iterable[Piece]) -> list[Piece]:
+def join_pieces(pieces: Iterable[Piece]) -> list[Piece]:
     """Merges adjacent pieces of the same kind."""
     found: list[Piece] = []
     for text, differs in pieces:

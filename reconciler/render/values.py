@@ -1,4 +1,4 @@
-"""Settings and changes of a task as rows of text."""
+"""Settings, changes and hints of a task as rows for a terminal."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ from reconciler.render.reports import Palette
 
 PROMPT_ROWS = 12  # of a new task's prompt, unless -v
 DIFF_ROWS = 40  # of one field's difference, unless -v
-GUTTER = 4  # columns that our own mark takes before outside text
-NAMES_UP_TO = 22  # columns up to which values stand below each other
+GUTTER = 4  # columns before each row of external text
+NAMES_UP_TO = 22  # columns up to which values are aligned
 
-ORIGINS = {
+_ORIGINS = {
     Origin.MANIFEST: "changed in the manifest",
     Origin.REMOTE: "changed at the service",
     Origin.BOTH: "changed in both",
 }
-
-IN_PLACE = {True: "in place", False: "needs a new task"}
 
 _encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -44,23 +42,32 @@ def flow(value: object) -> str:
     return safe.line(_encoded(value))
 
 
-def setting_rows(inputs: Inputs, columns: int, palette: Palette, *, verbose: bool) -> list[str]:
-    """The inputs of a new task: settings, entities, and the prompt last."""
-    message = inputs.get("message") or {}
+def settings_of(inputs: Inputs) -> tuple[dict[str, object], str | None]:
+    """The settings by name, in the order of the field table and with entities last, and the
+    prompt."""
     names = (*NAMES, *sorted(inputs.keys() - set(NAMES)))
     settings = {name: inputs[name] for name in names if name in inputs and name != "message"}
-    rows = _table(settings, columns, palette)
+    message = inputs.get("message") or {}
     for name, value in sorted(message.items()):
-        if name == "content":
-            continue
         added = value.get("add") if name == "entity_diff" and isinstance(value, Mapping) else None
         if added and len(value) == 1:
-            rows += _list("entities", added, columns, palette)
-        else:
-            rows += _table({f"message.{name}": value}, columns, palette)
-    if isinstance(message.get("content"), str):
+            settings["entities"] = added
+        elif name != "content":
+            settings[f"message.{name}"] = value
+    prompt = message.get("content")
+    return settings, prompt if isinstance(prompt, str) else None
+
+
+def setting_rows(inputs: Inputs, columns: int, palette: Palette, *, verbose: bool) -> list[str]:
+    """The inputs of a new task: settings, entities, and the prompt last."""
+    settings, prompt = settings_of(inputs)
+    entities = settings.pop("entities", ())
+    rows = _table(settings, columns, palette)
+    if isinstance(entities, list | tuple) and entities:
+        rows += _list("entities", entities, columns, palette)
+    if prompt is not None:
         prose = Prose(columns - GUTTER, palette, verbose=verbose)
-        rows += ["message:", *_gutter(prose.rows(message["content"], PROMPT_ROWS), palette)]
+        rows += ["message:", *_gutter(prose.rows(prompt, PROMPT_ROWS), palette)]
     return rows
 
 
@@ -75,11 +82,11 @@ def change_rows(
     for change in short:
         name = f"{safe.line(change.path)}:"
         sides = f"{palette.red(flow(change.before))} -> {palette.green(flow(change.after))}"
-        rows.append(f"{name:{pad}} {sides}  {_origin(change, palette)}")
+        rows.append(f"{name:{pad}} {sides}  {palette.dim(f'({origin_of(change)})')}")
     prose = Prose(columns - GUTTER, palette, verbose=verbose)
     for change in diff:
         if change not in short:
-            rows.append(f"{safe.line(change.path)}:  {_origin(change, palette)}")
+            rows.append(f"{safe.line(change.path)}:  {palette.dim(f'({origin_of(change)})')}")
             before, after = map(side_text, (change.before, change.after))
             rows += _gutter(prose.diff(before, after, DIFF_ROWS), palette)
     return rows
@@ -94,13 +101,9 @@ def hint_rows(hints: Iterable[Hint], columns: int, palette: Palette) -> Iterator
             yield f"  {palette.cyan(safe.line(command))}"
 
 
-def _origin(change: Change, palette: Palette) -> str:
-    return palette.dim(f"({moved_by(change)})")
-
-
-def moved_by(change: Change) -> str:
+def origin_of(change: Change) -> str:
     """Where a change comes from, and how to apply it: `changed in the manifest, in place`."""
-    return f"{ORIGINS[change.origin]}, {IN_PLACE[change.in_place]}"
+    return f"{_ORIGINS[change.origin]}, {'in place' if change.in_place else 'needs a new task'}"
 
 
 def is_prose(change: Change) -> bool:
@@ -108,14 +111,8 @@ def is_prose(change: Change) -> bool:
     return any(isinstance(side, str) and "\n" in side for side in sides)
 
 
-def _fits(change: Change, columns: int, pad: int) -> bool:
-    sides = cells.width(flow(change.before)) + cells.width(flow(change.after))
-    name, told = max(cells.width(change.path) + 1, pad), f"  ->   ({moved_by(change)})"
-    return name + sides + len(told) <= columns
-
-
 def side_text(side: object) -> str | None:
-    """The text to compare by line: lists with an item per line. None: not there."""
+    """The text to compare by line: lists with an item per line. None: absent."""
     if side is ABSENT:
         return None
     if isinstance(side, str):
@@ -125,6 +122,12 @@ def side_text(side: object) -> str | None:
     return flow(side)
 
 
+def _fits(change: Change, columns: int, pad: int) -> bool:
+    sides = cells.width(flow(change.before)) + cells.width(flow(change.after))
+    name = max(cells.width(change.path) + 1, pad)
+    return name + sides + len(f"  ->   ({origin_of(change)})") <= columns
+
+
 def _table(settings: Mapping[str, object], columns: int, palette: Palette) -> list[str]:
     pad = _pad(settings)
     rows: list[str] = []
@@ -132,11 +135,10 @@ def _table(settings: Mapping[str, object], columns: int, palette: Palette) -> li
         row = f"{safe.line(name) + ':':{pad}} {flow(value)}"
         if cells.width(row) <= columns:
             rows.append(row)
-        elif isinstance(value, list | tuple):
-            rows += _list(name, value, columns, palette)
         else:
-            rows += [f"{safe.line(name)}:"]
-            rows += _gutter(cells.wrap(flow(value), columns - GUTTER, 2), palette)
+            rows += _list(
+                name, value if isinstance(value, list | tuple) else [value], columns, palette
+            )
     return rows
 
 

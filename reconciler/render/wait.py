@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 from reconciler.apply.report import ApplyReport
 from reconciler.plan.plan import PlannedTask
@@ -25,8 +24,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class WaitedReport(ApplyReport):
-    """`statuses` are in the table's order, as they were `read_at`. `command` is whose report it
-    is, apply's or wait's; of the latter there are no `tasks`. `held` were not created."""
+    """`statuses` are in the table's order, as they were `read_at`. `command` is `apply` or `wait`;
+    a report of `wait` has no `tasks`. `held` were not created."""
 
     statuses: tuple[TaskStatus, ...] = ()
     end: End = End.SETTLED
@@ -48,6 +47,5 @@ def waited_after(
     held: tuple[PlannedTask, ...] = (),
 ) -> WaitedReport:
     """The report of an apply that also waited."""
-    applied: dict[str, Any] = {f.name: getattr(report, f.name) for f in fields(report)}
-    stood: dict[str, Any] = {"statuses": statuses, "end": end, "read_at": read_at, "held": held}
-    return WaitedReport(**applied, **stood, command="apply")
+    applied = (report.tasks, report.diagnostics, report.budget)
+    return WaitedReport(*applied, statuses, end, read_at, command="apply", held=held)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from reconciler.model.shell import id_word, is_task_id, key_word
+from reconciler.model.shell import id_word, is_task_id, key_word, shell_word
 from reconciler.tasks.events import Approval
 from reconciler.tasks.status import TaskState, TaskStatus
 
@@ -33,6 +33,11 @@ class OpenRequest:
     command: tuple[str, ...] = ()
     approval: Approval | None = None
     tools: tuple[str, ...] = ()
+
+    @property
+    def command_line(self) -> str:
+        """The command for a POSIX shell; empty if there is none."""
+        return " ".join(map(shell_word, self.command))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,16 +22,16 @@ def place(
 def test_all_sides_of_a_task(place: LiveTasks) -> None:
     place.apply({"good": "finishing", "more": "finishing too"}, approvalMode="manual")
     time.sleep(0.2)
-    assert "  in its manifest:\n    the same\n" in place.run("show", "good")[1]
+    assert "  in its manifest:\n    (no differences)\n" in place.run("show", "good")[1]
     place.write({"good": "finishing at last"}, approvalMode="auto")
     for name in ("good", "acme/good"):
         code, out, err = place.run("show", name)
         assert (code, err) == (0, "")
-        assert "  so it differs:" in out
+        assert "  differences:" in out
         assert "approvalMode:" in out
         assert "  at the service: done" in out
         assert "pendingInputCount:" in out
-    assert "it is in none that could be read" in place.run("show", "more")[1]
+    assert "not in any manifest that could be read" in place.run("show", "more")[1]
 
 
 def test_a_program_gets_all_of_it(place: LiveTasks) -> None:
@@ -96,4 +96,4 @@ def test_what_became_of_a_key(place: LiveTasks) -> None:
     assert "  history:\n" in shown
     assert f"created   {old}\n" in shown
     assert "updated   approvalMode\n" in shown
-    assert f"replaced  {task['taskId']} in the place of {old}\n" in shown
+    assert f"replaced  {task['taskId']} (was {old})\n" in shown

@@ -45,7 +45,7 @@ def command(
         for ref, conversation in found:
             if len(found) > 1:
                 out.document(f"==> {safe.line(str(ref))} <==\n")
-            text = ConversationText(out.style_of_result(), rich=sys.stdout.isatty())
+            text = ConversationText(out.style_of_result(), terminal=sys.stdout.isatty())
             for event, entries in conversation:
                 out.document(json_line(event) if as_json else text.text(entries))
     except KeyboardInterrupt:

@@ -18,11 +18,13 @@ from reconciler.cli.options import (
     argument,
     option,
 )
-from reconciler.render.response import Edited, edit_text, edits_document
-from reconciler.render.state_place import (
+from reconciler.render.state_edits import (
+    Edit,
     PlaceChange,
     copy_document,
     copy_text,
+    edit_text,
+    edits_document,
     place_document,
     place_text,
 )
@@ -293,12 +295,10 @@ command = Group(
 )
 
 
-def _show_edits(call: Call, *edited: Edited) -> int:
+def _show_edits(call: Call, *edits: Edit) -> int:
     """Shows the edits. The exit code is 1 if they were declined."""
-    call.out.result(
-        lambda: edits_document(edited), lambda _style: "".join(edit_text(one) for one in edited)
-    )
-    return int(not edited)
+    call.out.result(lambda: edits_document(edits), lambda _style: "".join(map(edit_text, edits)))
+    return int(not edits)
 
 
 def _show_change(call: Call, change: PlaceChange) -> int:

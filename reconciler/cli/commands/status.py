@@ -13,7 +13,7 @@ from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
 from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, is_given, option
 from reconciler.render.json import dump, json_document
-from reconciler.render.status import ANY_ROOM, status_document, status_rows
+from reconciler.render.status import UNLIMITED, status_document, status_rows
 from reconciler.render.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
 from reconciler.tasks.status import TaskState, exit_code
 from reconciler.tasks.totals import By
@@ -165,7 +165,7 @@ def _show(out: Output, report: StatusReport, screen: Screen | None) -> None:
         out.document(dump(status_document(report.statuses, report.read_at)))
     elif not out.common.quiet:
         out.has_result = True
-        room = screen.lines if screen is not None else ANY_ROOM if sys.stdout.isatty() else None
+        room = screen.lines if screen is not None else UNLIMITED if sys.stdout.isatty() else None
         rows = status_rows(
             report.statuses,
             out.style_of_result(),

@@ -92,16 +92,20 @@ class Output:
         if self.common.format != "text":
             self.report(report)
             return
-        from reconciler.render.apply_text import apply_summary, held_rows
-        from reconciler.render.status import status_table
+        from reconciler.render.apply_text import held_rows
+        from reconciler.render.status import UNLIMITED, status_rows
+        from reconciler.render.summary import apply_summary
 
         self.kept = self.masked(report)
         self.diagnostics(self.kept.diagnostics)
         if not self.common.quiet:
-            style, fold = self.style_of_result(), sys.stdout.isatty()
-            table = status_table(report.statuses, style, report.read_at, fold=fold)
-            rows = [*held_rows(report), *([apply_summary(report, "Total")] if total else [])]
-            self.document(table + "".join(f"{row}\n" for row in rows))
+            style, room = self.style_of_result(), UNLIMITED if sys.stdout.isatty() else None
+            rows = [
+                *status_rows(report.statuses, style, report.read_at, room=room),
+                *held_rows(report),
+                *([apply_summary(report, "Total")] if total else []),
+            ]
+            self.document("".join(f"{row}\n" for row in rows))
 
     def failure(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Writes why there is no result."""

@@ -188,7 +188,7 @@ def test_it_is_never_too_long_and_says_what_was_cut(number: int, prompt: str) ->
     page = page_of(shown)
     assert len(shown) <= LIMIT
     assert shown.startswith(f"### Plan for `acme`: {number} to create")
-    assert "left out" in shown or "too long to show whole" in "".join(page.code)
+    assert "left out" in shown or "too long to show in full" in "".join(page.code)
     assert "task-00000" in shown
 
 

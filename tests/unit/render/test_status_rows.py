@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.model.task import TaskRef
 from reconciler.render.reports import Style
-from reconciler.render.status import ANY_ROOM, status_rows
+from reconciler.render.status import UNLIMITED, status_rows
 from reconciler.tasks.status import TaskState, TaskStatus
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -31,7 +31,7 @@ def rows(width: int, room: int | None) -> list[str]:
         (80, 9, False, True),
         (80, 8, False, False),  # each task is worth more than a link
         (60, 20, False, False),  # cut it would be of no use
-        (60, ANY_ROOM, False, True),
+        (60, UNLIMITED, False, True),
     ],
 )
 def test_where_links_go(width: int, room: int | None, *, beside: bool, below: bool) -> None:

@@ -14,9 +14,9 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells
 from reconciler.render.diagnostics import render_one
-from reconciler.render.plan_text import summary_row
 from reconciler.render.prompt_diff import Prose
 from reconciler.render.reports import FailureReport, Palette, Report, Style, ValidateReport
+from reconciler.render.summary import plan_summary
 from reconciler.render.text import render
 from tests.support import plan_strategies as some
 from tests.support.diagnostics import error
@@ -81,7 +81,7 @@ USUAL = (Action.CREATE, Action.ADOPT, Action.CHANGED, Action.ORPHANED, Action.UN
 def test_the_last_line_is_the_count(plan: Plan, style: Style) -> None:
     shown = render(plan, style._replace(color=False, quiet=False, diagnostics=False))
     last = shown.splitlines()[-1]
-    assert last == summary_row(plan)
+    assert last == plan_summary(plan)
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (?:to )?(\w+)", last)}
     assert counts == {
         action.value: number
@@ -98,7 +98,7 @@ def test_the_count_is_the_contract_s() -> None:
             for action, number in numbers.items()
             for _ in range(number)
         ]
-        return summary_row(replace(PLAN, tasks=tuple(tasks)))
+        return plan_summary(replace(PLAN, tasks=tuple(tasks)))
 
     assert (
         count(create=1, changed=1, unchanged=7)

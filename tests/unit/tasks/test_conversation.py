@@ -42,8 +42,8 @@ def assert_inert(text: str) -> None:
     assert not commands_in(text)
 
 
-def shown(*events: dict[str, Any], rich: bool = False, **style: Any) -> str:
-    return ConversationText(Style(**style), rich=rich).text(read(*events))
+def shown(*events: dict[str, Any], terminal: bool = False, **style: Any) -> str:
+    return ConversationText(Style(**style), terminal=terminal).text(read(*events))
 
 
 def test_each_kind_of_event_is_told() -> None:
@@ -101,16 +101,16 @@ def test_the_text_of_it() -> None:
 
 def test_markdown_is_rendered_on_a_terminal() -> None:
     words = "# Title\n\nA **bold** word and `code`.\n- item\n```\nraw **x**\n```"
-    text = shown(said(words, final=True), rich=True, color=True, width=60)
+    text = shown(said(words, final=True), terminal=True, color=True, width=60)
     assert "\x1b[1mbold\x1b[0m" in text
     assert "\x1b[1mTitle\x1b[0m" in text
     assert "• item" in text
     assert "raw **x**" in uncolored(text)
 
 
-@pytest.mark.parametrize("rich", [True, False])
+@pytest.mark.parametrize("terminal", [True, False])
 @given(text=st.text() | st.sampled_from(HOSTILE))
-def test_nothing_that_the_service_says_steers_a_terminal(*, rich: bool, text: str) -> None:
+def test_nothing_that_the_service_says_steers_a_terminal(*, terminal: bool, text: str) -> None:
     events = [
         users("user_message", content=text),
         said(text, tool_calls=[{"id": "c", "name": text, "args": {text: text}}]),
@@ -124,7 +124,7 @@ def test_nothing_that_the_service_says_steers_a_terminal(*, rich: bool, text: st
         agents(f"new {text}"),
     ]
     for verbose in (True, False):
-        assert_inert(shown(*events, rich=rich, verbose=verbose))
+        assert_inert(shown(*events, terminal=terminal, verbose=verbose))
     for event in events:
         told = json_line(event)
         assert_inert(told)

@@ -1,0 +1,176 @@
+"""The tasks of a plan that one entry of the manifests generates, as one item."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from reconciler.messages.plan import COUNTED
+from reconciler.model.canonical import digest
+from reconciler.model.task import Inputs, TaskRef
+from reconciler.plan.plan import Action, Plan, PlannedTask
+from reconciler.render.reports import Report
+from reconciler.render.secrets import STAND_IN
+from reconciler.render.views import ORDER, PlannedView, TaskView
+
+V = TypeVar("V", bound=TaskView)
+
+EMPTY = '""'
+_KEYS = 3  # named before the others are counted
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPart:
+    """Tasks of an entry about which the same is said, except for names and values."""
+
+    tasks: tuple[PlannedView, ...]
+
+    @property
+    def first(self) -> PlannedView:
+        return self.tasks[0]
+
+    @property
+    def notes_differ(self) -> bool:
+        """Whether the notes name other keys, or differ in some other way."""
+        return len({task.why for task in self.tasks}) > 1
+
+    @property
+    def hints_differ(self) -> bool:
+        return any(task.hints != self.first.hints for task in self.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """`tasks` are those that are shown, the most urgent first; `counts` has all tasks of the entry
+    by action."""
+
+    ref: TaskRef
+    tasks: tuple[PlannedView, ...]
+    counts: Mapping[Action, int]
+
+    @property
+    def first(self) -> PlannedView:
+        return self.tasks[0]
+
+    @property
+    def unattended(self) -> bool:
+        return any(task.unattended for task in self.tasks)
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether no manifest has the entry any more, so that all of its tasks are orphaned."""
+        cases = {remark.case for view in self.tasks for remark in view.task.explanation}
+        return set(self.counts) == {Action.ORPHANED} and cases == {"orphaned"}
+
+    @property
+    def template(self) -> Inputs | None:
+        """The settings as the manifest has them, if there are tasks that do not exist yet."""
+        for task in (view.task for view in self.tasks):
+            if task.desired is not None and task.desired.origin and task.task_id is None:
+                return task.desired.origin.template
+        return None
+
+    def summary(self) -> str:
+        """`40 tasks: 2 to create, 38 held`, or just `40 to create`."""
+        if self.is_removed:
+            return f"{len(self.tasks):,} tasks of an entry that was removed"
+        parts = [f"{n:,} {COUNTED.get(a, a.value)}" for a in Action if (n := self.counts[a])]
+        total = sum(self.counts.values())
+        return f"{total:,} tasks: {', '.join(parts)}" if len(parts) > 1 else parts[0]
+
+    # Values
+
+    def label(self, task: PlannedView) -> str:
+        """What the task's key adds to the entry's: `@network-eu@2026-11`."""
+        return task.key.removeprefix(self.ref.key)
+
+    def value_names(self) -> list[str]:
+        """The names of the values that need a column: neither in every key nor all the same."""
+        names = dict.fromkeys(name for task in self.tasks for name in task.values)
+        shared = self._shared_values()
+        return [
+            name
+            for name in names
+            if name not in shared
+            and not all(self._is_in_key(task.values.get(name, ""), task) for task in self.tasks)
+        ]
+
+    def shared_values(self) -> str:
+        """`same for all: repo.branch main, repo.team ""`; empty if no value is shared."""
+        shared = self._shared_values()
+        same = [f"{name} {value or EMPTY}" for name, value in shared.items() if value != STAND_IN]
+        hidden = [name for name, value in shared.items() if value == STAND_IN]
+        parts = [f"same for all: {', '.join(same)}"] if same else []
+        return "; ".join([*parts, f"{STAND_IN}: {', '.join(hidden)}"] if hidden else parts)
+
+    def _shared_values(self) -> dict[str, str]:
+        """Values that are the same for all tasks and in no key, by name."""
+        return {
+            name: value
+            for name, value in self.first.values.items()
+            if all(task.values.get(name) == value for task in self.tasks)
+            and not self._is_in_key(value, self.first)
+        }
+
+    def _is_in_key(self, value: str, task: PlannedView) -> bool:
+        return bool(value) and f"-{value}-" in f"-{self.label(task).replace('@', '-')}-"
+
+    # Remarks
+
+    def parts(self) -> list[EntryPart]:
+        found: dict[str, list[PlannedView]] = {}
+        for task in self.tasks:
+            found.setdefault(digest(task.likeness()), []).append(task)
+        return [EntryPart(tuple(alike)) for alike in found.values()]
+
+    def subject(self, part: EntryPart) -> str:
+        """The part's action, and which tasks these are unless they are all with this action."""
+        action = part.first.task.action
+        if len(part.tasks) == self.counts[action]:
+            return action.value
+        labels = [self.label(task) for task in part.tasks]
+        more = f" and {len(labels) - _KEYS} more" if len(labels) > _KEYS else ""
+        return f"{action.value} {', '.join(labels[:_KEYS])}{more}"
+
+    def sentence(self, part: EntryPart) -> str:
+        """The part's note after its subject; empty without a note."""
+        example = f", as in {part.first.key}" if part.notes_differ else ""
+        note = part.first.note
+        return f"{self.subject(part)}{example}: {note}" if note else ""
+
+
+def fold_entries(report: Report, shown: Sequence[V]) -> list[V | EntryView]:
+    """The tasks in their order; if several come from one entry, that is one item instead."""
+    if not isinstance(report, Plan):
+        return list(shown)
+    counts: dict[TaskRef, Counter[Action]] = {}
+    for task in report.tasks:
+        if (entry := _entry_of(task)) is not None:
+            counts.setdefault(entry, Counter())[task.action] += 1
+    members: dict[tuple[bool, TaskRef], list[V]] = {}
+    for view in shown:
+        entry = _entry_of(view.task) if isinstance(view, PlannedView) else None
+        members.setdefault((entry is not None, entry or view.ref), []).append(view)
+    items: list[V | EntryView] = []
+    for (is_entry, ref), views in members.items():
+        planned = [view for view in views if isinstance(view, PlannedView)]
+        if is_entry and len(planned) > 1:
+            items.append(EntryView(ref, tuple(sorted(planned, key=_place)), counts[ref]))
+        else:
+            items += views
+    return items
+
+
+def _entry_of(task: PlannedTask) -> TaskRef | None:
+    """The entry that a task comes from; None for a task that is written out."""
+    generated = task.generated
+    return TaskRef(task.ref.org_name, generated.entry) if generated is not None else None
+
+
+def _place(view: PlannedView) -> tuple[object, ...]:
+    task = view.task
+    origin = task.desired.origin if task.desired is not None else None
+    period = task.generated.period if task.generated is not None else None
+    return (ORDER[task.action], period or "", origin.position if origin else 0, task.ref)

@@ -1,0 +1,202 @@
+"""The items of the HTML page: tasks with their settings and changes, and entries with a table of
+their tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from reconciler.messages.plan import UNATTENDED
+from reconciler.messages.remarks import Hint
+from reconciler.model.absent import ABSENT
+from reconciler.model.task import Inputs
+from reconciler.plan.plan import Change
+from reconciler.render import safe
+from reconciler.render.diagnostics import place_of
+from reconciler.render.entry_view import EntryView
+from reconciler.render.text_diff import Gap, Line, side_by_side
+from reconciler.render.values import flow, is_prose, origin_of, settings_of, side_text
+from reconciler.render.views import PlannedView, TaskView
+
+CONTEXT = 3
+"""Unchanged lines around a change."""
+
+_EMPTY = '<span class="none">empty</span>'
+_NO_CELLS = '<td class="n void"></td><td class="void"></td>'
+
+
+def item(view: TaskView | EntryView, *, several: bool, unfolded: bool) -> str:
+    """A list item. The rows of an entry are known to the filter of the page, as tasks are."""
+    if isinstance(view, EntryView):
+        more = f'<span class="counted">{safe.html(view.summary())}</span> '
+        head, body = _heading(view, view.first, more, several=several), _entry_body(view)
+        inside = _foldable(head, "\n".join(body), unfolded=unfolded)
+        return f'<li class="{view.first.word}" data-entry>{inside}</li>'
+    head, body = _heading(view, view, "", several=several), _task_body(view)
+    inside = _foldable(head, "\n".join(body), unfolded=unfolded)
+    return f'<li class="{view.word}" data-word="{view.word}">{inside}</li>'
+
+
+def _heading(view: TaskView | EntryView, first: TaskView, more: str, *, several: bool) -> str:
+    org = f'<span class="org">{inline(view.ref.org_name)}/</span>' if several else ""
+    return (
+        f"{_tag(first)} <h3>{org}{inline(view.ref.key)}</h3> {more}"
+        f"{f'{_UNATTENDED} ' if view.unattended else ''}"
+        f'<span class="place">{safe.html(place_of(first.file, first.line))}</span>'
+    )
+
+
+_UNATTENDED = f'<span class="unattended">{UNATTENDED}</span>'
+
+
+def _tag(view: TaskView) -> str:
+    sign = f'<i aria-hidden="true">{safe.html(view.sign)}</i>'
+    return f'<span class="tag">{sign}{view.label}</span>'
+
+
+def _foldable(head: str, body: str, *, unfolded: bool) -> str:
+    if not body:
+        return f'<div class="head">{head}</div>'
+    return (
+        f'<details{" open" * unfolded}><summary class="head">{head}</summary>\n'
+        f'<div class="body">{body}</div></details>'
+    )
+
+
+def _task_body(view: TaskView) -> Iterator[str]:
+    yield from _reason(view.why, view.hints)
+    if view.task_id:
+        yield f"<p>Task {_link(view)}</p>"
+    if view.inputs is not None:
+        yield from _settings(view.inputs)
+    yield from _changes(view.diff)
+
+
+def _entry_body(entry: EntryView) -> Iterator[str]:
+    if entry.template is not None:
+        yield from _settings(entry.template)
+    if shared := entry.shared_values():
+        yield f"<p>{inline(shared[0].upper() + shared[1:])}</p>"
+    names = entry.value_names()
+    heads = "".join(f"<th>{inline(name)}</th>" for name in names)
+    yield f'<table class="values"><thead><tr><th></th><th>Task</th>{heads}<th>At the service</th>'
+    yield "</tr></thead><tbody>"
+    yield from (_entry_row(task, names) for task in entry.tasks)
+    yield "</tbody></table>"
+    for part in entry.parts():
+        yield from _reason(entry.sentence(part), part.first.hints)
+        if part.hints_differ:
+            yield "<p>And the same for the other keys.</p>"
+        if part.first.diff:
+            example = f"as in <code>{inline(part.first.key)}</code>:"
+            yield f"<p>{safe.html(entry.subject(part))}, {example}</p>"
+            yield from _changes(part.first.diff)
+
+
+def _entry_row(task: PlannedView, names: Iterable[str]) -> str:
+    shown = {name: inline(task.values.get(name, "")) for name in names}
+    values = "".join(
+        f'<td data-label="{inline(name)}">{f"<code>{text}</code>" if text else _EMPTY}</td>'
+        for name, text in shown.items()
+    )
+    return (
+        f'<tr class="{task.word}" data-word="{task.word}">'
+        f"<td>{_tag(task)}{f' {_UNATTENDED}' if task.unattended else ''}</td>"
+        f'<th scope="row"><code>{inline(task.key)}</code></th>{values}'
+        f"<td>{_link(task) if task.task_id else ''}</td></tr>"
+    )
+
+
+def _reason(why: str, hints: Iterable[Hint]) -> Iterator[str]:
+    if why:
+        yield f"<p>{safe.html(why)}</p>"
+    for hint in hints:
+        if hint.text:
+            yield f"<p>{safe.html(hint.text)}</p>"
+        if hint.commands:
+            yield f'<pre class="remedy">{safe.html(hint.commands)}</pre>'
+
+
+def _link(view: TaskView) -> str:
+    """The task ID, as a link if there is a URL."""
+    task_id = f"<code>{inline(view.task_id or '')}</code>"
+    if view.url and view.url.startswith(("https://", "http://")):
+        return f'<a href="{inline(view.url)}" rel="noopener noreferrer">{task_id}</a>'
+    return task_id
+
+
+def _settings(inputs: Inputs) -> Iterator[str]:
+    settings, prompt = settings_of(inputs)
+    if settings:
+        yield '<table class="settings">'
+        for name, value in settings.items():
+            yield f'<tr><th scope="row">{inline(name)}</th><td>{_value(value)}</td></tr>'
+        yield "</table>"
+    if prompt is not None:
+        yield f'<h4>Prompt</h4>\n<pre class="text" dir="auto">{safe.html(prompt.strip())}</pre>'
+
+
+def _changes(diff: Sequence[Change]) -> Iterator[str]:
+    short = [change for change in diff if not is_prose(change)]
+    if short:
+        yield '<table class="fields"><thead><tr><th>Setting</th><th>Before</th><th>After</th>'
+        yield "<th>Changed</th></tr></thead><tbody>"
+        for change in short:
+            yield (
+                f'<tr><th scope="row"><code>{inline(change.path)}</code></th>'
+                f'<td data-label="before">{_value(change.before)}</td>'
+                f'<td data-label="after">{_value(change.after)}</td>'
+                f'<td data-label="changed">{origin_of(change).removeprefix("changed ")}</td></tr>'
+            )
+        yield "</tbody></table>"
+    for change in diff:
+        if is_prose(change):
+            yield f"<h4><code>{inline(change.path)}</code>, {origin_of(change)}</h4>"
+            yield from _side_by_side(change)
+
+
+def _side_by_side(change: Change) -> Iterator[str]:
+    rows = side_by_side(side_text(change.before), side_text(change.after), CONTEXT)
+    if not rows:
+        yield "<p>Only line ends differ.</p>"
+        return
+    yield '<table class="diff"><colgroup><col class="n"><col><col class="n"><col></colgroup>'
+    yield '<thead><tr><th colspan="2">Before</th><th colspan="2">After</th></tr></thead><tbody>'
+    for row in rows:
+        if isinstance(row, Gap):
+            yield f'<tr class="gap"><td colspan="4">{row}</td></tr>'
+        elif row.differs:
+            old = _cells(row.old, "old", "-", "del", is_alone=row.new is None)
+            new = _cells(row.new, "new", "+", "ins", is_alone=row.old is None)
+            yield f"<tr>{old}{new}</tr>"
+        else:
+            yield f"<tr>{_cells(row.old, 'same')}{_cells(row.new, 'same again')}</tr>"
+    yield "</tbody></table>"
+
+
+def _cells(
+    line: Line | None, kind: str, sign: str = "", element: str = "", *, is_alone: bool = False
+) -> str:
+    """The cells of a line, with `element` around the words that differ, or around a line that
+    exists on this side alone."""
+    if line is None:
+        return _NO_CELLS
+    text = "".join(
+        f'<{element} class="w">{safe.html(word)}</{element}>' if differs else safe.html(word)
+        for word, differs in line.pieces
+    )
+    if is_alone:
+        text = f"<{element}>{text}</{element}>"
+    number = f"{line.number} {sign}".rstrip()
+    return f'<td class="n {kind}">{number}</td><td class="{kind}">{text}</td>'
+
+
+def _value(value: object) -> str:
+    """A value; list items go on separate lines."""
+    if value is ABSENT:
+        return '<span class="none">not set</span>'
+    items = value if isinstance(value, list | tuple) and len(value) > 1 else [value]
+    return "<br>".join(f"<code>{safe.html(flow(item))}</code>" for item in items)
+
+
+def inline(text: str) -> str:
+    return safe.html(safe.line(text))

@@ -1,0 +1,236 @@
+"""What every format shows of a task, for plans and applies alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.apply.report import ApplyReport, Result, TaskResult
+from reconciler.messages.plan import ACTIONS
+from reconciler.messages.remarks import Hint, word_remarks
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, in_order
+from reconciler.model.task import Inputs, TaskRef
+from reconciler.model.wire import console_url
+from reconciler.plan.plan import Action, Change, Plan, PlannedTask
+from reconciler.render.reports import Report, Style
+from reconciler.render.summary import LABELS
+from reconciler.render.wait import WaitedReport
+from reconciler.tasks.open_requests import open_requests
+from reconciler.tasks.status import TaskState, TaskStatus
+
+Locate = Callable[[str], str]
+
+ORDER = {action: place for place, action in enumerate(Action)}
+"""The most urgent action comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """One task. `word` is its action, result or status, and `label` the same for readers. `level`
+    is set if someone should look at it. The text is not escaped yet."""
+
+    ref: TaskRef
+    word: str
+    label: str
+    sign: str
+    level: Severity | None
+    file: str | None
+    line: int | None
+    why: str = ""
+    hints: tuple[Hint, ...] = ()
+    task_id: str | None = None
+    url: str | None = None
+
+    @property
+    def key(self) -> str:
+        return self.ref.key
+
+    @property
+    def org_name(self) -> str:
+        return self.ref.org_name
+
+    @property
+    def inputs(self) -> Inputs | None:
+        """The settings of a task that is to be created."""
+        return None
+
+    @property
+    def diff(self) -> tuple[Change, ...]:
+        return ()
+
+    @property
+    def unattended(self) -> bool:
+        return False
+
+    @property
+    def lines(self) -> list[str]:
+        """The reason and the hints, for plain-text formats."""
+        head = f"{self.label}: {self.why}" if self.why else self.label
+        return [head, *(line for hint in self.hints for line in hint.lines)]
+
+    @property
+    def finding(self) -> str:
+        return f"{self.key}: " + "\n".join(self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedView(TaskView):
+    """A task of a plan."""
+
+    task: PlannedTask
+
+    @property
+    def inputs(self) -> Inputs | None:
+        task = self.task
+        is_new = task.creates and not task.diff
+        return task.desired.inputs if is_new and task.desired is not None else None
+
+    @property
+    def diff(self) -> tuple[Change, ...]:
+        return self.task.diff
+
+    @property
+    def unattended(self) -> bool:
+        return self.task.unattended
+
+    @property
+    def note(self) -> str:
+        """The reason, unless the legend already has it."""
+        return "" if self.why == ACTIONS.get(self.word) else self.why
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The values that an entry generates the task from."""
+        return self.task.generated.values if self.task.generated is not None else {}
+
+    def likeness(self) -> list[object]:
+        """Equal for tasks about which the same is said, except for names and values."""
+        task = self.task
+        paths = {change.path.partition(".")[0].partition("[")[0] for change in task.diff}
+        cases = [remark.case for remark in task.remarks]
+        return [task.action.value, task.reason.value, cases, sorted(paths)]
+
+
+SIGNS = {
+    Action.CREATE: "+",
+    Action.REPLACE: "-/+",
+    Action.ADOPT: ">",
+    Action.MOVE: ">",
+    Action.UPDATE: "~",
+    Action.CHANGED: "~",
+    Action.GONE: "!",
+    Action.FORGET: "-",
+    Action.ORPHANED: "#",
+    Action.HELD: ".",
+    Action.UNCHANGED: "=",
+    Action.UNRESOLVED: "?",
+}
+_RESULTS: dict[Result, tuple[str, Severity | None]] = {
+    Result.CREATED: ("+", None),
+    Result.REPLACED: ("-/+", None),
+    Result.ADOPTED: (">", None),
+    Result.MOVED: (">", None),
+    Result.FORGOTTEN: ("-", None),
+    Result.UPDATED: ("~", None),
+    Result.FAILED: ("x", Severity.ERROR),
+    Result.UNRESOLVED: ("?", Severity.ERROR),
+    Result.NOT_STARTED: ("-", Severity.WARNING),
+}
+_STATES: dict[TaskState, tuple[str, Severity | None]] = {
+    TaskState.DONE: ("=", None),
+    TaskState.RUNNING: ("~", Severity.WARNING),
+    TaskState.WAITING: ("?", Severity.WARNING),
+}
+"""All other states are failures."""
+
+
+def task_views(report: Report, locate: Locate) -> list[TaskView]:
+    """The tasks: of a plan by urgency, of an apply in its order."""
+    match report:
+        case Plan():
+            tasks = sorted(report.tasks, key=urgency)
+            return [planned_view(report, task, locate) for task in tasks]
+        case WaitedReport():
+            waited_for = {status.ref for status in report.statuses}
+            found = [_status_view(status, locate) for status in report.statuses]
+            rest = [task for task in report.tasks if task.ref not in waited_for]
+            return [*found, *(_result_view(task, locate) for task in rest)]
+        case ApplyReport():
+            return [_result_view(task, locate) for task in report.tasks]
+    return []
+
+
+def urgency(task: PlannedTask) -> tuple[object, ...]:
+    return (ORDER[task.action], task.ref)
+
+
+def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:
+    level, words = None, word_remarks(task.explanation)
+    if task.action is Action.UNRESOLVED:
+        level = Severity.WARNING
+    elif task.action is Action.GONE and not task.creates:
+        level = Severity.NOTE
+    return PlannedView(
+        task=task,
+        ref=task.ref,
+        word=task.action.value,
+        label=task.action.value,
+        sign=SIGNS[task.action],
+        level=level,
+        file=locate(task.file) if task.file else None,
+        line=task.line,
+        why=words.note,
+        hints=words.hints,
+        task_id=task.task_id,
+        url=console_url(plan.backend, task.ref.org_name, task.task_id) if task.task_id else None,
+    )
+
+
+def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
+    """A task that was waited for."""
+    sign, level = _STATES.get(status.state, ("x", Severity.ERROR))
+    commands = [request.command_line for request in open_requests(status)]
+    return TaskView(
+        ref=status.ref,
+        word=status.state.value,
+        label=status.state.value,
+        sign=sign,
+        level=level,
+        file=locate(status.file) if status.file else None,
+        line=None,
+        why=status.summary.words,
+        hints=tuple(Hint("", command) for command in commands[:1] if command),
+        task_id=status.task_id,
+        url=status.url,
+    )
+
+
+def _result_view(task: TaskResult, locate: Locate) -> TaskView:
+    words = word_remarks(task.problems or task.warnings)
+    sign, level = _RESULTS[task.result]
+    return TaskView(
+        ref=task.ref,
+        word=task.result.value,
+        label=LABELS.get(task.result.value, task.result.value),
+        sign=sign,
+        level=level,
+        file=locate(task.file) if task.file else None,
+        line=task.line,
+        why=words.note,
+        hints=words.hints,
+        task_id=task.task_id,
+        url=task.url,
+    )
+
+
+def diagnostics_of(report: Report, style: Style) -> list[Diagnostic]:
+    """The diagnostics in order, with paths relative to the repository."""
+    return [
+        d if d.file is None else replace(d, at=_located(d.at, style.locate))
+        for d in in_order(report.diagnostics)
+    ]
+
+
+def _located(at: Place, locate: Locate) -> Place:
+    row = at.row and at.row._replace(file=locate(at.row.file))
+    return replace(at, file=locate(at.file or ""), row=row)
