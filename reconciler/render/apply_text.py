@@ -9,7 +9,7 @@ from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import word_remarks
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
-from reconciler.render.reports import Palette, Style
+from reconciler.render.reports import Style
 from reconciler.render.status import status_rows
 from reconciler.render.summary import LABELS, apply_summary
 from reconciler.render.values import hint_rows
@@ -28,7 +28,7 @@ def apply_rows(report: ApplyReport, style: Style) -> Iterator[str]:
     shown = [task for task in report.tasks if not style.quiet or task.result in _FAILURES]
     for task in shown:
         if task.result is not Result.NOT_STARTED:
-            yield from _result_rows(task, palette)
+            yield from _result_rows(task, style)
     if keys := [task.key for task in shown if task.result is Result.NOT_STARTED]:
         more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
         yield f"{palette.dim('not started')} {safe.line(', '.join(keys[:_NAMED]))}{more}"
@@ -54,19 +54,10 @@ def held_rows(report: WaitedReport) -> Iterator[str]:
         yield f"{number} held: {safe.line(reason)}"
 
 
-def _result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
+def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
     """`created rotate-iam-keys https://...`, followed by what went wrong."""
-    paint = {
-        Result.CREATED: palette.green,
-        Result.REPLACED: palette.green,
-        Result.ADOPTED: palette.cyan,
-        Result.UPDATED: palette.yellow,
-        Result.MOVED: palette.cyan,
-        Result.FORGOTTEN: palette.cyan,
-        Result.FAILED: palette.red,
-        Result.UNRESOLVED: palette.magenta,
-    }.get(task.result, palette.dim)
-    label = paint(LABELS.get(task.result, task.result.value))
+    palette = style.palette
+    label = palette.of(task.result)(LABELS.get(task.result, task.result.value))
     named = task.url or (f"taskID {task.task_id}" if task.task_id else "")
     where = safe.line(named) if named else place_of(task.file, task.line)
     yield f"{label} {palette.bold(safe.line(task.key))}  {where}".rstrip()
@@ -77,4 +68,4 @@ def _result_rows(task: TaskResult, palette: Palette) -> Iterator[str]:
     problems = word_remarks(task.problems)
     if problems.note:
         yield f"    {safe.line(problems.note)}"
-    yield from (f"    {row}" for row in hint_rows(problems.hints, _COLUMNS, palette))
+    yield from (f"    {row}" for row in hint_rows(problems.hints, style._replace(width=_COLUMNS)))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, timedelta
 
 from reconciler.render import cells, safe
-from reconciler.render.markup import markdown_rows, plain_rows
 from reconciler.render.reports import Palette, Style
 from reconciler.tasks.conversation import ConversationEntry, Kind
 from reconciler.tasks.events import Approval, text_in
@@ -16,6 +16,11 @@ TOOL_ROWS = 4  # of a tool's output; -v shows all
 _NARROWEST = 10  # columns of text
 _NAME = 11  # columns
 _GUTTER = 10 + _NAME  # the time of day and the name
+
+_HEADING = re.compile(r"#{1,6}\s+(.*)")
+_BULLET = re.compile(r"(\s*)[-*+]\s+(.*)")
+_FENCES = ("```", "~~~")
+_SPAN = re.compile(r"`([^`]+)`|\*\*(?=\S)(.+?)(?<=\S)\*\*")
 
 _NAMES = {Kind.FINAL: "assistant", Kind.CALL: "tool", Kind.UNKNOWN: "other"}
 
@@ -26,9 +31,9 @@ class ConversationText:
 
     def __init__(self, style: Style, *, terminal: bool) -> None:
         self._style = style
-        self._palette = style.palette
         self._terminal = terminal
-        self._columns = max(_NARROWEST, style.width - _GUTTER)
+        self._inner = style.indented(_GUTTER)
+        self._columns = max(_NARROWEST, self._inner.width)
         self._day: date | None = None
 
     def text(self, entries: Iterable[ConversationEntry]) -> str:
@@ -40,11 +45,11 @@ class ConversationText:
         at = entry.at.astimezone(UTC) if entry.at else None
         if at is not None and at.date() != self._day:
             self._day = at.date()
-            rows.append(self._palette.dim(f"{self._day.isoformat()} (UTC)"))
-        time = self._palette.dim(f"{at:%H:%M:%S}  " if at else "--:--:--  ")
+            rows.append(self._style.palette.dim(f"{self._day.isoformat()} (UTC)"))
+        time = self._style.palette.dim(f"{at:%H:%M:%S}  " if at else "--:--:--  ")
         name = _NAMES.get(entry.kind, entry.kind.value).ljust(_NAME)
         first, *more = self._content(entry) or [""]
-        rows.append((time + _paint(self._palette, entry)(name) + first).rstrip())
+        rows.append((time + _paint(self._style.palette, entry)(name) + first).rstrip())
         return rows + [(" " * _GUTTER + row).rstrip() for row in more]
 
     def _content(self, entry: ConversationEntry) -> list[str]:
@@ -54,7 +59,7 @@ class ConversationText:
             case Kind.TOOL:
                 return self._tool(entry)
             case Kind.APPROVAL if entry.approval is not None:
-                return approval_rows(entry.approval, self._style, _GUTTER, terminal=self._terminal)
+                return approval_rows(entry.approval, self._inner, terminal=self._terminal)
             case Kind.ANSWER:
                 return self._prose(f"{entry.label}: {entry.text}" if entry.text else entry.label)
             case Kind.UNKNOWN:
@@ -66,12 +71,12 @@ class ConversationText:
     def _tool(self, entry: ConversationEntry) -> list[str]:
         end = "failed" if entry.is_bad else "done"
         took = f" after {seconds(entry.took)}" if entry.took is not None else ""
-        output = plain_rows(safe.block(entry.text)) if entry.text.strip() else []
+        output = _lines(safe.block(entry.text)) if entry.text.strip() else []
         if not self._style.verbose and len(output) > TOOL_ROWS + 1:
             more = f"({len(output) - TOOL_ROWS} more lines, -v shows them)"
             output = [*output[:TOOL_ROWS], more]
         head = self._line(f"{entry.label} {end}{took}")
-        return [head, *(self._palette.dim(self._cut(line)) for line in output)]
+        return [head, *(self._style.palette.dim(self._cut(line)) for line in output)]
 
     def _line(self, text: str) -> str:
         return self._cut(safe.line(text))
@@ -81,24 +86,22 @@ class ConversationText:
         return line if whole else cells.split(line, self._columns - 1)[0] + "…"
 
     def _prose(self, text: str) -> list[str]:
-        return _prose(text, self._columns, self._palette, terminal=self._terminal)
+        return _prose(text, self._inner, terminal=self._terminal)
 
 
-def approval_rows(
-    approval: Approval, style: Style, indent: int = 0, *, terminal: bool = True
-) -> list[str]:
+def approval_rows(approval: Approval, style: Style, *, terminal: bool = True) -> list[str]:
     """An approval request with everything that it contains."""
     palette = style.palette
-    columns = max(_NARROWEST, style.width - indent)
-    rows = _prose(approval.message, columns, palette, terminal=terminal)
+    rows = _prose(approval.message, style, terminal=terminal)
     facts = [approval.kind.replace("_", " ")]
     facts += ["sensitive"] if approval.is_sensitive else []
     facts += [f"tool {tool}"] if (tool := text_in(approval.context, "tool_name")) else []
     facts += [f"id {approval.id}"]
     line = safe.line(", ".join(fact for fact in facts if fact))
-    rows += [palette.dim(row) for row in (cells.wrap_words(line, columns) if terminal else [line])]
+    wrapped = cells.wrap_words(line, max(_NARROWEST, style.width)) if terminal else [line]
+    rows += map(palette.dim, wrapped)
     if plan := text_in(approval.context, "plan_description"):
-        rows += ["", *_prose(plan, columns, palette, terminal=terminal)]
+        rows += ["", *_prose(plan, style, terminal=terminal)]
     diffs = approval.context.get("git_diff")
     for name, patch in diffs.items() if isinstance(diffs, Mapping) else ():
         rows += ["", palette.bold(safe.line(str(name))), *_patch(patch, palette)]
@@ -123,15 +126,54 @@ def age(duration: timedelta) -> str:
     return f"{whole}s"
 
 
-def _prose(text: str, columns: int, palette: Palette, *, terminal: bool) -> list[str]:
+def markdown_rows(text: str, columns: int, palette: Palette) -> list[str]:
+    """Markdown in rows of at most `columns`: headings, emphasis, code, lists. Nothing is omitted:
+    links keep their URL, and unknown markup is kept unchanged."""
+    rows: list[str] = []
+    is_code = False
+    for line in _lines(text):
+        if line.lstrip().startswith(_FENCES):
+            is_code = not is_code
+            rows += map(palette.dim, cells.wrap(line, columns))
+        elif is_code:
+            rows += map(palette.cyan, cells.wrap(line, columns))
+        elif heading := _HEADING.fullmatch(line):
+            rows += map(palette.bold, cells.wrap(heading[1], columns))
+        elif bullet := _BULLET.fullmatch(line):
+            rows += _wrap_spans(f"{bullet[1]}• {bullet[2]}", columns, len(bullet[1]) + 2, palette)
+        else:
+            rows += _wrap_spans(line, columns, cells.hanging_indent(line), palette)
+    return rows
+
+
+def _wrap_spans(line: str, columns: int, hang: int, palette: Palette) -> list[str]:
+    """Wraps a line, with code and emphasis in color instead of marks."""
+    if not palette.on:
+        return cells.wrap(line, columns, hang)
+    plain, spans, end = "", [], 0
+    for found in _SPAN.finditer(line):
+        plain += line[end : found.start()]
+        inner, paint = (found[1], palette.cyan) if found[1] else (found[2], palette.bold)
+        spans.append((len(plain), len(plain) + len(inner), paint))
+        plain, end = plain + inner, found.end()
+    return cells.wrap_painted(plain + line[end:], columns, spans, hang=hang)
+
+
+def _prose(text: str, style: Style, *, terminal: bool) -> list[str]:
     inert = safe.block(text)
-    return markdown_rows(inert, columns, palette) if terminal else plain_rows(inert)
+    if not terminal:
+        return _lines(inert)
+    return markdown_rows(inert, max(_NARROWEST, style.width), style.palette)
+
+
+def _lines(text: str) -> list[str]:
+    return text.strip("\n").split("\n")
 
 
 def _patch(patch: object, palette: Palette) -> list[str]:
     text = patch if isinstance(patch, str) else json.dumps(patch)
     paints = {"+": palette.green, "-": palette.red, "@": palette.cyan}
-    lines = plain_rows(safe.block(text))
+    lines = _lines(safe.block(text))
     return [f"  {paints.get(line[:1], str)(line)}" for line in lines]
 
 

@@ -9,7 +9,7 @@ from reconciler.plan.plan import Action
 from reconciler.render import cells, safe
 from reconciler.render.cells import pad, shorten, width
 from reconciler.render.entry_view import EMPTY, EntryPart, EntryView
-from reconciler.render.reports import Palette
+from reconciler.render.reports import Style
 from reconciler.render.values import change_rows, hint_rows, setting_rows
 
 KEY = "key"
@@ -22,11 +22,10 @@ _BETWEEN = "   "  # separates the blocks of a table
 
 @dataclass(frozen=True, slots=True)
 class EntryText:
-    """`sign` returns the colored sign of an action; rows are at most `columns` wide."""
+    """Rows as wide as `style` allows; `sign` returns the colored sign of an action."""
 
     entry: EntryView
-    columns: int
-    palette: Palette
+    style: Style
     sign: Callable[[Action], str]
 
     def rows(self) -> Iterator[str]:
@@ -34,31 +33,30 @@ class EntryText:
         yield self.entry.summary()
         template = self.entry.template
         if template is not None:
-            yield from setting_rows(template, self.columns, self.palette, verbose=False)
+            yield from setting_rows(template, self.style)
             yield ""
         if shared := self.entry.shared_values():
-            yield from cells.wrap_words(safe.line(shared), self.columns)
+            yield from cells.wrap_words(safe.line(shared), self.style.width)
         yield from self._value_rows()
         remarks = [row for part in self.entry.parts() for row in self._remarks(part)]
         yield from ["", *remarks] if remarks else []
 
     def _remarks(self, part: EntryPart) -> Iterator[str]:
         """The note, what differs, and how to proceed."""
-        first, palette = part.first, self.palette
+        first, style = part.first, self.style.indented(2)
         if not (first.note or first.hints or first.diff):
             return
-        subject, room = self.entry.subject(part), self.columns - 2
+        subject = self.entry.subject(part)
         if first.diff or part.notes_differ:
             subject += f", as in {first.key}"
         note = f": {first.note}" if first.note else ":"
-        head, *more = cells.wrap_words(safe.line(subject + note), room)
+        head, *more = cells.wrap_words(safe.line(subject + note), style.width)
         yield f"{self.sign(first.task.action)} {head}"
         yield from (f"  {row}" for row in more)
-        changes = change_rows(first.diff, room - 2, palette, verbose=False)
-        yield from (f"    {row}" for row in changes)
-        yield from (f"  {row}" for row in hint_rows(first.hints, room, palette))
+        yield from (f"    {row}" for row in change_rows(first.diff, style.indented(2)))
+        yield from (f"  {row}" for row in hint_rows(first.hints, style))
         if part.hints_differ:
-            yield palette.dim("  (and the same for the other keys)")
+            yield style.palette.dim("  (and the same for the other keys)")
 
     def _value_rows(self) -> list[str]:
         """A header and a row for each task; those that do not fit are counted."""
@@ -72,13 +70,13 @@ class EntryText:
             for task in some
         ]
         inert = [[safe.line(cell) for cell in row] for row in table]
-        shown = cells.table_rows(_fit(inert, self.columns - gutter))
-        head = " " * gutter + self.palette.dim(shown[0]) if names else ""
+        shown = cells.table_rows(_fit(inert, self.style.width - gutter))
+        head = " " * gutter + self.style.palette.dim(shown[0]) if names else ""
         body = [pad(s, gutter) + row for s, row in zip(signs[:MOST], shown[1:], strict=True)]
-        rows, left_out = _side_by_side(head, body, self.columns)
+        rows, left_out = _side_by_side(head, body, self.style.width)
         left_out += len(tasks) - len(some)
         more = f"… and {left_out:,} more; -v lists each task"
-        return [*rows, self.palette.dim(more)] if left_out else rows
+        return [*rows, self.style.palette.dim(more)] if left_out else rows
 
 
 def _fit(table: list[list[str]], columns: int) -> list[list[str]]:

@@ -73,6 +73,8 @@ def _rows(request: OpenRequest, style: Style, now: datetime) -> Iterator[str]:
     line = request_line(request, now, message=False)
     yield style.palette.bold(safe.line(f"{request.status.ref} {line}"))
     if request.approval is not None:
-        yield from (f"  {row}".rstrip() for row in approval_rows(request.approval, style, 2))
+        yield from (
+            f"  {row}".rstrip() for row in approval_rows(request.approval, style.indented(2))
+        )
     if request.command:
         yield style.palette.dim(f"  {safe.line(request.command_line)}")

@@ -7,16 +7,16 @@ yet (held) are skipped. All others pass, with apply's action in `system-out`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from xml.sax.saxutils import escape, quoteattr
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from reconciler.apply.report import Result
 from reconciler.messages import plain_text
 from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
-from reconciler.render.reports import Palette, Report, Style, ValidateReport
+from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.summary import command_of, for_whom
 from reconciler.render.values import change_rows
 from reconciler.render.views import PlannedView, TaskView, diagnostics_of, task_views
@@ -78,7 +78,7 @@ class _Suites:
             case.skipped = text
         elif view.word != Action.UNCHANGED or view.why:
             case.output += [text, *([view.url] if view.url else [])]
-            case.output += change_rows(view.diff, _WIDTH, Palette(), verbose=True)
+            case.output += change_rows(view.diff, Style(width=_WIDTH, verbose=True))
 
 
 def render(report: Report, style: Style) -> str:
@@ -97,40 +97,37 @@ def render(report: Report, style: Style) -> str:
             if name not in suites.by_file:
                 suites.case(name, "", _FILE)
     name = f"taskctl {command}{for_whom(report) if isinstance(report, Plan) else ''}".rstrip()
-    return "\n".join(_document(suites, name)) + "\n"
-
-
-def _document(suites: _Suites, name: str) -> Iterator[str]:
     cases = [case for by_key in suites.by_file.values() for case in by_key.values()]
-    yield '<?xml version="1.0" encoding="UTF-8"?>'
-    yield f"<testsuites {_attributes(name=name, **_counts(cases))}>"
+    root = Element("testsuites", {"name": safe.line(name), **_counts(cases)})
     for file, by_key in sorted(suites.by_file.items()):
-        yield f"  <testsuite {_attributes(name=file, **_counts(by_key.values()))}>"
-        for case in by_key.values():
-            yield from _case(case, file)
-        yield "  </testsuite>"
-    yield "</testsuites>"
+        _add_suite(root, file, by_key.values())
+    indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, "unicode")}\n'
 
 
-def _case(case: _Case, file: str) -> Iterator[str]:
-    place = {} if file == ELSEWHERE else {"file": file}
-    if place and case.line is not None:
-        place["line"] = str(case.line)
-    head = _attributes(name=case.name, classname=case.class_name, time="0", **place)
-    inside = []
-    if case.failures:
-        message = _attributes(message=case.failures[0].split("\n")[0], type="error")
-        inside.append(f"<failure {message}>{_text(case.failures)}</failure>")
-    elif case.skipped:
-        inside.append(f"<skipped {_attributes(message=case.skipped)}/>")
-    if case.output:
-        inside.append(f"<system-out>{_text(case.output)}</system-out>")
-    if not inside:
-        yield f"    <testcase {head}/>"
-        return
-    yield f"    <testcase {head}>"
-    yield from (f"      {element}" for element in inside)
-    yield "    </testcase>"
+def _add_suite(root: Element, file: str, cases: Collection[_Case]) -> None:
+    suite = _element(root, "testsuite", name=file, **_counts(cases))
+    for case in cases:
+        place = {} if file == ELSEWHERE else {"file": file}
+        if place and case.line is not None:
+            place["line"] = str(case.line)
+        element = _element(
+            suite, "testcase", name=case.name, classname=case.class_name, time="0", **place
+        )
+        if case.failures:
+            message = case.failures[0].split("\n")[0]
+            failure = _element(element, "failure", message=message, type="error")
+            failure.text = safe.block("\n".join(case.failures))
+        elif case.skipped:
+            _element(element, "skipped", message=case.skipped)
+        if case.output:
+            _element(element, "system-out").text = safe.block("\n".join(case.output))
+
+
+def _element(parent: Element, tag: str, **attributes: str) -> Element:
+    """Adds an element; `safe` escapes what XML does not allow."""
+    inert = {name: safe.line(value) for name, value in attributes.items()}
+    return SubElement(parent, tag, inert)
 
 
 def _counts(cases: Collection[_Case]) -> dict[str, str]:
@@ -138,12 +135,3 @@ def _counts(cases: Collection[_Case]) -> dict[str, str]:
     skipped = sum(bool(case.skipped and not case.failures) for case in cases)
     numbers = {"tests": len(cases), "failures": failures, "errors": 0, "skipped": skipped}
     return {name: str(number) for name, number in numbers.items()} | {"time": "0"}
-
-
-def _attributes(**values: str) -> str:
-    return " ".join(f"{name}={quoteattr(safe.line(value))}" for name, value in values.items())
-
-
-def _text(parts: list[str]) -> str:
-    """Text with XML escapes; `safe` has already escaped what XML does not allow."""
-    return escape(safe.block("\n".join(parts)))

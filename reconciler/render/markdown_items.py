@@ -11,7 +11,7 @@ from reconciler.plan.plan import Change
 from reconciler.render import cells, safe
 from reconciler.render.entry_view import EntryView
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, row, span
-from reconciler.render.reports import Palette
+from reconciler.render.reports import Style
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, setting_rows, side_text
 from reconciler.render.views import TaskView
@@ -96,7 +96,7 @@ def _diff_fence(rows: Iterable[str], most: int) -> str:
 
 
 def _settings(inputs: Inputs) -> Iterator[str]:
-    return (f"+ {text}" for text in setting_rows(inputs, COLUMNS, Palette(), verbose=True))
+    return (f"+ {text}" for text in setting_rows(inputs, Style(width=COLUMNS, verbose=True)))
 
 
 def _changes(diff: Iterable[Change]) -> Iterator[str]:

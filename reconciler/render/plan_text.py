@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.messages.plan import ACTIONS, SETTLING, UNATTENDED, UNATTENDED_MEANS
 from reconciler.model.remarks import mention
-from reconciler.model.task import Inputs, TaskRef
-from reconciler.plan.plan import Action, Change, Plan, PlannedTask, Reason
+from reconciler.model.task import TaskRef
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
@@ -41,8 +41,8 @@ class _Writer:
         return self.style.palette
 
     @property
-    def columns(self) -> int:
-        return self.style.width - len(_INDENT)
+    def inner(self) -> Style:
+        return self.style.indented(len(_INDENT))
 
     def rows(self) -> list[str]:
         tasks = sorted(filter(self._is_shown, self.plan.tasks), key=urgency)
@@ -81,7 +81,7 @@ class _Writer:
         pad = max((len(action) for action in meant), default=0)
         width = max((len(SIGNS[action]) for action in meant), default=1)
         for action, text in meant.items():
-            sign = self._paint(action)(f"{SIGNS[action]:{width}} {action.value:{pad}}")
+            sign = self.palette.of(action)(f"{SIGNS[action]:{width}} {action.value:{pad}}")
             yield f"  {sign}  {text}"
         if any(view.unattended for view in shown):
             yield f"  {self._unattended()}  {UNATTENDED_MEANS}"
@@ -93,20 +93,20 @@ class _Writer:
             yield self._head(first, f"{name}  {entry.summary()}", place)
             return
         yield self._head(first, name, place, unattended=entry.unattended)
-        text = EntryText(entry, self.columns, self.palette, self._sign)
+        text = EntryText(entry, self.inner, self._sign)
         yield from (f"{_INDENT}{row}".rstrip() for row in text.rows())
 
     def _task(self, view: PlannedView) -> Iterator[str]:
         place = place_of(view.file, view.line)
         yield self._head(view, self._name(view.ref), place, unattended=view.unattended)
-        rows = cells.wrap_words(safe.line(view.note), self.columns) if view.note else []
-        rows += hint_rows(view.hints, self.columns, self.palette)
+        rows = cells.wrap_words(safe.line(view.note), self.inner.width) if view.note else []
+        rows += hint_rows(view.hints, self.inner)
         is_named = view.task_id is None or mention(view.task.remarks, view.task_id)
         if not is_named and view.task.action is not Action.UNCHANGED:
             rows.append(self.palette.dim(f"taskID {safe.line(view.task_id or '')}"))
         if view.inputs is not None:
-            rows += self._settings(view.inputs)
-        rows += self._changes(view.diff)
+            rows += setting_rows(view.inputs, self.inner)
+        rows += change_rows(view.diff, self.inner)
         yield from (f"{_INDENT}{row}" for row in rows)
 
     def _group(self, group: TaskGroup) -> Iterator[str]:
@@ -117,14 +117,14 @@ class _Writer:
         notes_differ = len({view.why for view in group.tasks}) > 1
         rows: list[str] = []
         if first.note and not notes_differ:
-            rows += cells.wrap_words(safe.line(first.note), self.columns)
-        rows += hint_rows(first.hints, self.columns, palette)
+            rows += cells.wrap_words(safe.line(first.note), self.inner.width)
+        rows += hint_rows(first.hints, self.inner)
         if any(view.hints != first.hints for view in group.tasks):
             rows.append(palette.dim("(and the same for the other keys)"))
         if group.inputs is not None:
-            rows += self._settings(group.inputs)
+            rows += setting_rows(group.inputs, self.inner)
         elif group.is_one_diff:
-            rows += self._changes(first.diff)
+            rows += change_rows(first.diff, self.inner)
         if first.task.action is not Action.UNCHANGED:
             rows += self._listed(group, notes_differ=notes_differ)
         yield from (f"{_INDENT}{row}" for row in rows)
@@ -146,7 +146,7 @@ class _Writer:
             place = self.palette.dim(place_of(view.file, view.line))
             rows.append([self._name(view.ref), place, safe.line(own)])
         used = max(map(cells.width, cells.table_rows([row[:2] for row in rows])))
-        room = max(20, self.columns - used - 2)
+        room = max(20, self.inner.width - used - 2)
         return cells.table_rows([[*row[:2], cells.shorten(row[2], room)] for row in rows])
 
     def _closing(self) -> Iterator[str]:
@@ -158,12 +158,6 @@ class _Writer:
         if again:
             yield f"Apply creates {again} of the gone tasks again."
         yield from [text] if (text := outcome(self.plan)) else []
-
-    def _settings(self, inputs: Inputs) -> list[str]:
-        return setting_rows(inputs, self.columns, self.palette, verbose=self.style.verbose)
-
-    def _changes(self, diff: Sequence[Change]) -> list[str]:
-        return change_rows(diff, self.columns, self.palette, verbose=self.style.verbose)
 
     def _head(self, view: PlannedView, title: str, place: str, *, unattended: bool = False) -> str:
         mark = f" {self._unattended()}" if unattended else ""
@@ -178,20 +172,4 @@ class _Writer:
         return self.palette.yellow(f"[{UNATTENDED}]")
 
     def _sign(self, action: Action) -> str:
-        return self.palette.bold(self._paint(action)(SIGNS[action]))
-
-    def _paint(self, action: Action) -> Callable[[str], str]:
-        palette = self.palette
-        return {
-            Action.CREATE: palette.green,
-            Action.REPLACE: palette.green,
-            Action.ADOPT: palette.cyan,
-            Action.UPDATE: palette.yellow,
-            Action.MOVE: palette.cyan,
-            Action.CHANGED: palette.yellow,
-            Action.GONE: palette.red,
-            Action.FORGET: palette.red,
-            Action.ORPHANED: palette.blue,
-            Action.HELD: palette.blue,
-            Action.UNRESOLVED: palette.magenta,
-        }.get(action, palette.dim)
+        return self.palette.bold(self.palette.of(action)(SIGNS[action]))

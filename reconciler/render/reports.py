@@ -59,6 +59,21 @@ class Palette:
     removed_word = partialmethod(_paint, "1;31;7")
     added_word = partialmethod(_paint, "1;32;7")
 
+    def of(self, word: str) -> Callable[[str], str]:
+        """The color of an action, result or status."""
+        paint: Callable[[str], str] = getattr(self, _COLORS.get(word, "dim"))
+        return paint
+
+
+_COLORS = {
+    **dict.fromkeys(("create", "created", "replace", "replaced", "done"), "green"),
+    **dict.fromkeys(("adopt", "adopted", "move", "moved", "forgotten", "running"), "cyan"),
+    **dict.fromkeys(("update", "updated", "changed", "waiting"), "yellow"),
+    **dict.fromkeys(("failed", "forget", "gone"), "red"),
+    **dict.fromkeys(("held", "orphaned"), "blue"),
+    "unresolved": "magenta",
+}
+
 
 class Style(NamedTuple):
     """The appearance of a report; formats for programs ignore most of it.
@@ -79,3 +94,6 @@ class Style(NamedTuple):
     @property
     def palette(self) -> Palette:
         return Palette(on=self.color)
+
+    def indented(self, columns: int) -> Style:
+        return self._replace(width=self.width - columns)

@@ -37,7 +37,7 @@ def task_text(state: State, ref: TaskRef, style: Style, *, outputs: bool = True)
     record = state.records.get(ref)
     if record is not None:
         rows += _fields(_facts(state, record, record.outputs if outputs else {}), palette)
-        settings = setting_rows(record.inputs, style.width - 4, palette, verbose=style.verbose)
+        settings = setting_rows(record.inputs, style.indented(4))
         rows += ["  created with:", *(f"    {row}" for row in settings)]
         rows += ["  history:", *_history(record, palette)]
     for attempt in state.attempts_for(ref):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -130,12 +130,6 @@ def _row(status: TaskStatus, now: datetime, palette: Palette, *, with_org: bool)
         status.url or status.task_id or "",
     )
     key, label, *rest = map(safe.line, texts)
-    return key, _paint(palette, status.state)(label), *rest
-
-
-def _paint(palette: Palette, state: TaskState) -> Callable[[str], str]:
-    return {
-        TaskState.WAITING: palette.yellow,
-        TaskState.RUNNING: palette.cyan,
-        TaskState.DONE: palette.green,
-    }.get(state, palette.red)
+    usual = (TaskState.WAITING, TaskState.RUNNING, TaskState.DONE)
+    paint = palette.of(status.state) if status.state in usual else palette.red
+    return key, paint(label), *rest

@@ -64,13 +64,11 @@ def _manifest_rows(report: TaskReport, style: Style) -> Iterator[str]:
     elif not report.diff:
         yield "    (no differences)"
     else:
-        columns, palette = style.width - 4, style.palette
+        inner = style.indented(4)
         if style.verbose:
-            rows = setting_rows(report.desired.inputs, columns, palette, verbose=True)
-            yield from (f"    {row}" for row in rows)
+            yield from (f"    {row}" for row in setting_rows(report.desired.inputs, inner))
         yield "  differences:"
-        rows = change_rows(report.diff, columns, palette, verbose=style.verbose)
-        yield from (f"    {row}" for row in rows)
+        yield from (f"    {row}" for row in change_rows(report.diff, inner))
 
 
 def _status_rows(status: TaskStatus, style: Style, now: datetime) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from reconciler.render import safe
@@ -95,7 +97,7 @@ def _row(old: Sequence[str], new: Sequence[str], i: int, j: int, *, differs: boo
     if not differs:
         return DiffRow(Line(i + 1, [(old[i], False)]), Line(j + 1, [(new[j], False)]), False)
     left, right = _pieces(old[i], new[j])
-    return DiffRow(Line(i + 1, join_pieces(left)), Line(j + 1, join_pieces(right)), True)
+    return DiffRow(Line(i + 1, left), Line(j + 1, right), True)
 
 
 def _pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -123,11 +125,9 @@ def _similarity(old: list[str], new: list[str]) -> float:
 
 def _pieces(old: str, new: str) -> tuple[list[Piece], list[Piece]]:
     a, b = WORD.findall(old), WORD.findall(new)
-    left: list[Piece] = []
-    right: list[Piece] = []
-    for tag, i1, i2, j1, j2 in _opcodes(a, b):
-        left += [(word, tag != "equal") for word in a[i1:i2]]
-        right += [(word, tag != "equal") for word in b[j1:j2]]
+    found = list(_opcodes(a, b))
+    left = _join(("".join(a[i1:i2]), tag != "equal") for tag, i1, i2, _, _ in found)
+    right = _join(("".join(b[j1:j2]), tag != "equal") for tag, _, _, j1, j2 in found)
     return left, right
 
 
@@ -144,12 +144,7 @@ def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, i
     yield "equal", len(a) - tail, len(a), len(b) - tail, len(b)
 
 
-def join_pieces(pieces: Iterable[Piece]) -> list[Piece]:
-    """Merges adjacent pieces of the same kind."""
-    found: list[Piece] = []
-    for text, differs in pieces:
-        if found and found[-1][1] == differs:
-            found[-1] = (found[-1][0] + text, differs)
-        else:
-            found.append((text, differs))
-    return found
+def _join(pieces: Iterable[Piece]) -> list[Piece]:
+    """Merges adjacent pieces of the same kind, and drops empty ones."""
+    groups = groupby((piece for piece in pieces if piece[0]), key=itemgetter(1))
+    return [("".join(text for text, _ in group), differs) for differs, group in groups]

@@ -12,8 +12,8 @@ from reconciler.model.fields import NAMES
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change, Origin
 from reconciler.render import cells, safe
-from reconciler.render.prompt_diff import Prose
-from reconciler.render.reports import Palette
+from reconciler.render.prompt_diff import diff_rows, prompt_rows
+from reconciler.render.reports import Style
 
 PROMPT_ROWS = 12  # of a new task's prompt, unless -v
 DIFF_ROWS = 40  # of one field's difference, unless -v
@@ -58,47 +58,45 @@ def settings_of(inputs: Inputs) -> tuple[dict[str, object], str | None]:
     return settings, prompt if isinstance(prompt, str) else None
 
 
-def setting_rows(inputs: Inputs, columns: int, palette: Palette, *, verbose: bool) -> list[str]:
+def setting_rows(inputs: Inputs, style: Style) -> list[str]:
     """The inputs of a new task: settings, entities, and the prompt last."""
     settings, prompt = settings_of(inputs)
     entities = settings.pop("entities", ())
-    rows = _table(settings, columns, palette)
+    rows = _table(settings, style)
     if isinstance(entities, list | tuple) and entities:
-        rows += _list("entities", entities, columns, palette)
+        rows += _list("entities", entities, style)
     if prompt is not None:
-        prose = Prose(columns - GUTTER, palette, verbose=verbose)
-        rows += ["message:", *_gutter(prose.rows(prompt, PROMPT_ROWS), palette)]
+        text = prompt_rows(prompt, style.indented(GUTTER), PROMPT_ROWS)
+        rows += ["message:", *_gutter(text, style)]
     return rows
 
 
-def change_rows(
-    diff: Sequence[Change], columns: int, palette: Palette, *, verbose: bool
-) -> list[str]:
+def change_rows(diff: Sequence[Change], style: Style) -> list[str]:
     """Field by field: `approvalMode: "manual" -> "auto" (changed at the service)`."""
-    short = [change for change in diff if not is_prose(change) and _fits(change, columns, 0)]
+    palette = style.palette
+    short = [change for change in diff if not is_prose(change) and _fits(change, style.width, 0)]
     pad = _pad(change.path for change in short)
-    short = [change for change in short if _fits(change, columns, pad)]
+    short = [change for change in short if _fits(change, style.width, pad)]
     rows: list[str] = []
     for change in short:
         name = f"{safe.line(change.path)}:"
         sides = f"{palette.red(flow(change.before))} -> {palette.green(flow(change.after))}"
         rows.append(f"{name:{pad}} {sides}  {palette.dim(f'({origin_of(change)})')}")
-    prose = Prose(columns - GUTTER, palette, verbose=verbose)
     for change in diff:
         if change not in short:
             rows.append(f"{safe.line(change.path)}:  {palette.dim(f'({origin_of(change)})')}")
             before, after = map(side_text, (change.before, change.after))
-            rows += _gutter(prose.diff(before, after, DIFF_ROWS), palette)
+            rows += _gutter(diff_rows(before, after, style.indented(GUTTER), DIFF_ROWS), style)
     return rows
 
 
-def hint_rows(hints: Iterable[Hint], columns: int, palette: Palette) -> Iterator[str]:
-    """Rows of at most `columns`, except for commands, which must be copyable."""
+def hint_rows(hints: Iterable[Hint], style: Style) -> Iterator[str]:
+    """Wrapped rows, except for commands, which must be copyable."""
     for hint in hints:
         if hint.text:
-            yield from cells.wrap_words(safe.line(hint.text), columns)
+            yield from cells.wrap_words(safe.line(hint.text), style.width)
         for command in hint.commands.split("\n") if hint.commands else ():
-            yield f"  {palette.cyan(safe.line(command))}"
+            yield f"  {style.palette.cyan(safe.line(command))}"
 
 
 def origin_of(change: Change) -> str:
@@ -128,28 +126,26 @@ def _fits(change: Change, columns: int, pad: int) -> bool:
     return name + sides + len(f"  ->   ({origin_of(change)})") <= columns
 
 
-def _table(settings: Mapping[str, object], columns: int, palette: Palette) -> list[str]:
+def _table(settings: Mapping[str, object], style: Style) -> list[str]:
     pad = _pad(settings)
     rows: list[str] = []
     for name, value in settings.items():
         row = f"{safe.line(name) + ':':{pad}} {flow(value)}"
-        if cells.width(row) <= columns:
+        if cells.width(row) <= style.width:
             rows.append(row)
         else:
-            rows += _list(
-                name, value if isinstance(value, list | tuple) else [value], columns, palette
-            )
+            rows += _list(name, value if isinstance(value, list | tuple) else [value], style)
     return rows
 
 
-def _list(name: str, values: Iterable[object], columns: int, palette: Palette) -> list[str]:
-    rows = [row for value in values for row in cells.wrap(flow(value), columns - GUTTER, 2)]
-    return [f"{safe.line(name)}:", *_gutter(rows, palette)]
+def _list(name: str, values: Iterable[object], style: Style) -> list[str]:
+    rows = [row for value in values for row in cells.wrap(flow(value), style.width - GUTTER, 2)]
+    return [f"{safe.line(name)}:", *_gutter(rows, style)]
 
 
-def _gutter(rows: Iterable[str], palette: Palette) -> list[str]:
+def _gutter(rows: Iterable[str], style: Style) -> list[str]:
     """Prefixes every row of external text, so that no row starts with it."""
-    return [f"  {palette.dim('|')} {row}".rstrip() for row in rows]
+    return [f"  {style.palette.dim('|')} {row}".rstrip() for row in rows]
 
 
 def _pad(names: Iterable[str]) -> int:

@@ -27,7 +27,8 @@ ORDER = {action: place for place, action in enumerate(Action)}
 @dataclass(frozen=True, slots=True)
 class TaskView:
     """One task. `word` is its action, result or status, and `label` the same for readers. `level`
-    is set if someone should look at it. The text is not escaped yet."""
+    is set if someone should look at it. `inputs` are those of a task that is to be created.
+    `unattended`: it may act without approval. The text is not escaped yet."""
 
     ref: TaskRef
     word: str
@@ -40,6 +41,9 @@ class TaskView:
     hints: tuple[Hint, ...] = ()
     task_id: str | None = None
     url: str | None = None
+    inputs: Inputs | None = None
+    diff: tuple[Change, ...] = ()
+    unattended: bool = False
 
     @property
     def key(self) -> str:
@@ -48,19 +52,6 @@ class TaskView:
     @property
     def org_name(self) -> str:
         return self.ref.org_name
-
-    @property
-    def inputs(self) -> Inputs | None:
-        """The settings of a task that is to be created."""
-        return None
-
-    @property
-    def diff(self) -> tuple[Change, ...]:
-        return ()
-
-    @property
-    def unattended(self) -> bool:
-        return False
 
     @property
     def lines(self) -> list[str]:
@@ -78,20 +69,6 @@ class PlannedView(TaskView):
     """A task of a plan."""
 
     task: PlannedTask
-
-    @property
-    def inputs(self) -> Inputs | None:
-        task = self.task
-        is_new = task.creates and not task.diff
-        return task.desired.inputs if is_new and task.desired is not None else None
-
-    @property
-    def diff(self) -> tuple[Change, ...]:
-        return self.task.diff
-
-    @property
-    def unattended(self) -> bool:
-        return self.task.unattended
 
     @property
     def note(self) -> str:
@@ -165,7 +142,7 @@ def urgency(task: PlannedTask) -> tuple[object, ...]:
 
 
 def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:
-    level, words = None, word_remarks(task.explanation)
+    level, is_new, words = None, task.creates and not task.diff, word_remarks(task.explanation)
     if task.action is Action.UNRESOLVED:
         level = Severity.WARNING
     elif task.action is Action.GONE and not task.creates:
@@ -183,6 +160,9 @@ def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:
         hints=words.hints,
         task_id=task.task_id,
         url=console_url(plan.backend, task.ref.org_name, task.task_id) if task.task_id else None,
+        inputs=task.desired.inputs if is_new and task.desired is not None else None,
+        diff=task.diff,
+        unattended=task.unattended,
     )
 
 

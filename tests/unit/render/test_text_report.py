@@ -14,8 +14,8 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import cells
 from reconciler.render.diagnostics import render_one
-from reconciler.render.prompt_diff import Prose
-from reconciler.render.reports import FailureReport, Palette, Report, Style, ValidateReport
+from reconciler.render.prompt_diff import diff_rows
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.summary import plan_summary
 from reconciler.render.text import render
 from tests.support import plan_strategies as some
@@ -140,7 +140,7 @@ def test_wrapping_keeps_every_word(text: str, columns: int) -> None:
 
 @given(some.prompts, some.prompts)
 def test_a_difference_shows_each_changed_line(before: str, after: str) -> None:
-    rows = Prose(10_000, Palette(on=False), verbose=True).diff(before, after, 1)
+    rows = diff_rows(before, after, Style(width=10_000, verbose=True), 1)
     same = before.replace("\r\n", "\n") == after.replace("\r\n", "\n")
     marked = [row for row in rows if row[:1] in "+-"]
     assert bool(marked) != same
@@ -170,7 +170,7 @@ def test_the_caret_stands_below_the_column(source: str, column: int, width: int)
 def test_many_changed_words_are_broken_to_the_width() -> None:
     before = " ".join(f"stays{n} word{n}" for n in range(20))
     after = " ".join(f"stays{n} {'other' if n % 3 else 'word'}{n}" for n in range(20))
-    rows = Prose(40, Palette(on=False)).diff(before, after, 40)
+    rows = diff_rows(before, after, Style(width=40), 40)
     assert {row[:2] for row in rows} == {"- ", "+ "}
     assert all(cells.width(row) <= 40 for row in rows)
     shown = [row[2:] for row in rows if row[0] == "+"]
@@ -182,7 +182,7 @@ def test_paint_keeps_no_blanks_at_the_end_of_a_row(end: str) -> None:
     before = " ".join(f"stays{n} word{n}" for n in range(20)) + end
     after = before.replace("word", "other")
     for on in (False, True):
-        rows = Prose(40, Palette(on=on)).diff(before, after, 40)
+        rows = diff_rows(before, after, Style(width=40, color=on), 40)
         assert len(rows) > 10
         assert [row for row in rows if PAINT.sub("", row).endswith(" ")] == []
 
@@ -193,7 +193,7 @@ def test_huge_prompts_differ_in_no_time() -> None:
     texts = [words, words.replace("word7 ", "other ", 3), words[::-1]]
     blank = "\n".join("" if n % 2 else f"line {n % 9}" for n in range(20_000))
     for before, after in ((texts[0], texts[1]), (texts[0], texts[2]), (blank, "x\n" + blank[9:])):
-        rows = Prose(74, Palette(on=False)).diff(before, after, 40)
+        rows = diff_rows(before, after, Style(width=74), 40)
         assert 2 <= len(rows) <= 42
 
 

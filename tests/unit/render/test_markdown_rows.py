@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.render import cells
-from reconciler.render.markup import markdown_rows
+from reconciler.render.conversation import markdown_rows
 from reconciler.render.reports import Palette
 
 ON = Palette(on=True)
