@@ -14,9 +14,9 @@ from reconciler.render.values import change_rows, hint_rows, setting_rows
 
 KEY = "key"
 LINES, MOST = 40, 400  # lines of a table; rows that are considered, however narrow they are
-_SHORT = 10  # rows that need no second block
+_SHORT = 10  # minimum rows of a block
 _MORE = "…"
-_LEAST = 8  # columns that a value keeps, however many there are
+_LEAST = 8  # minimum columns of a value
 _BETWEEN = "   "  # separates the blocks of a table
 
 

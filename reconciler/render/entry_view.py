@@ -23,7 +23,7 @@ _KEYS = 3  # named before the others are counted
 
 @dataclass(frozen=True, slots=True)
 class EntryPart:
-    """Tasks of an entry about which the same is said, except for names and values."""
+    """Tasks of an entry that have the same remarks, except for names and values."""
 
     tasks: tuple[PlannedView, ...]
 

@@ -30,7 +30,7 @@ class _Annotation(NamedTuple):
     file: str | None = None
     line: int | None = None
     column: int | None = None
-    stands_for: int = 1
+    number: int = 1
 
 
 def render(report: Report, style: Style) -> str:
@@ -49,7 +49,7 @@ def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
     """As many as GitHub shows, and one notice that counts the rest."""
     counts: Counter[Severity] = Counter()
     for annotation in found:
-        counts[annotation.level] += annotation.stands_for
+        counts[annotation.level] += annotation.number
     most = dict.fromkeys(Severity, MOST)
     if any(count > MOST for count in counts.values()):
         most[Severity.NOTE] -= 1
@@ -69,9 +69,9 @@ def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
 
 
 def _of_diagnostic(problem: Diagnostic) -> _Annotation:
-    at, stands_for = problem.at, count([problem], problem.severity)
+    at, number = problem.at, count([problem], problem.severity)
     place = (at.file, at.line, at.column)
-    return _Annotation(problem.severity, plain_text(problem), at.key, *place, stands_for)
+    return _Annotation(problem.severity, plain_text(problem), at.key, *place, number)
 
 
 def _command(annotation: _Annotation) -> str:

@@ -17,7 +17,7 @@ from reconciler.model.diagnostics import Diagnostic, Severity
 from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.render import safe
 from reconciler.render.reports import Report, Style, ValidateReport
-from reconciler.render.summary import command_of, for_whom
+from reconciler.render.summary import command_of, plan_target
 from reconciler.render.values import change_rows
 from reconciler.render.views import PlannedView, TaskView, diagnostics_of, task_views
 
@@ -96,7 +96,7 @@ def render(report: Report, style: Style) -> str:
         for name in map(style.locate, report.names):
             if name not in suites.by_file:
                 suites.case(name, "", _FILE)
-    name = f"taskctl {command}{for_whom(report) if isinstance(report, Plan) else ''}".rstrip()
+    name = f"taskctl {command}{plan_target(report) if isinstance(report, Plan) else ''}".rstrip()
     cases = [case for by_key in suites.by_file.values() for case in by_key.values()]
     root = Element("testsuites", {"name": safe.line(name), **_counts(cases)})
     for file, by_key in sorted(suites.by_file.items()):

@@ -53,7 +53,7 @@ def masked(report: Report, secrets: Secrets) -> Report:
 
 
 def masked_plan(plan: Plan) -> Plan:
-    """A plan as it is saved: apply takes prompts from the manifests, never from a plan."""
+    """The plan to save: apply takes prompts from the manifests, never from a plan."""
     secrets = secrets_of(plan)
     if not secrets:
         return plan

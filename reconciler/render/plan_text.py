@@ -16,7 +16,7 @@ from reconciler.render.entry_text import EntryText
 from reconciler.render.entry_view import EntryView, fold_entries
 from reconciler.render.plan_groups import TaskGroup, group_similar, prompt_line
 from reconciler.render.reports import Palette, Style
-from reconciler.render.summary import for_whom, outcome, plan_summary
+from reconciler.render.summary import outcome, plan_summary, plan_target
 from reconciler.render.values import change_rows, hint_rows, setting_rows
 from reconciler.render.views import SIGNS, PlannedView, planned_view, urgency
 
@@ -70,8 +70,8 @@ class _Writer:
         return self._group(item) if len(item.tasks) > 1 else self._task(item.first)
 
     def _header(self, shown: list[PlannedView]) -> Iterator[str]:
-        """For whom the plan is, and the meaning of the actions in it."""
-        yield self.palette.bold(f"Plan{for_whom(self.plan)}")
+        """The target of the plan, and the meaning of the actions in it."""
+        yield self.palette.bold(f"Plan{plan_target(self.plan)}")
         present = {view.task.action for view in shown}
         meant = {action: ACTIONS[action] for action in Action if action in present & ACTIONS.keys()}
         if Action.UNRESOLVED in meant and not self.plan.apply_will_fail():

@@ -23,7 +23,7 @@ from reconciler.plan.plan import Plan
 from reconciler.render import safe
 from reconciler.render.json import dump
 from reconciler.render.reports import FailureReport, Report, Style
-from reconciler.render.summary import command_of, for_whom
+from reconciler.render.summary import command_of, plan_target
 from reconciler.render.views import TaskView, diagnostics_of, task_views
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -71,7 +71,7 @@ def render(report: Report, style: Style) -> str:
     found += [_of_task(v, v.level) for v in task_views(report, style.locate) if v.level is not None]
     rules = sorted({problem.rule for problem in found})
     index = {rule: place for place, rule in enumerate(rules)}
-    whom = for_whom(report) if isinstance(report, Plan) else ""
+    target = plan_target(report) if isinstance(report, Plan) else ""
     run: dict[str, object] = {
         "tool": {
             "driver": {
@@ -84,7 +84,7 @@ def render(report: Report, style: Style) -> str:
         "columnKind": "unicodeCodePoints",
         "automationDetails": {
             "id": f"taskctl/{command_of(report) or 'failed'}/",
-            **({"description": {"text": f"Plan{whom}"}} if whom else {}),
+            **({"description": {"text": f"Plan{target}"}} if target else {}),
         },
         "invocations": [
             {

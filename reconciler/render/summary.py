@@ -1,4 +1,4 @@
-"""Sentences that several formats share: what a report counts, for whom a plan is, its outcome."""
+"""Sentences that several formats share: counts, the target of a plan, its outcome."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def summary_counts(report: Report) -> Iterator[tuple[str, str, int]]:
                 yield word, LABELS.get(word, word), number
 
 
-def for_whom(plan: Plan) -> str:
+def plan_target(plan: Plan) -> str:
     """` for acme on https://api.pulumi.com, as ada`: part of the first line of every format."""
     names = ", ".join(map(safe.line, plan.organizations()))
     orgs = f" for {names} on" if names else " for"

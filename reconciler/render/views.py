@@ -81,7 +81,7 @@ class PlannedView(TaskView):
         return self.task.generated.values if self.task.generated is not None else {}
 
     def likeness(self) -> list[object]:
-        """Equal for tasks about which the same is said, except for names and values."""
+        """Equal for tasks that have the same remarks, except for names and values."""
         task = self.task
         paths = {change.path.partition(".")[0].partition("[")[0] for change in task.diff}
         cases = [remark.case for remark in task.remarks]
