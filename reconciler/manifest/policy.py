@@ -206,11 +206,10 @@ def _path_in_manifest(below: Path, key: str, data: Any) -> Path:
 def _default_case(violation: Violation) -> tuple[str, dict[str, Arg]]:
     """The message without `errorMessage`: it never contains the value, which may be part of a
     prompt."""
-    match violation.rule:
-        case "required":
-            return "required", {}
-        case None:
-            return "forbidden", {}
+    if violation.rule == "required":
+        return "required", {}
+    if violation.rule is None or (violation.rule, violation.expected) == ("not", {}):
+        return "forbidden", {}
     expected = json.dumps(violation.expected, ensure_ascii=False, default=str)
     if len(expected) > _LONGEST_VALUE:
         expected = expected[: _LONGEST_VALUE - 1] + "…"

@@ -190,15 +190,20 @@ def _violation(error: ValidationError) -> Violation:
     return Violation(path, steps, name, expected, error.instance, error.schema, around)
 
 
+_NEVER: Mapping[str, Any] = {"not": {}}
+
+
 def _observed(kind: Any, steps: list[int]) -> Any:
     """A validator class that counts keywords, and records the schemas around each error."""
     from jsonschema import validators
 
-    def observed(rule: Any) -> Any:
+    def observed(name: str, rule: Any) -> Any:
         def check(validator: Any, expected: Any, value: Any, schema: Any) -> Iterator[Any]:
             steps[0] += 1
             if steps[0] > MAX_STEPS:
                 raise BadSchemaError(Code.INVALID_POLICY, "steps", limit=MAX_STEPS)
+            if name == "properties":  # for `false`, the library does not say which one it is
+                expected = {n: _NEVER if s is False else s for n, s in expected.items()}
             for error in rule(validator, expected, value, schema) or ():
                 error.__dict__.setdefault("around", []).append(schema)
                 yield error
@@ -206,7 +211,7 @@ def _observed(kind: Any, steps: list[int]) -> Any:
         return check
 
     extend: Any = validators.extend
-    return extend(kind, {name: observed(rule) for name, rule in kind.VALIDATORS.items()})
+    return extend(kind, {name: observed(name, rule) for name, rule in kind.VALIDATORS.items()})
 
 
 @cache

@@ -19,6 +19,7 @@ from reconciler.model.paths import shown
 from tests.support.manifest_cases import code
 
 DRAFT_3 = {"$schema": "http://json-schema.org/draft-03/schema#"}
+DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 DOUBLED: dict[str, Any] = {
     f"s{n}": {"allOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(40)
@@ -86,6 +87,19 @@ def test_what_it_sees(tmp_path: Path) -> None:
     }
     assert adopted["taskID"] == "t-1"
     assert "message" not in adopted
+
+
+@pytest.mark.parametrize("never", [False, {"not": {}}])
+def test_a_value_can_be_forbidden(tmp_path: Path, never: Any) -> None:
+    schema = {"properties": {"permissionMode": never}}
+    assert found(tmp_path, schema) == ["9:21: tasks.rotate.permissionMode: TC501/forbidden"]
+
+
+def test_another_not_is_shown(tmp_path: Path) -> None:
+    schema = {"properties": {"permissionMode": {"not": {"const": "default"}}}}
+    assert found(tmp_path, schema) == [
+        '9:21: tasks.rotate.permissionMode: TC501 {"const": "default"}'
+    ]
 
 
 def test_it_speaks_where_the_value_is_set(tmp_path: Path) -> None:
@@ -163,6 +177,7 @@ def test_yaml_is_one_too_and_drafts_are_known(tmp_path: Path) -> None:
     [
         ("{", "TC502/json"),
         ("[]", "TC502/type"),
+        ({"$schema": DRAFT_4, "exclusiveMaximum": True}, "TC502/schema-root"),
         ({"type": "objekt"}, "TC502/schema"),
         ({"properties": {"key": {"pattern": "("}}}, "TC502/schema"),
         ({"$schema": "https://example.com/mine"}, "TC502/dialect"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,16 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg
 from reconciler.model.errors import StateError
 from reconciler.model.task import TaskRef
-from reconciler.state.edit import accept, close_attempts, destination, find, mv, rm
+from reconciler.state.edit import (
+    accept,
+    close_attempts,
+    destination,
+    destinations,
+    find,
+    mv,
+    push,
+    rm,
+)
 from reconciler.state.model import (
     Attempted,
     Closed,
@@ -128,6 +138,25 @@ def test_a_move_that_is_not_possible_is_refused(
 @pytest.mark.parametrize("name", ["", "Upper", "a b", "/x", "a/", "a/b/c", "x" * 129, "-x"])
 def test_a_destination_is_a_key(name: str) -> None:
     assert refusal(lambda: destination(name, ONE))[:2] == (Code.STATE_EDIT, "key")
+
+
+def test_each_star_needs_a_counterpart() -> None:
+    assert refusal(lambda: destinations([ONE, TWO], "task-*", "x"))[1] == "stars"
+
+
+@pytest.mark.parametrize(
+    ("changes", "case"),
+    [
+        ({"lineage": "another"}, "lineage"),
+        ({}, "serial"),
+        ({"serial": 9, "attempts": {}}, "attempt"),
+        ({"serial": 9, "records": {}}, "lost"),
+    ],
+)
+def test_a_copy_replaces_the_state_only_if_it_loses_nothing(
+    state: State, changes: dict[str, Any], case: str
+) -> None:
+    assert refusal(lambda: push(state, replace(state, **changes)))[:2] == (Code.STATE_EDIT, case)
 
 
 def test_a_record_is_forgotten(state: State) -> None:
