@@ -72,7 +72,7 @@ def _apply(folder: Path, server: Server) -> Command:
 
 def _write_bodies(folder: Path, file: Path) -> None:
     """The same bodies that taskctl sends."""
-    from reconciler.manifest import load
+    from reconciler.manifest.loader import load
     from reconciler.model.wire import create_body
 
     tasks = load((), root=folder).tasks

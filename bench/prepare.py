@@ -22,7 +22,7 @@ from reconciler.embedded.lifecycle import finishing
 from reconciler.embedded.mutations import TaskWriter
 from reconciler.embedded.requests import create_request
 from reconciler.embedded.storage import Storage
-from reconciler.manifest import load
+from reconciler.manifest.loader import load
 from reconciler.model.canonical import digest
 from reconciler.model.task import DesiredTask
 from reconciler.model.wire import create_body

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from reconciler.app.ui import Ui
-    from reconciler.manifest import Manifests
+    from reconciler.manifest.loader import Manifests
     from reconciler.manifest.policy import Policy
     from reconciler.model.clock import Clock
     from reconciler.model.task import DesiredTask
@@ -108,7 +108,7 @@ class Context:
         """The manifests, checked against the policy, with problems as diagnostics. `now` selects
         the periods of recurring entries, instead of this machine's clock. ManifestError if the
         policy is invalid."""
-        from reconciler.manifest import load
+        from reconciler.manifest.loader import load
 
         return load(
             tuple(paths) or self.settings.paths,

@@ -31,7 +31,7 @@ from reconciler.tasks.open_requests import open_requests
 from reconciler.tasks.status import TaskState, TaskStatus
 
 if TYPE_CHECKING:
-    from reconciler.manifest import Manifests
+    from reconciler.manifest.loader import Manifests
     from reconciler.model.task import DesiredTask, TaskRef
     from reconciler.plan.age import LockHolder
     from reconciler.state.model import State

@@ -62,7 +62,7 @@ def _report(tasks: TaskSessions, key: str) -> TaskReport:
 def _desired(ctx: Context, record: Record) -> tuple[DesiredTask | None, tuple[Diagnostic, ...]]:
     """The task as its recorded manifest declares it now, without sensitive prompts, and the
     problems of that manifest. The policy is not checked."""
-    from reconciler.manifest import load
+    from reconciler.manifest.loader import load
     from reconciler.render.masking import masked, secrets_in
     from reconciler.render.reports import ValidateReport
 

@@ -7,11 +7,12 @@ tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
 from reconciler.manifest.discovery import shown_name
+from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding, finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
@@ -28,52 +29,6 @@ class NamedFile(NamedTuple):
 
     name: str
     content: bytes
-
-
-class NamedFiles:
-    """Reads each file once, however often it is named. `root` is the working directory."""
-
-    def __init__(self, root: FilePath) -> None:
-        self._root = root
-        self._files: dict[FilePath, NamedFile] = {}
-        self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
-
-    def read(self, manifest: str, folder: FilePath, given: str) -> NamedFile | Finding:
-        """The file that a manifest names `given`, or the reason why it cannot be read. `manifest`
-        is the manifest's name in messages and `folder` its directory."""
-        try:
-            real = resolved(self._home(folder)[0] / given)
-            # Before anything else: no message may reveal whether such a file exists.
-            outside = self._outside(real, folder)
-            if outside is not None:
-                return finding(Code.OUTSIDE_REPOSITORY, (), outside)
-            if real not in self._files:
-                name = shown_name(self._root, str(FilePath(manifest).parent / given))
-                if resolved(self._root / name) != real:  # a link leads elsewhere
-                    name = shown_name(resolved(self._root), str(real))
-                self._files[real] = NamedFile(name, read_regular(real, MAX_BYTES))
-        except OSError as problem:
-            reason = problem.strerror or str(problem)
-            return finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
-        except ValueError:  # the system's encoding cannot represent it
-            return finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
-        return self._files[real]
-
-    def _home(self, folder: FilePath) -> tuple[FilePath, FilePath, bool]:
-        """The directory with links resolved; its repository, or else the working directory; and
-        whether that is a repository."""
-        if folder not in self._homes:
-            top = repository_root(folder)
-            home = resolved(folder), top or resolved(self._root), top is not None
-            self._homes[folder] = home
-        return self._homes[folder]
-
-    def _outside(self, real: FilePath, folder: FilePath) -> str | None:
-        """The case of OUTSIDE_REPOSITORY for a file that must not be read."""
-        _, top, is_repository = self._home(folder)
-        if not real.is_relative_to(top):
-            return "prompt" if is_repository else "prompt-directory"
-        return "prompt-git" if in_git(real.relative_to(top)) else None
 
 
 class PromptFile:
@@ -101,43 +56,77 @@ class Prompts:
         self.files: dict[str, PromptFile] = {}
 
 
-class PromptFiles:
-    """Checks each file once, however many tasks name it."""
+class NamedFiles:
+    """Reads each file once, however often it is named. `root` is the working directory.
 
-    def __init__(self, named: NamedFiles) -> None:
-        self.files: dict[str, PromptFile] = {}
-        self._named = named
+    `prompts` are all prompt files, by their names in messages.
+    """
 
-    def of(
-        self,
-        data: object,
-        manifest: str,
-        folder: FilePath,
-        rejected: Collection[Path],
-        declared: Callable[[str], str] = str,
+    def __init__(self, root: FilePath) -> None:
+        self.prompts: dict[str, PromptFile] = {}
+        self._root = root
+        self._files: dict[FilePath, NamedFile] = {}
+        self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
+
+    def read(self, manifest: str, folder: FilePath, given: str) -> NamedFile | Finding:
+        """The file that a manifest names `given`, or the reason why it cannot be read. `manifest`
+        is the manifest's name in messages and `folder` its directory."""
+        try:
+            real = resolved(self._home(folder)[0] / given)
+            # Before anything else: no message may reveal whether such a file exists.
+            outside = self._outside(real, folder)
+            if outside is not None:
+                return finding(Code.OUTSIDE_REPOSITORY, (), outside)
+            if real not in self._files:
+                name = shown_name(self._root, str(FilePath(manifest).parent / given))
+                if resolved(self._root / name) != real:  # a link leads elsewhere
+                    name = shown_name(resolved(self._root), str(real))
+                self._files[real] = NamedFile(name, read_regular(real, MAX_BYTES))
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+            return finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
+        except ValueError:  # the system's encoding cannot represent it
+            return finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
+        return self._files[real]
+
+    def prompts_of(
+        self, document: Document, manifest: str, folder: FilePath, rejected: Collection[Path]
     ) -> Prompts:
         """The prompts of a manifest's document, which may violate the schema at `rejected`.
-
-        `manifest` is its name in messages and `folder` its directory; `declared` returns the key of
-        a generated task's entry.
-        """
+        `manifest` is its name in messages and `folder` its directory."""
         prompts = Prompts()
-        for key, given in _named(data):
+        for key, given in _named(document.data):
             path: Path = ("tasks", key, "message", "contentFile")
             if path in rejected:
                 continue
-            named = self._named.read(manifest, folder, given)
+            named = self.read(manifest, folder, given)
             if isinstance(named, Finding):
                 prompts.texts[key] = None
                 prompts.findings.append(named.at_path(path))
                 continue
-            file = self.files.get(named.name)
+            file = self.prompts.get(named.name)
             if file is None:
-                path = ("tasks", declared(key), "message")
-                file = self.files[named.name] = _prompt_file(named.content, path)
-            file.users.add((manifest, declared(key)))
+                path = ("tasks", document.declared(key), "message")
+                file = self.prompts[named.name] = _prompt_file(named.content, path)
+            file.users.add((manifest, document.declared(key)))
             prompts.texts[key], prompts.files[key] = file.text, file
         return prompts
+
+    def _home(self, folder: FilePath) -> tuple[FilePath, FilePath, bool]:
+        """The directory with links resolved; its repository, or else the working directory; and
+        whether that is a repository."""
+        if folder not in self._homes:
+            top = repository_root(folder)
+            home = resolved(folder), top or resolved(self._root), top is not None
+            self._homes[folder] = home
+        return self._homes[folder]
+
+    def _outside(self, real: FilePath, folder: FilePath) -> str | None:
+        """The case of OUTSIDE_REPOSITORY for a file that must not be read."""
+        _, top, is_repository = self._home(folder)
+        if not real.is_relative_to(top):
+            return "prompt" if is_repository else "prompt-directory"
+        return "prompt-git" if in_git(real.relative_to(top)) else None
 
 
 def _named(data: object) -> Iterator[tuple[str, str]]:

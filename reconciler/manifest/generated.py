@@ -26,7 +26,7 @@ from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.nodes import Node, read_nodes
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import LineIndex
-from reconciler.manifest.schema import check_generated
+from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
@@ -76,7 +76,7 @@ class Entries:
                     generated |= own
                     keys |= dict.fromkeys(own, keys.get(name, (1, 1)))
             all_tasks |= own
-        made.findings += check_generated(generated)
+        made.findings += check({"tasks": generated}, generated=True)
         made.data, made.keys = {**data, "tasks": all_tasks}, keys
         return made
 

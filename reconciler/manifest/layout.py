@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.manifest.parse.source import open_tokens
+from reconciler.manifest.parse.source import Source
 
 STEP = 2
 
@@ -61,7 +61,7 @@ def laid_out(text: str, *, pure: bool) -> str:
 
 def _tokens(text: str, *, pure: bool) -> Iterator[Token]:
     starts = [0, *(found.end() for found in re.finditer("\n", text))]
-    next_token = open_tokens(text.encode("utf-8"), pure=pure)
+    next_token = Source(text.encode("utf-8"), pure=pure).tokens()
     while (token := next_token()) is not None:
         kind = type(token).__name__.removesuffix("Token")
         start, end = token.start_mark.index, token.end_mark.index

@@ -13,7 +13,7 @@ from reconciler.manifest.build import Built, build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import Document, at_entries, at_entry, has_entries
-from reconciler.manifest.files import NamedFiles, PromptFile, PromptFiles
+from reconciler.manifest.files import NamedFiles, PromptFile
 from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.parse.ambiguity import cut_off_prompts
 from reconciler.manifest.parse.source import MAX_BYTES, Source, read_source
@@ -125,8 +125,7 @@ class _Loading:
         self._policy = policy
         self._all_problems = all_problems
         self._diagnostics = diagnostics
-        self._named, self._now = NamedFiles(root), now
-        self._prompts = PromptFiles(self._named)
+        self._files, self._now = NamedFiles(root), now
         self._entries: Entries | None = None
         self._documents: dict[str, Document] = {}
         self._sources: dict[str, Source] = {}
@@ -184,7 +183,7 @@ class _Loading:
             self._ignores[name] = read_ignores(source)
         made = self._document(source, name, folder, findings)
         findings += made.findings
-        prompts = self._prompts.of(made.data, name, folder, _rejected(findings), made.declared)
+        prompts = self._files.prompts_of(made, name, folder, _rejected(findings))
         findings += prompts.findings
         if made.expansions or any(file.has_braces for file in prompts.files.values()):
             from reconciler.manifest.generated import use_prompts
@@ -209,7 +208,7 @@ class _Loading:
         from reconciler.manifest.generated import Entries, literal_templates
 
         if self._entries is None:
-            self._entries = Entries(self._named, self._now)
+            self._entries = Entries(self._files, self._now)
         made = self._entries.expand(source, name, folder, _rejected(findings))
         made.findings += literal_templates(made.data, made.origins)
         return made
@@ -217,7 +216,7 @@ class _Loading:
     def _report(self, sensitive: Mapping[str, set[str]]) -> dict[str, bytes]:
         """Makes diagnostics of the findings of every file; returns the redacted texts of these."""
         texts = {}
-        in_prompts = {name: self._not_ignored(file) for name, file in self._prompts.files.items()}
+        in_prompts = {name: self._not_ignored(file) for name, file in self._files.prompts.items()}
         for name, source in self._sources.items():
             keys, ignores = sensitive.get(name, set()), self._ignores.get(name)
             found_here = at_entries(self._findings[name], self._documents[name].origins)
@@ -228,7 +227,7 @@ class _Loading:
                 body = mask_secrets(source.body, found_here)
                 whole = name not in self._incomplete
                 texts[name] = mask_tasks(body, source, keys, whole=whole)
-        for name, file in self._prompts.files.items():
+        for name, file in self._files.prompts.items():
             findings = in_prompts[name]
             self._diagnostics += located(findings, file=name)
             if any(key in sensitive.get(manifest, ()) for manifest, key in file.users):

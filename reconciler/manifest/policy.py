@@ -146,8 +146,6 @@ def _json(content: bytes, name: str) -> Any:
         reason = problem.msg[:1].lower() + problem.msg[1:]
         invalid = error(Code.INVALID_POLICY, "json", at=at, reason=reason)
         raise ManifestError([invalid]) from problem
-    except RecursionError:
-        raise
     except ValueError as problem:
         raise BadSchemaError(Code.INVALID_POLICY, "number") from problem
 

@@ -48,27 +48,19 @@ MAX_STEPS = 1_000_000
 """The maximum number of keywords evaluated for one value: a schema may refer to itself."""
 
 
-def check(data: Any) -> list[Finding]:
-    """The violations of the manifest schema by a document; none for a valid manifest."""
-    accelerator = accelerated_validator()
+def check(data: Any, *, generated: bool = False) -> list[Finding]:
+    """The violations of the manifest schema by a document. With `generated`, by generated tasks:
+    their keys may differ from declared ones, and nothing but `tasks` is required."""
+    accelerator = accelerated_validator(generated=generated)
     if accelerator is not None and accelerator.is_valid(data):
         return []
     if not isinstance(data, dict) or not data.keys() & {"version", "tasks"}:
         return [finding(Code.NOT_A_MANIFEST, ())]
     if accelerator is None:
-        return explain_data(data)
-    return _findings(_fast_violations(accelerator, data))
-
-
-def check_generated(tasks: Mapping[str, Any]) -> list[Finding]:
-    """The violations of the schema by generated tasks, whose keys may differ from declared ones."""
-    data = {"tasks": tasks}
-    accelerator = accelerated_validator(generated=True)
-    if accelerator is None:
-        return explain_data(data, generated=True)
-    if accelerator.is_valid(data):
-        return []
-    return _findings(_fast_violations(accelerator, data, generated=True))
+        return explain_data(data, generated=generated)
+    # The violations that the reference finds, about a hundred times as fast.
+    parts, whole = [data] if generated else _parts(data), _schema(generated=generated)
+    return _findings(v for part in parts for v in _violations_of_part(accelerator, part, whole))
 
 
 def explain_data(data: Any, *, generated: bool = False) -> list[Finding]:
@@ -81,14 +73,6 @@ def _findings(violations: Iterable[Violation]) -> list[Finding]:
 
     schema = _schema()
     return list(dict.fromkeys(f for each in violations for f in findings(each, schema)))
-
-
-def _fast_violations(
-    accelerator: Any, data: object, *, generated: bool = False
-) -> Iterator[Violation]:
-    """The violations that the reference finds, about a hundred times as fast."""
-    for part in [data] if generated else _parts(data):
-        yield from _violations_of_part(accelerator, part, _schema(generated=generated))
 
 
 def _parts(data: Any) -> Iterator[Any]:

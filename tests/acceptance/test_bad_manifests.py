@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.manifest import load
+from reconciler.manifest.loader import load
 from tests.support.accelerator import is_there
 from tests.support.manifest_cases import CASES, NAMES, expected, lines
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import COMMANDS, app, run
-from reconciler.manifest import load
 from reconciler.manifest.fmt import format_manifest
+from reconciler.manifest.loader import load
 from reconciler.resources import schema_text, template_text
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.manifest import load
+from reconciler.manifest.loader import load
 from tests.support.checkout import checkout, git
 from tests.support.doc_blocks import ROOT, environment, shell
 

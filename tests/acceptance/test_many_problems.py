@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.manifest import load, schema
+from reconciler.manifest import schema
+from reconciler.manifest.loader import load
 from reconciler.model.diagnostics import Severity, count, limited
 
 ROOT = Path(__file__).resolve().parents[2]

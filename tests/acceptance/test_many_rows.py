@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.manifest import load
+from reconciler.manifest.loader import load
 from reconciler.model.canonical import digest
 from reconciler.model.task import DesiredTask
 from reconciler.plan.plan import Action

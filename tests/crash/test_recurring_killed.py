@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.manifest import load
+from reconciler.manifest.loader import load
 from tests.support.model_world import Fate, World
 
 TRIGGERS = 13

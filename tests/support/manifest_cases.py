@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.manifest import Manifests, load
+from reconciler.manifest.loader import Manifests, load
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.paths import shown
 

@@ -19,6 +19,8 @@ _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _FIRST = frozenset("+-.0123456789")
 _LONGEST_NUMBER = 400
+_TYPES = {"null": (type(None),), "bool": (bool,), "int": (int,), "float": (float, int)}
+"""The core tags other than `!!str`, and the types of the plain scalars that each accepts."""
 
 CORE = "tag:yaml.org,2002:"
 
@@ -45,12 +47,20 @@ def plain(text: str) -> Scalar:
 
 def tagged(text: str, tag: str) -> Scalar:
     """The value of a scalar with a core tag; ScalarError if its text contradicts the tag."""
-    if tag == "!":  # the non-specific tag: this is text
+    name = tag.removeprefix(CORE)
+    if tag == "!" or tag == CORE + "str":  # `!` is the non-specific tag: text as well
         return text
-    read = _TAGGED.get(tag.removeprefix(CORE)) if tag.startswith(CORE) else None
-    if read is None:
+    if name not in _TYPES or not tag.startswith(CORE):
         raise ScalarError(Code.INVALID_TAG, tag=spelled(tag))
-    return read(text)
+    value = plain(text)
+    if type(value) not in _TYPES[name]:
+        raise ScalarError(Code.INVALID_TAG, "mismatch", tag=f"!!{name}")
+    if name == "float" and type(value) is int:
+        try:
+            return float(value)
+        except OverflowError:
+            raise ScalarError(Code.INVALID_NUMBER, "large", text=text) from None
+    return value
 
 
 def spelled(tag: str) -> str:
@@ -87,32 +97,3 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[str], Scalar]], ...] = (
     (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), _finite),
     (re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"), _special),
 )
-
-
-def _only(kind: type, name: str) -> Callable[[str], Scalar]:
-    def read(text: str) -> Scalar:
-        value = plain(text)
-        if type(value) is not kind:
-            raise ScalarError(Code.INVALID_TAG, "mismatch", tag=f"!!{name}")
-        return value
-
-    return read
-
-
-def _float(text: str) -> Scalar:
-    value = plain(text)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ScalarError(Code.INVALID_TAG, "mismatch", tag="!!float")
-    try:
-        return float(value)
-    except OverflowError:
-        raise ScalarError(Code.INVALID_NUMBER, "large", text=text) from None
-
-
-_TAGGED: dict[str, Callable[[str], Scalar]] = {
-    "str": str,
-    "null": _only(type(None), "null"),
-    "bool": _only(bool, "bool"),
-    "int": _only(int, "int"),
-    "float": _float,
-}

@@ -42,7 +42,7 @@ class Source:
 
     def events(self) -> NextEvent:
         """The parser's events from the start."""
-        return open_events(self.body, pure=self.pure)
+        return self._reader("event")
 
     def diagnostics(self, findings: Iterable[Finding], file: str) -> list[Diagnostic]:
         """The diagnostics of findings in this file, each with its line and column."""
@@ -50,7 +50,18 @@ class Source:
 
     def tokens(self) -> NextEvent:
         """The scanner's tokens from the start."""
-        return open_tokens(self.body, pure=self.pure)
+        return self._reader("token")
+
+    def _reader(self, kind: str) -> NextEvent:
+        parser = None if self.pure else c_parser()
+        if parser is not None:
+            next_item: NextEvent = getattr(parser(self.body), f"get_{kind}")
+            return next_item
+        from ruamel.yaml import YAML
+
+        yaml = YAML(typ="safe", pure=True)
+        items = yaml.parse(self.body) if kind == "event" else yaml.scan(self.body)
+        return lambda: next(items, None)
 
 
 def read_source(content: bytes) -> Source:
@@ -97,28 +108,6 @@ def _construct(source: Source) -> Exception | None:
         facts = {"first_line": firsts[path].key_line}
         made.findings.append(finding(Code.DUPLICATE_KEY, path, "", facts, position=at))
     return failure
-
-
-def open_events(body: bytes, *, pure: bool = False) -> NextEvent:
-    """The parser's events for a text; `pure`: not from the C parser."""
-    return _open(body, "event", pure=pure)
-
-
-def open_tokens(body: bytes, *, pure: bool = False) -> NextEvent:
-    """The scanner's tokens for a text, each with its position; `pure`: not from the C scanner."""
-    return _open(body, "token", pure=pure)
-
-
-def _open(body: bytes, kind: str, *, pure: bool) -> NextEvent:
-    parser = None if pure else c_parser()
-    if parser is not None:
-        next_item: NextEvent = getattr(parser(body), f"get_{kind}")
-        return next_item
-    from ruamel.yaml import YAML
-
-    yaml = YAML(typ="safe", pure=True)
-    items = yaml.parse(body) if kind == "event" else yaml.scan(body)
-    return lambda: next(items, None)
 
 
 def c_parser() -> Any:

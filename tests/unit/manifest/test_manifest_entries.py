@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.manifest import Manifests
-from reconciler.manifest import load as load_all
+from reconciler.manifest.loader import Manifests
+from reconciler.manifest.loader import load as load_all
 from reconciler.messages import word
 from reconciler.model.codes import Code
 from reconciler.model.task import text_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.manifest import Manifests, load
+from reconciler.manifest.loader import Manifests, load
 from tests.support.manifest_cases import code
 
 EMPTY = "version: 1\ntasks: {}\n"

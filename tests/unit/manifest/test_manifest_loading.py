@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import reconciler.manifest
-from reconciler.manifest import Manifests, load
+from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.parse import source
 from reconciler.model.diagnostics import has_errors
 from tests.support.manifest_cases import CASES, NAMES, expected, lines, loaded
@@ -138,16 +137,10 @@ def test_the_collector_is_as_it_was(tmp_path: Path) -> None:
             gc.enable()
 
 
-def test_nothing_else_is_exported() -> None:
-    assert reconciler.manifest.Manifests is Manifests
-    with pytest.raises(AttributeError):
-        _ = reconciler.manifest.nonsense
-
-
 def test_what_validating_imports(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("version: 1\ntasks: {a: {message: hi}}\n")
     code = (
-        "import sys; from pathlib import Path; from reconciler.manifest import load;"
+        "import sys; from pathlib import Path; from reconciler.manifest.loader import load;"
         "m = load(['a.yaml'], root=Path('.')); assert m.tasks and not m.diagnostics;"
         "print(*{n.partition('.')[0] for n in sys.modules}, *sys.modules)"
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.manifest import load
 from reconciler.manifest.files import MAX_BYTES
+from reconciler.manifest.loader import load
 from reconciler.messages import word
 from reconciler.model.codes import Code
 from tests.support.manifest_cases import lines, loaded, only_code

@@ -193,7 +193,7 @@ def test_both_validators_agree(document: Any) -> None:
     problems = schema.explain_data(document)
     assert accelerator.is_valid(document) is (problems == [])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "accelerated_validator", lambda: None)
+        patch.setattr(schema, "accelerated_validator", lambda **_: None)
         alone = schema.check(document)
     assert set(schema.check(document)) == set(alone)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from reconciler.manifest.parse import source
-from reconciler.manifest.parse.source import Source, open_events, read_source
+from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import SourceSpan, locate
 from reconciler.model.codes import Code
 from reconciler.model.paths import shown
@@ -222,14 +222,14 @@ def test_the_parsers_homes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert source.c_parser() is not None
     monkeypatch.setattr(source, "import_module", nowhere)
     assert source.c_parser() is None
-    assert next(iter([open_events(b"a: 1")()])) is not None
+    assert next(iter([Source(b"a: 1").events()()])) is not None
     assert importlib.import_module("ruamel.yaml") is not None
 
 
 def test_spots() -> None:
     body = b"t:\n  a: &x\n    - 1\n    - {k: v}\n  b: *x\n  ? [c]\n  : d\n  e: |\n    f\n\n  g: 1\n"
     spots = locate(
-        open_events(body),
+        Source(body).events(),
         [("t", "a", 1, "k"), ("t", "b", 0), ("t", "e"), ("t", "g"), ("u",), ("t", "a", 1)],
     )
     assert spots == {
@@ -240,7 +240,7 @@ def test_spots() -> None:
         ("u",): SourceSpan(1, 1, 1, 1, 11),
         ("t", "a", 1): SourceSpan(4, 7, 4, 7, 4),
     }
-    assert locate(open_events(b""), [()]) == {(): SourceSpan(1, 1, 1, 1, 1)}
+    assert locate(Source(b"").events(), [()]) == {(): SourceSpan(1, 1, 1, 1, 1)}
 
 
 def test_paths_are_one_short_line() -> None:

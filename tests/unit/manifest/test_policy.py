@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.manifest import load
+from reconciler.manifest.loader import load
 from reconciler.manifest.policy import Policy, read_policy, shape
 from reconciler.messages import word
 from reconciler.model.codes import Code
