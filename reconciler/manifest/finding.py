@@ -12,7 +12,7 @@ from heapq import nsmallest
 from types import MappingProxyType
 from typing import NamedTuple
 
-from reconciler.manifest.parse.spans import NextEvent, Position, SourceSpan, locate
+from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position, SourceSpan, locate
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     MOST_ALIKE,
@@ -162,21 +162,22 @@ def located(
     found = list(findings)
     unknown = [each.path for each in found if each.diagnostic.at.line is None]
     spans = locate(events(), unknown) if unknown and events is not None else {}
-    lines = text.splitlines() if any(each.secret is not None for each in found) else []
-    return [each.in_file(file, *_position(each, spans, lines)) for each in found]
+    lines = LineIndex(text if any(each.secret is not None for each in found) else "")
+    return [each.in_file(file, *_position(each, spans, text, lines)) for each in found]
 
 
-def _position(found: Finding, spans: dict[Path, SourceSpan], lines: list[str]) -> Position:
+def _position(
+    found: Finding, spans: dict[Path, SourceSpan], text: str, lines: LineIndex
+) -> Position:
     at = found.diagnostic.at
     if at.line is not None:
         return at.line, at.column or 1
     span = spans[found.path]
     if found.on_key:
         return span.key_line, span.key_column
-    if found.secret is not None:  # which is not in these lines if it is written with escapes
-        for number in range(span.line, min(span.last_line, len(lines)) + 1):
-            start = span.column - 1 if number == span.line else 0
-            column = lines[number - 1].find(found.secret, start)
-            if column >= 0:
-                return number, column + 1
+    if found.secret is not None:  # not found if it is written with escapes
+        begin, end = lines.offset(span.line, span.column), lines.offset(span.last_line + 1, 1)
+        offset = text.find(found.secret, begin, end)
+        if offset >= 0:
+            return lines.position(offset)
     return span.line, span.column

@@ -59,8 +59,12 @@ class Diagnostic:
     code: Code
     severity: Severity
     case: str = ""
-    args: Mapping[str, Arg] = field(default_factory=dict, hash=False)
+    args: Mapping[str, Arg] = field(default_factory=dict)
     at: Place = NOWHERE
+
+    def __hash__(self) -> int:
+        facts = frozenset(self.args.items())  # with the facts, since one place may have very many
+        return hash((self.code, self.severity, self.case, facts, self.at))
 
     @property
     def file(self) -> str | None:

@@ -50,11 +50,16 @@ class LineIndex:
     """The positions of the characters of a text, which is searched for line breaks only once."""
 
     def __init__(self, text: str) -> None:
+        self._length = len(text)
         self._starts = [0, *(found.end() for found in re.finditer("\r\n|\r|\n", text))]
 
     def position(self, offset: int) -> Position:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
+
+    def offset(self, line: int, column: int) -> int:
+        """The offset of a position; the end of the text for a line after the last one."""
+        return self._starts[line - 1] + column - 1 if line <= len(self._starts) else self._length
 
 
 class _Node:

@@ -137,6 +137,24 @@ def test_the_collector_is_as_it_was(tmp_path: Path) -> None:
             gc.enable()
 
 
+def test_diagnostics_at_one_place_differ_by_their_hash(tmp_path: Path) -> None:
+    """Otherwise a prompt with very many placeholders takes quadratic time."""
+    prompt = " ".join(f"${{v{number}}}" for number in range(100))
+    made = of(tmp_path, a=f"tasks: {{a: {{message: '{prompt}'}}}}\n")
+    assert len({d.line for d in made.diagnostics}) == 1
+    assert len({hash(d) for d in made.diagnostics}) == 100
+
+
+def test_credentials_are_located_within_their_value(tmp_path: Path) -> None:
+    tokens = [f"ghp_{number:036d}" for number in range(3)]
+    made = of(
+        tmp_path,
+        a=f"# {tokens[1]}\ntasks:\n  a:\n    message: |\n      {tokens[0]} {tokens[1]}\n\n"
+        f"      {tokens[2]} {tokens[0]}\n  b: {{message: 'x'}}\n",
+    )
+    assert [(d.line, d.column) for d in made.diagnostics] == [(6, 7), (6, 48), (8, 7)]
+
+
 def test_what_validating_imports(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("version: 1\ntasks: {a: {message: hi}}\n")
     code = (
