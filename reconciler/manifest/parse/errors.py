@@ -85,7 +85,9 @@ def syntax_error(error: Exception, body: bytes) -> Finding:
     at = (mark.line, mark.column) if mark is not None else (0, 0)
     end = (len(lines) - 1, len(lines[-1]))
     case, facts = _case(complaint, lines, *min(at, end))
-    if begin is not None and (at >= end or re.search("quoted scalar|simple key", complaint)):
+    if begin is not None and (
+        at >= end or re.search("quoted scalar|simple key|unknown directive", complaint)
+    ):
         at = begin.line, begin.column
     line, column = min(at, end)
     return finding(Code.INVALID_YAML, (), case, facts, position=(line + 1, column + 1))
