@@ -21,7 +21,7 @@ from reconciler.importing.batch import Batch, Candidate, Keys, adoptions
 from reconciler.importing.declaration import Opening, read_opening
 from reconciler.importing.report import ImportedTask, ImportReport, ImportResult, SkipReason
 from reconciler.manifest.discovery import shown_name
-from reconciler.manifest.insertion import Added, added
+from reconciler.manifest.insertion import Added, insert
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, error
 from reconciler.model.errors import RemoteError, TaskctlError
@@ -192,7 +192,7 @@ class _Import:
 
     def _finish(self, append: Append | None) -> ImportReport:
         batch = self._batch
-        made = added(self._target.before, self._target.name, batch.new) if batch.new else None
+        made = insert(self._target.before, self._target.name, batch.new) if batch.new else None
         if made is not None:
             self._protect(made)
             batch.diagnostics += self._target.warnings(made)

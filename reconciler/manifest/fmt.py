@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.manifest.finding import Finding, finding
-from reconciler.manifest.layout import laid_out
+from reconciler.manifest.layout import lay_out
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import PARSER_ERRORS
 from reconciler.model.codes import Code
@@ -42,7 +42,7 @@ def format_manifest(content: bytes, file: str) -> Formatted:
     made = content
     if not findings:
         text = source.text.replace("\r\n", "\n").replace("\r", "\n")
-        made = laid_out(text, pure=source.pure).encode("utf-8")
+        made = lay_out(text, pure=source.pure).encode("utf-8")
         if made != content:
             findings += _differences(source, made)
     if findings:

@@ -69,20 +69,20 @@ def task_faults(task: NewTask) -> list[Finding]:
     ]
 
 
-def added(before: bytes | None, file: str, tasks: Sequence[NewTask]) -> Added:
+def insert(before: bytes | None, file: str, tasks: Sequence[NewTask]) -> Added:
     """The manifest `file` with these tasks; `before` is None if there is no file. Raises
     ManifestError."""
     try:
         if before is None:
             base, tasks, text = _new_file(tasks)
             return _checked(text.encode(), text, base, file, tasks)
-        return _added_to(read_source(before), file, tasks)
-    except _ReadsOtherwise:
+        return _insert_into(read_source(before), file, tasks)
+    except _NotReadBackError:
         unsafe = error(Code.UNSAFE_EDIT, "insert", at=Place(file))
         raise ManifestError([unsafe]) from None
 
 
-def _added_to(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
+def _insert_into(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
     wrong = source.findings or check(source.data)
     if wrong:
         raise ManifestError(source.diagnostics(wrong, file))
@@ -92,12 +92,12 @@ def _added_to(source: Source, file: str, tasks: Sequence[NewTask]) -> Added:
         content = f"{point.head}{text}{point.rest}".encode()
         try:
             return _checked(content, text, source.data, file, made)
-        except _ReadsOtherwise:  # blank lines are text after a `|+`
+        except _NotReadBackError:  # blank lines are text after a `|+`
             continue
-    raise _ReadsOtherwise
+    raise _NotReadBackError
 
 
-class _ReadsOtherwise(Exception):  # noqa: N818
+class _NotReadBackError(Exception):
     """The text that was read back differs from the text that was written."""
 
 
@@ -181,11 +181,11 @@ def _with_defaults(data: Mapping[str, Any], tasks: Sequence[NewTask]) -> list[Ne
 def _checked(
     content: bytes, text: str, base: Mapping[str, Any], file: str, tasks: Sequence[NewTask]
 ) -> Added:
-    """The result, if it reads as the data `base` and the tasks (otherwise _ReadsOtherwise). Raises
+    """The result. Raises _NotReadBackError unless it reads as the data `base` plus the tasks, and
     ManifestError for invalid tasks."""
     source = read_source(content)
     if not _reads_as(source, base, tasks):
-        raise _ReadsOtherwise
+        raise _NotReadBackError
     found = check(source.data)
     built = build(source.data, source.keys.get("tasks", {}), file, found)
     found += built.findings

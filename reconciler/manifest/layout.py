@@ -51,7 +51,7 @@ class Level:
     indentless: bool = False
 
 
-def laid_out(text: str, *, pure: bool) -> str:
+def lay_out(text: str, *, pure: bool) -> str:
     """The canonical layout of valid YAML whose line ends are line feeds."""
     layout = _Layout(text)
     for token in _tokens(text, pure=pure):

@@ -49,8 +49,8 @@ MAX_STEPS = 1_000_000
 
 
 def check(data: Any, *, generated: bool = False) -> list[Finding]:
-    """The violations of the manifest schema by a document. With `generated`, by generated tasks:
-    their keys may differ from declared ones, and nothing but `tasks` is required."""
+    """The violations of the manifest schema by a document; with `generated`, by generated tasks,
+    whose keys may differ from declared ones."""
     accelerator = accelerated_validator(generated=generated)
     if accelerator is not None and accelerator.is_valid(data):
         return []

@@ -165,7 +165,7 @@ def test_files_and_functions_are_short() -> None:
 ONE_PER_MODULE = {"command", "render", "open_engine"}
 """What each module of a registry defines: a command, a format, an engine."""
 
-NOUNS = {"importing", "finding", "encoding", "masking"}
+NOUNS = {"importing", "finding", "masking"}
 
 
 def test_no_two_public_classes_or_functions_share_a_name() -> None:

@@ -49,7 +49,7 @@ ReadRows = Callable[[str], list[Row] | Finding]
 
 @dataclass(slots=True)
 class Expansion:
-    """The generated tasks by key, in order, with their origins; and the findings.
+    """The generated tasks by key, in order, with their origins, and the findings.
 
     `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
     it. `due` are the periods that may be created; `length` counts the characters of all tasks.
@@ -100,22 +100,22 @@ class _Entry:
         made.findings += check_options(self._entry, self._path)
         axes = self._axes()
         made.recurrence = recurrence_of(self._entry, self._path, made.findings)
-        if self._failed() or not self._size_is_fine(axes):
+        if self._has_errors() or not self._is_size_valid(axes):
             return made
         if made.recurrence is not None:
             made.due = made.recurrence.due(self._now())
         excluded = self._matchers(("forEach", "exclude"), axes)
         pilot = self._matchers(("rollout", "pilot"), axes)
         combinations = list(product.combinations(axes, excluded))
-        self._warn_of_idle(("forEach", "exclude"), excluded, product.combinations(axes))
-        self._warn_of_idle(("rollout", "pilot"), pilot, combinations)
+        self._warn_of_unused(("forEach", "exclude"), excluded, product.combinations(axes))
+        self._warn_of_unused(("rollout", "pilot"), pilot, combinations)
         least = int(self._for_each.get("atLeast", 1))
         if "forEach" in self._entry and len(combinations) < least:
             facts = {"count": len(combinations), "limit": least}
-            self._find(Code.TOO_FEW_TASKS, ("forEach",), facts=facts)
+            self._report(Code.TOO_FEW_TASKS, ("forEach",), facts=facts)
         made.vocabulary = Vocabulary.of(axes, recurs=made.recurrence is not None)
         self._check_templates(made.vocabulary)
-        if not self._failed():
+        if not self._has_errors():
             periods = made.due if made.recurrence is not None else (None,)
             self._generate(combinations, periods, pilot)
         return made
@@ -142,12 +142,12 @@ class _Entry:
                 self._made.findings.append(found.at_position(problem.line, 1))
         return axes
 
-    def _size_is_fine(self, axes: Mapping[str, Sequence[Row]]) -> bool:
+    def _is_size_valid(self, axes: Mapping[str, Sequence[Row]]) -> bool:
         """Checks the number of combinations before any is built."""
         limit = min(int(self._for_each.get("atMost", AT_MOST)), product.MOST)
         count = math.prod(map(len, axes.values()))
         if count > limit:
-            self._find(Code.TOO_MANY_TASKS, ("forEach",), "", {"count": count, "limit": limit})
+            self._report(Code.TOO_MANY_TASKS, ("forEach",), "", {"count": count, "limit": limit})
         return count <= limit
 
     def _matchers(self, path: Path, axes: Mapping[str, Sequence[Row]]) -> list[Matcher]:
@@ -155,13 +155,13 @@ class _Entry:
         self._made.findings += wrong
         return matchers
 
-    def _warn_of_idle(
-        self, path: Path, matchers: Sequence[Matcher], of: Iterable[Combination]
+    def _warn_of_unused(
+        self, path: Path, matchers: Sequence[Matcher], combinations: Iterable[Combination]
     ) -> None:
-        idle = list(matchers)
-        for combination in of if idle else ():
-            idle = [matcher for matcher in idle if not matcher.matches(combination)]
-        for matcher in idle:
+        unused = list(matchers)
+        for combination in combinations if unused else ():
+            unused = [matcher for matcher in unused if not matcher.matches(combination)]
+        for matcher in unused:
             made = warning_finding(Code.INVALID_MATCHER, (*self._path, *path), "idle")
             self._made.findings.append(made.at_position(matcher.line, 1))
 
@@ -174,7 +174,7 @@ class _Entry:
             self._made.findings += stray_dollar(text, (*self._path, *path))
         differs = self._prompt_in_file or names_a_period(self._template)
         if self._entry.get("catchUp") and not differs:
-            self._find(Code.INVALID_RECURRENCE, ("catchUp",), "catchUp")
+            self._report(Code.INVALID_RECURRENCE, ("catchUp",), "catchUp")
 
     @cached_property
     def _prompt_in_file(self) -> bool:
@@ -204,7 +204,7 @@ class _Entry:
                 task, size = fill(values)
                 self._made.length += size
                 if self._made.length > MOST_TEXT:
-                    self._find(Code.TOO_MANY_TASKS, (), "text", {"limit": MOST_TEXT})
+                    self._report(Code.TOO_MANY_TASKS, (), "text", {"limit": MOST_TEXT})
                     return
                 self._made.tasks[key] = task
                 if self._prompt_in_file:
@@ -220,7 +220,7 @@ class _Entry:
         if combination:
             made, case = self._values_in_key(combination, values)
             if case is not None:
-                self._find_at_row(Code.INVALID_GENERATED_KEY, row, case, {"text": made})
+                self._report_at_row(Code.INVALID_GENERATED_KEY, row, case, {"text": made})
                 return None
             parts.append(made)
         if period is not None:
@@ -228,7 +228,7 @@ class _Entry:
         key = "@".join(parts)
         if len(key) > LONGEST_KEY:
             facts: Facts = {"text": key, "limit": LONGEST_KEY}
-            self._find_at_row(Code.INVALID_GENERATED_KEY, row, "long", facts)
+            self._report_at_row(Code.INVALID_GENERATED_KEY, row, "long", facts)
             return None
         return key
 
@@ -256,13 +256,13 @@ class _Entry:
             place = f"{first.file}:{first.line}" if first.file is not None else f"line {first.line}"
         case = "" if key in self._made.tasks else "case"
         facts = {"task": key, "first": place}
-        self._find_at_row(Code.DUPLICATE_GENERATED_KEY, row, case, facts)
+        self._report_at_row(Code.DUPLICATE_GENERATED_KEY, row, case, facts)
         return True
 
     def _is_pilot(self, position: int, combination: Combination, pilot: Sequence[Matcher]) -> bool:
-        asked = (self._entry.get("rollout") or {}).get("pilot")
-        if isinstance(asked, int | float):
-            return position < asked
+        size = (self._entry.get("rollout") or {}).get("pilot")
+        if isinstance(size, int | float):
+            return position < size
         return any(matcher.matches(combination) for matcher in pilot)
 
     def _origin(
@@ -309,13 +309,13 @@ class _Entry:
     def _at(self, path: Path) -> nodes.Node | None:
         return nodes.node_at(self._node, path)
 
-    def _find(self, code: Code, path: Path, case: str = "", facts: Facts = NO_FACTS) -> None:
+    def _report(self, code: Code, path: Path, case: str = "", facts: Facts = NO_FACTS) -> None:
         self._made.findings.append(finding(code, (*self._path, *path), case, facts))
 
-    def _find_at_row(self, code: Code, row: Row | None, case: str, facts: Facts) -> None:
+    def _report_at_row(self, code: Code, row: Row | None, case: str, facts: Facts) -> None:
         path = (*self._path, "key") if "key" in self._entry else self._path
         found = finding(code, path, case, facts)
         self._made.findings.append(found if row is None else found.at_row(row.file, row.line))
 
-    def _failed(self) -> bool:
+    def _has_errors(self) -> bool:
         return any(found.is_error for found in self._made.findings)

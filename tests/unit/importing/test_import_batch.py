@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler.importing.batch import LONGEST_KEY, Batch, Candidate, Keys, adoptions, slug
 from reconciler.importing.declaration import Opening
 from reconciler.importing.report import ImportReport, ImportResult
-from reconciler.manifest.insertion import added
+from reconciler.manifest.insertion import insert
 from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask, Identity, RemoteTask, TaskRef
 from reconciler.render.import_report import import_document, import_text
@@ -42,7 +42,7 @@ def says(text: str) -> Opening:
 
 def test_what_is_written_is_recorded() -> None:
     batch = taken((task("1", name="A"), says("do it")), (task("2", name=HOSTILE), says("x\ny")))
-    batch.add_written(added(None, "t.yaml", batch.new).tasks)
+    batch.add_written(insert(None, "t.yaml", batch.new).tasks)
     first, second = batch.records(ME, NOW)
     assert (first.ref, first.task_id, first.file) == (TaskRef("acme", "a-2"), "1", "t.yaml")
     assert first.inputs == {"name": "A", "message": {"content": "do it"}}

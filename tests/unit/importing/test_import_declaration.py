@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.importing.declaration import Opening, declare, owner, read_opening
-from reconciler.manifest.insertion import NewTask, added
+from reconciler.manifest.insertion import NewTask, insert
 from reconciler.model.paths import shown
 from reconciler.model.task import Identity, RemoteTask
 from tests.unit.manifest.test_manifest_insertion import TEXTS
@@ -59,7 +59,7 @@ def test_what_is_imported_is_read_by_the_loader_as_it_was(
 ) -> None:
     found = declare(task(**settings), read_opening([event(text, **body)]))
     assert found.omissions == []
-    made = added(None, "a.yaml", [NewTask("k", "acme", found.members)])
+    made = insert(None, "a.yaml", [NewTask("k", "acme", found.members)])
     (desired,) = made.tasks
     message: dict[str, Any] = {"content": text}
     if (body.get("entity_diff") or {}).get("add"):

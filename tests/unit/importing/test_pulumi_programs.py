@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.importing.pulumi import TYPE, read_program
-from reconciler.manifest.insertion import NewTask, added
+from reconciler.manifest.insertion import NewTask, insert
 from reconciler.model.diagnostics import has_errors
 
 NAMES = st.sampled_from(
@@ -77,4 +77,4 @@ def _told_of_each(document: dict[str, Any], count: int) -> None:
         for n, r in enumerate(found.resources)
     ]
     if new:
-        assert len(added(None, "a.yaml", new).tasks) == len(new)
+        assert len(insert(None, "a.yaml", new).tasks) == len(new)

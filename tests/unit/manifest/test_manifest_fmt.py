@@ -260,7 +260,7 @@ def test_what_a_schema_finds_wrong_does_not_matter() -> None:
 def test_a_layout_that_changed_the_meaning_is_not_given_back(
     monkeypatch: pytest.MonkeyPatch, made: str, line: int
 ) -> None:
-    monkeypatch.setattr(fmt, "laid_out", lambda text, pure: made)
+    monkeypatch.setattr(fmt, "lay_out", lambda text, pure: made)
     found = format_manifest(b"a: 1\nb:  2\n", "tasks/a.yaml")
     assert found.content is None
     (problem,) = found.diagnostics

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.manifest.emitter import mapping_lines
 from reconciler.manifest.fmt import format_manifest
-from reconciler.manifest.insertion import NewTask, added, task_faults
+from reconciler.manifest.insertion import NewTask, insert, task_faults
 from reconciler.manifest.parse.source import read_source
 from reconciler.model.errors import ManifestError
 from tests.support.escaping import commands_in, unseen_in
@@ -53,7 +53,7 @@ def test_a_new_manifest_is_read_as_meant_and_in_form(text: str, other: str) -> N
     message = {"content": other, "entity_diff": {"add": [stack]}}
     tasks = [task("null", text), task("b", message, approvalMode="auto")]
     assert [task_faults(one) for one in tasks] == [[], []]
-    made = added(None, "a.yaml", tasks)
+    made = insert(None, "a.yaml", tasks)
     first, second = made.tasks
     assert first.inputs == {"message": {"content": text}}
     assert second.inputs == {"message": message, "approvalMode": "auto"}
@@ -78,7 +78,7 @@ TAILS = ["\n", "\n# end\n", "\nmaxCreates: 3 # few\n", "\n\n# d\ndefaults: {role
 def test_what_was_there_stays_line_by_line(last: str, tail: str, text: str, line_end: str) -> None:
     before = f"# c\nversion: 1\ntasks:\n  # one\n  a: # two\n    message: {last}{tail}"
     content = before.replace("\n", line_end).encode()
-    made = added(content, "a.yaml", [task("new", text)])
+    made = insert(content, "a.yaml", [task("new", text)])
     old, new = read_source(content), read_source(made.content)
     assert new.data["tasks"].pop("new")["message"] == text
     assert new.data == old.data
@@ -88,7 +88,7 @@ def test_what_was_there_stays_line_by_line(last: str, tail: str, text: str, line
 
 
 def test_a_file_may_end_without_a_line_end() -> None:
-    made = added(b"version: 1\ntasks:\n  a:\n    message: x", "a.yaml", [task("new", "y")])
+    made = insert(b"version: 1\ntasks:\n  a:\n    message: x", "a.yaml", [task("new", "y")])
     assert b"message: x\n\n  new:\n" in made.content
 
 
@@ -103,7 +103,7 @@ def test_a_file_may_end_without_a_line_end() -> None:
 )
 def test_what_cannot_be_added_to_safely_is_refused(before: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        added(before.encode(), "a.yaml", [task("new", "x")])
+        insert(before.encode(), "a.yaml", [task("new", "x")])
     assert [code(d) for d in caught.value.diagnostics] == ["TC117/insert"]
 
 
@@ -111,13 +111,13 @@ def test_defaults_of_the_file_change_no_new_task() -> None:
     before = (
         b"version: 1\norgName: acme\ndefaults: {role: r, planMode: true, adopt: false}\ntasks: {}\n"
     )
-    made = added(before, "a.yaml", [task("new", "x", role="mine")])
+    made = insert(before, "a.yaml", [task("new", "x", role="mine")])
     assert made.tasks[0].inputs == {"message": {"content": "x"}, "role": "mine"}
     assert b"orgName: acme\n    " not in made.content
 
 
 def test_tasks_of_several_organizations() -> None:
-    made = added(None, "a.yaml", [task("a", "x"), NewTask("b", "other", {"message": "y"})])
+    made = insert(None, "a.yaml", [task("a", "x"), NewTask("b", "other", {"message": "y"})])
     assert [one.org_name for one in made.tasks] == ["acme", "other"]
     assert made.content.decode().count("orgName") == 2
 
