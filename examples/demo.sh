@@ -35,7 +35,7 @@ grep -E '^(  \+ .*tasks/|      [0-9]+ tasks:|Plan:)' plan.txt
 
 say 'taskctl apply --yes --wait    # all of it: .demo/apply.txt; the rest follows the pilot'
 taskctl apply --yes --wait --interval 1s >apply.txt 2>>notes.txt
-tail -n 1 apply.txt
+tail -n 2 apply.txt
 
 say 'taskctl apply --yes           # again'
 taskctl apply --yes 2>>notes.txt | tail -n 3

@@ -44,6 +44,7 @@ def test_the_demo_shows_the_plan_and_creates_each_task_once(clone: Path, shell_n
         assert sorted(re.findall(r"^created (\S+)  taskID ", created, re.M)) == sorted(KEYS)
         assert f"Plan: {len(KEYS) - 10} to create" in out
         assert f"{len(KEYS)} done." in out
+        assert f"Total: {len(KEYS)} created" in out
         assert f"0 orphaned, {len(KEYS)} unchanged." in out
         assert "Try it yourself" in out
     assert git(clone, "status", "--porcelain") == ""
