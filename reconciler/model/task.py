@@ -53,6 +53,11 @@ class Identity:
     team: str | None = None
     login: str = ""
 
+    @property
+    def name(self) -> str:
+        """How messages name it."""
+        return self.login or self.id
+
     def same_as(self, other: Identity | None) -> bool:
         return other is not None and self._proof() == other._proof()
 

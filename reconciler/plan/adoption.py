@@ -1,12 +1,14 @@
-"""Tasks at the service that do a missing task's work already, though no record says so."""
+"""Adopts unrecorded tasks of the service: those that `taskID` names, and look-alikes that already
+do the work of a missing task."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler.model.canonical import comparable_text
+from reconciler.model.fields import NOT_RETURNED
 from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import (
@@ -17,73 +19,145 @@ from reconciler.model.task import (
     entities_of,
     text_of,
 )
+from reconciler.model.wire import REDACTED, console_url
 from reconciler.plan.lookup import Depth, adopt_depth, is_own, moved_ref, settings_agree
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.recovery import Entities, compare_entities, may_be_redacted, strangers
+from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.recovery import (
+    Entities,
+    Found,
+    Unresolved,
+    Verdict,
+    Wait,
+    compare_entities,
+    may_be_redacted,
+    strangers,
+)
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import State
 
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 
-
-@dataclass(slots=True)
-class LookAlikes:
-    """`found`: the task that each key takes over. `unsure`: why a key must not be created yet."""
-
-    found: dict[TaskRef, RemoteTask] = field(default_factory=dict)
-    unsure: dict[TaskRef, Remark] = field(default_factory=dict)
+Span = tuple[datetime, datetime | None]
+"""When a task of a period can have been created."""
 
 
 def look_alikes(
-    missing: Sequence[DesiredTask],
+    planned: Iterable[PlannedTask],
     state: State,
     view: RemoteView,
     options: PlanOptions,
-    spoken_for: Collection[str],
-    claimed: Collection[str] = (),
-) -> LookAlikes:
-    """For each missing task, in order of its key, the newest task that does its work, once each.
+    verdicts: Mapping[str, Verdict],
+    accounted: Collection[str],
+) -> dict[TaskRef, PlannedTask]:
+    """Decisions on planned creates whose tasks may already exist.
 
-    It has the same prompt, entities and fixed settings, was created by this identity and is not
-    recorded. On a new state all tasks are compared, else those that are newer than what the last
-    apply has read (contract, section 4, `adopt`). A key that was attempted adopts no task that came
-    later with another mark: that is somebody else's. `spoken_for` are ids that have a key, or that
-    an attempt has a claim on.
+    In order of its key, each missing task gets the newest task with the same prompt, entities and
+    fixed settings that this identity created and that is not recorded; no task is used twice. On a
+    new state, all tasks are compared; otherwise, those newer than what the last apply has read
+    (contract, section 4, `adopt`). A key with an attempt adopts no later task with another mark,
+    since that is someone else's. `accounted` are the IDs of tasks that have or had a key.
     """
-    pairs = LookAlikes()
-    adopting = sorted((task for task in missing if task.adopt), key=lambda task: task.ref)
-    if options.adopt is AdoptScope.NONE or not adopting:
-        return pairs
-    pool = _pool(view, spoken_for)
-    tried = {attempt.ref for attempt in state.attempts.values()}
-    attempts, baselines = state.attempts.values(), state.baselines
-    others = frozenset(strangers(attempts, view, spoken_for, baselines)) if tried else frozenset()
-    for task in adopting:
+    creates = [
+        (task, task.desired)
+        for task in planned
+        if task.creates and task.desired is not None and task.desired.adopt
+    ]
+    if options.adopt is AdoptScope.NONE or not creates:
+        return {}
+    spoken_for, claimed = _claims(verdicts.values(), accounted)
+    pool = _Pool(view, spoken_for)
+    attempts = state.attempts.values()
+    tried = {attempt.ref for attempt in attempts}
+    others = frozenset(strangers(attempts, view, spoken_for, state.baselines))
+    decided: dict[TaskRef, PlannedTask] = {}
+    taken: set[str] = set()
+    for create, task in sorted(creates, key=lambda pair: pair[1].ref):
         depth = adopt_depth(task.file, task.ref.org_name, state, options)
         if not tried.isdisjoint((task.ref, moved_ref(task))):
             depth = replace(depth, ids=depth.ids | others)
         span = _span(task, options.settle_time)
         if span is not None:
-            depth = replace(depth, ids=depth.ids | frozenset(claimed))
-        _Search(task, pool, view, depth, span).run(pairs)
-    return pairs
+            depth = replace(depth, ids=depth.ids | claimed)
+        found = _Search(task, pool, view, depth, span).find(taken)
+        if isinstance(found, Remark):
+            said = (found, remark("unsure", key=task.key))
+            decided[task.ref] = plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, *said)
+        elif found is not None:
+            taken.add(found.id)
+            if _is_adoptable(task, found, state, options):
+                adopted = adopt(task, found, Reason.LOOK_ALIKE, state.backend, view)
+                decided[task.ref] = replace(adopted, record=create.record)
+            else:
+                decided[task.ref] = _unrecorded(task, found, state.backend, view)
+    return decided
 
 
-def is_adoptable(task: DesiredTask, remote: RemoteTask, state: State, options: PlanOptions) -> bool:
-    """Whether a look-alike is taken for the task. Not on a state on which an apply has finished,
-    which knows its own tasks: there it may be another team's, unless the period tells, its record
-    was removed, or the user asks for it."""
+def _claims(verdicts: Iterable[Verdict], accounted: Collection[str]) -> tuple[set[str], set[str]]:
+    """The IDs of tasks that no key may adopt, and of those that young attempts may have created."""
+    spoken_for, claimed = set(accounted), set[str]()
+    for verdict in verdicts:
+        match verdict:
+            case Found(task):
+                spoken_for.add(task.id)
+            case Unresolved(ids=ids):
+                spoken_for.update(ids)
+            case Wait(ids=ids):
+                claimed.update(ids)
+    return spoken_for, claimed
+
+
+def adopt(
+    task: DesiredTask, remote: RemoteTask, reason: Reason, backend: str, view: RemoteView
+) -> PlannedTask:
+    """An adoption, with remarks on which task it is, how old, and who created it."""
+    said = list(_described(remote, backend, view))
+    if reason is Reason.LOOK_ALIKE:
+        said.insert(0, remark("lookAlike"))
+        if hidden := tuple(name for name in NOT_RETURNED if name in task.inputs):
+            said.append(remark("adopt.not_compared", names=hidden))
+        said.append(remark("adopt.separate", key=task.key))
+    return plan_for(task, Action.ADOPT, reason, *said, remote=remote)
+
+
+def _unrecorded(
+    task: DesiredTask, remote: RemoteTask, backend: str, view: RemoteView
+) -> PlannedTask:
+    """A look-alike that may be someone else's."""
+    resolve = remark("lookAlike.resolve", key=task.key, ref=str(task.ref), task_id=remote.id)
+    said = (remark("lookAlike.unrecorded"), *_described(remote, backend, view), resolve)
+    return plan_for(task, Action.UNRESOLVED, Reason.LOOK_ALIKE, *said)
+
+
+def _described(remote: RemoteTask, backend: str, view: RemoteView) -> Iterator[Remark]:
+    url = console_url(backend, remote.org_name, remote.id)
+    case = "adopt.local" if url is None else "adopt.named" if remote.name else "adopt.unnamed"
+    yield remark(case, name=remote.name, task_id=remote.id, url=url)
+    login = remote.creator_login
+    if remote.created_at is not None:
+        age = view.clocks.moment - remote.created_at
+        seconds = max(0, int(age / timedelta(seconds=1)))
+        date = f"{remote.created_at.astimezone(UTC):%Y-%m-%d}"
+        case = "adopt.age_by" if login else "adopt.age"
+        yield remark(case, date=date, seconds=seconds, login=login)
+    elif login:
+        yield remark("adopt.by", login=login)
+
+
+def _is_adoptable(
+    task: DesiredTask, remote: RemoteTask, state: State, options: PlanOptions
+) -> bool:
+    """Whether a look-alike is adopted. A state on which an apply has finished knows its own tasks,
+    so there it may be another team's: only if the period proves it, its record was removed by hand,
+    or `--adopt` was given."""
     if state.is_new_for(task.file) or options.adopt is not None:
         return True
     return _span(task, options.settle_time) is not None or remote.id in state.retired
 
 
-Span = tuple[datetime, datetime | None]
-
-
 def _span(task: DesiredTask, settle_time: timedelta) -> Span | None:
-    """When a task of its period can have been created; None for tasks without a period. With
-    `catchUp`, at any time from its start on."""
+    """When the task of its period can have been created; None for tasks without a period. With
+    `catchUp`, the span has no end."""
     if task.origin is None or task.origin.begins is None:
         return None
     ends = task.origin.ends
@@ -91,38 +165,35 @@ def _span(task: DesiredTask, settle_time: timedelta) -> Span | None:
 
 
 class _Pool:
-    """Unrecorded tasks of this identity, newest first, by organization and work."""
+    """Unrecorded tasks of this identity, newest first, by organization and work or text."""
 
-    def __init__(self) -> None:
+    def __init__(self, view: RemoteView, spoken_for: Collection[str]) -> None:
         self.by_work: dict[tuple[str, str], list[RemoteTask]] = {}
         self.by_text: dict[tuple[str, str], list[tuple[RemoteTask, FirstMessage]]] = {}
         self.redacted: dict[str, list[tuple[RemoteTask, FirstMessage]]] = {}
         self.unread: dict[str, list[TaskId]] = {}
-
-
-def _pool(view: RemoteView, spoken_for: Collection[str]) -> _Pool:
-    pool = _Pool()
-    newest_first = sorted(
-        view.tasks.items(), key=lambda item: (item[1].created_at or _OLDEST, item[0]), reverse=True
-    )
-    for task_id, task in newest_first:
-        if task.id in spoken_for or not is_own(task, view.identity):
-            continue
-        message = view.messages.get(task_id)
-        if message is not None:
-            pool.by_work.setdefault((task.org_name, message.work), []).append(task)
-            text = (task.org_name, comparable_text(message.text))
-            pool.by_text.setdefault(text, []).append((task, message))
-            if "[REDACTED]" in message.text:
-                pool.redacted.setdefault(task.org_name, []).append((task, message))
-        elif task_id in view.unreadable:
-            pool.unread.setdefault(task.org_name, []).append(task_id)
-    return pool
+        newest_first = sorted(
+            view.tasks.items(),
+            key=lambda item: (item[1].created_at or _OLDEST, item[0]),
+            reverse=True,
+        )
+        for task_id, task in newest_first:
+            if task.id in spoken_for or not is_own(task, view.identity):
+                continue
+            message = view.messages.get(task_id)
+            if message is not None:
+                self.by_work.setdefault((task.org_name, message.work), []).append(task)
+                text = (task.org_name, comparable_text(message.text))
+                self.by_text.setdefault(text, []).append((task, message))
+                if REDACTED in message.text:
+                    self.redacted.setdefault(task.org_name, []).append((task, message))
+            elif task_id in view.unreadable:
+                self.unread.setdefault(task.org_name, []).append(task_id)
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """What may be one missing task: down to `depth`, and within the `span` of its period."""
+    """The search for one missing task, down to `depth` and within the span of its period."""
 
     task: DesiredTask
     pool: _Pool
@@ -130,18 +201,17 @@ class _Search:
     depth: Depth
     span: Span | None
 
-    def run(self, pairs: LookAlikes) -> None:
-        task, org_name = self.task, self.task.ref.org_name
-        alike = self.pool.by_work.get((org_name, task.work or ""), [])
+    def find(self, taken: Collection[str]) -> RemoteTask | Remark | None:
+        """The task to adopt, or why the key must not be created yet; None if there is no such task.
+        `taken` are the IDs that other keys have got."""
+        alike = self.pool.by_work.get((self.task.ref.org_name, self.task.work or ""), [])
         fit = [remote for remote in alike if self._may_be(remote)]
         if len(fit) > 1 and self.span is not None:
-            ids = tuple(remote.id for remote in fit)
-            pairs.unsure[task.ref] = remark("unsure.several", ids=ids)
-        elif fit:
+            return remark("unsure.several", ids=tuple(remote.id for remote in fit))
+        if fit:
             alike.remove(fit[0])
-            pairs.found[task.ref] = fit[0]
-        elif (why := self._doubt({remote.id for remote in pairs.found.values()})) is not None:
-            pairs.unsure[task.ref] = why
+            return fit[0]
+        return self._doubt(taken)
 
     def _may_be(self, remote: RemoteTask) -> bool:
         if remote.id in self.depth.ids or not settings_agree(self.task.inputs, remote):
@@ -152,7 +222,7 @@ class _Search:
         return made is not None and begins <= made and (ends is None or made <= ends)
 
     def _doubt(self, taken: Collection[str]) -> Remark | None:
-        """Why the task may exist all the same."""
+        """Why the task may exist although none matches."""
         org_name, view = self.task.ref.org_name, self.view
         asked, prompt = entities_of(self.task.inputs), text_of(self.task.inputs) or ""
         for remote, message in self.pool.by_text.get((org_name, comparable_text(prompt)), ()):

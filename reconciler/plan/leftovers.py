@@ -1,22 +1,21 @@
-"""What is recorded, or was attempted, for keys that no manifest has any more. Pure."""
+"""Records and open attempts whose keys left the manifests. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Removal, TaskRef, work_of
-from reconciler.plan import decisions
 from reconciler.plan.periods import Periods
-from reconciler.plan.plan import PlannedTask
+from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import NotCreated, Verdict
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
 
 class Leftovers:
-    """`heirs` has, by former key, the keys that tasks are moved to. `orphans` are the records in
-    scope, without those of past periods, which `past` are, and those that a manifest wants taken
-    out, which `removed` are."""
+    """The leftovers of a state. `heirs` maps former keys to those that their tasks move to.
+    `removed` is what manifests list under `removed`."""
 
     def __init__(
         self,
@@ -27,33 +26,43 @@ class Leftovers:
         removed: Sequence[Removal],
         in_scope: Callable[[str], bool],
     ) -> None:
-        self._state, self._heirs, self._periods = state, heirs, periods
-        self._desired, self._removed, self._in_scope = desired, removed, in_scope
-        left = [
-            record
-            for ref, record in sorted(state.records.items())
-            if ref not in desired and not self._is_moving(ref) and in_scope(record.file)
-        ]
-        found = ((record, self._removal_of(record)) for record in left)
-        self.removed = {r.ref: (r, removal) for r, removal in found if removal is not None}
-        kept = [record for record in left if record.ref not in self.removed]
-        self.past = [record for record in kept if periods.is_past(record)]
-        self.orphans = [r for r in kept if not periods.is_past(r)] if self.past else kept
-
-    def _removal_of(self, record: Record) -> Removal | None:
-        return next((r for r in self._removed if r.matches(*record.ref)), None)
+        self._state, self._desired, self._heirs = state, desired, heirs
+        self._periods, self._removed, self._in_scope = periods, removed, in_scope
+        self._to_forget: list[tuple[Record, Removal]] = []
+        self._orphans: list[Record] = []
+        self._past: list[Record] = []
+        for ref, record in sorted(state.records.items()):
+            is_moving = ref in heirs and heirs[ref] not in state.records
+            if ref in desired or is_moving or not in_scope(record.file):
+                continue
+            removal = next((r for r in removed if r.matches(*ref)), None)
+            if removal is not None:
+                self._to_forget.append((record, removal))
+            else:
+                (self._past if periods.is_past(record) else self._orphans).append(record)
+        self._by_key: dict[str, list[Record | Attempt]] = {}
+        everything: list[Record | Attempt] = [*state.records.values(), *state.attempts.values()]
+        for known in everything:
+            if known.ref not in desired and known.ref not in heirs:
+                self._by_key.setdefault(known.ref.key, []).append(known)
 
     def planned(self, *, with_past: bool, cancel: bool) -> Iterator[PlannedTask]:
-        """What a plan says of the records. `cancel`: removed ones are to be cancelled."""
-        for record, removal in self.removed.values():
-            yield decisions.forget(record, removal, cancel=cancel)
-        for record in self.orphans:
-            yield decisions.orphaned(record, is_row=self._periods.is_still_there(record))
-        for record in self.past if with_past else ():
-            yield decisions.past(record)
+        """What a plan says about the records. With `cancel`, apply cancels those it forgets."""
+        for record, removal in self._to_forget:
+            case = "forget.cancel" if cancel else "forget"
+            said = remark(case, file=removal.file, task_id=record.task_id)
+            fields = {"file": removal.file, "cancels": cancel}
+            yield plan_for(record, Action.FORGET, Reason.LISTED, said, **fields)
+        for record in self._orphans:
+            case = "orphaned.row" if self._periods.is_generating(record) else "orphaned"
+            entry = record.generated.entry if record.generated is not None else None
+            said = remark(case, ref=str(record.ref), entry=entry)
+            yield plan_for(record, Action.ORPHANED, Reason.REMOVED, said)
+        for record in self._past if with_past else ():
+            yield plan_for(record, Action.UNCHANGED, Reason.PAST)
 
     def strays(self) -> list[Attempt]:
-        """Attempts whose key left the manifests."""
+        """The attempts whose keys left the manifests."""
         return [
             attempt
             for _, attempt in sorted(self._state.attempts.items())
@@ -61,25 +70,33 @@ class Leftovers:
         ]
 
     def work(self, verdicts: Mapping[str, Verdict]) -> dict[tuple[str, str], TaskRef]:
-        """The work of tasks that exist or may exist for a key which no manifest has any more. Past
-        periods do not count: the next period may well have the same prompt."""
-        left: list[Attempt | Record] = [
+        """The keys of tasks that exist or may exist, by organization and work. Past periods do not
+        count: the next period often has the same prompt."""
+        left: list[Record | Attempt] = [
             attempt
             for attempt in self.strays()
-            if not isinstance(verdicts[attempt.mark], NotCreated) and self._in_scope(attempt.file)
+            if not isinstance(verdicts[attempt.mark], NotCreated)
+            and self._in_scope(attempt.file)
+            and not self._periods.is_past(attempt)
         ]
-        return dict(
-            self._work_of(k for k in [*left, *self.orphans] if not self._periods.is_past(k))
-        )
+        return {
+            (known.ref.org_name, work): known.ref
+            for known in [*left, *self._orphans]
+            if (work := work_of(known.inputs)) is not None
+        }
 
-    def _work_of(
-        self, left: Iterable[Attempt | Record]
-    ) -> Iterator[tuple[tuple[str, str], TaskRef]]:
-        for known in left:
-            work = work_of(known.inputs)
-            if work is not None:
-                yield (known.ref.org_name, work), known.ref
+    def in_other_org(self, task: DesiredTask) -> Record | Attempt | None:
+        """What is known of the task's key in another organization: a create could start a second
+        agent.
 
-    def _is_moving(self, ref: TaskRef) -> bool:
-        heir = self._heirs.get(ref)
-        return heir is not None and heir not in self._state.records
+        A manifest may name another organization on purpose. Then records of manifests that were not
+        read do not count, and `adopt: false` says that the task is new.
+        """
+        if task.org_from_manifest and not task.adopt:
+            return None
+        found = [
+            known
+            for known in self._by_key.get(task.key, ())
+            if not task.org_from_manifest or known.file == task.file or self._in_scope(known.file)
+        ]
+        return min(found, key=lambda known: (known.ref, isinstance(known, Attempt)), default=None)

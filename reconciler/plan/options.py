@@ -16,7 +16,7 @@ class PlanOptions:
     `max_creates` None: no limit. `target` and `exclude`: keys or globs, see `plan/selection.py`.
     `over_budget`: create though the Neo token budget is used up.
     `update`: patch what can be changed in place. `replace`: `KEY` or `KEY=TASK_ID` each, see
-    `plan/replacing.py`; `cancel_replaced`: and cancel the tasks that were there before.
+    `plan/replacement.py`; `cancel_replaced`: and cancel the tasks that were there before.
     `cancel_removed`: cancel the tasks of keys that a manifest lists under `removed`. `wait`: create
     what is held as well, once the tasks that it waits for are done.
     See contract, sections 3 and 4.

@@ -28,7 +28,7 @@ class Periods:
                 periods = due.get((task.file, made.entry), frozenset())
                 self._by_org[task.ref.org_name, made.entry] = periods
 
-    def is_still_there(self, known: Record | Attempt) -> bool:
+    def is_generating(self, known: Record | Attempt) -> bool:
         """Whether the entry that generated it still generates tasks."""
         made = known.generated
         return made is not None and (

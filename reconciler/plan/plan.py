@@ -1,4 +1,4 @@
-"""The plan: a frozen value that says what is, what would be done, and what it was made from."""
+"""The plan: a frozen value with the action for each task and the inputs it was made from."""
 
 from __future__ import annotations
 
@@ -42,37 +42,37 @@ class Action(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a task has its action; a reader of the plan document may meet further ones later."""
+    """Why a task has its action. Programs that read plan documents must ignore unknown reasons."""
 
-    NEW = "new"  # create: nothing is known of it
-    RETRY = "retry"  # create: an earlier attempt made no task
+    NEW = "new"  # create: not created yet
+    RETRY = "retry"  # create: an earlier attempt created no task
     TASK_ID = "taskID"  # adopt: the manifest names the task
-    ATTEMPT = "attempt"  # adopt: an attempt without outcome did make it
+    ATTEMPT = "attempt"  # adopt: created by an attempt whose response was lost
     LOOK_ALIKE = "lookAlike"  # adopt: an unrecorded task does the same work
     MOVED = "moved"  # move: recorded under movedFrom
-    ASKED = "asked"  # replace: --replace names it
+    ASKED = "asked"  # replace: requested with --replace
     IN_PLACE = "inPlace"  # update: settings that --update may change
-    DIFFERS = "differs"  # changed: manifest or service differ
-    UNFINISHED = "unfinished"  # changed: name or isShared are still to be patched after the create
-    NOT_FOUND = "notFound"  # gone: the service says 404, twice
-    RECREATE = "recreate"  # gone, and --allow-recreate covers it: apply creates it
-    LISTED = "listed"  # forget: a manifest lists its key under `removed`
-    REMOVED = "removed"  # orphaned: in no manifest any more
+    DIFFERS = "differs"  # changed: the manifest or the service differs from the record
+    UNFINISHED = "unfinished"  # changed: name or isShared are still to be set after the create
+    NOT_FOUND = "notFound"  # gone: the service returned 404 twice
+    RECREATE = "recreate"  # gone, and allowed by --allow-recreate: apply creates it again
+    LISTED = "listed"  # forget: listed under `removed` in a manifest
+    REMOVED = "removed"  # orphaned: no longer in any manifest
     PILOT = "pilot"  # held: the pilot of the rollout is not done
-    AT_ONCE = "atOnce"  # held: as many tasks of the entry are unfinished as may be
+    AT_ONCE = "atOnce"  # held: the entry has as many unfinished tasks as `atOnce` allows
     OVERLAP = "overlap"  # held: the task of an earlier period is not over
-    STOPPED = "stopped"  # held: as many tasks of the entry have failed as `stopAfter` says
-    PAST = "past"  # unchanged: of a period that is over; neither read nor compared
+    STOPPED = "stopped"  # held: as many tasks of the entry have failed as `stopAfter` allows
+    PAST = "past"  # unchanged: its period is over; neither read nor compared
     SAME = "same"  # unchanged
-    NOT_VISIBLE = "notVisible"  # unchanged: another identity made it, this one cannot see it
-    FRESH = "fresh"  # unchanged: created within the settle time, the service may not show it yet
+    NOT_VISIBLE = "notVisible"  # unchanged: created by another identity, not visible to this one
+    FRESH = "fresh"  # unchanged: younger than the settle time, so the service may not show it yet
     SETTLING = "settling"  # unresolved: an attempt is younger than the settle time; apply waits
-    AMBIGUOUS = "ambiguous"  # unresolved: what the service shows fits more than one way
-    UNREADABLE = "unreadable"  # unresolved: what the service shows could not be read to the end
+    AMBIGUOUS = "ambiguous"  # unresolved: the service's tasks match in more than one way
+    UNREADABLE = "unreadable"  # unresolved: the service's tasks could not all be read
     OTHER_IDENTITY = "otherIdentity"  # unresolved: the attempt was made by another identity
-    OTHER_ORG = "otherOrg"  # unresolved: recorded under an organization it no longer resolves to
+    OTHER_ORG = "otherOrg"  # unresolved: recorded under another organization
     RENAMED = "renamed"  # unresolved: an orphaned record does the same work
-    CONFLICT = "conflict"  # unresolved: taskID answers 404, or is recorded otherwise
+    CONFLICT = "conflict"  # unresolved: taskID was not found, or contradicts the state
 
 
 class Origin(StrEnum):
@@ -83,7 +83,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field: `before` is what is, `after` what the manifest wants, `origin` who moved."""
+    """A field: its current value, the desired value, and which side changed it."""
 
     path: str
     before: Any
@@ -92,22 +92,21 @@ class Change:
 
     @property
     def in_place(self) -> bool:
-        """Whether the task itself can be changed so; else only a new one can have it. A setting
-        that the manifest no longer has cannot be taken back: what the service's default is, it
-        does not tell."""
+        """Whether the task can be patched; otherwise only a new task can have the value. A setting
+        that left the manifest cannot be reset, since the API does not return its default."""
         return self.path in PATCHED and self.after is not ABSENT
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """What is to be done about one task.
+    """One task and what apply would do about it.
 
-    `remarks` are the facts for a reader (`explanation`). `settled_at` is when an unresolved attempt
-    is old enough (`Reason.SETTLING`), by this machine's clock. `attempt` is the one that was found
-    (`ATTEMPT`) or that `RETRY` follows. `update` are the settings to be changed in place; `agreed`
-    are those of them that the service has already. `cancels`: the task of `record` is to be
-    cancelled, once the new one is recorded or before the record is taken out. `waits_for` are the
-    tasks that a held one waits for.
+    `remarks` are facts for the reader (see `explanation`). `settled_at` is when an attempt reaches
+    its age (`Reason.SETTLING`), by the local clock. `attempt` is the attempt that created the task
+    (`ATTEMPT`) or that is followed by another (`RETRY`). `update` has the settings to record;
+    `agreed` are those of them that the service already has. `cancels`: apply cancels the task of
+    `record` after recording the new task, or before removing the record. `waits_for` are the tasks
+    that hold this one.
     """
 
     ref: TaskRef
@@ -131,35 +130,29 @@ class PlannedTask:
 
     @property
     def explanation(self) -> tuple[Remark, ...]:
-        """Its remarks; where it has none, the one that its reason stands for."""
+        """Its remarks, or the default remark for its reason."""
         return self.remarks or (Remark(self.reason.value),)
 
     @property
     def patch(self) -> dict[str, Any]:
-        """What the service is to be told of `update`."""
+        """The part of `update` to send to the service."""
         return {name: value for name, value in self.update.items() if name not in self.agreed}
 
     @property
     def sensitive(self) -> bool:
-        """Whether its manifest, record or attempt says that no report may show its prompt."""
-        desired, record, attempt = self.desired, self.record, self.attempt
-        return bool(
-            (desired is not None and desired.sensitive)
-            or (record is not None and record.sensitive)
-            or (attempt is not None and attempt.sensitive)
-        )
+        """Whether its manifest, record or attempt keeps its prompt out of reports."""
+        sources = (self.desired, self.record, self.attempt)
+        return any(source is not None and source.sensitive for source in sources)
 
     @property
     def generated(self) -> Generated | None:
-        """What an entry makes it from, or made it from."""
-        for known in (self.desired, self.record, self.attempt):
-            if known is not None:
-                return known.generated
-        return None
+        """The entry, values and period that generate or generated it."""
+        sources = (self.desired, self.record, self.attempt)
+        return next((source.generated for source in sources if source is not None), None)
 
     @property
     def unattended(self) -> bool:
-        """Whether its manifest (else its record) or the service lets it act without approval."""
+        """Whether it may act without approval, by its manifest (or record) or at the service."""
         known = self.desired or self.record
         return (known is not None and is_unattended(known.inputs)) or (
             self.remote is not None and is_unattended(self.remote.raw)
@@ -176,7 +169,7 @@ class PlannedTask:
 
     @property
     def applies(self) -> bool:
-        """Whether apply would do something about it without being told more."""
+        """Whether apply would do something about it."""
         return (
             self.creates
             or self.action in (Action.ADOPT, Action.MOVE, Action.UPDATE, Action.FORGET)
@@ -185,29 +178,37 @@ class PlannedTask:
 
 
 def plan_for(
-    task: DesiredTask, action: Action, reason: Reason, *remarks: Remark, **more: Any
+    known: DesiredTask | Record | Attempt,
+    action: Action,
+    reason: Reason,
+    *remarks: Remark,
+    **fields: Any,
 ) -> PlannedTask:
-    """A desired task with its place; `more` are further fields of PlannedTask."""
-    return PlannedTask(
-        ref=task.ref,
-        action=action,
-        reason=reason,
-        file=task.file,
-        line=task.line,
-        desired=task,
-        remarks=remarks,
-        **more,
-    )
+    """A planned task at the place of its manifest, record or attempt. `fields` are further fields
+    of PlannedTask; the task ID defaults to that of the record or the remote task."""
+    match known:
+        case DesiredTask():
+            fields |= {"desired": known, "line": known.line}
+        case Record():
+            fields["record"] = known
+        case Attempt():
+            fields["attempt"] = known
+    record, remote = fields.get("record"), fields.get("remote")
+    if record is not None:
+        fields.setdefault("task_id", record.task_id)
+    elif remote is not None:
+        fields.setdefault("task_id", remote.id)
+    fields.setdefault("file", known.file)
+    return PlannedTask(ref=known.ref, action=action, reason=reason, remarks=remarks, **fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`tasks` are sorted by organization and key; `scope` are the PATHs it was made for.
+    """The tasks of a plan, sorted by organization and key, and the PATHs it was made for.
 
-    `closed` are marks of attempts that made no task and whose key is in no manifest: apply only
-    notes them. `options` are the flags that would change what apply does. `shown_digest` is the
-    plan's digest where prompts were taken out of it since. `budgets` are those of the organizations
-    that it creates tasks in, where the service has one.
+    `closed` are marks of attempts that created no task; apply closes them. `options` are the flags
+    that change what apply does. `shown_digest` is the plan's digest if prompts have been removed
+    from it since. `budgets` are those of the organizations in which it creates tasks.
     """
 
     backend: str
@@ -223,21 +224,21 @@ class Plan:
 
     @property
     def is_restricted(self) -> bool:
-        """Whether `--target` or `--exclude` leave tasks out."""
+        """Whether it was limited by `--target` or `--exclude`."""
         return bool(self.options.get("target") or self.options.get("exclude"))
 
     def summary(self) -> dict[str, int]:
-        """The number of tasks for each action, in the order of `Action`; those without one too."""
+        """The number of tasks for each action, zeros included, in the order of `Action`."""
         counts = Counter(task.action for task in self.tasks)
         return {action.value: counts[action] for action in Action}
 
     def organizations(self) -> tuple[str, ...]:
-        """Of its tasks, sorted."""
+        """The organizations of its tasks, sorted."""
         return tuple(sorted({task.ref.org_name for task in self.tasks}))
 
     def apply_will_fail(self) -> bool:
-        """Whether apply would exit 1 as things are. It waits for attempts younger than the settle
-        time, so these do not count."""
+        """Whether apply would exit 1. Attempts younger than the settle time do not count, since
+        apply waits for them."""
         return has_errors(self.diagnostics) or any(
             task.action is Action.UNRESOLVED and task.reason is not Reason.SETTLING
             for task in self.tasks
@@ -249,16 +250,10 @@ class Plan:
         return tuple(t.ref for t in self.tasks if t.may_follow) if self.options.get("wait") else ()
 
     def can_apply(self) -> bool:
-        """Whether there is something to do, now or later."""
+        """Whether apply would do anything, now or in a later wave."""
         return bool(self.followers) or any(task.applies for task in self.tasks)
 
     def has_changes(self) -> bool:
-        """What `plan --detailed-exitcode` answers 2 for (contract, section 3)."""
-        asked = (
-            Action.CREATE,
-            Action.REPLACE,
-            Action.ADOPT,
-            Action.UPDATE,
-            Action.UNRESOLVED,
-        )
-        return any(t.action in asked or t.reason is Reason.RECREATE for t in self.tasks)
+        """Whether `plan --detailed-exitcode` exits 2 (contract, section 3)."""
+        pending = (Action.ADOPT, Action.UPDATE, Action.UNRESOLVED)
+        return any(task.creates or task.action in pending for task in self.tasks)

@@ -1,9 +1,9 @@
-"""What became of attempts without an outcome: adopt a task, send again, wait, or ask. Pure.
+"""Resolves attempts whose outcome is unknown: adopt a task, resend, wait, or unresolved. Pure.
 
-Each task that the attempt may have created (a candidate) is compared with it in four facts. The
-first row of `RULES` that fits says what the candidate is to the attempt. A false match takes
-somebody else's task, a false absence starts a second agent: so only a full match is adopted, and
-only what is known to belong to others is disregarded. docs/exactly-once.md has the same table.
+Each task that an attempt may have created (a candidate) is compared with the attempt in four facts,
+and the first row of `RULES` that fits decides. A false positive claims someone else's task, a false
+negative starts a second agent. So only a full match is adopted, and only tasks that are known to
+belong to others are ruled out. docs/exactly-once.md has the same table.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from enum import StrEnum
 from reconciler.model import mark
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import RemoteTask, entities_of, text_of
+from reconciler.model.wire import REDACTED
 from reconciler.plan.age import LockHolder, time_left
+from reconciler.plan.plan import Reason
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.attempt import Attempt, Baseline
 
 LEAST_LITERAL = 16
-"""Characters of a redacted text that must be left for it to identify a prompt."""
-
-_REDACTED = "[REDACTED]"
+"""The literal characters that a redacted text needs to identify a prompt."""
 
 
 class MarkMatch(StrEnum):
-    EXACT = "exact"  # ours at the precision that was sent
-    ROUNDED = "rounded"  # ours, truncated or rounded to what the service shows
-    OTHER = "other"  # another one, from a service that is known to preserve marks
-    UNKNOWN = "unknown"  # another one or none, and it is not known that marks are preserved
+    EXACT = "exact"  # ours, at the precision that was sent
+    ROUNDED = "rounded"  # ours, truncated or rounded by the service
+    OTHER = "other"  # not ours, and the service is known to preserve marks
+    UNKNOWN = "unknown"  # not ours or missing, and the service may not preserve marks
 
 
 class Text(StrEnum):
     SAME = "same"
-    REDACTED = "redacted"  # the same, but for credentials that the service removed
+    REDACTED = "redacted"  # the same, except for credentials that the service removed
     OTHER = "other"
     NONE = "none"  # the service shows no first message
     UNREADABLE = "unreadable"  # the first message could not be read
@@ -51,23 +51,23 @@ class Entities(StrEnum):
 
 class Creator(StrEnum):
     OURS = "ours"  # or not shown
-    OTHER = "other"  # another login, which ours may have been renamed to
+    OTHER = "other"  # another login; ours may have been renamed to it
 
 
 class Match(StrEnum):
-    """What a candidate is to an attempt."""
+    """How a candidate matches an attempt."""
 
-    OURS = "ours"  # adopt it
-    UNREADABLE = "unreadable"  # unresolved: it cannot be compared
-    DOUBTFUL = "doubtful"  # unresolved: it has our mark, or our text, but not all of it
-    LIKELY = "likely"  # adopt it if nothing else is likely for either of them; else unresolved
-    POSSIBLE = "possible"  # unresolved, unless a likely one is adopted
+    OURS = "ours"  # adopt
+    UNREADABLE = "unreadable"  # unresolved: cannot be compared
+    DOUBTFUL = "doubtful"  # unresolved: our mark or our text, but not a full match
+    LIKELY = "likely"  # adopt if it is the only likely match for both sides; else unresolved
+    POSSIBLE = "possible"  # unresolved, unless a likely candidate is adopted
     NOT_OURS = "not ours"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row: the values that fit for each fact (empty: any), and what follows."""
+    """A row of the table: the values that fit for each fact (empty: any), and the match."""
 
     match: Match
     mark: tuple[MarkMatch, ...] = ()
@@ -94,7 +94,7 @@ RULES = (
     Rule(Match.POSSIBLE, creator=(Creator.OURS,)),
     Rule(Match.NOT_OURS),
 )
-"""The first that fits decides."""
+"""The first rule that fits decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +106,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class NotCreated:
-    """Nothing came of it, and nothing will any more: it may be sent again."""
+    """The attempt created no task and no longer can: a resend may follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing certain yet, for `seconds` from when reading began; None: only apply can tell. `ids`
-    are what it may be."""
+    """Unknown for another `seconds` after reading began; None if only apply can tell. `ids` are the
+    tasks that it may have created."""
 
     seconds: float | None
     ids: tuple[str, ...] = ()
@@ -120,9 +120,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """It may exist. `kind` is `identity`, `unreadable` or `ambiguous`; `ids` are what it may be."""
+    """The attempt may have created a task, possibly one of `ids`."""
 
-    kind: str
+    reason: Reason
     why: Remark
     ids: tuple[str, ...] = ()
 
@@ -130,7 +130,7 @@ class Unresolved:
 Verdict = Found | NotCreated | Wait | Unresolved
 
 _UNLIKELY = (Match.POSSIBLE, Match.NOT_OURS)
-_OTHER_IDENTITY = Unresolved("identity", remark("attempt.other_identity"))
+_OTHER_IDENTITY = Unresolved(Reason.OTHER_IDENTITY, remark("attempt.other_identity"))
 
 
 def recover(
@@ -143,8 +143,8 @@ def recover(
 ) -> dict[str, Verdict]:
     """A verdict for each open attempt, by mark.
 
-    `accounted` are the ids of tasks that belong to a key already, or did. `holder` is what an apply
-    knows about the age of its own attempts.
+    `accounted` are the IDs of tasks that have or had a key. `holder` is what an apply knows about
+    the age of its own attempts.
     """
     ordered = sorted(attempts, key=lambda attempt: attempt.mark)
     ours = [attempt for attempt in ordered if view.identity.same_as(attempt.identity)]
@@ -170,8 +170,7 @@ def strangers(
     accounted: Collection[str],
     baselines: Mapping[str, Baseline],
 ) -> set[str]:
-    """Ids of candidates that are known not to be ours: they came after our attempts, with marks of
-    others. What they do does not matter."""
+    """The IDs of candidates with someone else's mark, where marks are preserved."""
     matches: dict[TaskId, set[Match]] = {}
     for attempt in attempts:
         for task_id, match in _matches(attempt, view, accounted, baselines):
@@ -183,7 +182,7 @@ def strangers(
 def _certain(
     matches: Mapping[str, Mapping[TaskId, Match]], view: RemoteView
 ) -> Iterator[tuple[str, Verdict]]:
-    """Attempts with one full match, which is nobody else's: however young they are."""
+    """Attempts, of any age, with exactly one full match that no other attempt shares."""
     claims = [i for found in matches.values() for i, match in found.items() if match is Match.OURS]
     for name, found in matches.items():
         full = [i for i, match in found.items() if match is Match.OURS]
@@ -199,11 +198,11 @@ def _settled(
     for task_id, match in matches[attempt.mark].items():
         by_match.setdefault(match, []).append(task_id)
     if why := view.unlisted.get(attempt.ref.org_name):
-        return Unresolved("unreadable", remark("attempt.unlisted", why=why))
+        return Unresolved(Reason.UNREADABLE, remark("attempt.unlisted", why=why))
     if unread := by_match.get(Match.UNREADABLE):
         why = view.unreadable.get(unread[0], "the service shows none")
         ids = _ids(unread)
-        return Unresolved("unreadable", remark("attempt.unreadable", ids=ids, why=why), ids)
+        return Unresolved(Reason.UNREADABLE, remark("attempt.unreadable", ids=ids, why=why), ids)
     if doubtful := by_match.get(Match.OURS, []) + by_match.get(Match.DOUBTFUL, []):
         return _ambiguous("attempt.doubtful", doubtful)
     if likely := by_match.get(Match.LIKELY):
@@ -218,7 +217,7 @@ def _settled(
 
 def _ambiguous(case: str, found: Iterable[TaskId]) -> Unresolved:
     ids = _ids(found)
-    return Unresolved("ambiguous", remark(case, ids=ids), ids)
+    return Unresolved(Reason.AMBIGUOUS, remark(case, ids=ids), ids)
 
 
 def _ids(found: Iterable[TaskId]) -> tuple[str, ...]:
@@ -244,7 +243,7 @@ def _matches(
 
 
 def compare_candidate(attempt: Attempt, task: RemoteTask, view: RemoteView) -> Match:
-    """What the task is to the attempt, by the first rule that fits."""
+    """How the task matches the attempt, by the first rule that fits."""
     task_id = TaskId(task.org_name, task.id)
     message = view.messages.get(task_id)
     shown = message.mark if message is not None else ""
@@ -252,7 +251,7 @@ def compare_candidate(attempt: Attempt, task: RemoteTask, view: RemoteView) -> M
     if message is None:
         text = Text.UNREADABLE if task_id in view.unreadable else Text.NONE
     else:
-        text = compare_texts(message.text, _prompt(attempt))
+        text = compare_texts(message.text, text_of(attempt.inputs) or "")
     facts = (
         _mark(attempt.mark, shown, is_preserved=is_preserved),
         text,
@@ -260,10 +259,6 @@ def compare_candidate(attempt: Attempt, task: RemoteTask, view: RemoteView) -> M
         creator_of(task, view.identity.login),
     )
     return next(rule.match for rule in RULES if rule.fits(*facts))
-
-
-def _prompt(attempt: Attempt) -> str:
-    return text_of(attempt.inputs) or ""
 
 
 def _mark(ours: str, shown: str, *, is_preserved: bool) -> MarkMatch:
@@ -275,18 +270,18 @@ def _mark(ours: str, shown: str, *, is_preserved: bool) -> MarkMatch:
 
 
 def creator_of(task: RemoteTask, login: str) -> Creator:
-    """The service names the creator's login only, and a login can be renamed."""
+    """The service returns only the creator's login, which may have been renamed."""
     shown = task.creator_login
     return Creator.OTHER if shown and login and shown != login else Creator.OURS
 
 
 def compare_texts(theirs: str, ours: str) -> Text:
-    """Line ends, blanks at the end of a line and around the text, and Unicode forms do not count.
-    A text that was cut off or got a prefix does not match."""
+    """Ignores line endings, trailing blanks, surrounding blanks, and Unicode forms. Truncated or
+    prefixed text does not match."""
     theirs, ours = _normalized(theirs), _normalized(ours)
     if theirs == ours:
         return Text.SAME
-    if len(theirs.replace(_REDACTED, "")) < LEAST_LITERAL:
+    if len(theirs.replace(REDACTED, "")) < LEAST_LITERAL:
         return Text.OTHER
     return Text.REDACTED if is_redaction_of(theirs, ours) else Text.OTHER
 
@@ -300,14 +295,14 @@ def _normalized(text: str) -> str:
 
 
 def may_be_redacted(theirs: str, ours: str) -> bool:
-    """Whether one may be the other without its credentials, however little is left to tell."""
+    """Whether one may be the other without its credentials, however few characters are left."""
     return is_redaction_of(_normalized(theirs), _normalized(ours))
 
 
 def is_redaction_of(theirs: str, ours: str) -> bool:
-    """Whether `theirs` is `ours` with some pieces replaced by the service's placeholder."""
-    first, *middle = theirs.split(_REDACTED)
-    if not middle or _REDACTED in ours or not ours.startswith(first):
+    """Whether `theirs` is `ours` with parts replaced by the service's placeholder."""
+    first, *middle = theirs.split(REDACTED)
+    if not middle or REDACTED in ours or not ours.startswith(first):
         return False
     last, at = middle.pop(), len(first)
     for piece in middle:
@@ -321,7 +316,7 @@ def is_redaction_of(theirs: str, ours: str) -> bool:
 def compare_entities(
     theirs: Collection[Mapping[str, object]], ours: Collection[Mapping[str, object]]
 ) -> Entities:
-    """In any order, and in the fields that were sent: the service may add its own."""
+    """In any order, and only in the fields that were sent: the service may add others."""
     left = list(theirs)
     missing = 0
     for sent in ours:

@@ -1,32 +1,31 @@
-"""What can be done about a changed task: its settings patched in place, or a new one made. Pure.
+"""Compares a recorded task with its manifest, and `--update`: patch settings in place. Pure.
 
-A setting has three values: the one recorded, the one that the manifest wants, the one at the
-service. Only what the manifest moved since it was recorded is patched; what somebody moved at the
-service is never moved back.
+A setting has three values: recorded, desired and remote. Only settings that the manifest changed
+are patched; what someone changed at the service is never reverted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 from reconciler.model.absent import ABSENT
+from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Place, Severity
+from reconciler.model.diagnostics import Arg, Diagnostic, Place, warning
 from reconciler.model.fields import COMPARED, PATCHED
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, Identity, RemoteTask
-from reconciler.plan import decisions
-from reconciler.plan.diff import at_service
+from reconciler.plan.diff import at_service, changes, remote_agrees
 from reconciler.plan.plan import Action, Change, Origin, PlannedTask, Reason, plan_for
 from reconciler.state.model import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`values` are those to be recorded: all are to be patched, but for what is `agreed`, which
-    the service has already. `conflicts` moved at the service as well, `removed` have no value in
-    the manifest any more."""
+    """`values` are the settings to record, and to patch unless `agreed`: those the service already
+    has. `conflicts` were changed on both sides; `removed` left the manifest."""
 
     values: Mapping[str, object] = field(default_factory=dict)
     agreed: tuple[str, ...] = ()
@@ -35,74 +34,66 @@ class Update:
 
 
 def update_of(record: Record, task: DesiredTask, remote: RemoteTask) -> Update:
-    """What may be changed in place, as far as `remote` shows how it is."""
+    """What `--update` may change, given the remote values."""
     values: dict[str, object] = {}
     agreed, conflicts, removed = [], [], []
     for name in PATCHED:
-        before, wanted = (side.get(name, ABSENT) for side in (record.inputs, task.inputs))
-        if wanted == before:
+        before, desired = (side.get(name, ABSENT) for side in (record.inputs, task.inputs))
+        if desired == before:
             continue
         present = at_service(name, remote) if name in COMPARED else ABSENT
-        if wanted is ABSENT:
+        if desired is ABSENT:
             removed.append(name)
-        elif present == wanted:
-            values[name] = wanted
+        elif present == desired:
+            values[name] = desired
             agreed.append(name)
         elif name in record.pending or ABSENT in (before, present) or present == before:
-            values[name] = wanted
+            values[name] = desired
         else:
             conflicts.append(name)
     return Update(values, tuple(agreed), tuple(conflicts), tuple(removed))
 
 
-def compared(
+def compare_recorded(
     task: DesiredTask,
     record: Record,
     remote: RemoteTask | None,
-    diff: tuple[Change, ...],
     identity: Identity,
     *,
-    equal: bool,
     update: bool,
 ) -> PlannedTask:
-    """A recorded task and its manifest. `equal`: the manifest is as recorded. `update`: what can
-    be changed in place is."""
-    known: dict[str, object] = {"task_id": record.task_id, "record": record, "remote": remote}
-    found = Update() if equal else _update_by(identity, record, task, remote)
-    if update and found.values:
-        remarks = [*_what_update_does(found, diff), *_only_by_a_new_task(task, diff)]
+    """A recorded task, which may move to another key, and its manifest. `update`: patch what can be
+    changed in place."""
+    # Comparing equal values is far quicker than computing a digest.
+    equal = record.inputs == task.inputs or record.digest == digest(task.inputs)
+    diff: tuple[Change, ...] = ()
+    if not equal or (remote is not None and not remote_agrees(task.inputs, remote)):
+        diff = changes(record.inputs, task.inputs, remote)
+    found = Update()
+    if not equal and remote is not None and identity.same_as(record.identity):
+        found = update_of(record, task, remote)
+    known: dict[str, Any] = {"record": record, "remote": remote, "diff": diff}
+    updates = update and bool(found.values)
+    if updates:
         known |= {"update": found.values, "agreed": found.agreed}
-        return plan_for(task, Action.UPDATE, Reason.IN_PLACE, *remarks, diff=diff, **known)
+    if record.ref.key != task.key:
+        said = [remark("moved.from", old=record.ref.key)]
+        said += _what_update_does(found, diff) if updates else ()
+        return plan_for(task, Action.MOVE, Reason.MOVED, *said, moved_from=record.ref, **known)
+    if updates:
+        said = [*_what_update_does(found, diff), *_only_by_a_new_task(task, diff)]
+        return plan_for(task, Action.UPDATE, Reason.IN_PLACE, *said, **known)
     if record.pending:
-        said = remark("unfinished.settings", names=tuple(sorted(record.pending)))
-        return plan_for(task, Action.CHANGED, Reason.UNFINISHED, said, diff=diff, **known)
+        unfinished = remark("unfinished.settings", names=tuple(sorted(record.pending)))
+        return plan_for(task, Action.CHANGED, Reason.UNFINISHED, unfinished, **known)
     if diff:
-        remarks = [*_what_update_would_do(found), *_only_by_a_new_task(task, diff)]
-        return plan_for(task, Action.CHANGED, Reason.DIFFERS, *remarks, diff=diff, **known)
+        said = [*_what_update_would_do(found), *_only_by_a_new_task(task, diff)]
+        return plan_for(task, Action.CHANGED, Reason.DIFFERS, *said, **known)
     return plan_for(task, Action.UNCHANGED, Reason.SAME, **known)
 
 
-def moved_and_updated(
-    task: DesiredTask,
-    record: Record,
-    remote: RemoteTask | None,
-    diff: tuple[Change, ...],
-    identity: Identity,
-    *,
-    equal: bool,
-    update: bool,
-) -> PlannedTask:
-    """A task whose key changed, and perhaps more."""
-    planned = decisions.moved(task, record, remote, diff)
-    found = Update() if equal else _update_by(identity, record, task, remote)
-    if not update or not found.values:
-        return planned
-    remarks = (*planned.remarks, *_what_update_does(found, diff))
-    return replace(planned, update=found.values, agreed=found.agreed, remarks=remarks)
-
-
 def warnings(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagnostic]:
-    """What `--update` leaves alone although it could be changed in place, and what to do."""
+    """What `--update` does not change although it could be changed in place."""
     for task in tasks:
         desired, record, remote = task.desired, task.record, task.remote
         if task.action not in (Action.UPDATE, Action.CHANGED, Action.MOVE) or not task.diff:
@@ -112,21 +103,13 @@ def warnings(tasks: Iterable[PlannedTask], identity: Identity) -> Iterator[Diagn
         found = update_of(record, desired, remote)
         if not identity.same_as(record.identity):
             if found.values or found.conflicts:
-                yield _foreign(task, record, [*found.values, *found.conflicts])
+                names = (*found.values, *found.conflicts)
+                yield _warning(task, "foreign", names=names, maker=record.identity.name)
             continue
         for name in found.conflicts:
             yield _conflict(task, name)
         if found.removed:
-            yield _removed(task, found.removed)
-
-
-def _update_by(
-    identity: Identity, record: Record, task: DesiredTask, remote: RemoteTask | None
-) -> Update:
-    """Only who created a task may change it."""
-    if remote is None or not identity.same_as(record.identity):
-        return Update()
-    return update_of(record, task, remote)
+            yield _warning(task, "removed", names=found.removed, ref=str(task.ref))
 
 
 def _what_update_does(found: Update, diff: tuple[Change, ...]) -> Iterator[Remark]:
@@ -140,7 +123,7 @@ def _what_update_does(found: Update, diff: tuple[Change, ...]) -> Iterator[Remar
 
 
 def _what_update_would_do(found: Update) -> Iterator[Remark]:
-    """Without `--update`; what it would not do either, its warnings say at more length."""
+    """The remarks without `--update`; the warnings with it say more."""
     if found.conflicts:
         yield remark("update.conflict", names=found.conflicts)
     if found.removed:
@@ -150,7 +133,7 @@ def _what_update_would_do(found: Update) -> Iterator[Remark]:
 
 
 def _only_by_a_new_task(task: DesiredTask, diff: tuple[Change, ...]) -> Iterator[Remark]:
-    """Not for a setting that only left the manifest: that is not worth an agent."""
+    """Not for a setting that merely left the manifest: that is not worth another agent run."""
     fixed = tuple(change.path for change in diff if change.path not in PATCHED)
     if fixed and task.task_id is None:
         yield remark("update.only_new", names=fixed, key=task.key)
@@ -163,18 +146,9 @@ def _conflict(task: PlannedTask, name: str) -> Diagnostic:
     return _warning(task, "both", name=name, theirs=theirs, ours=ours)
 
 
-def _removed(task: PlannedTask, names: tuple[str, ...]) -> Diagnostic:
-    return _warning(task, "removed", names=names, ref=str(task.ref))
-
-
-def _foreign(task: PlannedTask, record: Record, names: list[str]) -> Diagnostic:
-    maker = record.identity.login or record.identity.id
-    return _warning(task, "foreign", names=tuple(names), maker=maker)
-
-
 def _warning(task: PlannedTask, case: str, **facts: Arg) -> Diagnostic:
     at = Place(task.file, task.line, key=task.ref.key)
-    return Diagnostic(Code.NOT_UPDATED, Severity.WARNING, case, {"key": task.ref.key, **facts}, at)
+    return warning(Code.NOT_UPDATED, case, at=at, key=task.ref.key, **facts)
 
 
 def _shown(value: object) -> str:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.mark import mint
+from reconciler.plan.plan import Reason
 from reconciler.plan.recovery import (
     Entities,
     Found,
@@ -137,7 +138,7 @@ def test_two_full_matches_are_unresolved() -> None:
     ours = tried()
     (found,) = verdicts(shown(("t", "work of a", ours.mark), ("u", "work of a", ours.mark)), ours)
     assert isinstance(found, Unresolved)
-    assert (found.kind, found.ids) == ("ambiguous", ("t", "u"))
+    assert (found.reason, found.ids) == (Reason.AMBIGUOUS, ("t", "u"))
 
 
 def test_a_task_of_another_repository_with_the_same_user_is_not_ours() -> None:
@@ -210,14 +211,14 @@ def test_what_cannot_be_read_is_never_nothing() -> None:
     seen = view([remote("t")], unreadable={"t": "HTTP 500"})
     (found,) = verdicts(seen, tried())
     assert isinstance(found, Unresolved)
-    assert found.kind == "unreadable"
+    assert found.reason is Reason.UNREADABLE
     assert isinstance(verdicts(seen, tried(at=YOUNG))[0], Wait)
 
 
 def test_a_list_that_cannot_be_relied_on_proves_nothing_absent() -> None:
     (found,) = verdicts(view(unlisted={"acme": "it is null"}), tried())
     assert isinstance(found, Unresolved)
-    assert found.kind == "unreadable"
+    assert found.reason is Reason.UNREADABLE
     ours = tried()
     seen = replace(shown(("t", "work of a", ours.mark)), unlisted={"acme": "odd"})
     assert ids(verdicts(seen, ours)) == ["t"]
@@ -238,7 +239,7 @@ def test_another_identitys_attempt_is_unresolved() -> None:
     ours = tried(identity=SOMEONE)
     (found,) = verdicts(shown(("t", "work of a", ours.mark)), ours)
     assert isinstance(found, Unresolved)
-    assert found.kind == "identity"
+    assert found.reason is Reason.OTHER_IDENTITY
 
 
 # Comparisons

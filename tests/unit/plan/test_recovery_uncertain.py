@@ -48,7 +48,7 @@ def test_a_task_of_ours_that_shows_no_message_may_be_what_the_attempt_made() -> 
     seen = view([remote("t", OLD)], {"t": None})
     found = verdict(seen, attempt("a", OLD))
     assert isinstance(found, Unresolved)
-    assert found.kind == "unreadable"
+    assert found.reason is Reason.UNREADABLE
     assert found.ids == ("t",)
 
 

@@ -1,0 +1,279 @@
+"""What a plan does about one task: rules in order, of which the first that decides wins. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from reconciler.model.remarks import Remark, remark
+from reconciler.model.task import DesiredTask, TaskRef
+from reconciler.plan.adoption import adopt
+from reconciler.plan.diff import changes
+from reconciler.plan.leftovers import Leftovers
+from reconciler.plan.lookup import moved_ref, record_of
+from reconciler.plan.options import PlanOptions
+from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
+from reconciler.plan.recovery import Found, NotCreated, Unresolved, Verdict, Wait
+from reconciler.plan.replacement import ReplaceRequest, replaced
+from reconciler.plan.updates import compare_recorded
+from reconciler.plan.view import RemoteView, TaskId
+from reconciler.state.attempt import Attempt
+from reconciler.state.model import Record, State
+
+
+class Rules:
+    """The rules of one plan. `verdicts` are by mark, `requests` are those of `--replace`. `closed`
+    collects the marks of attempts that created no task and that apply is to close."""
+
+    def __init__(
+        self,
+        state: State,
+        view: RemoteView,
+        options: PlanOptions,
+        verdicts: Mapping[str, Verdict],
+        requests: Mapping[TaskRef, ReplaceRequest],
+        leftovers: Leftovers,
+    ) -> None:
+        self._state, self._view, self._options = state, view, options
+        self._verdicts, self._requests, self._leftovers = verdicts, requests, leftovers
+        self._recorded_ids = state.recorded_ids()
+        self._orphaned_work = leftovers.work(verdicts)
+        self.closed: list[str] = []
+        self._in_order: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
+            self._unreadable_org,
+            self._conflicting_id,
+            self._known_by_id,
+            self._attempted,
+            self._replaced,
+            self._recorded,
+            self._other_org,
+            self._renamed,
+        )
+
+    def decide(self, task: DesiredTask) -> PlannedTask:
+        """A create passes every rule, whether it is the first for its key or follows an attempt."""
+        for rule in self._in_order:
+            planned = rule(task)
+            if planned is not None:
+                return planned
+        tried = self._attempts_of(task)
+        if tried:
+            said = _about(tried[-1], "attempt.none")
+            return plan_for(task, Action.CREATE, Reason.RETRY, said, attempt=tried[-1])
+        return plan_for(task, Action.CREATE, Reason.NEW)
+
+    def decide_stray(self, attempt: Attempt) -> PlannedTask | None:
+        """For an attempt whose key left the manifests; None if it created no task."""
+        why = self._view.refused.get(attempt.ref.org_name)
+        if why is not None:
+            hint = remark("attempt.resolve_orphan", ref=str(attempt.ref))
+            said = remark("org.refused", org=attempt.ref.org_name, why=why)
+            return plan_for(attempt, Action.UNRESOLVED, Reason.UNREADABLE, said, hint)
+        verdict = self._verdicts[attempt.mark]
+        if isinstance(verdict, NotCreated):
+            self.closed.append(attempt.mark)
+            return None
+        planned = _recovered(attempt, [(attempt, verdict)], self._view.clocks.now)
+        return self._in_place_of(self._state.records.get(attempt.ref), planned)
+
+    def _attempts_of(self, task: DesiredTask) -> list[Attempt]:
+        """The open attempts for the task's key, in order."""
+        if not self._state.attempts:
+            return []
+        refs = {task.ref, moved_ref(task)}
+        own = (attempt for attempt in self._state.attempts.values() if attempt.ref in refs)
+        return sorted(own, key=lambda attempt: attempt.mark)
+
+    def _unreadable_org(self, task: DesiredTask) -> PlannedTask | None:
+        why = self._view.refused.get(task.org_name or "")
+        if why is None:
+            return None
+        said = remark("org.refused", org=task.ref.org_name, why=why)
+        return plan_for(task, Action.UNRESOLVED, Reason.UNREADABLE, said)
+
+    def _conflicting_id(self, task: DesiredTask) -> PlannedTask | None:
+        """A `taskID` that contradicts the state. A task that no key has any more is free."""
+        if task.task_id is None:
+            return None
+        record = record_of(task, self._state)
+        if record is not None:
+            if record.task_id == task.task_id:
+                return None
+            return _conflict(task, "taskID.other", recorded=record.task_id)
+        owner = self._recorded_ids.get(task.task_id)
+        if owner is None or owner in (task.ref, moved_ref(task)):
+            return None
+        if self._state.is_retired(task.task_id):
+            return None
+        known = self._state.records.get(owner)
+        if known is None:
+            return _conflict(task, "taskID.claimed", owner=str(owner))
+        case = "taskID.owned" if known.task_id == task.task_id else "taskID.replaced"
+        return _conflict(task, case, owner=str(owner))
+
+    def _known_by_id(self, task: DesiredTask) -> PlannedTask | None:
+        """A task with `taskID` is never created. The manifest outranks an open attempt, unless that
+        attempt created another task."""
+        if task.task_id is None or record_of(task, self._state) is not None:
+            return None
+        for attempt in self._attempts_of(task):
+            verdict = self._verdicts[attempt.mark]
+            if isinstance(verdict, Found) and verdict.task.id != task.task_id:
+                facts = {"at": _time(attempt), "found": verdict.task.id}
+                return _conflict(task, "taskID.attempted", **facts)
+            if isinstance(verdict, Found | Wait):
+                return None
+        remote = self._view.find(task.ref, task.task_id)
+        if remote is None:
+            return _conflict(task, "taskID.not_found")
+        return adopt(task, remote, Reason.TASK_ID, self._state.backend, self._view)
+
+    def _attempted(self, task: DesiredTask) -> PlannedTask | None:
+        """The outcome of its open attempts; None if none of them created a task."""
+        own = [(attempt, self._verdicts[attempt.mark]) for attempt in self._attempts_of(task)]
+        if not own:
+            return None
+        record = record_of(task, self._state)
+        if not all(isinstance(verdict, NotCreated) for _, verdict in own):
+            planned = _recovered(task, own, self._view.clocks.now)
+            return self._in_place_of(record, planned)
+        old = next((a.replaces for a, _ in reversed(own) if a.replaces), None)
+        if record or (old and self._recorded_ids[old] in self._state.records):
+            # Whether the task is still to be replaced is for the rules below.
+            self.closed.extend(attempt.mark for attempt, _ in own)
+        elif old:
+            latest = own[-1][0]
+            said = _about(latest, "attempt.record_lost", old=old, ref=str(latest.ref))
+            return plan_for(task, Action.UNRESOLVED, Reason.AMBIGUOUS, said, attempt=latest)
+        return None
+
+    def _in_place_of(self, record: Record | None, planned: PlannedTask) -> PlannedTask:
+        """The outcome of an attempt for a key that has the record."""
+        attempt = planned.attempt
+        if record is None:
+            return planned
+        if planned.action is not Action.ADOPT or attempt is None:
+            return replace(planned, record=record)
+        asked = self._options.cancel_replaced and self._is_due(planned.ref, record)
+        cancels = asked and attempt.replaces == record.task_id
+        case = "attempt.replaces_and_cancels" if cancels else "attempt.replaces"
+        remarks = (*planned.remarks, remark(case, old=record.task_id))
+        return replace(planned, record=record, cancels=cancels, remarks=remarks)
+
+    def _replaced(self, task: DesiredTask) -> PlannedTask | None:
+        """A recorded task that `--replace` names, whatever its status."""
+        record = record_of(task, self._state) if task.ref in self._requests else None
+        if record is None or not self._is_due(task.ref, record):
+            return None
+        remote = self._view.find(record.ref, record.task_id)
+        gone = TaskId(record.ref.org_name, record.task_id) in self._view.absent
+        diff = changes(record.inputs, task.inputs, remote)
+        return replaced(task, record, diff, cancel=self._options.cancel_replaced, gone=gone)
+
+    def _is_due(self, ref: TaskRef, record: Record) -> bool:
+        """Whether this run is asked to replace the task of the record."""
+        request, now = self._requests.get(ref), self._view.clocks.moment
+        return request is not None and request.is_due(record, self._state, now)
+
+    def _recorded(self, task: DesiredTask) -> PlannedTask | None:
+        record = record_of(task, self._state)
+        if record is None:
+            return None
+        remote = self._view.find(record.ref, record.task_id)
+        if remote is None and (planned := self._not_shown(task, record)) is not None:
+            return planned
+        return compare_recorded(
+            task, record, remote, self._view.identity, update=self._options.update
+        )
+
+    def _not_shown(self, task: DesiredTask, record: Record) -> PlannedTask | None:
+        """A recorded task that the service did not return; None if it is compared all the same."""
+        caller, maker = self._view.identity, record.identity
+        if not caller.same_as(maker):
+            said = remark("notVisible.to", maker=maker.name, caller=caller.name)
+            return plan_for(task, Action.UNCHANGED, Reason.NOT_VISIBLE, said, record=record)
+        if TaskId(record.ref.org_name, record.task_id) not in self._view.absent:
+            return None
+        now, made = self._view.clocks.moment, record.created_at
+        if made is not None and abs(now - made) < self._options.settle_time:
+            return plan_for(task, Action.UNCHANGED, Reason.FRESH, record=record)
+        allowed = self._options.allow_recreate
+        if task.task_id is None and ("*" in allowed or task.key in allowed):
+            case, reason = "gone.recreate", Reason.RECREATE
+        else:
+            case, reason = "gone.taskID" if task.task_id else "gone.kept", Reason.NOT_FOUND
+        said = remark(case, task_id=record.task_id, key=task.key, ref=str(task.ref))
+        return plan_for(task, Action.GONE, reason, said, record=record)
+
+    def _other_org(self, task: DesiredTask) -> PlannedTask | None:
+        """A key that was recorded or attempted under another organization."""
+        known = self._leftovers.in_other_org(task)
+        if known is None:
+            return None
+        if isinstance(known, Attempt):
+            case = "otherOrg.attempt"
+        else:
+            case = "otherOrg.manifest" if task.org_from_manifest else "otherOrg.recorded"
+        said = remark(
+            case,
+            recorded=known.ref.org_name,
+            org=task.ref.org_name,
+            file=task.file,
+            old_ref=str(known.ref),
+            ref=str(task.ref),
+        )
+        return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, said)
+
+    def _renamed(self, task: DesiredTask) -> PlannedTask | None:
+        """A key beside an orphaned one with the same prompt: a new name or a new task."""
+        work = task.work if self._orphaned_work else None
+        if not task.adopt or work is None:
+            return None
+        orphan = self._orphaned_work.get((task.ref.org_name, work))
+        if orphan is None:
+            return None
+        said = remark("renamed.from", old=orphan.key, old_ref=str(orphan), ref=str(task.ref))
+        return plan_for(task, Action.UNRESOLVED, Reason.RENAMED, said)
+
+
+def _recovered(
+    known: DesiredTask | Attempt, attempts: Sequence[tuple[Attempt, Verdict]], now: datetime
+) -> PlannedTask:
+    """The outcome of the attempts for a key (usually one), at least one of which may have created a
+    task. `known` is an attempt if its key left the manifests."""
+    stray = isinstance(known, Attempt)
+    for attempt, verdict in reversed(attempts):
+        if isinstance(verdict, Found):
+            said = _about(attempt, "attempt.orphaned" if stray else "attempt.found")
+            fields = {"remote": verdict.task, "attempt": attempt}
+            return plan_for(known, Action.ADOPT, Reason.ATTEMPT, said, **fields)
+    for attempt, verdict in reversed(attempts):
+        if isinstance(verdict, Unresolved):
+            said = _about(attempt, "attempt.unresolved")
+            which = verdict.ids[0] if len(verdict.ids) == 1 else "TASK_ID"
+            case = "attempt.resolve_orphan" if stray else "attempt.resolve"
+            remarks = (said, verdict.why, remark(case, ref=str(attempt.ref), task_id=which))
+            return plan_for(known, Action.UNRESOLVED, verdict.reason, *remarks, attempt=attempt)
+    latest = attempts[-1][0]
+    said = _about(latest, "attempt.settling_orphan" if stray else "attempt.settling")
+    left = [verdict.seconds for _, verdict in attempts if isinstance(verdict, Wait)]
+    seconds = [each for each in left if each is not None]
+    settled_at = now + timedelta(seconds=max(seconds)) if len(seconds) == len(left) else None
+    fields = {"attempt": latest, "settled_at": settled_at}
+    return plan_for(known, Action.UNRESOLVED, Reason.SETTLING, said, **fields)
+
+
+def _conflict(task: DesiredTask, case: str, **facts: str) -> PlannedTask:
+    said = remark(case, task_id=task.task_id, ref=str(task.ref), **facts)
+    task_id = facts.get("recorded", task.task_id)
+    return plan_for(task, Action.UNRESOLVED, Reason.CONFLICT, said, task_id=task_id)
+
+
+def _about(attempt: Attempt, case: str, **facts: str) -> Remark:
+    return remark(case, at=_time(attempt), **facts)
+
+
+def _time(attempt: Attempt) -> str:
+    """How reports name an attempt: by its time in UTC, to the second."""
+    return f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC"
