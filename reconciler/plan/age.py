@@ -1,9 +1,8 @@
 """How long an attempt may still create a task: docs/exactly-once.md, "Age". Pure.
 
-The settle time covers what the service may take: committing a create, and listing the task. It
-starts when the request can no longer arrive. Only the process that sent the request knows when
-that was; everybody else adds the send window and counts from a moment that is certainly earlier
-than the send plus that window.
+The settle time covers the time that the service may take to commit a create and to list the task.
+It starts when the request can no longer arrive. Only the process that sent the request knows that
+moment; any other process counts from the journal entry or later, and adds the send window.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from reconciler.model.clock import Clocks
 from reconciler.state.attempt import Attempt
 
 CLOCKS_APART = timedelta(hours=1)
-"""Added where only wall clocks can tell: they may have been set meanwhile."""
+"""Added if there are only wall clocks to compare: they may have been set in between."""
 
 
 @dataclass(slots=True)
 class LockHolder:
-    """What the process that holds the lock knows: when it took it, and when the exchange of each of
-    its own attempts (by mark) ended, in seconds since boot. `inf`: still under way."""
+    """What the process that holds the lock knows, in seconds since boot: when it took the lock, and
+    when the exchange of each of its own attempts (by mark) ended. `inf`: still in flight."""
 
     locked_at: float
     ended: dict[str, float] = field(default_factory=dict)
@@ -31,9 +30,9 @@ class LockHolder:
 def time_left(
     attempt: Attempt, clocks: Clocks, settle_time: timedelta, holder: LockHolder | None
 ) -> float | None:
-    """Seconds until nothing can come of the attempt any more, 0 if that time has passed.
+    """Seconds until the attempt can no longer create a task, at least 0.
 
-    None: only an apply can tell, since a plan holds no lock (`holder` None).
+    None if only an apply can tell, since a plan holds no lock (`holder` is None).
     """
     settle = settle_time.total_seconds()
     if holder is not None and attempt.mark in holder.ended:

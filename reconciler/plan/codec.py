@@ -1,8 +1,7 @@
 """The plan document for other programs (contract, section 4), and the saved plan for apply.
 
-The document says what would be done. The saved plan is a format of its own: it also holds the
-plan's values, so that it can be shown in every format, and the basis that the plan was made from,
-so that apply refuses it once any of that is different.
+The saved plan has its own format. It contains all values of the plan, so that it can be shown in
+every format, and the basis that the plan was made from, so that apply can reject a stale plan.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ def _generated(generated: Generated | None) -> dict[str, Any]:
 
 
 def _identity(identity: Identity | None) -> dict[str, object] | None:
-    """None if the plan was made without asking the service who the token speaks for."""
+    """None if the plan was made without requesting the identity."""
     if identity is None:
         return None
     known = {"login": identity.login, "organization": identity.organization, "team": identity.team}
@@ -109,10 +108,10 @@ def _change(change: Change) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a plan was made from: apply goes on only while all of it is the same.
+    """What a plan was made from: apply rejects the saved plan if any of it has changed.
 
-    `manifest` and `state` are digests. A state that is not there yet has no lineage, so that two
-    looks at nothing are equal. `periods` are those of the tasks of each entry that recurs.
+    `manifest` and `state` are digests. The lineage of an empty state is "", since it is random
+    until the state is saved. `periods` has those of each recurring entry.
     """
 
     manifest: str
@@ -126,54 +125,57 @@ class Basis:
     periods: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def differences(self, now: Basis) -> Iterator[tuple[str, dict[str, Arg]]]:
-        """What has changed, with the facts of both sides: cases of SAVED_PLAN_STALE."""
-        periods = dict(self._other_periods(now))
-        for entry, (then, today) in periods.items():
+        """What has changed, as cases of SAVED_PLAN_STALE with their facts. Other periods imply that
+        the manifests differ."""
+        entries = sorted(self.periods.keys() & now.periods.keys())
+        recurring = [entry for entry in entries if self.periods[entry] != now.periods[entry]]
+        for entry in recurring:
+            then, today = (", ".join(basis.periods[entry]) for basis in (self, now))
             yield "period", {"entry": entry, "then": then, "now": today}
-        if self.manifest != now.manifest and not periods:
+        if self.manifest != now.manifest and not recurring:
             yield "manifest", {}
         if (self.lineage, self.serial, self.state) != (now.lineage, now.serial, now.state):
             yield "state", {"then": self.serial, "now": now.serial}
         if self.backend != now.backend:
             yield "backend", {"then": self.backend, "now": now.backend}
-        if self.identity is not now.identity and not _same(self.identity, now.identity):
-            yield "identity", {"then": _who(self.identity), "now": _who(now.identity)}
+        was, who = self.identity, now.identity
+        if not (was.same_as(who) if was is not None else who is None):
+            then, today = (identity.name if identity else "nobody" for identity in (was, who))
+            yield "identity", {"then": then, "now": today}
         if self.scope != now.scope:
-            yield "scope", {"then": _paths(self.scope), "now": _paths(now.scope)}
-        if flags := _different(self.options, now.options):
+            then, today = (" ".join(basis.scope) or "all" for basis in (self, now))
+            yield "scope", {"then": then, "now": today}
+        names = sorted({*self.options, *now.options})
+        differing = (n for n in names if self.options.get(n, ABSENT) != now.options.get(n, ABSENT))
+        if flags := tuple(map(_flag, differing)):
             yield "options", {"flags": flags}
-
-    def _other_periods(self, now: Basis) -> Iterator[tuple[str, tuple[str, str]]]:
-        """The entries that have other periods now, which makes the manifests differ as well."""
-        for entry in sorted(self.periods.keys() & now.periods.keys()):
-            then, today = self.periods[entry], now.periods[entry]
-            if then != today:
-                yield entry, (", ".join(then), ", ".join(today))
 
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A plan and its basis. `made_by` is the version of taskctl that wrote it."""
+    """A plan, its basis, and the version of taskctl that made it."""
 
     plan: Plan
     basis: Basis
     made_by: str = __version__
 
     def options(self, given: PlanOptions) -> PlanOptions:
-        """The options that the plan was made with. TaskctlError if a given one differs; one that
-        has its default was not given."""
+        """The options of the plan. TaskctlError if a given option differs from them and from its
+        default."""
         kept = _OPTIONS.convert(dict(self.plan.options))
-        usual = PlanOptions()
+        defaults = PlanOptions()
         for name in (f.name for f in fields(given)):
-            if getattr(given, name) not in (getattr(kept, name), getattr(usual, name)):
+            if getattr(given, name) not in (getattr(kept, name), getattr(defaults, name)):
                 raise TaskctlError.of(Code.SAVED_PLAN_STALE, "option", flag=_flag(name))
         return kept
 
     def refuse_unless(self, now: Basis, file: str) -> None:
-        """TaskctlError, with each thing that has changed since the plan was made."""
-        differences = self.basis.differences(now)
-        at = Place(file=file)
-        if stale := [error(Code.SAVED_PLAN_STALE, case, at=at, **f) for case, f in differences]:
+        """TaskctlError with everything that has changed since the plan was made."""
+        stale = [
+            error(Code.SAVED_PLAN_STALE, case, at=Place(file=file), **facts)
+            for case, facts in self.basis.differences(now)
+        ]
+        if stale:
             raise TaskctlError(stale)
 
 
@@ -182,15 +184,15 @@ _RECORD, _ATTEMPT = Codec(Record), Codec(Attempt)
 
 
 def options_json(options: PlanOptions) -> dict[str, object]:
-    """The options that differ from their defaults, as `Plan.options` holds them."""
+    """The options that differ from their defaults, as in `Plan.options`."""
     found: dict[str, object] = _OPTIONS.builtins(options)
     return found
 
 
 def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
-    """The basis of a plan made for these tasks, their organizations resolved, on that state."""
+    """The basis of a plan for these tasks, with their organizations resolved, on that state."""
     tasks = list(desired)
-    wanted = sorted(
+    declared = sorted(
         [task.ref, task.file, digest(task.inputs), task.task_id, task.moved_from, task.adopt]
         for task in tasks
     )
@@ -201,10 +203,10 @@ def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
         "isNew": state.is_new,
         **({"retired": sorted(state.retired)} if state.retired else {}),
     }
-    there = bool(state.serial or state.records or state.attempts)
+    is_saved = bool(state.serial or state.records or state.attempts)
     return Basis(
-        manifest=digest([*wanted, *removed]),
-        lineage=state.lineage if there else "",
+        manifest=digest([*declared, *removed]),
+        lineage=state.lineage if is_saved else "",
         serial=state.serial,
         state=digest(known),
         backend=plan.backend,
@@ -216,7 +218,7 @@ def basis_of(plan: Plan, desired: Iterable[DesiredTask], state: State) -> Basis:
 
 
 def encode_saved_plan(saved: SavedPlan) -> bytes:
-    """The saved plan as a file; `formatVersion` comes first, which tells it from a manifest."""
+    """The file of a saved plan. Its first key, `formatVersion`, tells it from a manifest."""
     return _whole(saved.made_by, _BASIS.encode(saved.basis), _PLAN.encode(saved.plan))
 
 
@@ -236,12 +238,12 @@ def _sha256(data: bytes) -> str:
 
 
 def is_saved_plan(beginning: bytes) -> bool:
-    """Whether a file that begins so is meant to be one: its first key is `formatVersion`."""
+    """Whether the first key of a file is `formatVersion`."""
     return _FIRST_KEY.match(beginning.removeprefix(b"\xef\xbb\xbf")) is not None
 
 
 def read_saved_plan(data: bytes, file: str) -> SavedPlan:
-    """The saved plan in `data`; TaskctlError, saying what else it is, for anything else."""
+    """The saved plan in `data`. TaskctlError for anything else, with what it is if known."""
     whole = _members(data, file)
     _check_kind(whole, file)
     try:
@@ -289,24 +291,6 @@ def _check_kind(whole: Mapping[str, Raw], file: str) -> None:
 
 def _refused(code: Code, file: str, case: str = "", **facts: Arg) -> TaskctlError:
     return TaskctlError.of(code, case, at=Place(file=file), **facts)
-
-
-def _same(then: Identity | None, now: Identity | None) -> bool:
-    return then is not None and then.same_as(now)
-
-
-def _who(identity: Identity | None) -> str:
-    return "nobody" if identity is None else identity.login or identity.id
-
-
-def _paths(scope: tuple[str, ...]) -> str:
-    return " ".join(scope) or "all"
-
-
-def _different(then: Mapping[str, object], now: Mapping[str, object]) -> tuple[str, ...]:
-    """The flags of the options that differ."""
-    names = sorted(n for n in {*then, *now} if then.get(n, ABSENT) != now.get(n, ABSENT))
-    return tuple(map(_flag, names))
 
 
 def _flag(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Compares two sets of inputs field by field, with deepdiff."""
+"""Compares inputs field by field, with deepdiff."""
 
 from __future__ import annotations
 
@@ -19,67 +19,59 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 def changes(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> tuple[Change, ...]:
     """The fields in which a recorded task differs from its manifest, sorted by path. Settings that
-    the service shows are compared with it; without `remote`, only the record and the manifest are.
+    the service returns are compared with `remote`, if given.
     """
     found = {change.path: change for change in _manifest_changes(recorded, desired)}
     if remote is not None:
         for name in COMPARED:
-            if name in desired and (change := _shown(name, recorded, desired, remote)):
-                found[name] = change
-            elif name in desired:
+            if name in desired:
                 found.pop(name, None)
+                if change := _remote_change(name, recorded, desired, remote):
+                    found[name] = change
     return tuple(found[path] for path in sorted(found))
 
 
 def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
-    """Whether every setting that the service shows has the desired value."""
-    for name in COMPARED:  # a generator takes as long again
+    """Whether every setting that the service returns has the desired value."""
+    for name in COMPARED:  # faster than a generator
         if name in desired and at_service(name, remote) != desired[name]:
             return False
     return True
 
 
 def at_service(name: str, remote: RemoteTask) -> object:
-    """The service's value of one of COMPARED: its documented default if omitted, else ABSENT."""
+    """The remote value of a setting in COMPARED, or its documented default, or ABSENT."""
     return remote.raw.get(name, DEFAULTS.get(name, ABSENT))
 
 
-def _shown(name: str, recorded: Inputs, desired: Inputs, remote: RemoteTask) -> Change | None:
-    wanted, present = desired[name], at_service(name, remote)
+def _remote_change(
+    name: str, recorded: Inputs, desired: Inputs, remote: RemoteTask
+) -> Change | None:
+    after, before, present = desired[name], recorded.get(name, ABSENT), at_service(name, remote)
     if present is ABSENT:
-        present = recorded.get(name, ABSENT)
-    if present == wanted:
+        present = before
+    if present == after:
         return None
-    before = recorded.get(name, ABSENT)
-    if before == wanted:
+    if before == after:
         origin = Origin.REMOTE
     else:
         origin = Origin.MANIFEST if before in (ABSENT, present) else Origin.BOTH
-    return Change(name, present, wanted, origin)
+    return Change(name, present, after, origin)
 
 
 def _manifest_changes(recorded: Inputs, desired: Inputs) -> list[Change]:
     if recorded == desired:
         return []
     from deepdiff import DeepDiff
-
-    memory.resume_collection()  # each comparison leaves reference cycles
-    tree = DeepDiff(_plain(recorded), _plain(desired), view="tree", verbose_level=2)
-    return [
-        Change(_path(level), _side(level.t1), _side(level.t2), Origin.MANIFEST)
-        for levels in tree.values()
-        for level in levels
-    ]
-
-
-def _plain(inputs: Inputs) -> dict[str, object]:
-    return dict(inputs)
-
-
-def _side(value: object) -> object:
     from deepdiff.helper import notpresent
 
-    return ABSENT if value is notpresent else value
+    memory.resume_collection()  # each comparison leaves reference cycles behind
+    tree = DeepDiff(dict(recorded), dict(desired), view="tree", verbose_level=2)
+    found = []
+    for level in (level for levels in tree.values() for level in levels):
+        before, after = (ABSENT if t is notpresent else t for t in (level.t1, level.t2))
+        found.append(Change(_path(level), before, after, Origin.MANIFEST))
+    return found
 
 
 def _path(level: DiffLevel) -> str:

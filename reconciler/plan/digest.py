@@ -1,8 +1,8 @@
-"""A plan's digest: what `apply --expect-plan` holds the fresh plan against.
+"""The digest of a plan, which `apply --expect-plan` compares with that of the fresh plan.
 
 Equal digests mean that apply would do the same: the same tasks, for the same identity, at the same
-service, from the same inputs, under the same options. What only tells a reader something (ages,
-notes, files and lines, tasks that are left alone) is not in it, so it is the same on each machine.
+service, from the same inputs, with the same options. What is only informative (ages, notes, files
+and lines, tasks without changes) does not count, so the digest is the same on every machine.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 
 VERSION = 1
-"""Rises when equal plans would get another digest than before."""
+"""To be increased when equal plans get a different digest."""
 
 _LATER = (
     *("target", "exclude", "overBudget", "update", "replace", "cancelReplaced", "cancelRemoved"),
     "wait",
 )
-"""Options that there were not when the first digests were made; they count where they are set."""
+"""Options that are newer than the first digests; they count only if they are set."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -50,23 +50,21 @@ def plan_digest(plan: Plan) -> str:
 
 def _done(task: PlannedTask) -> dict[str, object]:
     """What apply would do about one task."""
-    wanted = task.desired
+    does = task.action.value
+    if task.creates and task.action is not Action.REPLACE:
+        does = "create"
+    elif task.reason is Reason.UNFINISHED:
+        does = task.reason.value
     update = {"update": sorted(task.patch), "agreed": sorted(task.agreed)} if task.update else {}
     return {
         "task": [task.ref.org_name, task.ref.key],
-        "does": _deed(task),
+        "does": does,
         "taskId": task.task_id if not task.creates or task.action is Action.REPLACE else None,
         "movedFrom": [task.moved_from.org_name, task.moved_from.key] if task.moved_from else None,
-        "inputs": digest(wanted.inputs) if wanted is not None else None,
+        "inputs": digest(task.desired.inputs) if task.desired is not None else None,
         **update,
         **({"cancels": True} if task.cancels else {}),
     }
-
-
-def _deed(task: PlannedTask) -> str:
-    if task.creates:
-        return "replace" if task.action is Action.REPLACE else "create"
-    return task.reason.value if task.reason is Reason.UNFINISHED else task.action.value
 
 
 def is_digest(text: str) -> bool:
@@ -74,7 +72,7 @@ def is_digest(text: str) -> bool:
 
 
 def refuse_unexpected(plan: Plan, expected: str) -> None:
-    """TaskctlError unless the plan has this digest, whatever else was agreed to."""
+    """TaskctlError unless the plan has this digest."""
     found = plan_digest(plan)
     if found != expected:
         periods = periods_of(task.generated for task in plan.tasks if task.desired is not None)

@@ -1,7 +1,7 @@
-"""Tasks that entries generate and that must not be created yet: `rollout` and `overlap`. Pure.
+"""Holds generated tasks that must not be created yet: `rollout` and `overlap`. Pure.
 
-What decides is how the entry's tasks stand, in the state and at the service, whatever this run was
-asked to do: `--target` never bypasses a rollout.
+What counts is the progress of the entry's tasks, in the state and at the service, whatever this run
+was limited to: `--target` never bypasses a rollout.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from reconciler.model.entry import Generated
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Identity, TaskRef
 from reconciler.plan.lookup import moved_ref, record_of
-from reconciler.plan.periods import is_earlier, series_of
+from reconciler.plan.periods import is_earlier
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
-from reconciler.plan.rollout import Hold, Member, Progress, held
+from reconciler.plan.rollout import Member, Progress, held
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record, State
 
 _NAMED = 3
-"""Keys that a remark names; the plan document has all of them."""
+"""The number of keys that a remark names; the plan document has all of them."""
 
 
 class Standing(NamedTuple):
-    """How a task stands that others wait for: `state` and, for a reader, for how many `seconds`."""
+    """The progress of a task that others wait for: `state` and `seconds` in it, for the reader."""
 
     progress: Progress
     state: str = ""
@@ -35,17 +35,11 @@ class Standing(NamedTuple):
 
 
 Standings = Mapping[TaskRef, Standing]
-"""Of recorded tasks, by the keys of their records, as far as the service was asked."""
-
-_REASONS = {
-    Hold.STOPPED: Reason.STOPPED,
-    Hold.PILOT: Reason.PILOT,
-    Hold.AT_ONCE: Reason.AT_ONCE,
-}
+"""By the keys of recorded tasks, for those whose status was read."""
 
 
 def rollouts(desired: Iterable[DesiredTask]) -> list[list[DesiredTask]]:
-    """The tasks that one rollout is about, those of an entry and a period, in their order."""
+    """The tasks of each rollout, in order: those of one entry and one period."""
     groups: dict[object, list[DesiredTask]] = {}
     for task in desired:
         if task.origin is not None and task.origin.rollout is not None:
@@ -55,40 +49,33 @@ def rollouts(desired: Iterable[DesiredTask]) -> list[list[DesiredTask]]:
 
 
 class Series:
-    """The tasks of all periods that are recorded or may exist, by what their keys share."""
+    """Generated tasks by what their keys have in common in all periods: entry and values."""
 
-    def __init__(self, state: State | None) -> None:
-        self._known: dict[tuple[str, str], list[Record | Attempt]] = {}
-        everything: list[Record | Attempt] = []
-        if state is not None:
-            everything += [*state.records.values(), *state.attempts.values()]
-        for known in everything:
-            if known.generated is not None:
-                self._known.setdefault(_series(known.ref, known.generated), []).append(known)
+    def __init__(self, known: Iterable[Record | Attempt | DesiredTask]) -> None:
+        self._known: dict[object, list[Record | Attempt | DesiredTask]] = {}
+        for each in known:
+            if each.generated is not None:
+                self._known.setdefault(_series(each.ref, each.generated), []).append(each)
 
-    def earlier(self, task: DesiredTask) -> Iterator[Record | Attempt]:
-        """What is known of earlier periods of the same values."""
+    def earlier(self, task: DesiredTask) -> Iterator[Record | Attempt | DesiredTask]:
+        """Those of earlier periods with the same values."""
         made = task.generated
-        for known in self._known.get(_series(task.ref, made), ()) if made is not None else ():
-            if is_before(known.generated, made):
-                yield known
-
-
-def is_before(one: Generated | None, made: Generated | None) -> bool:
-    """Whether one period is before another."""
-    if one is None or made is None or one.period is None or made.period is None:
-        return False
-    return one.period != made.period and is_earlier(one.period, made.period)
+        if made is None or made.period is None:
+            return
+        for other in self._known.get(_series(task.ref, made), ()):
+            period = other.generated.period if other.generated is not None else None
+            if period not in (None, made.period) and is_earlier(period, made.period):
+                yield other
 
 
 def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:
-    return ref.org_name, series_of(ref.key, made)
+    return ref.org_name, ref.key.removesuffix(f"@{made.period}")
 
 
 def to_be_asked(
     desired: Sequence[DesiredTask], state: State, only: Collection[TaskRef] | None
 ) -> list[Record]:
-    """The records of unfinished tasks whose status may hold a missing one."""
+    """The records of unfinished tasks whose status may hold a missing task."""
     missing = {
         task.ref
         for task in desired
@@ -102,7 +89,7 @@ def to_be_asked(
             records = (record_of(task, state) for task in tasks)
             asked |= {record.ref: record for record in records if record is not None}
     waiting = [t for t in desired if t.ref in missing and t.origin is not None and t.origin.waits]
-    series = Series(state if waiting else None)
+    series = Series(state.records.values() if waiting else ())
     for task in waiting:
         asked |= {r.ref: r for r in series.earlier(task) if isinstance(r, Record)}
     return [record for record in asked.values() if not record.done]
@@ -110,7 +97,7 @@ def to_be_asked(
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """`tasks` are those planned so far; `given_up` the marks of attempts that made no task."""
+    """`tasks` are those planned so far; `given_up` are marks of attempts that created no task."""
 
     desired: Sequence[DesiredTask]
     state: State
@@ -120,7 +107,7 @@ class Holds:
     given_up: Collection[str] = ()
 
     def find(self) -> dict[TaskRef, PlannedTask]:
-        """The tasks that would be created and have to wait."""
+        """The planned creates that have to wait."""
         missing = {
             ref: task.desired
             for ref, task in self.tasks.items()
@@ -146,10 +133,9 @@ class Holds:
             for t in tasks
         ]
         for ref, why in held(origin.rollout, members, asked).items():
-            yield ref, self._held(asked[ref], _REASONS[why.hold], why.waits_for)
+            yield ref, self._held(asked[ref], why.reason, why.waits_for)
 
     def _progress(self, task: DesiredTask) -> Progress:
-        """How a task of this plan, or beside it, stands."""
         planned = self.tasks.get(task.ref)
         action = planned.action if planned is not None else None
         record = record_of(task, self.state)
@@ -158,9 +144,9 @@ class Holds:
         if record is not None and action is not Action.REPLACE:
             is_gone = action is Action.GONE and planned is not None and not planned.creates
             return self._recorded(record, Progress.FAILED if is_gone else Progress.UNFINISHED)
-        if planned is not None or self._is_attempted(task):
-            return Progress.UNFINISHED
-        return Progress.MISSING
+        refs, attempts = (task.ref, moved_ref(task)), self.state.attempts.values()
+        is_open = any(a.ref in refs and a.mark not in self.given_up for a in attempts)
+        return Progress.UNFINISHED if planned is not None or is_open else Progress.MISSING
 
     def _recorded(self, record: Record, unknown: Progress = Progress.UNFINISHED) -> Progress:
         known = self.standing.get(record.ref)
@@ -173,7 +159,7 @@ class Holds:
         return plan_for(task, Action.HELD, reason, said, waits_for=refs)
 
     def _stands(self, ref: TaskRef) -> tuple[str, str]:
-        """How a task stands, and for how many seconds; empty where that is not known."""
+        """The state of a task and the seconds in it, both empty if unknown."""
         planned, known = self.tasks.get(ref), self.standing.get(ref)
         if known is not None and known.state:
             return known.state, "" if known.seconds is None else str(known.seconds)
@@ -182,57 +168,40 @@ class Holds:
         is_missing = (planned is not None and planned.creates) or ref not in self.state.records
         return "missing" if is_missing else "", ""
 
-    def _is_attempted(self, task: DesiredTask) -> bool:
-        refs = (task.ref, moved_ref(task))
-        return any(a.ref in refs for a in self._open_attempts())
-
-    def _open_attempts(self) -> Iterator[Attempt]:
-        return (a for a in self.state.attempts.values() if a.mark not in self.given_up)
-
     def _overlapping(self, tasks: Iterable[DesiredTask]) -> Iterator[tuple[TaskRef, PlannedTask]]:
         waiting = [task for task in tasks if task.origin is not None and task.origin.waits]
         if not waiting:
             return
-        known, planned = Series(self.state), self._missing_series()
+        records, attempts = self.state.records.values(), self.state.attempts.values()
+        generated = (task for task in self.desired if task.origin is not None)
+        missing = (task for task in generated if self._progress(task) is Progress.MISSING)
+        series = Series([*records, *attempts, *missing])  # with `catchUp`, several are missing
         for task in waiting:
             blocking: dict[TaskRef, Record | None] = {}
-            for other in known.earlier(task):
+            for other in series.earlier(task):
                 if isinstance(other, Record):
                     if self._recorded(other) not in (Progress.DONE, Progress.FAILED):
                         blocking[other.ref] = other
-                elif other.mark not in self.given_up:
+                elif not (isinstance(other, Attempt) and other.mark in self.given_up):
                     blocking.setdefault(other.ref, None)
-            made = task.generated
-            for other_task in planned.get(_series(task.ref, made), ()) if made is not None else ():
-                if is_before(other_task.generated, made):
-                    blocking.setdefault(other_task.ref, None)
             if blocking:
                 yield task.ref, self._overlapped(task, blocking)
-
-    def _missing_series(self) -> dict[tuple[str, str], list[DesiredTask]]:
-        """The tasks that this plan wants (`catchUp`) and that are missing."""
-        found: dict[tuple[str, str], list[DesiredTask]] = {}
-        for task in self.desired:
-            made = task.generated
-            if made is not None and self._progress(task) is Progress.MISSING:
-                found.setdefault(_series(task.ref, made), []).append(task)
-        return found
 
     def _overlapped(
         self, task: DesiredTask, blocking: Mapping[TaskRef, Record | None]
     ) -> PlannedTask:
         planned = self._held(task, Reason.OVERLAP, tuple(sorted(blocking)))
-        makers = (record for record in blocking.values() if record is not None)
-        other = next((r for r in makers if not self.identity.same_as(r.identity)), None)
+        records = (record for record in blocking.values() if record is not None)
+        other = next((r for r in records if not self.identity.same_as(r.identity)), None)
         if other is None:
             return planned
-        facts = {"maker": other.identity.login or other.identity.id, "key": other.ref.key}
-        said = remark("held.maker", caller=self.identity.login or self.identity.id, **facts)
+        maker, caller = other.identity.name, self.identity.name
+        said = remark("held.maker", caller=caller, maker=maker, key=other.ref.key)
         return replace(planned, remarks=(*planned.remarks, said))
 
 
 def stopped(tasks: Iterable[PlannedTask]) -> Iterator[Diagnostic]:
-    """A warning for each entry whose rollout failures have stopped."""
+    """A warning for each entry whose rollout has been stopped by failures."""
     entries: dict[tuple[str, str], list[PlannedTask]] = {}
     for task in tasks:
         if task.reason is Reason.STOPPED and task.generated is not None:

@@ -1,4 +1,4 @@
-"""What must be read of the service before one can plan: pure, so that reading stays dumb."""
+"""Decides what must be read from the service for a plan. Pure; `remote/survey.py` reads it."""
 
 from __future__ import annotations
 
@@ -16,26 +16,25 @@ from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.model import Record, State
 
 BASELINE_SIZE = 100
-"""How many of the newest ids of an organization a baseline has."""
+"""The number of newest IDs of an organization in a baseline."""
 
 _OLDEST = 10
-"""A lookup ends once half of that many of a baseline's oldest ids were seen. Its newest alone prove
+"""A lookup ends once half of this many of a baseline's oldest IDs have been seen. The newest prove
 nothing: the list can lag, and the clocks of the service's nodes differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How far back the list is read: to the baseline `ids` (empty: to its end)."""
+    """How far back the list is read: to a baseline's `ids`, or to its end if there are none."""
 
     ids: frozenset[str] = frozenset()
     oldest: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, baselines: Iterable[Baseline]) -> Depth:
-        """Whichever of these is reached first: the tasks of all of them are accounted for."""
-        found = tuple(baselines)
-        ids = frozenset(task_id for baseline in found for task_id in baseline.ids)
-        return cls(ids, max((b.ids for b in found), key=len, default=())[-_OLDEST:])
+        """Down to any of these baselines: the tasks of all of them are accounted for."""
+        found = [baseline.ids for baseline in baselines]
+        return cls(frozenset().union(*found), max(found, key=len, default=())[-_OLDEST:])
 
     def is_reached(self, seen: Collection[str]) -> bool:
         count = sum(1 for task_id in self.oldest if task_id in seen)
@@ -44,14 +43,14 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What to read of one organization.
+    """What to read from one organization.
 
-    `ids` are tasks to be read themselves. `attempts` and `missing` ask for tasks that may belong to
-    them: down to `depths`, each, and at most `limit` for the sake of `missing`, whose settings that
-    never change are `settings`, each once. Tasks in `accounted` belong to a key already.
-    `probe` is the newest task whose mark is known, with the marks that it may show: it tells
-    whether the service preserves them. `is_final`: what was read while tasks were young is read
-    once more, since an attempt is about to be given up.
+    `ids` are tasks to read. For `attempts` and `missing`, the list is searched for tasks that may
+    be theirs, down to all depths, and for at most `limit` tasks on behalf of `missing` alone.
+    `settings` are the distinct fixed settings of `missing`. Tasks in `accounted` have or had a key.
+    `probe` is the newest task with a known mark and its possible marks, to find out whether the
+    service preserves marks. `is_final`: first messages that were read while their tasks were young
+    are read again, since an attempt is about to be given up.
     """
 
     org_name: str
@@ -71,23 +70,21 @@ class Lookup:
         return bool(self.missing or self.attempts)
 
     def is_deep_enough(self, seen: Collection[str]) -> bool:
-        """Whether nothing below what was `seen` of the list can matter."""
+        """Whether the rest of the list, below the `seen` IDs, cannot matter."""
         return all(depth.is_reached(seen) for depth in self.attempt_depths | self.adopt_depths)
 
     def needs_message(self, task: RemoteTask, identity: Identity) -> bool:
-        """Whether the first message of this task can matter."""
+        """Whether an attempt may have created this task, or a missing task may adopt it."""
         if task.id in self.accounted:
             return False
-        return self.may_be_attempted(task) or self._may_adopt(task, identity)
+        if self.may_be_attempted(task):
+            return True
+        is_alike = is_own(task, identity) and _settings(task.raw) in self.settings
+        return is_alike and any(task.id not in depth.ids for depth in self.adopt_depths)
 
     def may_be_attempted(self, task: RemoteTask) -> bool:
-        """Whether one of the attempts can have created this task."""
+        """Whether one of the attempts may have created this task."""
         return any(task.id not in depth.ids for depth in self.attempt_depths)
-
-    def _may_adopt(self, task: RemoteTask, identity: Identity) -> bool:
-        if not is_own(task, identity) or _settings(task.raw) not in self.settings:
-            return False
-        return any(task.id not in depth.ids for depth in self.adopt_depths)
 
 
 def lookups(
@@ -100,7 +97,7 @@ def lookups(
     only: Collection[TaskRef] | None = None,
     holder: LockHolder | None = None,
 ) -> list[Lookup]:
-    """What to read for these tasks, by organization. `only`: the keys that the plan is about."""
+    """What to read for these tasks, by organization. `only`: the keys the plan is limited to."""
     by_org: dict[str, list[DesiredTask]] = {}
     for task in desired:
         by_org.setdefault(task.org_name or "", []).append(task)
@@ -144,7 +141,10 @@ def _lookup(
         missing=tuple(missing),
         settings=tuple({_settings(task.inputs) for task in missing}),
         attempts=tuple(attempts),
-        attempt_depths=frozenset(_depth_of(attempt, state) for attempt in attempts),
+        attempt_depths=frozenset(
+            Depth.of([baseline] if (baseline := state.baseline_of(attempt)) is not None else ())
+            for attempt in attempts
+        ),
         adopt_depths=frozenset(adopt_depth(f, org_name, state, options) for f in files),
         limit=options.adopt_limit,
         accounted=accounted if missing or attempts else frozenset(),
@@ -156,8 +156,8 @@ def _lookup(
 def _missing(
     tasks: Iterable[DesiredTask], state: State, options: PlanOptions, young: set[TaskRef]
 ) -> list[DesiredTask]:
-    """Tasks that this plan may create, so that an unrecorded task may be theirs already. `young`:
-    keys with an attempt that is not old enough to be followed by another create."""
+    """The tasks that this plan may create, for which an unrecorded task may exist. `young`: keys
+    with an attempt that is too young to be followed by another create."""
     if options.adopt is AdoptScope.NONE:
         return []
     again = {*options.allow_recreate, *(text.partition("=")[0] for text in options.replace)}
@@ -174,14 +174,9 @@ def _missing(
     ]
 
 
-def _depth_of(attempt: Attempt, state: State) -> Depth:
-    baseline = state.baseline_of(attempt)
-    return Depth.of([baseline] if baseline is not None else ())
-
-
 def adopt_depth(file: str, org_name: str, state: State, options: PlanOptions) -> Depth:
-    """How far back look-alikes of that manifest file are looked for: to what the last apply that
-    looked for all of them has read. All that exists on a new state, whose file may be lost."""
+    """How far back to search for look-alikes of a manifest file's tasks: to what was read by the
+    last apply that searched for all of them; on a new state, whose file may be lost, to the end."""
     if options.adopt is AdoptScope.ALL:
         return Depth()
     return Depth.of(state.baselines_for(file, org_name))
@@ -198,9 +193,9 @@ def _probe(org_name: str, state: State, identity: Identity) -> tuple[str, tuple[
 
 
 def accounted_for(desired: Iterable[DesiredTask], state: State) -> set[str]:
-    """Ids of tasks that have a key, or had one: no attempt created them, and no key adopts them.
+    """The IDs of tasks that have or had a key: no attempt created them, and no key adopts them.
 
-    A `taskID` that was added while an attempt for the same key is open may be what that created.
+    A `taskID` next to an open attempt for its key does not count: the attempt may have created it.
     """
     tried = {attempt.ref for attempt in state.attempts.values()}
     named = (
@@ -212,7 +207,7 @@ def accounted_for(desired: Iterable[DesiredTask], state: State) -> set[str]:
 
 
 def record_of(task: DesiredTask, state: State) -> Record | None:
-    """The task's record: under its own key, else under the one it was moved from."""
+    """The task's record, under its own key or else under `movedFrom`."""
     record = state.records.get(task.ref)
     if record is None and (moved := moved_ref(task)) is not None:
         return state.records.get(moved)
@@ -224,15 +219,13 @@ def moved_ref(task: DesiredTask) -> TaskRef | None:
 
 
 def is_own(task: RemoteTask, identity: Identity) -> bool:
-    """Whether this identity made the task, as far as the service tells: it names the login only."""
+    """Whether this identity may have created the task; the service returns only the login."""
     return creator_of(task, identity.login) is Creator.OURS
 
 
 def settings_agree(inputs: Inputs, task: RemoteTask) -> bool:
-    """Whether what the service shows of the settings fixed at creation is what the inputs ask for.
-
-    What can be patched is not compared: it may have been changed since.
-    """
+    """Whether the settings that are fixed at creation agree. Settings that can be patched may have
+    been changed since."""
     return _settings(task.raw) == _settings(inputs)
 
 

@@ -1,4 +1,4 @@
-"""Which periods of an entry that recurs may be created now, and which are past. Pure."""
+"""The periods of recurring entries: which may be created now, and which are past. Pure."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 
 Due = Mapping[tuple[str, str], frozenset[str]]
-"""By manifest file and key of the entry: the names of the periods that may be created."""
+"""The names of the periods that may be created, by manifest file and key of the entry."""
 
 _DIGIT = re.compile(r"\d")
 
 
 class Periods:
-    """The periods of the entries that still recur."""
+    """The periods of the entries that recur in the manifests."""
 
     def __init__(self, desired: Iterable[DesiredTask], due: Due) -> None:
         self._due = due
         self._by_org: dict[tuple[str, str], frozenset[str]] = {}
         for task in desired:
-            made = task.generated
-            if made is not None:
+            if (made := task.generated) is not None:
                 periods = due.get((task.file, made.entry), frozenset())
                 self._by_org[task.ref.org_name, made.entry] = periods
 
@@ -37,8 +36,8 @@ class Periods:
         )
 
     def is_past(self, known: Record | Attempt) -> bool:
-        """Whether it is of a period that its entry, which still recurs, does not create now. It is
-        left alone: neither read nor compared, nor missing in the manifests."""
+        """Whether its entry still recurs but no longer creates its period. Past tasks are neither
+        read nor compared, and are not orphaned."""
         made = known.generated
         if made is None or made.period is None or not self._due:
             return False
@@ -48,17 +47,10 @@ class Periods:
         return periods is not None and made.period not in periods
 
 
-def series_of(key: str, made: Generated) -> str:
-    """A generated key without its period: what its tasks of all periods share."""
-    return key.removesuffix(f"@{made.period}")
-
-
 def is_earlier(name: str, than: str) -> bool:
-    """Whether a period is before another one. Those of another kind (an entry that was monthly and
-    is weekly now) are."""
-    if _DIGIT.sub("0", name) != _DIGIT.sub("0", than):
-        return True
-    return name < than
+    """Whether a period is before another. One of another kind (its entry was monthly and is weekly
+    now) always is."""
+    return _DIGIT.sub("0", name) != _DIGIT.sub("0", than) or name < than
 
 
 def periods_of(generated: Iterable[Generated | None]) -> dict[str, tuple[str, ...]]:

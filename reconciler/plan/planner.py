@@ -15,8 +15,8 @@ from reconciler.plan.age import LockHolder
 from reconciler.plan.hold import Holds, Standings, stopped
 from reconciler.plan.leftovers import Leftovers
 from reconciler.plan.lookup import accounted_for, moved_ref
-from reconciler.plan.periods import Due, Periods
 from reconciler.plan.options import PlanOptions
+from reconciler.plan.periods import Due, Periods
 from reconciler.plan.plan import Plan, PlannedTask
 from reconciler.plan.recovery import NotCreated, Verdict, recover
 from reconciler.plan.rules import Rules

@@ -1,8 +1,8 @@
-"""`--replace KEY`: a new task for a recorded key, on purpose, and one for each request. Pure.
+"""`--replace KEY`: one new task for a recorded key per request. Pure.
 
-A command may be run again without being meant again: its response was lost, or another of its
-tasks failed. `KEY=TASK_ID` is therefore a request for as long as the key has that task, and `KEY`
-alone is none for a while after it was granted.
+A command may be run again only because a response was lost or another of its tasks failed. So
+`KEY=TASK_ID` applies for as long as the key has that task, and `KEY` alone does not apply for a
+while after the key was replaced.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Place, Severity, error
+from reconciler.model.diagnostics import Arg, Diagnostic, Place, error, warning
 from reconciler.model.errors import TaskctlError
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef
@@ -24,12 +24,12 @@ from reconciler.state.attempt import HistoryKind
 from reconciler.state.model import Record, State
 
 AGAIN = timedelta(minutes=30)
-"""How long a request without a task id counts as the one that was granted."""
+"""How long a request without a task ID counts as a repetition."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaceRequest:
-    """`name` is a key, or ORG/KEY; `task_id` the task that is to be replaced, None: whichever."""
+    """`name` is KEY or ORG/KEY, `task_id` the task to replace (None: any)."""
 
     name: str
     task_id: str | None
@@ -45,13 +45,11 @@ class ReplaceRequest:
     def is_due(self, record: Record, state: State, now: datetime) -> bool:
         if self.task_id is not None:
             return record.task_id == self.task_id
-        return record.ref not in state.unreported and not self._was_granted(record, now)
-
-    def _was_granted(self, record: Record, now: datetime) -> bool:
         replaced = (h for h in record.history if h.what == HistoryKind.REPLACED)
         moments = [h.at for h in replaced if h.at is not None]
-        # A moment that is still to come is one of a clock that was set back: it proves nothing.
-        return bool(moments) and now - max(moments) < AGAIN
+        # A moment in the future is from a clock that was set back since. It counts as recent.
+        was_granted = bool(moments) and now - max(moments) < AGAIN
+        return record.ref not in state.unreported and not was_granted
 
 
 def requests_of(
@@ -72,13 +70,10 @@ def refuse_wrong(
     state: State,
     selected: Collection[TaskRef] | None = None,
 ) -> None:
-    """TaskctlError, with each request that cannot be one. `selected`: what the plan is about."""
-    problems = [
-        problem
-        for text in options.replace
-        if (problem := _wrong(ReplaceRequest.parse(text), desired, state, selected)) is not None
-    ]
+    """TaskctlError with all invalid requests. `selected`: the keys that the plan is limited to."""
     requests = [ReplaceRequest.parse(text) for text in options.replace]
+    found = (_problem(request, desired, state, selected) for request in requests)
+    problems = [problem for problem in found if problem is not None]
     names = [next((str(t.ref) for t in desired if w.names(t.ref)), w.name) for w in requests]
     twice = sorted({name for name in names if names.count(name) > 1})
     problems += [error(Code.INVALID_REPLACE, "twice", request=name) for name in twice]
@@ -88,7 +83,7 @@ def refuse_wrong(
         raise TaskctlError(problems)
 
 
-def _wrong(
+def _problem(
     request: ReplaceRequest,
     desired: Sequence[DesiredTask],
     state: State,
@@ -99,8 +94,10 @@ def _wrong(
         return _unknown(request, desired, state)
     if len(meant) > 1:
         listed = "\n".join(f"    --replace {task.ref}" for task in meant)
-        facts: dict[str, Arg] = {"request": request.name, "count": len(meant), "listed": listed}
-        return Diagnostic(Code.INVALID_REPLACE, Severity.ERROR, "ambiguous", facts)
+        count = len(meant)
+        return error(
+            Code.INVALID_REPLACE, "ambiguous", request=request.name, count=count, listed=listed
+        )
     (task,) = meant
     if task.task_id is not None:
         return _error(task, "task-id", request=request.name, task_id=task.task_id)
@@ -108,9 +105,8 @@ def _wrong(
         return _error(task, "excluded", request=request.name)
     if record_of(task, state) is not None:
         return None
-    if state.attempts_for(task.ref):
-        return _error(task, "open-attempt", request=request.name)
-    return _error(task, "not-created", request=request.name)
+    case = "open-attempt" if state.attempts_for(task.ref) else "not-created"
+    return _error(task, case, request=request.name)
 
 
 def _unknown(request: ReplaceRequest, desired: Sequence[DesiredTask], state: State) -> Diagnostic:
@@ -131,14 +127,14 @@ def replaced(
     cancel: bool,
     gone: bool,
 ) -> PlannedTask:
-    """`gone`: the service has the old one no more. `cancel`: it is to be cancelled."""
+    """A replacement of the recorded task. `gone`: the old task no longer exists. `cancel`: apply
+    cancels the old task."""
     case = "replace.gone" if gone else "replace.cancel" if cancel else "replace.keep"
     return plan_for(
         task,
         Action.REPLACE,
         Reason.ASKED,
         remark(case, old=record.task_id),
-        task_id=record.task_id,
         record=record,
         diff=diff,
         cancels=cancel and not gone,
@@ -152,7 +148,7 @@ def problems(
     state: State,
     now: datetime,
 ) -> Iterator[Diagnostic]:
-    """What is to be known of requests that the plan does not grant."""
+    """Errors and warnings about requests that the plan does not grant."""
     for task in tasks if requests else ():
         request, record, desired = requests.get(task.ref), task.record, task.desired
         if request is None or desired is None or task.action in (Action.REPLACE, Action.ADOPT):
@@ -169,13 +165,13 @@ def _not_due(request: ReplaceRequest, task: DesiredTask, record: Record) -> Diag
     facts: dict[str, Arg] = {"request": request.name, "task_id": record.task_id, "again": again}
     if request.task_id is not None and request.task_id not in record.former:
         facts["old"] = request.task_id
-        return Diagnostic(Code.INVALID_REPLACE, Severity.ERROR, "never-had", facts, _place(task))
+        return _error(task, "never-had", **facts)
     facts |= {"old": request.task_id or record.former[-1], "ref": str(record.ref)}
-    return Diagnostic(Code.ALREADY_REPLACED, Severity.WARNING, "", facts, _place(task))
+    return warning(Code.ALREADY_REPLACED, at=_place(task), **facts)
 
 
 def _error(task: DesiredTask, case: str, **facts: Arg) -> Diagnostic:
-    return Diagnostic(Code.INVALID_REPLACE, Severity.ERROR, case, facts, _place(task))
+    return error(Code.INVALID_REPLACE, case, at=_place(task), **facts)
 
 
 def _place(task: DesiredTask) -> Place:

@@ -1,4 +1,4 @@
-"""What was read of the service for one plan: a plain value, so that planning needs no network."""
+"""What was read from the service for one plan, as a value: planning needs no network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef
 
 
 class TaskId(NamedTuple):
-    """A task at the service: ids are looked up within an organization."""
+    """A task at the service, which finds IDs within an organization."""
 
     org_name: str
     id: str
@@ -20,18 +20,18 @@ class TaskId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RemoteView:
-    """The service as one identity saw it.
+    """The service as seen by one identity.
 
-    `clocks` were read before the first request: an attempt's age is taken from them, so that a
-    lookup which began too early cannot count as one after the settle time. `absent` are the tasks
-    that answered 404 twice while the organization's list responded. `messages` has the first
-    messages that were read, None if a task has none; `unreadable` says why one could not be read.
+    `clocks` were read before the first request: the age of attempts is measured by them, so a
+    lookup that began before the settle time never counts as one after it. `absent` are the tasks
+    for which the service returned 404 twice while the organization's list responded. `messages` are
+    the first messages that were read (None: the task has none), `unreadable` the reasons why others
+    could not be read.
 
-    By organization: `cut_short` are those whose lookup for existing tasks ended at its limit,
-    `refused` says why one could not be read at all, `unlisted` why its list proves nothing absent,
-    `marks_preserved` are those known to show marks as they were sent, and `newest` has the newest
-    task ids, in order, as far as the list was read. `ignored_date` is a warning about a `Date` that
-    cannot be correct.
+    By organization: `cut_short` are those whose lookup ended at its limit, `refused` has the reason
+    why one could not be read at all, `unlisted` why its list proves nothing absent,
+    `marks_preserved` are those known to return marks as sent, and `newest` has the newest task IDs,
+    in order. `ignored_date` is a warning about a `Date` that cannot be correct.
     """
 
     identity: Identity
@@ -49,7 +49,7 @@ class RemoteView:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was asked for could be read to the end."""
+        """Whether everything could be read."""
         return not (self.cut_short or self.unreadable or self.refused or self.unlisted)
 
     def find(self, ref: TaskRef, task_id: str) -> RemoteTask | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.entry import Rollout
 from reconciler.model.task import TaskRef
-from reconciler.plan.rollout import Hold, Member, Progress, held
+from reconciler.plan.plan import Reason
+from reconciler.plan.rollout import Member, Progress, held
 
 P = Progress
 
@@ -19,9 +19,9 @@ def members(*progress: Progress, pilot: int = 0) -> list[Member]:
     return [Member(TaskRef("acme", f"t@{n}"), p, n < pilot) for n, p in enumerate(progress)]
 
 
-def holds(rollout: Rollout, tasks: Sequence[Member]) -> list[Hold | None]:
+def holds(rollout: Rollout, tasks: Sequence[Member]) -> list[Reason | None]:
     found = held(rollout, tasks)
-    return [found[m.ref].hold if m.ref in found else None for m in tasks]
+    return [found[m.ref].reason if m.ref in found else None for m in tasks]
 
 
 def test_without_limits_nothing_is_held() -> None:
@@ -32,7 +32,7 @@ def test_the_others_wait_until_the_pilot_is_done() -> None:
     rollout = Rollout(has_pilot=True)
     for first in (P.MISSING, P.UNFINISHED):
         tasks = members(first, P.DONE, P.MISSING, pilot=2)
-        assert holds(rollout, tasks) == [None, None, Hold.PILOT]
+        assert holds(rollout, tasks) == [None, None, Reason.PILOT]
         assert held(rollout, tasks)[tasks[2].ref].waits_for == (tasks[0].ref,)
     assert holds(rollout, members(P.DONE, P.DONE, P.MISSING, pilot=2)) == [None] * 3
 
@@ -44,15 +44,15 @@ def test_the_pilot_is_over_once_a_later_task_exists() -> None:
 
 def test_failures_stop_everything_pilot_included() -> None:
     tasks = members(P.FAILED, P.MISSING, P.MISSING, pilot=2)
-    assert holds(Rollout(has_pilot=True), tasks) == [None, Hold.STOPPED, Hold.STOPPED]
-    assert holds(Rollout(has_pilot=True, stop_after=2), tasks) == [None, None, Hold.PILOT]
+    assert holds(Rollout(has_pilot=True), tasks) == [None, Reason.STOPPED, Reason.STOPPED]
+    assert holds(Rollout(has_pilot=True, stop_after=2), tasks) == [None, None, Reason.PILOT]
 
 
 def test_at_once_counts_what_is_unfinished() -> None:
     tasks = members(P.UNFINISHED, P.DONE, P.MISSING, P.MISSING)
-    assert holds(Rollout(at_once=2), tasks) == [None, None, None, Hold.AT_ONCE]
+    assert holds(Rollout(at_once=2), tasks) == [None, None, None, Reason.AT_ONCE]
     assert held(Rollout(at_once=2), tasks)[tasks[3].ref].waits_for == (tasks[0].ref, tasks[2].ref)
-    assert holds(Rollout(at_once=1), tasks) == [None, None, Hold.AT_ONCE, Hold.AT_ONCE]
+    assert holds(Rollout(at_once=1), tasks) == [None, None, Reason.AT_ONCE, Reason.AT_ONCE]
 
 
 rollouts = st.builds(
@@ -84,7 +84,7 @@ def test_a_run_to_the_end_keeps_every_limit(
         if not running:
             break
         outcomes = st.sampled_from([P.UNFINISHED, P.DONE, P.FAILED])
-        tasks = [replace(m, progress=data.draw(outcomes)) if m.ref in running else m for m in tasks]
+        tasks = [m._replace(progress=data.draw(outcomes)) if m.ref in running else m for m in tasks]
 
 
 @given(rollouts, entries)
