@@ -1,4 +1,4 @@
-"""What an apply is given of the world: the service, the attempt log, the clock, whom to tell."""
+"""What an apply needs: the service, the attempt log, the clock, and callbacks for progress."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from reconciler.apply.report import TaskResult
+from reconciler.apply.report import Result, TaskResult
 from reconciler.model.clock import Clock, Clocks
 from reconciler.model.remarks import Remark
 from reconciler.model.service import Service
 from reconciler.model.task import Identity, TaskRef
 from reconciler.plan.age import LockHolder
+from reconciler.plan.plan import Action, PlannedTask
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.model import Event, Record, State
 
 
 class AttemptLog(Protocol):
-    """Where attempts and outcomes are kept; `state.session.Session` is the real one."""
+    """Stores attempts and outcomes durably; `state.session.Session` outside tests."""
 
     @property
     def state(self) -> State: ...
@@ -28,18 +29,19 @@ class AttemptLog(Protocol):
     def append(self, *events: Event) -> None: ...
 
     def check_held(self) -> None:
-        """Before each request that changes anything. StateError if the log is not this run's."""
+        """StateError if the lock or the log no longer belongs to this run. To be called before each
+        request that changes anything."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyContext:
-    """What the executor and the loop use of the world.
+    """The dependencies of the executor and the loop.
 
-    `wait` sleeps so many seconds, or less: False once apply is to stop. `held` is told how long
-    creates are held back by a rate limit. `cancel` cancels the task of a record that was replaced;
-    it returns what went wrong. `holder` collects when the exchanges of this apply's attempts ended;
-    `baselines` those that it read, by organization. `window`: seconds after its journal entry in
-    which a create is sent.
+    `wait` sleeps for at most so many seconds; False if apply is to stop. `held` is called with the
+    seconds for which a rate limit holds creates back. `cancel` cancels the task of a record and
+    returns what went wrong. `holder` collects when the exchanges of this apply's attempts ended,
+    `baselines` the baselines that it has read, by organization. `window` is the time in seconds,
+    after its journal entry, in which a create is sent.
     """
 
     service: Service
@@ -56,6 +58,23 @@ class ApplyContext:
     window: float = SEND_WINDOW
 
     def clocks(self) -> Clocks:
-        """What the clocks show now."""
         clock = self.clock
         return Clocks(clock.now(), clock.boot(), clock.boot_id, self.service.service_clock())
+
+    def result(
+        self, task: PlannedTask, result: Result, *problems: Remark, task_id: str | None = None
+    ) -> TaskResult:
+        """The result for a planned task; `task_id` is the task that its key now has."""
+        replaced = task.attempt.replaces or None if task.attempt is not None else None
+        if task.action is Action.REPLACE:
+            replaced = task.task_id
+        return TaskResult(
+            ref=task.ref,
+            result=result,
+            task_id=task_id,
+            url=self.service.task_url(task.ref.org_name, task_id) if task_id else None,
+            problems=problems,
+            file=task.file,
+            line=task.line,
+            replaced=replaced if task_id else None,
+        )

@@ -1,85 +1,82 @@
-"""Creates: each is journaled, sent within its window, and recorded before its id is shown."""
+"""Creates: each is journaled, sent within its window, and recorded before its ID is shown."""
 
 from __future__ import annotations
 
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from reconciler.apply import records
-from reconciler.apply.baselines import Baselines
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.report import Result, TaskResult
-from reconciler.apply.results import result_of
 from reconciler.apply.throttle import Throttle
-from reconciler.apply.window import Window
 from reconciler.model.canonical import digest
+from reconciler.model.clock import Clock
 from reconciler.model.errors import RemoteError, StateError
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.model.wire import create_body
-from reconciler.plan.lookup import moved_ref
+from reconciler.plan.lookup import BASELINE_SIZE, moved_ref
 from reconciler.plan.plan import Action, PlannedTask
 from reconciler.state.attempt import Attempt, Baseline
 from reconciler.state.model import Attempted, BaselineRead, Closed, Record, State
 
 TRIES = 5
-"""How often a create that never left is tried."""
+"""How often a create is tried whose request could not be sent."""
 
 PAYMENT_REQUIRED = 402
 """The organization or the user has no Neo tokens left."""
 
 
 class Creates:
-    """`sent` counts, for each key, the creates without an outcome that no rate limit explains;
-    `created` are keys that got a task, `own_marks` those of this apply's attempts. Safe to use from
-    many threads."""
+    """Creates tasks. Thread-safe.
+
+    `sent` counts, by key, the creates without an outcome that no rate limit explains. `created` are
+    the keys that got a task, `own_marks` the marks of this apply's attempts.
+    """
 
     def __init__(self, ctx: ApplyContext, throttle: Throttle) -> None:
         self._ctx = ctx
         self._throttle = throttle
-        self._baselines = Baselines(ctx)
         self._out_of_reach = threading.Event()
-        self._lock = threading.Lock()
+        self._lock, self._baseline_lock = threading.Lock(), threading.Lock()
         self._open: dict[TaskRef | None, list[str]] = {}
         self._known_ids = set(ctx.log.state.recorded_ids())
         self._used_up: set[str] = set()
         self._journaled: set[str] = set()
+        self._never_left: set[str] = set()
         self.sent: Counter[TaskRef] = Counter()
         self.created: set[TaskRef] = set()
         self.own_marks: set[str] = set()
-        self._never_left: set[str] = set()
 
     def supersede(self, state: State) -> None:
-        """Attempts that are open now are superseded by creates for their keys from now on."""
+        """From now on, creates supersede the attempts for their keys that are open now."""
         self._open = {}
         for mark, attempt in sorted(state.attempts.items()):
             self._open.setdefault(attempt.ref, []).append(mark)
 
     def count(self, ref: TaskRef) -> None:
-        """The key got a task of this apply, as a lookup has found."""
+        """Counts a key whose task of this apply was found by a lookup."""
         with self._lock:
             self.created.add(ref)
 
     def may_exist(self, task: PlannedTask) -> bool:
-        """Whether an attempt for it was sent, by this apply or another, whose outcome is open."""
+        """Whether an attempt for it is open that was sent, by this apply or another."""
         state, old = self._ctx.log.state, moved_ref(task.desired) if task.desired else None
         attempts = (*state.attempts_for(task.ref), *(state.attempts_for(old) if old else ()))
         return any(attempt.mark not in self._never_left for attempt in attempts)
 
     def create(self, task: PlannedTask) -> Record | TaskResult:
-        """The record of the new task, which is durable, or what came of it otherwise."""
-        desired = task.desired
-        if desired is None:  # a plan creates from manifests only
-            return result_of(self._ctx, task, Result.FAILED, remark("apply.no_manifest"))
+        """The record of the new task, which is durable, or else the result."""
+        ctx, desired = self._ctx, task.desired
+        if desired is None:  # plans create only desired tasks
+            return ctx.result(task, Result.FAILED, remark("apply.no_manifest"))
         try:
-            baseline = self._baselines.of(desired.ref.org_name)
+            baseline = self._baseline(desired.ref.org_name)
         except RemoteError as problem:
-            return result_of(
-                self._ctx, task, Result.FAILED, remark("apply.no_list", why=str(problem))
-            )
+            return ctx.result(task, Result.FAILED, remark("apply.no_list", why=str(problem)))
         refs = (task.ref, moved_ref(desired))
         earlier = [mark for ref in refs for mark in self._open.get(ref, ())]
         over, lost = list(earlier), NotSent("")
@@ -89,9 +86,7 @@ class Creates:
                 if generation is not None:
                     self._throttle.leave()
                 self._close(task, over)
-                return result_of(
-                    self._ctx, task, Result.NOT_STARTED, *self._why_not_started(task.ref)
-                )
+                return ctx.result(task, Result.NOT_STARTED, *self._why_not_started(task.ref))
             try:
                 attempt, outcome = self._send(task, desired, baseline, over)
                 self._note_limits(task.ref, outcome, generation)
@@ -101,7 +96,21 @@ class Creates:
                 return self._outcome(task, attempt, outcome, earlier)
             self._throttle.pause(0.25 * 2.0**tries)
             over, lost = [attempt.mark], outcome
-        return self._give_up(task, over, lost)
+        self._out_of_reach.set()
+        self._close(task, over)
+        return ctx.result(task, Result.FAILED, remark("apply.not_sent", why=lost.why))
+
+    def _baseline(self, org_name: str) -> Baseline:
+        """The newest tasks of an organization before the first attempt; read once, if the plan has
+        not read them. RemoteError: without the list, a create could not be looked up."""
+        with self._baseline_lock:
+            if org_name not in self._ctx.baselines:
+                page = next(self._ctx.service.list_tasks(org_name), None)
+                if page is not None and page.problem is not None:
+                    raise RemoteError([page.problem])
+                ids = tuple(dict.fromkeys(task.id for task in page or ()))[:BASELINE_SIZE]
+                self._ctx.baselines[org_name] = Baseline(org_name, ids)
+            return self._ctx.baselines[org_name]
 
     def _is_over(self, ref: TaskRef) -> bool:
         return self._out_of_reach.is_set() or ref.org_name in self._used_up
@@ -117,7 +126,7 @@ class Creates:
     def _send(
         self, task: PlannedTask, desired: DesiredTask, baseline: Baseline, over: Iterable[str]
     ) -> tuple[Attempt, CreateOutcome]:
-        """Journals an attempt that supersedes those `over`, and sends it within its window."""
+        """Journals an attempt that supersedes those in `over`, and sends it within its window."""
         ctx = self._ctx
         window = Window(ctx.clock, ctx.window, ctx.log.check_held)
         attempt = self._attempt(task, desired, baseline, window)
@@ -139,7 +148,7 @@ class Creates:
         return attempt, outcome
 
     def _not_journaled(self, baseline: Baseline) -> Iterable[BaselineRead]:
-        """A baseline is journaled with the first attempt that names it."""
+        """A baseline is journaled with the first attempt that refers to it."""
         with self._lock:
             if baseline.name not in self._journaled:
                 self._journaled.add(baseline.name)
@@ -168,7 +177,7 @@ class Creates:
         )
 
     def _note_limits(self, ref: TaskRef, outcome: CreateOutcome, generation: int) -> None:
-        """What an outcome means for the creates that follow."""
+        """Applies what an outcome means for the creates that follow."""
         match outcome:
             case Created():
                 self._throttle.succeeded(generation)
@@ -189,18 +198,18 @@ class Creates:
             case Created(task_id) if self._is_new(task_id):
                 return self._created(task, attempt, task_id, earlier)
             case Created(task_id):
-                # A service gives an id once; something in between repeated another's response.
+                # The service never reuses an ID: something in between repeated another response.
                 return self._unknown(task, remark("apply.known_id", task_id=task_id))
             case Refused(why, status):
                 self._settle(task, [attempt.mark], f"refused: {status}")
                 used_up = [remark("apply.used_up")] if status == PAYMENT_REQUIRED else []
                 refused = remark("apply.refused", why=why, status=status)
-                return result_of(self._ctx, task, Result.FAILED, refused, *used_up)
+                return self._ctx.result(task, Result.FAILED, refused, *used_up)
             case Unknown(why, throttled=throttled):
                 return self._unknown(task, remark("apply.unknown", why=why), counts=not throttled)
 
     def _is_new(self, task_id: str) -> bool:
-        """Whether no key has or had this task; from now on, one has."""
+        """Whether no key has or had this task until now."""
         with self._lock:
             is_new = task_id not in self._known_ids
             self._known_ids.add(task_id)
@@ -209,7 +218,7 @@ class Creates:
     def _unknown(self, task: PlannedTask, why: Remark, *, counts: bool = True) -> TaskResult:
         with self._lock:
             self.sent[task.ref] += counts
-        return result_of(self._ctx, task, Result.UNRESOLVED, why)
+        return self._ctx.result(task, Result.UNRESOLVED, why)
 
     def _created(
         self, task: PlannedTask, attempt: Attempt, task_id: str, earlier: Sequence[str]
@@ -218,26 +227,48 @@ class Creates:
         try:
             self._ctx.log.append(*records.recorded(task, record))
         except StateError as problem:
-            # Its id must not be shown before it is durable; the attempt is, and leads back to it.
+            # The ID must not be shown before it is durable. The attempt is, and leads back to it.
             why = remark("apply.not_recorded", why=str(problem))
-            return result_of(self._ctx, task, Result.UNRESOLVED, why)
-        with self._lock:
-            self.created.add(task.ref)
+            return self._ctx.result(task, Result.UNRESOLVED, why)
+        self.count(task.ref)
         return record
 
-    def _give_up(self, task: PlannedTask, marks: Sequence[str], outcome: NotSent) -> TaskResult:
-        self._out_of_reach.set()
-        self._close(task, marks)
-        return result_of(self._ctx, task, Result.FAILED, remark("apply.not_sent", why=outcome.why))
-
     def _close(self, task: PlannedTask, marks: Iterable[str]) -> None:
-        """Attempts of this apply that never left; those of earlier ones stay open for a lookup."""
+        """Closes attempts of this apply that were never sent; earlier ones stay open."""
         self._settle(task, [mark for mark in marks if mark in self.own_marks], "not sent")
 
     def _settle(self, task: PlannedTask, marks: Sequence[str], why: str) -> None:
-        """Closes attempts. The record of what the key has already keeps them in its history."""
+        """Closes attempts. If the key has a record, its history keeps them."""
         if marks and task.record is not None:
-            at = records.now(self._ctx)
+            at = self._ctx.clocks().moment
             self._ctx.log.append(*self._ctx.log.state.close_attempts(marks, why, at))
         elif marks:
             self._ctx.log.append(*(Closed(mark, why) for mark in marks))
+
+
+class Window:
+    """The time in which a journaled attempt may be sent: `seconds` from now. To be opened before
+    the journal write begins.
+
+    The age of an attempt counts from its journal entry, so a request that is sent much later could
+    arrive after the attempt has been given up. Time is the larger of what two clocks show: the wall
+    clock may be set, and the other may stop while a virtual machine is suspended.
+
+    `check_held` raises StateError if the lock or the journal no longer belongs to this run. Then
+    the window is closed, and `problem` has the error.
+    """
+
+    def __init__(self, clock: Clock, seconds: float, check_held: Callable[[], None]) -> None:
+        self._clock, self._seconds, self._check_held = clock, seconds, check_held
+        self._now, self.boot = clock.now(), clock.boot()
+        self.problem: StateError | None = None
+
+    def is_open(self) -> bool:
+        by_wall = (self._clock.now() - self._now).total_seconds()
+        if max(by_wall, self._clock.boot() - self.boot) >= self._seconds:
+            return False
+        try:
+            self._check_held()
+        except StateError as problem:
+            self.problem = problem
+        return self.problem is None

@@ -1,4 +1,4 @@
-"""A second task with one of our marks: something delivered one create twice."""
+"""Finds duplicates: further tasks with one of our marks, because a create was delivered twice."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from reconciler.model import mark
 from reconciler.model.errors import RemoteError
 from reconciler.model.task import RemoteTask, TaskRef
 from reconciler.plan.lookup import Depth
-from reconciler.state.model import Record, Recorded
+from reconciler.state.model import Recorded
 
 MOST = 50
-"""How many first messages of unrecorded tasks are read for it."""
+"""The maximum of first messages of unrecorded tasks that are read."""
 
 
 def record_duplicates(ctx: ApplyContext, created: Collection[TaskRef]) -> list[RemoteTask]:
-    """Looks for duplicates of all keys in the organizations of those `created` by this apply, and
-    adds them to their records. Returns the tasks that were listed.
+    """Looks for duplicates of all keys in the organizations of the `created` keys, and adds them to
+    their records, from which plans report them. Returns the tasks that were listed.
 
-    Plans report them from the records. What cannot be read is left: this check promises nothing.
+    This check is best effort: organizations that cannot be read are skipped.
     """
     listed: list[RemoteTask] = []
     for org_name in sorted({ref.org_name for ref in created}):
@@ -34,7 +34,7 @@ def record_duplicates(ctx: ApplyContext, created: Collection[TaskRef]) -> list[R
 
 
 def _newest(ctx: ApplyContext, org_name: str) -> list[RemoteTask]:
-    """The list down to what existed before this apply."""
+    """The list down to the tasks that existed before this apply."""
     baseline = ctx.baselines.get(org_name)
     depth = Depth.of([baseline] if baseline is not None else ())
     found: dict[str, RemoteTask] = {}
@@ -50,7 +50,7 @@ def _record(ctx: ApplyContext, org_name: str, tasks: Iterable[RemoteTask]) -> No
     baseline = ctx.baselines.get(org_name)
     known = {*state.recorded_ids(), *(baseline.ids if baseline is not None else ())}
     owners = {
-        nanoseconds: record
+        nanoseconds: ref
         for ref, record in state.records.items()
         if ref.org_name == org_name
         for name in record.marks
@@ -62,9 +62,6 @@ def _record(ctx: ApplyContext, org_name: str, tasks: Iterable[RemoteTask]) -> No
         shown = mark.nanoseconds(message.mark) if message is not None else None
         owner = owners.get(shown) if shown is not None else None
         if owner is not None:
-            record = ctx.log.state.records[owner.ref]
-            ctx.log.append(Recorded(_with_duplicate(record, task.id)))
-
-
-def _with_duplicate(record: Record, task_id: str) -> Record:
-    return replace(record, duplicates=(*record.duplicates, task_id))
+            record = ctx.log.state.records[owner]
+            duplicates = (*record.duplicates, task.id)
+            ctx.log.append(Recorded(replace(record, duplicates=duplicates)))

@@ -1,13 +1,14 @@
 """Executes planned tasks so that, whatever happens, no task is created twice.
 
-The order is the promise: the attempt is durable before its request leaves, and the id before it is
-shown (contract, section 5, point 2). What is open in between is resolved by `plan.recovery`.
+The guarantee depends on the order: the attempt is durable before its request is sent, and the ID is
+durable before it is shown (contract, section 5, point 2). `plan.recovery` resolves what is left
+open in between.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -16,21 +17,18 @@ from reconciler.apply.context import ApplyContext
 from reconciler.apply.creates import Creates
 from reconciler.apply.patches import Patches
 from reconciler.apply.report import Result, TaskResult
-from reconciler.apply.results import result_of
 from reconciler.apply.throttle import Throttle
 from reconciler.model.errors import StateError
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import TaskRef
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.plan import Action, PlannedTask, Reason
-from reconciler.state.model import (
-    Record,
-)
+from reconciler.state.model import Record
 
 
 class Executor:
-    """Executes planned tasks, `parallelism` requests at once. `creates` knows what was created;
-    `given_up` are keys whose create was sent, but the state takes nothing about it any more.
+    """Executes planned tasks with `parallelism` concurrent requests. `creates` knows what was
+    created; `given_up` are keys whose create was sent but whose outcome cannot be recorded.
 
     A worker acquires a slot before journaling its attempt and releases it when the response
     arrives. There are twice as many workers as slots: while one waits for the disk, another sends.
@@ -46,62 +44,43 @@ class Executor:
         self.given_up: set[TaskRef] = set()
 
     def run(self, tasks: Iterable[PlannedTask]) -> dict[TaskRef, TaskResult]:
-        """A result for each of these; others go on when one fails."""
+        """A result for each task. If one fails, the others continue."""
         tasks = list(tasks)
         self.creates.supersede(self._ctx.log.state)
-        remote = [t for t in tasks if t.creates or self._needs_service(t)]
-        local = [t for t in tasks if not (t.creates or self._needs_service(t))]
-        results = {t.ref: self._told(t, self._note) for t in local}
-        if remote:
-            left, count = deque(remote), min(self._workers, len(remote))
+        results = {t.ref: self._execute(t) for t in tasks if not _needs_service(t)}
+        left = deque(task for task in tasks if _needs_service(task))
+        if left:
+            count = min(self._workers, len(left))
             with ThreadPoolExecutor(count, "apply") as pool:
                 for worker in [pool.submit(self._work, left, results) for _ in range(count)]:
                     worker.result()
         return results
 
     def _work(self, left: deque[PlannedTask], results: dict[TaskRef, TaskResult]) -> None:
-        """One worker: the next that is left, until none is. Whatever is raised ends all of them."""
+        """A worker: executes tasks until none is left. An exception stops all workers."""
         try:
             while (task := _next_of(left)) is not None:
-                results[task.ref] = self._told(task, self._talk)
+                results[task.ref] = self._execute(task)
         except BaseException:
             left.clear()
             raise
 
-    def _needs_service(self, task: PlannedTask) -> bool:
-        if task.reason is Reason.UNFINISHED or task.patch or task.cancels:
-            return True
-        if task.action is Action.FORGET:
-            return True
-        return task.reason is Reason.ATTEMPT and bool(patch_after_create(records.made_from(task)))
-
-    def _told(self, task: PlannedTask, do: Callable[[PlannedTask], TaskResult]) -> TaskResult:
+    def _execute(self, task: PlannedTask) -> TaskResult:
         try:
-            result = do(task)
+            result = self._outcome(task)
         except StateError as problem:
             why = remark("apply.state", why=str(problem))
             if self.creates.may_exist(task):
                 self.given_up.add(task.ref)
-                result = self._result(task, Result.UNRESOLVED, why)
+                result = self._ctx.result(task, Result.UNRESOLVED, why)
             else:
-                result = self._result(task, Result.FAILED, why)
+                result = self._ctx.result(task, Result.FAILED, why)
         self._ctx.ended(result)
         return result
 
-    def _note(self, task: PlannedTask) -> TaskResult:
-        """Adopting, moving, and accepting what agrees already change the state alone."""
-        record = task.record
-        if task.action is Action.MOVE and record is not None:
-            return self._moved(task, record)
-        if task.action is Action.UPDATE and record is not None:
-            return self._updated(task, record, Result.UPDATED)
-        adopted = records.adopted(task, self._ctx)
-        self._record(task, adopted)
-        return self._result(task, self._adopted_as(task), task_id=adopted.task_id)
-
-    def _talk(self, task: PlannedTask) -> TaskResult:
-        if not self._ctx.wait(0):
-            return self._result(task, Result.NOT_STARTED)
+    def _outcome(self, task: PlannedTask) -> TaskResult:
+        if _needs_service(task) and not self._ctx.wait(0):
+            return self._ctx.result(task, Result.NOT_STARTED)
         if task.creates:
             made = self.creates.create(task)
             if isinstance(made, TaskResult):
@@ -109,71 +88,77 @@ class Executor:
             replaced = task.action is Action.REPLACE
             return self._finish(task, made, Result.REPLACED if replaced else Result.CREATED)
         record = task.record
-        if task.action is Action.MOVE and record is not None:
-            return self._moved(task, record)
-        if task.action is Action.UPDATE and record is not None:
-            return self._updated(task, record, Result.UPDATED)
-        if task.action is Action.FORGET and record is not None:
-            return self._forgotten(task, record)
-        if task.reason is Reason.UNFINISHED and record is not None:
-            return self._finish(task, record, Result.CREATED)
+        if record is not None:
+            if task.action is Action.MOVE:
+                return self._moved(task, record)
+            if task.action is Action.UPDATE:
+                return self._updated(task, record, Result.UPDATED)
+            if task.action is Action.FORGET:
+                return self._forgotten(task, record)
+            if task.reason is Reason.UNFINISHED:
+                return self._finish(task, record, Result.CREATED)
         adopted = records.adopted(task, self._ctx)
-        self._record(task, adopted)
+        self._ctx.log.append(*records.recorded(task, adopted))
         return self._finish(task, adopted, self._adopted_as(task))
-
-    def _record(self, task: PlannedTask, record: Record) -> None:
-        self._ctx.log.append(*records.recorded(task, record))
 
     def _moved(self, task: PlannedTask, old: Record) -> TaskResult:
         record = records.moved_record(task, old, self._ctx)
-        self._record(task, record)
+        self._ctx.log.append(*records.recorded(task, record))
         if task.update:
             return self._updated(task, record, Result.MOVED)
-        return self._result(task, Result.MOVED, task_id=record.task_id)
+        return self._ctx.result(task, Result.MOVED, task_id=record.task_id)
 
     def _updated(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
         """First at the service, then in the record: if apply dies in between, the next plan finds
-        both in agreement and only records it."""
+        that both agree and only records it."""
         done, problems = self._patches.update(task, record)
         if problems and result is Result.UPDATED:
             result = Result.FAILED
-        told = self._result(task, result, *problems, task_id=record.task_id)
-        return replace(told, updated=done)
+        reported = self._ctx.result(task, result, *problems, task_id=record.task_id)
+        return replace(reported, updated=done)
 
     def _forgotten(self, task: PlannedTask, record: Record) -> TaskResult:
-        """Cancelled first: if apply dies in between, the next one finds the record and does both.
-        A key with an attempt keeps its record, since that may still make a task."""
+        """Cancels first: if apply dies in between, the next one finds the record and does both. The
+        record of a key with an attempt stays, since the attempt may still create a task."""
         log = self._ctx.log
         if log.state.attempts_for(record.ref):
-            return self._result(task, Result.UNRESOLVED, remark("apply.look_up"))
+            return self._ctx.result(task, Result.UNRESOLVED, remark("apply.look_up"))
         if task.cancels and (problems := self._cancel(record)):
-            return self._result(task, Result.FAILED, *problems, task_id=record.task_id)
+            return self._ctx.result(task, Result.FAILED, *problems, task_id=record.task_id)
         log.append(records.retired(record, self._ctx))
-        return self._result(task, Result.FORGOTTEN, task_id=record.task_id)
+        reported = self._ctx.result(task, Result.FORGOTTEN, task_id=record.task_id)
+        return replace(reported, cancelled=record.task_id if task.cancels else None)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
-        """The name and the sharing, which a create cannot carry; then what was there before."""
+        """Sets the name and sharing, which a create cannot carry, then cancels the old task."""
         problems = self._patches.finish(record) if record.pending else ()
-        told = self._result(task, result, *problems, task_id=record.task_id)
+        reported = self._ctx.result(task, result, *problems, task_id=record.task_id)
         if not task.cancels or task.record is None:
-            return told
-        return replace(told, warnings=self._cancel(task.record))
+            return reported
+        warnings = self._cancel(task.record)
+        cancelled = None if warnings else task.record.task_id
+        return replace(reported, warnings=warnings, cancelled=cancelled)
 
     def _cancel(self, record: Record) -> tuple[Remark, ...]:
         self._ctx.log.check_held()
         return self._ctx.cancel(record)
 
     def _adopted_as(self, task: PlannedTask) -> Result:
+        """A task that an attempt of this apply created counts as created, not as adopted."""
         attempt = task.attempt
         if attempt is None or attempt.mark not in self.creates.own_marks:
             return Result.ADOPTED
         self.creates.count(task.ref)
         return Result.REPLACED if attempt.replaces else Result.CREATED
 
-    def _result(
-        self, task: PlannedTask, result: Result, *problems: Remark, task_id: str | None = None
-    ) -> TaskResult:
-        return result_of(self._ctx, task, result, *problems, task_id=task_id)
+
+def _needs_service(task: PlannedTask) -> bool:
+    """Whether it takes requests; adoptions and moves, for example, only change the state."""
+    if task.creates or task.reason is Reason.UNFINISHED or task.action is Action.FORGET:
+        return True
+    if task.patch or task.cancels:
+        return True
+    return task.reason is Reason.ATTEMPT and bool(patch_after_create(records.made_from(task)))
 
 
 def _next_of(left: deque[PlannedTask]) -> PlannedTask | None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.duplicates import record_duplicates
 from reconciler.apply.executor import Executor
@@ -24,20 +23,20 @@ from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.state.attempt import Attempt
 
 ROUNDS = 3
-"""How often one apply sends a create for one key when no outcome can be had."""
+"""How often one apply sends a create for a key if the outcome stays unknown."""
 
 LONGEST_GRACE = 60.0
-"""Seconds past the settle time for which a lookup that fails is repeated, at most."""
+"""The maximum of seconds after the settle time in which a failing lookup is repeated."""
 
 _DONE = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED)
-"""Results that can have an error beside them: the task exists, but something is left to do."""
+"""Results that can come with an error: the task exists, but something is left to do."""
 
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a person is shown while attempts settle; `until` is by this machine's clock."""
+    """Progress while attempts settle; `until` is by the local clock."""
 
     refs: tuple[TaskRef, ...]
     until: datetime
@@ -45,9 +44,9 @@ class Waiting:
 
 
 class Loop:
-    """One apply. `replan` reads and plans again for some keys, `waiting` is called while attempts
-    settle. At most `max_creates` keys get a task. `listed` has the tasks that were listed at the
-    end.
+    """One apply. `replan` reads the service and plans again for some keys; `waiting` is called
+    while attempts settle. At most `max_creates` keys get a task. `listed` has the tasks that were
+    listed at the end.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class Loop:
         self._look = _FIRST_LOOK
 
     def run(self, plan: Plan) -> ApplyReport:
-        """Does what the plan says for each of its tasks that it has something to do for."""
+        """Executes the plan, then looks up and retries until no attempt can be resolved further."""
         try:
             self._take(plan.tasks, plan.closed)
             while (open_refs := self._open()) and self._pause(open_refs):
@@ -83,7 +82,7 @@ class Loop:
             if self._executor.creates.created and self._ctx.wait(0):
                 self.listed = record_duplicates(self._ctx, self._executor.creates.created)
         except StateError as problem:
-            # What was done stays done, and has to be told all the same.
+            # What was done must be reported all the same.
             return self._report(problem.diagnostics)
         return self._report()
 
@@ -97,10 +96,10 @@ class Loop:
             planned = [task for task in found.tasks if task.ref in open_refs]
             self._take(planned, found.closed)
             for ref in set(open_refs) - {task.ref for task in planned}:
-                self._tasks.pop(ref, None)  # in no manifest, and its attempt came to nothing
+                self._tasks.pop(ref, None)  # in no manifest, and its attempt created no task
 
     def _take(self, tasks: Iterable[PlannedTask], closed: Iterable[str]) -> None:
-        """Does what can be done now for these, and keeps what they are."""
+        """Executes what can be executed now, and keeps what is open."""
         taken = self._within_limit([self._within_rounds(task) for task in tasks])
         if marks := list(closed):
             self._close(marks, {task.ref for task in taken if task.creates})
@@ -108,7 +107,7 @@ class Loop:
         for task in taken:
             if task.applies or task.action is Action.UNRESOLVED:
                 self._tasks[task.ref] = task
-            elif task.ref not in self._results:  # what was open came to nothing
+            elif task.ref not in self._results:  # its attempt created no task
                 self._tasks.pop(task.ref, None)
         ready = [t for t in taken if t.applies and t.reason is not Reason.SETTLING]
         if ready:
@@ -116,25 +115,25 @@ class Loop:
             self._results.update(self._executor.run(ready))
 
     def _close(self, marks: Sequence[str], again: Collection[TaskRef]) -> None:
-        """Attempts that made no task; `again` are keys for which another is sent now."""
-        state, at = self._ctx.log.state, records.now(self._ctx)
+        """Closes attempts that created no task; `again` are keys for which another is sent now."""
+        state, at = self._ctx.log.state, self._ctx.clocks().moment
         for mark in marks:
             attempt = state.attempts.get(mark)
             if attempt is not None and attempt.replaces and attempt.ref not in again:
-                ref = attempt.ref
-                said = warning(
+                key = attempt.ref.key
+                note = warning(
                     Code.REPLACE_MADE_NONE,
-                    at=Place(attempt.file, key=ref.key),
-                    key=ref.key,
+                    at=Place(attempt.file, key=key),
+                    key=key,
                     mark=mark,
                     task_id=attempt.replaces,
-                    request=f"{ref.key}={attempt.replaces}",
+                    request=f"{key}={attempt.replaces}",
                 )
-                self._notes.append(said)
+                self._notes.append(note)
         self._ctx.log.append(*state.close_attempts(marks, "made no task", at))
 
     def _as_recorded(self, task: PlannedTask) -> PlannedTask:
-        """With its record as it is by now: what came of an attempt is told there."""
+        """With its current record, whose history has the outcome of its attempts."""
         known = task.record and self._ctx.log.state.records.get(task.record.ref)
         return replace(task, record=known) if known else task
 
@@ -146,7 +145,7 @@ class Loop:
         return _unresolved(task, said)
 
     def _within_limit(self, tasks: list[PlannedTask]) -> list[PlannedTask]:
-        """What the plan counted is less than what a lookup may add to it."""
+        """A lookup can add creates that the plan did not count."""
         if self._max_creates is None:
             return tasks
         left = self._max_creates - len(self._executor.creates.created)
@@ -160,7 +159,7 @@ class Loop:
         return kept
 
     def _open(self) -> set[TaskRef]:
-        """Keys with an attempt that time or another lookup may still resolve."""
+        """The keys with an attempt that time or another lookup may still resolve."""
         self._attempts = {}
         for attempt in self._ctx.log.state.attempts.values():
             self._attempts.setdefault(attempt.ref, []).append(attempt)
@@ -195,14 +194,14 @@ class Loop:
         return max(seconds or 0.0 for seconds in left)
 
     def _deadline(self, task: PlannedTask, clocks: Clocks) -> float:
-        """When, in seconds since boot, its lookup is given up: fixed with its latest attempt, so
-        that no clock and no response can put it off."""
+        """When its lookup is given up, in seconds since boot. It is fixed with the latest attempt,
+        so that no clock and no response can postpone it."""
         latest = max(attempt.mark for attempt in self._attempts_of(task))
         grace = min(LONGEST_GRACE, self._settle_time.total_seconds())
         return self._deadlines.setdefault(latest, clocks.boot + self._left(task, clocks) + grace)
 
     def _pause(self, open_refs: Collection[TaskRef]) -> bool:
-        """Waits until another lookup is worth it; False if apply is to stop."""
+        """Waits until it is worth looking again; False if apply is to stop."""
         clocks = self._ctx.clocks()
         left = [self._left(self._tasks[ref], clocks) for ref in open_refs]
         until = clocks.now + timedelta(seconds=max(left))
@@ -219,38 +218,28 @@ class Loop:
                 continue
             results.append(result)
             at = Place(result.file, result.line, key=ref.key)
-            if result.problems and result.result in _DONE:
-                words = word_remarks(result.problems)
-                facts = {"what": f"{ref.key}: {words.note}", "hint": words.hint_text()}
-                diagnostics.append(error(Code.TASK_PROBLEM, at=at, **facts))
-            if result.warnings:
-                words = word_remarks(result.warnings)
-                facts = {"what": f"{ref.key}: {words.note}", "hint": words.hint_text()}
-                diagnostics.append(warning(Code.TASK_PROBLEM, at=at, **facts))
+            errors = result.problems if result.result in _DONE else ()
+            for report, remarks in ((error, errors), (warning, result.warnings)):
+                if remarks:
+                    words = word_remarks(remarks)
+                    facts = {"what": f"{ref.key}: {words.note}", "hint": words.hint_text()}
+                    diagnostics.append(report(Code.TASK_PROBLEM, at=at, **facts))
         return ApplyReport(tuple(results), tuple(diagnostics))
 
     def _result(self, task: PlannedTask) -> TaskResult | None:
-        """What became of a task; None for one that there was nothing to do for."""
+        """The result for a task; None if there was nothing to do."""
         done = self._results.get(task.ref)
         if done is not None and done.result is not Result.UNRESOLVED:
             return done
         if done is None and task.action is not Action.UNRESOLVED:
             return None
-        why = done.problems if done else ()
         if task.action is Action.UNRESOLVED:
             why = task.explanation
         else:
-            why = (*why, remark("apply.look_up"))
+            why = (*(done.problems if done else ()), remark("apply.look_up"))
         if self._problem is not None:
             why = (*why, remark("apply.lookup_failed", why=self._problem))
-        return TaskResult(
-            ref=task.ref,
-            result=Result.UNRESOLVED,
-            task_id=None,
-            problems=why,
-            file=task.file,
-            line=task.line,
-        )
+        return self._ctx.result(task, Result.UNRESOLVED, *why)
 
 
 def _unresolved(task: PlannedTask, said: Remark) -> PlannedTask:

@@ -1,4 +1,4 @@
-"""What is changed at the service without a create: settings of a task that exists."""
+"""Changes settings of existing tasks at the service."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from reconciler.tasks.delivery import Delivery, Refusal, delivery_error
 
 
 class Patches:
-    """Changes settings, within the slots of the executor. Each is durable in the log once it is
-    done, never before."""
+    """Patches tasks within the slots of the executor. A change is recorded once it is made, never
+    before."""
 
     def __init__(self, ctx: ApplyContext, slots: AbstractContextManager[None]) -> None:
         self._ctx = ctx
         self._slots = slots
 
     def finish(self, record: Record) -> tuple[Remark, ...]:
-        """Sets what a create cannot carry. What could not be done, if anything."""
+        """Sets what a create cannot carry. Returns what failed."""
         try:
             self._patch(record, record.pending)
             self._ctx.log.append(Recorded(replace(record, pending={})))
@@ -41,23 +41,24 @@ class Patches:
     def update(
         self, task: PlannedTask, record: Record
     ) -> tuple[tuple[str, ...], tuple[Remark, ...]]:
-        """What the plan says is to be changed in place. The settings that are so now, and why the
-        others are not."""
+        """Makes the planned changes. Returns the settings that now have the desired value, and why
+        others do not."""
         desired = {**record.pending, **task.update}
         patch = {name: value for name, value in desired.items() if name not in task.agreed}
         try:
             shown = self._patch(record, patch) if patch else task.remote
         except RemoteError as failed:
             return (), (self._why(record, failed),)
-        ignored = sorted(
-            name for name in patch if shown is not None and _differs(name, desired, shown)
+        ignored = tuple(
+            name
+            for name in sorted(patch)
+            if shown is not None and _differs(name, desired[name], shown)
         )
         done = {name: value for name, value in desired.items() if name not in ignored}
         if done:
             self._ctx.log.append(Recorded(records.updated(record, done, shown, self._ctx)))
-        if not ignored:
-            return tuple(sorted(done)), ()
-        return tuple(sorted(done)), (remark("patch.ignored", names=tuple(ignored)),)
+        problems = (remark("patch.ignored", names=ignored),) if ignored else ()
+        return tuple(sorted(done)), problems
 
     def _patch(self, record: Record, values: Mapping[str, object]) -> RemoteTask:
         with self._slots:
@@ -65,7 +66,7 @@ class Patches:
             return self._ctx.service.patch_task(record.ref.org_name, record.task_id, dict(values))
 
     def _why(self, record: Record, failed: RemoteError) -> Remark:
-        """The service says 404 for a task that is gone and for one of somebody else's alike."""
+        """The service returns 404 both for a task that is gone and for one of another identity."""
         told = Delivery(record.ref, "the change", record.identity, self._ctx.identity)
         mine = told.caller.same_as(told.creator)
         if failed.status not in (403, 404) or (mine and failed.status == 403):
@@ -74,9 +75,8 @@ class Patches:
         return remark("patch.failed", why=wording(said).summary)
 
 
-def _differs(name: str, desired: Mapping[str, object], shown: RemoteTask) -> bool:
-    """Whether the service shows another value than it was told; names it trims."""
-    value = desired[name]
+def _differs(name: str, value: object, shown: RemoteTask) -> bool:
+    """Whether the service returns another value than it was sent. It trims names."""
     present = at_service(name, shown) if name in COMPARED else ABSENT
     if isinstance(value, str) and isinstance(present, str):
         return present.strip() != value.strip()

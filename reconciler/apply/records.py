@@ -1,10 +1,9 @@
-"""What is recorded of a task: after its create, or once it was found to exist."""
+"""The records that an apply writes: after a create, or once a task is known to exist."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import digest
@@ -24,7 +23,7 @@ def created(
     earlier: Sequence[str],
     ctx: ApplyContext,
 ) -> Record:
-    """The record of a create that was answered; `earlier` are marks of attempts before it."""
+    """The record of a successful create; `earlier` are marks of attempts before it."""
     record = Record(
         ref=task.ref,
         task_id=task_id,
@@ -32,7 +31,7 @@ def created(
         inputs=attempt.inputs,
         digest=attempt.digest,
         identity=ctx.identity,
-        created_at=now(ctx),
+        created_at=ctx.clocks().moment,
         marks=(*earlier, attempt.mark),
         pending=patch_after_create(attempt.inputs),
         sensitive=attempt.sensitive,
@@ -42,7 +41,7 @@ def created(
 
 
 def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
-    """The record of a task that exists already. It closes every attempt of its key."""
+    """The record of an existing task. It closes every attempt for its key."""
     inputs = made_from(task)
     attempt, remote = task.attempt, task.remote
     refs = {task.ref, moved_ref(task.desired) if task.desired is not None else None}
@@ -54,7 +53,7 @@ def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
         inputs=inputs,
         digest=digest(inputs),
         identity=ctx.identity,
-        created_at=now(ctx),
+        created_at=ctx.clocks().moment,
         marks=tuple(tried),
         pending=patch_after_create(inputs) if attempt is not None else {},
         outputs=kept_outputs(remote.raw) if remote is not None else {},
@@ -65,7 +64,7 @@ def adopted(task: PlannedTask, ctx: ApplyContext) -> Record:
 
 
 def recorded(task: PlannedTask, record: Record) -> list[Event]:
-    """The events that make it the record of the task's key, which may have been another key's
+    """The events that store the record under the task's key, and remove it from its former key
     (`movedFrom`)."""
     old = task.record.ref if task.record is not None else task.ref
     return [Recorded(record), *([Forgotten(old)] if old != task.ref else ())]
@@ -73,34 +72,33 @@ def recorded(task: PlannedTask, record: Record) -> list[Event]:
 
 def moved_record(task: PlannedTask, record: Record, ctx: ApplyContext) -> Record:
     """The record under its new key."""
-    said = HistoryEntry(HistoryKind.MOVED.value, now(ctx), record.task_id, "", record.ref.key)
-    return replace(
-        record.with_history(said), ref=task.ref, file=task.file, generated=task.generated
-    )
+    at = ctx.clocks().moment
+    entry = HistoryEntry(HistoryKind.MOVED.value, at, record.task_id, "", record.ref.key)
+    return replace(record.with_history(entry), ref=task.ref, file=task.file, generated=task.generated)
 
 
 def retired(record: Record, ctx: ApplyContext) -> Retired:
-    """Its task has no key any more, and is adopted for nothing. What it used so far is kept, if the
-    service shows it."""
+    """The event that removes a record; no key adopts its task again. Its usage so far is kept if
+    the service returns it."""
     try:
         shown = ctx.service.get_task(record.ref.org_name, record.task_id)
     except RemoteError:
         shown = None
     if shown is not None:
         record = replace(record, outputs=kept_outputs(shown.raw))
-    return Retired(record.retired(now(ctx), adoptable=False))
+    return Retired(record.retired(ctx.clocks().moment, adoptable=False))
 
 
 def updated(
     record: Record, values: Mapping[str, object], shown: RemoteTask | None, ctx: ApplyContext
 ) -> Record:
-    """The record once the task has these settings, and `shown` is how the service shows it."""
+    """The record of a task that now has these settings, with the outputs of `shown`."""
     inputs = {**record.inputs, **values}
-    said = HistoryEntry(
-        HistoryKind.UPDATED.value, now(ctx), record.task_id, "", ", ".join(sorted(values))
-    )
+    names = ", ".join(sorted(values))
+    at = ctx.clocks().moment
+    entry = HistoryEntry(HistoryKind.UPDATED.value, at, record.task_id, "", names)
     return replace(
-        record.with_history(said),
+        record.with_history(entry),
         inputs=inputs,
         digest=digest(inputs),
         pending={name: v for name, v in record.pending.items() if name not in values},
@@ -109,12 +107,7 @@ def updated(
 
 
 def made_from(task: PlannedTask) -> Inputs:
-    """What an adopted task counts as created with: the attempt's inputs, else the manifest's."""
+    """The inputs that an adopted task was created with: the attempt's, else the manifest's."""
     if task.attempt is not None:
         return task.attempt.inputs
     return task.desired.inputs if task.desired is not None else {}
-
-
-def now(ctx: ApplyContext) -> datetime:
-    """By the service's clock, if it shows one that can be correct."""
-    return ctx.clocks().moment

@@ -1,4 +1,4 @@
-"""What an apply did: the truth for each task that there was something to do for."""
+"""The report of an apply: the outcome of each task that required action."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """How one task ended. `problems` say why it failed or is unresolved, `warnings` what else a
-    reader should know. `file` and `line` are its place in a manifest. `replaced` is the task that
-    it replaced, `updated` are the settings that were changed."""
+    """The outcome of one task. `problems` are the reasons why it failed or is unresolved. `file`
+    and `line` are its place in a manifest. `replaced` is the task that it replaced, `cancelled` the
+    task that was cancelled, and `updated` are the settings that were changed."""
 
     ref: TaskRef
     result: Result
@@ -40,6 +40,7 @@ class TaskResult:
     replaced: str | None = None
     updated: tuple[str, ...] = ()
     warnings: tuple[Remark, ...] = ()
+    cancelled: str | None = None
 
     @property
     def key(self) -> str:
@@ -52,26 +53,26 @@ class TaskResult:
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
-    """`budget` is that of the plan document, as it was before anything was created."""
+    """`budget` is the `budget` of the plan document, from before anything was created."""
 
     tasks: tuple[TaskResult, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
     budget: Mapping[str, object] | None = None
 
     def summary(self) -> dict[str, int]:
-        """The number of tasks for each result, in the order of `Result`; those without one too."""
+        """The number of tasks for each result, zeros included, in the order of `Result`."""
         counts = Counter(task.result for task in self.tasks)
         return {result.value: counts[result] for result in Result}
 
     def failed(self) -> bool:
-        """Whether apply must exit 1: a task failed, stayed unresolved or was not started,
-        or something beside the tasks went wrong."""
+        """Whether apply exits 1: a task failed, is unresolved or was not started, or there is any
+        other error."""
         bad = (Result.FAILED, Result.UNRESOLVED, Result.NOT_STARTED)
         return any(task.result in bad for task in self.tasks) or has_errors(self.diagnostics)
 
 
 def of_both_waves(before: ApplyReport, after: ApplyReport) -> ApplyReport:
-    """The report of both waves of an apply."""
+    """The combined report of two waves of an apply."""
     tasks = {task.ref: task for task in (*before.tasks, *after.tasks)}
     new = (d for d in after.diagnostics if d not in before.diagnostics)
     ordered = tuple(tasks[ref] for ref in sorted(tasks))

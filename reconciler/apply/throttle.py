@@ -1,7 +1,7 @@
-"""How many requests are under way, and when no create may begin: rate limits and lost connections.
+"""Limits concurrent requests, and holds creates back after rate limits and lost connections.
 
-After a 429, no create begins until the service's `Retry-After` is over. Then one create probes. If
-it succeeds, half as many as before run at once, and one more with each success.
+After a 429, no create starts until the service's `Retry-After` is over. Then one create probes. If
+it succeeds, half as many slots as before are available, and one more with each success.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import threading
 from collections.abc import Callable
 
 LONGEST_HOLD = 300.0
-"""Seconds that creates are held back by rate limits, in all. After that, none is started."""
+"""Seconds for which rate limits may hold creates back in total. After that, none is started."""
 
 _LEAST_HOLD, _LONGEST_STEP = 1.0, 64.0
 
 
 class Throttle:
-    """Shared by all workers. As a context manager it is a slot for any request; `enter` and `leave`
-    are a slot for a create. `slots` is how many there are now.
+    """Shared by all workers. As a context manager, it is a slot for any request; `enter` and
+    `leave` acquire and release a slot for a create. `slots` is the current number of slots.
 
-    `seconds` is a clock, `wait` sleeps and says whether to go on (False: apply is stopping), `held`
-    is told about each hold.
+    `seconds` is a clock, `wait` sleeps and returns False if apply is to stop, and `held` is called
+    with the seconds of each hold.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Throttle:
         self.leave()
 
     def enter(self) -> int | None:
-        """A slot for a create, once creates may begin. Pass its number to what `create` comes to;
-        None if apply is stopping or the rate limit lasts too long."""
+        """Acquires a slot for a create once creates may start. Returns the generation to pass to
+        `succeeded` or `limited`; None if apply is to stop or the rate limit lasts too long."""
         while True:
             with self._free:
                 if self.is_exhausted:
@@ -82,12 +82,12 @@ class Throttle:
             self._free.notify_all()
 
     def pause(self, seconds: float) -> None:
-        """No create begins for so long; a longer pause that is under way stays."""
+        """Starts no create for so long, or for longer if a longer pause is in effect."""
         with self._free:
             self._until = max(self._until, self._seconds() + seconds)
 
     def succeeded(self, generation: int) -> None:
-        """The create of that slot was answered. One from before the limit proves nothing."""
+        """After a create that succeeded. One that started before the last limit proves nothing."""
         with self._free:
             if generation != self._generation:
                 return
@@ -99,7 +99,7 @@ class Throttle:
             self._free.notify_all()
 
     def limited(self, generation: int, retry_after: float | None) -> None:
-        """The create of that slot met a rate limit. All that were under way then count as one."""
+        """After a create that met a rate limit. All that were in flight together count as one."""
         with self._free:
             is_first = generation == self._generation
             if is_first:
