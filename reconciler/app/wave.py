@@ -20,13 +20,11 @@ from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
-from reconciler.messages import word
 from reconciler.messages.notes import Note, Question
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, Severity, error, has_errors
 from reconciler.model.errors import StateError, TaskctlError
-from reconciler.model.remarks import Remark
 from reconciler.model.task import RemoteTask, rfc3339
 from reconciler.plan.age import LockHolder
 from reconciler.plan.budget import budget_document
@@ -279,25 +277,18 @@ class Wave:
         return report
 
 
-def _cancel(ctx: Context, record: Record) -> tuple[Remark, ...]:
-    """Cancels a task that was replaced or removed, unless it is settled. A failure becomes a
-    remark."""
-    try:
-        status = ctx.reader.status(record)
-        if status.state in SETTLED and status.state is not TaskState.NOT_VISIBLE:
-            return ()
-        event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
-        outcome = ctx.reader.respond(record.ref.org_name, record.task_id, event)
-        if isinstance(outcome, Sent):
-            return ()
+def _cancel(ctx: Context, record: Record) -> bool:
+    """Cancels the task of a record. False if it had already ended. TaskctlError."""
+    status = ctx.reader.status(record)
+    if status.state in SETTLED and status.state is not TaskState.NOT_VISIBLE:
+        return False
+    event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
+    outcome = ctx.reader.respond(record.ref.org_name, record.task_id, event)
+    if not isinstance(outcome, Sent):
         caller = ctx.client.identity()
-        why = delivery_error(
-            outcome, Delivery(record.ref, "the cancellation", record.identity, caller)
-        )
-    except TaskctlError as failure:
-        why = failure.diagnostics[0]
-    facts = {"old": record.task_id, "why": word(why).summary, "ref": str(record.ref)}
-    return (Remark("apply.not_cancelled", facts),)
+        delivery = Delivery(record.ref, "the cancellation", record.identity, caller)
+        raise TaskctlError([delivery_error(outcome, delivery)])
+    return True
 
 
 def _may_miss_a_task(report: ApplyReport) -> bool:

@@ -38,10 +38,10 @@ class ApplyContext:
     """The dependencies of the executor and the loop.
 
     `wait` sleeps for at most so many seconds; False if apply is to stop. `held` is called with the
-    seconds for which a rate limit holds creates back. `cancel` cancels the task of a record and
-    returns what went wrong. `holder` collects when the exchanges of this apply's attempts ended,
-    `baselines` the baselines that it has read, by organization. `window` is the time in seconds,
-    after its journal entry, in which a create is sent.
+    seconds for which a rate limit holds creates back. `cancel` cancels the task of a record; False
+    if it had already ended; it may raise TaskctlError. `holder` collects when the exchanges of this
+    apply's attempts ended, `baselines` the baselines that it has read, by organization. `window` is
+    the time in seconds, after its journal entry, in which a create is sent.
     """
 
     service: Service
@@ -51,7 +51,7 @@ class ApplyContext:
     wait: Callable[[float], bool]
     started: Callable[[TaskRef], None]
     ended: Callable[[TaskResult], None]
-    cancel: Callable[[Record], tuple[Remark, ...]]
+    cancel: Callable[[Record], bool]
     holder: LockHolder
     held: Callable[[float], None] = lambda _: None
     baselines: dict[str, Baseline] = field(default_factory=dict)

@@ -18,7 +18,8 @@ from reconciler.apply.creates import Creates
 from reconciler.apply.patches import Patches
 from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.throttle import Throttle
-from reconciler.model.errors import StateError
+from reconciler.messages import word
+from reconciler.model.errors import StateError, TaskctlError
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import TaskRef
 from reconciler.model.wire import patch_after_create
@@ -123,11 +124,12 @@ class Executor:
         log = self._ctx.log
         if log.state.attempts_for(record.ref):
             return self._ctx.result(task, Result.UNRESOLVED, remark("apply.look_up"))
-        if task.cancels and (problems := self._cancel(record)):
+        cancelled, problems = self._cancel(record) if task.cancels else (None, ())
+        if problems:
             return self._ctx.result(task, Result.FAILED, *problems, task_id=record.task_id)
         log.append(records.retired(record, self._ctx))
         reported = self._ctx.result(task, Result.FORGOTTEN, task_id=record.task_id)
-        return replace(reported, cancelled=record.task_id if task.cancels else None)
+        return replace(reported, cancelled=cancelled)
 
     def _finish(self, task: PlannedTask, record: Record, result: Result) -> TaskResult:
         """Sets the name and sharing, which a create cannot carry, then cancels the old task."""
@@ -135,13 +137,18 @@ class Executor:
         reported = self._ctx.result(task, result, *problems, task_id=record.task_id)
         if not task.cancels or task.record is None:
             return reported
-        warnings = self._cancel(task.record)
-        cancelled = None if warnings else task.record.task_id
+        cancelled, warnings = self._cancel(task.record)
         return replace(reported, warnings=warnings, cancelled=cancelled)
 
-    def _cancel(self, record: Record) -> tuple[Remark, ...]:
+    def _cancel(self, record: Record) -> tuple[str | None, tuple[Remark, ...]]:
+        """The task ID unless the task had already ended, and what failed."""
         self._ctx.log.check_held()
-        return self._ctx.cancel(record)
+        try:
+            return record.task_id if self._ctx.cancel(record) else None, ()
+        except TaskctlError as problem:
+            why = word(problem.diagnostics[0]).summary
+            facts = {"old": record.task_id, "why": why, "ref": str(record.ref)}
+            return None, (Remark("apply.not_cancelled", facts),)
 
     def _adopted_as(self, task: PlannedTask) -> Result:
         """A task that an attempt of this apply created counts as created, not as adopted."""

@@ -62,7 +62,11 @@ def _result_rows(task: TaskResult, style: Style) -> Iterator[str]:
     where = safe.line(named) if named else place_of(task.file, task.line)
     yield f"{label} {palette.bold(safe.line(task.key))}  {where}".rstrip()
     if task.replaced:
-        yield palette.dim(f"    replaces {safe.line(task.replaced)}")
+        end = ", which was cancelled" if task.cancelled else ""
+        yield palette.dim(f"    replaces {safe.line(task.replaced)}{end}")
+    if task.result is Result.FORGOTTEN:
+        end = ", task cancelled" if task.cancelled else ""
+        yield palette.dim(f"    record removed{end}")
     if task.updated:
         yield palette.dim(f"    set: {', '.join(map(safe.line, task.updated))}")
     problems = word_remarks(task.problems)

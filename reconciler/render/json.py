@@ -116,6 +116,10 @@ def _task_result(task: TaskResult) -> dict[str, object]:
         "file": task.file,
         "line": task.line,
     }
-    further = {"replaced": task.replaced, "updated": list(task.updated)}
+    further = {
+        "replaced": task.replaced,
+        "cancelled": task.cancelled,
+        "updated": list(task.updated),
+    }
     document |= {name: value for name, value in further.items() if value}
     return document | remarks_document(task.problems, "error")

@@ -146,6 +146,7 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Live
     }
     (task,) = done["tasks"]
     assert (task["replaced"], task["taskId"]) == (first, place.task_id("a"))
+    assert task["cancelled"] == first
     path = f"{place.api.tasks}/{first}/events"
     assert "user_cancel" in [
         e["eventBody"]["type"] for e in place.api.call("GET", path).json["events"]

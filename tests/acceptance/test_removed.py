@@ -93,7 +93,11 @@ def test_nothing_is_cancelled_unless_asked_for(place: LiveTasks) -> None:
 def test_cancelled_first_and_then_forgotten(place: LiveTasks) -> None:
     ids = begun(place, life="asking")
     assert "apply cancels task" in " ".join(place.run("plan", "--cancel-removed")[1].split())
-    assert place.document("apply", "--yes", "--cancel-removed")["summary"]["forgotten"] == 2
+    applied = place.document("apply", "--yes", "--cancel-removed")
+    assert applied["summary"]["forgotten"] == 2
+    assert {t["key"]: t["cancelled"] for t in applied["tasks"]} == {
+        key: ids[key] for key in ("gone", "old-1")
+    }
     for key in ("gone", "old-1"):
         for _ in range(100):
             (shown,) = place.document("status", ids[key])["tasks"]
@@ -102,6 +106,25 @@ def test_cancelled_first_and_then_forgotten(place: LiveTasks) -> None:
             time.sleep(0.05)
         assert shown["status"] == "cancelled"
     settled(place, keep="waiting")
+
+
+@pytest.mark.parametrize(
+    ("life", "flags", "said"),
+    [
+        ("asking", ["--cancel-removed"], "record removed, task cancelled"),
+        ("finishing", ["--cancel-removed"], "record removed"),
+        ("asking", [], "record removed"),
+    ],
+)
+def test_the_result_says_what_was_done(
+    place: LiveTasks, life: str, flags: list[str], said: str
+) -> None:
+    begun(place, life=life)
+    state = "waiting" if life == "asking" else "done"
+    settled(place, keep=state, gone=state, **{"old-1": state})
+    code, out, _ = place.run("apply", "--yes", *flags)
+    assert code == 0
+    assert out.count(f"    {said}\n") == 2
 
 
 def test_what_cannot_be_cancelled_is_not_forgotten(

@@ -15,7 +15,6 @@ from reconciler.apply.report import TaskResult
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import RemoteError, StateError
 from reconciler.model.mark import mint
-from reconciler.model.remarks import Remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef
 from reconciler.plan.age import LockHolder
@@ -187,9 +186,9 @@ class World:
     def now(self) -> datetime:
         return self.clock.now()
 
-    def _cancel(self, record: Record) -> tuple[Remark, ...]:
+    def _cancel(self, record: Record) -> bool:
         self.story.tell("cancel", record.task_id)
-        return ()
+        return True
 
     def _wait(self, seconds: float) -> bool:
         if seconds > 0:

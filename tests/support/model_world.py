@@ -217,7 +217,7 @@ class World:
             wait=self.clock.wait,
             started=lambda ref: None,
             ended=lambda result: None,
-            cancel=lambda record: (),
+            cancel=lambda record: False,
             holder=holder,
             baselines={org: Baseline(org, ids) for org, ids in view.newest.items()},
         )

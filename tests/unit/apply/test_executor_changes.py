@@ -1,4 +1,4 @@
-"""What is changed in place, and what takes the place of another: durable, and told as it is."""
+"""Changes in place and replacements: durable, and reported accurately."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from reconciler.apply.report import Result
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
-from reconciler.model.errors import RemoteError
+from reconciler.model.errors import RemoteError, TaskctlError
 from reconciler.model.remarks import remark
 from reconciler.model.service import Refused
 from reconciler.model.task import RemoteTask
@@ -152,11 +152,14 @@ def test_the_old_task_is_cancelled_once_the_new_one_is_recorded() -> None:
 
 def test_a_cancel_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     world, planned = replacing()
-    why = remark("apply.not_cancelled", old="old", why="busy", ref="acme/a")
-    around = replace(world.ctx, cancel=lambda record: (why,))
-    monkeypatch.setattr(world.executor, "_ctx", around)
+
+    def cancel(record: Record) -> bool:
+        raise failed(TaskctlError, "busy")
+
+    monkeypatch.setattr(world.executor, "_ctx", replace(world.ctx, cancel=cancel))
     result = world.run(*planned)["a"]
-    assert (result.result, result.problems) == (Result.REPLACED, ())
+    assert (result.result, result.problems, result.cancelled) == (Result.REPLACED, (), None)
+    why = remark("apply.not_cancelled", old="old", why="busy", ref="acme/a")
     assert result.warnings == (why,)
 
 
