@@ -10,7 +10,7 @@ from reconciler.model.canonical import digest
 from reconciler.model.clock import Clocks
 from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask, TaskRef, rfc3339
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Plan, PlannedTask
+from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.attempt import Attempt
@@ -154,3 +154,12 @@ def plan(
 def only(made: Plan) -> PlannedTask:
     (task,) = made.tasks
     return task
+
+
+def decision(task: PlannedTask) -> tuple[Action, Reason]:
+    return task.action, task.reason
+
+
+def actions(made: Plan) -> dict[str, str]:
+    """By key."""
+    return {task.ref.key: task.action.value for task in made.tasks}

@@ -17,7 +17,7 @@ from reconciler.model.options import AdoptScope
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Change, Origin, Plan, Reason
 from reconciler.state.attempt import Baseline
 from tests.support.diagnostics import summary
 from tests.support.plan_values import (
@@ -26,6 +26,7 @@ from tests.support.plan_values import (
     SOMEONE,
     ago,
     attempt,
+    decision,
     desired,
     message,
     only,
@@ -38,20 +39,16 @@ from tests.support.plan_values import (
 from tests.support.remark_cases import cases, commands
 
 
-def said(task: PlannedTask) -> tuple[Action, Reason]:
-    return task.action, task.reason
-
-
 def test_new_is_created() -> None:
     task = only(plan([desired("a")]))
-    assert said(task) == (Action.CREATE, Reason.NEW)
+    assert decision(task) == (Action.CREATE, Reason.NEW)
     assert task.creates
     assert task.applies
 
 
 def test_recorded_and_the_same_is_unchanged() -> None:
     made = plan([desired("a")], state([record("a", "t")]), view([remote("t")]))
-    assert said(only(made)) == (Action.UNCHANGED, Reason.SAME)
+    assert decision(only(made)) == (Action.UNCHANGED, Reason.SAME)
     assert not made.can_apply()
     assert not made.has_changes()
 
@@ -59,7 +56,7 @@ def test_recorded_and_the_same_is_unchanged() -> None:
 def test_a_manifest_that_moved_on_is_changed_and_left_alone() -> None:
     made = plan([desired("a", "new")], state([record("a", "t", "old")]), view([remote("t")]))
     task = only(made)
-    assert said(task) == (Action.CHANGED, Reason.DIFFERS)
+    assert decision(task) == (Action.CHANGED, Reason.DIFFERS)
     assert task.diff == (Change("message.content", "old", "new", Origin.MANIFEST),)
     assert not made.can_apply()
     assert not made.has_changes()
@@ -116,11 +113,11 @@ def test_a_setting_that_left_the_manifest_is_absent_after() -> None:
 def test_gone_only_when_the_same_identity_says_so() -> None:
     known = state([record("a", "t")])
     made = plan([desired("a")], known, view(absent=["t"]))
-    assert said(only(made)) == (Action.GONE, Reason.NOT_FOUND)
+    assert decision(only(made)) == (Action.GONE, Reason.NOT_FOUND)
     assert not made.can_apply()
     assert not made.has_changes()
     other = plan([desired("a")], known, view(absent=["t"], identity=SOMEONE))
-    assert said(only(other)) == (Action.UNCHANGED, Reason.NOT_VISIBLE)
+    assert decision(only(other)) == (Action.UNCHANGED, Reason.NOT_VISIBLE)
     assert only(other).remarks == (remark("notVisible.to", maker="me", caller="someone"),)
 
 
@@ -136,20 +133,20 @@ def test_a_task_with_a_task_id_is_never_made_anew() -> None:
     options = PlanOptions(allow_recreate=("*",))
     known = state([record("a", "t")])
     made = plan([desired("a", task_id="t")], known, view(absent=["t"]), options)
-    assert said(only(made)) == (Action.GONE, Reason.NOT_FOUND)
+    assert decision(only(made)) == (Action.GONE, Reason.NOT_FOUND)
 
 
 def test_what_was_made_just_now_is_not_gone() -> None:
     known = state([record("a", "t", created_at=ago(seconds=100))])
     made = plan([desired("a")], known, view(absent=["t"]))
-    assert said(only(made)) == (Action.UNCHANGED, Reason.FRESH)
+    assert decision(only(made)) == (Action.UNCHANGED, Reason.FRESH)
 
 
 def test_a_record_from_the_future_is_not_made_just_now() -> None:
     """A clock was set back since: that proves nothing."""
     known = state([record("a", "t", created_at=ago(days=-400))])
     made = plan([desired("a")], known, view(absent=["t"]))
-    assert said(only(made)) == (Action.GONE, Reason.NOT_FOUND)
+    assert decision(only(made)) == (Action.GONE, Reason.NOT_FOUND)
 
 
 def test_shared_tasks_of_another_identity_are_compared() -> None:
@@ -161,7 +158,7 @@ def test_shared_tasks_of_another_identity_are_compared() -> None:
 def test_moved() -> None:
     known = state([record("old", "t", "same")])
     task = only(plan([desired("a", "same", moved_from="old")], known, view([remote("t")])))
-    assert said(task) == (Action.MOVE, Reason.MOVED)
+    assert decision(task) == (Action.MOVE, Reason.MOVED)
     assert (task.task_id, task.moved_from) == ("t", TaskRef("acme", "old"))
 
 
@@ -175,28 +172,29 @@ def test_an_attempt_under_the_old_name_belongs_to_the_new() -> None:
     known = state(attempts=[attempt("old", ago(minutes=9), "same")])
     seen = view([remote("t", ago(minutes=8))], {"t": message("same", ago(minutes=9))})
     task = only(plan([desired("a", "same", moved_from="old")], known, seen))
-    assert said(task) == (Action.ADOPT, Reason.ATTEMPT)
+    assert decision(task) == (Action.ADOPT, Reason.ATTEMPT)
 
 
 def test_task_id_is_adopted_or_unresolved_never_created() -> None:
     declared = desired("a", task_id="t")
-    assert said(only(plan([declared], seen=view([remote("t")])))) == (Action.ADOPT, Reason.TASK_ID)
-    assert said(only(plan([declared], seen=view(absent=["t"])))) == (
+    named = only(plan([declared], seen=view([remote("t")])))
+    assert decision(named) == (Action.ADOPT, Reason.TASK_ID)
+    assert decision(only(plan([declared], seen=view(absent=["t"])))) == (
         Action.UNRESOLVED,
         Reason.CONFLICT,
     )
     recorded_otherwise = plan(
         [declared], state([record("a", "u")]), view([remote("t"), remote("u")])
     )
-    assert said(only(recorded_otherwise)) == (Action.UNRESOLVED, Reason.CONFLICT)
+    assert decision(only(recorded_otherwise)) == (Action.UNRESOLVED, Reason.CONFLICT)
     known = state([record("b", "t")])
     made = plan([declared, desired("b")], known, view([remote("t")]))
-    assert [said(t)[1] for t in made.tasks] == [Reason.CONFLICT, Reason.SAME]
+    assert [decision(t)[1] for t in made.tasks] == [Reason.CONFLICT, Reason.SAME]
 
 
 def test_orphaned_only_inside_the_scope() -> None:
     known = state([record("x", "t", file="tasks/b.yaml")])
-    assert said(only(plan([], known))) == (Action.ORPHANED, Reason.REMOVED)
+    assert decision(only(plan([], known))) == (Action.ORPHANED, Reason.REMOVED)
     assert only(plan([], known, scope=("tasks",))).action is Action.ORPHANED
     assert only(plan([], known, scope=("tasks/b.yaml",))).action is Action.ORPHANED
     assert plan([], known, scope=("tasks/a.yaml",)).tasks == ()
@@ -206,7 +204,7 @@ def test_orphaned_only_inside_the_scope() -> None:
 def test_a_new_key_beside_an_orphan_with_the_same_work_is_unresolved() -> None:
     known = state([record("old", "t", "same")])
     made = plan([desired("a", "same")], known, view([remote("t")]))
-    assert [said(t) for t in made.tasks] == [
+    assert [decision(t) for t in made.tasks] == [
         (Action.UNRESOLVED, Reason.RENAMED),
         (Action.ORPHANED, Reason.REMOVED),
     ]
@@ -220,22 +218,22 @@ def test_a_new_key_beside_an_attempt_of_one_that_left_is_unresolved() -> None:
     tried = attempt("old", ago(minutes=9), "same")
     seen = view([remote("t", ago(minutes=8))], {"t": message("same", ago(minutes=9))})
     made = plan([desired("a", "same")], state(attempts=[tried]), seen)
-    assert [said(t) for t in made.tasks] == [
+    assert [decision(t) for t in made.tasks] == [
         (Action.UNRESOLVED, Reason.RENAMED),
         (Action.ADOPT, Reason.ATTEMPT),
     ]
     young = plan([desired("a", "same")], state(attempts=[attempt("old", ago(seconds=9), "same")]))
     assert [t.reason for t in young.tasks] == [Reason.RENAMED, Reason.SETTLING]
     nothing = plan([desired("a", "same")], state(attempts=[tried]))
-    assert [said(t) for t in nothing.tasks] == [(Action.CREATE, Reason.NEW)]
+    assert [decision(t) for t in nothing.tasks] == [(Action.CREATE, Reason.NEW)]
 
 
 def test_another_organization_from_outside_the_manifest_is_unresolved() -> None:
     known = state([record("a", "t", org_name="before")])
     outside = plan([desired("a", org_from_manifest=False)], known)
-    assert said(outside.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
+    assert decision(outside.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
     followed = plan([desired("a")], known)
-    assert said(followed.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
+    assert decision(followed.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
     assert commands(followed.tasks[0].remarks) == ["taskctl state mv before/a acme/a"]
     assert plan([desired("a", adopt=False)], known).tasks[0].action is Action.CREATE
     elsewhere = state([record("a", "t", org_name="before", file="other/b.yaml")])
@@ -248,24 +246,24 @@ def test_an_open_attempt_under_another_organization_is_resolved_first(*, outside
     tried = state(attempts=[attempt("a", ago(minutes=9), org_name="before")])
     task = desired("a", org_from_manifest=not outside)
     made = plan([task], tried)
-    assert said(made.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
+    assert decision(made.tasks[0]) == (Action.UNRESOLVED, Reason.OTHER_ORG)
     assert "taskctl state resolve before/a --not-created" in commands(made.tasks[0].remarks)
 
 
 def test_attempts() -> None:
     old, young = attempt("a", ago(minutes=9)), attempt("a", ago(seconds=9))
     retry = plan([desired("a")], state(attempts=[old]))
-    assert said(only(retry)) == (Action.CREATE, Reason.RETRY)
+    assert decision(only(retry)) == (Action.CREATE, Reason.RETRY)
     wait = plan([desired("a")], state(attempts=[young]))
-    assert said(only(wait)) == (Action.UNRESOLVED, Reason.SETTLING)
+    assert decision(only(wait)) == (Action.UNRESOLVED, Reason.SETTLING)
     assert only(wait).settled_at == ago(seconds=9) + timedelta(seconds=160)
     assert wait.can_apply()
     other = plan([desired("a")], state(attempts=[replace(old, identity=SOMEONE)]))
-    assert said(only(other)) == (Action.UNRESOLVED, Reason.OTHER_IDENTITY)
+    assert decision(only(other)) == (Action.UNRESOLVED, Reason.OTHER_IDENTITY)
     assert not other.can_apply()
     seen = view([remote("t", ago(minutes=8))], {"t": message("work of a", ago(minutes=9))})
     found = plan([desired("a", "edited since")], state(attempts=[old]), seen)
-    assert said(only(found)) == (Action.ADOPT, Reason.ATTEMPT)
+    assert decision(only(found)) == (Action.ADOPT, Reason.ATTEMPT)
 
 
 def test_an_attempt_to_make_a_gone_task_anew_is_looked_up_before_another() -> None:
@@ -273,17 +271,17 @@ def test_an_attempt_to_make_a_gone_task_anew_is_looked_up_before_another() -> No
     known = state([record("a", "t")], [attempt("a", ago(seconds=9))])
     options = PlanOptions(allow_recreate=("*",))
     made = plan([desired("a")], known, view(absent=["t"]), options)
-    assert said(only(made)) == (Action.UNRESOLVED, Reason.SETTLING)
+    assert decision(only(made)) == (Action.UNRESOLVED, Reason.SETTLING)
     old = state([record("a", "t")], [attempt("a", ago(minutes=9))])
     again = plan([desired("a")], old, view(absent=["t"]))
-    assert said(only(again)) == (Action.GONE, Reason.NOT_FOUND)
+    assert decision(only(again)) == (Action.GONE, Reason.NOT_FOUND)
     assert len(again.closed) == 1
 
 
 def test_attempts_whose_key_left_the_manifests() -> None:
     old = attempt("x", ago(minutes=9))
     seen = view([remote("t", ago(minutes=8))], {"t": message("work of x", ago(minutes=9))})
-    assert said(only(plan([], state(attempts=[old]), seen))) == (Action.ADOPT, Reason.ATTEMPT)
+    assert decision(only(plan([], state(attempts=[old]), seen))) == (Action.ADOPT, Reason.ATTEMPT)
     nothing = plan([], state(attempts=[old]))
     assert nothing.tasks == ()
     assert nothing.closed == (old.mark,)
@@ -298,7 +296,7 @@ def test_look_alikes() -> None:
     seen = view([remote("t", ago(days=3))], LOOK)
     made = plan([desired("a")], state(is_new=True), seen)
     task = only(made)
-    assert said(task) == (Action.ADOPT, Reason.LOOK_ALIKE)
+    assert decision(task) == (Action.ADOPT, Reason.LOOK_ALIKE)
     assert cases(task.remarks) == ["lookAlike", "adopt.named", "adopt.age_by", "adopt.separate"]
     for fact in (
         3 * 86400,
@@ -313,7 +311,7 @@ def test_a_look_alike_of_a_state_that_was_used_may_be_someone_else_s() -> None:
     seen = view([remote("t", ago(days=3))], LOOK)
     made = plan([desired("a")], seen=seen)
     task = only(made)
-    assert said(task) == (Action.UNRESOLVED, Reason.LOOK_ALIKE)
+    assert decision(task) == (Action.UNRESOLVED, Reason.LOOK_ALIKE)
     assert made.apply_will_fail()
     assert cases(task.remarks) == [
         "lookAlike.unrecorded",
@@ -374,7 +372,7 @@ def test_a_look_alike_whose_entities_the_service_deleted_is_unresolved() -> None
     stack = {"type": "stack", "name": "s", "project": "p"}
     seen = view([remote("t")], {"t": message("work of a")})
     made = only(plan([desired("a", entities=[stack])], seen=seen))
-    assert said(made) == (Action.UNRESOLVED, Reason.UNREADABLE)
+    assert decision(made) == (Action.UNRESOLVED, Reason.UNREADABLE)
     assert cases(made.remarks)[0] == "unsure.entities"
 
 
@@ -402,7 +400,10 @@ def test_what_was_not_looked_at_is_unresolved() -> None:
         assert only(plan([desired("a")], state(is_new=True), seen)).action is Action.UNRESOLVED
         assert only(plan([desired("a")], state(), seen)).action is Action.UNRESOLVED
     unread = view([remote("t", ago(hours=1))], unreadable={"t": "HTTP 500"})
-    assert said(only(plan([desired("a")], seen=unread))) == (Action.UNRESOLVED, Reason.UNREADABLE)
+    assert decision(only(plan([desired("a")], seen=unread))) == (
+        Action.UNRESOLVED,
+        Reason.UNREADABLE,
+    )
 
 
 def test_a_look_alike_with_its_credentials_removed_is_unresolved() -> None:
@@ -413,7 +414,7 @@ def test_a_look_alike_with_its_credentials_removed_is_unresolved() -> None:
 def test_unfinished_patches_are_to_be_applied() -> None:
     known = state([record("a", "t", name="N", pending={"name": "N"})])
     made = plan([desired("a", name="N")], known, view([remote("t")]))
-    assert said(only(made)) == (Action.CHANGED, Reason.UNFINISHED)
+    assert decision(only(made)) == (Action.CHANGED, Reason.UNFINISHED)
     assert made.can_apply()
 
 

@@ -11,13 +11,15 @@ from reconciler.model.task import Removal, TaskRef
 from reconciler.plan.codec import basis_of
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, Plan, Reason
+from reconciler.plan.plan import Action, Reason
 from reconciler.state.model import Retired, State, fold
 from tests.support.plan_values import (
     NOW,
     ORG,
+    actions,
     ago,
     attempt,
+    decision,
     desired,
     message,
     only,
@@ -31,10 +33,6 @@ from tests.support.plan_values import (
 
 def removal(pattern: str, **more: Any) -> Removal:
     return Removal(pattern, more.pop("org_name", ORG), more.pop("file", "tasks/a.yaml"))
-
-
-def actions(made: Plan) -> dict[str, str]:
-    return {task.ref.key: task.action.value for task in made.tasks}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +102,7 @@ def seen_again(*keys: str) -> Any:
 def test_a_key_that_comes_back_is_a_new_task(adopt: AdoptScope | None) -> None:
     made = plan([desired("a")], forgotten("a"), seen_again("a"), PlanOptions(adopt=adopt))
     task = only(made)
-    assert (task.action, task.reason) == (Action.CREATE, Reason.NEW)
+    assert decision(task) == (Action.CREATE, Reason.NEW)
 
 
 def test_another_key_with_the_prompt_does_not_adopt_it_either() -> None:

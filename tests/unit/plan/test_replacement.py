@@ -1,4 +1,4 @@
-"""`--replace`: one new task for one wish, whatever became of the attempts before."""
+"""`--replace`: one new task per request, whatever became of the attempts before."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from hypothesis import strategies as st
 from reconciler.model.errors import TaskctlError
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import DesiredTask
+from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
+from reconciler.plan.plan import Action, Plan, Reason
 from reconciler.plan.replacement import AGAIN, refuse_wrong
 from reconciler.state.attempt import HistoryEntry
 from reconciler.state.model import Record, State
 from tests.support.diagnostics import explanation, summary
 from tests.support.plan_values import (
+    ME,
     NOW,
     SOMEONE,
     ago,
     attempt,
+    decision,
     desired,
     message,
     only,
@@ -33,14 +36,13 @@ from tests.support.plan_values import (
     state,
     view,
 )
-from tests.support.remark_cases import cases
+from tests.support.remark_cases import cases, commands
 
 ASKED = PlanOptions(replace=("a",))
 SEEN = view([remote("old")])
-
-
-def said(task: PlannedTask) -> tuple[Action, Reason]:
-    return task.action, task.reason
+MESSAGES = {"new": message("work of a", ago(minutes=9))}
+NEW = view([remote("new", ago(minutes=8))], MESSAGES)
+BOTH = view([remote("old"), remote("new", ago(minutes=8))], MESSAGES)
 
 
 def replaced(at: datetime = NOW, **more: Any) -> Record:
@@ -56,7 +58,7 @@ def replaced(at: datetime = NOW, **more: Any) -> Record:
 def test_a_recorded_task_is_replaced_and_counted_as_a_create() -> None:
     made = plan([desired("a"), desired("b")], state([record("a", "old")]), SEEN, ASKED)
     task = next(t for t in made.tasks if t.ref.key == "a")
-    assert said(task) == (Action.REPLACE, Reason.ASKED)
+    assert decision(task) == (Action.REPLACE, Reason.ASKED)
     assert task.task_id == "old"
     assert task.creates
     assert made.summary()["replace"] == 1
@@ -72,7 +74,7 @@ def test_a_recorded_task_is_replaced_and_counted_as_a_create() -> None:
 def test_it_is_replaced_however_the_old_one_stands(shown: Any) -> None:
     options = replace(ASKED, cancel_replaced=True)
     task = only(plan([desired("a", "edited")], state([record("a", "old")]), shown, options))
-    assert said(task) == (Action.REPLACE, Reason.ASKED)
+    assert decision(task) == (Action.REPLACE, Reason.ASKED)
     assert task.cancels is not bool(shown.absent)
     foreign = state([record("a", "old", identity=SOMEONE)])
     assert only(plan([desired("a")], foreign, view(), ASKED)).action is Action.REPLACE
@@ -83,18 +85,14 @@ def test_an_open_attempt_is_settled_first() -> None:
     found, the flag alone sends another."""
     young = attempt("a", ago(seconds=9), replaces="old")
     old = attempt("a", ago(minutes=9), replaces="old")
-    there = view(
-        [remote("old"), remote("new", ago(minutes=8))],
-        {"new": message("work of a", ago(minutes=9))},
-    )
     for options in (ASKED, PlanOptions()):
         known = state([record("a", "old")], [young])
         waits = plan([desired("a")], known, SEEN, options)
         assert only(waits).reason is Reason.SETTLING
         assert waits.diagnostics == ()
         known = state([record("a", "old")], [old])
-        found = only(plan([desired("a")], known, there, options))
-        assert said(found) == (Action.ADOPT, Reason.ATTEMPT)
+        found = only(plan([desired("a")], known, BOTH, options))
+        assert decision(found) == (Action.ADOPT, Reason.ATTEMPT)
         assert found.task_id == "new"
         assert found.record is not None
         nothing = plan([desired("a")], known, SEEN, options)
@@ -104,27 +102,21 @@ def test_an_open_attempt_is_settled_first() -> None:
 
 def test_what_an_attempt_was_not_to_replace_is_not_cancelled() -> None:
     known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="older")])
-    seen = view([remote("new", ago(minutes=8))], {"new": message("work of a", ago(minutes=9))})
-    task = only(plan([desired("a")], known, seen, replace(ASKED, cancel_replaced=True)))
+    task = only(plan([desired("a")], known, NEW, replace(ASKED, cancel_replaced=True)))
     assert (task.action, task.cancels) == (Action.ADOPT, False)
 
 
 def test_in_no_manifest_any_more_it_takes_the_place_all_the_same() -> None:
     known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")])
-    seen = view([remote("new", ago(minutes=8))], {"new": message("work of a", ago(minutes=9))})
-    task = only(plan([], known, seen))
+    task = only(plan([], known, NEW))
     assert (task.action, task.task_id) == (Action.ADOPT, "new")
     assert task.record is not None
     assert task.record.task_id == "old"
     assert not task.cancels
 
 
-def test_only_a_wish_of_this_run_cancels_what_an_earlier_one_left() -> None:
+def test_only_a_request_of_this_run_cancels_what_an_earlier_one_left() -> None:
     known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")])
-    there = view(
-        [remote("old"), remote("new", ago(minutes=8))],
-        {"new": message("work of a", ago(minutes=9))},
-    )
     for options, cancels in (
         (replace(ASKED, cancel_replaced=True), True),
         (PlanOptions(replace=("a=old",), cancel_replaced=True), True),
@@ -133,15 +125,15 @@ def test_only_a_wish_of_this_run_cancels_what_an_earlier_one_left() -> None:
         (ASKED, False),
         (PlanOptions(), False),
     ):
-        assert only(plan([desired("a")], known, there, options)).cancels is cancels
+        assert only(plan([desired("a")], known, BOTH, options)).cancels is cancels
 
 
 @pytest.mark.parametrize(
-    ("wish", "action"), [("a", "unchanged"), ("a=old", "unchanged"), ("a=new", "replace")]
+    ("asked", "action"), [("a", "unchanged"), ("a=old", "unchanged"), ("a=new", "replace")]
 )
-def test_a_command_run_again_does_not_start_another(wish: str, action: str) -> None:
+def test_a_command_run_again_does_not_start_another(asked: str, action: str) -> None:
     seen = view([remote("new"), remote("old")])
-    options = PlanOptions(replace=(wish,))
+    options = PlanOptions(replace=(asked,))
     made = plan([desired("a")], state([replaced(ago(minutes=2))]), seen, options)
     assert only(made).action == action
     if action == "unchanged":
@@ -153,7 +145,7 @@ def test_a_command_run_again_does_not_start_another(wish: str, action: str) -> N
 
 
 @given(st.timedeltas(timedelta(), timedelta(days=9)))
-def test_a_wish_without_an_id_is_granted_once_in_a_while(since: timedelta) -> None:
+def test_a_request_without_an_id_is_granted_once_in_a_while(since: timedelta) -> None:
     seen = view([remote("new")])
     known = state([replaced(NOW - since)])
     again = only(plan([desired("a")], known, seen, ASKED)).action is Action.REPLACE
@@ -163,7 +155,7 @@ def test_a_wish_without_an_id_is_granted_once_in_a_while(since: timedelta) -> No
 
 
 def test_what_a_run_replaced_that_could_not_tell_is_not_replaced_again() -> None:
-    """However long ago that was: nobody was told, so the wish is still the same one."""
+    """However long ago that was: it was never reported, so the request still applies."""
     told = state([replaced(ago(days=3))])
     unreported = replace(told, unreported=frozenset({desired("a").ref}))
     seen = view([remote("new")])
@@ -230,7 +222,7 @@ OWNERS = st.dictionaries(st.sampled_from(IDS), st.sampled_from(KEYS[:3]))
     owners=OWNERS,
     seen=st.sets(st.sampled_from(IDS)),
     tried=st.sets(st.sampled_from(KEYS)),
-    wished=st.sets(st.sampled_from(KEYS)),
+    requested=st.sets(st.sampled_from(KEYS)),
     adopt=st.none() | st.sampled_from(AdoptScope),
 )
 def test_what_a_key_has_or_had_is_taken_for_no_other(
@@ -238,7 +230,7 @@ def test_what_a_key_has_or_had_is_taken_for_no_other(
     owners: dict[str, str],
     seen: set[str],
     tried: set[str],
-    wished: set[str],
+    requested: set[str],
     adopt: AdoptScope | None,
 ) -> None:
     """All of them do the same work, so every mix-up would show."""
@@ -255,7 +247,7 @@ def test_what_a_key_has_or_had_is_taken_for_no_other(
         [remote(i, ago(minutes=8)) for i in sorted(seen)],
         {i: message("same work", mark) for i in sorted(seen)},
     )
-    options = PlanOptions(replace=tuple(sorted(wished)), adopt=adopt)
+    options = PlanOptions(replace=tuple(sorted(requested)), adopt=adopt)
     taken = known.recorded_ids()
     found = plan([desired(key, "same work") for key in KEYS], known, there, options).tasks
     adopted = [task for task in found if task.action is Action.ADOPT]
@@ -263,7 +255,7 @@ def test_what_a_key_has_or_had_is_taken_for_no_other(
     assert len({task.task_id for task in adopted}) == len(adopted)
     for task in found:
         if task.action is Action.REPLACE:
-            assert task.ref.key in wished
+            assert task.ref.key in requested
             assert task.task_id == current[task.ref.key]
 
 
@@ -282,7 +274,7 @@ def refused(options: PlanOptions, *tasks: DesiredTask, known: State | None = Non
     return "\n".join(f"{summary(d)} | {explanation(d)}" for d in caught.value.diagnostics)
 
 
-def test_wishes_that_cannot_be() -> None:
+def test_requests_that_cannot_be() -> None:
     a, b = desired("a"), desired("b", task_id="t-b")
     assert "Did you mean a?" in refused(PlanOptions(replace=("aa",)), a)
     assert "not in any manifest" in refused(PlanOptions(replace=("gone",)), a)
@@ -304,5 +296,68 @@ def test_under_a_new_key_it_is_replaced_there() -> None:
     declared = desired("a", moved_from="was")
     made: Plan = plan([declared], state([record("was", "old", "work of a")]), SEEN, ASKED)
     task = only(made)
-    assert said(task) == (Action.REPLACE, Reason.ASKED)
+    assert decision(task) == (Action.REPLACE, Reason.ASKED)
     assert task.moved_from is not None
+
+
+# The attempt of a replacement is known and the record of its key is not: the state file was lost or
+# is older than its journal, or `movedFrom` left the manifest. The old task exists all the same.
+
+OPEN = attempt("a", ago(minutes=9), replaces="old")
+
+
+@pytest.mark.parametrize("options", [PlanOptions(), PlanOptions(adopt=AdoptScope.NONE)])
+def test_what_was_to_replace_a_task_is_not_sent_as_a_first_one(options: PlanOptions) -> None:
+    made = plan([desired("a", "edited")], state(attempts=[OPEN], is_new=True), view(), options)
+    task = only(made)
+    assert decision(task) == (Action.UNRESOLVED, Reason.AMBIGUOUS)
+    assert cases(task.remarks) == ["attempt.record_lost"]
+    assert "taskctl state resolve acme/a --task-id old" in commands(task.remarks)
+    assert made.closed == ()
+
+
+def test_young_it_is_waited_for_and_found_it_is_the_record() -> None:
+    young = attempt("a", ago(seconds=9), replaces="old")
+    lost = state(attempts=[young], is_new=True)
+    assert only(plan([desired("a")], lost, view())).reason is Reason.SETTLING
+    found = only(plan([desired("a")], state(attempts=[OPEN], is_new=True), NEW))
+    assert (found.action, found.task_id) == (Action.ADOPT, "new")
+
+
+def test_the_task_that_is_to_be_replaced_is_nobodys() -> None:
+    """Not a look-alike of another key, and not what another attempt made."""
+    seen = view([remote("old", ago(minutes=10))], {"old": message("work of a", ago(minutes=10))})
+    lost = state(attempts=[OPEN], is_new=True)
+    made = plan([desired("a"), desired("b", "work of a")], lost, seen)
+    assert [t.action for t in made.tasks] == [Action.UNRESOLVED, Action.CREATE]
+    named = plan([desired("a"), desired("c", task_id="old")], lost, seen)
+    assert [t.action for t in named.tasks] == [Action.UNRESOLVED, Action.UNRESOLVED]
+    assert cases(named.tasks[1].remarks) == ["taskID.claimed"]
+    again = only(plan([desired("a", task_id="old")], lost, seen))
+    assert decision(again) == (Action.ADOPT, Reason.TASK_ID)
+
+
+def test_recorded_for_another_key_it_stays_that_ones() -> None:
+    """Replaced under a new key, and then `movedFrom` was taken out: the manifest wants a new one,
+    as far as its prompt says that it is."""
+    known = state([record("was", "old", "work of a")], [OPEN])
+    seen = view([remote("old")])
+    same = plan([desired("a")], known, seen)
+    assert [t.reason for t in same.tasks] == [Reason.RENAMED, Reason.REMOVED]
+    assert same.closed == (OPEN.mark,)
+    edited = plan([desired("a", "edited")], known, seen)
+    assert [t.action for t in edited.tasks] == [Action.CREATE, Action.ORPHANED]
+
+
+def test_an_attempt_for_a_first_task_is_sent_again_as_before() -> None:
+    first = replace(OPEN, replaces="")
+    assert only(plan([desired("a")], state(attempts=[first]), view())).reason is Reason.RETRY
+
+
+def test_a_resend_looks_for_what_does_the_same_work() -> None:
+    task = desired("a", "edited")
+    for open_one in (OPEN, replace(OPEN, replaces="")):
+        clocks = view().clocks
+        (found,) = lookups([task], state(attempts=[open_one]), ME, PlanOptions(), clocks)
+        assert found.missing == (task,)
+        assert found.is_final
