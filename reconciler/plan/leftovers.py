@@ -50,7 +50,7 @@ class Leftovers:
         """What a plan says about the records. With `cancel`, apply cancels those it forgets."""
         for record, removal in self._to_forget:
             case = "forget.cancel" if cancel else "forget"
-            said = remark(case, file=removal.file, task_id=record.task_id)
+            said = remark(case, file=removal.file, ids=(record.task_id,), more=0)
             fields = {"file": removal.file, "cancels": cancel}
             yield plan_for(record, Action.FORGET, Reason.LISTED, said, **fields)
         for record in self._orphans:

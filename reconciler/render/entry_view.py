@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconciler.messages.plan import COUNTED
+from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
+from reconciler.model.diagnostics import Arg
+from reconciler.model.remarks import Remark
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.reports import Report
@@ -18,7 +21,7 @@ from reconciler.render.views import ORDER, PlannedView, TaskView
 V = TypeVar("V", bound=TaskView)
 
 EMPTY = '""'
-_KEYS = 3  # named before the others are counted
+_KEYS, _IDS = 3, 20  # named before the others are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class EntryView:
         found: dict[str, list[PlannedView]] = {}
         for task in self.tasks:
             found.setdefault(digest(task.likeness()), []).append(task)
-        return [EntryPart(tuple(alike)) for alike in found.values()]
+        return [EntryPart(_with_all_ids(alike)) for alike in found.values()]
 
     def subject(self, part: EntryPart) -> str:
         """The part's action, and which tasks these are unless they are all with this action."""
@@ -139,6 +142,17 @@ class EntryView:
         example = f", as in {part.first.key}" if part.notes_differ else ""
         note = part.first.note
         return f"{self.subject(part)}{example}: {note}" if note else ""
+
+
+def _with_all_ids(tasks: Sequence[PlannedView]) -> tuple[PlannedView, ...]:
+    """Tasks that are forgotten, and perhaps cancelled, are all named in the note."""
+    first = tasks[0].task
+    if first.action is not Action.FORGET or len(tasks) == 1:
+        return tuple(tasks)
+    ids = tuple(str(view.task_id) for view in tasks)
+    named: dict[str, Arg] = {"ids": ids[:_IDS], "more": len(ids[_IDS:])}
+    why = word_remarks(Remark(r.case, {**r.facts, **named}) for r in first.explanation).note
+    return tuple(replace(view, why=why) for view in tasks)
 
 
 def fold_entries(report: Report, shown: Sequence[V]) -> list[V | EntryView]:

@@ -92,7 +92,7 @@ def test_nothing_is_cancelled_unless_asked_for(place: LiveTasks) -> None:
 
 def test_cancelled_first_and_then_forgotten(place: LiveTasks) -> None:
     ids = begun(place, life="asking")
-    assert "apply cancels task" in " ".join(place.run("plan", "--cancel-removed")[1].split())
+    assert "apply cancels" in " ".join(place.run("plan", "--cancel-removed")[1].split())
     applied = place.document("apply", "--yes", "--cancel-removed")
     assert applied["summary"]["forgotten"] == 2
     assert {t["key"]: t["cancelled"] for t in applied["tasks"]} == {
@@ -179,3 +179,16 @@ def test_the_organization_of_a_manifest_without_one(place: LiveTasks) -> None:
     file.write_text(json.dumps(removed))
     assert place.document("plan", "--org", "acme")["summary"]["forget"] == 1
     assert place.document("plan", "--org", "other")["summary"]["forget"] == 0
+
+
+def test_a_plan_names_the_tasks_of_all_removed_keys_of_an_entry(place: LiveTasks) -> None:
+    manifest: dict[str, Any] = {"version": 1, "orgName": "acme", "tasks": {}}
+    entry = {"forEach": {"area": ["eu", "us", "ap"]}, "message": "finishing {{ area }}"}
+    (place.folder / "tasks").mkdir()
+    file = place.folder / "tasks" / "all.yaml"
+    file.write_text(json.dumps(manifest | {"tasks": {"audit": entry}}))
+    assert place.run("apply", "--yes")[0] == 0
+    ids = [place.task_id(f"audit@{area}") for area in ("ap", "eu", "us")]
+    file.write_text(json.dumps(manifest | {"removed": ["audit@*"]}))
+    shown = " ".join(place.run("plan", "--cancel-removed")[1].split())
+    assert f"apply cancels {ids[0]}, {ids[1]} and {ids[2]}, then removes the record" in shown
