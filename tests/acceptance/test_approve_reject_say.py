@@ -128,6 +128,7 @@ def test_a_question_is_answered_in_words(place: LiveTasks, monkeypatch: pytest.M
 def test_a_cancel_that_is_refused_as_busy_suggests_force(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    place.time.stop()
     place.apply({"slow": "slow one"})
     monkeypatch.setattr(Client, "post_to_task", answered(409, "busy"))
     err = place.run("cancel", "slow", "-y")[2]
@@ -147,11 +148,12 @@ def test_reject_says_what_to_do_instead(place: LiveTasks) -> None:
 
 
 def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: LiveTasks) -> None:
+    place.time.stop()
     place.apply({"good": "finishing", "slow": "slow one"})
     code, out, err = place.run("say", "slow", "And more.")
     assert (code, out) == (1, "")
     assert "the task is busy" in err
-    time.sleep(0.2)
+    place.time.advance(0.2)
     code, out, err = place.run("say", "good", "And more.")
     assert (code, out) == (0, "acme/good: Message sent.\n")
     assert err.startswith("acme/good is done: ")

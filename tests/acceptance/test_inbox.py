@@ -200,7 +200,9 @@ def test_patterns_answer_several_and_pass_over_the_rest(place: LiveTasks) -> Non
 
 
 def test_patterns_cancel_several_and_show_their_conversations(place: LiveTasks) -> None:
+    place.time.stop()
     place.apply({"s1": "slow one", "s2": "slow two", "good": "finishing"})
+    place.time.advance(0.2)
     code, out, err = place.run("cancel", "s*")
     assert (code, out, err.count("[TC807]")) == (1, "", 2)
     assert place.run("cancel", "s*", "-y")[1].splitlines() == [

@@ -44,8 +44,9 @@ def test_each_kind_is_told_and_those_that_need_a_person_come_first(place: LiveTa
 
 @pytest.mark.parametrize(("key", "code"), [("good", 0), ("asks", 3), ("bad", 1), ("slow", 2)])
 def test_the_exit_code_tells_how_they_stand(place: LiveTasks, key: str, code: int) -> None:
+    place.time.stop()
     place.apply({**LIVES, "slow": "slow but sure"}, isShared=False)
-    time.sleep(0.15)
+    place.time.advance(0.2)
     assert place.run("status", key, "--exit-code", "-q")[:2] == (code, "")
     assert place.run("status", key)[0] == 0
 
@@ -88,10 +89,15 @@ def test_events_are_read_once_and_the_cache_may_go_or_lie(place: LiveTasks) -> N
 
 
 def test_watch_ends_when_nothing_is_left_to_do(place: LiveTasks) -> None:
+    place.time.stop()
     place.apply({"good": LIVES["good"], "slow": "slow one"})
-    code, out, _ = place.run("status", "--watch", "--interval", "100ms")
-    assert code == 0
-    assert "running" in out
+    with place.start("status", "--watch", "--interval", "100ms") as watch:
+        assert watch.stdout is not None
+        shown = next(line for line in watch.stdout if "slow" in line)
+        assert "running" in shown
+        place.time.advance(5)
+        out, _ = watch.communicate()
+    assert watch.returncode == 0
     assert out.endswith("2 done.\n")
     assert "\x1b" not in out
 

@@ -8,7 +8,8 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,22 @@ from tests.support.sandbox import TOKEN
 
 
 @dataclass
+class ServiceTime:
+    """The service's clock. Stopped, it keeps a task running however slow the machine is."""
+
+    stopped: datetime | None = None
+
+    def __call__(self) -> datetime:
+        return self.stopped or datetime.now(UTC)
+
+    def stop(self) -> None:
+        self.stopped = self()
+
+    def advance(self, seconds: float) -> None:
+        self.stopped = self() + timedelta(seconds=seconds)
+
+
+@dataclass
 class LiveTasks:
     """A repository before a service; commands run in this process."""
 
@@ -31,6 +48,7 @@ class LiveTasks:
     url: str
     api: Api
     capture: pytest.CaptureFixture[str]
+    time: ServiceTime = field(default_factory=ServiceTime)
 
     def write(self, tasks: Mapping[str, str], **settings: Any) -> None:
         """The manifest `tasks/all.yaml`: prompts by key."""
@@ -87,10 +105,12 @@ def live_tasks(
     """The first word of each prompt says how its task lives (see `embedded/scenarios.py`)."""
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("PULUMI_HOME", str(folder / "pulumi-home"))
+    clock = ServiceTime()
     with (
         closing(
             App(
                 folder / "service.db",
+                now=clock,
                 scenario=scenario_of("by-prompt", work_seconds),
                 budget=budget,
             )
@@ -100,7 +120,7 @@ def live_tasks(
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            yield LiveTasks(folder, server.url, Api(app, token=TOKEN), capture)
+            yield LiveTasks(folder, server.url, Api(app, token=TOKEN), capture, clock)
         finally:
             server.stop()
             thread.join(10)
