@@ -151,13 +151,23 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def is_still(path: Path, fd: int) -> bool:
-    """Whether `path` is the file that is open as `fd`, and not a link to it."""
+FileId = tuple[int, int]
+"""The device and the inode of a file: no other file has them while it is open."""
+
+
+def file_id(fd: int) -> FileId:
+    """The identity of an open file. OSError."""
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
+def is_still(path: Path, opened: FileId) -> bool:
+    """Whether `path` is this file, which is open, and not a link to it."""
     try:
-        there, ours = os.lstat(path), os.fstat(fd)
+        found = os.lstat(path)
     except OSError:
         return False
-    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+    return (found.st_dev, found.st_ino) == opened
 
 
 def _mode_of(path: Path) -> int:

@@ -52,9 +52,14 @@ def mint(now: datetime, after: str = "", entropy: int | None = None) -> str:
         if latest is None:
             raise ValueError(f"not an RFC 3339 time: {after}")
         milliseconds = max(milliseconds, -(-(latest + _STEP) // _NS_PER_MS))
-    digits = secrets.randbelow(_NS_PER_MS) if entropy is None else entropy
+    digits = random_digits() if entropy is None else entropy
     moment = _EPOCH + timedelta(milliseconds=milliseconds)
     return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}{digits:06}Z"
+
+
+def random_digits() -> int:
+    """The last six digits of a mark."""
+    return secrets.randbelow(_NS_PER_MS)
 
 
 def nanoseconds(shown: object) -> int | None:

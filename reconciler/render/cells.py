@@ -105,6 +105,9 @@ def wrap_words(text: str, columns: int) -> list[str]:
 
 def split(text: str, columns: int) -> list[str]:
     """Splits `text` into pieces of at most `columns` (at least one character each)."""
+    if text.isascii():
+        columns = max(1, columns)
+        return [text[at : at + columns] for at in range(0, len(text), columns)] or [""]
     pieces, piece, used = [], "", 0
     for character in text:
         size = _cell(character)

@@ -164,17 +164,18 @@ class Journal(GroupCommit):
         self._path, self._replay = path, replay
         self._header = replay.header or header
         self._fd: int | None = None
+        self._file: disk.FileId | None = None
         self._end, self._crc = replay.end, replay.crc
         self._lost = ""
 
     def check_held(self) -> None:
         """StateError if the journal file was removed or replaced since it was opened. Before the
         first event there is none."""
-        fd = self._fd
-        if fd is None:
+        file = self._file
+        if file is None:
             is_held = self._path.exists() or not self._end
         else:
-            is_held = disk.is_still(self._path, fd)
+            is_held = disk.is_still(self._path, file)
         if not is_held:
             raise lost(self._path.name, self._shown)
 
@@ -189,8 +190,8 @@ class Journal(GroupCommit):
         The next event starts a new one with that header. A file that is no longer ours stays.
         OSError.
         """
-        fd, path = self._fd, self._path
-        if path.exists() and (fd is None or disk.is_still(path, fd)):
+        file, path = self._file, self._path
+        if path.exists() and (file is None or disk.is_still(path, file)):
             disk.remove(path)
             disk.sync_folder(path.parent)
         self._close()
@@ -204,7 +205,7 @@ class Journal(GroupCommit):
         self._lost = "the state was already released"
 
     def _close(self) -> None:
-        fd, self._fd = self._fd, None
+        fd, self._fd, self._file = self._fd, None, None
         if fd is not None:
             os.close(fd)
 
@@ -239,6 +240,7 @@ class Journal(GroupCommit):
         if self._fd is None:
             found = self._replay
             self._fd = disk.open_to_append(self._path)
+            self._file = disk.file_id(self._fd)
             if found.size > found.end:
                 os.ftruncate(self._fd, found.end)
                 with _syncing():

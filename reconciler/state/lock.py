@@ -47,7 +47,8 @@ class Lock:
         """`path` is the lock's file, `shown` the state's path as messages name it."""
         self._path, self._shown = path, shown
         self._lock: BaseFileLock | None = None
-        self._fd = self._file = -1
+        self._file = -1
+        self._opened: disk.FileId = (-1, -1)
 
     def take(
         self, purpose: str, timeout: timedelta, waiting: Callable[[str], None] | None = None
@@ -82,7 +83,7 @@ class Lock:
         self._lock = lock
 
     def _acquired(self, fd: int, purpose: str) -> None:
-        self._fd = fd
+        self._opened = disk.file_id(fd)
         holder = Holder.here(purpose, "", datetime.now(UTC), "")
         with suppress(OSError):  # on a full disk, the lock is held all the same
             os.ftruncate(fd, 0)
@@ -91,7 +92,7 @@ class Lock:
 
     def retake(self, purpose: str) -> None:
         """Takes the lock again if its file was removed. StateError if another process holds it."""
-        if self._lock is not None and disk.is_still(self._path, self._fd):
+        if self._lock is not None and disk.is_still(self._path, self._opened):
             return
         self.release()
         try:
@@ -101,7 +102,7 @@ class Lock:
 
     def check_held(self) -> None:
         """StateError if the lock file was removed or replaced: others can lock the new one."""
-        if self._lock is None or not disk.is_still(self._path, self._fd):
+        if self._lock is None or not disk.is_still(self._path, self._opened):
             raise lost(self._path.name, self._shown)
 
     def take_file(self, path: Path) -> None:

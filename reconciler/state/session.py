@@ -18,7 +18,7 @@ from typing import Self
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import StateError
-from reconciler.model.mark import mint
+from reconciler.model.mark import mint, random_digits
 from reconciler.model.task import RemoteTask
 from reconciler.state.attempt import Baseline, kept_outputs
 from reconciler.state.held import Claim, HeldState, StatePlace
@@ -107,9 +107,10 @@ class Session:
 
     def next_mark(self, now: datetime) -> str:
         """The mark of the next attempt: `now`, or just after the latest mark ever given."""
+        digits = random_digits()  # asks the system, which lets other threads run: not in the guard
         with self._guard:
             try:
-                self._given_mark = mint(now, self._given_mark)
+                self._given_mark = mint(now, self._given_mark, digits)
             except OverflowError:
                 raise self._held.damaged("mark") from None
             return self._given_mark
