@@ -17,12 +17,16 @@ from reconciler.model.codes import Code
 if TYPE_CHECKING:
     from reconciler.manifest.parse.source import Source
 
-_SIGNS = (b"\t", b":,", b":]", b":}")
-_QUESTIONS = (b" ?", b"\n?", b"[?", b"{?", b",?")
-_STARTS = (b"%", b"...")
+_SIGNS = {
+    b"\t": (b"\t",),
+    b"?": (b" ?", b"\n?", b"[?", b"{?", b",?"),
+    b"%": (b"\n%", b"\r%"),
+    b"...": (b"\n...", b"\r..."),
+}
+"""Every file with an ambiguity contains one of these, or what the patterns below match, and few
+others do. The key of each is quicker to look for, and rare as well."""
 _HASH_IN_HEAD = re.compile(rb"#(?<=[-+0-9|>]#)")
-_QUOTED_KEY = re.compile(rb":(?<=[\"'\s]:)(?=[^\s,])")
-"""Every file with an ambiguity contains one of these, and few others do."""
+_ODD_COLON = re.compile(rb":(?:(?<=[\"'\s]:)(?=[^\s,])|[,\]}])")
 
 _LAST_LINE_BLANK = re.compile(rb"[\r\n][ \t]+\Z")
 _NAME_END = re.compile(r"[\s,\]}]|\Z")
@@ -43,13 +47,11 @@ _DIRECTIVE = r"#[ \t]*taskctl:"
 
 def may_be_ambiguous(body: bytes) -> bool:
     """Whether a text is worth a second pass that looks for ambiguities."""
-    if b"?" in body and (body.startswith(b"?") or any(sign in body for sign in _QUESTIONS)):
+    if body.startswith((b"?", b"%", b"...")):
         return True
-    if any(sign in body for sign in _SIGNS) or body.startswith(_STARTS):
+    if any(sign in body and any(odd in body for odd in odds) for sign, odds in _SIGNS.items()):
         return True
-    if any(line + sign in body for line in (b"\n", b"\r") for sign in _STARTS):
-        return True
-    if _HASH_IN_HEAD.search(body) is not None or _QUOTED_KEY.search(body) is not None:
+    if _HASH_IN_HEAD.search(body) is not None or _ODD_COLON.search(body) is not None:
         return True
     return _LAST_LINE_BLANK.search(body[-200:]) is not None
 
