@@ -13,8 +13,9 @@ _SHOWN = 400
 
 def shown_text(text: str, limit: int = _SHOWN) -> str:
     """One line: whitespace folded, unprintable characters escaped, shortened."""
-    folded = " ".join(text[: 4 * limit].split())
-    plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in folded)
+    plain = " ".join(text[: 4 * limit].split())
+    if not plain.isprintable():
+        plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in plain)
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 
