@@ -264,7 +264,7 @@ def _wrong_identity(ctx: Context, *, refusing: bool) -> tuple[Diagnostic, ...]:
     if own[kind] == (name.lower() if kind == "login" else name):
         return ()
     identity = f"team:{who.team}" if who.team else f"login:{who.login}, user-id:{who.id}"
-    facts, at = {"wanted": required, "identity": identity}, Place(ctx.settings.config_file)
+    facts, at = {"required": required, "identity": identity}, Place(ctx.settings.config_file)
     if refusing:
         raise TaskctlError.of(Code.WRONG_IDENTITY, at=at, **facts)
     return (Diagnostic(Code.WRONG_IDENTITY, Severity.NOTE, "plan", facts, at),)
