@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from reconciler.apply.context import ApplyContext
 from reconciler.apply.duplicates import record_duplicates
@@ -34,8 +35,7 @@ _DONE = (Result.CREATED, Result.REPLACED, Result.ADOPTED, Result.MOVED)
 _FIRST_LOOK, _LAST_LOOK = 0.25, 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """Progress while attempts settle; `until` is by the local clock."""
 
     refs: tuple[TaskRef, ...]

@@ -67,7 +67,7 @@ class Manifests:
             for task in self.tasks
         )
         removed = tuple(
-            removal if removal.org_name is not None else replace(removal, org_name=org_name)
+            removal if removal.org_name is not None else removal._replace(org_name=org_name)
             for removal in self.removed
         )
         changed = {task.org_from_manifest for task in tasks if task.org_name == org_name}

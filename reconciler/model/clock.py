@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 FARTHEST = timedelta(days=1)
 """A service clock that differs more than this from the machine's cannot be correct, and is
 ignored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
+class Clocks(NamedTuple):
     """One reading. `now` is the wall clock; `boot` is the seconds since the boot `boot_id` ("":
     unknown), including suspended time, and cannot be set. `service` is the service's clock from its
     last response, None before that.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.task import FirstMessage, Identity, RemoteTask
@@ -18,30 +18,26 @@ class SendWindow(Protocol):
         """Must not block."""
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """The service responded with the new task's ID."""
 
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotSent:
+class NotSent(NamedTuple):
     """No byte was sent, so no task exists. It may be sent again."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """The service itself rejected the create and created nothing. `why` is its message."""
 
     why: str
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(NamedTuple):
     """Everything else: a task may exist, and only a lookup can tell.
 
     `throttled`: a 429, which does not mean that nothing was created. `retry_after` is in

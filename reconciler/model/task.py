@@ -129,8 +129,7 @@ class RemoteTask:
         return login if isinstance(login, str) and login else None
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(NamedTuple):
     """An item of `removed` in a manifest: a key, or a glob of keys, in one organization (None: the
     default one)."""
 

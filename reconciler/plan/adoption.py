@@ -4,8 +4,9 @@ do the work of a missing task."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from reconciler.model.canonical import comparable_text
 from reconciler.model.fields import NOT_RETURNED
@@ -75,10 +76,10 @@ def look_alikes(
     for create, task in sorted(creates, key=lambda pair: pair[1].ref):
         depth = adopt_depth(task.file, task.ref.org_name, state, options)
         if not tried.isdisjoint((task.ref, moved_ref(task))):
-            depth = replace(depth, ids=depth.ids | others)
+            depth = depth._replace(ids=depth.ids | others)
         span = _span(task, options.settle_time)
         if span is not None:
-            depth = replace(depth, ids=depth.ids | claimed)
+            depth = depth._replace(ids=depth.ids | claimed)
         found = _Search(task, pool, view, depth, span).find(taken)
         if isinstance(found, Remark):
             said = (found, remark("unsure", key=task.key))
@@ -191,8 +192,7 @@ class _Pool:
                 self.unread.setdefault(task.org_name, []).append(task_id)
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
+class _Search(NamedTuple):
     """The search for one missing task, down to `depth` and within the span of its period."""
 
     task: DesiredTask

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler import __version__
 from reconciler.messages import diagnostic_document
@@ -151,8 +151,7 @@ class Basis:
             yield "options", {"flags": flags}
 
 
-@dataclass(frozen=True, slots=True)
-class SavedPlan:
+class SavedPlan(NamedTuple):
     """A plan, its basis, and the version of taskctl that made it."""
 
     plan: Plan

@@ -7,7 +7,7 @@ was limited to: `--target` never bypasses a rollout.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from reconciler.model.codes import Code
@@ -95,8 +95,7 @@ def to_be_asked(
     return [record for record in asked.values() if not record.done]
 
 
-@dataclass(frozen=True, slots=True)
-class Holds:
+class Holds(NamedTuple):
     """`tasks` are those planned so far; `given_up` are marks of attempts that created no task."""
 
     desired: Sequence[DesiredTask]

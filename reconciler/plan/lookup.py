@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from reconciler.model.clock import Clocks
 from reconciler.model.fields import DEFAULTS, IDENTIFYING
@@ -23,8 +24,7 @@ _OLDEST = 10
 nothing: the list can lag, and the clocks of the service's nodes differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class Depth:
+class Depth(NamedTuple):
     """How far back the list is read: to a baseline's `ids`, or to its end if there are none."""
 
     ids: frozenset[str] = frozenset()

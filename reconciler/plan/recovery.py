@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from reconciler.model import mark
 from reconciler.model.remarks import Remark, remark
@@ -65,8 +66,7 @@ class Match(StrEnum):
     NOT_OURS = "not ours"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A row of the table: the values that fit for each fact (empty: any), and the match."""
 
     match: Match
@@ -97,8 +97,7 @@ RULES = (
 """The first rule that fits decides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The attempt created this task."""
 
     task: RemoteTask
@@ -109,8 +108,7 @@ class NotCreated:
     """The attempt created no task and no longer can: a resend may follow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Unknown for another `seconds` after reading began; None if only apply can tell. `ids` are the
     tasks that it may have created."""
 
@@ -118,8 +116,7 @@ class Wait:
     ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unresolved:
+class Unresolved(NamedTuple):
     """The attempt may have created a task, possibly one of `ids`."""
 
     reason: Reason

@@ -8,9 +8,9 @@ while after the key was replaced.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Place, error, warning
@@ -27,8 +27,7 @@ AGAIN = timedelta(minutes=30)
 """How long a request without a task ID counts as a repetition."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaceRequest:
+class ReplaceRequest(NamedTuple):
     """`name` is KEY or ORG/KEY, `task_id` the task to replace (None: any)."""
 
     name: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from reconciler.model.codes import Code
@@ -21,8 +20,7 @@ LOCAL_DB = ".taskctl/local.db"
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(NamedTuple):
     """A service, and the source of its address.
 
     `name` identifies it in states and plans: a URL, `local`, or `local:PATH`. `notes` are about

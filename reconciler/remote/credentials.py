@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler import disk
 from reconciler.model.codes import Code
@@ -23,8 +23,7 @@ LOCAL_IDENTITY = "local"
 _SEALED = "$pulumiSecureStore"
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """A setting, its source, and the sources tried before (for -v)."""
 
     value: str

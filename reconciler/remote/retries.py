@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from requests.exceptions import InvalidProxyURL
 
@@ -15,8 +15,7 @@ RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which a read is retried; other 5xx statuses (501, 505) are permanent."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """Exponential backoff with full jitter, in seconds.
 
     The n-th pause is uniform between 0 and `base * 2**n`, at most `cap`. `tries` limits the number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -69,7 +69,7 @@ class Survey:
         An organization that cannot be read is `refused`. Raises RemoteError if none can be read.
         """
         identity = self.service.identity()
-        clocks = replace(self.clocks(), service=self.service.service_clock())
+        clocks = self.clocks()._replace(service=self.service.service_clock())
         found = _Findings()
         errors: list[RemoteError] = []
         lookups = plan_lookups(identity, clocks)

@@ -6,8 +6,8 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import NoReturn, TypeVar
+from dataclasses import replace
+from typing import NamedTuple, NoReturn, TypeVar
 
 from reconciler.memory import collection_paused, share, share_parts
 from reconciler.model.codes import Code
@@ -54,8 +54,7 @@ _CHECKSUM = re.compile(rb'\n  "checksum": "([0-9a-f]{8})"')
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class StateSource:
+class StateSource(NamedTuple):
     """The origin of a state, for messages: its path as shown, and whether it has a backup."""
 
     file: str

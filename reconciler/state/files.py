@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from reconciler import disk
 from reconciler.model.codes import Code
@@ -19,8 +19,7 @@ FileVersion = tuple[int, int, int]
 """Identifies the content of a file: inode, size and modification time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """`saved` is the content of the state file, without the journal. `version` None: no file.
 
     `replay` has no events if the state has already folded its journal; the journal file still
@@ -32,8 +31,7 @@ class Loaded:
     replay: Replay
 
 
-@dataclass(frozen=True, slots=True)
-class StateFiles:
+class StateFiles(NamedTuple):
     """`path` is the state file itself, never a link to it, because replacing a link would detach
     the state from its location. `shown` is the path as the user gave it, for messages."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.errors import StateError
@@ -13,8 +12,7 @@ from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.model import Event, State
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A request for the lock of a state. `purpose` (`apply`) is shown to others that find it
     locked; `waiting` is called once, with the holder in words, before waiting for the lock."""
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from reconciler import disk
 from reconciler.model.codes import Code
@@ -59,8 +60,7 @@ class Header:
 _HEADER = Codec(Header)
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(NamedTuple):
     """A journal as read. Its first `end` bytes are complete; `crc` is that of the last line.
 
     `header` None: no journal, or its first write was incomplete.

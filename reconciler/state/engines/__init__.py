@@ -10,10 +10,9 @@ retries, clocks. To add an engine, write a module with `open_engine` here, add i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, NewType, Protocol
+from typing import Literal, NamedTuple, NewType, Protocol
 
 Version = NewType("Version", str)
 """Identifies one content of the head (an ETag, a commit, a number); compared for equality only.
@@ -76,8 +75,7 @@ class Unconditional(EngineError):
     """The server ignores conditions on writes, so it cannot hold a state."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """How often the caller may write, in seconds.
 
     A holder rewrites the head every `beat`; a waiting process may take over after `takeover`
