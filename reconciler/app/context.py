@@ -204,7 +204,7 @@ class Context:
             raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, case, at=Place(name), target=target)
 
     def read_state(self) -> State:
-        """The state with its journal, neither locked nor written. StateError."""
+        """The state with its journal folded in; takes no lock and writes nothing. StateError."""
         from reconciler.state.session import read_state
 
         return read_state(self.place, backend=self.backend.name)

@@ -1,6 +1,6 @@
 """`doctor`: read-only checks of everything that an apply needs.
 
-A check that cannot be made is skipped; only a failed one fails the run.
+A check that cannot run is skipped; only a failed check makes the command fail.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Check:
 
 
 class _SkippedError(Exception):
-    """The check cannot be made; the argument is the reason."""
+    """The check cannot run; the argument is the reason."""
 
 
 Finding = tuple[str, dict[str, Arg]]

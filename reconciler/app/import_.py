@@ -229,7 +229,7 @@ class _Import:
 
 
 def _reason_to_skip(ref: TaskRef, task_id: str, state: State) -> tuple[SkipReason, str | None]:
-    """SkipReason a task that a key has already is skipped, and the key's file."""
+    """Why a task that already has a key is skipped, and the file of that key."""
     record = state.records.get(ref)
     if record is None:
         return SkipReason.REPLACING, None
@@ -237,8 +237,8 @@ def _reason_to_skip(ref: TaskRef, task_id: str, state: State) -> tuple[SkipReaso
 
 
 def _refuse_attempted(tasks: Sequence[RemoteTask], state: State) -> None:
-    """TaskctlError if an open attempt may have created one of the tasks: recorded for another key,
-    it would be missing for the key of the attempt, and be created a second time."""
+    """TaskctlError if an open attempt may have created one of the tasks. If it were recorded for
+    another key, the key of the attempt would get a second task."""
     for _, attempt in sorted(state.attempts.items()):
         for task in tasks:
             if state.may_have_created(attempt, task):

@@ -69,7 +69,8 @@ class Target:
         return None
 
     def missing(self, state: State) -> list[DesiredTask]:
-        """The declared tasks that an imported one may belong to: without record, attempt or ID."""
+        """The declared tasks that an imported one may match: those without a record, attempt or
+        ID."""
         known = known_refs(state)
         return [
             task

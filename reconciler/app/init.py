@@ -58,7 +58,7 @@ class _Starter:
         self.report = InitReport()
 
     def manifest(self) -> None:
-        """An example, unless there are manifests, to which it would add a task."""
+        """Creates an example, unless manifests exist: it would add a task to them."""
         from reconciler.manifest.discovery import Finder
 
         finder = Finder(self._folder)

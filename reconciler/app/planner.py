@@ -177,7 +177,7 @@ class Planning:
         refusing: bool,
         only: Collection[TaskRef] | None = None,
     ) -> Plan:
-        """The plan for the keys `only`, with all diagnostics. `refusing`, for apply: a used up
+        """The plan for the keys `only`, with all diagnostics. `refusing`, for apply: an exhausted
         budget and a wrong identity are errors. TaskctlError."""
         self.standing = self._read_standing(state, self._selected(state, options).within(only))
         plan = self._with_budgets(self.replan(state, options, only))

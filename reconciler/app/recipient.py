@@ -1,4 +1,4 @@
-"""A task that is sent a message: its status, its open requests, and one delivery."""
+"""The recipient of a message: the status of a task, its open requests, and one delivery."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Recipient:
         return Response(self.record, self.status, done, event, answered)
 
     def raise_unless_sent(self, outcome: Outcome, what: str, *, forced: bool = False) -> None:
-        """TaskctlError for a refusal, and for an unknown outcome."""
+        """TaskctlError if the event was refused or its outcome is unknown."""
         if isinstance(outcome, Sent):
             return
         ref = self.record.ref
@@ -131,7 +131,7 @@ class Recipient:
 def confirm(
     ctx: Context, question: Question, *, yes: bool, again: tuple[str, ...], **facts: Arg
 ) -> bool:
-    """Whether to proceed. TaskctlError if nobody can be asked; it suggests the command `again`."""
+    """Whether to proceed. TaskctlError without a terminal; it suggests the command `again`."""
     if yes:
         return True
     if not ctx.ui.interactive:

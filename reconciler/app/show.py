@@ -28,8 +28,9 @@ _PLAN = (".taskctl", ".plan", ".json")
 def show_word(
     ctx: Context, word: str, *, only_plan: bool = False
 ) -> Plan | tuple[TaskReport, datetime]:
-    """The saved plan in a file, or a task and the service's time. A word that is no file but looks
-    like a key is one, if the state has any tasks; an error if `only_plan`. TaskctlError."""
+    """The saved plan in a file, or a task and the service's time. A word that is not a file but
+    looks like a key is read as a key if the state has any tasks; with `only_plan`, it is an error.
+    TaskctlError."""
     path = ctx.settings.path(word)
     if path.exists() or not _KEY.fullmatch(word) or word.endswith(_PLAN):
         return read_plan_file(path, word).plan

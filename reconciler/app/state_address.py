@@ -39,7 +39,8 @@ _MAX_LINK = 500
 
 def is_address(text: str) -> bool:
     """Whether it is the address of a shared state, of a known or an unknown scheme, rather than a
-    path. So is a mistyped one such as `Git:origin`, which as a file would be a new state."""
+    path. A mistyped address such as `Git:origin` counts too: as a path, it would create a new
+    state."""
     text = text.strip().lower()
     return scheme_of(text) is not None or _ADDRESS.match(text) is not None
 

@@ -78,7 +78,7 @@ def with_named_ids(state: State, words: Sequence[str]) -> State:
 
 
 def with_retired(state: State) -> State:
-    """The state with a record for each removed key that has no other one now."""
+    """The state with a record for each removed key that has no current record."""
     known = {task.ref: _record_of(task, task.task_id) for task in state.retired.values()}
     return replace(state, records={**known, **state.records}) if known else state
 

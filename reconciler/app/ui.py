@@ -38,7 +38,7 @@ class ApplyProgress(Protocol):
     def waiting(self, waiting: Waiting) -> None: ...
 
     def held(self, seconds: float) -> None:
-        """The service limits the rate of creates: none are sent for that long."""
+        """Creates are paused for that long, because the service limits their rate."""
 
     def close(self) -> None: ...
 

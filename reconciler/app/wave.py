@@ -188,7 +188,7 @@ class Wave:
         return self._planning.plan(state, self._options, refusing=True, only=follows)
 
     def _ask_about_gone(self, tasks: Iterable[PlannedTask]) -> tuple[str, ...] | None:
-        """The keys that may be created again, if a person confirmed further ones; else None."""
+        """The keys that may be recreated, if the user confirmed further ones; otherwise None."""
         if not self._ctx.ui.interactive:
             return None
         gone = [
@@ -292,7 +292,7 @@ def _cancel(ctx: Context, record: Record) -> bool:
 
 
 def _may_miss_a_task(report: ApplyReport) -> bool:
-    """Whether a task may exist that the state does not know."""
+    """Whether a task may exist that is not in the state."""
     counts = report.summary()
     return bool(counts[Result.UNRESOLVED] or counts[Result.NOT_STARTED])
 

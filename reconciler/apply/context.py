@@ -37,7 +37,7 @@ class AttemptLog(Protocol):
 class ApplyContext:
     """The dependencies of the executor and the loop.
 
-    `wait` sleeps for at most so many seconds; False if apply is to stop. `held` is called with the
+    `wait` sleeps for at most that many seconds; False if apply must stop. `held` is called with the
     seconds for which a rate limit holds creates back. `cancel` cancels the task of a record; False
     if it had already ended; it may raise TaskctlError. `holder` collects when the exchanges of this
     apply's attempts ended, `baselines` the baselines that it has read, by organization. `window` is

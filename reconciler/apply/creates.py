@@ -63,7 +63,7 @@ class Creates:
             self.created.add(ref)
 
     def may_exist(self, task: PlannedTask) -> bool:
-        """Whether an attempt for it is open that was sent, by this apply or another."""
+        """Whether this apply or another one sent an attempt for it that is still open."""
         state, old = self._ctx.log.state, moved_ref(task.desired) if task.desired else None
         attempts = (*state.attempts_for(task.ref), *(state.attempts_for(old) if old else ()))
         return any(attempt.mark not in self._never_left for attempt in attempts)
@@ -177,7 +177,7 @@ class Creates:
         )
 
     def _note_limits(self, ref: TaskRef, outcome: CreateOutcome, generation: int) -> None:
-        """Applies what an outcome means for the creates that follow."""
+        """Adjusts the rate of later creates to an outcome."""
         match outcome:
             case Created():
                 self._throttle.succeeded(generation)
@@ -198,7 +198,7 @@ class Creates:
             case Created(task_id) if self._is_new(task_id):
                 return self._created(task, attempt, task_id, earlier)
             case Created(task_id):
-                # The service never reuses an ID: something in between repeated another response.
+                # The service never reuses an ID, so a proxy repeated another response.
                 return self._unknown(task, remark("apply.known_id", task_id=task_id))
             case Refused(why, status):
                 self._settle(task, [attempt.mark], f"refused: {status}")

@@ -1,4 +1,4 @@
-"""Executes planned tasks so that, whatever happens, no task is created twice.
+"""Executes planned tasks; whatever happens, no task is created twice.
 
 The guarantee depends on the order: the attempt is durable before its request is sent, and the ID is
 durable before it is shown (contract, section 5, point 2). `plan.recovery` resolves what is left

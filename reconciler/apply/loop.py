@@ -82,7 +82,7 @@ class Loop:
             if self._executor.creates.created and self._ctx.wait(0):
                 self.listed = record_duplicates(self._ctx, self._executor.creates.created)
         except StateError as problem:
-            # What was done must be reported all the same.
+            # What was done must still be reported.
             return self._report(problem.diagnostics)
         return self._report()
 
@@ -201,7 +201,7 @@ class Loop:
         return self._deadlines.setdefault(latest, clocks.boot + self._left(task, clocks) + grace)
 
     def _pause(self, open_refs: Collection[TaskRef]) -> bool:
-        """Waits until it is worth looking again; False if apply is to stop."""
+        """Waits until another lookup may help; False if apply must stop."""
         clocks = self._ctx.clocks()
         left = [self._left(self._tasks[ref], clocks) for ref in open_refs]
         until = clocks.now + timedelta(seconds=max(left))

@@ -19,7 +19,7 @@ class Throttle:
     """Shared by all workers. As a context manager, it is a slot for any request; `enter` and
     `leave` acquire and release a slot for a create. `slots` is the current number of slots.
 
-    `seconds` is a clock, `wait` sleeps and returns False if apply is to stop, and `held` is called
+    `seconds` is a clock, `wait` sleeps and returns False if apply must stop, and `held` is called
     with the seconds of each hold.
     """
 
@@ -56,7 +56,7 @@ class Throttle:
 
     def enter(self) -> int | None:
         """Acquires a slot for a create once creates may start. Returns the generation to pass to
-        `succeeded` or `limited`; None if apply is to stop or the rate limit lasts too long."""
+        `succeeded` or `limited`; None if apply must stop or the rate limit lasts too long."""
         while True:
             with self._free:
                 if self.is_exhausted:
@@ -82,7 +82,7 @@ class Throttle:
             self._free.notify_all()
 
     def pause(self, seconds: float) -> None:
-        """Starts no create for so long, or for longer if a longer pause is in effect."""
+        """Starts no create for that long, or for longer if a longer pause is in effect."""
         with self._free:
             self._until = max(self._until, self._seconds() + seconds)
 

@@ -1,4 +1,4 @@
-"""Commands: their shared options, and what their functions are called with."""
+"""Builds commands: their shared options, and the `Call` that their functions receive."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COLLECTED = {*options.PLAN_NAMES, *Connection._fields, *NAMES, "reports", "all_
 
 @dataclass
 class Call:
-    """One call of a command: its output, and the context of its use case."""
+    """One invocation of a command: its output, and the context of its use case."""
 
     click: click.Context
     out: Output
@@ -90,8 +90,8 @@ def make_command(
     formats: Sequence[str] = (),
     kind: type[Command] = Command,
 ) -> Callable[[Run], Command]:
-    """Makes a command of a function. `reports`: its result is a report, in every format; `formats`
-    are additional formats."""
+    """Turns a function into a command. `reports`: its result is a report, available in every
+    format; `formats` are additional formats."""
 
     def decorate(function: Run) -> Command:
         return kind(

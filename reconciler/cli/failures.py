@@ -19,9 +19,9 @@ from reconciler.render import FORMATS, safe
 def show_failure(
     error: BaseException, context: click.Context | None, arguments: Sequence[str]
 ) -> int:
-    """Shows what ended a command, on stderr; for programs on stdout, unless a document was written
-    there. `context` is that of the program, None if the arguments were invalid. Returns the exit
-    code."""
+    """Shows why a command failed: on stderr, and for programs on stdout, unless a document was
+    already written there. `context` is that of the program, None if the arguments were invalid.
+    Returns the exit code."""
     called = getattr(error, "ctx", None) or context  # the command of a usage error
     out = context.obj if context is not None else None
     if not isinstance(out, Output):  # no command was called yet

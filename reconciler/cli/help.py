@@ -63,8 +63,8 @@ def shared_options(formats: Iterable[str]) -> list[click.Parameter]:
 
 
 def _configure(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Called before the other options are parsed, since this one is eager: the configuration file
-    found from the directory sets their defaults."""
+    """Sets the defaults of the other options from the configuration file. This option is eager, so
+    it is parsed before them."""
     if not isinstance(ctx.command, click.Group):
         from reconciler.cli.config.file import config_of
 

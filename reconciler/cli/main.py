@@ -34,8 +34,8 @@ COMMANDS = {
     "logs": "Show the conversation of tasks.",
     "wait": "Wait until tasks are done.",
     "inbox": "Show open questions and answer them.",
-    "approve": "Approve what tasks ask for.",
-    "reject": "Reject what tasks ask for.",
+    "approve": "Approve the open requests of tasks.",
+    "reject": "Reject the open requests of tasks.",
     "say": "Send a follow-up message to tasks.",
     "cancel": "Cancel running tasks.",
     "show": "Show a saved plan, or everything about one task.",
@@ -149,7 +149,7 @@ class ExitHandler:
         return True
 
     def write_files(self) -> None:
-        """Writes the report files, after everything else; a failure is one more error."""
+        """Writes the report files last; a failure to write one is reported as an error."""
         out: Output | None = self.context.obj if self.context is not None else None
         if out is not None:  # else no command was called, and nothing else is imported
             with self:
@@ -211,7 +211,7 @@ def main() -> NoReturn:
 
 
 def _open_closed_streams() -> None:
-    """Otherwise, the next opened file, such as the state, would get the descriptor of stdout."""
+    """Without this, the next opened file, such as the state, would get the descriptor of stdout."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             stream = os.open(os.devnull, os.O_RDWR)

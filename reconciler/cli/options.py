@@ -90,7 +90,7 @@ ORG = option(
     envvar="TASKCTL_ORG",
     show_envvar=True,
     metavar="NAME",
-    help="Organization of tasks whose manifest names none.",
+    help="Organization for manifests without `orgName`.",
 )
 STATE = option(
     "--state",
@@ -141,7 +141,7 @@ PLAN = [
         default="150s",
         envvar="TASKCTL_SETTLE_TIME",
         show_envvar=True,
-        help="How long a create without a response may still succeed; only then is it retried.",
+        help="How long to wait before retrying a create without a response: it may still succeed.",
     ),
     option(
         "--adopt",
@@ -192,19 +192,19 @@ PLAN = [
         "--max-creates",
         type=click.IntRange(min=0),
         metavar="N",
-        help="Fail without sending anything if there are more than N to create.",
+        help="Fail before sending anything if the plan creates more than N tasks.",
     ),
     option(
         "--over-budget",
         is_flag=True,
-        help="Create tasks even if the Neo token budget is used up; the service may still refuse.",
+        help="Create tasks even if the token budget is exhausted; the service may still refuse.",
     ),
 ]
 
 PLAN_WAIT = option(
     "--wait",
     is_flag=True,
-    help="Plan for `apply --wait`, which also creates what is held until others are done.",
+    help="Plan for `apply --wait`, which also creates held tasks once others are done.",
 )
 PLAN_NAMES = frozenset(param.name or "" for param in (*PLAN, PLAN_WAIT))
 

@@ -31,7 +31,7 @@ class Interrupts(AbstractContextManager["Interrupts"]):
         self.exit_code: int | None = None
 
     def wait(self, seconds: float) -> bool:
-        """Sleeps that long, or until a signal arrives. Whether to continue."""
+        """Sleeps that long, or until a signal arrives; returns whether to continue."""
         if seconds > 0 and self.exit_code is None:
             self._stop.wait(seconds)
         return self.exit_code is None
@@ -77,4 +77,5 @@ class Interrupts(AbstractContextManager["Interrupts"]):
 
 
 def _ignored_here(_number: int, _frame: FrameType | None) -> None:
-    """The thread reads the signal from the pipe; without a handler, it would end the process."""
+    """Does nothing, because the thread reads the signal from the pipe. Without a handler, the
+    signal would end the process."""

@@ -104,7 +104,7 @@ def read_ignores(source: Source) -> Ignores:
 
 
 def _in_texts(next_event: NextEvent, places: list[Position]) -> Iterator[Position]:
-    """The places that are inside of a quoted or block scalar, and thus not comments."""
+    """The places inside a quoted or block scalar, which are not comments."""
     at = 0
     with suppress(*PARSER_ERRORS):
         while at < len(places) and (event := next_event()) is not None:

@@ -194,7 +194,7 @@ class _Loading:
         self._findings[name] = [*findings, *built.findings]
         if self._policy is not None:
             self._findings[name] += self._policy.findings(built.tasks, made.data)
-        source.data = None  # its parts live on in the tasks
+        source.data = None  # the tasks still refer to its parts
         made.release()
         self._documents[name] = made
         self._builds.append(built)

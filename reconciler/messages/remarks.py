@@ -1,4 +1,4 @@
-"""Remarks about tasks in words: a note, and hints that say how to proceed."""
+"""The wording of remarks about tasks: a note, and hints that say how to proceed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Words(NamedTuple):
 
 
 def word_remarks(remarks: Iterable[Remark]) -> Words:
-    """The remarks in words, in their order."""
+    """The wording of the remarks, in order."""
     filled = [(remark_templates()[r.case], r.facts) for r in remarks]
     notes = [fill(template.summary, facts) for template, facts in filled]
     hints = [

@@ -124,7 +124,7 @@ def adopt(
 def _unrecorded(
     task: DesiredTask, remote: RemoteTask, backend: str, view: RemoteView
 ) -> PlannedTask:
-    """A look-alike that may be someone else's."""
+    """A look-alike that may belong to someone else."""
     resolve = remark("lookAlike.resolve", key=task.key, ref=str(task.ref), task_id=remote.id)
     said = (remark("lookAlike.unrecorded"), *_described(remote, backend, view), resolve)
     return plan_for(task, Action.UNRESOLVED, Reason.LOOK_ALIKE, *said)
@@ -203,7 +203,7 @@ class _Search(NamedTuple):
 
     def find(self, taken: Collection[str]) -> RemoteTask | Remark | None:
         """The task to adopt, or why the key must not be created yet; None if there is no such task.
-        `taken` are the IDs that other keys have got."""
+        `taken` are the IDs that other keys have adopted."""
         alike = self.pool.by_work.get((self.task.ref.org_name, self.task.work or ""), [])
         fit = [remote for remote in alike if self._may_be(remote)]
         if len(fit) > 1 and self.span is not None:
@@ -222,7 +222,7 @@ class _Search(NamedTuple):
         return made is not None and begins <= made and (ends is None or made <= ends)
 
     def _doubt(self, taken: Collection[str]) -> Remark | None:
-        """Why the task may exist although none matches."""
+        """Why the task may exist although no match was found."""
         org_name, view = self.task.ref.org_name, self.view
         asked, prompt = entities_of(self.task.inputs), text_of(self.task.inputs) or ""
         for remote, message in self.pool.by_text.get((org_name, comparable_text(prompt)), ()):

@@ -44,7 +44,7 @@ class Outlook:
 
 
 def read_budget(org_name: str, raw: object) -> Budget | None:
-    """The budget in a response; None if it contains none. An impossible time is ignored."""
+    """The budget in a response; None if it contains none. An invalid time is ignored."""
     if not isinstance(raw, Mapping):
         return None
     used, allowance = (

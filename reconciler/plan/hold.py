@@ -1,7 +1,7 @@
 """Holds generated tasks that must not be created yet: `rollout` and `overlap`. Pure.
 
-What counts is the progress of the entry's tasks, in the state and at the service, whatever this run
-was limited to: `--target` never bypasses a rollout.
+The progress of all tasks of the entry counts, in the state and at the service, even if this run is
+limited to some of them: `--target` never bypasses a rollout.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def rollouts(desired: Iterable[DesiredTask]) -> list[list[DesiredTask]]:
 
 
 class Series:
-    """Generated tasks by what their keys have in common in all periods: entry and values."""
+    """Generated tasks, grouped by what their keys share across periods: entry and values."""
 
     def __init__(self, known: Iterable[Record | Attempt | DesiredTask]) -> None:
         self._known: dict[object, list[Record | Attempt | DesiredTask]] = {}
@@ -153,11 +153,11 @@ class Holds(NamedTuple):
 
     def _held(self, task: DesiredTask, reason: Reason, refs: tuple[TaskRef, ...]) -> PlannedTask:
         named = refs[:_NAMED]
-        ahead = tuple(fact for ref in named for fact in (ref.key, *self._stands(ref)))
+        ahead = tuple(fact for ref in named for fact in (ref.key, *self._status_of(ref)))
         said = remark(f"held.{reason}", ahead=ahead, more=len(refs) - len(named))
         return plan_for(task, Action.HELD, reason, said, waits_for=refs)
 
-    def _stands(self, ref: TaskRef) -> tuple[str, str]:
+    def _status_of(self, ref: TaskRef) -> tuple[str, str]:
         """The state of a task and the seconds in it, both empty if unknown."""
         planned, known = self.tasks.get(ref), self.standing.get(ref)
         if known is not None and known.state:

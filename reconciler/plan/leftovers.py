@@ -1,4 +1,4 @@
-"""Records and open attempts whose keys left the manifests. Pure."""
+"""Records and open attempts whose keys are no longer in the manifests. Pure."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Leftovers:
                 self._by_key.setdefault(known.ref.key, []).append(known)
 
     def planned(self, *, with_past: bool, cancel: bool) -> Iterator[PlannedTask]:
-        """What a plan says about the records. With `cancel`, apply cancels those it forgets."""
+        """Plans the records. With `cancel`, apply cancels the tasks whose records it removes."""
         for record, removal in self._to_forget:
             case = "forget.cancel" if cancel else "forget"
             said = remark(case, file=removal.file, ids=(record.task_id,), more=0)
@@ -62,7 +62,7 @@ class Leftovers:
             yield plan_for(record, Action.UNCHANGED, Reason.PAST)
 
     def strays(self) -> list[Attempt]:
-        """The attempts whose keys left the manifests."""
+        """The attempts whose keys are no longer in the manifests."""
         return [
             attempt
             for _, attempt in sorted(self._state.attempts.items())
@@ -86,8 +86,8 @@ class Leftovers:
         }
 
     def in_other_org(self, task: DesiredTask) -> Record | Attempt | None:
-        """What is known of the task's key in another organization: a create could start a second
-        agent.
+        """The record or attempt for the task's key in another organization: a create could start a
+        second agent.
 
         A manifest may name another organization on purpose. Then records of manifests that were not
         read do not count, and `adopt: false` says that the task is new.

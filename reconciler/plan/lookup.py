@@ -70,7 +70,7 @@ class Lookup:
         return bool(self.missing or self.attempts)
 
     def is_deep_enough(self, seen: Collection[str]) -> bool:
-        """Whether the rest of the list, below the `seen` IDs, cannot matter."""
+        """Whether the rest of the list, after the `seen` IDs, is irrelevant."""
         return all(depth.is_reached(seen) for depth in self.attempt_depths | self.adopt_depths)
 
     def needs_message(self, task: RemoteTask, identity: Identity) -> bool:

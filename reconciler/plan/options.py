@@ -10,16 +10,16 @@ from reconciler.model.options import AdoptScope
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """Every flag that changes what apply would do: plan has it too, a saved plan keeps it.
+    """Every flag that changes what apply would do. `plan` has the same flags, and a saved plan
+    stores them.
 
     `adopt` None: `all` on a new state, else `recent`. `allow_recreate`: keys, or `*` for every one.
     `max_creates` None: no limit. `target` and `exclude`: keys or globs, see `plan/selection.py`.
-    `over_budget`: create though the Neo token budget is used up.
-    `update`: patch what can be changed in place. `replace`: `KEY` or `KEY=TASK_ID` each, see
-    `plan/replacement.py`; `cancel_replaced`: and cancel the tasks that were there before.
-    `cancel_removed`: cancel the tasks of keys that a manifest lists under `removed`. `wait`: create
-    what is held as well, once the tasks that it waits for are done.
-    See contract, sections 3 and 4.
+    `over_budget`: create tasks even if the Neo token budget is exhausted. `update`: patch what can
+    be changed in place. `replace`: `KEY` or `KEY=TASK_ID` each, see `plan/replacement.py`;
+    `cancel_replaced`: also cancel the tasks that were replaced. `cancel_removed`: cancel the tasks
+    of keys that a manifest lists under `removed`. `wait`: also create held tasks once the tasks
+    that they wait for are done. See contract, sections 3 and 4.
     """
 
     settle_time: timedelta = timedelta(seconds=150)

@@ -48,8 +48,8 @@ class Periods:
 
 
 def is_earlier(name: str, than: str) -> bool:
-    """Whether a period is before another. One of another kind (its entry was monthly and is weekly
-    now) always is."""
+    """Whether a period is before another. A period of another kind (the entry was monthly and is
+    weekly now) always counts as earlier."""
     return _DIGIT.sub("0", name) != _DIGIT.sub("0", than) or name < than
 
 

@@ -99,7 +99,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """One task and what apply would do about it.
+    """One task, and what apply would do with it.
 
     `remarks` are facts for the reader (see `explanation`). `settled_at` is when an attempt reaches
     its age (`Reason.SETTLING`), by the local clock. `attempt` is the attempt that created the task
@@ -169,7 +169,7 @@ class PlannedTask:
 
     @property
     def applies(self) -> bool:
-        """Whether apply would do something about it."""
+        """Whether apply would act on it."""
         return (
             self.creates
             or self.action in (Action.ADOPT, Action.MOVE, Action.UPDATE, Action.FORGET)

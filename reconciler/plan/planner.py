@@ -57,7 +57,8 @@ class PlanInputs:
 
 
 def make_plan(inputs: PlanInputs) -> Plan:
-    """The plan for all desired tasks, and for records and attempts whose keys left the manifests.
+    """The plan for all desired tasks, and for records and attempts whose keys are not in the
+    manifests.
 
     Each step can change what the steps before it decided.
     """

@@ -67,7 +67,7 @@ class Match(StrEnum):
 
 
 class Rule(NamedTuple):
-    """A row of the table: the values that fit for each fact (empty: any), and the match."""
+    """A row of the table: the matching values of each fact (empty: any), and the result."""
 
     match: Match
     mark: tuple[MarkMatch, ...] = ()
@@ -292,7 +292,7 @@ def _normalized(text: str) -> str:
 
 
 def may_be_redacted(theirs: str, ours: str) -> bool:
-    """Whether one may be the other without its credentials, however few characters are left."""
+    """Whether one text may be the other with credentials removed, even if little of it is left."""
     return is_redaction_of(_normalized(theirs), _normalized(ours))
 
 
@@ -313,7 +313,7 @@ def is_redaction_of(theirs: str, ours: str) -> bool:
 def compare_entities(
     theirs: Collection[Mapping[str, object]], ours: Collection[Mapping[str, object]]
 ) -> Entities:
-    """In any order, and only in the fields that were sent: the service may add others."""
+    """Ignores order, and compares only the fields that were sent: the service may add others."""
     left = list(theirs)
     missing = 0
     for sent in ours:

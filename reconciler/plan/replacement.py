@@ -147,7 +147,7 @@ def problems(
     state: State,
     now: datetime,
 ) -> Iterator[Diagnostic]:
-    """Errors and warnings about requests that the plan does not grant."""
+    """Errors and warnings about requests that the plan does not carry out."""
     for task in tasks if requests else ():
         request, record, desired = requests.get(task.ref), task.record, task.desired
         if request is None or desired is None or task.action in (Action.REPLACE, Action.ADOPT):

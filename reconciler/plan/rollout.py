@@ -1,4 +1,4 @@
-"""Which missing tasks of an entry wait: for its pilot, for running tasks, after failures. Pure.
+"""Which missing tasks of an entry are held: for its pilot, for running tasks, after failures. Pure.
 
 The rules use the progress of the entry's tasks and never a clock, so an apply that is killed at any
 point and run again decides the same.
@@ -17,7 +17,7 @@ from reconciler.plan.plan import Reason
 
 class Progress(StrEnum):
     """The progress of a task. One that waits for a person is unfinished, and so is one that may
-    exist (unresolved). Failed, cancelled and gone tasks have failed."""
+    exist (unresolved). Failed, cancelled and gone tasks count as failed."""
 
     MISSING = "missing"
     UNFINISHED = "unfinished"

@@ -1,4 +1,4 @@
-"""What a plan does about one task: rules in order, of which the first that decides wins. Pure."""
+"""Plans one task: the rules are tried in order, and the first that decides wins. Pure."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Rules:
         return plan_for(task, Action.CREATE, Reason.NEW)
 
     def decide_stray(self, attempt: Attempt) -> PlannedTask | None:
-        """For an attempt whose key left the manifests; None if it created no task."""
+        """Plans an attempt whose key is no longer in the manifests; None if it created no task."""
         why = self._view.refused.get(attempt.ref.org_name)
         if why is not None:
             hint = remark("attempt.resolve_orphan", ref=str(attempt.ref))
@@ -140,7 +140,7 @@ class Rules:
             return self._in_place_of(record, planned)
         old = next((a.replaces for a, _ in reversed(own) if a.replaces), None)
         if record or (old and self._recorded_ids[old] in self._state.records):
-            # Whether the task is still to be replaced is for the rules below.
+            # The rules below decide whether the task still has to be replaced.
             self.closed.extend(attempt.mark for attempt, _ in own)
         elif old:
             latest = own[-1][0]
@@ -172,7 +172,7 @@ class Rules:
         return replaced(task, record, diff, cancel=self._options.cancel_replaced, gone=gone)
 
     def _is_due(self, ref: TaskRef, record: Record) -> bool:
-        """Whether this run is asked to replace the task of the record."""
+        """Whether this run was asked to replace the recorded task."""
         request, now = self._requests.get(ref), self._view.clocks.moment
         return request is not None and request.is_due(record, self._state, now)
 
@@ -188,7 +188,7 @@ class Rules:
         )
 
     def _not_shown(self, task: DesiredTask, record: Record) -> PlannedTask | None:
-        """A recorded task that the service did not return; None if it is compared all the same."""
+        """A recorded task that the service did not return; None if it is still compared."""
         caller, maker = self._view.identity, record.identity
         if not caller.same_as(maker):
             said = remark("notVisible.to", maker=maker.name, caller=caller.name)
@@ -226,7 +226,7 @@ class Rules:
         return plan_for(task, Action.UNRESOLVED, Reason.OTHER_ORG, said)
 
     def _renamed(self, task: DesiredTask) -> PlannedTask | None:
-        """A key beside an orphaned one with the same prompt: a new name or a new task."""
+        """A key with the same prompt as an orphaned one: it may be renamed, or a new task."""
         work = task.work if self._orphaned_work else None
         if not task.adopt or work is None:
             return None
@@ -241,7 +241,7 @@ def _recovered(
     known: DesiredTask | Attempt, attempts: Sequence[tuple[Attempt, Verdict]], now: datetime
 ) -> PlannedTask:
     """The outcome of the attempts for a key (usually one), at least one of which may have created a
-    task. `known` is an attempt if its key left the manifests."""
+    task. `known` is an attempt if its key is no longer in the manifests."""
     stray = isinstance(known, Attempt)
     for attempt, verdict in reversed(attempts):
         if isinstance(verdict, Found):

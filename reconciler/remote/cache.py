@@ -1,4 +1,4 @@
-"""A cache of what the service shows of tasks: it can be deleted at any time."""
+"""A cache of task data from the service; it can be deleted at any time."""
 
 from __future__ import annotations
 

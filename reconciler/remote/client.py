@@ -291,7 +291,7 @@ def _task_path(org_name: str, task_id: str) -> str:
 
 
 def _segment(text: str) -> str:
-    """A path segment. Raises TaskctlError for `.` and `..`, which would lead elsewhere."""
+    """A path segment. Raises TaskctlError for `.` and `..`, which would change the path."""
     if text in ("", ".", ".."):
         raise TaskctlError.of(Code.INVALID_NAME, name=text)
     return quote(text.encode("utf-8", "surrogatepass"), safe="")

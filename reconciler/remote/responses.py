@@ -126,7 +126,7 @@ def refusal(response: ServiceResponse, scrub: Scrubber) -> tuple[int, str]:
 
 
 def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
-    """The outcome of a create with a complete response. If in doubt: Unknown."""
+    """The outcome of a create with a complete response. Unknown if it is not certain."""
     status, name, data = response.status, scrub(response_name(response)), _object(response)
     if 200 <= status < 300:
         task_id = wire.created_task_id(data)

@@ -88,7 +88,7 @@ def _fit(table: list[list[str]], columns: int) -> list[list[str]]:
     if sum(widths) <= room:
         return table
     kept = len(widths)
-    if _LEAST * kept > room:  # then one column stands for those that are left out
+    if _LEAST * kept > room:  # then one column represents those that are left out
         kept = max(0, columns - own - gap - len(_MORE)) // (_LEAST + gap)
         room = columns - own - gap * (kept + 1) - len(_MORE)
     cap = max(widths)

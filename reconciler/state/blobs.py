@@ -90,7 +90,7 @@ class Blobs:
         return Snapshot(head, version, saved, events, cipher.is_current(stored[0]))
 
     def keep(self, name: str, data: bytes, lineage: str) -> None:
-        """Encrypts once: a name never gets two contents."""
+        """Encrypts once, because the content of a name must never change."""
         self._register.keep(name, self.cipher(lineage).seal(name, data))
 
     def damaged(self, part: str, reason: str) -> StateError:

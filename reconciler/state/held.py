@@ -64,10 +64,10 @@ class HeldState(Protocol):
         """Risks of the place, for the user."""
 
     def check_held(self) -> None:
-        """StateError unless this run certainly still has the lock. Called before each send."""
+        """StateError unless this run is certain to hold the lock. Called before each send."""
 
     def retake(self) -> None:
-        """Makes sure of the lock before a save. StateError if another process has it."""
+        """Confirms the lock before a save. StateError if another process has it."""
 
     def save(self, state: State, *, last: bool) -> None:
         """Replaces the saved state; the log is paused. With `last`, `release` follows. StateError:

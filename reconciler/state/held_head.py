@@ -1,6 +1,6 @@
-"""A shared state that this process has locked: it writes the head as long as nobody else does.
+"""A shared state that this process has locked, so that only this process writes its head.
 
-Any doubt ends the run: `check_held` and all writes raise from then on.
+If the lock may be lost, the run ends: from then on, `check_held` and all writes raise.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class HeldHead:
             register.drop(garbage)
 
     def clear_log(self) -> None:
-        """The entries leave with the next write."""
+        """The next write drops the entries."""
         self._is_folded = True
 
     def release(self) -> None:
@@ -126,7 +126,7 @@ class HeldHead:
     # Beats
 
     def start_beat(self) -> None:
-        """Shows others from now on, in a thread, that this process is alive."""
+        """Starts a thread that shows other processes that this one is alive."""
         self._beat.start()
 
     def _run_beat(self) -> None:
@@ -172,8 +172,8 @@ class HeldHead:
         return self._head.following()
 
     def _replace(self, head: Head) -> None:
-        """The head's only writer. Unless the write certainly succeeded: StateError, now and from
-        every later call."""
+        """The only method that writes the head. StateError unless the write certainly succeeded;
+        from then on, every later call raises it too."""
         began = self._clock.boot()
         data = encode_head(head, self._blobs.cipher(head.lineage))
         try:
@@ -191,7 +191,7 @@ class HeldHead:
         self._head, self._version, self._proved = head, version, began
 
     def _keep(self, name: str, data: bytes) -> None:
-        """Stores a blob. There is no second try: its name must not get another content."""
+        """Stores a blob. Not retried, because the content of a name must never change."""
         try:
             self._blobs.keep(name, data, self._head.lineage)
         except (Unsure, Denied) as problem:

@@ -42,7 +42,7 @@ class Holder:
         )
 
     def is_gone(self, boot_id: str) -> bool:
-        """Whether it certainly ended: its process ID would be visible here."""
+        """Whether it has certainly ended: otherwise, its process ID would be visible here."""
         return (
             self.boot_id == boot_id != ""
             and self.pid_namespace == _pid_namespace() != ""

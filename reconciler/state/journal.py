@@ -107,7 +107,7 @@ def _damaged(file: str, line: int, reason: str) -> StateError:
 
 
 def _may_be_cut_off(rest: bytes) -> bool:
-    """Whether this is the beginning of a line, and no more than that."""
+    """Whether this may be a truncated line."""
     found = _CUT_OFF.fullmatch(rest)
     if not found:
         return False

@@ -144,8 +144,8 @@ class HeldFile:
         return Header.new(saved.lineage, saved.backend, saved.serial)
 
     def _refuse_changed(self) -> None:
-        """Something that ignores the lock, such as a checkout, may have changed the file: such a
-        change is never overwritten."""
+        """StateError if something that ignores the lock, such as a checkout, has changed the file:
+        the change is never overwritten."""
         files, serial = self._files, self.saved.serial
         if files.version() == self._version:
             return

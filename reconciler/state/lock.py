@@ -85,7 +85,7 @@ class Lock:
     def _acquired(self, fd: int, purpose: str) -> None:
         self._opened = disk.file_id(fd)
         holder = Holder.here(purpose, "", datetime.now(UTC), "")
-        with suppress(OSError):  # on a full disk, the lock is held all the same
+        with suppress(OSError):  # on a full disk, the lock is still held
             os.ftruncate(fd, 0)
             os.lseek(fd, 0, os.SEEK_SET)
             os.write(fd, _HOLDER.encode(holder) + b"\n")
@@ -144,8 +144,8 @@ class Lock:
         return StateError.of(Code.LOCK_UNAVAILABLE, at=at, reason=reason, lock=str(self._path))
 
     def _holder_in_words(self) -> str:
-        """Reads several times: until the new holder has written its name, that of a dead one is
-        there."""
+        """Reads several times, because the file names the previous holder until the new one has
+        written its own name."""
         for _ in range(_READS):
             holder = read_holder(self._path)
             if holder is not None and not (holder.host == host_name() and not is_alive(holder.pid)):

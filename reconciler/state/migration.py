@@ -97,8 +97,8 @@ def _save(session: Session, state: State) -> None:
 
 
 def _aged(state: State, now: datetime) -> State:
-    """Attempts with an unknown outcome count as made now: their process may have lost the lock to
-    this move just now."""
+    """Restarts the age of attempts with an unknown outcome: their process may have lost the lock to
+    this move only now."""
     attempts = {
         mark: replace(attempt, started_at=now, service_clock=None, boot=0.0, boot_id="")
         for mark, attempt in state.attempts.items()

@@ -290,7 +290,7 @@ Event = Attempted | Closed | Recorded | Forgotten | Retired | BaselineRead
 
 
 class Ledger:
-    """A state that events change in place, one at a time among very many records."""
+    """A mutable state: events are applied in place, without copying its many records."""
 
     def __init__(self, state: State) -> None:
         self.rest = state

@@ -124,7 +124,7 @@ class Session:
         self._held.check_held()
 
     def append(self, *events: Event) -> None:
-        """Durable and part of `state` when it returns. StateError: neither.
+        """Makes the events durable and part of `state`; after a StateError, they are neither.
 
         Concurrent callers share one write. The events of one call are written together.
         """
@@ -139,7 +139,7 @@ class Session:
             self._ledger, self._view = Ledger(replace(state, last_mark=self._given_mark)), None
 
     def refresh(self, tasks: Iterable[RemoteTask]) -> None:
-        """Outputs as just read; written only by a save that has another reason."""
+        """Updates outputs as just read; they are only saved along with other changes."""
         self._seen = {task.id: task.raw for task in tasks}
 
     def mark_complete(

@@ -75,7 +75,7 @@ class Approval:
 
     @property
     def is_question(self) -> bool:
-        """Whether it needs an answer in words instead of yes or no."""
+        """Whether it needs a text as its answer instead of yes or no."""
         return _ASK_USER.fullmatch(text_in(self.context, "tool_name")) is not None
 
     def reply(self, *, ok: bool, text: str = "") -> dict[str, object]:

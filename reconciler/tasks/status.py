@@ -122,8 +122,8 @@ def counts(statuses: Iterable[TaskStatus]) -> dict[TaskState, int]:
 
 
 def exit_code(statuses: Iterable[TaskStatus]) -> int:
-    """1 if any task failed, was cancelled or the like; else 3 if any is waiting; else 2 if any is
-    running; else 0."""
+    """1 if any task was unsuccessful; else 3 if any is waiting; 2 if any is running; 0
+    otherwise."""
     found = {status.state for status in statuses}
     if found & _BAD:
         return 1

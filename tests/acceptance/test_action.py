@@ -173,9 +173,7 @@ def test_a_token_that_may_only_read_is_a_warning(
     assert "2 to create" in ran.summary
 
 
-def test_what_github_did_and_answered_with_500_is_not_done_twice(
-    runner: Runner, github: GitHub
-) -> None:
+def test_a_github_write_answered_with_500_is_not_repeated(runner: Runner, github: GitHub) -> None:
     github.faults += [Fault("GET", 502), Fault("POST", 500, after=True)]
     ran = runner.script("plan", backend="local")
     assert (ran.code, len(github.bodies(7))) == (0, 1)

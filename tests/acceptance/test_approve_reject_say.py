@@ -67,7 +67,7 @@ def test_approve_without_a_terminal_sends_nothing(place: LiveTasks) -> None:
     assert place.statuses() == {"asks": "waiting"}
 
 
-def test_an_id_runs_nothing_when_the_command_that_is_told_of_is_pasted(
+def test_an_id_runs_nothing_when_the_suggested_command_is_pasted(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evil = "$(touch x); touch x #'"

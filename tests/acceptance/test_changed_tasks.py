@@ -99,7 +99,9 @@ def test_update_sets_what_the_manifest_changed_and_nothing_else(place: LiveTasks
     assert (place.folder / "taskctl.state.json").read_bytes() == before
 
 
-def test_a_conflict_is_left_alone_and_settled_by_the_services_value(place: LiveTasks) -> None:
+def test_a_conflict_is_left_unchanged_until_the_manifest_has_the_remote_value(
+    place: LiveTasks,
+) -> None:
     place.api.call("PATCH", f"{place.api.tasks}/{place.task_id('b')}", {"name": "Theirs"})
     place.write({"b": "finishing"}, approvalMode="manual", name="Ours")
     done = place.document("apply", "--update", "--yes")

@@ -75,11 +75,11 @@ def test_an_apply_that_is_killed_is_finished_by_the_next_runner(
 
 
 @pytest.mark.parametrize("way", KEEPING)
-def test_what_a_lost_runner_made_is_known_or_unresolved_until_somebody_says_whose_it_is(
+def test_tasks_of_a_lost_runner_are_recorded_or_unresolved_until_resolved_by_hand(
     ci: CI, server: FaultServerProcess, way: str
 ) -> None:
-    """A journal on its disk went with it, so what it made is found among what is recent. A shared
-    state still has it."""
+    """The journal on its disk is lost too, so its tasks are found among recent ones. A shared state
+    still has them."""
     first, *_ = TEXTS.items()
     ci.push(manifest(dict([first])))
     assert ci.run(job_steps(way)) == 0, ci.said
@@ -112,7 +112,7 @@ def test_with_a_state_an_edited_prompt_makes_no_second_task(
 def test_without_a_state_an_edited_prompt_makes_a_second_task(
     ci: CI, server: FaultServerProcess
 ) -> None:
-    """As the document says of that way, so that nobody takes it for another."""
+    """As the page says about this option, so that it is not mistaken for another."""
     ci.push(manifest(TEXTS))
     assert ci.run(job_steps("No state")) == 0, ci.said
     ci.push(manifest({**TEXTS, "k0": "do 0, please"}))

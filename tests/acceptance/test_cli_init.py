@@ -147,7 +147,7 @@ def git(folder: Path, *arguments: str) -> str:
     return ran.stdout
 
 
-def test_git_passes_over_what_belongs_to_one_disk_and_not_the_journal(folder: Path) -> None:
+def test_gitignore_covers_machine_local_files_but_not_the_journal(folder: Path) -> None:
     git(folder, "init", "-q")
     run(["init", "--gitignore", "-q"])
     state = "taskctl.state.json"

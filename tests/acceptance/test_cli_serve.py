@@ -1,4 +1,4 @@
-"""`taskctl serve` as a process: it says where it listens, answers, and ends when it is told to."""
+"""`taskctl serve` as a process: it prints its address, responds, and stops on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make demo`, in a checkout of its own, for somebody who has set nothing."""
+"""`make demo`, in a fresh checkout, without any settings."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_the_workflows_grant_little_and_pin_what_they_use(path: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_gitlab_installs_what_is_pinned_and_runs_nothing_of_the_repository(tmp_path: Path) -> None:
+def test_gitlab_installs_pinned_versions_and_runs_no_code_of_the_repository(tmp_path: Path) -> None:
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
     source, target, traps = tmp_path / "source", tmp_path / "opt", tmp_path / "traps"
     for folder in (source, traps, tmp_path / "work"):
@@ -244,7 +244,7 @@ def cloned(folder: Path, manifest: str) -> Path:
     return clone
 
 
-def test_the_plain_shell_one_applies_and_finds_nothing_to_do_the_next_day(tmp_path: Path) -> None:
+def test_the_plain_shell_pipeline_applies_and_has_no_changes_the_next_day(tmp_path: Path) -> None:
     script = ROOT / "examples" / "ci" / "plain.sh"
     with running_server(tmp_path / "cloud.db") as url:
         env = environment(tmp_path, PULUMI_BACKEND_URL=url, PULUMI_ACCESS_TOKEN="pul-ci")

@@ -73,7 +73,7 @@ def test_a_saved_plan_is_held_to_it_as_well(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("given", ["", "sha256:1", "latest"])
 def test_what_is_no_digest_is_refused(sandbox: Sandbox, given: str) -> None:
-    """Empty is what a variable is that nobody set."""
+    """An unset variable is empty."""
     ended = sandbox.run("apply", "--expect-plan", given)
     assert ended.code == 1
     assert "is not the digest of a plan" in ended.document["diagnostics"][0]["summary"]

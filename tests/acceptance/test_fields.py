@@ -1,7 +1,7 @@
 """Each setting of `model/fields.py`, from the manifest to the service and back.
 
-A new row is tested here without another line: its values come from its choices, else from its
-examples in the manifest's schema.
+A new row is tested without changing this file: its values come from its choices, or else from its
+examples in the schema of manifests.
 """
 
 from __future__ import annotations

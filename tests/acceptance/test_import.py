@@ -298,7 +298,7 @@ def test_a_key_with_an_open_attempt_gets_no_other_task(place: LiveTasks) -> None
     assert json.loads((place.folder / "taskctl.state.json").read_text())["tasks"] == {}
 
 
-def test_what_a_plan_would_adopt_is_recorded_for_the_key_that_waits_for_it(
+def test_a_task_that_a_plan_would_adopt_is_recorded_for_the_declared_key(
     place: LiveTasks,
 ) -> None:
     place.write({"mine": "finishing it", "other": "finishing too"})
@@ -381,7 +381,7 @@ def test_what_is_no_manifest_is_not_made_one(place: LiveTasks, tmp_path: Path) -
     assert place.run("import", "--all", "--write", "../outside.yaml", "--org", "acme")[0] == 0
 
 
-def test_a_policy_that_cannot_be_used_is_told_of_before_anything_is_written(
+def test_an_invalid_policy_is_reported_before_anything_is_written(
     place: LiveTasks,
 ) -> None:
     created(place.api, "finishing")

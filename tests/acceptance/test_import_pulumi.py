@@ -102,7 +102,9 @@ def test_a_program_becomes_a_manifest_and_what_cannot_is_named(
     }
 
 
-def test_what_pulumi_started_is_adopted_and_a_second_import_adds_nothing(place: LiveTasks) -> None:
+def test_tasks_started_by_pulumi_are_adopted_and_a_second_import_adds_nothing(
+    place: LiveTasks,
+) -> None:
     (place.folder / "Pulumi.yaml").write_text(PROGRAM)
     existing = created(place.api, "finishing the plain one", planMode=True)
     arguments = ("--from", "Pulumi.yaml", "--write", "tasks/a.yaml")

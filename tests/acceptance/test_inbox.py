@@ -1,4 +1,4 @@
-"""What tasks ask: in `status`, in `inbox`, answered one after another, and by patterns."""
+"""Open requests: in `status` and in `inbox`, answered one by one or by pattern."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_one_changed_row_is_one_change(tmp_path: Path) -> None:
 def test_a_policy_is_held_against_each_generated_task(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What some rows break is told for each of them, what all break once."""
+    """A problem of some rows is reported for each of them, one of all rows once."""
     (tmp_path / "tasks").mkdir()
     (tmp_path / "rows.csv").write_text("name,does\na,read\nb,delete\nc,read\nd,delete\n")
     entry = "{forEach: {row: {file: ../rows.csv}}, message: '{{ row.does }} it, {{ row.name }}'}"

@@ -70,7 +70,7 @@ def test_without_news_nothing_is_sent(place: LiveTasks, hook: Webhook) -> None:
     assert hook.sent == []
 
 
-def test_what_agents_write_is_inert_and_sensitive_tasks_have_a_key_only(
+def test_agent_text_is_inert_and_sensitive_tasks_show_only_their_key(
     place: LiveTasks, hook: Webhook
 ) -> None:
     place.apply({"evil": "approving <!channel> & <https://evil.test|click>"})

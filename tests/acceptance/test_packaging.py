@@ -1,4 +1,4 @@
-"""What is built is whole: the wheel, in an environment of its own, does what the tests ask."""
+"""The built wheel is complete: it passes these tests in a new environment."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_what_is_pinned_is_all_that_is_used_and_names_no_address() -> None:
         assert name in pinned or name.replace("-", "_") in pinned, requirement
 
 
-def test_what_is_installed_in_ci_is_pinned_by_hash_at_the_tested_versions() -> None:
+def test_ci_dependencies_are_pinned_by_hash_at_the_tested_versions() -> None:
     """After a change of a version: `make lock`."""
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     assert "://" not in text

@@ -1,5 +1,4 @@
-"""What can be wrong with a shared state: each is one error with a code of its own, and nothing is
-sent."""
+"""Errors of a shared state: each is one error with its own code, and nothing is sent."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def test_odd_times_and_words_are_inert(sandbox: Sandbox, server: FaultServer) ->
         assert ended.document["budget"]["organizations"][0]["windowEnd"] is None
 
 
-def test_a_service_without_a_budget_is_asked_once_and_nothing_is_said(
+def test_a_service_without_a_budget_is_queried_once_and_nothing_is_shown(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
     sandbox.write(as_tasks(prompts(1)))

@@ -217,7 +217,7 @@ def test_an_unreadable_directory_is_one_problem(
     assert validate(capsys)[:2] == (1, ["tasks/bad.yaml TC208", "tasks/closed TC101"])
 
 
-def test_a_configuration_file_that_is_none_is_never_taken_for_none(
+def test_an_unreadable_configuration_file_is_never_ignored(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It may name the policy: without it, everything would be allowed."""

@@ -196,7 +196,7 @@ def test_newer_fields_are_kept() -> None:
 
 
 def test_another_task_than_the_one_asked_for() -> None:
-    """What is told of one task must never be taken for another's."""
+    """A response about one task must never be mistaken for that of another."""
 
     def mixed_up(environ: Any, start_response: Any) -> list[bytes]:
         start_response("200 OK", [("Content-Type", "application/json")])

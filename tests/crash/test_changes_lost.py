@@ -108,7 +108,7 @@ def test_the_command_that_ended_unresolved_is_run_again(
     assert_replaced_once(here, old)
 
 
-def test_nothing_found_and_not_asked_again_the_old_one_stands(here: InProcess) -> None:
+def test_without_a_match_or_a_new_request_the_old_task_stays(here: InProcess) -> None:
     old = record_of(here, "k2")["taskId"]
     faults(here, Rule("create", Fault("reset")))
     ended = here.run("apply", *WISH)
@@ -192,7 +192,7 @@ def test_a_patch_whose_answer_is_lost_is_sent_again(here: InProcess, fault: Faul
     assert update(here).document["tasks"] == []
 
 
-def test_done_and_never_heard_of_it_is_recorded_by_the_next(here: InProcess) -> None:
+def test_a_change_whose_response_was_lost_is_recorded_by_the_next_apply(here: InProcess) -> None:
     changed(here, approvalMode="manual")
     faults(here, Rule("patch", Fault("reset", committed=True)))
     assert update(here).results() == {"k2": "failed"}
@@ -207,7 +207,7 @@ def test_done_and_never_heard_of_it_is_recorded_by_the_next(here: InProcess) -> 
     assert update(here).document["tasks"] == []
 
 
-def test_somebody_elses_task_is_told_from_one_that_is_gone(
+def test_another_users_task_is_distinguished_from_a_gone_one(
     here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed(here, isShared=True)

@@ -115,7 +115,7 @@ def test_slow_down(here: InProcess, asked: dict[str, str]) -> None:
     here.assert_settled()
 
 
-def test_a_refusal_is_told_in_the_services_words_at_the_manifests_line(here: InProcess) -> None:
+def test_a_refusal_shows_the_services_message_at_the_manifests_line(here: InProcess) -> None:
     fault = Fault("status", status=400, text="stack entity: no such stack")
     here.server.control({"rules": [Rule("create", fault, contains="do 2").to_json()]})
     ended = here.run("apply")

@@ -36,7 +36,7 @@ def served(
 
 
 def points(served: Served, *, killed_at: int = 0) -> list[Point]:
-    """Those of an apply, or of one that recovers from a kill at that request."""
+    """Those of an apply, or of the apply that recovers from a kill at that request."""
     with shared(served) as world:
         if killed_at:
             assert world.killed(killed_at, "after")

@@ -1,4 +1,4 @@
-"""What the executor and the loop are given of the world, in memory and in simulated time."""
+"""The dependencies of the executor and the loop, in memory and in simulated time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients for tests: quick timeouts, and a time that passes only when somebody sleeps."""
+"""Clients for tests: short timeouts, and a clock that only advances in sleeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kills a real process before, within and after each thing it does that outlives it.
+"""Kills a real process before, during and after each operation with a lasting effect.
 
     python -m tests.support.crash_points [--kill-at N] [--trace FILE] [--files-only]
         [--call MODULE:FUNCTION] -- ARGUMENTS

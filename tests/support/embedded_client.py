@@ -16,7 +16,7 @@ MARK = "2026-11-24T14:44:49.123Z"
 
 @dataclass
 class Clock:
-    """The time of day, which stands still until it is told to go on."""
+    """A clock that stands still until a test advances it."""
 
     at: datetime = field(default_factory=lambda: datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
 

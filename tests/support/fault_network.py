@@ -1,4 +1,4 @@
-"""What can stand between a client and the service: certificates, a proxy, a port that hangs."""
+"""Network conditions between a client and the service: certificates, a proxy, a port that hangs."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def closed_port() -> int:
 
 @contextmanager
 def silent_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """A port that accepts connections and never sends anything."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         yield int(sock.getsockname()[1])
 

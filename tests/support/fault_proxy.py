@@ -25,7 +25,7 @@ Protocol = Literal["http", "postgres"]
 
 @dataclass(frozen=True)
 class Trouble:
-    """What befalls one request.
+    """The fault of one request.
 
     `kind`:
       lost    the server does it, and the connection is reset instead of an answer
@@ -112,7 +112,7 @@ class FaultProxy:
             self.asked, self.met, self._late, self._writes = [], [], [], 0
 
     def deliver(self) -> int:
-        """What is late arrives now, in order; nobody hears the answers. Gives how many."""
+        """Delivers late requests now, in order, and discards the responses. Returns how many."""
         with self._guard:
             late, self._late = self._late, []
         for data in late:

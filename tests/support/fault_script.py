@@ -1,4 +1,5 @@
-"""What the fault server does wrong, and when: values with a JSON form, and a script of them."""
+"""The faults that the fault server injects, and when: values with a JSON form, and a script of
+them."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls one request.
+    """The fault of one request.
 
     `kind`:
       reset     the connection is reset (RST), no byte of an answer

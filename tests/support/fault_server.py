@@ -1,4 +1,4 @@
-"""A real HTTP/1.1 server on loopback that speaks the service's protocol, and fails as it is told.
+"""A real HTTP/1.1 server on loopback that speaks the service's protocol and injects faults.
 
 In a test's own process:
 

@@ -1,8 +1,8 @@
 """taskctl's apply on the embedded service, in simulated time, with kills and lost answers.
 
-Everything is the real thing (session, journal, client, survey, planner, executor, loop, service)
-but the clock, which only passes when something waits, and death, which is an exception that
-nothing catches: from it on every journal write and every request of that run fails.
+Everything is real (session, journal, client, survey, planner, executor, loop, service) except the
+clock, which only passes when something waits, and death, which is an exception that nothing
+catches: from it on every journal write and every request of that run fails.
 """
 
 from __future__ import annotations
@@ -282,11 +282,11 @@ class World:
         return {ref.key: record.task_id for ref, record in records.items()}
 
     def has_ended(self) -> bool:
-        """Whether an apply has ended well on the state that there is."""
+        """Whether an apply has succeeded on the current state."""
         return self.is_saved() and not read_state(self.place, backend=BACKEND).is_new
 
     def is_saved(self) -> bool:
-        """Whether an apply has saved the state that there is."""
+        """Whether an apply has saved the current state."""
         if isinstance(self.place, SharedState):
             return read_state(self.place, backend=BACKEND).serial > 0
         return self.state_path.exists()
@@ -300,7 +300,7 @@ class World:
 
 
 def _failing(app: App, fate: Fate) -> Callable[..., Iterable[bytes]]:
-    """The service behind a network that does to creates what fate has in store."""
+    """The service behind a network that applies the faults of `fate` to creates."""
 
     def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         fate.step()

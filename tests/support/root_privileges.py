@@ -1,4 +1,4 @@
-"""Root may read and write everything, which hides what everybody else is refused."""
+"""Root can read and write everything, which hides permission errors."""
 
 from __future__ import annotations
 

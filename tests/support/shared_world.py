@@ -26,8 +26,8 @@ Phase = Literal["before", "after"]
 
 @dataclass
 class Shared:
-    """One state, one service, and what runs between them. While a process is watched, `meet` is
-    called with the number of each request, counted over both servers from 1."""
+    """One state, one service, and the processes that use them. While a process is watched, `meet`
+    is called with the number of each request, counted over both servers from 1."""
 
     served: Served
     service: FaultServer

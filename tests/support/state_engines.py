@@ -33,8 +33,8 @@ from tests.support.state_servers import (
 
 @dataclass(frozen=True)
 class Runner:
-    """A machine with nothing on it: the folder that commands run in, the address of its state, and
-    what its environment has more."""
+    """A fresh machine: the folder that commands run in, the address of its state, and its
+    additional environment variables."""
 
     folder: Path
     address: str

@@ -1,4 +1,4 @@
-"""A state file as it has always been, and what is said of others."""
+"""The golden state file, and the diagnostics of others."""
 
 from __future__ import annotations
 

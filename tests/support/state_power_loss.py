@@ -1,4 +1,4 @@
-"""A disk that forgets: what a folder may look like after the power failed at any moment.
+"""Simulates power loss: what a folder may look like after the power failed at any moment.
 
     with Recording(folder) as disk:
         ...            # whatever writes below `folder`, through `os` or `pathlib`

@@ -1,6 +1,6 @@
 """A run that uses a state as an apply does, for the tests that kill it or take its power.
 
-It tells on standard output what was confirmed to it, a line each, as a user would have seen it.
+It prints what was confirmed to it, one line each, as a user would have seen it.
 """
 
 from __future__ import annotations

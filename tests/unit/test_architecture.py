@@ -1,4 +1,4 @@
-"""The shape of the code base, as docs/architecture.md describes it, held by reading the source."""
+"""Enforces the structure that docs/architecture.md describes, by reading the source."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ROWS = (
     ("cli",),
     ("__main__",),
 )
-"""From the bottom up. The longest name that fits a module is its row's: `state.model` and
-the reports are values, and stand below the rest of their packages."""
+"""From the bottom up. The longest prefix of a module determines its row: `state.model` and the
+reports are values, below the rest of their packages."""
 
 DOORS: dict[str, str | tuple[str, ...]] = {
     "click": "cli/",
@@ -44,7 +44,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "urllib3": "remote/",
     "waitress": "embedded/server.py",
 }
-"""Where each library may be imported, and nowhere else."""
+"""The only place where each library may be imported."""
 
 PURE = (
     "plan",
@@ -120,7 +120,7 @@ def test_imports_point_down() -> None:
     assert not wrong
 
 
-def test_the_plan_knows_neither_engines_nor_remote_and_the_two_services_not_each_other() -> None:
+def test_plan_imports_no_engine_or_remote_and_embedded_and_remote_are_independent() -> None:
     strangers = {"plan": ("state.", "remote"), "embedded": ("remote",), "remote": ("embedded",)}
     for package, others in strangers.items():
         for path in sorted((PACKAGE / package).rglob("*.py")):
@@ -202,7 +202,7 @@ def test_every_module_is_annotated_from_the_future() -> None:
 
 
 def test_the_budget_of_coverage_pragmas() -> None:
-    """Code that no test reaches is written down as such here, or not at all."""
+    """Code that no test reaches must be listed here."""
     marked = [p for p in MODULES if "pragma: no" in p.read_text(encoding="utf-8")]
     assert len(marked) == COVERAGE_PRAGMAS, marked
 
@@ -330,7 +330,7 @@ A_READERS_OWN = {"tasks/iam.yaml"}
 
 
 def named_paths(text: str) -> set[str]:
-    """What stands in backquotes and has a slash."""
+    """Paths in backquotes: whatever contains a slash."""
     return set(re.findall(r"`([\w.{},*-]+/[\w./{},*-]*)`", text))
 
 
@@ -351,9 +351,9 @@ def is_there(path: Path) -> bool:
     return path.exists() or any(path.parent.glob(path.name))
 
 
-def test_every_path_that_a_document_names_exists() -> None:
-    """As seen from the repository, or from the package. What begins with no folder of either is
-    a reader's own, or others', but for the architecture, which names ours alone."""
+def test_every_path_named_in_a_document_exists() -> None:
+    """Relative to the repository or to the package. Other paths belong to the reader or to other
+    projects, except in architecture.md, which names only our own."""
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         assert not [path for path in linked_paths(text) if not is_there(document.parent / path)]

@@ -1,4 +1,5 @@
-"""Garbage collection stays off or on as before; shared values are equal, to the last type."""
+"""Garbage collection is restored to its previous state; shared values are equal, including
+types."""
 
 from __future__ import annotations
 

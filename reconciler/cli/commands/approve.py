@@ -1,4 +1,4 @@
-"""`taskctl approve`: approves what tasks ask for."""
+"""`taskctl approve`: approves the open requests of tasks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def command(
     request: str | None,
     yes: bool,
 ) -> int:
-    """Approve what tasks ask for. Each request is shown first, on stderr.
+    """Approve the open requests of tasks. Each request is shown first, on stderr.
 
     An answer is rejected if the request has changed since it was shown.
     """

@@ -31,7 +31,7 @@ def command(
     """Check what an apply needs: backend, token, connection, identity, clock, organization, state
     and git. Changes nothing; --write-test leaves nothing behind.
 
-    A check that cannot be answered is skipped. Exits 1 if a check fails.
+    Checks that cannot run are skipped. Exits 1 if a check fails.
     """
     checks = doctor(call.ctx, write_test=write_test)
     problems = [problem for check in checks for problem in check.diagnostics]

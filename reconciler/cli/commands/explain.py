@@ -24,8 +24,8 @@ from reconciler.render.json import dump, json_document
 def command(call: Call, code: str | None) -> int:
     """Explain a diagnostic code, such as TC201. Without CODE, list all codes.
 
-    Diagnostics end with their code, in brackets. Codes are stable: programs can rely on them, and
-    not on the wording of a message.
+    Diagnostics end with their code, in brackets. Codes are stable, so programs can rely on them;
+    the wording of messages may change.
     """
     as_json = call.out.common.format == "json"
     if code is None and as_json:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         *("--from", "program"),
         metavar="FILE|-",
         shell_complete=candidates.files,
-        help="The agent tasks in a Pulumi YAML program or in `pulumi stack export`; - is stdin.",
+        help="Import the tasks of a Pulumi YAML program or a `pulumi stack export`; - is stdin.",
     ),
     option(
         *("--write", "file"),
@@ -71,10 +71,10 @@ def command(
     file: str | None,
     dry_run: bool,
 ) -> int:
-    """Import existing tasks: write their manifest, and record them.
+    """Import existing tasks: write them to a manifest, and record them in the state.
 
-    Changes nothing at the service; a plan right after the import has no changes. Tasks that cannot
-    be written are listed, and tasks that are already recorded are skipped.
+    Changes nothing at the service; a plan right after the import shows no changes. Tasks that
+    cannot be written are listed, and tasks that are already recorded are skipped.
     """
     from reconciler.app.import_ import ImportSelection, import_program, import_tasks
 

@@ -17,10 +17,10 @@ from reconciler.cli.options import READS, SELECTION
     ],
 )
 def command(call: Call, words: tuple[str, ...]) -> int:
-    """List what tasks wait for, the oldest first. On a terminal, answer one after another.
+    """List open requests, oldest first. On a terminal, answer them one by one.
 
-    An answer is rejected if the question has changed since it was shown. Tool calls that run
-    outside of the service are only listed.
+    An answer is rejected if the request has changed since it was shown. Tool calls that run outside
+    the service are only listed.
     """
     from reconciler.app.respond import answer_inbox, inbox
     from reconciler.cli.console.responses import show_responses

@@ -12,7 +12,7 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
     "logs",
     SELECTED,
     option("-f", "--follow", is_flag=True, help="Continue until the task is settled."),
-    option("--since", metavar="DURATION|TIME", help="Only what is newer than this."),
+    option("--since", metavar="DURATION|TIME", help="Show only events that are newer than this."),
     *(BACKEND, STATE),
     examples=[
         ("taskctl logs rotate-iam-keys", "the conversation so far"),

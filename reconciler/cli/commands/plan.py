@@ -56,7 +56,7 @@ def command(
     at: datetime | None,
     with_past: bool,
 ) -> int:
-    """Show what apply would do. Changes nothing, neither here nor at the service.
+    """Show what apply would do. Changes nothing, locally or at the service.
 
     A PATH is a file, or a directory whose *.yaml and *.yml files are read.
     """

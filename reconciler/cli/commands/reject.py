@@ -1,4 +1,4 @@
-"""`taskctl reject`: rejects what tasks ask for."""
+"""`taskctl reject`: rejects the open requests of tasks."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def command(
     request: str | None,
     yes: bool,
 ) -> int:
-    """Reject what tasks ask for. Each request is shown first, on stderr.
+    """Reject the open requests of tasks. Each request is shown first, on stderr.
 
-    If several tasks are asking, each rejection is confirmed.
+    If several tasks have one, each rejection is confirmed.
     """
     from reconciler.app.respond import reject
     from reconciler.cli.console.responses import show_responses

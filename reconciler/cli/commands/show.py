@@ -23,8 +23,7 @@ from reconciler.render import BASIC_FORMATS
 def command(call: Call, word: str) -> int:
     """Show a saved plan, or everything about one task. Changes nothing.
 
-    An argument that is not a file but looks like a key is taken as a key, and so is ORG/KEY. For a
-    plan, only the file is read.
+    An argument that is not a file is read as KEY or ORG/KEY. A plan is shown from its file alone.
     """
     from reconciler.app.show import show_word
 

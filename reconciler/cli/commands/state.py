@@ -133,8 +133,8 @@ def accept_inputs(
 ) -> int:
     """Record the manifest's inputs of KEY as those that its task was created with.
 
-    For an edit that makes no difference, such as a corrected typo: the task is then no longer shown
-    as changed.
+    Use it after an edit that makes no difference, such as a corrected typo. The task is then no
+    longer shown as changed.
     """
     from reconciler.app.state_edits import accept_manifest
 
@@ -205,8 +205,8 @@ def _epoch(value: str) -> int:
 def unlock_state(call: Call, epoch: int) -> int:
     """Release the lock of a shared state.
 
-    EPOCH is the number in the error message about the locked state. A run that is still alive
-    sends nothing more. The lock of a run that was killed expires by itself.
+    EPOCH is the number in the error message about the locked state. If its run is still alive, it
+    sends no further requests. The lock of a run that was killed expires by itself.
     """
     from reconciler.app.state_admin import release_lock
 
@@ -265,7 +265,7 @@ def migrate_state(
     """Move the state to another place, which must not have a state yet.
 
     If it is interrupted, run it again with the same address, or undo it with --abort. Until then,
-    no other command uses the state. The old place keeps a note of the new one.
+    no other command uses the state. The old place then points to the new one.
     """
     from reconciler.app.state_admin import abort_move, move_state
 

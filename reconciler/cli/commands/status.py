@@ -32,8 +32,8 @@ def _states(
 
 
 class _StatusCommand(Command):
-    """Takes `--state` with a list of statuses for `--status`: no address of a state looks like one,
-    and a file with such a name can be given as `./waiting`."""
+    """Treats `--state waiting,failed` as `--status`: no address of a state looks like a list of
+    statuses, and a file with such a name can be given as `./waiting`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
@@ -81,7 +81,7 @@ class _StatusCommand(Command):
     option(
         "--by",
         type=click.Choice([by.value for by in By]),
-        help="With --totals: group by this. A team is that of the token that created the task; "
+        help="With --totals: how to group. The team is that of the token that created the task; "
         "with a personal token, it is the user.",
     ),
     option(
@@ -125,10 +125,10 @@ def command(
     notify: bool,
     notify_since: timedelta,
 ) -> int:
-    """Show the status of the tasks in the state, and what the waiting ones ask. Changes nothing.
+    """Show the status of recorded tasks, and the open requests of waiting ones. Changes nothing.
 
-    The service says running or idle; waiting, failed, cancelled and done follow from the events.
-    A task that is gone, stopped, cancelled or unresolved counts as failed.
+    The service only reports running or idle; the other statuses are derived from the events. A task
+    that is gone, stopped, cancelled or unresolved counts as failed.
     """
     out = call.out
     if watch and out.common.format == "json":
@@ -188,7 +188,7 @@ def _show_totals(out: Output, report: TotalsReport) -> None:
 
 
 def _bar_marks() -> str:
-    """The characters of bars, as the encoding of stdout permits."""
+    """The characters to draw bars with, depending on the encoding of stdout."""
     try:
         BLOCKS.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

@@ -1,7 +1,8 @@
 """The configuration file: `taskctl.toml`, or `[tool.taskctl]` in `pyproject.toml`.
 
-Anyone who can write to the repository can write this file. It must not decide where tokens are
-sent or whom tasks belong to (contract, section 3), and its paths must not leave the repository.
+Anyone who can write to the repository can write this file. It must not control where tokens are
+sent or which organization owns the tasks (contract, section 3), and its paths must not leave the
+repository.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from reconciler.render import cells
 
 
 class Screen:
-    """With `in_place`, rows replace the previous ones; otherwise, they follow them on changes."""
+    """With `in_place`, rows overwrite the previous ones; otherwise, changed rows are appended."""
 
     def __init__(self, stream: TextIO, *, in_place: bool) -> None:
         self._stream = stream
@@ -61,7 +61,8 @@ def _size(stream: TextIO) -> tuple[int, int] | None:
 
 
 def _fitted(rows: Sequence[str], columns: int, lines: int) -> list[str]:
-    """Rows that neither wrap nor scroll: the cursor could not return to their start."""
+    """Cuts rows so that they neither wrap nor scroll; otherwise, the cursor could not return to
+    their start."""
     kept = list(rows)
     if len(kept) >= lines:
         more = len(kept) - lines + 2

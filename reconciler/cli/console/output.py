@@ -63,8 +63,8 @@ class Output:
             self._secrets = secrets if self._secrets is None else self._secrets | secrets
 
     def masked(self, report: Report) -> Report:
-        """The report without the prompts of sensitive tasks, which are also protected from now on,
-        and with a limited number of similar diagnostics."""
+        """The report with sensitive prompts masked, here and in all further output, and with a
+        limited number of similar diagnostics."""
         if not self.settings.all_problems:
             report = replace(report, diagnostics=limited(report.diagnostics))
         if self._secrets is None and isinstance(report, FailureReport | ValidateReport):
@@ -87,8 +87,8 @@ class Output:
         self._write(self.kept)
 
     def waited(self, report: WaitedReport, *, total: bool = False) -> None:
-        """Writes the result of waiting: as text only the table, because the rest was shown before.
-        `total`: and what all waves of an apply did together."""
+        """Writes the result of a wait; as text only the table, because the rest was already shown.
+        `total`: also what all waves of an apply did together."""
         if self.common.format != "text":
             self.report(report)
             return
@@ -218,7 +218,7 @@ class Output:
         return sys.stdin.isatty() and sys.stderr.isatty() and self.common.format == "text"
 
     def ask(self, question: Question, *, strict: bool, **facts: Arg) -> bool:
-        """`strict`, as in Terraform: only `yes` in full counts."""
+        """`strict`: only the full word `yes` is accepted, as in Terraform."""
         if "summary" in facts and not self.common.quiet:
             # The summary row was shown with the plan.
             facts["summary"] = str(facts["summary"]).partition("\n")[2]

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def show_responses(out: Output, sent: Responses, *, skippable: bool = False) -> int:
-    """Shows each response and problem. The exit code is 1 if a response was not sent, or if none
-    were and they are not `skippable`."""
+    """Shows each response and problem. Returns exit code 1 if there is a problem, or if nothing was
+    sent, unless `skippable`."""
     responses: list[Response] = []
     problems: list[Diagnostic] = []
     as_text = out.common.format == "text"

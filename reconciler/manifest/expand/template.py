@@ -1,7 +1,7 @@
 """`{{ NAME }}` in the strings of an entry: one pass, no logic, and the result is never a template.
 
 A template names an axis, a field of one (`stack.owner`), or a part of the period. `{{ "{{" }}`
-stands for the text `{{`. Anything else in braces is an error, never text by accident. Pure.
+stands for the text `{{`. Anything else in braces is an error, not text. Pure.
 """
 
 from __future__ import annotations

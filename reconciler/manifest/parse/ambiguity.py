@@ -1,4 +1,5 @@
-"""YAML that is legal but odd: parsers read it differently, or as something that nobody meant.
+"""Valid but ambiguous YAML: parsers disagree about it, or read something that the author did not
+mean.
 
 An error with its location is better than a guess. docs/reference/manifest.md has the list.
 """
@@ -24,7 +25,7 @@ _SIGNS = {
     b"...": (b"\n...", b"\r..."),
 }
 """Every file with an ambiguity contains one of these, or what the patterns below match, and few
-others do. The key of each is quicker to look for, and rare as well."""
+others do. The key of each is quicker to search for, and also rare."""
 _HASH_IN_HEAD = re.compile(rb"#(?<=[-+0-9|>]#)")
 _ODD_COLON = re.compile(rb":(?:(?<=[\"'\s]:)(?=[^\s,])|[,\]}])")
 

@@ -1,6 +1,6 @@
 """Parser events -> plain data. Iterative, so that deep nesting cannot exhaust the stack.
 
-This loop is most of the cost of reading a manifest beyond the parser itself, hence its flat form.
+Apart from the parser itself, this loop takes most of the time of reading a manifest, so it is flat.
 """
 
 from __future__ import annotations

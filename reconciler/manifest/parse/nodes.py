@@ -1,6 +1,6 @@
 """Parser events -> nodes that keep the text of every scalar, and its line.
 
-Values that end up in task keys and prompts must not pass through a type: `1.10` is the text `1.10`.
+Values that end up in task keys and prompts must not be converted to a type: `1.10` stays `1.10`.
 """
 
 from __future__ import annotations

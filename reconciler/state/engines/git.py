@@ -153,8 +153,8 @@ class GitEngine:
         raise Moved("the head was replaced")
 
     def _fetch(self, commit: str) -> bool:
-        """Whether the commit is available afterwards. Fetches it by ID, which needs no further
-        listing of refs; by ref if the host refuses that. Negotiation is off: the commit has no
+        """Fetches the commit, and returns whether it is available. By ID, which saves another
+        listing of the refs; by ref if the host refuses that. Negotiation is off: the commit has no
         history in common with the clone."""
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
         fetch = ("-c", "fetch.negotiationAlgorithm=noop", "fetch", *quiet)
@@ -184,7 +184,7 @@ class GitEngine:
 
     def _run(self, *words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         try:
-            return subprocess.run(  # noqa: S603 - git, with words of ours
+            return subprocess.run(  # noqa: S603 - git, with our own arguments
                 [*GIT, "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", *words],
                 input=given,
                 cwd=self._folder,
@@ -241,7 +241,7 @@ def _suffix(ref: str) -> str:
 def remotes(folder: Path) -> list[str]:
     """The remotes of the clone that a directory is in; none outside of a clone."""
     try:
-        done = subprocess.run(  # noqa: S603 - git, with words of ours
+        done = subprocess.run(  # noqa: S603 - git, with our own arguments
             [*GIT, "remote"],
             cwd=folder,
             capture_output=True,

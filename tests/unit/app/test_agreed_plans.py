@@ -1,4 +1,4 @@
-"""What a saved plan lets apply do, and what it did not mean."""
+"""What apply may do with a saved plan, and what the plan does not permit."""
 
 from __future__ import annotations
 

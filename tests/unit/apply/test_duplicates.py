@@ -1,4 +1,4 @@
-"""A second task with one of our marks, as an apply finds it at its end."""
+"""An apply ends by searching for duplicates: second tasks with one of our marks."""
 
 from __future__ import annotations
 

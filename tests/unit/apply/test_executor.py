@@ -1,4 +1,4 @@
-"""The order of things in a create, and what each outcome leaves behind (contract, section 5)."""
+"""The order of the steps of a create, and the state after each outcome (contract, section 5)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def kinds(events: tuple[Any, ...]) -> list[str]:
     return [type(event).__name__ for event in events]
 
 
-def test_the_intent_is_durable_before_the_request_and_the_id_before_anybody_is_told() -> None:
+def test_the_attempt_is_durable_before_the_request_and_the_id_before_it_is_reported() -> None:
     world = World()
     results = world.run(*world.planned(desired("a")))
     assert results["a"].result is Result.CREATED
@@ -95,7 +95,7 @@ def test_a_refusal_closes_the_attempt_and_speaks_the_services_words() -> None:
     assert not world.log.state.attempts
 
 
-def test_each_try_has_a_mark_of_its_own_and_closes_the_one_before() -> None:
+def test_each_attempt_has_its_own_mark_and_closes_the_previous_one() -> None:
     world = World()
     world.service.outcomes["a"] = [NotSent("refused"), NotSent("refused")]
     assert world.run(*world.planned(desired("a")))["a"].result is Result.CREATED
@@ -131,7 +131,7 @@ def test_retry_after_is_kept_by_all() -> None:
 
 
 def test_an_attempt_that_took_too_long_to_note_is_not_sent() -> None:
-    """Its age counts from when it was noted: sent late it could commit after the settle time."""
+    """Its age counts from its journal entry: sent late, it could commit after the settle time."""
     world = World()
     pauses = [SEND_WINDOW, 0.0, 0.0]
 
@@ -148,7 +148,7 @@ def test_an_attempt_that_took_too_long_to_note_is_not_sent() -> None:
 
 @pytest.mark.parametrize("wall", [True, False])
 def test_the_window_is_measured_by_the_clock_that_shows_more(*, wall: bool) -> None:
-    """The wall clock may have been set back, or the other may stand still while it sleeps."""
+    """The wall clock may be set back, and the other clock may stop while the machine sleeps."""
     world = World()
     late = [True]
 
@@ -164,7 +164,7 @@ def test_the_window_is_measured_by_the_clock_that_shows_more(*, wall: bool) -> N
 
 
 def test_nothing_is_sent_once_the_lock_is_lost() -> None:
-    """Finding 12: `git clean` removed it, and another apply may be under way."""
+    """`git clean` removed it, and another apply may be under way."""
     world = World()
     world.log.slow = lambda: setattr(world.log, "lost", True)
     result = world.run(*world.planned(desired("a")))["a"]
@@ -175,7 +175,7 @@ def test_nothing_is_sent_once_the_lock_is_lost() -> None:
 
 
 def test_an_id_that_another_key_has_or_had_is_no_outcome() -> None:
-    """Finding 3: something in between repeated the response to another create."""
+    """A proxy repeated the response to another create."""
     known = replace(record("b", "t"), former=("before",))
     for task_id in ("t", "before"):
         world = World(state([known]))

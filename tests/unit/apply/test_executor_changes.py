@@ -61,7 +61,7 @@ def test_the_record_holds_what_was_patched_and_nothing_else() -> None:
     assert world.story.kinds() == ["patch", "append", "told"]
 
 
-def test_what_the_service_has_already_is_recorded_without_a_request() -> None:
+def test_a_value_that_the_service_already_has_is_recorded_without_a_request() -> None:
     world, planned = changed(approvalMode="auto")
     assert world.run(*planned)["a"].result is Result.UPDATED
     assert world.story.of("patch") == []
@@ -177,7 +177,7 @@ def test_refused_the_old_one_stands_and_the_record_tells() -> None:
     assert not world.log.state.attempts
 
 
-def test_an_answer_that_is_lost_leaves_the_old_one_and_an_attempt_that_says_so() -> None:
+def test_a_lost_response_keeps_the_old_task_and_an_attempt_to_replace_it() -> None:
     world, planned = replacing()
     world.service.then = lost
     assert world.run(*planned)["a"].result is Result.UNRESOLVED
@@ -187,7 +187,7 @@ def test_an_answer_that_is_lost_leaves_the_old_one_and_an_attempt_that_says_so()
     assert world.story.of("cancel") == []
 
 
-def test_found_again_it_takes_the_place_and_the_old_one_is_cancelled() -> None:
+def test_a_replacement_found_again_is_recorded_and_the_old_task_cancelled() -> None:
     mark = ago(minutes=9)
     known = state([record("a", "old")], [attempt("a", mark, replaces="old")])
     world = World(known)
@@ -220,7 +220,7 @@ def test_folded_twice_the_history_is_the_same() -> None:
 
 @pytest.mark.parametrize("options", [REPLACE, UPDATE])
 def test_what_an_attempt_before_it_came_to_stays_told(options: PlanOptions) -> None:
-    """Its mark, too: should its task show after all, it is known whose it is."""
+    """The mark is kept too: if its task appears later, it can still be identified."""
     mark = ago(minutes=9)
     tried = attempt("a", mark, replaces="old")
     world = World(state([record("a", "old", approvalMode="manual")], [tried]))

@@ -1,4 +1,4 @@
-"""How long one apply goes on about an attempt without outcome, and when it stops."""
+"""How long an apply tries to resolve an attempt with an unknown outcome, and when it stops."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ SETTLE = timedelta(seconds=150)
 
 
 class There:
-    """What the service shows from when on (seconds of simulated time), and whether it answers."""
+    """The tasks that the service shows, by the simulated second from which it does, and whether it
+    responds."""
 
     def __init__(self, world: World, *declared: DesiredTask) -> None:
         self.world, self.declared = world, declared
@@ -56,7 +57,7 @@ def results(report: ApplyReport) -> dict[str, Result]:
 
 
 def committed(world: World, there: There, key: str, *, lag: float = 0.0) -> None:
-    """The next create of `key` is done, and its answer lost."""
+    """The next create of `key` succeeds, but its response is lost."""
 
     def effect() -> CreateOutcome:
         _, body = world.story.of("create")[-1]
@@ -79,9 +80,9 @@ def test_a_lost_answer_is_found_and_counts_as_created() -> None:
     assert world.awaited[0].refs == (TaskRef("acme", "a"),)
 
 
-def test_a_create_that_was_sent_is_unresolved_once_the_journal_takes_nothing_more() -> None:
-    """Whether its response came, was lost, or a lookup found its task: it is not reported as
-    failed, which a create is that never left, and not looked up for longer than it has to be."""
+def test_a_sent_create_is_unresolved_if_the_journal_can_no_longer_be_written() -> None:
+    """Whether its response arrived, was lost, or a lookup found its task: it is not reported as
+    failed, which means that it was never sent, and not looked up longer than necessary."""
     for answer in ("came", "lost", "found"):
         world = World()
         there = There(world, desired("a"), desired("b"))
@@ -194,8 +195,8 @@ def test_an_attempt_whose_key_left_is_found_recorded_or_closed() -> None:
     assert [r.task_id for r in world.log.state.records.values()] == ["t"]
 
 
-def test_what_was_made_and_could_not_be_recorded_is_recorded_as_soon_as_it_can_be() -> None:
-    """The disk was full for a moment: the id comes back by its mark."""
+def test_a_created_task_that_could_not_be_recorded_is_recorded_after_a_lookup() -> None:
+    """The disk was full for a moment; the mark leads back to the task."""
     world = World()
     there = There(world, desired("a"))
 
@@ -221,8 +222,8 @@ def test_nothing_to_do_is_nothing_done() -> None:
     assert world.story.lines == []
 
 
-def test_a_journal_that_fails_after_something_was_done_leaves_a_report_of_it() -> None:
-    """The other attempt's end cannot be noted: what was created is told all the same."""
+def test_a_journal_failure_after_a_change_still_produces_a_report() -> None:
+    """The outcome of the other attempt cannot be journaled; what was created is still reported."""
     world = World(state(attempts=[attempt("x", ago(seconds=140))]))
     there = There(world, desired("a"))
     world.log.full = lambda events: (

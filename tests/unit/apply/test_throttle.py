@@ -1,4 +1,4 @@
-"""Rate limits: everything is held back, one create probes, and the pace recovers slowly."""
+"""Rate limits: creates pause, one create probes, and the rate recovers slowly."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def free_slots(throttle: Throttle, most: int) -> int:
     return count
 
 
-def test_after_a_limit_one_probes_then_half_and_one_more_with_each_success() -> None:
+def test_after_a_rate_limit_one_create_probes_then_half_the_slots_open() -> None:
     time = Time()
     throttle = Throttle(8, lambda: time.now, time.wait)
     slots = [entered(throttle) for _ in range(8)]

@@ -1,4 +1,4 @@
-"""taskctl.toml and [tool.taskctl]: what may be set there, what wins, and what is refused."""
+"""taskctl.toml and [tool.taskctl]: allowed settings, precedence, and what is rejected."""
 
 from __future__ import annotations
 

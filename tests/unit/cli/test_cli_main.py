@@ -1,4 +1,4 @@
-"""Whatever ends a command: an exit code, words for a person, one document for a program."""
+"""However a command ends: an exit code, a message for people, one JSON document for programs."""
 
 from __future__ import annotations
 

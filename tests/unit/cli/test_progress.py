@@ -1,4 +1,4 @@
-"""What a person sees while apply runs: the same things in each form, and inert in all."""
+"""The progress of an apply: the same facts in each form, with external text escaped."""
 
 from __future__ import annotations
 

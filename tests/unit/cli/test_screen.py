@@ -1,4 +1,4 @@
-"""Rows written again where they stand, on a terminal of a given size."""
+"""Rows that are updated in place, on a terminal of a given size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signal comes at any moment, in the middle of a wait too."""
+"""Signals can arrive at any moment, including during a wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an import is going to write, and what it says of it."""
+"""What an import writes and reports."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_what_is_written_is_recorded() -> None:
     assert [told.result for told in batch.tasks] == [ImportResult.IMPORTED, ImportResult.IMPORTED]
 
 
-def test_an_id_that_no_manifest_can_hold_is_an_error_and_steers_nothing() -> None:
+def test_an_id_that_a_manifest_cannot_contain_is_an_error_and_inert() -> None:
     batch = taken((task(HOSTILE, name=HOSTILE), says(HOSTILE)), (task("1"), says("do it")))
     assert [new.members["taskID"] for new in batch.new] == ["1"]
     assert [problem.code for problem in batch.diagnostics] == [Code.IMPORT_ID]

@@ -1,4 +1,4 @@
-"""What a manifest says of a task that exists."""
+"""The manifest entry of an existing task."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_what_is_imported_is_read_by_the_loader_as_it_was(
     assert desired.task_id == "4f1c"
 
 
-def test_what_a_manifest_cannot_say_is_omissions_and_named() -> None:
+def test_what_a_manifest_cannot_express_is_listed_as_omissions() -> None:
     body = event(
         "do it", entity_diff={"add": [{"type": "stack", "name": "a", "project": "b", "x": 1}]}
     )

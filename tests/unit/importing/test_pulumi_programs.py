@@ -1,4 +1,4 @@
-"""Whatever a Pulumi program or a stack holds, it is read to its end and each task is told of."""
+"""Any Pulumi program or stack is read to its end, and each of its tasks is reported."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_what_is_neither_is_an_error(other: Any) -> None:
 
 
 def _told_of_each(document: dict[str, Any], count: int) -> None:
-    """What is taken can be written, the rest has an error, at a place in the file."""
+    """Every task can either be written or has an error with a place in the file."""
     found = read_program(json.dumps(document, indent=1).encode(), "x")
     assert len(found.resources) + len(found.failed) == count
     assert bool(found.failed) is has_errors(found.diagnostics)

@@ -1,4 +1,4 @@
-"""Legal but odd YAML is an error with a location, and both parsers agree on it."""
+"""Ambiguous YAML is an error with a location, the same with both parsers."""
 
 from __future__ import annotations
 

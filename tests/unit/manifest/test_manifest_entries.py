@@ -1,4 +1,5 @@
-"""Entries in manifests: expanded from data files, checked as tasks, and told with their rows."""
+"""Entries in manifests: expanded from data files, checked as tasks, and reported with their
+rows."""
 
 from __future__ import annotations
 

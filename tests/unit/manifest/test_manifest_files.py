@@ -1,4 +1,4 @@
-"""Which files a PATH stands for, and their names in messages."""
+"""The files that a PATH selects, and their names in messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The canonical form: white space is moved, and nothing that a manifest says is another."""
+"""The canonical form: only white space changes, never the meaning."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ SETTINGS = settings(suppress_health_check=list(HealthCheck), max_examples=150)
 
 @given(st.one_of(texts(), documents(), SOUP))
 @SETTINGS
-def test_nothing_is_meant_otherwise(text: str) -> None:
+def test_the_meaning_is_unchanged(text: str) -> None:
     """The same data by the reader of validate, the same comments, and the form of the form."""
     content = text.encode("utf-8", "surrogatepass")
     before, found = read_source(content), format_manifest(content, "f")

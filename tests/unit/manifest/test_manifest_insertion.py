@@ -1,4 +1,4 @@
-"""Tasks that are written are read back as they were, and move nothing that was there."""
+"""Inserted tasks are read back unchanged, and leave existing text unchanged."""
 
 from __future__ import annotations
 

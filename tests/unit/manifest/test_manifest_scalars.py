@@ -1,4 +1,4 @@
-"""YAML 1.2's core schema, to the letter; what 1.1 had beyond it is text."""
+"""YAML 1.2's core schema, exactly; whatever only YAML 1.1 has is text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The policy of a repository: what it sees, where it speaks, and what is no policy."""
+"""The policy of a repository: what it validates, where violations are reported, and what is
+invalid."""
 
 from __future__ import annotations
 
@@ -102,7 +103,7 @@ def test_another_not_is_shown(tmp_path: Path) -> None:
     ]
 
 
-def test_it_speaks_where_the_value_is_set(tmp_path: Path) -> None:
+def test_a_violation_is_located_where_the_value_is_set(tmp_path: Path) -> None:
     """In the task, among the defaults, at the top; at the key where nothing is set."""
     values = {
         "permissionMode": {"const": "read-only"},

@@ -67,7 +67,7 @@ def test_a_code_and_its_cases_are_reported(code: Code) -> None:
     assert {case for case in cases if case and ("text", case) not in USED} == set()
 
 
-def test_the_files_have_one_section_for_each_code_and_wording_for_each_remark() -> None:
+def test_each_code_has_one_section_and_each_remark_a_wording() -> None:
     files = [name for names in AREAS.values() for name in names]
     folder = PACKAGE / "messages"
     assert sorted([*files, "remarks"]) == sorted(path.stem for path in folder.glob("*.md"))

@@ -1,4 +1,4 @@
-"""What is said about tasks: every case has a wording, and commands are quoted."""
+"""Remarks about tasks: every case has a wording, and commands are quoted."""
 
 from __future__ import annotations
 

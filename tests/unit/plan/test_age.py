@@ -1,4 +1,4 @@
-"""When nothing can come of an attempt any more; docs/exactly-once.md, "Age"."""
+"""When an attempt can no longer create a task; docs/exactly-once.md, "Age"."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_one_that_is_under_way_is_never_old() -> None:
     assert left(holder, boot=9e9) == float("inf")
 
 
-def test_an_inherited_one_counts_from_the_lock_or_from_its_journal_entry() -> None:
+def test_the_age_of_an_inherited_attempt_counts_from_the_lock_or_its_journal_entry() -> None:
     assert left(LockHolder(5000.0), boot=5000.0, boot_id="boot-2") == SPAN
     assert left(LockHolder(5000.0), boot=5000.0 + SPAN, boot_id="boot-2") == 0.0
     assert left(LockHolder(1100.0), boot=1100.0) == SPAN - 100.0

@@ -53,7 +53,7 @@ def test_a_time_that_no_calendar_has_is_no_time(end: object) -> None:
     assert read.window_end is None
 
 
-def test_used_up_is_what_the_service_says_or_its_numbers_do() -> None:
+def test_a_budget_is_exhausted_by_its_flag_or_its_numbers() -> None:
     def exhausted(**changes: object) -> bool:
         read = read_budget("acme", {**ANSWER, **changes})
         assert read is not None
@@ -65,7 +65,7 @@ def test_used_up_is_what_the_service_says_or_its_numbers_do() -> None:
     assert not exhausted(exhausted="true")
 
 
-def test_a_used_up_budget_is_refused_warned_of_or_overridden() -> None:
+def test_an_exhausted_budget_is_an_error_a_warning_or_overridden() -> None:
     (refused,) = budget_problems([USED_UP], over_budget=False, refusing=True)
     assert refused.severity is Severity.ERROR
     assert "2.0M of 2.0M tokens, until 2026-12-01 00:00 UTC; nothing" in summary(refused)

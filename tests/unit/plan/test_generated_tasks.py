@@ -29,7 +29,7 @@ def actions(found: Plan) -> dict[str, str]:
 # Past periods
 
 
-def test_a_past_period_is_neither_orphaned_nor_in_the_way_of_the_same_prompt() -> None:
+def test_a_past_period_is_not_orphaned_and_does_not_block_the_same_prompt() -> None:
     known = state([reviewed("2026-10", "old"), reviewed("2026-09", "older")])
     found = plan([review()], known, due=DUE)
     assert actions(found) == {"review@2026-11": "create/new"}
@@ -83,7 +83,7 @@ def test_an_open_attempt_of_a_past_period_is_looked_up_but_never_resent() -> Non
     }
 
 
-def test_what_a_settling_attempt_may_have_made_is_not_adopted_for_the_next_period() -> None:
+def test_a_possible_result_of_a_settling_attempt_is_not_adopted_for_the_next_period() -> None:
     tried = trying("2026-10", datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC))
     created = datetime(2026, 11, 1, 0, 0, 5, tzinfo=UTC)
     now = datetime(2026, 11, 1, 0, 1, tzinfo=UTC)
@@ -137,7 +137,7 @@ def test_with_catch_up_a_later_task_may_be_of_the_period() -> None:
     assert actions(found) == {"review@2026-11": "adopt/lookAlike"}
 
 
-def test_several_tasks_of_a_period_are_unresolved_and_one_without_a_date_is_none() -> None:
+def test_several_matches_in_a_period_are_unresolved_and_undated_tasks_do_not_match() -> None:
     two = view([remote("t", IN), remote("u", IN)], dict.fromkeys("tu", message("review costs")))
     found = plan([review()], state(is_new=True), two, due=DUE)
     assert actions(found) == {"review@2026-11": "unresolved/unreadable"}
@@ -222,7 +222,7 @@ def test_a_target_never_bypasses_a_rollout() -> None:
     assert actions(plan(one, known, only=last)) == {"t@c": "held/atOnce"}
 
 
-def test_only_unfinished_tasks_of_a_rollout_that_misses_one_are_asked_for() -> None:
+def test_only_unfinished_tasks_of_a_rollout_with_missing_tasks_are_read() -> None:
     tasks = rows("a", "b", "c", "d", rollout=SLOW, pilot=1)
     known = [made("a", "1", done=True), made("b", "2"), made("c", "3")]
     assert ids(to_be_asked(tasks, state(known), None)) == ["2", "3"]

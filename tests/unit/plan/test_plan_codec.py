@@ -1,4 +1,4 @@
-"""The plan document keeps to its schema; the saved plan comes back as it was, or is refused."""
+"""The plan document is valid by its schema; a saved plan is read back unchanged, or rejected."""
 
 from __future__ import annotations
 

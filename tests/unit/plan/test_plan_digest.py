@@ -1,4 +1,4 @@
-"""The digest of a plan: the same for the same deeds, another for others."""
+"""The digest of a plan: equal if and only if apply would do the same."""
 
 from __future__ import annotations
 
@@ -64,14 +64,15 @@ def test_the_order_of_tasks_and_scope_does_not_matter(plan: Plan, random: Any) -
 
 @SLOW
 @given(some.plans(), some.plans())
-def test_what_is_left_alone_does_not_matter(plan: Plan, other: Plan) -> None:
+def test_tasks_without_an_action_do_not_change_the_digest(plan: Plan, other: Plan) -> None:
     known = {task.ref for task in plan.tasks}
     idle = [t for t in other.tasks if not t.applies and t.ref not in known]
     assert plan_digest(replace(plan, tasks=(*plan.tasks, *idle))) == plan_digest(plan)
 
 
-def test_it_is_this_one_on_each_machine_and_in_each_release() -> None:
-    """Where this fails, plans that were reviewed are refused: raise `VERSION`, and say so."""
+def test_the_digest_is_the_same_on_every_machine_and_in_every_release() -> None:
+    """If this fails, reviewed plans are rejected: raise `VERSION`, and mention it in the
+    changelog."""
     assert plan_digest(SAMPLE) == (
         "sha256:4d34723f0b58aab5b8050557d752fdc3dd00b401d3812f980d5dce2208a22ea8"
     )
@@ -138,7 +139,7 @@ def test_which_task_is_replaced_and_which_settings_are_set_change_it() -> None:
 
 
 def test_a_key_that_is_gone_and_comes_back_is_a_create_like_any() -> None:
-    """Its old id says nothing of what apply would do."""
+    """Its old ID does not affect what apply would do."""
     anew = {"reason": Reason.RECREATE}
     assert plan_digest(changed("old-incident", **anew)) == plan_digest(
         changed("old-incident", task_id="t-older", **anew)

@@ -143,7 +143,7 @@ def test_what_was_made_just_now_is_not_gone() -> None:
 
 
 def test_a_record_from_the_future_is_not_made_just_now() -> None:
-    """A clock was set back since: that proves nothing."""
+    """A clock has been set back since, so this proves nothing."""
     known = state([record("a", "t", created_at=ago(days=-400))])
     made = plan([desired("a")], known, view(absent=["t"]))
     assert decision(only(made)) == (Action.GONE, Reason.NOT_FOUND)
@@ -214,7 +214,7 @@ def test_a_new_key_beside_an_orphan_with_the_same_work_is_unresolved() -> None:
 
 
 def test_a_new_key_beside_an_attempt_of_one_that_left_is_unresolved() -> None:
-    """Renamed while the answer to its create was lost: the attempt may have made just this."""
+    """Renamed while the response to its create was lost: the attempt may have created this task."""
     tried = attempt("old", ago(minutes=9), "same")
     seen = view([remote("t", ago(minutes=8))], {"t": message("same", ago(minutes=9))})
     made = plan([desired("a", "same")], state(attempts=[tried]), seen)
@@ -266,8 +266,9 @@ def test_attempts() -> None:
     assert decision(only(found)) == (Action.ADOPT, Reason.ATTEMPT)
 
 
-def test_an_attempt_to_make_a_gone_task_anew_is_looked_up_before_another() -> None:
-    """The first recreate's answer was lost: with the flag still on, none may be sent again."""
+def test_an_attempt_to_recreate_a_gone_task_is_looked_up_before_another_one() -> None:
+    """The response to the first recreate was lost; even with the flag, it must not be sent
+    again."""
     known = state([record("a", "t")], [attempt("a", ago(seconds=9))])
     options = PlanOptions(allow_recreate=("*",))
     made = plan([desired("a")], known, view(absent=["t"]), options)

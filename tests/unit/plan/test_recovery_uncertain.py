@@ -44,7 +44,7 @@ def test_a_task_without_a_date_may_be_ours() -> None:
     assert verdict(seen, attempt("a", OLD)) == Found(task)
 
 
-def test_a_task_of_ours_that_shows_no_message_may_be_what_the_attempt_made() -> None:
+def test_our_task_without_a_visible_message_may_be_the_attempts_result() -> None:
     seen = view([remote("t", OLD)], {"t": None})
     found = verdict(seen, attempt("a", OLD))
     assert isinstance(found, Unresolved)
@@ -52,7 +52,7 @@ def test_a_task_of_ours_that_shows_no_message_may_be_what_the_attempt_made() -> 
     assert found.ids == ("t",)
 
 
-def test_another_users_task_without_a_message_hinders_nobody() -> None:
+def test_another_users_task_without_a_message_does_not_block_a_create() -> None:
     seen = view([remote("t", OLD, createdBy={"githubLogin": "someone"})], {"t": None})
     assert isinstance(verdict(seen, attempt("a", OLD)), NotCreated)
 
@@ -75,7 +75,7 @@ def test_what_an_attempt_made_is_nobody_elses_look_alike() -> None:
     ]
 
 
-def test_what_an_attempt_may_have_made_is_nobody_elses_look_alike() -> None:
+def test_a_candidate_of_an_attempt_is_no_look_alike_for_other_keys() -> None:
     known = state(attempts=[attempt("a", OLD, "same")])
     later = OLD + timedelta(seconds=30)
     seen = view(
@@ -111,7 +111,7 @@ def test_a_state_is_new_for_what_no_apply_has_looked_for_yet() -> None:
 
 
 def test_a_task_id_outranks_an_attempt_but_not_what_it_created() -> None:
-    """Finding 4: the user found the task of a lost response, and named it."""
+    """The user found the task of a lost response, and named it."""
     known = state(attempts=[attempt("a", OLD)])
     made = {"t": message("work of a", OLD)}
     (named,) = plan([desired("a", task_id="t")], known, view([remote("t")], made)).tasks

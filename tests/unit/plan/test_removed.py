@@ -110,7 +110,7 @@ def test_another_key_with_the_prompt_does_not_adopt_it_either() -> None:
     assert only(made).action is Action.CREATE
 
 
-def test_a_new_key_beside_a_removed_one_with_the_same_prompt_is_no_rename() -> None:
+def test_a_new_key_with_the_prompt_of_a_removed_one_is_not_a_rename() -> None:
     known = state([record("a", "t-a")])
     made = plan([desired("b", "work of a")], known, seen_again("a"), removed=[removal("a")])
     assert actions(made) == {"a": "forget", "b": "create"}

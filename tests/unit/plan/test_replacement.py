@@ -1,4 +1,4 @@
-"""`--replace`: one new task per request, whatever became of the attempts before."""
+"""`--replace`: one new task per request, whatever the outcome of earlier attempts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ BOTH = view([remote("old"), remote("new", ago(minutes=8))], MESSAGES)
 
 
 def replaced(at: datetime = NOW, **more: Any) -> Record:
-    """A record whose task took the place of `old`."""
+    """A record whose task replaced `old`."""
     known = record("a", "new", **more)
     history = (
         HistoryEntry("created", ago(days=9), "old"),
@@ -71,7 +71,7 @@ def test_a_recorded_task_is_replaced_and_counted_as_a_create() -> None:
 
 
 @pytest.mark.parametrize("shown", [view([remote("old")]), view(absent=["old"]), view()])
-def test_it_is_replaced_however_the_old_one_stands(shown: Any) -> None:
+def test_it_is_replaced_whatever_the_status_of_the_old_task(shown: Any) -> None:
     options = replace(ASKED, cancel_replaced=True)
     task = only(plan([desired("a", "edited")], state([record("a", "old")]), shown, options))
     assert decision(task) == (Action.REPLACE, Reason.ASKED)
@@ -106,7 +106,7 @@ def test_what_an_attempt_was_not_to_replace_is_not_cancelled() -> None:
     assert (task.action, task.cancels) == (Action.ADOPT, False)
 
 
-def test_in_no_manifest_any_more_it_takes_the_place_all_the_same() -> None:
+def test_a_replacement_is_recorded_even_if_its_key_left_the_manifests() -> None:
     known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")])
     task = only(plan([], known, NEW))
     assert (task.action, task.task_id) == (Action.ADOPT, "new")
@@ -115,7 +115,7 @@ def test_in_no_manifest_any_more_it_takes_the_place_all_the_same() -> None:
     assert not task.cancels
 
 
-def test_only_a_request_of_this_run_cancels_what_an_earlier_one_left() -> None:
+def test_a_task_left_by_an_earlier_run_is_cancelled_only_on_request() -> None:
     known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="old")])
     for options, cancels in (
         (replace(ASKED, cancel_replaced=True), True),
@@ -154,8 +154,8 @@ def test_a_request_without_an_id_is_granted_once_in_a_while(since: timedelta) ->
     assert only(plan([desired("a")], known, seen, named)).action is Action.UNCHANGED
 
 
-def test_what_a_run_replaced_that_could_not_tell_is_not_replaced_again() -> None:
-    """However long ago that was: it was never reported, so the request still applies."""
+def test_an_unreported_replacement_is_not_repeated() -> None:
+    """However long ago that was: it was never reported, so the request is not repeated."""
     told = state([replaced(ago(days=3))])
     unreported = replace(told, unreported=frozenset({desired("a").ref}))
     seen = view([remote("new")])
@@ -167,7 +167,7 @@ def test_what_a_run_replaced_that_could_not_tell_is_not_replaced_again() -> None
     assert only(plan([desired("a")], unreported, seen, again)).action is Action.REPLACE
 
 
-def test_the_latest_replacement_counts_and_nothing_else_that_happened() -> None:
+def test_only_the_latest_replacement_in_the_history_counts() -> None:
     seen = view([remote("new")])
     known = replaced(ago(minutes=2))
     earlier = HistoryEntry("replaced", ago(days=3), "x", "m0", "old")
@@ -179,7 +179,7 @@ def test_the_latest_replacement_counts_and_nothing_else_that_happened() -> None:
 
 @given(st.timedeltas(timedelta(), timedelta(days=9)))
 def test_a_replacement_that_is_still_to_come_counts_as_granted(ahead: timedelta) -> None:
-    """A clock was set back: how long ago it was nobody knows."""
+    """A clock was set back, so the age of the replacement is unknown."""
     made = plan([desired("a")], state([replaced(NOW + ahead)]), view([remote("new")]), ASKED)
     assert only(made).action is Action.UNCHANGED
     assert "--replace a=new" in explanation(made.diagnostics[0])
@@ -193,7 +193,7 @@ def test_an_id_that_the_key_never_had_is_refused() -> None:
     assert "never had other" in summary(said_of)
 
 
-def test_former_tasks_are_nobodys() -> None:
+def test_former_tasks_belong_to_no_key() -> None:
     """Not a look-alike of another key, not what an attempt made, no duplicate, and no reason to
     keep a new key with the same work waiting."""
     known = state([replaced(ago(hours=2), marks=("2026-11-24T09:00:00.000Z",))])
@@ -225,7 +225,7 @@ OWNERS = st.dictionaries(st.sampled_from(IDS), st.sampled_from(KEYS[:3]))
     requested=st.sets(st.sampled_from(KEYS)),
     adopt=st.none() | st.sampled_from(AdoptScope),
 )
-def test_what_a_key_has_or_had_is_taken_for_no_other(
+def test_current_and_former_tasks_of_a_key_match_no_other_key(
     current: dict[str, str],
     owners: dict[str, str],
     seen: set[str],
@@ -233,7 +233,7 @@ def test_what_a_key_has_or_had_is_taken_for_no_other(
     requested: set[str],
     adopt: AdoptScope | None,
 ) -> None:
-    """All of them do the same work, so every mix-up would show."""
+    """All of them have the same prompt, so every mix-up would be noticed."""
     records = []
     for key, task_id in current.items():
         former = tuple(i for i, owner in owners.items() if owner == key and i != task_id)
@@ -324,7 +324,7 @@ def test_young_it_is_waited_for_and_found_it_is_the_record() -> None:
     assert (found.action, found.task_id) == (Action.ADOPT, "new")
 
 
-def test_the_task_that_is_to_be_replaced_is_nobodys() -> None:
+def test_the_task_to_be_replaced_belongs_to_no_other_key() -> None:
     """Not a look-alike of another key, and not what another attempt made."""
     seen = view([remote("old", ago(minutes=10))], {"old": message("work of a", ago(minutes=10))})
     lost = state(attempts=[OPEN], is_new=True)

@@ -1,4 +1,4 @@
-"""--target and --exclude: which keys a plan is about, and what the others still count for."""
+"""--target and --exclude: the keys that a plan is limited to, and how the others still count."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_attempts_of_other_keys_are_left_alone() -> None:
 
 
 def test_the_task_of_an_attempt_for_another_key_is_adopted_by_none() -> None:
-    """An unselected key's attempt still has its claim: with the same prompt, too."""
+    """The attempt of an unselected key still claims its task, even with the same prompt."""
     mark = ago(hours=1)
     text = "work of iam-keys"
     known = state([], [attempt("costs", mark, text)])

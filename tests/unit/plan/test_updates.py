@@ -1,4 +1,4 @@
-"""`--update`: only what the manifest moved is patched, and nothing that somebody moved there."""
+"""`--update`: patches only what the manifest changed, never what someone changed at the service."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def updated(known: Record, declared: DesiredTask, shown: RemoteTask) -> PlannedT
     return only(made(known, declared, shown))
 
 
-def test_what_the_manifest_changed_is_patched_and_shown_without_the_flag() -> None:
+def test_manifest_changes_are_patched_with_update_and_shown_without_it() -> None:
     known = record("a", "t", approvalMode="manual", name="N")
     declared = desired("a", approvalMode="auto", name="N")
     seen = view([remote("t", approvalMode="manual", name="N")])
@@ -165,7 +165,7 @@ def test_each_setting_has_three_sides(
 def test_done_once_it_is_done(
     recorded: dict[str, Any], declared: dict[str, Any], there: dict[str, Any]
 ) -> None:
-    """Patched and recorded, or patched and not recorded: nothing is patched twice."""
+    """Whether the patch was recorded or not, it is not sent twice."""
     known, task = record("a", "t", **recorded), desired("a", **declared)
     shown = remote("t", **there)
     first = updated(known, task, shown)
@@ -176,8 +176,8 @@ def test_done_once_it_is_done(
     assert not updated(kept, task, after).update
 
 
-def test_what_is_still_to_be_set_may_be_set_otherwise() -> None:
-    """The service shows what nobody asked for, since the create could not carry it."""
+def test_a_pending_setting_may_be_changed_before_it_is_set() -> None:
+    """The service shows a value that was never requested, because a create cannot carry it."""
     known = record("a", "t", name="One", pending={"name": "One"})
     task = updated(known, desired("a", name="Two"), remote("t", name="made up"))
     assert task.patch == {"name": "Two"}

@@ -1,4 +1,4 @@
-"""Server-Sent Events from bytes that come cut anywhere."""
+"""Server-Sent Events from bytes that are split anywhere."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_the_next_page_is_on_its_way() -> None:
     assert list(stream) == [[2]]
 
 
-def test_one_who_stops_early_is_heard_by_the_page_on_its_way() -> None:
+def test_stopping_early_ends_the_prefetch_of_the_next_page() -> None:
     heard, done = threading.Event(), threading.Event()
 
     def read(token: str | None, stopped: Callable[[], bool]) -> Page:
@@ -83,7 +83,7 @@ def test_one_who_stops_early_is_heard_by_the_page_on_its_way() -> None:
     assert done.wait(10)
 
 
-def test_an_error_ahead_comes_when_its_page_is_due() -> None:
+def test_an_error_in_a_prefetched_page_is_raised_when_it_is_reached() -> None:
     def read(token: str | None, stopped: Callable[[], bool]) -> Page:
         if token is None:
             return [1], "a"
@@ -97,7 +97,9 @@ def test_an_error_ahead_comes_when_its_page_is_due() -> None:
 
 @pytest.mark.parametrize("read_all", [pages, pages_ahead])
 @pytest.mark.parametrize("page", [[], [{"id": "same"}], [None, {}]], ids=["empty", "same", "odd"])
-def test_never_without_end(read_all: Callable[..., Iterator[object]], page: list[object]) -> None:
+def test_an_endless_list_is_an_error(
+    read_all: Callable[..., Iterator[object]], page: list[object]
+) -> None:
     asked = 0
 
     def read(token: str | None, stopped: Callable[[], bool]) -> Page:

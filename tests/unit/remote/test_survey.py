@@ -1,4 +1,4 @@
-"""What is read of a service for a plan, and what it proves."""
+"""What a survey reads from the service for a plan, and what that proves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SETTLE = timedelta(seconds=150)
 class Shown:
     """A service that shows these pages of tasks; `events` are first messages or failures by id.
 
-    `hidden` are tasks that GET answers 404 for, each so many times (-1: always).
+    `hidden` are tasks for which GET returns 404, each that many times (-1: always).
     """
 
     backend = "https://api.example.com"
@@ -162,7 +162,7 @@ def test_many_are_looked_for_in_the_list(reader: Reader) -> None:
     assert len(view.tasks) == FEW + 1
 
 
-def test_absent_is_what_answers_404_twice_while_the_list_answers(reader: Reader) -> None:
+def test_a_task_is_absent_after_two_404s_while_the_list_responds(reader: Reader) -> None:
     service = Shown()
     service.hidden["t"] = -1
     view = reader.read(service, desired("a"), known=state([record("a", "t")]))
@@ -237,15 +237,14 @@ def test_marks_are_preserved_if_the_newest_known_task_shows_its_own(reader: Read
     assert not reader.read(service, desired("a"), known=known).marks_preserved
 
 
-def test_nobody_probes_marks_without_an_open_attempt(reader: Reader) -> None:
+def test_marks_are_not_probed_without_an_open_attempt(reader: Reader) -> None:
     service = Shown([])
     known = state([record("n", "new", marks=("2026-11-24T11:00:00.123456789Z",))])
     reader.read(service, desired("a"), known=known)
     assert "events new" not in service.asked
 
 
-def test_one_organization_that_cannot_be_read_hinders_no_other(reader: Reader) -> None:
-    """Finding 21."""
+def test_an_unreadable_organization_does_not_affect_the_others(reader: Reader) -> None:
     made = attempt("a", ago(minutes=9), org_name="closed")
     service = Shown([remote("t")])
     service.closed = {"closed"}
@@ -260,7 +259,7 @@ def test_one_organization_that_cannot_be_read_hinders_no_other(reader: Reader) -
 def test_a_young_message_is_read_again_before_anything_is_given_up(
     reader: Reader, tmp_path: Path
 ) -> None:
-    """Finding 14: what a task shows at first may not be what it was created with."""
+    """What a task shows at first may not be what it was created with."""
     service = Shown([remote("t", ago(seconds=5))])
     service.events["t"] = message("an instruction of the organization")
     survey = Survey(
@@ -326,7 +325,7 @@ def test_attempts_of_another_identity_are_not_looked_up(reader: Reader) -> None:
     assert view.tasks == {}
 
 
-def test_what_another_user_seems_to_have_made_is_read_for_an_attempt_all_the_same(
+def test_a_task_that_another_user_seems_to_have_created_is_still_read_for_an_attempt(
     reader: Reader,
 ) -> None:
     other = remote("t", ago(minutes=8), createdBy={"githubLogin": "machine"})
@@ -366,7 +365,7 @@ def test_the_clocks_are_those_of_before_the_first_look(reader: Reader) -> None:
 # Look-alikes
 
 
-def test_a_new_state_reads_all_another_one_what_is_newer_than_its_last_apply(
+def test_a_new_state_reads_all_tasks_and_a_used_one_those_since_its_last_apply(
     reader: Reader,
 ) -> None:
     pages = [[remote("new")], [remote(f"b{n}") for n in range(10)], [remote("old")]]
@@ -378,7 +377,7 @@ def test_a_new_state_reads_all_another_one_what_is_newer_than_its_last_apply(
     assert {"new", "old"} <= ids(restored)
 
 
-def test_what_an_apply_for_one_file_has_read_counts_for_that_file_only(reader: Reader) -> None:
+def test_a_complete_apply_of_one_file_counts_for_that_file_only(reader: Reader) -> None:
     pages = [[remote("new")], [remote(f"b{n}") for n in range(10)], [remote("old")]]
     latest = {"tasks/a.yaml": {"acme": BEFORE.name}}
     known = state(baselines={BEFORE.name: BEFORE}, latest=latest)

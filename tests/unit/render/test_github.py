@@ -1,4 +1,4 @@
-"""As workflow commands a report is what GitHub's runner reads back, and no more."""
+"""GitHub's runner reads a report back from its workflow commands, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""As a page a report is well-formed, asks for nothing, and holds text as text."""
+"""HTML reports are well-formed, load nothing, and escape text."""
 
 from __future__ import annotations
 

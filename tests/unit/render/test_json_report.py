@@ -1,4 +1,4 @@
-"""As JSON a report is one document: ASCII, inert, and all that was in it."""
+"""JSON reports are one complete document in ASCII."""
 
 from __future__ import annotations
 

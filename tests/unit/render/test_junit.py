@@ -1,4 +1,4 @@
-"""As JUnit XML a report is well-formed whatever it holds, and its counts are those of its cases."""
+"""JUnit XML reports are well-formed whatever they contain, and their counts match their cases."""
 
 from __future__ import annotations
 

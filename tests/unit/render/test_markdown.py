@@ -1,4 +1,4 @@
-"""As Markdown a report stays in its table, its fences and its folds, in GitHub's own renderer."""
+"""Markdown reports cannot break out of tables, fences and folds in GitHub's own renderer."""
 
 from __future__ import annotations
 

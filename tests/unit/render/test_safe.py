@@ -1,4 +1,4 @@
-"""Text from outside is inert: nothing unseen, no command, and nothing else is changed."""
+"""External text is made inert: no invisible characters and no commands; the rest is unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""As SARIF a report is valid by the standard's own schema, and points into the repository."""
+"""SARIF reports are valid by the standard's own schema, and point into the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a report holds, as text it is inert, in its width, and ends with the count."""
+"""Text reports escape whatever they contain, fit the width, and end with the summary."""
 
 from __future__ import annotations
 

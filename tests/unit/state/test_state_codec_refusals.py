@@ -1,4 +1,4 @@
-"""What is not a state, and how each kind of damage is told apart."""
+"""Invalid state files: each kind of damage has its own diagnostic."""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ def replacing() -> State:
     return fold(empty(), [Recorded(known), *map(Attempted, tries)])
 
 
-def test_what_a_replacement_made_takes_the_place_of_what_was_there(replacing: State) -> None:
+def test_a_replacement_becomes_the_task_of_the_record(replacing: State) -> None:
     after = fold(replacing, close_attempts(replacing, ONE, "id-new"))
     known = after.records[ONE]
     assert (known.task_id, known.former) == ("id-new", ("id-0", "id-1"))

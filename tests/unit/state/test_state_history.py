@@ -1,4 +1,4 @@
-"""What a record tells of its key, in the file and without one."""
+"""The history of a key, stored in the record or derived from it."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def test_it_is_bounded_and_the_former_tasks_are_not() -> None:
     assert len(known.former) == HISTORY + 19
 
 
-def test_attempts_that_made_no_task_are_told_once() -> None:
-    """Two of one key, twice over, as a journal that is folded again has it."""
+def test_attempts_that_created_no_task_are_in_the_history_once() -> None:
+    """Two attempts for one key, applied twice, as when a journal is folded again."""
     tries = [Attempted(replace(attempt(n, "task-0"), replaces="id-0")) for n in (1, 2)]
     known = fold(empty(), [Recorded(record(0)), *tries])
     events = known.close_attempts([mark_at(1), mark_at(2)], "made no task", NOON)
@@ -113,7 +113,7 @@ def test_a_word_of_a_later_taskctl_is_kept() -> None:
     assert known.history[0].what == "praised"
 
 
-def test_what_a_run_replaced_that_died_before_it_saved_is_known_as_untold(tmp_path: Path) -> None:
+def test_replacements_of_a_run_that_died_before_saving_are_unreported(tmp_path: Path) -> None:
     path, ref = tmp_path / "state.json", record(0).ref
     made = replace(attempt(1, "task-0"), replaces="id-0")
     new = record(1, "task-0").in_place_of(record(0), made)
@@ -175,7 +175,7 @@ def test_only_what_a_dead_run_replaced_itself_is_untold() -> None:
     assert with_unreported(fold(empty(), [Recorded(record(0))]), [Recorded(known)]).unreported
 
 
-def test_what_is_told_again_is_told_once_and_of_the_same_task_nothing_is_lost() -> None:
+def test_a_repeated_history_entry_is_kept_once_and_the_same_task_loses_nothing() -> None:
     (known,) = replaced().records.values()
     said = HistoryEntry("notCreated", NOON, "id-1", mark_at(5), "refused")
     assert known.with_history(said).with_history(said) == known.with_history(said)

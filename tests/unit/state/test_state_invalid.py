@@ -1,4 +1,4 @@
-"""Bad states: each refused with its way out, and left byte for byte as it was."""
+"""Invalid states: each is rejected with a way to fix it, and left unchanged byte for byte."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read(path: Path) -> State:
 
 
 def tree(folder: Path) -> dict[str, bytes | str]:
-    """All that is in a folder but the lock, which is nobody's data."""
+    """Everything in a folder except the lock, which contains no data."""
     return {
         str(found.relative_to(folder)): found.read_bytes() if found.is_file() else "folder"
         for found in folder.rglob("*")

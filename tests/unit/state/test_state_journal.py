@@ -66,7 +66,7 @@ def test_what_was_appended_is_what_is_read(tmp_path: Path, happened: list[Event]
         assert (replay.header, list(replay.events)) == (HEADER, happened)
 
 
-def test_every_beginning_of_it_reads_as_the_beginning_of_what_happened(tmp_path: Path) -> None:
+def test_every_prefix_of_a_journal_reads_as_a_prefix_of_its_events(tmp_path: Path) -> None:
     happened = history(4)
     data = journal_of(tmp_path / "j", happened)
     whole = 0

@@ -1,4 +1,4 @@
-"""What a state is opened with: journals of dead runs, links, files that others changed."""
+"""Opening a state that has journals of dead runs, links, or files that others changed."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
         read_state(link, backend=BACKEND)
 
 
-def test_a_half_written_file_of_a_dead_run_is_in_nobodys_way(path: Path) -> None:
+def test_a_partial_file_of_a_dead_run_does_not_block_others(path: Path) -> None:
     beside(path, ".tmp").write_bytes(b"half")
     saved(path)
     assert not beside(path, ".tmp").exists()

@@ -88,7 +88,7 @@ def test_two_processes_exclude_each_other_and_the_second_hears_of_the_first(path
         assert (said.code, said.case) == (Code.STATE_LOCKED, "waited")
 
 
-def test_a_killed_process_holds_nothing_and_its_name_is_no_obstacle(path: Path) -> None:
+def test_a_killed_process_holds_no_lock_even_if_the_file_still_names_it(path: Path) -> None:
     lock = path.with_name(path.name + ".lock")
     with holder(path) as process:
         process.send_signal(signal.SIGKILL)
@@ -148,10 +148,11 @@ def test_a_holder_that_did_not_sign_still_holds(
             open_at(path)
 
 
-def test_what_a_dead_one_left_is_not_taken_for_the_new_one(
+def test_the_name_of_a_dead_holder_is_not_mistaken_for_the_new_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The new holder signs a moment after it has the lock; until then the old words are there."""
+    """The new holder writes its name a moment after taking the lock; until then, the file names the
+    old one."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     lock = path.with_name(path.name + ".lock")
@@ -175,7 +176,7 @@ def test_what_a_dead_one_left_is_not_taken_for_the_new_one(
     assert "a test" in str(caught.value)
 
 
-def test_someone_on_another_machine_is_never_taken_for_dead(path: Path) -> None:
+def test_a_holder_on_another_machine_never_counts_as_dead(path: Path) -> None:
     lock = path.with_name(path.name + ".lock")
     with open_at(path):
         there = {"pid": 2**22 + 1, "host": "far-away", "user": "x", "started": "y", "purpose": "z"}

@@ -1,4 +1,4 @@
-"""Moving a state: whatever ends a move, at most one of its two places is ever in use."""
+"""Moving a state: however a move ends, at most one of its two places is ever in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a task stands, from its outputs and its events."""
+"""The status of a task, from its outputs and its events."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("raw", "events", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
-def test_how_it_stands(
+def test_the_status_follows_from_outputs_and_events(
     raw: dict[str, Any], events: list[dict[str, Any]], expected: TaskState
 ) -> None:
     assert state(raw, *events) is expected

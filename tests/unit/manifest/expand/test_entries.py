@@ -113,7 +113,7 @@ def test_the_pilot_are_the_first_or_those_that_match() -> None:
 
 
 def test_a_whole_number_may_be_written_with_an_exponent() -> None:
-    """YAML reads it as a float; a limit must be a number of tasks all the same."""
+    """YAML reads it as a float, but a limit must be a whole number of tasks."""
     rollout = "rollout: {pilot: 1e0, atOnce: 2e0, stopAfter: 3.0}"
     made = expanded(f"forEach: {{n: [a, b], atMost: 1e3, atLeast: 1.0}}\n{rollout}\nmessage: x")
     assert [origin.is_pilot for origin in made.origins.values()] == [True, False]

@@ -1,4 +1,4 @@
-"""Templates: one pass, no logic, and nothing in braces is text by accident."""
+"""Templates: one pass, no logic, and anything else in braces is an error."""
 
 from __future__ import annotations
 
