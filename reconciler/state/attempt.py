@@ -14,7 +14,7 @@ from reconciler.model.entry import Generated
 from reconciler.model.task import Identity, Inputs, TaskRef
 
 SEND_WINDOW = 10.0
-"""Seconds after its journal entry within which a create may be sent (contract, section 5)."""
+"""Seconds after its journal entry within which a create may be sent (docs/exactly-once.md)."""
 
 OUTPUTS = (
     "asyncTriggerType",

@@ -79,5 +79,5 @@ class HeldState(Protocol):
     def release(self) -> None:
         """Releases the lock; nothing can be appended any more."""
 
-    def damaged(self, case: str) -> StateError:
-        """A case of `Code.STATE_DAMAGED`."""
+    def damaged_mark(self) -> StateError:
+        """The last mark that was given is out of range."""

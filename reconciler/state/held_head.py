@@ -120,8 +120,8 @@ class HeldHead:
             released = StateError.of(Code.JOURNAL_NOT_WRITTEN, "released")
             self._problem = self._problem or released
 
-    def damaged(self, case: str) -> StateError:
-        return self._blobs.damaged(self._head.base, case)
+    def damaged_mark(self) -> StateError:
+        return self._blobs.damaged(self._head.base, "its last mark is out of range")
 
     # Beats
 

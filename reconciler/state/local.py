@@ -136,8 +136,8 @@ class HeldFile:
             self._journal.shut()
         self._lock.release()
 
-    def damaged(self, case: str) -> StateError:
-        return self._files.source().damaged(case)
+    def damaged_mark(self) -> StateError:
+        return self._files.source().damaged("mark")
 
     def _header(self) -> Header:
         saved = self.saved

@@ -112,7 +112,7 @@ class Session:
             try:
                 self._given_mark = mint(now, self._given_mark, digits)
             except OverflowError:
-                raise self._held.damaged("mark") from None
+                raise self._held.damaged_mark() from None
             return self._given_mark
 
     def check_held(self) -> None:
