@@ -68,7 +68,8 @@ class ReportFile(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """The options for the service and the state. None: resolved as in section 3 of the contract."""
+    """The options for the service and the state. None: resolved as in
+    docs/configuration.md."""
 
     backend: str | None = None
     org: str | None = None

@@ -87,7 +87,7 @@ class Applied:
 
     @property
     def code(self) -> int:
-        """The exit code (contract, section 3)."""
+        """The exit code."""
         if self.signal is not None:
             return self.signal
         if isinstance(self.report, WaitedReport):

@@ -17,7 +17,7 @@ class Interrupts(AbstractContextManager["Interrupts"]):
     stderr.
 
     A second one writes `result` to stdout and exits with code 130 or 143; attempts in flight stay
-    open in the journal (contract, section 3).
+    open in the journal.
 
     A separate thread acts on the signals. Python runs handlers in the main thread, once that thread
     executes Python code again: a signal that arrives just as it starts to wait for a response would

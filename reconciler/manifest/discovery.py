@@ -1,4 +1,4 @@
-"""Finds the manifests of PATH arguments (contract, section 2), and their names in messages.
+"""Finds the manifests of PATH arguments, and their names in messages.
 
 The repository is untrusted, so links out of it are not followed: a link to `/` would make taskctl
 read the whole machine, and show lines of its files in messages.

@@ -66,7 +66,7 @@ def plain_text(diagnostic: Diagnostic) -> str:
 
 
 def diagnostic_document(diagnostic: Diagnostic) -> dict[str, object]:
-    """A diagnostic as documents for programs hold it (contract, section 3)."""
+    """A diagnostic in a JSON document."""
     summary, detail, command = word(diagnostic)
     row = diagnostic.at.row
     related = {"related": [{"file": row.file, "line": row.line}]} if row is not None else {}

@@ -1,4 +1,4 @@
-"""The code of each diagnostic: one per cause, numbered by area (contract, section 3)."""
+"""The code of each diagnostic: one per cause, numbered by area (docs/reference/diagnostics.md)."""
 
 from __future__ import annotations
 

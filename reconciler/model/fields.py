@@ -3,7 +3,7 @@
 A new setting needs a row here and a schema in `schemas/manifest.schema.json`, and nothing else in
 plan, apply, import and reports; `tests/acceptance/test_fields.py` then proves that it works.
 Sources: the API document (`CreateAgentTaskRequest`, `UpdateTaskRequest`, `AgentTask`), and
-contract, sections 1 and 4.
+docs/changed-tasks.md.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def shell_word(text: str) -> str:
 
 
 def is_key(text: str) -> bool:
-    """Whether a text can be a task key (contract, section 2), written or generated."""
+    """Whether a text can be a task key, written or generated."""
     return len(text) <= _LONGEST_KEY and _KEY.fullmatch(text) is not None
 
 

@@ -44,7 +44,7 @@ class TaskRef(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A token's identity. Two are the same if all but the login agree (contract, section 1)."""
+    """A token's identity. Two are the same if all but the login agree (docs/exactly-once.md)."""
 
     JSON_SHARED: ClassVar[bool] = True  # one value for the many records that one identity made
 

@@ -70,7 +70,7 @@ def created_task_id(response: object) -> str | None:
 
 def first_user_message(events: Iterable[object]) -> Mapping[str, Any] | None:
     """The body of the first message that a user sent, which the task was created with. Synthetic
-    events and other types are skipped (contract, section 1)."""
+    events and other types are skipped."""
     for event in events:
         if not isinstance(event, Mapping) or event.get("isSynthetic") is True:
             continue

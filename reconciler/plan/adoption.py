@@ -56,7 +56,7 @@ def look_alikes(
     In order of its key, each missing task gets the newest task with the same prompt, entities and
     fixed settings that this identity created and that is not recorded; no task is used twice. On a
     new state, all tasks are compared; otherwise, those newer than what the last apply has read
-    (contract, section 4, `adopt`). A key with an attempt adopts no later task with another mark,
+    (docs/exactly-once.md). A key with an attempt adopts no later task with another mark,
     since that is someone else's. `accounted` are the IDs of tasks that have or had a key.
     """
     creates = [

@@ -1,4 +1,4 @@
-"""The plan document for other programs (contract, section 4), and the saved plan for apply.
+"""The plan document for other programs (schemas/plan.schema.json), and the saved plan for apply.
 
 The saved plan has its own format. It contains all values of the plan, so that it can be shown in
 every format, and the basis that the plan was made from, so that apply can reject a stale plan.

@@ -19,7 +19,7 @@ class PlanOptions:
     be changed in place. `replace`: `KEY` or `KEY=TASK_ID` each, see `plan/replacement.py`;
     `cancel_replaced`: also cancel the tasks that were replaced. `cancel_removed`: cancel the tasks
     of keys that a manifest lists under `removed`. `wait`: also create held tasks once the tasks
-    that they wait for are done. See contract, sections 3 and 4.
+    that they wait for are done.
     """
 
     settle_time: timedelta = timedelta(seconds=150)

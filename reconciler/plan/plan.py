@@ -254,6 +254,6 @@ class Plan:
         return bool(self.followers) or any(task.applies for task in self.tasks)
 
     def has_changes(self) -> bool:
-        """Whether `plan --detailed-exitcode` exits 2 (contract, section 3)."""
+        """Whether `plan --detailed-exitcode` exits 2."""
         pending = (Action.ADOPT, Action.UPDATE, Action.UNRESOLVED)
         return any(task.creates or task.action in pending for task in self.tasks)

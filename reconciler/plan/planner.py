@@ -1,4 +1,4 @@
-"""Makes a plan from desired, recorded and remote tasks. Pure; the rules are contract, section 4."""
+"""Makes a plan from desired, recorded and remote tasks. Pure."""
 
 from __future__ import annotations
 

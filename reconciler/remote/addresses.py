@@ -45,7 +45,7 @@ class Backend(NamedTuple):
 
     @property
     def default_state(self) -> str:
-        """The state file if `--state` is not given (contract, section 3)."""
+        """The state file if `--state` is not given (docs/configuration.md)."""
         return ".taskctl/local.state.json" if self.is_local else "taskctl.state.json"
 
 

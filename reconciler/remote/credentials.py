@@ -1,6 +1,6 @@
 """Backend, token and organization, from options, the environment and Pulumi's files.
 
-The contract defines the order of precedence (section 3). No file in the repository is used.
+The order of precedence is in docs/configuration.md. No file in the repository is used.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from reconciler.remote.sanitize import shown_text
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """In seconds. `connect` limits each step of opening a connection, `read` the time without a
-    byte of the response, `whole` the whole response, and `create` the whole response to a create
-    (contract, section 1)."""
+    byte of the response, `whole` the whole response, and `create` the whole response to a
+    create."""
 
     connect: float = 10.0
     read: float = 30.0

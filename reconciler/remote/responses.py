@@ -19,7 +19,7 @@ from reconciler.remote.retries import retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 
 MAY_HAVE_CREATED = frozenset({408, 409, 425, 429, 499})
-"""4xx statuses that do not prove that no task was created (contract, section 1)."""
+"""4xx statuses that do not prove that no task was created (docs/exactly-once.md)."""
 
 _MAX_DEPTH = 100
 _CONTAINERS = frozenset({dict, list})

@@ -30,7 +30,7 @@ def render(report: Report, style: Style) -> str:
 def json_document(
     diagnostics: Iterable[Diagnostic] = (), /, **members: object
 ) -> dict[str, object]:
-    """A document with the members that every document has (contract, section 3)."""
+    """A document with the members that every document has."""
     listed = [diagnostic_document(diagnostic) for diagnostic in diagnostics]
     return {"formatVersion": FORMAT_VERSION, "diagnostics": listed, **members}
 

@@ -25,7 +25,7 @@ USUAL_RESULTS = (
     Result.UNRESOLVED,
     Result.NOT_STARTED,
 )
-"""Listed even if there are none of them (contract, section 3)."""
+"""Listed even if there are none of them."""
 
 _USUAL_ACTIONS = (
     Action.CREATE,

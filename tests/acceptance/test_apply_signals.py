@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while creates run, once and twice (contract, section 3)."""
+"""SIGINT and SIGTERM while creates run, once and twice."""
 
 from __future__ import annotations
 

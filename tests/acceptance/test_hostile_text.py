@@ -1,4 +1,4 @@
-"""Text from outside steers nothing, and the token is nowhere (contract, section 5, 7 and 8)."""
+"""Text from outside steers nothing, and the token is nowhere."""
 
 from __future__ import annotations
 

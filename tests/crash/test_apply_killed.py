@@ -1,6 +1,6 @@
 """A real apply is killed (SIGKILL) at every point of it, then applied again: one task per key.
 
-Contract, section 5, point 1. A point is before, within or after each write, fsync, rename, unlink
+A point is before, within or after each write, fsync, rename, unlink
 and request (see tests.support.crash_points).
 """
 

@@ -1,6 +1,6 @@
 """Whatever becomes of a create's answer: never two tasks for a key, and none lost.
 
-Contract, section 5, points 1 and 3, over a real server that fails as it is told. The state is a
+Over a real server that fails as it is told. The state is a
 file; `make soak` has it in git and in S3 as well, each test run for the most telling cases.
 """
 

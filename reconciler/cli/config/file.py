@@ -1,7 +1,7 @@
 """The configuration file: `taskctl.toml`, or `[tool.taskctl]` in `pyproject.toml`.
 
 Anyone who can write to the repository can write this file. It must not control where tokens are
-sent or which organization owns the tasks (contract, section 3), and its paths must not leave the
+sent or which organization owns the tasks (SECURITY.md), and its paths must not leave the
 repository.
 """
 

@@ -116,4 +116,4 @@ SETTINGS = frozenset({"paths", "policy", "state", "max_creates", "apply_as"})
 """The fields of `Settings`; the others are defaults of options."""
 
 FORBIDDEN = frozenset({"backend", "token", "org"})
-"""Rejected keys (contract, section 3), each with its own message."""
+"""Rejected keys, each with its own message."""

@@ -1,4 +1,4 @@
-"""The order of the steps of a create, and the state after each outcome (contract, section 5)."""
+"""The order of the steps of a create, and the state after each outcome."""
 
 from __future__ import annotations
 

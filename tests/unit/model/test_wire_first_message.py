@@ -1,4 +1,4 @@
-"""Which event holds what a task was created with; contract, section 1."""
+"""Which event holds what a task was created with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each action and reason of contract, section 4, and what must hold for every plan."""
+"""Each action and reason, and what must hold for every plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can have become of an attempt; contract, section 5, points 1 and 3."""
+"""What can have become of an attempt."""
 
 from __future__ import annotations
 
