@@ -18,7 +18,7 @@ from reconciler.app.wave import Applied, ApplyRequest, Wave
 from reconciler.apply.report import of_both_waves
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError, TaskctlError
+from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.plan.hold import Standing
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.rollout import Progress

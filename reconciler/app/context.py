@@ -14,8 +14,7 @@ from reconciler.app.system_clock import SystemClock
 from reconciler.manifest.repository import link_out
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, has_errors
-from reconciler.model.errors import ManifestError, TaskctlError
+from reconciler.model.diagnostics import ManifestError, Place, TaskctlError, has_errors
 from reconciler.scratch import CACHE
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 from reconciler.app.context import Context
 from reconciler.messages.doctor import TITLES
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Severity
-from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.diagnostics import Arg, Diagnostic, RemoteError, Severity, TaskctlError
 from reconciler.state.engines.git import GIT
 
 CLOCK_TOLERANCE = 60

@@ -12,8 +12,7 @@ from reconciler import disk
 from reconciler.app.context import ReportFile, Settings
 from reconciler.manifest.repository import link_out, repository_root
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, error
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
 from reconciler.render import render
 from reconciler.render.reports import Report, Style
 

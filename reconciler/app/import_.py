@@ -23,8 +23,7 @@ from reconciler.importing.report import ImportedTask, ImportReport, ImportResult
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.insertion import Added, insert
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, error
-from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.diagnostics import Place, RemoteError, TaskctlError, error
 from reconciler.model.shell import command_line
 from reconciler.model.task import RemoteTask, TaskRef
 from reconciler.state.edit import known_refs

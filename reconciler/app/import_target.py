@@ -18,8 +18,14 @@ from reconciler.manifest.loader import Manifests, load
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.repository import in_git, link_out
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, Severity, has_errors
-from reconciler.model.errors import ManifestError, TaskctlError
+from reconciler.model.diagnostics import (
+    Diagnostic,
+    ManifestError,
+    Place,
+    Severity,
+    TaskctlError,
+    has_errors,
+)
 from reconciler.model.task import DesiredTask, RemoteTask
 from reconciler.plan.lookup import moved_ref
 from reconciler.state.edit import known_refs

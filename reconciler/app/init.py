@@ -13,8 +13,7 @@ from reconciler.app.files import write_whole
 from reconciler.manifest.repository import repository_root
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.render.init import InitReport
 from reconciler.resources import schema_text, template_text
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.app.task_sessions import TaskSessions, select_refs, since_when
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.tasks.conversation import Conversation, ConversationEntry
 from reconciler.tasks.events import time_of
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from reconciler import disk
 from reconciler.manifest.repository import read_regular
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.plan.codec import SavedPlan, encode_saved_plan, is_saved_plan, read_saved_plan
 
 PREFIX_BYTES = 256

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.app.context import Context
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, Severity, error
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError, error
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
 from reconciler.plan.budget import Budget, Outlook, budget_problems

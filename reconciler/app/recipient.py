@@ -10,8 +10,7 @@ from reconciler.app.context import Context
 from reconciler.app.task_sessions import TaskSessions
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.task import rfc3339
 from reconciler.render.response import Response
 from reconciler.tasks.delivery import Delivery, Lost, Outcome, Refusal, Sent, delivery_error

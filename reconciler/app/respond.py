@@ -12,8 +12,7 @@ from reconciler.app.recipient import Recipient, confirm
 from reconciler.app.task_sessions import TaskSessions, select_refs
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.render.response import Response
 from reconciler.tasks.open_requests import OpenRequest, RequestKind, all_requests
 from reconciler.tasks.status import SETTLED

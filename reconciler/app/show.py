@@ -11,8 +11,7 @@ from reconciler.app.context import Context
 from reconciler.app.plan_file import read_plan_file
 from reconciler.app.task_sessions import TaskSessions
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, has_errors
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Diagnostic, TaskctlError, has_errors
 from reconciler.model.task import DesiredTask, RemoteTask
 from reconciler.state.edit import find
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.state.engines import scheme_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ import os
 from reconciler import disk
 from reconciler.app.context import Context
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place
-from reconciler.model.errors import StateError, TaskctlError
+from reconciler.model.diagnostics import Place, StateError, TaskctlError
 from reconciler.render.state_edits import PlaceChange
 from reconciler.state import edit, migration
 from reconciler.state.codec import StateSource, decode_state, encode_state

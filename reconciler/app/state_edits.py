@@ -10,8 +10,7 @@ from reconciler.app.recipient import confirm
 from reconciler.app.task_sessions import select_keys, select_refs, with_named_ids
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.task import TaskRef
 from reconciler.render.state_edits import Edit
 from reconciler.state import edit

@@ -11,8 +11,7 @@ from reconciler.app.context import Context
 from reconciler.app.planner import normal
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.options import parse_duration
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef

@@ -12,8 +12,7 @@ from reconciler.app.context import Context
 from reconciler.app.task_sessions import TaskSessions, select_refs
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
-from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.diagnostics import RemoteError, TaskctlError, error
 from reconciler.remote.retries import RETRIED
 from reconciler.render.reports import FailureReport
 from reconciler.render.wait import End, WaitedReport

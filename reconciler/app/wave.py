@@ -23,8 +23,14 @@ from reconciler.apply.report import ApplyReport, Result
 from reconciler.messages.notes import Note, Question
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, Severity, error, has_errors
-from reconciler.model.errors import StateError, TaskctlError
+from reconciler.model.diagnostics import (
+    Place,
+    Severity,
+    StateError,
+    TaskctlError,
+    error,
+    has_errors,
+)
 from reconciler.model.task import RemoteTask, rfc3339
 from reconciler.plan.age import LockHolder
 from reconciler.plan.budget import budget_document

@@ -13,7 +13,7 @@ from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.throttle import Throttle
 from reconciler.model.canonical import digest
 from reconciler.model.clock import Clock
-from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.diagnostics import RemoteError, StateError
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.service import Created, CreateOutcome, NotSent, Refused, Unknown
 from reconciler.model.task import DesiredTask, TaskRef

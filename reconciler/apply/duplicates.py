@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.apply.context import ApplyContext
 from reconciler.model import mark
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.model.task import RemoteTask, TaskRef
 from reconciler.plan.lookup import Depth
 from reconciler.state.model import Recorded

@@ -19,7 +19,7 @@ from reconciler.apply.patches import Patches
 from reconciler.apply.report import Result, TaskResult
 from reconciler.apply.throttle import Throttle
 from reconciler.messages import word
-from reconciler.model.errors import StateError, TaskctlError
+from reconciler.model.diagnostics import StateError, TaskctlError
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import TaskRef
 from reconciler.model.wire import patch_after_create

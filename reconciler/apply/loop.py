@@ -14,8 +14,7 @@ from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.clock import Clocks
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, error, warning
-from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.diagnostics import Diagnostic, Place, RemoteError, StateError, error, warning
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import RemoteTask, TaskRef
 from reconciler.plan.age import time_left

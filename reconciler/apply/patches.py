@@ -9,8 +9,8 @@ from dataclasses import replace
 from reconciler.apply import records
 from reconciler.apply.context import ApplyContext
 from reconciler.messages import wording
-from reconciler.model.absent import ABSENT
-from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.canonical import ABSENT
+from reconciler.model.diagnostics import RemoteError, StateError
 from reconciler.model.fields import COMPARED
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import RemoteTask

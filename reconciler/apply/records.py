@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.apply.context import ApplyContext
 from reconciler.model.canonical import digest
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.model.task import Inputs, RemoteTask
 from reconciler.model.wire import patch_after_create
 from reconciler.plan.lookup import moved_ref

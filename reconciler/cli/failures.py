@@ -10,9 +10,8 @@ import click
 
 from reconciler.cli.console.output import Output, OutputSettings, write_stderr
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE, Diagnostic, Place
+from reconciler.model.diagnostics import NOWHERE, Diagnostic, Place, TaskctlError
 from reconciler.model.diagnostics import error as diagnostic
-from reconciler.model.errors import TaskctlError
 from reconciler.render import FORMATS, safe
 
 

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from reconciler.app.context import Connection
 from reconciler.cli.completion import candidates
 from reconciler.cli.completion.candidates import Complete
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.fields import PATCHED
 from reconciler.model.options import AdoptScope, parse_duration
 

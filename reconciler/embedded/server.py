@@ -26,7 +26,7 @@ from waitress.server import create_server
 from reconciler.embedded.app import MAX_STREAMS, App
 from reconciler.embedded.wsgi import BODY_LIMIT, ApiError, error_response
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

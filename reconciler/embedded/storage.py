@@ -18,7 +18,7 @@ from threading import Lock
 from typing import TypeVar
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.scratch import make_scratch
 
 SCHEMA_VERSION = 2

@@ -10,9 +10,8 @@ from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.spans import Position
 from reconciler.manifest.task_checks import TaskChecks
 from reconciler.memory import share
-from reconciler.model.entry import TaskOrigin
 from reconciler.model.fields import NAMES
-from reconciler.model.task import DesiredTask, Removal
+from reconciler.model.task import DesiredTask, Removal, TaskOrigin
 
 _SETTINGS = frozenset(NAMES) - {"message"}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.spans import Position
-from reconciler.model.entry import TaskOrigin
+from reconciler.model.task import TaskOrigin
 
 if TYPE_CHECKING:
     from reconciler.manifest.expand.entries import Expansion

@@ -30,8 +30,7 @@ from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-from reconciler.model.entry import TaskOrigin
-from reconciler.model.task import Inputs
+from reconciler.model.task import Inputs, TaskOrigin
 
 
 class Entries:

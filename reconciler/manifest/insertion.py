@@ -22,8 +22,7 @@ from reconciler.manifest.parse.spans import locate
 from reconciler.manifest.schema import check
 from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, error
-from reconciler.model.errors import ManifestError
+from reconciler.model.diagnostics import Diagnostic, ManifestError, Place, error
 from reconciler.model.task import DesiredTask
 
 _NOT_OF_THE_TASK = ("adopt", "sensitive")

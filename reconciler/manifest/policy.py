@@ -20,8 +20,15 @@ from reconciler.manifest.parse.source import MAX_BYTES, read_source
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import BadSchemaError, Violation, validator_of
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Path, Place, Severity, error
-from reconciler.model.errors import ManifestError
+from reconciler.model.diagnostics import (
+    Arg,
+    Diagnostic,
+    ManifestError,
+    Path,
+    Place,
+    Severity,
+    error,
+)
 from reconciler.model.paths import shown
 from reconciler.model.task import DesiredTask
 

@@ -58,3 +58,15 @@ def comparable_text(text: str) -> str:
     """A prompt for comparison with the service's: line endings normalized, whitespace at both ends
     stripped."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT: object = _Absent()
+"""The value of an absent field, where null has another meaning."""

@@ -1,4 +1,4 @@
-"""Diagnostics as values: a code, a place, and facts.
+"""Diagnostics as values (a code, a place, and facts), and the exceptions that carry them.
 
 Only `reconciler.messages` turns them into text, and no code decides anything by inspecting that
 text.
@@ -7,10 +7,10 @@ text.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from reconciler.model.codes import Code
 
@@ -161,3 +161,42 @@ def _position(diagnostic: Diagnostic) -> tuple[str, int, int]:
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(d.severity is Severity.ERROR for d in diagnostics)
+
+
+class TaskctlError(Exception):
+    """The operation failed; `diagnostics` contains at least one error."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(diagnostics)
+        self.diagnostics = tuple(diagnostics)
+
+    def __str__(self) -> str:
+        from reconciler.messages import word  # few runs need any wording
+
+        return "; ".join(word(d).summary for d in self.diagnostics)
+
+    @classmethod
+    def of(cls, code: Code, case: str = "", /, *, at: Place = NOWHERE, **facts: Arg) -> Self:
+        """With a single error."""
+        return cls([error(code, case, at=at, **facts)])
+
+
+class ManifestError(TaskctlError):
+    """Unusable manifests; nothing was sent."""
+
+
+class StateError(TaskctlError):
+    """An unusable state, journal or lock; it was left unchanged."""
+
+    @classmethod
+    def about(cls, file: str, code: Code, case: str = "", /, **facts: Arg) -> Self:
+        """With a single error at a file."""
+        return cls.of(code, case, at=Place(file=file), file=file, **facts)
+
+
+class RemoteError(TaskctlError):
+    """The service did not respond as expected; `status` is the HTTP status, if any."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic], status: int | None = None) -> None:
+        super().__init__(diagnostics)
+        self.status = status

@@ -23,8 +23,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-from reconciler.model.absent import ABSENT
-from reconciler.model.canonical import map_texts
+from reconciler.model.canonical import ABSENT, map_texts
 from reconciler.model.task import TaskRef
 
 T = TypeVar("T")

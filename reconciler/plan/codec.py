@@ -16,13 +16,10 @@ from typing import Any, NamedTuple
 from reconciler import __version__
 from reconciler.messages import diagnostic_document
 from reconciler.messages.remarks import remarks_document
-from reconciler.model.absent import ABSENT
-from reconciler.model.canonical import digest
+from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place, error
-from reconciler.model.entry import Generated
-from reconciler.model.errors import TaskctlError
-from reconciler.model.task import DesiredTask, Identity
+from reconciler.model.diagnostics import Arg, Place, TaskctlError, error
+from reconciler.model.task import DesiredTask, Generated, Identity
 from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
 from reconciler.plan.budget import budget_document
 from reconciler.plan.digest import plan_digest

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reconciler import memory
-from reconciler.model.absent import ABSENT
+from reconciler.model.canonical import ABSENT
 from reconciler.model.fields import COMPARED, DEFAULTS
 from reconciler.model.task import Inputs, RemoteTask
 from reconciler.plan.plan import Change, Origin

@@ -11,7 +11,7 @@ import re
 
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.plan.periods import periods_of
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 

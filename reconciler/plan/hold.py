@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, warning
-from reconciler.model.entry import Generated
 from reconciler.model.remarks import remark
-from reconciler.model.task import DesiredTask, Identity, TaskRef
+from reconciler.model.task import DesiredTask, Generated, Identity, TaskRef
 from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.periods import is_earlier
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for

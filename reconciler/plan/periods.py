@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from reconciler.model.entry import Generated
-from reconciler.model.task import DesiredTask
+from reconciler.model.task import DesiredTask, Generated
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Record
 

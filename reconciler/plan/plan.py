@@ -9,13 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from reconciler.model.absent import ABSENT
+from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic, has_errors
-from reconciler.model.entry import Generated
 from reconciler.model.fields import PATCHED
 from reconciler.model.remarks import Remark
 from reconciler.model.task import (
     DesiredTask,
+    Generated,
     Identity,
     RemoteTask,
     TaskRef,

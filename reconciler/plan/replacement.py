@@ -13,8 +13,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Diagnostic, Place, error, warning
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Arg, Diagnostic, Place, TaskctlError, error, warning
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import record_of

@@ -10,8 +10,7 @@ from collections.abc import Container, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from reconciler.model.entry import Rollout
-from reconciler.model.task import TaskRef
+from reconciler.model.task import Rollout, TaskRef
 from reconciler.plan.plan import Reason
 
 

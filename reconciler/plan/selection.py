@@ -8,8 +8,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, error, warning
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Diagnostic, TaskctlError, error, warning
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import moved_ref
 from reconciler.plan.options import PlanOptions

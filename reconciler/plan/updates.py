@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.model.absent import ABSENT
-from reconciler.model.canonical import digest
+from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Place, warning
 from reconciler.model.fields import COMPARED, PATCHED

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Diagnostic, TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.remote.sanitize import shown_text
 

@@ -13,8 +13,7 @@ from requests import Response
 
 from reconciler.model import wire
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.diagnostics import Diagnostic, RemoteError, TaskctlError
 from reconciler.model.service import CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.shell import is_org_name
 from reconciler.model.task import FirstMessage, Identity, RemoteTask

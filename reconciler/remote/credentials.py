@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 from reconciler import disk
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import note
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError, note
 from reconciler.remote.addresses import DEFAULT_URL, Backend, backend_name, service_url
 
 __all__ = ["AccessToken", "Backend", "Resolved", "resolve_backend", "resolve_org", "resolve_token"]

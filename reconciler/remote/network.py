@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from requests.utils import get_environ_proxies, select_proxy
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.remote.addresses import split_url
 from reconciler.remote.sanitize import bare_url, shown_text

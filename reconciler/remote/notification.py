@@ -11,7 +11,7 @@ import threading
 
 import requests
 
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.remote.addresses import split_url
 from reconciler.remote.network import ca_bundle, proxies_for

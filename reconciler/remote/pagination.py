@@ -9,8 +9,7 @@ from datetime import datetime
 
 from reconciler.model import wire
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import error
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError, error
 from reconciler.model.service import TaskPage
 
 Page = tuple[list[object], str | None]

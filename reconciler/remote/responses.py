@@ -11,8 +11,7 @@ from typing import Any
 
 from reconciler.model import wire
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, error
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import Arg, RemoteError, error
 from reconciler.model.service import Created, CreateOutcome, Refused, Unknown
 from reconciler.remote.exchange import ServiceResponse
 from reconciler.remote.retries import retry_after

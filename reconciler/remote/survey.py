@@ -11,7 +11,7 @@ from pathlib import Path
 from reconciler.messages import word
 from reconciler.model import mark
 from reconciler.model.clock import Clock, Clocks
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.model.service import Service, TaskPage
 from reconciler.model.task import FirstMessage, Identity, RemoteTask, text_of
 from reconciler.model.typed_json import Codec

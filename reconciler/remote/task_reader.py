@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.model.canonical import map_texts
 from reconciler.model.codes import Code
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.model.task import Identity
 from reconciler.model.typed_json import Codec
 from reconciler.plan.view import TaskId

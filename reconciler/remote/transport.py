@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from reconciler import __version__
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.service import SendWindow
 from reconciler.remote.addresses import service_url
 from reconciler.remote.connections import PooledAdapter

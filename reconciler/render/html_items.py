@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.messages.plan import UNATTENDED
 from reconciler.messages.remarks import Hint
-from reconciler.model.absent import ABSENT
+from reconciler.model.canonical import ABSENT
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import safe

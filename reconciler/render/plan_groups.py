@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.model.absent import ABSENT
-from reconciler.model.canonical import digest
+from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.task import Inputs, text_of
 from reconciler.plan.plan import Action
 from reconciler.render.entry_view import EntryView

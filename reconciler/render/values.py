@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.messages.remarks import Hint
-from reconciler.model.absent import ABSENT
+from reconciler.model.canonical import ABSENT
 from reconciler.model.fields import NAMES
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change, Origin

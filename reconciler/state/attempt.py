@@ -10,8 +10,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from reconciler.model.canonical import digest
-from reconciler.model.entry import Generated
-from reconciler.model.task import Identity, Inputs, TaskRef
+from reconciler.model.task import Generated, Identity, Inputs, TaskRef
 
 SEND_WINDOW = 10.0
 """Seconds after its journal entry within which a create may be sent (docs/exactly-once.md)."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.model.typed_json import Raw, ShapeError
 from reconciler.state.codec import StateSource, decode_event, decode_state
 from reconciler.state.encryption import Cipher, KeyRing

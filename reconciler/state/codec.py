@@ -11,8 +11,7 @@ from typing import NamedTuple, NoReturn, TypeVar
 
 from reconciler.memory import collection_paused, share, share_parts
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import Arg, Place, StateError
 from reconciler.model.mark import is_mark
 from reconciler.model.task import TaskRef
 from reconciler.model.typed_json import (

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import Place, StateError
 from reconciler.state.codec import encode_event
 from reconciler.state.model import Event
 

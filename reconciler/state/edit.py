@@ -17,11 +17,9 @@ from fnmatch import translate
 
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place
-from reconciler.model.entry import Generated
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import Arg, Place, StateError
 from reconciler.model.shell import is_key
-from reconciler.model.task import DesiredTask, Identity, Inputs, RemoteTask, TaskRef
+from reconciler.model.task import DesiredTask, Generated, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.model.wire import patch_after_create
 from reconciler.state.attempt import Attempt, HistoryEntry, HistoryKind, kept_outputs
 from reconciler.state.model import Attempted, Event, Forgotten, Record, Recorded, Retired, State

@@ -20,8 +20,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import NOWHERE, StateError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from reconciler import disk
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.codec import StateSource, check_backend, decode_state
 from reconciler.state.journal import Replay, read_journal
 from reconciler.state.model import State

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
-from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import Diagnostic, StateError
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.model import Event, State
 

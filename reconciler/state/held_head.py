@@ -12,8 +12,7 @@ from dataclasses import replace
 
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import NOWHERE, Arg, Diagnostic
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import NOWHERE, Arg, Diagnostic, StateError
 from reconciler.state.blobs import Blobs, Snapshot
 from reconciler.state.codec import encode_state
 from reconciler.state.commit import Durable, GroupCommit

@@ -23,8 +23,7 @@ from typing import NamedTuple
 
 from reconciler import disk
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import Place, StateError
 from reconciler.model.typed_json import Codec, ShapeError, decode_as, members
 from reconciler.state.codec import decode_event, refuse_newer
 from reconciler.state.commit import Durable, GroupCommit

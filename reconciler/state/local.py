@@ -9,8 +9,7 @@ from typing import NoReturn
 
 from reconciler import disk
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, warning
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
 from reconciler.state.codec import encode_state
 from reconciler.state.commit import Durable
 from reconciler.state.files import Loaded, StateFiles

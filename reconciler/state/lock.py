@@ -26,8 +26,7 @@ from typing import TYPE_CHECKING
 
 from reconciler import disk
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import Arg, Place, StateError
 from reconciler.model.typed_json import Codec, ShapeError
 from reconciler.state.holder import Holder, host_name, is_alive
 

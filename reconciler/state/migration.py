@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.attempt import Move, Stage
 from reconciler.state.codec import encode_state
 from reconciler.state.held import StatePlace

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
-from reconciler.model.entry import Generated
-from reconciler.model.task import Identity, Inputs, RemoteTask, TaskRef
+from reconciler.model.task import Generated, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.state.attempt import (
     HISTORY,
     Attempt,

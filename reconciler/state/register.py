@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.engines import (
     Denied,
     Engine,

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import Diagnostic, StateError
 from reconciler.model.mark import mint, random_digits
 from reconciler.model.task import RemoteTask
 from reconciler.state.attempt import Baseline, kept_outputs

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.remote.client import Client
 from tests.support.diagnostics import failed
 from tests.support.live_tasks import LiveTasks, live_tasks

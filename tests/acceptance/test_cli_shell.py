@@ -15,7 +15,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.app.plan_file import is_plan_file, read_plan_file, write_plan_file
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.plan.codec import SavedPlan, basis_of, plan_document
 from reconciler.state.model import State
 from tests.support.escaping import commands_in, unseen_in

@@ -16,7 +16,7 @@ from reconciler.app.files import locator
 from reconciler.app.plan_file import write_plan_file
 from reconciler.cli.main import ExitHandler, run
 from reconciler.manifest.repository import repository_root
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.render import FORMATS
 from reconciler.state.model import State

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.service import Created, NotSent, Unknown
 from reconciler.remote.client import Client
 from tests.support.client_tools import OPEN, TOKEN, cause, create_body, make_client

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.model.service import Created, Unknown
 from reconciler.remote.client import Client
 from reconciler.remote.retries import RetryPolicy

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.model.service import TaskPage
 from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.transport import Timeouts

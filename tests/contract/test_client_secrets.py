@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.remote.client import Client
 from reconciler.remote.transport import Transport
 from tests.support.client_tools import OPEN, TOKEN, create_body, make_client

@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.app.system_clock import SystemClock
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Engine, open_engine
 from reconciler.state.head import Head, decode_head, encode_head

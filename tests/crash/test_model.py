@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.plan.plan import Action
 from reconciler.plan.replacement import AGAIN
 from reconciler.state.session import Session

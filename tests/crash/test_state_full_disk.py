@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.session import read_state
 from tests.support import state_scenario
 from tests.support.crash_points import ROOT

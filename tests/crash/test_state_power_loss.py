@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler import disk
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.model import State
 from reconciler.state.session import read_state
 from tests.support import state_scenario

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.messages import word
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.service import Created, CreateOutcome
 from reconciler.model.task import Identity
 from reconciler.remote.client import Client

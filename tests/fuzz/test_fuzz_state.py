@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.messages import word
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.model.typed_json import ShapeError
 from reconciler.state.codec import (
     StateSource,

@@ -12,8 +12,7 @@ from reconciler.apply.context import ApplyContext
 from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop, Waiting
 from reconciler.apply.report import TaskResult
-from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.errors import RemoteError, StateError
+from reconciler.model.diagnostics import Diagnostic, RemoteError, StateError
 from reconciler.model.mark import mint
 from reconciler.model.service import Created, CreateOutcome, NotSent, SendWindow, TaskPage, Unknown
 from reconciler.model.task import FirstMessage, Identity, RemoteTask, TaskRef

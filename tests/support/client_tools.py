@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.remote.client import Client
 from reconciler.remote.retries import RetryPolicy
 from reconciler.remote.transport import Timeouts, Transport

@@ -6,8 +6,7 @@ from typing import TypeVar
 
 from reconciler.messages import word
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, Severity
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, TaskctlError
 
 Failure = TypeVar("Failure", bound=TaskctlError)
 

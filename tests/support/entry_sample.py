@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.manifest.expand.template import filler
-from reconciler.model.entry import Generated, Rollout, TaskOrigin
-from reconciler.model.task import DesiredTask
+from reconciler.model.task import DesiredTask, Generated, Rollout, TaskOrigin
 from reconciler.plan.plan import Action, PlannedTask, Reason
 from tests.support.plan_sample import PLAN, task
 

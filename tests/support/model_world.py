@@ -21,7 +21,7 @@ from reconciler.apply.executor import Executor
 from reconciler.apply.loop import Loop
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.embedded.app import App
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.age import LockHolder
 from reconciler.plan.lookup import lookups

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.model.absent import ABSENT
+from reconciler.model.canonical import ABSENT
 from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, Identity, TaskRef
 from reconciler.plan.plan import Action, Change, Origin, Plan, PlannedTask, Reason

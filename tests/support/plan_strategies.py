@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from reconciler.model.absent import ABSENT
-from reconciler.model.canonical import digest
+from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, Severity
 from reconciler.model.options import AdoptScope

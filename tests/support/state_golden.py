@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import Diagnostic, StateError
 from reconciler.state.codec import StateSource, decode_state
 from reconciler.state.model import Attempted, Recorded, State, fold
 from tests.support.diagnostics import explanation

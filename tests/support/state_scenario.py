@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.model.task import TaskRef
 from reconciler.state.attempt import Attempt
 from reconciler.state.model import Attempted, Event, Record, Recorded, State, fold

@@ -277,8 +277,6 @@ MAY_VALIDATE = {
     "model",
     "model.canonical",
     "model.diagnostics",
-    "model.entry",
-    "model.errors",
     "model.fields",
     "model.options",
     "model.task",

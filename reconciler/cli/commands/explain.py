@@ -9,7 +9,7 @@ from reconciler.cli.options import argument
 from reconciler.messages import entry
 from reconciler.messages.explanation import codes, messages_of, section, title
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.render.json import dump, json_document
 
 

@@ -11,8 +11,7 @@ from reconciler.cli.completion import candidates
 from reconciler.cli.options import CONNECTION, FAIL_ON, PATHS, PLAN, PLAN_WAIT, option, time
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import has_errors
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError, has_errors
 
 DETAILED = option("--detailed-exitcode", is_flag=True, help="Exit 2 if apply would make changes.")
 SKIP = option(

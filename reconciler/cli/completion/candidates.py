@@ -11,7 +11,7 @@ import click
 
 from reconciler.cli.config.file import NO_CONFIG, Config, config_of, folder_of
 from reconciler.manifest.repository import link_out, read_regular
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import TaskRef
 
 if TYPE_CHECKING:

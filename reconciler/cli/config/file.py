@@ -19,8 +19,7 @@ from reconciler.app.context import Settings
 from reconciler.cli.config.values import FORBIDDEN, KEYS, SETTINGS, ConfigError, ConfigLocation
 from reconciler.manifest.repository import link_out, read_regular, repository_root
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, error
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
 
 NAME = "taskctl.toml"
 PYPROJECT = "pyproject.toml"

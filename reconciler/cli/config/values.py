@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.manifest.repository import in_git, repository_root
-from reconciler.model.diagnostics import Arg
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import Arg, TaskctlError
 from reconciler.model.options import AdoptScope, parse_duration
 
 

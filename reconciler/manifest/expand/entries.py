@@ -34,7 +34,7 @@ from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding, warni
 from reconciler.manifest.parse import nodes
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-from reconciler.model.entry import Generated, Rollout, TaskOrigin
+from reconciler.model.task import Generated, Rollout, TaskOrigin
 
 AT_MOST = 1_000
 MOST_TEXT = 64 * 1024 * 1024

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.app.wave import refuse_more
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 

@@ -21,7 +21,7 @@ from reconciler.app.wave import ApplyRequest
 from reconciler.importing.report import ImportResult
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.render.response import Response

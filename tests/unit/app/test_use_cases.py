@@ -15,7 +15,7 @@ from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest
 from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.plan.options import PlanOptions
 from tests.support.recording_ui import RecordingUi, context
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.apply.duplicates import MOST, record_duplicates
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.model.task import FirstMessage, TaskRef
 from reconciler.state.attempt import Baseline
 from tests.support.apply_world import World

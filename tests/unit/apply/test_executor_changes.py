@@ -11,7 +11,7 @@ import pytest
 from reconciler.apply.report import Result
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.canonical import digest
-from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.remarks import remark
 from reconciler.model.service import Refused
 from reconciler.model.task import RemoteTask

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.apply.loop import LONGEST_GRACE, ROUNDS
 from reconciler.apply.report import ApplyReport, Result
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.model.remarks import mention
 from reconciler.model.service import Created, CreateOutcome, Unknown
 from reconciler.model.task import DesiredTask, RemoteTask, TaskRef

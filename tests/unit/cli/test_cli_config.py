@@ -17,7 +17,7 @@ from reconciler.cli.console.output import OutputSettings
 from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.options import AdoptScope
 from reconciler.plan.options import PlanOptions
 from tests.support.extra_commands import add_command

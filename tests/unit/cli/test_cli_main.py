@@ -13,7 +13,7 @@ from reconciler import __version__
 from reconciler.cli.command import Call
 from reconciler.cli.console.output import Output
 from reconciler.cli.main import COMMANDS, Terminated, app, run
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.render.reports import ValidateReport
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import commands_in, unseen_in

@@ -18,7 +18,7 @@ import pytest
 from reconciler.embedded.app import App
 from reconciler.embedded.server import Server, serve
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from tests.support.embedded_client import message
 from tests.support.embedded_server import running_app, running_server, server_process
 

@@ -18,7 +18,7 @@ from reconciler.embedded import storage
 from reconciler.embedded.app import App
 from reconciler.embedded.storage import APPLICATION_ID, SCHEMA_VERSION, Storage
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from tests.support.diagnostics import summary
 from tests.support.embedded_client import Api, message
 

@@ -12,7 +12,7 @@ from reconciler.manifest.emitter import mapping_lines
 from reconciler.manifest.fmt import format_manifest
 from reconciler.manifest.insertion import NewTask, insert, task_faults
 from reconciler.manifest.parse.source import read_source
-from reconciler.model.errors import ManifestError
+from reconciler.model.diagnostics import ManifestError
 from tests.support.escaping import commands_in, unseen_in
 from tests.support.manifest_cases import code
 

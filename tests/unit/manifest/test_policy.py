@@ -14,8 +14,7 @@ from reconciler.manifest.loader import load
 from reconciler.manifest.policy import Policy, read_policy, shape
 from reconciler.messages import word
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Severity
-from reconciler.model.errors import ManifestError
+from reconciler.model.diagnostics import Diagnostic, ManifestError, Severity
 from reconciler.model.paths import shown
 from tests.support.manifest_cases import code
 

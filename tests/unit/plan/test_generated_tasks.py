@@ -9,8 +9,7 @@ import pytest
 
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
-from reconciler.model.entry import Rollout
-from reconciler.model.task import TaskRef
+from reconciler.model.task import Rollout, TaskRef
 from reconciler.plan.hold import Standing, to_be_asked
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.absent import ABSENT
+from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import Identity, TaskRef
 from reconciler.plan.codec import (
     Basis,

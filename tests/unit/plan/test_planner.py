@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.absent import ABSENT
+from reconciler.model.canonical import ABSENT
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import warning
 from reconciler.model.options import AdoptScope

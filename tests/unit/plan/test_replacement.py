@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.options import AdoptScope
 from reconciler.model.task import DesiredTask
 from reconciler.plan.lookup import lookups

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.entry import Rollout
-from reconciler.model.task import TaskRef
+from reconciler.model.task import Rollout, TaskRef
 from reconciler.plan.plan import Reason
 from reconciler.plan.rollout import Member, Progress, held
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import TaskRef
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, Reason

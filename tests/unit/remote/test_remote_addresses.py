@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.hosts import is_loopback
 from reconciler.remote.addresses import Backend, backend_name
 from tests.support.client_tools import cause

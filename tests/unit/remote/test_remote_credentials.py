@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.messages import word
 from reconciler.model.codes import Code
-from reconciler.model.errors import TaskctlError
+from reconciler.model.diagnostics import TaskctlError
 from reconciler.remote.addresses import Backend
 from reconciler.remote.credentials import resolve_backend, resolve_org, resolve_token
 from tests.support.client_tools import cause

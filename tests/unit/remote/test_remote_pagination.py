@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import RemoteError
 from reconciler.remote.pagination import MAX_REPEATED_PAGES, Page, pages, pages_ahead
 from tests.support.diagnostics import failed
 

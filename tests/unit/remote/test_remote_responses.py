@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import RemoteError, TaskctlError
+from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.service import Service
 from reconciler.model.wire import console_url
 from reconciler.remote.exchange import ServiceResponse

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.diagnostics import Diagnostic
-from reconciler.model.errors import RemoteError
+from reconciler.model.diagnostics import Diagnostic, RemoteError
 from reconciler.model.options import AdoptScope
 from reconciler.model.service import CreateOutcome, SendWindow, TaskPage
 from reconciler.model.task import DesiredTask, FirstMessage, Identity, RemoteTask

@@ -8,8 +8,7 @@ import pytest
 
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import Arg, StateError
 from reconciler.model.task import TaskRef
 from reconciler.state.edit import (
     accept,

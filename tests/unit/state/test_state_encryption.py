@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.messages import plain_text
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.encryption import MAGIC, Cipher, KeyRing
 
 KEY, OLDER = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))

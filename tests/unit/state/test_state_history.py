@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.model.task import TaskRef
 from reconciler.state.attempt import HISTORY, HistoryEntry
 from reconciler.state.codec import encode_state

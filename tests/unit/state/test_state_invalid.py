@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.codec import encode_state
 from reconciler.state.model import Event, Recorded, State, fold
 from reconciler.state.session import Session, read_state

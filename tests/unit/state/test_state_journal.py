@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.journal import Replay
 from reconciler.state.model import Closed, Event
 from tests.support.state_files import HEADER, Written, journal_of, read

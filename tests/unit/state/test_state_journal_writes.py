@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler import disk
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.model import Closed
 from tests.support.diagnostics import explanation
 from tests.support.state_files import HEADER, Written

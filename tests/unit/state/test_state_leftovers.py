@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state import journal
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import read_state

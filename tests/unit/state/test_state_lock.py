@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state import lock as lock_module
 from reconciler.state.lock import Lock, read_holder
 from reconciler.state.session import Session

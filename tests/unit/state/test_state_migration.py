@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.attempt import Baseline, Stage
 from reconciler.state.encryption import KeyRing
 from reconciler.state.files import StateFiles

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.model.mark import is_mark, nanoseconds
 from reconciler.model.task import RemoteTask
 from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, fold

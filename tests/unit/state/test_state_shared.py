@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.model.errors import StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Unconditional
 from reconciler.state.held import Claim

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.model.absent import ABSENT
+from reconciler.model.canonical import ABSENT
 from reconciler.model.remarks import remark
 from reconciler.model.task import Identity
 from reconciler.plan.plan import Action, Change, Origin, Reason
