@@ -26,8 +26,7 @@ from reconciler.plan.replacement import refuse_wrong
 from reconciler.plan.rollout import Progress
 from reconciler.plan.selection import Selection, select
 from reconciler.plan.view import RemoteView
-from reconciler.tasks.open_requests import open_requests
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskState, TaskStatus, open_requests
 
 if TYPE_CHECKING:
     from reconciler.manifest.loader import Manifests

@@ -14,8 +14,7 @@ from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.render.response import Response
-from reconciler.tasks.open_requests import OpenRequest, RequestKind, all_requests
-from reconciler.tasks.status import SETTLED
+from reconciler.tasks.status import SETTLED, OpenRequest, RequestKind, all_requests
 
 if TYPE_CHECKING:
     from reconciler.tasks.events import Approval

@@ -15,8 +15,7 @@ from reconciler.messages.notes import Note
 from reconciler.plan.budget import Outlook
 from reconciler.plan.view import TaskId
 from reconciler.state.edit import known_refs
-from reconciler.tasks.open_requests import find_news
-from reconciler.tasks.status import SETTLED, TaskState, TaskStatus
+from reconciler.tasks.status import SETTLED, TaskState, TaskStatus, find_news
 from reconciler.tasks.totals import By, Totals, known_usages, totals
 
 NOTIFY_URL = "TASKCTL_NOTIFY_URL"

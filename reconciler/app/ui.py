@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from reconciler.render.reports import Report
     from reconciler.render.secrets import Secrets
     from reconciler.tasks.events import Approval
-    from reconciler.tasks.open_requests import OpenRequest
-    from reconciler.tasks.status import TaskStatus
+    from reconciler.tasks.status import OpenRequest, TaskStatus
 
 Source = Callable[[str], str | None]
 """The text of a file that a diagnostic is about; None if it must not be shown."""

@@ -17,8 +17,7 @@ from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoResponseError, TooLargeError
 from reconciler.remote.responses import decode
 from reconciler.remote.task_reader import TaskReader
-from reconciler.tasks.event_summary import EventSummary, Last, advance
-from reconciler.tasks.events import Event, event_id
+from reconciler.tasks.events import Event, EventSummary, Last, advance, event_id
 from reconciler.tasks.status import SETTLED, state_of
 
 IDLE_SECONDS = 60.0

@@ -21,8 +21,7 @@ from reconciler.remote.failures import reason
 from reconciler.remote.survey import FEW
 from reconciler.state.model import Record
 from reconciler.tasks.delivery import Lost, Outcome, Refusal, Sent
-from reconciler.tasks.event_summary import EventSummary, advance
-from reconciler.tasks.events import Event, event_id
+from reconciler.tasks.events import Event, EventSummary, advance, event_id
 from reconciler.tasks.status import TaskState, TaskStatus, state_of
 
 Conceal = Callable[[str], str]

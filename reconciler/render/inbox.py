@@ -10,7 +10,7 @@ from reconciler.render import cells, safe
 from reconciler.render.conversation import age, approval_rows
 from reconciler.render.json import json_document
 from reconciler.render.reports import Style
-from reconciler.tasks.open_requests import OpenRequest, RequestKind
+from reconciler.tasks.status import OpenRequest, RequestKind
 
 _ASKS = {
     RequestKind.APPROVAL: "asks for approval",

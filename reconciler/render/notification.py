@@ -9,8 +9,7 @@ from datetime import datetime
 from reconciler.model.task import TaskRef
 from reconciler.render import cells, safe
 from reconciler.render.inbox import request_line
-from reconciler.tasks.open_requests import News
-from reconciler.tasks.status import TaskStatus
+from reconciler.tasks.status import News, TaskStatus
 
 MOST = 20
 """The maximum number of tasks in one message."""

@@ -14,8 +14,7 @@ from reconciler.render.conversation import age
 from reconciler.render.inbox import request_document, summary_rows
 from reconciler.render.json import json_document
 from reconciler.render.reports import Palette, Style
-from reconciler.tasks.open_requests import open_requests
-from reconciler.tasks.status import TaskState, TaskStatus, counts
+from reconciler.tasks.status import TaskState, TaskStatus, counts, open_requests
 
 UNLIMITED = sys.maxsize
 """The number of rows of a terminal that scrolls."""

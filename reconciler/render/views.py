@@ -15,8 +15,7 @@ from reconciler.plan.plan import Action, Change, Plan, PlannedTask
 from reconciler.render.reports import Report, Style
 from reconciler.render.summary import LABELS
 from reconciler.render.wait import WaitedReport
-from reconciler.tasks.open_requests import open_requests
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.status import TaskState, TaskStatus, open_requests
 
 Locate = Callable[[str], str]
 

@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.remote.client import Client
 from reconciler.remote.transport import NoResponseError, ServiceResponse
-from reconciler.tasks import event_summary
+from reconciler.tasks import events
 from reconciler.tasks.events import Approval, approval_in
 from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.sandbox import TOKEN
@@ -76,7 +76,7 @@ def test_an_id_runs_nothing_when_the_suggested_command_is_pasted(
         found = approval_in(event)
         return None if found is None else replace(found, id=f"{evil}{found.id}")
 
-    monkeypatch.setattr(event_summary, "approval_in", named)
+    monkeypatch.setattr(events, "approval_in", named)
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     (line,) = [row for row in place.run("approve", "asks")[2].splitlines() if "-y" in row]
@@ -113,7 +113,7 @@ def test_a_question_is_answered_in_words(place: LiveTasks, monkeypatch: pytest.M
     settled(place, asks="waiting")
     assert "[TC736]" in place.run("approve", "asks", "-y", "-m", "eu-west-1")[2]  # no question
     (place.folder / ".taskctl").rename(place.folder / "old")  # without what was read before
-    monkeypatch.setattr(event_summary, "approval_in", asking)
+    monkeypatch.setattr(events, "approval_in", asking)
     code, out, err = place.run("approve", "asks", "-y")
     assert (code, out) == (1, "")
     assert "[TC736]" in err

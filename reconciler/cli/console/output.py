@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from reconciler.render.secrets import Secrets
     from reconciler.render.wait import WaitedReport
     from reconciler.tasks.events import Approval
-    from reconciler.tasks.open_requests import OpenRequest
-    from reconciler.tasks.status import TaskStatus
+    from reconciler.tasks.status import OpenRequest, TaskStatus
 
 
 class OutputSettings(NamedTuple):

@@ -25,8 +25,7 @@ from reconciler.model.diagnostics import TaskctlError
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action
 from reconciler.render.response import Response
-from reconciler.tasks.event_summary import EventSummary
-from reconciler.tasks.events import Approval
+from reconciler.tasks.events import Approval, EventSummary
 from reconciler.tasks.status import TaskState, TaskStatus
 from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.plan_values import record

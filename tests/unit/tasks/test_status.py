@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.task import TaskRef
 from reconciler.model.typed_json import Codec, ShapeError
-from reconciler.tasks.event_summary import EventSummary, Last, advance
-from reconciler.tasks.events import approval_in
+from reconciler.tasks.events import EventSummary, Last, advance, approval_in
 from reconciler.tasks.status import (
     TaskState,
     TaskStatus,

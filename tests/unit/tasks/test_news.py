@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.model.task import TaskRef, rfc3339
 from reconciler.render.notification import MOST, notification_text
-from reconciler.tasks.event_summary import EventSummary, Last
-from reconciler.tasks.events import Approval
-from reconciler.tasks.open_requests import find_news
-from reconciler.tasks.status import TaskState, TaskStatus
+from reconciler.tasks.events import Approval, EventSummary, Last
+from reconciler.tasks.status import TaskState, TaskStatus, find_news
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
