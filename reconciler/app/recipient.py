@@ -13,7 +13,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.task import rfc3339
 from reconciler.render.response import Response
-from reconciler.tasks.delivery import Delivery, Lost, Outcome, Refusal, Sent, delivery_error
+from reconciler.tasks.delivery import Lost, Refusal, delivery_error
 from reconciler.tasks.events import Approval, body_of, is_user_event
 from reconciler.tasks.status import TaskState, TaskStatus
 
@@ -89,24 +89,25 @@ class Recipient:
         or may not have."""
         ref, ctx = self.record.ref, self.tasks.ctx
         event = {"timestamp": rfc3339(ctx.clock.now()), **members}
-        outcome = ctx.reader.respond(ref.org_name, self.record.task_id, event)
-        if isinstance(outcome, Lost) and self._has_event(event["timestamp"]):
-            outcome = Sent()
-        self.raise_unless_sent(outcome, what)
+        failed = ctx.reader.respond(ref.org_name, self.record.task_id, event)
+        if not (isinstance(failed, Lost) and self._has_event(event["timestamp"])):
+            self.raise_if_failed(failed, what)
         answered = dict(answers.body) if answers is not None else None
         return Response(self.record, self.status, done, event, answered)
 
-    def raise_unless_sent(self, outcome: Outcome, what: str, *, forced: bool = False) -> None:
-        """TaskctlError if the event was refused or its outcome is unknown."""
-        if isinstance(outcome, Sent):
+    def raise_if_failed(
+        self, failed: Refusal | Lost | None, what: str, *, forced: bool = False
+    ) -> None:
+        """Raises TaskctlError unless the task accepted it (None)."""
+        if failed is None:
             return
-        ref = self.record.ref
-        if forced and isinstance(outcome, Refusal) and outcome.status == 409:
-            raise TaskctlError.of(Code.STILL_BUSY, ref=str(ref), words=outcome.words)
+        if forced and isinstance(failed, Refusal) and failed.status == 409:
+            raise TaskctlError.of(Code.STILL_BUSY, ref=self.name, words=failed.words)
         caller = self.tasks.ctx.client.identity()
-        cancels = what == "cancellation"
-        delivery = Delivery(ref, f"the {what}", self.record.identity, caller, cancels=cancels)
-        raise TaskctlError([delivery_error(outcome, delivery)])
+        problem = delivery_error(
+            failed, self.record, caller, f"the {what}", cancels=what == "cancellation"
+        )
+        raise TaskctlError([problem])
 
     def _has_event(self, timestamp: str) -> bool:
         """Whether the task received the event, although its response was lost."""

@@ -200,7 +200,7 @@ def _cancel(task: Recipient, task_id: str | None, *, force: bool, yes: bool) -> 
         ctx.ui.note(Note.NOTHING_SENT)
     elif force:
         outcome = ctx.reader.force_cancel(record.ref.org_name, record.task_id)
-        task.raise_unless_sent(outcome, "cancellation", forced=True)
+        task.raise_if_failed(outcome, "cancellation", forced=True)
         yield Response(record, task.status, "sessionEnded", {"force": True})
     else:
         yield task.send({"type": "user_cancel"}, "cancelled", "cancellation")

@@ -20,7 +20,7 @@ from reconciler.render.masking import secrets_in
 from reconciler.state.attempt import HistoryEntry, RetiredTask
 from reconciler.state.edit import find, known_refs
 from reconciler.state.model import Record, State, is_in
-from reconciler.tasks.delivery import Delivery, Refusal, delivery_error
+from reconciler.tasks.delivery import Refusal, delivery_error
 from reconciler.tasks.status import TaskState, TaskStatus, by_state
 
 
@@ -59,8 +59,8 @@ class TaskSessions:
 
     def not_visible(self, record: Record) -> TaskctlError:
         """The error for a task that the service does not show: it is gone, or another user's."""
-        delivery = Delivery(record.ref, "", record.identity, self.ctx.client.identity())
-        return TaskctlError([delivery_error(Refusal(404, ""), delivery)])
+        caller = self.ctx.client.identity()
+        return TaskctlError([delivery_error(Refusal(404, ""), record, caller, "")])
 
 
 def with_named_ids(state: State, words: Sequence[str]) -> State:

@@ -45,7 +45,7 @@ from reconciler.render.summary import plan_summary, unattended_count
 from reconciler.render.wait import WaitedReport
 from reconciler.state.attempt import SEND_WINDOW, Baseline
 from reconciler.state.edit import mark_done, update_sensitive
-from reconciler.tasks.delivery import Delivery, Sent, delivery_error
+from reconciler.tasks.delivery import delivery_error
 from reconciler.tasks.status import SETTLED, TaskState
 
 if TYPE_CHECKING:
@@ -289,11 +289,10 @@ def _cancel(ctx: Context, record: Record) -> bool:
     if status.state in SETTLED and status.state is not TaskState.NOT_VISIBLE:
         return False
     event = {"type": "user_cancel", "timestamp": rfc3339(ctx.clock.now())}
-    outcome = ctx.reader.respond(record.ref.org_name, record.task_id, event)
-    if not isinstance(outcome, Sent):
+    failed = ctx.reader.respond(record.ref.org_name, record.task_id, event)
+    if failed is not None:
         caller = ctx.client.identity()
-        delivery = Delivery(record.ref, "the cancellation", record.identity, caller)
-        raise TaskctlError([delivery_error(outcome, delivery)])
+        raise TaskctlError([delivery_error(failed, record, caller, "the cancellation")])
     return True
 
 

@@ -17,7 +17,7 @@ from reconciler.model.task import RemoteTask
 from reconciler.plan.diff import at_service
 from reconciler.plan.plan import PlannedTask
 from reconciler.state.model import Record, Recorded
-from reconciler.tasks.delivery import Delivery, Refusal, delivery_error
+from reconciler.tasks.delivery import Refusal, delivery_error
 
 
 class Patches:
@@ -67,12 +67,13 @@ class Patches:
 
     def _why(self, record: Record, failed: RemoteError) -> Remark:
         """The service returns 404 both for a task that is gone and for one of another identity."""
-        told = Delivery(record.ref, "the change", record.identity, self._ctx.identity)
-        mine = told.caller.same_as(told.creator)
+        caller = self._ctx.identity
+        mine = caller.same_as(record.identity)
         if failed.status not in (403, 404) or (mine and failed.status == 403):
             return remark("patch.failed", why=str(failed))
-        said = delivery_error(Refusal(failed.status, str(failed)), told)
-        return remark("patch.failed", why=wording(said).summary)
+        refusal = Refusal(failed.status, str(failed))
+        why = wording(delivery_error(refusal, record, caller, "the change")).summary
+        return remark("patch.failed", why=why)
 
 
 def _differs(name: str, value: object, shown: RemoteTask) -> bool:

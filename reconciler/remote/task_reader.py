@@ -20,7 +20,7 @@ from reconciler.remote.exchange import NoResponseError
 from reconciler.remote.failures import reason
 from reconciler.remote.survey import FEW
 from reconciler.state.model import Record
-from reconciler.tasks.delivery import Lost, Outcome, Refusal, Sent
+from reconciler.tasks.delivery import Lost, Refusal
 from reconciler.tasks.events import Event, EventSummary, advance, event_id
 from reconciler.tasks.status import TaskState, TaskStatus, state_of
 
@@ -134,15 +134,20 @@ class TaskReader:
             return None
         return events[ids.index(position.summary.event_id) + 1 :], token
 
-    def respond(self, org_name: str, task_id: str, event: Mapping[str, object]) -> Outcome:
-        """Sends a user event to a task once. Raises RemoteError if it was certainly not sent."""
-        return self._tell(TaskId(org_name, task_id), {"event": event})
+    def respond(
+        self, org_name: str, task_id: str, event: Mapping[str, object]
+    ) -> Refusal | Lost | None:
+        """Sends a user event to a task once; None: the task accepted it. Raises RemoteError if it
+        was certainly not sent."""
+        return self._post(TaskId(org_name, task_id), {"event": event})
 
-    def force_cancel(self, org_name: str, task_id: str) -> Outcome:
-        """Ends the task's session. Raises RemoteError if the request was certainly not sent."""
-        return self._tell(TaskId(org_name, task_id), {"force": True}, "/cancel")
+    def force_cancel(self, org_name: str, task_id: str) -> Refusal | Lost | None:
+        """Ends the task's session; returns and raises as `respond` does."""
+        return self._post(TaskId(org_name, task_id), {"force": True}, "/cancel")
 
-    def _tell(self, task: TaskId, body: Mapping[str, object], suffix: str = "") -> Outcome:
+    def _post(
+        self, task: TaskId, body: Mapping[str, object], suffix: str = ""
+    ) -> Refusal | Lost | None:
         try:
             response = self._client.post_to_task(*task, body, suffix)
         except NoResponseError as lost:
@@ -152,7 +157,7 @@ class TaskReader:
             ref = "/".join(task)
             raise RemoteError.of(Code.DELIVERY_REJECTED, "unsent", ref=ref, why=why) from None
         if 200 <= response.status < 300:
-            return Sent()
+            return None
         status, message = responses.refusal(response, self._client.scrub)
         message = self._conceal(message)
         if response.status >= 500 or response.status in (408, 425):

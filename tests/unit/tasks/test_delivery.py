@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.messages import plain_text
 from reconciler.model.codes import Code
 from reconciler.model.task import Identity, TaskRef
-from reconciler.tasks.delivery import Delivery, Lost, Refusal, delivery_error
+from reconciler.state.model import Record
+from reconciler.tasks.delivery import Lost, Refusal, delivery_error
 
 ME, OTHER = Identity("1", login="me"), Identity("2", login="other")
 
 
-def delivery(creator: Identity | None = ME, what: str = "the message", **more: bool) -> Delivery:
-    return Delivery(TaskRef("acme", "keys"), what, creator, ME, **more)
+def sent(creator: Identity = ME, what: str = "the message", **more: bool) -> dict[str, Any]:
+    record = Record(TaskRef("acme", "keys"), "task-1", "a.yaml", {}, "", creator)
+    return {"record": record, "caller": ME, "what": what, **more}
 
 
 @pytest.mark.parametrize(
-    ("outcome", "sent", "code", "case"),
+    ("failed", "sent", "code", "case"),
     [
-        (Refusal(409, "busy"), delivery(), Code.TASK_BUSY, ""),
-        (Refusal(409, "busy"), delivery(cancels=True), Code.TASK_BUSY, "cancel"),
-        (Refusal(404, "none"), delivery(), Code.TASK_GONE, ""),
-        (Refusal(404, "none"), delivery(None), Code.NOT_THE_CREATOR, ""),
-        (Refusal(403, "no"), delivery(OTHER), Code.NOT_THE_CREATOR, "known"),
-        (Refusal(404, "none"), delivery(OTHER, ""), Code.NOT_THE_CREATOR, "hidden"),
-        (Refusal(401, "token"), delivery(), Code.DELIVERY_REJECTED, "unauthorized"),
-        (Refusal(429, "slow"), delivery(), Code.DELIVERY_REJECTED, "throttled"),
-        (Refusal(400, "bad"), delivery(), Code.DELIVERY_REJECTED, ""),
-        (Lost("reset"), delivery(), Code.DELIVERY_UNKNOWN, ""),
+        (Refusal(409, "busy"), sent(), Code.TASK_BUSY, ""),
+        (Refusal(409, "busy"), sent(cancels=True), Code.TASK_BUSY, "cancel"),
+        (Refusal(404, "none"), sent(), Code.TASK_GONE, ""),
+        (Refusal(403, "no"), sent(), Code.NOT_THE_CREATOR, ""),
+        (Refusal(403, "no"), sent(OTHER), Code.NOT_THE_CREATOR, "known"),
+        (Refusal(404, "none"), sent(OTHER, ""), Code.NOT_THE_CREATOR, "hidden"),
+        (Refusal(401, "token"), sent(), Code.DELIVERY_REJECTED, "unauthorized"),
+        (Refusal(429, "slow"), sent(), Code.DELIVERY_REJECTED, "throttled"),
+        (Refusal(400, "bad"), sent(), Code.DELIVERY_REJECTED, ""),
+        (Lost("reset"), sent(), Code.DELIVERY_UNKNOWN, ""),
     ],
 )
 def test_a_refusal_has_a_code(
-    outcome: Refusal | Lost, sent: Delivery, code: Code, case: str
+    failed: Refusal | Lost, sent: dict[str, Any], code: Code, case: str
 ) -> None:
-    found = delivery_error(outcome, sent)
+    found = delivery_error(failed, **sent)
     assert (found.code, found.case) == (code, case)
     assert plain_text(found).startswith("acme/keys: ")
