@@ -51,7 +51,13 @@ COMMANDS = {
     "help": "Show help for a command.",
     "version": "Print the version.",
 }
-"""Each is the `command` of the module `reconciler.cli.commands.NAME`."""
+
+_SHARED_MODULES = {
+    **dict.fromkeys(("inbox", "approve", "reject", "say", "cancel"), "respond"),
+    **dict.fromkeys(("schema", "completion", "help", "version"), "about"),
+}
+"""The modules of `reconciler.cli.commands` with several commands, each a `NAME_command`. Any other
+command is the `command` of the module NAME."""
 
 EXAMPLES = (
     ("taskctl validate", "check the manifests in tasks/ and *.tasks.yaml"),
@@ -83,7 +89,9 @@ class Commands(WithExamples, click.Group):
             return super().get_command(ctx, cmd_name)
         from importlib import import_module
 
-        command = import_module(f"reconciler.cli.commands.{cmd_name}").command
+        shared = _SHARED_MODULES.get(cmd_name)
+        module = import_module(f"reconciler.cli.commands.{shared or cmd_name}")
+        command = getattr(module, f"{cmd_name}_command" if shared else "command")
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(

@@ -218,7 +218,6 @@ STOP_ON = option(
     type=click.Choice(["waiting"]),
     help="Also stop waiting once every unfinished task waits for a person.",
 )
-REQUEST = option("--request", metavar="ID", help="The request to answer, if there are several.")
 
 FAIL_ON = option(
     "--fail-on",
@@ -256,14 +255,3 @@ def is_given(ctx: click.Context, names: Sequence[str]) -> str | None:
     """The first of these options that is on the command line."""
     given = ParameterSource.COMMANDLINE
     return next((name for name in names if ctx.get_parameter_source(name) is given), None)
-
-
-def message_text(text: str, name: str) -> str:
-    """The text of a message. UsageError if it is empty or not valid UTF-8."""
-    if not text.strip():
-        raise click.UsageError(f"the message is empty: {name}")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as problem:
-        raise click.UsageError(f"{name} is not valid UTF-8") from problem
-    return text

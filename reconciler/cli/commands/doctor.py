@@ -24,10 +24,7 @@ from reconciler.render.json import json_document
         ("taskctl doctor --format json", "the same for a program"),
     ],
 )
-def command(
-    call: Call,
-    write_test: bool,
-) -> int:
+def command(call: Call, write_test: bool) -> int:
     """Check what an apply needs: backend, token, connection, identity, clock, organization, state
     and git. Changes nothing; --write-test leaves nothing behind.
 

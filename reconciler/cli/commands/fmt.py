@@ -26,12 +26,7 @@ from reconciler.render.fmt import fmt_document, fmt_summary, fmt_text
         ("taskctl fmt - < a.yaml", "stdin to stdout, for editors"),
     ],
 )
-def command(
-    call: Call,
-    paths: tuple[str, ...],
-    check: bool,
-    diff: bool,
-) -> int:
+def command(call: Call, paths: tuple[str, ...], check: bool, diff: bool) -> int:
     """Format manifests: indentation, spaces, empty lines, line endings.
 
     Only whitespace changes: comments, anchors, quotes, block scalars and the order of keys are

@@ -20,13 +20,7 @@ from reconciler.cli.options import argument, option
         ("taskctl init --workflow", "with GitHub workflows that plan and apply"),
     ],
 )
-def command(
-    call: Call,
-    folder: str,
-    hook: bool,
-    workflow: bool,
-    gitignore: bool,
-) -> int:
+def command(call: Call, folder: str, hook: bool, workflow: bool, gitignore: bool) -> int:
     """Create a starter manifest in DIR/tasks, and show the files that belong with it.
 
     Existing files are kept, except for taskctl's own copy of its schema, which is refreshed. The

@@ -22,12 +22,7 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
         ("taskctl logs rotate-iam-keys --format json", "for a program: one event per line"),
     ],
 )
-def command(
-    call: Call,
-    words: tuple[str, ...],
-    follow: bool,
-    since: str | None,
-) -> int:
+def command(call: Call, words: tuple[str, ...], follow: bool, since: str | None) -> int:
     """Show the conversation of tasks: user, assistant, tools, approvals, warnings, errors.
 
     Times are UTC. --follow and --format json require a single task. Text from the service cannot

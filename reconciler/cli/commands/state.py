@@ -81,12 +81,7 @@ def show_record(call: Call, key: str) -> int:
         ("taskctl state mv 'rotate@*' 'rotate-keys@*'", "all tasks of a renamed entry"),
     ],
 )
-def rename_record(
-    call: Call,
-    old: str,
-    new: str,
-    yes: bool,
-) -> int:
+def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
     """Rename the record of OLD to NEW, in its organization or as ORG/KEY in another one.
 
     With globs, each * in NEW stands for what the corresponding * in OLD matched; if several match,
@@ -105,11 +100,7 @@ def rename_record(
         ("taskctl state rm 'old-*'", "several, after confirmation"),
     ],
 )
-def rm_record(
-    call: Call,
-    words: tuple[str, ...],
-    yes: bool,
-) -> int:
+def rm_record(call: Call, words: tuple[str, ...], yes: bool) -> int:
     """Remove records. The tasks keep running. If several match, asks for confirmation."""
     from reconciler.app.state_edits import remove_records
 
@@ -125,12 +116,7 @@ def rm_record(
         ("taskctl state accept 'cost-*'", "in several tasks, after confirmation"),
     ],
 )
-def accept_inputs(
-    call: Call,
-    key: str,
-    paths: tuple[str, ...],
-    yes: bool,
-) -> int:
+def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> int:
     """Record the manifest's inputs of KEY as those that its task was created with.
 
     Use it after an edit that makes no difference, such as a corrected typo. The task is then no
@@ -152,12 +138,7 @@ def accept_inputs(
         ("taskctl state resolve cost-review --not-created", "there is no task; apply creates one"),
     ],
 )
-def resolve_attempts(
-    call: Call,
-    key: str,
-    task_id: str | None,
-    not_created: bool,
-) -> int:
+def resolve_attempts(call: Call, key: str, task_id: str | None, not_created: bool) -> int:
     """Record the outcome of an unresolved attempt to create KEY.
 
     With --task-id, KEY may also be in a manifest only: this records the existing task for it. Check
@@ -257,11 +238,7 @@ def push_file(call: Call, file: str) -> int:
         ("taskctl --state git:origin state migrate --to taskctl.state.json", "and back"),
     ],
 )
-def migrate_state(
-    call: Call,
-    to: str | None,
-    abort: bool,
-) -> int:
+def migrate_state(call: Call, to: str | None, abort: bool) -> int:
     """Move the state to another place, which must not have a state yet.
 
     If it is interrupted, run it again with the same address, or undo it with --abort. Until then,

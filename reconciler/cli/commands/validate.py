@@ -25,12 +25,7 @@ STRICT = option("--strict", is_flag=True, help="Treat warnings as errors.")
         ("taskctl validate --report sarif=taskctl.sarif", "also a report for code scanning"),
     ],
 )
-def command(
-    call: Call,
-    paths: tuple[str, ...],
-    strict: bool,
-    skip_without_manifests: bool,
-) -> int:
+def command(call: Call, paths: tuple[str, ...], strict: bool, skip_without_manifests: bool) -> int:
     """Check manifests and report every problem. Works offline.
 
     A PATH is a file, or a directory whose *.yaml and *.yml files are read.
