@@ -13,7 +13,7 @@ import click
 
 from reconciler.app.context import Connection, Context, ReportFile, Settings
 from reconciler.cli import options
-from reconciler.cli.config.file import config_of, folder_of
+from reconciler.cli.config import config_of, folder_of
 from reconciler.cli.console.output import Output, OutputSettings
 from reconciler.cli.help import NAMES, Examples, WithExamples, shared_options
 from reconciler.messages.notes import Note

@@ -66,7 +66,7 @@ def _configure(ctx: click.Context, _param: click.Parameter, value: str | None) -
     """Sets the defaults of the other options from the configuration file. This option is eager, so
     it is parsed before them."""
     if not isinstance(ctx.command, click.Group):
-        from reconciler.cli.config.file import config_of
+        from reconciler.cli.config import config_of
 
         ctx.params["directory"] = value
         ctx.default_map = config_of(ctx).defaults

@@ -243,8 +243,6 @@ MAY_VALIDATE = {
     "cli.completion",
     "cli.completion.candidates",
     "cli.config",
-    "cli.config.file",
-    "cli.config.values",
     "cli.console",
     "cli.console.output",
     "cli.main",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.config.file import NO_CONFIG, Config, config_of, folder_of
+from reconciler.cli.config import NO_CONFIG, Config, config_of, folder_of
 from reconciler.manifest.repository import link_out, read_regular
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.model.task import TaskRef

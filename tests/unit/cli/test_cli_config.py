@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.app.context import Connection, Settings
 from reconciler.cli.command import Call
-from reconciler.cli.config.file import NO_CONFIG, find_config
+from reconciler.cli.config import NO_CONFIG, find_config
 from reconciler.cli.console.output import OutputSettings
 from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
