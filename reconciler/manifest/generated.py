@@ -30,7 +30,7 @@ from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-from reconciler.model.task import Inputs, TaskOrigin
+from reconciler.model.task import TaskOrigin
 
 
 class Entries:
@@ -155,16 +155,11 @@ def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) ->
 
 def _keep_templates(made: Document, prompts: Prompts) -> None:
     defaults = {n: v for n, v in (made.data.get("defaults") or {}).items() if v is not None}
-    templates: dict[str, Inputs] = {}
-    for name, expansion in made.expansions.items():
+    for expansion in made.expansions.values():
         if expansion.tasks:
             file = prompts.files.get(next(iter(expansion.tasks)))
             text = file.text if file is not None else None
-            templates[name] = inputs_of(expansion.template, defaults, text)
-    made.origins = {
-        key: replace(origin, template=templates[origin.generated.entry])
-        for key, origin in made.origins.items()
-    }
+            expansion.inputs |= inputs_of(expansion.template, defaults, text)
 
 
 # Text that looks like a template where there are none

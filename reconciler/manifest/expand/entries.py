@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from reconciler.manifest.expand import product
 from reconciler.manifest.expand.options import OPTIONS, RESERVED, check_options, recurrence_of
 from reconciler.manifest.expand.periods import Period, Recurrence
-from reconciler.manifest.expand.product import Combination, Matcher, matchers_of
+from reconciler.manifest.expand.product import (
+    MOST,
+    Combination,
+    Values,
+    combinations,
+    default_names,
+    matchers_of,
+)
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_node
 from reconciler.manifest.expand.template import (
-    Values,
+    Template,
     Vocabulary,
     filler,
-    names,
     names_a_period,
     period_values,
     stray_dollar,
-    substitute,
     templates_in,
 )
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding, warning_finding
@@ -52,7 +56,8 @@ class Expansion:
     """The generated tasks by key, in order, with their origins, and the findings.
 
     `values` are for tasks whose prompt is in a file, which is a template too: `vocabulary` checks
-    it. `due` are the periods that may be created; `length` counts the characters of all tasks.
+    it. `inputs` is the template of the origins, filled when the prompt file was read. `due` are the
+    periods that may be created; `length` counts the characters of all tasks.
     """
 
     tasks: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -60,6 +65,7 @@ class Expansion:
     findings: list[Finding] = field(default_factory=list)
     values: dict[str, Values] = field(default_factory=dict)
     template: dict[str, object] = field(default_factory=dict)
+    inputs: dict[str, object] = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
     due: tuple[Period, ...] = ()
     recurrence: Recurrence | None = None
@@ -93,37 +99,36 @@ class _Entry:
         self._made = Expansion()
         self._for_each = entry.get("forEach") or {}
         self._template = {n: value for n, value in entry.items() if n not in OPTIONS}
+        self._axes: dict[str, list[Row]] = {}
 
     def expand(self) -> Expansion:
         made = self._made
         made.template = self._template
         made.findings += check_options(self._entry, self._path)
-        axes = self._axes()
+        self._read_axes()
         made.recurrence = recurrence_of(self._entry, self._path, made.findings)
-        if self._has_errors() or not self._is_size_valid(axes):
+        if self._has_errors() or not self._is_size_valid():
             return made
         if made.recurrence is not None:
             made.due = made.recurrence.due(self._now())
-        excluded = self._matchers(("forEach", "exclude"), axes)
-        pilot = self._matchers(("rollout", "pilot"), axes)
-        combinations = list(product.combinations(axes, excluded))
-        self._warn_of_unused(("forEach", "exclude"), excluded, product.combinations(axes))
-        self._warn_of_unused(("rollout", "pilot"), pilot, combinations)
+        every = list(combinations(self._axes))
+        excluded = self._matches(("forEach", "exclude"), every)
+        kept = [each for position, each in enumerate(every) if position not in excluded]
+        pilot = self._pilot(kept)
         least = int(self._for_each.get("atLeast", 1))
-        if "forEach" in self._entry and len(combinations) < least:
-            facts = {"count": len(combinations), "limit": least}
+        if "forEach" in self._entry and len(kept) < least:
+            facts = {"count": len(kept), "limit": least}
             self._report(Code.TOO_FEW_TASKS, ("forEach",), facts=facts)
-        made.vocabulary = Vocabulary.of(axes, recurs=made.recurrence is not None)
+        made.vocabulary = Vocabulary.of(self._axes, recurs=made.recurrence is not None)
         self._check_templates(made.vocabulary)
         if not self._has_errors():
             periods = made.due if made.recurrence is not None else (None,)
-            self._generate(combinations, periods, pilot)
+            self._generate(kept, periods, pilot)
         return made
 
     # Options
 
-    def _axes(self) -> dict[str, list[Row]]:
-        axes: dict[str, list[Row]] = {}
+    def _read_axes(self) -> None:
         for axis, values in self._for_each.items():
             if axis in RESERVED:
                 continue
@@ -133,37 +138,38 @@ class _Entry:
                 if isinstance(rows, Finding):
                     self._made.findings.append(rows.at_path((*path, "file")))
                 else:
-                    axes[axis] = rows
+                    self._axes[axis] = rows
                 continue
             try:
-                axes[axis] = rows_of_node(self._at(("forEach", axis)))
+                self._axes[axis] = rows_of_node(self._at(("forEach", axis)))
             except RowError as problem:
                 found = finding(Code.INVALID_DATA, path, problem.case, problem.facts)
                 self._made.findings.append(found.at_position(problem.line, 1))
-        return axes
 
-    def _is_size_valid(self, axes: Mapping[str, Sequence[Row]]) -> bool:
+    def _is_size_valid(self) -> bool:
         """Checks the number of combinations before any is built."""
-        limit = min(int(self._for_each.get("atMost", AT_MOST)), product.MOST)
-        count = math.prod(map(len, axes.values()))
+        limit = min(int(self._for_each.get("atMost", AT_MOST)), MOST)
+        count = math.prod(map(len, self._axes.values()))
         if count > limit:
             self._report(Code.TOO_MANY_TASKS, ("forEach",), "", {"count": count, "limit": limit})
         return count <= limit
 
-    def _matchers(self, path: Path, axes: Mapping[str, Sequence[Row]]) -> list[Matcher]:
-        matchers, wrong = matchers_of(self._at(path), axes, (*self._path, *path))
+    def _matches(self, path: Path, among: Sequence[Combination]) -> Container[int]:
+        """The positions of the combinations that match the list at `path`."""
+        matchers, wrong = matchers_of(self._at(path), self._axes, (*self._path, *path))
         self._made.findings += wrong
-        return matchers
+        found = {position for position, each in enumerate(among) if matchers.match(each.values)}
+        for line in matchers.unused_lines():
+            unused = warning_finding(Code.INVALID_MATCHER, (*self._path, *path), "idle")
+            self._made.findings.append(unused.at_position(line, 1))
+        return found
 
-    def _warn_of_unused(
-        self, path: Path, matchers: Sequence[Matcher], combinations: Iterable[Combination]
-    ) -> None:
-        unused = list(matchers)
-        for combination in combinations if unused else ():
-            unused = [matcher for matcher in unused if not matcher.matches(combination)]
-        for matcher in unused:
-            made = warning_finding(Code.INVALID_MATCHER, (*self._path, *path), "idle")
-            self._made.findings.append(made.at_position(matcher.line, 1))
+    def _pilot(self, among: Sequence[Combination]) -> Container[int]:
+        """The positions of the combinations that belong to the pilot."""
+        size = (self._entry.get("rollout") or {}).get("pilot")
+        if isinstance(size, int | float):
+            return range(int(size))
+        return self._matches(("rollout", "pilot"), among)
 
     # Templates
 
@@ -185,68 +191,75 @@ class _Entry:
 
     def _generate(
         self,
-        combinations: Sequence[Combination],
+        among: Sequence[Combination],
         periods: Sequence[Period | None],
-        pilot: Sequence[Matcher],
+        pilot: Container[int],
     ) -> None:
+        made, fill, rollout = self._made, filler(self._template), self._rollout()
+        waits = self._entry.get("overlap") == "wait"
         rows: dict[str, Row | None] = {}
-        fill = filler(self._template)
         for period in periods:
             shared = {} if period is None else period_values(period)
-            for position, combination in enumerate(combinations):
-                own = product.values_of(combination)
-                values = own | shared if shared else own
-                row = next(iter(combination.values()), None)
-                key = self._key(combination, values, period, row)
+            begins, ends = self._limits(period)
+            for position, (own, row) in enumerate(among):
+                values = {**own, **shared}
+                key = self._key(values, period, row)
                 if key is None or self._is_taken(key, row, rows):
                     continue
                 rows[key.lower()] = row
                 task, size = fill(values)
-                self._made.length += size
-                if self._made.length > MOST_TEXT:
+                made.length += size
+                if made.length > MOST_TEXT:
                     self._report(Code.TOO_MANY_TASKS, (), "text", {"limit": MOST_TEXT})
                     return
-                self._made.tasks[key] = task
+                made.tasks[key] = task
                 if self._prompt_in_file:
-                    self._made.values[key] = values
-                is_pilot = self._is_pilot(position, combination, pilot)
-                origin = self._origin(position, own, period, row, is_pilot=is_pilot)
-                self._made.origins[key] = origin
+                    made.values[key] = values
+                texts = {name: value for name, value in own.items() if value is not None}
+                made.origins[key] = TaskOrigin(
+                    Generated(self._name, texts, shared.get("period.name")),
+                    made.inputs,
+                    row_file=row.file if row is not None else None,
+                    row_line=row.line if row is not None else None,
+                    position=position,
+                    rollout=rollout,
+                    is_pilot=position in pilot,
+                    waits=waits,
+                    begins=begins,
+                    ends=ends,
+                )
 
-    def _key(
-        self, combination: Combination, values: Values, period: Period | None, row: Row | None
-    ) -> str | None:
-        parts = [self._name]
-        if combination:
-            made, case = self._values_in_key(combination, values)
+    def _key(self, values: Values, period: Period | None, row: Row | None) -> str | None:
+        key = self._name
+        if self._axes:
+            made, case = self._values_in_key(values)
             if case is not None:
                 self._report_at_row(Code.INVALID_GENERATED_KEY, row, case, {"text": made})
                 return None
-            parts.append(made)
+            key = f"{key}@{made}"
         if period is not None:
-            parts.append(period.name)
-        key = "@".join(parts)
+            key = f"{key}@{period.name}"
         if len(key) > LONGEST_KEY:
             facts: Facts = {"text": key, "limit": LONGEST_KEY}
             self._report_at_row(Code.INVALID_GENERATED_KEY, row, "long", facts)
             return None
         return key
 
-    def _values_in_key(self, combination: Combination, values: Values) -> tuple[str, str | None]:
+    def _values_in_key(self, values: Values) -> tuple[str, str | None]:
         """The part of the key made from the values, and the case of its error, if any."""
-        template = self._entry.get("key")
-        used = self._names_in_key if template else product.default_names(combination)
+        template = self._key_template
+        used = template.names if template is not None else default_names(self._axes, values)
         texts = [values.get(name) for name in used]
         if None in texts:
             return "", "missing"
-        made = substitute(template, values) if template else "-".join(map(str, texts))
+        made = template.fill(values) if template is not None else "-".join(map(str, texts))
         if not all(texts):
             return made, "empty"
         return made, None if _VALUES.fullmatch(made) else ""
 
     @cached_property
-    def _names_in_key(self) -> frozenset[str]:
-        return names(self._entry["key"])
+    def _key_template(self) -> Template | None:
+        return Template(self._entry["key"]) if self._entry.get("key") else None
 
     def _is_taken(self, key: str, row: Row | None, rows: Mapping[str, Row | None]) -> bool:
         if key.lower() not in rows:
@@ -259,43 +272,14 @@ class _Entry:
         self._report_at_row(Code.DUPLICATE_GENERATED_KEY, row, case, facts)
         return True
 
-    def _is_pilot(self, position: int, combination: Combination, pilot: Sequence[Matcher]) -> bool:
-        size = (self._entry.get("rollout") or {}).get("pilot")
-        if isinstance(size, int | float):
-            return position < size
-        return any(matcher.matches(combination) for matcher in pilot)
-
-    def _origin(
-        self,
-        position: int,
-        values: Values,
-        period: Period | None,
-        row: Row | None,
-        *,
-        is_pilot: bool,
-    ) -> TaskOrigin:
-        begins = ends = None
+    def _limits(self, period: Period | None) -> tuple[datetime | None, datetime | None]:
+        """The times between which an existing task may be adopted for a period."""
         recurrence = self._made.recurrence
-        if period is not None and recurrence is not None:
-            begins = period.begins_at(recurrence.zone)
-            ends = None if recurrence.catch_up else period.next().begins_at(recurrence.zone)
-        return TaskOrigin(
-            Generated(
-                self._name,
-                {name: value for name, value in values.items() if value is not None},
-                period.name if period is not None else None,
-            ),
-            row_file=row.file if row is not None else None,
-            row_line=row.line if row is not None else None,
-            position=position,
-            rollout=self._rollout,
-            is_pilot=is_pilot,
-            waits=self._entry.get("overlap") == "wait",
-            begins=begins,
-            ends=ends,
-        )
+        if period is None or recurrence is None:
+            return None, None
+        ends = None if recurrence.catch_up else period.next().begins_at(recurrence.zone)
+        return period.begins_at(recurrence.zone), ends
 
-    @cached_property
     def _rollout(self) -> Rollout | None:
         given = self._entry.get("rollout")
         if given is None:

@@ -1,10 +1,10 @@
-"""`forEach`: the combinations of axes, without those that are excluded. Pure."""
+"""`forEach`: the combinations of axes, and the matchers of `exclude` and `pilot`. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 from reconciler.manifest.expand.rows import Row
 from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding
@@ -15,45 +15,99 @@ from reconciler.model.diagnostics import Path
 MOST = 100_000
 """Tasks that one entry may generate, whatever `atMost` allows."""
 
-Combination = Mapping[str, Row]
-"""A row of each axis, by the axis's name, in the order of the axes."""
+Values = Mapping[str, str | None]
+"""Names with their texts; None for a mapping: only its fields are text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """An item of `exclude` or `pilot`: the text of an axis, or the texts of some of its fields."""
+class Combination(NamedTuple):
+    """The values of each axis (`region`) and field (`stack.name`), in the order of the axes, and
+    the row of the first axis (None without axes)."""
 
-    required: Mapping[str, str | Mapping[str, str]]
-    line: int = 0
-
-    def matches(self, combination: Combination) -> bool:
-        return all(_fits(combination[axis], text) for axis, text in self.required.items())
+    values: Values
+    row: Row | None
 
 
-def _fits(row: Row, required: str | Mapping[str, str]) -> bool:
-    if isinstance(required, str):
-        return row.value == required
-    return all(row.field(name) == text for name, text in required.items())
+def combinations(axes: Mapping[str, Sequence[Row]]) -> Iterator[Combination]:
+    """All combinations, the last axis changing fastest."""
+    parts = [[(values_of(axis, row), row) for row in rows] for axis, rows in axes.items()]
+    for combined in product(*parts):
+        merged: dict[str, str | None] = {}
+        for values, _ in combined:
+            merged |= values
+        yield Combination(merged, combined[0][1] if combined else None)
+
+
+def values_of(axis: str, row: Row) -> dict[str, str | None]:
+    """The values of an axis and its fields."""
+    if isinstance(row.value, str):
+        return {axis: row.value}
+    return {axis: None, **{f"{axis}.{name}": text for name, text in row.value.items()}}
+
+
+def default_names(axes: Mapping[str, object], values: Values) -> list[str]:
+    """The names whose values make the key by default; a mapping contributes its `name`."""
+    return [axis if values[axis] is not None else f"{axis}.name" for axis in axes]
+
+
+class Matchers:
+    """The items of `exclude` or `pilot`: texts that some values of a combination must have.
+
+    Items that require the same names are in one index, so matching takes the same time for any
+    number of them.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[str, ...], dict[tuple[str | None, ...], list[int]]] = {}
+        self._used: set[tuple[tuple[str, ...], tuple[str | None, ...]]] = set()
+
+    def add(self, required: Mapping[str, str], line: int) -> None:
+        """Adds the item on a line of the manifest."""
+        names = tuple(sorted(required))
+        texts = tuple(required[name] for name in names)
+        self._lines.setdefault(names, {}).setdefault(texts, []).append(line)
+
+    def match(self, values: Values) -> bool:
+        """Whether a combination with these values matches an item."""
+        hits = [
+            (names, texts)
+            for names, known in self._lines.items()
+            if (texts := tuple(map(values.get, names))) in known
+        ]
+        self._used.update(hits)
+        return bool(hits)
+
+    def unused_lines(self) -> Iterator[int]:
+        """The lines of the items that have matched nothing so far."""
+        for names, known in self._lines.items():
+            for texts, lines in known.items():
+                if (names, texts) not in self._used:
+                    yield from lines
 
 
 def matchers_of(
     node: nodes.Node | None, axes: Mapping[str, Sequence[Row]], path: Path
-) -> tuple[list[Matcher], list[Finding]]:
+) -> tuple[Matchers, list[Finding]]:
     """The matchers of the list at `path`, whose axes and fields must exist; none without a list."""
-    matchers: list[Matcher] = []
+    matchers = Matchers()
     findings: list[Finding] = []
+    fields = {
+        axis: {name for row in rows if isinstance(row.value, dict) for name in row.value}
+        for axis, rows in axes.items()
+    }
 
     def report(case: str, line: int, facts: Facts = NO_FACTS) -> None:
         found = finding(Code.INVALID_MATCHER, path, case, facts)
         findings.append(found.at_position(line, 1))
 
-    def fields_of(axis: str, node: nodes.Node) -> Iterator[tuple[str, str]]:
+    def texts_of(axis: str, node: nodes.Node) -> Iterator[tuple[str, str]]:
+        if isinstance(node, nodes.Scalar):
+            yield axis, node.text or ""
         for key, value in node.items if isinstance(node, nodes.Mapping) else ():
             name = str(key.text)
-            if all(row.field(name) is None for row in axes[axis]):
+            if name not in fields[axis]:
                 report("field", key.line, {"name": f"{axis}.{name}"})
             elif isinstance(value, nodes.Scalar):
-                yield name, value.text or ""
+                yield f"{axis}.{name}", value.text or ""
             else:
                 report("form", value.line)
 
@@ -61,44 +115,13 @@ def matchers_of(
         if not isinstance(item, nodes.Mapping):
             report("form", item.line)
             continue
-        required: dict[str, str | Mapping[str, str]] = {}
+        required: dict[str, str] = {}
         for key, value in item.items:
             axis = str(key.text)
-            if axis not in axes:
-                report("axis", key.line, {"name": axis})
-            elif isinstance(value, nodes.Scalar):
-                required[axis] = value.text or ""
+            if axis in axes:
+                required.update(texts_of(axis, value))
             else:
-                required[axis] = dict(fields_of(axis, value))
-        if required:
-            matchers.append(Matcher(required, item.line))
+                report("axis", key.line, {"name": axis})
+        if item.items:
+            matchers.add(required, item.line)
     return matchers, findings
-
-
-def combinations(
-    axes: Mapping[str, Sequence[Row]], excluded: Sequence[Matcher] = ()
-) -> Iterator[Combination]:
-    """All combinations that no matcher excludes, the last axis changing fastest."""
-    for rows in product(*axes.values()):
-        combination = dict(zip(axes, rows, strict=True))
-        if not any(matcher.matches(combination) for matcher in excluded):
-            yield combination
-
-
-def values_of(combination: Combination) -> dict[str, str | None]:
-    """The values of templates: each axis (None if it is a mapping), and `axis.field`."""
-    values: dict[str, str | None] = {}
-    for axis, row in combination.items():
-        if isinstance(row.value, str):
-            values[axis] = row.value
-        else:
-            values[axis] = None
-            values.update({f"{axis}.{name}": text for name, text in row.value.items()})
-    return values
-
-
-def default_names(combination: Combination) -> tuple[str, ...]:
-    """The names whose values make the key by default; a mapping contributes its `name`."""
-    return tuple(
-        axis if isinstance(row.value, str) else f"{axis}.name" for axis, row in combination.items()
-    )

@@ -7,99 +7,64 @@ stands for the text `{{`. Anything else in braces is an error, not text. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from reconciler.manifest.expand.periods import Period, Unit
-from reconciler.manifest.expand.product import values_of
+from reconciler.manifest.expand.product import Values, values_of
 from reconciler.manifest.expand.rows import Row
-from reconciler.manifest.finding import Facts, Finding, finding, warning_finding
+from reconciler.manifest.finding import Finding, finding, warning_finding
 from reconciler.manifest.suggestions import similar
 from reconciler.model.canonical import texts_in
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
-Values = Mapping[str, str | None]
-"""Names with their texts; None for a mapping: only its fields are text."""
-
 _OPEN = "{{"
 _PART = re.compile(r"\{\{(?:\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_.]*)|(?P<open>\"\{\{\"))\s*\}\})?")
-_SIMILAR = {"unknown": "unknown-similar", "mapping": "mapping-similar"}
 _SHOWN = 40
-"""The number of characters of an invalid reference that a message shows."""
+"""The number of characters of a syntax error that a message shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A name in a template, and the offset of its braces."""
+class Template:
+    """A parsed template: `pieces` are its literal texts and, as tuples, the names that it refers
+    to; `malformed` are its syntax errors."""
 
-    name: str
-    offset: int
+    def __init__(self, text: str) -> None:
+        self.pieces: list[str | tuple[str]] = []
+        self.malformed: list[str] = []
+        end = 0
+        for match in _PART.finditer(text):
+            self.pieces.append(text[end : match.start()])
+            end = match.end()
+            if match["name"]:
+                self.pieces.append((match["name"],))
+            elif match["open"]:
+                self.pieces.append(_OPEN)
+            else:
+                shown = text[match.start() : match.start() + _SHOWN]
+                self.malformed.append(shown.splitlines()[0])
+        self.pieces.append(text[end:])
 
+    @property
+    def names(self) -> dict[str, None]:
+        return dict.fromkeys(piece[0] for piece in self.pieces if isinstance(piece, tuple))
 
-@dataclass(frozen=True, slots=True)
-class TemplateFault:
-    """`case` is `malformed`, `unknown` or `mapping`; `suggestion` is a similar name, or ""."""
-
-    case: str
-    text: str
-    offset: int
-    suggestion: str = ""
-
-
-def parts(text: str) -> Iterator[str | Reference | TemplateFault]:
-    """The literal texts, references and syntax errors of a template, in order."""
-    end = 0
-    for match in _PART.finditer(text):
-        if match.start() > end:
-            yield text[end : match.start()]
-        end = match.end()
-        if match["name"]:
-            yield Reference(match["name"], match.start())
-        elif match["open"]:
-            yield _OPEN
-        else:
-            inside = text[match.start() : match.start() + _SHOWN].splitlines()[0]
-            yield TemplateFault("malformed", inside, match.start())
-    if end < len(text):
-        yield text[end:]
+    def fill(self, values: Values) -> str:
+        return "".join(
+            [piece if type(piece) is str else values[piece[0]] or "" for piece in self.pieces]
+        )
 
 
-def names(text: str) -> frozenset[str]:
-    """The names that a template refers to."""
-    if _OPEN not in text:
-        return frozenset()
-    return frozenset(part.name for part in parts(text) if isinstance(part, Reference))
-
-
-def faults(text: str, known: Values) -> list[TemplateFault]:
-    """The errors of a template, in which any name in `known` that has a text may be used."""
-    found = []
-    for part in parts(text) if _OPEN in text else ():
-        if isinstance(part, TemplateFault):
-            found.append(part)
-        elif isinstance(part, Reference) and known.get(part.name) is None:
-            case = "mapping" if part.name in known else "unknown"
-            texts = [name for name, value in known.items() if value is not None]
-            fields = [name for name in texts if name.startswith(f"{part.name}.")]
-            near = fields[0] if fields else similar(part.name, texts) or ""
-            found.append(TemplateFault(case, part.name, part.offset, near))
-    return found
+def names(text: str) -> Collection[str]:
+    """The names that a template refers to, in order."""
+    return Template(text).names if _OPEN in text else ()
 
 
 def substitute(text: str, values: Values) -> str:
-    """Fills a template without faults."""
-    return text if _OPEN not in text else _filled(tuple(parts(text)), values)
-
-
-def _filled(pieces: Iterable[str | Reference | TemplateFault], values: Values) -> str:
-    return "".join(
-        piece if isinstance(piece, str) else values[piece.name] or ""
-        for piece in pieces
-        if not isinstance(piece, TemplateFault)
-    )
+    """Fills a template without errors."""
+    return Template(text).fill(values) if _OPEN in text else text
 
 
 def templates_in(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -123,7 +88,13 @@ def filler(value: Any) -> Filler:
         constant = value, sum(map(len, texts_in(value)))
         return lambda _: constant
     if isinstance(value, str):
-        return _text_filler(tuple(parts(value)))
+        template = Template(value)
+
+        def fill_text(values: Values) -> tuple[str, int]:
+            text = template.fill(values)
+            return text, len(text)
+
+        return fill_text
     if isinstance(value, dict):
         members = [(name, filler(below)) for name, below in value.items()]
 
@@ -142,14 +113,6 @@ def filler(value: Any) -> Filler:
     return fill_items
 
 
-def _text_filler(pieces: Sequence[str | Reference | TemplateFault]) -> Filler:
-    def fill(values: Values) -> tuple[str, int]:
-        text = _filled(pieces, values)
-        return text, len(text)
-
-    return fill
-
-
 # What the templates of an entry may refer to
 
 
@@ -165,7 +128,7 @@ class Vocabulary:
         known: dict[str, str | None] = {}
         for axis, rows in axes.items():
             for row in rows:
-                for name, value in values_of({axis: row}).items():
+                for name, value in values_of(axis, row).items():
                     if known.get(name) is None:
                         known[name] = value
         if recurs:
@@ -174,20 +137,34 @@ class Vocabulary:
 
     def check(self, text: str, path: Path) -> list[Finding]:
         """The errors of the template at `path`."""
-        found = []
-        for fault in faults(text, self.known):
-            facts: Facts = {"text": fault.text, "near": fault.suggestion}
-            case = _SIMILAR[fault.case] if fault.suggestion in self.known else fault.case
-            found.append(finding(Code.INVALID_TEMPLATE, path, case, facts))
-        for name in sorted(names(text)):
+        if _OPEN not in text:
+            return []
+        template = Template(text)
+        found = [
+            finding(Code.INVALID_TEMPLATE, path, "malformed", {"text": shown, "near": ""})
+            for shown in template.malformed
+        ]
+        for name in template.names:
+            if self.known.get(name) is None:
+                found.append(self._undefined(name, path))
+                continue
             axis, _, below = name.partition(".")
             # Rows of an axis may differ in form: report the first that lacks the name.
-            for row in self.axes.get(axis, ()) if self.known.get(name) is not None else ():
+            for row in self.axes.get(axis, ()):
                 if not isinstance(row.field(below) if below else row.value, str):
                     lacking = finding(Code.INVALID_TEMPLATE, path, "lacking", {"text": name})
                     found.append(lacking.at_row(row.file, row.line))
                     break
         return found
+
+    def _undefined(self, name: str, path: Path) -> Finding:
+        case = "mapping" if name in self.known else "unknown"
+        texts = [known for known, value in self.known.items() if value is not None]
+        fields = [known for known in texts if known.startswith(f"{name}.")]
+        near = fields[0] if fields else similar(name, texts)
+        if near is not None:
+            case = "mapping-similar" if case == "mapping" else "unknown-similar"
+        return finding(Code.INVALID_TEMPLATE, path, case, {"text": name, "near": near or ""})
 
 
 def stray_dollar(text: str, path: Path) -> Iterator[Finding]:

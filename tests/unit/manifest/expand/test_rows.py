@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from reconciler.manifest.expand.product import (
     Combination,
-    Matcher,
+    Matchers,
     combinations,
     default_names,
-    values_of,
 )
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
 from reconciler.manifest.parse.nodes import Node, read_nodes
@@ -110,8 +109,8 @@ AXES = {
 
 
 def key_of(combination: Combination) -> str:
-    values = values_of(combination)
-    return "-".join(str(values[name]) for name in default_names(combination))
+    values = combination.values
+    return "-".join(str(values[name]) for name in default_names(AXES, values))
 
 
 def test_the_product_is_in_the_order_written() -> None:
@@ -119,16 +118,18 @@ def test_the_product_is_in_the_order_written() -> None:
     assert keys == ["network-eu", "network-us", "data-eu", "data-us"]
 
 
-def test_exclude_matches_the_fields_that_it_names() -> None:
-    both = Matcher({"stack": {"tier": "2"}, "region": "us"})
-    one = Matcher({"stack": {"name": "network"}})
-    keys = [key_of(c) for c in combinations(AXES, [both, one])]
-    assert keys == ["data-eu"]
+def test_matchers_match_the_values_that_they_name() -> None:
+    matchers = Matchers()
+    matchers.add({"stack.tier": "2", "region": "us"}, 1)
+    matchers.add({"stack.name": "network"}, 2)
+    matchers.add({"stack": "network"}, 3)  # `stack` is a mapping: it has no text of its own
+    kept = [key_of(each) for each in combinations(AXES) if not matchers.match(each.values)]
+    assert kept == ["data-eu"]
+    assert list(matchers.unused_lines()) == [3]
 
 
 def test_what_templates_may_name() -> None:
-    first = next(combinations(AXES))
-    assert values_of(first) == {
+    assert next(combinations(AXES)).values == {
         "stack": None,
         "stack.name": "network",
         "stack.tier": "1",
