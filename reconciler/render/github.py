@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from reconciler.messages import plain_text
-from reconciler.model.diagnostics import Diagnostic, Severity, count
+from reconciler.model.diagnostics import NOWHERE, Severity
 from reconciler.render import safe
 from reconciler.render.reports import Report, Style
-from reconciler.render.views import diagnostics_of, task_views
+from reconciler.render.views import Finding, findings
 
 MOST = 10
 """Annotations of one kind that GitHub shows per step."""
@@ -23,41 +22,26 @@ MOST = 10
 _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
-class _Annotation(NamedTuple):
-    level: Severity
-    message: str
-    key: str | None = None
-    file: str | None = None
-    line: int | None = None
-    column: int | None = None
-    number: int = 1
-
-
 def render(report: Report, style: Style) -> str:
     """One line per annotation, errors first."""
-    found = [_of_diagnostic(problem) for problem in diagnostics_of(report, style)]
-    found += [
-        _Annotation(view.level, view.finding, view.key, view.file, view.line)
-        for view in task_views(report, style.locate)
-        if view.level is not None
-    ]
-    found.sort(key=lambda annotation: list(Severity).index(annotation.level))
-    return "".join(f"{_command(annotation)}\n" for annotation in _shown(found))
+    found = list(findings(report, style, plain_text))
+    found.sort(key=lambda finding: list(Severity).index(finding.level))
+    return "".join(f"{_command(finding)}\n" for finding in _shown(found))
 
 
-def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
+def _shown(found: list[Finding]) -> Iterator[Finding]:
     """As many as GitHub shows, and one notice that counts the rest."""
     counts: Counter[Severity] = Counter()
-    for annotation in found:
-        counts[annotation.level] += annotation.number
+    for finding in found:
+        counts[finding.level] += finding.number
     most = dict.fromkeys(Severity, MOST)
     if any(count > MOST for count in counts.values()):
         most[Severity.NOTE] -= 1
     shown: Counter[Severity] = Counter()
-    for annotation in found:
-        if shown[annotation.level] < most[annotation.level]:
-            shown[annotation.level] += 1
-            yield annotation
+    for finding in found:
+        if shown[finding.level] < most[finding.level]:
+            shown[finding.level] += 1
+            yield finding
     more = [
         f"{number} {_KINDS[level]}{'s' * (number > 1)}"
         for level in Severity
@@ -65,25 +49,19 @@ def _shown(found: list[_Annotation]) -> Iterator[_Annotation]:
     ]
     if more:
         text = f"{(counts - shown).total()} more that a step does not show: {', '.join(more)}"
-        yield _Annotation(Severity.NOTE, text)
+        yield Finding("", Severity.NOTE, text, NOWHERE)
 
 
-def _of_diagnostic(problem: Diagnostic) -> _Annotation:
-    at, number = problem.at, count([problem], problem.severity)
-    place = (at.file, at.line, at.column)
-    return _Annotation(problem.severity, plain_text(problem), at.key, *place, number)
-
-
-def _command(annotation: _Annotation) -> str:
-    key, file, line = annotation.key, annotation.file, annotation.line
+def _command(finding: Finding) -> str:
+    at = finding.at
     properties = {
-        "file": file,
-        "line": line if file else None,
-        "col": annotation.column if file and line else None,
-        "title": "taskctl" if key is None else f"taskctl: {key}",
+        "file": at.file,
+        "line": at.line if at.file else None,
+        "col": at.column if at.file and at.line else None,
+        "title": "taskctl" if at.key is None else f"taskctl: {at.key}",
     }
     listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value)
-    return f"::{_KINDS[annotation.level]} {listed}::{_data(annotation.message)}"
+    return f"::{_KINDS[finding.level]} {listed}::{_data(finding.text)}"
 
 
 def _data(text: str) -> str:

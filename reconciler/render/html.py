@@ -124,7 +124,7 @@ def _problem(problem: Diagnostic) -> str:
 def _tasks(report: Report, views: list[TaskView]) -> Iterator[str]:
     shown = [view for view in views if view.word != "unchanged"]
     rest = [view for view in views if view.word == "unchanged"]
-    several = len({view.org_name for view in views}) > 1
+    several = len({view.ref.org_name for view in views}) > 1
     yield '<section aria-labelledby="tasks">\n<h2 id="tasks" class="visually-hidden">Tasks</h2>'
     yield from _filters(report)
     yield '<h2 class="visually-hidden">Task list</h2>' if shown else ""

@@ -67,8 +67,8 @@ class _Suites:
             case.output.append(f"warning: {text}")
 
     def add_task(self, view: TaskView) -> None:
-        case = self.case(view.file, view.org_name, view.key, view.line)
-        text = "\n".join(view.lines)
+        case = self.case(view.file, view.ref.org_name, view.key, view.line)
+        text = view.text
         is_settling = isinstance(view, PlannedView) and view.task.reason is Reason.SETTLING
         if is_settling or view.word in (Result.NOT_STARTED, Action.HELD):
             case.skipped = text

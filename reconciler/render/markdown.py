@@ -30,7 +30,7 @@ def render(report: Report, style: Style) -> str:
     is kept."""
     views = task_views(report, style.locate)
     shown = [view for view in views if view.word != "unchanged"]
-    several = len({view.org_name for view in views}) > 1
+    several = len({view.ref.org_name for view in views}) > 1
     head = _head(report, shown)
     problems = [
         render_one(problem, Style()).rstrip("\n") for problem in diagnostics_of(report, style)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from reconciler import __version__
@@ -18,13 +18,13 @@ from reconciler.messages import entry as entry_of
 from reconciler.messages import word
 from reconciler.model.canonical import digest
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import DataRow, Diagnostic, Path
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Plan
 from reconciler.render import safe
 from reconciler.render.json import dump
 from reconciler.render.reports import FailureReport, Report, Style
 from reconciler.render.summary import command_of, plan_target
-from reconciler.render.views import TaskView, diagnostics_of, task_views
+from reconciler.render.views import Finding, findings
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 FINGERPRINT = "taskctlProblem/v1"
@@ -51,24 +51,9 @@ _TASK_RULES = {
 }
 
 
-class _Problem(NamedTuple):
-    """`path` and `key` distinguish it from others with the same rule and file."""
-
-    rule: str
-    level: str
-    text: str
-    path: Path
-    file: str | None
-    line: int | None
-    column: int | None = None
-    key: str | None = None
-    row: DataRow | None = None
-
-
 def render(report: Report, style: Style) -> str:
     """One ASCII document whose text contains no links."""
-    found = [_of_diagnostic(problem) for problem in diagnostics_of(report, style)]
-    found += [_of_task(v, v.level) for v in task_views(report, style.locate) if v.level is not None]
+    found = list(findings(report, style, _worded))
     rules = sorted({problem.rule for problem in found})
     index = {rule: place for place, rule in enumerate(rules)}
     target = plan_target(report) if isinstance(report, Plan) else ""
@@ -90,22 +75,23 @@ def render(report: Report, style: Style) -> str:
             {
                 "executionSuccessful": not isinstance(report, FailureReport),
                 "toolExecutionNotifications": [
-                    _notification(problem, index) for problem in found if problem.file is None
+                    _notification(problem, index) for problem in found if problem.at.file is None
                 ],
             }
         ],
-        "results": _results([problem for problem in found if problem.file is not None], index),
+        "results": _results([problem for problem in found if problem.at.file is not None], index),
     }
     return dump({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _results(found: Iterable[_Problem], index: Mapping[str, int]) -> list[dict[str, object]]:
+def _results(found: Iterable[Finding], index: Mapping[str, int]) -> list[dict[str, object]]:
     seen: Counter[str] = Counter()
     results = []
     for problem in found:
-        same = digest([problem.rule, problem.file, problem.key, list(problem.path)])
+        at = problem.at
+        same = digest([problem.rule, at.file, at.key, list(at.path)])
         seen[same] += 1  # distinguishes equal ones
-        place = _location(problem.file or "", problem.line, problem.column)
+        place = _location(at.file or "", at.line, at.column)
         result = {
             "ruleId": problem.rule,
             "ruleIndex": index[problem.rule],
@@ -113,7 +99,7 @@ def _results(found: Iterable[_Problem], index: Mapping[str, int]) -> list[dict[s
             "message": {"text": _text(problem.text)},
             "locations": [{"physicalLocation": place}],
         }
-        if (row := problem.row) is not None:  # that the task of the location is generated from
+        if (row := at.row) is not None:  # that the task of the location is generated from
             result["relatedLocations"] = [
                 {"id": 0, "physicalLocation": _location(row.file, row.line, None)}
             ]
@@ -121,7 +107,7 @@ def _results(found: Iterable[_Problem], index: Mapping[str, int]) -> list[dict[s
     return results
 
 
-def _notification(problem: _Problem, index: Mapping[str, int]) -> dict[str, object]:
+def _notification(problem: Finding, index: Mapping[str, int]) -> dict[str, object]:
     rule = {"id": problem.rule, "index": index[problem.rule]}
     return {
         "descriptor": rule,
@@ -141,19 +127,9 @@ def _location(file: str, line: int | None, column: int | None) -> dict[str, obje
     return place
 
 
-def _of_diagnostic(problem: Diagnostic) -> _Problem:
+def _worded(problem: Diagnostic) -> str:
     message = word(problem)
-    text = "\n".join(part for part in (message.summary, message.explanation) if part)
-    at = problem.at
-    where = (at.file, at.line, at.column, at.key, at.row)
-    return _Problem(problem.code.value, problem.severity.value, text, at.path, *where)
-
-
-def _of_task(view: TaskView, level: str) -> _Problem:
-    path = (view.org_name, view.key)
-    return _Problem(
-        f"task/{view.word}", str(level), view.finding, path, view.file, view.line, key=view.key
-    )
+    return "\n".join(part for part in (message.summary, message.explanation) if part)
 
 
 def _rule(rule: str) -> dict[str, Any]:

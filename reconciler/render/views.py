@@ -1,14 +1,15 @@
-"""What every format shows of a task, for plans and applies alike."""
+"""What every format shows of a report: its tasks, its diagnostics, and both as findings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
 from reconciler.messages.plan import ACTIONS
-from reconciler.messages.remarks import Hint, word_remarks
-from reconciler.model.diagnostics import Diagnostic, Place, Severity, in_order
+from reconciler.messages.remarks import Hint, Words, word_remarks
+from reconciler.model.diagnostics import Diagnostic, Place, Severity, count, in_order
 from reconciler.model.task import Inputs, TaskRef
 from reconciler.model.wire import console_url
 from reconciler.plan.plan import Action, Change, Plan, PlannedTask
@@ -25,13 +26,12 @@ ORDER = {action: place for place, action in enumerate(Action)}
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """One task. `word` is its action, result or status, and `label` the same for readers. `level`
-    is set if someone should look at it. `inputs` are those of a task that is to be created.
-    `unattended`: it may act without approval. The text is not escaped yet."""
+    """One task. `word` is its action, result or status. `level` is set if someone should look at
+    it. `inputs` are those of a task that is to be created. `unattended`: it may act without
+    approval. The text is not escaped yet."""
 
     ref: TaskRef
     word: str
-    label: str
     sign: str
     level: Severity | None
     file: str | None
@@ -49,18 +49,15 @@ class TaskView:
         return self.ref.key
 
     @property
-    def org_name(self) -> str:
-        return self.ref.org_name
+    def label(self) -> str:
+        """`word` for readers."""
+        return LABELS.get(self.word, self.word)
 
     @property
-    def lines(self) -> list[str]:
-        """The reason and the hints, for plain-text formats."""
+    def text(self) -> str:
+        """The label, the reason and the hints, for plain-text formats."""
         head = f"{self.label}: {self.why}" if self.why else self.label
-        return [head, *(line for hint in self.hints for line in hint.lines)]
-
-    @property
-    def finding(self) -> str:
-        return f"{self.key}: " + "\n".join(self.lines)
+        return "\n".join([head, *(line for hint in self.hints for line in hint.lines)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +147,9 @@ def planned_view(plan: Plan, task: PlannedTask, locate: Locate) -> PlannedView:
         task=task,
         ref=task.ref,
         word=task.action.value,
-        label=task.action.value,
         sign=SIGNS[task.action],
         level=level,
-        file=locate(task.file) if task.file else None,
+        file=_located(task.file or None, locate),
         line=task.line,
         why=words.note,
         hints=words.hints,
@@ -169,47 +165,64 @@ def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
     """A task that was waited for."""
     sign, level = _STATES.get(status.state, ("x", Severity.ERROR))
     commands = [request.command_line for request in open_requests(status)]
-    return TaskView(
-        ref=status.ref,
-        word=status.state.value,
-        label=status.state.value,
-        sign=sign,
-        level=level,
-        file=locate(status.file) if status.file else None,
-        line=None,
-        why=status.summary.words,
-        hints=tuple(Hint("", command) for command in commands[:1] if command),
-        task_id=status.task_id,
-        url=status.url,
-    )
+    hints = tuple(Hint("", command) for command in commands[:1] if command)
+    return _view(status, status.state, sign, level, Words(status.summary.words, hints), locate)
 
 
 def _result_view(task: TaskResult, locate: Locate) -> TaskView:
-    words = word_remarks(task.problems or task.warnings)
     sign, level = _RESULTS[task.result]
+    words = word_remarks(task.problems or task.warnings)
+    return replace(_view(task, task.result, sign, level, words, locate), line=task.line)
+
+
+def _view(
+    task: TaskResult | TaskStatus,
+    word: Result | TaskState,
+    sign: str,
+    level: Severity | None,
+    words: Words,
+    locate: Locate,
+) -> TaskView:
+    file = _located(task.file or None, locate)
     return TaskView(
-        ref=task.ref,
-        word=task.result.value,
-        label=LABELS.get(task.result.value, task.result.value),
-        sign=sign,
-        level=level,
-        file=locate(task.file) if task.file else None,
-        line=task.line,
-        why=words.note,
-        hints=words.hints,
-        task_id=task.task_id,
-        url=task.url,
+        task.ref, word.value, sign, level, file, None, *words, task_id=task.task_id, url=task.url
     )
+
+
+class Finding(NamedTuple):
+    """A diagnostic, or a task that someone should look at, for formats that list both. `number` is
+    how many problems it stands for."""
+
+    rule: str
+    level: Severity
+    text: str
+    at: Place
+    number: int = 1
+
+
+def findings(
+    report: Report, style: Style, worded: Callable[[Diagnostic], str]
+) -> Iterator[Finding]:
+    """The diagnostics, with the text of `worded`, then the tasks. Nothing is escaped yet."""
+    for found in diagnostics_of(report, style):
+        number = count([found], found.severity)
+        yield Finding(found.code.value, found.severity, worded(found), found.at, number)
+    for view in task_views(report, style.locate):
+        if view.level is not None:
+            path = (view.ref.org_name, view.key)
+            at = Place(view.file, view.line, key=view.key, path=path)
+            yield Finding(f"task/{view.word}", view.level, f"{view.key}: {view.text}", at)
 
 
 def diagnostics_of(report: Report, style: Style) -> list[Diagnostic]:
     """The diagnostics in order, with paths relative to the repository."""
-    return [
-        d if d.file is None else replace(d, at=_located(d.at, style.locate))
-        for d in in_order(report.diagnostics)
-    ]
+    return [replace(d, at=_relative(d.at, style.locate)) for d in in_order(report.diagnostics)]
 
 
-def _located(at: Place, locate: Locate) -> Place:
+def _relative(at: Place, locate: Locate) -> Place:
     row = at.row and at.row._replace(file=locate(at.row.file))
-    return replace(at, file=locate(at.file or ""), row=row)
+    return replace(at, file=_located(at.file, locate), row=row)
+
+
+def _located(file: str | None, locate: Locate) -> str | None:
+    return None if file is None else locate(file)
