@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reconciler.plan.plan import Action
 from reconciler.render import cells, safe
 from reconciler.render.cells import pad, shorten, width
-from reconciler.render.entry_view import EMPTY, EntryPart, EntryView
+from reconciler.render.groups import EMPTY, EntryView, TaskGroup
 from reconciler.render.reports import Style
 from reconciler.render.values import change_rows, hint_rows, setting_rows
 
@@ -41,7 +41,7 @@ class EntryText:
         remarks = [row for part in self.entry.parts() for row in self._remarks(part)]
         yield from ["", *remarks] if remarks else []
 
-    def _remarks(self, part: EntryPart) -> Iterator[str]:
+    def _remarks(self, part: TaskGroup) -> Iterator[str]:
         """The note, what differs, and how to proceed."""
         first, style = part.first, self.style.indented(2)
         if not (first.note or first.hints or first.diff):

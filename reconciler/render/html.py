@@ -20,7 +20,7 @@ from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import place_of
-from reconciler.render.entry_view import EntryView, fold_entries
+from reconciler.render.groups import EntryView, fold_entries
 from reconciler.render.html_items import inline, item
 from reconciler.render.reports import Report, Style, ValidateReport
 from reconciler.render.summary import command_of, outcome, report_summary, summary_counts, who

@@ -12,7 +12,7 @@ from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import safe
 from reconciler.render.diagnostics import place_of
-from reconciler.render.entry_view import EntryView
+from reconciler.render.groups import EntryView
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, settings_of, side_text
 from reconciler.render.views import PlannedView, TaskView

@@ -9,7 +9,7 @@ from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Plan
 from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import render_one
-from reconciler.render.entry_view import EntryView, fold_entries
+from reconciler.render.groups import EntryView, fold_entries
 from reconciler.render.markdown_items import details, sign_cell, task_cell
 from reconciler.render.markdown_text import cut, fence, row, span
 from reconciler.render.reports import Report, Style, ValidateReport

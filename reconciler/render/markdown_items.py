@@ -9,7 +9,7 @@ from reconciler.messages.remarks import Hint
 from reconciler.model.task import Inputs
 from reconciler.plan.plan import Change
 from reconciler.render import cells, safe
-from reconciler.render.entry_view import EntryView
+from reconciler.render.groups import EntryView
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, row, span
 from reconciler.render.reports import Style
 from reconciler.render.text_diff import Gap, Line, side_by_side

@@ -13,8 +13,13 @@ from reconciler.render import cells, safe
 from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entry_text import EntryText
-from reconciler.render.entry_view import EntryView, fold_entries
-from reconciler.render.plan_groups import TaskGroup, group_similar, prompt_line
+from reconciler.render.groups import (
+    EntryView,
+    TaskGroup,
+    fold_entries,
+    group_similar,
+    prompt_line,
+)
 from reconciler.render.reports import Palette, Style
 from reconciler.render.summary import outcome, plan_summary, plan_target
 from reconciler.render.values import change_rows, hint_rows, setting_rows
@@ -114,25 +119,25 @@ class _Writer:
         first, palette = group.first, self.palette
         title = palette.bold(f"{len(group.tasks)} tasks")
         yield self._head(first, title, "", unattended=first.unattended)
-        notes_differ = len({view.why for view in group.tasks}) > 1
         rows: list[str] = []
-        if first.note and not notes_differ:
+        if first.note and not group.notes_differ:
             rows += cells.wrap_words(safe.line(first.note), self.inner.width)
         rows += hint_rows(first.hints, self.inner)
-        if any(view.hints != first.hints for view in group.tasks):
+        if group.hints_differ:
             rows.append(palette.dim("(and the same for the other keys)"))
         if group.inputs is not None:
             rows += setting_rows(group.inputs, self.inner)
         elif group.is_one_diff:
             rows += change_rows(first.diff, self.inner)
         if first.task.action is not Action.UNCHANGED:
-            rows += self._listed(group, notes_differ=notes_differ)
+            rows += self._listed(group)
         yield from (f"{_INDENT}{row}" for row in rows)
 
-    def _listed(self, group: TaskGroup, *, notes_differ: bool) -> list[str]:
+    def _listed(self, group: TaskGroup) -> list[str]:
         """Key, location, and what is specific to each task: its note, prompt or changes."""
         rows = []
-        is_one_diff, is_one_prompt = group.is_one_diff, group.is_one_prompt
+        notes_differ, is_one_diff = group.notes_differ, group.is_one_diff
+        is_one_prompt = group.is_one_prompt
         skipped = len(group.common_beginning)
         for view in group.tasks:
             own = ""

@@ -1,4 +1,5 @@
-"""The tasks of a plan that one entry of the manifests generates, as one item."""
+"""The tasks of a plan as items: those that one entry of the manifests generates as one, and similar
+ones as one, so that forty of them fit on one screen."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ from typing import TypeVar
 
 from reconciler.messages.plan import COUNTED
 from reconciler.messages.remarks import word_remarks
-from reconciler.model.canonical import digest
+from reconciler.model.canonical import ABSENT, digest
 from reconciler.model.diagnostics import Arg
 from reconciler.model.remarks import Remark
-from reconciler.model.task import Inputs, TaskRef
+from reconciler.model.task import Inputs, TaskRef, text_of
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.render.reports import Report
 from reconciler.render.secrets import STAND_IN
@@ -21,12 +22,17 @@ from reconciler.render.views import ORDER, PlannedView, TaskView
 V = TypeVar("V", bound=TaskView)
 
 EMPTY = '""'
+SIMILAR = 4
+"""From this number on, similar tasks are one group with one line each."""
+
+_INDIVIDUAL = ("message", "name")
+_FEW = 12  # characters
 _KEYS, _IDS = 3, 20  # named before the others are counted
 
 
 @dataclass(frozen=True, slots=True)
-class EntryPart:
-    """Tasks of an entry that have the same remarks, except for names and values."""
+class TaskGroup:
+    """Tasks that have the same remarks, except for names and values."""
 
     tasks: tuple[PlannedView, ...]
 
@@ -42,6 +48,36 @@ class EntryPart:
     @property
     def hints_differ(self) -> bool:
         return any(task.hints != self.first.hints for task in self.tasks)
+
+    @property
+    def is_one_prompt(self) -> bool:
+        desired = (view.task.desired for view in self.tasks)
+        return len({text_of(task.inputs) for task in desired if task is not None}) == 1
+
+    @property
+    def common_beginning(self) -> str:
+        """The words that all prompts start with, if there are more than a few."""
+        prompts = [prompt_line(view) for view in self.tasks if view.task.desired is not None]
+        first, last = min(prompts, default=""), max(prompts, default="")
+        same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+        words = first[: first.rfind(" ", 0, same) + 1]
+        return words if len(words) > _FEW else ""
+
+    @property
+    def inputs(self) -> Inputs | None:
+        """The settings that all tasks share, if they are to be created."""
+        inputs = self.first.inputs
+        return inputs if inputs is None or self.is_one_prompt else _common(inputs)
+
+    @property
+    def is_one_diff(self) -> bool:
+        return len({digest(_diff(view)) for view in self.tasks}) == 1
+
+
+def prompt_line(view: PlannedView) -> str:
+    """The prompt on one line; empty if there is none."""
+    task = view.task.desired
+    return " ".join(((text_of(task.inputs) if task else None) or "").split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +158,13 @@ class EntryView:
 
     # Remarks
 
-    def parts(self) -> list[EntryPart]:
+    def parts(self) -> list[TaskGroup]:
         found: dict[str, list[PlannedView]] = {}
         for task in self.tasks:
             found.setdefault(digest(task.likeness()), []).append(task)
-        return [EntryPart(_with_all_ids(alike)) for alike in found.values()]
+        return [TaskGroup(_with_all_ids(alike)) for alike in found.values()]
 
-    def subject(self, part: EntryPart) -> str:
+    def subject(self, part: TaskGroup) -> str:
         """The part's action, and which tasks these are unless they are all with this action."""
         action = part.first.task.action
         if len(part.tasks) == self.counts[action]:
@@ -137,7 +173,7 @@ class EntryView:
         more = f" and {len(labels) - _KEYS} more" if len(labels) > _KEYS else ""
         return f"{action.value} {', '.join(labels[:_KEYS])}{more}"
 
-    def sentence(self, part: EntryPart) -> str:
+    def sentence(self, part: TaskGroup) -> str:
         """The part's note after its subject; empty without a note."""
         example = f", as in {part.first.key}" if part.notes_differ else ""
         note = part.first.note
@@ -188,3 +224,29 @@ def _place(view: PlannedView) -> tuple[object, ...]:
     origin = task.desired.origin if task.desired is not None else None
     period = task.generated.period if task.generated is not None else None
     return (ORDER[task.action], period or "", origin.position if origin else 0, task.ref)
+
+
+def group_similar(items: Sequence[PlannedView | EntryView]) -> list[TaskGroup | EntryView]:
+    """The items in order, with similar tasks as one item in the place of the first."""
+    alike: dict[str, list[PlannedView]] = {}
+    for item in items:
+        if isinstance(item, PlannedView):
+            settings = _common(item.inputs or {})
+            likeness = digest([*item.likeness(), item.unattended, settings])
+            alike.setdefault(likeness, []).append(item)
+    group_of: dict[int, TaskGroup] = {}
+    for tasks in alike.values():
+        least = 2 if tasks[0].task.action is Action.UNCHANGED else SIMILAR
+        for group in [tasks] if len(tasks) >= least else [[task] for task in tasks]:
+            group_of |= dict.fromkeys(map(id, group), TaskGroup(tuple(group)))
+    grouped = (group_of[id(item)] if isinstance(item, PlannedView) else item for item in items)
+    return list({id(item): item for item in grouped}.values())
+
+
+def _common(inputs: Inputs) -> dict[str, object]:
+    return {name: value for name, value in inputs.items() if name not in _INDIVIDUAL}
+
+
+def _diff(view: PlannedView) -> list[object]:
+    sides = ((c.path, c.before, c.after, c.origin.value) for c in view.diff)
+    return [[None if side is ABSENT else side for side in change] for change in sides]
