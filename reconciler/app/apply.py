@@ -23,7 +23,7 @@ from reconciler.plan.hold import Standing
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.rollout import Progress
 from reconciler.render.masking import masked_plan
-from reconciler.render.wait import End, waited_after
+from reconciler.render.wait import End, WaitedReport
 from reconciler.state.edit import known_refs
 from reconciler.tasks.status import TaskState
 
@@ -188,7 +188,15 @@ class _LaterWaves:
 
     def _ended(self, end: End) -> Applied:
         statuses = tuple(status for status in self._statuses if status.ref in self._refs)
-        report = waited_after(self._applied.report, statuses, end, self._ctx.now(), self._held)
+        done = self._applied.report
+        report = WaitedReport(
+            *(done.tasks, done.diagnostics, done.budget),
+            statuses=statuses,
+            end=end,
+            read_at=self._ctx.now(),
+            command="apply",
+            held=self._held,
+        )
         return replace(self._applied, report=report)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from reconciler.app.context import Context
 from reconciler.app.files import write_whole
 from reconciler.manifest.discovery import Finder, unreadable_file
+from reconciler.manifest.fmt import Formatted, format_manifest
 from reconciler.manifest.parse.source import MAX_BYTES
 from reconciler.manifest.repository import read_regular
 from reconciler.model.codes import Code
@@ -25,20 +26,26 @@ def fmt(ctx: Context, paths: Sequence[str], *, check: bool, write: bool) -> FmtR
     finder.find(tuple(paths) or ctx.settings.paths)
     report.diagnostics += finder.diagnostics
     for name in sorted(finder.files):
-        _format(report, name, finder.files[name], write=write, linked=name in finder.linked)
+        _format_file(report, name, finder.files[name], write=write, linked=name in finder.linked)
     return report
 
 
 def fmt_stdin(ctx: Context, content: bytes, *, check: bool) -> FmtReport:
     report = FmtReport(check)
     ctx.ui.show_sources(report.text_of)
-    report.take(STDIN, content)
+    _format(report, STDIN, content)
     return report
 
 
-def _format(report: FmtReport, name: str, path: Path, *, write: bool, linked: bool) -> None:
+def _format(report: FmtReport, name: str, content: bytes) -> Formatted:
+    found = report.files[name] = format_manifest(content, name)
+    report.diagnostics += found.diagnostics
+    return found
+
+
+def _format_file(report: FmtReport, name: str, path: Path, *, write: bool, linked: bool) -> None:
     try:
-        found = report.take(name, read_regular(path, MAX_BYTES))
+        found = _format(report, name, read_regular(path, MAX_BYTES))
     except OSError as problem:
         report.diagnostics.append(unreadable_file(name, problem))
         return

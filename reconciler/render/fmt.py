@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import unified_diff
 
-from reconciler.manifest.fmt import Formatted, format_manifest
+from reconciler.manifest.fmt import Formatted
 from reconciler.model.diagnostics import Diagnostic, has_errors, in_order
 from reconciler.render import safe
 from reconciler.render.json import json_document
@@ -38,12 +38,6 @@ class FmtReport:
     def text_of(self, file: str) -> str | None:
         found = self.files.get(file)
         return None if found is None else found.before.decode("utf-8", "replace")
-
-    def take(self, name: str, content: bytes) -> Formatted:
-        """Formats one file and records the result."""
-        found = self.files[name] = format_manifest(content, name)
-        self.diagnostics += found.diagnostics
-        return found
 
 
 def fmt_document(report: FmtReport, *, diff: bool, text: bool) -> dict[str, object]:

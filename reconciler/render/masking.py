@@ -21,7 +21,6 @@ from reconciler.render.reports import FailureReport, Report, ValidateReport
 from reconciler.render.secrets import STAND_IN, Secrets
 
 if TYPE_CHECKING:
-    from reconciler.apply.report import TaskResult
     from reconciler.plan.plan import Change, Plan, PlannedTask
     from reconciler.state.attempt import Attempt
     from reconciler.state.model import Record, State
@@ -38,25 +37,31 @@ def masked(report: Report, secrets: Secrets) -> Report:
     secrets |= secrets_of(report)
     if not secrets:
         return report
-    report = replace(report, diagnostics=concealed(report.diagnostics, secrets))
+    diagnostics = concealed(report.diagnostics, secrets)
     if isinstance(report, FailureReport):
-        return report
+        return replace(report, diagnostics=diagnostics)
     if isinstance(report, ValidateReport):
         listed = tuple(_redact(task) if task.sensitive else task for task in report.listed)
-        return replace(report, listed=listed)
+        return replace(report, diagnostics=diagnostics, listed=listed)
     from reconciler.plan.plan import Plan
 
     if isinstance(report, Plan):
         return _plan(report, secrets)
-    return replace(report, tasks=tuple(_result(task, secrets) for task in report.tasks))
+    tasks = tuple(
+        replace(
+            task,
+            problems=concealed_remarks(task.problems, secrets),
+            warnings=concealed_remarks(task.warnings, secrets),
+        )
+        for task in report.tasks
+    )
+    return replace(report, diagnostics=diagnostics, tasks=tasks)
 
 
 def masked_plan(plan: Plan) -> Plan:
     """The plan to save: apply takes prompts from the manifests, never from a plan."""
     secrets = secrets_of(plan)
-    if not secrets:
-        return plan
-    return _plan(replace(plan, diagnostics=concealed(plan.diagnostics, secrets)), secrets)
+    return _plan(plan, secrets) if secrets else plan
 
 
 def secrets_of(report: Report) -> Secrets:
@@ -118,19 +123,15 @@ def _texts(value: Inputs) -> Iterable[str]:
     return (text for texts in shown for text in texts if not _HIDDEN.fullmatch(text))
 
 
-def _result(task: TaskResult, secrets: Secrets) -> TaskResult:
-    return replace(
-        task,
-        problems=concealed_remarks(task.problems, secrets),
-        warnings=concealed_remarks(task.warnings, secrets),
-    )
-
-
 def _plan(plan: Plan, secrets: Secrets) -> Plan:
     from reconciler.plan.digest import plan_digest
 
-    tasks = tuple(_task(task, secrets) for task in plan.tasks)
-    return replace(plan, tasks=tasks, shown_digest=plan_digest(plan))
+    return replace(
+        plan,
+        tasks=tuple(_task(task, secrets) for task in plan.tasks),
+        diagnostics=concealed(plan.diagnostics, secrets),
+        shown_digest=plan_digest(plan),
+    )
 
 
 def _task(task: PlannedTask, secrets: Secrets) -> PlannedTask:

@@ -37,15 +37,3 @@ class WaitedReport(ApplyReport):
     def code(self) -> int:
         """The exit code of `taskctl status --exit-code`; 1 if tasks are done and others held."""
         return exit_code(self.statuses) or int(bool(self.held) or self.failed())
-
-
-def waited_after(
-    report: ApplyReport,
-    statuses: tuple[TaskStatus, ...],
-    end: End,
-    read_at: datetime,
-    held: tuple[PlannedTask, ...] = (),
-) -> WaitedReport:
-    """The report of an apply that also waited."""
-    applied = (report.tasks, report.diagnostics, report.budget)
-    return WaitedReport(*applied, statuses, end, read_at, command="apply", held=held)
