@@ -14,7 +14,7 @@ from reconciler.messages import plain_text
 from reconciler.model.diagnostics import NOWHERE, Severity
 from reconciler.render import safe
 from reconciler.render.reports import Report, Style
-from reconciler.render.views import Finding, findings
+from reconciler.render.views import Issue, issues
 
 MOST = 10
 """Annotations of one kind that GitHub shows per step."""
@@ -24,24 +24,24 @@ _KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "
 
 def render(report: Report, style: Style) -> str:
     """One line per annotation, errors first."""
-    found = list(findings(report, style, plain_text))
-    found.sort(key=lambda finding: list(Severity).index(finding.level))
-    return "".join(f"{_command(finding)}\n" for finding in _shown(found))
+    found = list(issues(report, style, plain_text))
+    found.sort(key=lambda issue: list(Severity).index(issue.level))
+    return "".join(f"{_command(issue)}\n" for issue in _shown(found))
 
 
-def _shown(found: list[Finding]) -> Iterator[Finding]:
+def _shown(found: list[Issue]) -> Iterator[Issue]:
     """As many as GitHub shows, and one notice that counts the rest."""
     counts: Counter[Severity] = Counter()
-    for finding in found:
-        counts[finding.level] += finding.number
+    for issue in found:
+        counts[issue.level] += issue.number
     most = dict.fromkeys(Severity, MOST)
     if any(count > MOST for count in counts.values()):
         most[Severity.NOTE] -= 1
     shown: Counter[Severity] = Counter()
-    for finding in found:
-        if shown[finding.level] < most[finding.level]:
-            shown[finding.level] += 1
-            yield finding
+    for issue in found:
+        if shown[issue.level] < most[issue.level]:
+            shown[issue.level] += 1
+            yield issue
     more = [
         f"{number} {_KINDS[level]}{'s' * (number > 1)}"
         for level in Severity
@@ -49,11 +49,11 @@ def _shown(found: list[Finding]) -> Iterator[Finding]:
     ]
     if more:
         text = f"{(counts - shown).total()} more that a step does not show: {', '.join(more)}"
-        yield Finding("", Severity.NOTE, text, NOWHERE)
+        yield Issue("", Severity.NOTE, text, NOWHERE)
 
 
-def _command(finding: Finding) -> str:
-    at = finding.at
+def _command(issue: Issue) -> str:
+    at = issue.at
     properties = {
         "file": at.file,
         "line": at.line if at.file else None,
@@ -61,7 +61,7 @@ def _command(finding: Finding) -> str:
         "title": "taskctl" if at.key is None else f"taskctl: {at.key}",
     }
     listed = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value)
-    return f"::{_KINDS[finding.level]} {listed}::{_data(finding.text)}"
+    return f"::{_KINDS[issue.level]} {listed}::{_data(issue.text)}"
 
 
 def _data(text: str) -> str:

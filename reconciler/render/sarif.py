@@ -24,7 +24,7 @@ from reconciler.render import safe
 from reconciler.render.json import dump
 from reconciler.render.reports import FailureReport, Report, Style
 from reconciler.render.summary import command_of, plan_target
-from reconciler.render.views import Finding, findings
+from reconciler.render.views import Issue, issues
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 FINGERPRINT = "taskctlProblem/v1"
@@ -53,7 +53,7 @@ _TASK_RULES = {
 
 def render(report: Report, style: Style) -> str:
     """One ASCII document whose text contains no links."""
-    found = list(findings(report, style, _worded))
+    found = list(issues(report, style, _worded))
     rules = sorted({problem.rule for problem in found})
     index = {rule: place for place, rule in enumerate(rules)}
     target = plan_target(report) if isinstance(report, Plan) else ""
@@ -84,7 +84,7 @@ def render(report: Report, style: Style) -> str:
     return dump({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _results(found: Iterable[Finding], index: Mapping[str, int]) -> list[dict[str, object]]:
+def _results(found: Iterable[Issue], index: Mapping[str, int]) -> list[dict[str, object]]:
     seen: Counter[str] = Counter()
     results = []
     for problem in found:
@@ -107,7 +107,7 @@ def _results(found: Iterable[Finding], index: Mapping[str, int]) -> list[dict[st
     return results
 
 
-def _notification(problem: Finding, index: Mapping[str, int]) -> dict[str, object]:
+def _notification(problem: Issue, index: Mapping[str, int]) -> dict[str, object]:
     rule = {"id": problem.rule, "index": index[problem.rule]}
     return {
         "descriptor": rule,

@@ -1,4 +1,4 @@
-"""What every format shows of a report: its tasks, its diagnostics, and both as findings."""
+"""What every format shows of a report: its tasks, its diagnostics, and both as issues."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def _view(
     )
 
 
-class Finding(NamedTuple):
+class Issue(NamedTuple):
     """A diagnostic, or a task that someone should look at, for formats that list both. `number` is
     how many problems it stands for."""
 
@@ -200,18 +200,16 @@ class Finding(NamedTuple):
     number: int = 1
 
 
-def findings(
-    report: Report, style: Style, worded: Callable[[Diagnostic], str]
-) -> Iterator[Finding]:
+def issues(report: Report, style: Style, worded: Callable[[Diagnostic], str]) -> Iterator[Issue]:
     """The diagnostics, with the text of `worded`, then the tasks. Nothing is escaped yet."""
     for found in diagnostics_of(report, style):
         number = count([found], found.severity)
-        yield Finding(found.code.value, found.severity, worded(found), found.at, number)
+        yield Issue(found.code.value, found.severity, worded(found), found.at, number)
     for view in task_views(report, style.locate):
         if view.level is not None:
             path = (view.ref.org_name, view.key)
             at = Place(view.file, view.line, key=view.key, path=path)
-            yield Finding(f"task/{view.word}", view.level, f"{view.key}: {view.text}", at)
+            yield Issue(f"task/{view.word}", view.level, f"{view.key}: {view.text}", at)
 
 
 def diagnostics_of(report: Report, style: Style) -> list[Diagnostic]:
