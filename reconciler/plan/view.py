@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -37,13 +37,13 @@ class RemoteView:
     identity: Identity
     clocks: Clocks
     tasks: Mapping[TaskId, RemoteTask] = field(default_factory=dict)
-    absent: frozenset[TaskId] = frozenset()
+    absent: Set[TaskId] = frozenset()
     messages: Mapping[TaskId, FirstMessage | None] = field(default_factory=dict)
     unreadable: Mapping[TaskId, str] = field(default_factory=dict)
-    cut_short: frozenset[str] = frozenset()
+    cut_short: Set[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
     unlisted: Mapping[str, str] = field(default_factory=dict)
-    marks_preserved: frozenset[str] = frozenset()
+    marks_preserved: Set[str] = frozenset()
     newest: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignored_date: Diagnostic | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,8 +31,10 @@ def message_cache(
     return TaskCache(folder, "first-messages", backend, Codec(FirstMessage), scrub)
 
 
-@dataclass(slots=True)
+@dataclass
 class _Findings:
+    """The fields of RemoteView that are filled while reading."""
+
     tasks: dict[TaskId, RemoteTask] = field(default_factory=dict)
     absent: set[TaskId] = field(default_factory=set)
     messages: dict[TaskId, FirstMessage | None] = field(default_factory=dict)
@@ -83,20 +85,7 @@ class Survey:
         self.cache.save()
         if errors and len(errors) == len(lookups):
             raise errors[0]
-        return RemoteView(
-            identity=identity,
-            clocks=clocks,
-            tasks=found.tasks,
-            absent=frozenset(found.absent),
-            messages=found.messages,
-            unreadable=found.unreadable,
-            cut_short=frozenset(found.cut_short),
-            refused=found.refused,
-            unlisted=found.unlisted,
-            marks_preserved=frozenset(found.marks_preserved),
-            newest=found.newest,
-            ignored_date=self.service.ignored_date(),
-        )
+        return RemoteView(identity, clocks, ignored_date=self.service.ignored_date(), **vars(found))
 
     def clocks(self) -> Clocks:
         return Clocks(self._clock.now(), self._clock.boot(), self._clock.boot_id)
@@ -110,9 +99,13 @@ class Survey:
         return now - created < self._settle_time
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Organization:
-    """Reads one organization as its lookup requests."""
+    """Reads one organization as its lookup requests.
+
+    `missing` are the requested IDs that were not found yet, `candidates` the listed tasks whose
+    first messages are needed, newest first.
+    """
 
     survey: Survey
     lookup: Lookup
@@ -120,41 +113,92 @@ class _Organization:
     clocks: Clocks
     found: _Findings
     pool: ThreadPoolExecutor
+    missing: set[str] = field(default_factory=set)
+    candidates: list[TaskId] = field(default_factory=list)
 
     def read(self) -> None:
         lookup, service = self.lookup, self.survey.service
-        listing = _Listing(lookup, self.identity, self.found)
+        self.missing.update(lookup.ids)
+        pages = 0
         if lookup.searches or len(lookup.ids) > FEW:
-            listing.read(service.list_tasks(lookup.org_name))
-            if listing.pages > 1 and lookup.searches:
+            pages = self._read_list(service.list_tasks(lookup.org_name))
+            if pages > 1 and lookup.searches:
                 # A task that leaves the list meanwhile moves the others up, so that one of them
                 # may be on no page. Reading it as absent could create a duplicate.
-                listing.read(service.list_tasks(lookup.org_name))
-        self._read_missing(is_listed=listing.pages > 0)
+                self._read_list(service.list_tasks(lookup.org_name))
+        self._read_missing(is_listed=pages > 0)
         self._probe_marks()
-        self._read_messages(listing.candidates)
+        self._read_messages()
+
+    def _read_list(self, pages: Iterator[TaskPage]) -> int:
+        """Reads the list, newest first, only as far as necessary. Returns the number of pages."""
+        org_name, found, read = self.lookup.org_name, self.found, 0
+        listed: dict[str, None] = {}
+        for page in pages:
+            read += 1
+            if page.problem is not None:
+                found.unlisted[org_name] = word(page.problem).summary
+            for task in page:
+                listed[task.id] = None
+                self._add(task)
+            if self._is_enough(listed):
+                break
+        found.newest.setdefault(org_name, tuple(listed)[:BASELINE_SIZE])
+        self._keep_newest()
+        return read
+
+    def _add(self, task: RemoteTask) -> None:
+        task_id = TaskId(task.org_name, task.id)
+        if task_id in self.found.tasks:
+            return
+        if task.id in self.missing:
+            self.missing.discard(task.id)
+            self.found.tasks[task_id] = task
+        if self.lookup.searches and self.lookup.needs_message(task, self.identity):
+            self.found.tasks[task_id] = task
+            self.candidates.append(task_id)
+
+    def _is_enough(self, listed: Collection[str]) -> bool:
+        if len(self.missing) > FEW:
+            return False
+        if not self.lookup.searches:
+            return True
+        if not self.lookup.attempts and len(self.candidates) > self.lookup.limit:
+            return True
+        return self.lookup.is_deep_enough(listed)
+
+    def _keep_newest(self) -> None:
+        """Limits the candidates for adoption, but not those that an attempt may have created."""
+        limit, kept = self.lookup.limit, []
+        for task_id in self.candidates:
+            task = self.found.tasks[task_id]
+            if self.lookup.may_be_attempted(task):
+                kept.append(task_id)
+            elif limit > 0:
+                limit -= 1
+                kept.append(task_id)
+            else:
+                self.found.cut_short.add(task_id.org_name)
+        self.candidates = kept
 
     def _read_missing(self, *, is_listed: bool) -> None:
         """Reads the tasks that are not in the list. Absence means two 404s while the list
         responds."""
-        org, found = self.lookup.org_name, self.found
-        missing = sorted(i for i in self.lookup.ids if TaskId(org, i) not in found.tasks)
-        missing = self._get(missing)
-        if missing and not is_listed:
-            next(self.survey.service.list_tasks(org), None)
-        found.absent.update(TaskId(org, task_id) for task_id in self._get(missing))
+        org_name = self.lookup.org_name
+        self._get_missing()
+        if self.missing and not is_listed:
+            next(self.survey.service.list_tasks(org_name), None)
+        self._get_missing()
+        self.found.absent.update(TaskId(org_name, task_id) for task_id in self.missing)
 
-    def _get(self, ids: list[str]) -> list[str]:
-        """Reads tasks one by one; returns the IDs that were not found."""
-        org, service = self.lookup.org_name, self.survey.service
-        tasks = self.pool.map(lambda task_id: service.get_task(org, task_id), ids)
-        missing = []
+    def _get_missing(self) -> None:
+        """Reads the missing tasks one by one."""
+        org_name, service, ids = self.lookup.org_name, self.survey.service, sorted(self.missing)
+        tasks = self.pool.map(lambda task_id: service.get_task(org_name, task_id), ids)
         for task_id, task in zip(ids, tasks, strict=True):
-            if task is None:
-                missing.append(task_id)
-            else:
-                self.found.tasks[TaskId(org, task_id)] = task
-        return missing
+            if task is not None:
+                self.missing.discard(task_id)
+                self.found.tasks[TaskId(org_name, task_id)] = task
 
     def _probe_marks(self) -> None:
         """Checks with a known task whether the service preserves marks."""
@@ -165,10 +209,10 @@ class _Organization:
         if isinstance(shown, FirstMessage) and any(mark.is_exact(m, shown.mark) for m in marks):
             self.found.marks_preserved.add(self.lookup.org_name)
 
-    def _read_messages(self, candidates: Sequence[TaskId]) -> None:
+    def _read_messages(self) -> None:
         found, cache, young = self.found, self.survey.cache, self.survey.young_messages
         unread = []
-        for task in candidates:
+        for task in self.candidates:
             known = cache.get(task) or (None if self.lookup.is_final else young.get(task))
             if known is None:
                 unread.append(task)
@@ -202,64 +246,3 @@ class _Organization:
             and compare_texts(message.text, text_of(attempt.inputs) or "") is Text.SAME
             for attempt in self.lookup.attempts
         )
-
-
-class _Listing:
-    """One organization's list, newest first, read only as far as necessary."""
-
-    def __init__(self, lookup: Lookup, identity: Identity, found: _Findings) -> None:
-        self._lookup = lookup
-        self._identity = identity
-        self._found = found
-        self._missing = set(lookup.ids)
-        self.candidates: list[TaskId] = []
-        self.pages = 0
-
-    def read(self, pages: Iterator[TaskPage]) -> None:
-        listed: dict[str, None] = {}
-        for page in pages:
-            self.pages += 1
-            if page.problem is not None:
-                self._found.unlisted[self._lookup.org_name] = word(page.problem).summary
-            for task in page:
-                listed[task.id] = None
-                self._add(task)
-            if self._is_enough(listed):
-                break
-        newest = tuple(listed)[:BASELINE_SIZE]
-        self._found.newest.setdefault(self._lookup.org_name, newest)
-        self._keep_newest()
-
-    def _add(self, task: RemoteTask) -> None:
-        task_id = TaskId(task.org_name, task.id)
-        if task_id in self._found.tasks:
-            return
-        if task.id in self._missing:
-            self._missing.discard(task.id)
-            self._found.tasks[task_id] = task
-        if self._lookup.searches and self._lookup.needs_message(task, self._identity):
-            self._found.tasks[task_id] = task
-            self.candidates.append(task_id)
-
-    def _is_enough(self, listed: Collection[str]) -> bool:
-        if len(self._missing) > FEW:
-            return False
-        if not self._lookup.searches:
-            return True
-        if not self._lookup.attempts and len(self.candidates) > self._lookup.limit:
-            return True
-        return self._lookup.is_deep_enough(listed)
-
-    def _keep_newest(self) -> None:
-        """Limits the candidates for adoption, but not those that an attempt may have created."""
-        limit, kept = self._lookup.limit, []
-        for task_id in self.candidates:
-            task = self._found.tasks[task_id]
-            if self._lookup.may_be_attempted(task):
-                kept.append(task_id)
-            elif limit > 0:
-                limit -= 1
-                kept.append(task_id)
-            else:
-                self._found.cut_short.add(task_id.org_name)
-        self.candidates = kept
