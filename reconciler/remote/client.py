@@ -20,7 +20,6 @@ from reconciler.model.task import FirstMessage, Identity, RemoteTask
 from reconciler.plan.budget import Budget, read_budget
 from reconciler.remote import responses
 from reconciler.remote.exchange import NoResponseError, Request, ServiceResponse
-from reconciler.remote.failures import failure, reason
 from reconciler.remote.pagination import TASK_QUERY, Page, ReadPage, pages, task_pages
 from reconciler.remote.service_clock import ServiceClock
 from reconciler.remote.transport import HEADER_VALUE, Transport
@@ -98,7 +97,7 @@ class Client:
         try:
             response = self._transport.send_once(Request("GET", path), BUDGET_TIMEOUT)
         except NoResponseError as lost:
-            return reason(lost, self.scrub)
+            return responses.reason(lost, self.scrub)
         if responses.says(response, 404):
             return "no Neo token budget applies, or the service does not support them"
         if not 200 <= response.status < 300:
@@ -181,7 +180,7 @@ class Client:
         try:
             response = self._transport.post(request, window)
         except NoResponseError as lost:
-            why = reason(lost, self.scrub)
+            why = responses.reason(lost, self.scrub)
             return Unknown(why) if lost.begun else NotSent(why)
         outcome = responses.create_outcome(response, self.scrub)
         self._service_clock.note(response)
@@ -246,7 +245,7 @@ class Client:
             return self._transport.send(request, stopped)
         except NoResponseError as lost:
             where = self._transport.address(request)
-            raise RemoteError([failure(lost, self.scrub, where)]) from None
+            raise RemoteError([responses.failure(lost, self.scrub, where)]) from None
 
     def _decode(
         self,

@@ -1,27 +1,44 @@
-"""Interprets responses: data, the outcome of a create, or a diagnostic."""
+"""Interprets responses, and exceptions without a response: data, the outcome of a create, or a
+diagnostic."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import math
+import socket
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from requests.exceptions import InvalidProxyURL
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    IncompleteRead,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
+
+from reconciler.messages import word
 from reconciler.model import wire
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, RemoteError, error
+from reconciler.model.diagnostics import Arg, Diagnostic, RemoteError, error
 from reconciler.model.service import Created, CreateOutcome, Refused, Unknown
-from reconciler.remote.exchange import ServiceResponse
-from reconciler.remote.retries import retry_after
+from reconciler.remote.exchange import NoResponseError, ServiceResponse, TooLargeError, TooLateError
+from reconciler.remote.retries import causes, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 
 MAY_HAVE_CREATED = frozenset({408, 409, 425, 429, 499})
 """4xx statuses that do not prove that no task was created (docs/exactly-once.md)."""
 
 _MAX_DEPTH = 100
+_REASON_LIMIT = 200
 _CONTAINERS = frozenset({dict, list})
+
+_Classified = tuple[Code, str, dict[str, Arg]]
 
 
 class NotFoundError(RemoteError):
@@ -69,18 +86,23 @@ def read(
     The rest describes the request, for messages: `where` is its address without secrets,
     `is_task`: it is about a task of the organization.
     """
-    code, case, facts = Code.NOT_THE_SERVICE, "", dict[str, Arg]()
+    classified: _Classified = (Code.NOT_THE_SERVICE, "", {})
     if 200 <= response.status < 300:
         with contextlib.suppress(ValueError):
             return scrub.values(decode(response.body), response.body)
     else:
-        code, case, facts = _classified(response, method, org_name, is_task=is_task)
-    facts |= {"where": where, "answer": response_name(response)}
-    clean: dict[str, Any] = {
-        name: scrub(arg) if isinstance(arg, str) else arg for name, arg in facts.items()
-    }
+        classified = _classified(response, method, org_name, is_task=is_task)
+    problem = _diagnostic(classified, scrub, where=where, answer=response_name(response))
     kind = NotFoundError if says(response, 404) else RemoteError
-    raise kind([error(code, case, **clean)], response.status)
+    raise kind([problem], response.status)
+
+
+def _diagnostic(classified: _Classified, scrub: Scrubber, **facts: Arg) -> Diagnostic:
+    code, case, more = classified
+    clean: dict[str, Any] = {
+        name: scrub(arg) if isinstance(arg, str) else arg for name, arg in {**facts, **more}.items()
+    }
+    return error(code, case, **clean)
 
 
 _BY_STATUS = {
@@ -92,7 +114,7 @@ _BY_STATUS = {
 
 def _classified(
     response: ServiceResponse, method: str, org_name: str | None, *, is_task: bool
-) -> tuple[Code, str, dict[str, Arg]]:
+) -> _Classified:
     status = response.status
     if status in _BY_STATUS:
         return (*_BY_STATUS[status], {})
@@ -172,3 +194,54 @@ def response_name(response: ServiceResponse) -> str:
     if response.status < 500 or not response.request_id:
         return text
     return f"{text} (X-Pulumi-Request-ID {response.request_id})"
+
+
+def failure(lost: NoResponseError, scrub: Scrubber, where: str = "") -> Diagnostic:
+    """Why there is no complete response; `where` is the address."""
+    return _diagnostic(_classified_failure(lost), scrub, where=where)
+
+
+def reason(lost: NoResponseError, scrub: Scrubber) -> str:
+    """Why there is no complete response, in a few words without the address."""
+    return word(failure(lost, scrub)).summary
+
+
+def _classified_failure(lost: NoResponseError) -> _Classified:
+    """The proxy can only be the cause before the request has begun: urllib3 also raises ProxyError
+    for a reset long after the connection was opened."""
+    found = list(causes(lost.cause))
+    if not lost.begun and any(isinstance(c, ProxyError | InvalidProxyURL) for c in found):
+        beneath = [c for c in found if isinstance(c, OSError) and c.args]
+        return Code.PROXY, "", {"reason": shown_text(str((beneath or found)[-1]), _REASON_LIMIT)}
+    for cause in found:
+        known = _known(cause)
+        if known is not None:
+            return known
+    last = next((str(c) for c in reversed(found) if str(c)), type(lost.cause).__name__)
+    return Code.NO_RESPONSE, "other", {"reason": shown_text(last, _REASON_LIMIT)}
+
+
+def _known(cause: BaseException) -> _Classified | None:
+    match cause:
+        case TooLateError():
+            return Code.UNREACHABLE, "late", {}
+        case ssl.SSLCertVerificationError():
+            return Code.CERTIFICATE, "", {"reason": shown_text(cause.verify_message, _REASON_LIMIT)}
+        case ssl.SSLError():
+            text = shown_text(str(cause.reason or cause), _REASON_LIMIT)
+            return Code.UNREACHABLE, "tls", {"reason": text}
+        case socket.gaierror() | NameResolutionError():
+            return Code.UNREACHABLE, "name", {}
+        case ConnectTimeoutError() if not isinstance(cause, NewConnectionError):
+            return Code.UNREACHABLE, "timeout", {}
+        case ReadTimeoutError() | TimeoutError():
+            return Code.NO_RESPONSE, "timeout", {}
+        case ConnectionRefusedError():
+            return Code.UNREACHABLE, "refused", {}
+        case ConnectionResetError() | BrokenPipeError():
+            return Code.NO_RESPONSE, "reset", {}
+        case IncompleteRead():
+            return Code.NO_RESPONSE, "cut", {}
+        case TooLargeError():
+            return Code.NO_RESPONSE, "large", {"limit": cause.limit}
+    return None

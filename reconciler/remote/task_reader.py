@@ -17,7 +17,6 @@ from reconciler.remote import responses
 from reconciler.remote.cache import TaskCache
 from reconciler.remote.client import Client
 from reconciler.remote.exchange import NoResponseError
-from reconciler.remote.failures import reason
 from reconciler.remote.survey import FEW
 from reconciler.state.model import Record
 from reconciler.tasks.delivery import Lost, Refusal
@@ -151,7 +150,7 @@ class TaskReader:
         try:
             response = self._client.post_to_task(*task, body, suffix)
         except NoResponseError as lost:
-            why = reason(lost, self._client.scrub)
+            why = responses.reason(lost, self._client.scrub)
             if lost.begun:
                 return Lost(why)
             ref = "/".join(task)
