@@ -6,23 +6,34 @@ Warnings, notes and credentials can be ignored, other errors cannot.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ruamel.yaml.events import ScalarEvent
+from ruamel.yaml.events import (
+    AliasEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.source import Source
-from reconciler.manifest.parse.spans import PARSER_ERRORS, NextEvent, Position, locate
+from reconciler.manifest.parse.spans import LineIndex, NextEvent, Position
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
-_COMMENT = re.compile(r"(?<!\S)#.*?\btaskctl:[ \t]*ignore\b(?:[ \t]*\[(?P<codes>[^\]]*)\])?")
+_COMMENT = re.compile(
+    r"(?<!\S)#[^\r\n]*?\btaskctl:[ \t]*ignore\b(?:[ \t]*\[(?P<codes>[^\]\r\n]*)\])?"
+)
 _CODES = frozenset(code.value for code in Code)
 _TASK = 2
 """The length of the path of a task, the outermost value whose findings can be ignored."""
+
+_BEFORE_KEY = -1
+"""The last step of a path in a mapping, between two values."""
 
 
 @dataclass(slots=True)
@@ -81,16 +92,14 @@ def read_ignores(source: Source) -> Ignores:
     ignores = Ignores()
     if not isinstance(source.data, dict):
         return ignores
-    found = {
-        (number, match.start() + 1): match["codes"]
-        for number, line in enumerate(re.split("\r\n|\r|\n", source.text), 1)
-        for match in _COMMENT.finditer(line)
-    }
-    for place in _in_texts(source.events(), list(found)):
-        del found[place]
-    paths = _paths_by_line(source, list(found))
-    for place, listed in found.items():
-        path = paths.get(place[0])
+    text = source.text
+    lines = LineIndex(text)
+    found = [(lines.position(match.start()), match["codes"]) for match in _COMMENT.finditer(text)]
+    paths = _paths_by_place(source.events(), [place for place, _ in found])
+    for place, listed in found:
+        if place not in paths:
+            continue
+        path = paths[place]
         codes = [code.strip() for code in (listed or "").split(",")]
         is_valid = _CODES.issuperset(codes)
         if path is None or not is_valid:
@@ -103,47 +112,45 @@ def read_ignores(source: Source) -> Ignores:
     return ignores
 
 
-def _in_texts(next_event: NextEvent, places: list[Position]) -> Iterator[Position]:
-    """The places inside a quoted or block scalar, which are not comments."""
+def _paths_by_place(next_event: NextEvent, places: list[Position]) -> dict[Position, Path | None]:
+    """The path of the outermost key on the line of each place, in a task or in `defaults`: None if
+    there is none. Places in a quoted or block scalar, which are not comments, are left out."""
+    wanted = {line for line, _ in places}
+    last = max(wanted, default=0)
+    keys: dict[int, Path] = {}
+    texts: set[Position] = set()
+    path: list[str | int] = []
     at = 0
-    with suppress(*PARSER_ERRORS):
-        while at < len(places) and (event := next_event()) is not None:
-            if not isinstance(event, ScalarEvent) or not event.style:
+    while (event := next_event()) is not None and event.start_mark.line < last:
+        kind = type(event)
+        if kind is ScalarEvent:
+            if event.style:
+                at, after = (bisect_left(places, edge, at) for edge in _edges(event))
+                texts.update(places[at:after])
+            if path and path[-1] == _BEFORE_KEY:
+                path[-1] = event.value
+                line = event.start_mark.line + 1
+                if line in wanted and len(path) >= _TASK and path[0] in ("tasks", "defaults"):
+                    known = keys.get(line)
+                    if known is None or len(path) < len(known):
+                        keys[line] = tuple(path)
                 continue
-            begin, end = event.start_mark, event.end_mark
-            first = (begin.line + 1, begin.column + 1)
-            if event.style in ("|", ">"):
-                first = (begin.line + 2, 1)
-            while at < len(places) and places[at] < first:
-                at += 1
-            while at < len(places) and places[at] < (end.line + 1, end.column + 1):
-                yield places[at]
-                at += 1
+        elif kind is MappingStartEvent or kind is SequenceStartEvent:
+            path.append(_BEFORE_KEY if kind is MappingStartEvent else 0)
+            continue
+        elif kind is MappingEndEvent or kind is SequenceEndEvent:
+            path.pop()
+        elif kind is not AliasEvent:
+            continue
+        if path:
+            step = path[-1]
+            path[-1] = step + 1 if isinstance(step, int) else _BEFORE_KEY
+    return {place: keys.get(place[0]) for place in places if place not in texts}
 
 
-def _paths_by_line(source: Source, places: list[Position]) -> dict[int, Path]:
-    """The path of the outermost key on each line of `defaults` and of the tasks around `places`."""
-    tasks, data = source.keys.get("tasks", {}), source.data
-    starts = sorted((at, key) for key, at in tasks.items())
-    nearest = {bisect_right(starts, (place, "\U0010ffff")) - 1 for place in places} - {-1}
-    keys = [starts[index][1] for index in nearest]
-    below: list[Path] = [("tasks", key) for key in keys]
-    for key in keys:
-        below += _keys(data["tasks"].get(key), ("tasks", key))
-    below += _keys(data.get("defaults"), ("defaults",)) if places else ()
-    spans = locate(source.events(), below) if below else {}
-    lines: dict[int, Path] = {}
-    for path in sorted(below, key=len):
-        lines.setdefault(spans[path].key_line, path)
-    return lines
-
-
-def _keys(value: object, path: Path) -> Iterator[Path]:
-    """The paths of all keys below a value."""
-    if isinstance(value, Mapping):
-        for name, below in value.items():
-            yield (*path, name)
-            yield from _keys(below, (*path, name))
-    elif isinstance(value, list):
-        for index, below in enumerate(value):
-            yield from _keys(below, (*path, index))
+def _edges(scalar: ScalarEvent) -> Iterator[Position]:
+    """The start and the end of the text of a quoted or block scalar."""
+    begin, end = scalar.start_mark, scalar.end_mark
+    is_block = scalar.style in ("|", ">")
+    yield (begin.line + 2, 1) if is_block else (begin.line + 1, begin.column + 1)
+    yield end.line + 1, end.column + 1
