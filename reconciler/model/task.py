@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, NamedTuple
 
+from reconciler.memory import value
 from reconciler.model.canonical import comparable_text, digest
 
 Inputs = Mapping[str, Any]
@@ -110,7 +111,7 @@ class TaskOrigin:
     ends: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class DesiredTask:
     """One task of a manifest, with defaults applied.
 
@@ -151,7 +152,7 @@ class DesiredTask:
         return work_of(self.inputs)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RemoteTask:
     """A task as the service returns it. `raw` is the whole response, with unknown fields."""
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from reconciler.memory import value
 from reconciler.model.canonical import ABSENT
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.fields import PATCHED
@@ -97,7 +98,7 @@ class Change:
         return self.path in PATCHED and self.after is not ABSENT
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PlannedTask:
     """One task, and what apply would do with it.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
+from reconciler.memory import value
 from reconciler.model.task import Generated, Identity, Inputs, RemoteTask, TaskRef
 from reconciler.state.attempt import (
     HISTORY,
@@ -19,7 +20,7 @@ from reconciler.state.attempt import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Record:
     """An existing task and its key.
 
