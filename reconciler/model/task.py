@@ -223,7 +223,8 @@ def instant(text: object) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-        moment = (parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed).astimezone(UTC)
+        aware = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
+        moment = aware if aware.tzinfo is UTC else aware.astimezone(UTC)
     except (ValueError, OverflowError):  # OverflowError: at either end of the calendar
         return None
     return moment if moment.year > 1 else None

@@ -3,7 +3,7 @@ do the work of a missing task."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -21,7 +21,14 @@ from reconciler.model.task import (
     text_of,
 )
 from reconciler.model.wire import REDACTED, console_url
-from reconciler.plan.lookup import Depth, adopt_depth, is_own, moved_ref, settings_agree
+from reconciler.plan.lookup import (
+    Depth,
+    accounted_for,
+    adopt_depth,
+    is_own,
+    moved_ref,
+    settings_agree,
+)
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import (
@@ -45,11 +52,11 @@ Span = tuple[datetime, datetime | None]
 
 def look_alikes(
     planned: Iterable[PlannedTask],
+    desired: Sequence[DesiredTask],
     state: State,
     view: RemoteView,
     options: PlanOptions,
     verdicts: Mapping[str, Verdict],
-    accounted: Collection[str],
 ) -> dict[TaskRef, PlannedTask]:
     """Decisions on planned creates whose tasks may already exist.
 
@@ -57,7 +64,7 @@ def look_alikes(
     fixed settings that this identity created and that is not recorded; no task is used twice. On a
     new state, all tasks are compared; otherwise, those newer than what the last apply has read
     (docs/exactly-once.md). A key with an attempt adopts no later task with another mark,
-    since that is someone else's. `accounted` are the IDs of tasks that have or had a key.
+    since that is someone else's.
     """
     creates = [
         (task, task.desired)
@@ -66,7 +73,7 @@ def look_alikes(
     ]
     if options.adopt is AdoptScope.NONE or not creates:
         return {}
-    spoken_for, claimed = _claims(verdicts.values(), accounted)
+    spoken_for, claimed = _claims(verdicts.values(), desired, state)
     pool = _Pool(view, spoken_for)
     attempts = state.attempts.values()
     tried = {attempt.ref for attempt in attempts}
@@ -94,9 +101,12 @@ def look_alikes(
     return decided
 
 
-def _claims(verdicts: Iterable[Verdict], accounted: Collection[str]) -> tuple[set[str], set[str]]:
+def _claims(
+    verdicts: Iterable[Verdict], desired: Sequence[DesiredTask], state: State
+) -> tuple[set[str], set[str]]:
     """The IDs of tasks that no key may adopt, and of those that young attempts may have created."""
-    spoken_for, claimed = set(accounted), set[str]()
+    spoken_for, claimed = accounted_for(desired, state), set[str]()
+    spoken_for.update(task.task_id for task in desired if task.task_id is not None)
     for verdict in verdicts:
         match verdict:
             case Found(task):

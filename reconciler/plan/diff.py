@@ -14,6 +14,9 @@ from reconciler.plan.plan import Change, Origin
 if TYPE_CHECKING:
     from deepdiff.model import DiffLevel
 
+_UNSHOWN = {name: DEFAULTS.get(name, ABSENT) for name in COMPARED}
+"""The value of a setting that a response omits."""
+
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -33,15 +36,16 @@ def changes(recorded: Inputs, desired: Inputs, remote: RemoteTask | None) -> tup
 
 def remote_agrees(desired: Inputs, remote: RemoteTask) -> bool:
     """Whether every setting that the service returns has the desired value."""
-    for name in COMPARED:  # faster than a generator
-        if name in desired and at_service(name, remote) != desired[name]:
+    shown = remote.raw
+    for name in COMPARED:  # faster than a generator that calls `at_service`
+        if name in desired and shown.get(name, _UNSHOWN[name]) != desired[name]:
             return False
     return True
 
 
 def at_service(name: str, remote: RemoteTask) -> object:
     """The remote value of a setting in COMPARED, or its documented default, or ABSENT."""
-    return remote.raw.get(name, DEFAULTS.get(name, ABSENT))
+    return remote.raw.get(name, _UNSHOWN[name])
 
 
 def _remote_change(

@@ -31,9 +31,10 @@ class Leftovers:
         self._to_forget: list[tuple[Record, Removal]] = []
         self._orphans: list[Record] = []
         self._past: list[Record] = []
-        for ref, record in sorted(state.records.items()):
-            is_moving = ref in heirs and heirs[ref] not in state.records
-            if ref in desired or is_moving or not in_scope(record.file):
+        undeclared = sorted(state.records.keys() - desired.keys())
+        for ref in undeclared:
+            record, is_moving = state.records[ref], ref in heirs and heirs[ref] not in state.records
+            if is_moving or not in_scope(record.file):
                 continue
             removal = next((r for r in removed if r.matches(*ref)), None)
             if removal is not None:
@@ -41,9 +42,10 @@ class Leftovers:
             else:
                 (self._past if periods.is_past(record) else self._orphans).append(record)
         self._by_key: dict[str, list[Record | Attempt]] = {}
-        everything: list[Record | Attempt] = [*state.records.values(), *state.attempts.values()]
-        for known in everything:
-            if known.ref not in desired and known.ref not in heirs:
+        others: list[Record | Attempt] = [state.records[ref] for ref in undeclared]
+        others += (attempt for attempt in state.attempts.values() if attempt.ref not in desired)
+        for known in others:
+            if known.ref not in heirs:
                 self._by_key.setdefault(known.ref.key, []).append(known)
 
     def planned(self, *, with_past: bool, cancel: bool) -> Iterator[PlannedTask]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from reconciler.model.clock import Clocks
@@ -104,7 +105,7 @@ def lookups(
     for attempt in state.attempts.values():
         if only is None or attempt.ref in only:
             by_org.setdefault(attempt.ref.org_name, [])
-    accounted = frozenset(accounted_for(desired, state)) if by_org else frozenset()
+    accounted = cache(lambda: frozenset(accounted_for(desired, state)))
     return [
         _lookup(org_name, tasks, state, identity, options, clocks, holder, accounted)
         for org_name, tasks in sorted(by_org.items())
@@ -119,10 +120,11 @@ def _lookup(
     options: PlanOptions,
     clocks: Clocks,
     holder: LockHolder | None,
-    accounted: frozenset[str],
+    accounted: Callable[[], frozenset[str]],
 ) -> Lookup:
     ids = {task.task_id for task in tasks if task.task_id is not None}
-    ids.update(record.task_id for task in tasks if (record := record_of(task, state)))
+    records = [record_of(task, state) for task in tasks]
+    ids.update(record.task_id for record in records if record is not None)
     attempts = [
         attempt
         for attempt in state.attempts.values()
@@ -133,7 +135,7 @@ def _lookup(
         for attempt in attempts
         if time_left(attempt, clocks, options.settle_time, holder) != 0
     }
-    missing = _missing(tasks, state, options, young)
+    missing = _missing(zip(tasks, records, strict=True), options, young)
     files = {task.file for task in missing}
     return Lookup(
         org_name,
@@ -147,14 +149,14 @@ def _lookup(
         ),
         adopt_depths=frozenset(adopt_depth(f, org_name, state, options) for f in files),
         limit=options.adopt_limit,
-        accounted=accounted if missing or attempts else frozenset(),
+        accounted=accounted() if missing or attempts else frozenset(),
         probe=_probe(org_name, state, identity) if attempts else None,
         is_final=any(attempt.ref not in young for attempt in attempts),
     )
 
 
 def _missing(
-    tasks: Iterable[DesiredTask], state: State, options: PlanOptions, young: set[TaskRef]
+    tasks: Iterable[tuple[DesiredTask, Record | None]], options: PlanOptions, young: set[TaskRef]
 ) -> list[DesiredTask]:
     """The tasks that this plan may create, for which an unrecorded task may exist. `young`: keys
     with an attempt that is too young to be followed by another create."""
@@ -163,13 +165,10 @@ def _missing(
     again = {*options.allow_recreate, *(text.partition("=")[0] for text in options.replace)}
     return [
         task
-        for task in tasks
-        if task.adopt
+        for task, record in tasks
+        if (record is None or (again and not again.isdisjoint(("*", task.key, str(task.ref)))))
+        and task.adopt
         and task.task_id is None
-        and (
-            record_of(task, state) is None
-            or (again and not again.isdisjoint(("*", task.key, str(task.ref))))
-        )
         and young.isdisjoint((task.ref, moved_ref(task)))
     ]
 

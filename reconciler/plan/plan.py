@@ -142,14 +142,16 @@ class PlannedTask:
     @property
     def sensitive(self) -> bool:
         """Whether its manifest, record or attempt keeps its prompt out of reports."""
-        sources = (self.desired, self.record, self.attempt)
-        return any(source is not None and source.sensitive for source in sources)
+        for source in (self.desired, self.record, self.attempt):  # faster than a generator
+            if source is not None and source.sensitive:
+                return True
+        return False
 
     @property
     def generated(self) -> Generated | None:
         """The entry, values and period that generate or generated it."""
-        sources = (self.desired, self.record, self.attempt)
-        return next((source.generated for source in sources if source is not None), None)
+        source = self.desired or self.record or self.attempt
+        return source.generated if source is not None else None
 
     @property
     def unattended(self) -> bool:
@@ -187,20 +189,15 @@ def plan_for(
 ) -> PlannedTask:
     """A planned task at the place of its manifest, record or attempt. `fields` are further fields
     of PlannedTask; the task ID defaults to that of the record or the remote task."""
-    match known:
-        case DesiredTask():
-            fields |= {"desired": known, "line": known.line}
-        case Record():
-            fields["record"] = known
-        case Attempt():
-            fields["attempt"] = known
-    record, remote = fields.get("record"), fields.get("remote")
-    if record is not None:
-        fields.setdefault("task_id", record.task_id)
-    elif remote is not None:
-        fields.setdefault("task_id", remote.id)
-    fields.setdefault("file", known.file)
-    return PlannedTask(ref=known.ref, action=action, reason=reason, remarks=remarks, **fields)
+    if isinstance(known, DesiredTask):
+        fields["desired"], fields["line"] = known, known.line
+    else:
+        fields["record" if isinstance(known, Record) else "attempt"] = known
+    if "task_id" not in fields:
+        record, remote = fields.get("record"), fields.get("remote")
+        fields["task_id"] = record.task_id if record else remote.id if remote else None
+    file = fields.pop("file", known.file)
+    return PlannedTask(known.ref, action, reason, file, remarks=remarks, **fields)
 
 
 @dataclass(frozen=True, slots=True)

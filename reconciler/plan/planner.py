@@ -69,8 +69,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         for task in inputs.desired
         if (old := moved_ref(task)) is not None and old not in desired
     }
-    accounted = accounted_for(inputs.desired, state)
-    verdicts = _recover(inputs, heirs, accounted)
+    verdicts = _recover(inputs, heirs)
     requests = replacement.requests_of(options, inputs.desired)
     periods = Periods(inputs.desired, inputs.due)
     leftovers = Leftovers(state, desired, heirs, periods, inputs.removed, inputs.in_scope)
@@ -80,8 +79,7 @@ def make_plan(inputs: PlanInputs) -> Plan:
         return inputs.only is None or ref in inputs.only
 
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
-    named = {task.task_id for task in inputs.desired if task.task_id is not None}
-    tasks |= look_alikes(tasks.values(), state, view, options, verdicts, accounted | named)
+    tasks |= look_alikes(tasks.values(), inputs.desired, state, view, options, verdicts)
     without_task = {mark for mark, v in verdicts.items() if isinstance(v, NotCreated)}
     tasks |= Holds(
         inputs.desired, state, tasks, inputs.standing, view.identity, without_task
@@ -103,13 +101,12 @@ def make_plan(inputs: PlanInputs) -> Plan:
     )
 
 
-def _recover(
-    inputs: PlanInputs, heirs: Mapping[TaskRef, TaskRef], accounted: Collection[str]
-) -> dict[str, Verdict]:
+def _recover(inputs: PlanInputs, heirs: Mapping[TaskRef, TaskRef]) -> dict[str, Verdict]:
     """A verdict for each open attempt, by mark. An attempt moves with its key."""
     state, settle = inputs.state, inputs.options.settle_time
     if not state.attempts:
         return {}
+    accounted = accounted_for(inputs.desired, state)
     moved = [replace(a, ref=heirs.get(a.ref, a.ref)) for a in state.attempts.values()]
     return recover(moved, inputs.view, accounted, state.baselines, settle, inputs.holder)
 
@@ -121,9 +118,11 @@ def _diagnostics(
 ) -> Iterator[Diagnostic]:
     state, view, options = inputs.state, inputs.view, inputs.options
     # `apply --wait` also creates what is held now.
-    count = sum(1 for task in tasks if task.creates or (options.wait and task.may_follow))
-    if options.max_creates is not None and count > options.max_creates:
-        yield error(Code.TOO_MANY_CREATES, count=count, limit=options.max_creates)
+    limit = options.max_creates
+    if limit is not None:
+        count = sum(1 for task in tasks if task.creates or (options.wait and task.may_follow))
+        if count > limit:
+            yield error(Code.TOO_MANY_CREATES, count=count, limit=limit)
     yield from stopped(tasks)
     yield from _duplicates(state, tasks)
     if view.ignored_date is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from reconciler.model.remarks import Remark, remark
 from reconciler.model.task import DesiredTask, TaskRef
@@ -37,7 +38,6 @@ class Rules:
     ) -> None:
         self._state, self._view, self._options = state, view, options
         self._verdicts, self._requests, self._leftovers = verdicts, requests, leftovers
-        self._recorded_ids = state.recorded_ids()
         self._orphaned_work = leftovers.work(verdicts)
         self.closed: list[str] = []
         self._in_order: tuple[Callable[[DesiredTask], PlannedTask | None], ...] = (
@@ -50,6 +50,10 @@ class Rules:
             self._other_org,
             self._renamed,
         )
+
+    @cached_property
+    def _recorded_ids(self) -> Mapping[str, TaskRef]:
+        return self._state.recorded_ids()
 
     def decide(self, task: DesiredTask) -> PlannedTask:
         """A create passes every rule, whether it is the first for its key or follows an attempt."""
@@ -163,6 +167,8 @@ class Rules:
 
     def _replaced(self, task: DesiredTask) -> PlannedTask | None:
         """A recorded task that `--replace` names, whatever its status."""
+        if not self._requests:
+            return None
         record = record_of(task, self._state) if task.ref in self._requests else None
         if record is None or not self._is_due(task.ref, record):
             return None

@@ -65,9 +65,10 @@ def compare_recorded(
     changed in place."""
     # Comparing equal values is far quicker than computing a digest.
     equal = record.inputs == task.inputs or record.digest == digest(task.inputs)
-    diff: tuple[Change, ...] = ()
-    if not equal or (remote is not None and not remote_agrees(task.inputs, remote)):
-        diff = changes(record.inputs, task.inputs, remote)
+    differs = not equal or (remote is not None and not remote_agrees(task.inputs, remote))
+    if not (differs or record.pending or record.ref.key != task.key):
+        return plan_for(task, Action.UNCHANGED, Reason.SAME, record=record, remote=remote)
+    diff = changes(record.inputs, task.inputs, remote) if differs else ()
     found = Update()
     if not equal and remote is not None and identity.same_as(record.identity):
         found = update_of(record, task, remote)
