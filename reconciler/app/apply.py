@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -30,7 +30,6 @@ from reconciler.tasks.status import TaskState
 if TYPE_CHECKING:
     from reconciler.model.task import TaskRef
     from reconciler.plan.codec import SavedPlan
-    from reconciler.state.session import Session
     from reconciler.tasks.status import TaskStatus
 
 
@@ -72,9 +71,12 @@ def _run_wave(
 ) -> tuple[Applied, Wave]:
     """TaskctlError if nothing was sent."""
     session = ctx.open_state("apply")
-    with _closing(session):
+    try:
         wave = Wave(ctx, space, session, request, saved, follows)
         return wave.run(), wave
+    finally:
+        with suppress(StateError):  # a wave reports a failure to save
+            session.close()
 
 
 _UNKNOWN = Standing(Progress.UNFINISHED)
@@ -139,7 +141,7 @@ class _LaterWaves:
                 if self._is_delayed:
                     stop.wait(min(max(0.0, left), options.interval.total_seconds()))
                 tasks = TaskSessions(self._ctx, state)
-                self._statuses, end = TaskWait(self._ctx, tasks, refs, options, known).run(stop)
+                self._statuses, end = TaskWait(tasks, refs, options, known).run(stop)
             finally:
                 self._applied = replace(self._applied, signal=stop.exit_code)
         self._done = {s.ref: s for s in self._statuses if s.state is TaskState.DONE}
@@ -204,17 +206,3 @@ def _held(plan: Plan | None) -> tuple[PlannedTask, ...]:
     """The held tasks, without sensitive prompts."""
     tasks = masked_plan(plan).tasks if plan is not None else ()
     return tuple(task for task in tasks if task.action is Action.HELD)
-
-
-@contextmanager
-def _closing(session: Session) -> Iterator[None]:
-    """Closes the session in any case. A second failure to save is ignored: the first was
-    reported."""
-    try:
-        yield
-    except BaseException:
-        with suppress(StateError):
-            session.close()
-        raise
-    with suppress(StateError):
-        session.close()

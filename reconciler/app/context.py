@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -18,8 +19,6 @@ from reconciler.model.diagnostics import ManifestError, Place, TaskctlError, has
 from reconciler.scratch import CACHE
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from reconciler.app.ui import Ui
     from reconciler.manifest.loader import Manifests
     from reconciler.manifest.policy import Policy
@@ -27,13 +26,12 @@ if TYPE_CHECKING:
     from reconciler.model.task import DesiredTask
     from reconciler.plan.budget import Budget
     from reconciler.remote.client import Client
-    from reconciler.remote.credentials import Backend
+    from reconciler.remote.credentials import Backend, Resolved
     from reconciler.remote.survey import Survey
     from reconciler.remote.task_reader import TaskReader
     from reconciler.state.held import StatePlace
     from reconciler.state.model import State
     from reconciler.state.session import Session
-    from reconciler.state.shared import SharedState
 
 
 class Settings(NamedTuple):
@@ -86,21 +84,13 @@ class Context:
     settings: Settings = field(default_factory=Settings)
     connection: Connection = field(default_factory=Connection)
     clock: Clock = field(default_factory=SystemClock)
+    _open: ExitStack = field(default_factory=ExitStack, init=False)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        client = self.__dict__.get("client")
-        if client is not None:
-            client.close()
-        for shared in self._opened:
-            shared.close()
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
     # Manifests
 
@@ -166,7 +156,7 @@ class Context:
                 refuse_key(address, os.environ)
             return LocalState(self.settings.path(address))
         shared = shared_state(address, self.settings.root, self.clock, os.environ)
-        self._opened.append(shared)
+        self._open.callback(shared.close)
         return shared
 
     @cached_property
@@ -187,10 +177,6 @@ class Context:
         from reconciler.app.state_address import is_address
 
         return is_address(self.state_address)
-
-    @cached_property
-    def _opened(self) -> list[SharedState]:
-        return []
 
     @cached_property
     def cache(self) -> Path:
@@ -252,29 +238,35 @@ class Context:
         backend = self.backend
         token = resolve_token(backend, os.environ, Path.home())
         self.ui.detail(Note.TOKEN, source=token.source)
-        connections, now = self.connection.parallelism + 2, self.clock.now
-        if backend.local_db is None:
-            transport = Transport(backend.name, token.value, connections=connections)
-            return Client(transport, wall_clock=now)
-        from reconciler.embedded.app import App
+        app = None
+        if backend.local_db is not None:
+            from reconciler.embedded.app import App
 
-        _ = self.cache  # the default directory of the database
-        app = App(self.settings.path(str(backend.local_db)), now=now)
+            _ = self.cache  # the default directory of the database
+            app = App(self.settings.path(str(backend.local_db)), now=self.clock.now)
+            self._open.callback(app.close)
+        connections = self.connection.parallelism + 2
         transport = Transport(backend.name, token.value, app=app, connections=connections)
-        return Client(transport, then_close=app.close, wall_clock=now)
+        client = Client(transport, wall_clock=self.clock.now)
+        self._open.callback(client.close)
+        return client
 
     def now(self) -> datetime:
         """The service's time; this machine's if no response had one yet."""
         return self.client.service_clock() or self.clock.now()
 
     @cached_property
-    def organization(self) -> str:
-        """The organization of tasks whose manifest names none. TaskctlError if there is none."""
+    def default_org(self) -> Resolved | None:
+        """The organization of tasks whose manifest names none, and its source. TaskctlError."""
         from reconciler.remote.credentials import resolve_org
 
-        found = resolve_org(
-            self.connection.org, os.environ, Path.home(), self.backend, self.client.default_org
-        )
+        option, ask = self.connection.org, self.client.default_org
+        return resolve_org(option, os.environ, Path.home(), self.backend, ask)
+
+    @cached_property
+    def organization(self) -> str:
+        """The name of `default_org`. TaskctlError if there is none."""
+        found = self.default_org
         if found is None:
             raise TaskctlError.of(Code.NO_ORGANIZATION)
         for step in found.trace:

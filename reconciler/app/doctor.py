@@ -153,12 +153,7 @@ class _Checks:
     def _organization(self) -> Finding:
         self._needs_service()
         self._needs("identity")
-        from reconciler.remote.credentials import resolve_org
-
-        asked = self._ctx.connection.org
-        found = resolve_org(
-            asked, os.environ, Path.home(), self._ctx.backend, self._ctx.client.default_org
-        )
+        found = self._ctx.default_org
         if found is None:
             raise _SkippedError("no-org")
         next(iter(self._ctx.client.list_tasks(found.value)), None)

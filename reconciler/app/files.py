@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler import disk
 from reconciler.app.context import ReportFile, Settings
 from reconciler.manifest.repository import link_out, repository_root
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Diagnostic, Place, TaskctlError, error
+from reconciler.model.diagnostics import Arg, Diagnostic, Place, TaskctlError
 from reconciler.render import render
 from reconciler.render.reports import Report, Style
 
@@ -24,39 +25,44 @@ def write_reports(
     report: Report, files: tuple[ReportFile, ...], settings: Settings, style: Style
 ) -> None:
     """Writes each report. TaskctlError for those that failed, after all others are written."""
-    style = Style(
-        quiet=style.quiet,
-        verbose=style.verbose,
-        locate=locator(settings.root),
-        diagnostics=True,
-    )
-    failed = [
-        problem for file in files if (problem := _write(report, style, file, settings)) is not None
-    ]
-    if failed:
-        raise TaskctlError(failed)
+    problems: list[Diagnostic] = []
+    for file in files:
+        try:
+            _write(report, style, file, settings)
+        except TaskctlError as problem:
+            problems += problem.diagnostics
+    if problems:
+        raise TaskctlError(problems)
 
 
-def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -> Diagnostic | None:
+def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -> None:
     name = file.file or ""
     path, place = settings.path(name), Place(name)
     if _is_state_file(path):
-        return error(Code.CANNOT_WRITE, "reportOverState", at=place, format=file.format)
+        raise TaskctlError.of(Code.CANNOT_WRITE, "reportOverState", at=place, format=file.format)
     if (link := link_out(path, settings.root)) is not None:
-        return error(Code.OUTSIDE_REPOSITORY, "report", at=place, target=link, format=file.format)
+        facts = {"target": link, "format": file.format}
+        raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, "report", at=place, **facts)
     text = render(file.format, report, style)
-    try:
+    with writing("report", name, format=file.format):
         write_whole(path, text.encode("utf-8", "backslashreplace"))
-    except OSError as problem:
-        why = problem.strerror or str(problem)
-        return error(Code.CANNOT_WRITE, "report", at=place, format=file.format, why=why)
-    return None
 
 
 def _is_state_file(path: Path) -> bool:
     """Whether it is a state file or belongs to one, by its name or by the lock next to it."""
     name = re.sub(r"\.(journal|backup|lock)$", "", path.name)
     return name.endswith(".state.json") or path.with_name(f"{name}.lock").exists()
+
+
+@contextmanager
+def writing(what: str, name: str, **facts: Arg) -> Iterator[None]:
+    """Turns an OSError into a TaskctlError: the file `name` cannot be written. `what` is the case
+    of the diagnostic."""
+    try:
+        yield
+    except OSError as problem:
+        why, at = problem.strerror or str(problem), Place(name)
+        raise TaskctlError.of(Code.CANNOT_WRITE, what, at=at, why=why, **facts) from problem
 
 
 def write_whole(path: Path, data: bytes, *, follow: bool = True, private: bool = True) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.app.context import Context
-from reconciler.app.files import write_whole
+from reconciler.app.files import write_whole, writing
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.fmt import Formatted, format_manifest
 from reconciler.manifest.parse.source import MAX_BYTES
 from reconciler.manifest.repository import read_regular
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, error
+from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.render.fmt import FmtReport
 
 STDIN = "<stdin>"
@@ -51,13 +51,11 @@ def _format_file(report: FmtReport, name: str, path: Path, *, write: bool, linke
         return
     if found.content is None or not found.changed or not write:
         return
-    if linked:
-        report.diagnostics.append(error(Code.UNSAFE_EDIT, "link", at=Place(name)))
-        del report.files[name]
-        return
     try:
-        write_whole(path, found.content, private=False)
-    except OSError as problem:
-        why = problem.strerror or str(problem)
-        report.diagnostics.append(error(Code.CANNOT_WRITE, "manifest", at=Place(name), why=why))
+        if linked:
+            raise TaskctlError.of(Code.UNSAFE_EDIT, "link", at=Place(name))
+        with writing("manifest", name):
+            write_whole(path, found.content, private=False)
+    except TaskctlError as problem:
+        report.diagnostics += problem.diagnostics
         del report.files[name]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler import disk
 from reconciler.app.context import Context
-from reconciler.app.files import write_whole
+from reconciler.app.files import write_whole, writing
 from reconciler.importing.batch import Keys
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, is_manifest_name, shown_name, unreadable_file
@@ -107,12 +107,8 @@ class Target:
         """Writes the file atomically and durably. TaskctlError, also if it has changed."""
         if read_content(self._path, self.name) != self.before:
             raise TaskctlError.of(Code.IMPORT_TARGET, "changed", at=Place(self.name))
-        try:
+        with writing("import", self.name):
             write_whole(self._path, content, private=False)
-        except OSError as problem:
-            why = problem.strerror or str(problem)
-            place = Place(self.name)
-            raise TaskctlError.of(Code.CANNOT_WRITE, "import", at=place, why=why) from problem
 
     def is_default(self) -> bool:
         """Whether a plan without PATH reads the file."""

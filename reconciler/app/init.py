@@ -4,16 +4,12 @@ overwritten."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.app.context import Context
-from reconciler.app.files import write_whole
+from reconciler.app.files import write_whole, writing
 from reconciler.manifest.repository import repository_root
 from reconciler.messages.notes import Note
-from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.render.init import InitReport
 from reconciler.resources import schema_text, template_text
 
@@ -74,7 +70,7 @@ class _Starter:
         path = self._folder / SCHEMA
         text = schema_text("manifest")
         if path.is_file() and not path.is_symlink() and _read(path) != text:
-            with _writing(self._prefix + SCHEMA):
+            with writing("init", self._prefix + SCHEMA):
                 write_whole(path, text.encode(), private=False)
             self.report.written.append(self._prefix + SCHEMA)
 
@@ -91,7 +87,7 @@ class _Starter:
         else:
             newline = "" if not before or path.read_bytes().endswith(b"\n") else "\n"
             text = newline + "".join(f"{line}\n" for line in missing)
-            with _writing(self._prefix + GITIGNORE):
+            with writing("init", self._prefix + GITIGNORE):
                 write_whole(path, path.read_bytes() + text.encode(), private=False)
             self.report.written.append(self._prefix + GITIGNORE)
 
@@ -110,22 +106,13 @@ class _Starter:
     def _create(self, name: str, text: str) -> bool:
         """Creates a file; False if it exists."""
         path = self._folder / name
-        with _writing(self._prefix + name):
+        with writing("init", self._prefix + name):
             if os.path.lexists(path):
                 self.report.kept.append(self._prefix + name)
                 return False
             write_whole(path, text.encode(), private=False)
         self.report.written.append(self._prefix + name)
         return True
-
-
-@contextmanager
-def _writing(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        why = problem.strerror or str(problem)
-        raise TaskctlError.of(Code.CANNOT_WRITE, "init", at=Place(name), why=why) from problem
 
 
 def _read(path: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import TaskSessions, select_refs, since_when
+from reconciler.app.task_sessions import TaskSessions, since_when
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import TaskctlError
 from reconciler.tasks.conversation import Conversation, ConversationEntry
@@ -35,8 +35,7 @@ def logs(
     """The conversation of each task that `words` select, not older than `since` (a time or a
     duration). `follow`: until the task is settled. TaskctlError, also if `follow` or `single` and
     several tasks are selected."""
-    tasks = TaskSessions.open(ctx, words)
-    refs = select_refs(ctx, tasks.state, words)
+    tasks, refs = TaskSessions.select(ctx, words)
     if len(refs) > 1 and (follow or single):
         raise TaskctlError.of(Code.USAGE, "followOne" if follow else "logsOfOne", count=len(refs))
     begin = None if since is None else since_when(since, ctx.now())

@@ -34,7 +34,7 @@ def plan(
     ctx.ui.show_sources(space.manifests.text_of)
     state = ctx.read_state()
     note_if_new(ctx, space, state)
-    made = Planning(ctx, space, with_past=with_past).plan(state, space.options, refusing=False)
+    made = Planning(ctx, space, with_past=with_past).plan(state, space.options)
     if out_file is not None:
         saved = SavedPlan(masked_plan(made), basis_of(made, space.desired, state))
         write_plan_file(ctx.settings.path(out_file), out_file, saved)

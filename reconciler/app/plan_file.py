@@ -43,8 +43,7 @@ def _unreadable(name: str, reason: str) -> TaskctlError:
 
 def write_plan_file(path: Path, name: str, saved: SavedPlan) -> None:
     """Writes the plan with mode 0600, because it contains prompts. TaskctlError."""
-    try:
+    from reconciler.app.files import writing
+
+    with writing("plan", name):
         disk.replace_file(path, encode_saved_plan(saved), mode=disk.PRIVATE)
-    except OSError as problem:
-        why = problem.strerror or str(problem)
-        raise TaskctlError.of(Code.CANNOT_WRITE, "plan", at=Place(name), why=why) from problem

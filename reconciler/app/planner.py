@@ -142,7 +142,7 @@ def _standing(status: TaskStatus, now: datetime) -> Standing:
 
 class Planning:
     """Reads the service and makes plans for a workspace. `holder`: what an apply knows about the
-    age of its attempts. `with_past`: plans list past periods.
+    age of its attempts; None for `taskctl plan`. `with_past`: plans list past periods.
 
     `view` is what was read last; `standing` is the progress of the tasks that others may have to
     wait for, as of `plan`, and `done` are the IDs of those that are done.
@@ -171,20 +171,19 @@ class Planning:
         self,
         state: State,
         options: PlanOptions,
-        *,
-        refusing: bool,
         only: Collection[TaskRef] | None = None,
     ) -> Plan:
-        """The plan for the keys `only`, with all diagnostics. `refusing`, for apply: an exhausted
-        budget and a wrong identity are errors. TaskctlError."""
+        """The plan for the keys `only`, with all diagnostics. For an apply, an exhausted budget and
+        a wrong identity are errors. TaskctlError."""
+        is_apply = self._holder is not None
         self.standing = self._read_standing(state, self._selected(state, options).within(only))
         plan = self._with_budgets(self.replan(state, options, only))
         diagnostics = (
             *self._space.manifests.diagnostics,
             *plan.diagnostics,
             *self._selected(state, options).notes(options),
-            *_wrong_identity(self._ctx, refusing=refusing),
-            *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=refusing),
+            *_wrong_identity(self._ctx, refusing=is_apply),
+            *budget_problems(plan.budgets, over_budget=options.over_budget, refusing=is_apply),
         )
         return replace(plan, diagnostics=diagnostics)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
 from reconciler.app.recipient import Recipient, confirm
-from reconciler.app.task_sessions import TaskSessions, select_refs
+from reconciler.app.task_sessions import TaskSessions
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
@@ -86,8 +86,7 @@ def reject(
 def _open_requests(
     ctx: Context, words: Sequence[str], request_id: str | None
 ) -> list[tuple[Recipient, Approval]]:
-    tasks = TaskSessions.open(ctx, words)
-    refs = select_refs(ctx, tasks.state, words)
+    tasks, refs = TaskSessions.select(ctx, words)
     if len(refs) == 1:
         task = Recipient.of(tasks, refs[0])
         return [(task, task.approval(request_id))]
@@ -108,8 +107,7 @@ class Inbox:
 
 def inbox(ctx: Context, words: Sequence[str]) -> Inbox:
     """TaskctlError."""
-    tasks = TaskSessions.open(ctx, words)
-    refs = select_refs(ctx, tasks.state, words)
+    tasks, refs = TaskSessions.select(ctx, words)
     return Inbox(tasks, all_requests(tasks.statuses(refs)), ctx.now())
 
 
@@ -149,13 +147,12 @@ def _read_reply(ctx: Context, request: OpenRequest) -> tuple[bool, str] | None:
     return choice.strip().lower() in ("y", "yes"), ""
 
 
-def say(ctx: Context, words: str, message: str, *, yes: bool = False) -> Responses:
-    """Sends a follow-up message to the tasks that `words` select; to several after confirmation.
+def say(ctx: Context, word: str, message: str, *, yes: bool = False) -> Responses:
+    """Sends a follow-up message to the tasks that `word` selects; to several after confirmation.
     TaskctlError."""
-    tasks = TaskSessions.open(ctx, [words])
-    refs = select_refs(ctx, tasks.state, [words])
+    tasks, refs = TaskSessions.select(ctx, [word])
     names = tuple(map(str, refs))
-    again = ("say", words, message, "-y")
+    again = ("say", word, message, "-y")
     if len(refs) > 1 and not confirm(ctx, Question.SAY, yes=yes, again=again, refs=names):
         ctx.ui.note(Note.NOTHING_SENT)
         return
@@ -178,8 +175,8 @@ def cancel(
 ) -> Responses:
     """Cancels the tasks that `words` select, each after confirmation; `force` ends the session of
     a stuck task. `task_id` names a former or redundant task of a single key. TaskctlError."""
-    tasks = TaskSessions.open(ctx, words)
-    for ref in select_refs(ctx, tasks.state, words):
+    tasks, refs = TaskSessions.select(ctx, words)
+    for ref in refs:
         try:
             task = Recipient.of(tasks, ref, task_id)
             yield from _cancel(task, task_id, force=force, yes=yes)

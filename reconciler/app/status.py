@@ -44,8 +44,7 @@ def status(
     With an `interval`, a report after each one until all tasks are settled. `notify_since`: also
     sends what is newer to the webhook that the environment names. TaskctlError.
     """
-    tasks = TaskSessions.open(ctx, words)
-    refs = select_refs(ctx, tasks.state, words)
+    tasks, refs = TaskSessions.select(ctx, words)
     while True:
         found = tasks.statuses(refs)
         if states:

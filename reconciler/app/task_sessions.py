@@ -41,6 +41,12 @@ class TaskSessions:
         memory.resume_collection()  # runs for days; failed requests leave reference cycles
         return cls(ctx, state)
 
+    @classmethod
+    def select(cls, ctx: Context, words: Sequence[str]) -> tuple[TaskSessions, tuple[TaskRef, ...]]:
+        """The recorded tasks, and those that `words` select, as for `select_refs`. TaskctlError."""
+        tasks = cls.open(ctx, words)
+        return tasks, select_refs(ctx, tasks.state, words)
+
     def record(self, ref: TaskRef) -> Record:
         """The record of a key. TaskctlError if there is only an attempt."""
         record = self.state.records.get(ref)

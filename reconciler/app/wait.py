@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.app.context import Context
-from reconciler.app.task_sessions import TaskSessions, select_refs
+from reconciler.app.task_sessions import TaskSessions
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError, error
@@ -47,11 +47,10 @@ def wait(
 ) -> tuple[WaitedReport, int | None]:
     """Waits for the tasks that `words` select. Returns the report, and the exit code of a signal
     if one arrived. TaskctlError."""
-    tasks = TaskSessions.open(ctx, words)
-    refs = select_refs(ctx, tasks.state, words)
+    tasks, refs = TaskSessions.select(ctx, words)
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
     with ctx.ui.interruptible(Note.STOPPED_WAITING, last) as stop:
-        found, end = TaskWait(ctx, tasks, refs, options).run(stop)
+        found, end = TaskWait(tasks, refs, options).run(stop)
     if end is End.TIMEOUT:
         ctx.ui.note(Note.TIMED_OUT)
     return WaitedReport((), statuses=found, end=end, read_at=ctx.now()), stop.exit_code
@@ -75,26 +74,24 @@ _UNKNOWN = Expected()
 class TaskWait:
     def __init__(
         self,
-        ctx: Context,
         tasks: TaskSessions,
         refs: Sequence[TaskRef],
         options: WaitOptions,
         expected: Expected = _UNKNOWN,
     ) -> None:
-        self._ctx, self._tasks, self._refs, self._options = ctx, tasks, refs, options
-        self._expected = expected
+        self._tasks, self._refs, self._options, self._expected = tasks, refs, options, expected
         self._done = {status.ref: status for status in expected.done}
         self._started = time.monotonic()
         self._failure: RemoteError | None = None
 
     def run(self, stop: Stop) -> tuple[tuple[TaskStatus, ...], End]:
         """The last statuses, and why the wait ended. RemoteError."""
-        watch = self._ctx.ui.watch(self._expected.done)
+        watch = self._tasks.ctx.ui.watch(self._expected.done)
         found: tuple[TaskStatus, ...] | None = None
         try:
             while True:
                 found = self._read() if found is None else self._read_again(found, watch)
-                watch.show(found, self._ctx.now())
+                watch.show(found, self._tasks.ctx.now())
                 if self._is_over(found):
                     return found, End.SETTLED
                 waited = time.monotonic() - self._started

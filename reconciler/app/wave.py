@@ -173,7 +173,7 @@ class Wave:
     def _plan(self) -> Plan:
         state = self._session.state
         note_if_new(self._ctx, self._space, state)
-        plan = self._planning.plan(state, self._options, refusing=True)
+        plan = self._planning.plan(state, self._options)
         if self._saved is not None:
             self._saved.refuse_unless(basis_of(plan, self._space.desired, state), self._file)
             refuse_more(self._saved.plan, plan, self._file)
@@ -181,7 +181,7 @@ class Wave:
             refuse_unexpected(plan, self._expected)
         elif not self._yes and (recreate := self._ask_about_gone(plan.tasks)):
             self._options = replace(self._options, allow_recreate=recreate)
-            plan = self._planning.plan(state, self._options, refusing=True)
+            plan = self._planning.plan(state, self._options)
         return plan
 
     def _plan_again(self) -> Plan:
@@ -191,7 +191,7 @@ class Wave:
             self._options, replace=(), cancel_replaced=False, allow_recreate=(), update=False
         )
         state, follows = self._session.state, self._follows
-        return self._planning.plan(state, self._options, refusing=True, only=follows)
+        return self._planning.plan(state, self._options, only=follows)
 
     def _ask_about_gone(self, tasks: Iterable[PlannedTask]) -> tuple[str, ...] | None:
         """The keys that may be recreated, if the user confirmed further ones; otherwise None."""

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from contextlib import AbstractContextManager, suppress
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -46,12 +46,7 @@ class Interrupts(AbstractContextManager["Interrupts"]):
             self._before[number] = signal.signal(number, _ignored_here)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)

@@ -33,24 +33,18 @@ def _utc_now() -> datetime:
 
 
 class Client:
-    """The service that `transport` reaches.
-
-    `then_close` closes what belongs to this client, such as an embedded service. `wall_clock` is a
-    parameter for tests.
-    """
+    """The service that `transport` reaches. `wall_clock` is a parameter for tests."""
 
     def __init__(
         self,
         transport: Transport,
         *,
-        then_close: Callable[[], None] = lambda: None,
         page_size: int = 1000,
         wall_clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self.backend = transport.backend
         self.scrub = transport.scrub
         self._transport = transport
-        self._then_close = then_close
         self._page_size = page_size
         self._service_clock = ServiceClock(transport.clock, wall_clock)
         self._identity_lock = threading.Lock()
@@ -64,7 +58,6 @@ class Client:
 
     def close(self) -> None:
         self._transport.close()
-        self._then_close()
 
     def identity(self) -> Identity:
         with self._identity_lock:

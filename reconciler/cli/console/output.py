@@ -118,9 +118,13 @@ class Output:
     def write_files(self) -> None:
         """Writes the report files. TaskctlError for those that failed."""
         if self.common.reports and self.kept is not None:
-            from reconciler.app.files import write_reports
+            from reconciler.app.files import locator, write_reports
 
-            style = Style(quiet=self.common.quiet, verbose=self.common.verbose)
+            style = Style(
+                quiet=self.common.quiet,
+                verbose=self.common.verbose,
+                locate=locator(self.settings.root),
+            )
             write_reports(self.kept, self.common.reports, self.settings, style)
 
     def show(self, report: Report) -> None:
