@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from reconciler.app.system_clock import SystemClock
 from reconciler.manifest.repository import link_out
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from reconciler.state.held import StatePlace
     from reconciler.state.model import State
     from reconciler.state.session import Session
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Settings(NamedTuple):
@@ -73,6 +76,30 @@ class Connection(NamedTuple):
     state: str | None = None
     parallelism: int = 10
     lock_timeout: timedelta = timedelta()
+
+
+class SystemClock:
+    """The operating system's `model.clock.Clock`.
+
+    Python's `time.monotonic` stops while Linux and macOS sleep. CLOCK_BOOTTIME on Linux and
+    CLOCK_MONOTONIC on macOS do not.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self.boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeError):
+            self.boot_id = ""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def boot(self) -> float:
+        if sys.platform == "linux":
+            return time.clock_gettime(time.CLOCK_BOOTTIME)
+        if sys.platform == "darwin":
+            return time.clock_gettime(time.CLOCK_MONOTONIC)
+        return time.monotonic()
 
 
 @dataclass

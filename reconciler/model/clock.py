@@ -1,4 +1,4 @@
-"""Clock readings as values; `app/system_clock.py` reads the clocks."""
+"""Clock readings as values; `app/context.py` reads the clocks."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.app.system_clock import SystemClock
+from reconciler.app.context import SystemClock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.encryption import Cipher, KeyRing

@@ -235,7 +235,6 @@ MAY_VALIDATE = {
     "messages.notes",
     "app",
     "app.context",
-    "app.system_clock",
     "app.validate",
     "cli",
     "cli.commands",
