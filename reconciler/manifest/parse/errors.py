@@ -32,9 +32,9 @@ _CASES = (
     ("tab character", "tab"),
     ("block scalar", "block"),
     ("node content", "value"),
+    ("directive|duplicate tag handle|YAML document|version", "directive"),
     ("tag", "tag"),
     ("document (?:start|end)", "document"),
-    ("directive|YAML document|version", "directive"),
 )
 """A pattern in the message of either parser, and its case; the first match counts."""
 

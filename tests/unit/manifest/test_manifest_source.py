@@ -156,6 +156,12 @@ def test_escapes_that_cannot_be_sent(parser: str) -> None:
     assert read('a: "\\e[0m \\x07"').findings == []  # written on purpose; shown escaped
 
 
+@pytest.mark.parametrize("head", ["%TAG", "%TAG x y", "%TAG ! \n", "%TAG !e! a\n%TAG !e! a"])
+def test_tag_directives(parser: str, head: str) -> None:
+    (found,) = read(f"{head}\n---\na: 1\n").findings
+    assert (found.code, found.diagnostic.case) == (Code.INVALID_YAML, "directive")
+
+
 @pytest.mark.parametrize("head", ["%YAML 1.1", "%YAML 1.17", "%YAML 2.0", "%YAML x", "%FOO bar"])
 def test_directives(parser: str, head: str) -> None:
     assert len(whats(f"{head}\n---\na: 1\n")) == 1
