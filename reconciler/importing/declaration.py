@@ -112,7 +112,7 @@ def _remove(declaration: Declaration, fault: Finding) -> None:
         holder, last = declaration.members, path[0]
     del holder[last]
     place = Place(path=path if deep else path[:1])
-    why = wording(fault.diagnostic).summary
+    why = wording(fault.in_file("", 1, 1)).summary
     declaration.omissions.append(warning(Code.IMPORT_LEFT_OUT, "rejected", at=place, why=why))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.manifest.finding import Finding, finding, located, warning_finding
+from reconciler.manifest.finding import Finding, located, warning_finding
 from reconciler.manifest.insertion import NewTask, task_faults
 from reconciler.manifest.parse.source import read_source
 from reconciler.manifest.parse.spans import locate
@@ -207,7 +207,7 @@ class _Reader:
         known = {"taskID": task_id} if task_id is not None else {}
         for found in task_faults(NewTask("task", org_name, {**members, **known})):
             if len(found.path) > 2 or not has_errors:
-                self.findings.append(found.at_path((*path, *found.diagnostic.at.path[2:])))
+                self.findings.append(found.at_path((*path, *found.shown_path[2:])))
 
     def _message(self, value: object, path: Path) -> object:
         if not isinstance(value, dict):
@@ -234,7 +234,7 @@ class _Reader:
     def _error(
         self, path: Path, code: Code, case: str, *, on_key: bool = False, **facts: Arg
     ) -> None:
-        self.findings.append(finding(code, path, case, facts, on_key=on_key))
+        self.findings.append(Finding(code, path, case, facts, on_key=on_key))
 
     def _warn(self, path: Path, case: str, **facts: Arg) -> None:
         self.findings.append(warning_finding(Code.IMPORT_IGNORED, path, case, facts, on_key=True))

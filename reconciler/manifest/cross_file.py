@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.manifest.finding import Finding, finding, warning_finding
+from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.model.canonical import comparable_text
 from reconciler.model.codes import Code
 from reconciler.model.task import DesiredTask, Removal, text_of
@@ -34,7 +34,7 @@ def compare(
         first = by_ref.setdefault((task.org_name, task.key), task)
         if first is not task:
             path = ("tasks", task.key)
-            found.append((task, finding(Code.DUPLICATE_TASK, path, "", _place(first), on_key=True)))
+            found.append((task, Finding(Code.DUPLICATE_TASK, path, "", _place(first), on_key=True)))
     found += _removals(everything, removed)
     found += _moves(everything, by_ref)
     found += _same_ids(tasks)
@@ -50,7 +50,7 @@ def _removals(tasks: Iterable[DesiredTask], removed: Sequence[Removal]) -> Itera
         matching = (each for each in globs if each.matches(task.org_name, task.key))
         if removal := removal or next(matching, None):
             path, facts = ("tasks", task.key), {"file": removal.file, "pattern": removal.pattern}
-            yield task, finding(Code.REMOVED_TASK, path, "", facts, on_key=True)
+            yield task, Finding(Code.REMOVED_TASK, path, "", facts, on_key=True)
 
 
 def _moves(tasks: Iterable[DesiredTask], by_ref: dict[_Ref, DesiredTask]) -> Iterator[Found]:
@@ -63,11 +63,11 @@ def _moves(tasks: Iterable[DesiredTask], by_ref: dict[_Ref, DesiredTask]) -> Ite
         other = by_ref.get(former)
         if other is not None:
             facts = {"former": task.moved_from, **_place(other)}
-            yield task, finding(Code.INVALID_MOVE, path, "declared", facts)
+            yield task, Finding(Code.INVALID_MOVE, path, "declared", facts)
         first = claimed.setdefault(former, task)
         if first is not task:
             facts = {"former": task.moved_from, "other": first.key, **_place(first)}
-            yield task, finding(Code.INVALID_MOVE, path, "twice", facts)
+            yield task, Finding(Code.INVALID_MOVE, path, "twice", facts)
 
 
 def _same_ids(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
@@ -78,7 +78,7 @@ def _same_ids(tasks: Iterable[DesiredTask]) -> Iterator[Found]:
         first = claimed.setdefault(task.task_id, task)
         if first is not task:
             path, facts = ("tasks", task.key, "taskID"), {"other": first.key, **_place(first)}
-            yield task, finding(Code.DUPLICATE_TASK_ID, path, "", facts)
+            yield task, Finding(Code.DUPLICATE_TASK_ID, path, "", facts)
 
 
 def _same_work(tasks: Iterable[DesiredTask]) -> Iterator[Found]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.manifest.finding import Finding
@@ -63,9 +62,8 @@ def at_entries(findings: Iterable[Finding], origins: Mapping[str, TaskOrigin]) -
         if moved is found:
             groups[id(found)] = [found]
             continue
-        diagnostic = moved.diagnostic
-        facts = tuple(sorted(diagnostic.args.items()))
-        alike = (diagnostic.code, diagnostic.severity, diagnostic.case, facts, moved.path)
+        facts = tuple(sorted(moved.facts.items()))
+        alike = (moved.code, moved.severity, moved.case, facts, moved.path)
         groups.setdefault(alike, []).append(moved)
     kept: list[Finding] = []
     for group in groups.values():
@@ -74,7 +72,7 @@ def at_entries(findings: Iterable[Finding], origins: Mapping[str, TaskOrigin]) -
         else:
             rows: dict[object, Finding] = {}
             for found in group:
-                rows.setdefault(found.diagnostic.at.row, found)
+                rows.setdefault(found.row, found)
             kept += rows.values()
     return kept
 
@@ -84,11 +82,10 @@ def at_entry(found: Finding, origin: TaskOrigin | None) -> Finding:
     if origin is None:
         return found
     name = origin.generated.entry
-    shown = found.diagnostic.at.path
+    shown = found.shown_path
     shown = ("tasks", name, *shown[2:]) if shown[:1] == ("tasks",) else shown
     path = found.path if found.task is None else ("tasks", name, *found.path[2:])
-    diagnostic = replace(found.diagnostic, at=replace(found.diagnostic.at, path=shown))
-    moved = found._replace(path=path, diagnostic=diagnostic)
-    if origin.row_line is None or diagnostic.at.row is not None:
+    moved = found._replace(path=path, shown=shown, key=found.task)
+    if origin.row_line is None or moved.row is not None:
         return moved
     return moved.at_row(origin.row_file, origin.row_line)

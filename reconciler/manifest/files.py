@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from reconciler.manifest.discovery import shown_name
 from reconciler.manifest.document import Document
-from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.manifest.repository import in_git, read_regular, repository_root, resolved
@@ -76,7 +76,7 @@ class NamedFiles:
             # Before anything else: no message may reveal whether such a file exists.
             outside = self._outside(real, folder)
             if outside is not None:
-                return finding(Code.OUTSIDE_REPOSITORY, (), outside)
+                return Finding(Code.OUTSIDE_REPOSITORY, (), outside)
             if real not in self._files:
                 name = shown_name(self._root, str(FilePath(manifest).parent / given))
                 if resolved(self._root / name) != real:  # a link leads elsewhere
@@ -84,9 +84,9 @@ class NamedFiles:
                 self._files[real] = NamedFile(name, read_regular(real, MAX_BYTES))
         except OSError as problem:
             reason = problem.strerror or str(problem)
-            return finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
+            return Finding(Code.UNREADABLE_FILE, (), "prompt", {"file": given, "reason": reason})
         except ValueError:  # the system's encoding cannot represent it
-            return finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
+            return Finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
         return self._files[real]
 
     def prompts_of(
@@ -145,7 +145,7 @@ def _prompt_file(content: bytes, path: Path) -> PromptFile:
     unreadable = check_encoding(body)
     if len(content) > MAX_BYTES:
         limit = MAX_BYTES // 1024
-        unreadable = finding(Code.FILE_TOO_LARGE, (), "prompt", {"limit": limit}, position=(1, 1))
+        unreadable = Finding(Code.FILE_TOO_LARGE, (), "prompt", {"limit": limit}, position=(1, 1))
     if unreadable is not None:
         file.findings.append(unreadable.at_path(path))
         return file
@@ -153,11 +153,11 @@ def _prompt_file(content: bytes, path: Path) -> PromptFile:
     trimmed = text.rstrip("\n")
     text = trimmed + "\n" if len(text) > len(trimmed) else trimmed
     if not text or text.isspace():
-        file.findings.append(finding(Code.BLANK_PROMPT, path, "file", position=(1, 1)))
+        file.findings.append(Finding(Code.BLANK_PROMPT, path, "file", position=(1, 1)))
     else:
         lines = LineIndex(text)
         for found in check_prompt(path, text):
-            part = found.secret or str(found.diagnostic.args.get("text", ""))
+            part = found.secret or str(found.facts.get("text", ""))
             at = lines.position(max(text.find(part), 0))
             file.findings.append(found.at_position(*at))
     if not any(found.blocks for found in file.findings):

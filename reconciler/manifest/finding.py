@@ -7,7 +7,6 @@ once more for the positions of these paths.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from heapq import nsmallest
 from types import MappingProxyType
 from typing import NamedTuple
@@ -29,20 +28,28 @@ NO_FACTS: Facts = MappingProxyType({})
 
 
 class Finding(NamedTuple):
-    """`diagnostic` has the path to show. Unless it has a line already, it is located at the value
-    of `path`, or at its key if `on_key`.
+    """A problem at the value of `path`, or at its key if `on_key`. `position` is known for some.
 
-    `secret` is a part of that value that must never be shown: the diagnostic is located there.
+    Messages name the path `shown`, if it is given. `secret` is a part of the value that must never
+    be shown: the diagnostic is located there. A problem of a generated task has its `row`, and the
+    task's `key` if `path` is that of its entry.
     """
 
-    diagnostic: Diagnostic
+    code: Code
     path: Path
+    case: str = ""
+    facts: Facts = NO_FACTS
+    severity: Severity = Severity.ERROR
     on_key: bool = False
+    shown: Path | None = None
+    position: Position | None = None
     secret: str | None = None
+    row: DataRow | None = None
+    key: str | None = None
 
-    @property
-    def code(self) -> Code:
-        return self.diagnostic.code
+    def __hash__(self) -> int:
+        facts = frozenset(self.facts.items())
+        return hash((self.code, self.path, self.case, facts, self.shown, self.position))
 
     @property
     def task(self) -> str | None:
@@ -50,8 +57,12 @@ class Finding(NamedTuple):
         return _task_key(self.path)
 
     @property
+    def shown_path(self) -> Path:
+        return self.path if self.shown is None else self.shown
+
+    @property
     def is_error(self) -> bool:
-        return self.diagnostic.severity is Severity.ERROR
+        return self.severity is Severity.ERROR
 
     @property
     def blocks(self) -> bool:
@@ -61,52 +72,40 @@ class Finding(NamedTuple):
 
     def at_path(self, path: Path) -> Finding:
         """The same finding at another path."""
-        place = replace(self.diagnostic.at, path=path, key=_task_key(path))
-        return self._replace(path=path, diagnostic=replace(self.diagnostic, at=place))
+        return self._replace(path=path, shown=None)
 
     def at_position(self, line: int, column: int) -> Finding:
         """The same finding with a known position."""
-        place = replace(self.diagnostic.at, line=line, column=column)
-        return self._replace(diagnostic=replace(self.diagnostic, at=place))
+        return self._replace(position=(line, column))
 
     def at_row(self, file: str | None, line: int) -> Finding:
         """The same finding about a task generated from that row, of the manifest without `file`."""
-        place = replace(self.diagnostic.at, row=DataRow(file or "", line))
-        return self._replace(diagnostic=replace(self.diagnostic, at=place))
+        return self._replace(row=DataRow(file or "", line))
 
     def in_file(self, file: str, line: int, column: int) -> Diagnostic:
         """Its diagnostic, located there."""
-        found = self.diagnostic  # written out, since `replace` takes several times as long
-        row = found.at.row
+        path, row = self.shown_path, self.row
         row = row if row is None or row.file else DataRow(file, row.line)
-        place = Place(file, line, column, found.at.key, found.at.path, row)
-        return Diagnostic(found.code, found.severity, found.case, found.args, place)
-
-
-def finding(
-    code: Code,
-    path: Path,
-    case: str = "",
-    facts: Facts = NO_FACTS,
-    *,
-    severity: Severity = Severity.ERROR,
-    on_key: bool = False,
-    shown: Path | None = None,
-    position: Position | None = None,
-    secret: str | None = None,
-) -> Finding:
-    """A finding at `path`; messages name the path `shown`, if it is given. `position` is its
-    position, if it is known already."""
-    named = path if shown is None else shown
-    line, column = position or (None, None)
-    place = Place(None, line, column, _task_key(named), named)
-    return Finding(Diagnostic(code, severity, case, facts, place), path, on_key, secret)
+        place = Place(file, line, column, self.key or _task_key(path), path, row)
+        return Diagnostic(self.code, self.severity, self.case, self.facts, place)
 
 
 def warning_finding(
     code: Code, path: Path, case: str = "", facts: Facts = NO_FACTS, *, on_key: bool = False
 ) -> Finding:
-    return finding(code, path, case, facts, severity=Severity.WARNING, on_key=on_key)
+    return Finding(code, path, case, facts, Severity.WARNING, on_key)
+
+
+class FindingError(ValueError):
+    """A finding without a path: only the caller knows what the value belongs to."""
+
+    def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
+        super().__init__(code.value, case)
+        self.code, self.case = code, case
+        self.facts: Facts = facts
+
+    def at(self, path: Path, position: Position | None = None) -> Finding:
+        return Finding(self.code, path, self.case, self.facts, position=position)
 
 
 def _task_key(path: Path) -> str | None:
@@ -126,7 +125,7 @@ def first_alike(
     """
     groups: dict[tuple[Code, Severity], list[Finding]] = {}
     for each in findings:
-        groups.setdefault((each.diagnostic.code, each.diagnostic.severity), []).append(each)
+        groups.setdefault((each.code, each.severity), []).append(each)
     kept: list[Finding] = []
     counts = []
     for (code, severity), alike in groups.items():
@@ -145,7 +144,7 @@ def first_alike(
 def _start_of_task(found: Finding, keys: Mapping[str, Position]) -> Position:
     if found.task is not None:
         return keys.get(found.task, (0, 0))
-    return found.diagnostic.at.line or 0, found.diagnostic.at.column or 0
+    return found.position or (0, 0)
 
 
 def located(
@@ -160,7 +159,7 @@ def located(
     `events` starts reading the file again; it is only called for findings without a position.
     """
     found = list(findings)
-    unknown = [each.path for each in found if each.diagnostic.at.line is None]
+    unknown = [each.path for each in found if each.position is None]
     spans = locate(events(), unknown) if unknown and events is not None else {}
     lines = LineIndex(text if any(each.secret is not None for each in found) else "")
     return [each.in_file(file, *_position(each, spans, text, lines)) for each in found]
@@ -169,9 +168,8 @@ def located(
 def _position(
     found: Finding, spans: dict[Path, SourceSpan], text: str, lines: LineIndex
 ) -> Position:
-    at = found.diagnostic.at
-    if at.line is not None:
-        return at.line, at.column or 1
+    if found.position is not None:
+        return found.position
     span = spans[found.path]
     if found.on_key:
         return span.key_line, span.key_column

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.finding import Finding
 from reconciler.manifest.layout import lay_out
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import PARSER_ERRORS
@@ -57,7 +57,7 @@ def _differences(source: Source, made: bytes) -> list[Finding]:
     same = not again.findings and again.data == source.data
     if line is None and same and _bare(again.body) == _bare(source.body):
         return []
-    return [finding(Code.UNSAFE_EDIT, (), "format", position=(line or 1, 1))]
+    return [Finding(Code.UNSAFE_EDIT, (), "format", position=(line or 1, 1))]
 
 
 def _first_other(source: Source, again: Source) -> int | None:

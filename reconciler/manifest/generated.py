@@ -4,7 +4,6 @@ for manifests with entries or templates."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path as FilePath
@@ -21,7 +20,7 @@ from reconciler.manifest.expand.template import (
     templates_in,
 )
 from reconciler.manifest.files import MAX_BYTES, NamedFile, NamedFiles, PromptFile, Prompts
-from reconciler.manifest.finding import Finding, finding, warning_finding
+from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.nodes import Node, read_nodes
 from reconciler.manifest.parse.source import Source, read_source
@@ -86,15 +85,13 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
     source: Source | None = None
     unreadable = check_encoding(body, yaml=is_yaml)
     if len(file.content) > MAX_BYTES:
-        unreadable = finding(Code.FILE_TOO_LARGE, (), "data", {"limit": MAX_BYTES // 1024})
+        unreadable = Finding(Code.FILE_TOO_LARGE, (), "data", {"limit": MAX_BYTES // 1024})
     if is_yaml and unreadable is None:
         source = read_source(body)
         unreadable = next(iter(source.findings), None)
     if unreadable is not None:  # reported in the manifest that names the file
-        at = unreadable.diagnostic.at
-        place = replace(at, line=None, column=None)
-        diagnostic = replace(unreadable.diagnostic, at=place)
-        return unreadable._replace(diagnostic=diagnostic).at_row(file.name, at.line or 1)
+        line, _ = unreadable.position or (1, 1)
+        return unreadable._replace(position=None).at_row(file.name, line)
 
     def nodes() -> Node | None:
         return read_nodes(source.events()) if source is not None else None
@@ -102,7 +99,7 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
     try:
         return rows_of_file(file.name, body.decode("utf-8"), nodes)
     except RowError as problem:
-        found = finding(Code.INVALID_DATA, (), problem.case, problem.facts)
+        found = Finding(Code.INVALID_DATA, (), problem.case, problem.facts)
         return found.at_row(file.name, problem.line)
 
 
@@ -126,7 +123,7 @@ def use_prompts(made: Document, prompts: Prompts) -> list[Finding]:
                 recurrence = expansion.recurrence
                 if recurrence is not None and recurrence.catch_up and not names_a_period(text):
                     path = ("tasks", name, "catchUp")
-                    findings.append(finding(Code.INVALID_RECURRENCE, path, "catchUp"))
+                    findings.append(Finding(Code.INVALID_RECURRENCE, path, "catchUp"))
             if not checked[name, id(file)]:
                 prompts.texts[key] = None
                 continue
@@ -136,7 +133,7 @@ def use_prompts(made: Document, prompts: Prompts) -> list[Finding]:
             expansion.length += len(filled)
         if expansion.length > MOST_TEXT:
             facts = {"limit": MOST_TEXT}
-            findings.append(finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts))
+            findings.append(Finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts))
     if made.expansions:
         _keep_templates(made, prompts)
     return findings
@@ -148,7 +145,7 @@ def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) ->
     wrong = expansion.vocabulary.check(text, path) if expansion.vocabulary is not None else []
     lines = LineIndex(text)
     for each in (*wrong, *stray_dollar(text, path)):
-        offset = max(text.find(str(each.diagnostic.args.get("text", ""))), 0)
+        offset = max(text.find(str(each.facts.get("text", ""))), 0)
         file.findings.append(each.at_position(*lines.position(offset)))
     return not wrong
 
@@ -175,7 +172,7 @@ def literal_templates(data: object, origins: Mapping[str, TaskOrigin]) -> Iterat
     defaults = data.get("defaults") if isinstance(data, dict) else None
     for found in _literal(("defaults",), defaults):
         if origins:
-            yield finding(Code.INVALID_TEMPLATE, found.path, "place", found.diagnostic.args)
+            yield Finding(Code.INVALID_TEMPLATE, found.path, "place", found.facts)
         else:
             yield found
 

@@ -63,8 +63,8 @@ class Ignores:
             return False
         path = found.path
         places: list[Path | int] = [path[:end] for end in range(_TASK, len(path) + 1)]
-        if not path and found.diagnostic.line is not None:
-            places = [found.diagnostic.line]
+        if not path and found.position is not None:
+            places = [found.position[0]]
         hits = [hit for at in places if (hit := self._by.get((found.code.value, at))) is not None]
         for hit in hits:
             hit.is_used = True

@@ -15,7 +15,7 @@ from ruamel.yaml.events import DocumentEndEvent
 
 from reconciler.manifest.build import build
 from reconciler.manifest.emitter import mapping_lines
-from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.finding import Finding
 from reconciler.manifest.layout import STEP
 from reconciler.manifest.parse.source import Source, read_source
 from reconciler.manifest.parse.spans import locate
@@ -62,7 +62,7 @@ def task_faults(task: NewTask) -> list[Finding]:
     if wrong or _is_read_back(task.key, task.members):
         return wrong
     return [
-        finding(Code.INVALID_CHARACTER, ("tasks", task.key, name), "unwritable")
+        Finding(Code.INVALID_CHARACTER, ("tasks", task.key, name), "unwritable")
         for name, value in task.members.items()
         if not _is_read_back(task.key, {name: value})
     ]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
-from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.source import MAX_BYTES, read_source
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import BadSchemaError, Violation, validator_of
@@ -80,7 +80,7 @@ def _findings(violation: Violation, key: str, data: object) -> Iterator[Finding]
         case, facts = "own", {"message": summary, "detail": detail.strip()}
     for below in [(*violation.path, name) for name in missing] or [violation.path]:
         path = _path_in_manifest(below[:-1] if missing else below, key, data)
-        yield finding(
+        yield Finding(
             Code.POLICY_VIOLATION,
             path,
             case,

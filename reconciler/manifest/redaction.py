@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.source import Source
@@ -30,9 +29,8 @@ def without_name(found: Finding, keys: Collection[str]) -> Finding:
     """The finding; if it is about an unknown name in one of the tasks `keys`, without that name."""
     path = found.path
     in_task = found.task in keys and len(path) > len(("tasks", "KEY"))
-    if in_task and found.on_key and found.diagnostic.at.path == path:
-        parent = replace(found.diagnostic.at, path=path[:-1])
-        return found._replace(diagnostic=replace(found.diagnostic, at=parent))
+    if in_task and found.on_key and found.shown_path == path:
+        return found._replace(shown=path[:-1])
     return found
 
 

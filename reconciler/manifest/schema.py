@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.finding import Finding
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Path
 from reconciler.resources import schema_text
@@ -55,7 +55,7 @@ def check(data: Any, *, generated: bool = False) -> list[Finding]:
     if accelerator is not None and accelerator.is_valid(data):
         return []
     if not isinstance(data, dict) or not data.keys() & {"version", "tasks"}:
-        return [finding(Code.NOT_A_MANIFEST, ())]
+        return [Finding(Code.NOT_A_MANIFEST, ())]
     if accelerator is None:
         return explain_data(data, generated=generated)
     # The violations that the reference finds, about a hundred times as fast.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.finding import Finding
 from reconciler.manifest.suggestions import as_item, meant_property, similar
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Path
@@ -37,24 +37,24 @@ def findings(found: Violation, schema: Mapping[str, object]) -> Iterator[Finding
     if "propertyNames" in found.steps:
         name = str(value)
         code, case, facts = (Code.MERGE_KEY, "", {}) if name == _MERGE_KEY else _invalid(found)
-        yield finding(code, (*path, name), case, facts, on_key=True)
+        yield Finding(code, (*path, name), case, facts, on_key=True)
     elif found.rule == "required":
         for name in found.expected:
             if name not in value:
                 case = name if name in _MISSING else ""
                 shown = (*path, name)
-                yield finding(Code.MISSING_PROPERTY, path, case, on_key=True, shown=shown)
+                yield Finding(Code.MISSING_PROPERTY, path, case, on_key=True, shown=shown)
     elif found.rule == "additionalProperties":
         known = list(found.schema.get("properties", {}))
         for name in value:
             if name not in known:
                 code, case, facts = _unknown(name, path, known, schema)
-                yield finding(code, (*path, name), case, facts, on_key=True)
+                yield Finding(code, (*path, name), case, facts, on_key=True)
     elif found.rule == "not":  # used once, for a message with both content and contentFile
-        yield finding(Code.CONFLICTING_PROPERTIES, (*path, "contentFile"), on_key=True)
+        yield Finding(Code.CONFLICTING_PROPERTIES, (*path, "contentFile"), on_key=True)
     else:
         code, case, facts = _invalid(found)
-        yield finding(code, path, case, facts)
+        yield Finding(code, path, case, facts)
 
 
 _Facts = tuple[Code, str, dict[str, Arg]]

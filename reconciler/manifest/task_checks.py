@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from reconciler.manifest.credentials import credentials
-from reconciler.manifest.finding import Facts, Finding, finding, warning_finding
+from reconciler.manifest.finding import Facts, Finding, warning_finding
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Path, Severity
 from reconciler.model.task import Inputs
@@ -38,7 +38,7 @@ class TaskChecks:
         if "name" in given:
             self._found.extend(_name((*root, "name"), given["name"]))
         if given.get("movedFrom") == key:
-            self._found.append(finding(Code.INVALID_MOVE, (*root, "movedFrom"), "self"))
+            self._found.append(Finding(Code.INVALID_MOVE, (*root, "movedFrom"), "self"))
         return not any(found.blocks for found in self._found[before:])
 
     def check_settings(self, key: str, given: Mapping[str, object], inputs: Inputs) -> None:
@@ -64,7 +64,7 @@ class TaskChecks:
 
 
 def _note(code: Code, path: Path, case: str, facts: Facts) -> Finding:
-    return finding(code, path, case, facts, severity=Severity.NOTE)
+    return Finding(code, path, case, facts, severity=Severity.NOTE)
 
 
 def _message_object(path: Path, message: Mapping[str, object]) -> Iterator[Finding]:
@@ -84,9 +84,9 @@ def check_prompt(path: Path, text: object) -> Iterator[Finding]:
     if not isinstance(text, str):
         return
     if text.isspace():
-        yield finding(Code.BLANK_PROMPT, path)
+        yield Finding(Code.BLANK_PROMPT, path)
     for kind, found in credentials(text):
-        yield finding(Code.CREDENTIAL, path, "", {"kind": kind}, secret=found)
+        yield Finding(Code.CREDENTIAL, path, "", {"kind": kind}, secret=found)
     if "${" in text or "TODO" in text:
         for placeholder in dict.fromkeys(re.findall(_PLACEHOLDER, text)):
             yield warning_finding(Code.PLACEHOLDER, path, "", {"text": placeholder})
@@ -95,7 +95,7 @@ def check_prompt(path: Path, text: object) -> Iterator[Finding]:
 def _blank_texts(path: Path, entity: object) -> Iterator[Finding]:
     for name, value in entity.items() if isinstance(entity, dict) else ():
         if isinstance(value, str) and value.isspace():
-            yield finding(Code.EMPTY_VALUE, (*path, name), "entity")
+            yield Finding(Code.EMPTY_VALUE, (*path, name), "entity")
         elif isinstance(value, dict):
             yield from _blank_texts((*path, name), value)
 
@@ -104,10 +104,10 @@ def _name(path: Path, name: object) -> Iterator[Finding]:
     if isinstance(name, str) and name:  # the schema rejects an empty one
         length = len(name.strip())
         if not length:
-            yield finding(Code.EMPTY_VALUE, path, "blank")
+            yield Finding(Code.EMPTY_VALUE, path, "blank")
         elif length > _LONGEST_NAME:
             facts = {"length": length, "limit": _LONGEST_NAME}
-            yield finding(Code.VALUE_TOO_LONG, path, "", facts)
+            yield Finding(Code.VALUE_TOO_LONG, path, "", facts)
 
 
 def _listed(keys: list[str]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ from reconciler.manifest.expand.template import (
     stray_dollar,
     templates_in,
 )
-from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding, warning_finding
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding, warning_finding
 from reconciler.manifest.parse import nodes
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
@@ -143,7 +143,7 @@ class _Entry:
             try:
                 self._axes[axis] = rows_of_node(self._at(("forEach", axis)))
             except RowError as problem:
-                found = finding(Code.INVALID_DATA, path, problem.case, problem.facts)
+                found = Finding(Code.INVALID_DATA, path, problem.case, problem.facts)
                 self._made.findings.append(found.at_position(problem.line, 1))
 
     def _is_size_valid(self) -> bool:
@@ -294,11 +294,11 @@ class _Entry:
         return nodes.node_at(self._node, path)
 
     def _report(self, code: Code, path: Path, case: str = "", facts: Facts = NO_FACTS) -> None:
-        self._made.findings.append(finding(code, (*self._path, *path), case, facts))
+        self._made.findings.append(Finding(code, (*self._path, *path), case, facts))
 
     def _report_at_row(self, code: Code, row: Row | None, case: str, facts: Facts) -> None:
         path = (*self._path, "key") if "key" in self._entry else self._path
-        found = finding(code, path, case, facts)
+        found = Finding(code, path, case, facts)
         self._made.findings.append(found if row is None else found.at_row(row.file, row.line))
 
     def _has_errors(self) -> bool:

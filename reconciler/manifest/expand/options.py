@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from reconciler.manifest.expand.periods import Recurrence, Unit
 from reconciler.manifest.expand.template import templates_in
-from reconciler.manifest.finding import Facts, Finding, finding
+from reconciler.manifest.finding import Facts, Finding
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
 
@@ -27,7 +27,7 @@ def recurrence_of(entry: Mapping[str, Any], path: Path, found: list[Finding]) ->
         return None
 
     def wrong(name: str, case: str, facts: Facts) -> None:
-        found.append(finding(Code.INVALID_RECURRENCE, (*path, name), case, facts))
+        found.append(Finding(Code.INVALID_RECURRENCE, (*path, name), case, facts))
 
     days: dict[str, date | None] = {"from": None, "until": None}
     for name in days:
@@ -49,13 +49,13 @@ def check_options(entry: Mapping[str, Any], path: Path) -> Iterator[Finding]:
     """Options that require another one, and templates where none are allowed."""
     for name in OF_EVERY:
         if name in entry and "every" not in entry:
-            yield finding(Code.MISSING_PROPERTY, path, "every", {"name": name}, on_key=True)
+            yield Finding(Code.MISSING_PROPERTY, path, "every", {"name": name}, on_key=True)
     axes = set(entry.get("forEach", {})) - RESERVED
     if "forEach" in entry and not axes:
-        yield finding(Code.MISSING_PROPERTY, (*path, "forEach"), "axis", on_key=True)
+        yield Finding(Code.MISSING_PROPERTY, (*path, "forEach"), "axis", on_key=True)
     if "key" in entry and "forEach" not in entry:
-        yield finding(Code.MISSING_PROPERTY, path, "forEach", {"name": "key"}, on_key=True)
+        yield Finding(Code.MISSING_PROPERTY, path, "forEach", {"name": "key"}, on_key=True)
     for name in sorted(OPTIONS - {"key"}):
         for below, text in templates_in(entry.get(name)):
             facts = {"text": text}
-            yield finding(Code.INVALID_TEMPLATE, (*path, name, *below), "place", facts)
+            yield Finding(Code.INVALID_TEMPLATE, (*path, name, *below), "place", facts)

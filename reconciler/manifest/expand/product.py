@@ -7,7 +7,7 @@ from itertools import product
 from typing import NamedTuple
 
 from reconciler.manifest.expand.rows import Row
-from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding
 from reconciler.manifest.parse import nodes
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
@@ -96,7 +96,7 @@ def matchers_of(
     }
 
     def report(case: str, line: int, facts: Facts = NO_FACTS) -> None:
-        found = finding(Code.INVALID_MATCHER, path, case, facts)
+        found = Finding(Code.INVALID_MATCHER, path, case, facts)
         findings.append(found.at_position(line, 1))
 
     def texts_of(axis: str, node: nodes.Node) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.manifest.expand.periods import Period, Unit
 from reconciler.manifest.expand.product import Values, values_of
 from reconciler.manifest.expand.rows import Row
-from reconciler.manifest.finding import Finding, finding, warning_finding
+from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.suggestions import similar
 from reconciler.model.canonical import texts_in
 from reconciler.model.codes import Code
@@ -141,7 +141,7 @@ class Vocabulary:
             return []
         template = Template(text)
         found = [
-            finding(Code.INVALID_TEMPLATE, path, "malformed", {"text": shown, "near": ""})
+            Finding(Code.INVALID_TEMPLATE, path, "malformed", {"text": shown, "near": ""})
             for shown in template.malformed
         ]
         for name in template.names:
@@ -152,7 +152,7 @@ class Vocabulary:
             # Rows of an axis may differ in form: report the first that lacks the name.
             for row in self.axes.get(axis, ()):
                 if not isinstance(row.field(below) if below else row.value, str):
-                    lacking = finding(Code.INVALID_TEMPLATE, path, "lacking", {"text": name})
+                    lacking = Finding(Code.INVALID_TEMPLATE, path, "lacking", {"text": name})
                     found.append(lacking.at_row(row.file, row.line))
                     break
         return found
@@ -164,7 +164,7 @@ class Vocabulary:
         near = fields[0] if fields else similar(name, texts)
         if near is not None:
             case = "mapping-similar" if case == "mapping" else "unknown-similar"
-        return finding(Code.INVALID_TEMPLATE, path, case, {"text": name, "near": near or ""})
+        return Finding(Code.INVALID_TEMPLATE, path, case, {"text": name, "near": near or ""})
 
 
 def stray_dollar(text: str, path: Path) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from reconciler.manifest.finding import Finding, finding, warning_finding
+from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.spans import PARSER_ERRORS, LineIndex, NextEvent
 from reconciler.model.codes import Code
 
@@ -62,7 +62,7 @@ def ambiguities(text: str, next_token: NextEvent) -> Iterator[Finding]:
     lines = LineIndex(text)
     with suppress(*PARSER_ERRORS):  # the text is valid: only a gap of the C scanner
         for index, code, case in _ambiguous_parts(text, next_token):
-            yield finding(code, (), case, position=lines.position(index))
+            yield Finding(code, (), case, position=lines.position(index))
 
 
 def _ambiguous_parts(text: str, next_token: NextEvent) -> Iterator[tuple[int, Code, str]]:

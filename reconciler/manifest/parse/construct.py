@@ -19,7 +19,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.ambiguity import ambiguous_name
 from reconciler.manifest.parse.spans import NextEvent, Position
@@ -257,13 +257,13 @@ class Construction:
         self._anchors.clear()
         line = event.end_mark.line + 1
         if self.starts and not event.explicit:
-            self.findings.append(finding(Code.MULTIPLE_DOCUMENTS, (), position=(line, 1)))
+            self.findings.append(Finding(Code.MULTIPLE_DOCUMENTS, (), position=(line, 1)))
             raise UnreadableDocumentError
         self.starts.append((line, 1))
         if event.version not in (None, (1, 2)):
             version = ".".join(map(str, event.version))
             facts, at = {"version": version}, (line, 1)
-            found = finding(Code.UNSUPPORTED_YAML_VERSION, (), "", facts, position=at)
+            found = Finding(Code.UNSUPPORTED_YAML_VERSION, (), "", facts, position=at)
             self.findings.append(found)
 
     def _path(self, frame: Frame) -> Path:
@@ -290,7 +290,7 @@ class Construction:
     ) -> None:
         line, column = _position(event.start_mark)
         path, at = self._path(frame), (line, column + offset)
-        self.findings.append(finding(code, path, case, facts, position=at))
+        self.findings.append(Finding(code, path, case, facts, position=at))
 
     def _refuse(
         self, event: Any, frame: Frame, code: Code, case: str = "", facts: Facts = NO_FACTS

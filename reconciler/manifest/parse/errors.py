@@ -9,7 +9,7 @@ import re
 
 from ruamel.yaml.error import MarkedYAMLError
 
-from reconciler.manifest.finding import NO_FACTS, Facts, Finding, finding
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding
 from reconciler.manifest.parse.spans import LineIndex
 from reconciler.model.codes import Code
 
@@ -49,7 +49,7 @@ def check_encoding(body: bytes, *, yaml: bool = False) -> Finding | None:
     `body` has no byte order mark. `yaml`: the text is YAML, which can escape some characters.
     """
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return finding(Code.INVALID_ENCODING, (), "utf-16", position=(1, 1))
+        return Finding(Code.INVALID_ENCODING, (), "utf-16", position=(1, 1))
     if body.isascii() and len(body.translate(None, _CONTROL)) == len(body):
         return None
     try:
@@ -57,7 +57,7 @@ def check_encoding(body: bytes, *, yaml: bool = False) -> Finding | None:
     except UnicodeDecodeError as error:
         before, byte = body[: error.start].decode("utf-8"), f"0x{body[error.start]:02x}"
         at = LineIndex(before).position(len(before))
-        return finding(Code.INVALID_ENCODING, (), "", {"byte": byte}, position=at)
+        return Finding(Code.INVALID_ENCODING, (), "", {"byte": byte}, position=at)
     found = re.search(_UNPRINTABLE, text)
     if found is None:
         return None
@@ -65,7 +65,7 @@ def check_encoding(body: bytes, *, yaml: bool = False) -> Finding | None:
     case = "" if escape is None else "escape"
     facts: Facts = {"character": f"U+{ord(found[0]):04X}", "escape": escape}
     at = LineIndex(text).position(found.start())
-    return finding(Code.INVALID_CHARACTER, (), case, facts, position=at)
+    return Finding(Code.INVALID_CHARACTER, (), case, facts, position=at)
 
 
 def is_gap_of_c_parser(error: Exception) -> bool:
@@ -81,7 +81,7 @@ def syntax_error(error: Exception, body: bytes) -> Finding:
     complaint = _complaint(error)
     if begin is not None and re.search("scanning an (?:anchor|alias)", complaint):
         position = (begin.line + 1, begin.column + 1)
-        return finding(Code.INVALID_ALIAS, (), "name", position=position)
+        return Finding(Code.INVALID_ALIAS, (), "name", position=position)
     at = (mark.line, mark.column) if mark is not None else (0, 0)
     end = (len(lines) - 1, len(lines[-1]))
     case, facts = _case(complaint, lines, *min(at, end))
@@ -90,7 +90,7 @@ def syntax_error(error: Exception, body: bytes) -> Finding:
     ):
         at = begin.line, begin.column
     line, column = min(at, end)
-    return finding(Code.INVALID_YAML, (), case, facts, position=(line + 1, column + 1))
+    return Finding(Code.INVALID_YAML, (), case, facts, position=(line + 1, column + 1))
 
 
 def _case(complaint: str, lines: list[str], line: int, column: int) -> tuple[str, Facts]:

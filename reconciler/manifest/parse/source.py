@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from reconciler.manifest.finding import Finding, finding, located
+from reconciler.manifest.finding import Finding, located
 from reconciler.manifest.parse.ambiguity import ambiguities, may_be_ambiguous
 from reconciler.manifest.parse.construct import Construction, UnreadableDocumentError
 from reconciler.manifest.parse.errors import BOM, check_encoding, is_gap_of_c_parser, syntax_error
@@ -69,7 +69,7 @@ def read_source(content: bytes) -> Source:
     source = Source(content.removeprefix(BOM))
     if len(source.body) > MAX_BYTES:
         facts = {"limit": MAX_BYTES // 1024 // 1024}
-        unreadable: Finding | None = finding(Code.FILE_TOO_LARGE, (), "", facts, position=(1, 1))
+        unreadable: Finding | None = Finding(Code.FILE_TOO_LARGE, (), "", facts, position=(1, 1))
     else:
         unreadable = check_encoding(source.body, yaml=True)
     if unreadable is not None:
@@ -94,11 +94,11 @@ def _construct(source: Source) -> Exception | None:
     try:
         made.run()
         if not made.documents:
-            made.findings.append(finding(Code.EMPTY_DOCUMENT, (), position=(1, 1)))
+            made.findings.append(Finding(Code.EMPTY_DOCUMENT, (), position=(1, 1)))
         else:
             source.data = made.documents[0]
         for position in made.starts[1:]:
-            made.findings.append(finding(Code.MULTIPLE_DOCUMENTS, (), position=position))
+            made.findings.append(Finding(Code.MULTIPLE_DOCUMENTS, (), position=position))
     except UnreadableDocumentError:
         pass
     except PARSER_ERRORS as error:
@@ -106,7 +106,7 @@ def _construct(source: Source) -> Exception | None:
     firsts = locate(source.events(), [path for path, _ in made.repeats]) if made.repeats else {}
     for path, at in made.repeats:
         facts = {"first_line": firsts[path].key_line}
-        made.findings.append(finding(Code.DUPLICATE_KEY, path, "", facts, position=at))
+        made.findings.append(Finding(Code.DUPLICATE_KEY, path, "", facts, position=at))
     return failure
 
 

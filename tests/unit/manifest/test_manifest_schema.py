@@ -211,7 +211,7 @@ def test_jsonschema_stays_out_where_nothing_is_wrong(monkeypatch: pytest.MonkeyP
 def test_a_rule_without_words_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "_reference", lambda **_: Draft7Validator({"minProperties": 9}))
     (problem,) = schema.explain_data({"a": 1})
-    assert (problem.code, problem.diagnostic.args["rule"]) == (Code.INVALID_VALUE, "minProperties")
+    assert (problem.code, problem.facts["rule"]) == (Code.INVALID_VALUE, "minProperties")
 
 
 def test_a_task_may_be_called_message(tmp_path: Path) -> None:
@@ -227,4 +227,4 @@ def test_a_task_may_be_called_message(tmp_path: Path) -> None:
 
 def test_a_long_value_is_cut_short() -> None:
     (problem,) = schema.check({"version": 1, "tasks": {"a": {"message": "x", "source": "s" * 999}}})
-    assert len(word(problem.diagnostic).summary) < 200
+    assert len(word(problem.in_file("", 1, 1)).summary) < 200

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.manifest.expand.entries import Expansion, expand
 from reconciler.manifest.expand.rows import Row, RowError, rows_of_file
-from reconciler.manifest.finding import Finding, finding
+from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.nodes import read_nodes
 from reconciler.manifest.parse.source import read_source
 from reconciler.model.codes import Code
@@ -29,7 +29,7 @@ def read(path: str) -> list[Row] | Finding:
     try:
         return rows_of_file(path, FILES[path], lambda: None)
     except RowError as problem:
-        found = finding(Code.INVALID_DATA, (), problem.case, problem.facts)
+        found = Finding(Code.INVALID_DATA, (), problem.case, problem.facts)
         return found.at_row(path, problem.line)
 
 
@@ -44,7 +44,7 @@ def expanded(entry: str, now: datetime = NOW) -> Expansion:
 
 
 def found(expansion: Expansion) -> list[tuple[Code, str]]:
-    return [(f.code, f.diagnostic.case) for f in expansion.findings]
+    return [(f.code, f.case) for f in expansion.findings]
 
 
 def test_axes_are_multiplied_and_templates_filled() -> None:
@@ -121,8 +121,8 @@ def test_a_whole_number_may_be_written_with_an_exponent() -> None:
         assert origin.rollout is not None
         assert "." not in f"{origin.rollout.at_once}{origin.rollout.stop_after}"
     few = expanded("forEach: {s: [a], atLeast: 2.0}\nmessage: x").findings
-    assert few[0].diagnostic.args["limit"] == 2
-    assert "." not in str(few[0].diagnostic.args["limit"])
+    assert few[0].facts["limit"] == 2
+    assert "." not in str(few[0].facts["limit"])
 
 
 @pytest.mark.parametrize(

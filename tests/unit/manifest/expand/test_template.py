@@ -52,8 +52,8 @@ def test_what_a_template_becomes(text: str, filled: str) -> None:
     ],
 )
 def test_what_is_wrong_with_a_template(text: str, case: str, shown: str, near: str) -> None:
-    (found,) = (each.diagnostic for each in faults(f"x {text}", KNOWN))
-    assert (found.case, found.args) == (case, {"text": shown, "near": near})
+    (found,) = faults(f"x {text}", KNOWN)
+    assert (found.case, found.facts) == (case, {"text": shown, "near": near})
 
 
 @given(st.text(), st.text())
