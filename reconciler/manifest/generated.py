@@ -99,8 +99,7 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
     try:
         return rows_of_file(file.name, body.decode("utf-8"), nodes)
     except RowError as problem:
-        found = Finding(Code.INVALID_DATA, (), problem.case, problem.facts)
-        return found.at_row(file.name, problem.line)
+        return problem.at(()).at_row(file.name, problem.line)
 
 
 # Prompt files

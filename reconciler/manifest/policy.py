@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
-from reconciler.manifest.finding import Finding
+from reconciler.manifest.finding import Finding, FindingError
 from reconciler.manifest.parse.source import MAX_BYTES, read_source
 from reconciler.manifest.repository import read_regular
-from reconciler.manifest.schema import BadSchemaError, Violation, validator_of
+from reconciler.manifest.schema import Violation, validator_of
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import (
     Arg,
@@ -36,7 +36,7 @@ MESSAGE, SEVERITY = "errorMessage", "severity"
 SEVERITIES = (Severity.ERROR, Severity.WARNING)
 _NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 _NO_SCHEMAS = {"const", "enum", "default", "examples", "required", "type"}
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_REFERENCES = (("$ref",), ("$dynamicRef",), ("$recursiveRef",))
 _LONGEST_VALUE = 200
 MAX_SECONDS = 30.0
 """The time limit for one task."""
@@ -59,7 +59,7 @@ class Policy:
             try:
                 with _at_most(MAX_SECONDS):
                     violations = self.violations(shape(task))
-            except BadSchemaError as fault:
+            except FindingError as fault:
                 raise _unusable(fault, self.file, self.config) from fault
             for violation in violations:
                 found.update(dict.fromkeys(_findings(violation, task.key, data)))
@@ -93,11 +93,11 @@ def _findings(violation: Violation, key: str, data: object) -> Iterator[Finding]
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
-    """Raises BadSchemaError after that time: a regular expression can backtrack forever, and its
+    """Raises FindingError after that time: a regular expression can backtrack forever, and its
     steps are not counted. Without effect if the system or the thread has no timer."""
 
     def over(*_: object) -> None:
-        raise BadSchemaError(Code.INVALID_POLICY, "time", limit=f"{seconds:g}")
+        raise FindingError(Code.INVALID_POLICY, "time", limit=f"{seconds:g}")
 
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
@@ -133,13 +133,12 @@ def read_policy(path: File, name: str, config: str) -> Policy:
     try:
         schema = _yaml(content, name) if path.suffix in (".yaml", ".yml") else _json(content, name)
         if not isinstance(schema, dict):
-            raise BadSchemaError(Code.INVALID_POLICY, "type")
-        _check_references(schema, ())
+            raise FindingError(Code.INVALID_POLICY, "type")
         _check(schema, ())
         return Policy(name, config, validator_of(schema))
     except RecursionError as fault:
-        raise _unusable(BadSchemaError(Code.INVALID_POLICY, "depth"), name, config) from fault
-    except BadSchemaError as fault:
+        raise _unusable(FindingError(Code.INVALID_POLICY, "depth"), name, config) from fault
+    except FindingError as fault:
         raise _unusable(fault, name, config) from fault
 
 
@@ -147,14 +146,14 @@ def _json(content: bytes, name: str) -> Any:
     try:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as problem:
-        raise BadSchemaError(Code.INVALID_POLICY, "encoding") from problem
+        raise FindingError(Code.INVALID_POLICY, "encoding") from problem
     except json.JSONDecodeError as problem:
         at = Place(name, problem.lineno, problem.colno)
         reason = problem.msg[:1].lower() + problem.msg[1:]
         invalid = error(Code.INVALID_POLICY, "json", at=at, reason=reason)
         raise ManifestError([invalid]) from problem
     except ValueError as problem:
-        raise BadSchemaError(Code.INVALID_POLICY, "number") from problem
+        raise FindingError(Code.INVALID_POLICY, "number") from problem
 
 
 def _yaml(content: bytes, name: str) -> Any:
@@ -164,36 +163,27 @@ def _yaml(content: bytes, name: str) -> Any:
     return source.data
 
 
-def _check(schema: Any, path: Path) -> None:
-    """Raises BadSchemaError for a valid schema that is not a valid policy."""
-    if isinstance(schema, list):
-        for index, part in enumerate(schema):
-            _check(part, (*path, index))
-    if not isinstance(schema, Mapping):
+def _check(value: object, path: Path, *, is_schema: bool = True) -> None:
+    """Raises FindingError for a valid schema that is not a valid policy. No value may contain a
+    reference out of the policy, even if it is not a schema: another reference may make it one."""
+    if isinstance(value, str) and path[-1:] in _REFERENCES and not value.startswith("#"):
+        raise FindingError(Code.POLICY_REFERENCE, where=shown(path), target=value)
+    if isinstance(value, list):
+        for index, part in enumerate(value):
+            _check(part, (*path, index), is_schema=is_schema)
+    if not isinstance(value, Mapping):
         return
-    if not isinstance(schema.get(MESSAGE, ""), str):
-        raise BadSchemaError(Code.INVALID_POLICY, "message", where=shown((*path, MESSAGE)))
-    if schema.get(SEVERITY, "error") not in SEVERITIES:
-        raise BadSchemaError(Code.INVALID_POLICY, "severity", where=shown((*path, SEVERITY)))
-    for name, part in schema.items():
-        if name in _NAMED_SCHEMAS and isinstance(part, Mapping):
-            for inner, below in part.items():
-                _check(below, (*path, name, inner))
-        elif name not in _NO_SCHEMAS:
-            _check(part, (*path, name))
-
-
-def _check_references(value: object, path: Path) -> None:
-    """Raises BadSchemaError for a reference out of the policy, in any value: a reference may point
-    into a `default`, for example, and make a schema of it."""
-    if not isinstance(value, Mapping | list):
-        return
-    parts: Iterable[tuple[Any, Any]]
-    parts = value.items() if isinstance(value, Mapping) else enumerate(value)
-    for name, part in parts:
-        if name in _REFERENCES and isinstance(part, str) and not part.startswith("#"):
-            raise BadSchemaError(Code.POLICY_REFERENCE, where=shown((*path, name)), target=part)
-        _check_references(part, (*path, name))
+    if is_schema and not isinstance(value.get(MESSAGE, ""), str):
+        raise FindingError(Code.INVALID_POLICY, "message", where=shown((*path, MESSAGE)))
+    if is_schema and value.get(SEVERITY, "error") not in SEVERITIES:
+        raise FindingError(Code.INVALID_POLICY, "severity", where=shown((*path, SEVERITY)))
+    for name, part in value.items():
+        below = (*path, name)
+        if is_schema and name in _NAMED_SCHEMAS and isinstance(part, Mapping):
+            for inner, schema in part.items():
+                _check(schema, (*below, inner))
+        else:
+            _check(part, below, is_schema=is_schema and name not in _NO_SCHEMAS)
 
 
 def _path_in_manifest(below: Path, key: str, data: Any) -> Path:
@@ -223,6 +213,6 @@ def _default_case(violation: Violation) -> tuple[str, dict[str, Arg]]:
     return "", {"rule": violation.rule, "wants": expected}
 
 
-def _unusable(fault: BadSchemaError, name: str, config: str) -> ManifestError:
+def _unusable(fault: FindingError, name: str, config: str) -> ManifestError:
     facts = {**fault.facts, "config": config}
     return ManifestError([Diagnostic(fault.code, Severity.ERROR, fault.case, facts, Place(name))])

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler.manifest.finding import Finding
+from reconciler.manifest.finding import Finding, FindingError
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Path
 from reconciler.resources import schema_text
@@ -33,15 +33,6 @@ class Violation(NamedTuple):
     value: Any
     schema: Any
     around: Sequence[Any] = ()
-
-
-class BadSchemaError(ValueError):
-    """A JSON Schema that cannot be used; `code`, `case` and `facts` give the reason."""
-
-    def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
-        super().__init__(code.value, case)
-        self.code, self.case = code, case
-        self.facts: Mapping[str, Arg] = facts
 
 
 MAX_STEPS = 1_000_000
@@ -112,7 +103,7 @@ def _violations_of_part(
 
 def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
     """A function that returns the violations of a schema by a value; all `$ref`s must stay within
-    the schema. Both may raise BadSchemaError. Always uses the reference validator, so that results
+    the schema. Both may raise FindingError. Always uses the reference validator, so that results
     are the same everywhere."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for
@@ -126,7 +117,7 @@ def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
         if named is not None:
             kind = validator_for({"$schema": str(named)}, unknown)
         if kind is None:
-            raise BadSchemaError(Code.INVALID_POLICY, "dialect", dialect=str(named))
+            raise FindingError(Code.INVALID_POLICY, "dialect", dialect=str(named))
         kind.check_schema(schema)
         # Without a registry, the library would fetch URLs and open files.
         validator = _observed(kind, steps)(schema, registry=Registry())
@@ -141,7 +132,7 @@ def validator_of(schema: Mapping[str, Any]) -> Callable[[Any], list[Violation]]:
 
 @contextmanager
 def _faults() -> Iterator[None]:
-    """Turns whatever the library raises into BadSchemaError: the schema causes it."""
+    """Turns whatever the library raises into FindingError: the schema causes it."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 
@@ -149,21 +140,21 @@ def _faults() -> Iterator[None]:
 
     try:
         yield
-    except BadSchemaError:
+    except FindingError:
         raise
     except SchemaError as problem:
         path = tuple(problem.absolute_path)
         facts: dict[str, Arg] = {"where": shown(path), "reason": problem.message}
         case = "schema" if path else "schema-root"
-        raise BadSchemaError(Code.INVALID_POLICY, case, **facts) from problem
+        raise FindingError(Code.INVALID_POLICY, case, **facts) from problem
     except Unresolvable as problem:
         target = str(problem.ref)
-        raise BadSchemaError(Code.POLICY_REFERENCE, "unresolved", target=target) from problem
+        raise FindingError(Code.POLICY_REFERENCE, "unresolved", target=target) from problem
     except RecursionError as problem:
-        raise BadSchemaError(Code.INVALID_POLICY, "recursion") from problem
+        raise FindingError(Code.INVALID_POLICY, "recursion") from problem
     except Exception as problem:
         reason = f"{type(problem).__name__}: {problem}".partition("\n")[0]
-        raise BadSchemaError(Code.INVALID_POLICY, "failure", reason=reason) from problem
+        raise FindingError(Code.INVALID_POLICY, "failure", reason=reason) from problem
 
 
 def _violation(error: ValidationError) -> Violation:
@@ -185,7 +176,7 @@ def _observed(kind: Any, steps: list[int]) -> Any:
         def check(validator: Any, expected: Any, value: Any, schema: Any) -> Iterator[Any]:
             steps[0] += 1
             if steps[0] > MAX_STEPS:
-                raise BadSchemaError(Code.INVALID_POLICY, "steps", limit=MAX_STEPS)
+                raise FindingError(Code.INVALID_POLICY, "steps", limit=MAX_STEPS)
             if name == "properties":  # for `false`, the library does not say which one it is
                 expected = {n: _NEVER if s is False else s for n, s in expected.items()}
             for error in rule(validator, expected, value, schema) or ():

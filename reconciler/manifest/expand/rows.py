@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import StringIO
 
+from reconciler.manifest.finding import FindingError
 from reconciler.manifest.parse.nodes import Mapping, Node, Scalar, Sequence
 from reconciler.manifest.parse.spans import LineIndex
+from reconciler.model.codes import Code
 
 Fields = dict[str, str]
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -31,12 +33,12 @@ class Row:
         return self.value.get(name) if isinstance(self.value, dict) else None
 
 
-class RowError(ValueError):
-    """Invalid data: the case and facts of its message, and the line (from 1)."""
+class RowError(FindingError):
+    """Invalid data, and its line (from 1)."""
 
     def __init__(self, case: str, line: int, **facts: str | int) -> None:
-        super().__init__(case)
-        self.case, self.line, self.facts = case, line, facts
+        super().__init__(Code.INVALID_DATA, case, **facts)
+        self.line = line
 
 
 def rows_of_file(name: str, text: str, nodes: Callable[[], Node | None]) -> list[Row]:
@@ -147,7 +149,7 @@ def _json(name: str, text: str) -> Iterator[Row]:
         while more:
             value, end = decoder.raw_decode(text, at)
             line = lines.position(at)[0]
-            yield Row(_json_value(value, line), line, name)
+            yield Row(_value(_json_node(value, line)), line, name)
             at = after_blanks(end)
             if text[at : at + 1] not in (",", "]"):
                 raise json.JSONDecodeError("expected ',' or ']'", text, at)
@@ -174,17 +176,12 @@ def _constant(word: str) -> str:
     raise json.JSONDecodeError(f"{word} is not JSON", "", 0)
 
 
-def _json_value(value: object, line: int) -> str | Fields:
+def _json_node(value: object, line: int) -> Node:
     if isinstance(value, dict):
-        return {name: _json_text(below, line, name) for name, below in value.items()}
-    return _json_text(value, line, "")
-
-
-def _json_text(value: object, line: int, name: str) -> str:
-    if value is None:
-        raise RowError("null", line)
+        members = [(Scalar(name, line), _json_node(below, line)) for name, below in value.items()]
+        return Mapping(members, line)
+    if isinstance(value, list):
+        return Sequence([], line)
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if not isinstance(value, str):
-        raise RowError("nested", line, name=name)
-    return value
+        return Scalar("true" if value else "false", line)
+    return Scalar(None if value is None else str(value), line)

@@ -19,7 +19,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler.manifest.finding import NO_FACTS, Facts, Finding
+from reconciler.manifest.finding import NO_FACTS, Facts, Finding, FindingError
 from reconciler.manifest.parse import scalars
 from reconciler.manifest.parse.ambiguity import ambiguous_name
 from reconciler.manifest.parse.spans import NextEvent, Position
@@ -159,7 +159,7 @@ class Construction:
         elif tag is not None and not is_key:
             try:
                 value = scalars.tagged(event.value, tag)
-            except scalars.ScalarError as error:
+            except FindingError as error:
                 self._note(event, frame, error.code, error.case, error.facts)
         elif not event.style and not is_key:
             value = self._plain(event, frame)
@@ -185,7 +185,7 @@ class Construction:
         text: str = event.value
         try:
             value = scalars.plain(text)
-        except scalars.ScalarError as error:
+        except FindingError as error:
             self._note(event, frame, error.code, error.case, error.facts)
             return text
         if len(text) < _SHORT:

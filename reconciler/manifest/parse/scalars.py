@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from reconciler.manifest.finding import Facts
+from reconciler.manifest.finding import FindingError
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg
 
 Scalar = None | bool | int | float | str
 
@@ -25,17 +24,8 @@ _TYPES = {"null": (type(None),), "bool": (bool,), "int": (int,), "float": (float
 CORE = "tag:yaml.org,2002:"
 
 
-class ScalarError(ValueError):
-    """A scalar without a value; `code`, `case` and `facts` give the reason."""
-
-    def __init__(self, code: Code, case: str = "", /, **facts: Arg) -> None:
-        super().__init__(code.value, case)
-        self.code, self.case = code, case
-        self.facts: Facts = facts
-
-
 def plain(text: str) -> Scalar:
-    """The value of an untagged plain scalar. ScalarError for numbers that JSON cannot hold."""
+    """The value of an untagged plain scalar. FindingError for numbers that JSON cannot hold."""
     if text in NULLS:
         return None
     if text in _TRUE:
@@ -46,20 +36,20 @@ def plain(text: str) -> Scalar:
 
 
 def tagged(text: str, tag: str) -> Scalar:
-    """The value of a scalar with a core tag; ScalarError if its text contradicts the tag."""
+    """The value of a scalar with a core tag; FindingError if its text contradicts the tag."""
     name = tag.removeprefix(CORE)
     if tag == "!" or tag == CORE + "str":  # `!` is the non-specific tag: text as well
         return text
     if name not in _TYPES or not tag.startswith(CORE):
-        raise ScalarError(Code.INVALID_TAG, tag=spelled(tag))
+        raise FindingError(Code.INVALID_TAG, tag=spelled(tag))
     value = plain(text)
     if type(value) not in _TYPES[name]:
-        raise ScalarError(Code.INVALID_TAG, "mismatch", tag=f"!!{name}")
+        raise FindingError(Code.INVALID_TAG, "mismatch", tag=f"!!{name}")
     if name == "float" and type(value) is int:
         try:
             return float(value)
         except OverflowError:
-            raise ScalarError(Code.INVALID_NUMBER, "large", text=text) from None
+            raise FindingError(Code.INVALID_NUMBER, "large", text=text) from None
     return value
 
 
@@ -74,7 +64,7 @@ def _number(text: str) -> Scalar:
     for pattern, read in _FORMS:
         if pattern.fullmatch(text):
             if len(text) > _LONGEST_NUMBER:
-                raise ScalarError(Code.INVALID_NUMBER, "digits", digits=len(text))
+                raise FindingError(Code.INVALID_NUMBER, "digits", digits=len(text))
             return read(text)
     return text
 
@@ -82,12 +72,12 @@ def _number(text: str) -> Scalar:
 def _finite(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise ScalarError(Code.INVALID_NUMBER, "large", text=text)
+        raise FindingError(Code.INVALID_NUMBER, "large", text=text)
     return value
 
 
 def _special(text: str) -> float:
-    raise ScalarError(Code.INVALID_NUMBER, "special", text=text)
+    raise FindingError(Code.INVALID_NUMBER, "special", text=text)
 
 
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[str], Scalar]], ...] = (

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest.parse.scalars import CORE, ScalarError, plain, spelled, tagged
+from reconciler.manifest.finding import FindingError
+from reconciler.manifest.parse.scalars import CORE, plain, spelled, tagged
 from reconciler.model.codes import Code
 
 
@@ -56,7 +57,7 @@ def test_text(text: str) -> None:
     "text", [".inf", "-.Inf", "+.INF", ".nan", ".NaN", ".NAN", "1e999", "-1e999", "9" * 401]
 )
 def test_what_json_cannot_hold(text: str) -> None:
-    with pytest.raises(ScalarError) as caught:
+    with pytest.raises(FindingError) as caught:
         plain(text)
     assert caught.value.code is Code.INVALID_NUMBER
 
@@ -94,7 +95,7 @@ def test_core_tags(tag: str, text: str, value: object) -> None:
     ],
 )
 def test_tags_that_do_not_fit(tag: str, text: str) -> None:
-    with pytest.raises(ScalarError):
+    with pytest.raises(FindingError):
         tagged(text, CORE + tag)
 
 
@@ -116,5 +117,5 @@ def test_every_float(number: float) -> None:
 
 @given(st.text())
 def test_never_anything_but_a_value_or_words(text: str) -> None:
-    with suppress(ScalarError):
+    with suppress(FindingError):
         assert plain(text) is None or isinstance(plain(text), bool | int | float | str)
