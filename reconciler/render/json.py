@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.messages import diagnostic_document
 from reconciler.messages.remarks import remarks_document
-from reconciler.model.diagnostics import Diagnostic, Severity
+from reconciler.model.diagnostics import Diagnostic, Severity, count
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def document(report: Report) -> dict[str, object]:
     if isinstance(report, FailureReport):
         return json_document(report.diagnostics)
     if isinstance(report, ValidateReport):
-        errors = report.count(Severity.ERROR)
+        errors = count(report.diagnostics, Severity.ERROR)
         summary = {
             "tasks": report.tasks,
             "files": report.files,
             "errors": errors,
-            "warnings": report.count(Severity.WARNING),
+            "warnings": count(report.diagnostics, Severity.WARNING),
         }
         return json_document(report.diagnostics, valid=not errors, summary=summary)
     from reconciler.apply.report import ApplyReport

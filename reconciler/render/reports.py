@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partialmethod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from reconciler.model.diagnostics import Diagnostic, Severity, count
+from reconciler.model.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from reconciler.apply.report import ApplyReport
@@ -24,9 +24,6 @@ class ValidateReport:
     diagnostics: tuple[Diagnostic, ...] = ()
     listed: tuple[DesiredTask, ...] = ()
     names: tuple[str, ...] = ()
-
-    def count(self, severity: Severity) -> int:
-        return count(self.diagnostics, severity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.messages.plan import COUNTED
-from reconciler.model.diagnostics import Severity
+from reconciler.model.diagnostics import Severity, count
 from reconciler.model.task import Identity
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
 from reconciler.render.reports import FailureReport, Report, ValidateReport
-from reconciler.render.text import validate_summary
+from reconciler.render.text import counted, validate_summary
 from reconciler.render.wait import WaitedReport
 from reconciler.tasks.status import counts
 
@@ -65,8 +65,8 @@ def report_summary(report: Report) -> str:
         case ValidateReport():
             text = validate_summary(report)
         case FailureReport():
-            errors = sum(d.severity is Severity.ERROR for d in report.diagnostics)
-            text = f"Failed: {errors} error{'' if errors == 1 else 's'}."
+            errors = count(report.diagnostics, Severity.ERROR)
+            text = f"Failed: {counted(errors, 'error')}."
     return text.removesuffix(".")
 
 

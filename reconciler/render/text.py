@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.model.diagnostics import Severity
+from reconciler.model.diagnostics import Severity, count
 from reconciler.render import safe
 from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 
@@ -41,13 +41,15 @@ def _rows(report: Report, style: Style) -> Iterable[str]:
 
 def validate_summary(report: ValidateReport) -> str:
     """`9 tasks in 6 files: valid.`, or `3 errors, 1 warning in 6 files.`"""
-    files = _count(report.files, "file")
-    errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
-    odd = f", {_count(warnings, 'warning')}" if warnings else ""
+    files = counted(report.files, "file")
+    errors = count(report.diagnostics, Severity.ERROR)
+    warnings = count(report.diagnostics, Severity.WARNING)
+    odd = f", {counted(warnings, 'warning')}" if warnings else ""
     if errors:
-        return f"{_count(errors, 'error')}{odd} in {files}."
-    return f"{_count(report.tasks, 'task')} in {files}: valid{odd}."
+        return f"{counted(errors, 'error')}{odd} in {files}."
+    return f"{counted(report.tasks, 'task')} in {files}: valid{odd}."
 
 
-def _count(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
+    """`1 task`, `2 tasks`."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"

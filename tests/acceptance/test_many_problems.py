@@ -52,6 +52,13 @@ def test_in_every_format(shown: str, manifest: Path, capsys: pytest.CaptureFixtu
         assert json.loads(limited)["summary"]["errors"] == TASKS
 
 
+def test_a_failed_plan_counts_all_of_them(
+    manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", "--backend", "local", "--format", "markdown"]) == 1
+    assert capsys.readouterr().out.startswith(f"### Failed: {TASKS} errors\n")
+
+
 def test_all_of_them(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["validate", "--all-problems"]) == 1
     said = capsys.readouterr()
