@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
 from reconciler.messages.catalog import Message, sections
 from reconciler.messages.template import fill
+from reconciler.model.diagnostics import Arg
 from reconciler.model.remarks import Remark
 
 
 class Hint(NamedTuple):
-    """`text` says what the command is for; `commands` has one command per line, ready to paste."""
+    """`text` says what the `commands` are for, which are ready to paste. One of the two may be
+    empty."""
 
     text: str
-    commands: str
+    commands: tuple[str, ...]
 
     @property
     def lines(self) -> list[str]:
-        return [line for line in (self.text, *self.commands.split("\n")) if line]
+        return [*([self.text] if self.text else []), *self.commands]
 
 
 class Words(NamedTuple):
@@ -38,17 +40,21 @@ def word_remarks(remarks: Iterable[Remark]) -> Words:
     filled = [(remark_templates()[r.case], r.facts) for r in remarks]
     notes = [fill(template.summary, facts) for template, facts in filled]
     hints = [
-        Hint(fill(template.detail, facts), fill(template.command, facts))
+        Hint(fill(template.detail, facts), _commands(template.command, facts))
         for template, facts in filled
         if template.detail or template.command
     ]
     return Words("; ".join(note for note in notes if note), tuple(dict.fromkeys(hints)))
 
 
+def _commands(template: str, facts: Mapping[str, Arg]) -> tuple[str, ...]:
+    return tuple(fill(line, facts) for line in template.split("\n") if line)
+
+
 def remarks_document(remarks: Iterable[Remark], note: str = "note") -> dict[str, object]:
     """The remarks as documents for programs hold them; what is empty is left out."""
     words = word_remarks(remarks)
-    hints = [{"text": hint.text, "commands": hint.commands.split("\n")} for hint in words.hints]
+    hints = [{"text": hint.text, "commands": list(hint.commands)} for hint in words.hints]
     return {name: value for name, value in ((note, words.note), ("hints", hints)) if value}
 
 

@@ -113,7 +113,8 @@ def _reason(why: str, hints: Iterable[Hint]) -> Iterator[str]:
         if hint.text:
             yield f"<p>{safe.html(hint.text)}</p>"
         if hint.commands:
-            yield f'<pre class="remedy">{safe.html(hint.commands)}</pre>'
+            commands = "\n".join(hint.commands)
+            yield f'<pre class="remedy">{safe.html(commands)}</pre>'
 
 
 def _link(view: TaskView) -> str:

@@ -182,7 +182,7 @@ def _reason(why: str, hints: Iterable[Hint], most: int) -> Iterator[str]:
         if hint.text:
             yield paragraph(cut(hint.text, most // 4))
         if hint.commands:
-            yield fence(cut(hint.commands, most // 4), "sh")
+            yield fence(cut("\n".join(hint.commands), most // 4), "sh")
 
 
 def _values(entry: EntryView, most: int) -> str:

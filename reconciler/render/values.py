@@ -95,7 +95,7 @@ def hint_rows(hints: Iterable[Hint], style: Style) -> Iterator[str]:
     for hint in hints:
         if hint.text:
             yield from cells.wrap_words(safe.line(hint.text), style.width)
-        for command in hint.commands.split("\n") if hint.commands else ():
+        for command in hint.commands:
             yield f"  {style.palette.cyan(safe.line(command))}"
 
 

@@ -165,7 +165,7 @@ def _status_view(status: TaskStatus, locate: Locate) -> TaskView:
     """A task that was waited for."""
     sign, level = _STATES.get(status.state, ("x", Severity.ERROR))
     commands = [request.command_line for request in open_requests(status)]
-    hints = tuple(Hint("", command) for command in commands[:1] if command)
+    hints = tuple(Hint("", (command,)) for command in commands[:1] if command)
     return _view(status, status.state, sign, level, Words(status.summary.words, hints), locate)
 
 

@@ -106,6 +106,8 @@ def test_a_new_state_adopts_and_names_the_creator_and_the_date(teams: tuple[Team
     assert code == 0
     assert "> rotate" in out
     assert re.search(r"created 20[\d-]+ \(\d+ s ago\) by user-", flat(out)), out
+    hint = "To create a separate task, set `adopt: false` on rotate."
+    assert b.plan()["rotate"]["hints"] == [{"text": hint, "commands": []}]
     assert b.run("apply", "--yes")[0] == 0
 
 

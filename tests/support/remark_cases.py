@@ -52,7 +52,7 @@ def cases(of: Iterable[Remark]) -> list[str]:
 
 def commands(of: Iterable[Remark]) -> list[str]:
     """The commands of all hints, in order."""
-    return [line for hint in word_remarks(of).hints for line in hint.commands.split("\n") if line]
+    return [command for hint in word_remarks(of).hints for command in hint.commands]
 
 
 def commands_of(document: Mapping[str, Any]) -> list[str]:
