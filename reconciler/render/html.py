@@ -18,12 +18,18 @@ from reconciler.messages.plan import COUNTED, UNATTENDED, UNATTENDED_MEANS
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
-from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import place_of
 from reconciler.render.groups import EntryView, fold_entries
 from reconciler.render.html_items import inline, item
 from reconciler.render.reports import Report, Style, ValidateReport
-from reconciler.render.summary import command_of, outcome, report_summary, summary_counts, who
+from reconciler.render.summary import (
+    budget_lines,
+    command_of,
+    outcome,
+    report_summary,
+    summary_counts,
+    who,
+)
 from reconciler.render.views import TaskView, diagnostics_of, task_views
 from reconciler.render.wait import WaitedReport
 from reconciler.resources import inline_digests

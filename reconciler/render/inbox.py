@@ -1,16 +1,25 @@
-"""Open requests of tasks: below a table row, as a list, and as a document."""
+"""Open requests of tasks: below a table row, as a list, as a document and as a Slack message."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from reconciler.model.task import rfc3339
+from reconciler.model.task import TaskRef, rfc3339
 from reconciler.render import cells, safe
 from reconciler.render.conversation import age, approval_rows
 from reconciler.render.json import json_document
 from reconciler.render.reports import Style
-from reconciler.tasks.status import OpenRequest, RequestKind
+from reconciler.tasks.status import News, OpenRequest, RequestKind, TaskStatus
+
+MOST = 20
+"""The maximum number of tasks in one message to Slack."""
+
+_MENTION, _HARMLESS_MENTION = re.compile(r"(?<![\w.-])@"), "@\u200b"
+"""Mattermost notifies everybody of a plain `@all`. The `@` in a key follows a letter or a digit."""
+
+_LONGEST = 300  # characters of what a task says
 
 _ASKS = {
     RequestKind.APPROVAL: "asks for approval",
@@ -78,3 +87,38 @@ def _rows(request: OpenRequest, style: Style, now: datetime) -> Iterator[str]:
         )
     if request.command:
         yield style.palette.dim(f"  {safe.line(request.command_line)}")
+
+
+def notification_text(news: News, sensitive: Collection[TaskRef], now: datetime) -> str:
+    """The message; empty without news. Of `sensitive` tasks, only the key is shown."""
+    items = [*_waiting(news, sensitive, now), *_failed(news, sensitive)]
+    if not items:
+        return ""
+    counts = ((len(news.waiting), "waiting"), (len(news.failed), "failed"))
+    head = "taskctl: " + ", ".join(f"{count} {word}" for count, word in counts if count)
+    more = f"and {len(items) - MOST} more: `taskctl inbox`, `taskctl status`"
+    return "\n".join([head, *items[:MOST], *([more] if len(items) > MOST else [])])
+
+
+def _waiting(news: News, sensitive: Collection[TaskRef], now: datetime) -> Iterator[str]:
+    for request in news.waiting:
+        status = request.status
+        item = _item(status, request_line(request, now, message=status.ref not in sensitive))
+        yield item + (f"\n    {_inert(request.command_line)}" if request.command else "")
+
+
+def _failed(news: News, sensitive: Collection[TaskRef]) -> Iterator[str]:
+    for status in news.failed:
+        words = "" if status.ref in sensitive else " ".join(status.summary.words.split())
+        yield _item(status, status.state.value + (f": {words}" if words else ""))
+
+
+def _item(status: TaskStatus, text: str) -> str:
+    shown = _inert(cells.shorten(safe.line(f"{status.ref} {text}"), _LONGEST))
+    link = f"\n    {_inert(status.url)}" if status.url else ""
+    return f"• {_MENTION.sub(_HARMLESS_MENTION, shown)}{link}"
+
+
+def _inert(text: str) -> str:
+    """Slack's escapes against mentions, links and commands."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -10,12 +10,11 @@ from reconciler.model.task import Inputs
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.plan import Change, Plan
 from reconciler.render import cells, safe
-from reconciler.render.budget import budget_lines
 from reconciler.render.diagnostics import render_one
 from reconciler.render.groups import EntryView, fold_entries
 from reconciler.render.markdown_text import code, cut, fence, link, paragraph, row, span
 from reconciler.render.reports import Report, Style, ValidateReport
-from reconciler.render.summary import command_of, outcome, report_summary, who
+from reconciler.render.summary import budget_lines, command_of, outcome, report_summary, who
 from reconciler.render.text_diff import Gap, Line, side_by_side
 from reconciler.render.values import flow, is_prose, origin_of, setting_rows, side_text
 from reconciler.render.views import TaskView, diagnostics_of, task_views

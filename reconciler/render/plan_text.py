@@ -10,7 +10,6 @@ from reconciler.model.remarks import mention
 from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
-from reconciler.render.budget import budget_rows
 from reconciler.render.diagnostics import place_of
 from reconciler.render.entry_text import EntryText
 from reconciler.render.groups import (
@@ -21,7 +20,7 @@ from reconciler.render.groups import (
     prompt_line,
 )
 from reconciler.render.reports import Palette, Style
-from reconciler.render.summary import outcome, plan_summary, plan_target
+from reconciler.render.summary import budget_rows, outcome, plan_summary, plan_target
 from reconciler.render.values import change_rows, hint_rows, setting_rows
 from reconciler.render.views import SIGNS, PlannedView, planned_view, urgency
 

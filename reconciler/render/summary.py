@@ -1,16 +1,19 @@
-"""Sentences that several formats share: counts, the target of a plan, its outcome."""
+"""Sentences that several formats share: counts, the target of a plan, its outcome, budgets."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from reconciler.apply.report import ApplyReport, Result
 from reconciler.messages.plan import COUNTED
+from reconciler.messages.template import amount
 from reconciler.model.diagnostics import Severity, count
 from reconciler.model.task import Identity
+from reconciler.plan.budget import Outlook, minute
 from reconciler.plan.plan import Action, Plan
 from reconciler.render import safe
-from reconciler.render.reports import FailureReport, Report, ValidateReport
+from reconciler.render.reports import FailureReport, Report, Style, ValidateReport
 from reconciler.render.text import counted, validate_summary
 from reconciler.render.wait import WaitedReport
 from reconciler.tasks.status import counts
@@ -133,3 +136,39 @@ def unattended_count(plan: Plan) -> str:
     number = sum(task.applies and task.unattended for task in plan.tasks)
     are = "is" if number == 1 else "are"
     return f"{number} of these tasks {are} unattended." if number else ""
+
+
+def budget_lines(
+    outlooks: Sequence[Outlook], *, name: Callable[[str], str] = safe.line, mark: str = ""
+) -> Iterator[str]:
+    """`Budget: 1.2M of 2.0M tokens used, until 2026-12-01 00:00 UTC (in 7 days).`
+
+    With several budgets, each line names its organization, escaped by `name`. `mark` encloses
+    times.
+    """
+    for outlook in outlooks:
+        budget, end = outlook.budget, outlook.budget.window_end
+        where = f" of {name(budget.org_name)}" if len(outlooks) > 1 else ""
+        until = ""
+        if end is not None:
+            until = f", until {mark}{minute(end)}{mark} ({_away(end - outlook.read_at)})"
+        used, allowance = amount(budget.used), amount(budget.allowance)
+        yield f"Budget{where}: {used} of {allowance} tokens used{until}."
+
+
+def budget_rows(outlooks: Sequence[Outlook], style: Style) -> Iterator[str]:
+    """The lines for a terminal; exhausted budgets are yellow. Not wrapped, so that logs can be
+    searched."""
+    for outlook, line in zip(outlooks, budget_lines(outlooks), strict=True):
+        yield style.palette.yellow(line) if outlook.budget.exhausted else line
+
+
+def _away(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    if seconds <= 0:
+        return "over"
+    for word, size, least in (("day", 86400, 2), ("hour", 3600, 2), ("minute", 60, 1)):
+        if seconds >= least * size:
+            number = round(seconds / size)
+            return f"in {number:,} {word}{'' if number == 1 else 's'}"
+    return "in less than a minute"
