@@ -13,7 +13,7 @@ from reconciler.app.task_sessions import TaskSessions
 from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
-from reconciler.render.response import Response
+from reconciler.render.outcomes import Response
 from reconciler.tasks.status import SETTLED, OpenRequest, RequestKind, all_requests
 
 if TYPE_CHECKING:

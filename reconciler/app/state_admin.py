@@ -9,7 +9,7 @@ from reconciler import disk
 from reconciler.app.context import Context
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, StateError, TaskctlError
-from reconciler.render.state_edits import PlaceChange
+from reconciler.render.outcomes import PlaceChange
 from reconciler.state import edit, migration
 from reconciler.state.codec import StateSource, decode_state, encode_state
 from reconciler.state.model import State

@@ -12,7 +12,7 @@ from reconciler.messages.notes import Question
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Place, TaskctlError
 from reconciler.model.task import TaskRef
-from reconciler.render.state_edits import Edit
+from reconciler.render.outcomes import Edit
 from reconciler.state import edit
 
 T = TypeVar("T")

@@ -146,21 +146,21 @@ def shorten(text: str, columns: int) -> str:
     return (at_word if len(at_word) > len(kept) // 2 else kept).rstrip() + "…"
 
 
-def pad(text: str, columns: int) -> str:
-    return text + " " * (columns - width(text))
+def pad(text: str, columns: int, *, right: bool = False) -> str:
+    blanks = " " * (columns - width(text))
+    return blanks + text if right else text + blanks
 
 
 def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
     """Rows with aligned columns; those in `right` are right-aligned. Cells may be colored."""
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    shown = []
-    for row in rows:
-        padded = []
-        for number, (cell, columns) in enumerate(zip(row, widths, strict=True)):
-            blanks = " " * (columns - width(cell))
-            padded.append(blanks + cell if number in right else cell + blanks)
-        shown.append(GAP.join(padded).rstrip())
-    return shown
+    return [
+        GAP.join(
+            pad(cell, columns, right=number in right)
+            for number, (cell, columns) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _cell(character: str) -> int:

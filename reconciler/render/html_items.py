@@ -26,14 +26,16 @@ _NO_CELLS = '<td class="n void"></td><td class="void"></td>'
 
 def item(view: TaskView | EntryView, *, several: bool, unfolded: bool) -> str:
     """A list item. The rows of an entry are known to the filter of the page, as tasks are."""
+    first: TaskView
     if isinstance(view, EntryView):
+        first, data, body = view.first, "data-entry", _entry_body(view)
         more = f'<span class="counted">{safe.html(view.summary())}</span> '
-        head, body = _heading(view, view.first, more, several=several), _entry_body(view)
-        inside = _foldable(head, "\n".join(body), unfolded=unfolded)
-        return f'<li class="{view.first.word}" data-entry>{inside}</li>'
-    head, body = _heading(view, view, "", several=several), _task_body(view)
+    else:
+        first, data, body = view, f'data-word="{view.word}"', _task_body(view)
+        more = ""
+    head = _heading(view, first, more, several=several)
     inside = _foldable(head, "\n".join(body), unfolded=unfolded)
-    return f'<li class="{view.word}" data-word="{view.word}">{inside}</li>'
+    return f'<li class="{first.word}" {data}>{inside}</li>'
 
 
 def _heading(view: TaskView | EntryView, first: TaskView, more: str, *, several: bool) -> str:

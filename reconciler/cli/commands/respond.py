@@ -10,7 +10,7 @@ import click
 from reconciler.cli.command import Call, make_command
 from reconciler.cli.completion import candidates
 from reconciler.cli.options import BACKEND, READS, SELECTED, SELECTION, STATE, YES, argument, option
-from reconciler.render.response import Response, response_text, responses_document
+from reconciler.render.outcomes import Response, response_text, responses_document
 
 if TYPE_CHECKING:
     from reconciler.app.respond import Responses

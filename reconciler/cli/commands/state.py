@@ -18,7 +18,7 @@ from reconciler.cli.options import (
     argument,
     option,
 )
-from reconciler.render.state_edits import (
+from reconciler.render.outcomes import (
     Edit,
     PlaceChange,
     copy_document,

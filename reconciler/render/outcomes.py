@@ -1,4 +1,4 @@
-"""What `taskctl state` changed, of a task or of the state as a whole: as text and as documents."""
+"""What a command changed in the state, and what it sent to tasks, as text and as documents."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.shell import shell_word
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
 from reconciler.render.json import inert, json_document
+from reconciler.state.model import Record
+from reconciler.tasks.status import TaskStatus
 
 _EDITS = {
     "moved": "Renamed {ref} to {to}.",
@@ -29,6 +32,15 @@ _CHANGES = {
     "movedBefore": "The state {place} was already moved to {who}.",
     "moveUndone": "The state {place} is no longer being moved.",
     "notMoving": "The state {place} is not being moved.",
+}
+_RESPONSES = {
+    "approved": "Approved.",
+    "answered": "Answered.",
+    "rejected": "Rejected.",
+    "sent": "Message sent.",
+    "cancelled": "Cancelled.",
+    "sessionEnded": "Session ended.",
+    "nothingToCancel": "Nothing to cancel.",
 }
 _USE = "To use it, pass `--state {word}`, or set TASKCTL_STATE."
 _USE_GIT = "To use it, pass `--state {word}`, set TASKCTL_STATE, or add to taskctl.toml:"
@@ -56,6 +68,18 @@ class PlaceChange:
     changed: bool
     who: str = ""
     is_used: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`sent` is the event (None if there was nothing to send), `answered` the request that it
+    answers, `done` the outcome."""
+
+    record: Record
+    status: TaskStatus
+    done: str
+    sent: Mapping[str, object] | None = None
+    answered: Mapping[str, object] | None = None
 
 
 def edit_text(edit: Edit) -> str:
@@ -98,3 +122,27 @@ def copy_text(state: Mapping[str, object]) -> str:
 
 def copy_document(state: Mapping[str, object]) -> dict[str, object]:
     return json_document(state=state)
+
+
+def response_text(response: Response) -> str:
+    return f"{safe.line(str(response.record.ref))}: {_RESPONSES[response.done]}\n"
+
+
+def responses_document(
+    responses: Iterable[Response], problems: Iterable[Diagnostic]
+) -> dict[str, object]:
+    return json_document(
+        problems,
+        responses=[
+            {
+                "key": response.record.ref.key,
+                "orgName": response.record.ref.org_name,
+                "taskId": response.record.task_id,
+                "url": response.status.url,
+                "result": response.done,
+                "sent": response.sent,
+                **({"answered": response.answered} if response.answered is not None else {}),
+            }
+            for response in responses
+        ],
+    )
