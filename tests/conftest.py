@@ -1,4 +1,4 @@
-"""Holds for all tests."""
+"""Settings and checks for all tests."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# The same examples in each run, so that nobody's change fails for what another one did; `make soak`
-# draws new ones. No example has a deadline: machines are shared.
-settings.register_profile("same", derandomize=True, deadline=None)
-settings.register_profile("new", derandomize=False, deadline=None)
+# Every run uses the same examples, so that a change never fails because of another one; `make soak`
+# draws new ones, and more of them. There are no time limits: machines are shared.
+_PATIENT = settings(deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("same", _PATIENT, derandomize=True, max_examples=60)
+settings.register_profile("new", _PATIENT, derandomize=False, max_examples=300)
 settings.load_profile("same")
 
-# A shell that starts the tests in the background has SIGINT ignored, and so would every process
-# that the tests start: no test of interrupting could pass there.
+# A shell that starts the tests in the background ignores SIGINT, and every process that the tests
+# start would inherit that: tests of interrupts could not pass.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LEFT_OPEN = 60  # descriptors that the tests of one file may leave to the collector
+MOST_LEFT_OPEN = 60  # file descriptors that one file's tests may leave to the garbage collector
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _closes_what_it_opens() -> Iterator[None]:
-    """A leak would be met much later, in a test that has nothing to do with it."""
+def _check_for_leaked_descriptors() -> Iterator[None]:
+    """Without this check, a leak would show much later, in an unrelated test."""
     before = _open_files()
     yield
     left = Counter(_open_files().values()) - Counter(before.values())
-    assert left.total() <= LEFT_OPEN, f"not closed by these tests: {left.most_common(5)}"
+    assert left.total() <= MOST_LEFT_OPEN, f"not closed by these tests: {left.most_common(5)}"
 
 
 def _open_files() -> dict[str, str]:
-    """What each descriptor is of, in Linux's words; nothing where the system does not tell."""
+    """The target of each descriptor, as Linux names it; empty on other systems."""
     found = {}
     for link in Path("/proc/self/fd").glob("*"):
         with suppress(OSError):

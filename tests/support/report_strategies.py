@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
@@ -40,7 +39,6 @@ OUTBREAKS = (
 
 text = st.one_of(st.sampled_from(OUTBREAKS), some.text)
 long_text = st.lists(text, max_size=6).map("\n".join)
-SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 _problems = st.lists(
     st.builds(

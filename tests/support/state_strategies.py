@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reconciler.model.task import Identity, TaskRef
 from reconciler.state.attempt import OUTPUTS, Attempt, HistoryEntry
 from reconciler.state.model import Attempted, Closed, Forgotten, Record, Recorded, Retired, fold
+from tests.support.json_values import json_values
 from tests.support.state_samples import empty, mark_at
 
 text = st.text(max_size=20)
@@ -18,26 +19,17 @@ refs = st.builds(
     TaskRef, st.sampled_from(["acme", "other"]) | names, st.sampled_from("abc") | names
 )
 marks = st.integers(0, 6).map(mark_at)
-moments = st.timedeltas(timedelta(), timedelta(days=36_500)).map(
-    lambda since: datetime(2000, 1, 1, tzinfo=UTC) + since
+moments = st.integers(0, 100 * 365 * 86_400 * 10**6).map(
+    lambda since: datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=since)
 )
-values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | text,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
-    max_leaves=5,
-)
+scalars = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text
+values = json_values(st.none() | scalars, text)
 inputs = st.fixed_dictionaries(
     {"message": st.fixed_dictionaries({"content": text}, optional={"commands": values})},
     optional={"planMode": st.booleans(), "enabledIntegrations": st.lists(values, max_size=2)},
 )
 identities = st.builds(Identity, filled, st.none() | filled, st.none() | filled, text)
-outputs = st.dictionaries(
-    st.sampled_from(OUTPUTS), values.filter(lambda v: v is not None), max_size=4
-)
+outputs = st.dictionaries(st.sampled_from(OUTPUTS), json_values(scalars, text), max_size=4)
 attempts = st.builds(
     Attempt,
     refs,
@@ -81,7 +73,7 @@ events = st.one_of(
     st.builds(Forgotten, refs),
     st.builds(_retired, records, moments | st.none(), st.booleans()),
 )
-histories = st.lists(events, max_size=8)
+histories = st.lists(events, max_size=6)
 states = st.builds(
     lambda serial, is_new, happened: fold(empty(serial=serial, is_new=is_new), happened),
     st.integers(0, 99),

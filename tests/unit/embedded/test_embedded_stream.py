@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from threading import Event as Flag
 from threading import Semaphore
 
-import pytest
-
-from reconciler.embedded import sse
 from reconciler.embedded.app import App
 from reconciler.embedded.lists import StoredEvent
 from reconciler.embedded.sse import EventBatch, EventFeed
@@ -107,15 +104,14 @@ def test_a_service_that_ends_ends_its_streams(app: App, api: Api) -> None:
 
 def test_a_client_that_has_gone_ends_its_stream() -> None:
     gone = Flag()
-    steps = iter(quiet_stream(is_gone=gone))
+    steps = quiet_stream(is_gone=gone.is_set)
     next(steps)
     gone.set()
     assert list(steps) == []
 
 
-def test_a_quiet_stream_has_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.0)
-    steps = iter(quiet_stream(is_gone=Flag()))
+def test_a_quiet_stream_has_a_heartbeat() -> None:
+    steps = quiet_stream(heartbeat_seconds=0.0)
     assert next(steps) == b"retry: 1000\n\n"
     assert next(steps) == b": heartbeat\n\n"
 
@@ -132,15 +128,16 @@ def test_a_long_past_comes_in_batches() -> None:
     assert [event_id for event_id, _ in frames(b"".join(chunks))] == [e.id for e in past]
 
 
-def quiet_stream(*, is_gone: Flag) -> Iterator[bytes]:
-    return iter(
-        EventFeed(
-            lambda _after, _limit: EventBatch([], is_last=False),
-            after=-1,
-            slots=Semaphore(1),
-            stopping=Flag(),
-            is_gone=is_gone.is_set,
-        )
+def quiet_stream(
+    *, is_gone: Callable[[], bool] = lambda: False, heartbeat_seconds: float = 15.0
+) -> EventFeed:
+    return EventFeed(
+        lambda _after, _limit: EventBatch([], is_last=False),
+        after=-1,
+        slots=Semaphore(1),
+        stopping=Flag(),
+        is_gone=is_gone,
+        heartbeat_seconds=heartbeat_seconds,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from textwrap import dedent
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.manifest.expand.entries import expand
@@ -139,7 +139,7 @@ def generated(text: str) -> tuple[list[tuple[str, Any]], list[Any]]:
 
 
 @given(entries())
-@settings(suppress_health_check=list(HealthCheck), max_examples=150)
+@settings(max_examples=100)
 def test_an_entry_generates_the_same_tasks(text: str) -> None:
     """The order of the axes is the order of the tasks, and a value is its text: neither changes."""
     made = formatted(text)

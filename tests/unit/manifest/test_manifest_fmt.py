@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.manifest import fmt
@@ -181,11 +181,7 @@ def test_examples_have_the_form() -> None:
         assert not format_manifest(path.read_bytes(), path.name).changed, path
 
 
-SETTINGS = settings(suppress_health_check=list(HealthCheck), max_examples=150)
-
-
 @given(st.one_of(texts(), documents(), SOUP))
-@SETTINGS
 def test_the_meaning_is_unchanged(text: str) -> None:
     """The same data by the reader of validate, the same comments, and the form of the form."""
     content = text.encode("utf-8", "surrogatepass")
@@ -213,7 +209,6 @@ def _outside_texts(content: bytes) -> list[bytes]:
 
 
 @given(texts())
-@SETTINGS
 def test_what_a_person_may_write_is_never_refused(text: str) -> None:
     found = format_manifest(text.encode(), "f")
     assert found.content is not None

@@ -185,17 +185,17 @@ def documents(draw: st.DrawFn) -> Any:
     return document
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(documents())
 def test_both_validators_agree(document: Any) -> None:
     accelerator = schema.accelerated_validator()
     assert accelerator is not None
-    problems = schema.explain_data(document)
-    assert accelerator.is_valid(document) is (problems == [])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "accelerated_validator", lambda **_: None)
-        alone = schema.check(document)
-    assert set(schema.check(document)) == set(alone)
+    expected = schema.explain_data(document)
+    assert accelerator.is_valid(document) is (expected == [])
+    if isinstance(document, dict) and document.keys() & {"version", "tasks"}:
+        assert set(schema.check(document)) == set(expected)
+    else:
+        assert [problem.code for problem in schema.check(document)] == [Code.NOT_A_MANIFEST]
 
 
 def test_the_good_document_is_good() -> None:

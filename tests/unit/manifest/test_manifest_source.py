@@ -267,7 +267,7 @@ def unopened(found: Source) -> tuple[Any, ...]:
     return found.body, found.data, found.keys, found.findings
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(documents())
 def test_both_parsers_read_the_same(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:

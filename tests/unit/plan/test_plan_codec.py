@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.canonical import ABSENT
@@ -36,7 +36,6 @@ from tests.support import plan_strategies as some
 
 SCHEMA = json.loads(schema_text("plan"))
 VALID = jsonschema.Draft7Validator(SCHEMA)
-SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 IDENTITY = Identity("user-1", login="ada")
 PLAN = Plan(
     backend="https://api.pulumi.com",
@@ -78,7 +77,6 @@ def test_the_schema_is_one_and_describes_every_property() -> None:
     assert [name for name, value in properties(SCHEMA) if not value.get("description")] == []
 
 
-@SLOW
 @given(some.plans())
 def test_every_plan_document_is_valid(plan: Plan) -> None:
     document = plan_document(plan)
@@ -145,7 +143,6 @@ def test_tasks_are_sorted_whatever_the_plan_says() -> None:
     ]
 
 
-@SLOW
 @given(some.plans(), some.states(), st.lists(some.desired_tasks(), max_size=2))
 def test_a_saved_plan_comes_back_as_it_was(plan: Plan, state: State, desired: list[Any]) -> None:
     unique = {task.ref: task for task in desired}.values()
@@ -214,7 +211,6 @@ def test_a_state_that_is_not_there_is_the_same_each_time() -> None:
     assert first == second
 
 
-@SLOW
 @given(some.desired_tasks(), some.inputs)
 def test_the_manifest_s_tasks_count_but_not_their_lines(task: Any, inputs: Any) -> None:
     def made(desired: Any) -> Basis:
@@ -225,7 +221,6 @@ def test_the_manifest_s_tasks_count_but_not_their_lines(task: Any, inputs: Any) 
     assert made(replace(task, adopt=not task.adopt)) != made(task)
 
 
-@SLOW
 @given(some.states(), some.records())
 def test_the_state_counts(state: State, record: Any) -> None:
     changed = replace(state, records={**state.records, record.ref: record})
@@ -234,7 +229,6 @@ def test_the_state_counts(state: State, record: Any) -> None:
             == basis_of(PLAN, [], changed).state) == same  # fmt: skip
 
 
-@SLOW
 @given(some.plan_options)
 def test_the_plan_keeps_its_options(options: PlanOptions) -> None:
     plan = replace(PLAN, options=options_json(options))
@@ -319,7 +313,6 @@ def rewritten(basis: bytes, plan: bytes) -> bytes:
     return head + b',\n "basis": ' + basis + b',\n "plan": ' + plan + b"}\n"
 
 
-@SLOW
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: GOOD[:150] + tail))
 def test_no_file_does_worse_than_be_refused(data: bytes) -> None:
     with pytest.raises(TaskctlError):

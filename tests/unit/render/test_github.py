@@ -16,7 +16,7 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import unseen_in
 from tests.support.plan_sample import PLAN
-from tests.support.report_strategies import SLOW, reports
+from tests.support.report_strategies import reports
 
 COMMAND = re.compile(r"::(error|warning|notice) (.*?)::(.*)")
 UNESCAPED = {"%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ",", "%25": "%"}
@@ -38,7 +38,6 @@ def _unescaped(text: str) -> str:
     return re.sub("%(?:0D|0A|3A|2C|25)", lambda found: UNESCAPED[found[0]], text)
 
 
-@SLOW
 @given(reports)
 def test_every_line_is_a_command_of_ours(report: Report) -> None:
     shown = render(report, Style())

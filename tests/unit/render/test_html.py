@@ -18,7 +18,7 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 from tests.support.diagnostics import error
 from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, desired
-from tests.support.report_strategies import SLOW, reports
+from tests.support.report_strategies import reports
 
 VOID = {"meta", "link", "br", "input", "col"}
 FETCHING = {"img", "iframe", "object", "embed", "video", "audio", "source", "base", "svg", "frame"}
@@ -88,7 +88,6 @@ def _check_policy(page: _Page) -> None:
     }
 
 
-@SLOW
 @given(reports)
 def test_text_is_text(report: Report) -> None:
     page = page_of(report)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
@@ -18,10 +18,7 @@ from reconciler.render.reports import FailureReport, Report, Style, ValidateRepo
 from tests.support import plan_strategies as some
 from tests.support.escaping import commands_in, unseen_in
 
-SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
-
-@SLOW
 @given(st.dictionaries(some.text, some.values, min_size=1, max_size=4))
 def test_any_document_comes_back_from_its_text(values: dict[str, Any]) -> None:
     text = dump(values)
@@ -32,7 +29,6 @@ def test_any_document_comes_back_from_its_text(values: dict[str, Any]) -> None:
     assert text.endswith("}\n")
 
 
-@SLOW
 @given(some.plans(), st.booleans())
 def test_every_report_has_a_version_and_diagnostics(plan: Plan, quiet: bool) -> None:
     reports: list[Report] = [

@@ -16,7 +16,7 @@ from tests.support.diagnostics import error, warning
 from tests.support.entry_sample import ROWS, as_planned, generated, plan_of
 from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, desired
-from tests.support.report_strategies import SLOW, reports
+from tests.support.report_strategies import reports
 
 
 def read(report: Report, style: Style | None = None) -> ET.Element:
@@ -55,7 +55,6 @@ def outcomes(root: ET.Element) -> dict[str, str]:
     }
 
 
-@SLOW
 @given(reports)
 def test_any_report_is_well_formed(report: Report) -> None:
     root = read(report)

@@ -23,7 +23,7 @@ from reconciler.render.sarif import FINGERPRINT, render
 from tests.support.diagnostics import error, warning
 from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN
-from tests.support.report_strategies import SLOW, reports
+from tests.support.report_strategies import reports
 
 
 @cache
@@ -47,7 +47,6 @@ def run_of(report: Report, style: Style | None = None) -> dict[str, Any]:
     return found
 
 
-@SLOW
 @given(reports)
 def test_any_report_is_valid(report: Report) -> None:
     run = run_of(report)

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.apply.report import ApplyReport, Result, TaskResult
@@ -24,7 +24,6 @@ from tests.support.escaping import commands_in, unseen_in
 from tests.support.plan_sample import PLAN, TASKS
 from tests.support.remark_cases import remarks
 
-SLOW = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 PAINT = re.compile(r"\x1b\[[0-9;]*m")
 
 results = st.builds(
@@ -55,7 +54,6 @@ styles = st.builds(
 )
 
 
-@SLOW
 @given(reports, styles)
 def test_text_is_inert(report: Report, style: Style) -> None:
     shown = render(report, style)
@@ -66,7 +64,6 @@ def test_text_is_inert(report: Report, style: Style) -> None:
     assert commands_in(shown) == []
 
 
-@SLOW
 @given(some.plans(), styles)
 def test_color_adds_nothing_but_color(plan: Plan, style: Style) -> None:
     painted, plain = (render(plan, style._replace(color=color)) for color in (True, False))
@@ -76,7 +73,6 @@ def test_color_adds_nothing_but_color(plan: Plan, style: Style) -> None:
 USUAL = (Action.CREATE, Action.ADOPT, Action.CHANGED, Action.ORPHANED, Action.UNCHANGED)
 
 
-@SLOW
 @given(some.plans(), styles)
 def test_the_last_line_is_the_count(plan: Plan, style: Style) -> None:
     shown = render(plan, style._replace(color=False, quiet=False, diagnostics=False))

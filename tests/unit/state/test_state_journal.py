@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.codes import Code
@@ -58,7 +58,6 @@ def test_it_goes_on_where_it_ended(written: Written) -> None:
     assert written.events() == happened == written.durable
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories)
 def test_what_was_appended_is_what_is_read(tmp_path: Path, happened: list[Event]) -> None:
     if happened:
@@ -92,6 +91,8 @@ def test_what_was_cut_off_is_gone_before_the_next_event(written: Written) -> Non
     happened = history(3)
     data = journal_of(written.path, happened)
     for length in range(len(data)):
+        if length % 7 and b"\n" not in data[max(length - 16, 0) : length + 3]:
+            continue  # within the text of a line, every position is alike
         written.path.write_bytes(data[:length] + b"\0" * (length % 3))
         before = written.events()
         written.again().append([Closed(mark_at(9), "new")])
@@ -119,7 +120,7 @@ def test_a_changed_byte_is_never_read_as_something_else(
         assert events == happened[:-1]
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(st.data())
 def test_no_damage_is_read_as_something_that_did_not_happen(
     tmp_path: Path, data: st.DataObject

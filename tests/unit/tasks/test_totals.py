@@ -18,7 +18,7 @@ from reconciler.render.totals import ASCII, BLOCKS, bar, totals_csv, totals_docu
 from reconciler.tasks.totals import By, Sum, Totals, Usage, known_usages, totals
 from tests.support.escaping import unseen_in
 from tests.support.plan_values import ORG, attempt, record, state
-from tests.support.report_strategies import SLOW, text
+from tests.support.report_strategies import text
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -133,7 +133,6 @@ def test_many_are_summed_up_further() -> None:
 sums = st.lists(st.builds(Sum, text, st.integers(0, 10**6), st.integers(0, 2**63)), min_size=1)
 
 
-@SLOW
 @given(sums, sums, st.integers(40, 120), st.sampled_from(["", ASCII, BLOCKS]))
 def test_rows_fit_and_names_are_data(
     files: list[Sum], days: list[Sum], width: int, marks: str
