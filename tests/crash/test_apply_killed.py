@@ -6,19 +6,17 @@ and request (see tests.support.crash_points).
 
 from __future__ import annotations
 
-import json
 import random
-import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from subprocess import TimeoutExpired
-from typing import Any
 
 import pytest
 
 from tests.support.crash_points import Run, run
 from tests.support.fault_server import Fault, FaultServerProcess, Rule
+from tests.support.in_process import InProcess, in_process
 from tests.support.sandbox import TOKEN, Sandbox, as_tasks, prompts
 
 CHUNKS = 6
@@ -28,62 +26,50 @@ TEXTS = prompts(3)
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
-        yield Sandbox(tmp_path, server)
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[InProcess]:
+    with in_process(tmp_path, monkeypatch, capsys) as place:
+        yield place
 
 
-def fresh(sandbox: Sandbox, name: str) -> Sandbox:
-    """The same server, with an organization and a folder of its own for each run."""
-    folder = sandbox.folder / name
-    folder.mkdir()
-    made = Sandbox(folder, sandbox.server, sandbox.settle)
-    made.write(as_tasks({k: f"{name} {t}" for k, t in TEXTS.items()}, named=["k0"]))
-    return made
+def fresh(place: InProcess, name: str) -> InProcess:
+    """The same server, with a directory and prompts of its own for each run."""
+    here = place.within(name)
+    here.sandbox.write(as_tasks({k: f"{name} {t}" for k, t in TEXTS.items()}, named=["k0"]))
+    return here
 
 
-def killed(sandbox: Sandbox, point: int | None) -> Run:
-    return run(
-        sandbox.arguments("apply", "--parallelism", "1"),
-        kill_at=point,
-        cwd=sandbox.folder,
-        env={**sandbox.environment()},
-    )
+def killed(here: InProcess, point: int | None, *options: str) -> Run:
+    sandbox = here.sandbox
+    words = sandbox.arguments("apply", "--parallelism", "1", *options)
+    return run(words, kill_at=point, cwd=sandbox.folder)
 
 
-def assert_whole(sandbox: Sandbox, name: str) -> None:
+def assert_whole(here: InProcess, name: str) -> None:
     """One task per key, the recorded one, with its name and sharing; nothing left to do."""
-    made = sandbox.server.tasks_by_work()
-    recorded = sandbox.recorded()
+    made = here.server.tasks_by_work()
+    recorded = here.sandbox.recorded()
     for key, text in TEXTS.items():
         assert made.pop(f"{name} {text}") == [recorded[key]]
     assert not [text for text in made if text.startswith(f"{name} ")]
-    shown = get(sandbox, f"/api/preview/agents/acme/tasks/{recorded['k0']}")
+    shown = here.server.world.by_id[recorded["k0"]].shown
     assert (shown["name"], shown["isShared"]) == ("A name", True)
-    assert not sandbox.state()["attempts"]
-    assert not (sandbox.folder / "taskctl.state.json.journal").exists()
-
-
-def get(sandbox: Sandbox, path: str) -> Any:
-    request = urllib.request.Request(
-        sandbox.server.url + path, headers={"Authorization": f"token {TOKEN}"}
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as answer:
-        return json.load(answer)
+    assert not here.sandbox.state()["attempts"]
+    assert not (here.sandbox.folder / "taskctl.state.json.journal").exists()
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_killed_at_every_point(sandbox: Sandbox, chunk: int) -> None:
-    whole = fresh(sandbox, "whole")
+def test_killed_at_every_point(place: InProcess, chunk: int) -> None:
+    whole = fresh(place, "whole")
     counted = killed(whole, None)
     assert counted.returncode == 0, counted.stderr
     assert_whole(whole, "whole")
     assert len(counted.points) > 70
     for point in counted.points[chunk::CHUNKS]:
         name = f"p{point.number}"
-        here = fresh(sandbox, name)
+        here = fresh(place, name)
         first = killed(here, point.number)
         assert first.killed, f"{point}: {first.stderr}"
         again = here.run("apply")
@@ -97,21 +83,21 @@ def test_killed_at_every_point(sandbox: Sandbox, chunk: int) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", FIFTHS)
-def test_killed_again_while_it_recovers(sandbox: Sandbox, chunk: int) -> None:
+def test_killed_again_while_it_recovers(place: InProcess, chunk: int) -> None:
     """Killed with an attempt open, then at every point of the apply that recovers from that."""
     posts = [
         point.number
-        for point in killed(fresh(sandbox, "whole"), None).points
+        for point in killed(fresh(place, "whole"), None).points
         if point.operation == "send" and point.phase == "after" and "POST" in point.what
     ]
-    counted = fresh(sandbox, "counted")
+    counted = fresh(place, "counted")
     assert killed(counted, posts[1]).killed
     points = killed(counted, None).points
     assert_whole(counted, "counted")
     assert len(points) > 40
     for point in points[chunk::5]:
         name = f"r{point.number}"
-        here = fresh(sandbox, name)
+        here = fresh(place, name)
         assert killed(here, posts[1]).killed
         assert killed(here, point.number).killed, point
         again = here.run("apply")
@@ -126,68 +112,63 @@ REPLACING = (["apply", "--replace", "k1"], ["apply"])
 @pytest.mark.parametrize("chunk", FIFTHS)
 @pytest.mark.parametrize("again", REPLACING, ids=["the same command", "apply"])
 def test_a_replacement_killed_at_every_point(
-    sandbox: Sandbox, again: list[str], chunk: int
+    place: InProcess, again: list[str], chunk: int
 ) -> None:
     """Then run again, as CI does, or applied without the wish: one new task, or none where it was
     not begun; and the wish is not granted twice."""
-    points = _replaced(sandbox, "whole", None).points
+    points = _replaced(place, "whole", None)[1].points
     assert len(points) > 25
     for point in points[chunk::5]:
-        name = f"x{point.number}-{len(again)}"
-        assert _replaced(sandbox, name, point.number).killed, point
-        here = Sandbox(sandbox.folder / name, sandbox.server, sandbox.settle)
+        name = f"x{point.number}"
+        here, first = _replaced(place, name, point.number)
+        assert first.killed, point
         old = here.server.tasks_by_work()[f"{name} {TEXTS['k1']}"][0]
         for _ in again[1:] or again:  # twice with the wish
             ended = here.run(*again)
             assert ended.code == 0, f"{point}: {ended.stdout}{ended.stderr}"
             made = here.server.tasks_by_work()[f"{name} {TEXTS['k1']}"]
             assert len(made) == 2 or (len(made) == 1 and len(again) == 1), f"{point}: {made}"
-            assert here.recorded()["k1"] == made[-1], point
-            known = here.state()["tasks"]["acme/k1"]
+            assert here.sandbox.recorded()["k1"] == made[-1], point
+            known = here.sandbox.state()["tasks"]["acme/k1"]
             assert known.get("formerTaskIds", []) == made[:-1], point
             assert made[0] == old
-            assert not here.state()["attempts"]
+            assert not here.sandbox.state()["attempts"]
 
 
-def _replaced(sandbox: Sandbox, name: str, kill_at: int | None) -> Run:
+def _replaced(place: InProcess, name: str, kill_at: int | None) -> tuple[InProcess, Run]:
     """Three tasks, then `--replace k1`, killed or not."""
-    here = fresh(sandbox, name)
+    here = fresh(place, name)
     assert here.run("apply").code == 0
-    return run(
-        here.arguments("apply", "--parallelism", "1", "--replace", "k1"),
-        kill_at=kill_at,
-        cwd=here.folder,
-        env={**here.environment()},
-    )
+    return here, killed(here, kill_at, "--replace", "k1")
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", FIFTHS)
-def test_an_update_killed_at_every_point(sandbox: Sandbox, chunk: int) -> None:
+def test_an_update_killed_at_every_point(place: InProcess, chunk: int) -> None:
     """Changed at the service and in the record, by that apply or the next; nothing made."""
 
-    def updated(name: str, kill_at: int | None) -> tuple[Sandbox, Run]:
-        here = fresh(sandbox, name)
+    def updated(name: str, kill_at: int | None) -> tuple[InProcess, Run]:
+        here = fresh(place, name)
         assert here.run("apply").code == 0
-        here.write(as_tasks({"k0": f"{name} {TEXTS['k0']}"}, named=["k0"], approvalMode="manual"))
-        words = here.arguments("apply", "--parallelism", "1", "--update")
-        env = {**here.environment()}
-        return here, run(words, kill_at=kill_at, cwd=here.folder, env=env)
+        tasks = as_tasks({"k0": f"{name} {TEXTS['k0']}"}, named=["k0"], approvalMode="manual")
+        here.sandbox.write(tasks)
+        return here, killed(here, kill_at, "--update")
 
     points = updated("whole", None)[1].points
     assert len(points) > 15
     for point in points[chunk::5]:
-        here, killed_one = updated(f"u{point.number}", point.number)
-        assert killed_one.killed, point
+        name = f"u{point.number}"
+        here, first = updated(name, point.number)
+        assert first.killed, point
         again = here.run("apply", "--update")
         assert again.code == 0, f"{point}: {again.stdout}{again.stderr}"
-        task_id = here.recorded()["k0"]
-        shown = get(sandbox, f"/api/preview/agents/acme/tasks/{task_id}")
+        task_id = here.sandbox.recorded()["k0"]
+        shown = here.server.world.by_id[task_id].shown
         assert (shown["approvalMode"], shown["name"]) == ("manual", "A name"), point
-        known = here.state()["tasks"]["acme/k0"]
+        known = here.sandbox.state()["tasks"]["acme/k0"]
         assert known["inputs"]["approvalMode"] == "manual", point
         assert [h["what"] for h in known["history"]].count("updated") == 1, point
-        assert sandbox.server.tasks_by_work()[f"u{point.number} {TEXTS['k0']}"] == [task_id]
+        assert here.server.tasks_by_work()[f"{name} {TEXTS['k0']}"] == [task_id]
 
 
 def many(sandbox: Sandbox, seed: int, parallelism: int, kills: int) -> None:

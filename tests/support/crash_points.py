@@ -1,34 +1,32 @@
 """Kills a real process before, during and after each operation with a lasting effect.
 
-    python -m tests.support.crash_points [--kill-at N] [--trace FILE] [--files-only]
-        [--call MODULE:FUNCTION] -- ARGUMENTS
+`run([...])` runs `taskctl ARGUMENTS` (or a function) in a process of its own and counts what it
+does to files and the requests it sends. `run([...], kill_at=n)` sends that process SIGKILL at point
+n, from 0: no handler, no `finally` and no buffer survives that.
 
-runs `taskctl ARGUMENTS` (or `FUNCTION(*ARGUMENTS)`) in this process. What it does to files and the
-requests it sends are counted, and at point N, from 0, it sends itself SIGKILL: no handler, no
-`finally` and no buffer survives that. Without `--kill-at` it runs to its end and `--trace` says
-which points there are, one JSON line each.
+Each operation has a point before it and one after it; a write also has one within it, at which the
+first half of its bytes is written. Counted are: creating a file or directory, writing to one
+(through `os` or any Python file object), truncating, fsync, rename, link, unlink; and, unless
+`files_only`, requests sent by requests' own adapter or by the project's WSGI adapter. Not counted:
+anything but regular files (pipes, sockets, the terminal), and SQLite's own writes, which are in C:
+the point after a request is where an embedded service has committed and the client has not seen the
+response.
 
-Each operation has a point before it and one after it; a write has one within it too, at which the
-first half of its bytes is written. Counted are: a file or folder made, written to (through `os` or
-any Python file object), truncated, synced, renamed, linked, removed; and, unless `--files-only`,
-requests sent by requests' own adapter or by the project's WSGI one. Not counted: anything that is
-no regular file (pipes, sockets, the terminal), and SQLite's own writes, which are in C: the point
-after a request is the one at which an embedded service has committed and its answer was not seen.
-
-From a test: `run([...])` counts, `run([...], kill_at=n)` kills.
+Processes are forked from a server that has imported the package: a new interpreter would take four
+times as long for each point.
 """
 
 from __future__ import annotations
 
-import argparse
 import builtins
 import importlib
 import io
 import json
+import multiprocessing
 import os
+import pkgutil
 import signal
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -37,6 +35,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
+
+import reconciler
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +59,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Run:
-    """How it ended, and the points that it came to (the last is the one it died at, if it did)."""
+    """How a process ended, and the points that it reached: the last is where it was killed."""
 
     returncode: int
     stdout: str
@@ -69,6 +69,12 @@ class Run:
     @property
     def killed(self) -> bool:
         return self.returncode == -signal.SIGKILL
+
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(
+    ["__main__", *(m.name for m in pkgutil.walk_packages(reconciler.__path__, "reconciler."))]
+)
 
 
 def run(
@@ -81,46 +87,77 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float = 60,
 ) -> Run:
-    """One process, killed at point `kill_at` (None: not at all). `env` adds to the environment."""
-    with TemporaryDirectory() as folder:
-        trace = Path(folder) / "trace"
-        command = [sys.executable, "-m", "tests.support.crash_points", "--trace", str(trace)]
-        command += [] if kill_at is None else ["--kill-at", str(kill_at)]
-        command += ["--call", call] if call else []
-        command += ["--files-only"] if files_only else []
-        ended = subprocess.run(
-            [*command, "--", *arguments],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=timeout,
-            check=False,
+    """Runs `taskctl ARGUMENTS`, or `call` (MODULE:FUNCTION) with the arguments.
+
+    `kill_at`: the point at which the process is killed (None: not at all). `env` adds to the
+    environment. `timeout` is in seconds; TimeoutError.
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        process = _forks.Process(
+            target=_run_here,
+            args=(folder, arguments, call, cwd or Path.cwd()),
+            kwargs={
+                "environment": {**os.environ, **(env or {})},
+                "kill_at": kill_at,
+                "files_only": files_only,
+            },
         )
-        lines = trace.read_text().splitlines() if trace.exists() else []
-    points = tuple(Point(**json.loads(line)) for line in lines)
-    return Run(ended.returncode, ended.stdout, ended.stderr, points)
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(arguments)
+        code = process.exitcode
+        process.close()
+        stdout, stderr, trace = (folder.joinpath(n).read_text() for n in _FILES)
+    points = tuple(Point(**json.loads(line)) for line in trace.splitlines())
+    return Run(code, stdout, stderr, points)
+
+
+_FILES = ("stdout", "stderr", "trace")
+
+
+def _run_here(
+    folder: Path,
+    arguments: Sequence[str],
+    call: str | None,
+    cwd: Path,
+    *,
+    environment: Mapping[str, str],
+    kill_at: int | None,
+    files_only: bool,
+) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(cwd)
+    (folder / "trace").touch()
+    for fd, path in enumerate((Path(os.devnull), folder / "stdout", folder / "stderr")):
+        with path.open("w" if fd else "r") as file:
+            os.dup2(file.fileno(), fd)
+    module, _, name = (call or "reconciler.cli.main:main").partition(":")
+    target = getattr(importlib.import_module(module), name)
+    sys.argv = ["taskctl", *arguments]
+    install(kill_at, folder / "trace", files_only=files_only)
+    target(*(arguments if call else ()))
 
 
 class _Counter:
     """Numbers the points as they are reached, over all threads, and dies at one of them."""
 
-    def __init__(self, kill_at: int | None, trace: Path | None) -> None:
+    def __init__(self, kill_at: int | None, trace: Path) -> None:
         self._kill_at, self._next = kill_at, 0
         self._lock = threading.Lock()
         self._write = os.write
-        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
-        self._trace = None if trace is None else os.open(trace, flags)
+        self._trace = os.open(trace, os.O_WRONLY | os.O_APPEND)
 
     def reach(
         self, operation: str, phase: str, what: str, half: Callable[[], object] | None = None
     ) -> None:
         with self._lock:
             number, self._next = self._next, self._next + 1
-            if self._trace is not None:
-                point = {"number": number, "operation": operation, "phase": phase, "what": what}
-                self._write(self._trace, json.dumps(point).encode() + b"\n")
+            point = {"number": number, "operation": operation, "phase": phase, "what": what}
+            self._write(self._trace, json.dumps(point).encode() + b"\n")
             if number == self._kill_at:
                 if half is not None:
                     half()
@@ -133,8 +170,8 @@ def die() -> NoReturn:
         time.sleep(1)
 
 
-def install(kill_at: int | None = None, trace: Path | None = None, *, files_only: bool) -> None:
-    """Counts from now on, in this process. There is no way back."""
+def install(kill_at: int | None, trace: Path, *, files_only: bool) -> None:
+    """Counts from now on, in this process, and cannot be undone."""
     counter = _Counter(kill_at, trace)
     _wrap_writes(counter)
     _wrap_creations(counter)
@@ -265,25 +302,3 @@ def _name(fd: int) -> str:
         return str(Path(f"/proc/self/fd/{fd}").readlink())
     except OSError:
         return f"descriptor {fd}"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="crash_points")
-    parser.add_argument("--kill-at", type=int)
-    parser.add_argument("--trace", type=Path)
-    parser.add_argument("--files-only", action="store_true")
-    parser.add_argument("--call")
-    parser.add_argument("arguments", nargs="*")
-    options = parser.parse_args()
-    module, _, name = (options.call or "reconciler.cli.main:main").partition(":")
-    target = getattr(importlib.import_module(module), name)
-    install(options.kill_at, options.trace, files_only=options.files_only)
-    if options.call:
-        target(*options.arguments)
-    else:
-        sys.argv = ["taskctl", *options.arguments]
-        target()
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,14 +28,21 @@ class InProcess:
     capture: pytest.CaptureFixture[str]
 
     def run(self, command: str, *more: str) -> Ended:
-        code = main.run(self.sandbox.arguments(command, *more))
+        return self._run(self.sandbox.arguments(command, *more))
+
+    def run_state(self, *words: str) -> Ended:
+        return self._run(["state", *words, "--backend", self.server.url, "--format", "json"])
+
+    def _run(self, words: list[str]) -> Ended:
+        code = main.run([*words, "-C", str(self.sandbox.folder)])
         out, err = self.capture.readouterr()
         return Ended(code, out, err)
 
-    def run_state(self, *words: str) -> Ended:
-        code = main.run(["state", *words, "--backend", self.server.url, "--format", "json"])
-        out, err = self.capture.readouterr()
-        return Ended(code, out, err)
+    def within(self, name: str) -> InProcess:
+        """The same server, with a new directory."""
+        folder = self.sandbox.folder / name
+        folder.mkdir()
+        return replace(self, sandbox=replace(self.sandbox, folder=folder))
 
     def assert_settled(self, texts: dict[str, str] | None = None) -> None:
         self.sandbox.assert_exactly_one_each(texts or TEXTS)
@@ -51,9 +58,11 @@ def in_process(
     capture: pytest.CaptureFixture[str],
     served: Served | None = None,
 ) -> Iterator[InProcess]:
-    """Four tasks, one of them with a name and shared; a create may take half a second. The state is
-    a file in `folder`, or on the server of an engine."""
+    """Four tasks, one of them with a name and shared. The state is a file in `folder`, or on the
+    server of an engine. A create times out after half a second, and reads are retried as often as
+    usual, but with short pauses."""
     monkeypatch.setattr(transport, "Timeouts", partial(transport.Timeouts, create=0.5))
+    monkeypatch.setattr(transport, "RetryPolicy", partial(transport.RetryPolicy, base=0.02))
     with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
         sandbox = shared_sandbox(served, server) if served else Sandbox(folder, server)
         monkeypatch.chdir(sandbox.folder)

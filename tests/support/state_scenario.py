@@ -48,7 +48,7 @@ def work(path: Path, confirmed: Callable[[str], None]) -> None:
 
 
 def run(folder: str) -> None:
-    """For `tests.support.crash_points --call`."""
+    """To be called by `tests.support.crash_points`."""
     work(Path(folder) / "state.json", lambda word: print(word, flush=True))
 
 
