@@ -35,7 +35,13 @@ def served(
         yield server
 
 
-def points(served: Served, *, killed_at: int = 0) -> list[Point]:
+@pytest.fixture(scope="module")
+def requests(served: Served) -> list[str]:
+    """Those of an apply that nothing interrupts."""
+    return requests_of(served)
+
+
+def requests_of(served: Served, *, killed_at: int = 0) -> list[str]:
     """Those of an apply, or of the apply that recovers from a kill at that request."""
     with shared(served) as world:
         if killed_at:
@@ -43,15 +49,17 @@ def points(served: Served, *, killed_at: int = 0) -> list[Point]:
         assert not world.killed(10_000, "before")
         world.assert_whole()
         assert any("POST" in asked for asked in world.asked)
-        return [(n, phase) for n in range(1, world.count + 1) for phase in ("before", "after")]
+        return world.asked
 
 
-def second_create(served: Served) -> int:
+def points(requests: list[str]) -> list[Point]:
+    return [(n, phase) for n in range(1, len(requests) + 1) for phase in ("before", "after")]
+
+
+def second_create(requests: list[str]) -> int:
     """The number of its request."""
-    with shared(served) as world:
-        assert not world.killed(10_000, "before")
-        creates = [n for n, what in enumerate(world.asked, 1) if what == CREATE]
-        return creates[1]
+    creates = [n for n, what in enumerate(requests, 1) if what == CREATE]
+    return creates[1]
 
 
 CREATE = "POST /api/preview/agents/acme/tasks"
@@ -106,20 +114,20 @@ def try_all(rounds: Sequence[object], call: object) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_killed_at_a_request(served: Served) -> None:
-    try_all(points(served)[::EVERY], lambda point: kill_at(served, point))
+def test_killed_at_a_request(served: Served, requests: list[str]) -> None:
+    try_all(points(requests)[::EVERY], lambda point: kill_at(served, point))
 
 
 @pytest.mark.timeout(400)
-def test_killed_again_while_it_recovers(served: Served) -> None:
-    first = second_create(served)
-    chosen = points(served, killed_at=first)[4::EVERY]
+def test_killed_again_while_it_recovers(served: Served, requests: list[str]) -> None:
+    first = second_create(requests)
+    chosen = points(requests_of(served, killed_at=first))[4::EVERY]
     try_all(chosen, lambda point: kill_again_at(served, first, point))
 
 
 @pytest.mark.timeout(400)
-def test_stopped_taken_over_and_continued(served: Served) -> None:
-    chosen = [point for point in points(served)[3::EVERY] if point[1] == "after"]
+def test_stopped_taken_over_and_continued(served: Served, requests: list[str]) -> None:
+    chosen = [point for point in points(requests)[3::EVERY] if point[1] == "after"]
     try_all(chosen, lambda point: stop_at(served, point))
 
 
@@ -167,10 +175,10 @@ def test_killed_at_random_for_long(served: Served, parallelism: int) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-def test_at_every_request(served: Served) -> None:
+def test_at_every_request(served: Served, requests: list[str]) -> None:
     """All points of all of these; prints how many rounds that were."""
-    first, all_points = second_create(served), points(served)
-    again = points(served, killed_at=first)
+    first, all_points = second_create(requests), points(requests)
+    again = points(requests_of(served, killed_at=first))
     try_all(all_points, lambda point: kill_at(served, point))
     try_all(again, lambda point: kill_again_at(served, first, point))
     try_all(all_points, lambda point: stop_at(served, point))
