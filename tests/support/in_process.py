@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.remote import transport
+from reconciler.remote.retries import RetryPolicy
 from tests.support.fault_server import FaultServer, Habits
 from tests.support.sandbox import TOKEN, Ended, Sandbox, as_tasks, prompts, shared_sandbox
 from tests.support.state_engines import Served
@@ -62,7 +63,7 @@ def in_process(
     server of an engine. A create times out after half a second, and reads are retried as often as
     usual, but with short pauses."""
     monkeypatch.setattr(transport, "Timeouts", partial(transport.Timeouts, create=0.5))
-    monkeypatch.setattr(transport, "RetryPolicy", partial(transport.RetryPolicy, base=0.02))
+    monkeypatch.setattr(transport, "RetryPolicy", partial(RetryPolicy, base=0.02))
     with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as server:
         sandbox = shared_sandbox(served, server) if served else Sandbox(folder, server)
         monkeypatch.chdir(sandbox.folder)
