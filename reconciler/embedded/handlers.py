@@ -61,9 +61,10 @@ def create_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
 
 
 def list_tasks(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    query = lists.list_query(request.query())
     with ctx.storage.reading() as connection:
-        page = lists.page_of_tasks(connection, request.org_name, request.user, query, ctx.now_ms())
+        page = lists.page_of_tasks(
+            connection, request.org_name, request.user, request.query(), ctx.now_ms()
+        )
     return text_response(200, page)
 
 

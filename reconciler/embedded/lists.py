@@ -56,77 +56,51 @@ Query = Mapping[str, Sequence[str]]
 SqlValue = str | int
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The start of a page: after the row with this key and number, as sorted at `now_ms`."""
-
-    key: SqlValue
-    seq: int
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ListQuery:
-    """A validated list request. Without `after`, the first page."""
-
-    sort_by: str
-    direction: str
-    page_size: int
-    filters: Mapping[str, SqlValue]
-    exclude_sources: tuple[str, ...]
-    after: Cursor | None
-
-
-def list_query(query: Query) -> ListQuery:
-    """Validates the parameters of ListTasks, including those newer than the API document."""
+def page_of_tasks(
+    connection: sqlite3.Connection, org_name: str, user: User, query: Query, now_ms: int
+) -> str:
+    """A `ListAgentTasksResponse` of the API document, in JSON. Accepts its parameters and newer
+    ones; raises ApiError 400 for an invalid value."""
+    size = page_size(query)
     sort_by = _one_of(query, "sortBy", tuple(_KEYS)) or "lastEvent"
     direction = _one_of(query, "sortDirection", tuple(_DIRECTIONS)) or "desc"
-    filters: dict[str, SqlValue] = {}
-    for name in _FILTERS:
-        allowed = _VALUES.get(name)
-        value = _one_of(query, name, allowed) if allowed else _single(query, name)
-        if value:
-            filters[name] = value
-    excluded = tuple(query.get("excludeSources", ()))
-    sources = BY_NAME["source"].choices
-    if unknown := [source for source in excluded if source not in sources]:
-        raise ApiError(400, f"excludeSources: {unknown[0]!r} is not one of {', '.join(sources)}")
-    token = _single(query, "continuationToken")
-    after = _read_token(token, sort_by, direction) if token else None
-    return ListQuery(sort_by, direction, page_size(query), filters, excluded, after)
-
-
-def page_of_tasks(
-    connection: sqlite3.Connection, org_name: str, user: User, request: ListQuery, now_ms: int
-) -> str:
-    """A `ListAgentTasksResponse` of the API document, in JSON."""
-    after = request.after
-    sorted_at = after.now_ms if after else now_ms
-    key, compare = _KEYS[request.sort_by], _DIRECTIONS[request.direction]
-    where = ["org = :org", "(creator = :user OR shared = 1)"]
-    values: dict[str, SqlValue] = {"org": org_name, "user": user.id, "now": sorted_at}
-    where += [_FILTERS[name] for name in request.filters]
-    values.update(request.filters)
-    for number, source in enumerate(request.exclude_sources):
-        where.append(f"source <> :source{number}")
-        values[f"source{number}"] = source
-    if after:
-        where.append(f"({key}, seq) {compare} (:key, :seq)")
-        values.update(key=after.key, seq=after.seq)
+    key, sorted_at = _KEYS[sort_by], now_ms
+    where, values = _conditions(query)
+    where += ["org = :org", "(creator = :user OR shared = 1)"]
+    if token := _single(query, "continuationToken"):
+        last_key, last_seq, sorted_at = _read_token(token, sort_by, direction)
+        where.append(f"({key}, seq) {_DIRECTIONS[direction]} (:key, :seq)")
+        values.update(key=last_key, seq=last_seq)
+    values.update(org=org_name, user=user.id, now=sorted_at, limit=size + 1)
     statement = (
         f"SELECT {COLUMNS}, {key} FROM tasks WHERE {' AND '.join(where)}"
-        f" ORDER BY {key} {request.direction}, seq {request.direction} LIMIT :limit"
+        f" ORDER BY {key} {direction}, seq {direction} LIMIT :limit"
     )
-    values["limit"] = request.page_size + 1
     rows = connection.execute(statement, values).fetchall()
-    page = rows[: request.page_size]
+    page = rows[:size]
     documents = ",".join([StoredTask(*row[:-1]).document(now_ms) for row in page])
     following = ""
-    if len(rows) > len(page):
-        last = page[-1]
-        token = _encode([request.sort_by, request.direction, last[-1], last[0], sorted_at])
+    if len(rows) > size:
+        token = _encode([sort_by, direction, page[-1][-1], page[-1][0], sorted_at])
         following = f',"continuationToken":"{token}"'
     return f'{{"tasks":[{documents}]{following}}}'
+
+
+def _conditions(query: Query) -> tuple[list[str], dict[str, SqlValue]]:
+    """The filters of a list request as SQL conditions, and their values."""
+    where: list[str] = []
+    values: dict[str, SqlValue] = {}
+    for name, condition in _FILTERS.items():
+        if value := _one_of(query, name, _VALUES.get(name)):
+            where.append(condition)
+            values[name] = value
+    sources = BY_NAME["source"].choices
+    for number, source in enumerate(query.get("excludeSources", ())):
+        if source not in sources:
+            raise _not_one_of("excludeSources", source, sources)
+        where.append(f"source <> :source{number}")
+        values[f"source{number}"] = source
+    return where, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,18 +160,24 @@ def _single(query: Query, name: str) -> str | None:
     return values[0] if values else None
 
 
-def _one_of(query: Query, name: str, allowed: Sequence[str]) -> str | None:
+def _one_of(query: Query, name: str, allowed: Sequence[str] | None) -> str | None:
+    """A parameter, if it is not empty; None for `allowed` allows any value."""
     value = _single(query, name)
-    if value and value not in allowed:
-        raise ApiError(400, f"{name}: {value!r} is not one of {', '.join(allowed)}")
+    if value and allowed and value not in allowed:
+        raise _not_one_of(name, value, allowed)
     return value or None
 
 
-def _read_token(token: str, sort_by: str, direction: str) -> Cursor:
+def _not_one_of(name: str, value: str, allowed: Sequence[str]) -> ApiError:
+    return ApiError(400, f"{name}: {value!r} is not one of {', '.join(allowed)}")
+
+
+def _read_token(token: str, sort_by: str, direction: str) -> tuple[SqlValue, int, int]:
+    """The sort key and number of the last row, and the time at which the list was sorted."""
     match _decode(token):
         case [str(by), str(way), (str() | int()) as key, int(seq), int(now_ms)]:
             if (by, way) == (sort_by, direction):
-                return Cursor(key, seq, now_ms)
+                return key, seq, now_ms
     raise _bad_token()
 
 

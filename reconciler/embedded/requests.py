@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -29,24 +29,16 @@ class Stack(Struct, tag_field="type", tag="stack"):
     project: Required
 
 
-class _Repository(Struct):
+class Repository(Struct, tag_field="type", tag="repository"):
     name: Required
     org: Required
     forge: Optional = UNSET
     host: Optional = UNSET
 
 
-class Repository(_Repository, tag_field="type", tag="repository"):
-    pass
-
-
-class PullRequestRepository(_Repository):
-    type: Literal["repository"] = "repository"
-
-
 class PullRequest(Struct, tag_field="type", tag="pull_request"):
     number: int
-    repo: PullRequestRepository
+    repo: Repository
     merged: bool = False
 
 
@@ -173,18 +165,11 @@ class CreateRequest(Struct, rename="camel"):
     cli_integrations: list[_CliIntegration] = []
 
 
-class PatchRequest(
-    Struct,
-    rename={
-        "shared": "isShared",
-        "approval_mode": "approvalMode",
-        "permission_mode": "permissionMode",
-    },
-):
+class PatchRequest(Struct, rename="camel"):
     """`UpdateTaskRequest`, by the columns that it changes. None leaves a setting unchanged."""
 
     name: str | None = None
-    shared: bool | None = None
+    shared: bool | None = msgspec.field(default=None, name="isShared")
     approval_mode: ApprovalMode | None = None
     permission_mode: PermissionMode | None = None
     role: str | None = None
@@ -196,7 +181,7 @@ class PatchRequest(
                 raise ValueError(f"name must be between 1 and {NAME_LIMIT} characters")
 
     def changes(self) -> dict[str, str | bool]:
-        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        values = msgspec.structs.asdict(self)
         return {name: value for name, value in values.items() if value is not None}
 
 
