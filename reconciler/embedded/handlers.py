@@ -75,7 +75,7 @@ def get_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
 
 
 def update_task(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    change = requests.patch_request(request.body())
+    change = requests.converted(request.body(), requests.PatchRequest)
 
     def work(writer: TaskWriter) -> str:
         task = _visible(writer.connection, request)
@@ -128,7 +128,7 @@ def stream_events(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     With `streams_end`, the stream ends once the task is idle and waits for nobody. Without it, the
     stream stays open, as it does at Pulumi Cloud.
     """
-    last_id = request.header("Last-Event-ID")
+    last_id = request.environ.get("HTTP_LAST_EVENT_ID")
     with ctx.storage.reading() as connection:
         task = _visible(connection, request)
         after = lists.event_number(connection, task, last_id) if last_id else -1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -19,6 +19,7 @@ from reconciler.model.fields import BY_NAME, CHOSEN, DEFAULTS
 NAME_LIMIT = 255
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
+T = TypeVar("T")
 Required = Annotated[str, Meta(pattern=r"\S")]
 Optional = str | UnsetType
 """Text that is left out of `event_document` if it is absent."""
@@ -192,14 +193,9 @@ def create_request(body: JsonObject, now: str) -> CreateRequest:
         raise ApiError(400, "prompt is required: message is missing")
     if isinstance(message, dict) and message.get("type") != "user_message":
         raise ApiError(400, 'message.type must be "user_message"')
-    request: CreateRequest = _converted(body, CreateRequest)
+    request = converted(body, CreateRequest)
     if request.message.timestamp is UNSET:
         request.message.timestamp = now
-    return request
-
-
-def patch_request(body: JsonObject) -> PatchRequest:
-    request: PatchRequest = _converted(body, PatchRequest)
     return request
 
 
@@ -207,7 +203,7 @@ def respond_request(body: JsonObject, now: str) -> Event:
     """The event of an `AgentRespondToTaskRequest`; `now`: see `create_request`."""
     if body.get("event") is None:
         raise ApiError(400, "event field is required")
-    event: Event = _converted(body["event"], Event)
+    event: Event = converted(body["event"], cast("Any", Event))
     if event.timestamp is UNSET:
         event.timestamp = now
     return event
@@ -225,7 +221,8 @@ def event_document(event: Event) -> JsonObject:
     return fields
 
 
-def _converted(body: object, kind: Any) -> Any:
+def converted(body: object, kind: type[T]) -> T:
+    """The body as one of these structs. Raises ApiError 400."""
     try:
         return msgspec.convert(_without_unset(body), kind)
     except (msgspec.ValidationError, RecursionError) as problem:

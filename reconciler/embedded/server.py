@@ -57,10 +57,13 @@ class Guard:
         self._hosts = frozenset(host.lower().rstrip(".") for host in ("localhost", *hosts))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        host, origin = str(environ.get("HTTP_HOST", "")), environ.get("HTTP_ORIGIN")
+        host, origin = str(environ.get("HTTP_HOST", "")).lower(), environ.get("HTTP_ORIGIN")
         if not self._is_allowed(host):
             problem = ApiError(403, "Forbidden: unknown Host; see `taskctl serve --allow-host`")
-        elif origin is not None and not _is_same(str(origin), host):
+        elif origin is not None and str(origin).lower() not in (
+            f"http://{host}",
+            f"https://{host}",
+        ):
             problem = ApiError(403, "Forbidden: requests from other origins are not accepted")
         else:
             return self._app(environ, start_response)
@@ -69,8 +72,11 @@ class Guard:
         return response.chunks
 
     def _is_allowed(self, host: str) -> bool:
-        name = _name(f"//{host}")
-        return name is not None and (name.rstrip(".") in self._hosts or _is_address(name))
+        try:
+            name = urlsplit(f"//{host}").hostname
+            return name is not None and (name.rstrip(".") in self._hosts or bool(ip_address(name)))
+        except ValueError:  # an invalid Host, or neither of the two
+            return False
 
 
 class Server:
@@ -107,7 +113,7 @@ class Server:
         host, port = self._socket.getsockname()[:2]
         address = ip_address(host)
         if address.is_unspecified:
-            return f"http://127.0.0.1:{port}" if address.version == 4 else f"http://[::1]:{port}"
+            host = "127.0.0.1" if address.version == 4 else "::1"
         return f"http://{host}:{port}" if address.version == 4 else f"http://[{host}]:{port}"
 
     def run(self) -> None:
@@ -209,23 +215,3 @@ def _listen(host: str, port: int) -> socket.socket:
             Code.LISTEN_ADDRESS, host=host, port=port, problem=reason
         ) from problem
     return listener
-
-
-def _is_same(origin: str, host: str) -> bool:
-    scheme, separator, rest = origin.partition("://")
-    return bool(separator) and scheme in ("http", "https") and rest.lower() == host.lower()
-
-
-def _name(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -54,17 +54,18 @@ class ApiRequest:
     def task_id(self) -> str:
         return self.params["taskID"]
 
-    def header(self, name: str) -> str | None:
-        value = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
-        return value if isinstance(value, str) else None
-
     def query(self) -> dict[str, list[str]]:
         text = str(self.environ.get("QUERY_STRING", ""))
         return parse_qs(text, keep_blank_values=True, errors="replace")
 
     def body(self) -> JsonObject:
         """The JSON object in the body. Raises ApiError 400 or 413 (too large)."""
-        return parse_object(_read_body(self.environ))
+        size = int(self.environ.get("CONTENT_LENGTH") or 0)  # the server checks that it is a number
+        data = cast("IO[bytes]", self.environ["wsgi.input"]).read(min(size, BODY_LIMIT + 1))
+        if len(data) > BODY_LIMIT:
+            limit = BODY_LIMIT // 1024 // 1024
+            raise ApiError(413, f"the request body is larger than {limit} MiB")
+        return _parse_object(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def path_of(environ: WSGIEnvironment) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def parse_object(data: bytes) -> JsonObject:
+def _parse_object(data: bytes) -> JsonObject:
     try:
         value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as problem:
@@ -126,23 +127,3 @@ def _refuse_constant(name: str) -> object:
 def _without_lone_surrogates(text: str) -> str:
     """Replaces lone surrogates with U+FFFD, as the JSON decoder of the real service does."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _read_body(environ: WSGIEnvironment) -> bytes:
-    stream = cast("IO[bytes]", environ["wsgi.input"])
-    declared = str(environ.get("CONTENT_LENGTH") or "")
-    if declared and not declared.isdecimal():
-        raise ApiError(400, "Content-Length must be a number")
-    if not declared and not environ.get("wsgi.input_terminated"):
-        return b""
-    size = int(declared) if declared else BODY_LIMIT + 1
-    if declared and size > BODY_LIMIT:
-        raise _too_large()
-    data = stream.read(size)
-    if len(data) > BODY_LIMIT:
-        raise _too_large()
-    return data
-
-
-def _too_large() -> ApiError:
-    return ApiError(413, f"the request body is larger than {BODY_LIMIT // 1024 // 1024} MiB")
