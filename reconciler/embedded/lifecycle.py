@@ -74,12 +74,7 @@ def finishing(turn: Turn, work_seconds: float) -> Script:
     call = f"call-{turn.number}"
     found = ", ".join(_label(entity) for entity in turn.entities) or "the organization"
     title = title_of(prompt) if turn.number == 1 else ""
-    tool: JsonObject = {
-        "id": call,
-        "name": "look",
-        "args": {"at": found},
-        "execution_mode": "cloud",
-    }
+    tool = tool_call(call, "look", {"at": found})
     course: list[tuple[float, JsonObject]] = [
         (0.3, message(f"Looking at {found}.", _usage(read, 80), is_final=False, tool_calls=[tool])),
         (0.6, tool_response(call, "look", f"Looked at {found}: nothing else needs attention.")),
@@ -118,6 +113,11 @@ def message(
         "token_usage": usage or {},
     }
     return {**body, "tool_calls": list(tool_calls)} if tool_calls else body
+
+
+def tool_call(call: str, name: str, args: JsonObject, mode: str = "cloud") -> JsonObject:
+    """A tool call with the id `call` in an `assistant_message`; `mode` is where it runs."""
+    return {"id": call, "name": name, "args": args, "execution_mode": mode}
 
 
 def tool_response(call: str, name: str, content: str, *, is_error: bool = False) -> JsonObject:

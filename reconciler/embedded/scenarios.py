@@ -19,6 +19,7 @@ from reconciler.embedded.lifecycle import (
     message,
     step,
     title_of,
+    tool_call,
     tool_response,
 )
 from reconciler.embedded.wsgi import JsonObject, to_json
@@ -80,12 +81,7 @@ def _delegating(turn: Turn, seconds: float) -> Script:
     if turn.number > 1 or turn.tool_execution_mode == "cloud":
         return finishing(turn, seconds)
     call = f"call-{turn.started_ms}"
-    tool: JsonObject = {
-        "id": call,
-        "name": LOCAL_TOOL,
-        "args": {"path": ".", "depth": 1},
-        "execution_mode": turn.tool_execution_mode,
-    }
+    tool = tool_call(call, LOCAL_TOOL, {"path": ".", "depth": 1}, turn.tool_execution_mode)
     body = message("I need a list of the files.", tool_calls=[tool])
     return _ending(turn, seconds, body, tool_calls=(call,))
 
@@ -109,7 +105,7 @@ def _slow(turn: Turn, seconds: float) -> Script:
     for number in range(SLOW_STEPS):
         at = turn.started_ms + span * (number + 1) // (SLOW_STEPS + 1)
         call = f"call-{turn.number}-{number}"
-        tool: JsonObject = {"id": call, "name": "look", "args": {"step": number + 1}}
+        tool = tool_call(call, "look", {"step": number + 1})
         text = f"Step {number + 1} of {SLOW_STEPS}."
         steps.append(step(at, message(text, is_final=False, tool_calls=[tool])))
         answered = at + span // (2 * SLOW_STEPS + 2)
