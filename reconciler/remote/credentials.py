@@ -52,11 +52,12 @@ def resolve_backend(option: str | None, env: Mapping[str, str], home: Path) -> B
     for text, source in _pulumi_backends(env, home):
         if text is None:
             notes.append(note(Code.PULUMI_SETTING_SKIPPED, "encrypted", source=source))
-        elif _keeps_state_only(text):
-            facts: Any = {"source": source, "scheme": text.partition("://")[0]}
-            notes.append(note(Code.PULUMI_SETTING_SKIPPED, "state-only", **facts))
-        else:
+            continue
+        scheme, sign, _ = text.partition("://")
+        if not sign or scheme.lower() in ("http", "https"):
             return Backend(service_url(text, source), source, tuple(notes))
+        facts: Any = {"source": source, "scheme": scheme}
+        notes.append(note(Code.PULUMI_SETTING_SKIPPED, "state-only", **facts))
     return Backend(DEFAULT_URL, "the default", tuple(notes))
 
 
@@ -132,12 +133,6 @@ def _pulumi_backends(env: Mapping[str, str], home: Path) -> Iterator[tuple[str |
         yield current.strip(), f"current in {path}"
 
 
-def _keeps_state_only(text: str) -> bool:
-    """Whether it only stores Pulumi's state (`s3://`, `file://`) and is not a service."""
-    scheme, sign, _ = text.partition("://")
-    return bool(sign) and scheme.lower() not in ("http", "https")
-
-
 def _folder(env: Mapping[str, str], home: Path) -> Path:
     """The directory of credentials.json and config.json."""
     for name in ("PULUMI_CREDENTIALS_PATH", "PULUMI_HOME"):
@@ -167,9 +162,7 @@ def _unusable(case: str, path: Path, **facts: Any) -> TaskctlError:
 
 
 def _is_sealed(value: object) -> bool:
-    return (isinstance(value, Mapping) and _SEALED in value) or (
-        isinstance(value, str) and _SEALED in value
-    )
+    return isinstance(value, Mapping | str) and _SEALED in value
 
 
 def _sealed_error(path: Path) -> TaskctlError:
