@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -110,15 +111,15 @@ class Client:
 
     def list_tasks(self, org_name: str) -> Iterator[TaskPage]:
         """See Service. The next page is fetched ahead."""
-        path = _tasks_path(org_name)
+        request = Request("GET", _tasks_path(org_name), None, org_name)
         query = {**TASK_QUERY, "pageSize": str(self._page_size)}
-        read = self._page_reader(path, "tasks", query, org_name, is_task=False)
-        return task_pages(read, org_name, self._transport.address(Request("GET", path)))
+        read, where = self._page_reader(request, "tasks", query)
+        return task_pages(read, org_name, where)
 
     def get_task(self, org_name: str, task_id: str) -> RemoteTask | None:
         """See Service. Raises RemoteError if the response is about another task."""
         try:
-            return self._task(Request("GET", _task_path(org_name, task_id)), org_name, task_id)
+            return self._task("GET", org_name, task_id)
         except responses.NotFoundError:
             return None
 
@@ -182,14 +183,16 @@ class Client:
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, object]) -> RemoteTask:
         """See Service. Retried like a read, because it is idempotent. Raises RemoteError, with
         status 404 also for another user's task."""
-        request = Request("PATCH", _task_path(org_name, task_id), encode(changes))
-        return self._task(request, org_name, task_id)
+        return self._task("PATCH", org_name, task_id, encode(changes))
 
     def task_url(self, org_name: str, task_id: str) -> str | None:
         return wire.console_url(self.backend, org_name, task_id)
 
-    def _task(self, request: Request, org_name: str, task_id: str) -> RemoteTask:
-        task = wire.remote_task(org_name, self._read(request, org_name, is_task=True))
+    def _task(
+        self, method: str, org_name: str, task_id: str, body: bytes | None = None
+    ) -> RemoteTask:
+        request = Request(method, _task_path(org_name, task_id), body, org_name, is_task=True)
+        task = wire.remote_task(org_name, self._read(request))
         if task is None:
             raise self._unreadable(request, "task")
         if task.id != task_id:
@@ -198,38 +201,31 @@ class Client:
 
     def _events_reader(self, org_name: str, task_id: str, page_size: int) -> tuple[ReadPage, str]:
         path = f"{_task_path(org_name, task_id)}/events"
-        query = {"pageSize": str(page_size)}
-        read = self._page_reader(path, "events", query, org_name, is_task=True)
-        return read, self._transport.address(Request("GET", path))
+        request = Request("GET", path, None, org_name, is_task=True)
+        return self._page_reader(request, "events", {"pageSize": str(page_size)})
 
     def _page_reader(
-        self, path: str, name: str, query: Mapping[str, str], org_name: str, *, is_task: bool
-    ) -> ReadPage:
-        """Reads a page: its entries, and the token of the next page."""
+        self, first: Request, name: str, query: Mapping[str, str]
+    ) -> tuple[ReadPage, str]:
+        """A function that reads a page of a list, and the address of the list for messages.
+        `first` lacks the query; `name` is the member with the entries."""
 
         def read(token: str | None, stopped: Callable[[], bool]) -> Page:
             parameters = {**query, "continuationToken": token} if token else query
-            request = Request("GET", f"{path}?{urlencode(parameters)}")
-            data = self._read(request, org_name, is_task=is_task, stopped=stopped)
+            request = replace(first, path=f"{first.path}?{urlencode(parameters)}")
+            data = self._decode(request, self._send(request, stopped))
             entries = data.get(name) if isinstance(data, Mapping) else None
             if not isinstance(data, Mapping) or not isinstance(entries, list):
                 raise self._unreadable(request, "list", name=name)  # null is not an empty list
             following = data.get("continuationToken")
             return entries, following if isinstance(following, str) and following else None
 
-        return read
+        return read, self._transport.address(first)
 
-    def _read(
-        self,
-        request: Request,
-        org_name: str | None = None,
-        *,
-        is_task: bool = False,
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> object:
+    def _read(self, request: Request) -> object:
         """The response's JSON without the token. Raises RemoteError unless it is a 2xx with
         JSON."""
-        return self._decode(request, self._send(request, stopped), org_name, is_task=is_task)
+        return self._decode(request, self._send(request))
 
     def _send(
         self, request: Request, stopped: Callable[[], bool] = lambda: False
@@ -240,22 +236,9 @@ class Client:
             where = self._transport.address(request)
             raise RemoteError([responses.failure(lost, self.scrub, where)]) from None
 
-    def _decode(
-        self,
-        request: Request,
-        response: ServiceResponse,
-        org_name: str | None = None,
-        *,
-        is_task: bool = False,
-    ) -> object:
-        data = responses.read(
-            response,
-            self.scrub,
-            method=request.method,
-            where=self._transport.address(request),
-            org_name=org_name,
-            is_task=is_task,
-        )
+    def _decode(self, request: Request, response: ServiceResponse) -> object:
+        where = self._transport.address(request)
+        data = responses.read(response, request, where, self.scrub)
         self._service_clock.note(response)
         return data
 

@@ -28,11 +28,17 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is percent-encoded, begins with a slash and includes the query."""
+    """`path` is percent-encoded, begins with a slash and includes the query.
+
+    For messages: `org_name` is the organization that it is about, if any; `is_task`: it is about
+    one of its tasks.
+    """
 
     method: str
     path: str
     body: bytes | None = field(default=None, repr=False)
+    org_name: str | None = None
+    is_task: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,13 @@ from reconciler.model import wire
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, RemoteError, error
 from reconciler.model.service import Created, CreateOutcome, Refused, Unknown
-from reconciler.remote.exchange import NoResponseError, ServiceResponse, TooLargeError, TooLateError
+from reconciler.remote.exchange import (
+    NoResponseError,
+    Request,
+    ServiceResponse,
+    TooLargeError,
+    TooLateError,
+)
 from reconciler.remote.retries import causes, retry_after
 from reconciler.remote.sanitize import Scrubber, bare_url, shown_text
 
@@ -72,26 +78,15 @@ def _finite(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
-def read(
-    response: ServiceResponse,
-    scrub: Scrubber,
-    *,
-    method: str,
-    where: str,
-    org_name: str | None = None,
-    is_task: bool = False,
-) -> object:
-    """The data of a 2xx, without the token. Raises RemoteError for everything else.
-
-    The rest describes the request, for messages: `where` is its address without secrets,
-    `is_task`: it is about a task of the organization.
-    """
+def read(response: ServiceResponse, request: Request, where: str, scrub: Scrubber) -> object:
+    """The data of a 2xx, without the token. Raises RemoteError for everything else. `where` is the
+    address of the request without secrets, for messages."""
     classified: _Classified = (Code.NOT_THE_SERVICE, "", {})
     if 200 <= response.status < 300:
         with contextlib.suppress(ValueError):
             return scrub.values(decode(response.body), response.body)
     else:
-        classified = _classified(response, method, org_name, is_task=is_task)
+        classified = _classified(response, request)
     problem = _diagnostic(classified, scrub, where=where, answer=response_name(response))
     kind = NotFoundError if says(response, 404) else RemoteError
     raise kind([problem], response.status)
@@ -112,9 +107,7 @@ _BY_STATUS = {
 }
 
 
-def _classified(
-    response: ServiceResponse, method: str, org_name: str | None, *, is_task: bool
-) -> _Classified:
+def _classified(response: ServiceResponse, request: Request) -> _Classified:
     status = response.status
     if status in _BY_STATUS:
         return (*_BY_STATUS[status], {})
@@ -122,15 +115,15 @@ def _classified(
         target = bare_url(response.headers.get("Location", "")) or "nowhere"
         return Code.REDIRECTED, "", {"status": status, "target": target}
     if status == 404:
-        if is_task or org_name is None:
-            return Code.NOT_FOUND, "task" if is_task else "", {}
-        return Code.NOT_FOUND, "organization", {"org": org_name}
+        if request.is_task or request.org_name is None:
+            return Code.NOT_FOUND, "task" if request.is_task else "", {}
+        return Code.NOT_FOUND, "organization", {"org": request.org_name}
     if status == 429:
         seconds = retry_after(response.headers, datetime.now(UTC)) or 0
         return Code.RATE_LIMITED, "seconds" if seconds else "", {"seconds": round(seconds)}
     if status >= 500:
         return Code.SERVICE_FAILED, "", {}
-    return Code.REQUEST_REJECTED, "", {"method": method}
+    return Code.REQUEST_REJECTED, "", {"method": request.method}
 
 
 def says(response: ServiceResponse, *statuses: int) -> bool:

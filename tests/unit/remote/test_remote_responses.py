@@ -1,19 +1,21 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import RemoteError, TaskctlError
 from reconciler.model.service import Service
 from reconciler.model.wire import console_url
-from reconciler.remote.exchange import ServiceResponse
+from reconciler.remote.exchange import Request, ServiceResponse
 from reconciler.remote.responses import decode, read, says
 from reconciler.remote.sanitize import Scrubber
 from tests.support.client_tools import OPEN, cause, make_client
 
-ABOUT: dict[str, Any] = {"method": "GET", "where": "https://api.test/api/user"}
+WHERE = "https://api.test/api/user"
+
+
+def read_answer(response: ServiceResponse) -> object:
+    return read(response, Request("GET", "/api/user"), WHERE, Scrubber())
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> ServiceResponse:
@@ -34,7 +36,7 @@ def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         decode(body)
     with pytest.raises(RemoteError) as caught:
-        read(answer(200, body), Scrubber(), **ABOUT)
+        read_answer(answer(200, body))
     assert cause(caught) == (Code.NOT_THE_SERVICE, "")
 
 
@@ -52,8 +54,8 @@ def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
     ],
 )
 def test_each_status_has_its_cause(status: int, code: Code) -> None:
-    with pytest.raises(RemoteError, match=ABOUT["where"]) as caught:
-        read(answer(status, b"{}"), Scrubber(), **ABOUT)
+    with pytest.raises(RemoteError, match=WHERE) as caught:
+        read_answer(answer(status, b"{}"))
     assert cause(caught)[0] is code
     assert caught.value.status == status
 
