@@ -6,6 +6,7 @@ it succeeds, half as many slots as before are available, and one more with each 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 
@@ -20,7 +21,8 @@ class Throttle:
     `leave` acquire and release a slot for a create. `slots` is the current number of slots.
 
     `seconds` is a clock, `wait` sleeps and returns False if apply must stop, and `held` is called
-    with the seconds of each hold.
+    with the seconds of each hold. Each free slot wakes one waiting worker: waking all of them takes
+    longer than a request.
     """
 
     def __init__(
@@ -59,27 +61,28 @@ class Throttle:
         `succeeded` or `limited`; None if apply must stop or the rate limit lasts too long."""
         while True:
             with self._free:
-                if self.is_exhausted:
-                    return None
-                left = self._until - self._seconds()
-                if left <= 0 and self._active < self.slots:
+                while (left := self._hold()) <= 0 and self._active >= self.slots:
+                    self._free.wait()
+                if left <= 0:
                     self._active += 1
                     generation = self._generation
                     break
-                if left <= 0:
-                    self._free.wait()
-                    continue
-            if not self._wait(left):
+                self._free.notify()  # the slot that may have woken this worker is still free
+            if math.isinf(left) or not self._wait(left):
                 return None
         if self._wait(0):
             return generation
         self.leave()
         return None
 
+    def _hold(self) -> float:
+        """Seconds until creates may start; `inf` if none may. The lock is held."""
+        return math.inf if self.is_exhausted else self._until - self._seconds()
+
     def leave(self) -> None:
         with self._free:
             self._active -= 1
-            self._free.notify_all()
+            self._free.notify()
 
     def pause(self, seconds: float) -> None:
         """Starts no create for that long, or for longer if a longer pause is in effect."""
@@ -91,12 +94,12 @@ class Throttle:
         with self._free:
             if generation != self._generation:
                 return
-            self._limited_in_a_row = 0
+            self._limited_in_a_row, before = 0, self.slots
             if self._after_probe is not None:
                 self.slots, self._after_probe = self._after_probe, None
             else:
                 self.slots = min(self._most, self.slots + 1)
-            self._free.notify_all()
+            self._free.notify(self.slots - before)
 
     def limited(self, generation: int, retry_after: float | None) -> None:
         """After a create that met a rate limit. All that were in flight together count as one."""

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool
@@ -166,7 +165,7 @@ def build_response(request: PreparedRequest, raw: HTTPResponse) -> Response:
     """The response in requests' form, with an unread body and without cookies."""
     response = Response()
     response.status_code, response.reason = raw.status, raw.reason or ""
-    response.headers = CaseInsensitiveDict(raw.headers)
+    response.headers = raw.headers  # type: ignore[assignment]  # also case-insensitive
     response.url, response.request, response.raw = request.url or "", request, raw
     return response
 
@@ -191,6 +190,10 @@ class PooledAdapter(HTTPAdapter):
         if self._pool is None:
             self._pool = super().get_connection_with_tls_context(*args, **kwargs)
         return self._pool
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        del proxies  # plain HTTP is sent to loopback only, without a proxy
+        return request.path_url
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
         return build_response(req, resp)

@@ -141,10 +141,11 @@ def refusal(response: ServiceResponse, scrub: Scrubber) -> tuple[int, str]:
 
 def create_outcome(response: ServiceResponse, scrub: Scrubber) -> CreateOutcome:
     """The outcome of a create with a complete response. Unknown if it is not certain."""
-    status, name, data = response.status, scrub(response_name(response)), _object(response)
-    if 200 <= status < 300:
-        task_id = wire.created_task_id(data)
-        return Created(task_id) if task_id and scrub(task_id) == task_id else Unknown(name)
+    status, data = response.status, _object(response)
+    task_id = wire.created_task_id(data) if 200 <= status < 300 else None
+    if task_id is not None and scrub(task_id) == task_id:
+        return Created(task_id)
+    name = scrub(response_name(response))
     if status == 429:
         return Unknown(name, retry_after(response.headers, datetime.now(UTC)), throttled=True)
     # A gateway's page with the same status proves nothing: the service repeats the status as JSON.

@@ -24,6 +24,7 @@ class ServiceClock:
         self._clock, self._wall_clock = clock, wall_clock
         self._lock = threading.Lock()
         self._seen: tuple[datetime, float] | None = None
+        self._last = ""
         self.ignored: Diagnostic | None = None
 
     def now(self) -> datetime | None:
@@ -34,6 +35,8 @@ class ServiceClock:
     def note(self, response: ServiceResponse) -> None:
         """Uses the `Date` of a 2xx if it is plausible."""
         text = response.headers.get("Date", "")
+        if text == self._last:  # this clock has advanced since
+            return
         moment = http_date(text)
         if moment is None or not 200 <= response.status < 300:
             return
@@ -41,6 +44,7 @@ class ServiceClock:
             self.ignored = warning(Code.IMPLAUSIBLE_DATE, date=shown_text(text, 40))
             return
         with self._lock:
+            self._last = text
             known = self._at(response.received)
             if known is None or moment > known:
                 self._seen = (moment, response.received)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import requests
 from requests.adapters import BaseAdapter
 from requests.exceptions import RequestException
+from requests.structures import CaseInsensitiveDict
 from requests.utils import get_auth_from_url, select_proxy
 from urllib3.exceptions import HTTPError
 
@@ -99,7 +100,6 @@ class Transport:
         self._proxies = {} if app is not None else proxies_for(self._base)
         self._verify = ca_bundle() if self._base.startswith("https:") else True
         self._headers = {**HEADERS, "Authorization": f"token {token}"}
-        self._headers_with_body = {**self._headers, "Content-Type": "application/json"}
         self._adapter: BaseAdapter = WSGIAdapter(app) if app else PooledAdapter(connections)
         self._timeouts = timeouts or Timeouts()
         self._policy = policy or RetryPolicy()
@@ -178,14 +178,15 @@ class Transport:
             finally:
                 response.close()
         answer = ServiceResponse(response.status_code, response.headers, body, received)
-        log.info(
-            "%s %s -> %d, %.0f ms%s",
-            request.method,
-            self._path(request),
-            answer.status,
-            (received - started) * 1000,
-            f", request {self.scrub(answer.request_id)}" if answer.request_id else "",
-        )
+        if log.isEnabledFor(logging.INFO):
+            log.info(
+                "%s %s -> %d, %.0f ms%s",
+                request.method,
+                self._path(request),
+                answer.status,
+                (received - started) * 1000,
+                f", request {self.scrub(answer.request_id)}" if answer.request_id else "",
+            )
         return answer
 
     @contextmanager
@@ -215,17 +216,17 @@ class Transport:
 
     def _prepare(self, request: Request) -> requests.PreparedRequest:
         """The request for the adapter. The address of consecutive creates is parsed only once."""
-        (method, path), prepared = self._prepared
+        (method, path), known = self._prepared
         if (method, path) != (request.method, request.path):
-            prepared = requests.PreparedRequest()
-            prepared.prepare(
-                method=request.method,
-                url=self._base + request.path,
-                headers=self._headers if request.body is None else self._headers_with_body,
-            )
-            self._prepared = (request.method, request.path), prepared
-        prepared = prepared.copy()
-        prepared.prepare_body(request.body, None)
+            known = requests.PreparedRequest()
+            known.prepare(method=request.method, url=self._base + request.path)
+            self._prepared = (request.method, request.path), known
+        prepared = requests.PreparedRequest()
+        prepared.method, prepared.url, prepared.body = known.method, known.url, request.body
+        prepared.headers = CaseInsensitiveDict(self._headers)
+        if request.body is not None:
+            prepared.headers["Content-Type"] = "application/json"
+            prepared.headers["Content-Length"] = str(len(request.body))
         return prepared
 
     def _body(self, response: requests.Response, exchange: Exchange) -> bytes:

@@ -13,6 +13,7 @@ GAP = "  "
 
 _WIDEST = 2
 _COLOR = re.compile("\x1b\\[[0-9;]*m")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _TOKENS = re.compile(r"\s+|\S+")
 _INDENT = re.compile(r"\s*(?:(?:[-*+]|\d{1,3}[.)])\s+)?")
 
@@ -22,7 +23,7 @@ def width(text: str) -> int:
     for colors."""
     if "\x1b" in text:
         text = uncolored(text)
-    return len(text) if text.isascii() else sum(map(_cell, text))
+    return len(text) + sum(_cell(character) - 1 for character in _NOT_ASCII.findall(text))
 
 
 def uncolored(text: str) -> str:
