@@ -37,10 +37,13 @@ BLOB = re.compile(r"PUT .*/blobs/|POST .*receive-pack|INSERT INTO taskctl_blob")
 
 
 @pytest.fixture(scope="module", params=MAIN)
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    with serving(request.param, tmp_path_factory.mktemp(request.param)) as server:
+def engine_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def served(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(engine_name, tmp_path_factory.mktemp(engine_name)) as server:
         yield server
 
 
@@ -94,8 +97,9 @@ TROUBLES = {
 
 
 @pytest.fixture
-def troubles(served: Served) -> list[Trouble]:
-    return [t for t in TROUBLES.values() if t.kind != "answer" or served.protocol == "http"]
+def troubles(engine_name: str) -> list[Trouble]:
+    """Only the S3 engine sees status codes: to the others, each failure is the same error."""
+    return [t for t in TROUBLES.values() if t.kind != "answer" or engine_name == "s3"]
 
 
 def assert_met(proxy: FaultProxy, trouble: Trouble, engine: Engine) -> None:
@@ -193,9 +197,10 @@ def test_what_arrives_after_a_takeover_changes_nothing(those: Machines, proxy: F
 # Who has the lock
 
 
-def test_of_twelve_takers_one_wins(those: Machines) -> None:
-    takers = [those.new() for _ in range(12)]
-    start = threading.Barrier(12)
+def test_only_one_of_many_takers_gets_the_lock(those: Machines, engine_name: str) -> None:
+    count = 6 if engine_name == "git" else 12
+    takers = [those.new() for _ in range(count)]
+    start = threading.Barrier(count)
 
     def take(machine: Machine) -> Session | Code:
         start.wait()
@@ -204,21 +209,21 @@ def test_of_twelve_takers_one_wins(those: Machines) -> None:
         except StateError as problem:
             return problem.diagnostics[0].code
 
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(count) as pool:
         ended = list(pool.map(take, takers))
     won = [found for found in ended if isinstance(found, Session)]
     assert len(won) == 1
-    assert ended.count(Code.STATE_LOCKED) == 11
+    assert ended.count(Code.STATE_LOCKED) == count - 1
     assert those.new().place.head().epoch == 1
     won[0].close()
 
 
-def test_of_those_who_wait_for_a_dead_holder_each_has_its_turn(those: Machines) -> None:
-    """It died with an attempt open; nobody's entries are lost, and no two hold the lock at once."""
+def test_waiting_takers_take_over_from_a_dead_holder_in_turn(those: Machines) -> None:
+    """It died with an attempt open; no entry is lost, and no two hold the lock at the same time."""
     dead = those.new()
     dead.open().append(Attempted(attempt(0)))
     stop_beat(dead)
-    takers = [those.new() for _ in range(6)]
+    takers = [those.new() for _ in range(4)]
     inside: list[int] = []
 
     def work(number: int) -> None:
@@ -228,11 +233,11 @@ def test_of_those_who_wait_for_a_dead_holder_each_has_its_turn(those: Machines) 
             assert inside == [number]
             inside.remove(number)
 
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(work, range(1, 7)))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(1, 5)))
     found = those.new().place
-    assert set(found.read(BACKEND).attempts) == {mark_at(number) for number in range(7)}
-    assert found.head().epoch == 7
+    assert set(found.read(BACKEND).attempts) == {mark_at(number) for number in range(5)}
+    assert found.head().epoch == 5
 
 
 def stop_beat(machine: Machine) -> None:

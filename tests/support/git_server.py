@@ -94,7 +94,8 @@ def bare_repository(root: Path, name: str) -> Path:
     """A bare repository with one commit on main, which accepts pushes over HTTP."""
     bare = root / f"{name}.git"
     subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], check=True)
-    git(bare, "config", "http.receivepack", "true")
+    with (bare / "config").open("a") as config:
+        config.write("[http]\n receivepack = true\n[receive]\n autogc = false\n")
     work = root / f"{name}.work"
     subprocess.run(["git", "clone", "-q", str(bare), str(work)], check=True, capture_output=True)
     (work / "README.md").write_text("A team's repository.\n")

@@ -20,7 +20,7 @@ from tests.support.state_samples import BACKEND, LINEAGE
 
 PACE = Pace(beat=0.3, takeover=1.5)
 WITHOUT_BEAT = Pace(beat=100, takeover=400)
-LONGEST_WAIT = 0.1
+LONGEST_WAIT = 0.3
 
 
 @dataclass(frozen=True)
