@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.app.context import Connection, Context, ReportFile, Settings
+from reconciler.app.context import Connection, Context, ReportFile
 from reconciler.cli import options
 from reconciler.cli.config import config_of, folder_of
-from reconciler.cli.console.output import Output, OutputSettings
-from reconciler.cli.help import NAMES, Examples, WithExamples, shared_options
+from reconciler.cli.console.output import Output, OutputOptions
+from reconciler.cli.help import NAMES, Examples, WithExamples
 from reconciler.messages.notes import Note
 from reconciler.model.diagnostics import MOST_ALIKE
 from reconciler.render import BASIC_FORMATS, FORMATS
@@ -36,11 +36,10 @@ class Call:
 
     click: click.Context
     out: Output
-    settings: Settings
 
     @cached_property
     def ctx(self) -> Context:
-        return Context(self.out, self.settings, options.connection_of(self.click))
+        return Context(self.out, self.out.settings, options.connection_of(self.click))
 
     @cached_property
     def options(self) -> PlanOptions:
@@ -65,11 +64,11 @@ class Command(WithExamples):
     def invoke(self, ctx: click.Context) -> object:
         own = {name: value for name, value in ctx.params.items() if name not in _COLLECTED}
         root = ctx.find_root()
-        out, settings = _opened(root.params if root is not ctx else {}, ctx)
-        root.obj = out
-        call = Call(ctx, out, settings)
-        if settings.config_file is not None:
-            out.detail(Note.CONFIG, file=settings.config_file)
+        before = root.params if root is not ctx else {}
+        call = Call(ctx, _output(ctx, before, self.formats))
+        root.obj = call.out
+        if (file := call.out.settings.config_file) is not None:
+            call.out.detail(Note.CONFIG, file=file)
         try:
             with ctx.scope(cleanup=False), call.ctx:
                 return self.callback(call, **own) if self.callback is not None else None
@@ -97,13 +96,10 @@ def make_command(
         return kind(
             name,
             callback=function,
-            params=[
-                *params,
-                *([_REPORT, _ALL_PROBLEMS] if reports else []),
-                *shared_options(FORMATS if reports else (*BASIC_FORMATS, *formats)),
-            ],
+            params=[*params, *([_REPORT, _ALL_PROBLEMS] if reports else [])],
             help=function.__doc__,
             examples=examples,
+            formats=FORMATS if reports else (*BASIC_FORMATS, *formats),
         )
 
     return decorate
@@ -147,17 +143,16 @@ _ALL_PROBLEMS = click.Option(
 )
 
 
-def _opened(before: dict[str, Any], ctx: click.Context) -> tuple[Output, Settings]:
-    """The output and settings of a command. Options after the command take precedence over those
-    before it."""
+def _output(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) -> Output:
+    """The output of a command. Options after the command take precedence over those `before` it."""
     after, config = ctx.params, config_of(ctx)
     root = folder_of(ctx)
     if not root.is_dir():
         raise click.BadParameter(f"no such directory: {str(root)!r}", ctx, param_hint="'-C'")
     color = None if os.environ.get("NO_COLOR") else config.values.get("color")
-    out = Output(
-        OutputSettings(
-            format=_result_format(ctx, before.get("format_name")),
+    return Output(
+        OutputOptions(
+            format=_result_format(ctx, before, formats),
             color=after["color"] or before.get("color") or color or "auto",
             quiet=bool(after["quiet"] or before.get("quiet")),
             verbose=bool(after["verbose"] or before.get("verbose")),
@@ -165,27 +160,24 @@ def _opened(before: dict[str, Any], ctx: click.Context) -> tuple[Output, Setting
         ),
         config.settings(Path(root))._replace(all_problems=bool(after.get("all_problems"))),
     )
-    return out, out.settings
 
 
-def _result_format(ctx: click.Context, before: str | None) -> str:
+def _result_format(ctx: click.Context, before: dict[str, Any], formats: Sequence[str]) -> str:
     """The format of stdout: that of `--format`, or of the `--report` without a file."""
     after = ctx.params
-    asked = after["format_name"] or before
-    types = (param.type for param in ctx.command.params if param.name == "format_name")
-    choices = next(kind.choices for kind in types if isinstance(kind, click.Choice))
-    if asked is not None and asked not in choices:
-        known = " or ".join(choices)
+    asked = after["format_name"] or before.get("format_name")
+    if asked is not None and asked not in formats:
+        known = " or ".join(formats)
         raise click.BadParameter(f"this command supports {known}", ctx, param_hint="'--format'")
-    formats = [asked] if asked is not None else []
-    formats += [report.format for report in after.get("reports", ()) if report.file is None]
-    if len(formats) > 1:
+    given = [asked] if asked is not None else []
+    given += [report.format for report in after.get("reports", ()) if report.file is None]
+    if len(given) > 1:
         raise click.UsageError(
-            f"stdout takes one report, not {' and '.join(formats)}; "
-            f"write the others to a file: --report {formats[-1]}=FILE",
+            f"stdout takes one report, not {' and '.join(given)}; "
+            f"write the others to a file: --report {given[-1]}=FILE",
             ctx,
         )
-    return formats[0] if formats else "text"
+    return given[0] if given else "text"
 
 
 def _with_optional_values(args: Sequence[str]) -> list[str]:

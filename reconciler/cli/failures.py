@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import click
 
-from reconciler.cli.console.output import Output, OutputSettings, write_stderr
+from reconciler.cli.console.output import Output, OutputOptions, write_stderr
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Diagnostic, Place, TaskctlError
 from reconciler.model.diagnostics import error as diagnostic
@@ -24,10 +24,10 @@ def show_failure(
     called = getattr(error, "ctx", None) or context  # the command of a usage error
     out = context.obj if context is not None else None
     if not isinstance(out, Output):  # no command was called yet
-        out = Output(_output_settings(arguments, _formats_of(called)))
+        out = Output(_output_options(arguments, called))
     code, diagnostics = _failure_of(error, called, out)
     out.keep(diagnostics)
-    if out.has_result or out.common.format in ("text", "csv"):
+    if out.has_result or out.options.format in ("text", "csv"):
         out.diagnostics(diagnostics)
     else:
         with suppress(BrokenPipeError):
@@ -53,13 +53,13 @@ def _failure_of(
             why, file = error.strerror or str(error) or type(error).__name__, error.filename
             place = Place(os.fsdecode(file)) if isinstance(file, str | bytes) else NOWHERE
             return 1, [diagnostic(Code.OS_ERROR, at=place, why=why)]
-    if out.common.verbose:
+    if out.options.verbose:
         import traceback
 
         trace = out.conceal("".join(traceback.format_exception(error)))
         write_stderr(safe.block(_without_token(trace)))
     what = _without_token(f"{type(error).__name__}: {error}" if str(error) else repr(error))
-    case = "verbose" if out.common.verbose else ""
+    case = "verbose" if out.options.verbose else ""
     return 1, [diagnostic(Code.INTERNAL_ERROR, case, what=what)]
 
 
@@ -76,17 +76,11 @@ def _without_token(text: str) -> str:
     return text.replace(token, "[REDACTED]") if token else text
 
 
-def _formats_of(called: click.Context | None) -> Iterable[str]:
-    for param in called.command.params if called is not None else ():
-        if param.name == "format_name" and isinstance(param.type, click.Choice):
-            return param.type.choices
-    return FORMATS
-
-
-def _output_settings(arguments: Sequence[str], formats: Iterable[str]) -> OutputSettings:
-    """Format, color and verbosity of arguments that may be invalid. `formats` are those of the
-    command."""
-    found = OutputSettings()
+def _output_options(arguments: Sequence[str], called: click.Context | None) -> OutputOptions:
+    """Format, color and verbosity of arguments that may be invalid."""
+    command = called.command if called is not None else None
+    formats = getattr(command, "formats", ()) or FORMATS
+    found = OutputOptions()
     words = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     for index, word in enumerate(words):
         name, equals, value = word.partition("=")

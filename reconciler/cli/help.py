@@ -18,15 +18,25 @@ Examples = Sequence[tuple[str, str]]
 
 
 NAMES = ("directory", "format_name", "color", "quiet", "verbose")
-"""The parameters of `shared_options`."""
+"""The parameters of the shared options."""
 
 
 class WithExamples(click.Command):
-    """A command whose help ends with examples."""
+    """A command whose help ends with examples. It has the shared options if it has `formats`, those
+    of its result."""
 
-    def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.examples = examples
+    def __init__(
+        self,
+        name: str,
+        *,
+        params: Iterable[click.Parameter] = (),
+        examples: Examples = (),
+        formats: Iterable[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.examples, self.formats = examples, tuple(formats)
+        shared = _shared_options(self.formats) if self.formats else []
+        super().__init__(name, params=[*params, *shared], **kwargs)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)
@@ -36,8 +46,7 @@ class WithExamples(click.Command):
                 formatter.write(f"{indent}{line}\n{indent}    {why}\n")
 
 
-def shared_options(formats: Iterable[str]) -> list[click.Parameter]:
-    """The options of all commands; `formats` are the formats of the result."""
+def _shared_options(formats: Iterable[str]) -> list[click.Parameter]:
     return [
         click.Option(
             ["-C", "directory"],

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli.help import WithExamples, shared_options
+from reconciler.cli.help import WithExamples
 from reconciler.render import FORMATS
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Commands(WithExamples, click.Group):
 
 app = Commands(
     "taskctl",
-    params=shared_options(FORMATS),
+    formats=FORMATS,
     examples=EXAMPLES,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

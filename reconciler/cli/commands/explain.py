@@ -27,7 +27,7 @@ def command(call: Call, code: str | None) -> int:
     Diagnostics end with their code, in brackets. Codes are stable, so programs can rely on them;
     the wording of messages may change.
     """
-    as_json = call.out.common.format == "json"
+    as_json = call.out.options.format == "json"
     if code is None and as_json:
         listed = [{"code": each.value, "title": title(each)} for each in codes()]
         text = dump(json_document(codes=listed))

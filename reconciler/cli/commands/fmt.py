@@ -40,7 +40,7 @@ def command(call: Call, paths: tuple[str, ...], check: bool, diff: bool) -> int:
         report = fmt_stdin(call.ctx, sys.stdin.buffer.read(), check=check)
     else:
         report = fmt(call.ctx, paths, check=check, write=not (check or diff))
-    if stdin and not (check or diff) and out.common.format == "text":
+    if stdin and not (check or diff) and out.options.format == "text":
         out.diagnostics(report.diagnostics)
         found = next(iter(report.files.values()))
         out.has_result = True
@@ -54,6 +54,6 @@ def command(call: Call, paths: tuple[str, ...], check: bool, diff: bool) -> int:
         report.diagnostics,
     )
     summary = fmt_summary(report, dry_run=check or diff)
-    if out.common.format == "text" and summary:
+    if out.options.format == "text" and summary:
         out.note(Note.FORMATTED, parts=summary)
     return report.code

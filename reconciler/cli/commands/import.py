@@ -99,7 +99,7 @@ def _show(out: Output, report: ImportReport) -> None:
     """The manifest or the report on stdout, the next step on stderr."""
     from reconciler.render.import_report import import_document, import_summary, import_text
 
-    if report.dry_run and out.common.format == "text":
+    if report.dry_run and out.options.format == "text":
         out.diagnostics(report.diagnostics)
         out.document(report.manifest)
         out.note(Note.DRY_RUN, summary=import_summary(report))
@@ -109,5 +109,5 @@ def _show(out: Output, report: ImportReport) -> None:
         lambda style: import_text(report, style),
         report.diagnostics,
     )
-    if report.next_step and out.common.format == "text":
+    if report.next_step and out.options.format == "text":
         out.note(Note.NEXT, command=report.next_step)

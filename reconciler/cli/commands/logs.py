@@ -34,7 +34,7 @@ def command(call: Call, words: tuple[str, ...], follow: bool, since: str | None)
     from reconciler.render.json import json_line
 
     out = call.out
-    as_json = out.common.format == "json"
+    as_json = out.options.format == "json"
     try:
         found = logs(call.ctx, words, follow=follow, since=since, single=as_json)
         for ref, conversation in found:

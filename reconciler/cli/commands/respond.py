@@ -175,11 +175,11 @@ def _show(out: Output, sent: Responses, *, skippable: bool = False) -> int:
     1 if there is a problem, or if nothing was sent, unless `skippable`."""
     responses: list[Response] = []
     problems: list[Diagnostic] = []
-    as_text = out.common.format == "text"
+    as_text = out.options.format == "text"
     for outcome in sent:
         if isinstance(outcome, Response):
             responses.append(outcome)
-            if as_text and not out.common.quiet:
+            if as_text and not out.options.quiet:
                 out.document(response_text(outcome))
             continue
         problems += outcome.diagnostics

@@ -28,7 +28,7 @@ def command(call: Call, word: str) -> int:
     from reconciler.app.show import show_word
 
     out = call.out
-    found = show_word(call.ctx, word, only_plan=out.common.format not in BASIC_FORMATS)
+    found = show_word(call.ctx, word, only_plan=out.options.format not in BASIC_FORMATS)
     if not isinstance(found, tuple):
         out.report(found)
         return 0

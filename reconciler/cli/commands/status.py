@@ -131,7 +131,7 @@ def command(
     that is gone, stopped, cancelled or unresolved counts as failed.
     """
     out = call.out
-    if watch and out.common.format == "json":
+    if watch and out.options.format == "json":
         raise click.UsageError("--watch requires text output; for a program, run status repeatedly")
     if watch and notify:
         raise click.UsageError("--notify cannot be combined with --watch")
@@ -139,11 +139,11 @@ def command(
         if other := is_given(call.click, ["watch", "notify", "exits"]):
             name = "exit-code" if other == "exits" else other
             raise click.UsageError(f"--totals cannot be combined with --{name}")
-        default = (By.TASK,) if out.common.format == "csv" else (By.FILE, By.DAY)
+        default = (By.TASK,) if out.options.format == "csv" else (By.FILE, By.DAY)
         groups = (By(by),) if by is not None else default
         _show_totals(out, read_totals(call.ctx, words, groups, states=states, since=since))
         return 0
-    if since or by or out.common.format == "csv":
+    if since or by or out.options.format == "csv":
         raise click.UsageError("--since, --by and the format csv require --totals")
     pause, newer = interval if watch else None, notify_since if notify else None
     reports = status(call.ctx, words, states=states, interval=pause, notify_since=newer)
@@ -161,9 +161,9 @@ def command(
 
 
 def _show(out: Output, report: StatusReport, screen: Screen | None) -> None:
-    if out.common.format == "json":
+    if out.options.format == "json":
         out.document(dump(status_document(report.statuses, report.read_at)))
-    elif not out.common.quiet:
+    elif not out.options.quiet:
         out.has_result = True
         room = screen.lines if screen is not None else UNLIMITED if sys.stdout.isatty() else None
         rows = status_rows(
@@ -177,7 +177,7 @@ def _show(out: Output, report: StatusReport, screen: Screen | None) -> None:
 
 
 def _show_totals(out: Output, report: TotalsReport) -> None:
-    if out.common.format == "csv":
+    if out.options.format == "csv":
         out.document(totals_csv(report.totals))
         return
     marks = _bar_marks() if sys.stdout.isatty() else ""

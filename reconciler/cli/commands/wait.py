@@ -47,8 +47,8 @@ def command(
 
     out = call.out
     if junit is not None:
-        reports = (*out.common.reports, ReportFile("junit", junit))
-        out.common = out.common._replace(reports=reports)
+        reports = (*out.options.reports, ReportFile("junit", junit))
+        out.options = out.options._replace(reports=reports)
     report, signal = wait(call.ctx, words, WaitOptions(timeout, interval, stop_on is not None))
     out.waited(report)
     return report.code if signal is None else signal

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reconciler.tasks.status import OpenRequest, TaskStatus
 
 
-class OutputSettings(NamedTuple):
+class OutputOptions(NamedTuple):
     """How a command writes. `reports` are additional files."""
 
     format: str = "text"
@@ -44,9 +44,9 @@ class Output:
     """
 
     def __init__(
-        self, style: OutputSettings | None = None, settings: Settings | None = None
+        self, options: OutputOptions | None = None, settings: Settings | None = None
     ) -> None:
-        self.common = style or OutputSettings()
+        self.options = options or OutputOptions()
         self.settings = settings or Settings()
         self.has_result = False
         self.kept: Report | None = None
@@ -88,7 +88,7 @@ class Output:
     def waited(self, report: WaitedReport, *, total: bool = False) -> None:
         """Writes the result of a wait; as text only the table, because the rest was already shown.
         `total`: also what all waves of an apply did together."""
-        if self.common.format != "text":
+        if self.options.format != "text":
             self.report(report)
             return
         from reconciler.render.apply_text import held_rows
@@ -97,7 +97,7 @@ class Output:
 
         self.kept = self.masked(report)
         self.diagnostics(self.kept.diagnostics)
-        if not self.common.quiet:
+        if not self.options.quiet:
             style, room = self.style_of_result(), UNLIMITED if sys.stdout.isatty() else None
             rows = [
                 *status_rows(report.statuses, style, report.read_at, room=room),
@@ -117,28 +117,28 @@ class Output:
 
     def write_files(self) -> None:
         """Writes the report files. TaskctlError for those that failed."""
-        if self.common.reports and self.kept is not None:
+        if self.options.reports and self.kept is not None:
             from reconciler.app.files import locator, write_reports
 
             style = Style(
-                quiet=self.common.quiet,
-                verbose=self.common.verbose,
+                quiet=self.options.quiet,
+                verbose=self.options.verbose,
                 locate=locator(self.settings.root),
             )
-            write_reports(self.kept, self.common.reports, self.settings, style)
+            write_reports(self.kept, self.options.reports, self.settings, style)
 
     def show(self, report: Report) -> None:
         """Shows an intermediate result to a person; report files do not contain it."""
-        if self.common.format == "text":
+        if self.options.format == "text":
             self._write(report)
 
     def _write(self, report: Report) -> None:
         report = self.masked(report)
-        if self.common.format == "text":
+        if self.options.format == "text":
             self.diagnostics(report.diagnostics)
             if isinstance(report, FailureReport):
                 return
-        text = render(self.common.format, report, self._style_of_report())
+        text = render(self.options.format, report, self._style_of_report())
         self.document(text)
 
     def result(
@@ -148,13 +148,13 @@ class Output:
         diagnostics: Sequence[Diagnostic] = (),
     ) -> None:
         """Writes the result of a command without a report: a JSON document, or text."""
-        if self.common.format == "json":
+        if self.options.format == "json":
             from reconciler.render.json import dump
 
             self.document(dump(document()))
             return
         self.diagnostics(diagnostics)
-        if not self.common.quiet:
+        if not self.options.quiet:
             self.document(text(self.style_of_result()))
 
     def document(self, text: str) -> None:
@@ -174,7 +174,7 @@ class Output:
         shown = [
             d
             for d in in_order(diagnostics)
-            if d not in self._shown and (d.severity is Severity.ERROR or not self.common.quiet)
+            if d not in self._shown and (d.severity is Severity.ERROR or not self.options.quiet)
         ]
         self._shown.update(shown)
         if not shown:
@@ -188,11 +188,11 @@ class Output:
         write_stderr(render_all(shown, self.style(sys.stderr)._replace(source=self._source_line)))
 
     def note(self, note: Note, **facts: Arg) -> None:
-        if not self.common.quiet:
+        if not self.options.quiet:
             write_stderr(self.words(note, **facts) + "\n")
 
     def detail(self, note: Note, **facts: Arg) -> None:
-        if self.common.verbose:
+        if self.options.verbose:
             write_stderr(self.words(note, **facts) + "\n")
 
     def words(self, note: Note | Question, **facts: Arg) -> str:
@@ -218,11 +218,11 @@ class Output:
     @property
     def interactive(self) -> bool:
         """Whether stdin and stderr are a terminal and the result is text."""
-        return sys.stdin.isatty() and sys.stderr.isatty() and self.common.format == "text"
+        return sys.stdin.isatty() and sys.stderr.isatty() and self.options.format == "text"
 
     def ask(self, question: Question, *, strict: bool, **facts: Arg) -> bool:
         """`strict`: only the full word `yes` is accepted, as in Terraform."""
-        if "summary" in facts and not self.common.quiet:
+        if "summary" in facts and not self.options.quiet:
             # The summary row was shown with the plan.
             facts["summary"] = str(facts["summary"]).partition("\n")[2]
         answers = "Only 'yes' is accepted:" if strict else "[y/N]"
@@ -247,10 +247,10 @@ class Output:
     def interruptible(self, note: Note, last: Report | None = None) -> AbstractContextManager[Stop]:
         from reconciler.cli.signals import Interrupts
 
-        message = "" if self.common.quiet else note.value
-        if last is None or self.common.format == "text":
+        message = "" if self.options.quiet else note.value
+        if last is None or self.options.format == "text":
             return Interrupts(message)
-        result = render(self.common.format, self.masked(last), self.style_of_result())
+        result = render(self.options.format, self.masked(last), self.style_of_result())
         return Interrupts(message, result)
 
     # Style
@@ -262,17 +262,17 @@ class Output:
         return Style(
             color=self.colored(stream),
             width=columns(),
-            quiet=self.common.quiet,
-            verbose=self.common.verbose,
+            quiet=self.options.quiet,
+            verbose=self.options.verbose,
             diagnostics=False,
         )
 
     def colored(self, stream: TextIO) -> bool:
-        return wants_color(self.common.color, os.environ, terminal=stream.isatty())
+        return wants_color(self.options.color, os.environ, terminal=stream.isatty())
 
     def _style_of_report(self) -> Style:
         style = self.style_of_result()
-        if self.common.format in BASIC_FORMATS:
+        if self.options.format in BASIC_FORMATS:
             return style
         from reconciler.app.files import locator
 

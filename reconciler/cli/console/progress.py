@@ -30,9 +30,9 @@ WIDTH = 24
 def progress_for(out: Output, total: int) -> ApplyProgress:
     """`total` is the number of tasks that the plan changes."""
     clock = SystemClock().now
-    if out.common.quiet:
+    if out.options.quiet:
         return Silent()
-    if sys.stderr.isatty() and out.common.format == "text" and total:
+    if sys.stderr.isatty() and out.options.format == "text" and total:
         return Bar(total, clock, out.conceal, color=out.colored(sys.stderr))
     return Lines(total, clock, out.conceal)
 

@@ -24,7 +24,7 @@ class LiveTable:
     def __init__(self, out: Output, known: Sequence[TaskStatus] = ()) -> None:
         self._out = out
         self._before: dict[TaskRef, str] = {one.ref: one.state.value for one in known}
-        as_text = out.common.format == "text" and not out.common.quiet
+        as_text = out.options.format == "text" and not out.options.quiet
         on_terminal = as_text and sys.stderr.isatty()
         self._screen = Screen(sys.stderr, in_place=True) if on_terminal else None
 

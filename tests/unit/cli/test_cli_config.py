@@ -13,7 +13,7 @@ import pytest
 from reconciler.app.context import Connection, Settings
 from reconciler.cli.command import Call
 from reconciler.cli.config import NO_CONFIG, find_config
-from reconciler.cli.console.output import OutputSettings
+from reconciler.cli.console.output import OutputOptions
 from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.model.codes import Code
@@ -50,7 +50,7 @@ class Seen:
     options: PlanOptions
     given: PlanOptions
     connection: Connection
-    common: OutputSettings
+    output: OutputOptions
     settings: Settings
 
 
@@ -64,8 +64,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
             options=call.options,
             given=call.given,
             connection=call.ctx.connection,
-            common=call.out.common,
-            settings=call.settings,
+            output=call.out.options,
+            settings=call.ctx.settings,
         )
 
     add_command(monkeypatch, keep, PATHS, *PLAN, *CONNECTION)
@@ -202,16 +202,16 @@ def test_flag_then_environment_then_file_then_default(
     assert seen.options.settle_time == timedelta(seconds=150)
     assert seen.options.adopt is AdoptScope.NONE
     assert seen.options.adopt_limit == 5
-    assert seen.common.color == "always"
+    assert seen.output.color == "always"
     monkeypatch.setenv("TASKCTL_SETTLE_TIME", "7s")
     monkeypatch.setenv("NO_COLOR", "1")
     line = "try --parallelism 10 --adopt all --adopt-limit 1000 --lock-timeout 0s"
     assert run(line.split()) == 0
     assert seen.connection == Connection(None, None, None, 10, timedelta())
     assert seen.options == PlanOptions(settle_time=timedelta(seconds=7), adopt=AdoptScope.ALL)
-    assert seen.common.color == "auto"
+    assert seen.output.color == "auto"
     assert run(["--color", "never", "try", "-C", "below"]) == 0
-    assert seen.common.color == "never"
+    assert seen.output.color == "never"
     assert seen.settings.paths == ("../tasks", "../more/a.yaml")
 
 

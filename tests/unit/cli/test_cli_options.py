@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.app.context import Connection, Settings
 from reconciler.cli.command import Call
-from reconciler.cli.console.output import OutputSettings
+from reconciler.cli.console.output import OutputOptions
 from reconciler.cli.main import run
 from reconciler.cli.options import CONNECTION, PATHS, PLAN
 from reconciler.model.options import AdoptScope
@@ -24,7 +24,7 @@ class Seen:
     options: PlanOptions
     given: PlanOptions
     connection: Connection
-    common: OutputSettings
+    output: OutputOptions
     settings: Settings
 
 
@@ -40,8 +40,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
             options=call.options,
             given=call.given,
             connection=call.ctx.connection,
-            common=call.out.common,
-            settings=call.settings,
+            output=call.out.options,
+            settings=call.ctx.settings,
         )
 
     add_command(monkeypatch, keep, PATHS, *PLAN, *CONNECTION)
@@ -52,7 +52,7 @@ def test_without_options_all_is_as_documented(seen: Seen) -> None:
     assert run(["try"]) == 0
     assert seen.options == PlanOptions()
     assert seen.connection == Connection(None, None, None, 10, timedelta())
-    assert seen.common == OutputSettings("text", "auto", quiet=False, verbose=False)
+    assert seen.output == OutputOptions("text", "auto", quiet=False, verbose=False)
     assert seen.settings == Settings(Path())
     assert seen.paths == ()
 
@@ -73,7 +73,7 @@ def test_each_option_is_read(seen: Seen) -> None:
         allow_recreate=("a", "b"),
         max_creates=0,
     )
-    assert seen.common == OutputSettings("json", "never", quiet=True, verbose=True)
+    assert seen.output == OutputOptions("json", "never", quiet=True, verbose=True)
     assert seen.paths == ("a.yaml", "b")
 
 
@@ -110,10 +110,10 @@ def test_shared_options_may_stand_before_the_command(seen: Seen, tmp_path: Path)
     (tmp_path / "in").mkdir()
     line = ["-C", str(tmp_path), "--format", "json", "--color", "always", "-q", "-v", "try"]
     assert run(line) == 0
-    assert seen.common == OutputSettings("json", "always", quiet=True, verbose=True)
+    assert seen.output == OutputOptions("json", "always", quiet=True, verbose=True)
     assert seen.settings.root == tmp_path
     assert run([*line, "-C", "in", "--format", "text", "--color", "never"]) == 0
-    assert seen.common == OutputSettings("text", "never", quiet=True, verbose=True)
+    assert seen.output == OutputOptions("text", "never", quiet=True, verbose=True)
     assert seen.settings.path("x") == tmp_path / "in" / "x"
     assert seen.settings.path("/x") == Path("/x")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.app.context import Settings
-from reconciler.cli.console.output import Output, OutputSettings, wants_color, write_stderr
+from reconciler.cli.console.output import Output, OutputOptions, wants_color, write_stderr
 from reconciler.messages.notes import Note
 from reconciler.render.reports import FailureReport, ValidateReport
 from tests.support.diagnostics import error, warning
@@ -48,9 +48,9 @@ def test_when_there_is_color(
 
 def test_notes_and_details(capsys: pytest.CaptureFixture[str]) -> None:
     for common, expected in (
-        (OutputSettings(), "Nothing was created.\n"),
-        (OutputSettings(quiet=True), ""),
-        (OutputSettings(verbose=True), "Nothing was created.\nconfig: a\n"),
+        (OutputOptions(), "Nothing was created.\n"),
+        (OutputOptions(quiet=True), ""),
+        (OutputOptions(verbose=True), "Nothing was created.\nconfig: a\n"),
     ):
         out = Output(common)
         out.note(Note.NOT_CREATED)
@@ -61,14 +61,14 @@ def test_notes_and_details(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_text_reports_have_their_diagnostics_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     found = (error("b", file="b.yaml", line=1), warning("a", file="a.yaml", line=2))
-    Output(OutputSettings()).report(ValidateReport(1, 2, found))
+    Output(OutputOptions()).report(ValidateReport(1, 2, found))
     said = capsys.readouterr()
     assert said.out == "1 error, 1 warning in 2 files.\n"
     assert said.err == "a.yaml:2: warning: a [TC744]\nb.yaml:1: error: b [TC744]\n"
-    Output(OutputSettings(quiet=True)).report(ValidateReport(1, 2, found))
+    Output(OutputOptions(quiet=True)).report(ValidateReport(1, 2, found))
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "b.yaml:1: error: b [TC744]\n")
-    Output(OutputSettings()).report(FailureReport(found))
+    Output(OutputOptions()).report(FailureReport(found))
     assert capsys.readouterr().out == ""
 
 
@@ -76,7 +76,7 @@ def test_a_source_line_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPat
     for stream, shown in ((StringIO(), False), (Terminal(), True)):
         monkeypatch.setattr(sys, "stderr", stream)
         monkeypatch.setenv("NO_COLOR", "1")
-        out = Output(OutputSettings())
+        out = Output(OutputOptions())
         out.show_sources({"a.yaml": "one\ntwo\n"}.get)
         out.diagnostics([error("odd", file="a.yaml", line=2, column=1)])
         assert ("    2 | two\n      | ^\n" in stream.getvalue()) is shown
@@ -87,7 +87,7 @@ def test_a_line_that_is_not_there_is_not_shown(monkeypatch: pytest.MonkeyPatch, 
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("NO_COLOR", "1")
-    out = Output(OutputSettings())
+    out = Output(OutputOptions())
     out.show_sources({"a.yaml": "one\ntwo\n"}.get)
     out.diagnostics([error("odd", file="a.yaml", line=line), error("odd", file="b.yaml", line=1)])
     assert "|" not in stream.getvalue()
@@ -96,7 +96,7 @@ def test_a_line_that_is_not_there_is_not_shown(monkeypatch: pytest.MonkeyPatch, 
 def test_nobody_listening_to_notes_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Closed())
     write_stderr("x")
-    Output(OutputSettings()).note(Note.NOT_CREATED)
+    Output(OutputOptions()).note(Note.NOT_CREATED)
 
 
 def test_a_path_is_seen_from_the_folder() -> None:
