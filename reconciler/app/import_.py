@@ -7,9 +7,9 @@ the next import records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -32,8 +32,7 @@ from reconciler.state.model import Recorded, State
 if TYPE_CHECKING:
     from reconciler.importing.pulumi import Resource
     from reconciler.remote.client import Client
-
-Append = Callable[..., None]
+    from reconciler.state.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +71,10 @@ class _Import:
 
     def of_service(self, selection: ImportSelection) -> ImportReport:
         ctx = self._ctx
-        with self._service() as (org_name, state, append):
-            tasks = _select(ctx.client, org_name, selection, ctx.now())
+        with self._open(connect=True) as (state, session):
+            tasks = _select(ctx.client, ctx.organization, selection, ctx.now())
             self._take([Candidate(task) for task in tasks], state)
-            return self._finish(append)
+            return self._finish(session)
 
     def of_program(self, file: str, stdin: bytes) -> ImportReport:
         from reconciler.importing.pulumi import read_program
@@ -92,38 +91,35 @@ class _Import:
         ]
         known = [resource for resource in program.resources if resource.task_id is not None]
         unknown = [resource for resource in program.resources if resource.task_id is None]
-        if not known:
-            state = self._ctx.read_state()
-            self._batch.keys = self._target.keys(state)
+        with self._open(connect=bool(known)) as (state, session):
+            if known:
+                self._take(self._visible(known), state)
             self._take_unknown(unknown, state)
-            return self._finish(None)
-        with self._service() as (org_name, state, append):
-            self._take(self._visible(known, org_name), state)
-            self._take_unknown(unknown, state)
-            return self._finish(append)
+            return self._finish(session)
 
     @contextmanager
-    def _service(self) -> Iterator[tuple[str, State, Append]]:
-        """The organization, the state, and how to append to it."""
-        ctx = self._ctx
-        ctx.client.identity()
-        self._target.in_org(ctx.organization)
-        if self._dry_run:
-            state = ctx.read_state()
+    def _open(self, *, connect: bool) -> Iterator[tuple[State, Session | None]]:
+        """The state, and the session that records tasks: only existing ones of the service
+        (`connect`), and not in a dry run."""
+        ctx, session = self._ctx, None
+        if connect:
+            ctx.client.identity()
+            self._target.in_org(ctx.organization)
+        with ExitStack() as stack:
+            if connect and not self._dry_run:
+                session = stack.enter_context(ctx.open_state("import"))
+            state = session.state if session is not None else ctx.read_state()
             self._batch.keys = self._target.keys(state)
-            yield ctx.organization, state, lambda *_: None
-            return
-        with ctx.open_state("import") as session:
-            self._batch.keys = self._target.keys(session.state)
-            yield ctx.organization, session.state, session.append
+            yield state, session
 
     # What to write
 
-    def _visible(self, resources: Sequence[Resource], org_name: str) -> list[Candidate]:
+    def _visible(self, resources: Sequence[Resource]) -> list[Candidate]:
         """Those that are visible to this token; the others become errors."""
         found = []
         for resource in resources:
-            task = self._ctx.client.get_task(resource.org_name or org_name, resource.task_id or "")
+            org_name = resource.org_name or self._ctx.organization
+            task = self._ctx.client.get_task(org_name, resource.task_id or "")
             if task is not None:
                 found.append(Candidate(task, resource))
                 continue
@@ -189,7 +185,7 @@ class _Import:
 
     # Writing
 
-    def _finish(self, append: Append | None) -> ImportReport:
+    def _finish(self, session: Session | None) -> ImportReport:
         batch = self._batch
         made = insert(self._target.before, self._target.name, batch.new) if batch.new else None
         if made is not None:
@@ -199,9 +195,9 @@ class _Import:
         if not self._dry_run:
             if made is not None:
                 self._target.write(made.content)
-            if append is not None:
+            if session is not None:
                 identity, now = self._ctx.client.identity(), self._ctx.now()
-                append(*map(Recorded, batch.records(identity, now)))
+                session.append(*map(Recorded, batch.records(identity, now)))
             if made is not None:
                 batch.diagnostics += self._target.policy_warnings(made)
         return ImportReport(

@@ -27,8 +27,8 @@ Source = Callable[[str], str | None]
 """The text of a file that a diagnostic is about; None if it must not be shown."""
 
 
-class ApplyProgress(Protocol):
-    """The progress of one apply. Called from several threads."""
+class ApplyProgress:
+    """The progress of one apply, called from several threads. This one shows nothing."""
 
     def started(self, ref: TaskRef) -> None: ...
 

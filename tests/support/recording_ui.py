@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.app.context import Connection, Context, Settings
-from reconciler.app.ui import Source
+from reconciler.app.ui import ApplyProgress, Source
 from reconciler.messages.notes import Note, Question
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.render.reports import Report
@@ -17,22 +17,16 @@ from reconciler.render.secrets import Secrets
 from reconciler.tasks.status import TaskStatus
 
 
-class Quiet:
+class Quiet(ApplyProgress):
     """Progress, watch and stop that do nothing."""
 
     exit_code = None
-
-    def started(self, *_given: Any) -> None: ...
 
     def show(self, *_given: Any) -> None: ...
 
     def note(self, *_given: Any, **_facts: Any) -> None: ...
 
-    ended = waiting = held = started
-
-    def close(self) -> None: ...
-
-    leave = close
+    def leave(self) -> None: ...
 
     def wait(self, _seconds: float) -> bool:
         return True

@@ -31,27 +31,13 @@ def progress_for(out: Output, total: int) -> ApplyProgress:
     """`total` is the number of tasks that the plan changes."""
     clock = SystemClock().now
     if out.options.quiet:
-        return Silent()
+        return ApplyProgress()
     if sys.stderr.isatty() and out.options.format == "text" and total:
         return Bar(total, clock, out.conceal, color=out.colored(sys.stderr))
     return Lines(total, clock, out.conceal)
 
 
-class Silent:
-    """Shows nothing."""
-
-    def started(self, ref: TaskRef) -> None: ...
-
-    def ended(self, result: TaskResult) -> None: ...
-
-    def waiting(self, waiting: Waiting) -> None: ...
-
-    def held(self, seconds: float) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class Lines(Silent):
+class Lines(ApplyProgress):
     """A line for each tenth of many tasks, and for each wait. The result has a line per task."""
 
     def __init__(
@@ -79,7 +65,7 @@ class Lines(Silent):
         write_stderr(f"{_held(seconds)}\n")
 
 
-class Bar(Silent):
+class Bar(ApplyProgress):
     """A progress bar with the tasks in flight, removed at the end."""
 
     def __init__(

@@ -9,7 +9,7 @@ import pytest
 from reconciler.app.ui import ApplyProgress
 from reconciler.apply.loop import Waiting
 from reconciler.apply.report import Result, TaskResult
-from reconciler.cli.console.progress import Bar, Lines, Silent
+from reconciler.cli.console.progress import Bar, Lines
 from reconciler.model.remarks import remark
 from reconciler.model.task import TaskRef
 from tests.support.escaping import commands_in, unseen_in
@@ -22,7 +22,7 @@ ONE = TaskRef("acme", "a")
 def progress(kind: str) -> ApplyProgress:
     if kind == "bar":
         return Bar(2, lambda: NOW, color=False)
-    return Lines(1, lambda: NOW) if kind == "lines" else Silent()
+    return Lines(1, lambda: NOW) if kind == "lines" else ApplyProgress()
 
 
 def everything(shown: ApplyProgress, text: str) -> None:
@@ -55,7 +55,7 @@ def test_what_is_awaited_is_said_once(capfd: pytest.CaptureFixture[str]) -> None
 
 
 def test_quiet_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
-    shown = Silent()
+    shown = ApplyProgress()
     shown.started(ONE)
     shown.waiting(Waiting((ONE,), NOW))
     shown.ended(TaskResult(TaskRef("acme", "a"), Result.CREATED))
