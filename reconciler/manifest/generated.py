@@ -152,10 +152,12 @@ def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) ->
 def _keep_templates(made: Document, prompts: Prompts) -> None:
     defaults = {n: v for n, v in (made.data.get("defaults") or {}).items() if v is not None}
     for expansion in made.expansions.values():
-        if expansion.tasks:
-            file = prompts.files.get(next(iter(expansion.tasks)))
-            text = file.text if file is not None else None
-            expansion.inputs |= inputs_of(expansion.template, defaults, text)
+        key = next(iter(expansion.tasks), None)
+        if key is None or prompts.texts.get(key, "") is None:  # its file cannot be used
+            continue
+        file = prompts.files.get(key)
+        text = file.text if file is not None else None
+        expansion.inputs |= inputs_of(expansion.template, defaults, text)
 
 
 # Text that looks like a template where there are none
