@@ -13,6 +13,7 @@ import pytest
 from pulumi_cloud_sdk import models
 
 from reconciler.app import import_
+from reconciler.embedded import handlers
 from reconciler.importing.declaration import read_opening
 from reconciler.manifest.fmt import format_manifest
 from tests.support.embedded_client import Api
@@ -157,6 +158,16 @@ def test_which_tasks(place: LiveTasks) -> None:
     assert (code, out) == (1, "")
     assert "no task nowhere in acme, or this token cannot see it" in err
     assert not (place.folder / "a.yaml").exists()
+
+
+def test_mine_needs_a_user_with_a_name(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    task_id = created(place.api, "finishing it")
+    monkeypatch.setattr(handlers, "profile", lambda user, _: {"id": user.id})
+    code, out, err = place.run("import", "--mine", "--org", "acme", "--write", "a.yaml")
+    assert (code, out) == (1, "")
+    assert "[TC842]" in err
+    code, out, _ = place.run("import", task_id, "--org", "acme", "--write", "a.yaml")
+    assert (code, "1 imported into a.yaml." in out) == (0, True), out
 
 
 def test_the_task_of_another_user_that_vanishes_is_unseen_and_not_gone(place: LiveTasks) -> None:

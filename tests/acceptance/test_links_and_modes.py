@@ -52,6 +52,22 @@ def test_the_default_state_is_no_link_out(
     assert not target.exists()
 
 
+def test_a_state_that_is_its_own_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "state.json").symlink_to("state.json")
+    assert run(["apply", "--yes", *LOCAL, "--state", "state.json", "--format", "json"]) == 1
+    # Since Python 3.13, a link to itself is resolved, and cannot be read.
+    assert codes(capsys) in (["TC615"], ["TC601"])
+
+
+def test_a_state_that_is_mounted(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.state.files.is_mount_point", lambda _: True)
+    assert run(["apply", "--yes", *LOCAL, "--format", "json"]) == 1
+    assert codes(capsys) == ["TC615"]
+    assert not (folder / "taskctl.state.json").exists()
+
+
 def test_the_cache_is_no_link_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outside = folder.parent / "outside"
     outside.mkdir()

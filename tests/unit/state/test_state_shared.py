@@ -231,6 +231,18 @@ def test_with_a_timeout_a_living_holder_is_waited_for(engine: MemoryEngine) -> N
     assert head(engine)["epoch"] == 2
 
 
+def test_a_living_holder_is_waited_for_until_the_timeout(engine: MemoryEngine) -> None:
+    session = open_in(engine)
+    engine.clock.boot_id = "boot-2"
+    engine.clock.at = [(float(second), session.check_held) for second in (32, 64, 96)]
+    with pytest.raises(StateError) as problem:
+        open_in(engine, 50)
+    assert problem.value.diagnostics[0].case == "shared.waited"
+    assert " is still locked by " in str(problem.value)
+    assert engine.clock.passed >= 50
+    session.close()
+
+
 def test_a_holder_of_this_machine_that_is_gone_is_not_waited_for(engine: MemoryEngine) -> None:
     session = open_in(engine)
     assert engine.head is not None
