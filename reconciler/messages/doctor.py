@@ -42,7 +42,7 @@ _SKIPPED = {
     "unasked": "pass --write-test to try to write the state",
     "local": "not used by the embedded service",
     "no-date": "the service sends no usable date",
-    "no-org": "nothing names a default organization; manifests must set `orgName`",
+    "no-org": "no default organization is set; manifests must set `orgName`",
     "no-git": "git is not installed",
     "shared": "the state is not a file",
     "no-repository": "the working directory is not in a git repository",

@@ -48,7 +48,7 @@ _FORMATS: dict[str, Callable[[Arg], str]] = {
     "tokens": lambda value: amount(int(str(value))),
     "at": lambda value: f"{value}: " if value else "",
     "until": lambda value: f", until {value}" if value else "",
-    "paren": lambda value: f" ({value})" if value else "",
+    "paren": lambda value: f" ({', '.join(_items(value))})" if value else "",
 }
 
 

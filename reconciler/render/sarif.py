@@ -32,13 +32,16 @@ FINGERPRINT = "taskctlProblem/v1"
 _TASK_RULES = {
     "task/unresolved": (
         "A task may already exist",
-        "Not created before that is resolved: a second task could not be deleted.",
+        "Apply does not create it until this is resolved: a second task could not be deleted.",
     ),
     "task/gone": (
         "A task no longer exists at the service",
-        "It is recorded; apply creates it again only with --allow-recreate.",
+        "It is recorded. Apply creates it again only with --allow-recreate.",
     ),
-    "task/failed": ("A task was not created", "The service rejected it; the message says why."),
+    "task/failed": (
+        "A task was not created",
+        "The service rejected it; see the message for the reason.",
+    ),
     "task/waiting": ("A task waits for a person", "Respond with taskctl approve or reject."),
     "task/running": ("A task is still running", "The wait timed out."),
     "task/stopped": ("A task stopped early", "Its session ended without a final message."),
@@ -47,7 +50,10 @@ _TASK_RULES = {
         "A task is not visible",
         "Another identity created it without sharing it.",
     ),
-    "task/notStarted": ("A task was not started", "apply ended before it; run it again."),
+    "task/notStarted": (
+        "A task was not started",
+        "Apply ended before it was started; run it again.",
+    ),
 }
 
 
