@@ -40,7 +40,7 @@ test-tools: $(STAMP) ## Checks that need more than Python; reports what it did n
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/tools.sh
 
 soak: $(STAMP) ## Hundreds of kills, long random runs, new property examples
-	$(BIN)/python -m pytest -m soak --timeout=7200 --hypothesis-profile=new
+	$(BIN)/python -m pytest -m soak --hypothesis-profile=new
 	$(BIN)/python -m pytest tests/unit --hypothesis-profile=new
 
 lint: $(STAMP) ## Style and common mistakes

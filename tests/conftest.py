@@ -23,6 +23,15 @@ settings.load_profile("same")
 # start would inherit that: tests of interrupts could not pass.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+SOAK_SECONDS = 7200
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(SOAK_SECONDS), append=False)
+
+
 MOST_LEFT_OPEN = 60  # file descriptors that one file's tests may leave to the garbage collector
 
 

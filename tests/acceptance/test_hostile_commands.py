@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,8 @@ from typing import Any
 import pytest
 
 from reconciler.render import FORMATS
-from tests.support.fault_server import FaultServer, Habits
-from tests.support.sandbox import STATE, TOKEN, Sandbox
+from tests.support.in_process import InProcess, in_process
+from tests.support.sandbox import STATE
 
 EVIL = "$(touch owned)"
 ELSEWHERE = f"https://evil.example/{EVIL};#"
@@ -23,34 +21,26 @@ COMMAND = re.compile(r"(taskctl|pulumi|--backend|\b(cp|mv|ls)) .*touch owned")
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as running:
-        yield running
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[InProcess]:
+    with in_process(tmp_path, monkeypatch, capsys) as here:
+        here.sandbox.settle = "100ms"
+        assert here.run("apply").code == 0
+        yield here
 
 
-@pytest.fixture
-def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
-    made = Sandbox(tmp_path, server, settle="100ms")
-    made.write({f"k{n}": {"message": f"do {n}"} for n in range(4)})
-    assert made.run("apply").code == 0
-    return made
-
-
-def said(sandbox: Sandbox, *words: str, shown: str | None = None) -> str:
-    """Everything that a command prints; in a format, if there is one."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "reconciler", *words, *(["--format", shown] if shown else [])],
-        cwd=sandbox.folder,
-        env=sandbox.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def printed(here: InProcess, *words: str) -> str:
+    """Everything that a command prints."""
+    ended = here.run_words(words)
     assert "Traceback" not in ended.stderr
-    assert ended.returncode in (0, 1, 2, 3), ended.stderr
+    assert ended.code in (0, 1, 2, 3), ended.stderr
     return ended.stdout + "\n" + ended.stderr
+
+
+def said(here: InProcess, *words: str) -> str:
+    """The same, on the fault server."""
+    return printed(here, *words, "--backend", here.server.url)
 
 
 def assert_harmless(text: str) -> None:
@@ -59,11 +49,11 @@ def assert_harmless(text: str) -> None:
         assert not COMMAND.search(line), line
 
 
-def edited(sandbox: Sandbox, change: Callable[[dict[str, Any]], None]) -> None:
-    state = sandbox.state()
+def edited(here: InProcess, change: Callable[[dict[str, Any]], None]) -> None:
+    state = here.sandbox.state()
     state.pop("checksum", None)
     change(state)
-    (sandbox.folder / STATE).write_text(json.dumps(state))
+    (here.sandbox.folder / STATE).write_text(json.dumps(state))
 
 
 def hostile_keys(state: dict[str, Any]) -> None:
@@ -110,64 +100,61 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("change", [hostile_keys, hostile_ids, hostile_attempts])
-def test_of_a_state(
-    sandbox: Sandbox, server: FaultServer, change: Callable[[dict[str, Any]], None]
+def test_hostile_values_of_a_state_appear_in_no_command(
+    here: InProcess, change: Callable[[dict[str, Any]], None]
 ) -> None:
-    edited(sandbox, change)
-    assert "[TC6" not in said(sandbox, "state", "list", "--backend", server.url)  # it can be read
+    edited(here, change)
+    assert "[TC6" not in said(here, "state", "list")  # it can be read
     for command in COMMANDS:
-        assert_harmless(said(sandbox, *command, "--backend", server.url))
+        assert_harmless(said(here, *command))
     for shown in FORMATS:
-        assert_harmless(said(sandbox, "plan", "--backend", server.url, shown=shown))
+        assert_harmless(said(here, "plan", "--format", shown))
 
 
-def test_a_state_of_another_backend_names_none_to_use(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
-    edited(sandbox, lambda state: state.update(backend=ELSEWHERE))
+def test_the_backend_of_a_foreign_state_is_not_suggested(here: InProcess) -> None:
+    edited(here, lambda state: state.update(backend=ELSEWHERE))
     for command in ("plan", "apply", "status"):
-        text = said(sandbox, command, "--backend", server.url)
+        text = said(here, command)
         assert_harmless(text)
         assert "[TC606]" in text
-    edited(sandbox, lambda state: state.update(backend="https://evil.example"))
-    assert "--backend https://evil" not in said(sandbox, "plan", "--backend", server.url)
+    edited(here, lambda state: state.update(backend="https://evil.example"))
+    assert "--backend https://evil" not in said(here, "plan")
 
 
-def test_of_a_saved_plan(sandbox: Sandbox, server: FaultServer) -> None:
-    sandbox.write({f"k{n}": {"message": f"do {n}"} for n in range(1, 6)})
-    assert sandbox.run("plan", "--out", "plan.taskctl").code == 0
-    text = (sandbox.folder / "plan.taskctl").read_text()
-    for old in ("k4", "acme", "k0", server.url):
-        (sandbox.folder / "hostile.taskctl").write_text(text.replace(f'"{old}"', json.dumps(EVIL)))
+def test_hostile_values_of_a_saved_plan_appear_in_no_command(here: InProcess) -> None:
+    here.sandbox.write({f"k{n}": {"message": f"do {n}"} for n in range(1, 6)})
+    assert here.run("plan", "--out", "plan.taskctl").code == 0
+    saved, hostile = (here.sandbox.folder / f"{name}.taskctl" for name in ("plan", "hostile"))
+    text = saved.read_text()
+    for old in ("k4", "acme", "k0", here.server.url):
+        hostile.write_text(text.replace(f'"{old}"', json.dumps(EVIL)))
         for command in ("show", "apply"):
             yes = ("--yes",) if command == "apply" else ()
-            assert_harmless(said(sandbox, command, *yes, "hostile.taskctl"))
+            assert_harmless(printed(here, command, *yes, "hostile.taskctl"))
 
 
-def test_of_a_service(sandbox: Sandbox, server: FaultServer) -> None:
-    for number, task in enumerate(server.world.tasks):
+def test_hostile_values_of_a_service_appear_in_no_command(here: InProcess) -> None:
+    for number, task in enumerate(here.server.world.tasks):
         task.shown["id"] = f"{EVIL}-{number}"
         task.shown["createdBy"] = {"githubLogin": EVIL, "name": EVIL}
         task.shown["name"] = EVIL
-    (sandbox.folder / STATE).unlink()
-    server.habits.default_org = EVIL
+    (here.sandbox.folder / STATE).unlink()
+    here.server.habits.default_org = EVIL
     for command in (
         *COMMANDS,
         ("import", "--mine"),
         ("import", "--mine", "--write", "tasks/new.yaml"),
         ("doctor",),
     ):
-        assert_harmless(said(sandbox, *command, "--backend", server.url))
+        assert_harmless(said(here, *command))
 
 
-def test_of_an_address_over_plain_http(sandbox: Sandbox) -> None:
-    assert_harmless(said(sandbox, "plan", "--backend", f"http://evil.example/{EVIL}"))
+def test_a_hostile_address_appears_in_no_command(here: InProcess) -> None:
+    assert_harmless(printed(here, "plan", "--backend", f"http://evil.example/{EVIL}"))
 
 
-def test_a_key_of_a_hostile_state_is_left_out_of_the_command(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
-    edited(sandbox, hostile_keys)
-    text = said(sandbox, "plan", "-v", "--backend", server.url)
+def test_a_key_of_a_hostile_state_is_left_out_of_the_command(here: InProcess) -> None:
+    edited(here, hostile_keys)
+    text = said(here, "plan", "-v")
     assert "taskctl state rm KEY" in text
     assert EVIL in text  # the row itself says whose

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.escaping import commands_in, unseen_in
-from tests.support.fault_server import Fault, FaultServer, Habits, Rule
-from tests.support.sandbox import TOKEN, Sandbox
+from tests.support.fault_server import Fault, FaultServer, Rule
+from tests.support.in_process import InProcess, in_process
+from tests.support.sandbox import TOKEN
 
 HOSTILE = (
     "\x1b]0;owned\x07\x1b[31m\r::error::stop\n::set-output name=x::y\n  ::warning::z\n"
@@ -28,53 +29,42 @@ RAW = ["\x1b]0;", "\x07", "\x9b", "\u202e", "\u2066", "\u200b", "\x00", "\x08"]
 
 
 @pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as running:
-        yield running
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[InProcess]:
+    with in_process(tmp_path, monkeypatch, capsys) as here:
+        here.sandbox.settle = "100ms"
+        here.sandbox.write(
+            {
+                "a": {"message": f"one {IN_MANIFESTS}", "name": IN_MANIFESTS},
+                "b": {"message": f"two {IN_MANIFESTS}"},
+                "c": {"message": f"three {IN_MANIFESTS}"},
+            }
+        )
+        yield here
 
 
-@pytest.fixture
-def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
-    made = Sandbox(tmp_path, server, settle="100ms")
-    made.write(
-        {
-            "a": {"message": f"one {IN_MANIFESTS}", "name": IN_MANIFESTS},
-            "b": {"message": f"two {IN_MANIFESTS}"},
-            "c": {"message": f"three {IN_MANIFESTS}"},
-        }
-    )
-    return made
-
-
-def refusing(server: FaultServer, text: str = HOSTILE) -> None:
+def refusing(here: InProcess, text: str = HOSTILE) -> None:
     rules = [
         Rule("create", Fault("status", status=400, text=text), contains="two"),
         Rule("create", Fault("status", status=500, text=text), contains="three"),
         Rule("patch", Fault("status", status=403, text=text)),
     ]
-    server.control({"rules": [rule.to_json() for rule in rules]})
+    here.server.control({"rules": [rule.to_json() for rule in rules]})
 
 
-def in_text(sandbox: Sandbox, command: str, *more: str) -> list[str]:
-    words = [word for word in sandbox.arguments(command, *more) if word not in ("--format", "json")]
-    return [sys.executable, "-m", "reconciler", *words]
+def in_text(here: InProcess, command: str, *more: str) -> list[str]:
+    words = here.sandbox.arguments(command, *more)
+    return [word for word in words if word not in ("--format", "json")]
 
 
-def both(sandbox: Sandbox, command: str, *more: str) -> str:
-    """stdout and stderr of the command in text, and of one in JSON, one after the other."""
-    ended = subprocess.run(
-        in_text(sandbox, command, *more),
-        cwd=sandbox.folder,
-        env=sandbox.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert b"Traceback" not in ended.stderr
-    again = sandbox.run(command, *more)
+def both(here: InProcess, command: str, *more: str) -> str:
+    """stdout and stderr of the command in text, and then of one in JSON."""
+    ended = here.run_words(in_text(here, command, *more))
+    assert "Traceback" not in ended.stderr
+    again = here.run(command, *more)
     json.loads(again.stdout)
-    return "\n".join([ended.stdout.decode(), ended.stderr.decode(), again.stdout, again.stderr])
+    return "\n".join([ended.stdout, ended.stderr, again.stdout, again.stderr])
 
 
 def assert_inert(text: str) -> None:
@@ -82,55 +72,49 @@ def assert_inert(text: str) -> None:
     assert commands_in(text) == []
 
 
-def test_manifests_service_and_their_errors_are_inert(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
-    refusing(server)
-    seen = [both(sandbox, "plan", "-v"), both(sandbox, "apply", "-v")]
-    for task in server.world.tasks:
+def test_manifests_service_and_their_errors_are_inert(here: InProcess) -> None:
+    refusing(here)
+    seen = [both(here, "plan", "-v"), both(here, "apply", "-v")]
+    for task in here.server.world.tasks:
         task.shown["name"] = HOSTILE
         task.shown["createdBy"] = {"githubLogin": "me-login", "name": HOSTILE}
-    refusing(server)
-    (sandbox.folder / "taskctl.state.json").unlink()
-    seen += [both(sandbox, "plan", "-v"), both(sandbox, "apply", "-v"), both(sandbox, "plan", "-v")]
+    refusing(here)
+    (here.sandbox.folder / "taskctl.state.json").unlink()
+    seen += [both(here, "plan", "-v"), both(here, "apply", "-v"), both(here, "plan", "-v")]
     text = "\n".join(seen)
     assert "owned" in text
     assert_inert(text)
 
 
 @pytest.mark.parametrize("endpoint", ["list", "user", "events"])
-def test_so_are_the_words_of_a_failing_service(
-    sandbox: Sandbox, server: FaultServer, endpoint: str
-) -> None:
-    assert sandbox.run("apply").code == 0
-    (sandbox.folder / "taskctl.state.json").unlink()
+def test_errors_of_a_failing_service_are_inert(here: InProcess, endpoint: str) -> None:
+    assert here.run("apply").code == 0
+    (here.sandbox.folder / "taskctl.state.json").unlink()
     fault = Fault("status", status=403, text=HOSTILE, headers={"X-Pulumi-Request-ID": "::x::"})
-    server.control({"rules": [Rule(endpoint, fault).to_json()]})
-    assert_inert(both(sandbox, "plan", "-v") + both(sandbox, "apply", "-v"))
+    here.server.control({"rules": [Rule(endpoint, fault).to_json()]})
+    assert_inert(both(here, "plan", "-v") + both(here, "apply", "-v"))
 
 
-def test_names_of_files_organizations_and_backends_are_inert(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
+def test_names_of_files_organizations_and_backends_are_inert(here: InProcess) -> None:
     name = "\x1b[31m\u202e::error::x.yaml"
-    (sandbox.folder / "tasks" / name).write_text('{"version": 1, "tasks": {"a": {"nope": 1}}}')
-    assert_inert(both(sandbox, "plan"))
-    (sandbox.folder / "tasks" / name).unlink()
-    assert_inert(both(sandbox, "plan", "--state", f"{name}/state.json"))
-    assert_inert(both(sandbox, "apply", name))
-    (sandbox.folder / "tasks" / "all.yaml").write_text(
+    (here.sandbox.folder / "tasks" / name).write_text('{"version": 1, "tasks": {"a": {"nope": 1}}}')
+    assert_inert(both(here, "plan"))
+    (here.sandbox.folder / "tasks" / name).unlink()
+    assert_inert(both(here, "plan", "--state", f"{name}/state.json"))
+    assert_inert(both(here, "apply", name))
+    (here.sandbox.folder / "tasks" / "all.yaml").write_text(
         json.dumps({"version": 1, "tasks": {"a": {"message": "x"}}})
     )
-    assert_inert(both(sandbox, "plan", "--org", "\x1b[31m\n::error::org"))
+    assert_inert(both(here, "plan", "--org", "\x1b[31m\n::error::org"))
 
 
-def on_terminal(sandbox: Sandbox, command: str, *more: str) -> str:
+def on_terminal(here: InProcess, command: str, *more: str) -> str:
     """All that the command writes to a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        in_text(sandbox, command, *more),
-        cwd=sandbox.folder,
-        env={**sandbox.environment(), "TERM": "xterm-256color", "COLUMNS": "100"},
+        [sys.executable, "-m", "reconciler", *in_text(here, command, *more)],
+        cwd=here.sandbox.folder,
+        env={**here.sandbox.environment(), "TERM": "xterm-256color", "COLUMNS": "100"},
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,
@@ -145,9 +129,9 @@ def on_terminal(sandbox: Sandbox, command: str, *more: str) -> str:
     return written.decode()
 
 
-def test_a_terminal_with_a_bar_is_not_steered(sandbox: Sandbox, server: FaultServer) -> None:
-    refusing(server)
-    written = on_terminal(sandbox, "apply")
+def test_a_terminal_with_a_bar_is_not_steered(here: InProcess) -> None:
+    refusing(here)
+    written = on_terminal(here, "apply")
     assert "owned" in written
     assert "\u2501" in written or "\u2578" in written or "1/3" in written  # the bar itself
     assert [raw for raw in RAW if raw in written] == []
@@ -169,48 +153,47 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_token_is_nowhere(tmp_path: Path, server: FaultServer, kind: str) -> None:
+def test_the_token_is_nowhere(here: InProcess, tmp_path: Path, kind: str) -> None:
     """Not in what is said with -v, and in no file: state, journal, lock, cache, plan."""
-    sandbox = Sandbox(tmp_path, server, settle="100ms")
-    sandbox.write({"a": {"message": "one"}, "b": {"message": "two", "name": "N"}})
+    here.sandbox.write({"a": {"message": "one"}, "b": {"message": "two", "name": "N"}})
     rules = [
         Rule("create", KINDS[kind], contains="two"),
         Rule("events", KINDS[kind], nth=(1, 2)),
         Rule("get", KINDS[kind], nth=(1,)),
     ]
-    server.control({"rules": [rule.to_json() for rule in rules]})
+    here.server.control({"rules": [rule.to_json() for rule in rules]})
     said = ""
     for command in (["plan", "-v", "--out", "p.taskctl"], ["apply", "-v"], ["apply", "-v"]):
-        ended = sandbox.run(*command)
+        ended = here.run(*command)
         assert "Traceback" not in ended.stderr
         said += ended.stdout + ended.stderr
-    ended = sandbox.run("plan", "-v", "--org", "x")
+    ended = here.run("plan", "-v", "--org", "x")
     said += ended.stdout + ended.stderr
     assert TOKEN not in said
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.name == "p.taskctl" for path in files)
     assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
-    assert all(call.headers.get("Authorization") == f"token {TOKEN}" for call in server.calls)
+    assert all(call.headers.get("Authorization") == f"token {TOKEN}" for call in here.server.calls)
 
 
 @pytest.mark.parametrize("url", ["http://api.example.com", "http://192.0.2.1:8080"])
-def test_no_token_over_plain_http_to_elsewhere(
-    sandbox: Sandbox, server: FaultServer, url: str
-) -> None:
-    ended = sandbox.run("plan", "--backend", url)
+def test_no_token_over_plain_http_to_elsewhere(here: InProcess, url: str) -> None:
+    ended = here.run("plan", "--backend", url)
     assert ended.code == 1
     assert "plain http" in ended.document["diagnostics"][0]["summary"]
-    assert server.calls == []
+    assert here.server.calls == []
 
 
 @pytest.mark.parametrize("status", [302, 307])
-def test_a_redirect_is_never_followed(sandbox: Sandbox, server: FaultServer, status: int) -> None:
+def test_a_redirect_is_never_followed(here: InProcess, status: int) -> None:
     with FaultServer() as elsewhere:
         to = {"Location": f"{elsewhere.url}/api/preview/agents/acme/tasks"}
         fault = Fault("redirect", status=status, headers=to)
         rules = [Rule("create", fault), Rule("events", fault)]
-        server.control({"rules": [rule.to_json() for rule in rules]})
-        assert sandbox.run("apply").code == 1
-        server.control({"rules": [Rule("list", fault).to_json(), Rule("user", fault).to_json()]})
-        assert sandbox.run("plan").code == 1
+        here.server.control({"rules": [rule.to_json() for rule in rules]})
+        assert here.run("apply").code == 1
+        here.server.control(
+            {"rules": [Rule("list", fault).to_json(), Rule("user", fault).to_json()]}
+        )
+        assert here.run("plan").code == 1
         assert elsewhere.calls == []

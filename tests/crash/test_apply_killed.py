@@ -200,7 +200,6 @@ def test_killed_at_random(tmp_path: Path, seed: int, parallelism: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("parallelism", [1, 4, 10])
 @pytest.mark.parametrize("seed", range(1000, 1020))
 def test_killed_at_random_for_long(tmp_path: Path, seed: int, parallelism: int) -> None:

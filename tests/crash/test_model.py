@@ -241,13 +241,11 @@ def test_any_sequence() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
 def test_any_sequence_for_long() -> None:
     run(2000, 30)
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("engine", MAIN)
 def test_any_sequence_with_a_shared_state(engine: str, tmp_path: Path) -> None:
     with serving(engine, tmp_path) as served:

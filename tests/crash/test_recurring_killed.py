@@ -97,7 +97,6 @@ def test_thirteen_triggers_a_day(prompt: str, rows: int, days: list[list[Trigger
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("prompt", "rows"), PROMPTS)
 @settings(max_examples=300, suppress_health_check=list(HealthCheck), database=None)
 @given(days=DAYS)

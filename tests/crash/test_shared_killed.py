@@ -166,7 +166,6 @@ def test_killed_at_random(served: Served, parallelism: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("parallelism", [4, 10])
 def test_killed_at_random_for_long(served: Served, parallelism: int) -> None:
     """Six kills in each of twenty rounds: two hundred and forty with each engine."""
@@ -174,7 +173,6 @@ def test_killed_at_random_for_long(served: Served, parallelism: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
 def test_at_every_request(served: Served, requests: list[str]) -> None:
     """All points of all of these; prints how many rounds that were."""
     first, all_points = second_create(requests), points(requests)

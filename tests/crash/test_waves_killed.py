@@ -133,7 +133,6 @@ def test_killed_while_the_pilot_fails(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("chunk", range(8))
 def test_killed_at_every_point(tmp_path: Path, chunk: int) -> None:
     for point in points(tmp_path)[chunk::8]:
@@ -141,7 +140,6 @@ def test_killed_at_every_point(tmp_path: Path, chunk: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("chunk", range(4))
 def test_killed_at_every_point_while_the_pilot_fails(tmp_path: Path, chunk: int) -> None:
     for point in points(tmp_path, "failing")[chunk::4]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,12 +29,12 @@ class InProcess:
     capture: pytest.CaptureFixture[str]
 
     def run(self, command: str, *more: str) -> Ended:
-        return self._run(self.sandbox.arguments(command, *more))
+        return self.run_words(self.sandbox.arguments(command, *more))
 
     def run_state(self, *words: str) -> Ended:
-        return self._run(["state", *words, "--backend", self.server.url, "--format", "json"])
+        return self.run_words(["state", *words, "--backend", self.server.url, "--format", "json"])
 
-    def _run(self, words: list[str]) -> Ended:
+    def run_words(self, words: Sequence[str]) -> Ended:
         code = main.run([*words, "-C", str(self.sandbox.folder)])
         out, err = self.capture.readouterr()
         return Ended(code, out, err)
