@@ -31,7 +31,7 @@ def test_a_budget_is_read() -> None:
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )  # fmt: skip
-def test_whatever_else_comes_is_asked_for_once_and_told_in_words(fault: Fault) -> None:
+def test_any_other_response_is_not_retried_and_gives_the_reason(fault: Fault) -> None:
     clock = FakeTime()
     with FaultServer([Rule("budget", fault)], Habits(budget=GOOD)) as server:
         told = make_client(server.url, clock).token_budget("acme")
@@ -44,12 +44,12 @@ def test_whatever_else_comes_is_asked_for_once_and_told_in_words(fault: Fault) -
 
 
 @pytest.mark.parametrize("answer", [[], "x", 1, {}, {**GOOD, "consumedTokens": -1}, {"a": 10**500}])
-def test_another_shape_is_no_budget(answer: object) -> None:
+def test_a_response_of_another_shape_is_not_a_budget(answer: object) -> None:
     with FaultServer(habits=Habits(budget=answer)) as server, make_client(server.url) as client:
         assert client.token_budget("acme") == "the response is not a Neo token budget"
 
 
-def test_a_slow_service_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_service_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_client, "BUDGET_TIMEOUT", 0.2)
     with FaultServer([Rule("budget", Fault(before=5))], Habits(budget=GOOD)) as server:
         began = time.monotonic()

@@ -26,7 +26,7 @@ def count(server: FaultServer) -> int:
     return sum(len(ids) for ids in server.tasks_by_work().values())
 
 
-def test_a_good_answer_gives_the_id() -> None:
+def test_a_successful_create_returns_the_id() -> None:
     with FaultServer() as server, make_client(server.url) as client:
         outcome = client.create_task("acme", create_body(), OPEN)
     assert outcome == Created(server.tasks_by_work()["Do it."][0])
@@ -50,7 +50,9 @@ def test_a_good_answer_gives_the_id() -> None:
     ],
     ids=lambda value: f"{value.kind}-{value.status}" if isinstance(value, Fault) else "",
 )
-def test_in_doubt_it_is_unknown(*, fault: Fault, why: str, committed: bool) -> None:
+def test_an_ambiguous_failure_is_an_unknown_outcome(
+    *, fault: Fault, why: str, committed: bool
+) -> None:
     outcome, server = create_with(Fault(**{**vars(fault), "committed": committed}))
     assert isinstance(outcome, Unknown)
     assert why in outcome.why
@@ -59,21 +61,21 @@ def test_in_doubt_it_is_unknown(*, fault: Fault, why: str, committed: bool) -> N
 
 
 @pytest.mark.parametrize("kind", ["cut", "garbage", "empty"])
-def test_an_answer_without_an_id_is_unknown(kind: Kind) -> None:
+def test_a_response_without_an_id_is_an_unknown_outcome(kind: Kind) -> None:
     outcome, server = create_with(Fault(kind))
     assert isinstance(outcome, Unknown)
     assert len(server.posts) == count(server) == 1
 
 
 @pytest.mark.parametrize("fault", [Fault(before=0.8), Fault(after=0.8)], ids=["commit", "answer"])
-def test_an_answer_later_than_the_timeout_is_unknown(fault: Fault) -> None:
+def test_a_timeout_is_an_unknown_outcome(fault: Fault) -> None:
     outcome, server = create_with(fault)
     assert outcome == Unknown("timed out waiting for the response")
     assert len(server.posts) == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 413, 422, 451])
-def test_other_4xx_are_a_no_in_the_services_own_words(status: int) -> None:
+def test_other_4xx_are_refusals_with_the_message_of_the_service(status: int) -> None:
     outcome, server = create_with(Fault("status", status=status, text="prompt\tis bad \x1b[0m"))
     assert isinstance(outcome, Refused)
     assert outcome.status == status
@@ -92,7 +94,7 @@ def test_other_4xx_are_a_no_in_the_services_own_words(status: int) -> None:
     ],
     ids=["html", "no-code", "text-code", "other-code", "no-message"],
 )
-def test_a_4xx_that_is_not_the_services_own_proves_nothing(fault: Fault) -> None:
+def test_a_4xx_of_a_gateway_is_an_unknown_outcome(fault: Fault) -> None:
     outcome, server = create_with(replace(fault, committed=True))
     assert isinstance(outcome, Unknown)
     assert len(server.posts) == count(server) == 1
@@ -110,7 +112,7 @@ def test_a_4xx_that_is_not_the_services_own_proves_nothing(fault: Fault) -> None
     ],
 )
 @pytest.mark.parametrize("status", [200, 201, 202])
-def test_only_a_task_id_is_one(text: str, status: int) -> None:
+def test_only_a_valid_task_id_is_accepted(text: str, status: int) -> None:
     outcome, server = create_with(Fault("raw", status=status, text=text, committed=True))
     assert isinstance(outcome, Unknown)
     assert TOKEN not in outcome.why
@@ -122,7 +124,7 @@ def test_only_a_task_id_is_one(text: str, status: int) -> None:
     [({}, None), ({"Retry-After": "7"}, 7.0), ({"Retry-After": "soon"}, None)],
 )
 @BEFORE_AND_AFTER
-def test_429_says_nothing_of_whether_a_task_exists(
+def test_a_429_is_an_unknown_outcome(
     headers: dict[str, str], seconds: float | None, *, committed: bool
 ) -> None:
     outcome, server = create_with(Fault("status", status=429, headers=headers, committed=committed))
@@ -131,7 +133,7 @@ def test_429_says_nothing_of_whether_a_task_exists(
     assert count(server) == int(committed)
 
 
-def test_too_late_it_is_not_sent() -> None:
+def test_an_expired_create_is_not_sent() -> None:
     with FaultServer() as server, make_client(server.url) as client:
         assert isinstance(client.create_task("acme", create_body("one"), OPEN), Created)
         outcome = client.create_task("acme", create_body("two"), Window(0))
@@ -141,7 +143,7 @@ def test_too_late_it_is_not_sent() -> None:
         assert server.connections == 2  # the one that was late is closed
 
 
-def test_the_window_is_asked_once_the_connection_is_open() -> None:
+def test_the_deadline_is_checked_after_connecting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         accepted = []
 
@@ -157,7 +159,7 @@ def test_the_window_is_asked_once_the_connection_is_open() -> None:
         accepted[0].close()
 
 
-def test_giving_up_resets_the_connection() -> None:
+def test_a_timeout_resets_the_connection() -> None:
     """What the kernel still holds of the request is dropped, and cannot arrive later."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = make_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -166,20 +168,20 @@ def test_giving_up_resets_the_connection() -> None:
             list(iter(lambda: sock.recv(65536), b""))
 
 
-def test_a_5xx_names_the_request_id() -> None:
+def test_a_5xx_includes_the_request_id() -> None:
     outcome, _ = create_with(
         Fault("status", status=500, headers={"X-Pulumi-Request-ID": "abc-123"})
     )
     assert outcome == Unknown("500: injected (X-Pulumi-Request-ID abc-123)")
 
 
-def test_the_service_itself_refuses_an_empty_prompt() -> None:
+def test_the_service_refuses_an_empty_prompt() -> None:
     with FaultServer() as server, make_client(server.url) as client:
         outcome = client.create_task("acme", create_body("  "), OPEN)
     assert outcome == Refused("Bad Request: prompt is required", 400)
 
 
-def test_a_connection_dropped_as_it_is_used_again_costs_no_second_post() -> None:
+def test_a_dropped_idle_connection_causes_no_second_post() -> None:
     faults = [Rule("create", Fault("trap"), nth=(1,))]
     with FaultServer(faults) as server, make_client(server.url) as client:
         assert isinstance(client.create_task("acme", create_body("one"), OPEN), Created)
@@ -190,7 +192,7 @@ def test_a_connection_dropped_as_it_is_used_again_costs_no_second_post() -> None
 
 
 @pytest.mark.parametrize(("idle", "connections"), [(2.9, 1), (3.1, 2)])
-def test_a_create_takes_no_connection_that_idled_for_long(idle: float, connections: int) -> None:
+def test_a_create_does_not_use_a_long_idle_connection(idle: float, connections: int) -> None:
     time = FakeTime()
     with FaultServer() as server, make_client(server.url, time) as client:
         client.create_task("acme", create_body("one"), OPEN)
@@ -199,7 +201,7 @@ def test_a_create_takes_no_connection_that_idled_for_long(idle: float, connectio
         assert server.connections == connections
 
 
-def test_a_read_may_take_one_that_idled() -> None:
+def test_a_read_may_use_an_idle_connection() -> None:
     time = FakeTime()
     with FaultServer() as server, make_client(server.url, time) as client:
         client.identity()
@@ -219,7 +221,7 @@ def test_connections_are_shared_by_threads_and_kept() -> None:
         assert server.connections <= 5
 
 
-def test_what_is_sent() -> None:
+def test_a_create_sends_the_inputs() -> None:
     with FaultServer() as server, make_client(server.url) as client:
         client.create_task("a c/me?", create_body("Grüße \ud800"), OPEN)
         call = server.of("create")[0]

@@ -63,7 +63,7 @@ class World:
     ids=["final", "failed", "cancelled", "stopped"],
 )
 @pytest.mark.parametrize("idle_after", [1, 4])
-def test_it_ends_once_the_task_has_settled(
+def test_the_stream_ends_when_the_task_has_settled(
     last: dict[str, Any], idle_after: int, tmp_path: Path
 ) -> None:
     world = World([{**said("I look"), "id": "2"}, {**last, "id": "3"}], idle_after)
@@ -71,7 +71,7 @@ def test_it_ends_once_the_task_has_settled(
     assert world.heartbeats < 60
 
 
-def test_it_goes_on_while_the_task_works(tmp_path: Path) -> None:
+def test_the_stream_continues_while_the_task_runs(tmp_path: Path) -> None:
     """The status is checked every few seconds, not at each heartbeat."""
     world = World([{**said("I look"), "id": "2"}], 10)
     assert world.follow(tmp_path) == ["1", "2"]

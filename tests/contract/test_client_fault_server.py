@@ -27,7 +27,7 @@ def listed(client: Client) -> list[str]:
     return [task.id for page in client.list_tasks("acme") for task in page]
 
 
-def test_the_list_lags_by_the_servers_own_clock() -> None:
+def test_list_lag_uses_the_server_clock() -> None:
     with FaultServer(habits=Habits(list_lag=10.0)) as server, make_client(server.url) as client:
         task_id = created(client)
         assert listed(client) == []
@@ -52,7 +52,7 @@ def test_marks(marks: Marks, shown: str) -> None:
     assert (message.instant == instant(MARK)) == (marks != "rounded")
 
 
-def test_a_replaced_mark_is_the_servers_clock() -> None:
+def test_a_replaced_mark_is_the_server_time() -> None:
     habits = Habits(marks="replaced", clock_offset=3600.0)
     with FaultServer(habits=habits) as server, make_client(server.url) as client:
         message = client.first_message("acme", created(client))
@@ -62,7 +62,7 @@ def test_a_replaced_mark_is_the_servers_clock() -> None:
     assert abs(now - message.instant) < timedelta(seconds=20)
 
 
-def test_redaction_is_in_the_text_and_not_in_the_work() -> None:
+def test_redaction_changes_only_the_shown_text() -> None:
     text = "Use AKIAABCDEFGHIJKLMNOP and password=hunter2"
     with FaultServer(habits=Habits(redact=True)) as server, make_client(server.url) as client:
         message = client.first_message("acme", created(client, text))
@@ -71,7 +71,7 @@ def test_redaction_is_in_the_text_and_not_in_the_work() -> None:
     assert message.text == "Use [REDACTED] and password=[REDACTED]"
 
 
-def test_each_token_is_an_identity_with_tasks_of_its_own() -> None:
+def test_each_token_has_its_own_identity_and_tasks() -> None:
     with FaultServer() as server, make_client(server.url) as mine:
         theirs = Client(Transport(server.url, "another-token"))
         task_id = created(mine)
@@ -83,7 +83,7 @@ def test_each_token_is_an_identity_with_tasks_of_its_own() -> None:
         theirs.close()
 
 
-def test_rules_by_number_text_and_task() -> None:
+def test_rules_match_by_number_text_and_task() -> None:
     rules = [
         Rule("create", Fault("status", status=500), nth=(2,)),
         Rule("create", Fault("reset", committed=True), contains="second", nth=(1,)),
@@ -99,7 +99,7 @@ def test_rules_by_number_text_and_task() -> None:
         assert client.get_task("acme", "hidden") is None
 
 
-def test_a_function_may_choose() -> None:
+def test_a_function_can_choose_the_fault() -> None:
     def choose(call: Call) -> Fault | None:
         return Fault("status", status=503) if call.nth % 2 else None
 
@@ -117,7 +117,7 @@ def test_a_slow_commit_survives_its_client() -> None:
         assert len(server.tasks_by_work()["Do it."]) == 1
 
 
-def test_as_a_process_of_its_own() -> None:
+def test_the_server_runs_as_a_process() -> None:
     rules = [Rule("create", Fault("reset", committed=True), nth=(1,))]
     with FaultServerProcess(rules, {"list_lag": 5.0}) as server:
         with make_client(server.url) as client:

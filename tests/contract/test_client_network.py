@@ -47,7 +47,7 @@ def problem_of(client: Client) -> tuple[Code, str]:
     return cause(caught)
 
 
-def test_nothing_listens() -> None:
+def test_a_refused_connection_is_reported() -> None:
     url = f"http://127.0.0.1:{closed_port()}"
     client = make_client(url)
     outcome = client.create_task("acme", create_body(), OPEN)
@@ -55,7 +55,7 @@ def test_nothing_listens() -> None:
     assert problem_of(client) == (Code.UNREACHABLE, "refused")
 
 
-def test_the_name_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unresolvable_host_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -65,19 +65,19 @@ def test_the_name_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem_of(client) == (Code.UNREACHABLE, "name")
 
 
-def test_the_connection_does_not_come_about_in_time() -> None:
+def test_a_connect_timeout_is_reported() -> None:
     with full_port() as port:
         outcome = make_client(f"http://127.0.0.1:{port}").create_task("acme", create_body(), OPEN)
     assert outcome == NotSent("timed out while connecting")
 
 
-def test_tls_does_not_come_about_in_time() -> None:
+def test_a_tls_handshake_timeout_is_reported() -> None:
     with silent_port() as port:
         outcome = make_client(f"https://127.0.0.1:{port}").create_task("acme", create_body(), OPEN)
     assert isinstance(outcome, NotSent)
 
 
-def test_plain_http_answers_where_tls_was_wanted() -> None:
+def test_plain_http_instead_of_tls_is_reported() -> None:
     with FaultServer() as server:
         client = make_client(server.url.replace("http:", "https:"))
         outcome = client.create_task("acme", create_body(), OPEN)
@@ -86,13 +86,13 @@ def test_plain_http_answers_where_tls_was_wanted() -> None:
         assert server.posts == []
 
 
-def test_a_port_that_says_nothing_may_have_taken_it() -> None:
+def test_a_silent_port_is_an_unknown_outcome() -> None:
     with silent_port() as port:
         outcome = make_client(f"http://127.0.0.1:{port}").create_task("acme", create_body(), OPEN)
     assert outcome == Unknown("timed out waiting for the response")
 
 
-def test_an_unknown_certificate(secure: FaultServer) -> None:
+def test_an_unknown_certificate_is_rejected(secure: FaultServer) -> None:
     client = make_client(secure.url)
     outcome = client.create_task("acme", create_body(), OPEN)
     assert isinstance(outcome, NotSent)
@@ -101,7 +101,7 @@ def test_an_unknown_certificate(secure: FaultServer) -> None:
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_a_certificate_authority_of_ones_own(
+def test_a_custom_certificate_authority_is_accepted(
     name: str,
     secure: FaultServer,
     tls: tuple[Path, ssl.SSLContext],
@@ -112,14 +112,14 @@ def test_a_certificate_authority_of_ones_own(
         assert isinstance(client.create_task("acme", create_body(), OPEN), Created)
 
 
-def test_a_ca_bundle_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_ca_bundle_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
     with pytest.raises(TaskctlError, match=r"REQUESTS_CA_BUNDLE: /no/such/file.pem") as caught:
         make_client(HOST)
     assert cause(caught) == (Code.CERTIFICATE, "no-bundle")
 
 
-def test_through_a_proxy(
+def test_requests_go_through_a_proxy(
     secure: FaultServer, tls: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls[0]))
@@ -136,7 +136,7 @@ def test_through_a_proxy(
 
 
 @pytest.mark.parametrize("committed", [False, True])
-def test_a_reset_behind_a_proxy_is_unknown(
+def test_a_reset_behind_a_proxy_is_an_unknown_outcome(
     *,
     committed: bool,
     tls: tuple[Path, ssl.SSLContext],
@@ -153,7 +153,9 @@ def test_a_reset_behind_a_proxy_is_unknown(
 
 
 @pytest.mark.parametrize("answer", ["HTTP/1.1 407 Login", "HTTP/1.1 403 No", "HTTP/1.1 502 Bad"])
-def test_a_proxy_that_makes_no_connection(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_cannot_connect_is_reported(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with FaultServer() as server, Proxy(server.port, answer) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//user:proxy-secret@"))
         client = make_client(HOST)
@@ -167,14 +169,14 @@ def test_a_proxy_that_makes_no_connection(answer: str, monkeypatch: pytest.Monke
         assert server.connections == 0
 
 
-def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_proxy_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")
     client = make_client(HOST)
     assert isinstance(client.create_task("acme", create_body(), OPEN), NotSent)
     assert problem_of(client) == (Code.PROXY, "")
 
 
-def test_loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loopback_bypasses_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     with FaultServer() as server, Proxy(server.port) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("ALL_PROXY", proxy.url)
@@ -182,7 +184,7 @@ def test_loopback_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         assert proxy.heard == []
 
 
-def test_no_proxy_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     with Proxy(closed_port()) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("NO_PROXY", "taskctl.test")
@@ -214,9 +216,7 @@ def test_a_proxy_password_that_is_not_encoded_is_never_shown(
     assert caught.value.diagnostics[0].args == {}
 
 
-def test_a_netrc_does_not_replace_the_token(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / ".netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     netrc.chmod(0o600)
@@ -234,7 +234,7 @@ def test_cookies_are_not_kept() -> None:
         assert "Cookie" not in server.of("user")[0].headers
 
 
-def test_localhost_that_leads_elsewhere_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_localhost_that_resolves_elsewhere_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconciler.remote.connections.is_loopback", lambda _: False)
     with FaultServer() as server:
         outcome = make_client(server.url).create_task("acme", create_body(), OPEN)

@@ -41,14 +41,14 @@ def test_interim_responses_are_skipped(interim: str) -> None:
 
 
 @pytest.mark.parametrize("interim", [EARLY_HINTS, CONTINUE])
-def test_endless_interim_responses_are_given_up(interim: str) -> None:
+def test_endless_interim_responses_are_an_error(interim: str) -> None:
     with FaultServer([Rule("create", Fault("endless", text=interim, committed=True))]) as server:
         outcome = make_client(server.url).create_task("acme", create_body(), OPEN)
     assert isinstance(outcome, Unknown)
 
 
 @pytest.mark.parametrize("endpoint", ["create", "user"])
-def test_a_response_that_trickles_is_given_up(endpoint: str) -> None:
+def test_a_slow_response_times_out(endpoint: str) -> None:
     """Each byte comes in time, and all of them take longer than a response may."""
     limits = Timeouts(connect=2.0, read=1.0, create=0.5, whole=0.5)
     with FaultServer([Rule(endpoint, Fault(trickle=0.05))]) as server:
@@ -78,7 +78,7 @@ def test_a_response_that_trickles_is_given_up(endpoint: str) -> None:
     ],
 )
 @pytest.mark.parametrize("endpoint", ["create", "list"])
-def test_what_is_not_http(text: str, endpoint: str) -> None:
+def test_a_response_that_is_not_http_is_an_error(text: str, endpoint: str) -> None:
     with FaultServer([Rule(endpoint, Fault("wire", text=text))]) as server:
         client = make_client(server.url, policy=ONE_TRY)
         if endpoint == "create":
@@ -116,7 +116,7 @@ def test_unset_properties_are_absent(unset: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [{"tasks": None}, {}, [], {"tasks": {}}, {"tasks": "none"}])
-def test_a_list_that_is_none_is_not_an_empty_one(body: Any) -> None:
+def test_a_missing_list_is_not_an_empty_list(body: Any) -> None:
     with pytest.raises(RemoteError) as caught:
         next(answering(body).list_tasks("acme"))
     assert cause(caught) == (Code.UNREADABLE_RESPONSE, "list")
@@ -137,14 +137,14 @@ def test_a_list_that_is_none_is_not_an_empty_one(body: Any) -> None:
         task(f"t2-{TOKEN}"),
     ],
 )
-def test_an_entry_that_is_no_task_is_reported(entry: Any) -> None:
+def test_an_entry_that_is_not_a_task_is_reported(entry: Any) -> None:
     page = next(answering({"tasks": [task("t1"), entry, task("t3")]}).list_tasks("acme"))
     assert page.problem is not None
     assert (page.problem.code, page.problem.case) == (Code.UNREADABLE_LIST, "entry")
     assert {"t1", "t3"} <= {one.id for one in page}
 
 
-def test_another_order_than_requested_is_reported() -> None:
+def test_an_unexpected_order_is_reported() -> None:
     pages = answering(
         {"tasks": [task("t3", 3), task("t2", 2)], "continuationToken": "more"},
         {"tasks": [task("t4", 4), task("t1", 1)]},
@@ -160,7 +160,7 @@ def test_entries_that_moved_to_the_next_page_are_in_order() -> None:
     assert [page.problem for page in pages] == [None, None]
 
 
-def test_empty_pages_without_end_are_given_up() -> None:
+def test_endless_empty_pages_are_an_error() -> None:
     asked = iter(range(10_000))
 
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -202,7 +202,7 @@ AGENT = [said(f"2026-11-24T12:0{n}:00Z") for n in range(1, 5)]
         [message("first", entity_diff="odd")],
     ],
 )
-def test_events_that_cannot_tell_what_came_first(events: list[Any]) -> None:
+def test_events_without_an_order_are_an_error(events: list[Any]) -> None:
     with pytest.raises(RemoteError) as caught:
         answering({"events": events}).first_message("acme", "t")
     assert cause(caught) == (Code.UNREADABLE_RESPONSE, "events")
@@ -225,7 +225,7 @@ def test_the_first_message_is_the_first(events: list[Any]) -> None:
     assert found.text == "first"
 
 
-def test_every_string_is_scrubbed_when_it_is_decoded() -> None:
+def test_every_string_is_sanitized_when_it_is_decoded() -> None:
     """A service or a proxy that echoes the token must not get it into a state or a cache."""
     user = {"id": "u1", "githubLogin": TOKEN, "tokenInfo": {"organization": TOKEN}}
     assert TOKEN not in repr(answering(user).identity())
@@ -277,7 +277,7 @@ def test_the_last_year_of_the_calendar_is_ignored_too() -> None:
     assert client.service_clock() is None
 
 
-def test_a_date_that_stands_still_does_not_stop_the_clock() -> None:
+def test_a_constant_date_does_not_stop_the_clock() -> None:
     passing = FakeTime()
     client = answering({"id": "t", "name": ""}, date=NOW, wall_clock=lambda: NOW, time=passing)
     for _ in range(10):

@@ -32,7 +32,7 @@ def fill(server: FaultServer, number: int) -> None:
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
 @pytest.mark.parametrize("endpoint", ["user", "list", "patch"])
-def test_what_passes_is_tried_again(endpoint: str, fault: Fault) -> None:
+def test_a_transient_failure_is_retried(endpoint: str, fault: Fault) -> None:
     time = FakeTime()
     with FaultServer([Rule(endpoint, fault, nth=(1, 2))]) as server:
         fill(server, 1)
@@ -48,7 +48,7 @@ def test_what_passes_is_tried_again(endpoint: str, fault: Fault) -> None:
     assert time.naps == [1.0, 2.0]
 
 
-def test_it_gives_up_after_the_last_try() -> None:
+def test_retries_are_limited() -> None:
     time = FakeTime()
     fault = Fault("status", status=503, headers={"X-Pulumi-Request-ID": "abc-1"})
     with FaultServer([Rule("user", fault)]) as server, make_client(server.url, time) as client:
@@ -60,7 +60,7 @@ def test_it_gives_up_after_the_last_try() -> None:
     assert time.naps == [1.0, 2.0, 4.0]
 
 
-def test_retry_after_is_kept_and_spread() -> None:
+def test_retry_after_is_respected_with_jitter() -> None:
     time = FakeTime()
     fault = Fault("status", status=429, headers={"Retry-After": "5"})
     with FaultServer([Rule("user", fault, nth=(1,))]) as server:
@@ -68,7 +68,7 @@ def test_retry_after_is_kept_and_spread() -> None:
     assert time.naps == [6.0]
 
 
-def test_a_long_429_ends_at_once_and_says_how_long() -> None:
+def test_a_429_with_a_long_wait_fails_and_names_the_wait() -> None:
     time = FakeTime()
     fault = Fault("status", status=429, headers={"Retry-After": "3600"})
     with FaultServer([Rule("user", fault)]) as server:
@@ -81,7 +81,7 @@ def test_a_long_429_ends_at_once_and_says_how_long() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 501])
-def test_a_no_is_not_asked_again(status: int) -> None:
+def test_a_refusal_is_not_retried(status: int) -> None:
     with FaultServer([Rule("user", Fault("status", status=status, text="No, sir"))]) as server:
         with pytest.raises(RemoteError, match=f"{status}: No, sir"):
             make_client(server.url).identity()
@@ -121,7 +121,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
         assert other.connections == 0
 
 
-def test_a_page_of_something_in_between() -> None:
+def test_a_gateway_error_page_is_an_error() -> None:
     with FaultServer([Rule("user", Fault("html", status=200))]) as server:
         with pytest.raises(RemoteError, match=r"text/html.*DOCTYPE") as caught:
             make_client(server.url).identity()
@@ -130,7 +130,7 @@ def test_a_page_of_something_in_between() -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["user", "list", "get", "events", "patch"])
-def test_an_answer_without_what_was_asked_for(endpoint: str) -> None:
+def test_a_response_without_the_expected_property_is_an_error(endpoint: str) -> None:
     with FaultServer([Rule(endpoint, Fault("empty"))]) as server:
         fill(server, 1)
         task_id = server.tasks_by_work()["job 0"][0]
@@ -163,7 +163,7 @@ def test_an_empty_list_is_one_empty_page() -> None:
         assert list(make_client(server.url).list_tasks("acme")) == [TaskPage(())]
 
 
-def test_one_page_is_fetched_ahead_and_no_more() -> None:
+def test_only_one_page_is_prefetched() -> None:
     with FaultServer() as server:
         fill(server, 9)
         pages = make_client(server.url, page_size=2).list_tasks("acme")
@@ -178,7 +178,7 @@ def test_one_page_is_fetched_ahead_and_no_more() -> None:
                 assert not thread.is_alive()
 
 
-def test_a_page_fetched_ahead_fails_as_any_other() -> None:
+def test_a_prefetched_page_fails_like_any_other() -> None:
     time = FakeTime()
     with FaultServer([Rule("list", Fault("status", status=403), nth=(2,))]) as server:
         fill(server, 3)
@@ -188,14 +188,14 @@ def test_a_page_fetched_ahead_fails_as_any_other() -> None:
             next(pages)
 
 
-def test_newer_fields_are_kept() -> None:
+def test_unknown_fields_are_kept() -> None:
     with FaultServer() as server:
         fill(server, 1)
         task = next(make_client(server.url).list_tasks("acme")).tasks[0]
     assert task.raw["someNewerField"] == {"kept": True}
 
 
-def test_another_task_than_the_one_asked_for() -> None:
+def test_a_response_about_another_task_is_an_error() -> None:
     """A response about one task must never be mistaken for that of another."""
 
     def mixed_up(environ: Any, start_response: Any) -> list[bytes]:
@@ -209,7 +209,7 @@ def test_another_task_than_the_one_asked_for() -> None:
         assert cause(caught) == (Code.UNREADABLE_RESPONSE, "other-task")
 
 
-def test_404_for_a_task() -> None:
+def test_a_404_is_none_for_reads_and_an_error_for_a_patch() -> None:
     with FaultServer() as server, make_client(server.url) as client:
         assert client.get_task("acme", "nope/../x") is None
         assert client.first_message("acme", "nope") is None
@@ -241,7 +241,7 @@ def test_the_first_message_is_found_on_a_later_page() -> None:
     assert (found.text, found.mark) == ("job 0", "2026-11-24T14:44:49.123Z")
 
 
-def test_the_identity_is_asked_once() -> None:
+def test_the_identity_is_requested_once() -> None:
     with FaultServer() as server, make_client(server.url) as client:
         assert client.identity() == client.identity()
         assert len(server.of("user")) == 1
@@ -255,7 +255,7 @@ def test_the_default_organization() -> None:
 
 
 @pytest.mark.parametrize("offset", [-3600.0, 0.0, 90.0])
-def test_the_services_clock_goes_on_by_itself(offset: float) -> None:
+def test_the_service_clock_advances_between_responses(offset: float) -> None:
     time = FakeTime()
     with FaultServer(habits=Habits(clock_offset=offset)) as server:
         client = make_client(server.url, time)
@@ -269,7 +269,7 @@ def test_the_services_clock_goes_on_by_itself(offset: float) -> None:
     assert abs(before - datetime.now(UTC) - timedelta(seconds=offset)) < timedelta(seconds=20)
 
 
-def test_the_clock_is_not_taken_from_a_failure() -> None:
+def test_a_failed_response_does_not_set_the_clock() -> None:
     with FaultServer([Rule("user", Fault("html", status=200))]) as server:
         client = make_client(server.url)
         with pytest.raises(RemoteError):
@@ -277,7 +277,7 @@ def test_the_clock_is_not_taken_from_a_failure() -> None:
         assert client.service_clock() is None
 
 
-def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     with FaultServer() as server:
         client = make_client(server.url, policy=RetryPolicy(tries=1))
         monkeypatch.setattr("reconciler.remote.transport.Transport.max_body", 10)
@@ -286,7 +286,7 @@ def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch
         assert cause(caught) == (Code.NO_RESPONSE, "large")
 
 
-def test_a_body_that_trickles_is_given_up() -> None:
+def test_a_slow_body_times_out() -> None:
     def trickle(environ: dict[str, object], start: Callable[..., object]) -> Iterator[bytes]:
         start("200 OK", [])
         return repeat(b" ")

@@ -48,7 +48,9 @@ def everything(client: Client) -> str:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.kind}-{fault.status}")
-def test_whatever_the_service_does(fault: Fault, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_response_of_the_service_reveals_the_token(
+    fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     endpoints = ("create", "list", "get", "patch", "events", "user", "default-org")
     with FaultServer([Rule(endpoint, fault) for endpoint in endpoints]) as server:
@@ -58,14 +60,14 @@ def test_whatever_the_service_does(fault: Fault, caplog: pytest.LogCaptureFixtur
     assert "/api/user" in caplog.text
 
 
-def test_whatever_the_network_does(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_network_failure_reveals_the_token(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     assert TOKEN not in everything(make_client(f"http://127.0.0.1:{closed_port()}"))
     assert TOKEN not in caplog.text
 
 
 @pytest.mark.parametrize("token", [f"{TOKEN}\n", f" {TOKEN}", f"{TOKEN}\u00e9", f"\x00{TOKEN}"])
-def test_a_token_that_no_header_can_carry(token: str) -> None:
+def test_a_token_that_is_invalid_in_a_header_is_rejected(token: str) -> None:
     with pytest.raises(TaskctlError, match="access token") as caught:
         Transport("https://api.pulumi.com", token)
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
@@ -88,7 +90,7 @@ def test_a_token_never_goes_over_plain_http(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.9.9.9", "http://[::1]:8765"])
-def test_except_to_this_machine(url: str) -> None:
+def test_a_token_may_go_over_plain_http_to_loopback(url: str) -> None:
     Transport(url, TOKEN).close()
 
 

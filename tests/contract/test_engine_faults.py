@@ -55,7 +55,7 @@ def swapped(engine: Engine, data: bytes) -> None:
     engine.swap(data, found[1])
 
 
-def test_an_answer_that_is_lost(engine: Engine, proxy: FaultProxy) -> None:
+def test_a_lost_response_leaves_the_outcome_unknown(engine: Engine, proxy: FaultProxy) -> None:
     proxy.on_write = {1: Trouble("lost")}
     with pytest.raises(Unsure):
         swapped(engine, b"mine")
@@ -63,7 +63,7 @@ def test_an_answer_that_is_lost(engine: Engine, proxy: FaultProxy) -> None:
     assert head(engine) == b"mine"
 
 
-def test_a_request_that_is_cut_off_is_sent_again(engine: Engine, proxy: FaultProxy) -> None:
+def test_a_truncated_request_can_be_sent_again(engine: Engine, proxy: FaultProxy) -> None:
     proxy.on_write = {1: Trouble("cut")}
     before = head(engine)
     with pytest.raises(Unsure):
@@ -73,9 +73,7 @@ def test_a_request_that_is_cut_off_is_sent_again(engine: Engine, proxy: FaultPro
     assert head(engine) == b"mine"
 
 
-def test_what_arrives_after_a_newer_write_changes_nothing(
-    engine: Engine, proxy: FaultProxy
-) -> None:
+def test_a_late_write_after_a_newer_one_changes_nothing(engine: Engine, proxy: FaultProxy) -> None:
     proxy.on_write = {1: Trouble("late")}
     with pytest.raises(Unsure):
         swapped(engine, b"late")
@@ -84,9 +82,7 @@ def test_what_arrives_after_a_newer_write_changes_nothing(
     assert head(engine) == b"newer"
 
 
-def test_what_arrives_before_it_is_sent_again_counts_once(
-    engine: Engine, proxy: FaultProxy
-) -> None:
+def test_a_late_write_before_its_retry_counts_once(engine: Engine, proxy: FaultProxy) -> None:
     """The same bytes again: refused, since the first ones are there by now."""
     found = engine.read()
     assert found is not None
@@ -115,7 +111,7 @@ def test_an_error_of_a_gateway_leaves_the_outcome_unknown(
         assert head(engine) == (data if committed else before), status
 
 
-def test_a_read_whose_answer_is_lost_is_not_an_empty_state(
+def test_a_read_with_a_lost_response_is_not_an_empty_state(
     engine: Engine, proxy: FaultProxy
 ) -> None:
     proxy.always = lambda asked: Trouble("lost")
@@ -127,7 +123,7 @@ def test_a_read_whose_answer_is_lost_is_not_an_empty_state(
     assert head(engine).startswith(b"first ")
 
 
-def test_a_blob_whose_answer_is_lost_is_kept_again(engine: Engine, proxy: FaultProxy) -> None:
+def test_a_blob_with_a_lost_response_can_be_stored_again(engine: Engine, proxy: FaultProxy) -> None:
     proxy.on_write = {1: Trouble("lost")}
     try:
         engine.keep("blob", b"data")
@@ -141,7 +137,7 @@ def test_a_blob_whose_answer_is_lost_is_kept_again(engine: Engine, proxy: FaultP
     assert engine.kept("blob") == b"data"
 
 
-def test_the_proxy_counts_what_it_passes_on(engine: Engine, proxy: FaultProxy) -> None:
+def test_the_proxy_counts_forwarded_requests(engine: Engine, proxy: FaultProxy) -> None:
     engine.read()
     assert proxy.asked
     assert not proxy.writes

@@ -65,7 +65,7 @@ def over(engine: Engine) -> Version | None:
     return found[1] if found is not None else None
 
 
-def test_what_is_written_is_read(runner: Make) -> None:
+def test_a_write_is_read_by_another_engine(runner: Make) -> None:
     one, other = runner(), runner()
     data = content()
     version = one.swap(data, over(one))
@@ -76,7 +76,7 @@ def test_what_is_written_is_read(runner: Make) -> None:
     assert one.read()[0] == newer  # type: ignore[index]
 
 
-def test_a_stale_version_is_refused_and_changes_nothing(runner: Make) -> None:
+def test_a_stale_version_is_rejected_and_changes_nothing(runner: Make) -> None:
     one, other = runner(), runner()
     stale = one.swap(content(), over(one))
     assert other.read() is not None
@@ -91,7 +91,7 @@ def test_a_stale_version_is_refused_and_changes_nothing(runner: Make) -> None:
     assert found[0] == kept
 
 
-def test_of_many_writers_one_wins(served: tuple[str, Served], runner: Make) -> None:
+def test_only_one_of_many_writers_wins(served: tuple[str, Served], runner: Make) -> None:
     count = WRITERS.get(served[0], 32)
     first = runner()
     version = over(first)
@@ -136,7 +136,7 @@ def test_blobs_are_kept_until_they_are_dropped(runner: Make) -> None:
         third.kept(name)
 
 
-def test_five_megabytes_come_back(runner: Make) -> None:
+def test_five_megabytes_are_read_back(runner: Make) -> None:
     one, other = runner(), runner()
     head, blob = content(5 * 1024 * 1024), content(5 * 1024 * 1024)
     one.keep("large", blob)
@@ -147,7 +147,7 @@ def test_five_megabytes_come_back(runner: Make) -> None:
     assert other.kept("large") == blob
 
 
-def test_an_attempt_to_write_leaves_nothing(served: tuple[str, Served], runner: Make) -> None:
+def test_a_write_test_leaves_nothing(served: tuple[str, Served], runner: Make) -> None:
     name, server = served
     one = runner()
     one.swap(content(), over(one))
@@ -159,14 +159,14 @@ def test_an_attempt_to_write_leaves_nothing(served: tuple[str, Served], runner: 
         assert "write-test" not in git(server.folder / "team.git", "for-each-ref")
 
 
-def test_conditions_count(runner: Make) -> None:
+def test_conditional_writes_are_supported(runner: Make) -> None:
     runner().probe()
 
 
 # What each engine refuses, by its own server.
 
 
-def test_git_refuses_what_is_not_a_remote_or_not_a_ref(tmp_path: Path) -> None:
+def test_git_rejects_unknown_remotes_and_invalid_refs(tmp_path: Path) -> None:
     with serving("git", tmp_path) as server:
         here = server.runner()
     for address in ("git:upstream", "git:https://example.com/x.git", "git:origin#a/../b"):
@@ -174,14 +174,14 @@ def test_git_refuses_what_is_not_a_remote_or_not_a_ref(tmp_path: Path) -> None:
             replace(here, address=address).engine()
 
 
-def test_git_says_when_the_remote_is_away(tmp_path: Path) -> None:
+def test_git_reports_an_unreachable_remote(tmp_path: Path) -> None:
     with serving("git", tmp_path) as server:
         here = server.runner()
     with closing(here.engine()) as engine, pytest.raises(Unsure):
         engine.read()
 
 
-def test_git_leaves_the_clone_as_it_is(tmp_path: Path) -> None:
+def test_git_does_not_change_the_clone(tmp_path: Path) -> None:
     with serving("git", tmp_path) as server, ExitStack() as stack:
         here = server.runner("x")
         before = sorted(str(p.relative_to(here.folder)) for p in here.folder.rglob("*"))
@@ -211,7 +211,7 @@ def test_a_missing_bucket_is_not_an_empty_state(
             assert caught.value.cause == "container"
 
 
-def test_a_server_that_ignores_conditions_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_ignores_conditions_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in S3_KEYS.items():
         monkeypatch.setenv(key, value)
     with careless_s3() as endpoint, pytest.raises(Unconditional):

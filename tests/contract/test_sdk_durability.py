@@ -16,7 +16,7 @@ def there(url: str) -> list[str]:
     return [task.id for page in pages for task in page]
 
 
-def test_many_at_once_over_two_servers(tmp_path: Path) -> None:
+def test_concurrent_creates_on_two_servers_are_kept(tmp_path: Path) -> None:
     db = tmp_path / "local.db"
     with running_server(db) as one, running_server(db) as two:
         with ThreadPoolExecutor(8) as pool:
@@ -26,7 +26,7 @@ def test_many_at_once_over_two_servers(tmp_path: Path) -> None:
         assert sorted(there(one)) == sorted(there(two)) == sorted(made)
 
 
-def test_a_create_that_was_answered_outlives_a_kill(tmp_path: Path) -> None:
+def test_an_acknowledged_create_survives_a_kill(tmp_path: Path) -> None:
     db = tmp_path / "local.db"
     answered: list[str] = []
     for round_number in range(1, 4):

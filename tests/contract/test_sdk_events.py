@@ -92,7 +92,7 @@ def test_events_come_in_small_pages(service: Service, sdk: Sdk) -> None:
     ]
 
 
-def test_a_further_message(service: Service, sdk: Sdk) -> None:
+def test_a_second_message_is_delivered(service: Service, sdk: Sdk) -> None:
     task_id = sdk.create()
     with refused(409):
         respond(sdk, task_id, user_message("And then?"))

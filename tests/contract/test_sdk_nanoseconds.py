@@ -43,7 +43,7 @@ def created(client: Client, mark: str) -> str:
 
 
 @pytest.mark.parametrize(("mark", "microseconds"), MARKS)
-def test_it_reads_events_with_nanoseconds(url: str, mark: str, microseconds: int) -> None:
+def test_the_sdk_reads_events_with_nanoseconds(url: str, mark: str, microseconds: int) -> None:
     with Client(Transport(url, "alice")) as client:
         task_id = created(client, mark)
         first = next(event for page in Sdk.of(url).event_pages(task_id) for event in page)
@@ -65,12 +65,12 @@ READS: list[Callable[[Sdk, str], Any]] = [
 
 
 @pytest.mark.parametrize("read", READS)
-def test_its_other_reads_work_as_well(url: str, read: Callable[[Sdk, str], Any]) -> None:
+def test_the_sdk_reads_everything_else(url: str, read: Callable[[Sdk, str], Any]) -> None:
     with Client(Transport(url, "alice")) as client:
         assert read(Sdk.of(url), created(client, MARKS[0][0]))
 
 
-def test_an_event_that_it_sends_back_has_microseconds(url: str) -> None:
+def test_an_event_sent_by_the_sdk_has_microseconds(url: str) -> None:
     """A reader that writes an event again loses the last three digits, not more: a mark that is
     shown with six digits still matches."""
     with Client(Transport(url, "alice")) as client:

@@ -88,7 +88,7 @@ def test_create_with_every_input_and_read_it_back(sdk: Sdk) -> None:
     assert first.actor == task.created_by
 
 
-def test_create_with_nothing_but_a_message(sdk: Sdk) -> None:
+def test_create_with_only_a_message(sdk: Sdk) -> None:
     task = sdk.agents.get_task(ORG, sdk.create("Review costs."))
     assert task.name == "Review costs"
     assert (task.status, task.runtime_phase) == ("idle", "ready")
@@ -109,7 +109,7 @@ def test_create_with_nothing_but_a_message(sdk: Sdk) -> None:
         *({"tool_execution_mode": mode} for mode in models.ToolExecutionMode.values()),
     ],
 )
-def test_every_value_that_the_sdk_knows(sdk: Sdk, settings: dict[str, Any]) -> None:
+def test_every_value_of_the_sdk_is_accepted(sdk: Sdk, settings: dict[str, Any]) -> None:
     task = sdk.agents.get_task(ORG, sdk.create(**settings))
     for name, value in settings.items():
         if value:
@@ -121,7 +121,7 @@ ORDERS = models.AgentTaskSortField.values()
 
 @pytest.mark.parametrize("sort_by", ORDERS)
 @pytest.mark.parametrize("direction", models.AgentTaskSortDirection.values())
-def test_small_pages_in_every_order(sdk: Sdk, sort_by: str, direction: str) -> None:
+def test_small_pages_work_in_every_order(sdk: Sdk, sort_by: str, direction: str) -> None:
     made = [sdk.create("word " * (number % 3 + 1)) for number in range(10)]
     query = {"sort_by": sort_by, "sort_direction": direction}
     pages = sdk.pages(page_size=3, **query)
@@ -176,7 +176,7 @@ def test_private_and_shared(sdk: Sdk, url: str) -> None:
         other.agents.get_task(ORG, task_id)
 
 
-def test_who_one_is(sdk: Sdk, url: str) -> None:
+def test_the_current_user_is_returned(sdk: Sdk, url: str) -> None:
     user = sdk.users.get_current_user()
     assert user.id
     assert user.token_info.organization == user.token_info.team == ""

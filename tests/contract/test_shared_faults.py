@@ -161,7 +161,7 @@ def cut_off_with_the_first_write(proxy: FaultProxy) -> Callable[[Asked], Trouble
     return choose
 
 
-def test_what_arrives_after_a_takeover_changes_nothing(those: Machines, proxy: FaultProxy) -> None:
+def test_a_late_write_after_a_takeover_changes_nothing(those: Machines, proxy: FaultProxy) -> None:
     """A holder that is cut off: its write is still on its way when another machine takes over."""
     cut_off, other = those.new(proxy.port), those.new()
     session = cut_off.open()
@@ -249,7 +249,7 @@ def stop_beat(machine: Machine) -> None:
     machine.engine.swap = machine.engine.read = gone  # type: ignore[method-assign,assignment]
 
 
-def test_unlock_fences_a_holder_that_lives(those: Machines) -> None:
+def test_unlock_fences_a_live_holder(those: Machines) -> None:
     holder, other = those.new(), those.new()
     session = holder.open()
     told: list[int] = []
@@ -278,7 +278,7 @@ def test_unlock_fences_a_holder_that_lives(those: Machines) -> None:
     other.open().close()
 
 
-def test_a_stale_holder_whose_blobs_were_cleaned_up_harms_nothing(those: Machines) -> None:
+def test_a_stale_holder_without_its_blobs_changes_nothing(those: Machines) -> None:
     holder, other = those.new(), those.new()
     stale = holder.open()
     stale.append(Attempted(attempt(1)))
@@ -324,7 +324,7 @@ WRONG: dict[str, tuple[Code, Callable[[Head], bytes]]] = {
 }
 
 
-def test_a_head_that_is_wrong_is_refused_and_left(those: Machines) -> None:
+def test_an_invalid_head_is_rejected_and_unchanged(those: Machines) -> None:
     machine, other = those.new(), those.new()
     found = machine.engine.read()
     assert found is not None
@@ -341,7 +341,7 @@ def test_a_head_that_is_wrong_is_refused_and_left(those: Machines) -> None:
     other.open().close()
 
 
-def test_a_server_that_ignores_conditions_gets_no_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_ignores_conditions_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in S3_KEYS.items():
         monkeypatch.setenv(key, value)
     with careless_s3() as endpoint:

@@ -31,13 +31,13 @@ from tests.support.state_samples import (
 from tests.support.state_strategies import events, states, values
 
 
-def test_a_state_reads_as_it_always_did() -> None:
+def test_the_golden_state_is_written_and_read() -> None:
     assert encode_state(golden_state()).decode() == GOLDEN
     assert decode(GOLDEN) == golden_state()
 
 
 @given(states)
-def test_what_was_written_is_what_is_read(state: State) -> None:
+def test_an_encoded_state_decodes_to_itself(state: State) -> None:
     data = encode_state(state)
     again = decode(data)
     assert again == state
@@ -45,12 +45,12 @@ def test_what_was_written_is_what_is_read(state: State) -> None:
 
 
 @given(states)
-def test_a_state_is_valid_by_its_schema(state: State) -> None:
+def test_an_encoded_state_is_valid_by_its_schema(state: State) -> None:
     schema = json.loads(schema_text("state"))
     jsonschema.Draft7Validator(schema).validate(json.loads(encode_state(state)))
 
 
-def test_every_property_of_the_schema_says_what_it_is() -> None:
+def test_every_property_of_the_schema_has_a_description() -> None:
     schema = json.loads(schema_text("state"))
     jsonschema.Draft7Validator.check_schema(schema)
     silent: list[str] = []
@@ -69,7 +69,7 @@ def test_every_property_of_the_schema_says_what_it_is() -> None:
 
 
 @given(events)
-def test_an_event_comes_back_from_its_line(event: Event) -> None:
+def test_an_encoded_event_decodes_to_itself(event: Event) -> None:
     line = encode_event(event)
     assert decode_event(line) == event
     assert b"\n" not in line
@@ -86,7 +86,7 @@ def test_an_event_comes_back_from_its_line(event: Event) -> None:
         ([], ""),
     ],
 )
-def test_an_event_of_another_shape_is_refused(line: object, path: str) -> None:
+def test_an_event_of_another_shape_is_rejected(line: object, path: str) -> None:
     with pytest.raises(ShapeError) as caught:
         decode_event(json.dumps(line).encode())
     assert caught.value.path == path
@@ -94,14 +94,14 @@ def test_an_event_of_another_shape_is_refused(line: object, path: str) -> None:
 
 @given(values)
 @example({"a": [{}, [], {"b": [True, None, 1.5]}], "ü": "ä\n"})
-def test_indenting_is_what_the_standard_library_does(value: object) -> None:
+def test_indenting_matches_the_standard_library(value: object) -> None:
     ours = indented(encode_json(value)).decode()
     assert json.loads(ours) == value
     if "\\" not in ours and "e" not in ours.lower():
         assert ours == json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
 
 
-def test_what_is_not_visible_is_spelled_out_and_comes_back() -> None:
+def test_invisible_characters_are_escaped_and_decoded() -> None:
     hostile = "a\u202eb\x1b[0m\u2066c\x9bd\u2028ef\U000e0041g\x7fh\u200b \u65e5\u672c \U0001f680"
     made = replace(record(0), outputs={"name": hostile})
     state = fold(empty(), [Recorded(made)])
@@ -119,7 +119,7 @@ def test_what_is_not_visible_is_spelled_out_and_comes_back() -> None:
     assert decode(text).records[made.ref].outputs["name"] == hostile
 
 
-def test_a_number_that_json_lacks_does_not_keep_an_id_from_being_written() -> None:
+def test_a_number_that_json_lacks_does_not_prevent_a_write() -> None:
     outputs = {"tokensUsed": float("nan"), "entities": [{"x": float("inf")}]}
     odd = Recorded(replace(record(0), outputs=outputs))
     expected = {"entities": [{"x": None}]}
@@ -129,7 +129,7 @@ def test_a_number_that_json_lacks_does_not_keep_an_id_from_being_written() -> No
     assert decode(encode_state(fold(empty(), [odd]))).records[odd.record.ref].task_id == "id-0"
 
 
-def test_a_lone_surrogate_does_not_keep_an_id_from_being_written() -> None:
+def test_a_lone_surrogate_does_not_prevent_a_write() -> None:
     odd = Recorded(replace(record(0), outputs={"name": "a\ud800b"}))
     read = decode_event(encode_event(odd))
     assert isinstance(read, Recorded)
@@ -137,7 +137,7 @@ def test_a_lone_surrogate_does_not_keep_an_id_from_being_written() -> None:
     assert decode(encode_state(fold(empty(), [odd]))).records[odd.record.ref].task_id == "id-0"
 
 
-def test_a_byte_order_mark_is_no_damage() -> None:
+def test_a_byte_order_mark_is_accepted() -> None:
     assert decode(b"\xef\xbb\xbf" + GOLDEN.encode()) == golden_state()
 
 
@@ -163,7 +163,7 @@ def test_events_of_every_kind_have_a_line_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("data", "why"), [(b"{]", "JSON is malformed"), (b"1", "expected `object`")]
 )
-def test_what_is_wrong_with_a_value_continues_a_sentence(data: bytes, why: str) -> None:
+def test_the_reason_for_an_invalid_value_continues_a_sentence(data: bytes, why: str) -> None:
     with pytest.raises(ShapeError) as caught:
         members(data)
     assert str(caught.value).startswith(why)

@@ -17,12 +17,12 @@ from tests.support.state_samples import BACKEND, mark_at
 
 
 @given(st.integers(0, len(GOLDEN) - 3))
-def test_no_part_of_a_file_is_taken_for_all_of_it(length: int) -> None:
+def test_a_truncated_file_is_rejected(length: int) -> None:
     refused(GOLDEN[:length])
 
 
 @given(st.integers(0, len(GOLDEN) - 1), st.integers(0, 7))
-def test_no_flipped_bit_goes_unnoticed(at: int, bit: int) -> None:
+def test_every_flipped_bit_is_detected(at: int, bit: int) -> None:
     """A key that is wrong by one character would be a task that is missing."""
     data = bytearray(GOLDEN.encode())
     data[at] ^= 1 << bit
@@ -32,7 +32,7 @@ def test_no_flipped_bit_goes_unnoticed(at: int, bit: int) -> None:
         refused(bytes(data))
 
 
-def test_a_changed_key_is_refused_until_the_checksum_is_removed() -> None:
+def test_an_edited_key_is_rejected_until_the_checksum_is_removed() -> None:
     changed = GOLDEN.replace("acme/task-0", "acme/task-8")
     assert refused(changed).code is Code.STATE_EDITED
     merged = "".join(line for line in changed.splitlines(True) if '"checksum"' not in line)
@@ -75,7 +75,9 @@ DAMAGED, NEWER, OTHER = Code.STATE_DAMAGED, Code.STATE_NEWER, Code.STATE_BACKEND
         (GOLDEN.replace('  "serial"', '<<<<<<< HEAD\n  "serial"'), Code.STATE_MERGE, ""),
     ],
 )
-def test_each_kind_of_bad_file_is_told_apart(data: bytes | str, code: Code, case: str) -> None:
+def test_each_kind_of_invalid_file_has_its_own_code(
+    data: bytes | str, code: Code, case: str
+) -> None:
     said = refused(data)
     assert (said.code, said.case) == (code, case)
 
@@ -85,7 +87,7 @@ def test_a_merge_conflict_is_found_by_its_line() -> None:
     assert refused(text).line == text.splitlines().index("<<<<<<< HEAD") + 1
 
 
-def test_a_trailing_slash_makes_no_other_backend() -> None:
+def test_a_trailing_slash_does_not_change_the_backend() -> None:
     value = golden_value() | {"backend": BACKEND + "/"}
     assert decode(json.dumps(value)).backend == BACKEND + "/"
 
@@ -148,13 +150,13 @@ def test_an_invalid_value_is_named_by_its_path(at: list[str], to: object, path: 
 
 
 @pytest.mark.parametrize("name", ["serial", "lineage", "attempts", "tasks", "backend"])
-def test_what_is_missing_is_named(name: str) -> None:
+def test_a_missing_property_is_named(name: str) -> None:
     value = json.loads(GOLDEN)
     del value[name]
     assert refused(json.dumps(value)).args["path"] == name
 
 
-def test_one_key_twice_is_refused() -> None:
+def test_a_duplicate_key_is_rejected() -> None:
     start = GOLDEN.index('    "acme/task-0"')
     entry = GOLDEN[start : GOLDEN.index("\n  },\n", start)]
     doubled = GOLDEN.replace(entry, f"{entry},\n{entry}")

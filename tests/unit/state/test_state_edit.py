@@ -71,14 +71,14 @@ def test_a_key_of_two_organizations_needs_its_full_name(state: State) -> None:
 
 
 @pytest.mark.parametrize(("name", "near"), [("tsak-1", "task-1"), ("acme/tsk-1", "acme/task-1")])
-def test_an_unknown_name_brings_up_what_is_near(state: State, name: str, near: str) -> None:
+def test_an_unknown_key_suggests_similar_keys(state: State, name: str, near: str) -> None:
     code, case, facts = refusal(lambda: find(state, name))
     assert (code, case, facts["name"]) == (Code.UNKNOWN_TASK, "near", name)
     assert isinstance(facts["near"], tuple)
     assert facts["near"][0] == near
 
 
-def test_nothing_near_is_no_guess(state: State) -> None:
+def test_a_key_without_similar_keys_gets_no_suggestion(state: State) -> None:
     assert refusal(lambda: find(state, "zzzzzz"))[:2] == (Code.UNKNOWN_TASK, "")
 
 
@@ -91,7 +91,7 @@ def test_a_record_moves(state: State) -> None:
     assert ONE not in moved.records
 
 
-def test_open_attempts_move_along(state: State) -> None:
+def test_open_attempts_move_with_the_record(state: State) -> None:
     new = destination("renamed", OPEN)
     moved = fold(state, mv(state, OPEN, new))
     assert [a.mark for a in moved.attempts_for(new)] == [mark_at(3), mark_at(5)]
@@ -112,7 +112,7 @@ def test_a_key_with_an_open_attempt_stays_in_its_organization(state: State) -> N
     assert mv(state, ONE, TaskRef("elsewhere", ONE.key))  # a record is proof, wherever it is kept
 
 
-def test_a_move_that_dies_half_way_forgets_nothing(state: State) -> None:
+def test_a_killed_move_forgets_nothing(state: State) -> None:
     events = mv(state, ONE, destination("renamed", ONE))
     for length in range(len(events) + 1):
         known = fold(state, events[:length]).records.values()
@@ -128,18 +128,18 @@ def test_a_move_that_dies_half_way_forgets_nothing(state: State) -> None:
         (TaskRef("acme", "tas-1"), TaskRef("acme", "x"), Code.UNKNOWN_TASK, "near"),
     ],
 )
-def test_a_move_that_is_not_possible_is_refused(
+def test_an_impossible_move_is_rejected(
     state: State, old: TaskRef, new: TaskRef, code: Code, case: str
 ) -> None:
     assert refusal(lambda: mv(state, old, new))[:2] == (code, case)
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "a b", "/x", "a/", "a/b/c", "x" * 129, "-x"])
-def test_a_destination_is_a_key(name: str) -> None:
+def test_a_destination_must_be_a_key(name: str) -> None:
     assert refusal(lambda: destination(name, ONE))[:2] == (Code.STATE_EDIT, "key")
 
 
-def test_each_star_needs_a_counterpart() -> None:
+def test_a_wildcard_needs_a_wildcard_in_the_destination() -> None:
     assert refusal(lambda: destinations([ONE, TWO], "task-*", "x"))[1] == "stars"
 
 
@@ -152,7 +152,7 @@ def test_each_star_needs_a_counterpart() -> None:
         ({"serial": 9, "records": {}}, "lost"),
     ],
 )
-def test_a_copy_replaces_the_state_only_if_it_loses_nothing(
+def test_a_push_is_rejected_if_it_would_lose_entries(
     state: State, changes: dict[str, Any], case: str
 ) -> None:
     assert refusal(lambda: push(state, replace(state, **changes)))[:2] == (Code.STATE_EDIT, case)
@@ -168,7 +168,7 @@ def test_a_record_is_forgotten(state: State) -> None:
     assert refusal(lambda: rm(state, TaskRef("acme", "none")))[0] == Code.UNKNOWN_TASK
 
 
-def test_an_attempt_is_not_forgotten_but_settled(state: State) -> None:
+def test_an_open_attempt_is_resolved_not_removed(state: State) -> None:
     assert refusal(lambda: rm(state, OPEN))[:2] == (Code.STATE_EDIT, "unresolved")
 
 
@@ -184,7 +184,7 @@ def test_the_manifests_inputs_are_accepted(state: State) -> None:
     assert refusal(lambda: accept(state, OPEN, inputs, "x"))[0] == Code.UNKNOWN_TASK
 
 
-def test_an_attempt_is_resolved_by_the_task_it_made(state: State) -> None:
+def test_an_attempt_is_resolved_with_the_task_it_created(state: State) -> None:
     events = close_attempts(state, OPEN, "id-found", created_at=NOON)
     after = fold(state, events)
     assert after.attempts == {}
@@ -197,7 +197,7 @@ def test_an_attempt_is_resolved_by_the_task_it_made(state: State) -> None:
     assert (made.inputs, made.digest) == (attempt(5).inputs, attempt(5).digest)
 
 
-def test_name_and_sharing_are_still_to_be_patched_after_a_resolve() -> None:
+def test_name_and_sharing_are_still_pending_after_a_resolve() -> None:
     inputs = {**attempt(3).inputs, "name": "N", "isShared": True}
     state = fold(empty(), [Attempted(replace(attempt(3), inputs=inputs))])
     (event,) = close_attempts(state, attempt(3).ref, "id-3")
@@ -205,7 +205,7 @@ def test_name_and_sharing_are_still_to_be_patched_after_a_resolve() -> None:
     assert event.record.pending == {"name": "N", "isShared": True}
 
 
-def test_an_attempt_is_resolved_as_having_made_nothing(state: State) -> None:
+def test_an_attempt_is_resolved_as_not_created(state: State) -> None:
     events = close_attempts(state, OPEN, None)
     assert [type(event) for event in events] == [Closed, Closed]
     after = fold(state, events)
@@ -227,7 +227,7 @@ def test_a_recorded_key_with_attempts_is_resolved_too(state: State, task_id: str
     assert after.attempts_for(ONE) == ()
 
 
-def test_what_can_not_be_settled_is_told(state: State) -> None:
+def test_an_invalid_resolve_is_an_error(state: State) -> None:
     assert refusal(lambda: close_attempts(state, ONE, None))[:2] == (Code.STATE_EDIT, "resolved")
     unknown = TaskRef("acme", "opne")
     assert refusal(lambda: close_attempts(state, unknown, None))[0] == Code.UNKNOWN_TASK
@@ -256,7 +256,7 @@ def test_a_replacement_becomes_the_task_of_the_record(replacing: State) -> None:
     assert after.recorded_ids().keys() == {"id-0", "id-1", "id-new"}
 
 
-def test_a_replacement_that_made_none_is_told_of_by_the_record(replacing: State) -> None:
+def test_a_replacement_that_was_not_created_is_in_the_history(replacing: State) -> None:
     known = fold(replacing, close_attempts(replacing, ONE, None)).records[ONE]
     assert (known.task_id, known.former) == ("id-1", ("id-0",))
     assert known.marks == (mark_at(0), mark_at(1), mark_at(7), mark_at(8))
@@ -264,14 +264,14 @@ def test_a_replacement_that_made_none_is_told_of_by_the_record(replacing: State)
     assert fold(replacing, close_attempts(replacing, ONE, "id-1")).records[ONE].task_id == "id-1"
 
 
-def test_a_former_task_is_not_taken_back(replacing: State) -> None:
+def test_a_former_task_of_a_key_is_rejected(replacing: State) -> None:
     assert refusal(lambda: close_attempts(replacing, ONE, "id-0"))[:2] == (
         Code.STATE_EDIT,
         "former",
     )
 
 
-def test_moved_accepted_and_resolved_it_keeps_what_became_of_it(replacing: State) -> None:
+def test_move_accept_and_resolve_keep_the_history(replacing: State) -> None:
     new = destination("renamed", ONE)
     moved = fold(replacing, mv(replacing, ONE, new))
     assert [a.replaces for a in moved.attempts_for(new)] == ["id-1", "id-1"]
@@ -281,7 +281,7 @@ def test_moved_accepted_and_resolved_it_keeps_what_became_of_it(replacing: State
     assert "id-0" in settled.recorded_ids()
 
 
-def test_the_record_lost_the_task_that_was_to_be_replaced_is_resolved_on() -> None:
+def test_an_attempt_to_replace_is_resolved_without_a_record() -> None:
     lost = fold(empty(), [Attempted(replace(attempt(7, "task-1"), replaces="id-1"))])
     known = fold(lost, close_attempts(lost, ONE, "id-1")).records[ONE]
     assert (known.task_id, known.former, known.history) == ("id-1", (), ())

@@ -34,7 +34,7 @@ def refusal(caught: pytest.ExceptionInfo[StateError]) -> tuple[Code, str]:
 
 
 @given(st.binary(max_size=200))
-def test_what_was_sealed_is_read_again_and_nothing_of_it_shows(data: bytes) -> None:
+def test_encrypted_data_is_decrypted_and_not_visible(data: bytes) -> None:
     one = cipher(key=KEY)
     sealed = one.seal("base", data)
     assert cipher(key=KEY).unseal("base", sealed) == data
@@ -42,7 +42,7 @@ def test_what_was_sealed_is_read_again_and_nothing_of_it_shows(data: bytes) -> N
     assert len(data) < 8 or data not in sealed[len(MAGIC) :]
 
 
-def test_a_passphrase_does_the_same() -> None:
+def test_a_passphrase_encrypts_with_a_key_per_state() -> None:
     sealed = cipher(passphrase=PHRASE).seal("base", b"secret")
     again = cipher(passphrase=f"  {PHRASE}\n")  # as a file gives it
     assert again.unseal("base", sealed) == b"secret"
@@ -55,14 +55,14 @@ def test_a_passphrase_does_the_same() -> None:
 @pytest.mark.parametrize(
     ("name", "lineage"), [("other", LINEAGE), ("base", "f" * 32)], ids=["name", "lineage"]
 )
-def test_a_blob_is_not_taken_for_another_one(name: str, lineage: str) -> None:
+def test_a_blob_of_another_name_or_lineage_is_rejected(name: str, lineage: str) -> None:
     sealed = cipher(key=KEY).seal("base", b"secret")
     with pytest.raises(StateError) as caught:
         cipher(lineage, key=KEY).unseal(name, sealed)
     assert refusal(caught) == (Code.STATE_CIPHERTEXT, "")
 
 
-def test_no_byte_can_be_changed_or_cut_off_unnoticed() -> None:
+def test_any_changed_or_truncated_byte_is_detected() -> None:
     one = cipher(key=KEY)
     sealed = one.seal("base", b"the state")
     for at in range(len(sealed)):
@@ -72,7 +72,7 @@ def test_no_byte_can_be_changed_or_cut_off_unnoticed() -> None:
                 one.unseal("base", damaged)
 
 
-def test_a_wrong_key_and_no_key_are_said_and_never_nothing() -> None:
+def test_a_wrong_or_missing_key_is_an_error() -> None:
     sealed = cipher(key=KEY).seal("base", b"secret")
     for other, case in (
         (cipher(key=OLDER), ""),
@@ -84,7 +84,7 @@ def test_a_wrong_key_and_no_key_are_said_and_never_nothing() -> None:
         assert refusal(caught) == (Code.STATE_KEY_WRONG, case)
 
 
-def test_old_keys_read_and_the_current_one_writes() -> None:
+def test_old_keys_decrypt_and_the_current_key_encrypts() -> None:
     first = cipher(key=OLDER).seal("base", b"1")
     second = cipher(passphrase=OTHER).seal("base", b"2")
     now = cipher(passphrase=PHRASE, old_keys=f"{OLDER}\n\n{OTHER}\n")
@@ -100,7 +100,7 @@ def test_an_old_passphrase_may_look_like_a_key() -> None:
     assert cipher(key=OLDER, old_keys=KEY).unseal("base", sealed) == b"1"
 
 
-def test_where_a_key_is_set_an_unencrypted_state_is_refused() -> None:
+def test_with_a_key_an_unencrypted_state_is_rejected() -> None:
     for enforcing in (cipher(key=KEY), cipher(key=KEY, old_keys=OLDER)):
         with pytest.raises(StateError) as caught:
             enforcing.unseal("base", b'{"version": 1}')
@@ -111,7 +111,7 @@ def test_where_a_key_is_set_an_unencrypted_state_is_refused() -> None:
     assert beginning.seal("base", b"{}") != b"{}"
 
 
-def test_without_a_key_nothing_is_encrypted_and_none_ends_encryption() -> None:
+def test_without_a_key_nothing_is_encrypted_and_none_decrypts() -> None:
     plain = cipher()
     assert plain.seal("base", b"{}") == plain.unseal("base", b"{}") == b"{}"
     assert plain.is_current(b"{}")
@@ -122,7 +122,7 @@ def test_without_a_key_nothing_is_encrypted_and_none_ends_encryption() -> None:
     assert ending.seal("base", b"1") == b"1"
 
 
-def test_a_newer_form_is_refused() -> None:
+def test_a_newer_encryption_format_is_rejected() -> None:
     with pytest.raises(StateError) as caught:
         cipher(key=KEY).unseal("base", MAGIC[:-1] + b"\x02" + os.urandom(64))
     assert refusal(caught)[0] == Code.STATE_NEWER
@@ -142,13 +142,13 @@ def test_a_newer_form_is_refused() -> None:
         ({"key": KEY, "old_keys": "too short"}, "short"),
     ],
 )
-def test_a_variable_that_cannot_be_used(env: dict[str, str], case: str) -> None:
+def test_an_invalid_key_variable_is_an_error(env: dict[str, str], case: str) -> None:
     with pytest.raises(StateError) as caught:
         cipher(**env)
     assert refusal(caught) == (Code.STATE_KEY_INVALID, case)
 
 
-def test_without_the_library_a_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_a_key_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconciler.state.encryption.find_spec", lambda _: None)
     with pytest.raises(StateError) as caught:
         cipher(key=KEY)
@@ -157,6 +157,6 @@ def test_without_the_library_a_key_is_refused(monkeypatch: pytest.MonkeyPatch) -
     assert importlib.util.find_spec("cryptography")
 
 
-def test_no_key_is_in_a_representation() -> None:
+def test_no_repr_contains_a_key() -> None:
     ring = KeyRing.of({"TASKCTL_STATE_PASSPHRASE": PHRASE})
     assert PHRASE not in repr(ring)

@@ -49,14 +49,14 @@ def replaced() -> State:
     return fold(empty(serial=7), [Recorded(record(0)), Attempted(made), Recorded(new)])
 
 
-def test_a_history_in_the_file() -> None:
+def test_the_history_is_stored_in_the_file() -> None:
     text = encode_state(replaced()).decode()
     assert TOLD in text
     assert decode(text) == replaced()
     assert not replaced().attempts
 
 
-def test_a_state_without_one_tells_what_its_records_say() -> None:
+def test_without_a_history_entries_are_derived_from_records() -> None:
     (known,) = decode(GOLDEN).records.values()
     assert known.history == ()
     assert known.full_history() == (HistoryEntry("created", NOON, "id-0", mark_at(0)),)
@@ -64,7 +64,7 @@ def test_a_state_without_one_tells_what_its_records_say() -> None:
     assert encode_state(golden_state()).decode() == GOLDEN
 
 
-def test_it_is_bounded_and_the_former_tasks_are_not() -> None:
+def test_the_history_is_bounded_and_former_tasks_are_not() -> None:
     known = record(0)
     for number in range(1, HISTORY + 20):
         made = replace(attempt(number, "task-0"), replaces=f"id-{number - 1}")
@@ -99,13 +99,13 @@ def test_attempts_that_created_no_task_are_in_the_history_once() -> None:
         ([{"what": "created", "at": "noon"}], "history[0].at"),
     ],
 )
-def test_an_invalid_history_is_refused_with_its_place(history: object, path: str) -> None:
+def test_an_invalid_history_is_rejected_with_its_path(history: object, path: str) -> None:
     broken = json.loads(encode_state(replaced()))
     broken["tasks"]["acme/task-0"]["history"] = history
     assert refused(json.dumps(broken)).args["path"] == f'tasks["acme/task-0"].{path}'
 
 
-def test_a_word_of_a_later_taskctl_is_kept() -> None:
+def test_an_unknown_kind_of_entry_is_kept() -> None:
     later = json.loads(encode_state(replaced()))
     later["tasks"]["acme/task-0"]["history"][0]["what"] = "praised"
     del later["checksum"]
@@ -135,7 +135,7 @@ def test_replacements_of_a_run_that_died_before_saving_are_unreported(tmp_path: 
         assert session.state.records[ref].task_id == "id-1"
 
 
-def test_by_hand_the_history_is_kept_as_well() -> None:
+def test_state_commands_keep_the_history() -> None:
     made = replace(attempt(1, "task-0"), replaces="id-0")
     known = fold(empty(), [Recorded(record(0)), Attempted(made)])
     found = fold(known, close_attempts(known, made.ref, "id-1", created_at=NOON))
@@ -153,7 +153,7 @@ def test_by_hand_the_history_is_kept_as_well() -> None:
     assert told.former == ("id-0",)
 
 
-def test_in_place_of_a_task_whose_record_was_lost_its_id_is_kept() -> None:
+def test_a_replaced_task_without_a_record_keeps_its_id() -> None:
     made = replace(attempt(1, "task-0"), replaces="id-0")
     new = record(1, "task-0").in_place_of(None, made)
     assert new.former == ("id-0",)
@@ -163,7 +163,7 @@ def test_in_place_of_a_task_whose_record_was_lost_its_id_is_kept() -> None:
     assert older.former == ("id-0", "id-3")
 
 
-def test_only_what_a_dead_run_replaced_itself_is_untold() -> None:
+def test_only_replacements_of_the_killed_run_are_unreported() -> None:
     (known,) = replaced().records.values()
     saved = fold(empty(), [Recorded(known)])
     updated = known.with_history(HistoryEntry("updated", NOON, known.task_id, "", "name"))
@@ -175,7 +175,7 @@ def test_only_what_a_dead_run_replaced_itself_is_untold() -> None:
     assert with_unreported(fold(empty(), [Recorded(record(0))]), [Recorded(known)]).unreported
 
 
-def test_a_repeated_history_entry_is_kept_once_and_the_same_task_loses_nothing() -> None:
+def test_a_repeated_history_entry_is_kept_once() -> None:
     (known,) = replaced().records.values()
     said = HistoryEntry("notCreated", NOON, "id-1", mark_at(5), "refused")
     assert known.with_history(said).with_history(said) == known.with_history(said)
@@ -183,7 +183,7 @@ def test_a_repeated_history_entry_is_kept_once_and_the_same_task_loses_nothing()
     assert (same.history, same.former) == (known.history, known.former)
 
 
-def test_a_task_is_that_of_the_key_which_has_it_not_of_one_that_had_it() -> None:
+def test_a_current_task_takes_precedence_over_a_former_one() -> None:
     had = replace(record(1, "b"), former=("id-0",))
     for order in ([record(0), had], [had, record(0)]):
         known = fold(empty(), map(Recorded, order))

@@ -62,7 +62,7 @@ def path(tmp_path: Path) -> Path:
     ],
 )
 @pytest.mark.parametrize("with_backup", [True, False])
-def test_a_bad_file_is_refused_and_left(
+def test_an_invalid_file_is_rejected_and_unchanged(
     path: Path,
     use: Callable[[Path], State],
     data: bytes,
@@ -86,7 +86,7 @@ def test_a_bad_file_is_refused_and_left(
 
 @pytest.mark.parametrize("use", [read, open_at])
 @pytest.mark.parametrize("damage", [lambda b: b[:20] + b"?" + b[21:], lambda b: b"garbage\n" + b])
-def test_a_damaged_journal_is_refused_and_left(
+def test_a_damaged_journal_is_rejected_and_unchanged(
     path: Path, use: Callable[[Path], State], damage: Callable[[bytes], bytes]
 ) -> None:
     journal = path.with_name(path.name + ".journal")
@@ -107,7 +107,7 @@ def test_a_damaged_journal_is_refused_and_left(
 
 
 @pytest.mark.parametrize("use", [read, open_at])
-def test_a_folder_is_no_state(path: Path, use: Callable[[Path], State]) -> None:
+def test_a_folder_is_not_a_state(path: Path, use: Callable[[Path], State]) -> None:
     path.mkdir()
     (path / "x").write_text("y")
     before = tree(path.parent)
@@ -121,7 +121,7 @@ def test_a_folder_is_no_state(path: Path, use: Callable[[Path], State]) -> None:
 
 @pytest.mark.parametrize("suffix", ["", ".journal"])
 @pytest.mark.parametrize("use", [read, open_at])
-def test_a_pipe_is_refused_without_waiting_for_it(
+def test_a_pipe_is_rejected_without_reading(
     path: Path, use: Callable[[Path], State], suffix: str
 ) -> None:
     os.mkfifo(path.with_name(path.name + suffix))
@@ -154,7 +154,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["", ".journal"])
 @pytest.mark.parametrize("use", [read, open_at])
-def test_what_may_not_be_read_is_not_absent(
+def test_an_unreadable_file_is_not_treated_as_absent(
     path: Path, use: Callable[[Path], State], suffix: str
 ) -> None:
     path.write_bytes(GOOD)
@@ -187,7 +187,7 @@ def test_a_read_only_folder_can_be_planned_from_but_not_written(path: Path) -> N
     assert tree(path.parent) == before
 
 
-def test_a_folder_that_becomes_read_only_loses_nothing(path: Path) -> None:
+def test_a_folder_that_becomes_read_only_loses_no_entry(path: Path) -> None:
     """A journal that is there can still be written; the state file cannot be replaced."""
     path.write_bytes(GOOD)
     happened: list[Event] = [Recorded(record(5)), Recorded(record(6))]

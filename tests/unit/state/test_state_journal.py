@@ -38,19 +38,19 @@ TEXT = [
 ]
 
 
-def test_its_text(written: Written) -> None:
+def test_a_journal_has_the_documented_text(written: Written) -> None:
     written.journal.append([Closed(mark_at(0), "refused")])
     lines = written.bytes().splitlines()
     assert [line[9:] for line in lines] == [b"%d %b" % (len(text), text) for text in TEXT]
     assert written.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_nothing_is_made_before_the_first_event(written: Written) -> None:
+def test_no_journal_is_created_before_the_first_event(written: Written) -> None:
     assert not written.path.exists()
     assert read(b"") == Replay()
 
 
-def test_it_goes_on_where_it_ended(written: Written) -> None:
+def test_a_reopened_journal_is_appended_to(written: Written) -> None:
     happened = history(4)
     for event in happened[:3]:
         written.journal.append([event])
@@ -59,7 +59,7 @@ def test_it_goes_on_where_it_ended(written: Written) -> None:
 
 
 @given(histories)
-def test_what_was_appended_is_what_is_read(tmp_path: Path, happened: list[Event]) -> None:
+def test_appended_events_are_read_back(tmp_path: Path, happened: list[Event]) -> None:
     if happened:
         replay = read(journal_of(tmp_path / "j", happened))
         assert (replay.header, list(replay.events)) == (HEADER, happened)
@@ -80,14 +80,14 @@ def test_every_prefix_of_a_journal_reads_as_a_prefix_of_its_events(tmp_path: Pat
 
 
 @pytest.mark.parametrize("zeros", [1, 511, 4096])
-def test_zeros_at_the_end_are_a_write_that_never_came(tmp_path: Path, zeros: int) -> None:
+def test_zeros_at_the_end_are_ignored(tmp_path: Path, zeros: int) -> None:
     data = journal_of(tmp_path / "j", history(3))
     for length in range(len(data) + 1):
         cut, padded = read(data[:length]), read(data[:length] + b"\0" * zeros)
         assert (padded.events, padded.end) == (cut.events, cut.end)
 
 
-def test_what_was_cut_off_is_gone_before_the_next_event(written: Written) -> None:
+def test_a_truncated_entry_is_removed_before_the_next_append(written: Written) -> None:
     happened = history(3)
     data = journal_of(written.path, happened)
     for length in range(len(data)):
@@ -101,7 +101,7 @@ def test_what_was_cut_off_is_gone_before_the_next_event(written: Written) -> Non
 
 
 @pytest.mark.parametrize("flip", [lambda b: b ^ 1, lambda b: b ^ 0x80, lambda b: 0, lambda b: 10])
-def test_a_changed_byte_is_never_read_as_something_else(
+def test_a_changed_byte_is_never_read_as_another_event(
     tmp_path: Path, flip: Callable[[int], int]
 ) -> None:
     happened = history(3)
@@ -122,9 +122,7 @@ def test_a_changed_byte_is_never_read_as_something_else(
 
 @settings(max_examples=200)
 @given(st.data())
-def test_no_damage_is_read_as_something_that_did_not_happen(
-    tmp_path: Path, data: st.DataObject
-) -> None:
+def test_a_damaged_journal_never_yields_other_events(tmp_path: Path, data: st.DataObject) -> None:
     happened = history(4)
     whole = journal_of(tmp_path / "j", happened)
     start = data.draw(st.integers(0, len(whole)))
@@ -137,7 +135,7 @@ def test_no_damage_is_read_as_something_that_did_not_happen(
     assert events == happened[: len(events)]
 
 
-def test_lines_that_were_moved_or_taken_out_are_missed(tmp_path: Path) -> None:
+def test_moved_and_removed_lines_are_detected(tmp_path: Path) -> None:
     lines = journal_of(tmp_path / "j", history(4)).splitlines(keepends=True)
     for at in range(len(lines) - 1):
         line, said = refusal(b"".join(lines[:at] + lines[at + 1 :]))
@@ -147,7 +145,7 @@ def test_lines_that_were_moved_or_taken_out_are_missed(tmp_path: Path) -> None:
         assert refusal(b"".join([*lines[: at + 1], *lines[at:]]))[0] == at + 2
 
 
-def test_two_lines_that_grew_together_are_no_cut_off_one(tmp_path: Path) -> None:
+def test_two_joined_lines_are_not_a_truncated_one(tmp_path: Path) -> None:
     lines = journal_of(tmp_path / "j", history(4)).splitlines(keepends=True)
     grown = b"".join(lines[:-2]) + lines[-2].rstrip() + b"x" + lines[-1][:20]
     assert refusal(grown)[0] == len(lines) - 1
@@ -156,11 +154,11 @@ def test_two_lines_that_grew_together_are_no_cut_off_one(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "data", [b"hello", b"hello\n", b"\n", b"{}\n", b"\xff\xfe", b"00000000 2 {}\n", b"deadbeefx"]
 )
-def test_garbage_is_no_journal(data: bytes) -> None:
+def test_garbage_is_rejected(data: bytes) -> None:
     assert refusal(data)[0] == 1
 
 
-def test_a_newer_one_is_left_to_a_newer_taskctl() -> None:
+def test_a_newer_journal_format_is_rejected() -> None:
     import zlib
 
     text = b'{"version":3}'

@@ -44,7 +44,7 @@ class Slow:
         assert self.gate.wait(10)
 
 
-def test_ten_at_once_share_their_syncs(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_appends_share_syncs(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     written.journal.append([Closed(mark_at(0), "first")])
     slow = Slow()
     monkeypatch.setattr(os, "fsync", slow)
@@ -69,7 +69,7 @@ def test_ten_at_once_share_their_syncs(written: Written, monkeypatch: pytest.Mon
     assert [(e.mark, e.reason) for e in pairs[::2]] == [(e.mark, "x") for e in pairs[1::2]]
 
 
-def test_many_threads_lose_nothing_and_sync_less_often_than_they_append(
+def test_many_threads_lose_no_entry_and_sync_less_often_than_they_append(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     syncs = 0
@@ -112,7 +112,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return room
 
 
-def test_a_full_disk_loses_nothing_and_leaves_no_half_line(
+def test_a_full_disk_loses_no_entry_and_leaves_no_partial_line(
     written: Written, full: list[int]
 ) -> None:
     full[0] = 10_000
@@ -131,7 +131,9 @@ def test_a_full_disk_loses_nothing_and_leaves_no_half_line(
     assert written.durable == written.events()
 
 
-def test_a_first_write_that_fails_begins_again(written: Written, full: list[int]) -> None:
+def test_after_a_failed_first_write_the_next_one_starts_over(
+    written: Written, full: list[int]
+) -> None:
     full[0] = 30
     with pytest.raises(StateError):
         written.journal.append([Closed(mark_at(0), "x")])
@@ -141,7 +143,7 @@ def test_a_first_write_that_fails_begins_again(written: Written, full: list[int]
     assert written.events() == [Closed(mark_at(1), "y")]
 
 
-def test_all_who_wait_for_a_write_hear_that_it_failed(
+def test_a_failed_write_fails_every_waiting_append(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written.journal.append([Closed(mark_at(0), "kept")])
@@ -167,7 +169,7 @@ def test_all_who_wait_for_a_write_hear_that_it_failed(
     assert written.durable == [Closed(mark_at(0), "kept")]
 
 
-def test_after_a_failed_sync_nothing_is_trusted(
+def test_after_a_failed_sync_the_journal_is_unusable(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(fd: int) -> None:
@@ -183,7 +185,7 @@ def test_after_a_failed_sync_nothing_is_trusted(
     assert Closed(mark_at(2), "refused") not in written.events()
 
 
-def test_a_write_that_can_not_be_taken_back_ends_it(
+def test_a_partial_write_that_cannot_be_removed_makes_the_journal_unusable(
     written: Written, full: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(fd: int, length: int) -> None:
@@ -202,7 +204,9 @@ def test_a_write_that_can_not_be_taken_back_ends_it(
     assert written.events() == [Closed(mark_at(0), "kept")]
 
 
-def test_an_interrupt_in_a_write_ends_it(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_write_makes_the_journal_unusable(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(fd: int) -> None:
         raise KeyboardInterrupt
 
@@ -215,7 +219,7 @@ def test_an_interrupt_in_a_write_ends_it(written: Written, monkeypatch: pytest.M
         written.journal.append([Closed(mark_at(2), "refused")])
 
 
-def test_a_name_that_is_not_durable_is_no_journal(
+def test_a_journal_whose_name_is_not_durable_is_unusable(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(folder: Path) -> None:
@@ -230,7 +234,7 @@ def test_a_name_that_is_not_durable_is_no_journal(
     assert written.durable == []
 
 
-def test_paused_appends_wait_and_then_begin_a_new_journal(written: Written) -> None:
+def test_paused_appends_wait_and_then_start_a_new_journal(written: Written) -> None:
     written.journal.append([Closed(mark_at(0), "old")])
     with ThreadPoolExecutor(1) as pool:
         with written.journal.paused():
@@ -243,7 +247,7 @@ def test_paused_appends_wait_and_then_begin_a_new_journal(written: Written) -> N
     assert written.events() == [Closed(mark_at(1), "new")]
 
 
-def test_what_was_shut_stays_shut(written: Written) -> None:
+def test_a_closed_journal_stays_closed(written: Written) -> None:
     with written.journal.paused():
         written.journal.shut()
     with pytest.raises(StateError, match="already released"):
@@ -251,7 +255,7 @@ def test_what_was_shut_stays_shut(written: Written) -> None:
     assert not written.path.exists()
 
 
-def test_a_folder_that_can_not_be_synced_is_left_to_its_file_system(
+def test_a_file_system_without_folder_sync_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for code, allowed in ((errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EIO, False)):

@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "taskctl.state.json"
 
 
-def test_a_journal_that_a_dead_run_left_is_folded(path: Path) -> None:
+def test_the_journal_of_a_killed_run_is_folded(path: Path) -> None:
     saved(path)
     with open_at(path) as session:
         session.append(Attempted(attempt(7)))
@@ -44,7 +44,7 @@ def test_a_journal_that_a_dead_run_left_is_folded(path: Path) -> None:
     assert mark_at(7) in json.loads(path.read_bytes())["attempts"]
 
 
-def test_a_journal_that_is_in_the_state_already_changes_nothing(path: Path) -> None:
+def test_an_already_folded_journal_changes_nothing(path: Path) -> None:
     with open_at(path) as session:
         session.append(*history(3))
         left = beside(path, ".journal").read_bytes()
@@ -56,7 +56,7 @@ def test_a_journal_that_is_in_the_state_already_changes_nothing(path: Path) -> N
     assert not beside(path, ".journal").exists()
 
 
-def test_a_journal_without_its_state_begins_a_new_one(path: Path) -> None:
+def test_a_journal_without_a_state_starts_a_new_state(path: Path) -> None:
     saved(path)
     with open_at(path) as session:
         session.append(Attempted(attempt(7)), Recorded(record(8)))
@@ -70,7 +70,7 @@ def test_a_journal_without_its_state_begins_a_new_one(path: Path) -> None:
     assert set(state.attempts) == {mark_at(7)}
 
 
-def test_a_lost_state_may_go_on_from_a_first_write_that_was_cut_off(path: Path) -> None:
+def test_a_truncated_first_write_does_not_block_a_lost_state(path: Path) -> None:
     beside(path, ".journal").write_bytes(b'0123abcd 77 {"backend"')
     assert read_state(path, backend=BACKEND).is_new
     with open_at(path) as session:
@@ -78,7 +78,7 @@ def test_a_lost_state_may_go_on_from_a_first_write_that_was_cut_off(path: Path) 
     assert set(read_state(path, backend=BACKEND).records) == {record(0).ref}
 
 
-def test_a_journal_of_another_state_is_refused(tmp_path: Path) -> None:
+def test_a_journal_of_another_state_is_rejected(tmp_path: Path) -> None:
     path, other = tmp_path / "one" / "state.json", tmp_path / "other" / "state.json"
     saved(path)
     with open_at(other) as session:
@@ -95,7 +95,7 @@ def test_a_journal_of_another_state_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_another_backend_is_refused(path: Path, lost: bool) -> None:
+def test_another_backend_is_rejected(path: Path, lost: bool) -> None:
     saved(path)
     with open_at(path) as session:
         session.append(Recorded(record(9)))
@@ -113,7 +113,7 @@ def test_another_backend_is_refused(path: Path, lost: bool) -> None:
     assert listing(path.parent) == before
 
 
-def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+def test_a_symlink_is_followed_and_kept(tmp_path: Path) -> None:
     target = tmp_path / "elsewhere" / "real.json"
     link = tmp_path / "here" / "taskctl.state.json"
     link.parent.mkdir()
@@ -129,14 +129,14 @@ def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
     assert beside(target, ".backup").exists()
 
 
-def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+def test_a_symlink_loop_is_rejected(tmp_path: Path) -> None:
     link = tmp_path / "taskctl.state.json"
     link.symlink_to(link)
     with pytest.raises(StateError):
         read_state(link, backend=BACKEND)
 
 
-def test_a_partial_file_of_a_dead_run_does_not_block_others(path: Path) -> None:
+def test_a_partial_file_of_a_killed_run_does_not_block_others(path: Path) -> None:
     beside(path, ".tmp").write_bytes(b"half")
     saved(path)
     assert not beside(path, ".tmp").exists()
@@ -168,7 +168,7 @@ def test_a_change_by_another_program_is_not_overwritten(path: Path, rewritten: i
     assert not beside(path, ".journal").exists()
 
 
-def test_a_file_that_was_only_touched_is_saved_over(path: Path) -> None:
+def test_a_touched_but_unchanged_file_is_overwritten(path: Path) -> None:
     saved(path)
     with open_at(path) as session:
         session.append(Recorded(record(9)))
@@ -176,7 +176,7 @@ def test_a_file_that_was_only_touched_is_saved_over(path: Path) -> None:
     assert record(9).ref in read_state(path, backend=BACKEND).records
 
 
-def test_a_plan_reads_state_and_journal_of_one_moment(
+def test_a_plan_reads_a_consistent_state_and_journal(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A save between the two reads would hide what only the journal held a moment ago."""
@@ -197,7 +197,9 @@ def test_a_plan_reads_state_and_journal_of_one_moment(
     assert state.serial == 1
 
 
-def test_a_file_that_never_rests_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_keeps_changing_is_an_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     saved(path)
     real = journal.read_journal
     ticks = iter(range(1, 1000))

@@ -67,7 +67,7 @@ def open_at(path: Path, seconds: float = 0) -> Session:
     )
 
 
-def test_two_processes_exclude_each_other_and_the_second_hears_of_the_first(path: Path) -> None:
+def test_a_second_process_is_locked_out_and_names_the_holder(path: Path) -> None:
     with holder(path) as process:
         with pytest.raises(StateError) as caught:
             open_at(path)
@@ -103,7 +103,7 @@ def test_a_killed_process_holds_no_lock_even_if_the_file_still_names_it(path: Pa
     assert lock.stat().st_mode & 0o777 == 0o600
 
 
-def test_who_waits_gets_it_when_the_other_ends(path: Path) -> None:
+def test_a_waiter_gets_the_lock_when_the_holder_exits(path: Path) -> None:
     told: list[str] = []
 
     def waiting(words: str) -> None:
@@ -124,13 +124,13 @@ def test_who_waits_gets_it_when_the_other_ends(path: Path) -> None:
     assert f"process {process.pid}" in told[0]
 
 
-def test_two_in_one_process_exclude_each_other_too(path: Path) -> None:
+def test_two_sessions_in_one_process_exclude_each_other(path: Path) -> None:
     with open_at(path), pytest.raises(StateError, match=f"process {os.getpid()} "):
         open_at(path)
     open_at(path).close()
 
 
-def test_a_failed_start_gives_the_lock_back(path: Path) -> None:
+def test_a_failed_start_releases_the_lock(path: Path) -> None:
     path.write_text("garbage")
     for _ in range(2):
         with pytest.raises(StateError, match="not valid JSON"):
@@ -138,7 +138,7 @@ def test_a_failed_start_gives_the_lock_back(path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [b"", b"not JSON", b'{"pid": 1}', b'["x"]', b'{"pid": "x"}'])
-def test_a_holder_that_did_not_sign_still_holds(
+def test_an_unidentified_holder_still_holds_the_lock(
     path: Path, words: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock_module, "_READS", 2)
@@ -148,7 +148,7 @@ def test_a_holder_that_did_not_sign_still_holds(
             open_at(path)
 
 
-def test_the_name_of_a_dead_holder_is_not_mistaken_for_the_new_one(
+def test_a_dead_holder_is_not_reported_as_the_current_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The new holder writes its name a moment after taking the lock; until then, the file names the
@@ -185,12 +185,12 @@ def test_a_holder_on_another_machine_never_counts_as_dead(path: Path) -> None:
             open_at(path)
 
 
-def test_a_lock_that_can_not_be_made_is_told(path: Path) -> None:
+def test_a_lock_file_that_cannot_be_created_is_an_error(path: Path) -> None:
     path.with_name(path.name + ".lock").mkdir()
     with pytest.raises(StateError, match="cannot be locked") as caught:
         open_at(path)
     assert "taskctl plan" in explanation(caught.value.diagnostics[0])
 
 
-def test_a_release_without_a_lock_is_nothing(path: Path) -> None:
+def test_a_release_without_a_lock_does_nothing(path: Path) -> None:
     Lock(path, shown="x").release()

@@ -139,7 +139,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return World(request.param, tmp_path, monkeypatch)
 
 
-def test_everything_moves_and_the_old_place_says_where(world: World) -> None:
+def test_everything_moves_and_the_old_backend_points_to_the_new_one(world: World) -> None:
     assert world.migrate()
     world.assert_moved()
     with pytest.raises(StateError) as problem:
@@ -155,7 +155,7 @@ def test_the_age_of_attempts_starts_over(world: World) -> None:
     assert (moved.started_at, moved.service_clock, moved.boot_id) == (LATER, None, "")
 
 
-def test_it_can_move_back(world: World) -> None:
+def test_a_state_can_move_back(world: World) -> None:
     lineage = read_state(world.source, backend=BACKEND).lineage
     world.migrate()
     serial = read_state(world.target, backend=BACKEND).serial
@@ -178,7 +178,7 @@ def test_another_state_is_not_overwritten(world: World) -> None:
     assert world.target.read(BACKEND) == other
 
 
-def test_what_does_not_exist_is_not_moved(tmp_path: Path, world: World) -> None:
+def test_a_missing_state_is_not_moved(tmp_path: Path, world: World) -> None:
     with pytest.raises(StateError) as problem:
         migrate(LocalState(tmp_path / "none.json"), world.target, world.opened, LATER)
     assert problem.value.diagnostics[0].code is Code.STATE_MIGRATION
@@ -207,7 +207,7 @@ def test_a_move_that_is_killed_can_be_completed_or_undone(
 
 
 @pytest.mark.parametrize("pair", PAIRS[1:3], ids="-to-".join)
-def test_a_move_that_was_undone_meanwhile_goes_no_further(
+def test_a_move_that_was_undone_meanwhile_stops(
     pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was stopped for long after each step."""

@@ -9,19 +9,19 @@ from tests.support.state_strategies import histories, states
 
 
 @given(states, histories)
-def test_folding_twice_is_folding_once(state: State, happened: list[Event]) -> None:
+def test_folding_is_idempotent(state: State, happened: list[Event]) -> None:
     once = fold(state, happened)
     assert fold(once, happened) == once
 
 
 @given(states, histories, histories)
-def test_folding_a_journal_that_was_folded_in_part_gives_the_whole(
+def test_folding_a_partly_folded_journal_gives_the_same_state(
     state: State, first: list[Event], rest: list[Event]
 ) -> None:
     assert fold(fold(state, first), first + rest) == fold(state, first + rest)
 
 
-def test_a_history_leaves_records_and_what_is_open() -> None:
+def test_a_folded_history_gives_records_and_open_attempts() -> None:
     state = fold(empty(), history(4))
     assert {ref.key: r.task_id for ref, r in state.records.items()} == {
         "moved": "id-0",
@@ -33,7 +33,7 @@ def test_a_history_leaves_records_and_what_is_open() -> None:
     assert state.recorded_ids()["id-2"] == record(2).ref
 
 
-def test_only_the_outputs_that_have_a_value_are_kept() -> None:
+def test_only_outputs_with_a_value_are_kept() -> None:
     shown = dict.fromkeys(OUTPUTS, 1) | {"status": None, "isShared": False, "surprise": 1}
     kept = kept_outputs(shown)
     assert set(kept) == set(OUTPUTS) - {"status"}

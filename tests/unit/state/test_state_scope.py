@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state.json"
 
 
-def test_for_some_paths_it_stays_new_for_the_others(path: Path) -> None:
+def test_an_apply_of_some_paths_leaves_the_state_new_for_others(path: Path) -> None:
     state = ended(path, "tasks/a.yaml", "infra")
     assert (state.is_new, state.searched) == (True, ("infra", "tasks/a.yaml"))
     assert not state.is_new_for("tasks/a.yaml")
@@ -38,13 +38,13 @@ def test_for_some_paths_it_stays_new_for_the_others(path: Path) -> None:
     assert TaskRef("acme", "a") in state.records
 
 
-def test_paths_add_up(path: Path) -> None:
+def test_applied_paths_accumulate(path: Path) -> None:
     ended(path, "tasks/a.yaml")
     assert ended(path, "tasks/b.yaml").searched == ("tasks/a.yaml", "tasks/b.yaml")
 
 
 @pytest.mark.parametrize("scope", [(), (".",), (".", "tasks")])
-def test_for_everything_it_is_new_no_more(path: Path, scope: tuple[str, ...]) -> None:
+def test_an_apply_of_everything_ends_newness(path: Path, scope: tuple[str, ...]) -> None:
     ended(path, "tasks/a.yaml")
     state = ended(path, *scope)
     assert (state.is_new, state.searched) == (False, ())
@@ -52,7 +52,7 @@ def test_for_everything_it_is_new_no_more(path: Path, scope: tuple[str, ...]) ->
     assert "searched" not in path.read_text()
 
 
-def test_what_is_new_no_more_does_not_become_so_again(path: Path) -> None:
+def test_a_used_state_does_not_become_new_again(path: Path) -> None:
     ended(path)
     before = path.read_bytes()
     assert not ended(path, "tasks/a.yaml").is_new

@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "taskctl.state.json"
 
 
-def test_no_file_is_a_new_state(path: Path) -> None:
+def test_a_missing_file_is_a_new_state(path: Path) -> None:
     state = read_state(path, backend=BACKEND)
     assert state.is_new
     assert (state.serial, state.backend, state.records, state.attempts) == (0, BACKEND, {}, {})
@@ -39,7 +39,7 @@ def test_no_file_is_a_new_state(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
-def test_what_was_appended_is_there_before_and_after_the_save(path: Path) -> None:
+def test_appended_entries_are_readable_before_and_after_the_save(path: Path) -> None:
     happened = history(4)
     with open_at(path) as session:
         for event in happened:
@@ -57,7 +57,7 @@ def test_what_was_appended_is_there_before_and_after_the_save(path: Path) -> Non
     assert {found.name for found in path.parent.iterdir()} == {path.name, path.name + ".lock"}
 
 
-def test_the_state_does_not_change_under_who_holds_it(path: Path) -> None:
+def test_a_state_value_does_not_change_after_an_append(path: Path) -> None:
     with open_at(path) as session:
         before = session.state
         assert session.state is before
@@ -66,7 +66,7 @@ def test_the_state_does_not_change_under_who_holds_it(path: Path) -> None:
         assert record(0).ref in session.state.records
 
 
-def test_nothing_new_leaves_the_file_as_it_is(path: Path) -> None:
+def test_a_save_without_changes_does_not_write(path: Path) -> None:
     saved(path)
     before = listing(path.parent)
     with open_at(path) as session:
@@ -79,13 +79,13 @@ def test_nothing_new_leaves_the_file_as_it_is(path: Path) -> None:
     assert listing(path.parent) == before
 
 
-def test_a_new_state_of_which_nothing_is_known_makes_no_file(path: Path) -> None:
+def test_a_new_empty_state_creates_no_file(path: Path) -> None:
     with open_at(path) as session:
         session.mark_complete()
     assert listing(path.parent) == {}
 
 
-def test_each_write_counts_and_keeps_the_one_before(path: Path) -> None:
+def test_each_save_raises_the_serial_and_keeps_a_backup(path: Path) -> None:
     saved(path)
     first = path.read_bytes()
     with open_at(path) as session:
@@ -103,7 +103,7 @@ def test_each_write_counts_and_keeps_the_one_before(path: Path) -> None:
     assert read_state(path, backend=BACKEND).lineage == lineage
 
 
-def test_a_state_is_new_until_an_apply_has_come_to_its_end(path: Path) -> None:
+def test_a_state_is_new_until_an_apply_has_completed(path: Path) -> None:
     with open_at(path) as session:
         session.append(Recorded(record(0)))
     assert read_state(path, backend=BACKEND).is_new
@@ -115,7 +115,7 @@ def test_a_state_is_new_until_an_apply_has_come_to_its_end(path: Path) -> None:
     assert "isNew" not in path.read_text()
 
 
-def test_outputs_are_refreshed_in_a_write_that_something_else_needs(path: Path) -> None:
+def test_outputs_are_saved_only_with_another_change(path: Path) -> None:
     saved(path)
     with open_at(path) as session:
         seen = {"id": "id-2", "status": "done", "sharedAt": None, "surprise": 1}
@@ -127,7 +127,7 @@ def test_outputs_are_refreshed_in_a_write_that_something_else_needs(path: Path) 
     assert records[record(7).ref].outputs == record(7).outputs
 
 
-def test_marks_ascend_whatever_the_clock_does(path: Path) -> None:
+def test_marks_ascend_even_if_the_clock_goes_back(path: Path) -> None:
     with open_at(path) as session:
         given = [session.next_mark(NOON) for _ in range(3)]
         given.append(session.next_mark(NOON - timedelta(hours=1)))
@@ -142,7 +142,7 @@ def test_marks_ascend_whatever_the_clock_does(path: Path) -> None:
         assert session.next_mark(NOON) > mark_at(2001)
 
 
-def test_marks_are_unique_over_threads(path: Path) -> None:
+def test_marks_are_unique_across_threads(path: Path) -> None:
     with open_at(path) as session, ThreadPoolExecutor(8) as pool:
         given = list(pool.map(lambda _: session.next_mark(NOON), range(400)))
     assert is_ascending(sorted(given))
@@ -153,7 +153,7 @@ def is_ascending(marks: list[str]) -> bool:
     return all(later - earlier >= 2_000_000 for earlier, later in pairwise(numbers))
 
 
-def test_no_mark_is_given_after_the_end_of_the_calendar(path: Path) -> None:
+def test_no_mark_is_minted_after_the_year_9999(path: Path) -> None:
     saved(path)
     value = json.loads(path.read_bytes())
     value["lastMark"] = "9999-12-31T23:59:59.999999999Z"
@@ -166,9 +166,7 @@ def test_no_mark_is_given_after_the_end_of_the_calendar(path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".lock", ".journal"])
 @pytest.mark.parametrize("how", ["removed", "replaced", "linked"])
-def test_a_lock_or_journal_that_was_taken_away_is_noticed(
-    path: Path, suffix: str, how: str
-) -> None:
+def test_a_removed_lock_or_journal_is_detected(path: Path, suffix: str, how: str) -> None:
     saved(path)
     session = open_at(path)
     session.append(Attempted(attempt(9)))
@@ -220,7 +218,7 @@ def test_many_threads_append_at_once(path: Path) -> None:
     assert read_state(path, backend=BACKEND).records == known.records
 
 
-def test_after_the_close_nothing_is_written(path: Path) -> None:
+def test_nothing_is_written_after_close(path: Path) -> None:
     with open_at(path) as session:
         session.append(Recorded(record(0)))
     with pytest.raises(StateError):
@@ -230,7 +228,7 @@ def test_after_the_close_nothing_is_written(path: Path) -> None:
     assert not beside(path, ".journal").exists()
 
 
-def test_whatever_ends_a_run_it_saves(path: Path) -> None:
+def test_an_exception_does_not_prevent_the_save(path: Path) -> None:
     def run() -> None:
         with open_at(path) as session:
             session.append(Attempted(attempt(0)))
@@ -242,7 +240,7 @@ def test_whatever_ends_a_run_it_saves(path: Path) -> None:
     open_at(path).close()
 
 
-def test_folders_are_made_on_the_way(tmp_path: Path) -> None:
+def test_missing_folders_are_created(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "state.json"
     assert read_state(path, backend=BACKEND).is_new
     assert not (tmp_path / "a").exists()
@@ -256,7 +254,7 @@ def opened_state(path: Path, *, backend: str) -> object:
 
 
 @pytest.mark.parametrize("read", [read_state, opened_state])
-def test_a_state_of_two_thousand_tasks_is_the_same_again(
+def test_a_state_of_two_thousand_tasks_is_read_back_unchanged(
     path: Path, read: Callable[..., object]
 ) -> None:
     with open_at(path) as session:

@@ -58,7 +58,7 @@ def code_of(problem: pytest.ExceptionInfo[StateError]) -> Code:
 # Reads
 
 
-def test_a_read_that_meets_a_dropped_blob_starts_again(engine: MemoryEngine) -> None:
+def test_a_read_restarts_if_a_blob_was_dropped(engine: MemoryEngine) -> None:
     hidden, reads = dict(engine.blobs), []
 
     def moved_on() -> None:
@@ -70,7 +70,7 @@ def test_a_read_that_meets_a_dropped_blob_starts_again(engine: MemoryEngine) -> 
     assert len(reads) == 4
 
 
-def test_a_blob_that_stays_missing_is_damage(engine: MemoryEngine) -> None:
+def test_a_missing_blob_is_damage(engine: MemoryEngine) -> None:
     engine.blobs.clear()
     with pytest.raises(StateError) as problem:
         engine.place().read(BACKEND)
@@ -82,7 +82,7 @@ def test_a_blob_that_stays_missing_is_damage(engine: MemoryEngine) -> None:
     assert engine.asked.count("swap") == 0
 
 
-def test_a_reader_asks_for_the_head_and_its_parts_only(engine: MemoryEngine) -> None:
+def test_a_read_fetches_only_the_head_and_its_blobs(engine: MemoryEngine) -> None:
     engine.place().read(BACKEND)
     assert engine.asked == ["read", "kept"]
 
@@ -119,7 +119,7 @@ def test_a_long_tail_becomes_a_blob(engine: MemoryEngine, session: Session) -> N
 # Writes whose outcome is unknown
 
 
-def test_a_write_whose_answer_is_lost_is_done_once(engine: MemoryEngine, session: Session) -> None:
+def test_a_write_with_a_lost_response_is_done_once(engine: MemoryEngine, session: Session) -> None:
     engine.faults = ["lost"]
     session.append(Attempted(attempt(1)))
     assert len(engine.swapped) == 1
@@ -127,7 +127,7 @@ def test_a_write_whose_answer_is_lost_is_done_once(engine: MemoryEngine, session
     assert set(engine.place().read(BACKEND).attempts) == {mark_at(1), mark_at(2)}
 
 
-def test_what_was_not_done_is_sent_again_byte_for_byte(
+def test_a_failed_write_is_resent_byte_for_byte(
     engine: MemoryEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TASKCTL_STATE_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
@@ -143,9 +143,7 @@ def test_what_was_not_done_is_sent_again_byte_for_byte(
     assert b"message" not in first
 
 
-def test_after_a_write_that_stays_unknown_nothing_can_be_sent(
-    engine: MemoryEngine, session: Session
-) -> None:
+def test_after_an_unknown_write_nothing_is_sent(engine: MemoryEngine, session: Session) -> None:
     engine.faults = ["cut"] * 1000
     began = engine.clock.passed
     with pytest.raises(StateError) as problem:
@@ -160,7 +158,7 @@ def test_after_a_write_that_stays_unknown_nothing_can_be_sent(
     assert len(engine.swapped) == sent
 
 
-def test_who_finds_another_head_is_fenced_off(engine: MemoryEngine, session: Session) -> None:
+def test_a_holder_that_finds_another_head_is_fenced(engine: MemoryEngine, session: Session) -> None:
     assert engine.place().unlock(1) is not None
     session.check_held()  # it cannot know yet
     with pytest.raises(StateError) as problem:
@@ -187,7 +185,7 @@ def test_after_a_pause_the_lock_is_confirmed_before_a_send(
 # The lock
 
 
-def test_a_lock_that_gives_no_sign_of_life_is_taken_over(engine: MemoryEngine) -> None:
+def test_a_lock_without_heartbeat_is_taken_over(engine: MemoryEngine) -> None:
     session = open_in(engine)
     engine.clock.boot_id = "boot-2"  # another machine
     began = engine.clock.passed
@@ -199,7 +197,7 @@ def test_a_lock_that_gives_no_sign_of_life_is_taken_over(engine: MemoryEngine) -
         session.close()
 
 
-def test_four_equal_reads_are_needed_however_much_time_passed(engine: MemoryEngine) -> None:
+def test_a_takeover_needs_four_equal_reads(engine: MemoryEngine) -> None:
     session = open_in(engine)
     engine.clock.boot_id = "boot-2"
     engine.asked.clear()
@@ -210,7 +208,7 @@ def test_four_equal_reads_are_needed_however_much_time_passed(engine: MemoryEngi
         session.close()
 
 
-def test_without_a_timeout_the_first_sign_of_life_ends_the_wait(engine: MemoryEngine) -> None:
+def test_without_a_timeout_the_first_heartbeat_ends_the_wait(engine: MemoryEngine) -> None:
     session = open_in(engine)
     engine.clock.boot_id = "boot-2"
     engine.clock.at = [(14.0, lambda: session.append(Attempted(attempt(1))))]
@@ -243,7 +241,7 @@ def test_a_living_holder_is_waited_for_until_the_timeout(engine: MemoryEngine) -
     session.close()
 
 
-def test_a_holder_of_this_machine_that_is_gone_is_not_waited_for(engine: MemoryEngine) -> None:
+def test_a_dead_holder_on_this_machine_is_not_waited_for(engine: MemoryEngine) -> None:
     session = open_in(engine)
     assert engine.head is not None
     found = head(engine)
@@ -266,7 +264,7 @@ def with_checksum(data: bytes) -> bytes:
     return b'{"checksum":"%08x",%b\n' % (zlib.crc32(rest), rest)
 
 
-def test_a_server_that_ignores_conditions_gets_nothing(engine: MemoryEngine) -> None:
+def test_a_server_that_ignores_conditions_is_rejected(engine: MemoryEngine) -> None:
     def unconditional() -> None:
         raise Unconditional("it accepted a write")
 
@@ -277,7 +275,7 @@ def test_a_server_that_ignores_conditions_gets_nothing(engine: MemoryEngine) -> 
     assert "holder" not in head(engine)
 
 
-def test_a_check_of_the_conditions_that_breaks_is_no_permission(engine: MemoryEngine) -> None:
+def test_an_error_in_the_check_of_conditions_prevents_the_lock(engine: MemoryEngine) -> None:
     def broken() -> None:
         raise ZeroDivisionError
 
@@ -290,7 +288,7 @@ def test_a_check_of_the_conditions_that_breaks_is_no_permission(engine: MemoryEn
 # What is kept
 
 
-def test_a_taker_goes_on_from_what_its_predecessor_wrote(engine: MemoryEngine) -> None:
+def test_a_takeover_continues_from_the_last_write(engine: MemoryEngine) -> None:
     session = open_in(engine)
     session.append(Attempted(attempt(1)), Recorded(record(2)))
     engine.place().unlock(1)
@@ -313,7 +311,7 @@ def test_the_last_five_saved_states_are_kept(engine: MemoryEngine) -> None:
     assert head(engine)["serial"] == 8
 
 
-def test_no_blob_stays_that_no_head_names(engine: MemoryEngine) -> None:
+def test_unreferenced_blobs_are_removed(engine: MemoryEngine) -> None:
     made = attempt(1)
     made.inputs["message"]["content"] = "x" * 17_000
     session = open_in(engine)
