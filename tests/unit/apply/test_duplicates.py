@@ -43,7 +43,7 @@ def duplicates(world: World) -> tuple[str, ...]:
     return known.duplicates
 
 
-def test_it_is_added_to_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_duplicate_is_added_to_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"u": message("work of a", MARK), "v": message("work of a", MARK[:-2] + "1Z")}
     world = world_with(said, monkeypatch)
     assert [task.id for task in record_duplicates(world.ctx, CREATED)] == ["t", "u", "v"]
@@ -51,7 +51,7 @@ def test_it_is_added_to_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
     assert world.log.state.recorded_ids()["u"] == TaskRef("acme", "a")
 
 
-def test_a_mark_of_another_organization_is_none_of_this_one(
+def test_a_mark_of_another_organization_is_not_a_duplicate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = world_with({"u": message("work of a", MARK)}, monkeypatch, org_name="other")
@@ -59,7 +59,7 @@ def test_a_mark_of_another_organization_is_none_of_this_one(
     assert duplicates(world) == ()
 
 
-def test_what_existed_before_is_not_read_and_no_more_than_some(
+def test_older_tasks_are_not_read_and_reads_are_limited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said = {f"u{n}": message("x") for n in range(MOST + 5)}
@@ -71,7 +71,7 @@ def test_what_existed_before_is_not_read_and_no_more_than_some(
     assert not {"t", "u0", "u1"} & set(asked)
 
 
-def test_what_cannot_be_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_task_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_with({}, monkeypatch)
 
     def fail(org_name: str) -> Any:

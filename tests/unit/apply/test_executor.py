@@ -39,7 +39,7 @@ def kinds(events: tuple[Any, ...]) -> list[str]:
     return [type(event).__name__ for event in events]
 
 
-def test_the_attempt_is_durable_before_the_request_and_the_id_before_it_is_reported() -> None:
+def test_the_attempt_is_durable_before_the_request_and_the_id_before_the_report() -> None:
     world = World()
     results = world.run(*world.planned(desired("a")))
     assert results["a"].result is Result.CREATED
@@ -85,7 +85,7 @@ def test_an_unknown_outcome_is_sent_once_and_stays_open() -> None:
     assert sum(world.executor.creates.sent.values()) == 1
 
 
-def test_a_refusal_closes_the_attempt_and_speaks_the_services_words() -> None:
+def test_a_refusal_closes_the_attempt_with_the_message_of_the_service() -> None:
     world = World()
     world.service.then = Refused("no such stack", 400)
     result = world.run(*world.planned(desired("a")))["a"]
@@ -111,7 +111,7 @@ def test_each_attempt_has_its_own_mark_and_closes_the_previous_one() -> None:
     ]
 
 
-def test_out_of_reach_ends_after_some_tries_and_holds_the_others_back() -> None:
+def test_an_unreachable_service_ends_retries_and_stops_further_creates() -> None:
     world = World()
     world.service.then = NotSent("connection refused")
     results = world.run(*world.planned(desired("a"), desired("b")))
@@ -121,7 +121,7 @@ def test_out_of_reach_ends_after_some_tries_and_holds_the_others_back() -> None:
     assert not world.log.state.attempts
 
 
-def test_retry_after_is_kept_by_all() -> None:
+def test_retry_after_pauses_every_worker() -> None:
     world = World()
     world.service.outcomes["a"] = [Unknown("429", 17.0, throttled=True)]
     results = world.run(*world.planned(desired("a"), desired("b")))
@@ -130,7 +130,7 @@ def test_retry_after_is_kept_by_all() -> None:
     assert sum(world.waits) >= 17.0
 
 
-def test_an_attempt_that_took_too_long_to_note_is_not_sent() -> None:
+def test_an_attempt_that_took_too_long_to_journal_is_not_sent() -> None:
     """Its age counts from its journal entry: sent late, it could commit after the settle time."""
     world = World()
     pauses = [SEND_WINDOW, 0.0, 0.0]
@@ -147,7 +147,7 @@ def test_an_attempt_that_took_too_long_to_note_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("wall", [True, False])
-def test_the_window_is_measured_by_the_clock_that_shows_more(*, wall: bool) -> None:
+def test_the_send_window_uses_the_clock_that_shows_more(*, wall: bool) -> None:
     """The wall clock may be set back, and the other clock may stop while the machine sleeps."""
     world = World()
     late = [True]
@@ -174,7 +174,7 @@ def test_nothing_is_sent_once_the_lock_is_lost() -> None:
     assert len(world.log.state.attempts) == 1
 
 
-def test_an_id_that_another_key_has_or_had_is_no_outcome() -> None:
+def test_an_id_of_another_key_is_not_an_outcome() -> None:
     """A proxy repeated the response to another create."""
     known = replace(record("b", "t"), former=("before",))
     for task_id in ("t", "before"):
@@ -229,14 +229,14 @@ def test_a_rate_limit_that_lasts_ends_the_apply() -> None:
     assert sum(world.waits) < 300
 
 
-def test_nothing_new_is_started_once_apply_is_to_stop() -> None:
+def test_no_create_starts_after_a_stop() -> None:
     world = World()
     world.stopped = True
     assert world.run(*world.planned(desired("a")))["a"].result is Result.NOT_STARTED
     assert world.story.kinds() == ["told"]
 
 
-def test_stopped_while_it_waits_the_attempt_that_never_left_is_closed() -> None:
+def test_a_stop_closes_an_attempt_that_was_never_sent() -> None:
     world = World()
 
     def refuse() -> CreateOutcome:
@@ -267,7 +267,7 @@ def test_a_retry_closes_the_earlier_attempt_in_the_same_write() -> None:
     assert made.marks == (old_attempt().mark, first[2].attempt.mark)
 
 
-def test_an_earlier_attempt_stays_open_where_its_retry_is_not_started() -> None:
+def test_a_retry_that_is_not_started_leaves_the_earlier_attempt_open() -> None:
     world = World(state(attempts=[old_attempt()]))
     tasks = world.planned(desired("a"))
     world.stopped = True
@@ -275,7 +275,7 @@ def test_an_earlier_attempt_stays_open_where_its_retry_is_not_started() -> None:
     assert list(world.log.state.attempts) == [old_attempt().mark]
 
 
-def test_held_back_before_its_retry_an_earlier_attempt_stays_open() -> None:
+def test_a_held_back_retry_leaves_the_earlier_attempt_open() -> None:
     world = World(state(attempts=[old_attempt("b")]))
     world.service.outcomes["a"] = [NotSent("connection refused")] * TRIES
     results = world.run(*world.planned(desired("a"), desired("b")))
@@ -292,7 +292,7 @@ def test_an_attempt_under_the_former_key_is_closed_by_the_retry() -> None:
     assert len(world.log.state.records) == 1
 
 
-def test_a_found_attempt_is_recorded_with_its_mark_and_what_is_still_to_be_patched() -> None:
+def test_a_found_task_is_recorded_with_its_mark_and_pending_patches() -> None:
     mark = ago(minutes=10)
     text = message("work of a", mark)
     known = state(attempts=[attempt("a", mark, inputs={**desired("a").inputs, "name": "N"})])
@@ -308,7 +308,7 @@ def test_a_found_attempt_is_recorded_with_its_mark_and_what_is_still_to_be_patch
     assert world.story.of("patch") == [("t", {"name": "N"})]
 
 
-def test_one_found_within_the_apply_that_made_it_counts_as_created() -> None:
+def test_a_task_found_by_the_apply_that_created_it_counts_as_created() -> None:
     world = World()
     world.service.then = lost
     world.run(*world.planned(desired("a")))
@@ -338,7 +338,7 @@ def test_name_and_sharing_are_journalled_before_and_after_their_patch() -> None:
     assert dict(patched[0].record.pending) == {}
 
 
-def test_a_patch_that_fails_is_told_and_left_to_the_next_apply() -> None:
+def test_a_failed_patch_is_reported_and_left_to_the_next_apply() -> None:
     world = World()
     world.service.refuses_patches = True
     declared = desired("a", name="N")
@@ -354,7 +354,7 @@ def test_a_patch_that_fails_is_told_and_left_to_the_next_apply() -> None:
     assert not dict(world.log.state.records[again[0].ref].pending)
 
 
-def test_a_move_records_before_it_forgets() -> None:
+def test_a_move_records_the_new_key_before_removing_the_old() -> None:
     world = World(state([record("old", "t")]))
     seen = view([remote("t")])
     planned = world.planned(desired("new", "work of old", moved_from="old"), seen=seen)
@@ -365,7 +365,7 @@ def test_a_move_records_before_it_forgets() -> None:
     assert world.story.of("create") == []
 
 
-def test_made_anew_it_keeps_the_marks_of_before() -> None:
+def test_a_recreated_task_keeps_its_earlier_marks() -> None:
     known = state([record("a", "t", marks=("2026-11-01T00:00:00.000Z",))])
     world = World(known)
     options = PlanOptions(allow_recreate=("a",))
@@ -381,7 +381,7 @@ def test_made_anew_it_keeps_the_marks_of_before() -> None:
 
 
 @pytest.mark.parametrize("parallelism", [1, 4, 10])
-def test_one_failure_hinders_nobody_else(parallelism: int) -> None:
+def test_one_failure_does_not_stop_the_other_tasks(parallelism: int) -> None:
     world = World(parallelism=parallelism)
     world.service.outcomes = {"k3": [Refused("no", 400)], "k5": [lost]}
     results = world.run(*world.planned(*(desired(f"k{n}") for n in range(12))))
@@ -394,7 +394,7 @@ def test_one_failure_hinders_nobody_else(parallelism: int) -> None:
     assert len(world.story.of("told")) == 12
 
 
-def test_adopting_and_moving_send_nothing() -> None:
+def test_adopt_and_move_send_no_request() -> None:
     seen = view([remote("t", ago(hours=1))], {"t": message("work of a", ago(hours=1))})
     world = World()
     planned = world.planned(desired("a"), seen=seen, options=PlanOptions(adopt=AdoptScope.ALL))
@@ -403,7 +403,7 @@ def test_adopting_and_moving_send_nothing() -> None:
     assert world.story.kinds() == ["append", "told"]
 
 
-def test_no_patch_is_begun_once_apply_is_to_stop() -> None:
+def test_no_patch_starts_after_a_stop() -> None:
     declared = desired("a", name="N")
     world = World(state([record("a", "t", name="N", pending={"name": "N"})]))
     tasks = world.planned(declared, seen=view([remote("t")]))

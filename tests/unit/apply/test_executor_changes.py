@@ -86,7 +86,7 @@ def test_a_patch_that_fails_leaves_the_record() -> None:
         (403, None, "not updated: the words"),
     ],
 )
-def test_gone_and_somebody_elses_are_told_apart(
+def test_a_gone_task_is_distinguished_from_one_of_another_user(
     status: int, maker: Any, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, (planned,) = changed()
@@ -101,7 +101,7 @@ def test_gone_and_somebody_elses_are_told_apart(
     assert words in word_remarks(world.run(planned)["a"].problems).note
 
 
-def test_a_setting_that_the_service_did_not_take_is_not_recorded(
+def test_a_setting_that_the_service_ignored_is_not_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world, planned = changed()
@@ -114,7 +114,7 @@ def test_a_setting_that_the_service_did_not_take_is_not_recorded(
     assert kept(world).inputs["approvalMode"] == "manual"
 
 
-def test_what_is_still_pending_goes_with_an_update() -> None:
+def test_pending_settings_are_sent_with_an_update() -> None:
     known = record("a", "t", approvalMode="manual", name="N", pending={"name": "N"})
     world = World(state([known]))
     declared = desired("a", approvalMode="auto", name="N")
@@ -163,7 +163,7 @@ def test_a_cancel_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> No
     assert result.warnings == (why,)
 
 
-def test_refused_the_old_one_stands_and_the_record_tells() -> None:
+def test_a_refused_replacement_keeps_the_old_task_and_is_in_the_history() -> None:
     world, planned = replacing()
     world.service.then = Refused("no", 400)
     assert world.run(*planned)["a"].result is Result.FAILED
@@ -200,7 +200,7 @@ def test_a_replacement_found_again_is_recorded_and_the_old_task_cancelled() -> N
     assert not world.log.state.attempts
 
 
-def test_under_a_new_key_the_old_record_goes() -> None:
+def test_a_replacement_under_a_new_key_removes_the_old_record() -> None:
     world = World(state([record("was", "old", "work of a")]))
     declared = desired("a", moved_from="was")
     planned = world.planned(declared, seen=view([remote("old")]), options=REPLACE)
@@ -209,7 +209,7 @@ def test_under_a_new_key_the_old_record_goes() -> None:
     assert kept(world).former == ("old",)
 
 
-def test_folded_twice_the_history_is_the_same() -> None:
+def test_folding_twice_gives_the_same_history() -> None:
     world, planned = replacing()
     before = world.log.state
     world.run(*planned)
@@ -219,7 +219,7 @@ def test_folded_twice_the_history_is_the_same() -> None:
 
 
 @pytest.mark.parametrize("options", [REPLACE, UPDATE])
-def test_what_an_attempt_before_it_came_to_stays_told(options: PlanOptions) -> None:
+def test_the_outcome_of_an_earlier_attempt_stays_in_the_history(options: PlanOptions) -> None:
     """The mark is kept too: if its task appears later, it can still be identified."""
     mark = ago(minutes=9)
     tried = attempt("a", mark, replaces="old")
@@ -234,7 +234,7 @@ def test_what_an_attempt_before_it_came_to_stays_told(options: PlanOptions) -> N
     assert tried.mark in kept(world).marks
 
 
-def test_with_what_is_pending_as_well() -> None:
+def test_a_replacement_sends_pending_settings() -> None:
     tried = attempt("a", ago(minutes=9), replaces="old")
     known = record("a", "old", name="N", pending={"name": "N"})
     world = World(state([known], [tried]))
@@ -245,7 +245,7 @@ def test_with_what_is_pending_as_well() -> None:
 
 
 @pytest.mark.parametrize("key", ["was", "a"])
-def test_moved_and_closed_at_once(key: str) -> None:
+def test_a_move_and_a_closed_attempt_are_both_in_the_history(key: str) -> None:
     tried = attempt(key, ago(minutes=9), "work of a", replaces="old")
     world = World(state([record("was", "old", "work of a")], [tried]))
     made = plan([desired("a", moved_from="was")], world.log.state, view([remote("old")]))
@@ -255,7 +255,7 @@ def test_moved_and_closed_at_once(key: str) -> None:
     assert tried.mark in kept(world).marks
 
 
-def test_nothing_is_cancelled_unless_that_was_asked_for() -> None:
+def test_nothing_is_cancelled_unless_requested() -> None:
     world = World(state([record("a", "old")]))
     asked = replace(REPLACE, cancel_replaced=False)
     planned = world.planned(desired("a"), seen=view([remote("old")]), options=asked)
@@ -263,7 +263,7 @@ def test_nothing_is_cancelled_unless_that_was_asked_for() -> None:
     assert world.story.of("cancel") == []
 
 
-def test_made_anew_since_it_was_gone_it_replaced_none() -> None:
+def test_recreating_a_gone_task_replaces_none() -> None:
     world = World(state([record("a", "old")]))
     world.service.then = lost
     allowed = PlanOptions(allow_recreate=("*",))
@@ -272,7 +272,7 @@ def test_made_anew_since_it_was_gone_it_replaced_none() -> None:
     assert open_one.replaces == ""
 
 
-def test_found_again_it_counts_as_made_from_what_was_sent() -> None:
+def test_a_found_task_is_recorded_with_the_inputs_that_were_sent() -> None:
     mark = ago(minutes=9)
     world = World(state([record("a", "old")], [attempt("a", mark, replaces="old")]))
     seen = view([remote("new", ago(minutes=8))], {"new": message("work of a", mark)})
@@ -281,7 +281,7 @@ def test_found_again_it_counts_as_made_from_what_was_sent() -> None:
 
 
 @pytest.mark.parametrize("shown", [{"name": "N"}, {}])
-def test_a_name_that_is_trimmed_or_not_shown_was_taken(
+def test_a_name_that_is_trimmed_or_not_returned_was_accepted(
     shown: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(state([record("a", "t", name="old")]))

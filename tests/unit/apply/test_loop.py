@@ -68,7 +68,7 @@ def committed(world: World, there: There, key: str, *, lag: float = 0.0) -> None
     world.service.outcomes.setdefault(key, []).append(effect)
 
 
-def test_a_lost_answer_is_found_and_counts_as_created() -> None:
+def test_a_create_with_a_lost_response_is_found_and_counts_as_created() -> None:
     world = World()
     there = There(world, desired("a"), desired("b"))
     committed(world, there, "a", lag=10)
@@ -105,7 +105,7 @@ def test_a_sent_create_is_unresolved_if_the_journal_can_no_longer_be_written() -
         assert world.passed < SETTLE.total_seconds() + 1
 
 
-def test_nothing_is_sent_again_before_the_settle_time() -> None:
+def test_a_create_is_not_resent_before_the_settle_time() -> None:
     world = World()
     there = There(world, desired("a"))
     sent: list[float] = []
@@ -121,7 +121,7 @@ def test_nothing_is_sent_again_before_the_settle_time() -> None:
     assert sent[1] - sent[0] < SETTLE.total_seconds() + 1
 
 
-def test_three_rounds_and_no_more() -> None:
+def test_a_create_is_sent_in_at_most_three_rounds() -> None:
     world = World()
     world.service.then = lost
     there = There(world, desired("a"))
@@ -132,7 +132,7 @@ def test_three_rounds_and_no_more() -> None:
     assert len(world.log.state.attempts) == 1
 
 
-def test_rate_limited_sends_are_no_rounds() -> None:
+def test_rate_limited_sends_do_not_count_as_rounds() -> None:
     world = World()
     slow = Unknown("429", 1.0, throttled=True)
     world.service.outcomes["a"] = [slow] * (ROUNDS + 2)
@@ -148,7 +148,7 @@ def test_all_young_attempts_are_waited_for_together() -> None:
     assert world.awaited[0].refs == (TaskRef("acme", "a"), TaskRef("acme", "b"))
 
 
-def test_looks_come_quickly_at_first_and_slowly_later() -> None:
+def test_lookups_are_frequent_at_first_and_rare_later() -> None:
     world = World(state(attempts=[attempt("a", ago(seconds=1))]))
     there = There(world, desired("a"))
     there.apply()
@@ -156,7 +156,7 @@ def test_looks_come_quickly_at_first_and_slowly_later() -> None:
     assert len(there.looks) < 30
 
 
-def test_a_look_up_that_fails_is_tried_again() -> None:
+def test_a_failed_lookup_is_retried() -> None:
     world = World(state(attempts=[attempt("a", ago(seconds=140))]))
     there = There(world, desired("a"))
     there.fails_until = 30.0
@@ -164,7 +164,7 @@ def test_a_look_up_that_fails_is_tried_again() -> None:
     assert any(waiting.problem == "HTTP 503" for waiting in world.awaited)
 
 
-def test_a_look_up_that_keeps_failing_is_given_up() -> None:
+def test_lookup_retries_are_limited() -> None:
     world = World(state(attempts=[attempt("a", ago(seconds=140))]))
     there = There(world, desired("a"))
     there.fails_until = 1e9
@@ -175,7 +175,7 @@ def test_a_look_up_that_keeps_failing_is_given_up() -> None:
     assert world.story.of("create") == []
 
 
-def test_a_signal_ends_the_waiting() -> None:
+def test_a_signal_ends_the_wait() -> None:
     world = World(state(attempts=[attempt("a", ago(seconds=1))]))
     there = There(world, desired("a"))
     world.stopped = True
@@ -185,7 +185,7 @@ def test_a_signal_ends_the_waiting() -> None:
     assert len(world.log.state.attempts) == 1
 
 
-def test_an_attempt_whose_key_left_is_found_recorded_or_closed() -> None:
+def test_an_attempt_of_a_removed_key_is_recorded_or_closed() -> None:
     made, nothing = attempt("x", ago(minutes=9)), attempt("y", ago(minutes=8))
     world = World(state(attempts=[made, nothing]))
     there = There(world)
@@ -216,7 +216,7 @@ def test_a_created_task_that_could_not_be_recorded_is_recorded_after_a_lookup() 
     assert len(world.story.of("create")) == 1
 
 
-def test_nothing_to_do_is_nothing_done() -> None:
+def test_an_empty_plan_does_nothing() -> None:
     world = World()
     assert There(world).apply().tasks == ()
     assert world.story.lines == []

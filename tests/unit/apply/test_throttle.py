@@ -57,7 +57,7 @@ def test_after_a_rate_limit_one_create_probes_then_half_the_slots_open() -> None
     assert throttle.slots == 5
 
 
-def test_a_success_from_before_the_limit_proves_nothing() -> None:
+def test_a_success_from_before_the_limit_does_not_end_the_pause() -> None:
     time = Time()
     throttle = Throttle(4, lambda: time.now, time.wait)
     before, limited = entered(throttle), entered(throttle)
@@ -66,7 +66,7 @@ def test_a_success_from_before_the_limit_proves_nothing() -> None:
     assert throttle.slots == 1
 
 
-def test_without_retry_after_the_pauses_grow_and_end() -> None:
+def test_without_retry_after_pauses_grow_up_to_a_limit() -> None:
     time = Time()
     holds: list[float] = []
     throttle = Throttle(4, lambda: time.now, time.wait, holds.append)
@@ -78,7 +78,7 @@ def test_without_retry_after_the_pauses_grow_and_end() -> None:
     assert time.now <= LONGEST_HOLD
 
 
-def test_a_longer_pause_that_is_under_way_stays() -> None:
+def test_a_longer_current_pause_is_kept() -> None:
     time = Time()
     throttle = Throttle(1, lambda: time.now, time.wait)
     throttle.pause(20.0)
@@ -87,7 +87,7 @@ def test_a_longer_pause_that_is_under_way_stays() -> None:
     assert time.now >= 20.0
 
 
-def test_stopped_nobody_enters() -> None:
+def test_no_worker_starts_after_a_stop() -> None:
     time = Time()
     throttle = Throttle(1, lambda: time.now, time.wait)
     time.stopped = True

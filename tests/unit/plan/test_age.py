@@ -26,14 +26,14 @@ def left(holder: LockHolder | None = None, **clocks: Any) -> float | None:
     return time_left(SENT, Clocks(**{**shown, **clocks}), SETTLE, holder)
 
 
-def test_its_own_process_counts_from_the_end_of_the_exchange() -> None:
+def test_in_its_own_process_an_attempt_ages_from_the_end_of_the_exchange() -> None:
     holder = LockHolder(0.0, {SENT.mark: 1100.0})
     assert left(holder, boot=1100.0) == 150.0
     assert left(holder, boot=1249.0) == 1.0
     assert left(holder, boot=1251.0) == 0.0
 
 
-def test_one_that_is_under_way_is_never_old() -> None:
+def test_an_attempt_in_flight_is_never_old() -> None:
     holder = LockHolder(0.0, {SENT.mark: float("inf")})
     assert left(holder, boot=9e9) == float("inf")
 
@@ -44,14 +44,14 @@ def test_the_age_of_an_inherited_attempt_counts_from_the_lock_or_its_journal_ent
     assert left(LockHolder(1100.0), boot=1100.0) == SPAN - 100.0
 
 
-def test_a_plan_knows_by_the_same_boot_or_not_at_all() -> None:
+def test_a_plan_knows_the_age_only_on_the_same_boot() -> None:
     assert left(boot=1000.0 + SPAN) == 0.0
     assert left(boot=1050.0) == SPAN - 50.0
     assert left(boot=1050.0, boot_id="boot-2") is None
     assert left(boot=900.0) is None  # the machine was restarted, with the same id by accident
 
 
-def test_wall_clocks_count_only_both_together_and_with_an_hour_to_spare() -> None:
+def test_wall_clocks_count_only_if_both_agree_with_an_hour_to_spare() -> None:
     later = NOW + timedelta(seconds=SPAN, hours=1)
     other: dict[str, Any] = {"boot": 0.0, "boot_id": "boot-2"}
     assert left(now=later, service=later, **other) == 0.0

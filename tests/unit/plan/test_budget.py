@@ -26,7 +26,7 @@ LEFT = Outlook(BUDGET, END - timedelta(days=7))
 USED_UP = replace(LEFT, budget=replace(BUDGET, used=2_000_001, exhausted=True))
 
 
-def test_an_answer_is_read() -> None:
+def test_a_response_is_read() -> None:
     assert read_budget("acme", ANSWER) == replace(BUDGET, window_kind="individual")
     assert read_budget("acme", {**ANSWER, "windowEnd": 0, "more": []}) == replace(
         BUDGET, window_end=None, window_kind="individual"
@@ -35,19 +35,19 @@ def test_an_answer_is_read() -> None:
 
 @pytest.mark.parametrize("name", ["consumedTokens", "effectiveAllowanceTokens"])
 @pytest.mark.parametrize("value", [None, "12", -1, 1.5, True, MOST + 1, 10**400, [], {}])
-def test_what_is_no_number_of_tokens_makes_no_budget(name: str, value: object) -> None:
+def test_an_invalid_number_of_tokens_is_not_a_budget(name: str, value: object) -> None:
     assert read_budget("acme", {**ANSWER, name: value}) is None
 
 
 @pytest.mark.parametrize("raw", [None, [], "budget", 3, {}, {"message": "no"}])
-def test_another_shape_is_no_budget(raw: object) -> None:
+def test_a_response_of_another_shape_is_not_a_budget(raw: object) -> None:
     assert read_budget("acme", raw) is None
 
 
 @pytest.mark.parametrize(
     "end", [None, "\x1b[31m2026", -5, 10**12, 10**30, True, 1.7e9, 253_402_300_800]
 )
-def test_a_time_that_no_calendar_has_is_no_time(end: object) -> None:
+def test_an_invalid_time_is_ignored(end: object) -> None:
     read = read_budget("acme", {**ANSWER, "windowEnd": end})
     assert read is not None
     assert read.window_end is None
@@ -76,5 +76,5 @@ def test_an_exhausted_budget_is_an_error_a_warning_or_overridden() -> None:
     assert overridden.severity is Severity.WARNING
 
 
-def test_a_budget_with_something_left_is_no_problem() -> None:
+def test_a_budget_with_tokens_left_is_not_a_problem() -> None:
     assert not [*budget_problems([LEFT], over_budget=False, refusing=True)]

@@ -45,7 +45,7 @@ def test_a_removed_entry_leaves_orphans_of_all_periods() -> None:
     assert actions(found) == {"review@2026-10": "orphaned/removed"}
 
 
-def test_an_orphaned_row_of_the_current_period_is_no_past_one() -> None:
+def test_an_orphaned_row_of_the_current_period_is_listed() -> None:
     gone = replace(reviewed("2026-11", "x"), ref=TaskRef("acme", "review@row@2026-11"))
     found = plan([review()], state([gone]), due=DUE)
     assert actions(found)["review@row@2026-11"] == "orphaned/removed"
@@ -124,7 +124,7 @@ def test_only_a_task_of_the_period_is_adopted(
     assert actions(found) == {"review@2026-11": expected}
 
 
-def test_a_period_tells_whose_a_look_alike_is_on_a_used_state_too() -> None:
+def test_a_look_alike_of_the_period_is_adopted_on_a_used_state() -> None:
     seen = view([remote("t", IN)], {"t": message("review costs")})
     known = state([reviewed("2026-10", "old")])
     assert actions(plan([review()], known, seen, due=DUE)) == {"review@2026-11": "adopt/lookAlike"}
@@ -149,7 +149,7 @@ def test_several_matches_in_a_period_are_unresolved_and_undated_tasks_do_not_mat
 # Rollouts
 
 
-def test_the_rest_waits_for_the_pilot_and_says_so() -> None:
+def test_other_tasks_wait_for_the_pilot_with_a_reason() -> None:
     tasks = rows("a", "b", "c", rollout=SLOW, pilot=1)
     found = plan(tasks)
     assert actions(found) == {
@@ -163,7 +163,7 @@ def test_the_rest_waits_for_the_pilot_and_says_so() -> None:
     assert plan(tasks[1:], state([made("a", "1")])).has_changes()
 
 
-def test_a_held_task_says_how_those_stand_that_it_waits_for() -> None:
+def test_a_held_task_shows_the_status_of_its_predecessors() -> None:
     tasks = rows("a", "b", "c", rollout=Rollout(has_pilot=True), pilot=2)
     known = state([made("a", "1")])
     running = Standing(Progress.UNFINISHED, "running", 720)
@@ -174,7 +174,7 @@ def test_a_held_task_says_how_those_stand_that_it_waits_for() -> None:
     )
 
 
-def test_held_tasks_are_no_changes() -> None:
+def test_held_tasks_are_not_changes() -> None:
     tasks = rows("a", "b", rollout=SLOW, pilot=1)
     found = plan(tasks, state([made("a", "1")]), view([remote("1")]))
     assert actions(found) == {"t@a": "unchanged/same", "t@b": "held/pilot"}
@@ -190,7 +190,7 @@ def test_held_tasks_are_no_changes() -> None:
         (Progress.FAILED, ["held/stopped", "held/stopped", "held/stopped"]),
     ],
 )
-def test_what_the_pilot_is_decides(progress: Progress, expected: list[str]) -> None:
+def test_the_pilot_decides_what_follows(progress: Progress, expected: list[str]) -> None:
     tasks = rows("a", "b", "c", "d", rollout=SLOW, pilot=1)
     known = state([made("a", "1")])
     standing = {TaskRef("acme", "t@a"): Standing(progress)}
@@ -200,7 +200,7 @@ def test_what_the_pilot_is_decides(progress: Progress, expected: list[str]) -> N
     assert codes == ([Code.ROLLOUT_STOPPED] if "held/stopped" in expected else [])
 
 
-def test_what_was_done_is_remembered() -> None:
+def test_a_finished_pilot_is_remembered() -> None:
     tasks = rows("a", "b", rollout=SLOW, pilot=1)
     known = state([made("a", "1", done=True)])
     assert actions(plan(tasks, known, view([remote("1")])))["t@b"] == "create/new"
@@ -268,7 +268,7 @@ def test_an_attempt_of_the_earlier_period_and_another_s_task_hold_it_too() -> No
     assert held.remarks[1].facts == {"maker": "someone", "caller": "me", "key": "review@2026-10"}
 
 
-def test_periods_that_are_caught_up_with_follow_each_other() -> None:
+def test_caught_up_periods_run_in_order() -> None:
     tasks = [review("2026-10", waits=True, ends=None), review("2026-11", waits=True, ends=None)]
     due = {key: frozenset({"2026-10", "2026-11"}) for key in DUE}
     assert actions(plan(tasks, due=due)) == {

@@ -66,7 +66,7 @@ def saved() -> SavedPlan:
     return SavedPlan(PLAN, basis())
 
 
-def test_the_schema_is_one_and_describes_every_property() -> None:
+def test_the_schema_is_valid_and_describes_every_property() -> None:
     jsonschema.Draft7Validator.check_schema(SCHEMA)
 
     def properties(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -86,7 +86,7 @@ def test_every_plan_document_is_valid(plan: Plan) -> None:
     assert [task["key"] for task in document["tasks"]] == [task.ref.key for task in plan.tasks]
 
 
-def test_the_plan_document_is_the_contract_s() -> None:
+def test_the_plan_document_has_the_documented_form() -> None:
     task = PlannedTask(
         TaskRef("acme", "rotate-iam-keys"), Action.CREATE, Reason.NEW, "tasks/iam.yaml", 7
     )
@@ -135,7 +135,7 @@ def test_an_absent_side_is_left_out_and_null_is_not() -> None:
     assert task["diff"] == [{"path": "role", "after": None, "origin": "manifest", "inPlace": True}]
 
 
-def test_tasks_are_sorted_whatever_the_plan_says() -> None:
+def test_tasks_are_sorted_in_the_document() -> None:
     tasks = tuple(replace(PLAN.tasks[0], ref=TaskRef(*ref)) for ref in ("ba", "ab", "aa"))
     document = plan_document(replace(PLAN, tasks=tasks))
     assert [(t["orgName"], t["key"]) for t in document["tasks"]] == [
@@ -144,7 +144,7 @@ def test_tasks_are_sorted_whatever_the_plan_says() -> None:
 
 
 @given(some.plans(), some.states(), st.lists(some.desired_tasks(), max_size=2))
-def test_a_saved_plan_comes_back_as_it_was(plan: Plan, state: State, desired: list[Any]) -> None:
+def test_a_saved_plan_is_read_back_unchanged(plan: Plan, state: State, desired: list[Any]) -> None:
     unique = {task.ref: task for task in desired}.values()
     kept = SavedPlan(plan, basis_of(plan, unique, state))
     data = encode_saved_plan(kept)
@@ -158,7 +158,7 @@ def test_a_saved_plan_comes_back_as_it_was(plan: Plan, state: State, desired: li
     back.refuse_unless(kept.basis, "plan")
 
 
-def test_absent_comes_back_as_the_one_absent() -> None:
+def test_absent_is_read_back_as_the_singleton() -> None:
     (task,) = read_saved_plan(encode_saved_plan(saved()), "plan").plan.tasks
     assert task.diff[0].before is ABSENT
 
@@ -185,7 +185,7 @@ def test_absent_comes_back_as_the_one_absent() -> None:
         ),
     ],
 )
-def test_a_saved_plan_is_refused_once_something_differs(
+def test_a_stale_saved_plan_is_rejected(
     change: dict[str, Any], case: str, facts: dict[str, Any]
 ) -> None:
     with pytest.raises(TaskctlError) as refused:
@@ -196,23 +196,23 @@ def test_a_saved_plan_is_refused_once_something_differs(
     assert problem.file == "p.taskctl"
 
 
-def test_each_difference_is_a_problem() -> None:
+def test_each_difference_is_reported() -> None:
     with pytest.raises(TaskctlError) as refused:
         saved().refuse_unless(basis(manifest="other", serial=4, scope=()), "p.taskctl")
     assert [d.case for d in refused.value.diagnostics] == ["manifest", "state", "scope"]
 
 
-def test_another_login_of_the_same_user_is_no_difference() -> None:
+def test_another_login_of_the_same_user_is_not_a_difference() -> None:
     assert not [*basis(identity=replace(IDENTITY, login="ada2")).differences(basis())]
 
 
-def test_a_state_that_is_not_there_is_the_same_each_time() -> None:
+def test_a_missing_state_always_has_the_same_digest() -> None:
     first, second = (basis_of(PLAN, [], State(lineage, 0, "b", is_new=True)) for lineage in "xy")
     assert first == second
 
 
 @given(some.desired_tasks(), some.inputs)
-def test_the_manifest_s_tasks_count_but_not_their_lines(task: Any, inputs: Any) -> None:
+def test_declared_tasks_count_but_not_their_lines(task: Any, inputs: Any) -> None:
     def made(desired: Any) -> Basis:
         return basis_of(PLAN, [desired], STATE)
 
@@ -222,7 +222,7 @@ def test_the_manifest_s_tasks_count_but_not_their_lines(task: Any, inputs: Any) 
 
 
 @given(some.states(), some.records())
-def test_the_state_counts(state: State, record: Any) -> None:
+def test_a_changed_state_is_a_difference(state: State, record: Any) -> None:
     changed = replace(state, records={**state.records, record.ref: record})
     same = state.records.get(record.ref) == record
     assert (basis_of(PLAN, [], state).state
@@ -230,14 +230,14 @@ def test_the_state_counts(state: State, record: Any) -> None:
 
 
 @given(some.plan_options)
-def test_the_plan_keeps_its_options(options: PlanOptions) -> None:
+def test_a_saved_plan_keeps_its_options(options: PlanOptions) -> None:
     plan = replace(PLAN, options=options_json(options))
     back = read_saved_plan(encode_saved_plan(SavedPlan(plan, basis())), "plan")
     assert back.options(PlanOptions()) == options
     assert back.options(options) == options
 
 
-def test_an_option_given_that_the_plan_was_not_made_with_is_refused() -> None:
+def test_an_option_that_differs_from_the_saved_plan_is_rejected() -> None:
     with pytest.raises(TaskctlError) as refused:
         saved().options(PlanOptions(adopt_limit=5))
     (problem,) = refused.value.diagnostics
@@ -275,7 +275,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_each_bad_file_is_told_apart(name: str) -> None:
+def test_each_kind_of_invalid_file_has_its_own_code(name: str) -> None:
     data, code, case = BAD[name]
     with pytest.raises(TaskctlError) as refused:
         read_saved_plan(data, "p.taskctl")
@@ -295,7 +295,7 @@ def test_each_bad_file_is_told_apart(name: str) -> None:
         ("wrong", 1, "wrong"),
     ],
 )
-def test_a_wrong_shape_is_named_by_its_path(name: str, value: object, path: str) -> None:
+def test_an_invalid_value_is_named_by_its_path(name: str, value: object, path: str) -> None:
     whole = json.loads(GOOD)
     changed = json.dumps({**whole["plan"], name: value}).encode()
     data = rewritten(json.dumps(whole["basis"]).encode(), changed)
@@ -314,7 +314,7 @@ def rewritten(basis: bytes, plan: bytes) -> bytes:
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: GOOD[:150] + tail))
-def test_no_file_does_worse_than_be_refused(data: bytes) -> None:
+def test_any_other_file_is_rejected(data: bytes) -> None:
     with pytest.raises(TaskctlError):
         read_saved_plan(data, "p")
 
@@ -331,5 +331,5 @@ def test_no_file_does_worse_than_be_refused(data: bytes) -> None:
         (b"", False),
     ],
 )
-def test_the_first_key_tells_a_plan_from_a_manifest(beginning: bytes, *, is_one: bool) -> None:
+def test_a_saved_plan_is_recognized_by_its_first_key(beginning: bytes, *, is_one: bool) -> None:
     assert is_saved_plan(beginning) is is_one

@@ -42,7 +42,7 @@ def changed(key: str, **changes: Any) -> Plan:
 
 
 @given(some.plans())
-def test_a_kept_plan_has_the_digest_that_it_had(plan: Plan) -> None:
+def test_a_saved_plan_keeps_its_digest(plan: Plan) -> None:
     kept = SavedPlan(plan, basis_of(plan, [], State("line", 1, plan.backend)))
     read = read_saved_plan(encode_saved_plan(kept), "plan.taskctl").plan
     assert plan_digest(read) == plan_digest(plan) or "\\ud800" in ascii(plan)
@@ -89,7 +89,7 @@ def test_the_digest_is_the_same_on_every_machine_and_in_every_release() -> None:
         replace(SAMPLE, diagnostics=(warning("look"),), closed=("mark",), complete=False),
     ],
 )
-def test_what_only_tells_something_does_not_change_it(other: Plan) -> None:
+def test_informational_fields_do_not_change_the_digest(other: Plan) -> None:
     assert plan_digest(other) == plan_digest(SAMPLE)
 
 
@@ -123,11 +123,11 @@ def more(task: PlannedTask) -> Plan:
         replace(SAMPLE, options=options_json(PlanOptions(max_creates=9))),
     ],
 )
-def test_other_deeds_change_it(other: Plan) -> None:
+def test_other_actions_change_the_digest(other: Plan) -> None:
     assert plan_digest(other) != plan_digest(SAMPLE)
 
 
-def test_which_task_is_replaced_and_which_settings_are_set_change_it() -> None:
+def test_the_replaced_task_and_updated_settings_change_the_digest() -> None:
     asked = {"action": Action.REPLACE, "reason": Reason.ASKED}
     one, other = (changed("cost-review", task_id=i, **asked) for i in ("t-1", "t-2"))
     assert plan_digest(one) != plan_digest(other)
@@ -136,7 +136,7 @@ def test_which_task_is_replaced_and_which_settings_are_set_change_it() -> None:
     assert plan_digest(one) != plan_digest(other)
 
 
-def test_a_key_that_is_gone_and_comes_back_is_a_create_like_any() -> None:
+def test_recreating_a_gone_task_has_the_digest_of_a_create() -> None:
     """Its old ID does not affect what apply would do."""
     anew = {"reason": Reason.RECREATE}
     assert plan_digest(changed("old-incident", **anew)) == plan_digest(
@@ -144,7 +144,7 @@ def test_a_key_that_is_gone_and_comes_back_is_a_create_like_any() -> None:
     )
 
 
-def test_another_digest_is_refused_with_both() -> None:
+def test_an_unexpected_digest_is_rejected_naming_both() -> None:
     refuse_unexpected(SAMPLE, plan_digest(SAMPLE))
     other = f"sha256:{'0' * 64}"
     with pytest.raises(TaskctlError) as refused:
@@ -165,7 +165,7 @@ MANGLED: list[Callable[[str], str]] = [
 
 
 @pytest.mark.parametrize("mangled", MANGLED)
-def test_a_digest_is_known_by_its_form(mangled: Callable[[str], str]) -> None:
+def test_a_digest_is_recognized_by_its_form(mangled: Callable[[str], str]) -> None:
     whole = json.loads(json.dumps(plan_digest(SAMPLE)))
     assert is_digest(whole)
     assert not is_digest(mangled(whole))

@@ -39,21 +39,21 @@ from tests.support.plan_values import (
 from tests.support.remark_cases import cases, commands
 
 
-def test_new_is_created() -> None:
+def test_a_new_task_is_created() -> None:
     task = only(plan([desired("a")]))
     assert decision(task) == (Action.CREATE, Reason.NEW)
     assert task.creates
     assert task.applies
 
 
-def test_recorded_and_the_same_is_unchanged() -> None:
+def test_a_recorded_task_without_differences_is_unchanged() -> None:
     made = plan([desired("a")], state([record("a", "t")]), view([remote("t")]))
     assert decision(only(made)) == (Action.UNCHANGED, Reason.SAME)
     assert not made.can_apply()
     assert not made.has_changes()
 
 
-def test_a_manifest_that_moved_on_is_changed_and_left_alone() -> None:
+def test_a_changed_manifest_is_reported_and_not_applied() -> None:
     made = plan([desired("a", "new")], state([record("a", "t", "old")]), view([remote("t")]))
     task = only(made)
     assert decision(task) == (Action.CHANGED, Reason.DIFFERS)
@@ -87,7 +87,7 @@ def test_a_manifest_that_moved_on_is_changed_and_left_alone() -> None:
         ({"approvalMode": "manual"}, {"approvalMode": "auto"}, {"approvalMode": "auto"}, None),
     ],
 )
-def test_what_the_service_shows(
+def test_remote_differences_are_reported(
     recorded: dict[str, Any],
     declared: dict[str, Any],
     at_service: dict[str, Any],
@@ -104,13 +104,13 @@ def test_what_the_service_shows(
     assert task.action is (Action.CHANGED if change else Action.UNCHANGED)
 
 
-def test_a_setting_that_left_the_manifest_is_absent_after() -> None:
+def test_a_setting_removed_from_the_manifest_is_absent_in_the_diff() -> None:
     known = state([record("a", "t", planMode=True)])
     task = only(plan([desired("a")], known, view([remote("t")])))
     assert task.diff == (Change("planMode", True, ABSENT, Origin.MANIFEST),)
 
 
-def test_gone_only_when_the_same_identity_says_so() -> None:
+def test_a_task_is_gone_only_for_the_identity_that_created_it() -> None:
     known = state([record("a", "t")])
     made = plan([desired("a")], known, view(absent=["t"]))
     assert decision(only(made)) == (Action.GONE, Reason.NOT_FOUND)
@@ -122,27 +122,27 @@ def test_gone_only_when_the_same_identity_says_so() -> None:
 
 
 @pytest.mark.parametrize(("allowed", "creates"), [(("*",), True), (("a",), True), (("b",), False)])
-def test_gone_is_made_anew_where_allowed(allowed: tuple[str, ...], *, creates: bool) -> None:
+def test_a_gone_task_is_recreated_if_allowed(allowed: tuple[str, ...], *, creates: bool) -> None:
     options = PlanOptions(allow_recreate=allowed)
     made = plan([desired("a")], state([record("a", "t")]), view(absent=["t"]), options)
     assert only(made).action is Action.GONE
     assert made.can_apply() is made.has_changes() is only(made).creates is creates
 
 
-def test_a_task_with_a_task_id_is_never_made_anew() -> None:
+def test_a_task_with_a_task_id_is_never_recreated() -> None:
     options = PlanOptions(allow_recreate=("*",))
     known = state([record("a", "t")])
     made = plan([desired("a", task_id="t")], known, view(absent=["t"]), options)
     assert decision(only(made)) == (Action.GONE, Reason.NOT_FOUND)
 
 
-def test_what_was_made_just_now_is_not_gone() -> None:
+def test_a_task_created_just_now_is_not_gone() -> None:
     known = state([record("a", "t", created_at=ago(seconds=100))])
     made = plan([desired("a")], known, view(absent=["t"]))
     assert decision(only(made)) == (Action.UNCHANGED, Reason.FRESH)
 
 
-def test_a_record_from_the_future_is_not_made_just_now() -> None:
+def test_a_record_from_the_future_is_not_recent() -> None:
     """A clock has been set back since, so this proves nothing."""
     known = state([record("a", "t", created_at=ago(days=-400))])
     made = plan([desired("a")], known, view(absent=["t"]))
@@ -155,20 +155,20 @@ def test_shared_tasks_of_another_identity_are_compared() -> None:
     assert only(made).action is Action.CHANGED
 
 
-def test_moved() -> None:
+def test_a_moved_task_keeps_its_id() -> None:
     known = state([record("old", "t", "same")])
     task = only(plan([desired("a", "same", moved_from="old")], known, view([remote("t")])))
     assert decision(task) == (Action.MOVE, Reason.MOVED)
     assert (task.task_id, task.moved_from) == ("t", TaskRef("acme", "old"))
 
 
-def test_moved_and_settled_is_unchanged() -> None:
+def test_an_applied_move_is_unchanged() -> None:
     known = state([record("a", "t", "same")])
     task = only(plan([desired("a", "same", moved_from="old")], known, view([remote("t")])))
     assert task.action is Action.UNCHANGED
 
 
-def test_an_attempt_under_the_old_name_belongs_to_the_new() -> None:
+def test_an_attempt_under_the_old_key_belongs_to_the_new_key() -> None:
     known = state(attempts=[attempt("old", ago(minutes=9), "same")])
     seen = view([remote("t", ago(minutes=8))], {"t": message("same", ago(minutes=9))})
     task = only(plan([desired("a", "same", moved_from="old")], known, seen))
@@ -250,7 +250,7 @@ def test_an_open_attempt_under_another_organization_is_resolved_first(*, outside
     assert "taskctl state resolve before/a --not-created" in commands(made.tasks[0].remarks)
 
 
-def test_attempts() -> None:
+def test_open_attempts_are_resolved() -> None:
     old, young = attempt("a", ago(minutes=9)), attempt("a", ago(seconds=9))
     retry = plan([desired("a")], state(attempts=[old]))
     assert decision(only(retry)) == (Action.CREATE, Reason.RETRY)
@@ -279,7 +279,7 @@ def test_an_attempt_to_recreate_a_gone_task_is_looked_up_before_another_one() ->
     assert len(again.closed) == 1
 
 
-def test_attempts_whose_key_left_the_manifests() -> None:
+def test_attempts_of_removed_keys_are_resolved() -> None:
     old = attempt("x", ago(minutes=9))
     seen = view([remote("t", ago(minutes=8))], {"t": message("work of x", ago(minutes=9))})
     assert decision(only(plan([], state(attempts=[old]), seen))) == (Action.ADOPT, Reason.ATTEMPT)
@@ -293,7 +293,7 @@ def test_attempts_whose_key_left_the_manifests() -> None:
 LOOK = {"t": message("work of a", ago(days=3))}
 
 
-def test_look_alikes() -> None:
+def test_a_look_alike_is_adopted_with_an_explanation() -> None:
     seen = view([remote("t", ago(days=3))], LOOK)
     made = plan([desired("a")], state(is_new=True), seen)
     task = only(made)
@@ -308,7 +308,7 @@ def test_look_alikes() -> None:
         assert any(fact in r.facts.values() for r in task.remarks)
 
 
-def test_a_look_alike_of_a_state_that_was_used_may_be_someone_else_s() -> None:
+def test_on_a_used_state_a_look_alike_may_belong_to_someone_else() -> None:
     seen = view([remote("t", ago(days=3))], LOOK)
     made = plan([desired("a")], seen=seen)
     task = only(made)
@@ -352,7 +352,7 @@ def test_a_look_alike_is_adopted_by_a_file_that_was_never_applied_and_by_a_remov
         ({"entities": [{"type": "stack", "name": "s", "project": "p"}]}, {}, {}, False, False),
     ],
 )
-def test_which_look_alikes(
+def test_a_look_alike_is_adopted_only_if_it_qualifies(
     declared: dict[str, Any],
     shown: dict[str, Any],
     options: dict[str, Any],
@@ -377,7 +377,7 @@ def test_a_look_alike_whose_entities_the_service_deleted_is_unresolved() -> None
     assert cases(made.remarks)[0] == "unsure.entities"
 
 
-def test_the_newest_is_adopted_by_one_key_only() -> None:
+def test_the_newest_look_alike_is_adopted_by_one_key_only() -> None:
     seen = view(
         [remote("older", ago(days=3)), remote("newer", ago(days=2))],
         {"older": message("same"), "newer": message("same")},
@@ -390,13 +390,13 @@ def test_the_newest_is_adopted_by_one_key_only() -> None:
     assert [t.task_id for t in made.tasks] == ["newer", "older", None]
 
 
-def test_a_recorded_task_is_nobodys_look_alike() -> None:
+def test_a_recorded_task_is_never_a_look_alike() -> None:
     known = state([record("b", "t", "work of a")])
     made = plan([desired("a"), desired("b", "work of a")], known, view([remote("t")], LOOK))
     assert made.tasks[0].action is Action.CREATE
 
 
-def test_what_was_not_looked_at_is_unresolved() -> None:
+def test_an_unread_task_is_unresolved() -> None:
     for seen in (view(cut_short=frozenset({"acme"})), view(unlisted={"acme": "it is null"})):
         assert only(plan([desired("a")], state(is_new=True), seen)).action is Action.UNRESOLVED
         assert only(plan([desired("a")], state(), seen)).action is Action.UNRESOLVED
@@ -412,7 +412,7 @@ def test_a_look_alike_with_its_credentials_removed_is_unresolved() -> None:
     assert only(plan([desired("a", "use ghp_1 now")], seen=seen)).action is Action.UNRESOLVED
 
 
-def test_unfinished_patches_are_to_be_applied() -> None:
+def test_unfinished_patches_are_planned() -> None:
     known = state([record("a", "t", name="N", pending={"name": "N"})])
     made = plan([desired("a", name="N")], known, view([remote("t")]))
     assert decision(only(made)) == (Action.CHANGED, Reason.UNFINISHED)
@@ -439,7 +439,7 @@ def test_a_date_that_cannot_be_correct_is_ignored_and_reported() -> None:
     assert plan([desired("a")], state([record("a", "t")]), seen).diagnostics == (said_once,)
 
 
-def test_a_plan_for_some_keys_knows_the_others() -> None:
+def test_a_plan_for_some_keys_considers_the_others() -> None:
     declared = [desired("a"), desired("b")]
     known = state(attempts=[attempt("a", ago(minutes=9)), attempt("b", ago(minutes=9))])
     made = plan(declared, known, only={TaskRef("acme", "a")})
@@ -479,7 +479,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Any], list[Any], list[Any], list[Any],
 
 
 @given(worlds(), st.randoms(use_true_random=False))
-def test_each_task_once_and_in_whatever_order(world: Any, order: Any) -> None:
+def test_the_plan_does_not_depend_on_the_order_of_its_inputs(world: Any, order: Any) -> None:
     declared, records, attempts, tasks, messages = world
     absent = [r.task_id for r in records if r.task_id not in {t.id for t in tasks}]
     made = plan(declared, state(records, attempts), view(tasks, messages, absent=absent))
@@ -496,7 +496,7 @@ def test_each_task_once_and_in_whatever_order(world: Any, order: Any) -> None:
 
 
 @given(worlds())
-def test_no_two_keys_take_one_task(world: Any) -> None:
+def test_no_two_keys_get_the_same_task(world: Any) -> None:
     declared, records, attempts, tasks, messages = world
     made = plan(declared, state(records, attempts), view(tasks, messages))
     taken = [t.task_id for t in made.tasks if t.action in (Action.ADOPT, Action.MOVE)]
@@ -506,7 +506,7 @@ def test_no_two_keys_take_one_task(world: Any) -> None:
 
 
 @given(worlds())
-def test_applied_perfectly_it_comes_to_rest(world: Any) -> None:
+def test_a_completely_applied_plan_has_no_more_changes(world: Any) -> None:
     """At once where there are no attempts; else as soon as what hindered one is settled."""
     declared, records, attempts, tasks, messages = world
     known, there = state(records, attempts), tasks
@@ -542,7 +542,7 @@ def _apply(made: Plan, records: Any, attempts: Any, tasks: Any) -> Any:
     return state(known.values(), left.values()), list(there.values())
 
 
-def test_identity_is_who_made_it_not_the_login() -> None:
+def test_an_identity_is_compared_by_its_id_not_its_login() -> None:
     renamed = replace(ME, login="me-renamed")
     known = state([record("a", "t")])
     assert only(plan([desired("a")], known, view(absent=["t"], identity=renamed))).action is (

@@ -99,7 +99,7 @@ def shown(*tasks: tuple[str, str, datetime | str], preserved: bool = False) -> R
         ("none", True, None, [], "someone", Match.NOT_OURS),
     ],
 )
-def test_a_candidate(
+def test_a_candidate_is_judged_by_mark_text_entities_and_creator(
     mark: str,
     text: str | None,
     entities: list[Any],
@@ -119,7 +119,7 @@ def test_a_candidate(
 
 
 @pytest.mark.parametrize("login", ["me", "someone"])
-def test_what_could_not_be_read_is_unreadable_whoever_made_it(login: str) -> None:
+def test_an_unreadable_task_is_unreadable_whoever_created_it(login: str) -> None:
     task = remote("t", createdBy={"githubLogin": login})
     assert (
         compare_candidate(tried(), task, view([task], unreadable={"t": "500"})) is Match.UNREADABLE
@@ -149,7 +149,7 @@ def test_a_task_of_another_repository_with_the_same_user_is_not_ours() -> None:
     assert isinstance(verdicts(seen, ours)[0], NotCreated)
 
 
-def test_same_text_twice_with_marks_kept_are_told_apart() -> None:
+def test_preserved_marks_distinguish_tasks_with_the_same_text() -> None:
     a, b = tried("a", OLD, "same"), tried("b", OLD + timedelta(milliseconds=2), "same")
     found = verdicts(shown(("t", "same", b.mark), preserved=True), a, b)
     assert isinstance(found[0], NotCreated)
@@ -163,20 +163,20 @@ def test_a_replaced_mark_is_ours_after_the_settle_time_only() -> None:
     assert ids(verdicts(old, tried())) == ["t"]
 
 
-def test_two_that_fit_a_replaced_mark_are_unresolved() -> None:
+def test_two_tasks_matching_a_replaced_mark_are_unresolved() -> None:
     later = OLD + timedelta(seconds=7)
     (found,) = verdicts(shown(("t", "work of a", later), ("u", "work of a", later)), tried())
     assert isinstance(found, Unresolved)
     assert found.ids == ("t", "u")
 
 
-def test_one_that_fits_two_attempts_is_unresolved_for_both() -> None:
+def test_a_task_matching_two_attempts_is_unresolved_for_both() -> None:
     a, b = tried("a", OLD, "same"), tried("b", OLD + timedelta(milliseconds=2), "same")
     found = verdicts(shown(("t", "same", OLD + timedelta(seconds=9))), a, b)
     assert [type(v) for v in found] == [Unresolved, Unresolved]
 
 
-def test_an_unaccounted_task_of_ours_is_no_absence_unless_marks_are_preserved() -> None:
+def test_an_unaccounted_own_task_is_not_absence_unless_marks_are_preserved() -> None:
     later = OLD + timedelta(seconds=9)
     (found,) = verdicts(shown(("t", "cut off by the serv", later)), tried())
     assert isinstance(found, Unresolved)
@@ -184,13 +184,13 @@ def test_an_unaccounted_task_of_ours_is_no_absence_unless_marks_are_preserved() 
     assert isinstance(found, NotCreated)
 
 
-def test_a_likely_one_is_adopted_whatever_else_is_possible() -> None:
+def test_a_likely_match_is_adopted_despite_possible_ones() -> None:
     later = OLD + timedelta(seconds=9)
     seen = shown(("t", "work of a", later), ("u", "something else", later))
     assert ids(verdicts(seen, tried())) == ["t"]
 
 
-def test_the_baseline_and_what_has_a_key_are_no_candidates() -> None:
+def test_tasks_in_the_baseline_or_with_a_key_are_not_candidates() -> None:
     ours = tried(baseline="before")
     seen = shown(("t", "work of a", ours.mark))
     before = Baseline("acme", ("x", "t"))
@@ -201,13 +201,13 @@ def test_the_baseline_and_what_has_a_key_are_no_candidates() -> None:
     )
 
 
-def test_nothing_found_waits_then_may_be_sent_again() -> None:
+def test_an_absent_task_is_resent_after_the_settle_time() -> None:
     (young,) = verdicts(view(), tried(at=YOUNG))
     assert young == Wait(SETTLE.total_seconds() + 10 - 20)
     assert isinstance(verdicts(view(), tried())[0], NotCreated)
 
 
-def test_what_cannot_be_read_is_never_nothing() -> None:
+def test_an_unreadable_task_is_never_absence() -> None:
     seen = view([remote("t")], unreadable={"t": "HTTP 500"})
     (found,) = verdicts(seen, tried())
     assert isinstance(found, Unresolved)
@@ -215,7 +215,7 @@ def test_what_cannot_be_read_is_never_nothing() -> None:
     assert isinstance(verdicts(seen, tried(at=YOUNG))[0], Wait)
 
 
-def test_a_list_that_cannot_be_relied_on_proves_nothing_absent() -> None:
+def test_an_unreliable_list_does_not_prove_absence() -> None:
     (found,) = verdicts(view(unlisted={"acme": "it is null"}), tried())
     assert isinstance(found, Unresolved)
     assert found.reason is Reason.UNREADABLE
@@ -225,7 +225,7 @@ def test_a_list_that_cannot_be_relied_on_proves_nothing_absent() -> None:
 
 
 @pytest.mark.parametrize("found_by_mark", [True, False])
-def test_what_cannot_be_read_hinders_a_match_by_text_alone(*, found_by_mark: bool) -> None:
+def test_an_unreadable_task_prevents_a_match_by_text_alone(*, found_by_mark: bool) -> None:
     ours = tried()
     seen = view(
         [remote("t"), remote("u")],
@@ -235,7 +235,7 @@ def test_what_cannot_be_read_hinders_a_match_by_text_alone(*, found_by_mark: boo
     assert ids(verdicts(seen, ours)) == (["u"] if found_by_mark else [None])
 
 
-def test_another_identitys_attempt_is_unresolved() -> None:
+def test_an_attempt_of_another_identity_is_unresolved() -> None:
     ours = tried(identity=SOMEONE)
     (found,) = verdicts(shown(("t", "work of a", ours.mark)), ours)
     assert isinstance(found, Unresolved)
@@ -256,7 +256,7 @@ def test_another_identitys_attempt_is_unresolved() -> None:
         ("x" + LONG, LONG, Text.OTHER),
     ],
 )
-def test_texts(theirs: str, ours: str, result: Text) -> None:
+def test_prompts_are_compared_after_normalization(theirs: str, ours: str, result: Text) -> None:
     assert compare_texts(theirs, ours) is result
 
 
@@ -272,7 +272,7 @@ def test_texts(theirs: str, ours: str, result: Text) -> None:
         ([STACK, REPO], [STACK], Entities.OTHER),
     ],
 )
-def test_entities(theirs: list[Any], ours: list[Any], result: Entities) -> None:
+def test_entities_are_compared(theirs: list[Any], ours: list[Any], result: Entities) -> None:
     assert compare_entities(theirs, ours) is result
 
 
@@ -291,16 +291,18 @@ def test_entities(theirs: list[Any], ours: list[Any], result: Entities) -> None:
         ("[REDACTED]", "[REDACTED] x", False),
     ],
 )
-def test_redaction(theirs: str, ours: str, *, is_one: bool) -> None:
+def test_a_redacted_prompt_matches_only_its_original(
+    theirs: str, ours: str, *, is_one: bool
+) -> None:
     assert is_redaction_of(theirs, ours) is is_one
 
 
-def test_many_placeholders_are_compared_in_time() -> None:
+def test_many_placeholders_are_compared_in_linear_time() -> None:
     assert not is_redaction_of("a[REDACTED]" * 20_000 + "c", "ab" * 40_000)
 
 
 @given(st.lists(st.text("ab", max_size=4), min_size=1, max_size=6), st.data())
-def test_whatever_is_redacted_is_recognized(pieces: list[str], data: st.DataObject) -> None:
+def test_any_redacted_prompt_matches_its_original(pieces: list[str], data: st.DataObject) -> None:
     secrets = [data.draw(st.text("xyz", min_size=1, max_size=3)) for _ in pieces[1:]]
     ours = pieces[0] + "".join(s + p for s, p in zip(secrets, pieces[1:], strict=True))
     theirs = "[REDACTED]".join(pieces)
@@ -316,7 +318,7 @@ KEYS = st.sampled_from("abcd")
     order=st.randoms(use_true_random=False),
     preserved=st.booleans(),
 )
-def test_a_task_that_exists_is_never_taken_for_not_created(
+def test_an_existing_task_is_never_judged_not_created(
     made: list[tuple[str, bool, int]],
     strangers: list[str],
     order: random.Random,

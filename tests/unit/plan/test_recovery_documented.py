@@ -30,7 +30,7 @@ def row_of(rule: Rule) -> list[str]:
     return [", ".join(fact) or "any" for fact in facts] + [rule.match.value]
 
 
-def test_the_table_of_facts() -> None:
+def test_the_documented_table_of_facts_is_complete() -> None:
     assert table("mark") == [row_of(rule) for rule in RULES]
 
 
@@ -47,12 +47,12 @@ CASES: dict[str, list[tuple[str, str | None, str]]] = {
 WORDS = {Found: "adopt", Wait: "wait", Unresolved: "unresolved", NotCreated: "resend"}
 
 
-def test_every_row_of_what_follows_has_a_case() -> None:
+def test_every_row_of_the_documented_decisions_has_a_case() -> None:
     assert [row[0] for row in table("candidates")] == list(CASES)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_table_of_what_follows(case: str) -> None:
+def test_the_documented_decisions_are_those_of_the_code(case: str) -> None:
     (row,) = [row for row in table("candidates") if row[0] == case]
     for at, expected in ((YOUNG, row[1]), (OLD, row[2])):
         ours = tried(at=at)

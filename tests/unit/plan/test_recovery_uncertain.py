@@ -30,7 +30,7 @@ def verdict(seen: RemoteView, *attempts: Attempt) -> Verdict:
     return recover(attempts, seen, {}, {}, SETTLE)[attempts[0].mark]
 
 
-def test_another_spelling_of_its_mark_tells_an_attempt_from_another_with_its_text() -> None:
+def test_another_spelling_of_a_mark_still_distinguishes_attempts() -> None:
     a, b = attempt("a", OLD, "same"), attempt("b", OLD + timedelta(seconds=2), "same")
     spelt = OLD.strftime("%Y-%m-%dT%H:%M:%S.000000+00:00")
     seen = view([remote("t", OLD)], {"t": message("same", spelt)})
@@ -52,12 +52,12 @@ def test_our_task_without_a_visible_message_may_be_the_attempts_result() -> None
     assert found.ids == ("t",)
 
 
-def test_another_users_task_without_a_message_does_not_block_a_create() -> None:
+def test_a_task_of_another_user_without_a_message_does_not_block_a_create() -> None:
     seen = view([remote("t", OLD, createdBy={"githubLogin": "someone"})], {"t": None})
     assert isinstance(verdict(seen, attempt("a", OLD)), NotCreated)
 
 
-def test_a_task_without_a_message_hinders_no_new_key() -> None:
+def test_a_task_without_a_message_does_not_block_a_new_key() -> None:
     seen = view([remote("t", OLD)], {"t": None})
     assert [t.action for t in plan([desired("a")], seen=seen).tasks] == [Action.CREATE]
 
@@ -65,7 +65,7 @@ def test_a_task_without_a_message_hinders_no_new_key() -> None:
 # Who may take what
 
 
-def test_what_an_attempt_made_is_nobody_elses_look_alike() -> None:
+def test_the_result_of_an_attempt_is_not_a_look_alike_of_other_keys() -> None:
     known = state(attempts=[attempt("a", OLD, "same")])
     seen = view([remote("t", OLD)], {"t": message("same", OLD)})
     made = plan([desired("a", "same"), desired("b", "same")], known, seen)
@@ -75,7 +75,7 @@ def test_what_an_attempt_made_is_nobody_elses_look_alike() -> None:
     ]
 
 
-def test_a_candidate_of_an_attempt_is_no_look_alike_for_other_keys() -> None:
+def test_a_candidate_of_an_attempt_is_not_a_look_alike_of_other_keys() -> None:
     known = state(attempts=[attempt("a", OLD, "same")])
     later = OLD + timedelta(seconds=30)
     seen = view(
@@ -89,7 +89,7 @@ def test_a_candidate_of_an_attempt_is_no_look_alike_for_other_keys() -> None:
     ]
 
 
-def test_a_state_is_new_for_what_no_apply_has_looked_for_yet() -> None:
+def test_a_state_is_new_for_paths_that_were_never_applied() -> None:
     """A lost state, then an apply for one file only: the others' tasks are still found."""
     before = Baseline("acme", ("t", "u"))
     latest = {"tasks/a.yaml": {"acme": before.name}}

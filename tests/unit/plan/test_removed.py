@@ -61,13 +61,13 @@ def test_a_forget_is_applied_and_counts_in_digest_and_basis() -> None:
     assert plan_digest(cancelling) != plan_digest(with_it)
 
 
-def test_only_records_from_within_the_paths() -> None:
+def test_only_records_of_the_given_paths_are_removed() -> None:
     known = state([record("a", "t", file="other/b.yaml")])
     assert actions(plan([], known, scope=("tasks",), removed=[removal("*")])) == {}
     assert actions(plan([], known, scope=("other",), removed=[removal("*")])) == {"a": "forget"}
 
 
-def test_what_is_declared_or_moves_is_not_forgotten() -> None:
+def test_declared_and_moving_tasks_are_not_forgotten() -> None:
     known = state([record("a", "t"), record("b", "u")])
     seen = view([remote("t"), remote("u")])
     declared = [desired("a"), desired("c", "work of b", moved_from="b")]
@@ -99,13 +99,13 @@ def seen_again(*keys: str) -> Any:
 
 
 @pytest.mark.parametrize("adopt", [None, AdoptScope.ALL])
-def test_a_key_that_comes_back_is_a_new_task(adopt: AdoptScope | None) -> None:
+def test_a_removed_key_that_returns_is_a_new_task(adopt: AdoptScope | None) -> None:
     made = plan([desired("a")], forgotten("a"), seen_again("a"), PlanOptions(adopt=adopt))
     task = only(made)
     assert decision(task) == (Action.CREATE, Reason.NEW)
 
 
-def test_another_key_with_the_prompt_does_not_adopt_it_either() -> None:
+def test_another_key_with_the_same_prompt_does_not_adopt_a_removed_task() -> None:
     made = plan([desired("b", "work of a")], forgotten("a"), seen_again("a"))
     assert only(made).action is Action.CREATE
 
@@ -116,19 +116,19 @@ def test_a_new_key_with_the_prompt_of_a_removed_one_is_not_a_rename() -> None:
     assert actions(made) == {"a": "forget", "b": "create"}
 
 
-def test_a_manifest_that_names_the_task_gets_it_back() -> None:
+def test_a_manifest_with_the_task_id_adopts_a_removed_task() -> None:
     made = plan([desired("b", task_id="t-a")], forgotten("a"), seen_again("a"))
     task = only(made)
     assert (task.action, task.reason, task.task_id) == (Action.ADOPT, Reason.TASK_ID, "t-a")
 
 
-def test_taken_out_by_hand_it_may_be_found_again() -> None:
+def test_a_task_removed_with_a_state_command_can_be_adopted_again() -> None:
     known = state([record("a", "t-a")])
     taken = fold(known, [Retired(known.records[TaskRef(ORG, "a")].retired(NOW, adoptable=True))])
     assert only(plan([desired("a")], taken, seen_again("a"))).action is Action.ADOPT
 
 
-def test_a_record_made_since_stays_when_the_event_is_folded_again() -> None:
+def test_a_newer_record_survives_a_second_fold() -> None:
     known = state([record("a", "t-a")])
     event = Retired(known.records[TaskRef(ORG, "a")].retired(NOW, adoptable=False))
     later = state([record("a", "t-new")])

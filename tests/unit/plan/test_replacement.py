@@ -71,7 +71,7 @@ def test_a_recorded_task_is_replaced_and_counted_as_a_create() -> None:
 
 
 @pytest.mark.parametrize("shown", [view([remote("old")]), view(absent=["old"]), view()])
-def test_it_is_replaced_whatever_the_status_of_the_old_task(shown: Any) -> None:
+def test_a_task_is_replaced_whatever_its_status(shown: Any) -> None:
     options = replace(ASKED, cancel_replaced=True)
     task = only(plan([desired("a", "edited")], state([record("a", "old")]), shown, options))
     assert decision(task) == (Action.REPLACE, Reason.ASKED)
@@ -80,7 +80,7 @@ def test_it_is_replaced_whatever_the_status_of_the_old_task(shown: Any) -> None:
     assert only(plan([desired("a")], foreign, view(), ASKED)).action is Action.REPLACE
 
 
-def test_an_open_attempt_is_settled_first() -> None:
+def test_an_open_attempt_is_resolved_before_a_replacement() -> None:
     """With the flag or without: found, it is the record; young, it is waited for; nothing of it
     found, the flag alone sends another."""
     young = attempt("a", ago(seconds=9), replaces="old")
@@ -100,7 +100,7 @@ def test_an_open_attempt_is_settled_first() -> None:
         assert only(nothing).action is (Action.REPLACE if options is ASKED else Action.UNCHANGED)
 
 
-def test_what_an_attempt_was_not_to_replace_is_not_cancelled() -> None:
+def test_a_task_that_an_attempt_does_not_replace_is_not_cancelled() -> None:
     known = state([record("a", "old")], [attempt("a", ago(minutes=9), replaces="older")])
     task = only(plan([desired("a")], known, NEW, replace(ASKED, cancel_replaced=True)))
     assert (task.action, task.cancels) == (Action.ADOPT, False)
@@ -131,7 +131,7 @@ def test_a_task_left_by_an_earlier_run_is_cancelled_only_on_request() -> None:
 @pytest.mark.parametrize(
     ("asked", "action"), [("a", "unchanged"), ("a=old", "unchanged"), ("a=new", "replace")]
 )
-def test_a_command_run_again_does_not_start_another(asked: str, action: str) -> None:
+def test_a_repeated_command_does_not_replace_again(asked: str, action: str) -> None:
     seen = view([remote("new"), remote("old")])
     options = PlanOptions(replace=(asked,))
     made = plan([desired("a")], state([replaced(ago(minutes=2))]), seen, options)
@@ -145,7 +145,7 @@ def test_a_command_run_again_does_not_start_another(asked: str, action: str) -> 
 
 
 @given(st.timedeltas(timedelta(), timedelta(days=9)))
-def test_a_request_without_an_id_is_granted_once_in_a_while(since: timedelta) -> None:
+def test_a_replace_without_an_id_is_not_repeated_soon(since: timedelta) -> None:
     seen = view([remote("new")])
     known = state([replaced(NOW - since)])
     again = only(plan([desired("a")], known, seen, ASKED)).action is Action.REPLACE
@@ -178,14 +178,14 @@ def test_only_the_latest_replacement_in_the_history_counts() -> None:
 
 
 @given(st.timedeltas(timedelta(), timedelta(days=9)))
-def test_a_replacement_that_is_still_to_come_counts_as_granted(ahead: timedelta) -> None:
+def test_a_planned_replacement_counts_as_granted(ahead: timedelta) -> None:
     """A clock was set back, so the age of the replacement is unknown."""
     made = plan([desired("a")], state([replaced(NOW + ahead)]), view([remote("new")]), ASKED)
     assert only(made).action is Action.UNCHANGED
     assert "--replace a=new" in explanation(made.diagnostics[0])
 
 
-def test_an_id_that_the_key_never_had_is_refused() -> None:
+def test_an_id_that_the_key_never_had_is_rejected() -> None:
     options = PlanOptions(replace=("a=other",))
     made = plan([desired("a")], state([record("a", "old")]), SEEN, options)
     (said_of,) = made.diagnostics
@@ -259,7 +259,7 @@ def test_current_and_former_tasks_of_a_key_match_no_other_key(
             assert task.task_id == current[task.ref.key]
 
 
-def test_unresolved_is_not_replaced_and_says_so_once() -> None:
+def test_an_unresolved_task_is_not_replaced_and_reported_once() -> None:
     other = attempt("a", ago(minutes=9), identity=SOMEONE)
     made = plan([desired("a")], state([record("a", "old")], [other]), SEEN, ASKED)
     assert only(made).action is Action.UNRESOLVED
@@ -274,7 +274,7 @@ def refused(options: PlanOptions, *tasks: DesiredTask, known: State | None = Non
     return "\n".join(f"{summary(d)} | {explanation(d)}" for d in caught.value.diagnostics)
 
 
-def test_requests_that_cannot_be() -> None:
+def test_impossible_replacements_are_rejected() -> None:
     a, b = desired("a"), desired("b", task_id="t-b")
     assert "Did you mean a?" in refused(PlanOptions(replace=("aa",)), a)
     assert "not in any manifest" in refused(PlanOptions(replace=("gone",)), a)
@@ -292,7 +292,7 @@ def test_requests_that_cannot_be() -> None:
     refuse_wrong(ASKED, [a], state([record("a", "old")]))
 
 
-def test_under_a_new_key_it_is_replaced_there() -> None:
+def test_a_moved_task_is_replaced_under_its_new_key() -> None:
     declared = desired("a", moved_from="was")
     made: Plan = plan([declared], state([record("was", "old", "work of a")]), SEEN, ASKED)
     task = only(made)
@@ -307,7 +307,7 @@ OPEN = attempt("a", ago(minutes=9), replaces="old")
 
 
 @pytest.mark.parametrize("options", [PlanOptions(), PlanOptions(adopt=AdoptScope.NONE)])
-def test_what_was_to_replace_a_task_is_not_sent_as_a_first_one(options: PlanOptions) -> None:
+def test_a_replacement_is_not_resent_as_a_first_create(options: PlanOptions) -> None:
     made = plan([desired("a", "edited")], state(attempts=[OPEN], is_new=True), view(), options)
     task = only(made)
     assert decision(task) == (Action.UNRESOLVED, Reason.AMBIGUOUS)
@@ -316,7 +316,7 @@ def test_what_was_to_replace_a_task_is_not_sent_as_a_first_one(options: PlanOpti
     assert made.closed == ()
 
 
-def test_young_it_is_waited_for_and_found_it_is_the_record() -> None:
+def test_a_young_replacement_is_waited_for_and_recorded_when_found() -> None:
     young = attempt("a", ago(seconds=9), replaces="old")
     lost = state(attempts=[young], is_new=True)
     assert only(plan([desired("a")], lost, view())).reason is Reason.SETTLING
@@ -337,7 +337,7 @@ def test_the_task_to_be_replaced_belongs_to_no_other_key() -> None:
     assert decision(again) == (Action.ADOPT, Reason.TASK_ID)
 
 
-def test_recorded_for_another_key_it_stays_that_ones() -> None:
+def test_a_replacement_recorded_for_another_key_stays_there() -> None:
     """Replaced under a new key, and then `movedFrom` was taken out: the manifest wants a new one,
     as far as its prompt says that it is."""
     known = state([record("was", "old", "work of a")], [OPEN])
@@ -354,7 +354,7 @@ def test_an_attempt_for_a_first_task_is_sent_again_as_before() -> None:
     assert only(plan([desired("a")], state(attempts=[first]), view())).reason is Reason.RETRY
 
 
-def test_a_resend_looks_for_what_does_the_same_work() -> None:
+def test_a_resend_first_looks_for_a_task_with_the_same_prompt() -> None:
     task = desired("a", "edited")
     for open_one in (OPEN, replace(OPEN, replaces="")):
         clocks = view().clocks

@@ -47,7 +47,7 @@ def test_failures_stop_everything_pilot_included() -> None:
     assert holds(Rollout(has_pilot=True, stop_after=2), tasks) == [None, None, Reason.PILOT]
 
 
-def test_at_once_counts_what_is_unfinished() -> None:
+def test_at_once_counts_unfinished_tasks() -> None:
     tasks = members(P.UNFINISHED, P.DONE, P.MISSING, P.MISSING)
     assert holds(Rollout(at_once=2), tasks) == [None, None, None, Reason.AT_ONCE]
     assert held(Rollout(at_once=2), tasks)[tasks[3].ref].waits_for == (tasks[0].ref, tasks[2].ref)
@@ -63,7 +63,7 @@ entries = st.lists(st.tuples(st.sampled_from(Progress), st.booleans()), max_size
 
 
 @given(rollouts, entries, st.data())
-def test_a_run_to_the_end_keeps_every_limit(
+def test_a_complete_run_respects_every_limit(
     rollout: Rollout, tasks: list[Member], data: st.DataObject
 ) -> None:
     """Whatever becomes of the tasks, in whatever order."""

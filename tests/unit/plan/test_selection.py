@@ -46,7 +46,7 @@ def restricted(chosen: PlanOptions, known: State, **more: Any) -> Plan:
     return plan(tasks, known, options=chosen, only=found.refs, **more)
 
 
-def test_without_flags_a_plan_is_about_all() -> None:
+def test_without_flags_a_plan_covers_all_tasks() -> None:
     found = select(options(), DECLARED, state())
     assert found.refs is None
     assert found.within(None) is None
@@ -97,7 +97,7 @@ def test_recorded_and_attempted_tasks_can_be_selected_too() -> None:
         select(options("old"), DECLARED, known, scope=("elsewhere",))
 
 
-def test_a_task_that_moves_goes_by_both_keys() -> None:
+def test_a_moving_task_is_selected_by_both_keys() -> None:
     declared = [desired("new", moved_from="old"), desired("other")]
     known = state([record("old", "t1")])
     for name in ("old", "new"):
@@ -116,7 +116,7 @@ def test_only_the_selection_is_listed_and_counted() -> None:
     assert not made.can_apply()
 
 
-def test_a_limit_of_creates_is_for_the_selection() -> None:
+def test_the_limit_of_creates_applies_to_the_selection() -> None:
     limited = PlanOptions(target=("costs",), max_creates=1)
     assert restricted(limited, state()).diagnostics == ()
     assert plan(DECLARED, options=PlanOptions(max_creates=1)).diagnostics != ()
@@ -131,7 +131,7 @@ def test_attempts_of_other_keys_are_left_alone() -> None:
     assert restricted(options(exclude=("iam-*",)), known).closed != ()
 
 
-def test_the_task_of_an_attempt_for_another_key_is_adopted_by_none() -> None:
+def test_a_candidate_of_an_attempt_for_another_key_is_not_adopted() -> None:
     """The attempt of an unselected key still claims its task, even with the same prompt."""
     mark = ago(hours=1)
     text = "work of iam-keys"

@@ -59,7 +59,7 @@ def test_manifest_changes_are_patched_with_update_and_shown_without_it() -> None
     assert plan([declared], state([known]), seen, UPDATE).has_changes()
 
 
-def test_what_somebody_renamed_or_shared_stays() -> None:
+def test_a_remote_change_of_name_or_sharing_is_kept() -> None:
     known = record("a", "t", name="N", approvalMode="manual", isShared=False)
     declared = desired("a", name="N", approvalMode="auto", isShared=False)
     shown = remote("t", name="Theirs", approvalMode="manual", isShared=True)
@@ -70,7 +70,7 @@ def test_what_somebody_renamed_or_shared_stays() -> None:
     assert commands(still.remarks) == []
 
 
-def test_both_moved_is_left_alone_and_named_with_what_to_do() -> None:
+def test_a_setting_changed_on_both_sides_is_kept_and_explained() -> None:
     known = record("a", "t", name="N", approvalMode="manual")
     declared = desired("a", name="Ours", approvalMode="auto")
     found = made(known, declared, remote("t", name="Theirs", approvalMode="manual"))
@@ -82,7 +82,7 @@ def test_both_moved_is_left_alone_and_named_with_what_to_do() -> None:
     assert plan([declared], state([known]), view([remote("t", name="Theirs")])).diagnostics == ()
 
 
-def test_a_setting_that_left_the_manifest_is_left_alone_and_named() -> None:
+def test_a_setting_removed_from_the_manifest_is_kept_and_explained() -> None:
     known = record("a", "t", approvalMode="manual")
     found = made(known, desired("a"), remote("t", approvalMode="manual"))
     assert only(found).action is Action.CHANGED
@@ -93,14 +93,14 @@ def test_a_setting_that_left_the_manifest_is_left_alone_and_named() -> None:
     assert "taskctl state accept acme/a" in explanation(said)
 
 
-def test_several_are_named_as_people_do() -> None:
+def test_several_settings_are_listed_in_one_sentence() -> None:
     settings: dict[str, Any] = {"approvalMode": "manual", "name": "N", "isShared": True}
     known = record("a", "t", **settings)
     (said,) = made(known, desired("a"), remote("t", **settings)).diagnostics
     assert "name, approvalMode and isShared no longer in the manifest" in summary(said)
 
 
-def test_what_the_service_has_already_is_only_recorded() -> None:
+def test_a_value_that_the_service_already_has_is_only_recorded() -> None:
     known = record("a", "t", name="N")
     declared, shown = desired("a", name="M"), remote("t", name="M")
     task = updated(known, declared, shown)
@@ -108,7 +108,7 @@ def test_what_the_service_has_already_is_only_recorded() -> None:
     assert only(plan([declared], state([known]), view([shown]))).action is Action.UNCHANGED
 
 
-def test_somebody_elses_task_is_told_apart() -> None:
+def test_a_task_of_another_user_is_not_updated() -> None:
     known = record("a", "t", name="N", identity=SOMEONE)
     found = made(known, desired("a", name="M"), remote("t", name="N", isShared=True))
     assert only(found).action is Action.CHANGED
@@ -118,7 +118,7 @@ def test_somebody_elses_task_is_told_apart() -> None:
     assert "someone" in explanation(said)
 
 
-def test_a_task_that_moves_is_updated_as_well() -> None:
+def test_a_moving_task_is_also_updated() -> None:
     known = record("old", "t", "work of a", approvalMode="manual")
     declared = desired("a", moved_from="old", approvalMode="auto")
     task = only(made(known, declared, remote("t", approvalMode="manual")))
@@ -138,7 +138,7 @@ def test_a_prompt_needs_a_new_task_and_the_plan_names_the_command(text: str) -> 
 
 
 @given(SETTINGS, SETTINGS, SETTINGS, st.sets(st.sampled_from(["name", "isShared"])))
-def test_each_setting_has_three_sides(
+def test_each_setting_that_changed_in_the_manifest_is_patched_or_reported(
     recorded: dict[str, Any], declared: dict[str, Any], there: dict[str, Any], pending: set[str]
 ) -> None:
     waiting = {name: recorded[name] for name in pending if name in recorded}
@@ -162,7 +162,7 @@ def test_each_setting_has_three_sides(
 
 
 @given(SETTINGS, SETTINGS, SETTINGS)
-def test_done_once_it_is_done(
+def test_an_applied_update_is_not_planned_again(
     recorded: dict[str, Any], declared: dict[str, Any], there: dict[str, Any]
 ) -> None:
     """Whether the patch was recorded or not, it is not sent twice."""
@@ -183,14 +183,14 @@ def test_a_pending_setting_may_be_changed_before_it_is_set() -> None:
     assert task.patch == {"name": "Two"}
 
 
-def test_what_was_not_seen_is_not_patched() -> None:
+def test_an_unseen_task_is_not_patched() -> None:
     known = record("a", "t", approvalMode="manual")
     task = only(made(known, desired("a", approvalMode="auto"), None))
     assert task.action is Action.CHANGED
     assert not task.update
 
 
-def test_moved_and_not_asked_to_update_nothing_is_patched() -> None:
+def test_a_move_without_update_patches_nothing() -> None:
     known = record("was", "t", "work of a", approvalMode="manual")
     declared = desired("a", moved_from="was", approvalMode="auto")
     seen = view([remote("t", approvalMode="manual")])
@@ -198,7 +198,7 @@ def test_moved_and_not_asked_to_update_nothing_is_patched() -> None:
     assert only(plan([declared], state([known]), seen, UPDATE)).patch == {"approvalMode": "auto"}
 
 
-def test_a_task_that_its_manifest_names_is_not_to_be_replaced() -> None:
+def test_a_task_with_a_task_id_is_not_replaced() -> None:
     declared = desired("a", "edited", task_id="t")
     task = only(plan([declared], state([record("a", "t")]), view([remote("t")])))
     assert task.action is Action.CHANGED
