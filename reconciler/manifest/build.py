@@ -3,53 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
+from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.parse.spans import Position
 from reconciler.manifest.task_checks import TaskChecks
 from reconciler.memory import share
 from reconciler.model.fields import NAMES
-from reconciler.model.task import DesiredTask, Removal, TaskOrigin
+from reconciler.model.task import DesiredTask, Removal
 
 _SETTINGS = frozenset(NAMES) - {"message"}
 
 
-class Built:
-    """The declarations of one file. `unusable` tasks have errors: only their keys are reliable."""
-
-    def __init__(self, *, max_creates: int | None = None, removed: Sequence[Removal] = ()) -> None:
-        self.tasks: list[DesiredTask] = []
-        self.unusable: list[DesiredTask] = []
-        self.findings: list[Finding] = []
-        self.max_creates = max_creates
-        self.removed = removed
-
-
-def build(
-    data: object,
-    positions: Mapping[str, Position],
-    file: str,
-    findings: Sequence[Finding] = (),
-    prompts: Mapping[str, str | None] = MappingProxyType({}),
-    origins: Mapping[str, TaskOrigin] = MappingProxyType({}),
-) -> Built:
-    """The tasks of one document. `positions` are those of its task keys.
-
-    Tasks and defaults that `findings` are about are left out; the rest is checked.
-    `prompts` are the prompts in files by task key, None for one that cannot be used.
-    `origins` are those of generated tasks.
-    """
+def build(document: Document) -> None:
+    """Adds the tasks of a document, after further checks. Tasks with errors are `unusable`, and
+    defaults with errors are left out."""
+    data, errors = document.data, [found for found in document.findings if found.blocks]
     if not isinstance(data, dict):
-        return Built()
-    built = Built(max_creates=_max_creates(data), removed=_removed(data, file, findings))
+        return
+    document.max_creates, document.removed = _max_creates(data), _removed(document, errors)
     given = data["defaults"] if isinstance(data.get("defaults"), dict) else {}
-    invalid = {f.path[1] for f in findings if len(f.path) > 1 and f.path[0] == "defaults"}
+    invalid = {f.path[1] for f in errors if len(f.path) > 1 and f.path[0] == "defaults"}
     defaults = {n: v for n, v in given.items() if v is not None and n not in invalid}
     checks = TaskChecks(defaults)
-    bad_tasks = {found.task for found in findings}
-    bad_tasks.update(key for key, prompt in prompts.items() if prompt is None)
+    bad_tasks = {found.task for found in errors}
+    bad_tasks.update(key for key, prompt in document.prompts.items() if prompt is None)
     tasks = data["tasks"] if isinstance(data.get("tasks"), dict) else {}
     for key, task in tasks.items():
         own = task if isinstance(task, dict) else {}
@@ -61,21 +39,20 @@ def build(
         desired = DesiredTask(
             key,
             org_name,
-            inputs_of(own, defaults, prompts.get(key)) if usable else {},
-            file,
-            *positions.get(key, (1, 1)),
+            inputs_of(own, defaults, document.prompts.get(key)) if usable else {},
+            document.file,
+            *document.keys.get(key, (1, 1)),
             settings.get("taskID"),
             settings.get("movedFrom"),
             settings.get("adopt", defaults.get("adopt")) is not False,
             org_name is not None,
             sensitive is not None and sensitive is not False,  # also for an invalid value
-            origins.get(key),
+            document.origins.get(key),
         )
         if usable:
             checks.check_settings(key, own, desired.inputs)
-        (built.tasks if usable else built.unusable).append(desired)
-    built.findings = checks.findings()
-    return built
+        (document.tasks if usable else document.unusable).append(desired)
+    document.findings += checks.findings()
 
 
 def _max_creates(data: Mapping[str, Any]) -> int | None:
@@ -85,13 +62,13 @@ def _max_creates(data: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _removed(data: Mapping[str, Any], file: str, findings: Sequence[Finding]) -> list[Removal]:
+def _removed(document: Document, errors: Sequence[Finding]) -> list[Removal]:
     """The keys and globs of `removed`; none if there are errors in it."""
-    listed, org_name = data.get("removed"), data.get("orgName")
-    wrong = any(found.path[:1] in (("removed",), ("orgName",)) for found in findings)
+    listed, org_name = document.data.get("removed"), document.data.get("orgName")
+    wrong = any(found.path[:1] in (("removed",), ("orgName",)) for found in errors)
     if not isinstance(listed, list) or wrong or not isinstance(org_name, str | None):
         return []
-    return [Removal(each, org_name, file) for each in listed if isinstance(each, str)]
+    return [Removal(each, org_name, document.file) for each in listed if isinstance(each, str)]
 
 
 def inputs_of(

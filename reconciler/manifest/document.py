@@ -6,15 +6,22 @@ A finding in a generated task is reported at its entry, with the row that the ta
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.parse.spans import Position
 from reconciler.model.task import TaskOrigin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reconciler.manifest.expand.entries import Expansion
+    from reconciler.manifest.files import PromptFile
+    from reconciler.manifest.ignores import Ignores
+    from reconciler.manifest.parse.source import Source
+    from reconciler.model.diagnostics import Path as DataPath
+    from reconciler.model.task import DesiredTask, Removal
 
 
 def is_entry(task: object) -> bool:
@@ -29,18 +36,39 @@ def has_entries(data: object) -> bool:
 
 
 class Document:
-    """A manifest's data with its generated tasks, and the positions of their keys."""
+    """A manifest: its data with its generated tasks, and all that is known about them.
 
-    def __init__(self, data: Any, keys: Mapping[str, Position]) -> None:
-        self.data = data
-        self.keys = keys
+    `file` is its name in messages, `folder` its directory. `keys` are the positions of all tasks'
+    keys. `prompts` are the prompts in files by task key: None for a file that cannot be used.
+    `unusable` are tasks with errors: only their keys are reliable.
+    """
+
+    def __init__(self, source: Source, file: str, folder: Path) -> None:
+        self.source = source
+        self.file = file
+        self.folder = folder
+        self.is_complete = source.data is not None
+        self.data = source.data
+        self.keys: Mapping[str, Position] = source.keys.get("tasks", {})
+        self.findings = source.findings
+        self.ignores: Ignores | None = None
         self.expansions: dict[str, Expansion] = {}
         self.origins: dict[str, TaskOrigin] = {}
-        self.findings: list[Finding] = []
+        self.prompts: dict[str, str | None] = {}
+        self.prompt_files: dict[str, PromptFile] = {}
+        self.tasks: list[DesiredTask] = []
+        self.unusable: list[DesiredTask] = []
+        self.removed: Sequence[Removal] = ()
+        self.max_creates: int | None = None
+
+    @property
+    def rejected(self) -> set[DataPath]:
+        """The paths with errors."""
+        return {found.path for found in self.findings if found.blocks}
 
     def release(self) -> None:
-        """Frees the data, once the tasks are built."""
-        self.data = None
+        """Frees the data, once the tasks are built: they still refer to its parts."""
+        self.data = self.source.data = None
         for made in self.expansions.values():
             made.tasks, made.values, made.template, made.vocabulary = {}, {}, {}, None
 

@@ -7,7 +7,7 @@ tokens.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
@@ -46,16 +46,6 @@ class PromptFile:
         self.users: set[tuple[str, str]] = set()
 
 
-class Prompts:
-    """The prompt files of one manifest, and their texts, by the key of the task: None for a file
-    that cannot be used. `findings` are located in the manifest."""
-
-    def __init__(self) -> None:
-        self.texts: dict[str, str | None] = {}
-        self.findings: list[Finding] = []
-        self.files: dict[str, PromptFile] = {}
-
-
 class NamedFiles:
     """Reads each file once, however often it is named. `root` is the working directory.
 
@@ -68,9 +58,9 @@ class NamedFiles:
         self._files: dict[FilePath, NamedFile] = {}
         self._homes: dict[FilePath, tuple[FilePath, FilePath, bool]] = {}
 
-    def read(self, manifest: str, folder: FilePath, given: str) -> NamedFile | Finding:
-        """The file that a manifest names `given`, or the reason why it cannot be read. `manifest`
-        is the manifest's name in messages and `folder` its directory."""
+    def read(self, document: Document, given: str) -> NamedFile | Finding:
+        """The file that a manifest names `given`, or the reason why it cannot be read."""
+        folder = document.folder
         try:
             real = resolved(self._home(folder)[0] / given)
             # Before anything else: no message may reveal whether such a file exists.
@@ -78,7 +68,7 @@ class NamedFiles:
             if outside is not None:
                 return Finding(Code.OUTSIDE_REPOSITORY, (), outside)
             if real not in self._files:
-                name = shown_name(self._root, str(FilePath(manifest).parent / given))
+                name = shown_name(self._root, str(FilePath(document.file).parent / given))
                 if resolved(self._root / name) != real:  # a link leads elsewhere
                     name = shown_name(resolved(self._root), str(real))
                 self._files[real] = NamedFile(name, read_regular(real, MAX_BYTES))
@@ -89,28 +79,25 @@ class NamedFiles:
             return Finding(Code.UNREADABLE_FILE, (), "name", {"file": given})
         return self._files[real]
 
-    def prompts_of(
-        self, document: Document, manifest: str, folder: FilePath, rejected: Collection[Path]
-    ) -> Prompts:
-        """The prompts of a manifest's document, which may violate the schema at `rejected`.
-        `manifest` is its name in messages and `folder` its directory."""
-        prompts = Prompts()
+    def read_prompts(self, document: Document) -> None:
+        """Reads the prompts of a document, which may have errors."""
+        rejected = document.rejected
         for key, given in _named(document.data):
             path: Path = ("tasks", key, "message", "contentFile")
             if path in rejected:
                 continue
-            named = self.read(manifest, folder, given)
+            named = self.read(document, given)
             if isinstance(named, Finding):
-                prompts.texts[key] = None
-                prompts.findings.append(named.at_path(path))
+                document.prompts[key] = None
+                document.findings.append(named.at_path(path))
                 continue
+            declared = document.declared(key)
             file = self.prompts.get(named.name)
             if file is None:
-                path = ("tasks", document.declared(key), "message")
-                file = self.prompts[named.name] = _prompt_file(named.content, path)
-            file.users.add((manifest, document.declared(key)))
-            prompts.texts[key], prompts.files[key] = file.text, file
-        return prompts
+                file = _prompt_file(named.content, ("tasks", declared, "message"))
+                self.prompts[named.name] = file
+            file.users.add((document.file, declared))
+            document.prompts[key], document.prompt_files[key] = file.text, file
 
     def _home(self, folder: FilePath) -> tuple[FilePath, FilePath, bool]:
         """The directory with links resolved; its repository, or else the working directory; and

@@ -3,10 +3,9 @@ for manifests with entries or templates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
-from pathlib import Path as FilePath
 
 from reconciler.manifest.build import inputs_of
 from reconciler.manifest.document import Document, has_entries, is_entry
@@ -19,7 +18,7 @@ from reconciler.manifest.expand.template import (
     substitute,
     templates_in,
 )
-from reconciler.manifest.files import MAX_BYTES, NamedFile, NamedFiles, PromptFile, Prompts
+from reconciler.manifest.files import MAX_BYTES, NamedFile, NamedFiles, PromptFile
 from reconciler.manifest.finding import Finding, warning_finding
 from reconciler.manifest.parse.errors import BOM, check_encoding
 from reconciler.manifest.parse.nodes import Node, read_nodes
@@ -29,7 +28,6 @@ from reconciler.manifest.schema import check
 from reconciler.manifest.task_checks import check_prompt
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Path
-from reconciler.model.task import TaskOrigin
 
 
 class Entries:
@@ -39,20 +37,19 @@ class Entries:
         self._named, self._now = named, cache(now)
         self._rows: dict[str, list[Row] | Finding] = {}
 
-    def expand(
-        self, source: Source, manifest: str, folder: FilePath, rejected: Collection[Path]
-    ) -> Document:
-        """The document of a manifest, which may violate the schema at `rejected`. Entries that do
-        are kept as they are, and so are those with other errors."""
-        data = source.data
-        made = Document(data, source.keys.get("tasks", {}))
-        if not has_entries(data):
-            return made
-        wrong = {path[1] for path in rejected if len(path) > 1 and path[0] == "tasks"}
-        root = read_nodes(source.events())
+    def expand(self, made: Document) -> None:
+        """Replaces the entries of a document with the tasks that they generate, except entries
+        with errors."""
+        if has_entries(made.data):
+            self._generate(made)
+        made.findings += _literal_templates(made)
+
+    def _generate(self, made: Document) -> None:
+        wrong = {path[1] for path in made.rejected if len(path) > 1 and path[0] == "tasks"}
+        root = read_nodes(made.source.events())
 
         def read(path: str) -> list[Row] | Finding:
-            file = self._named.read(manifest, folder, path)
+            file = self._named.read(made, path)
             if isinstance(file, Finding):
                 return file
             if file.name not in self._rows:
@@ -62,7 +59,7 @@ class Entries:
         keys = dict(made.keys)
         all_tasks: dict[str, object] = {}
         generated: dict[str, object] = {}
-        for name, task in data["tasks"].items():
+        for name, task in made.data["tasks"].items():
             own = {name: task}
             if name not in wrong and is_entry(task):
                 expansion = expand(name, task, root, self._now, read)
@@ -75,8 +72,7 @@ class Entries:
                     keys |= dict.fromkeys(own, keys.get(name, (1, 1)))
             all_tasks |= own
         made.findings += check({"tasks": generated}, generated=True)
-        made.data, made.keys = {**data, "tasks": all_tasks}, keys
-        return made
+        made.data, made.keys = {**made.data, "tasks": all_tasks}, keys
 
 
 def _rows(file: NamedFile) -> list[Row] | Finding:
@@ -105,16 +101,15 @@ def _rows(file: NamedFile) -> list[Row] | Finding:
 # Prompt files
 
 
-def use_prompts(made: Document, prompts: Prompts) -> list[Finding]:
+def use_prompts(made: Document) -> None:
     """Fills the prompt files of generated tasks, which are templates, for each task; errors are
     findings of the file. Warns about templates in the prompt files of other tasks. Gives each
     generated task the settings of its entry as written, for reports."""
-    _warn_of_literal_files(made, prompts)
-    findings: list[Finding] = []
+    _warn_of_literal_files(made)
     checked: dict[tuple[str, int], bool] = {}
     for name, expansion in made.expansions.items():
         for key, values in expansion.values.items():
-            text, file = prompts.texts.get(key), prompts.files.get(key)
+            text, file = made.prompts.get(key), made.prompt_files.get(key)
             if text is None or file is None:
                 continue
             if (name, id(file)) not in checked:
@@ -122,20 +117,19 @@ def use_prompts(made: Document, prompts: Prompts) -> list[Finding]:
                 recurrence = expansion.recurrence
                 if recurrence is not None and recurrence.catch_up and not names_a_period(text):
                     path = ("tasks", name, "catchUp")
-                    findings.append(Finding(Code.INVALID_RECURRENCE, path, "catchUp"))
+                    made.findings.append(Finding(Code.INVALID_RECURRENCE, path, "catchUp"))
             if not checked[name, id(file)]:
-                prompts.texts[key] = None
+                made.prompts[key] = None
                 continue
-            prompts.texts[key] = filled = substitute(text, values)
+            made.prompts[key] = filled = substitute(text, values)
             if filled != text:
-                findings += check_prompt(("tasks", key, "message"), filled)
+                made.findings += check_prompt(("tasks", key, "message"), filled)
             expansion.length += len(filled)
         if expansion.length > MOST_TEXT:
             facts = {"limit": MOST_TEXT}
-            findings.append(Finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts))
+            made.findings.append(Finding(Code.TOO_MANY_TASKS, ("tasks", name), "text", facts))
     if made.expansions:
-        _keep_templates(made, prompts)
-    return findings
+        _keep_templates(made)
 
 
 def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) -> bool:
@@ -149,13 +143,13 @@ def _check_file(expansion: Expansion, name: str, file: PromptFile, text: str) ->
     return not wrong
 
 
-def _keep_templates(made: Document, prompts: Prompts) -> None:
+def _keep_templates(made: Document) -> None:
     defaults = {n: v for n, v in (made.data.get("defaults") or {}).items() if v is not None}
     for expansion in made.expansions.values():
         key = next(iter(expansion.tasks), None)
-        if key is None or prompts.texts.get(key, "") is None:  # its file cannot be used
+        if key is None or made.prompts.get(key, "") is None:  # its file cannot be used
             continue
-        file = prompts.files.get(key)
+        file = made.prompt_files.get(key)
         text = file.text if file is not None else None
         expansion.inputs |= inputs_of(expansion.template, defaults, text)
 
@@ -163,9 +157,10 @@ def _keep_templates(made: Document, prompts: Prompts) -> None:
 # Text that looks like a template where there are none
 
 
-def literal_templates(data: object, origins: Mapping[str, TaskOrigin]) -> Iterator[Finding]:
+def _literal_templates(document: Document) -> Iterator[Finding]:
     """Warnings for templates in tasks that are not entries, and in defaults, where they are plain
     text. With entries, those in defaults are errors."""
+    data, origins = document.data, document.origins
     tasks = data.get("tasks") if isinstance(data, dict) else None
     for key, task in tasks.items() if isinstance(tasks, dict) else ():
         if key not in origins and not is_entry(task):
@@ -178,9 +173,9 @@ def literal_templates(data: object, origins: Mapping[str, TaskOrigin]) -> Iterat
             yield found
 
 
-def _warn_of_literal_files(made: Document, prompts: Prompts) -> None:
+def _warn_of_literal_files(made: Document) -> None:
     done = set()
-    for key, file in prompts.files.items():
+    for key, file in made.prompt_files.items():
         if not file.has_braces or key in made.origins or id(file) in done:
             continue
         done.add(id(file))

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml.events import DocumentEndEvent
 
 from reconciler.manifest.build import build
+from reconciler.manifest.document import Document
 from reconciler.manifest.emitter import mapping_lines
 from reconciler.manifest.finding import Finding
 from reconciler.manifest.layout import STEP
@@ -55,10 +57,9 @@ class Added:
 
 def task_faults(task: NewTask) -> list[Finding]:
     """The findings that make a task invalid; paths are those in a manifest that contains it."""
-    data = map_texts(str, {"version": 1, "tasks": {task.key: task.settings}})
-    found = check(data)
-    found += build(data, {}, "", found).findings
-    wrong = [each for each in found if each.blocks]
+    source = Source(b"")
+    source.data = map_texts(str, {"version": 1, "tasks": {task.key: task.settings}})
+    wrong = [each for each in _built(source, "").findings if each.blocks]
     if wrong or _is_read_back(task.key, task.members):
         return wrong
     return [
@@ -185,11 +186,9 @@ def _checked(
     source = read_source(content)
     if not _reads_as(source, base, tasks):
         raise _NotReadBackError
-    found = check(source.data)
-    built = build(source.data, source.keys.get("tasks", {}), file, found)
-    found += built.findings
-    diagnostics = source.diagnostics(found, file)
-    if any(each.blocks for each in found):
+    built = _built(source, file)
+    diagnostics = source.diagnostics(built.findings, file)
+    if any(each.blocks for each in built.findings):
         raise ManifestError(diagnostics)
     new = {task.key for task in tasks}
     return Added(
@@ -198,6 +197,13 @@ def _checked(
         tuple(task for task in built.tasks if task.key in new),
         tuple(d for d in diagnostics if d.key in new),
     )
+
+
+def _built(source: Source, file: str) -> Document:
+    document = Document(source, file, Path())
+    document.findings += check(source.data)
+    build(document)
+    return document
 
 
 def _reads_as(source: Source, base: Mapping[str, Any], tasks: Sequence[NewTask]) -> bool:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import memory
-from reconciler.manifest.build import Built, build
+from reconciler.manifest.build import build
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.document import Document, at_entries, at_entry, has_entries
 from reconciler.manifest.files import NamedFiles, PromptFile
 from reconciler.manifest.finding import Finding, first_alike, located
 from reconciler.manifest.parse.ambiguity import cut_off_prompts
-from reconciler.manifest.parse.source import MAX_BYTES, Source, read_source
+from reconciler.manifest.parse.source import MAX_BYTES, read_source
 from reconciler.manifest.redaction import mask_secrets, mask_tasks, sensitive_keys, without_name
 from reconciler.manifest.repository import read_regular
 from reconciler.manifest.schema import check
@@ -128,11 +128,6 @@ class _Loading:
         self._files, self._now = NamedFiles(root), now
         self._entries: Entries | None = None
         self._documents: dict[str, Document] = {}
-        self._sources: dict[str, Source] = {}
-        self._incomplete: set[str] = set()
-        self._ignores: dict[str, Ignores] = {}
-        self._findings: dict[str, list[Finding]] = {}
-        self._builds: list[Built] = []
 
     def run(self, files: Mapping[str, Path]) -> Manifests:
         for name in sorted(files):
@@ -142,16 +137,17 @@ class _Loading:
                 self._diagnostics.append(unreadable_file(name, problem))
             else:
                 self._read(name, files[name].parent, content)
-        tasks = [task for built in self._builds for task in built.tasks]
-        unusable = [task for built in self._builds for task in built.unusable]
-        removed = [removal for built in self._builds for removal in built.removed]
+        documents = self._documents.values()
+        tasks = [task for document in documents for task in document.tasks]
+        unusable = [task for document in documents for task in document.unusable]
+        removed = [removal for document in documents for removal in document.removed]
         for task, found in compare(tasks, unusable, removed):
-            self._findings[task.file].append(found)
+            self._documents[task.file].findings.append(found)
         texts = self._report(sensitive_keys([*tasks, *unusable]))
-        limits = [built.max_creates for built in self._builds if built.max_creates is not None]
+        limits = [each.max_creates for each in documents if each.max_creates is not None]
         recurring = {
-            (name, entry): (made.recurrence, made.due)
-            for name, document in self._documents.items()
+            (document.file, entry): (made.recurrence, made.due)
+            for document in documents
             for entry, made in document.expansions.items()
             if made.recurrence is not None
         }
@@ -164,69 +160,52 @@ class _Loading:
             recurrences=tuple(recurrence for recurrence, _ in recurring.values()),
             texts=texts,
             removed=tuple(removed),
-            ignores=self._ignores,
+            ignores={each.file: each.ignores for each in documents if each.ignores is not None},
         )
 
     def _read(self, name: str, folder: Path, content: bytes) -> None:
-        source = self._sources[name] = read_source(content)
-        findings = source.findings
-        if source.data is not None:
+        source = read_source(content)
+        document = self._documents[name] = Document(source, name, folder)
+        findings = document.findings
+        if document.is_complete:
             reported = {found.path for found in findings}
             findings += [found for found in check(source.data) if found.path not in reported]
             if b"#" in source.body:
                 findings += cut_off_prompts(source)
-        else:
-            self._incomplete.add(name)
         if b"taskctl:" in source.body:
             from reconciler.manifest.ignores import read_ignores
 
-            self._ignores[name] = read_ignores(source)
-        made = self._document(source, name, folder, findings)
-        findings += made.findings
-        prompts = self._files.prompts_of(made, name, folder, _rejected(findings))
-        findings += prompts.findings
-        if made.expansions or any(file.has_braces for file in prompts.files.values()):
+            document.ignores = read_ignores(source)
+        if has_entries(source.data) or b"{{" in source.body:
+            from reconciler.manifest.generated import Entries
+
+            if self._entries is None:
+                self._entries = Entries(self._files, self._now)
+            self._entries.expand(document)
+        self._files.read_prompts(document)
+        files = document.prompt_files.values()
+        if document.expansions or any(file.has_braces for file in files):
             from reconciler.manifest.generated import use_prompts
 
-            findings += use_prompts(made, prompts)
-        errors = [found for found in findings if found.blocks]
-        built = build(made.data, made.keys, name, errors, prompts.texts, made.origins)
-        self._findings[name] = [*findings, *built.findings]
+            use_prompts(document)
+        build(document)
         if self._policy is not None:
-            self._findings[name] += self._policy.findings(built.tasks, made.data)
-        source.data = None  # the tasks still refer to its parts
-        made.release()
-        self._documents[name] = made
-        self._builds.append(built)
-
-    def _document(
-        self, source: Source, name: str, folder: Path, findings: Sequence[Finding]
-    ) -> Document:
-        """The data of a manifest, with the tasks that its entries generate."""
-        if not has_entries(source.data) and b"{{" not in source.body:
-            return Document(source.data, source.keys.get("tasks", {}))
-        from reconciler.manifest.generated import Entries, literal_templates
-
-        if self._entries is None:
-            self._entries = Entries(self._files, self._now)
-        made = self._entries.expand(source, name, folder, _rejected(findings))
-        made.findings += literal_templates(made.data, made.origins)
-        return made
+            findings += self._policy.findings(document.tasks, document.data)
+        document.release()
 
     def _report(self, sensitive: Mapping[str, set[str]]) -> dict[str, bytes]:
         """Makes diagnostics of the findings of every file; returns the redacted texts of these."""
         texts = {}
         in_prompts = {name: self._not_ignored(file) for name, file in self._files.prompts.items()}
-        for name, source in self._sources.items():
-            keys, ignores = sensitive.get(name, set()), self._ignores.get(name)
-            found_here = at_entries(self._findings[name], self._documents[name].origins)
+        for name, document in self._documents.items():
+            keys, ignores = sensitive.get(name, set()), document.ignores
+            found_here = at_entries(document.findings, document.origins)
             findings = [without_name(f, keys) for f in found_here if not _is_ignored(f, ignores)]
             findings += ignores.unused(found_here) if ignores is not None else ()
             if findings:
-                self._locate(name, source, findings)
-                body = mask_secrets(source.body, found_here)
-                whole = name not in self._incomplete
-                texts[name] = mask_tasks(body, source, keys, whole=whole)
+                self._locate(document, findings)
+                body = mask_secrets(document.source.body, found_here)
+                texts[name] = mask_tasks(body, document, keys)
         for name, file in self._files.prompts.items():
             findings = in_prompts[name]
             self._diagnostics += located(findings, file=name)
@@ -240,27 +219,25 @@ class _Loading:
         """The findings of a prompt file that at least one of its tasks does not ignore."""
         kept = []
         for found in file.findings:
-            ignored = [  # each comment counts as used
-                _is_ignored(found.at_path(("tasks", key, "message")), self._ignores.get(manifest))
+            moved = [
+                (found.at_path(("tasks", key, "message")), self._documents[manifest].ignores)
                 for manifest, key in file.users
             ]
+            ignored = [_is_ignored(*each) for each in moved]  # each comment counts as used
             if not all(ignored):
                 kept.append(found)
         return kept
 
-    def _locate(self, name: str, source: Source, findings: list[Finding]) -> None:
+    def _locate(self, document: Document, findings: list[Finding]) -> None:
+        source, file = document.source, document.file
         if not self._all_problems:
             findings, counts = first_alike(findings, source.keys.get("tasks", {}))
-            self._diagnostics += [more(name, *counted) for counted in counts]
-        self._diagnostics += source.diagnostics(findings, name)
+            self._diagnostics += [more(file, *counted) for counted in counts]
+        self._diagnostics += source.diagnostics(findings, file)
 
 
 def _is_ignored(found: Finding, ignores: Ignores | None) -> bool:
     return ignores is not None and ignores.take(found)
-
-
-def _rejected(findings: Sequence[Finding]) -> set[tuple[str | int, ...]]:
-    return {found.path for found in findings if found.blocks}
 
 
 def _identity(diagnostic: Diagnostic) -> tuple[object, ...]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from reconciler.manifest.document import Document
 from reconciler.manifest.finding import Finding
-from reconciler.manifest.parse.source import Source
 from reconciler.manifest.parse.spans import locate
 from reconciler.model.diagnostics import MOST_ALIKE
 from reconciler.model.task import DesiredTask
@@ -44,18 +44,18 @@ def mask_secrets(body: bytes, findings: Iterable[Finding]) -> bytes:
     return body
 
 
-def mask_tasks(body: bytes, source: Source, keys: Collection[str], *, whole: bool) -> bytes:
-    """The text with asterisks for the tasks `keys`.
+def mask_tasks(body: bytes, document: Document, keys: Collection[str]) -> bytes:
+    """The text of a document with asterisks for the tasks `keys`.
 
-    If the file was not read to its end (not `whole`), its tasks are unknown: everything is masked
-    if it may contain a sensitive task.
+    If the file was not read to its end, its tasks are unknown: everything is masked if it may
+    contain a sensitive task.
     """
-    if not whole and b"sensitive" in body:
+    if not document.is_complete and b"sensitive" in body:
         return _masked(body.decode("utf-8", "replace")).encode()
     if not keys:
         return body
     lines = re.split("(?<=\n)|(?<=\r)(?!\n)", body.decode("utf-8", "replace"))
-    for span in locate(source.events(), [("tasks", key) for key in keys]).values():
+    for span in locate(document.source.events(), [("tasks", key) for key in keys]).values():
         for number in range(span.line, min(span.last_line, len(lines)) + 1):
             start = span.column - 1 if number == span.line else 0
             line = lines[number - 1]
