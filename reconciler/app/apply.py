@@ -19,7 +19,7 @@ from reconciler.apply.report import of_both_waves
 from reconciler.messages.notes import Note
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError, TaskctlError
-from reconciler.plan.hold import Standing
+from reconciler.plan.hold import TaskProgress
 from reconciler.plan.plan import Action, Plan, PlannedTask
 from reconciler.plan.rollout import Progress
 from reconciler.render.masking import masked_plan
@@ -79,7 +79,7 @@ def _run_wave(
             session.close()
 
 
-_UNKNOWN = Standing(Progress.UNFINISHED)
+_UNKNOWN = TaskProgress(Progress.UNFINISHED)
 
 
 class _LaterWaves:
@@ -158,9 +158,9 @@ class _LaterWaves:
 
     def _may_continue(self, statuses: Sequence[TaskStatus]) -> bool:
         """Whether a task that held ones wait for has made progress since the last plan."""
-        standing, blocking = self._wave.standing, self._blocking if self._follows else ()
+        progress, blocking = self._wave.progress, self._blocking if self._follows else ()
         return any(
-            progress_of(status.state) is not standing.get(status.ref, _UNKNOWN).progress
+            progress_of(status.state) is not progress.get(status.ref, _UNKNOWN).progress
             for status in statuses
             if status.ref in blocking
         )

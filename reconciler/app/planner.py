@@ -17,12 +17,12 @@ from reconciler.model.options import AdoptScope
 from reconciler.model.task import rfc3339
 from reconciler.plan.budget import Budget, Outlook, budget_problems
 from reconciler.plan.codec import options_json
-from reconciler.plan.hold import Standing, to_be_asked
+from reconciler.plan.hold import TaskProgress, records_to_check
 from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.plan.planner import PlanInputs, make_plan
-from reconciler.plan.replacement import refuse_wrong
+from reconciler.plan.replacement import check_requests
 from reconciler.plan.rollout import Progress
 from reconciler.plan.selection import Selection, select
 from reconciler.plan.view import RemoteView
@@ -131,21 +131,21 @@ def progress_of(state: TaskState) -> Progress:
     return _PROGRESS.get(state, Progress.FAILED)
 
 
-def _standing(status: TaskStatus, now: datetime) -> Standing:
+def _task_progress(status: TaskStatus, now: datetime) -> TaskProgress:
     """The progress of a task, and since when it has been running or waiting."""
     since = status.created_at if status.state is TaskState.RUNNING else None
     if status.state is TaskState.WAITING:
         since = next((request.since for request in open_requests(status)), None)
     seconds = None if since is None else max(0, int((now - since).total_seconds()))
-    return Standing(progress_of(status.state), status.state.value, seconds)
+    return TaskProgress(progress_of(status.state), status.state.value, seconds)
 
 
 class Planning:
     """Reads the service and makes plans for a workspace. `holder`: what an apply knows about the
     age of its attempts; None for `taskctl plan`. `with_past`: plans list past periods.
 
-    `view` is what was read last; `standing` is the progress of the tasks that others may have to
-    wait for, as of `plan`, and `done` are the IDs of those that are done.
+    `view` is what was read last; `progress` is that of the tasks that others may have to wait
+    for, as of `plan`, and `done` are the IDs of those that are done.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Planning:
         self._selection: Selection | None = None
         self._with_past = with_past
         self._budgets: dict[str, Budget | None] = {}
-        self.standing: dict[TaskRef, Standing] = {}
+        self.progress: dict[TaskRef, TaskProgress] = {}
         self.done: set[str] = set()
         self.view: RemoteView | None = None
 
@@ -176,7 +176,7 @@ class Planning:
         """The plan for the keys `only`, with all diagnostics. For an apply, an exhausted budget and
         a wrong identity are errors. TaskctlError."""
         is_apply = self._holder is not None
-        self.standing = self._read_standing(state, self._selected(state, options).within(only))
+        self.progress = self._read_progress(state, self._selected(state, options).within(only))
         plan = self._with_budgets(self.replan(state, options, only))
         diagnostics = (
             *self._space.manifests.diagnostics,
@@ -212,29 +212,29 @@ class Planning:
             names,
             space.manifests.removed,
             space.manifests.due,
-            self.standing,
+            self.progress,
             with_past=self._with_past,
         )
         return replace(make_plan(inputs), options=options_json(options))
 
-    def _read_standing(
+    def _read_progress(
         self, state: State, only: Collection[TaskRef] | None
-    ) -> dict[TaskRef, Standing]:
+    ) -> dict[TaskRef, TaskProgress]:
         """The progress of the tasks that a missing one may have to wait for. RemoteError."""
-        records = to_be_asked(self._space.desired, state, only)
+        records = records_to_check(self._space.desired, state, only)
         if not records:
             return {}
         found = self._ctx.reader.statuses(records, self._ctx.connection.parallelism)
         self.done = {s.task_id for s in found if s.state is TaskState.DONE and s.task_id}
         now = self._ctx.now()
-        return {status.ref: _standing(status, now) for status in found}
+        return {status.ref: _task_progress(status, now) for status in found}
 
     def _selected(self, state: State, options: PlanOptions) -> Selection:
         """Selects once: an apply closes attempts, and a pattern might match nothing later."""
         if self._selection is None:
             space = self._space
             self._selection = select(options, space.desired, state, space.scope)
-            refuse_wrong(options, space.desired, state, self._selection.refs)
+            check_requests(options, space.desired, state, self._selection.refs)
         return self._selection
 
     def _with_budgets(self, plan: Plan) -> Plan:

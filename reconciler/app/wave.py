@@ -36,7 +36,7 @@ from reconciler.plan.age import LockHolder
 from reconciler.plan.budget import budget_document
 from reconciler.plan.codec import SavedPlan, basis_of
 from reconciler.plan.digest import refuse_unexpected
-from reconciler.plan.hold import Standing
+from reconciler.plan.hold import TaskProgress
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render.masking import secrets_of
@@ -103,8 +103,8 @@ class Applied:
 
 class Wave:
     """One wave, from the plan to the saved state. `follows`: the keys of a later wave, which were
-    confirmed before the first one; None for the first. `standing` is the progress of the tasks that
-    held ones wait for, as of the plan."""
+    confirmed before the first one; None for the first. `progress` is that of the tasks that held
+    ones wait for, as of the plan."""
 
     def __init__(
         self,
@@ -127,8 +127,8 @@ class Wave:
         self._options = space.options
 
     @property
-    def standing(self) -> Mapping[TaskRef, Standing]:
-        return self._planning.standing
+    def progress(self) -> Mapping[TaskRef, TaskProgress]:
+        return self._planning.progress
 
     @property
     def state(self) -> State:

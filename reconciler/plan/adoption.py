@@ -39,7 +39,7 @@ from reconciler.plan.recovery import (
     Wait,
     compare_entities,
     may_be_redacted,
-    strangers,
+    tasks_of_others,
 )
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.model import State
@@ -77,7 +77,7 @@ def look_alikes(
     pool = _Pool(view, spoken_for)
     attempts = state.attempts.values()
     tried = {attempt.ref for attempt in attempts}
-    others = frozenset(strangers(attempts, view, spoken_for, state.baselines))
+    others = frozenset(tasks_of_others(attempts, view, spoken_for, state.baselines))
     decided: dict[TaskRef, PlannedTask] = {}
     taken: set[str] = set()
     for create, task in sorted(creates, key=lambda pair: pair[1].ref):

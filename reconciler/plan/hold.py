@@ -25,16 +25,13 @@ _NAMED = 3
 """The number of keys that a remark names; the plan document has all of them."""
 
 
-class Standing(NamedTuple):
-    """The progress of a task that others wait for: `state` and `seconds` in it, for the reader."""
+class TaskProgress(NamedTuple):
+    """The progress of a recorded task. For reports: its `state`, and for how many `seconds` it has
+    been in that state (None: unknown)."""
 
     progress: Progress
     state: str = ""
     seconds: int | None = None
-
-
-Standings = Mapping[TaskRef, Standing]
-"""By the keys of recorded tasks, for those whose status was read."""
 
 
 def rollouts(desired: Iterable[DesiredTask]) -> list[list[DesiredTask]]:
@@ -71,10 +68,11 @@ def _series(ref: TaskRef, made: Generated) -> tuple[str, str]:
     return ref.org_name, ref.key.removesuffix(f"@{made.period}")
 
 
-def to_be_asked(
+def records_to_check(
     desired: Sequence[DesiredTask], state: State, only: Collection[TaskRef] | None
 ) -> list[Record]:
-    """The records of unfinished tasks whose status may hold a missing task."""
+    """The records of unfinished tasks that a missing task may have to wait for. `only` limits the
+    missing tasks to some keys."""
     missing = {
         task.ref
         for task in desired
@@ -82,30 +80,33 @@ def to_be_asked(
         and (only is None or task.ref in only)
         and record_of(task, state) is None
     }
-    asked: dict[TaskRef, Record] = {}
-    for tasks in rollouts(desired) if missing else ():
+    if not missing:
+        return []
+    found: dict[TaskRef, Record] = {}
+    for tasks in rollouts(desired):
         if any(task.ref in missing for task in tasks):
             records = (record_of(task, state) for task in tasks)
-            asked |= {record.ref: record for record in records if record is not None}
-    waiting = [t for t in desired if t.ref in missing and t.origin is not None and t.origin.waits]
+            found |= {record.ref: record for record in records if record is not None}
+    waiting = [t for t in desired if t.origin is not None and t.origin.waits and t.ref in missing]
     series = Series(state.records.values() if waiting else ())
     for task in waiting:
-        asked |= {r.ref: r for r in series.earlier(task) if isinstance(r, Record)}
-    return [record for record in asked.values() if not record.done]
+        found |= {r.ref: r for r in series.earlier(task) if isinstance(r, Record)}
+    return [record for record in found.values() if not record.done]
 
 
-class Holds(NamedTuple):
-    """`tasks` are those planned so far; `given_up` are marks of attempts that created no task."""
+class HoldRules(NamedTuple):
+    """The rules for one plan. `tasks` are planned so far. `progress` has the recorded tasks whose
+    status was read. `given_up` are the marks of attempts that created no task."""
 
     desired: Sequence[DesiredTask]
     state: State
     tasks: Mapping[TaskRef, PlannedTask]
-    standing: Standings
+    progress: Mapping[TaskRef, TaskProgress]
     identity: Identity
     given_up: Collection[str] = ()
 
-    def find(self) -> dict[TaskRef, PlannedTask]:
-        """The planned creates that have to wait."""
+    def held_tasks(self) -> dict[TaskRef, PlannedTask]:
+        """Holds the planned creates that have to wait."""
         missing = {
             ref: task.desired
             for ref, task in self.tasks.items()
@@ -115,13 +116,13 @@ class Holds(NamedTuple):
             return {}
         found = dict(self._overlapping(missing.values()))
         for tasks in rollouts(self.desired):
-            asked = {t.ref: t for t in tasks if t.ref in missing and t.ref not in found}
-            if asked:
-                found |= self._rolled_out(tasks, asked)
+            creatable = {t.ref: t for t in tasks if t.ref in missing and t.ref not in found}
+            if creatable:
+                found |= self._held_by_rollout(tasks, creatable)
         return found
 
-    def _rolled_out(
-        self, tasks: Sequence[DesiredTask], asked: Mapping[TaskRef, DesiredTask]
+    def _held_by_rollout(
+        self, tasks: Sequence[DesiredTask], creatable: Mapping[TaskRef, DesiredTask]
     ) -> Iterator[tuple[TaskRef, PlannedTask]]:
         origin = tasks[0].origin
         if origin is None or origin.rollout is None:
@@ -130,8 +131,8 @@ class Holds(NamedTuple):
             Member(t.ref, self._progress(t), is_pilot=t.origin is not None and t.origin.is_pilot)
             for t in tasks
         ]
-        for ref, why in held(origin.rollout, members, asked).items():
-            yield ref, self._held(asked[ref], why.reason, why.waits_for)
+        for ref, why in held(origin.rollout, members, creatable).items():
+            yield ref, self._held(creatable[ref], why.reason, why.waits_for)
 
     def _progress(self, task: DesiredTask) -> Progress:
         planned = self.tasks.get(task.ref)
@@ -147,7 +148,7 @@ class Holds(NamedTuple):
         return Progress.UNFINISHED if planned is not None or is_open else Progress.MISSING
 
     def _recorded(self, record: Record, unknown: Progress = Progress.UNFINISHED) -> Progress:
-        known = self.standing.get(record.ref)
+        known = self.progress.get(record.ref)
         return Progress.DONE if record.done else known.progress if known else unknown
 
     def _held(self, task: DesiredTask, reason: Reason, refs: tuple[TaskRef, ...]) -> PlannedTask:
@@ -157,8 +158,8 @@ class Holds(NamedTuple):
         return plan_for(task, Action.HELD, reason, said, waits_for=refs)
 
     def _status_of(self, ref: TaskRef) -> tuple[str, str]:
-        """The state of a task and the seconds in it, both empty if unknown."""
-        planned, known = self.tasks.get(ref), self.standing.get(ref)
+        """The state of a task, and for how many seconds; both are empty if unknown."""
+        planned, known = self.tasks.get(ref), self.progress.get(ref)
         if known is not None and known.state:
             return known.state, "" if known.seconds is None else str(known.seconds)
         if planned is not None and planned.action in (Action.GONE, Action.UNRESOLVED):

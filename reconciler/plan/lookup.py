@@ -46,12 +46,16 @@ class Depth(NamedTuple):
 class Lookup:
     """What to read from one organization.
 
-    `ids` are tasks to read. For `attempts` and `missing`, the list is searched for tasks that may
-    be theirs, down to all depths, and for at most `limit` tasks on behalf of `missing` alone.
-    `settings` are the distinct fixed settings of `missing`. Tasks in `accounted` have or had a key.
-    `probe` is the newest task with a known mark and its possible marks, to find out whether the
-    service preserves marks. `is_final`: first messages that were read while their tasks were young
-    are read again, since an attempt is about to be given up.
+    `ids`: the tasks to read.
+    `missing`, `attempts`: search the list for tasks that may belong to these, down to all of
+    `adopt_depths` and `attempt_depths`.
+    `limit`: the maximum number of tasks to read for `missing` alone.
+    `settings`: the distinct fixed settings of `missing`.
+    `accounted`: the IDs of tasks that have or had a key.
+    `probe`: the ID of the newest task with a known mark, and its possible marks. Its first message
+    shows whether the service preserves marks.
+    `is_final`: an attempt is about to be given up, so first messages that were read while their
+    tasks were young are read again.
     """
 
     org_name: str

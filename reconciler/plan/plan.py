@@ -98,6 +98,11 @@ class Change:
         return self.path in PATCHED and self.after is not ABSENT
 
 
+_CREATED = (Action.CREATE, Action.REPLACE)
+_APPLIED = (*_CREATED, Action.ADOPT, Action.MOVE, Action.UPDATE, Action.FORGET)
+_APPLIED_REASONS = (Reason.RECREATE, Reason.UNFINISHED, Reason.SETTLING)
+
+
 @value(frozen=True, slots=True)
 class PlannedTask:
     """One task, and what apply would do with it.
@@ -163,7 +168,7 @@ class PlannedTask:
 
     @property
     def creates(self) -> bool:
-        return self.action in (Action.CREATE, Action.REPLACE) or self.reason is Reason.RECREATE
+        return self.action in _CREATED or self.reason is Reason.RECREATE
 
     @property
     def may_follow(self) -> bool:
@@ -173,11 +178,7 @@ class PlannedTask:
     @property
     def applies(self) -> bool:
         """Whether apply would act on it."""
-        return (
-            self.creates
-            or self.action in (Action.ADOPT, Action.MOVE, Action.UPDATE, Action.FORGET)
-            or self.reason in (Reason.UNFINISHED, Reason.SETTLING)
-        )
+        return self.action in _APPLIED or self.reason in _APPLIED_REASONS
 
 
 def plan_for(

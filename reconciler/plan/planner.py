@@ -12,7 +12,7 @@ from reconciler.model.wire import console_url
 from reconciler.plan import replacement, updates
 from reconciler.plan.adoption import look_alikes
 from reconciler.plan.age import LockHolder
-from reconciler.plan.hold import Holds, Standings, stopped
+from reconciler.plan.hold import HoldRules, TaskProgress, stopped
 from reconciler.plan.leftovers import Leftovers
 from reconciler.plan.lookup import accounted_for, moved_ref
 from reconciler.plan.options import PlanOptions
@@ -26,14 +26,15 @@ from reconciler.state.model import State, is_in
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """What a plan is made from.
+    """The inputs of a plan.
 
-    `only` limits the plan to some keys; the tasks and prompts of the others still count. `holder`
-    is what the process that holds the lock knows about the age of its attempts; None for a plan,
-    which takes no lock. `real_names` maps PATHs and manifest files that are absolute or lead
-    through a link to their real names. `due` are the periods that may be created. `standing` is the
-    progress of recorded tasks that others may have to wait for. With `with_past`, the plan lists
-    past periods.
+    `scope`: the PATHs that the manifests were read from; empty for all. `only` limits the plan to
+    some keys; the tasks and prompts of the others still count. `holder`: what the process that
+    holds the lock knows about the age of its attempts; None for a plan, which takes no lock.
+    `real_names` maps PATHs and manifest files that are absolute or lead through a link to their
+    real names. `removed`: the items that manifests list under `removed`. `due`: the periods that
+    may be created. `progress`: that of recorded tasks that others may have to wait for.
+    `with_past`: the plan also lists the tasks of past periods.
     """
 
     desired: Sequence[DesiredTask]
@@ -46,7 +47,7 @@ class PlanInputs:
     real_names: Mapping[str, str] = field(default_factory=dict)
     removed: Sequence[Removal] = ()
     due: Due = field(default_factory=dict)
-    standing: Standings = field(default_factory=dict)
+    progress: Mapping[TaskRef, TaskProgress] = field(default_factory=dict)
     with_past: bool = False
 
     def in_scope(self, file: str) -> bool:
@@ -81,9 +82,9 @@ def make_plan(inputs: PlanInputs) -> Plan:
     tasks = {ref: rules.decide(task) for ref, task in desired.items() if is_selected(ref)}
     tasks |= look_alikes(tasks.values(), inputs.desired, state, view, options, verdicts)
     without_task = {mark for mark, v in verdicts.items() if isinstance(v, NotCreated)}
-    tasks |= Holds(
-        inputs.desired, state, tasks, inputs.standing, view.identity, without_task
-    ).find()
+    tasks |= HoldRules(
+        inputs.desired, state, tasks, inputs.progress, view.identity, without_task
+    ).held_tasks()
     left = leftovers.planned(with_past=inputs.with_past, cancel=options.cancel_removed)
     tasks |= {planned.ref: planned for planned in left if is_selected(planned.ref)}
     strays = [rules.decide_stray(a) for a in leftovers.strays() if is_selected(a.ref)]

@@ -161,13 +161,14 @@ def recover(
     return verdicts
 
 
-def strangers(
+def tasks_of_others(
     attempts: Iterable[Attempt],
     view: RemoteView,
     accounted: Collection[str],
     baselines: Mapping[str, Baseline],
 ) -> set[str]:
-    """The IDs of candidates with someone else's mark, where marks are preserved."""
+    """The IDs of the candidates that others have created: the service preserves marks, and theirs
+    differs from that of every attempt."""
     matches: dict[TaskId, set[Match]] = {}
     for attempt in attempts:
         for task_id, match in _matches(attempt, view, accounted, baselines):

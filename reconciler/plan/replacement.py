@@ -62,13 +62,14 @@ def requests_of(
     }
 
 
-def refuse_wrong(
+def check_requests(
     options: PlanOptions,
     desired: Sequence[DesiredTask],
     state: State,
     selected: Collection[TaskRef] | None = None,
 ) -> None:
-    """TaskctlError with all invalid requests. `selected`: the keys that the plan is limited to."""
+    """Checks the requests of `--replace`. `selected`: the keys that the plan is limited to (None:
+    all). Raises TaskctlError with a problem for each invalid request."""
     requests = [ReplaceRequest.parse(text) for text in options.replace]
     found = (_problem(request, desired, state, selected) for request in requests)
     problems = [problem for problem in found if problem is not None]

@@ -15,8 +15,8 @@ from reconciler.plan.plan import Reason
 
 
 class Progress(StrEnum):
-    """The progress of a task. One that waits for a person is unfinished, and so is one that may
-    exist (unresolved). Failed, cancelled and gone tasks count as failed."""
+    """The progress of a task. A task that waits for a person, or that may exist (unresolved), is
+    unfinished. Failed, cancelled and gone tasks have failed."""
 
     MISSING = "missing"
     UNFINISHED = "unfinished"
@@ -40,12 +40,14 @@ class Held(NamedTuple):
 
 
 def held(
-    rollout: Rollout, members: Sequence[Member], asked: Container[TaskRef] | None = None
+    rollout: Rollout, members: Sequence[Member], creatable: Container[TaskRef] | None = None
 ) -> dict[TaskRef, Held]:
-    """The missing tasks of an entry (of one period) that must not be created yet. `asked` are the
-    tasks that this run may create: only they take up the slots of `atOnce`."""
+    """The missing tasks of an entry (of one period) that must not be created yet. `creatable` are
+    the tasks that this run may create (None: all): only they take up the slots of `atOnce`."""
     missing = [
-        m for m in members if m.progress is Progress.MISSING and (asked is None or m.ref in asked)
+        m
+        for m in members
+        if m.progress is Progress.MISSING and (creatable is None or m.ref in creatable)
     ]
     failed = _refs(members, Progress.FAILED)
     if len(failed) >= rollout.stop_after:

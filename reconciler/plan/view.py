@@ -22,16 +22,19 @@ class TaskId(NamedTuple):
 class RemoteView:
     """The service as seen by one identity.
 
-    `clocks` were read before the first request: the age of attempts is measured by them, so a
-    lookup that began before the settle time never counts as one after it. `absent` are the tasks
-    for which the service returned 404 twice while the organization's list responded. `messages` are
-    the first messages that were read (None: the task has none), `unreadable` the reasons why others
-    could not be read.
+    `clocks`: read before the first request. The age of attempts is measured by them, so a lookup
+    that began before the settle time never counts as a lookup after it.
+    `absent`: the tasks for which the service returned 404 twice while the list responded.
+    `messages`: the first messages that were read (None: the task has none).
+    `unreadable`: why the first messages of other tasks could not be read.
+    `ignored_date`: a warning about a `Date` header that cannot be correct.
 
-    By organization: `cut_short` are those whose lookup ended at its limit, `refused` has the reason
-    why one could not be read at all, `unlisted` why its list proves nothing absent,
-    `marks_preserved` are those known to return marks as sent, and `newest` has the newest task IDs,
-    in order. `ignored_date` is a warning about a `Date` that cannot be correct.
+    By organization:
+    `cut_short`: the organizations whose lookup ended at its limit.
+    `refused`: why the organization could not be read at all.
+    `unlisted`: why the organization's list does not prove that a task is absent.
+    `marks_preserved`: the organizations that are known to return marks as they were sent.
+    `newest`: the IDs of the newest tasks, newest first.
     """
 
     identity: Identity

@@ -10,7 +10,7 @@ import pytest
 from reconciler.messages.remarks import word_remarks
 from reconciler.model.codes import Code
 from reconciler.model.task import Rollout, TaskRef
-from reconciler.plan.hold import Standing, to_be_asked
+from reconciler.plan.hold import TaskProgress, records_to_check
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan
 from reconciler.plan.rollout import Progress
@@ -166,8 +166,8 @@ def test_other_tasks_wait_for_the_pilot_with_a_reason() -> None:
 def test_a_held_task_shows_the_status_of_its_predecessors() -> None:
     tasks = rows("a", "b", "c", rollout=Rollout(has_pilot=True), pilot=2)
     known = state([made("a", "1")])
-    running = Standing(Progress.UNFINISHED, "running", 720)
-    found = plan(tasks, known, view([remote("1")]), standing={TaskRef("acme", "t@a"): running})
+    running = TaskProgress(Progress.UNFINISHED, "running", 720)
+    found = plan(tasks, known, view([remote("1")]), progress={TaskRef("acme", "t@a"): running})
     (held,) = (task for task in found.tasks if task.action is Action.HELD)
     assert word_remarks(held.explanation).note == (
         "waiting for the pilot: t@a (running for 12 min), t@b (not created yet)"
@@ -193,8 +193,8 @@ def test_held_tasks_are_not_changes() -> None:
 def test_the_pilot_decides_what_follows(progress: Progress, expected: list[str]) -> None:
     tasks = rows("a", "b", "c", "d", rollout=SLOW, pilot=1)
     known = state([made("a", "1")])
-    standing = {TaskRef("acme", "t@a"): Standing(progress)}
-    found = plan(tasks, known, view([remote("1")]), standing=standing)
+    read = {TaskRef("acme", "t@a"): TaskProgress(progress)}
+    found = plan(tasks, known, view([remote("1")]), progress=read)
     assert [value for key, value in actions(found).items() if key != "t@a"] == expected
     codes = [d.code for d in found.diagnostics]
     assert codes == ([Code.ROLLOUT_STOPPED] if "held/stopped" in expected else [])
@@ -224,10 +224,10 @@ def test_a_target_never_bypasses_a_rollout() -> None:
 def test_only_unfinished_tasks_of_a_rollout_with_missing_tasks_are_read() -> None:
     tasks = rows("a", "b", "c", "d", rollout=SLOW, pilot=1)
     known = [made("a", "1", done=True), made("b", "2"), made("c", "3")]
-    assert ids(to_be_asked(tasks, state(known), None)) == ["2", "3"]
-    assert ids(to_be_asked(tasks, state([*known, made("d", "4")]), None)) == []
-    assert ids(to_be_asked(tasks, state(known), {TaskRef("acme", "t@b")})) == []
-    assert ids(to_be_asked(rows("a", "b"), state(known), None)) == []
+    assert ids(records_to_check(tasks, state(known), None)) == ["2", "3"]
+    assert ids(records_to_check(tasks, state([*known, made("d", "4")]), None)) == []
+    assert ids(records_to_check(tasks, state(known), {TaskRef("acme", "t@b")})) == []
+    assert ids(records_to_check(rows("a", "b"), state(known), None)) == []
 
 
 def test_maximum_creates_count_the_whole_run_of_a_waiting_apply() -> None:
@@ -244,17 +244,17 @@ def test_maximum_creates_count_the_whole_run_of_a_waiting_apply() -> None:
 
 def test_a_task_waits_until_the_earlier_period_is_over() -> None:
     task, before = review(waits=True), reviewed("2026-10", "old")
-    (asked,) = to_be_asked([task], state([before]), None)
+    (asked,) = records_to_check([task], state([before]), None)
     assert asked is before
     found = plan([task], state([before]), due=DUE)
     assert actions(found) == {"review@2026-11": "held/overlap"}
     assert found.tasks[0].waits_for == (before.ref,)
     for over in (Progress.DONE, Progress.FAILED):
-        found = plan([task], state([before]), due=DUE, standing={before.ref: Standing(over)})
+        found = plan([task], state([before]), due=DUE, progress={before.ref: TaskProgress(over)})
         assert actions(found) == {"review@2026-11": "create/new"}
     done = replace(before, done=True)
     assert actions(plan([task], state([done]), due=DUE)) == {"review@2026-11": "create/new"}
-    assert to_be_asked([task], state([done]), None) == []
+    assert records_to_check([task], state([done]), None) == []
 
 
 def test_an_attempt_of_the_earlier_period_and_another_s_task_hold_it_too() -> None:

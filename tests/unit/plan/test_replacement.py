@@ -16,7 +16,7 @@ from reconciler.model.task import DesiredTask
 from reconciler.plan.lookup import lookups
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, Plan, Reason
-from reconciler.plan.replacement import AGAIN, refuse_wrong
+from reconciler.plan.replacement import AGAIN, check_requests
 from reconciler.state.attempt import HistoryEntry
 from reconciler.state.model import Record, State
 from tests.support.diagnostics import explanation, summary
@@ -270,7 +270,7 @@ def test_an_unresolved_task_is_not_replaced_and_reported_once() -> None:
 def refused(options: PlanOptions, *tasks: DesiredTask, known: State | None = None) -> str:
     known = known or state([record("a", "old"), record("gone", "t")])
     with pytest.raises(TaskctlError) as caught:
-        refuse_wrong(options, tasks, known)
+        check_requests(options, tasks, known)
     return "\n".join(f"{summary(d)} | {explanation(d)}" for d in caught.value.diagnostics)
 
 
@@ -288,8 +288,8 @@ def test_impossible_replacements_are_rejected() -> None:
     tried = state(attempts=[attempt("a", ago(seconds=3))])
     assert "no known outcome" in refused(ASKED, a, known=tried)
     with pytest.raises(TaskctlError, match="excluded by"):
-        refuse_wrong(ASKED, [a], state([record("a", "old")]), selected=())
-    refuse_wrong(ASKED, [a], state([record("a", "old")]))
+        check_requests(ASKED, [a], state([record("a", "old")]), selected=())
+    check_requests(ASKED, [a], state([record("a", "old")]))
 
 
 def test_a_moved_task_is_replaced_under_its_new_key() -> None:
