@@ -42,7 +42,9 @@ def write(runner: Runner, texts: dict[str, str], folder: str = "tasks") -> None:
     path.write_text(json.dumps(manifest, indent=1))
 
 
-def test_a_plan_is_told_in_summary_outputs_and_one_comment(runner: Runner, github: GitHub) -> None:
+def test_a_plan_is_shown_in_the_summary_the_outputs_and_one_comment(
+    runner: Runner, github: GitHub
+) -> None:
     ran = runner.script("plan", backend="local")
     assert ran.code == 0, ran.said
     assert ran.outputs["has-changes"] == "true"
@@ -58,9 +60,7 @@ def test_a_plan_is_told_in_summary_outputs_and_one_comment(runner: Runner, githu
         assert secret not in ran.said + ran.summary + body
 
 
-def test_the_comment_is_edited_also_when_there_is_nothing_to_do(
-    runner: Runner, github: GitHub
-) -> None:
+def test_the_comment_is_also_edited_without_changes(runner: Runner, github: GitHub) -> None:
     planned = runner.script("plan", backend="local")
     applied = runner.script("apply", backend="local", expect_plan=planned.outputs["plan-digest"])
     assert applied.code == 0, applied.said
@@ -74,7 +74,7 @@ def test_the_comment_is_edited_also_when_there_is_nothing_to_do(
     assert "2 unchanged" in body
 
 
-def test_a_move_is_a_change(runner: Runner) -> None:
+def test_a_move_counts_as_a_change(runner: Runner) -> None:
     """A workflow that skips apply without changes must not skip it."""
     assert runner.script("apply", backend="local").code == 0
     path = runner.workspace / "tasks" / "all.yaml"
@@ -87,7 +87,7 @@ def test_a_move_is_a_change(runner: Runner) -> None:
     assert "1 to move" in planned.summary
 
 
-def test_changes_in_place_and_new_tasks_on_purpose_count(runner: Runner) -> None:
+def test_updates_and_replacements_count_as_changes(runner: Runner) -> None:
     assert runner.script("apply", backend="local").code == 0
     path = runner.workspace / "tasks" / "all.yaml"
     path.write_text(path.read_text().replace('"message"', '"approvalMode": "auto", "message"'))
@@ -101,7 +101,7 @@ def test_changes_in_place_and_new_tasks_on_purpose_count(runner: Runner) -> None
     assert again.outputs == {"has-changes": "false", "creates": "0"}
 
 
-def test_a_state_that_is_no_address_and_no_way_is_refused(runner: Runner) -> None:
+def test_an_invalid_state_input_is_refused(runner: Runner) -> None:
     for state in ("git", "origin", "comitted"):
         ran = runner.script("plan", backend="local", state=state)
         assert (ran.code, "the input state must be" in ran.said) == (1, True), ran.said
@@ -109,7 +109,7 @@ def test_a_state_that_is_no_address_and_no_way_is_refused(runner: Runner) -> Non
     assert (ran.code, "TC620" in ran.said) == (1, True), ran.said
 
 
-def test_a_saved_plan_is_applied_and_another_digest_is_refused(runner: Runner) -> None:
+def test_a_saved_plan_is_applied_and_another_digest_refused(runner: Runner) -> None:
     planned = runner.script("plan", backend="local")
     other = runner.script("apply", backend="local", expect_plan=f"sha256:{'0' * 64}")
     assert other.code == 1
@@ -118,7 +118,7 @@ def test_a_saved_plan_is_applied_and_another_digest_is_refused(runner: Runner) -
     assert (ran.code, ran.outputs["creates"]) == (0, "2"), ran.said
 
 
-def test_each_folder_has_its_comment(runner: Runner, github: GitHub) -> None:
+def test_each_directory_has_its_own_comment(runner: Runner, github: GitHub) -> None:
     write(runner, prompts(1), "infra/tasks")
     write(runner, prompts(3), "infra/more -->")
     for _ in range(2):
@@ -137,7 +137,7 @@ def test_each_folder_has_its_comment(runner: Runner, github: GitHub) -> None:
     assert "k0" in github.bodies(7)[2]
 
 
-def test_the_comment_is_found_on_page_three_and_a_person_s_is_not_taken_for_it(
+def test_the_comment_is_found_on_a_later_page_and_not_confused_with_a_persons(
     runner: Runner, github: GitHub
 ) -> None:
     github.add(7, f"{MARKER}\nI am the plan", PERSON)
@@ -151,7 +151,9 @@ def test_the_comment_is_found_on_page_three_and_a_person_s_is_not_taken_for_it(
     assert sum("page=3" in call for call in github.calls) == 1
 
 
-def test_with_a_person_s_token_the_comment_is_that_person_s(runner: Runner, github: GitHub) -> None:
+def test_with_a_personal_token_the_comment_belongs_to_that_person(
+    runner: Runner, github: GitHub
+) -> None:
     github.login = "ci-user"
     github.add(7, f"{MARKER}\nof another app", BOT)
     for _ in range(2):
@@ -160,9 +162,7 @@ def test_with_a_person_s_token_the_comment_is_that_person_s(runner: Runner, gith
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_token_that_may_only_read_is_a_warning(
-    runner: Runner, github: GitHub, method: str
-) -> None:
+def test_a_read_only_token_is_a_warning(runner: Runner, github: GitHub, method: str) -> None:
     github.faults += [Fault(method, 403), Fault(method, 403)]
     ran = runner.script("plan", backend="local")
     assert ran.code == 0
@@ -180,7 +180,7 @@ def test_a_github_write_answered_with_500_is_not_repeated(runner: Runner, github
     assert "was updated" in ran.said
 
 
-def test_a_limit_is_waited_for_as_long_as_it_asks(runner: Runner, github: GitHub) -> None:
+def test_a_rate_limit_is_waited_out_for_the_requested_time(runner: Runner, github: GitHub) -> None:
     github.faults.append(Fault("POST", 403, {"Retry-After": "1"}))
     assert runner.script("plan", backend="local").code == 0
     assert len(github.bodies(7)) == 1
@@ -199,12 +199,12 @@ def test_a_redirect_is_not_followed(runner: Runner, github: GitHub) -> None:
         assert (ran.code, elsewhere.calls) == (0, [])
 
 
-def test_nobody_at_the_api_and_no_token_are_warnings(runner: Runner) -> None:
+def test_an_unreachable_api_and_a_missing_token_are_warnings(runner: Runner) -> None:
     ran = runner.script("plan", backend="local", github_token="")
     assert (ran.code, "::warning" in ran.said) == (0, True)
 
 
-def test_what_is_no_run_for_a_pull_request_has_no_comment(runner: Runner, github: GitHub) -> None:
+def test_only_pull_requests_get_comments(runner: Runner, github: GitHub) -> None:
     runner.pull_request = None
     assert runner.script("plan", backend="local").code == 0
     runner.pull_request = 7
@@ -212,7 +212,7 @@ def test_what_is_no_run_for_a_pull_request_has_no_comment(runner: Runner, github
     assert github.calls == []
 
 
-def test_a_comment_is_never_too_long(runner: Runner, github: GitHub) -> None:
+def test_a_comment_never_exceeds_the_size_limit(runner: Runner, github: GitHub) -> None:
     write(runner, {f"k{n}": f"{'do it well, ' * 90}{n}" for n in range(150)})
     ran = runner.script("plan", backend="local")
     assert (ran.code, ran.outputs["creates"]) == (0, "150")
@@ -252,7 +252,7 @@ def test_a_wrong_input_is_named(runner: Runner, inputs: dict[str, str], told: st
     assert told in ran.said
 
 
-def test_inputs_are_words_and_no_script(runner: Runner) -> None:
+def test_inputs_are_arguments_and_never_run_as_scripts(runner: Runner) -> None:
     odd = "$(touch pwned); `touch pwned`"
     ran = runner.script("plan", backend="local", path=odd, args=f"--org '{odd}'")
     assert ran.code == 1
@@ -260,12 +260,12 @@ def test_inputs_are_words_and_no_script(runner: Runner) -> None:
     assert not list(runner.workspace.rglob("pwned*"))
 
 
-def test_no_script_of_the_action_has_an_expression_in_it() -> None:
+def test_scripts_of_the_action_contain_no_expressions() -> None:
     for step in metadata()["runs"]["steps"]:
         assert "${{" not in step.get("run", "")
 
 
-def test_a_signal_reaches_taskctl_once_and_is_waited_for(runner: Runner, tmp_path: Path) -> None:
+def test_a_signal_is_forwarded_once_and_taskctl_may_finish(runner: Runner, tmp_path: Path) -> None:
     """GitHub cancels with SIGINT, then SIGTERM; a second signal of one kind would be "at once"."""
     stand_in = tmp_path / "bin" / "taskctl"
     stand_in.parent.mkdir()

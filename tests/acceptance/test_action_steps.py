@@ -77,7 +77,7 @@ def again(runner: Runner, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_it_installs_itself_applies_and_commits_the_state(
+def test_the_action_installs_taskctl_applies_and_commits_the_state(
     action: Path,
     runner: Runner,
     server: FaultServerProcess,
@@ -107,7 +107,7 @@ def test_it_installs_itself_applies_and_commits_the_state(
     }
 
 
-def test_the_state_is_in_a_ref_of_the_repository(
+def test_the_state_is_stored_in_a_ref_of_the_repository(
     action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
 ) -> None:
     ran = runner.composite(action, command="apply")
@@ -136,7 +136,7 @@ def taskctl(runner: Runner, *words: str) -> None:
     assert done.returncode == 0
 
 
-def test_it_keeps_the_state_in_the_cache(
+def test_the_state_can_be_kept_in_the_cache(
     action: Path, runner: Runner, installed: None, tmp_path: Path
 ) -> None:
     ran = runner.composite(action, command="apply", state="cache")
@@ -148,7 +148,7 @@ def test_it_keeps_the_state_in_the_cache(
     assert "no state at" not in ran.said
 
 
-def test_it_does_without_a_state(
+def test_the_action_works_without_a_state(
     action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
 ) -> None:
     for said in ("Apply: 2 created", "Apply: 0 created, 2 adopted"):
@@ -160,7 +160,7 @@ def test_it_does_without_a_state(
     assert sorted(map(len, server.tasks_by_work().values())) == [1, 1]
 
 
-def test_what_an_apply_that_failed_left_is_pushed_as_well(
+def test_the_state_of_a_failed_apply_is_pushed_too(
     action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
 ) -> None:
     """One create fails, one is made; in the meantime somebody pushes."""
@@ -200,7 +200,7 @@ def test_the_token_may_come_from_the_environment_of_the_job(
     assert (ran.code, "PULUMI_ACCESS_TOKEN" in ran.said) == (1, True), ran.said
 
 
-def test_one_step_sees_the_token_and_actions_are_pinned_to_commits() -> None:
+def test_only_one_step_sees_the_token_and_actions_are_pinned_to_commits() -> None:
     for step in metadata()["runs"]["steps"]:
         if "uses" in step:
             assert PINNED.fullmatch(step["uses"]), step["uses"]

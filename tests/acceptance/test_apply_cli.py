@@ -52,7 +52,7 @@ def test_without_yes_and_without_a_terminal_nothing_is_sent(
     assert server.posts == []
 
 
-def test_more_creates_than_allowed_sends_nothing(sandbox: Sandbox, server: FaultServer) -> None:
+def test_exceeding_max_creates_sends_nothing(sandbox: Sandbox, server: FaultServer) -> None:
     ended = sandbox.run("apply", "--max-creates", "1")
     assert ended.code == 1
     assert "2 tasks would be created" in summaries(ended)
@@ -61,7 +61,7 @@ def test_more_creates_than_allowed_sends_nothing(sandbox: Sandbox, server: Fault
     sandbox.assert_exactly_one_each(TEXTS)
 
 
-def test_a_problem_is_told_once_and_an_error_last(sandbox: Sandbox, server: FaultServer) -> None:
+def test_a_problem_is_printed_once_and_errors_last(sandbox: Sandbox, server: FaultServer) -> None:
     same = next(iter(TEXTS.values()))
     sandbox.write(as_tasks({**TEXTS, "twin": same}))
     words = sandbox.arguments("apply", "--max-creates", "1")
@@ -86,7 +86,7 @@ def test_a_problem_is_told_once_and_an_error_last(sandbox: Sandbox, server: Faul
     assert server.posts == []
 
 
-def test_a_saved_plan_does_what_it_says(sandbox: Sandbox, server: FaultServer) -> None:
+def test_a_saved_plan_is_applied_as_shown(sandbox: Sandbox, server: FaultServer) -> None:
     kept = sandbox.run("plan", "--out", PLAN)
     assert (kept.code, f"    taskctl apply {PLAN}\n" in kept.stderr) == (0, True)
     with_paths = sandbox.run("apply", PLAN, "tasks")
@@ -119,7 +119,7 @@ def another_user(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("change", [edited, another_state, another_user])
-def test_a_saved_plan_is_refused_once_its_ground_moved(
+def test_a_stale_saved_plan_is_refused(
     sandbox: Sandbox, server: FaultServer, change: Callable[[Sandbox], None]
 ) -> None:
     assert sandbox.run("plan", "--out", PLAN).code == 0
@@ -134,7 +134,7 @@ def test_a_saved_plan_is_refused_once_its_ground_moved(
     assert (state.read_bytes() if state.exists() else None) == before
 
 
-def test_a_saved_plan_creates_nothing_that_it_would_not_have_created(
+def test_a_saved_plan_never_creates_instead_of_adopting(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
     """It said adopt; what was to be adopted is not to be seen any more."""

@@ -57,7 +57,7 @@ def finish(sandbox: Sandbox, server: FaultServer) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_the_first_signal_lets_what_runs_end(
+def test_the_first_signal_lets_requests_in_flight_finish(
     sandbox: Sandbox, server: FaultServer, number: signal.Signals, code: int
 ) -> None:
     process = sending(sandbox, server)
@@ -76,7 +76,7 @@ def test_the_first_signal_lets_what_runs_end(
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_the_second_leaves_at_once_with_the_attempt_open(
+def test_the_second_signal_exits_immediately_and_leaves_the_attempt_open(
     sandbox: Sandbox, server: FaultServer, number: signal.Signals, code: int
 ) -> None:
     process = sending(sandbox, server)
@@ -95,7 +95,7 @@ def test_the_second_leaves_at_once_with_the_attempt_open(
     finish(sandbox, server)
 
 
-def test_a_signal_while_it_waits_for_an_attempt_to_settle(
+def test_a_signal_while_an_attempt_settles_ends_the_wait(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
     sandbox.settle = "60s"

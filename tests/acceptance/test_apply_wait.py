@@ -30,7 +30,7 @@ def place(
         yield place
 
 
-def test_it_waits_for_those_of_the_manifests_and_no_others(place: LiveTasks) -> None:
+def test_apply_waits_only_for_tasks_of_the_manifests(place: LiveTasks) -> None:
     place.apply({"left": "approving", "before": "slow one"})
     place.write({"before": "slow one", "new": "slow two"})
     code, out, err = place.run("apply", *QUICK)
@@ -44,7 +44,7 @@ def test_it_waits_for_those_of_the_manifests_and_no_others(place: LiveTasks) -> 
 
 
 @pytest.mark.parametrize(("prompt", "code"), [("approving", 3), ("slow", 2), ("failing", 1)])
-def test_it_exits_as_wait_does(
+def test_apply_exits_with_the_codes_of_wait(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -60,7 +60,7 @@ def test_it_exits_as_wait_does(
     assert ("Timed out" in err) is (code != 1)
 
 
-def test_a_program_gets_one_document(place: LiveTasks) -> None:
+def test_json_is_one_document(place: LiveTasks) -> None:
     place.write({"good": "finishing", "asks": "approving"})
     document = place.document("apply", *QUICK, "--timeout", "1s")
     assert document["summary"]["created"] == 2
@@ -71,7 +71,7 @@ def test_a_program_gets_one_document(place: LiveTasks) -> None:
     assert "diagnostics" not in wait
 
 
-def test_its_junit_report_fails_with_the_task(place: LiveTasks) -> None:
+def test_the_junit_report_fails_if_the_task_fails(place: LiveTasks) -> None:
     place.write({"good": "finishing", "bad": "failing"})
     assert place.run("apply", *QUICK, "--report", "junit=a.xml", "-q")[0] == 1
     suite = ET.parse(place.folder / "a.xml").getroot()[0]
@@ -81,9 +81,7 @@ def test_its_junit_report_fails_with_the_task(place: LiveTasks) -> None:
     assert "could not be read" in (failure.get("message") or "")
 
 
-def test_what_apply_could_not_do_comes_first(
-    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_errors_of_apply_take_precedence(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     place.write({"one": "approving"})
     create = Client.create_task
 
@@ -97,7 +95,7 @@ def test_what_apply_could_not_do_comes_first(
     assert "Not waiting for the tasks" in err
 
 
-def test_the_result_is_told_though_the_service_is_gone(
+def test_the_result_is_printed_even_if_the_service_is_gone(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.write({"one": "approving"})
@@ -112,7 +110,7 @@ def _gone_away(*_: Any) -> None:
     raise failed(RemoteError, "the service is away", "Try again.")
 
 
-def test_one_that_is_not_shown_yet_is_no_failure(
+def test_a_task_that_is_not_visible_yet_is_not_a_failure(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service may lag a create by seconds."""
@@ -129,7 +127,7 @@ def test_one_that_is_not_shown_yet_is_no_failure(
     assert "gone" not in err
 
 
-def test_its_options_are_of_the_waiting(place: LiveTasks) -> None:
+def test_options_of_wait_require_wait(place: LiveTasks) -> None:
     place.write({"one": "finishing"})
     code, _, err = place.run("apply", "--yes", "--timeout", "5m")
     assert code == 1
@@ -138,7 +136,7 @@ def test_its_options_are_of_the_waiting(place: LiveTasks) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_waiting_alone(place: LiveTasks, number: int, code: int) -> None:
+def test_a_signal_ends_only_the_wait(place: LiveTasks, number: int, code: int) -> None:
     place.write({"asks": "approving"})
     process = place.start("apply", *QUICK, "--format", "json")
     assert process.stderr is not None
@@ -155,7 +153,7 @@ def test_a_signal_ends_the_waiting_alone(place: LiveTasks, number: int, code: in
     assert place.statuses() == {"asks": "waiting"}
 
 
-def test_at_a_terminal_the_table_is_redrawn_and_gone_in_the_end(place: LiveTasks) -> None:
+def test_a_terminal_shows_a_live_table_and_clears_it_at_the_end(place: LiveTasks) -> None:
     place.write({"one": "slow one", "two": "slow two"})
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     arguments = ("apply", *QUICK, "--backend", place.url)

@@ -54,7 +54,7 @@ def keys(place: LiveTasks) -> list[str]:
     return sorted(task["key"] for task in place.document("status")["tasks"])
 
 
-def test_it_continues_through_the_pilot_and_the_rest(place: LiveTasks) -> None:
+def test_apply_continues_from_the_pilot_to_the_rest(place: LiveTasks) -> None:
     write(place, "finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
     document = place.document("apply", *QUICK)
     assert document["summary"]["created"] == 4
@@ -66,7 +66,7 @@ def test_it_continues_through_the_pilot_and_the_rest(place: LiveTasks) -> None:
     assert (code, out.splitlines()[-1]) == (0, "4 done.")
 
 
-def test_each_task_is_told_once_in_text(place: LiveTasks) -> None:
+def test_text_reports_each_task_once(place: LiveTasks) -> None:
     write(place, "finishing finishing finishing finishing", "{pilot: 1, atOnce: 2}")
     code, out, err = place.run("apply", *QUICK)
     assert code == 0
@@ -74,7 +74,7 @@ def test_each_task_is_told_once_in_text(place: LiveTasks) -> None:
     assert [err.count(f"acme/{key}: done") for key in KEYS] == [1, 1, 1, 1]
 
 
-def test_what_is_still_held_is_told_with_its_reason(place: LiveTasks) -> None:
+def test_tasks_still_held_are_reported_with_their_reason(place: LiveTasks) -> None:
     write(place, "approving finishing finishing", "{pilot: 1}")
     code, out, _ = place.run("apply", *QUICK, "--timeout", "1s")
     assert code == 3
@@ -109,7 +109,7 @@ def test_failures_stop_the_rest(place: LiveTasks) -> None:
     assert len(document["wait"]["held"]) == 3
 
 
-def test_a_time_out_leaves_the_rest_held(place: LiveTasks) -> None:
+def test_a_timeout_leaves_the_rest_held(place: LiveTasks) -> None:
     write(place, "approving finishing", "{pilot: 1}")
     code, _, _ = place.run("apply", *QUICK, "--timeout", "500ms")
     assert code == 3
@@ -160,7 +160,7 @@ def test_the_limit_of_creates_counts_the_whole_run(place: LiveTasks) -> None:
     assert len(keys(place)) == 3
 
 
-def test_the_question_counts_the_whole_run(place: LiveTasks) -> None:
+def test_the_confirmation_counts_the_whole_run(place: LiveTasks) -> None:
     write(place, "finishing finishing finishing", "{pilot: 1}")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     arguments = ["apply", *QUICK[1:], "--backend", place.url]
@@ -195,7 +195,7 @@ def test_a_saved_plan_of_a_waiting_apply_waits(place: LiveTasks) -> None:
     assert keys(place) == ["t@a", "t@b"]
 
 
-def test_only_unfinished_tasks_are_asked_about(
+def test_only_unfinished_tasks_are_queried(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Done is remembered; entries without a rollout, and those with nothing held, ask nothing."""
@@ -221,7 +221,7 @@ def test_only_unfinished_tasks_are_asked_about(
     assert read == []
 
 
-def test_a_digest_of_a_waiting_plan_counts_what_is_held(place: LiveTasks) -> None:
+def test_the_digest_of_a_waiting_plan_includes_held_tasks(place: LiveTasks) -> None:
     write(place, "finishing finishing", "{pilot: 1}")
     digest = place.document("plan", "--wait")["digest"]
     write(place, "finishing failing", "{pilot: 1}")
@@ -231,7 +231,7 @@ def test_a_digest_of_a_waiting_plan_counts_what_is_held(place: LiveTasks) -> Non
     assert place.run("apply", *QUICK, "--expect-plan", digest)[0] == 0
 
 
-def test_what_is_held_shows_no_values_of_a_sensitive_entry(place: LiveTasks) -> None:
+def test_held_tasks_show_no_values_of_a_sensitive_entry(place: LiveTasks) -> None:
     write(place, "failing finishing", "{pilot: 1}")
     path = place.folder / "tasks" / "all.yaml"
     path.write_text(path.read_text().replace("rollout:", "sensitive: true\n    rollout:"))
@@ -242,7 +242,7 @@ def test_what_is_held_shows_no_values_of_a_sensitive_entry(place: LiveTasks) -> 
 
 
 @pytest.mark.parametrize(("interruption", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
-def test_a_signal_while_a_later_wave_is_planned(
+def test_a_signal_while_a_later_wave_is_planned_stops_apply(
     place: LiveTasks,
     monkeypatch: pytest.MonkeyPatch,
     interruption: type[BaseException],

@@ -44,7 +44,7 @@ def bodies(place: LiveTasks, key: str) -> list[dict[str, Any]]:
     return [event["eventBody"] for event in events]
 
 
-def test_approve_shows_what_it_answers_and_sends(place: LiveTasks) -> None:
+def test_approve_shows_the_request_and_sends_the_answer(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     code, out, err = place.run("approve", "asks", "-y")
@@ -67,7 +67,7 @@ def test_approve_without_a_terminal_sends_nothing(place: LiveTasks) -> None:
     assert place.statuses() == {"asks": "waiting"}
 
 
-def test_an_id_runs_nothing_when_the_suggested_command_is_pasted(
+def test_a_hostile_id_in_a_suggested_command_runs_nothing(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evil = "$(touch x); touch x #'"
@@ -86,7 +86,7 @@ def test_an_id_runs_nothing_when_the_suggested_command_is_pasted(
 
 
 @pytest.mark.parametrize("text", ["", " \n", "caf\udce9"])
-def test_what_says_nothing_or_is_no_text_is_not_sent(
+def test_empty_messages_and_binary_data_are_not_sent(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     place.apply({"asks": "approving", "good": "finishing"})
@@ -137,7 +137,7 @@ def test_a_cancel_that_is_refused_as_busy_suggests_force(
     assert "[TC822]" in place.run("cancel", "slow", "--force", "-y")[2]
 
 
-def test_reject_says_what_to_do_instead(place: LiveTasks) -> None:
+def test_reject_sends_instructions(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     assert place.run("reject", "asks", "-m", "Use a preview.")[1] == "acme/asks: Rejected.\n"
@@ -147,7 +147,7 @@ def test_reject_says_what_to_do_instead(place: LiveTasks) -> None:
     assert "Understood: Use a preview." in out
 
 
-def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: LiveTasks) -> None:
+def test_say_reaches_an_idle_task_and_a_busy_one_refuses_it(place: LiveTasks) -> None:
     place.time.stop()
     place.apply({"good": "finishing", "slow": "slow one"})
     code, out, err = place.run("say", "slow", "And more.")
@@ -162,7 +162,7 @@ def test_say_tells_an_idle_task_and_is_refused_by_a_busy_one(place: LiveTasks) -
     assert told == ["finishing", "And more."]
 
 
-def test_cancel_asks_the_agent_and_force_ends_its_session(place: LiveTasks) -> None:
+def test_cancel_is_a_request_and_force_ends_the_session(place: LiveTasks) -> None:
     place.apply({"one": "asking one", "two": "asking two", "asks": "approving"})
     assert "taskctl cancel acme/one -y" in place.run("cancel", "one")[2]
     assert place.run("cancel", "one", "-y")[:2] == (0, "acme/one: Cancelled.\n")
@@ -176,7 +176,7 @@ def test_cancel_asks_the_agent_and_force_ends_its_session(place: LiveTasks) -> N
     assert "user_cancel" not in [body["type"] for body in bodies(place, "two")]
 
 
-def test_a_redundant_task_is_ended_by_the_command_that_plan_prints(place: LiveTasks) -> None:
+def test_the_command_that_plan_prints_cancels_a_redundant_task(place: LiveTasks) -> None:
     """As after an apply that found a second task with the mark of its attempt."""
     place.apply({"one": "slow one"})
     extra = place.api.create("slow one")
@@ -196,7 +196,7 @@ def test_a_redundant_task_is_ended_by_the_command_that_plan_prints(place: LiveTa
     assert events[-1]["eventBody"]["type"] == "cancelled"
 
 
-def test_gone_and_somebody_elses_are_told_apart(
+def test_a_deleted_task_and_a_task_of_another_user_are_distinguished(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply({"good": "finishing"}, isShared=True)
@@ -214,7 +214,7 @@ def answered(status: int, words: str) -> Any:
 
 
 @pytest.mark.parametrize("arrives", [True, False])
-def test_a_lost_answer_is_looked_for_and_nothing_is_sent_twice(
+def test_a_lost_response_is_looked_up_and_nothing_is_sent_twice(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch, *, arrives: bool
 ) -> None:
     place.apply({"good": "finishing"})
@@ -237,7 +237,7 @@ def test_a_lost_answer_is_looked_for_and_nothing_is_sent_twice(
     assert TOKEN not in err
 
 
-def test_a_program_gets_a_document(place: LiveTasks) -> None:
+def test_json_is_one_document(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     document = place.document("approve", "asks", "-y")

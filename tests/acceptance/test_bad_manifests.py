@@ -29,17 +29,17 @@ def heads(lines: Iterable[str]) -> set[str]:
     return {head[0] for head in found if head}
 
 
-def test_there_are_enough_kinds() -> None:
+def test_the_cases_cover_enough_codes() -> None:
     assert len([name for name in NAMES if not name.startswith("warn-")]) >= 30
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_place_and_code(name: str) -> None:
+def test_position_and_code(name: str) -> None:
     assert lines(load([name], root=CASES)) == expected(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_command_says_the_same(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_the_same(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = run(["-C", str(CASES), "validate", "--color", "never", name])
     said = capsys.readouterr()
     assert code == int(any(": error: " in line for line in expected(name)))
@@ -47,7 +47,7 @@ def test_the_command_says_the_same(name: str, capsys: pytest.CaptureFixture[str]
     assert heads(problems) <= heads((said.out + said.err).splitlines())
 
 
-def test_all_problems_of_all_files_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_problems_of_all_files_are_reported_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["-C", str(CASES), "validate", "--color", "never", "."]) == 1
     said = capsys.readouterr()
     everything = heads((said.out + said.err).splitlines())
@@ -55,7 +55,9 @@ def test_all_problems_of_all_files_at_once(capsys: pytest.CaptureFixture[str]) -
     assert errors <= everything
 
 
-def test_a_good_one_goes_all_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_valid_manifest_passes_every_stage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "a.yaml").write_text(
         "version: 1\norgName: acme\ntasks: {a: {message: Look at the drift., planMode: true}}\n"

@@ -50,7 +50,7 @@ def edit(place: LiveTasks, **settings: Any) -> None:
     )
 
 
-def test_the_plan_tells_of_each_difference_how_it_can_be_had(place: LiveTasks) -> None:
+def test_the_plan_shows_how_to_apply_each_difference(place: LiveTasks) -> None:
     edit(place, approvalMode="auto", planMode=True)
     task = place.document("plan")["tasks"][0]
     assert {c["path"]: c["inPlace"] for c in task["diff"]} == {
@@ -68,7 +68,7 @@ def test_the_plan_tells_of_each_difference_how_it_can_be_had(place: LiveTasks) -
     assert (place.folder / "taskctl.state.json").read_bytes() == before
 
 
-def test_apply_ends_with_the_prompts_that_have_no_effect(place: LiveTasks) -> None:
+def test_apply_lists_prompt_edits_that_have_no_effect(place: LiveTasks) -> None:
     place.write({"a": "asking but new", "b": "finishing"}, approvalMode="manual", name="N")
     code, _, err = place.run("apply", "--yes")
     assert code == 0
@@ -119,7 +119,7 @@ def test_a_conflict_is_left_unchanged_until_the_manifest_has_the_remote_value(
 @pytest.mark.parametrize(
     "flags", [["--update"], ["--replace", "b"], ["--replace", "b", "--cancel-replaced"]]
 )
-def test_a_kept_plan_keeps_the_flags(place: LiveTasks, flags: list[str]) -> None:
+def test_a_saved_plan_keeps_the_flags(place: LiveTasks, flags: list[str]) -> None:
     edit(place, approvalMode="auto")
     assert place.run("plan", *flags, "--out", "with.taskctl")[0] == 0
     assert place.run("plan", "--out", "without.taskctl")[0] == 0
@@ -162,7 +162,7 @@ def test_a_replaced_task_is_cancelled_and_can_be_cancelled_by_its_id(place: Live
     assert "[TC819]" in err
 
 
-def test_what_is_no_wish_is_said_before_anything_is_sent(place: LiveTasks) -> None:
+def test_an_invalid_replace_is_reported_before_anything_is_sent(place: LiveTasks) -> None:
     def said(*flags: str) -> str:
         before = len(place.api.call("GET", place.api.tasks).json["tasks"])
         code, _, err = place.run("apply", "--yes", *flags)
@@ -187,7 +187,7 @@ def test_what_is_no_wish_is_said_before_anything_is_sent(place: LiveTasks) -> No
     assert "[TC855]" in said("--replace", "a")
 
 
-def test_a_replaced_task_that_is_done_is_not_told_to_stop(place: LiveTasks) -> None:
+def test_a_finished_task_is_not_cancelled_when_replaced(place: LiveTasks) -> None:
     for _ in range(50):
         if place.statuses()["b"] == "done":
             break
@@ -212,7 +212,7 @@ def test_a_cancel_that_fails_is_a_warning_with_the_command(here: InProcess) -> N
     assert here.server.tasks_by_work()[TEXTS["k2"]] == [old, here.sandbox.recorded()["k2"]]
 
 
-def test_gone_and_replaced_at_once(here: InProcess) -> None:
+def test_a_gone_task_is_replaced_without_a_cancel(here: InProcess) -> None:
     """What the service has no more need not be cancelled."""
     here.run("apply")
     old = here.sandbox.recorded()["k2"]

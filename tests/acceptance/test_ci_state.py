@@ -61,7 +61,7 @@ def nothing_to_do(ci: CI, way: str) -> bool:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_apply_that_is_killed_is_finished_by_the_next_runner(
+def test_the_next_runner_finishes_a_killed_apply(
     ci: CI, server: FaultServerProcess, way: str
 ) -> None:
     ci.push(manifest(TEXTS))
@@ -98,7 +98,7 @@ def test_tasks_of_a_lost_runner_are_recorded_or_unresolved_until_resolved_by_han
 
 
 @pytest.mark.parametrize("way", KEEPING)
-def test_with_a_state_an_edited_prompt_makes_no_second_task(
+def test_with_a_state_an_edited_prompt_creates_no_second_task(
     ci: CI, server: FaultServerProcess, way: str
 ) -> None:
     ci.push(manifest(TEXTS))
@@ -109,7 +109,7 @@ def test_with_a_state_an_edited_prompt_makes_no_second_task(
     assert_one_each(server)
 
 
-def test_without_a_state_an_edited_prompt_makes_a_second_task(
+def test_without_a_state_an_edited_prompt_creates_a_second_task(
     ci: CI, server: FaultServerProcess
 ) -> None:
     """As the page says about this option, so that it is not mistaken for another."""
@@ -124,7 +124,7 @@ def test_without_a_state_an_edited_prompt_makes_a_second_task(
         assert len(server.tasks_by_work()["do 9"]) == count
 
 
-def test_somebody_pushes_while_the_apply_runs(ci: CI, server: FaultServerProcess) -> None:
+def test_a_push_during_apply_does_not_lose_the_state(ci: CI, server: FaultServerProcess) -> None:
     ci.push(manifest(TEXTS))
     meanwhile = (
         f"git clone --quiet '{ci.folder / 'origin'}' other; cd other; touch a; git add a\n"
@@ -137,7 +137,7 @@ def test_somebody_pushes_while_the_apply_runs(ci: CI, server: FaultServerProcess
     assert_one_each(server)
 
 
-def test_the_state_is_in_the_history_and_the_lock_is_not(ci: CI) -> None:
+def test_the_state_is_committed_and_the_lock_is_not(ci: CI) -> None:
     ci.push(manifest(TEXTS))
     assert ci.run(job_steps("State committed")) == 0, ci.said
     ci.push({"README": "pulls"})

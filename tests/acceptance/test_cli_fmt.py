@@ -39,14 +39,14 @@ def test_files_are_rewritten_once(folder: Path, capsys: pytest.CaptureFixture[st
     assert (said.out, said.err) == ("", "2 files already formatted.\n")
 
 
-def test_what_is_in_form_is_not_written(folder: Path) -> None:
+def test_formatted_files_are_not_rewritten(folder: Path) -> None:
     before = (folder / "b.tasks.yaml").stat()
     assert run(["fmt", "-q"]) == 0
     after = (folder / "b.tasks.yaml").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_check_writes_nothing_and_says_it_with_the_exit_code(
+def test_check_writes_nothing_and_sets_the_exit_code(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["fmt", "--check"]) == 1
@@ -58,7 +58,7 @@ def test_check_writes_nothing_and_says_it_with_the_exit_code(
     assert (folder / "tasks/a.yaml").read_text() == UGLY
 
 
-def test_a_diff_is_one_that_patch_takes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_patch_accepts_the_diff(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["fmt", "--diff"]) == 0
     said = capsys.readouterr()
     assert said.out.startswith("--- tasks/a.yaml\n+++ tasks/a.yaml\n@@ ")
@@ -68,7 +68,7 @@ def test_a_diff_is_one_that_patch_takes(folder: Path, capsys: pytest.CaptureFixt
     assert (folder / "tasks/a.yaml").read_text() == GOOD
 
 
-def test_a_diff_tells_of_a_line_feed_at_the_end(
+def test_the_diff_shows_a_missing_newline_at_the_end(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "tasks/a.yaml").write_text(GOOD.rstrip("\n"))
@@ -81,7 +81,7 @@ def test_a_diff_tells_of_a_line_feed_at_the_end(
     ]
 
 
-def test_a_diff_steers_no_terminal_and_no_log(
+def test_the_diff_contains_no_control_sequences(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hostile = UGLY.replace("# end", "# \u202eend\n::error::x").replace("\n", "\r\n")
@@ -105,7 +105,7 @@ def test_the_mode_stays_and_links_are_refused(folder: Path) -> None:
     assert sorted(p.name for p in path.parent.iterdir()) == ["a.yaml", "link.yaml"]
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_done(
+def test_unreadable_files_are_reported_and_the_rest_formatted(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "tasks/bad.yaml").write_text("tasks: [\n")
@@ -137,7 +137,7 @@ def test_json_is_one_document(folder: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.usefixtures("folder")
-def test_quiet_is_silent_but_for_errors(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_prints_errors_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["fmt", "-q", "--check", "--diff"]) == 1
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "")
@@ -154,7 +154,7 @@ def through(text: bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-def test_stdin_to_stdout() -> None:
+def test_stdin_is_formatted_to_stdout() -> None:
     text = UGLY.replace("Do it", "Tü es").encode()
     ran = through(text)
     assert (ran.returncode, ran.stderr) == (0, b"")
@@ -172,7 +172,7 @@ def test_stdin_to_stdout() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_file_that_cannot_be_written_is_as_it_was(
+def test_a_file_that_cannot_be_written_is_unchanged(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
 ) -> None:
     def full(path: Path, data: bytes, **_more: object) -> None:

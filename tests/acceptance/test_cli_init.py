@@ -54,7 +54,7 @@ def test_the_first_manifest_works(folder: Path, capsys: pytest.CaptureFixture[st
     assert run(["apply", "--backend", "local", "--yes", "-q"]) == 0
 
 
-def test_who_has_no_manifest_is_told_of_it(
+def test_without_manifests_init_is_suggested(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["plan", "--backend", "local"]) == 1
@@ -62,7 +62,7 @@ def test_who_has_no_manifest_is_told_of_it(
     assert files(folder) == []
 
 
-def test_git_passes_over_what_can_be_lost(folder: Path) -> None:
+def test_git_ignores_files_that_can_be_recreated(folder: Path) -> None:
     subprocess.run(["git", "init", "--quiet"], check=True, timeout=60)
     assert run(["init", "-q"]) == run(["apply", "--backend", "local", "--yes", "-q"]) == 0
     assert (folder / ".taskctl/local.state.json").exists()
@@ -76,7 +76,7 @@ def test_git_passes_over_what_can_be_lost(folder: Path) -> None:
     assert {line[3:] for line in listed.stdout.splitlines()} == set(ALL[4:])
 
 
-def test_what_is_shown_can_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_printed_templates_can_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(["init"])
     shown = capsys.readouterr().out
     for name in ("gitignore", "pre-commit-config.yaml", "github-apply.yml"):
@@ -113,7 +113,7 @@ def test_nothing_is_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]
     assert {name: (folder / name).read_bytes() for name in files(folder)} == before
 
 
-def test_another_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_directory_can_be_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["init", "a/b", "--gitignore"]) == 0
     assert "wrote  a/b/tasks/example.yaml\n" in capsys.readouterr().out
     assert files(folder / "a/b") == [".gitignore", *ALL[4:]]
@@ -122,7 +122,7 @@ def test_another_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert files(folder / "a/c") == ALL[4:]
 
 
-def test_below_the_root_of_a_repository_it_says_where_hooks_belong(
+def test_below_the_root_of_a_repository_the_place_for_hooks_is_named(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / ".git").mkdir()
@@ -132,7 +132,7 @@ def test_below_the_root_of_a_repository_it_says_where_hooks_belong(
     assert "with a/b/tasks for tasks, and run taskctl with -C a/b." in capsys.readouterr().err
 
 
-def test_what_cannot_be_written_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_write_error_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "tasks").write_text("a file")
     assert run(["init"]) == 1
     said = capsys.readouterr()
@@ -195,7 +195,7 @@ def test_the_lines_for_git_are_those_of_the_documentation() -> None:
 
 
 @pytest.mark.parametrize("name", ["manifest", "plan", "state"])
-def test_a_schema_is_printed_as_it_is(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_schema_is_printed_unchanged(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["schema", name]) == 0
     text = capsys.readouterr().out
     assert text == schema_text(name) == (ROOT / f"schemas/{name}.schema.json").read_text()
@@ -220,7 +220,7 @@ def test_an_editor_finds_the_schema(folder: Path) -> None:
         assert schema_named_by(path).samefile(ROOT / "schemas/manifest.schema.json")
 
 
-def test_the_entry_for_schemastore_is_one() -> None:
+def test_the_schemastore_entry_is_valid() -> None:
     """As its catalog wants them: a name, a description, patterns of files, an address."""
     entry = json.loads((ROOT / "docs/schemastore.json").read_text())
     assert set(entry) == {"name", "description", "fileMatch", "url"}
@@ -244,6 +244,6 @@ def test_every_command_has_examples_in_its_help(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("name", ["manifest", "plan", "state"])
-def test_each_schema_has_a_name_of_its_own(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_schema_has_a_unique_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["schema", name]) == 0
     assert json.loads(capsys.readouterr().out)["$id"] == f"urn:taskctl:schema:{name}:1"

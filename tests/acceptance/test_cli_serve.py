@@ -44,7 +44,9 @@ def user(url: str, token: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_where_answers_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+def test_serve_prints_its_address_responds_and_exits_cleanly(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     with served(tmp_path) as (process, url):
         assert url.startswith("http://127.0.0.1:")
         assert user(url, "any")["id"]
@@ -54,7 +56,7 @@ def test_it_says_where_answers_and_ends_cleanly(tmp_path: Path, number: signal.S
         assert (process.returncode, out, said) == (0, "", "")
 
 
-def test_a_port_that_is_taken_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with served(tmp_path) as (_process, url):
         port = url.rpartition(":")[2]
         db = str(tmp_path / "other.db")
@@ -78,7 +80,7 @@ def budget(url: str) -> dict[str, Any] | None:
     return read
 
 
-def test_a_budget_is_played_until_it_is_taken_away(tmp_path: Path) -> None:
+def test_a_simulated_budget_applies_until_it_is_removed(tmp_path: Path) -> None:
     with served(tmp_path, "--token-budget", "500", "--budget-window", "1h") as (_, url):
         told = budget(url)
         assert told is not None
@@ -101,7 +103,7 @@ def test_a_budget_is_played_until_it_is_taken_away(tmp_path: Path) -> None:
         ["--budget-window", "1h"], ["--token-budget", "none", "--budget-window", "1h"],
     ],
 )  # fmt: skip
-def test_a_budget_that_makes_no_sense_is_refused(
+def test_an_invalid_budget_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
 ) -> None:
     assert run(["serve", "--port", "0", "-C", str(tmp_path), *options]) == 1

@@ -58,7 +58,7 @@ def plan_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_as_good_as_dev_null(closed: str, plan_file: Path) -> None:
+def test_closed_streams_behave_like_dev_null(closed: str, plan_file: Path) -> None:
     words = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "reconciler"]
     for arguments in (["--version"], ["explain", "TC101"], ["show", str(plan_file)]):
         ended = subprocess.run(
@@ -105,7 +105,7 @@ def test_show_imports_neither_network_nor_manifests(plan_file: Path) -> None:
     assert not modules & {"requests", "urllib3", "deepdiff", "rich", "jsonschema", "ruamel"}
 
 
-def test_the_version(tmp_path: Path) -> None:
+def test_version_is_printed(tmp_path: Path) -> None:
     ran = taskctl("--version", cwd=tmp_path)
     assert (ran.returncode, ran.stdout.decode().strip()) == (0, f"taskctl {__version__}")
 
@@ -125,7 +125,7 @@ def test_show_shows_a_saved_plan_in_each_format(plan_file: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_show_of_anything_else_fails_in_words(tmp_path: Path, form: str) -> None:
+def test_show_of_another_file_is_an_error(tmp_path: Path, form: str) -> None:
     (tmp_path / "tasks.yaml").write_text("version: 1\n")
     for name, words in (("tasks.yaml", "not a saved plan"), ("none", "cannot read the plan file")):
         ran = taskctl("show", name, "--format", form, cwd=tmp_path)
@@ -161,7 +161,7 @@ def test_a_plan_file_is_private_and_replaced_whole(tmp_path: Path, plan_file: Pa
         {"PYTHONIOENCODING": "ascii:strict"},
     ],
 )
-def test_no_encoding_stops_a_report(tmp_path: Path, env: dict[str, str]) -> None:
+def test_reports_are_printed_in_any_encoding(tmp_path: Path, env: dict[str, str]) -> None:
     path = tmp_path / "plan.taskctl"
     plan = replace(PLAN, backend="漢字 \ud800 é")
     write_plan_file(path, "p", SavedPlan(plan, SAVED.basis))
@@ -170,7 +170,7 @@ def test_no_encoding_stops_a_report(tmp_path: Path, env: dict[str, str]) -> None
     assert b"\\u6f22\\u5b57" in ran.stdout
 
 
-def test_a_closed_pipe_is_no_news(plan_file: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(plan_file: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     process = subprocess.Popen(
@@ -183,7 +183,7 @@ def test_a_closed_pipe_is_no_news(plan_file: Path) -> None:
     assert (process.returncode, said) == (1, b"")
 
 
-def test_a_full_disk_is_said(plan_file: Path) -> None:
+def test_a_full_disk_is_reported(plan_file: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         return
@@ -203,7 +203,7 @@ def test_a_full_disk_is_said(plan_file: Path) -> None:
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
 )
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_signals_end_it_with_their_code(number: signal.Signals, code: int, form: str) -> None:
+def test_signals_set_the_exit_code(number: signal.Signals, code: int, form: str) -> None:
     body = "sys.stderr.write('ready\\n'); sys.stderr.flush(); signal.pause()"
     process = subprocess.Popen(
         [sys.executable, "-c", FAKE.format(body=body), "try", "--format", form],

@@ -66,14 +66,14 @@ def test_list_and_show(taskctl: Taskctl) -> None:
     assert "Do a." not in json.dumps(document)
 
 
-def test_what_is_not_recorded_is_said_with_what_is_near(taskctl: Taskctl) -> None:
+def test_an_unknown_key_is_reported_with_similar_keys(taskctl: Taskctl) -> None:
     before = STATE.read_bytes()
     for command in (["show", "c"], ["mv", "c", "d"], ["rm", "c"], ["accept", "c"]):
         assert "c" in taskctl("state", *command, code=1)
     assert STATE.read_bytes() == before
 
 
-def test_mv_and_rm_change_the_record_alone_and_keep_the_last_one(taskctl: Taskctl) -> None:
+def test_mv_and_rm_change_only_the_record_and_keep_a_backup(taskctl: Taskctl) -> None:
     ids, before = recorded(), STATE.read_bytes()
     assert taskctl("state", "mv", "b", "c") == "Renamed acme/b to acme/c.\n"
     assert recorded() == {"acme/a": ids["acme/a"], "acme/c": ids["acme/b"]}
@@ -87,7 +87,7 @@ def test_mv_and_rm_change_the_record_alone_and_keep_the_last_one(taskctl: Taskct
     assert (plan["summary"]["adopt"], plan["summary"]["create"]) == (1, 0)
 
 
-def test_accept_lets_the_manifest_count(taskctl: Taskctl) -> None:
+def test_accept_records_the_values_of_the_manifest(taskctl: Taskctl) -> None:
     write({"a": {"message": "Do a, please."}, "b": {"message": "Do b."}})
     assert json.loads(taskctl("plan", "--format", "json"))["summary"]["changed"] == 1
     assert "tasks/all.yaml" in taskctl("state", "accept", "a", "tasks")
@@ -114,7 +114,7 @@ def test_several_records_are_listed_and_edited_by_a_pattern(taskctl: Taskctl) ->
     assert recorded() == {}
 
 
-def test_settle_asks_the_service_and_believes_no_more(taskctl: Taskctl) -> None:
+def test_resolve_verifies_the_task_with_the_service(taskctl: Taskctl) -> None:
     ids = recorded()
     assert "either" in taskctl("state", "resolve", "a", code=1)
     assert "[TC817]" in taskctl("state", "resolve", "a", "--task-id", "nowhere", code=1)
@@ -123,7 +123,7 @@ def test_settle_asks_the_service_and_believes_no_more(taskctl: Taskctl) -> None:
 
 
 @pytest.mark.parametrize("side", ["--ours", "--theirs"])
-def test_after_a_merge_conflict_either_side_will_do(taskctl: Taskctl, side: str) -> None:
+def test_either_side_of_a_merge_conflict_works(taskctl: Taskctl, side: str) -> None:
     def git(*arguments: str, code: int = 0) -> None:
         identity = ("-c", "user.name=n", "-c", "user.email=e@example.test")
         ended = subprocess.run(["git", *identity, *arguments], capture_output=True, check=False)
@@ -152,7 +152,7 @@ def test_after_a_merge_conflict_either_side_will_do(taskctl: Taskctl, side: str)
     assert recorded()["acme/two"] == ids["acme/two"]
 
 
-def test_a_wrong_epoch_is_said_with_where_to_find_it(taskctl: Taskctl) -> None:
+def test_a_wrong_epoch_is_an_error_that_names_where_to_find_it(taskctl: Taskctl) -> None:
     for wrong in ("x", "1.5", "٣"):
         message = taskctl("state", "unlock", wrong, code=1)
         assert f"{wrong!r} is not a number; the error message about the locked state" in message

@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_good_manifests_are_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_valid_manifests_are_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["validate", "-C", str(folder)]) == 0
     said = capsys.readouterr()
     assert (said.out, said.err) == ("2 tasks in 1 file: valid.\n", "")
@@ -49,7 +49,7 @@ def test_good_manifests_are_counted(folder: Path, capsys: pytest.CaptureFixture[
     assert (said.out, said.err) == ("", "")
 
 
-def test_every_problem_is_one_line_with_its_place(
+def test_every_problem_is_one_line_with_its_position(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "tasks" / "zz.yaml").write_text(BAD)
@@ -62,7 +62,7 @@ def test_every_problem_is_one_line_with_its_place(
     assert said.out == "3 errors in 2 files.\n"
 
 
-def test_as_json_it_is_one_document(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_document(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["validate", "-C", str(folder), "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "formatVersion": 1,
@@ -83,7 +83,9 @@ def test_as_json_it_is_one_document(folder: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_no_such_path_fails(folder: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
+def test_a_missing_path_is_an_error(
+    folder: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
     assert run(["validate", "-C", str(folder), "none.yaml", "--format", form]) == 1
     said = capsys.readouterr()
     assert "none.yaml" in (said.out if form == "json" else said.err)
@@ -129,7 +131,7 @@ def test_strict_fails_on_warnings(folder: Path, capsys: pytest.CaptureFixture[st
     assert said.out == "1 error in 1 file.\n"
 
 
-def test_advice_is_for_plans_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_advice_appears_only_in_plans(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "tasks" / "iam.yaml").write_text(ADVICE.replace("issue #412", "it."))
     assert run(["validate", "-C", str(folder), "--strict"]) == 0
     said = capsys.readouterr()
@@ -138,7 +140,7 @@ def test_advice_is_for_plans_alone(folder: Path, capsys: pytest.CaptureFixture[s
     assert "tasks/iam.yaml:3:26: note: defaults.approvalMode" in capsys.readouterr().err
 
 
-def test_a_comment_accepts_what_looks_like_a_credential(
+def test_a_comment_accepts_a_suspected_credential(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = "AKIAIOSFODNN7EXAMPLE"  # of a form that has no dummies
@@ -156,7 +158,7 @@ def test_a_comment_accepts_what_looks_like_a_credential(
     assert json.loads(capsys.readouterr().out)["summary"]["created"] == 1
 
 
-def test_work_that_is_repeated_on_purpose_is_ignored_in_any_organization(
+def test_deliberately_repeated_prompts_are_accepted_in_any_organization(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "version: 1\ntasks:\n  a: {message: Do it., orgName: acme}\n  b: {message: Do it.}\n"

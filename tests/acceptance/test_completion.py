@@ -104,7 +104,7 @@ def offered(folder: Path, line: str) -> list[str]:
         ("taskctl plan --state ta", ["file,ta"]),
     ],
 )
-def test_what_is_offered(folder: Path, line: str, words: list[str]) -> None:
+def test_commands_options_and_keys_are_completed(folder: Path, line: str, words: list[str]) -> None:
     assert offered(folder, line) == words
 
 
@@ -122,7 +122,7 @@ def test_what_is_offered(folder: Path, line: str, words: list[str]) -> None:
         ("taskctl.toml", "paths = ["),
     ],
 )
-def test_what_is_wrong_with_a_file_is_not_said_here(folder: Path, name: str, content: str) -> None:
+def test_errors_in_files_are_not_printed(folder: Path, name: str, content: str) -> None:
     (folder / name).write_text(content)
     assert set(offered(folder, "taskctl plan --target ")) <= {
         "plain,a",
@@ -132,7 +132,7 @@ def test_what_is_wrong_with_a_file_is_not_said_here(folder: Path, name: str, con
     }
 
 
-def test_a_configuration_says_where_keys_are(folder: Path) -> None:
+def test_keys_come_from_the_configured_paths(folder: Path) -> None:
     (folder / "tasks").rename(folder / "agents")
     (folder / "taskctl.state.json").rename(folder / "agents/s.json")
     assert offered(folder, "taskctl plan --target r") == []
@@ -202,7 +202,7 @@ def test_in_fish(folder: Path) -> None:
 @pytest.mark.parametrize(
     "shell", ["bash", *(pytest.param(s, marks=pytest.mark.tools) for s in ("zsh", "fish"))]
 )
-def test_the_script_is_one(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_printed_script_is_valid(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert "_TASKCTL_COMPLETE" in script
@@ -219,7 +219,7 @@ HOSTILE = ("$(touch${IFS}x)", "`touch x`", "a;touch x", "a b", "-rf", "a|b", "UP
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_what_is_no_key_is_never_offered(shell: str, folder: Path) -> None:
+def test_invalid_keys_are_never_offered(shell: str, folder: Path) -> None:
     """A shell inserts what it is offered into a line as it is, and may run it."""
     tasks = {key: {"message": "Do it."} for key in HOSTILE}
     manifest = {"version": 1, "orgName": "a$(id)b", "tasks": tasks}
@@ -248,7 +248,7 @@ def test_what_is_no_key_is_never_offered(shell: str, folder: Path) -> None:
             assert sign not in ran.stdout
 
 
-def test_a_pipe_a_device_and_a_link_out_hold_up_no_shell(folder: Path) -> None:
+def test_pipes_devices_and_outside_links_never_block_the_shell(folder: Path) -> None:
     outside = folder.parent / f"{folder.name}-outside.json"
     outside.write_text('{"tasks": {"acme/of-somebody-else": {}}}')
     (folder / ".git").mkdir()

@@ -28,7 +28,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_its_paths_are_where_manifests_are(
+def test_paths_are_the_locations_of_manifests(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["validate"]) == 0
@@ -41,7 +41,9 @@ def test_its_paths_are_where_manifests_are(
     assert capsys.readouterr().out == "3 tasks in 1 file: valid.\n"
 
 
-def test_its_paths_are_all_there_is(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_paths_replace_the_default_locations(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As with the usual places, what is recorded from any file and in no manifest is orphaned."""
     assert run(["apply", *LOCAL, "--yes", "-q"]) == 0
     (repository / "agents/a.yaml").write_text(manifest("a", "b"))
@@ -52,7 +54,7 @@ def test_its_paths_are_all_there_is(repository: Path, capsys: pytest.CaptureFixt
     assert document["summary"]["orphaned"] == 1
 
 
-def test_its_state_is_not_that_of_the_embedded_service(repository: Path) -> None:
+def test_the_configured_state_is_not_used_for_the_embedded_service(repository: Path) -> None:
     with (repository / "taskctl.toml").open("a") as file:
         file.write('state = "state/taskctl.state.json"\n')
     assert run(["apply", *LOCAL, "--yes", "-q"]) == 0
@@ -60,7 +62,7 @@ def test_its_state_is_not_that_of_the_embedded_service(repository: Path) -> None
     assert not (repository / "state").exists()
 
 
-def test_the_least_limit_of_creates_counts(
+def test_the_lowest_limit_of_creates_applies(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (repository / "taskctl.toml").open("a") as file:
@@ -73,7 +75,7 @@ def test_the_least_limit_of_creates_counts(
     assert run(["plan", *LOCAL, "--max-creates", "3"]) == 0
 
 
-def test_a_saved_plan_goes_by_its_own_options(
+def test_a_saved_plan_uses_its_own_options(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["plan", *LOCAL, "--settle-time", "2s", "--out", "p"]) == 0
@@ -83,7 +85,7 @@ def test_a_saved_plan_goes_by_its_own_options(
     assert len(state["tasks"]) == 3
 
 
-def test_only_the_identity_that_it_names_applies(
+def test_only_the_configured_identity_may_apply(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = repository / "taskctl.toml"
@@ -111,7 +113,7 @@ def test_only_the_identity_that_it_names_applies(
 
 
 @pytest.mark.parametrize("value", ["octocat", "user:1", "login:", "login: ", ""])
-def test_an_identity_has_a_kind(
+def test_an_invalid_identity_is_refused(
     value: str, repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (repository / "taskctl.toml").open("a") as file:

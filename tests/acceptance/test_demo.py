@@ -51,7 +51,7 @@ def test_the_demo_shows_the_plan_and_creates_each_task_once(clone: Path, shell_n
     assert not list(home.iterdir())
 
 
-def test_the_demo_says_how_to_run_it(clone: Path) -> None:
+def test_the_demo_explains_how_to_run_it(clone: Path) -> None:
     ended = shell("PATH=/usr/bin:/bin sh examples/demo.sh", clone, environment(clone))
     assert ended.returncode == 1
     assert "make demo" in ended.stderr
@@ -65,7 +65,7 @@ def test_make_lists_its_targets(clone: Path) -> None:
     assert targets <= listed
 
 
-def test_make_says_what_it_does_while_it_installs(clone: Path) -> None:
+def test_make_reports_what_it_installs(clone: Path) -> None:
     ended = shell("make --dry-run demo test", clone, environment(clone))
     assert ended.returncode == 0, ended.stderr
     said = [line for line in ended.stdout.splitlines() if line.startswith("echo 'Installing ")]

@@ -56,7 +56,7 @@ WITH_SHELL = [
 
 
 @pytest.mark.parametrize("page", WITH_SHELL)
-def test_a_page_does_what_it_says(page: str, tmp_path: Path) -> None:
+def test_the_commands_of_a_page_print_what_it_shows(page: str, tmp_path: Path) -> None:
     (tmp_path / "tasks").mkdir()
     if not any(b.text.startswith("# tasks/") for b in blocks(page)):
         (tmp_path / "tasks" / "scratch.yaml").write_text(MANIFEST)
@@ -75,7 +75,7 @@ def test_a_page_does_what_it_says(page: str, tmp_path: Path) -> None:
                 shows_what_is_printed(page, block, tmp_path, env)
 
 
-def test_what_is_not_run_is_known() -> None:
+def test_blocks_that_are_not_run_are_listed() -> None:
     """A block that is not run is marked as `shell`; each has a reason here, and no more of them."""
     found = Counter(p for p in pages() for b in blocks(p) if b.language == NOT_RUN)
     assert found == LEFT_OUT

@@ -51,12 +51,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-def test_what_is_generated_is_up_to_date() -> None:
+def test_generated_pages_are_up_to_date() -> None:
     """Where it is not: `python -m tools.reference`."""
     assert [path.name for path, _ in outdated()] == []
 
 
-def test_every_property_is_told_with_an_example() -> None:
+def test_every_property_has_an_example() -> None:
     page = manifest_page()
     page = page[page.index("\n## Manifest\n") :]
     rows = [line for line in page.splitlines() if line.startswith("| `")]
@@ -69,7 +69,7 @@ def test_every_property_is_told_with_an_example() -> None:
         assert re.fullmatch(r".+ Example: `.+`", what), row
 
 
-def test_every_command_is_told_with_examples() -> None:
+def test_every_command_has_examples() -> None:
     page = commands_page()
     for name in ("validate", "plan", "apply", "show", "serve", "state list", "state resolve"):
         _, _, part = page.partition(f"# taskctl {name}\n")
@@ -88,7 +88,7 @@ def test_the_site_has_every_page_and_no_page_is_missing_from_its_menu(site: Path
         assert (site / place / "index.html").is_file(), page
 
 
-def test_the_site_asks_no_other_host(site: Path) -> None:
+def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
     for page in site.rglob("*.html"):
         loaded = re.findall(
             r'<(?:script|link|img)[^>]+(?:src|href)="?(https?:[^" >]+)', page.read_text()
@@ -96,13 +96,13 @@ def test_the_site_asks_no_other_host(site: Path) -> None:
         assert loaded == [], page
 
 
-def test_options_with_bars_are_shown_as_they_are_typed(site: Path) -> None:
+def test_options_with_choices_are_shown_unescaped(site: Path) -> None:
     page = unescape((site / "reference" / "commands" / "index.html").read_text(encoding="utf-8"))
     assert "--color [auto|always|never]" in page
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_the_workflows_are_workflows_and_use_the_action_as_it_is(path: Path) -> None:
+def test_the_workflows_are_valid_and_use_existing_inputs_of_the_action(path: Path) -> None:
     ended = run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(path))
     assert ended.returncode == 0, ended.stdout
     loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
@@ -116,7 +116,7 @@ def test_the_workflows_are_workflows_and_use_the_action_as_it_is(path: Path) -> 
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_the_workflows_grant_little_and_pin_what_they_use(path: Path) -> None:
+def test_the_workflows_have_minimal_permissions_and_pinned_actions(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     template = ROOT / "reconciler" / "templates" / path.name
     assert path.name == "github-notify.yml" or template.read_text(encoding="utf-8") == text
@@ -167,7 +167,7 @@ def test_gitlab_installs_pinned_versions_and_runs_no_code_of_the_repository(tmp_
         assert ("environment" in jobs[name]) == (name != "validate")
 
 
-def test_nothing_says_to_install_it_from_an_index_by_name() -> None:
+def test_no_page_installs_taskctl_from_a_package_index() -> None:
     """It is not published: the name belongs to whoever registers it."""
     listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").split()
     installs = r"\b(?:pipx?|uv)\b[^\n`]*\b(?:install|run|add|--with|--from)\b[^\n`]*"
@@ -180,7 +180,7 @@ def test_nothing_says_to_install_it_from_an_index_by_name() -> None:
         assert not (shipped and by_name.search(path.read_text(encoding="utf-8"))), path
 
 
-def test_the_other_files_of_ci_are_what_they_should_be() -> None:
+def test_the_other_ci_files_are_valid() -> None:
     for schema, path, more in (
         ("vendor.github-actions", "action.yml", []),
         ("vendor.gitlab-ci", "examples/ci/gitlab-ci.yml", ["--data-transform", "gitlab-ci"]),
@@ -189,7 +189,7 @@ def test_the_other_files_of_ci_are_what_they_should_be() -> None:
         assert ended.returncode == 0, ended.stdout
 
 
-def test_what_the_schedule_runs_tells_a_chat_once(tmp_path: Path) -> None:
+def test_the_scheduled_job_notifies_once(tmp_path: Path) -> None:
     path = ROOT / "examples" / "ci" / "github-notify.yml"
     (job,) = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))["jobs"].values()
     (step,) = [step for step in job["steps"] if "run" in step]
@@ -208,7 +208,7 @@ def test_what_the_schedule_runs_tells_a_chat_once(tmp_path: Path) -> None:
         assert [sent["text"].splitlines()[0] for sent in hook.sent] == ["taskctl: 1 failed"]
 
 
-def test_what_gitlab_runs_is_what_taskctl_takes(tmp_path: Path) -> None:
+def test_the_gitlab_jobs_run(tmp_path: Path) -> None:
     """Its scripts, one job after the other, each with a clone of its own."""
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
     jobs = YAML(typ="safe", pure=True).load(text)
@@ -261,7 +261,7 @@ def test_the_plain_shell_pipeline_applies_and_has_no_changes_the_next_day(tmp_pa
     assert (ended.returncode, "PULUMI_ACCESS_TOKEN" in ended.stderr) != (0, False)
 
 
-def test_the_hooks_that_are_recommended_are_there() -> None:
+def test_the_recommended_hooks_exist() -> None:
     (config,) = [b.text for b in blocks("docs/ci.md") if b.text.startswith("# .pre-commit")]
     offered = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
     yaml = YAML(typ="safe", pure=True)

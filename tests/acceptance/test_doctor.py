@@ -177,7 +177,7 @@ def test_the_token_is_not_shown(doctor: Doctor, capsys: pytest.CaptureFixture[st
     assert "some-token" not in said.out + said.err
 
 
-def test_what_is_between_the_client_and_the_service(
+def test_proxy_and_certificate_problems_are_reported(
     doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "NO_PROXY", "no_proxy"):

@@ -37,7 +37,7 @@ def refused(sandbox: Sandbox, *more: str) -> Ended:
     return ended
 
 
-def test_what_was_planned_elsewhere_is_done_here_once(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_plan_made_elsewhere_is_applied_once(sandbox: Sandbox, tmp_path: Path) -> None:
     there = Sandbox(tmp_path / "elsewhere", sandbox.server)
     shutil.copytree(sandbox.folder, there.folder)
     (there.folder / "tasks" / "all.yaml").rename(there.folder / "tasks" / "renamed.yaml")
@@ -49,7 +49,7 @@ def test_what_was_planned_elsewhere_is_done_here_once(sandbox: Sandbox, tmp_path
     assert sandbox.run("apply", "--expect-plan", digest(sandbox)).code == 0
 
 
-def test_other_deeds_are_refused(sandbox: Sandbox) -> None:
+def test_another_plan_is_refused(sandbox: Sandbox) -> None:
     planned = digest(sandbox)
     refused(sandbox, "--expect-plan", planned, "tasks")
     refused(sandbox, "--expect-plan", planned, "--max-creates", "5")
@@ -61,7 +61,7 @@ def test_other_deeds_are_refused(sandbox: Sandbox) -> None:
     assert sandbox.run("apply", "--expect-plan", planned).code == 0
 
 
-def test_a_saved_plan_is_held_to_it_as_well(sandbox: Sandbox) -> None:
+def test_a_saved_plan_must_match_too(sandbox: Sandbox) -> None:
     """Unconditionally: a file from the wrong job is not what was looked at."""
     planned = digest(sandbox)
     sandbox.write(as_tasks(prompts(1)))
@@ -72,7 +72,7 @@ def test_a_saved_plan_is_held_to_it_as_well(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "sha256:1", "latest"])
-def test_what_is_no_digest_is_refused(sandbox: Sandbox, given: str) -> None:
+def test_an_invalid_digest_is_refused(sandbox: Sandbox, given: str) -> None:
     """An unset variable is empty."""
     ended = sandbox.run("apply", "--expect-plan", given)
     assert ended.code == 1
@@ -80,7 +80,7 @@ def test_what_is_no_digest_is_refused(sandbox: Sandbox, given: str) -> None:
     assert sandbox.server.tasks_by_work() == {}
 
 
-def test_a_person_is_told_the_command(sandbox: Sandbox) -> None:
+def test_text_output_suggests_the_command(sandbox: Sandbox) -> None:
     """On stderr, and only where there is something to do."""
 
     def told() -> list[str]:

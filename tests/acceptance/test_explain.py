@@ -11,7 +11,7 @@ from reconciler.messages.explanation import codes
 
 
 @pytest.mark.parametrize("given", ["TC201", "tc201"])
-def test_one_code(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_code_is_explained(given: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", given]) == 0
     said = capsys.readouterr()
     assert said.out.startswith("TC201: Unknown property\n")
@@ -19,13 +19,13 @@ def test_one_code(given: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert said.err == ""
 
 
-def test_all_codes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_codes_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain"]) == 0
     shown = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()]
     assert shown == [code.value for code in codes()]
 
 
-def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_codes_are_explained_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", "TC201", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["formatVersion"], found["diagnostics"], found["code"]) == (1, [], "TC201")
@@ -35,7 +35,7 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("given", "near"), [("TC2011", "TC201"), ("unknown-property", None)])
-def test_a_code_that_is_unknown(
+def test_an_unknown_code_is_an_error(
     given: str, near: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["explain", given]) == 1

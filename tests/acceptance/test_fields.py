@@ -71,7 +71,7 @@ def sent(here: InProcess, endpoint: str) -> dict[str, Any]:
 
 
 @fields
-def test_the_manifest_accepts_it_and_apply_sends_it(here: InProcess, field: Field) -> None:
+def test_apply_sends_the_value_of_the_manifest(here: InProcess, field: Field) -> None:
     value = values(field)[0]
     write(here, field, value)
     (planned,) = here.run("plan").document["tasks"]
@@ -90,7 +90,9 @@ def test_the_manifest_accepts_it_and_apply_sends_it(here: InProcess, field: Fiel
 
 
 @pytest.mark.parametrize("field", SETTINGS, ids=lambda field: field.name)
-def test_null_is_the_service_s_default_and_is_never_sent(here: InProcess, field: Field) -> None:
+def test_null_is_the_default_of_the_service_and_is_never_sent(
+    here: InProcess, field: Field
+) -> None:
     write(here, field, None)
     apply(here)
     assert field.name not in sent(here, "create")
@@ -117,7 +119,7 @@ def test_an_edit_is_a_change_and_update_patches_what_can_be_patched(
 
 
 @fields
-def test_a_remote_change_is_shown_if_it_counts(here: InProcess, field: Field) -> None:
+def test_a_remote_change_of_a_compared_field_is_shown(here: InProcess, field: Field) -> None:
     first, second = values(field)
     write(here, field, first)
     apply(here)
@@ -130,7 +132,7 @@ def test_a_remote_change_is_shown_if_it_counts(here: InProcess, field: Field) ->
 
 
 @pytest.mark.parametrize("field", WITH_DEFAULT, ids=lambda field: field.name)
-def test_what_the_service_uses_by_default_is_no_change(here: InProcess, field: Field) -> None:
+def test_a_default_of_the_service_is_not_a_change(here: InProcess, field: Field) -> None:
     write(here, field, field.default)
     apply(here)
     shown(here).pop(field.name, None)
@@ -139,7 +141,7 @@ def test_what_the_service_uses_by_default_is_no_change(here: InProcess, field: F
 
 
 @pytest.mark.parametrize("field", SETTINGS, ids=lambda field: field.name)
-def test_a_look_alike_must_agree_in_what_identifies_it(here: InProcess, field: Field) -> None:
+def test_a_look_alike_must_match_in_identifying_fields(here: InProcess, field: Field) -> None:
     first, second = values(field)
     write(here, field, first)
     apply(here)
@@ -152,7 +154,7 @@ def test_a_look_alike_must_agree_in_what_identifies_it(here: InProcess, field: F
 
 
 @fields
-def test_import_writes_it_unless_it_is_the_default(here: InProcess, field: Field) -> None:
+def test_import_writes_values_other_than_the_default(here: InProcess, field: Field) -> None:
     value = values(field)[0]
     write(here, field, value)
     apply(here)

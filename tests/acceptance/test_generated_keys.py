@@ -42,7 +42,7 @@ def recorded(place: LiveTasks) -> list[str]:
     return sorted(task["key"] for task in place.document("status")["tasks"])
 
 
-def test_a_slash_in_a_key_is_no_organization(place: LiveTasks) -> None:
+def test_a_slash_in_a_key_does_not_name_an_organization(place: LiveTasks) -> None:
     entry(place, "t", "web/eu", "web/us", "db")
     assert actions(place, "--target", "t@web/*") == {"t@web/eu": "create", "t@web/us": "create"}
     assert actions(place, "--target", "acme/t@web/eu") == {"t@web/eu": "create"}
@@ -70,7 +70,7 @@ def test_a_whole_entry_is_renamed(place: LiveTasks) -> None:
     assert actions(place) == {"u@a": "unchanged", "u@b": "unchanged", "u@c": "create"}
 
 
-def test_the_past_of_an_entry_that_is_renamed_stays_past(place: LiveTasks) -> None:
+def test_earlier_periods_of_a_renamed_entry_are_kept(place: LiveTasks) -> None:
     def write(name: str) -> None:
         text = f"version: 1\norgName: acme\ntasks: {{{name}: {{every: day, message: finishing}}}}\n"
         (place.folder / "tasks" / "all.yaml").write_text(text)
@@ -102,7 +102,7 @@ def test_the_past_of_an_entry_that_is_renamed_stays_past(place: LiveTasks) -> No
         ("x@*", "u@*", "x@*"),
     ],
 )
-def test_a_move_that_does_not_say_where_to(place: LiveTasks, old: str, new: str, said: str) -> None:
+def test_an_invalid_move_is_refused(place: LiveTasks, old: str, new: str, said: str) -> None:
     entry(place, "t", "a", "b")
     assert place.run("apply", "--yes")[0] == 0
     code, _, err = place.run("state", "mv", old, new, "-y")
@@ -110,7 +110,7 @@ def test_a_move_that_does_not_say_where_to(place: LiveTasks, old: str, new: str,
     assert recorded(place) == ["t@a", "t@b"]
 
 
-def test_nothing_is_moved_if_one_cannot_be(place: LiveTasks) -> None:
+def test_one_impossible_move_prevents_all(place: LiveTasks) -> None:
     entry(place, "t", "a", "b")
     assert place.run("apply", "--yes")[0] == 0
     assert place.run("state", "mv", "t@b", "u@b")[0] == 0
@@ -120,7 +120,7 @@ def test_nothing_is_moved_if_one_cannot_be(place: LiveTasks) -> None:
     assert recorded(place) == ["t@a", "t@b", "u@b"]
 
 
-def test_rows_are_moved_by_their_manifest(place: LiveTasks) -> None:
+def test_moved_from_in_a_manifest_moves_rows(place: LiveTasks) -> None:
     entry(place, "t", "a", "b")
     assert place.run("apply", "--yes")[0] == 0
     entry(place, "u", "a", "b", more='movedFrom: "t@{{ row }}"')

@@ -50,7 +50,7 @@ def test_all_hooks_pass_on_all_files(clone: Path) -> None:
     assert not list((clone.parent / "pre-commit").glob("repo*"))
 
 
-def test_a_commit_with_a_bad_manifest_is_stopped_at_its_line(clone: Path) -> None:
+def test_a_commit_with_an_invalid_manifest_fails_with_its_line(clone: Path) -> None:
     path = clone / "examples" / "tasks" / "cost-review.yaml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("permissionMode: read-only", "permissionMode: readonly", 1))
@@ -61,7 +61,7 @@ def test_a_commit_with_a_bad_manifest_is_stopped_at_its_line(clone: Path) -> Non
     assert "read-only" in ran.stdout
 
 
-def test_a_commit_that_is_untidy_is_tidied(clone: Path) -> None:
+def test_an_unformatted_commit_is_formatted(clone: Path) -> None:
     path = clone / "README.md"
     tidy = path.read_text(encoding="utf-8")
     path.write_text(tidy + "more  \n\n\n", encoding="utf-8")

@@ -86,14 +86,14 @@ def test_hostile_values_are_inert_in_every_format(tmp_path: Path, same: str) -> 
 
 
 @pytest.mark.parametrize("character", ["\x1b", "\x00", "\x08", "\x9b", "\u2028"])
-def test_a_control_character_is_an_error_at_its_row(tmp_path: Path, character: str) -> None:
+def test_a_control_character_is_an_error_with_its_row(tmp_path: Path, character: str) -> None:
     write(tmp_path, ["well", f"a{character}b"], "main")
     ended = shell("taskctl validate || true", tmp_path, environment(tmp_path))
     assert "(data/rows.csv:3)" in ended.stdout + ended.stderr
     assert unseen_in(ended.stdout + ended.stderr) <= {"\n"}
 
 
-def test_data_that_is_no_file_of_the_repository_is_never_read(tmp_path: Path) -> None:
+def test_data_outside_the_repository_is_never_read(tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     (repository / ".git").mkdir(parents=True)
     write(repository, ["well"], "main")

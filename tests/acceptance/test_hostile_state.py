@@ -48,7 +48,7 @@ def sending(sandbox: Sandbox, server: FaultServer, creates: int) -> subprocess.P
     return process
 
 
-def test_the_second_of_two_names_the_first_or_waits_for_it(
+def test_a_second_apply_names_the_first_or_waits_for_it(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
     path = sandbox.folder / STATE
@@ -113,7 +113,7 @@ os.execv(sys.executable, [sys.executable, "-m", "reconciler", *sys.argv[2:]])
 
 
 @pytest.mark.parametrize("room", [100, 700, 1400, 2100])
-def test_a_disk_that_fills_in_the_middle_loses_nothing(
+def test_a_disk_that_fills_up_during_apply_loses_nothing(
     sandbox: Sandbox, server: FaultServer, room: int
 ) -> None:
     """No file may grow beyond so many bytes: now the journal, now the state is in the way."""
@@ -138,7 +138,7 @@ def test_a_disk_that_fills_in_the_middle_loses_nothing(
     sandbox.assert_exactly_one_each(TEXTS)
 
 
-def test_a_lost_state_is_found_again_file_by_file(sandbox: Sandbox, server: FaultServer) -> None:
+def test_a_lost_state_is_rebuilt_file_by_file(sandbox: Sandbox, server: FaultServer) -> None:
     """An apply for one file has looked for the tasks of that file only."""
     sandbox.write(as_tasks({"k0": TEXTS["k0"]}), "one")
     sandbox.write(as_tasks({"k1": TEXTS["k1"], "k2": TEXTS["k2"]}), "all")
@@ -152,7 +152,7 @@ def test_a_lost_state_is_found_again_file_by_file(sandbox: Sandbox, server: Faul
     assert "isNew" not in sandbox.state()
 
 
-def test_a_state_stays_new_where_what_exists_could_not_be_read(
+def test_a_state_stays_new_until_all_existing_tasks_were_read(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
     """An apply that did not see everything has not looked for it."""
@@ -169,7 +169,9 @@ def test_a_state_stays_new_where_what_exists_could_not_be_read(
     sandbox.assert_exactly_one_each(TEXTS)
 
 
-def test_another_backends_state_is_refused_and_left(sandbox: Sandbox, server: FaultServer) -> None:
+def test_the_state_of_another_backend_is_refused_and_unchanged(
+    sandbox: Sandbox, server: FaultServer
+) -> None:
     assert sandbox.run("apply").code == 0
     before = (sandbox.folder / STATE).read_bytes()
     with FaultServer(habits=Habits(tokens={TOKEN: "me"})) as other:
@@ -181,7 +183,7 @@ def test_another_backends_state_is_refused_and_left(sandbox: Sandbox, server: Fa
     assert (sandbox.folder / STATE).read_bytes() == before
 
 
-def test_another_organization_from_outside_the_manifest_is_unresolved(
+def test_a_changed_organization_option_makes_tasks_unresolved(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
     manifest = sandbox.folder / "tasks" / "all.yaml"
@@ -209,7 +211,7 @@ def test_a_chain_of_renames_that_was_never_applied_creates_nothing(
     assert len(server.posts) == 1
 
 
-def test_a_task_id_that_is_recorded_otherwise_is_unresolved(
+def test_a_task_id_that_contradicts_the_record_is_unresolved(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
     assert sandbox.run("apply").code == 0

@@ -129,7 +129,7 @@ def on_terminal(here: InProcess, command: str, *more: str) -> str:
     return written.decode()
 
 
-def test_a_terminal_with_a_bar_is_not_steered(here: InProcess) -> None:
+def test_a_progress_bar_writes_no_foreign_control_sequences(here: InProcess) -> None:
     refusing(here)
     written = on_terminal(here, "apply")
     assert "owned" in written
@@ -153,7 +153,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_token_is_nowhere(here: InProcess, tmp_path: Path, kind: str) -> None:
+def test_the_token_appears_nowhere(here: InProcess, tmp_path: Path, kind: str) -> None:
     """Not in what is said with -v, and in no file: state, journal, lock, cache, plan."""
     here.sandbox.write({"a": {"message": "one"}, "b": {"message": "two", "name": "N"}})
     rules = [
@@ -177,7 +177,7 @@ def test_the_token_is_nowhere(here: InProcess, tmp_path: Path, kind: str) -> Non
 
 
 @pytest.mark.parametrize("url", ["http://api.example.com", "http://192.0.2.1:8080"])
-def test_no_token_over_plain_http_to_elsewhere(here: InProcess, url: str) -> None:
+def test_the_token_is_never_sent_over_plain_http(here: InProcess, url: str) -> None:
     ended = here.run("plan", "--backend", url)
     assert ended.code == 1
     assert "plain http" in ended.document["diagnostics"][0]["summary"]

@@ -80,7 +80,7 @@ def unchanged(place: LiveTasks, *more: str) -> None:
     assert "No changes." in out, out
 
 
-def test_the_plan_right_after_is_empty(place: LiveTasks) -> None:
+def test_the_plan_after_an_import_is_empty(place: LiveTasks) -> None:
     full = created(
         place.api,
         {
@@ -101,7 +101,7 @@ def test_the_plan_right_after_is_empty(place: LiveTasks) -> None:
     unchanged(place)
 
 
-def test_a_file_that_is_there_is_added_to_and_its_comments_stay(place: LiveTasks) -> None:
+def test_an_existing_file_is_extended_and_keeps_its_comments(place: LiveTasks) -> None:
     before = (
         "# Ours.\nversion: 1\norgName: acme\ndefaults:\n  permissionMode: read-only # looks\n"
         "tasks:\n    # the first\n    first: {message: finishing the first}  # as it was\n\n# end\n"
@@ -121,7 +121,7 @@ def test_a_file_that_is_there_is_added_to_and_its_comments_stay(place: LiveTasks
     unchanged(place)
 
 
-def test_a_file_that_cannot_be_added_to_safely_is_left_alone(place: LiveTasks) -> None:
+def test_a_file_that_cannot_be_extended_safely_is_unchanged(place: LiveTasks) -> None:
     file = place.folder / "tasks" / "all.yaml"
     file.write_text('{"version": 1, "tasks": {}}')
     task_id = created(place.api, "finishing it")
@@ -133,7 +133,7 @@ def test_a_file_that_cannot_be_added_to_safely_is_left_alone(place: LiveTasks) -
     assert not (place.folder / "taskctl.state.json").exists()
 
 
-def test_which_tasks(place: LiveTasks) -> None:
+def test_filters_select_tasks(place: LiveTasks) -> None:
     other = Api(place.api.app, token="another")
     mine, shared = created(place.api, "finishing mine"), created(other, "finishing theirs")
     created(other, "finishing what nobody sees")
@@ -170,7 +170,7 @@ def test_mine_needs_a_user_with_a_name(place: LiveTasks, monkeypatch: pytest.Mon
     assert (code, "1 imported into a.yaml." in out) == (0, True), out
 
 
-def test_the_task_of_another_user_that_vanishes_is_unseen_and_not_gone(place: LiveTasks) -> None:
+def test_a_vanished_task_of_another_user_counts_as_not_visible(place: LiveTasks) -> None:
     other = Api(place.api.app, token="another")
     shared = created(other, "finishing theirs")
     patched(other, shared, isShared=True)
@@ -181,7 +181,7 @@ def test_the_task_of_another_user_that_vanishes_is_unseen_and_not_gone(place: Li
     assert (task["action"], task["reason"]) == ("unchanged", "notVisible")
 
 
-def test_a_name_that_the_agent_gave_is_left_to_it(place: LiveTasks) -> None:
+def test_names_chosen_by_the_agent_are_not_written(place: LiveTasks) -> None:
     named, unnamed = created(place.api, "finishing one"), created(place.api, "finishing two")
     patched(place.api, named, name="By hand")
     at_rest(place.api)
@@ -191,7 +191,7 @@ def test_a_name_that_the_agent_gave_is_left_to_it(place: LiveTasks) -> None:
     assert "  by-hand:\n" in text
 
 
-def test_a_message_that_the_service_replaced_is_not_written(place: LiveTasks) -> None:
+def test_a_redacted_message_is_not_written(place: LiveTasks) -> None:
     secret = created(place.api, "finishing [REDACTED] it")
     code, _, err = place.run("import", secret, "--org", "acme", "--write", "tasks/i.yaml")
     assert code == 0
@@ -200,7 +200,7 @@ def test_a_message_that_the_service_replaced_is_not_written(place: LiveTasks) ->
     unchanged(place)
 
 
-def test_what_a_text_holds_steers_nothing(place: LiveTasks) -> None:
+def test_imported_text_is_inert(place: LiveTasks) -> None:
     texts = [
         "finishing \x1b[31m\u202e it\n::error::no\n##[group]no\n",
         "finishing &a *b !c %d @e `f` - # g: h\n---\n...\n",
@@ -223,7 +223,7 @@ def test_what_a_text_holds_steers_nothing(place: LiveTasks) -> None:
     unchanged(place)
 
 
-def test_a_credential_is_in_no_key_and_is_warned_of(place: LiveTasks) -> None:
+def test_a_credential_causes_a_warning_and_appears_in_no_key(place: LiveTasks) -> None:
     created(place.api, "password: hunter2hunter2 finishing")
     _, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
     assert "hunter2" not in out + err
@@ -231,7 +231,7 @@ def test_a_credential_is_in_no_key_and_is_warned_of(place: LiveTasks) -> None:
     assert "hunter2" not in place.run("validate")[2]
 
 
-def test_what_the_policy_of_the_repository_forbids_is_said(place: LiveTasks) -> None:
+def test_policy_violations_are_reported(place: LiveTasks) -> None:
     (place.folder / "taskctl.toml").write_text('policy = "policy.json"')
     (place.folder / "policy.json").write_text('{"required": ["role"], "errorMessage": "no role"}')
     created(place.api, "finishing it")
@@ -247,7 +247,7 @@ def test_a_manifest_outside_the_usual_places_is_named_in_the_next_step(place: Li
     unchanged(place, "old tasks.yaml")
 
 
-def test_other_manifests_must_be_good(place: LiveTasks) -> None:
+def test_other_manifests_must_be_valid(place: LiveTasks) -> None:
     (place.folder / "tasks" / "bad.yaml").write_text("version: 1\ntasks: {a: {mesage: x}}\n")
     created(place.api, "finishing it")
     code, out, err = place.run("import", "--all", "--org", "acme", "--write", "tasks/i.yaml")
@@ -256,7 +256,7 @@ def test_other_manifests_must_be_good(place: LiveTasks) -> None:
     assert not (place.folder / "tasks" / "i.yaml").exists()
 
 
-def test_an_import_that_died_before_its_records_is_healed(place: LiveTasks) -> None:
+def test_an_import_killed_before_recording_is_completed(place: LiveTasks) -> None:
     task_id = created(place.api, "finishing it")
     place.run("import", task_id, "--org", "acme", "--write", "tasks/i.yaml")
     state, written = place.folder / "taskctl.state.json", place.folder / "tasks" / "i.yaml"
@@ -273,7 +273,7 @@ def test_an_import_that_died_before_its_records_is_healed(place: LiveTasks) -> N
 
 
 @pytest.mark.parametrize("listed", [False, True])
-def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(
+def test_a_task_that_an_open_attempt_may_have_created_is_not_imported(
     place: LiveTasks, *, listed: bool
 ) -> None:
     place.apply({"good": "finishing"})
@@ -290,7 +290,7 @@ def test_a_task_that_an_open_attempt_may_have_made_is_not_taken(
     assert len(place.api.list().json["tasks"]) == 1
 
 
-def test_a_task_that_an_open_attempt_is_to_replace_is_its_keys(place: LiveTasks) -> None:
+def test_a_task_that_an_open_attempt_replaces_belongs_to_its_key(place: LiveTasks) -> None:
     """Its record was lost with the state, and the journal knew of the attempt."""
     place.apply({"good": "finishing"})
     left_open(place, replaces=True)
@@ -325,14 +325,14 @@ def test_a_task_that_a_plan_would_adopt_is_recorded_for_the_declared_key(
     assert set(actions.values()) == {"unchanged"}
 
 
-def test_a_key_that_adopts_nothing_is_left_alone(place: LiveTasks) -> None:
+def test_a_key_with_adopt_false_is_not_recorded(place: LiveTasks) -> None:
     place.write({"never": "finishing it"}, adopt=False)
     created(place.api, "finishing it")
     (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
     assert told["key"] == "finishing-it"
 
 
-def test_the_token_is_in_no_file(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_appears_in_no_file(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     token = "plain-words-of-a-token"
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", token)
     place.api = replace(place.api, token=token)
@@ -359,7 +359,7 @@ def test_only_a_file_can_be_written(place: LiveTasks) -> None:
     assert "tasks: error: manifest: not a regular file [TC840]" in err
 
 
-def test_what_is_no_manifest_is_not_made_one(place: LiveTasks, tmp_path: Path) -> None:
+def test_files_other_than_manifests_are_never_written(place: LiveTasks, tmp_path: Path) -> None:
     """The state and its companions, the configuration, a link that a repository came with."""
     created(place.api, "finishing")
     repository = place.folder = tmp_path / "repository"
@@ -406,7 +406,7 @@ def test_an_invalid_policy_is_reported_before_anything_is_written(
     assert not (place.folder / "taskctl.state.json").exists()
 
 
-def test_a_key_whose_task_is_another_keeps_it(place: LiveTasks) -> None:
+def test_a_key_with_another_task_keeps_it(place: LiveTasks) -> None:
     place.apply({"good": "finishing"})
     other = created(place.api, "finishing more")
     file = place.folder / "tasks" / "all.yaml"
@@ -416,7 +416,7 @@ def test_a_key_whose_task_is_another_keeps_it(place: LiveTasks) -> None:
     assert place.task_id("good") != other
 
 
-def test_a_file_that_changes_meanwhile_is_left_alone(
+def test_a_file_that_changes_meanwhile_is_unchanged(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     created(place.api, "finishing it")
@@ -434,7 +434,7 @@ def test_a_file_that_changes_meanwhile_is_left_alone(
     assert not (place.folder / "taskctl.state.json").exists()
 
 
-def test_a_place_that_cannot_be_written(place: LiveTasks) -> None:
+def test_an_unwritable_target_is_an_error(place: LiveTasks) -> None:
     (place.folder / "file").write_text("")
     created(place.api, "finishing it")
     code, out, err = place.run("import", "--all", "--org", "acme", "--write", "file/i.yaml")
@@ -444,7 +444,7 @@ def test_a_place_that_cannot_be_written(place: LiveTasks) -> None:
     assert not (place.folder / "taskctl.state.json").exists()
 
 
-def test_what_was_replaced_is_not_imported(place: LiveTasks) -> None:
+def test_replaced_tasks_are_not_imported(place: LiveTasks) -> None:
     place.apply({"good": "finishing"})
     old = place.task_id("good")
     place.write({"good": "finishing anew"})
@@ -459,7 +459,7 @@ def test_what_was_replaced_is_not_imported(place: LiveTasks) -> None:
     assert not (place.folder / "b.yaml").exists()
 
 
-def test_a_sensitive_manifest_shows_nothing(place: LiveTasks) -> None:
+def test_import_shows_nothing_of_a_sensitive_manifest(place: LiveTasks) -> None:
     file = place.folder / "tasks" / "s.yaml"
     file.write_text("version: 1\norgName: acme\ndefaults: {sensitive: true}\ntasks: {}\n")
     task_id = created(place.api, "finishing the yellow submarine\nin the bay")
@@ -471,7 +471,7 @@ def test_a_sensitive_manifest_shows_nothing(place: LiveTasks) -> None:
     unchanged(place)
 
 
-def test_tasks_that_pulumis_own_sdk_made(place: LiveTasks) -> None:
+def test_tasks_created_by_the_pulumi_sdk_are_imported(place: LiveTasks) -> None:
     sdk = Sdk.of(place.url, TOKEN)
     stack = models.AgentEntityStack(name="prod", project="net")
     message = user_message("finishing it", entity_diff=models.AgentEntityDiff(add=[stack]))

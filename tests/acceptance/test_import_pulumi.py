@@ -74,7 +74,7 @@ def place(
         yield place
 
 
-def test_a_program_becomes_a_manifest_and_what_cannot_is_named(
+def test_a_program_becomes_a_manifest_and_the_rest_is_listed(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (place.folder / "Pulumi.yaml").write_text(PROGRAM)
@@ -136,7 +136,7 @@ SECRET = {
 }
 
 
-def test_resources_that_share_an_id_are_named_not_dropped(place: LiveTasks) -> None:
+def test_resources_that_share_an_id_are_reported(place: LiveTasks) -> None:
     known = created(place.api, "finishing it")
     inputs = {"orgName": "acme", "message": {"content": "finishing it", "type": "user_message"}}
     names = ("one", "two", "three")
@@ -150,7 +150,7 @@ def test_resources_that_share_an_id_are_named_not_dropped(place: LiveTasks) -> N
     assert all(d["severity"] == "warning" and d["line"] for d in told)
 
 
-def test_a_stack_gives_records_where_it_knows_ids(place: LiveTasks) -> None:
+def test_a_stack_with_ids_gives_records(place: LiveTasks) -> None:
     known = created(place.api, "finishing the known one", approvalMode="auto")
     inputs = {"orgName": "acme", "message": {"content": "finishing it", "type": "user_message"}}
     text = stack(
@@ -190,7 +190,7 @@ def test_a_stack_gives_records_where_it_knows_ids(place: LiveTasks) -> None:
     assert actions == {"known": "unchanged", "lost": "create", "begun": "create"}
 
 
-def test_a_stack_whose_tasks_are_all_known_leaves_nothing_to_do(place: LiveTasks) -> None:
+def test_a_stack_without_unknown_tasks_leaves_nothing_to_do(place: LiveTasks) -> None:
     known = created(place.api, "finishing the known one")
     (place.folder / "stack.json").write_text(stack({"name": "One", "id": known, "inputs": {}}))
     arguments = ("--from", "stack.json", "--org", "acme", "--write", "tasks/a.yaml")
@@ -199,7 +199,7 @@ def test_a_stack_whose_tasks_are_all_known_leaves_nothing_to_do(place: LiveTasks
     assert "1 skipped." in place.run("import", *arguments)[1]
 
 
-def test_characters_that_json_writes_as_two_escapes(place: LiveTasks) -> None:
+def test_surrogate_pairs_are_decoded(place: LiveTasks) -> None:
     text = "finishing \U0001f680 \\\\ud83d\\ude80 it"
     inputs = {"orgName": "acme", "message": text}
     (place.folder / "stack.json").write_text(stack({"name": "One", "inputs": inputs}))
@@ -210,7 +210,7 @@ def test_characters_that_json_writes_as_two_escapes(place: LiveTasks) -> None:
     assert made["tasks"]["one"]["message"] == text
 
 
-def test_a_stack_comes_from_stdin_too(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_is_read_from_stdin(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
     text = stack({"name": "One", "inputs": {"orgName": "acme", "message": SECRET}})
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     code, out, err = place.run("import", "--from", "-", "--dry-run")
@@ -219,7 +219,7 @@ def test_a_stack_comes_from_stdin_too(place: LiveTasks, monkeypatch: pytest.Monk
     assert "AAABA" not in err
 
 
-def test_the_option_import_names_the_task(place: LiveTasks) -> None:
+def test_the_resource_option_import_gives_the_task_id(place: LiveTasks) -> None:
     known = created(place.api, "finishing the known one")
     (place.folder / "Pulumi.yaml").write_text(
         "resources:\n  one:\n    type: pulumiservice:api/agents:Task\n"
@@ -236,7 +236,7 @@ def test_the_option_import_names_the_task(place: LiveTasks) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: b\n", "- a\n", "resources: [\n", "{}", ""])
-def test_what_is_neither_is_told(place: LiveTasks, text: str) -> None:
+def test_other_files_are_an_error(place: LiveTasks, text: str) -> None:
     (place.folder / "x.yaml").write_text(text)
     code, _, err = place.run("import", "--from", "x.yaml", "--write", "tasks/a.yaml")
     assert code == 1

@@ -41,7 +41,7 @@ def at_terminal(place: LiveTasks, *arguments: str) -> Shell:
     return typed(place.folder, env, *arguments, "--backend", place.url)
 
 
-def test_status_says_what_is_asked_since_when_and_how_to_answer(place: LiveTasks) -> None:
+def test_status_shows_each_request_its_age_and_the_command_that_answers(place: LiveTasks) -> None:
     tasks = {"asks": "approving", "good": "finishing", "cli": "delegating"}
     place.apply(tasks, toolExecutionMode="cli")
     settled(place, asks="waiting", good="done", cli="waiting")
@@ -61,7 +61,7 @@ def test_status_says_what_is_asked_since_when_and_how_to_answer(place: LiveTasks
     assert found["good"]["waitingFor"] == []
 
 
-def test_state_with_statuses_filters_and_is_an_address_otherwise(place: LiveTasks) -> None:
+def test_the_state_option_filters_or_names_a_state(place: LiveTasks) -> None:
     place.apply({"asks": "approving", "good": "finishing", "bad": "failing"})
     settled(place, asks="waiting", good="done", bad="failed")
 
@@ -80,7 +80,7 @@ def test_state_with_statuses_filters_and_is_an_address_otherwise(place: LiveTask
     assert keys("--state", "nowhere.json") == []
 
 
-def test_the_inbox_lists_the_questions_the_oldest_first(place: LiveTasks) -> None:
+def test_the_inbox_lists_requests_oldest_first(place: LiveTasks) -> None:
     assert place.run("inbox")[:2] == (0, "No open questions.\n")
     place.apply({"zz": "approving", "good": "finishing"})
     settled(place, zz="waiting", good="done")
@@ -97,7 +97,7 @@ def test_the_inbox_lists_the_questions_the_oldest_first(place: LiveTasks) -> Non
     assert place.document("inbox", "good")["questions"] == []
 
 
-def test_at_a_terminal_one_question_follows_another(place: LiveTasks) -> None:
+def test_a_terminal_prompts_for_one_request_after_another(place: LiveTasks) -> None:
     place.apply({"a": "approving", "b": "approving", "c": "approving", "d": "approving"})
     settled(place, a="waiting", b="waiting", c="waiting", d="waiting")
     with at_terminal(place, "inbox") as person:
@@ -116,7 +116,7 @@ def test_at_a_terminal_one_question_follows_another(place: LiveTasks) -> None:
     assert sorted(place.statuses().values()) == ["done", "done", "waiting", "waiting"]
 
 
-def test_an_answer_to_what_is_not_asked_any_more_is_refused(place: LiveTasks) -> None:
+def test_an_answer_to_a_closed_request_is_refused(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "inbox") as person:
@@ -128,7 +128,7 @@ def test_an_answer_to_what_is_not_asked_any_more_is_refused(place: LiveTasks) ->
         assert "Approved" not in person.screen
 
 
-def test_of_several_each_is_shown_and_refused_if_it_has_changed_since(
+def test_each_of_several_requests_is_shown_and_refused_if_it_changed(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply({"a": "approving", "b": "approving", "c": "approving"})
@@ -179,7 +179,7 @@ def test_say_to_a_waiting_task_names_the_commands_that_answer(place: LiveTasks) 
     assert "`taskctl approve acme/two -m TEXT`" in place.run("say", "two", "Hello?")[2]
 
 
-def test_patterns_answer_several_and_pass_over_the_rest(place: LiveTasks) -> None:
+def test_patterns_answer_matching_requests(place: LiveTasks) -> None:
     place.apply({"a1": "approving", "a2": "approving", "a3": "finishing"})
     settled(place, a1="waiting", a2="waiting", a3="done")
     code, out, err = place.run("reject", "a*", "-m", "Not today.")

@@ -29,7 +29,7 @@ def codes(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [problem["code"] for problem in document["diagnostics"]]
 
 
-def test_a_report_never_follows_a_link_out(
+def test_a_report_never_follows_a_link_out_of_the_repository(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = folder.parent / "target"
@@ -40,7 +40,7 @@ def test_a_report_never_follows_a_link_out(
     assert target.read_text() == "mine"
 
 
-def test_the_default_state_is_no_link_out(
+def test_the_default_state_must_not_link_out_of_the_repository(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-1")
@@ -68,7 +68,9 @@ def test_a_state_that_is_mounted(
     assert not (folder / "taskctl.state.json").exists()
 
 
-def test_the_cache_is_no_link_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_cache_must_not_link_out_of_the_repository(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     outside = folder.parent / "outside"
     outside.mkdir()
     (folder / ".taskctl").symlink_to(outside)
@@ -87,7 +89,7 @@ def test_modes_do_not_depend_on_the_umask(folder: Path) -> None:
     assert (folder / ".taskctl").stat().st_mode & 0o777 == 0o700
 
 
-def test_inside_tasks_it_says_where_manifests_are(
+def test_inside_the_tasks_directory_the_error_names_the_root(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder / "tasks")

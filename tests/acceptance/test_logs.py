@@ -29,7 +29,7 @@ def ids(out: str) -> list[str]:
     return [json.loads(line)["id"] for line in out.splitlines()]
 
 
-def test_the_conversation_so_far(place: LiveTasks) -> None:
+def test_the_conversation_is_printed(place: LiveTasks) -> None:
     place.apply({"asks": "approving of ::error:: \x1b[31mred"})
     time.sleep(0.2)
     code, out, err = place.run("logs", "asks")
@@ -43,7 +43,7 @@ def test_the_conversation_so_far(place: LiveTasks) -> None:
     assert "[TC815]" in place.run("logs", "asks", "--since", "soon")[2]
 
 
-def test_it_follows_to_the_end(place: LiveTasks) -> None:
+def test_follow_continues_until_the_task_settles(place: LiveTasks) -> None:
     place.apply({"slow": "slow one"})
     code, out, _ = place.run("logs", "slow", "--follow", "--format", "json")
     assert code == 0
@@ -69,7 +69,7 @@ class Cut:
         return getattr(self._raw, name)
 
 
-def test_it_goes_on_after_each_cut(
+def test_follow_reconnects_after_each_disconnect(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened, after = Client.open_events, []
@@ -93,7 +93,7 @@ def test_it_goes_on_after_each_cut(
 
 
 @pytest.mark.parametrize("status", [404, 501, 200])
-def test_without_a_stream_it_polls(
+def test_without_streams_events_are_polled(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     def refused(*_: object) -> Response:
@@ -108,7 +108,7 @@ def test_without_a_stream_it_polls(
     assert len(ids(out)) == 42
 
 
-def test_the_embedded_service_in_the_process_streams_as_well(
+def test_the_embedded_service_streams_too(
     place: LiveTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.url = "local"
@@ -119,7 +119,7 @@ def test_the_embedded_service_in_the_process_streams_as_well(
     assert "**Just do it**" in out
 
 
-def test_a_task_that_is_gone_or_somebody_elses(
+def test_a_task_that_is_gone_or_not_visible_is_an_error(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.apply({"good": "finishing well"})

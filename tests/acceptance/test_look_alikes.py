@@ -78,7 +78,7 @@ def test_the_task_of_another_team_is_not_adopted(teams: tuple[Team, Team]) -> No
     assert (code, "1 unresolved" in out) == (1, True)
 
 
-def test_adopt_false_creates_a_task_of_its_own(teams: tuple[Team, Team]) -> None:
+def test_adopt_false_creates_a_separate_task(teams: tuple[Team, Team]) -> None:
     a, b = teams
     b.write(MANIFEST.format(team="b") + ROTATE.replace("}", ", adopt: false}"))
     assert b.plan()["rotate"]["action"] == "create"
@@ -87,7 +87,7 @@ def test_adopt_false_creates_a_task_of_its_own(teams: tuple[Team, Team]) -> None
     assert b.plan()["rotate"]["action"] == "unchanged"
 
 
-def test_a_task_that_is_one_s_own_is_recorded_by_its_id(teams: tuple[Team, Team]) -> None:
+def test_resolve_records_a_look_alike_by_its_id(teams: tuple[Team, Team]) -> None:
     a, b = teams
     code, _, err = b.run("state", "resolve", "rotate", "--task-id", "0" * 8)
     assert (code, "[TC817]" in err) == (1, True)
@@ -112,7 +112,7 @@ def test_a_new_state_adopts_and_names_the_creator_and_the_date(teams: tuple[Team
 
 
 @pytest.mark.parametrize("scope", ["all", "recent"])
-def test_who_asks_for_it_adopts_on_any_state(scope: str, teams: tuple[Team, Team]) -> None:
+def test_the_adopt_option_adopts_with_any_state(scope: str, teams: tuple[Team, Team]) -> None:
     a, b = teams
     assert b.run("apply", "--yes", "--adopt", scope)[0] == 0
     assert id_of(a) == id_of(b)

@@ -35,7 +35,7 @@ def repository(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", PLACES)
-def test_another_runner_goes_on_where_the_lost_one_died(kind: str, tmp_path: Path) -> None:
+def test_another_runner_continues_after_a_lost_one(kind: str, tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     rules = [*NO_ANSWER, NO_REQUEST]

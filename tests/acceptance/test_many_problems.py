@@ -41,7 +41,9 @@ def test_the_rest_is_counted(manifest: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("shown", ["json", "sarif", "junit", "github"])
-def test_in_every_format(shown: str, manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_format_counts_the_rest(
+    shown: str, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["validate", "--format", shown]) == 1
     limited = capsys.readouterr().out
     assert ("240 more" if shown == "github" else "150 more") in limited
@@ -59,14 +61,14 @@ def test_a_failed_plan_counts_all_of_them(
     assert capsys.readouterr().out.startswith(f"### Failed: {TASKS} errors\n")
 
 
-def test_all_of_them(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_problems_can_be_shown(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["validate", "--all-problems"]) == 1
     said = capsys.readouterr()
     assert said.err.count("[TC203]") == TASKS
     assert "TC830" not in said.err
 
 
-def test_warnings_too(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_are_counted_too(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manifest.write_text(manifest.read_text().replace("planMode: on, ", "").replace("Job", "TODO"))
     assert run(["validate", "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -119,7 +121,7 @@ def test_many_invalid_keys_take_little_memory(manifest: Path) -> None:
     assert ended.returncode == 1
 
 
-def test_of_very_many_credentials_no_line_is_shown(manifest: Path) -> None:
+def test_lines_with_suspected_credentials_are_never_shown(manifest: Path) -> None:
     lines = [f"  t{n}: {{message: Use password=Zq38rjWx{n}., planMode: on}}\n" for n in range(101)]
     manifest.write_text("version: 1\ntasks:\n" + "".join(lines))
     found = load((), root=manifest.parent, all_problems=False)
@@ -133,7 +135,7 @@ def test_invalid_tasks_need_no_slow_validator(
     assert run(["validate", "-q"]) == 1
 
 
-def test_what_has_only_a_place_is_counted_too(tmp_path: Path) -> None:
+def test_parser_warnings_are_counted_too(tmp_path: Path) -> None:
     lines = "".join(f"  t{n}:\n    message: Do {n} #x\n" for n in range(TASKS))
     (tmp_path / "a.yaml").write_text(f"version: 1\ntasks:\n{lines}")
     found = load(["a.yaml"], root=tmp_path, all_problems=False).diagnostics

@@ -62,7 +62,7 @@ def test_one_changed_row_is_one_change(tmp_path: Path) -> None:
     assert [change.path for change in changed.diff] == ["message.content"]
 
 
-def test_a_policy_is_held_against_each_generated_task(
+def test_a_policy_is_checked_for_each_generated_task(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A problem of some rows is reported for each of them, one of all rows once."""

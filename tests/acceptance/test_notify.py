@@ -42,7 +42,7 @@ def stand(place: LiveTasks) -> None:
     settled(place, asks="waiting", good="done", bad="failed")
 
 
-def test_one_message_names_what_waits_and_what_failed(place: LiveTasks, hook: Webhook) -> None:
+def test_one_message_lists_waiting_and_failed_tasks(place: LiveTasks, hook: Webhook) -> None:
     stand(place)
     code, out, err = place.run("status", "--notify")
     assert code == 0
@@ -60,7 +60,7 @@ def test_one_message_names_what_waits_and_what_failed(place: LiveTasks, hook: We
     assert hook.credentials == [None]
 
 
-def test_without_news_nothing_is_sent(place: LiveTasks, hook: Webhook) -> None:
+def test_without_changes_nothing_is_sent(place: LiveTasks, hook: Webhook) -> None:
     place.apply({"good": "finishing"})
     settled(place, good="done")
     assert place.run("status", "--notify")[::2] == (0, "")
@@ -84,7 +84,7 @@ def test_agent_text_is_inert_and_sensitive_tasks_show_only_their_key(
 
 
 @pytest.mark.parametrize("status", [301, 404, 500])
-def test_a_webhook_that_refuses_changes_nothing(
+def test_a_webhook_error_does_not_change_the_exit_code(
     place: LiveTasks, hook: Webhook, status: int
 ) -> None:
     stand(place)
@@ -100,7 +100,7 @@ def test_a_webhook_that_refuses_changes_nothing(
     assert document["diagnostics"] == []
 
 
-def test_a_webhook_that_hangs_is_left_alone(
+def test_a_webhook_that_hangs_times_out(
     place: LiveTasks, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notification, "TIMEOUT", 0.5)
@@ -124,7 +124,7 @@ def test_a_webhook_that_hangs_is_left_alone(
         "hook-of-the-team",
     ],
 )
-def test_other_urls_are_refused_and_not_repeated(
+def test_invalid_urls_are_refused_and_not_printed(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     stand(place)
@@ -135,7 +135,7 @@ def test_other_urls_are_refused_and_not_repeated(
     assert "hook-of-the-team" not in out + err
 
 
-def test_no_url_is_said_and_a_repository_cannot_set_one(
+def test_the_url_is_never_printed_and_never_read_from_the_repository(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch, hook: Webhook
 ) -> None:
     stand(place)
@@ -148,7 +148,7 @@ def test_no_url_is_said_and_a_repository_cannot_set_one(
     assert hook.sent == []
 
 
-def test_no_credential_of_the_machine_goes_there(
+def test_no_local_credentials_are_sent_to_the_webhook(
     place: LiveTasks, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = place.folder / "netrc"

@@ -73,7 +73,7 @@ def run(command: list[str], folder: Path, *, timeout: float = 110) -> str:
     return ended.stdout
 
 
-def test_the_wheel_holds_the_package_and_its_schemas_alone(built: Path) -> None:
+def test_the_wheel_contains_only_the_package_and_its_schemas(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     assert wheel.name == f"taskctl-{__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
@@ -91,7 +91,7 @@ def test_the_wheel_holds_the_package_and_its_schemas_alone(built: Path) -> None:
         assert line in metadata.splitlines()
 
 
-def test_the_sdist_holds_what_building_and_testing_needs(built: Path) -> None:
+def test_the_sdist_contains_everything_for_builds_and_tests(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {"/".join(PurePosixPath(name).parts[1:]) for name in archive.getnames()}
@@ -104,7 +104,7 @@ def test_the_sdist_holds_what_building_and_testing_needs(built: Path) -> None:
     assert not [name for name in names if name.startswith((".venv", ".taskctl", ".git/", ".demo"))]
 
 
-def test_the_wheel_does_the_whole_job(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_wheel_validates_plans_and_applies(installed: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "tasks", tmp_path / "tasks")
     taskctl = [str(installed.parent / "taskctl")]
     local = ["--backend", "local", "--format", "json"]
@@ -135,7 +135,7 @@ def test_the_tests_pass_against_the_wheel(installed: Path, tmp_path: Path) -> No
     assert re.search(r"^\d{3,} passed|%\]$", said.strip(), re.M), said[-300:]
 
 
-def test_what_is_pinned_is_all_that_is_used_and_names_no_address() -> None:
+def test_all_dependencies_are_pinned() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {match[1].lower(): match[2] for line in lines if (match := PIN.match(line))}
     assert len(pinned) == len(lines)

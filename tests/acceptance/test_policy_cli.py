@@ -35,7 +35,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_all_say_the_same_and_nothing_is_created(
+def test_all_commands_report_the_violation_and_nothing_is_created(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in (["validate"], ["plan", *LOCAL], ["apply", "--yes", *LOCAL]):
@@ -47,7 +47,7 @@ def test_all_say_the_same_and_nothing_is_created(
     assert run(["apply", "--yes", *LOCAL]) == 0
 
 
-def test_a_saved_plan_is_held_against_the_policy_of_now(
+def test_a_saved_plan_is_checked_against_the_current_policy(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (repository / "rules/policy.yaml").write_text("{}\n")
@@ -61,7 +61,7 @@ def test_a_saved_plan_is_held_against_the_policy_of_now(
 
 
 @pytest.mark.parametrize("form", ["json", "sarif", "github", "junit", "markdown", "html"])
-def test_every_report_has_it(
+def test_every_report_contains_the_violation(
     repository: Path, capsys: pytest.CaptureFixture[str], form: str
 ) -> None:
     assert run(["validate", "--format", form]) == 1
@@ -76,7 +76,9 @@ def test_every_report_has_it(
         assert (problem["file"], problem["line"], problem["key"]) == ("tasks/a.yaml", 4, "one")
 
 
-def test_from_a_folder_below(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_policy_applies_in_subdirectories(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["-C", "tasks", "validate", "a.yaml"]) == 1
     assert "a.yaml:4:3: error: tasks.one.role: policy: " in capsys.readouterr().err
     (repository / "rules/policy.yaml").unlink()
@@ -116,13 +118,13 @@ def modules(folder: Path) -> set[str]:
     return set(ran.stdout.split())
 
 
-def test_without_a_policy_it_costs_nothing(repository: Path) -> None:
+def test_without_a_policy_the_validator_is_not_loaded(repository: Path) -> None:
     asked = {"reconciler.manifest.policy", "jsonschema", "referencing"}
     assert modules(repository) >= asked
     (repository / "taskctl.toml").write_text('paths = ["tasks"]\n')
     assert not modules(repository) & asked
 
 
-def test_the_example_is_the_one_of_the_page() -> None:
+def test_the_example_matches_the_page() -> None:
     example = (ROOT / "examples/policy.yaml").read_text(encoding="utf-8")
     assert example in [block.text for block in blocks("docs/policy.md")]

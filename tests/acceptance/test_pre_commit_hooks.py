@@ -80,7 +80,9 @@ def repository(tmp_path: Path, cache: Path, tool: Path) -> Repository:
     return made
 
 
-def test_a_good_commit_passes_and_a_bad_one_is_stopped_at_its_line(repository: Repository) -> None:
+def test_a_valid_commit_passes_and_an_invalid_one_fails_with_its_line(
+    repository: Repository,
+) -> None:
     """The first of these tests also installs: one environment for all three hooks."""
     ran = repository.run("run")
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -106,7 +108,7 @@ def test_the_default_locations_are_checked(repository: Repository) -> None:
         repository.write(name, GOOD.format(key=f"k{len(name)}"))
 
 
-def test_other_places_are_arguments(repository: Repository) -> None:
+def test_other_locations_are_arguments(repository: Repository) -> None:
     config = (repository.folder / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     hook = "- id: taskctl-validate\n"
     place = f"{hook}        args: [ops]\n"
@@ -167,7 +169,7 @@ def test_the_plan_is_shown_before_a_push_and_by_hand(repository: Repository, sta
     assert "PULUMI_ACCESS_TOKEN" in ran.stdout
 
 
-def test_a_commit_is_put_in_form(repository: Repository) -> None:
+def test_a_commit_is_formatted(repository: Repository) -> None:
     untidy = "version:   1   \norgName: acme\ntasks:\n      one: {message: Do it.}   # why\n\n\n"
     repository.write("tasks/one.yaml", untidy)
     ran = repository.run("run", "taskctl-fmt")
@@ -179,7 +181,7 @@ def test_a_commit_is_put_in_form(repository: Repository) -> None:
     assert repository.run("run").returncode == 0
 
 
-def test_the_file_is_one_and_its_hooks_share_an_environment(tmp_path: Path) -> None:
+def test_the_hooks_file_is_valid_and_hooks_share_an_environment(tmp_path: Path) -> None:
     path = ROOT / ".pre-commit-hooks.yaml"
     tools = Path(sys.executable).parent
     ended = subprocess.run(

@@ -77,7 +77,7 @@ def assert_silent(text: str) -> None:
 # Prompts in files
 
 
-def test_a_prompt_of_a_file_is_sent_and_its_change_is_shown(sandbox: Desk) -> None:
+def test_a_prompt_from_a_file_is_sent_and_its_change_shown(sandbox: Desk) -> None:
     sandbox.write(in_file())
     assert sandbox.run("apply").code == 0
     assert sandbox.server.tasks_by_work() == {PROMPT: [sandbox.recorded()["offer"]]}
@@ -91,7 +91,7 @@ def test_a_prompt_of_a_file_is_sent_and_its_change_is_shown(sandbox: Desk) -> No
     assert sandbox.run("plan").actions() == {"offer": "unchanged"}
 
 
-def test_text_that_moves_into_a_file_changes_nothing(sandbox: Desk) -> None:
+def test_moving_a_prompt_into_a_file_changes_nothing(sandbox: Desk) -> None:
     sandbox.write({"offer": {"message": PROMPT}})
     assert sandbox.run("apply").code == 0
     sandbox.write(in_file())
@@ -149,7 +149,7 @@ def test_no_output_shows_a_sensitive_prompt(sandbox: Desk, inline: bool) -> None
     assert "| (sensitive)" in texts[0].stdout
 
 
-def test_the_state_holds_the_prompt_for_its_owner_alone(sandbox: Desk) -> None:
+def test_the_state_with_the_prompt_is_readable_only_by_its_owner(sandbox: Desk) -> None:
     sandbox.write(in_file(sensitive=True))
     assert sandbox.run("apply").code == 0
     (task,) = sandbox.state()["tasks"].values()
@@ -158,7 +158,7 @@ def test_the_state_holds_the_prompt_for_its_owner_alone(sandbox: Desk) -> None:
     assert stat.S_IMODE((sandbox.folder / STATE).stat().st_mode) == 0o600
 
 
-def test_a_record_follows_its_manifest(sandbox: Desk) -> None:
+def test_records_become_sensitive_with_their_manifest(sandbox: Desk) -> None:
     sandbox.write(in_file())
     assert sandbox.run("apply").code == 0
     before = (sandbox.folder / STATE).read_bytes()
@@ -178,7 +178,9 @@ def test_a_record_follows_its_manifest(sandbox: Desk) -> None:
 
 
 @pytest.mark.parametrize("word", ["400", "echo"])
-def test_a_refusal_that_repeats_the_prompt(sandbox: Desk, word: str) -> None:
+def test_an_error_of_the_service_that_repeats_the_prompt_is_masked(
+    sandbox: Desk, word: str
+) -> None:
     said = json.dumps({"content": PROMPT}) if word == "echo" else f"bad message: {PROMPT[:60]}..."
     rule = Rule("create", Fault("status", status=400, text=f"field 'message': {said}"))
     sandbox.server.change(rules=[rule])
@@ -190,7 +192,7 @@ def test_a_refusal_that_repeats_the_prompt(sandbox: Desk, word: str) -> None:
     assert_silent(everything_said(sandbox, applied))
 
 
-def test_an_attempt_whose_key_is_gone_stays_hidden(sandbox: Desk) -> None:
+def test_an_attempt_of_a_removed_sensitive_key_stays_masked(sandbox: Desk) -> None:
     rule = Rule("create", Fault("reset", committed=True), nth=(1,))
     failing = tuple(range(2, 99))  # the first is the plan's
     listing = Rule("list", Fault("status", status=500, text=PROMPT), nth=failing)
@@ -206,7 +208,7 @@ def test_an_attempt_whose_key_is_gone_stays_hidden(sandbox: Desk) -> None:
     assert_silent(everything_said(sandbox, applied, found, sandbox.run("state show", "offer")))
 
 
-def test_problems_of_a_sensitive_task_show_no_line_of_it(sandbox: Desk) -> None:
+def test_diagnostics_of_a_sensitive_task_show_no_source_line(sandbox: Desk) -> None:
     prompt_file(sandbox).write_text(PROMPT + "\x07\n")
     sandbox.write(in_file(sensitive=True))
     validated = sandbox.run("validate", *all_reports("validate"))

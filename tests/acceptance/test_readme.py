@@ -9,7 +9,7 @@ from tests.support.doc_blocks import ROOT
 SCREEN = 70
 
 
-def test_the_first_screen_says_what_it_is_and_how_to_get_it() -> None:
+def test_the_first_screen_describes_taskctl_and_its_installation() -> None:
     screen = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:SCREEN]
     for needed in (
         "https://www.pulumi.com/docs/ai/neo/",
@@ -25,7 +25,7 @@ def test_the_first_screen_says_what_it_is_and_how_to_get_it() -> None:
 
 
 def test_the_picture_loads_nothing_and_links_to_nothing() -> None:
-    """That it shows what the commands print now: test_what_is_generated_is_up_to_date."""
+    """That it shows what the commands print now: test_generated_pages_are_up_to_date."""
     svg = (ROOT / "docs/images/plan-and-apply.svg").read_text(encoding="utf-8")
     assert re.findall(r"https?://[^\"\s<]+", svg) == ["http://www.w3.org/2000/svg"]
     assert not re.search(r"<script|<image|<a\b|@import|@font-face|href=", svg)

@@ -92,7 +92,7 @@ def test_a_year_of_monthly_runs_with_an_unchanging_prompt(months: Months) -> Non
     assert len(set(texts)) == 12
 
 
-def test_a_lost_state_adopts_the_task_of_this_month_and_no_other(months: Months) -> None:
+def test_with_a_lost_state_only_the_task_of_this_month_is_adopted(months: Months) -> None:
     months.write()
     for months.now in list(a_year())[:9]:  # until the end of March
         months.apply()
@@ -151,7 +151,7 @@ def test_a_prompt_edited_within_its_month_is_changed_and_the_next_month_has_it(
     assert months.plan() == {"review@2026-02": "unchanged/same"}
 
 
-def test_a_plan_of_another_period_is_stale_and_says_which(months: Months) -> None:
+def test_a_plan_of_another_period_is_stale_and_names_the_period(months: Months) -> None:
     months.write()
     plan = str(months.folder / "plan.taskctl")
     assert months.run("plan", "-o", plan)[0] == 0
@@ -165,7 +165,7 @@ def test_a_plan_of_another_period_is_stale_and_says_which(months: Months) -> Non
     assert months.keys() == []
 
 
-def test_what_would_be_due_is_shown_and_not_saved(months: Months) -> None:
+def test_a_plan_for_a_later_date_is_shown_and_not_saved(months: Months) -> None:
     months.write()
     assert months.plan("--at", "2026-07-01") == {"review@2026-07": "create/new"}
     assert months.run("plan", "--at", "2026-07-01", "-o", "p.taskctl")[0] == 1
@@ -183,7 +183,7 @@ END = datetime(2026, 2, 1, tzinfo=UTC)
     ("machine", "service", "month", "warns"),
     [(-60, 60, "01", True), (60, -60, "01", True), (-60, -1, "01", False), (1, 60, "02", False)],
 )
-def test_the_earlier_period_counts(
+def test_the_earlier_of_two_clocks_decides_the_period(
     months: Months, machine: int, service: int, month: str, *, warns: bool
 ) -> None:
     months.write()

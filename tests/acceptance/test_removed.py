@@ -50,7 +50,7 @@ def begun(place: LiveTasks, life: str = "") -> dict[str, str]:
     return ids
 
 
-def test_the_record_goes_and_the_task_goes_on(place: LiveTasks) -> None:
+def test_the_record_is_removed_and_the_task_keeps_running(place: LiveTasks) -> None:
     ids = begun(place)
     settled(place, keep="done", gone="done", **{"old-1": "done"})
     code, out, _ = place.run("plan")
@@ -81,7 +81,7 @@ def test_the_record_goes_and_the_task_goes_on(place: LiveTasks) -> None:
     assert (code, "[TC617]" in err, ids["gone"] in err) == (1, True, True)
 
 
-def test_nothing_is_cancelled_unless_asked_for(place: LiveTasks) -> None:
+def test_nothing_is_cancelled_without_the_option(place: LiveTasks) -> None:
     ids = begun(place, life="asking")
     assert place.document("apply", "--yes")["summary"]["forgotten"] == 2
     for key in ("gone", "old-1"):
@@ -90,7 +90,7 @@ def test_nothing_is_cancelled_unless_asked_for(place: LiveTasks) -> None:
     assert place.run("cancel", ids["gone"], "-y")[0] == 0
 
 
-def test_cancelled_first_and_then_forgotten(place: LiveTasks) -> None:
+def test_tasks_are_cancelled_before_they_are_forgotten(place: LiveTasks) -> None:
     ids = begun(place, life="asking")
     assert "apply cancels" in " ".join(place.run("plan", "--cancel-removed")[1].split())
     applied = place.document("apply", "--yes", "--cancel-removed")
@@ -116,7 +116,7 @@ def test_cancelled_first_and_then_forgotten(place: LiveTasks) -> None:
         ("asking", [], "record removed"),
     ],
 )
-def test_the_result_says_what_was_done(
+def test_the_result_lists_forgotten_and_cancelled_tasks(
     place: LiveTasks, life: str, flags: list[str], said: str
 ) -> None:
     begun(place, life=life)
@@ -127,7 +127,7 @@ def test_the_result_says_what_was_done(
     assert out.count(f"    {said}\n") == 2
 
 
-def test_what_cannot_be_cancelled_is_not_forgotten(
+def test_a_task_that_cannot_be_cancelled_is_not_forgotten(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun(place, life="asking")
@@ -139,7 +139,7 @@ def test_what_cannot_be_cancelled_is_not_forgotten(
     assert json.loads(mine)["tasks"].keys() == state(place)["tasks"].keys()
 
 
-def test_a_saved_plan_keeps_what_it_forgets(place: LiveTasks) -> None:
+def test_a_saved_plan_is_stale_if_the_removed_keys_change(place: LiveTasks) -> None:
     begun(place)
     assert place.run("plan", "-o", "some.taskctl")[0] == 0
     assert "- old-1" in place.run("show", "some.taskctl")[1]
@@ -152,7 +152,7 @@ def test_a_saved_plan_keeps_what_it_forgets(place: LiveTasks) -> None:
     assert place.document("apply", "some.taskctl")["summary"]["forgotten"] == 2
 
 
-def test_a_key_that_comes_back_is_one_new_task(place: LiveTasks) -> None:
+def test_a_key_that_returns_gets_one_new_task(place: LiveTasks) -> None:
     ids = begun(place)
     assert place.run("apply", "--yes")[0] == 0
     declare(place, "keep", "gone", removed=["gone"])

@@ -85,7 +85,7 @@ def places(folder: Path) -> set[str]:
     return found | {suite.get("name") or "" for suite in suites}
 
 
-def test_all_of_them_in_one_run_change_nothing_else(repository: Path, capsys: Capture) -> None:
+def test_all_reports_in_one_run_do_not_change_the_result(repository: Path, capsys: Capture) -> None:
     (repository / "infra/agents/tasks/bad.yaml").write_text(BAD)
     code = run(["validate", "-C", "infra/agents"])
     plain = capsys.readouterr()
@@ -133,7 +133,9 @@ def test_a_report_without_a_file_is_the_result(
         ["--report", "json="],
     ],
 )
-def test_wrong_usage(repository: Path, capsys: Capture, arguments: list[str]) -> None:
+def test_invalid_options_are_usage_errors(
+    repository: Path, capsys: Capture, arguments: list[str]
+) -> None:
     assert run(["validate", "-C", "infra/agents", *arguments]) == 1
     said = capsys.readouterr()
     assert "validate --help" in said.out + said.err
@@ -148,7 +150,7 @@ def test_commands_without_a_report_have_no_further_formats(
     assert run(["state", "list", "--backend", "local", "--report", "json"]) == 1
 
 
-def test_plan_and_apply(repository: Path, capsys: Capture) -> None:
+def test_plan_and_apply_write_reports(repository: Path, capsys: Capture) -> None:
     at = ["-C", "infra/agents", "--backend", "local"]
     out = repository / "infra/agents/out"
     assert run(["plan", *at, "--detailed-exitcode", *every_report()]) == 2
@@ -169,7 +171,7 @@ def test_plan_and_apply(repository: Path, capsys: Capture) -> None:
     assert "No changes." in capsys.readouterr().out
 
 
-def test_an_apply_that_nobody_agreed_to(repository: Path, capsys: Capture) -> None:
+def test_an_unconfirmed_apply_writes_its_reports(repository: Path, capsys: Capture) -> None:
     at = ["-C", "infra/agents", "--backend", "local", "--report=json=r.json"]
     assert run(["apply", *at]) == 1
     (problem,) = json.loads((repository / "infra/agents/r.json").read_text())["diagnostics"]
@@ -177,7 +179,7 @@ def test_an_apply_that_nobody_agreed_to(repository: Path, capsys: Capture) -> No
     assert "Plan: 2 to create" in capsys.readouterr().out
 
 
-def test_what_could_not_go_on_is_reported(repository: Path, capsys: Capture) -> None:
+def test_a_failed_command_writes_its_reports(repository: Path, capsys: Capture) -> None:
     assert (
         run(["plan", "-C", "infra/agents", "--backend", "http://x.example", *every_report()]) == 1
     )
@@ -220,7 +222,7 @@ def test_a_file_that_cannot_be_written_is_one_error_and_loses_nothing(
 
 
 @pytest.mark.parametrize(("before", "after"), [(0, 1), (1, 1), (2, 1), (130, 130), (143, 143)])
-def test_a_failed_write_hides_no_signal(before: int, after: int) -> None:
+def test_a_failed_write_does_not_hide_a_signal(before: int, after: int) -> None:
     ending = ExitHandler([])
     ending.code = before
     with ending:
@@ -244,7 +246,7 @@ def test_a_failed_write_leaves_the_old_file(
     assert [path.name for path in repository.iterdir() if path.is_file()] == ["r.json"]
 
 
-def test_a_link_stays_one_and_a_pipe_is_written_to(repository: Path) -> None:
+def test_links_are_kept_and_pipes_are_written_to(repository: Path) -> None:
     (repository / "kept").mkdir()
     (repository / "link.json").symlink_to("kept/real.json")
     assert run(["validate", "infra/agents/tasks", "--report=json=link.json"]) == 0
@@ -261,7 +263,7 @@ def test_a_link_stays_one_and_a_pipe_is_written_to(repository: Path) -> None:
     assert stat.S_ISFIFO((repository / "pipe").stat().st_mode)
 
 
-def test_annotations_can_go_beside_the_text(
+def test_annotations_and_text_can_be_combined(
     repository: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (repository / "infra/agents/tasks/bad.yaml").write_text(BAD)
@@ -271,7 +273,7 @@ def test_annotations_can_go_beside_the_text(
     assert "\n::error file=infra/agents/tasks/bad.yaml,line=5," in said.err
 
 
-def test_where_a_repository_begins(tmp_path: Path) -> None:
+def test_paths_start_at_the_root_of_the_repository(tmp_path: Path) -> None:
     top = tmp_path / "top"
     (top / "a" / "b").mkdir(parents=True)
     (top / ".git").write_text("gitdir: elsewhere\n")  # as in a linked work tree

@@ -40,9 +40,7 @@ def asked(sandbox: Sandbox, server: FaultServer) -> Counter[str]:
     return Counter(call.endpoint for call in server.calls)
 
 
-def test_few_recorded_tasks_are_not_looked_for_in_a_large_list(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
+def test_few_recorded_tasks_are_read_one_by_one(sandbox: Sandbox, server: FaultServer) -> None:
     sandbox.write(as_tasks(prompts(5)))
     assert sandbox.run("apply").code == 0
     add_others(server, 30_000)

@@ -47,7 +47,7 @@ def recorded(folder: Path) -> set[str]:
     return {ref.split("/")[1] for ref in state["tasks"]}
 
 
-def test_only_what_is_selected_is_planned_and_created(
+def test_only_selected_tasks_are_planned_and_created(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chosen = ["--target", "iam-*", "--exclude", "iam-roles"]
@@ -62,7 +62,7 @@ def test_only_what_is_selected_is_planned_and_created(
     assert planned(capsys) == {"iam-keys": "unchanged", "iam-roles": "create", "costs": "create"}
 
 
-def test_a_state_stays_new_for_what_was_not_selected(folder: Path) -> None:
+def test_a_state_stays_new_for_tasks_that_were_not_selected(folder: Path) -> None:
     """A lost state: tasks of other keys, however old, are still looked for afterwards."""
     assert run(["apply", *LOCAL, "-q", "--yes", "--target", "costs"]) == 0
     state = folder / ".taskctl/local.state.json"
@@ -92,7 +92,7 @@ def test_a_saved_plan_keeps_the_selection(folder: Path, capsys: pytest.CaptureFi
     assert recorded(folder) == {"costs"}
 
 
-def test_a_typo_is_an_error_before_anything_is_done(
+def test_an_unknown_selection_is_an_error_before_any_request(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in (["plan"], ["apply", "--yes"]):

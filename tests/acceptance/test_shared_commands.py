@@ -51,7 +51,7 @@ def whole(at: LiveTasks, *more: str) -> dict[str, Any]:
     return read
 
 
-def test_tasks_are_watched_and_answered(at: LiveTasks) -> None:
+def test_tasks_can_be_watched_and_answered(at: LiveTasks) -> None:
     at.apply({"a": "approving", "b": "approving", "c": "finishing"})
     must(at, "wait", "c")
     assert "finishing" in must(at, "show", "c")
@@ -66,7 +66,7 @@ def test_tasks_are_watched_and_answered(at: LiveTasks) -> None:
     assert "3 tasks" in must(at, "doctor")
 
 
-def test_records_are_edited(at: LiveTasks) -> None:
+def test_records_can_be_edited(at: LiveTasks) -> None:
     at.apply({"a": "finishing", "b": "finishing too"})
     ids = recorded(at)
     assert "renamed" in must(at, "state", "mv", "a", "z") or "z" in recorded(at)
@@ -83,7 +83,7 @@ def test_records_are_edited(at: LiveTasks) -> None:
     assert code == 1
 
 
-def test_tasks_are_replaced_and_updated(at: LiveTasks) -> None:
+def test_tasks_can_be_replaced_and_updated(at: LiveTasks) -> None:
     at.apply({"a": "finishing"})
     first = recorded(at)["a"]
     at.write({"a": "finishing anew"}, approvalMode="auto")
@@ -95,7 +95,7 @@ def test_tasks_are_replaced_and_updated(at: LiveTasks) -> None:
     assert [entry["what"] for entry in history] == ["created", "replaced", "updated"]
 
 
-def test_a_saved_plan_is_held_against_what_the_state_says(at: LiveTasks) -> None:
+def test_a_saved_plan_is_checked_against_the_content_of_the_state(at: LiveTasks) -> None:
     """Not against how often its head was written: other runs may have come and gone."""
     at.write({"a": "finishing"})
     must(at, "plan", "--out", "saved")
@@ -112,7 +112,7 @@ def test_a_saved_plan_is_held_against_what_the_state_says(at: LiveTasks) -> None
     assert len(recorded(at)) == 1
 
 
-def test_a_copy_of_the_state_is_edited_and_pushed(at: LiveTasks) -> None:
+def test_a_copy_of_the_state_can_be_edited_and_pushed(at: LiveTasks) -> None:
     at.apply({"a": "finishing"})
     copy, path = whole(at), at.folder / "copy.json"
     assert set(copy["tasks"]) == {"acme/a"}
@@ -134,7 +134,7 @@ def test_a_copy_of_the_state_is_edited_and_pushed(at: LiveTasks) -> None:
     assert whole(at) == copy
 
 
-def test_a_state_moves_from_a_file_and_back(
+def test_a_state_can_be_migrated_from_a_file_and_back(
     at: LiveTasks, place: SharedPlace, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared, other = place.address(state), place.address(f"{state}-other")
@@ -158,7 +158,7 @@ def test_a_state_moves_from_a_file_and_back(
     assert list(recorded(at)) == ["a"]
 
 
-def test_a_state_stays_if_it_cannot_move(at: LiveTasks, tmp_path: Path) -> None:
+def test_a_failed_migration_leaves_the_state_in_place(at: LiveTasks, tmp_path: Path) -> None:
     at.apply({"a": "finishing"})
     taken = tmp_path / "taken.json"
     before = whole(at)

@@ -83,7 +83,7 @@ def codes(document: dict[str, Any]) -> list[str]:
     return [said["code"] for said in document["diagnostics"]]
 
 
-def test_who_lost_the_lock_sends_nothing_more(
+def test_an_apply_that_lost_the_lock_sends_nothing_more(
     runner: Callable[[str], Runner], service: Service, busy: subprocess.Popen[str]
 ) -> None:
     os.kill(busy.pid, signal.SIGSTOP)
@@ -120,7 +120,7 @@ def test_a_held_lock_is_described(
     assert "2 unresolved" not in other.must("plan")
 
 
-def test_the_lock_of_a_killed_run_needs_no_help(
+def test_the_lock_of_a_killed_run_is_taken_over(
     runner: Callable[[str], Runner], service: Service, busy: subprocess.Popen[str]
 ) -> None:
     busy.kill()

@@ -87,7 +87,7 @@ READERS: Mapping[str, Callable[[Runner, Served, FaultProxy], Runner]] = {
 }
 
 
-def test_who_may_only_read_can_plan_and_nothing_else(
+def test_read_permission_is_enough_for_plan_but_not_for_apply(
     served: tuple[str, Served], command: Run
 ) -> None:
     name, server = served

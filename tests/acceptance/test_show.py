@@ -19,7 +19,7 @@ def place(
         yield place
 
 
-def test_all_sides_of_a_task(place: LiveTasks) -> None:
+def test_show_prints_everything_about_a_task(place: LiveTasks) -> None:
     place.apply({"good": "finishing", "more": "finishing too"}, approvalMode="manual")
     time.sleep(0.2)
     assert "  in its manifest:\n    (no differences)\n" in place.run("show", "good")[1]
@@ -34,7 +34,7 @@ def test_all_sides_of_a_task(place: LiveTasks) -> None:
     assert "not in any manifest that could be read" in place.run("show", "more")[1]
 
 
-def test_a_program_gets_all_of_it(place: LiveTasks) -> None:
+def test_json_contains_everything(place: LiveTasks) -> None:
     place.apply({"good": "finishing"}, approvalMode="manual")
     time.sleep(0.2)
     place.write({"good": "finishing"}, approvalMode="auto")
@@ -49,7 +49,7 @@ def test_a_program_gets_all_of_it(place: LiveTasks) -> None:
     assert task["attempts"] == []
 
 
-def test_a_manifest_that_cannot_be_read_hides_nothing_else(place: LiveTasks) -> None:
+def test_an_invalid_manifest_hides_nothing_else(place: LiveTasks) -> None:
     place.apply({"good": "finishing"})
     (place.folder / "tasks" / "all.yaml").write_text("version: 1\ntasks: {good: {mesage: x}}\n")
     code, out, err = place.run("show", "good")
@@ -58,7 +58,7 @@ def test_a_manifest_that_cannot_be_read_hides_nothing_else(place: LiveTasks) -> 
     assert "at the service:" in out
 
 
-def test_the_prompt_of_a_sensitive_task_is_shown_nowhere(place: LiveTasks) -> None:
+def test_the_prompt_of_a_sensitive_task_is_never_shown(place: LiveTasks) -> None:
     secret = "finishing the launch of the yellow submarine"
     place.apply({"good": secret}, sensitive=True)
     time.sleep(0.2)
@@ -73,7 +73,7 @@ def test_the_prompt_of_a_sensitive_task_is_shown_nowhere(place: LiveTasks) -> No
         assert "submarine" not in cache.read_text()
 
 
-def test_what_is_neither_a_plan_nor_a_task_is_told(place: LiveTasks) -> None:
+def test_an_argument_that_is_neither_a_plan_nor_a_key_is_an_error(place: LiveTasks) -> None:
     place.apply({"good": "finishing"})
     code, out, err = place.run("show", "godo")
     assert (code, out) == (1, "")
@@ -82,7 +82,7 @@ def test_what_is_neither_a_plan_nor_a_task_is_told(place: LiveTasks) -> None:
     assert place.run("show", "good", "--format", "markdown")[0] == 1
 
 
-def test_what_became_of_a_key(place: LiveTasks) -> None:
+def test_show_prints_the_history_of_a_key(place: LiveTasks) -> None:
     place.apply({"good": "finishing"}, approvalMode="manual")
     old = place.document("show", "good")["tasks"][0]["taskId"]
     place.write({"good": "finishing"}, approvalMode="auto")

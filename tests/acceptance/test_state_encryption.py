@@ -99,7 +99,7 @@ def team(place: SharedPlace, here: Callable[[SharedPlace], Team]) -> Team:
     return here(place)
 
 
-def test_no_prompt_is_found_where_the_state_is(team: Team) -> None:
+def test_the_stored_state_contains_no_prompt(team: Team) -> None:
     team.keys(key=KEY)
     team.must("state", "init")
     assert "2 created" in team.must("apply", "--yes")
@@ -111,7 +111,7 @@ def test_no_prompt_is_found_where_the_state_is(team: Team) -> None:
     assert PROMPT in team.must("state", "pull")
 
 
-def test_keys_are_changed_and_the_state_is_written_anew_with_the_next_apply(team: Team) -> None:
+def test_the_next_apply_rewrites_the_state_with_a_new_key(team: Team) -> None:
     """First without encryption, then with a key, a newer key, a passphrase, and without again."""
     team.must("state", "init")
     team.must("apply", "--yes")
@@ -135,7 +135,7 @@ def test_keys_are_changed_and_the_state_is_written_anew_with_the_next_apply(team
     assert json.loads(team.stored()["head"])["serial"] == before
 
 
-def test_a_wrong_key_and_no_key_are_errors_and_no_empty_state(team: Team) -> None:
+def test_a_wrong_or_missing_key_is_an_error_instead_of_an_empty_state(team: Team) -> None:
     team.keys(key=KEY)
     team.must("state", "init")
     team.must("apply", "--yes")
@@ -195,7 +195,7 @@ def test_no_object_of_the_remote_contains_a_prompt(git_team: Team) -> None:
     assert PROMPT.encode() in objects()
 
 
-def test_a_runner_without_the_key_sees_who_holds_the_lock(git_team: Team) -> None:
+def test_a_runner_without_the_key_can_see_the_lock_holder(git_team: Team) -> None:
     git_team.keys(key=KEY)
     git_team.must("state", "init")
     head = json.loads(git_team.stored()["head"])
@@ -204,7 +204,7 @@ def test_a_runner_without_the_key_sees_who_holds_the_lock(git_team: Team) -> Non
     assert "is not locked" in git_team.must("state", "unlock", "1")
 
 
-def test_a_blob_of_another_state_is_not_taken_for_this_one_s(git_team: Team) -> None:
+def test_a_blob_of_another_state_is_refused(git_team: Team) -> None:
     """Whoever can write to the remote can put an older or another state's base there."""
     git_team.keys(key=KEY)
     git_team.must("state", "init")
@@ -221,7 +221,7 @@ def test_a_blob_of_another_state_is_not_taken_for_this_one_s(git_team: Team) -> 
     assert git_team.refused("plan")[0] == Code.STATE_CIPHERTEXT
 
 
-def test_a_file_is_never_encrypted_so_it_is_refused_where_a_key_is_set(git_team: Team) -> None:
+def test_a_file_state_is_refused_if_a_key_is_set(git_team: Team) -> None:
     """Except that of the embedded service, which needs no account."""
     git_team.patch.setenv("TASKCTL_STATE", "taskctl.state.json")
     git_team.patch.setenv("TASKCTL_BACKEND", "http://127.0.0.1:1")
@@ -236,7 +236,9 @@ def test_a_file_is_never_encrypted_so_it_is_refused_where_a_key_is_set(git_team:
     git_team.must("state", "list")
 
 
-def test_moving_an_encrypted_state_to_a_file_takes_a_decision(git_team: Team) -> None:
+def test_migrating_an_encrypted_state_to_a_file_requires_disabling_encryption(
+    git_team: Team,
+) -> None:
     git_team.patch.setenv("TASKCTL_BACKEND", "http://127.0.0.1:1")
     git_team.keys(key=KEY)
     git_team.must("state", "init")

@@ -156,7 +156,7 @@ def test_an_address_with_a_password(clone: Clone, address: str) -> None:
         ("git:origin#refs/heads/main", "holds something else"),
     ],
 )
-def test_an_address_that_names_no_place(clone: Clone, address: str, why: str) -> None:
+def test_an_incomplete_address(clone: Clone, address: str, why: str) -> None:
     code, text = clone.apply(address)
     assert (code, why in text) == (Code.STATE_ADDRESS, True), text
 
@@ -174,7 +174,7 @@ def test_a_file_of_the_repository_names_only_a_remote_of_the_clone(clone: Clone)
     assert clone.refused("apply", "--yes")[0] == Code.STATE_NOT_INITIALIZED
 
 
-def test_a_state_that_nobody_created(clone: Clone) -> None:
+def test_a_state_that_does_not_exist(clone: Clone) -> None:
     for address, word in (("git:origin", "git:origin"), ("git:origin#x", "'git:origin#x'")):
         code, text = clone.apply(address)
         assert (code, f"taskctl state init {word}" in text) == (Code.STATE_NOT_INITIALIZED, True)
@@ -184,7 +184,7 @@ def test_a_state_that_nobody_created(clone: Clone) -> None:
     assert f"taskctl state init 's3://states/team?endpoint={endpoint}'" in text
 
 
-def test_init_says_how_the_state_is_used(clone: Clone) -> None:
+def test_init_prints_how_to_use_the_state(clone: Clone) -> None:
     assert 'state = "git:origin"' in clone.must("state", "init", "git:origin")
     (clone.folder / "taskctl.toml").write_text('state = "git:origin"\n')
     assert clone.must("state", "init", "git:origin") == "The state git:origin already exists.\n"
@@ -203,7 +203,7 @@ def test_init_says_how_the_state_is_used(clone: Clone) -> None:
         (401, "", "401"),
     ],
 )
-def test_credentials_that_object_storage_refuses(
+def test_object_storage_rejects_the_credentials(
     clone: Clone, status: int, said: str, words: str
 ) -> None:
     with refusing(status, said, "It is unknown") as endpoint:
@@ -211,7 +211,7 @@ def test_credentials_that_object_storage_refuses(
     assert (code, words in text) == (Code.STATE_ACCESS_DENIED, True), text
 
 
-def test_no_credentials_at_all(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with refusing(403) as metadata:
@@ -220,7 +220,7 @@ def test_no_credentials_at_all(clone: Clone, monkeypatch: pytest.MonkeyPatch) ->
     assert (code, "none in the environment" in text) == (Code.STATE_ACCESS_DENIED, True), text
 
 
-def test_credentials_that_the_git_host_refuses(clone: Clone) -> None:
+def test_the_git_host_rejects_the_credentials(clone: Clone) -> None:
     with refusing(401) as host:
         git(clone.folder, "remote", "add", "private", f"{host}/team.git")
         code, text = clone.apply("git:private")
@@ -249,14 +249,14 @@ def test_a_role_or_a_database_that_does_not_exist(clone: Clone) -> None:
         assert (code, '"mistyped"' in text) == (Code.STATE_CONTAINER_MISSING, True), text
 
 
-def test_a_server_that_ignores_conditions(clone: Clone) -> None:
+def test_a_server_that_ignores_conditional_writes(clone: Clone) -> None:
     with careless_s3() as endpoint:
         code, _ = clone.refused("state", "init", f"s3://states/team?endpoint={endpoint}")
         assert code == Code.STATE_UNCONDITIONAL
         assert not any("head" in path or "blobs" in path for path in stored())
 
 
-def test_a_server_that_cannot_be_reached(clone: Clone) -> None:
+def test_an_unreachable_server(clone: Clone) -> None:
     git(clone.folder, "remote", "add", "away", f"http://me:{SECRET}@127.0.0.1:1/team.git")
     code, text = clone.apply("git:away")
     assert (code, "127.0.0.1" in text) == (Code.STATE_UNREACHABLE, True), text

@@ -27,7 +27,7 @@ def place(
         yield place
 
 
-def test_each_kind_is_told_and_those_that_need_a_person_come_first(place: LiveTasks) -> None:
+def test_every_status_is_shown_and_tasks_that_need_a_person_come_first(place: LiveTasks) -> None:
     place.apply(LIVES)
     time.sleep(0.2)
     code, out, err = place.run("status", "--exit-code")
@@ -43,7 +43,7 @@ def test_each_kind_is_told_and_those_that_need_a_person_come_first(place: LiveTa
 
 
 @pytest.mark.parametrize(("key", "code"), [("good", 0), ("asks", 3), ("bad", 1), ("slow", 2)])
-def test_the_exit_code_tells_how_they_stand(place: LiveTasks, key: str, code: int) -> None:
+def test_the_exit_code_reflects_the_statuses(place: LiveTasks, key: str, code: int) -> None:
     place.time.stop()
     place.apply({**LIVES, "slow": "slow but sure"}, isShared=False)
     place.time.advance(0.2)
@@ -51,7 +51,7 @@ def test_the_exit_code_tells_how_they_stand(place: LiveTasks, key: str, code: in
     assert place.run("status", key)[0] == 0
 
 
-def test_a_program_gets_every_output(place: LiveTasks) -> None:
+def test_json_contains_every_output(place: LiveTasks) -> None:
     place.apply(LIVES)
     time.sleep(0.2)
     document = place.document("status", "asks", "tasks/all.yaml")
@@ -62,14 +62,14 @@ def test_a_program_gets_every_output(place: LiveTasks) -> None:
     assert asks["approvals"][0]["context"]["tool_name"] == "pulumi_up"
 
 
-def test_what_is_neither_key_nor_path_is_told(place: LiveTasks) -> None:
+def test_an_unknown_key_or_path_is_an_error(place: LiveTasks) -> None:
     place.apply(LIVES)
     code, out, err = place.run("status", "godo")
     assert (code, out) == (1, "")
     assert "good" in err
 
 
-def test_events_are_read_once_and_the_cache_may_go_or_lie(place: LiveTasks) -> None:
+def test_events_are_cached_and_a_missing_or_corrupt_cache_is_harmless(place: LiveTasks) -> None:
     place.apply({"asks": LIVES["asks"]})
     time.sleep(0.2)
     assert place.statuses() == {"asks": "waiting"}
@@ -88,7 +88,7 @@ def test_events_are_read_once_and_the_cache_may_go_or_lie(place: LiveTasks) -> N
     assert place.statuses() == {"asks": "waiting"}
 
 
-def test_watch_ends_when_nothing_is_left_to_do(place: LiveTasks) -> None:
+def test_watch_ends_when_all_tasks_are_settled(place: LiveTasks) -> None:
     place.time.stop()
     place.apply({"good": LIVES["good"], "slow": "slow one"})
     with place.start("status", "--watch", "--interval", "100ms") as watch:
@@ -102,17 +102,19 @@ def test_watch_ends_when_nothing_is_left_to_do(place: LiveTasks) -> None:
     assert "\x1b" not in out
 
 
-def test_gone_and_unseen_are_told_apart(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gone_and_not_visible_tasks_are_distinguished(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.apply({"good": LIVES["good"]})
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-somebody-else")
     assert place.statuses() == {"good": "notVisible"}
 
 
-def test_no_tasks(place: LiveTasks) -> None:
+def test_status_without_tasks(place: LiveTasks) -> None:
     assert place.run("status", "--exit-code")[:2] == (0, "No tasks are recorded.\n")
 
 
-def test_a_format_that_it_does_not_have_is_an_error_in_text(place: LiveTasks) -> None:
+def test_an_unsupported_format_is_an_error_in_text(place: LiveTasks) -> None:
     code, out, err = place.run("status", "--format", "html")
     assert (code, out) == (1, "")
     assert "'html' is not one of 'text', 'json', 'csv'" in err

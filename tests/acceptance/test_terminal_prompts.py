@@ -46,7 +46,7 @@ def settled(place: LiveTasks, **expected: str) -> None:
 
 
 @pytest.mark.parametrize("answer", NOES)
-def test_no_approval_without_yes(place: LiveTasks, answer: str) -> None:
+def test_approve_requires_yes(place: LiveTasks, answer: str) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "approve", "asks") as person:
@@ -73,7 +73,7 @@ def test_yes_approves(place: LiveTasks, answer: str) -> None:
 
 
 @pytest.mark.parametrize("answer", NOES)
-def test_no_cancel_without_yes(place: LiveTasks, answer: str) -> None:
+def test_cancel_requires_yes(place: LiveTasks, answer: str) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "cancel", "asks") as person:
@@ -85,7 +85,7 @@ def test_no_cancel_without_yes(place: LiveTasks, answer: str) -> None:
     assert place.statuses() == {"asks": "waiting"}
 
 
-def test_yes_cancels_by_force_too(place: LiveTasks) -> None:
+def test_yes_confirms_a_forced_cancel(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "cancel", "asks", "--force") as person:
@@ -95,7 +95,7 @@ def test_yes_cancels_by_force_too(place: LiveTasks) -> None:
     settled(place, asks="cancelled")
 
 
-def test_reject_says_it_all_on_its_line_and_asks_nothing(place: LiveTasks) -> None:
+def test_reject_does_not_prompt(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "reject", "asks", "-m", "Use a preview.") as person:
@@ -104,7 +104,7 @@ def test_reject_says_it_all_on_its_line_and_asks_nothing(place: LiveTasks) -> No
     settled(place, asks="done")
 
 
-def test_ctrl_c_ends_the_waiting_and_what_it_says_stays(place: LiveTasks) -> None:
+def test_ctrl_c_ends_the_wait_and_keeps_the_output(place: LiveTasks) -> None:
     place.apply({"asks": "approving"})
     settled(place, asks="waiting")
     with at_terminal(place, "wait") as person:
@@ -120,7 +120,7 @@ def test_ctrl_c_ends_the_waiting_and_what_it_says_stays(place: LiveTasks) -> Non
     ("command", "seen"),
     [(["status", "--watch"], "1 waiting."), (["logs", "asks", "--follow"], "May I run")],
 )
-def test_ctrl_c_ends_a_watch_without_complaint(
+def test_ctrl_c_ends_a_watch_without_an_error(
     place: LiveTasks, command: list[str], seen: str
 ) -> None:
     place.apply({"asks": "approving"})

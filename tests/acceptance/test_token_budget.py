@@ -66,13 +66,13 @@ def test_plan_shows_the_budget(place: LiveTasks) -> None:
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
-def test_reports_have_it_too(place: LiveTasks, name: str) -> None:
+def test_reports_show_the_budget(place: LiveTasks, name: str) -> None:
     place.write(TWO)
     _, out, _ = place.run("plan", "--format", name)
     assert "2.5k of 4.0k tokens used" in out
 
 
-def test_apply_refuses_a_used_up_budget_and_makes_nothing(place: LiveTasks) -> None:
+def test_apply_creates_nothing_if_the_budget_is_used_up(place: LiveTasks) -> None:
     place.write(TWO)
     spent(place)
     code, out, err = place.run("plan")
@@ -97,7 +97,7 @@ def test_a_replacement_counts_as_a_create(place: LiveTasks) -> None:
     assert made(place) == 1
 
 
-def test_over_budget_asks_the_service_which_says_its_own_no(place: LiveTasks) -> None:
+def test_over_budget_sends_the_creates_and_the_service_refuses(place: LiveTasks) -> None:
     place.write(TWO)
     spent(place)
     document = place.document("apply", "--yes", "--over-budget")
@@ -110,7 +110,9 @@ def test_over_budget_asks_the_service_which_says_its_own_no(place: LiveTasks) ->
     assert json.loads((place.folder / "taskctl.state.json").read_text()).get("attempts", {}) == {}
 
 
-def test_a_settled_plan_asks_for_no_budget(sandbox: Sandbox, server: FaultServer) -> None:
+def test_a_plan_without_creates_does_not_read_the_budget(
+    sandbox: Sandbox, server: FaultServer
+) -> None:
     sandbox.write(as_tasks(prompts(2)))
     server.habits.budget = LEFT
     assert sandbox.run("apply").code == 0
@@ -131,9 +133,7 @@ def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
     return Sandbox(tmp_path, server)
 
 
-def test_over_budget_goes_on_where_the_service_lets_it(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
+def test_over_budget_creates_if_the_service_allows(sandbox: Sandbox, server: FaultServer) -> None:
     sandbox.write(as_tasks(prompts(2)))
     server.habits.budget = USED_UP
     assert sandbox.run("apply").code == 1
@@ -156,7 +156,9 @@ def test_over_budget_goes_on_where_the_service_lets_it(
     ],
     ids=str,
 )  # fmt: skip
-def test_an_absurd_budget_is_none(sandbox: Sandbox, server: FaultServer, answer: object) -> None:
+def test_an_invalid_budget_is_ignored(
+    sandbox: Sandbox, server: FaultServer, answer: object
+) -> None:
     sandbox.write(as_tasks(prompts(1)))
     server.habits.budget = answer
     ended = sandbox.run("plan", "-v")
@@ -166,7 +168,7 @@ def test_an_absurd_budget_is_none(sandbox: Sandbox, server: FaultServer, answer:
     assert sandbox.run("apply").code == 0
 
 
-def test_odd_times_and_words_are_inert(sandbox: Sandbox, server: FaultServer) -> None:
+def test_odd_values_of_the_service_are_inert(sandbox: Sandbox, server: FaultServer) -> None:
     sandbox.write(as_tasks(prompts(1)))
     hostile = "\x1b[31m\u202e::error::" * 9
     for end in (10**18, -1, hostile):
@@ -189,7 +191,7 @@ def test_a_service_without_a_budget_is_queried_once_and_nothing_is_shown(
 
 
 @pytest.mark.parametrize("status", [402, 403])
-def test_the_services_own_no_is_told_clearly(
+def test_a_budget_refusal_of_the_service_is_explained(
     sandbox: Sandbox, server: FaultServer, status: int
 ) -> None:
     sandbox.write(as_tasks(prompts(1)))
@@ -206,7 +208,7 @@ def test_the_services_own_no_is_told_clearly(
     sandbox.assert_exactly_one_each(prompts(1))
 
 
-def test_the_local_service_plays_the_budget_that_serve_gave_it(tmp_path: Path) -> None:
+def test_the_local_service_uses_the_budget_configured_with_serve(tmp_path: Path) -> None:
     (tmp_path / ".taskctl").mkdir()
     with closing(App(tmp_path / ".taskctl" / "local.db", budget=TokenBudget(0))):
         pass
@@ -224,7 +226,7 @@ class Local:
         raise AssertionError
 
 
-def test_status_sums_up_what_was_used(place: LiveTasks) -> None:
+def test_status_shows_the_total_usage(place: LiveTasks) -> None:
     place.write({"other": "finishing as well"})
     (place.folder / "tasks" / "all.yaml").rename(place.folder / "tasks" / "more.yaml")
     place.write(ONE)
@@ -254,7 +256,9 @@ def test_status_sums_up_what_was_used(place: LiveTasks) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "█"), ("ascii", "#")])
-def test_bars_are_drawn_on_a_terminal_as_it_can(place: LiveTasks, encoding: str, mark: str) -> None:
+def test_bars_match_the_capabilities_of_the_terminal(
+    place: LiveTasks, encoding: str, mark: str
+) -> None:
     env = {
         **os.environ,
         "PYTHONPATH": str(ROOT),

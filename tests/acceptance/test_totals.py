@@ -57,7 +57,9 @@ def test_removed_tasks_count_and_no_events_are_read(
     assert (unseen["tasks"], unseen["tokens"], unseen["unknown"]) == (1, used["three"], 0)
 
 
-def test_many_are_read_from_the_list(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_tasks_are_read_from_the_list(
+    place: LiveTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     finished(place, *(f"k{number}" for number in range(12)))
     one_by_one: list[str] = []
     get_task = Client.get_task
@@ -73,7 +75,7 @@ def test_many_are_read_from_the_list(place: LiveTasks, monkeypatch: pytest.Monke
     assert len(one_by_one) == 10
 
 
-def test_the_tasks_that_a_key_had_before_count(place: LiveTasks) -> None:
+def test_former_tasks_of_a_key_are_counted(place: LiveTasks) -> None:
     finished(place, "one")
     before = place.document("status", "--totals")["totals"]
     assert place.run("apply", "--yes", "--replace", "one")[0] == 0
@@ -93,7 +95,7 @@ def test_totals_of_tasks_with_a_status(place: LiveTasks) -> None:
     assert [row["key"] for row in totals["byTask"]] == ["bad"]
 
 
-def test_csv(place: LiveTasks) -> None:
+def test_totals_as_csv(place: LiveTasks) -> None:
     finished(place, "one", "two")
     code, out, err = place.run("status", "--totals", "--format", "csv")
     assert (code, err) == (0, "")

@@ -113,7 +113,7 @@ def test_a_base_of_references_is_not_fetched(
     assert asked == []
 
 
-def test_a_property_of_tasks_may_be_called_as_a_reference(
+def test_a_policy_may_constrain_a_property_named_ref(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     policy = {"properties": {"$ref": {"type": "string"}}, "$ref": "#/$defs/a", "$defs": {"a": {}}}
@@ -190,7 +190,7 @@ def test_fmt_rewrites_nothing_through_a_link(
 # Files that are none
 
 
-def test_a_pipe_and_a_device_are_not_read(
+def test_pipes_and_devices_are_not_read(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.mkfifo(repository / "tasks" / "pipe.yaml")
@@ -245,7 +245,7 @@ def test_an_unreadable_configuration_file_is_never_ignored(
 
 
 @pytest.mark.parametrize("command", [["plan"], ["state", "init", "git:origin"], ["doctor"]])
-def test_no_committed_folder_is_a_repository_of_its_own(
+def test_a_committed_directory_is_never_used_as_a_repository(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -293,7 +293,7 @@ def test_a_plan_file_is_read_only_if_it_is_a_regular_file_of_a_plausible_size(
     assert "not a regular file" in capsys.readouterr().err
 
 
-def test_a_pipe_in_place_of_the_credentials_is_not_waited_for(
+def test_a_pipe_instead_of_the_credentials_file_is_not_read(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = repository.parent / "home"

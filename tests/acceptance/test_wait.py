@@ -25,7 +25,7 @@ def place(
         yield place
 
 
-def test_until_all_are_done(place: LiveTasks) -> None:
+def test_wait_ends_when_all_tasks_are_done(place: LiveTasks) -> None:
     place.apply({"good": "finishing well", "slow": "slow one"})
     code, out, err = place.run("wait", "--interval", "100ms")
     assert code == 0
@@ -34,7 +34,7 @@ def test_until_all_are_done(place: LiveTasks) -> None:
     assert "acme/slow: done" in err
 
 
-def test_until_the_time_is_up(place: LiveTasks) -> None:
+def test_wait_ends_at_the_timeout(place: LiveTasks) -> None:
     place.apply({"asks": "approving of it"})
     code, _, err = place.run("wait", "--timeout", "400ms", "--interval", "100ms")
     assert code == 3
@@ -42,7 +42,7 @@ def test_until_the_time_is_up(place: LiveTasks) -> None:
     assert "Timed out" in err
 
 
-def test_a_report_for_a_ci_system(place: LiveTasks) -> None:
+def test_wait_writes_a_junit_report(place: LiveTasks) -> None:
     place.apply({"bad": "failing", "good": "finishing", "asks": "approving"})
     report = place.folder / "wait.xml"
     wait = ("--timeout", "400ms", "--interval", "100ms", "--junit", "wait.xml")
@@ -56,21 +56,21 @@ def test_a_report_for_a_ci_system(place: LiveTasks) -> None:
     assert "could not be read" in (failure.get("message") or "")
 
 
-def test_a_report_that_cannot_be_written_is_told(place: LiveTasks) -> None:
+def test_an_unwritable_report_is_an_error(place: LiveTasks) -> None:
     place.apply({"good": "finishing"})
     code, _, err = place.run("wait", "--junit", "tasks/all.yaml/wait.xml")
     assert code == 1
     assert "cannot write the junit report" in err
 
 
-def test_a_program_gets_the_document(place: LiveTasks) -> None:
+def test_json_is_one_document(place: LiveTasks) -> None:
     place.apply({"good": "finishing"})
     document = place.document("wait", "good", "--interval", "100ms")
     assert document["summary"] == {"done": 1}
 
 
 @pytest.mark.parametrize("form", ["markdown", "html", "sarif", "github", "junit", "json", "text"])
-def test_every_report_tells_how_they_stand(place: LiveTasks, form: str) -> None:
+def test_every_report_shows_the_statuses(place: LiveTasks, form: str) -> None:
     place.apply({"bad": "failing", "good": "finishing", "asks": "approving"})
     wait = ("--timeout", "400ms", "--interval", "100ms", "--report", f"{form}=report")
     assert place.run("wait", *wait)[0] == 1
@@ -80,7 +80,7 @@ def test_every_report_tells_how_they_stand(place: LiveTasks, form: str) -> None:
     assert ("done" in shown) is (form not in ("sarif", "github"))  # nothing is wrong with it
 
 
-def test_stopped_by_hand_it_leaves_the_tasks_alone(place: LiveTasks) -> None:
+def test_an_interrupt_does_not_cancel_tasks(place: LiveTasks) -> None:
     place.apply({"asks": "approving of it"})
     process = place.start("wait", "--interval", "100ms", "--format", "json")
     assert process.stderr is not None
@@ -95,7 +95,7 @@ def test_stopped_by_hand_it_leaves_the_tasks_alone(place: LiveTasks) -> None:
 
 
 @pytest.mark.parametrize("comes_back", [True, False])
-def test_a_service_that_is_away_for_a_while_is_asked_again(
+def test_a_temporarily_unreachable_service_is_retried(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
 ) -> None:
     place.apply({"slow": "slow one"})
@@ -117,7 +117,7 @@ def test_a_service_that_is_away_for_a_while_is_asked_again(
 
 @pytest.mark.parametrize("end", ["", ".journal", ".backup"])
 @pytest.mark.parametrize("state", ["taskctl.state.json", "other"])
-def test_no_report_takes_the_place_of_the_state(place: LiveTasks, state: str, end: str) -> None:
+def test_a_report_never_overwrites_the_state(place: LiveTasks, state: str, end: str) -> None:
     place.write({"good": "finishing"})
     path = place.folder / state
     assert place.run("apply", "--yes", "--state", state)[0] == 0

@@ -65,7 +65,7 @@ LOST = {
 
 
 @pytest.mark.parametrize("case", LOST)
-def test_a_replacement_whose_answer_is_lost(here: InProcess, case: str) -> None:
+def test_a_replacement_whose_response_is_lost_creates_one_task(here: InProcess, case: str) -> None:
     old = record_of(here, "k2")["taskId"]
     faults(here, Rule("create", LOST[case], nth=(len(TEXTS) + 1,)))
     ended = here.run("apply", *WISH)
@@ -76,7 +76,7 @@ def test_a_replacement_whose_answer_is_lost(here: InProcess, case: str) -> None:
 
 @pytest.mark.parametrize("marks", ["rounded", "replaced", "shifted"])
 @pytest.mark.parametrize("committed", [True, False])
-def test_whatever_the_service_does_to_marks(
+def test_a_replacement_is_recognized_with_any_treatment_of_marks(
     here: InProcess, marks: str, *, committed: bool
 ) -> None:
     """The old task has the very same prompt, and is not taken for the new one."""
@@ -88,7 +88,7 @@ def test_whatever_the_service_does_to_marks(
 
 
 @pytest.mark.parametrize("again", [WISH, ("--replace", "k2=OLD"), ()])
-def test_the_command_that_ended_unresolved_is_run_again(
+def test_running_an_unresolved_replacement_again_creates_no_second_task(
     here: InProcess, again: tuple[str, ...]
 ) -> None:
     old = record_of(here, "k2")["taskId"]
@@ -126,7 +126,7 @@ def test_without_a_match_or_a_new_request_the_old_task_stays(here: InProcess) ->
     assert_replaced_once(here, old)
 
 
-def test_replaced_and_forgotten_by_a_new_key_with_the_same_work(here: InProcess) -> None:
+def test_a_replaced_task_does_not_affect_a_new_key_with_the_same_prompt(here: InProcess) -> None:
     """The task that was replaced is neither adopted by another key nor in its way."""
     assert here.run("apply", *WISH).code == 0
     old = tasks_of(here, "k2")[0]
@@ -136,7 +136,7 @@ def test_replaced_and_forgotten_by_a_new_key_with_the_same_work(here: InProcess)
     assert len(set(here.sandbox.recorded().values())) == len(TEXTS) + 1
 
 
-def test_the_state_is_lost_with_an_open_replacement_in_its_journal(here: InProcess) -> None:
+def test_an_open_replacement_in_the_journal_of_a_lost_state_is_unresolved(here: InProcess) -> None:
     """The old task is there: nobody who did not ask sends another, and no other key takes it."""
     old = record_of(here, "k2")["taskId"]
     state = here.sandbox.folder / "taskctl.state.json"
@@ -183,7 +183,7 @@ def update(here: InProcess) -> Ended:
 @pytest.mark.parametrize(
     "fault", [Fault("reset", committed=True), Fault("status", status=503, committed=True)]
 )
-def test_a_patch_whose_answer_is_lost_is_sent_again(here: InProcess, fault: Fault) -> None:
+def test_a_patch_whose_response_is_lost_is_sent_again(here: InProcess, fault: Fault) -> None:
     changed(here, approvalMode="manual")
     faults(here, Rule("patch", fault, nth=(2,)))
     assert update(here).results() == {"k2": "updated"}
@@ -228,7 +228,7 @@ def test_another_users_task_is_distinguished_from_a_gone_one(
     assert "no longer exists" in ended.document["tasks"][0]["error"]
 
 
-def test_a_saved_plan_sets_nothing_that_it_would_not_have_set(here: InProcess) -> None:
+def test_a_saved_plan_never_makes_an_unplanned_update(here: InProcess) -> None:
     """It left a conflict alone; then somebody took theirs back."""
     changed(here, approvalMode="manual")
     assert update(here).results() == {"k2": "updated"}
@@ -245,7 +245,7 @@ def test_a_saved_plan_sets_nothing_that_it_would_not_have_set(here: InProcess) -
     assert here.run("apply", "saved").code == 1
 
 
-def test_a_saved_replacement_is_made_once(here: InProcess) -> None:
+def test_a_saved_replacement_is_applied_once(here: InProcess) -> None:
     old = record_of(here, "k2")["taskId"]
     assert here.run("plan", *WISH, "--cancel-replaced", "--out", "saved").code == 0
     assert here.run("plan", *WISH, "--out", "other").code == 0

@@ -59,7 +59,7 @@ def _env(sandbox: Sandbox) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("before", [None, BEFORE])
-def test_killed_at_every_write_the_manifest_is_whole_and_the_next_run_heals(
+def test_killed_at_every_write_the_manifest_is_complete_and_the_next_run_recovers(
     tmp_path: Path,
     server: FaultServer,
     before: str | None,
@@ -98,7 +98,7 @@ def _interesting(ended: Run) -> Sequence[int]:
 
 
 @pytest.mark.parametrize("endpoint", ["user", "list", "events"])
-def test_where_a_read_fails_nothing_is_written(
+def test_a_failed_read_writes_nothing(
     tmp_path: Path, server: FaultServer, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox = _ground(tmp_path / "here", server, BEFORE)

@@ -98,7 +98,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("here", "case"), CASES, indirect=["here"])
-def test_an_answer_that_tells_nothing(here: InProcess, case: str) -> None:
+def test_a_response_without_a_result_creates_no_second_task(here: InProcess, case: str) -> None:
     here.server.control({"rules": [r.to_json() for r in on_create(UNKNOWN[case])]})
     ended = here.run("apply")
     assert ended.code == 0, ended.stdout
@@ -107,7 +107,7 @@ def test_an_answer_that_tells_nothing(here: InProcess, case: str) -> None:
 
 
 @pytest.mark.parametrize("asked", [{}, {"Retry-After": "1"}])
-def test_slow_down(here: InProcess, asked: dict[str, str]) -> None:
+def test_rate_limited_creates_are_sent_again(here: InProcess, asked: dict[str, str]) -> None:
     fault = Fault("status", status=429, headers=asked)
     here.server.control({"rules": [r.to_json() for r in on_create(fault, fault)]})
     assert here.run("apply").code == 0
@@ -115,7 +115,7 @@ def test_slow_down(here: InProcess, asked: dict[str, str]) -> None:
     here.assert_settled()
 
 
-def test_a_refusal_shows_the_services_message_at_the_manifests_line(here: InProcess) -> None:
+def test_a_refusal_shows_the_message_of_the_service_and_the_key(here: InProcess) -> None:
     fault = Fault("status", status=400, text="stack entity: no such stack")
     here.server.control({"rules": [Rule("create", fault, contains="do 2").to_json()]})
     ended = here.run("apply")
@@ -130,7 +130,7 @@ def test_a_refusal_shows_the_services_message_at_the_manifests_line(here: InProc
     here.assert_settled()
 
 
-def test_all_answers_lost(here: InProcess) -> None:
+def test_all_first_responses_are_lost(here: InProcess) -> None:
     """Every first create is lost, half of them committed."""
     lost = [Rule("create", Fault("reset", committed=n % 2 == 0), nth=(n,)) for n in range(1, 5)]
     here.server.control({"rules": [r.to_json() for r in lost]})
@@ -139,7 +139,7 @@ def test_all_answers_lost(here: InProcess) -> None:
     here.assert_settled()
 
 
-def test_after_three_rounds_without_an_answer_it_is_unresolved(here: InProcess) -> None:
+def test_three_creates_without_a_response_are_unresolved(here: InProcess) -> None:
     here.server.control({"rules": [Rule("create", Fault("reset"), contains="do 2").to_json()]})
     ended = here.run("apply")
     assert ended.code == 1
@@ -153,7 +153,7 @@ def test_after_three_rounds_without_an_answer_it_is_unresolved(here: InProcess) 
 @pytest.mark.parametrize("committed", [True, False])
 @pytest.mark.parametrize("redact", [False, True])
 @pytest.mark.parametrize("marks", ["kept", "rounded", "replaced", "shifted"])
-def test_what_the_service_does_to_marks_and_texts(
+def test_attempts_are_recognized_with_any_treatment_of_marks_and_texts(
     here: InProcess, marks: str, *, redact: bool, committed: bool
 ) -> None:
     texts = {f"k{n}": f"connect with password=s{n}cret and do {n}" for n in range(3)}
@@ -167,7 +167,7 @@ def test_what_the_service_does_to_marks_and_texts(
 
 
 @pytest.mark.parametrize("redact", [False, True])
-def test_equal_texts_with_marks_replaced_are_unresolved_never_doubled(
+def test_equal_texts_with_replaced_marks_are_unresolved_and_never_duplicated(
     here: InProcess, *, redact: bool
 ) -> None:
     """With `redact` they are equal only once their credentials are gone."""
@@ -211,7 +211,9 @@ def test_a_list_that_lags(here: InProcess, *, committed: bool) -> None:
 
 @pytest.mark.parametrize("committed", [True, False])
 @pytest.mark.parametrize("endpoint", ["list", "events"])
-def test_the_look_up_fails_for_a_while(here: InProcess, endpoint: str, *, committed: bool) -> None:
+def test_a_temporarily_failing_lookup_creates_no_second_task(
+    here: InProcess, endpoint: str, *, committed: bool
+) -> None:
     failing = Rule(endpoint, status(503), nth=tuple(range(2, 9)))
     rules = [r.to_json() for r in [*on_create(Fault("reset", committed=committed)), failing]]
     here.server.control({"rules": rules})
@@ -222,7 +224,7 @@ def test_the_look_up_fails_for_a_while(here: InProcess, endpoint: str, *, commit
     here.assert_settled()
 
 
-def test_a_look_up_that_keeps_failing_is_unresolved_and_found_later(here: InProcess) -> None:
+def test_a_permanently_failing_lookup_is_unresolved_and_resolved_later(here: InProcess) -> None:
     failing = Rule("events", status(500))
     rules = [r.to_json() for r in [*on_create(Fault("reset", committed=True)), failing]]
     here.server.control({"rules": rules})
@@ -272,7 +274,7 @@ def _creates(server: FaultServerProcess) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("here", [FILE], indirect=True)
-def test_a_lost_state_is_found_again(here: InProcess) -> None:
+def test_a_lost_state_is_rebuilt_by_adoption(here: InProcess) -> None:
     """No state, no journal, the service alone: everything is adopted, once."""
     assert here.run("apply").code == 0
     here.assert_settled()
@@ -282,7 +284,7 @@ def test_a_lost_state_is_found_again(here: InProcess) -> None:
     here.assert_settled()
 
 
-def test_a_patch_that_fails_is_finished_by_the_next_apply(here: InProcess) -> None:
+def test_the_next_apply_finishes_a_failed_patch(here: InProcess) -> None:
     here.server.control({"rules": [Rule("patch", status(403)).to_json()]})
     ended = here.run("apply")
     assert ended.code == 1

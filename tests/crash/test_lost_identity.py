@@ -77,7 +77,7 @@ def test_two_repositories_with_one_user_never_take_each_others_tasks(
     assert here.run("apply").document["tasks"] == []
 
 
-def test_the_same_prompt_for_another_stack_is_not_ours(here: InProcess) -> None:
+def test_the_same_prompt_for_another_stack_is_not_adopted(here: InProcess) -> None:
     here.sandbox.write(as_tasks(TEXTS))
     fault = Fault("status", status=503)
     change: dict[str, Any] = {"entity_diff": {"add": [STACK]}}
@@ -124,7 +124,7 @@ def test_a_task_id_that_is_not_what_an_open_attempt_created(here: InProcess) -> 
     assert len(tasks_of(here)) == 5
 
 
-def test_a_state_from_a_backup_finds_what_is_newer_however_old(here: InProcess) -> None:
+def test_a_restored_state_finds_newer_tasks_of_any_age(here: InProcess) -> None:
     here.sandbox.write(as_tasks({"k0": "do 0"}))
     assert here.run("apply").code == 0
     backup = here.sandbox.folder / "backup.json"
@@ -140,7 +140,7 @@ def test_a_state_from_a_backup_finds_what_is_newer_however_old(here: InProcess) 
     here.assert_settled()
 
 
-def test_a_lookup_that_was_cut_short_creates_nothing(here: InProcess) -> None:
+def test_a_truncated_lookup_creates_nothing(here: InProcess) -> None:
     here.sandbox.write(as_tasks({"k0": "do 0"}))
     assert here.run("apply").code == 0
     for number in range(3):
@@ -156,7 +156,7 @@ def test_a_lookup_that_was_cut_short_creates_nothing(here: InProcess) -> None:
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_replacement_that_is_rerun_after_the_runner_was_lost(
+def test_a_replacement_rerun_after_a_lost_runner_creates_no_further_task(
     here: InProcess, *, gone: bool
 ) -> None:
     """Neither the new record nor the attempt survived the runner: only the older state did."""
@@ -221,7 +221,7 @@ def test_without_an_organization_nothing_is_sent(here: InProcess) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["absolute", "link"])
-def test_an_undeclared_rename_is_unresolved_however_its_path_is_spelled(
+def test_an_undeclared_rename_is_unresolved_for_any_spelling_of_the_path(
     here: InProcess, spelling: str
 ) -> None:
     assert here.run("apply", "tasks").code == 0
@@ -236,7 +236,7 @@ def test_an_undeclared_rename_is_unresolved_however_its_path_is_spelled(
     assert len(tasks_of(here)) == 4
 
 
-def test_a_lock_that_was_removed_ends_the_sending(here: InProcess) -> None:
+def test_a_removed_lock_stops_the_creates(here: InProcess) -> None:
     """`git clean` takes what is ignored, the lock among it: another apply may run."""
 
     def clean(body: dict[str, Any]) -> None:
@@ -250,7 +250,7 @@ def test_a_lock_that_was_removed_ends_the_sending(here: InProcess) -> None:
 
 
 @pytest.mark.parametrize("change", ["normalized", "cut", "prefixed"])
-def test_a_mark_that_is_replaced_under_a_text_that_was_changed(
+def test_a_task_with_a_replaced_mark_and_a_changed_text_is_unresolved(
     here: InProcess, change: str
 ) -> None:
     here.sandbox.write(as_tasks({"k0": "Do the work.  \nAnd more of it.\n"}))
@@ -291,7 +291,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("lie", LISTS)
-def test_a_list_that_lies_proves_nothing_absent(here: InProcess, lie: str) -> None:
+def test_an_invalid_list_proves_no_task_absent(here: InProcess, lie: str) -> None:
     answer = Fault("raw", status=200, text=LISTS[lie])
     head = {"Content-Type": "application/json"}
     answer = Fault("raw", status=200, text=LISTS[lie], headers=head)
@@ -306,7 +306,7 @@ def test_a_list_that_lies_proves_nothing_absent(here: InProcess, lie: str) -> No
     here.assert_settled()
 
 
-def test_one_create_that_is_delivered_twice_is_reported(here: InProcess) -> None:
+def test_a_create_delivered_twice_is_reported(here: InProcess) -> None:
     """By the apply that sees it, and from its record by every plan after that."""
 
     def deliver(body: dict[str, Any]) -> None:
@@ -323,7 +323,7 @@ def test_one_create_that_is_delivered_twice_is_reported(here: InProcess) -> None
     assert here.run("apply").document["tasks"] == []
 
 
-def test_a_filters_page_is_no_refusal_of_the_service(here: InProcess) -> None:
+def test_an_html_403_is_not_a_refusal_of_the_service(here: InProcess) -> None:
     page = Fault("html", status=403, committed=True, headers={"Content-Type": "text/html"})
     set_rules(here, Rule("create", page, nth=(2,)))
     assert here.run("apply").code == 0
@@ -345,7 +345,9 @@ def test_an_invalid_date_does_not_delay_a_journaled_attempt(here: InProcess, yea
     here.assert_settled()
 
 
-def test_an_attempt_in_a_closed_organization_stops_nobody_else(here: InProcess) -> None:
+def test_an_attempt_in_an_inaccessible_organization_does_not_block_other_keys(
+    here: InProcess,
+) -> None:
     other = here.sandbox.folder / "tasks" / "other.yaml"
     other.write_text(
         json.dumps({"version": 1, "orgName": "closed", "tasks": as_tasks({"o": "elsewhere"})})
@@ -362,7 +364,7 @@ def test_an_attempt_in_a_closed_organization_stops_nobody_else(here: InProcess) 
     assert "taskctl apply --exclude" in ended.stdout
 
 
-def test_429_after_the_commit_makes_no_second_task(here: InProcess) -> None:
+def test_429_after_the_commit_creates_no_second_task(here: InProcess) -> None:
     """Two keys became eight tasks, with exit code 0."""
     limited = Fault("status", status=429, committed=True, headers={"Retry-After": "0"})
     set_rules(here, Rule("create", limited, nth=tuple(range(1, 7))))
@@ -374,7 +376,7 @@ def test_429_after_the_commit_makes_no_second_task(here: InProcess) -> None:
     here.assert_settled()
 
 
-def test_after_the_first_402_no_more_is_sent(here: InProcess) -> None:
+def test_after_the_first_402_nothing_more_is_sent(here: InProcess) -> None:
     spent = Fault("status", status=402, text="no Neo tokens left")
     set_rules(here, Rule("create", spent))
     ended = here.run("apply", "--parallelism", "1")
@@ -383,7 +385,7 @@ def test_after_the_first_402_no_more_is_sent(here: InProcess) -> None:
     assert len(here.server.posts) == 1
 
 
-def test_a_lost_state_and_an_entity_that_is_gone(here: InProcess) -> None:
+def test_a_task_with_a_deleted_entity_is_unresolved_without_a_state(here: InProcess) -> None:
     """The service deletes entities that became invalid: the task may be this one."""
     here.sandbox.write({"k0": {"message": {"content": "do 0", "entity_diff": {"add": [STACK]}}}})
     assert here.run("apply").code == 0
@@ -394,7 +396,7 @@ def test_a_lost_state_and_an_entity_that_is_gone(here: InProcess) -> None:
     assert len(tasks_of(here)) == 1
 
 
-def test_the_first_event_that_comes_late_is_waited_for(here: InProcess) -> None:
+def test_a_late_first_event_is_awaited(here: InProcess) -> None:
     """What a task shows at first is another message than that it was created with."""
     set_rules(here, Rule("create", LOST, contains="do 2"))
     create = here.server.world.create

@@ -31,7 +31,7 @@ FILES = around(
 )
 
 
-def test_every_kind_of_write_is_counted_and_nothing_else(tmp_path: Path) -> None:
+def test_exactly_the_writes_are_counted(tmp_path: Path) -> None:
     whole = crash_points.run([str(tmp_path / "x")], call=CALL, files_only=True)
     assert whole.returncode == 0, whole.stderr
     assert names(whole) == FILES
@@ -40,7 +40,7 @@ def test_every_kind_of_write_is_counted_and_nothing_else(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("number", [0, 5, 6, len(FILES) - 1])
-def test_it_dies_where_it_is_told(tmp_path: Path, number: int) -> None:
+def test_the_process_dies_at_the_given_point(tmp_path: Path, number: int) -> None:
     ended = crash_points.run([str(tmp_path / "x")], call=CALL, files_only=True, kill_at=number)
     assert ended.killed
     assert names(ended) == FILES[: number + 1]
@@ -65,6 +65,6 @@ def test_requests_are_counted_once_each() -> None:
     assert after.stdout == ""
 
 
-def test_a_point_says_what_it_is() -> None:
+def test_a_point_has_a_readable_form() -> None:
     point = crash_points.Point(3, "write", "within", "x.json")
     assert str(point) == "3: within write x.json"

@@ -36,7 +36,7 @@ class Full:
 
 
 @pytest.mark.parametrize("name", state_scenario.PREPARED)
-def test_no_byte_at_which_it_fills_loses_anything(
+def test_a_disk_full_at_any_byte_loses_nothing_confirmed(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     origin = tmp_path / "origin"
@@ -70,7 +70,7 @@ def test_no_byte_at_which_it_fills_loses_anything(
 
 
 @pytest.mark.parametrize("room", [0, 100, 400, 900, 1400, 1900, 2400, 100_000])
-def test_a_file_that_may_not_grow_loses_nothing(tmp_path: Path, room: int) -> None:
+def test_a_file_size_limit_loses_nothing_confirmed(tmp_path: Path, room: int) -> None:
     """A limit that the kernel itself keeps: writes are short, then refused."""
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     path = tmp_path / "state.json"

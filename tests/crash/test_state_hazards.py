@@ -58,7 +58,7 @@ def test_one_wrong_character_in_a_key_creates_nothing(
     assert len(server.posts) == 2
 
 
-def test_a_merge_by_hand_needs_no_checksum(settled: Sandbox) -> None:
+def test_a_manually_merged_state_needs_no_checksum(settled: Sandbox) -> None:
     value = settled.state()
     del value["checksum"]
     (settled.folder / STATE).write_text(json.dumps(value, indent=2))
@@ -66,7 +66,7 @@ def test_a_merge_by_hand_needs_no_checksum(settled: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", ".journal"])
-def test_a_pipe_stops_no_run(settled: Sandbox, suffix: str) -> None:
+def test_a_pipe_instead_of_the_state_does_not_block(settled: Sandbox, suffix: str) -> None:
     path = settled.folder / (STATE + suffix)
     path.unlink(missing_ok=True)
     os.mkfifo(path)
@@ -88,7 +88,7 @@ def left_behind(sandbox: Sandbox, server: FaultServer) -> bytes:
     return (sandbox.folder / f"{STATE}.journal").read_bytes()
 
 
-def test_an_older_journal_beside_a_newer_state_is_refused(
+def test_an_older_journal_next_to_a_newer_state_is_refused(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
     """Folding it would take what it says for news."""
@@ -103,9 +103,7 @@ def test_an_older_journal_beside_a_newer_state_is_refused(
     assert len(server.posts) == before
 
 
-def test_a_journal_that_was_folded_already_is_removed(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
+def test_an_already_folded_journal_is_removed(sandbox: Sandbox, server: FaultServer) -> None:
     """As a kill between the save and the removal leaves it."""
     journal = left_behind(sandbox, server)
     assert sandbox.run("apply").code == 0
@@ -118,7 +116,7 @@ def test_a_journal_that_was_folded_already_is_removed(
     sandbox.assert_exactly_one_each(TEXTS)
 
 
-def test_a_link_out_of_the_repository_is_followed_only_if_it_is_named(sandbox: Sandbox) -> None:
+def test_a_link_out_of_the_repository_is_followed_only_if_named(sandbox: Sandbox) -> None:
     (sandbox.folder / ".git").mkdir()
     outside = sandbox.folder.parent / "outside.json"
     (sandbox.folder / STATE).symlink_to(outside)
@@ -143,9 +141,7 @@ def test_two_names_of_one_state_share_a_lock(settled: Sandbox, server: FaultServ
     assert Code.STATE_SHARED_FILE in ended.stderr
 
 
-def test_a_lock_that_was_cleaned_away_stops_the_creates(
-    sandbox: Sandbox, server: FaultServer
-) -> None:
+def test_a_deleted_lock_stops_the_creates(sandbox: Sandbox, server: FaultServer) -> None:
     """`git clean -X` during an apply: another one could have begun since."""
     texts = prompts(8)
     sandbox.write(as_tasks(texts))

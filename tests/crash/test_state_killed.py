@@ -22,7 +22,7 @@ def killed_at(origin: Path, folder: Path, number: int | None) -> Run:
 
 
 @pytest.mark.parametrize("name", state_scenario.PREPARED)
-def test_killed_at_every_point_nothing_confirmed_is_lost(tmp_path: Path, name: str) -> None:
+def test_a_kill_at_any_point_loses_nothing_confirmed(tmp_path: Path, name: str) -> None:
     origin = tmp_path / "origin"
     origin.mkdir()
     state_scenario.PREPARED[name](origin / "state.json")

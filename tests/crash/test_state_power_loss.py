@@ -52,7 +52,7 @@ def survive_all(folder: Path, before: State, recording: Recording) -> int:
 
 
 @pytest.mark.parametrize("name", state_scenario.PREPARED)
-def test_whatever_was_confirmed_survives(tmp_path: Path, name: str) -> None:
+def test_confirmed_events_survive_a_power_failure(tmp_path: Path, name: str) -> None:
     before, recording = recorded(tmp_path / "run", name)
     assert recording.moments > 30
     assert survive_all(tmp_path / "after", before, recording) > 100
