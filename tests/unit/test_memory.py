@@ -23,7 +23,7 @@ def user(login: str) -> dict[str, Any]:
     return {"name": login, "githubLogin": login}
 
 
-def test_equal_objects_of_texts_become_one() -> None:
+def test_equal_objects_of_strings_are_shared() -> None:
     first, second = share(user("ada")), share(user("ada"))
     assert first is second
     assert share(user("bob")) == user("bob")
@@ -32,18 +32,18 @@ def test_equal_objects_of_texts_become_one() -> None:
 @pytest.mark.parametrize(
     "other", [{"merged": True}, {"merged": 1}, {"repo": {"name": "x"}}, {"name": None}, {}]
 )
-def test_others_stay_as_they_are(other: dict[str, Any]) -> None:
+def test_other_values_are_unchanged(other: dict[str, Any]) -> None:
     assert share(other) == other
     assert [type(value) for value in share(other).values()] == [type(v) for v in other.values()]
 
 
-def test_the_same_texts_under_other_names_are_not_the_same() -> None:
+def test_the_same_strings_under_other_names_are_not_shared() -> None:
     assert share({"name": "x", "org": "y"}) == {"name": "x", "org": "y"}
     assert share({"org": "x", "name": "y"}) == {"org": "x", "name": "y"}
     assert share({"name": "x\0y"}) == {"name": "x\0y"}
 
 
-def test_parts_of_a_task_are_shared_and_nothing_is_changed() -> None:
+def test_equal_parts_of_tasks_are_shared_and_unchanged() -> None:
     def task() -> dict[str, Any]:
         return {"id": "t", "status": "".join(["id", "le"]), "createdBy": user("ada"), "source": 5}
 
@@ -55,7 +55,7 @@ def test_parts_of_a_task_are_shared_and_nothing_is_changed() -> None:
     assert first["status"] is second["status"]
 
 
-def test_what_is_known_does_not_grow_without_end() -> None:
+def test_the_number_of_shared_values_is_limited() -> None:
     for number in range(25_000):
         task = {"status": f"status {number}", "createdBy": user(f"user {number}")}
         share_parts(task)
@@ -86,7 +86,7 @@ def test_a_pause_ends_when_its_block_fails() -> None:
     assert gc.isenabled()
 
 
-def test_what_is_there_when_it_resumes_is_passed_over() -> None:
+def test_values_that_exist_at_a_resume_are_excluded_from_collection() -> None:
     resume_collection()
     assert gc.get_freeze_count() == 0  # it was on: nothing to resume
     gc.disable()

@@ -32,7 +32,7 @@ def plan(task: PlannedTask) -> Plan:
         (CREATES, CANCELS, "cancel"),
     ],
 )
-def test_more_than_was_agreed_to_is_refused(
+def test_more_actions_than_agreed_are_rejected(
     agreed: PlannedTask, found: PlannedTask, case: str
 ) -> None:
     with pytest.raises(TaskctlError) as caught:

@@ -68,7 +68,7 @@ def test_wait_ends_once_every_task_is_done_or_waits(place: LiveTasks) -> None:
         }
 
 
-def test_a_wait_that_times_out_says_so(place: LiveTasks) -> None:
+def test_a_wait_that_times_out_is_reported(place: LiveTasks) -> None:
     with applied(place, asks="approving") as ctx:
         report, _ = wait(ctx, ("asks",), WaitOptions(timedelta(0), timedelta(0)))
         assert report.code in (2, 3)
@@ -128,7 +128,7 @@ def test_an_imported_task_is_declared_and_recorded(place: LiveTasks) -> None:
         assert [each.code for each in problem.value.diagnostics] == [Code.NO_SUCH_TASK]
 
 
-def test_of_several_requests_one_has_to_be_named() -> None:
+def test_one_of_several_requests_must_be_named() -> None:
     asked = tuple(Approval(name, f"May I {name}?", {}) for name in ("read", "write"))
     kept = record("keys", "id-1")
     status = TaskStatus(kept.ref, TaskState.WAITING, summary=EventSummary(approvals=asked))

@@ -52,7 +52,7 @@ def test_a_declined_apply_creates_nothing(folder: Path) -> None:
         assert read_tasks(ctx)[1] == ()
 
 
-def test_without_a_person_to_ask_yes_is_required(folder: Path) -> None:
+def test_without_a_terminal_yes_is_required(folder: Path) -> None:
     with context(folder, RecordingUi()) as ctx:
         with pytest.raises(TaskctlError) as caught:
             apply(ctx, ApplyRequest())

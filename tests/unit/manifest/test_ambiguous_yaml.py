@@ -126,27 +126,27 @@ def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES.items())
-def test_an_odd_text_is_an_error(text: str, expected: str) -> None:
+def test_ambiguous_text_is_an_error(text: str, expected: str) -> None:
     read = read_source(text.encode())
     found = read.diagnostics(read.findings, "a.yaml")
     assert [f"{d.line}:{d.column} {code(d)}" for d in found] == [expected]
 
 
 @pytest.mark.parametrize("text", FINE)
-def test_what_only_looks_like_one_is_read(text: str) -> None:
+def test_text_that_only_looks_ambiguous_is_read(text: str) -> None:
     text = text.replace("\n\ttab", "\n  tab")
     assert read_source(text.encode()).findings == []
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_one_parser_reads_and_the_other_does_not_is_an_error(text: str) -> None:
+def test_text_that_only_one_parser_reads_is_an_error(text: str) -> None:
     found = read_source(text.encode()).findings
     assert found
     assert all(each.position is not None for each in found)
 
 
 @pytest.mark.parametrize(("text", "expected"), SAME.items())
-def test_odd_text_that_both_parsers_read_alike(text: str, expected: object) -> None:
+def test_odd_text_that_both_parsers_read_alike_is_accepted(text: str, expected: object) -> None:
     source = read_source(text.encode())
     assert source.findings == []
     assert source.data == {"a": expected}

@@ -21,7 +21,7 @@ def inputs(text: str, folder: Path) -> dict[str, dict[str, Any]]:
     return {key: dict(task.inputs) for key, task in tasks(text, folder).items()}
 
 
-def test_defaults_apply_where_a_task_is_silent(tmp_path: Path) -> None:
+def test_defaults_apply_to_unset_properties(tmp_path: Path) -> None:
     made = inputs(
         """\
 defaults:
@@ -59,7 +59,7 @@ tasks:
     }
 
 
-def test_every_setting_arrives(tmp_path: Path) -> None:
+def test_every_setting_is_read(tmp_path: Path) -> None:
     made = tasks(
         """\
 tasks:
@@ -123,7 +123,7 @@ def test_adopt(tmp_path: Path, default: str, task: str, adopt: bool) -> None:
     assert "adopt" not in made.inputs
 
 
-def test_a_message_keeps_what_says_something(tmp_path: Path) -> None:
+def test_a_message_keeps_only_set_properties(tmp_path: Path) -> None:
     made = inputs(
         """\
 tasks:
@@ -169,7 +169,7 @@ tasks:
     assert made["c"]["message"]["commands"]["/x"]["tag"] == "1"
 
 
-def test_a_task_known_by_its_id_needs_no_message(tmp_path: Path) -> None:
+def test_a_task_with_a_task_id_needs_no_message(tmp_path: Path) -> None:
     made = tasks("defaults: {planMode: true}\ntasks: {a: {taskID: t-1}}\n", tmp_path)["a"]
     assert dict(made.inputs) == {"planMode": True}
     assert made.work is None
@@ -187,7 +187,7 @@ def test_tasks_behind_an_alias(tmp_path: Path) -> None:
     ]
 
 
-def test_a_wrong_default_is_left_out_and_the_rest_looked_at(tmp_path: Path) -> None:
+def test_an_invalid_default_does_not_hide_other_problems(tmp_path: Path) -> None:
     manifests = loaded(
         "version: 1\ndefaults: {planMode: on, approvalMode: manual}\ntasks: {a: {message: x}}\n",
         tmp_path,
@@ -198,7 +198,7 @@ def test_a_wrong_default_is_left_out_and_the_rest_looked_at(tmp_path: Path) -> N
     ]
 
 
-def test_a_name_of_the_defaults(tmp_path: Path) -> None:
+def test_an_invalid_default_name_is_rejected(tmp_path: Path) -> None:
     text = 'version: 1\ndefaults: {name: " "}\ntasks: {a: {message: x, name: null}}\n'
     assert lines(loaded(text, tmp_path)) == ["a.yaml:2:18: error: TC205/blank defaults.name"]
     assert "a.yaml:2:18" in lines(loaded(text.replace('" "', "n" * 300), tmp_path))[0]

@@ -43,7 +43,7 @@ BODY = "aB3dE5fG7hI9jK1lM2nO4pQ6rS8tU0vW2xY4zA6"
         ("Token: " + BODY, "a secret"),
     ],
 )
-def test_found(text: str, what: str) -> None:
+def test_credentials_are_found(text: str, what: str) -> None:
     ((found, secret),) = credentials(f"Deploy with {text} please.")
     assert found == what
     assert secret in text
@@ -63,11 +63,11 @@ def test_found(text: str, what: str) -> None:
         "",
     ],
 )
-def test_not_found(text: str) -> None:
+def test_other_text_is_not_a_credential(text: str) -> None:
     assert list(credentials(text)) == []
 
 
-def test_the_text_is_shown_nowhere(tmp_path: Path) -> None:
+def test_the_credential_is_never_shown(tmp_path: Path) -> None:
     manifests = loaded((CASES / "credentials.yaml").read_bytes(), tmp_path)
     shown = "\n".join([repr(manifests.diagnostics), str(manifests.text_of("a.yaml"))])
     for secret in ("AKIAJ7QWERTYUIOPASDF", "hunter2", "s3cretpw99", "abcd1234efgh", "ghp_0Zz"):
@@ -77,7 +77,7 @@ def test_the_text_is_shown_nowhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_its_place_within_a_block(tmp_path: Path, line_end: str) -> None:
+def test_a_credential_is_located_within_a_block_scalar(tmp_path: Path, line_end: str) -> None:
     text = line_end.join(
         [
             "version: 1",

@@ -80,7 +80,7 @@ def test_an_entry_becomes_tasks(tmp_path: Path) -> None:
     assert first.origin.is_pilot
 
 
-def test_the_time_is_asked_for_only_by_entries_that_recur(tmp_path: Path) -> None:
+def test_only_recurring_entries_read_the_clock(tmp_path: Path) -> None:
     load(tmp_path, ROTATE)
 
     def never() -> datetime:
@@ -92,7 +92,7 @@ def test_the_time_is_asked_for_only_by_entries_that_recur(tmp_path: Path) -> Non
     assert found.due == {("tasks/a.yaml", "review"): frozenset({"2026-11"})}
 
 
-def test_defaults_apply_and_a_generated_task_is_checked_like_any_other(tmp_path: Path) -> None:
+def test_defaults_apply_and_generated_tasks_are_validated(tmp_path: Path) -> None:
     found = load(
         tmp_path,
         """
@@ -117,7 +117,7 @@ def test_defaults_apply_and_a_generated_task_is_checked_like_any_other(tmp_path:
     assert word(found.diagnostics[0]).summary.endswith(" (data/stacks.csv:2)")
 
 
-def test_the_same_problem_of_all_tasks_is_told_once(tmp_path: Path) -> None:
+def test_the_same_problem_of_all_tasks_is_reported_once(tmp_path: Path) -> None:
     found = load(
         tmp_path,
         "job:\n  forEach: {n: [a, b, c]}\n  message: {{content: 'same', entity_diff: {{add: "
@@ -180,14 +180,14 @@ def test_the_same_problem_of_all_tasks_is_told_once(tmp_path: Path) -> None:
         ("forEach: {s: [a]}\n  name: {{ s }}", {}, (Code.INVALID_KEY, "template", 5, None)),
     ],
 )
-def test_what_is_wrong(
+def test_invalid_entries_are_reported(
     tmp_path: Path, entry: str, files: dict[str, str], expected: tuple[Any, ...]
 ) -> None:
     found = load(tmp_path, f"job:\n  {entry}\n  message: do it", files=files)
     assert expected in told(found)
 
 
-def test_a_link_out_of_the_repository_is_no_data(tmp_path: Path) -> None:
+def test_a_link_out_of_the_repository_is_not_read_as_data(tmp_path: Path) -> None:
     outside = tmp_path / "outside.csv"
     outside.write_text("name\nsecret\n", encoding="utf-8")
     inside = tmp_path / "repository"
@@ -219,7 +219,7 @@ def test_catching_up_needs_a_prompt_that_names_the_period(tmp_path: Path) -> Non
     assert [text_of(task.inputs) for task in found.tasks] == ["Do 2026-10.\n", "Do 2026-11.\n"]
 
 
-def test_templates_elsewhere_are_text_with_a_warning(tmp_path: Path) -> None:
+def test_templates_outside_entries_are_text_with_a_warning(tmp_path: Path) -> None:
     found = load(tmp_path, "plain:\n  message: do {{ stack.name }}, not {{ .Values }}")
     assert told(found) == [(Code.INVALID_TEMPLATE, "text", 4, None)]
     assert len(found.tasks) == 1
@@ -242,7 +242,7 @@ def test_an_entry_with_an_error_does_not_hide_other_problems(tmp_path: Path) -> 
     ]
 
 
-def test_data_beside_manifests_is_no_manifest(tmp_path: Path) -> None:
+def test_data_files_next_to_manifests_are_not_manifests(tmp_path: Path) -> None:
     files = {"tasks/n.data.yaml": "- a\n- b\n"}
     entry = "job:\n  forEach: {n: {file: n.data.yaml}}\n  message: 'do {{ n }}'"
     found = load(tmp_path, entry, files=files)

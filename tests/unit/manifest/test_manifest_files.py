@@ -31,19 +31,19 @@ def problem(manifests: Manifests) -> str:
     return f"{only.file}: {code(only)} {' '.join(map(str, only.args.values()))}".rstrip()
 
 
-def test_a_folder_is_read_to_its_depth(tmp_path: Path) -> None:
+def test_a_folder_is_read_recursively(tmp_path: Path) -> None:
     put(tmp_path, "t/b.yaml", "t/a.yml", "t/x/y/c.yaml", "t/.hidden.yaml", "t/.git/d.yaml")
     put(tmp_path, "t/notes.txt", "t/e.json", "t/.d/e.yml")
     assert files(tmp_path, "t") == ["t/a.yml", "t/b.yaml", "t/x/y/c.yaml"]
     assert files(tmp_path, "t/") == files(tmp_path, "./t") == files(tmp_path, "t/x/../")
 
 
-def test_a_file_is_read_whatever_its_name(tmp_path: Path) -> None:
+def test_a_named_file_is_read_whatever_its_extension(tmp_path: Path) -> None:
     put(tmp_path, "t/.hidden", "notes.txt")
     assert files(tmp_path, "t/.hidden", "notes.txt") == ["notes.txt", "t/.hidden"]
 
 
-def test_each_file_once(tmp_path: Path) -> None:
+def test_each_file_is_read_once(tmp_path: Path) -> None:
     put(tmp_path, "t/a.yaml", "t/u/b.yaml")
     (tmp_path / "t/link.yaml").symlink_to("a.yaml")
     (tmp_path / "again").symlink_to("t")
@@ -51,7 +51,7 @@ def test_each_file_once(tmp_path: Path) -> None:
     assert files(tmp_path, ".") == ["again/a.yaml", "again/u/b.yaml"]
 
 
-def test_a_circle_of_links_ends(tmp_path: Path) -> None:
+def test_a_symlink_loop_ends(tmp_path: Path) -> None:
     put(tmp_path, "t/a.yaml")
     (tmp_path / "t/up").symlink_to("..")
     (tmp_path / "t/self.yaml").symlink_to("self.yaml")
@@ -60,7 +60,7 @@ def test_a_circle_of_links_ends(tmp_path: Path) -> None:
     assert problem(manifests).startswith("t/self.yaml: TC101 ")
 
 
-def test_names_outside_the_root(tmp_path: Path) -> None:
+def test_files_outside_the_root_keep_their_paths(tmp_path: Path) -> None:
     put(tmp_path, "out/a.yaml", "root/b.yaml")
     root = tmp_path / "root"
     assert files(root, "../out") == ["../out/a.yaml"]
@@ -69,31 +69,31 @@ def test_names_outside_the_root(tmp_path: Path) -> None:
     assert files(root, str(root)) == ["b.yaml"]
 
 
-def test_a_relative_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_root_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "r/tasks/a.yaml")
     monkeypatch.chdir(tmp_path)
     assert files(Path("r")) == ["tasks/a.yaml"]
     assert files(Path("r"), "tasks", str(tmp_path / "r" / "tasks")) == ["tasks/a.yaml"]
 
 
-def test_the_usual_places(tmp_path: Path) -> None:
+def test_default_locations_are_searched(tmp_path: Path) -> None:
     put(tmp_path, "tasks/a.yaml", "iam.tasks.yaml", "other.yaml", "x/deep.tasks.yaml")
     assert files(tmp_path) == ["iam.tasks.yaml", "tasks/a.yaml"]
 
 
-def test_nothing_in_the_usual_places(tmp_path: Path) -> None:
+def test_no_manifest_in_the_default_locations_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tasks").mkdir()
     (tmp_path / "folder.tasks.yaml").mkdir()
     assert problem(load([], root=tmp_path)) == "None: TC802"
 
 
-def test_an_empty_folder(tmp_path: Path) -> None:
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     put(tmp_path, "t/.x/a.yaml", "t/readme.md")
     assert problem(load(["t"], root=tmp_path)) == "None: TC802/directory t"
     assert load(["t", "t"], root=tmp_path).diagnostics == load(["t"], root=tmp_path).diagnostics
 
 
-def test_data_files_are_no_manifests(tmp_path: Path) -> None:
+def test_data_files_are_not_manifests(tmp_path: Path) -> None:
     put(tmp_path, "tasks/a.yaml", "tasks/stacks.data.yaml", "tasks/x/regions.data.yml")
     put(tmp_path, "t/stacks.data.yaml", "x.data.yaml", "a.data.tasks.yaml")
     assert files(tmp_path) == ["a.data.tasks.yaml", "tasks/a.yaml"]
@@ -105,14 +105,14 @@ def test_data_files_are_no_manifests(tmp_path: Path) -> None:
     assert problem(missing) == "y.data.yaml: TC101 No such file or directory"
 
 
-def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_path_is_an_error(tmp_path: Path) -> None:
     put(tmp_path, "a.yaml")
     manifests = load(["a.yaml", "nowhere.yaml"], root=tmp_path)
     assert problem(manifests) == "nowhere.yaml: TC101 No such file or directory"
     assert manifests.files == ("a.yaml",)
 
 
-def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_path_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "t/a.yaml", "t/b.yaml")
     opened = os.open
 

@@ -130,7 +130,7 @@ AFTER = dedent("""\
 
 
 @pytest.mark.usefixtures("parser")
-def test_the_form() -> None:
+def test_a_manifest_is_formatted() -> None:
     assert formatted(BEFORE) == AFTER
     assert formatted(BEFORE.replace("\n", "\r\n")) == AFTER
     assert formatted("\ufeff" + BEFORE) == AFTER
@@ -164,25 +164,25 @@ def test_the_form() -> None:
         ("a: {b:  Why?}\nc: [10:30 , http://host]\n", "a: {b: Why?}\nc: [10:30, http://host]\n"),
     ],
 )
-def test_further_forms(before: str, after: str) -> None:
+def test_each_construct_is_formatted(before: str, after: str) -> None:
     assert formatted(before) == after
 
 
 @pytest.mark.parametrize(("text", "meant"), [("a: |\n    x", "x"), ("a: |-\n  x", "x")])
-def test_a_text_at_the_end_keeps_its_end(text: str, meant: str) -> None:
+def test_a_block_scalar_at_the_end_keeps_its_value(text: str, meant: str) -> None:
     """A line feed at the end of a file would become part of a block text that has none."""
     made = formatted(text)
     assert read_source(made.encode()).data == {"a": meant}
     assert made.endswith("\n") is not text.startswith("a: |\n")
 
 
-def test_examples_have_the_form() -> None:
+def test_examples_are_in_canonical_form() -> None:
     for path in sorted((ROOT / "examples/tasks").glob("*.yaml")):
         assert not format_manifest(path.read_bytes(), path.name).changed, path
 
 
 @given(st.one_of(texts(), documents(), SOUP))
-def test_the_meaning_is_unchanged(text: str) -> None:
+def test_formatting_does_not_change_the_meaning(text: str) -> None:
     """The same data by the reader of validate, the same comments, and the form of the form."""
     content = text.encode("utf-8", "surrogatepass")
     before, found = read_source(content), format_manifest(content, "f")
@@ -209,7 +209,7 @@ def _outside_texts(content: bytes) -> list[bytes]:
 
 
 @given(texts())
-def test_what_a_person_may_write_is_never_refused(text: str) -> None:
+def test_every_valid_layout_can_be_formatted(text: str) -> None:
     found = format_manifest(text.encode(), "f")
     assert found.content is not None
     assert b"\r" not in found.content
@@ -230,7 +230,7 @@ def test_what_a_person_may_write_is_never_refused(text: str) -> None:
         ("", Code.EMPTY_DOCUMENT),
     ],
 )
-def test_what_has_no_form_is_refused_as_validate_does(text: str, code: Code) -> None:
+def test_invalid_yaml_is_rejected_as_by_validate(text: str, code: Code) -> None:
     found = format_manifest(text.encode(), "tasks/a.yaml")
     assert found.content is None
     assert not found.changed
@@ -239,7 +239,7 @@ def test_what_has_no_form_is_refused_as_validate_does(text: str, code: Code) -> 
     assert (problem.file, problem.line) == ("tasks/a.yaml", problem.line or 1)
 
 
-def test_what_a_schema_finds_wrong_does_not_matter() -> None:
+def test_schema_violations_do_not_prevent_formatting() -> None:
     assert formatted("nonsense:   yes\n") == "nonsense: yes\n"
 
 
@@ -252,7 +252,7 @@ def test_what_a_schema_finds_wrong_does_not_matter() -> None:
         ("a: 1\n#\nb: 2\n", 1),  # a comment that was not there
     ],
 )
-def test_a_layout_that_changed_the_meaning_is_not_given_back(
+def test_a_layout_that_changes_the_meaning_is_rejected(
     monkeypatch: pytest.MonkeyPatch, made: str, line: int
 ) -> None:
     monkeypatch.setattr(fmt, "lay_out", lambda text, pure: made)

@@ -31,7 +31,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.one_of(TEXTS, WORDS), VALUES, min_size=1, max_size=4))
-def test_any_json_is_read_back_as_it_was(values: dict[str, Any]) -> None:
+def test_any_json_is_read_back_unchanged(values: dict[str, Any]) -> None:
     text = "\n".join(["root:", *mapping_lines(values, 2), ""])
     source = read_source(text.encode())
     assert source.findings == []
@@ -48,7 +48,7 @@ def task(key: str, message: Any, **more: Any) -> NewTask:
 @example("a\n\n b\n", "\n  c")
 @example(" a\n  ", "::error::\n##[x]\n")
 @example("---\n...\n", "a\n\n\n")
-def test_a_new_manifest_is_read_as_meant_and_in_form(text: str, other: str) -> None:
+def test_a_new_manifest_is_canonical_and_read_back(text: str, other: str) -> None:
     stack = {"type": "stack", "name": other, "project": "p"}
     message = {"content": other, "entity_diff": {"add": [stack]}}
     tasks = [task("null", text), task("b", message, approvalMode="auto")]
@@ -75,7 +75,7 @@ TAILS = ["\n", "\n# end\n", "\nmaxCreates: 3 # few\n", "\n\n# d\ndefaults: {role
 
 
 @given(st.sampled_from(LAST), st.sampled_from(TAILS), TEXTS, st.sampled_from(["\n", "\r\n"]))
-def test_what_was_there_stays_line_by_line(last: str, tail: str, text: str, line_end: str) -> None:
+def test_existing_lines_are_kept(last: str, tail: str, text: str, line_end: str) -> None:
     before = f"# c\nversion: 1\ntasks:\n  # one\n  a: # two\n    message: {last}{tail}"
     content = before.replace("\n", line_end).encode()
     made = insert(content, "a.yaml", [task("new", text)])
@@ -87,7 +87,7 @@ def test_what_was_there_stays_line_by_line(last: str, tail: str, text: str, line
     assert made.text.count("\n") == made.text.count(line_end)
 
 
-def test_a_file_may_end_without_a_line_end() -> None:
+def test_a_file_may_end_without_a_newline() -> None:
     made = insert(b"version: 1\ntasks:\n  a:\n    message: x", "a.yaml", [task("new", "y")])
     assert b"message: x\n\n  new:\n" in made.content
 
@@ -101,13 +101,13 @@ def test_a_file_may_end_without_a_line_end() -> None:
         "version: 1\ntasks:\n  a:\n    message: |\n      x",
     ],
 )
-def test_what_cannot_be_added_to_safely_is_refused(before: str) -> None:
+def test_an_unsafe_insertion_is_rejected(before: str) -> None:
     with pytest.raises(ManifestError) as caught:
         insert(before.encode(), "a.yaml", [task("new", "x")])
     assert [code(d) for d in caught.value.diagnostics] == ["TC117/insert"]
 
 
-def test_defaults_of_the_file_change_no_new_task() -> None:
+def test_defaults_of_the_file_do_not_change_new_tasks() -> None:
     before = (
         b"version: 1\norgName: acme\ndefaults: {role: r, planMode: true, adopt: false}\ntasks: {}\n"
     )
@@ -132,5 +132,7 @@ def test_tasks_of_several_organizations() -> None:
         ({"message": "x\ud800"}, ("tasks", "k", "message")),
     ],
 )
-def test_what_a_manifest_cannot_hold(members: dict[str, Any], where: tuple[str, ...]) -> None:
+def test_values_that_a_manifest_cannot_hold_are_rejected(
+    members: dict[str, Any], where: tuple[str, ...]
+) -> None:
     assert [found.path for found in task_faults(NewTask("k", None, members))] == [where]

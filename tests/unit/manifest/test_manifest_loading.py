@@ -24,12 +24,12 @@ def of(folder: Path, **texts: str) -> Manifests:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_pure_parser_says_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pure_parser_reports_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "c_parser", lambda: None)
     assert lines(load([name], root=CASES)) == expected(name)
 
 
-def test_the_examples_are_without_fault() -> None:
+def test_the_examples_are_valid() -> None:
     manifests = load(["examples/tasks"], root=ROOT)
     assert manifests.diagnostics == ()
     assert len(manifests.files) >= 6
@@ -66,7 +66,7 @@ def test_the_order_of_paths_does_not_matter(tmp_path: Path) -> None:
     assert load(["b.yaml", "a.yaml"], root=tmp_path) == load(["a.yaml", "b.yaml"], root=tmp_path)
 
 
-def test_the_smallest_limit_counts(tmp_path: Path) -> None:
+def test_the_smallest_limit_applies(tmp_path: Path) -> None:
     made = of(
         tmp_path, a="maxCreates: 7\ntasks: {}\n", b="tasks: {}\n", c="maxCreates: 0\ntasks: {}\n"
     )
@@ -84,7 +84,7 @@ def test_one_key_in_two_organizations_is_two_tasks(tmp_path: Path) -> None:
     assert len(made.tasks) == 3
 
 
-def test_an_organization_from_outside_may_bring_two_together(tmp_path: Path) -> None:
+def test_an_organization_option_can_cause_duplicate_keys(tmp_path: Path) -> None:
     made = of(
         tmp_path,
         a="orgName: acme\ntasks: {k: {message: x}, m: {message: y, movedFrom: old}}\n",
@@ -102,14 +102,14 @@ def test_an_organization_from_outside_may_bring_two_together(tmp_path: Path) -> 
     ]
 
 
-def test_an_organization_from_outside_for_all_changes_nothing_else(tmp_path: Path) -> None:
+def test_an_organization_option_changes_nothing_else(tmp_path: Path) -> None:
     made = of(tmp_path, a="tasks: {k: {message: x}, n: {message: x}}\n")
     resolved = made.in_org("acme")
     assert resolved.diagnostics == made.diagnostics
     assert [task.ref for task in resolved.tasks] == [("acme", "k"), ("acme", "n")]
 
 
-def test_errors_leave_the_other_tasks(tmp_path: Path) -> None:
+def test_tasks_without_errors_are_loaded(tmp_path: Path) -> None:
     made = of(tmp_path, a="tasks: {k: {message: x, y: z}, n: {message: ok}}\n")
     assert has_errors(made.diagnostics)
     assert [task.key for task in made.tasks] == ["n"]
@@ -120,14 +120,14 @@ def test_every_diagnostic_of_a_task_has_its_key(tmp_path: Path) -> None:
     assert [(d.key, d.line) for d in made.diagnostics] == [("k", 2), ("n", 2), (None, 3)]
 
 
-def test_text_only_of_files_with_something_to_say(tmp_path: Path) -> None:
+def test_only_files_with_diagnostics_keep_their_text(tmp_path: Path) -> None:
     made = of(tmp_path, a="tasks: {}\n", b="tasks: {é: {message: x}}\n")
     assert made.text_of("a.yaml") is None
     assert made.text_of("nowhere") is None
     assert made.text_of("b.yaml") == "version: 1\ntasks: {é: {message: x}}\n"
 
 
-def test_the_collector_is_as_it_was(tmp_path: Path) -> None:
+def test_the_garbage_collector_setting_is_restored(tmp_path: Path) -> None:
     for enabled in (True, False):
         (gc.enable if enabled else gc.disable)()
         try:
@@ -137,7 +137,7 @@ def test_the_collector_is_as_it_was(tmp_path: Path) -> None:
             gc.enable()
 
 
-def test_diagnostics_at_one_place_differ_by_their_hash(tmp_path: Path) -> None:
+def test_diagnostics_at_one_position_differ_by_their_hash(tmp_path: Path) -> None:
     """Otherwise a prompt with very many placeholders takes quadratic time."""
     prompt = " ".join(f"${{v{number}}}" for number in range(100))
     made = of(tmp_path, a=f"tasks: {{a: {{message: '{prompt}'}}}}\n")
@@ -155,7 +155,7 @@ def test_credentials_are_located_within_their_value(tmp_path: Path) -> None:
     assert [(d.line, d.column) for d in made.diagnostics] == [(6, 7), (6, 48), (8, 7)]
 
 
-def test_what_validating_imports(tmp_path: Path) -> None:
+def test_validate_does_not_import_slow_modules(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("version: 1\ntasks: {a: {message: hi}}\n")
     code = (
         "import sys; from pathlib import Path; from reconciler.manifest.loader import load;"
@@ -169,7 +169,7 @@ def test_what_validating_imports(tmp_path: Path) -> None:
     assert unwanted & set(done.stdout.split()) == set()
 
 
-def test_many_tasks(tmp_path: Path) -> None:
+def test_three_thousand_tasks_are_loaded(tmp_path: Path) -> None:
     tasks = "".join(
         f"  t{i}:\n    message: |\n      Job {i}\n      of many.\n    planMode: true\n"
         for i in range(3_000)

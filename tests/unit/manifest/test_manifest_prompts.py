@@ -40,7 +40,7 @@ def repository(tmp_path: Path) -> Path:
         ("Schl\u00fcssel \U0001f511\n".encode(), "Schl\u00fcssel \U0001f511\n"),
     ],
 )
-def test_the_text_is_as_a_block_scalar_would_hold_it(
+def test_a_prompt_file_is_read_like_a_block_scalar(
     content: bytes, prompt: str, repository: Path
 ) -> None:
     (repository / "p.md").write_bytes(content)
@@ -49,7 +49,7 @@ def test_the_text_is_as_a_block_scalar_would_hold_it(
     assert found.tasks[0].inputs == {"message": {"content": prompt}}
 
 
-def test_where_the_prompt_is_kept_is_no_part_of_the_task(repository: Path) -> None:
+def test_a_prompt_file_and_an_inline_prompt_give_the_same_task(repository: Path) -> None:
     text = "Rotate the keys.\n\nThen say so.\n"
     (repository / "p.md").write_text(text)
     block = "version: 1\ntasks:\n  rotate:\n    message:\n      content: |\n"
@@ -67,7 +67,7 @@ def test_where_the_prompt_is_kept_is_no_part_of_the_task(repository: Path) -> No
     assert apart.tasks[0].line == 3
 
 
-def test_the_path_counts_from_the_manifest(repository: Path) -> None:
+def test_the_path_is_relative_to_the_manifest(repository: Path) -> None:
     place = repository / "tasks" / "iam.yaml"
     place.write_text(manifest("prompts/rotate.md"))
     for root, name in (
@@ -79,7 +79,7 @@ def test_the_path_counts_from_the_manifest(repository: Path) -> None:
         assert found.tasks[0].inputs["message"] == {"content": "Rotate.\n"}
 
 
-def test_dots_may_lead_anywhere_in_the_repository(repository: Path) -> None:
+def test_parent_folders_within_the_repository_are_allowed(repository: Path) -> None:
     (repository / "prompts").mkdir()
     (repository / "prompts" / "shared.md").write_text("\x1b\n")
     (repository / "tasks" / "iam.yaml").write_text(manifest("../prompts/shared.md"))
@@ -89,7 +89,7 @@ def test_dots_may_lead_anywhere_in_the_repository(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["../outside.md", "tasks/../../outside.md", "../gone.md"])
-def test_it_never_leads_out_of_the_repository(given: str, repository: Path) -> None:
+def test_a_path_outside_the_repository_is_rejected(given: str, repository: Path) -> None:
     (repository.parent / "outside.md").write_text("Rotate.\n")
     found = loaded(manifest(given), repository)
     assert only_code(found) == "TC116/prompt"
@@ -97,7 +97,7 @@ def test_it_never_leads_out_of_the_repository(given: str, repository: Path) -> N
     assert found.tasks == ()
 
 
-def test_nor_by_a_link(repository: Path) -> None:
+def test_a_link_out_of_the_repository_is_rejected(repository: Path) -> None:
     outside = repository.parent / "outside"
     outside.mkdir()
     (outside / "p.md").write_text("Rotate.\n")
@@ -116,19 +116,19 @@ def test_a_link_within_the_repository_is_followed(repository: Path) -> None:
     assert [d.file for d in loaded(manifest("p.md"), repository).diagnostics] == ["p.md"]
 
 
-def test_links_in_a_circle_are_told(repository: Path) -> None:
+def test_a_symlink_loop_is_reported(repository: Path) -> None:
     (repository / "p.md").symlink_to("q.md")
     (repository / "q.md").symlink_to("p.md")
     assert only_code(loaded(manifest("p.md"), repository)) == "TC101/prompt"
 
 
 @pytest.mark.parametrize("given", [".git/config", "tasks/../.git/config", "kept/.GIT/config"])
-def test_git_s_own_files_are_refused(given: str, repository: Path) -> None:
+def test_files_of_git_are_rejected(given: str, repository: Path) -> None:
     (repository / ".git" / "config").write_text("[http] extraheader = AUTHORIZATION: basic x\n")
     assert only_code(loaded(manifest(given), repository)) == "TC116/prompt-git"
 
 
-def test_a_linked_work_tree_is_a_repository_too(tmp_path: Path) -> None:
+def test_a_linked_work_tree_is_a_repository(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "tasks").mkdir(parents=True)
     (tree / ".git").write_text("gitdir: ../repository/.git/worktrees/tree\n")
@@ -140,7 +140,7 @@ def test_a_linked_work_tree_is_a_repository_too(tmp_path: Path) -> None:
     assert only_code(load([], root=tree)) == "TC116/prompt"
 
 
-def test_without_a_repository_the_working_folder_bounds_it(
+def test_without_a_repository_the_working_folder_is_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os.path, "lexists", lambda _path: False)
@@ -152,7 +152,9 @@ def test_without_a_repository_the_working_folder_bounds_it(
     assert only_code(found) == "TC116/prompt-directory"
 
 
-def test_another_folder_to_work_in(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prompt_files_work_with_another_working_folder(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (repository / "tasks" / "a.yaml").write_text(manifest("prompts/rotate.md"))
     assert run(["-C", str(repository), "validate"]) == 0
     (repository / "tasks" / "prompts" / "rotate.md").write_text("one\n\x07\n")
@@ -160,13 +162,13 @@ def test_another_folder_to_work_in(repository: Path, capsys: pytest.CaptureFixtu
     assert "\ntasks/prompts/rotate.md:2:1: error: " in "\n" + capsys.readouterr().err
 
 
-def test_what_is_no_file_is_not_waited_for(repository: Path) -> None:
+def test_a_pipe_is_rejected_without_reading(repository: Path) -> None:
     os.mkfifo(repository / "pipe")
     (found,) = loaded(manifest("pipe"), repository).diagnostics
     assert (found.code, found.args["reason"]) == (Code.UNREADABLE_FILE, "not a regular file")
 
 
-def test_a_file_that_no_model_reads(repository: Path) -> None:
+def test_a_prompt_file_that_is_too_large_is_rejected(repository: Path) -> None:
     (repository / "p.md").write_bytes(b"x" * MAX_BYTES)
     assert loaded(manifest("p.md"), repository).diagnostics == ()
     (repository / "p.md").write_bytes(b"x" * (MAX_BYTES + 1))
@@ -174,7 +176,7 @@ def test_a_file_that_no_model_reads(repository: Path) -> None:
     assert lines(found) == ["p.md:1:1: error: TC102/prompt tasks.rotate.message"]
 
 
-def test_a_file_is_read_once_and_told_of_once(repository: Path) -> None:
+def test_a_prompt_file_is_read_and_reported_once(repository: Path) -> None:
     (repository / "p.md").write_bytes(b"\xff")
     text = "version: 1\ntasks:\n"
     text += "".join(f"  t{n}: {{message: {{contentFile: p.md}}}}\n" for n in range(3))
@@ -189,7 +191,7 @@ def test_aliases_may_share_a_message(repository: Path) -> None:
     assert [t.inputs["message"] for t in found.tasks] == [{"content": "Rotate.\n"}] * 2
 
 
-def test_other_mistakes_of_the_task_are_told_too(repository: Path) -> None:
+def test_other_problems_of_the_task_are_also_reported(repository: Path) -> None:
     found = loaded(manifest("gone.md", more=", planMode: maybe"), repository)
     assert len(found.diagnostics) == 2
 
@@ -254,7 +256,9 @@ def test_no_line_of_a_sensitive_task_is_shown(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-def test_whatever_else_is_wrong(before: str, after: str, line_end: str, tmp_path: Path) -> None:
+def test_other_errors_do_not_reveal_a_sensitive_task(
+    before: str, after: str, line_end: str, tmp_path: Path
+) -> None:
     text = SENSITIVE.replace(before, after).replace("\n", line_end)
     found = loaded(text, tmp_path)
     told = "\n".join(part for d in found.diagnostics for part in word(d))
@@ -264,7 +268,7 @@ def test_whatever_else_is_wrong(before: str, after: str, line_end: str, tmp_path
         assert secret not in (found.text_of("a.yaml") or "")
 
 
-def test_defaults_may_make_all_sensitive(tmp_path: Path) -> None:
+def test_defaults_may_set_sensitive(tmp_path: Path) -> None:
     text = "version: 1\ndefaults: {sensitive: true}\ntasks:\n"
     text += "  a: {message: A}\n  b: {message: B, sensitive: false}\n"
     text += "  c: {message: C, sensitive: null}\n  d: {message: D, sensitive: true}\n"

@@ -14,7 +14,7 @@ from reconciler.model.codes import Code
 
 
 @pytest.mark.parametrize("text", ["", "~", "null", "Null", "NULL"])
-def test_nothing(text: str) -> None:
+def test_null_values_are_null(text: str) -> None:
     assert plain(text) is None
 
 
@@ -37,7 +37,7 @@ def test_nothing(text: str) -> None:
         ("-0", 0),
     ],
 )
-def test_a_value(text: str, value: object) -> None:
+def test_plain_scalars_have_a_type(text: str, value: object) -> None:
     read = plain(text)
     assert (type(read), read) == (type(value), value)
 
@@ -49,14 +49,14 @@ on off yes no y n tRUE nULL 1_000 0b1 0o8 0xG -0x1 1__0 12:30:45 2026-11-24 1e .
 
 
 @pytest.mark.parametrize("text", TEXTS.split())
-def test_text(text: str) -> None:
+def test_other_plain_scalars_are_text(text: str) -> None:
     assert plain(text) == text
 
 
 @pytest.mark.parametrize(
     "text", [".inf", "-.Inf", "+.INF", ".nan", ".NaN", ".NAN", "1e999", "-1e999", "9" * 401]
 )
-def test_what_json_cannot_hold(text: str) -> None:
+def test_numbers_that_json_cannot_hold_are_rejected(text: str) -> None:
     with pytest.raises(FindingError) as caught:
         plain(text)
     assert caught.value.code is Code.INVALID_NUMBER
@@ -73,7 +73,7 @@ def test_what_json_cannot_hold(text: str) -> None:
         ("null", "", None),
     ],
 )
-def test_core_tags(tag: str, text: str, value: object) -> None:
+def test_core_tags_set_the_type(tag: str, text: str, value: object) -> None:
     assert tagged(text, CORE + tag) == value
     assert tagged(text, "!") == text
 
@@ -94,7 +94,7 @@ def test_core_tags(tag: str, text: str, value: object) -> None:
         ("seq", "x"),
     ],
 )
-def test_tags_that_do_not_fit(tag: str, text: str) -> None:
+def test_a_tag_that_does_not_fit_is_rejected(tag: str, text: str) -> None:
     with pytest.raises(FindingError):
         tagged(text, CORE + tag)
 
@@ -106,16 +106,16 @@ def test_tags_are_spelled_as_written() -> None:
 
 
 @given(st.integers())
-def test_every_integer(number: int) -> None:
+def test_every_integer_is_read(number: int) -> None:
     assert plain(str(number)) == number
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_every_float(number: float) -> None:
+def test_every_float_is_read(number: float) -> None:
     assert plain(repr(number)) == number
 
 
 @given(st.text())
-def test_never_anything_but_a_value_or_words(text: str) -> None:
+def test_any_text_is_a_value_or_an_error(text: str) -> None:
     with suppress(FindingError):
         assert plain(text) is None or isinstance(plain(text), bool | int | float | str)

@@ -33,7 +33,7 @@ def described(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]
         yield from described(value, f"{path}/{index}")
 
 
-def test_it_is_draft_7() -> None:
+def test_the_schema_is_valid_draft_7() -> None:
     assert SCHEMA["$schema"] == "http://json-schema.org/draft-07/schema#"
     Draft7Validator.check_schema(SCHEMA)
 
@@ -52,7 +52,7 @@ def test_every_property_is_described_and_has_a_valid_example() -> None:
             assert validator.is_valid(example), path
 
 
-def test_every_pattern_has_words() -> None:
+def test_every_pattern_has_an_error_message() -> None:
     def patterns(node: Any) -> Iterator[dict[str, Any]]:
         children = node.values() if isinstance(node, dict) else node
         for child in children if isinstance(node, dict | list) else ():
@@ -63,14 +63,14 @@ def test_every_pattern_has_words() -> None:
     assert all("patternErrorMessage" in node for node in patterns(SCHEMA))
 
 
-def test_defaults_are_the_settings_of_a_task() -> None:
+def test_defaults_have_the_settings_of_a_task() -> None:
     task = set(SCHEMA["definitions"]["task"]["properties"])
     defaults = set(SCHEMA["definitions"]["defaults"]["properties"])
     assert task - defaults == {"message", "taskID", "orgName", "movedFrom"}
     assert defaults <= task
 
 
-def test_an_entry_has_the_settings_of_a_task_and_its_own() -> None:
+def test_an_entry_has_the_settings_of_a_task_and_its_options() -> None:
     task = SCHEMA["definitions"]["task"]["properties"]
     entry = SCHEMA["definitions"]["entry"]["properties"]
     assert entry.keys() - task.keys() == OPTIONS
@@ -198,17 +198,17 @@ def test_both_validators_agree(document: Any) -> None:
         assert [problem.code for problem in schema.check(document)] == [Code.NOT_A_MANIFEST]
 
 
-def test_the_good_document_is_good() -> None:
+def test_a_valid_document_has_no_violation() -> None:
     assert schema.check(GOOD) == []
     assert schema.explain_data(GOOD) == []
 
 
-def test_jsonschema_stays_out_where_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jsonschema_is_not_used_for_valid_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "_reference", lambda **_: pytest.fail("not needed"))
     assert schema.check(GOOD) == []
 
 
-def test_a_rule_without_words_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_without_an_error_message_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "_reference", lambda **_: Draft7Validator({"minProperties": 9}))
     (problem,) = schema.explain_data({"a": 1})
     assert (problem.code, problem.facts["rule"]) == (Code.INVALID_VALUE, "minProperties")
@@ -225,6 +225,6 @@ def test_a_task_may_be_called_message(tmp_path: Path) -> None:
     ]
 
 
-def test_a_long_value_is_cut_short() -> None:
+def test_a_long_value_is_truncated() -> None:
     (problem,) = schema.check({"version": 1, "tasks": {"a": {"message": "x", "source": "s" * 999}}})
     assert len(word(problem.in_file("", 1, 1)).summary) < 200

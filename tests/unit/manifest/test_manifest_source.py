@@ -40,7 +40,7 @@ def whats(text: str) -> list[str]:
     return [f"{d.line}:{d.column} {shown(d.at.path)} {code(d)}" for d in located]
 
 
-def test_styles(parser: str) -> None:
+def test_every_yaml_style_is_read(parser: str) -> None:
     text = """\
 plain: a b
 single: 'it''s'
@@ -66,7 +66,7 @@ flow: {a: [1, two, {b: null}], 'c': ""}
     }
 
 
-def test_keys_are_text_always(parser: str) -> None:
+def test_keys_are_always_text(parser: str) -> None:
     assert data("1: a\non: b\nnull: c\ntrue: d\n2026-11-24: e\n'': f\n! x: g\n!!str 7: h\n") == {
         "1": "a",
         "on": "b",
@@ -83,12 +83,12 @@ def test_quoted_scalars_are_text(parser: str) -> None:
     assert data("[\"1\", 'true', \"null\", '']") == ["1", "true", "null", ""]
 
 
-def test_tags_of_the_core(parser: str) -> None:
+def test_core_tags_are_applied(parser: str) -> None:
     text = "a: !!str 5\nb: !!int '6'\nc: !!map {d: !!seq [! 7]}\ne: !!float 1\nf: ! {g: ! []}\n"
     assert data(text) == {"a": "5", "b": 6, "c": {"d": ["7"]}, "e": 1.0, "f": {"g": []}}
 
 
-def test_anchors_and_aliases(parser: str) -> None:
+def test_aliases_are_resolved(parser: str) -> None:
     text = "a: &a {x: 1}\nb: *a\nc: &a two\nd: *a\n&k e: 5\nf: *k\ng: [&n 1, *n]\n"
     made = data(text)
     assert made["b"] == {"x": 1}
@@ -96,7 +96,7 @@ def test_anchors_and_aliases(parser: str) -> None:
     assert (made["d"], made["f"], made["g"]) == ("two", "e", [1, 1])
 
 
-def test_times_and_addresses_in_brackets(parser: str) -> None:
+def test_flow_collections_may_hold_times_and_urls(parser: str) -> None:
     # libyaml knows YAML 1.1 here; the pure parser is asked where it gives up
     text = "{at: 12:30:45, to: [http://x.org/?q=1, 2026-11-24T09:00:00Z]}"
     assert data(text) == {"at": "12:30:45", "to": ["http://x.org/?q=1", "2026-11-24T09:00:00Z"]}
@@ -109,25 +109,25 @@ def test_times_and_addresses_in_brackets(parser: str) -> None:
 @pytest.mark.parametrize(
     "text", ["a: 1\n---\n", "a: 1\n...\n", "a: 1\n---\n# x\n...\n---\n", "---\n---\na: 1\n"]
 )
-def test_empty_documents_are_passed_over(parser: str, text: str) -> None:
+def test_empty_documents_are_skipped(parser: str, text: str) -> None:
     assert data(text) == {"a": 1}
 
 
-def test_a_byte_order_mark_is_nothing(parser: str) -> None:
+def test_a_byte_order_mark_is_skipped(parser: str) -> None:
     assert data("\ufeffa: 1\n") == {"a": 1}
     assert whats("\ufeffa: 1\na: 2\n")[0].startswith("2:1 ")
 
 
-def test_line_ends(parser: str) -> None:
+def test_line_endings_are_normalized(parser: str) -> None:
     assert data("a: |\r\n  x\r\n  y\r\nb: 1\rc: 2\r") == {"a": "x\ny\n", "b": 1, "c": 2}
 
 
-def test_keys_below_the_root_have_places(parser: str) -> None:
+def test_nested_keys_have_positions(parser: str) -> None:
     found = read("version: 1\ntasks:\n  # why\n  b: {x: {y: z}}\n  a:\n    x: 1\n")
     assert found.keys == {"tasks": {"b": (4, 3), "a": (5, 3)}}
 
 
-def test_a_repeated_key_keeps_its_first_value_and_place(parser: str) -> None:
+def test_a_duplicate_key_keeps_its_first_value_and_position(parser: str) -> None:
     found = read("t:\n  a: {x: 1}\n  a: {x: 2}\n  a: 3\n")
     assert found.data == {"t": {"a": {"x": 1}}}
     assert found.keys == {"t": {"a": (2, 3)}}
@@ -136,7 +136,7 @@ def test_a_repeated_key_keeps_its_first_value_and_place(parser: str) -> None:
     ]
 
 
-def test_problems_below_a_repeated_key(parser: str) -> None:
+def test_problems_below_a_duplicate_key_are_reported(parser: str) -> None:
     assert whats("a: 1\na: {b: [.inf, {c: !x 1, d: 1, d: 2}]}\n") == [
         "2:9 a.b[0] TC109/special",
         "2:19 a.b[1].c TC108",
@@ -144,14 +144,14 @@ def test_problems_below_a_repeated_key(parser: str) -> None:
     ]
 
 
-def test_a_later_error_of_form_does_not_hide_a_repeated_key(parser: str) -> None:
+def test_a_later_syntax_error_does_not_hide_a_duplicate_key(parser: str) -> None:
     assert whats("a: 1\na: 2\nb: [\n") == [
         "2:1 a TC106",
         "4:1  TC105/value",
     ]
 
 
-def test_escapes_that_cannot_be_sent(parser: str) -> None:
+def test_an_escaped_null_character_is_rejected(parser: str) -> None:
     assert whats('a: "x\\0"\n') == ["1:4 a TC104/unsendable"]
     assert read('a: "\\e[0m \\x07"').findings == []  # written on purpose; shown escaped
 
@@ -168,27 +168,27 @@ def test_directives(parser: str, head: str) -> None:
 
 
 @pytest.mark.parametrize("text", ['"\\uD800"', '"\\UFFFFFFFF"'])
-def test_escapes_that_are_no_character(parser: str, text: str) -> None:
+def test_invalid_escapes_are_rejected(parser: str, text: str) -> None:
     assert len(whats(f"a: {text}\n")) == 1
 
 
 @pytest.mark.parametrize(
     ("opening", "closing"), [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", ""), ("&a [", "]")]
 )
-def test_nesting_has_an_end(parser: str, opening: str, closing: str) -> None:
+def test_nesting_is_limited(parser: str, opening: str, closing: str) -> None:
     (found,) = read(opening * 5_000 + "x" + closing * 5_000).findings
     assert found.code in (Code.EXCESSIVE_NESTING, Code.INVALID_KEY)
     assert len(shown(found.path)) < 100
 
 
-def test_nesting_behind_an_alias_counts(parser: str) -> None:
+def test_nesting_behind_an_alias_counts_toward_the_limit(parser: str) -> None:
     deep = "[" * 60 + "x" + "]" * 60
     (found,) = read(f"a: &a {deep}\nb: {'[' * 60}*a{']' * 60}\n").findings
     assert found.code is Code.EXCESSIVE_NESTING
     assert whats(f"a: &a {deep}\nb: [[*a]]\n") == []
 
 
-def test_aliases_cannot_make_a_file_large(parser: str) -> None:
+def test_alias_expansion_is_limited(parser: str) -> None:
     text = (
         "a: &a "
         + "x" * 1000
@@ -201,12 +201,12 @@ def test_aliases_cannot_make_a_file_large(parser: str) -> None:
     assert whats(text)[0].endswith(" TC112")
 
 
-def test_honest_aliases_are_free(parser: str) -> None:
+def test_small_aliases_are_accepted(parser: str) -> None:
     shared = "a: &a " + "x" * 2000 + "\n"
     assert whats(shared + "".join(f"b{i}: *a\n" for i in range(1000))) == []
 
 
-def test_too_large_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "MAX_BYTES", 1024 * 1024)
     assert whats("# " + "x" * 1024 * 1024) == ["1:1  TC102"]
 
@@ -214,13 +214,13 @@ def test_too_large_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "number", [0, 1, 8, 0xB, 0xC, 0x1B, 0x7F, 0x85, 0x9F, 0x2028, 0x2029, 0xFFFE]
 )
-def test_unseen_characters(number: int) -> None:
+def test_invisible_characters_are_rejected(number: int) -> None:
     (found,) = read(f"a: é\nb: é{chr(number)}\n").findings
     assert (found.code, found.position) == (Code.INVALID_CHARACTER, (2, 5))
     assert found.facts["character"] == f"U+{number:04X}"
 
 
-def test_the_parsers_homes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_c_parser_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(name: str) -> Any:
         raise ImportError(name)
 
@@ -248,7 +248,7 @@ def test_spots() -> None:
     assert locate(Source(b"").events(), [()]) == {(): SourceSpan(1, 1, 1, 1, 1)}
 
 
-def test_paths_are_one_short_line() -> None:
+def test_paths_are_shown_in_one_short_line() -> None:
     assert shown(()) == ""
     assert shown(("tasks", "a.b", "x", 0, "id")) == "tasks.a.b.x[0].id"
     assert shown(("tasks", "a\nb", "<<")) == 'tasks["a\\nb"]["<<"]'
@@ -277,7 +277,7 @@ def test_both_parsers_read_the_same(text: str) -> None:
 
 @settings(max_examples=300)
 @given(SOUP)
-def test_soup_is_refused_by_place_or_read_alike(text: str) -> None:
+def test_random_text_is_rejected_with_a_position_or_read_alike(text: str) -> None:
     # Where just one takes it, the other says where it does not: the grammars of 1.1 and 1.2
     # differ at their edges (a key that is not there, signs in the name of an anchor).
     with pytest.MonkeyPatch.context() as patch:

@@ -72,7 +72,7 @@ def rejected(folder: Path, schema: Any, name: str = "policy.json") -> str:
     return code(problem)
 
 
-def test_what_it_sees(tmp_path: Path) -> None:
+def test_a_policy_sees_each_task_with_its_defaults(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(MANIFEST)
     rotate, adopted = (shape(task) for task in load(["a.yaml"], root=tmp_path).tasks)
     assert rotate == {
@@ -95,7 +95,7 @@ def test_a_value_can_be_forbidden(tmp_path: Path, never: Any) -> None:
     assert found(tmp_path, schema) == ["9:21: tasks.rotate.permissionMode: TC501/forbidden"]
 
 
-def test_another_not_is_shown(tmp_path: Path) -> None:
+def test_a_violated_not_is_shown(tmp_path: Path) -> None:
     schema = {"properties": {"permissionMode": {"not": {"const": "default"}}}}
     assert found(tmp_path, schema) == [
         '9:21: tasks.rotate.permissionMode: TC501 {"const": "default"}'
@@ -124,7 +124,7 @@ def test_a_violation_is_located_where_the_value_is_set(tmp_path: Path) -> None:
     ]
 
 
-def test_the_nearest_words_count(tmp_path: Path) -> None:
+def test_the_nearest_error_message_is_used(tmp_path: Path) -> None:
     schema = {
         "errorMessage": "outside",
         "allOf": [
@@ -150,19 +150,19 @@ def test_the_nearest_words_count(tmp_path: Path) -> None:
     assert problems[-1].args["detail"] == "what was adopted"
 
 
-def test_a_property_may_be_named_as_a_keyword_is(tmp_path: Path) -> None:
+def test_a_property_may_have_the_name_of_a_keyword(tmp_path: Path) -> None:
     schema = {"properties": {"errorMessage": {"type": "string"}, "severity": {}, "$ref": {}}}
     assert found(tmp_path, schema) == []
 
 
-def test_no_value_is_repeated(tmp_path: Path) -> None:
+def test_no_value_of_a_task_is_shown(tmp_path: Path) -> None:
     manifest = MANIFEST.replace("Rotate it.", "Very-Secret.\n    sensitive: true")
     schema = {"properties": {"message": {"properties": {"content": {"pattern": "^x"}}}}}
     (said,) = diagnostics(tmp_path, schema, manifest)
     assert "Secret" not in repr(said)
 
 
-def test_yaml_is_one_too_and_drafts_are_known(tmp_path: Path) -> None:
+def test_a_policy_may_be_yaml_and_name_its_draft(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(MANIFEST)
     text = "$schema: http://json-schema.org/draft-07/schema#\nrequired: [role]\n"
     loaded = load(["a.yaml"], root=tmp_path, policy=policy(tmp_path, text, "p.yaml"))
@@ -196,11 +196,11 @@ def test_yaml_is_one_too_and_drafts_are_known(tmp_path: Path) -> None:
         ('{"maximum": ' + "9" * 5000 + "}", "TC502/number"),
     ],
 )
-def test_what_is_no_policy(tmp_path: Path, schema: Any, case: str) -> None:
+def test_an_invalid_policy_is_rejected(tmp_path: Path, schema: Any, case: str) -> None:
     assert rejected(tmp_path, schema) == case
 
 
-def test_what_is_no_policy_in_yaml(tmp_path: Path) -> None:
+def test_an_invalid_yaml_policy_is_rejected(tmp_path: Path) -> None:
     assert rejected(tmp_path, "[" * 100_000, "p.yaml") == "TC111"
     assert rejected(tmp_path, "# nothing\n", "p.yaml") == "TC113"
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -209,7 +209,7 @@ def test_what_is_no_policy_in_yaml(tmp_path: Path) -> None:
     assert rejected(tmp_path, bomb, "p.yaml") == "TC112"
 
 
-def test_one_that_explodes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_steps_of_a_policy_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconciler.manifest.schema.MAX_STEPS", 10_000)
     schema = {"$defs": {**DOUBLED, "s40": {}}, "$ref": "#/$defs/s0"}
     assert rejected(tmp_path, schema) == "TC502/steps"
@@ -230,7 +230,7 @@ SLOW: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("schema", SLOW.values(), ids=SLOW)
-def test_one_that_takes_too_long_is_given_up(
+def test_the_time_of_a_policy_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: Any
 ) -> None:
     monkeypatch.setattr("reconciler.manifest.policy.MAX_SECONDS", 0.3)
@@ -240,14 +240,16 @@ def test_one_that_takes_too_long_is_given_up(
     assert [code(d) for d in caught.value.diagnostics] == ["TC502/time"]
 
 
-def test_one_that_is_missing(tmp_path: Path) -> None:
+def test_a_missing_policy_is_an_error(tmp_path: Path) -> None:
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(ManifestError) as caught:
             read_policy(path, "none.json", "taskctl.toml")
         assert [code(d) for d in caught.value.diagnostics] == ["TC101/policy"]
 
 
-def test_the_verdict_needs_no_accelerator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_policy_gives_the_same_result_without_the_accelerator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     schema = {"required": ["role"], "properties": {"key": {"pattern": r"^\w+$"}}}
     with_it = found(tmp_path, schema)
     monkeypatch.setitem(sys.modules, "jsonschema_rs", None)

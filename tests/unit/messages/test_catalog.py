@@ -51,7 +51,7 @@ def test_a_code_has_a_section_and_is_used(code: Code) -> None:
 
 
 @pytest.mark.parametrize("code", codes(), ids=lambda code: code.name)
-def test_every_case_can_be_worded(code: Code) -> None:
+def test_every_case_has_a_wording(code: Code) -> None:
     for message in entry(code).cases.values():
         facts = facts_of(message)
         summary, detail, command = (fill(part, facts) for part in message)
@@ -93,7 +93,7 @@ EVIL = "$(touch owned)`;"
 
 
 @pytest.mark.parametrize("code", codes(), ids=lambda code: code.name)
-def test_no_value_that_is_not_of_its_kind_is_in_a_command(code: Code) -> None:
+def test_no_invalid_value_appears_in_a_command(code: Code) -> None:
     for message in entry(code).cases.values():
         facts = {n: EVIL if isinstance(v, str) else v for n, v in facts_of(message).items()}
         its_own = r"\{(\w+):cmd\}|\{(name|count):sh\}"  # of the user, or of the code
@@ -118,6 +118,6 @@ def notes() -> Iterator[tuple[str, str, frozenset[str]]]:
 
 
 @pytest.mark.parametrize(("place", "name", "facts"), list(notes()))
-def test_a_note_gets_the_facts_that_it_names(place: str, name: str, facts: frozenset[str]) -> None:
+def test_a_note_receives_its_facts(place: str, name: str, facts: frozenset[str]) -> None:
     named = re.findall(r"\{([a-z_]+)", Note[name].value)
     assert set(named) == facts

@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parents[3] / "reconciler"
 MADE = re.compile(r"\b(?:remark|Remark|_of)\(\s*(?:attempt, |latest, )?\"([\w.]+)\"")
 
 
-def test_every_case_that_the_code_names_is_worded() -> None:
+def test_every_case_used_in_the_code_has_a_wording() -> None:
     named = {
         case
         for path in PACKAGE.rglob("*.py")
@@ -31,12 +31,12 @@ def test_every_case_that_the_code_names_is_worded() -> None:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_every_reason_is_worded(reason: Reason) -> None:
+def test_every_reason_has_a_wording(reason: Reason) -> None:
     assert word_remarks([Remark(reason.value)]).hints == ()
 
 
 @given(remarks(st.text(st.characters(exclude_categories=["Cs"]), min_size=1)))
-def test_no_fact_becomes_more_than_one_word_of_a_command(made: Remark) -> None:
+def test_no_fact_becomes_more_than_one_argument_of_a_command(made: Remark) -> None:
     for hint in word_remarks([made]).hints:
         words = shlex.split(" ".join(hint.commands))
         assert words[:1] in ([], ["taskctl"])

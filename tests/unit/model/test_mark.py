@@ -21,7 +21,7 @@ MARKS = st.builds(mint, TIMES, entropy=ENTROPY)
 ROUNDINGS = (ROUND_DOWN, ROUND_HALF_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP)
 
 
-def test_a_mark_is_the_clocks_millisecond_and_six_random_digits() -> None:
+def test_a_mark_is_a_time_in_milliseconds_and_six_random_digits() -> None:
     assert mint(NOW, entropy=7) == "2026-11-24T14:44:49.123000007Z"
     assert len({mint(NOW) for _ in range(50)}) > 40
 
@@ -64,13 +64,13 @@ def test_no_other_mark_matches(mark: str, digits: int, units: int, later: bool) 
 
 
 @given(TIMES, st.integers(-14, 14))
-def test_any_offset_is_the_same_moment(moment: datetime, hours: int) -> None:
+def test_any_offset_is_the_same_time(moment: datetime, hours: int) -> None:
     there = moment.astimezone(timezone(timedelta(hours=hours)))
     assert nanoseconds(there.isoformat()) == nanoseconds(moment.isoformat())
     assert nanoseconds(moment.replace(tzinfo=None).isoformat()) == nanoseconds(moment.isoformat())
 
 
-def test_further_digits_are_cut_off_but_do_not_match() -> None:
+def test_further_digits_are_truncated_but_do_not_match() -> None:
     mark = "2026-11-24T14:44:49.123456789Z"
     assert nanoseconds("2026-11-24T14:44:49.1234567899Z") == nanoseconds(mark)
     assert not matches(mark, "2026-11-24T14:44:49.1234567891Z")
@@ -86,7 +86,7 @@ def test_further_digits_are_cut_off_but_do_not_match() -> None:
         "٢٠٢٦-11-24T14:44:49Z",
     ],
 )
-def test_what_is_not_a_time_matches_nothing(shown: object) -> None:
+def test_an_invalid_time_matches_nothing(shown: object) -> None:
     assert nanoseconds(shown) is None
     assert not matches("2026-11-24T14:44:49.123456789Z", shown)
     assert not is_exact("2026-11-24T14:44:49.123456789Z", shown)
@@ -100,7 +100,7 @@ def test_what_is_not_a_time_matches_nothing(shown: object) -> None:
         *("2026-11-24t14:44:49.123456789Z", "2026-11-24T14:44:49.123456789+00:00"),
     ],
 )
-def test_there_is_one_way_to_write_a_mark(text: str) -> None:
+def test_a_mark_has_one_spelling(text: str) -> None:
     assert nanoseconds(text) is not None
     assert not is_mark(text)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.model.wire import first_message
 
 
-def test_synthetic_events_are_passed_over() -> None:
+def test_synthetic_events_are_skipped() -> None:
     body = {"type": "user_message", "timestamp": "2026-11-24T12:00:00Z"}
     events = [
         {"type": "userInput", "isSynthetic": True, "eventBody": {**body, "content": "made up"}},

@@ -105,7 +105,7 @@ def test_a_period_before_its_first_day_generates_nothing() -> None:
     assert (made.tasks, made.findings) == ({}, [])
 
 
-def test_the_pilot_are_the_first_or_those_that_match() -> None:
+def test_the_pilot_is_the_first_rows_or_those_that_match() -> None:
     first = expanded("forEach: {n: [a, b, c]}\nrollout: {pilot: 2, atOnce: 5}\nmessage: '{{ n }}'")
     assert [origin.is_pilot for origin in first.origins.values()] == [True, True, False]
     matched = expanded("forEach: {n: [a, b]}\nrollout: {pilot: [{n: b}]}\nmessage: '{{ n }}'")
@@ -150,11 +150,11 @@ def test_a_whole_number_may_be_written_with_an_exponent() -> None:
         ("every: day\ncatchUp: 2", Code.INVALID_RECURRENCE, "catchUp"),
     ],
 )
-def test_what_is_wrong_with_an_entry(entry: str, code: Code, case: str) -> None:
+def test_invalid_entries_are_reported(entry: str, code: Code, case: str) -> None:
     assert (code, case) in found(expanded(f"{entry}\nmessage: do it"))
 
 
-def test_a_large_product_is_refused_before_it_is_built() -> None:
+def test_a_large_product_is_rejected_before_it_is_built() -> None:
     many = ", ".join(map(str, range(1000)))
     entry = f"forEach: {{a: [{many}], b: [{many}], c: [{many}], atMost: 100000}}\nmessage: x"
     assert found(expanded(entry)) == [(Code.TOO_MANY_TASKS, "")]

@@ -50,7 +50,9 @@ def test_periods_tile_the_calendar(day: date, unit: Unit) -> None:
         ("year", "2026-07-01", "2026", "2026-01-01", "2026-12-31"),
     ],
 )
-def test_what_periods_are_called(unit: str, day: str, name: str, start: str, end: str) -> None:
+def test_periods_have_documented_names(
+    unit: str, day: str, name: str, start: str, end: str
+) -> None:
     period = period_of(date.fromisoformat(day), Unit(unit))
     assert (period.name, str(period.start), str(period.end)) == (name, start, end)
 
@@ -65,21 +67,21 @@ def test_an_instant_is_in_its_period_by_the_calendar_of_the_zone(
 
 
 @given(instants, units, zones)
-def test_time_never_leads_back_to_an_earlier_period(
+def test_a_later_instant_is_never_in_an_earlier_period(
     now: datetime, unit: Unit, zone: ZoneInfo
 ) -> None:
     later = now + timedelta(minutes=61)
     assert period_at(later, unit, zone).start >= period_at(now, unit, zone).start
 
 
-def test_midnight_of_the_zone_counts() -> None:
+def test_periods_start_at_midnight_of_the_zone() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     before = datetime(2026, 10, 31, 22, 59, 59, tzinfo=UTC)
     assert period_at(before, Unit.MONTH, berlin).name == "2026-10"
     assert period_at(before + timedelta(seconds=1), Unit.MONTH, berlin).name == "2026-11"
 
 
-def test_a_day_that_a_zone_skipped_is_no_period_there() -> None:
+def test_a_day_skipped_by_a_zone_is_not_a_period() -> None:
     apia = ZoneInfo("Pacific/Apia")
     last = datetime(2011, 12, 30, 9, 59, tzinfo=UTC)
     names = [period_at(last + timedelta(minutes=m), Unit.DAY, apia).name for m in (0, 1)]
@@ -87,7 +89,7 @@ def test_a_day_that_a_zone_skipped_is_no_period_there() -> None:
 
 
 @given(instants, units, zones, st.integers(0, 30), st.none() | days, st.none() | days)
-def test_what_is_due_are_the_last_periods_within_bounds(
+def test_the_latest_periods_within_bounds_are_due(
     now: datetime, unit: Unit, zone: ZoneInfo, catch_up: int, first: date | None, last: date | None
 ) -> None:
     due = Recurrence(unit, zone, first, last, catch_up).due(now)
@@ -102,7 +104,7 @@ def test_what_is_due_are_the_last_periods_within_bounds(
         assert due[-1] == current
 
 
-def test_the_calendar_has_a_beginning() -> None:
+def test_catch_up_stops_at_the_start_of_the_calendar() -> None:
     now = datetime(1, 1, 2, tzinfo=UTC)
     assert Recurrence(Unit.YEAR, ZoneInfo("UTC"), catch_up=3).due(now) == (
         Period(date(1, 1, 1), Unit.YEAR),

@@ -79,7 +79,7 @@ def test_yaml_and_json_values_are_text_as_written() -> None:
         ("a.toml", "", "ending", 1),
     ],
 )
-def test_what_is_wrong_with_data(name: str, text: str, case: str, line: int) -> None:
+def test_invalid_data_files_are_reported(name: str, text: str, case: str, line: int) -> None:
     with pytest.raises(RowError) as caught:
         rows(name, text)
     assert (caught.value.case, caught.value.line) == (case, line)
@@ -89,7 +89,7 @@ values = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map
 
 
 @given(st.lists(st.tuples(values.filter(bool), values), max_size=8))
-def test_csv_that_a_library_writes_comes_back(written: list[tuple[str, str]]) -> None:
+def test_csv_written_by_a_library_is_read_back(written: list[tuple[str, str]]) -> None:
     text = io.StringIO()
     csv.writer(text).writerows([("name", "owner"), *written])
     found = [row.value for row in rows_of_file("a.csv", text.getvalue(), lambda: None)]
@@ -97,7 +97,7 @@ def test_csv_that_a_library_writes_comes_back(written: list[tuple[str, str]]) ->
 
 
 @given(st.lists(st.dictionaries(st.text(), st.text(), max_size=3) | st.text(), max_size=6))
-def test_json_that_a_library_writes_comes_back(written: list[object]) -> None:
+def test_json_written_by_a_library_is_read_back(written: list[object]) -> None:
     text = json.dumps(written, indent=1)
     assert [row.value for row in rows_of_file("a.json", text, lambda: None)] == written
 
@@ -118,7 +118,7 @@ def test_the_product_is_in_the_order_written() -> None:
     assert keys == ["network-eu", "network-us", "data-eu", "data-us"]
 
 
-def test_matchers_match_the_values_that_they_name() -> None:
+def test_matchers_compare_only_the_values_they_name() -> None:
     matchers = Matchers()
     matchers.add({"stack.tier": "2", "region": "us"}, 1)
     matchers.add({"stack.name": "network"}, 2)
@@ -128,7 +128,7 @@ def test_matchers_match_the_values_that_they_name() -> None:
     assert list(matchers.unused_lines()) == [3]
 
 
-def test_what_templates_may_name() -> None:
+def test_templates_may_use_axes_and_columns() -> None:
     assert next(combinations(AXES)).values == {
         "stack": None,
         "stack.name": "network",

@@ -32,7 +32,7 @@ def faults(text: str, known: dict[str, str | None]) -> list[Finding]:
         ("in {{ period.name }}, {{ stack.owner }} pays", "in 2026-11, platform pays"),
     ],
 )
-def test_what_a_template_becomes(text: str, filled: str) -> None:
+def test_templates_are_filled(text: str, filled: str) -> None:
     assert not faults(text, KNOWN)
     assert substitute(text, KNOWN) == filled
 
@@ -51,20 +51,20 @@ def test_what_a_template_becomes(text: str, filled: str) -> None:
         ("{{ {{ region }} }}", "malformed", "{{ {{ region }} }}", ""),
     ],
 )
-def test_what_is_wrong_with_a_template(text: str, case: str, shown: str, near: str) -> None:
+def test_invalid_templates_are_reported(text: str, case: str, shown: str, near: str) -> None:
     (found,) = faults(f"x {text}", KNOWN)
     assert (found.case, found.facts) == (case, {"text": shown, "near": near})
 
 
 @given(st.text(), st.text())
-def test_a_result_is_never_a_template_again(region: str, around: str) -> None:
+def test_a_filled_value_is_not_a_template(region: str, around: str) -> None:
     values: dict[str, str | None] = {"region": "{{ region }}" + region}
     around = around.replace("{", "")
     assert substitute(f"{around}{{{{ region }}}}", values) == around + "{{ region }}" + region
 
 
 @given(st.text())
-def test_text_without_double_braces_stays(text: str) -> None:
+def test_text_without_double_braces_is_unchanged(text: str) -> None:
     text = text.replace("{{", "{")
     assert substitute(text, {}) == text
     assert not faults(text, {})
@@ -72,7 +72,7 @@ def test_text_without_double_braces_stays(text: str) -> None:
 
 
 @given(st.text(alphabet='{} "ab.', max_size=30))
-def test_every_pair_of_braces_is_a_name_an_escape_or_a_fault(text: str) -> None:
+def test_every_pair_of_braces_is_a_name_an_escape_or_an_error(text: str) -> None:
     if not faults(text, {"a": "A", "b": "B"}):
         assert "{{" not in substitute(text, {"a": "A", "b": "B"}).replace(
             "{{", "", text.count('"{{"')
