@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from reconciler import memory
 from reconciler.app.context import Context
 from reconciler.app.planner import normal
-from reconciler.messages.notes import Note
+from reconciler.messages.notes import Note, Question
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, TaskctlError
+from reconciler.model.diagnostics import Arg, Place, TaskctlError
 from reconciler.model.options import parse_duration
 from reconciler.model.shell import is_task_id
 from reconciler.model.task import TaskRef
@@ -143,6 +143,17 @@ def select_refs(ctx: Context, state: State, words: Sequence[str]) -> tuple[TaskR
         else:
             find(state, word)
     return tuple(sorted(found))
+
+
+def confirm(
+    ctx: Context, question: Question, *, yes: bool, again: tuple[str, ...], **facts: Arg
+) -> bool:
+    """Whether to proceed. TaskctlError without a terminal; it suggests the command `again`."""
+    if yes:
+        return True
+    if not ctx.ui.interactive:
+        raise TaskctlError.of(Code.CONFIRMATION_REQUIRED, command=again)
+    return ctx.ui.ask(question, strict=False, **facts)
 
 
 def since_when(text: str, now: datetime) -> datetime:

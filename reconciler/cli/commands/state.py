@@ -43,7 +43,7 @@ from reconciler.render.outcomes import (
 )
 def list_records(call: Call, words: tuple[str, ...]) -> int:
     """List the recorded tasks, and the unresolved attempts."""
-    from reconciler.app.state_edits import read_tasks
+    from reconciler.app.state import read_tasks
     from reconciler.render.state import state_document, state_table
 
     state, refs = read_tasks(call.ctx, words)
@@ -60,7 +60,7 @@ def list_records(call: Call, words: tuple[str, ...]) -> int:
 )
 def show_record(call: Call, key: str) -> int:
     """Show the record of one task: its inputs when it was created, and its last known outputs."""
-    from reconciler.app.state_edits import read_tasks
+    from reconciler.app.state import read_tasks
     from reconciler.render.state import state_document, task_text
 
     state, refs = read_tasks(call.ctx, (key,))
@@ -87,7 +87,7 @@ def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
     With globs, each * in NEW stands for what the corresponding * in OLD matched; if several match,
     asks for confirmation.
     """
-    from reconciler.app.state_edits import move_records
+    from reconciler.app.state import move_records
 
     return _show_edits(call, *move_records(call.ctx, old, new, yes=yes))
 
@@ -102,7 +102,7 @@ def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
 )
 def rm_record(call: Call, words: tuple[str, ...], yes: bool) -> int:
     """Remove records. The tasks keep running. If several match, asks for confirmation."""
-    from reconciler.app.state_edits import remove_records
+    from reconciler.app.state import remove_records
 
     return _show_edits(call, *remove_records(call.ctx, words, yes=yes))
 
@@ -122,7 +122,7 @@ def accept_inputs(call: Call, key: str, paths: tuple[str, ...], yes: bool) -> in
     Use it after an edit that makes no difference, such as a corrected typo. The task is then no
     longer shown as changed.
     """
-    from reconciler.app.state_edits import accept_manifest
+    from reconciler.app.state import accept_manifest
 
     return _show_edits(call, *accept_manifest(call.ctx, key, paths, yes=yes))
 
@@ -144,7 +144,7 @@ def resolve_attempts(call: Call, key: str, task_id: str | None, not_created: boo
     With --task-id, KEY may also be in a manifest only: this records the existing task for it. Check
     the service first: if the task exists, --not-created leads to a second one.
     """
-    from reconciler.app.state_edits import resolve_attempt
+    from reconciler.app.state import resolve_attempt
 
     if (task_id is None) is not not_created:
         raise click.UsageError("specify either --task-id ID or --not-created")
@@ -165,7 +165,7 @@ def init_state(call: Call, address: str | None) -> int:
 
     An existing state is not changed.
     """
-    from reconciler.app.state_admin import create_state
+    from reconciler.app.state import create_state
 
     return _show_change(call, create_state(call.ctx, address))
 
@@ -189,7 +189,7 @@ def unlock_state(call: Call, epoch: int) -> int:
     EPOCH is the number in the error message about the locked state. If its run is still alive, it
     sends no further requests. The lock of a run that was killed expires by itself.
     """
-    from reconciler.app.state_admin import release_lock
+    from reconciler.app.state import release_lock
 
     return _show_change(call, release_lock(call.ctx, epoch))
 
@@ -204,7 +204,7 @@ def print_state(call: Call) -> int:
 
     It contains all prompts, also those of sensitive tasks.
     """
-    from reconciler.app.state_admin import pull_state
+    from reconciler.app.state import pull_state
 
     state = pull_state(call.ctx)
     call.out.result(lambda: copy_document(state), lambda _style: copy_text(state))
@@ -223,7 +223,7 @@ def push_file(call: Call, file: str) -> int:
     FILE must have the lineage of the state and a higher serial, and must contain all of its tasks
     and unresolved attempts.
     """
-    from reconciler.app.state_admin import push_state
+    from reconciler.app.state import push_state
 
     return _show_change(call, push_state(call.ctx, file))
 
@@ -244,7 +244,7 @@ def migrate_state(call: Call, to: str | None, abort: bool) -> int:
     If it is interrupted, run it again with the same address, or undo it with --abort. Until then,
     no other command uses the state. The old place then points to the new one.
     """
-    from reconciler.app.state_admin import abort_move, move_state
+    from reconciler.app.state import abort_move, move_state
 
     if (to is None) is not abort:
         raise click.UsageError("specify either --to URL or --abort")

@@ -13,8 +13,7 @@ from reconciler.app.apply import apply
 from reconciler.app.context import Context
 from reconciler.app.import_ import ImportSelection, import_tasks
 from reconciler.app.plan import plan
-from reconciler.app.recipient import Recipient
-from reconciler.app.respond import approve, cancel, say
+from reconciler.app.respond import Recipient, approve, cancel, say
 from reconciler.app.task_sessions import TaskSessions
 from reconciler.app.wait import WaitOptions, wait
 from reconciler.app.wave import ApplyRequest

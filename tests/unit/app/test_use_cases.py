@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.app.apply import apply
 from reconciler.app.plan import plan
-from reconciler.app.state_edits import read_tasks, remove_records
+from reconciler.app.state import read_tasks, remove_records
 from reconciler.app.status import status
 from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest

@@ -1,0 +1,211 @@
+"""`state`: lists and repairs records; creates, unlocks, copies and moves states."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reconciler import disk
+from reconciler.app.context import Context
+from reconciler.app.task_sessions import confirm, select_keys, select_refs, with_named_ids
+from reconciler.messages.notes import Question
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import Place, StateError, TaskctlError
+from reconciler.model.task import TaskRef
+from reconciler.render.outcomes import Edit, PlaceChange
+from reconciler.state import edit, migration
+from reconciler.state.codec import StateSource, decode_state, encode_state
+from reconciler.state.model import State
+from reconciler.state.session import read_state
+from reconciler.state.shared import SharedState
+
+if TYPE_CHECKING:
+    from reconciler.model.task import DesiredTask, RemoteTask
+    from reconciler.state.model import Event
+
+# Records
+
+
+def read_tasks(ctx: Context, words: Sequence[str] = ()) -> tuple[State, tuple[TaskRef, ...]]:
+    """The state without sensitive prompts, and the tasks that `words` select. TaskctlError."""
+    from reconciler.render.masking import masked_state
+
+    state = masked_state(with_named_ids(ctx.read_state(), words))
+    return state, select_refs(ctx, state, words)
+
+
+def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, ...]:
+    """Moves records to other keys, several after confirmation. Returns nothing if it was declined.
+    TaskctlError."""
+    with ctx.open_state("state mv") as session:
+        state, at = session.state, ctx.clock.now()
+        moves = edit.destinations(select_keys(state, old), old, new)
+        events = [event for ref, to in moves for event in edit.mv(state, ref, to, at=at)]
+        again = ("state", "mv", old, new, "-y")
+        shown = [f"{ref} to {to}" for ref, to in moves]
+        if not _confirm(ctx, Question.MOVE, shown, yes=yes, again=again):
+            return ()
+        session.append(*events)
+    return tuple(Edit(ref, "moved", True, str(to)) for ref, to in moves)
+
+
+def remove_records(ctx: Context, words: Sequence[str], *, yes: bool) -> tuple[Edit, ...]:
+    """Removes records, several after confirmation; the tasks keep running. Returns nothing if it
+    was declined. TaskctlError."""
+    with ctx.open_state("state rm") as session:
+        state, at = session.state, ctx.clock.now()
+        refs = select_refs(ctx, state, words)
+        events = [event for ref in refs for event in edit.rm(state, ref, at=at)]
+        if not _confirm(ctx, Question.REMOVE, refs, yes=yes, again=("state", "rm", *words, "-y")):
+            return ()
+        session.append(*events)
+    return tuple(Edit(ref, "removed", True) for ref in refs)
+
+
+def accept_manifest(
+    ctx: Context, word: str, paths: Sequence[str], *, yes: bool
+) -> tuple[Edit, ...]:
+    """Records the manifests' inputs as those that the tasks were created with; of several tasks,
+    after confirmation. Returns nothing if it was declined. TaskctlError."""
+    tasks = ctx.read(paths).tasks
+    with ctx.open_state("state accept") as session:
+        state = session.state
+        refs = select_refs(ctx, state, [word])
+        events: list[Event] = []
+        edits = []
+        for ref in refs:
+            task = _declared(tasks, ref)
+            new = edit.accept(state, ref, task.inputs, task.file, sensitive=task.sensitive)
+            edits.append(Edit(ref, "accepted", bool(new), task.file))
+            events += new
+        again = ("state", "accept", word, *paths, "-y")
+        if not _confirm(ctx, Question.ACCEPT, refs, yes=yes, again=again):
+            return ()
+        session.append(*events)
+    return tuple(edits)
+
+
+def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
+    """Records the outcome of an attempt: the task that it created, or None. With a task, the key
+    may also be in the manifests only. TaskctlError."""
+    with ctx.open_state("state resolve") as session:
+        state = session.state
+        if task_id is not None and not edit.is_known(state, key):
+            desired = _of_manifests(ctx, state, key)
+            remote = _at_service(ctx, desired.ref, task_id)
+            who, now = ctx.client.identity(), ctx.clock.now()
+            session.append(*edit.record_existing(state, desired, remote, who, at=now))
+            return Edit(desired.ref, "resolved", True, task_id)
+        ref = edit.find(state, key)
+        task = _at_service(ctx, ref, task_id) if task_id is not None else None
+        created_at = task.created_at if task is not None else None
+        now = ctx.clock.now()
+        events = edit.close_attempts(state, ref, task_id, created_at=created_at, at=now)
+        session.append(*events)
+    if task_id is not None:
+        return Edit(ref, "resolved", bool(events), task_id)
+    return Edit(ref, "keptTask" if ref in state.records else "notCreated", bool(events))
+
+
+def _of_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
+    """The declared task of a `KEY` or `ORG/KEY`, which must be unique."""
+    tasks = ctx.with_organizations(ctx.read(())).tasks
+    found = [task for task in tasks if key in (task.key, str(task.ref))]
+    return found[0] if len(found) == 1 else _declared(tasks, edit.find(state, key))
+
+
+def _confirm(
+    ctx: Context, question: Question, refs: Sequence[object], *, yes: bool, again: tuple[str, ...]
+) -> bool:
+    """Whether to edit these entries; a single one needs no confirmation."""
+    shown = tuple(map(str, refs))
+    return len(refs) < 2 or confirm(ctx, question, yes=yes, again=again, refs=shown)
+
+
+def _declared(tasks: Sequence[DesiredTask], ref: TaskRef) -> DesiredTask:
+    for task in tasks:
+        if task.key == ref.key and task.org_name in (None, ref.org_name):
+            return task
+    facts = {"ref": str(ref), "task_key": ref.key}
+    raise TaskctlError.of(Code.NOT_DECLARED, at=Place(key=ref.key), **facts)
+
+
+def _at_service(ctx: Context, ref: TaskRef, task_id: str) -> RemoteTask:
+    task = ctx.client.get_task(ref.org_name, task_id)
+    if task is None:
+        raise TaskctlError.of(Code.NO_SUCH_TASK, task_id=task_id, org=ref.org_name)
+    return task
+
+
+# States
+
+
+def create_state(ctx: Context, address: str | None) -> PlaceChange:
+    """Creates a shared state for the backend, unless it exists already. StateError."""
+    place, backend = _shared(ctx, address), ctx.backend.name
+    created = place.create(State(os.urandom(16).hex(), 0, backend, is_new=True))
+    if not created:
+        read_state(place, backend=backend)
+    is_used = address in (None, ctx.state_address)
+    return PlaceChange(place.shown, "created" if created else "exists", created, is_used=is_used)
+
+
+def release_lock(ctx: Context, epoch: int) -> PlaceChange:
+    """Releases the lock of that epoch. StateError."""
+    place = _shared(ctx, None)
+    holder = place.unlock(epoch)
+    if holder is None:
+        return PlaceChange(place.shown, "notLocked", False)
+    return PlaceChange(place.shown, "unlocked", True, str(holder))
+
+
+def pull_state(ctx: Context) -> dict[str, object]:
+    """The state with its journal as JSON, without the checksum, which edits would invalidate.
+    StateError."""
+    document: dict[str, object] = json.loads(encode_state(ctx.read_state()))
+    del document["checksum"]
+    return document
+
+
+def push_state(ctx: Context, file: str) -> PlaceChange:
+    """Replaces the state with a later version of it from a file. TaskctlError."""
+    reason = "No such file or directory"
+    try:
+        data = disk.read_file(ctx.settings.path(file))
+    except OSError as problem:
+        data, reason = None, problem.strerror or str(problem)
+    if data is None:
+        raise TaskctlError.of(Code.STATE_UNREADABLE, at=Place(file), file=file, reason=reason)
+    with ctx.open_state("state push") as session:
+        state = session.state
+        given = decode_state(data, StateSource(file), backend=state.backend)
+        session.put(edit.push(state, given))
+        session.save()
+        changed = session.state.serial != state.serial
+    return PlaceChange(ctx.place.shown, "pushed", changed, file)
+
+
+def move_state(ctx: Context, to: str) -> PlaceChange:
+    """Moves the state to another place, or completes an interrupted move. StateError."""
+    target = ctx.place_of(to)
+    done = migration.migrate(ctx.place, target, _opener(ctx), ctx.clock.now())
+    return PlaceChange(ctx.place.shown, "moved" if done else "movedBefore", done, target.shown)
+
+
+def abort_move(ctx: Context) -> PlaceChange:
+    """Undoes an interrupted move. StateError if it was completed."""
+    done = migration.abort(ctx.place, _opener(ctx))
+    return PlaceChange(ctx.place.shown, "moveUndone" if done else "notMoving", done)
+
+
+def _opener(ctx: Context) -> migration.Opened:
+    return lambda place: ctx.open_state("state migrate", place, moves=True)
+
+
+def _shared(ctx: Context, address: str | None) -> SharedState:
+    place = ctx.place if address is None else ctx.place_of(address)
+    if not isinstance(place, SharedState):
+        raise StateError.of(Code.STATE_ADDRESS, "local", file=address or ctx.state_address)
+    return place
