@@ -1,4 +1,4 @@
-"""How fast taskctl is beside its peers: `python -m bench` measures both in one run.
+"""Compares the speed of taskctl with similar tools: `python -m bench` measures both in one run.
 
-Nothing here asserts a time in seconds: a row is a ratio, or a count, or a size.
+Rows are ratios, counts or sizes; no row asserts a time in seconds.
 """

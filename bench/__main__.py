@@ -1,8 +1,8 @@
-"""Measures every row, or those whose name is given, and prints the table.
+"""Measures all rows, or the named ones, and prints the table.
 
     python -m bench [ROW]...
 
-Exit code 1 where a row misses what it must be at least.
+Exit code 1 if a row misses its required minimum.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`apply`: many creates, beside what ten connections can do at all."""
+"""`apply`: many creates, compared with the limit of ten connections."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def waiting(folder: Path) -> Iterator[Row]:
 
 
 def hurrying(folder: Path) -> Iterator[Row]:
-    """2,000 creates that are answered at once; both are whole processes."""
+    """2,000 creates that are answered immediately; both sides are complete processes."""
     own = folder / "hurry"
     write_repository(own, 2_000)
     bodies = folder / "bodies"
@@ -58,7 +58,7 @@ def hurrying(folder: Path) -> Iterator[Row]:
 
 
 def _apply(folder: Path, server: Server) -> Command:
-    """On no state and an empty service each time; the state is on the disk of the manifests."""
+    """Without a state and with an empty service each time; state and manifests share a disk."""
 
     def prepare() -> None:
         server.forget()

@@ -1,4 +1,4 @@
-"""The peer of `apply`: ten threads, a `requests` session each, and no thought for what fails.
+"""The peer of `apply`: ten threads with a `requests` session each, without error handling.
 
 `python -m bench.bare_pool URL BODIES` posts each line of BODIES.
 """

@@ -1,8 +1,8 @@
-"""A service that costs next to nothing, so that what is measured is its client.
+"""A service that uses almost no CPU time, so that benchmarks measure the client.
 
 `python -m bench.fast_server [--latency SECONDS] [--tasks FILE]` prints its URL. FILE holds one
-task of the list a line, newest first. Creates are answered and listed, not stored on a disk.
-`GET /_counts` says how often each kind of request came since the last time it was asked.
+task of the list per line, newest first. Creates are kept in memory and listed.
+`GET /_counts` returns how many requests of each kind arrived since the previous call.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class World:
         self.pages: dict[tuple[int, int], bytes] = {}
 
     def answer(self, method: str, target: str) -> tuple[float, int, bytes]:
-        """Seconds to wait, status, body."""
+        """The delay in seconds, the status and the body."""
         path, _, query = target.partition("?")
         parts = path.strip("/").split("/")
         if path == "/_counts":
@@ -92,7 +92,7 @@ class World:
 
 
 def shown(task_id: str, name: str, age: int) -> bytes:
-    """A task as the list shows it, made `age` seconds before a fixed moment."""
+    """A task as the list shows it, created `age` seconds before a fixed time."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(1_790_000_000 - age))
     task = {
         "id": task_id,

@@ -1,4 +1,4 @@
-"""Manifests like those of a platform team, in any number: about 430 bytes of YAML a task."""
+"""Manifests like those of a platform team, of any size: about 430 bytes of YAML per task."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def one_task(number: int) -> str:
 def write_manifest(
     path: Path, count: int, first: int = 0, change: Callable[[str, int], str] = lambda task, _: task
 ) -> None:
-    """A manifest of `count` tasks, each as `change` makes it; it is written piece by piece, so that
-    this process stays small (a child's peak memory is never reported below its parent's)."""
+    """Writes a manifest of `count` tasks, each modified by `change`, piece by piece to keep this
+    process small: the peak memory of a child is never below that of its parent."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         file.write(HEAD)
@@ -42,15 +42,15 @@ def write_manifest(
 
 
 def write_repository(folder: Path, count: int, per_file: int = 10_000) -> None:
-    """`tasks/` in `folder`, with `count` tasks in files of up to `per_file`."""
+    """Writes `tasks/` in `folder`, with `count` tasks in files of up to `per_file`."""
     for first in range(0, count, per_file):
         name = f"part-{first // per_file:03d}.yaml"
         write_manifest(folder / "tasks" / name, min(per_file, count - first), first)
 
 
 def write_entry(folder: Path, count: int) -> None:
-    """`tasks/` in `folder`, with one entry that generates tasks like the `count` of a manifest, of
-    which each row is in a data file."""
+    """Writes `tasks/` in `folder`, with one entry that generates `count` tasks like those of a
+    manifest, and a data file with a row for each."""
     rows = (
         f"{number:06d},{_VERBS[number % len(_VERBS)]},{_THINGS[number % len(_THINGS)]},"
         f"{number},project-{number % 400}\n"
@@ -69,7 +69,7 @@ def write_entry(folder: Path, count: int) -> None:
 
 
 def write_zone(folder: Path, count: int) -> None:
-    """A DNS zone of `count` records for octoDNS's YAML provider, as `example.com.yaml`."""
+    """Writes `example.com.yaml`, a DNS zone of `count` records for octoDNS's YAML provider."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "example.com.yaml").open("w", encoding="utf-8") as file:
         file.write("---\n")

@@ -1,4 +1,4 @@
-"""Runs commands and looks at the clock: peers take turns, and medians are compared."""
+"""Measures commands: peers run alternately, and medians are compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOKEN = "pul-0123456789abcdef0123456789abcdef01234567"
 
 @dataclass(frozen=True)
 class Command:
-    """A command line and where it runs; `prepare` is called before each run, unmeasured."""
+    """A command line and its directory; `prepare` is called before each run and not measured."""
 
     words: Sequence[str]
     folder: Path = ROOT
@@ -31,7 +31,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Ran:
-    """One run: wall time in seconds, and the peak of its resident memory in MiB."""
+    """One run: wall time in seconds and peak resident memory in MiB."""
 
     seconds: float
     peak: float
@@ -39,13 +39,13 @@ class Ran:
 
 
 def taskctl(*words: str, folder: Path = ROOT, **more: object) -> Command:
-    """This project's command, with a token and a home of its own."""
+    """This project's command, with its own token and home."""
     env = {"PULUMI_ACCESS_TOKEN": TOKEN, "PULUMI_HOME": str(folder / ".pulumi-home")}
     return Command((str(BIN / "taskctl"), *words), folder, env, **more)  # type: ignore[arg-type]
 
 
 def run(command: Command) -> Ran:
-    """Runs it once; RuntimeError with what it said where it ends otherwise than it should."""
+    """Runs the command once. RuntimeError with its output for another exit code than expected."""
     command.prepare()
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         begun = time.perf_counter()
@@ -71,13 +71,13 @@ def run(command: Command) -> Ran:
 
 
 def _environment() -> dict[str, str]:
-    """This process's own, with bytecode: installers compile what they install, and a run that
-    compiles every module would measure the compiler."""
+    """The environment of this process, with bytecode enabled: installed packages are compiled, and
+    a run that compiles every module would measure the compiler."""
     return {n: v for n, v in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
 
 
 def take_turns(commands: Sequence[Command], rounds: int) -> list[list[Ran]]:
-    """Each command once a round, the order turned each time; a first round warms up, unmeasured."""
+    """Runs each command once per round, in alternating order; a first round is not measured."""
     runs: list[list[Ran]] = [[] for _ in commands]
     for number in range(rounds + 1):
         order = range(len(commands)) if number % 2 else reversed(range(len(commands)))
@@ -93,7 +93,7 @@ def seconds(runs: Sequence[Ran]) -> float:
 
 
 def spread(above: Sequence[Ran], below: Sequence[Ran], scale: float = 1) -> str:
-    """The least and the largest ratio of a single round: how far to trust that of the medians."""
+    """The lowest and highest ratio of a single round, as the spread of the ratio of the medians."""
     ratios = [scale * a.seconds / b.seconds for a, b in zip(above, below, strict=True)]
     return between(ratios)
 

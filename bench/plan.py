@@ -1,4 +1,4 @@
-"""`plan`: settled, as on every push; beside octoDNS, in its growth, its memory and its requests."""
+"""`plan` without changes, as on every push: compared with octoDNS, growth, memory, requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ zones:
 
 
 def settled(folder: Path) -> Iterator[Row]:
-    """10,000 tasks of the embedded service over loopback, beside 10,000 local records."""
+    """10,000 tasks of the embedded service over loopback, compared with 10,000 local records."""
     ours, theirs = folder / "settled", folder / "zone"
     write_repository(ours, 10_000)
     db = folder / "settled.db"
@@ -46,7 +46,7 @@ def settled(folder: Path) -> Iterator[Row]:
 
 
 def entries(folder: Path) -> Iterator[Row]:
-    """One entry of 10,000 rows beside 10,000 tasks written out."""
+    """One entry of 10,000 rows, compared with 10,000 separate tasks."""
     written, entry, count = folder / "written", folder / "entry", 10_000
     with (
         _settled_repository(written, count) as plan_written,
@@ -67,7 +67,7 @@ def entries(folder: Path) -> Iterator[Row]:
 
 
 def growth(folder: Path) -> Iterator[Row]:
-    """1, 10,000 and 100,000 tasks; and what the largest takes of memory."""
+    """1, 10,000 and 100,000 tasks, and the peak memory of the largest run."""
     sizes = (1, 10_000, 100_000)
     with ExitStack() as stack:
         plans = [
@@ -96,7 +96,7 @@ def growth(folder: Path) -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class _Round:
-    """Seconds of the start alone, of many tasks and of ten times as many; MiB of these."""
+    """Seconds of a bare start, of many tasks and of ten times as many, and the MiB of the last."""
 
     seconds: tuple[float, float, float]
     peak: float
@@ -108,8 +108,8 @@ class _Round:
 
 
 def _ten_beside_one(one: Command, many: Command, most: Command) -> _Round:
-    """Five runs of `many` before that of `most` and five after it: both take about as long, at the
-    same time, so what else the machine does hits both alike."""
+    """Runs `many` five times before `most` and five times after it: both then take about as long,
+    and other load on the machine affects both equally."""
     starts = [run(one) for _ in range(2)]
     mine = [run(many) for _ in range(5)]
     largest = run(most)
@@ -120,7 +120,7 @@ def _ten_beside_one(one: Command, many: Command, most: Command) -> _Round:
 
 
 def few_in_many(folder: Path) -> Iterator[Row]:
-    """5 recorded tasks in an organization of 30,000: what is asked of the service."""
+    """Requests of a plan with 5 recorded tasks in an organization of 30,000."""
     folder = folder / "few"
     write_repository(folder / "others", 30_000)
     write_manifest(folder / "tasks" / "own.yaml", 5, first=20_000)
@@ -138,7 +138,7 @@ def few_in_many(folder: Path) -> Iterator[Row]:
 
 
 def events_once(folder: Path) -> Iterator[Row]:
-    """30 keys, no state, 1,000 tasks of one's own: what the second run reads again."""
+    """30 keys, no state, 1,000 tasks of the same user: requests that the second run repeats."""
     folder = folder / "new"
     write_repository(folder / "others", 1_000)
     write_manifest(folder / "tasks" / "own.yaml", 30, first=5_000)
@@ -157,7 +157,7 @@ def events_once(folder: Path) -> Iterator[Row]:
 def _settled_repository(
     folder: Path, count: int, write: Callable[[Path, int], None] = write_repository
 ) -> Iterator[Command]:
-    """A repository whose plan finds nothing to do at a fast server."""
+    """A repository whose plan has no changes, on a fast server."""
     write(folder, count)
     prepare("list", folder, str(folder / "list"))
     with fast(folder / "list") as server:

@@ -1,7 +1,7 @@
-"""Makes what a settled plan needs, in a process of its own so that the measuring one stays small.
+"""Prepares a plan without changes, in a separate process to keep the measuring process small.
 
-`python -m bench.prepare list FOLDER FILE`: FOLDER's tasks as the list shows them, a line each.
-`python -m bench.prepare database FOLDER DB`: the embedded service's file with these tasks in it.
+`python -m bench.prepare list FOLDER FILE`: FOLDER's tasks as the list shows them, one per line.
+`python -m bench.prepare database FOLDER DB`: a database of the embedded service with these tasks.
 `python -m bench.prepare state FOLDER URL [--only N] [--ids FILE]`: the state after an apply there.
 """
 
@@ -48,7 +48,7 @@ def write_list(folder: Path, file: Path) -> None:
 
 
 def write_database(folder: Path, db: Path) -> None:
-    """Also `DB.ids`: the ids by key, in JSON."""
+    """Also writes `DB.ids`: the task IDs by key, as JSON."""
     storage, user = Storage(db), user_of(TOKEN)
     begun = time.time_ns() // 1_000_000 - 30 * DAY_MS
     tasks = desired_in(folder)

@@ -1,4 +1,4 @@
-"""Servers as processes of their own, for as long as a block runs."""
+"""Servers in separate processes, as context managers."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ class Server:
     url: str
 
     def counts(self) -> dict[str, int]:
-        """How often each kind of request came since this was asked last (fast server only)."""
+        """The number of requests of each kind since the previous call (fast server only)."""
         counts: dict[str, int] = json.loads(_get(f"{self.url}/_counts"))
         return counts
 
     def forget(self) -> None:
-        """Whatever was created is not there any more (fast server only)."""
+        """Deletes all created tasks (fast server only)."""
         _get(f"{self.url}/_forget")
 
 
 @contextmanager
 def embedded(db: Path) -> Iterator[Server]:
-    """`taskctl serve` on `db`."""
+    """Runs `taskctl serve` on `db`."""
     with _process([str(BIN / "taskctl"), "serve", "--port", "0", "--db", str(db)]) as server:
         yield server
 
 
 @contextmanager
 def fast(tasks: Path | None = None, latency: float = 0.0) -> Iterator[Server]:
-    """`bench.fast_server` with the tasks of a list file."""
+    """Runs `bench.fast_server` with the tasks of a list file."""
     words = [PYTHON, "-m", "bench.fast_server", "--latency", str(latency)]
     with _process([*words, *(["--tasks", str(tasks)] if tasks else [])]) as server:
         yield server

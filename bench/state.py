@@ -1,4 +1,4 @@
-"""Applies and plans with a shared state, beside the local file and the fewest round trips."""
+"""Applies and plans with a shared state, compared with a local file and minimal round trips."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.support.state_engines import MAIN, Served, serving
 WORKERS = 10
 LATENCIES = (0.0, 0.005, 0.05)
 FREE = float("inf")
-"""What no row must be at least: it is only shown."""
+"""No minimum: the value is only shown."""
 
 
 def applied(folder: Path) -> Iterator[Row]:
-    """100 and 1,000 creates, each engine's server 0, 5 and 50 ms away. At the bare minimum, each
-    ten creates wait for one round trip."""
+    """100 and 1,000 creates, with the server of each engine 0, 5 and 50 ms away. The minimum is one
+    round trip for every ten creates."""
     for name in MAIN:
         with serving(name, _made(folder / f"server-{name}")) as server:
             for count in (100, 1_000):
@@ -49,7 +49,7 @@ def applied(folder: Path) -> Iterator[Row]:
 
 
 def planned(folder: Path) -> Iterator[Row]:
-    """A settled plan of 10,000 tasks, its state in S3 and in a file."""
+    """A plan of 10,000 tasks without changes, with its state in S3 and in a file."""
     ours, db = folder / "planned", folder / "planned.db"
     write_repository(ours, 10_000)
     prepare("database", ours, str(db))
@@ -96,7 +96,7 @@ def _taskctl(folder: Path, env: dict[str, str], *words: str) -> Command:
 
 @contextmanager
 def _delayed(served: Served | None, latency: float) -> Iterator[int | None]:
-    """The port of a proxy that delays, in a process of its own."""
+    """The port of a delaying proxy in a separate process."""
     if served is None or not latency:
         yield None
         return

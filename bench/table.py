@@ -1,4 +1,4 @@
-"""A row of the table, and the table."""
+"""The rows of the table, and the table itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured: `value` beside what it must be at least and what it aims at.
+    """A measurement: `value`, its required minimum and its goal.
 
-    `smaller`: a value below these is better. `unit` follows each of them. `medians` tells what
-    the ratio was made of.
+    `smaller`: lower values are better. `unit` follows each value. `medians` are the times behind
+    the ratio.
     """
 
     what: str
@@ -37,7 +37,7 @@ class Row:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Markdown, its columns aligned."""
+    """Markdown with aligned columns."""
     head = ("what", "measured", "at least", "aim", "", "medians")
     lines = [head, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]

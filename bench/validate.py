@@ -1,4 +1,4 @@
-"""`validate` and the bare command beside check-jsonschema and click."""
+"""`validate` and the bare command, compared with check-jsonschema and click."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def many(folder: Path) -> Iterator[Row]:
 
 
 def one_file(folder: Path) -> Iterator[Row]:
-    """What a pre-commit hook does."""
+    """One changed file, as in a pre-commit hook."""
     file = folder / "small.yaml"
     write_manifest(file, 3)
     yield _against_check_jsonschema("`validate`, one small file", file, 2, 2.5, rounds=21)
 
 
 def invalid(folder: Path) -> Iterator[Row]:
-    """100,000 tasks with a problem or a warning each, beside as many without one; and the format
-    in which this takes longest."""
+    """100,000 tasks with an error or a warning each, compared with as many valid ones; and the
+    slowest format."""
     count = 100_000
     valid, wrong, warned = (folder / name for name in ("valid.yaml", "wrong.yaml", "warned.yaml"))
     write_manifest(valid, count)
@@ -52,7 +52,7 @@ def _validate(file: Path, shown: str = "text") -> Command:
 
 
 def _broken(task: str, number: int) -> str:
-    """The task with one of five mistakes."""
+    """The task with one of five errors."""
     before, after = (
         ("planMode: true", "planMode: on"),
         ("approvalMode: auto", f"approvalMode: auto{number}"),
@@ -64,7 +64,7 @@ def _broken(task: str, number: int) -> str:
 
 
 def _warned(task: str, _number: int) -> str:
-    """The task with a credential in its prompt."""
+    """The task with a suspected credential in its prompt."""
     return task.replace("change nothing in prod", "log in with password=Zq38rjWx")
 
 
@@ -74,7 +74,7 @@ def _against_valid(what: str, good: list[Ran], bad: list[Ran]) -> Row:
 
 
 def bare_command(_folder: Path) -> Iterator[Row]:
-    """`--help` and `--version` beside what click itself takes."""
+    """`--help` and `--version`, compared with click alone."""
     click = Command((PYTHON, "-c", "import click"))
     for flag in ("--help", "--version"):
         ours, theirs = take_turns([taskctl(flag), click], rounds=31)

@@ -1,7 +1,7 @@
-"""Installs the servers of the shared state engines, and runs the engines' suite on all of them.
+"""Installs servers for the shared state engines and runs the engines' suite on all of them.
 
-`python -m tests.tools_engines FOLDER` keeps what it installs in FOLDER. It prints a line for each
-server that it could not install; the suite then leaves that one out.
+`python -m tests.tools_engines FOLDER` installs into FOLDER. It prints a line for each
+server that it could not install; the suite skips those.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _run(words: list[str], **more: str) -> bool:
 
 
 def install(folder: Path) -> list[str]:
-    """Installs what is missing; a line for each server that could not be."""
+    """Installs what is missing; returns a line for each server that could not be installed."""
     left_out = []
     for name, module in GO.items():
         if program(name) is None:

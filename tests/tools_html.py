@@ -1,6 +1,6 @@
 """The html report in a real browser. Run from the root: `python -m tests.tools_html [FOLDER]`.
 
-With a FOLDER, pictures of the page are left there, to be looked at. `make test-tools` runs this.
+With a FOLDER, screenshots are saved there. `make test-tools` runs this.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ INJECTED = """
 
 
 def hostile() -> Plan:
-    """A task for each text that tries to break out, in every place there is."""
+    """A report with a task for each injection attempt, in every field."""
     tasks = [
         PlannedTask(
             TaskRef(text, f"{text}{action.value}"),  # a plan has each key once
@@ -101,7 +101,7 @@ class Checks:
         self._folder = folder
 
     def open(self, report: Report, *, width: int = 1280, **look: bool) -> Page:
-        """A fresh page of the report: nothing was said or asked for yet."""
+        """Opens the report in a new page, without messages or requests so far."""
         file = self._folder / "page.html"
         file.write_text(render(report, Style()), encoding="utf-8")
         self._browser.look(width=width, **look)
@@ -111,7 +111,7 @@ class Checks:
         return self._browser
 
     def quiet(self) -> None:
-        """Nothing went wrong, and nothing but the page itself was asked for."""
+        """Whether there were no errors and no requests but that for the page."""
         assert self._browser.said == [], self._browser.said
         assert [url for url in self._browser.asked if not url.startswith(("file:", "data:"))] == []
         assert sum(url.startswith("file:") for url in self._browser.asked) == 1

@@ -18,7 +18,7 @@ PAGE = "docs/policy.md"
 
 
 def evaluated(opa: Path, folder: Path, file: str, tasks: dict[str, Any]) -> tuple[int, str]:
-    """The exit code and the output of the commands of the page, on a plan for these tasks."""
+    """The exit code and output of the page's commands, on a plan for these tasks."""
     rego, script = (
         next(block.text for block in blocks(PAGE) if block.language == language)
         for language in ("rego", "shell")

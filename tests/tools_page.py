@@ -42,7 +42,7 @@ class Checks:
         return Api(self._app, token=token)
 
     def _open(self, token: str, path: str = "/", *, width: int = 1280, dark: bool = False) -> Page:
-        """The page at this path, after the token was entered."""
+        """Opens the page at this path and enters the token."""
         shown = self._browser
         shown.look(width=width, dark=dark)
         shown.said.clear()
@@ -57,7 +57,7 @@ class Checks:
         self._browser.press("Enter", "\r", 13)
 
     def _is_quiet(self) -> None:
-        """Nothing went wrong, and nothing was requested from elsewhere."""
+        """Whether there were no errors and no requests to other hosts."""
         assert self._browser.said == [], self._browser.said
         own = (f"{self._url}/", "data:")
         assert [url for url in self._browser.asked if not url.startswith(own)] == []

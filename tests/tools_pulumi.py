@@ -1,7 +1,7 @@
 """Pulumi's own command line against `taskctl serve`. Run from the root:
 `python -m tests.tools_pulumi PULUMI`, where PULUMI is the path of the program.
 
-`make test-tools` runs this. The interactive checks drive a terminal of their own.
+`make test-tools` runs this. The interactive checks use a pseudo-terminal.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PATIENCE = 120.0  # seconds until a check gives up
 
 
 class Pulumi:
-    """The program in a directory of its own, logged in to a service."""
+    """The program in its own directory, logged in to a service."""
 
     def __init__(self, program: str, folder: Path, url: str) -> None:
         self._program = program
@@ -87,7 +87,7 @@ class Pulumi:
 
 
 def _drain(terminal: int) -> None:
-    """Reads what the program shows, and answers its question for the terminal's colors."""
+    """Reads the program's output, and answers its query for the terminal's colors."""
     with suppress(OSError):
         while shown := os.read(terminal, 65536):
             if b"\x1b]11;?" in shown:
@@ -154,7 +154,7 @@ class Checks:
 
 
 def _answer(api: Api, enter: Callable[[str], None], line: str) -> None:
-    """Types until the answer has arrived: the program may not show its prompt yet."""
+    """Types until the answer has arrived, because the program may not show its prompt yet."""
     end = time.monotonic() + PATIENCE
     while not _last(api, "user_confirmation"):
         assert time.monotonic() < end, "no answer arrived"

@@ -1,1 +1,1 @@
-"""Chores of this repository: `python -m tools.reference` writes what is generated in docs/."""
+"""Maintenance of this repository: `python -m tools.reference` writes the generated parts of docs/."""

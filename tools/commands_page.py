@@ -73,13 +73,13 @@ def _found(group: click.Group, context: click.Context, name: str) -> click.Comma
 
 
 def _usage(command: click.Command, context: click.Context) -> Iterator[str]:
-    """As in the help, on one line."""
+    """The usage as in the help, on one line."""
     yield context.command_path
     yield from command.collect_usage_pieces(context)
 
 
 def _text(help_text: str) -> str:
-    """Paragraphs as they are; what `\\b` keeps from being filled anew stays so here as well."""
+    """The help text as Markdown. Paragraphs marked with `\\b` are not rewrapped here either."""
     return cleandoc(help_text).replace("\b\n", "").replace("<", "&lt;").replace("|", "\\|")
 
 
@@ -98,7 +98,7 @@ def _options(parameters: list[click.Parameter], context: click.Context) -> str:
 
 
 def _code(text: str) -> str:
-    """Code in a cell: there a `|` is an entity, which neither GitHub nor the site splits at."""
+    """Code in a table cell, with `|` as an entity, because GitHub and the site split cells at `|`."""
     if "|" not in text:
         return f"`{text}`" if text else ""
     return f"<code>{escape(text).replace('|', '&#124;')}</code>"

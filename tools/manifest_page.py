@@ -22,7 +22,7 @@ OBJECTS = {
     "integration": "Integration",
     "cliIntegration": "CLI integration",
 }
-"""Definitions with properties, in the order of the page; `entity` has a part for each type."""
+"""Definitions with properties, in the order of the page; `entity` has a section for each type."""
 
 HEAD = """\
 # Manifest reference
@@ -73,7 +73,7 @@ def manifest_page() -> str:
 
 
 def _own(name: str, definitions: Mapping[str, Schema]) -> Schema:
-    """The definition; of an entry without what a task has, too."""
+    """The definition; for an entry, without the properties of a task."""
     found = definitions[name]
     if name != "entry":
         return found

@@ -1,4 +1,4 @@
-"""Every message of the catalog with example facts: the file in which wording is reviewed."""
+"""Writes every message of the catalog with example facts, for the review of wordings."""
 
 from __future__ import annotations
 

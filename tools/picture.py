@@ -1,6 +1,6 @@
 """The picture in the README: a plan and an apply, recorded from a run on the embedded service.
 
-`python -m tools.reference` writes it. Task IDs, which are random, are replaced by fixed ones; all
+`python -m tools.reference` writes it. Random task IDs are replaced by fixed ones; all
 else is what the commands printed. The SVG loads nothing and links to nothing.
 """
 
@@ -101,7 +101,7 @@ def picture() -> str:
 
 
 def _run(command: str, folder: str) -> str:
-    """A command line and what it prints on stdout, in color."""
+    """A command line and its stdout, in color."""
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("TASKCTL", "PULUMI", "GIT_"))}
     ended = subprocess.run(
         [sys.executable, "-m", "reconciler", *command.split(), "--color", "always"],
@@ -114,7 +114,7 @@ def _run(command: str, folder: str) -> str:
     )
     shown = ended.stdout
     if command.startswith("apply") and "\ncreated " in _plain(shown):
-        shown = shown[_start_of_results(shown) :]  # the plan once more stands before it
+        shown = shown[_start_of_results(shown) :]  # apply prints the plan again before this
     return f"\033[1;34m$\033[0m \033[1mtaskctl {command}\033[0m\n{shown}"
 
 

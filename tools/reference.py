@@ -1,4 +1,4 @@
-"""Writes what is generated in docs/: the reference, the copies in ci.md, the README's picture.
+"""Writes the generated parts of docs/: the reference, the copies in ci.md, the README's picture.
 
 `python -m tools.reference`; with `--check` it writes nothing and exits 1 if a file is out of date.
 """
@@ -28,7 +28,7 @@ PAGES = {
 
 
 def outdated() -> Iterator[tuple[Path, str]]:
-    """Each page that is not what it should be, and what it should be."""
+    """The outdated pages, each with its expected content."""
     for name, make in PAGES.items():
         path, text = ROOT / name, make()
         if not path.exists() or path.read_text(encoding="utf-8") != text:

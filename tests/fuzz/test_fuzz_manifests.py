@@ -1,4 +1,4 @@
-"""Whatever a manifest holds: tasks, or diagnostics with a place, in every format of text."""
+"""Any manifest gives tasks or diagnostics with a position, in every text encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever bytes a server answers with: an outcome, data or a diagnostic; never the token."""
+"""Any response gives an outcome, data or a diagnostic, and never shows the token."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SEEDS = corpus("responses")
 
 
 class Server:
-    """Answers every request with `response`, whatever that is, and hangs up."""
+    """Answers every request with the bytes `response` and closes the connection."""
 
     def __init__(self) -> None:
         self.response = b""
@@ -63,7 +63,7 @@ def server() -> Iterator[Server]:
 
 
 class EnoughError(Exception):
-    """The stream is followed long enough."""
+    """The stream was followed long enough."""
 
 
 def _follow(client: Client, folder: Any) -> list[object]:

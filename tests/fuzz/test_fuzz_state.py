@@ -1,4 +1,4 @@
-"""Whatever a state or a journal holds: a state, or an error that says what is wrong with it."""
+"""Any content of a state or a journal gives a state or an error that names the problem."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STATES = corpus("state")
 JOURNALS = corpus("journal")
 EVENTS = [encode_event(event) for event in history(5)]
 CURRENT = re.sub(rb'  "checksum".*\n', b"", encode_state(fold(empty(serial=7), history(5))))
-"""Without its checksum, which would refuse each mutant before it is read."""
+"""Without a checksum, which would reject every mutant before it is decoded."""
 
 
 def check_state(data: bytes) -> None:
@@ -39,7 +39,7 @@ def check_state(data: bytes) -> None:
         state = decode_state(data, StateSource("s.json"), backend=BACKEND)
     except StateError as problem:
         _ = [word(diagnostic) for diagnostic in problem.diagnostics]
-    else:  # what is read can be written, and then read and written again as it is
+    else:  # whatever can be read can be written, and read back unchanged
         again = encode_state(state)
         read = decode_state(again, StateSource("s.json"), backend=BACKEND)
         assert encode_state(read) == again
@@ -82,7 +82,7 @@ def test_mutants_of_journals(tmp_path_factory: pytest.TempPathFactory, seed: int
 @settings(max_examples=20_000)
 @given(seed=st.integers(0, 2**64))
 def test_mutants_of_events(seed: int) -> None:
-    """What a checksum would refuse before: an event with a good one, and anything in it."""
+    """Events with a valid checksum and arbitrary content."""
     with suppress(ShapeError):
         encode_state(fold(empty(), [decode_event(mutant(EVENTS, Random(seed)))]))
 
