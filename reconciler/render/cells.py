@@ -12,6 +12,10 @@ GAP = "  "
 """What separates the columns of a table."""
 
 _WIDEST = 2
+_SHORT = 10  # minimum rows of a block of a table
+_MORE = "…"
+_LEAST = 8  # minimum columns of a value
+_BETWEEN = "   "  # separates the blocks of a table
 _COLOR = re.compile("\x1b\\[[0-9;]*m")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _TOKENS = re.compile(r"\s+|\S+")
@@ -162,6 +166,43 @@ def table_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> li
         ).rstrip()
         for row in rows
     ]
+
+
+def fit(table: list[list[str]], columns: int) -> list[list[str]]:
+    """Shortens cells: the widest values first, then the last ones are left out; a key only if it
+    is wider than all columns."""
+    own, *widths = [max(map(width, column)) for column in zip(*table, strict=True)]
+    gap = len(GAP)
+    room = columns - own - gap * len(widths)
+    if sum(widths) <= room:
+        return table
+    kept = len(widths)
+    if _LEAST * kept > room:  # then one column represents those that are left out
+        kept = max(0, columns - own - gap - len(_MORE)) // (_LEAST + gap)
+        room = columns - own - gap * (kept + 1) - len(_MORE)
+    cap = max(widths)
+    while cap > _LEAST and sum(min(used, cap) for used in widths[:kept]) > room:
+        cap -= 1
+    rest = [_MORE] if 0 < kept < len(widths) else []
+    return [
+        [shorten(key, columns), *(shorten(value, cap) for value in values[:kept]), *rest]
+        for key, *values in table
+    ]
+
+
+def in_blocks(head: str, body: Sequence[str], columns: int, most: int) -> tuple[list[str], int]:
+    """The rows in as many blocks as fit side by side, each below `head`, read from top to bottom,
+    in at most `most` lines; and how many rows are left out."""
+    widest = max(map(width, (head, *body)))
+    blocks = (columns + len(_BETWEEN)) // (widest + len(_BETWEEN))
+    blocks = max(1, min(blocks, len(body) // _SHORT))
+    kept = body[: most * blocks]
+    lines = -(-len(kept) // blocks)
+    table = [[kept[i] for i in range(line, len(kept), lines)] for line in range(lines)]
+    if head:
+        table.insert(0, [head] * len(table[0]))
+    rows = [_BETWEEN.join(pad(text, widest) for text in row).rstrip() for row in table]
+    return rows, len(body) - len(kept)
 
 
 def _cell(character: str) -> int:

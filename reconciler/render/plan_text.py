@@ -11,8 +11,8 @@ from reconciler.model.task import TaskRef
 from reconciler.plan.plan import Action, Plan, PlannedTask, Reason
 from reconciler.render import cells, safe
 from reconciler.render.diagnostics import place_of
-from reconciler.render.entry_text import EntryText
 from reconciler.render.groups import (
+    EMPTY,
     EntryView,
     TaskGroup,
     fold_entries,
@@ -25,6 +25,7 @@ from reconciler.render.values import change_rows, hint_rows, setting_rows
 from reconciler.render.views import SIGNS, PlannedView, planned_view, urgency
 
 _INDENT = "      "
+_LINES, _MOST = 40, 400  # of a table of an entry: lines; rows considered, however narrow
 _SHOWN = (Reason.NOT_VISIBLE, Reason.PAST)
 """Reasons of unchanged tasks that are not hidden; past ones are in a plan only on request."""
 
@@ -69,9 +70,7 @@ class _Writer:
         return group_similar(fold_entries(self.plan, shown))
 
     def _item(self, item: TaskGroup | EntryView) -> Iterator[str]:
-        if isinstance(item, EntryView):
-            return self._entry(item)
-        return self._group(item) if len(item.tasks) > 1 else self._task(item.first)
+        return self._entry(item) if isinstance(item, EntryView) else self._group(item)
 
     def _header(self, shown: list[PlannedView]) -> Iterator[str]:
         """The target of the plan, and the meaning of the actions in it."""
@@ -91,44 +90,79 @@ class _Writer:
             yield f"  {self._unattended()}  {UNATTENDED_MEANS}"
 
     def _entry(self, entry: EntryView) -> Iterator[str]:
-        first, name = entry.first, self._name(entry.ref)
+        """An entry: its settings once, a table of its tasks, and remarks."""
+        first, name, style = entry.first, self._name(entry.ref), self.inner
         place = place_of(first.file, first.line)
         if entry.is_removed:
             yield self._head(first, f"{name}  {entry.summary()}", place)
             return
         yield self._head(first, name, place, unattended=entry.unattended)
-        text = EntryText(entry, self.inner, self._sign)
-        yield from (f"{_INDENT}{row}".rstrip() for row in text.rows())
+        rows = [entry.summary()]
+        if entry.template is not None:
+            rows += [*setting_rows(entry.template, style), ""]
+        if shared := entry.shared_values():
+            rows += cells.wrap_words(safe.line(shared), style.width)
+        rows += self._values(entry, style)
+        remarks = [row for part in entry.parts() for row in self._remarks(entry, part)]
+        rows += ["", *remarks] if remarks else []
+        yield from (f"{_INDENT}{row}".rstrip() for row in rows)
 
-    def _task(self, view: PlannedView) -> Iterator[str]:
-        place = place_of(view.file, view.line)
-        yield self._head(view, self._name(view.ref), place, unattended=view.unattended)
-        rows = cells.wrap_words(safe.line(view.note), self.inner.width) if view.note else []
-        rows += hint_rows(view.hints, self.inner)
-        is_named = view.task_id is None or mention(view.task.remarks, view.task_id)
-        if not is_named and view.task.action is not Action.UNCHANGED:
-            rows.append(self.palette.dim(f"taskID {safe.line(view.task_id or '')}"))
-        if view.inputs is not None:
-            rows += setting_rows(view.inputs, self.inner)
-        rows += change_rows(view.diff, self.inner)
-        yield from (f"{_INDENT}{row}" for row in rows)
+    def _remarks(self, entry: EntryView, part: TaskGroup) -> Iterator[str]:
+        """The note, what differs, and how to proceed."""
+        first, style = part.first, self.inner.indented(2)
+        if not (first.note or first.hints or first.diff):
+            return
+        subject = entry.subject(part)
+        if first.diff or part.notes_differ:
+            subject += f", as in {first.key}"
+        note = f": {first.note}" if first.note else ":"
+        head, *more = cells.wrap_words(safe.line(subject + note), style.width)
+        yield f"{self._sign(first.task.action)} {head}"
+        yield from (f"  {row}" for row in more)
+        yield from (f"    {row}" for row in change_rows(first.diff, style.indented(2)))
+        yield from (f"  {row}" for row in hint_rows(first.hints, style))
+        if part.hints_differ:
+            yield self.palette.dim("  (and the same for the other keys)")
+
+    def _values(self, entry: EntryView, style: Style) -> list[str]:
+        """A header and a row for each task; those that do not fit are counted."""
+        tasks, names = entry.tasks, entry.value_names()
+        signs = [self._sign(view.task.action) for view in tasks]
+        gutter = max(map(cells.width, signs)) + 1
+        table = [["key", *names]]
+        table += [
+            [entry.label(view), *(view.values.get(name, "") or EMPTY for name in names)]
+            for view in tasks[:_MOST]
+        ]
+        inert = [[safe.line(cell) for cell in row] for row in table]
+        shown = cells.table_rows(cells.fit(inert, style.width - gutter))
+        head = " " * gutter + self.palette.dim(shown[0]) if names else ""
+        body = [cells.pad(s, gutter) + row for s, row in zip(signs, shown[1:], strict=False)]
+        rows, left_out = cells.in_blocks(head, body, style.width, _LINES)
+        left_out += len(tasks) - len(body)
+        more = f"… and {left_out:,} more; -v lists each task"
+        return [*rows, self.palette.dim(more)] if left_out else rows
 
     def _group(self, group: TaskGroup) -> Iterator[str]:
-        """What the tasks share, then one line each."""
-        first, palette = group.first, self.palette
-        title = palette.bold(f"{len(group.tasks)} tasks")
-        yield self._head(first, title, "", unattended=first.unattended)
+        """A task, or what several tasks share and then one line each."""
+        first, palette, is_one = group.first, self.palette, len(group.tasks) == 1
+        title = self._name(first.ref) if is_one else palette.bold(f"{len(group.tasks)} tasks")
+        place = place_of(first.file, first.line) if is_one else ""
+        yield self._head(first, title, place, unattended=first.unattended)
         rows: list[str] = []
         if first.note and not group.notes_differ:
             rows += cells.wrap_words(safe.line(first.note), self.inner.width)
         rows += hint_rows(first.hints, self.inner)
         if group.hints_differ:
             rows.append(palette.dim("(and the same for the other keys)"))
+        is_unchanged, task_id = first.task.action is Action.UNCHANGED, first.task_id
+        if is_one and task_id and not is_unchanged and not mention(first.task.remarks, task_id):
+            rows.append(palette.dim(f"taskID {safe.line(task_id)}"))
         if group.inputs is not None:
             rows += setting_rows(group.inputs, self.inner)
-        elif group.is_one_diff:
+        elif is_one or group.is_one_diff:
             rows += change_rows(first.diff, self.inner)
-        if first.task.action is not Action.UNCHANGED:
+        if not is_one and not is_unchanged:
             rows += self._listed(group)
         yield from (f"{_INDENT}{row}" for row in rows)
 

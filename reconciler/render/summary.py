@@ -39,18 +39,12 @@ _USUAL_ACTIONS = (
 )
 
 
+_COMMANDS = {Plan: "plan", ApplyReport: "apply", ValidateReport: "validate", FailureReport: ""}
+
+
 def command_of(report: Report) -> str:
     """The command that the report is about; empty if the command failed early."""
-    match report:
-        case Plan():
-            return "plan"
-        case WaitedReport():
-            return report.command
-        case ApplyReport():
-            return "apply"
-        case ValidateReport():
-            return "validate"
-    return ""
+    return report.command if isinstance(report, WaitedReport) else _COMMANDS[type(report)]
 
 
 def report_summary(report: Report) -> str:
