@@ -22,6 +22,7 @@ CONTEXT = 3
 
 _EMPTY = '<span class="none">empty</span>'
 _NO_CELLS = '<td class="n void"></td><td class="void"></td>'
+_UNATTENDED = f'<span class="unattended">{UNATTENDED}</span>'
 
 
 def item(view: TaskView | EntryView, *, several: bool, unfolded: bool) -> str:
@@ -29,39 +30,28 @@ def item(view: TaskView | EntryView, *, several: bool, unfolded: bool) -> str:
     first: TaskView
     if isinstance(view, EntryView):
         first, data, body = view.first, "data-entry", _entry_body(view)
-        more = f'<span class="counted">{safe.html(view.summary())}</span> '
+        counted = f'<span class="counted">{safe.html(view.summary())}</span> '
     else:
         first, data, body = view, f'data-word="{view.word}"', _task_body(view)
-        more = ""
-    head = _heading(view, first, more, several=several)
-    inside = _foldable(head, "\n".join(body), unfolded=unfolded)
-    return f'<li class="{first.word}" {data}>{inside}</li>'
-
-
-def _heading(view: TaskView | EntryView, first: TaskView, more: str, *, several: bool) -> str:
+        counted = ""
     org = f'<span class="org">{inline(view.ref.org_name)}/</span>' if several else ""
-    return (
-        f"{_tag(first)} <h3>{org}{inline(view.ref.key)}</h3> {more}"
+    head = (
+        f"{_tag(first)} <h3>{org}{inline(view.ref.key)}</h3> {counted}"
         f"{f'{_UNATTENDED} ' if view.unattended else ''}"
         f'<span class="place">{safe.html(place_of(first.file, first.line))}</span>'
     )
-
-
-_UNATTENDED = f'<span class="unattended">{UNATTENDED}</span>'
+    inside = f'<div class="head">{head}</div>'
+    if details := "\n".join(body):
+        inside = (
+            f'<details{" open" * unfolded}><summary class="head">{head}</summary>\n'
+            f'<div class="body">{details}</div></details>'
+        )
+    return f'<li class="{first.word}" {data}>{inside}</li>'
 
 
 def _tag(view: TaskView) -> str:
     sign = f'<i aria-hidden="true">{safe.html(view.sign)}</i>'
     return f'<span class="tag">{sign}{view.label}</span>'
-
-
-def _foldable(head: str, body: str, *, unfolded: bool) -> str:
-    if not body:
-        return f'<div class="head">{head}</div>'
-    return (
-        f'<details{" open" * unfolded}><summary class="head">{head}</summary>\n'
-        f'<div class="body">{body}</div></details>'
-    )
 
 
 def _task_body(view: TaskView) -> Iterator[str]:
