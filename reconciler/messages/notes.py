@@ -1,6 +1,6 @@
-"""What a command says to a person while it runs, on stderr: progress, notes, and questions.
+"""Progress, notes and questions that a command writes to stderr while it runs.
 
-Nothing here is a result, and no program reads it: `-q` silences it, and JSON has none of it.
+They are not part of its result: `-q` silences them, and JSON documents do not contain them.
 """
 
 from __future__ import annotations

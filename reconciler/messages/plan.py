@@ -25,10 +25,10 @@ COUNTED = {
     "update": "to update",
     "forget": "to forget",
 }
-"""An action where its tasks are counted, unless it is the action's own name."""
+"""How counts name an action, if not by its own name."""
 
 SETTLING = "an earlier attempt may still create it; apply waits"
-"""What `unresolved` means if all that is unresolved is younger than the settle time."""
+"""What `unresolved` means if all open attempts are younger than the settle time."""
 
 UNATTENDED = "unattended"
 UNATTENDED_MEANS = "approvalMode is auto, not read-only: runs without approval"

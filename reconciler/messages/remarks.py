@@ -52,7 +52,7 @@ def _commands(template: str, facts: Mapping[str, Arg]) -> tuple[str, ...]:
 
 
 def remarks_document(remarks: Iterable[Remark], note: str = "note") -> dict[str, object]:
-    """The remarks as documents for programs hold them; what is empty is left out."""
+    """The remarks in a JSON document; empty members are omitted."""
     words = word_remarks(remarks)
     hints = [{"text": hint.text, "commands": list(hint.commands)} for hint in words.hints]
     return {name: value for name, value in ((note, words.note), ("hints", hints)) if value}

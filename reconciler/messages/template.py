@@ -1,16 +1,17 @@
 """Templates of messages: `{name}`, with a format for what the value is.
 
-`{name}` is the text itself, `{name:q}` a value of a user (quoted, on one line, shortened),
-`{name:cmd}` a taskctl command with the words of a tuple, `{name:key}`, `{name:org}`, `{name:id}`,
-`{name:file}`, `{name:address}`, `{name:url}` and `{name:request}` a word of a shell command (a
-placeholder for what is none of the kind, see `model/shell.py`), `{name:sh}` such a word of the user
-or of the code, `{name:s}` the letter s unless the number is 1, `{name:list}` the items of a tuple
-joined by commas, `{name:or}` the same with "or" before the last, `{name:and}` with "and",
-`{name:tasks}` tasks that others wait for (of each its key, its state and seconds, which may be
-empty), `{name:more}` how many more there are,
-`{name:age}` a number of seconds as `3 d`, `{name:tokens}` a number of tokens as `1.2M`.
-`{name:at}` puts a place before what is said about it (`PLACE: `), `{name:until}` a time after it
-(`, until TIME`), and `{name:paren}` more after it (` (MORE)`); an empty value adds nothing.
+- `{name}`: the text itself; `{name:q}`: text of a user, quoted, on one line and shortened
+- `{name:key}`, `org`, `id`, `file`, `address`, `url`, `request`: a word of a shell command, or a
+  placeholder if the value is not valid as one (`model/shell.py`); `{name:sh}`: any quoted word
+- `{name:cmd}`: a taskctl command with the words of a tuple
+- `{name:list}`: the items of a tuple, separated by commas; `and`, `or`: with that word before the
+  last item
+- `{name:n}`: a number with separators; `{name:s}`: the letter s unless the number is 1
+- `{name:age}`: seconds as `3 d`; `{name:tokens}`: tokens as `1.2M`
+- `{name:tasks}`: tasks that others wait for, a tuple with the key, the state and the seconds of
+  each; state and seconds may be empty
+- `{name:at}`: `PLACE: `; `until`: `, until TIME`; `paren`: ` (MORE)`; `more`: `, N more`; each is
+  empty if the value is
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ _STATES = {
     "notVisible": "not visible",
     "waiting": "waiting for an answer",
 }
-"""What is not its own word."""
+"""States that are not shown by their name."""
 
 
 def _tasks(facts: tuple[str, ...]) -> str:
@@ -102,5 +103,5 @@ _TEMPLATE = _Template()
 
 
 def fill(template: str, args: Mapping[str, Arg]) -> str:
-    """The template with its facts. A fact that it names and `args` lack is a KeyError."""
+    """The template with `args` in its placeholders. KeyError for a missing argument."""
     return _TEMPLATE.vformat(template, (), args) if "{" in template else template

@@ -1,16 +1,17 @@
-"""What a command changed in the state, and what it sent to tasks, as text and as documents."""
+"""What a command changed in the state, sent to tasks, or wrote as `init`: as text and documents."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.model.diagnostics import Diagnostic
 from reconciler.model.shell import shell_word
 from reconciler.model.task import TaskRef
 from reconciler.render import safe
 from reconciler.render.json import inert, json_document
+from reconciler.resources import template_text
 from reconciler.state.model import Record
 from reconciler.tasks.status import TaskStatus
 
@@ -44,6 +45,14 @@ _RESPONSES = {
 }
 _USE = "To use it, pass `--state {word}`, or set TASKCTL_STATE."
 _USE_GIT = "To use it, pass `--state {word}`, set TASKCTL_STATE, or add to taskctl.toml:"
+_TITLES = {
+    ".gitignore": "Lines for .gitignore (or run: taskctl init --gitignore)",
+    ".pre-commit-config.yaml": "Hooks for .pre-commit-config.yaml (or run: taskctl init --hook)",
+}
+_WORKFLOW = "A workflow, {} (or run: taskctl init --workflow)"
+_PLACEHOLDERS = (
+    "Replace `your-org/taskctl` with the repository that holds taskctl, `COMMIT` with a commit SHA."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,17 @@ class Response:
     done: str
     sent: Mapping[str, object] | None = None
     answered: Mapping[str, object] | None = None
+
+
+@dataclass
+class InitReport:
+    """File names as the user would write them: `written`, `kept`, and `shown` with their text.
+    `placeholders`: a text contains some."""
+
+    written: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    shown: list[tuple[str, str]] = field(default_factory=list)
+    placeholders: bool = False
 
 
 def edit_text(edit: Edit) -> str:
@@ -146,3 +166,21 @@ def responses_document(
             for response in responses
         ],
     )
+
+
+def init_document(report: InitReport) -> dict[str, object]:
+    return json_document(written=report.written, kept=report.kept)
+
+
+def init_text(report: InitReport) -> str:
+    """What was done, what to copy, and the next steps."""
+    done = [f"wrote  {safe.line(name)}\n" for name in report.written]
+    done += [f"kept   {safe.line(name)}\n" for name in report.kept]
+    shown = [
+        f"{_TITLES.get(name, _WORKFLOW.format(name))}:\n\n"
+        + "".join(f"    {row}".rstrip() + "\n" for row in text.splitlines())
+        for name, text in report.shown
+    ]
+    if report.placeholders:
+        shown.append(_PLACEHOLDERS + "\n")
+    return "\n".join(["".join(done), *shown, template_text("next.txt")])

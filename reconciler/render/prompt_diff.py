@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from reconciler.render import cells
@@ -12,8 +12,6 @@ from reconciler.render.text_diff import DiffRow, Gap, Line, Piece, lines_of, sid
 CONTEXT = 2  # unchanged lines shown around a change
 RUN = 8  # rows shown of consecutive added lines, or removed lines
 KEPT = 24  # minimum columns shown on each side of a changed word in a line that is too long
-
-Paint = Callable[[str], str]
 
 
 def prompt_rows(text: str, style: Style, limit: int) -> list[str]:
@@ -64,7 +62,7 @@ def _group(kind: str, rows: Iterable[DiffRow | Gap], style: Style) -> Iterator[s
                     yield from _pair(row.old, row.new, style)
 
 
-def _marked(mark: str, lines: Iterable[Line | None], style: Style, paint: Paint) -> list[str]:
+def _marked(mark: str, lines: Iterable[Line | None], style: Style, paint: cells.Paint) -> list[str]:
     texts = (line.text for line in lines if line is not None)
     rows = [row for text in texts for row in cells.wrap(text, style.width - len(mark))]
     return [paint((mark + row).rstrip()) for row in rows]

@@ -41,7 +41,7 @@ def status_rows(
     `selected` is the number of tasks without the filter by status.
     """
     if not statuses:
-        none = f"No task has such a status ({selected:,} without the filter)."
+        none = f"No tasks match the filter ({selected:,} without it)."
         return [none if selected else "No tasks are recorded."]
     requests = [
         [row for request in open_requests(status) for row in summary_rows(request, style, now)]

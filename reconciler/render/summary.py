@@ -19,7 +19,7 @@ from reconciler.render.wait import WaitedReport
 from reconciler.tasks.status import counts
 
 LABELS = {"notStarted": "not started"}
-"""Results that are shown in other words than in documents."""
+"""Results that are not shown by their name in documents."""
 
 USUAL_RESULTS = (
     Result.CREATED,
@@ -28,7 +28,7 @@ USUAL_RESULTS = (
     Result.UNRESOLVED,
     Result.NOT_STARTED,
 )
-"""Listed even if there are none of them."""
+"""Listed even if their count is 0."""
 
 _USUAL_ACTIONS = (
     Action.CREATE,

@@ -70,7 +70,7 @@ def test_the_state_option_filters_or_names_a_state(place: LiveTasks) -> None:
 
     assert keys("--status", "waiting,failed") == ["asks", "bad"]
     assert keys("--state", "waiting,failed") == keys("--state=waiting,failed") == ["asks", "bad"]
-    none = "No task has such a status (3 without the filter).\n"
+    none = "No tasks match the filter (3 without it).\n"
     assert place.run("status", "--state", "running")[1] == none
     address = str(place.folder / "taskctl.state.json")
     assert keys("--state", "done", "--state", address) == ["good"]
