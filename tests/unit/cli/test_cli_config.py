@@ -82,7 +82,7 @@ def test_without_a_file_nothing_is_set(repository: Path) -> None:
     assert find_config(repository) is NO_CONFIG
 
 
-def test_every_key(repository: Path) -> None:
+def test_every_key_is_read(repository: Path) -> None:
     (repository / "taskctl.toml").write_text(ALL)
     found = find_config(repository)
     assert found.file == "taskctl.toml"
@@ -100,7 +100,7 @@ def test_every_key(repository: Path) -> None:
     }
 
 
-def test_it_is_found_upward_and_its_paths_stay_where_they_are(repository: Path) -> None:
+def test_the_file_is_found_upward_and_its_paths_are_relative_to_it(repository: Path) -> None:
     (repository / "taskctl.toml").write_text(ALL)
     found = find_config(repository / "below/deep")
     assert found.file == "../../taskctl.toml"
@@ -108,7 +108,7 @@ def test_it_is_found_upward_and_its_paths_stay_where_they_are(repository: Path) 
     assert found.values["state"] == "../../state/taskctl.state.json"
 
 
-def test_the_nearest_one_counts_and_none_above_the_repository(repository: Path) -> None:
+def test_the_nearest_file_within_the_repository_is_used(repository: Path) -> None:
     (repository.parent / "taskctl.toml").write_text("parallelism = 1\n")
     assert find_config(repository / "below") is NO_CONFIG
     (repository / "pyproject.toml").write_text("[tool.taskctl]\nparallelism = 2\n")
@@ -122,7 +122,7 @@ def test_the_nearest_one_counts_and_none_above_the_repository(repository: Path) 
     assert (found.file, found.values) == ("../pyproject.toml", {})
 
 
-def test_a_linked_work_tree_ends_the_search_too(repository: Path) -> None:
+def test_a_linked_work_tree_ends_the_search(repository: Path) -> None:
     (repository / "taskctl.toml").write_text("parallelism = 3\n")
     (repository / "below/.git").write_text("gitdir: elsewhere\n")
     assert find_config(repository / "below/deep") is NO_CONFIG
@@ -154,9 +154,7 @@ def test_a_linked_work_tree_ends_the_search_too(repository: Path) -> None:
         ("nonsense = 1", "unknown"),
     ],
 )
-def test_what_is_not_accepted_is_named_with_its_line(
-    repository: Path, line: str, case: str
-) -> None:
+def test_an_invalid_value_is_reported_with_its_line(repository: Path, line: str, case: str) -> None:
     forbidden = case in ("backend", "token", "org")
     code = Code.FORBIDDEN_SETTING if forbidden else Code.INVALID_CONFIG
     (repository / "link").symlink_to("/")
@@ -177,7 +175,7 @@ def test_what_is_not_accepted_is_named_with_its_line(
         (b"a = '\xff'\n", (None, None), "encoding"),
     ],
 )
-def test_invalid_toml(
+def test_invalid_toml_is_reported(
     repository: Path, content: bytes, place: tuple[int | None, int | None], case: str
 ) -> None:
     (repository / "taskctl.toml").write_bytes(content)
@@ -187,7 +185,7 @@ def test_invalid_toml(
     assert caught.value.diagnostics[0].column == place[1]
 
 
-def test_a_table_that_is_none(repository: Path) -> None:
+def test_a_value_in_place_of_a_table_is_reported(repository: Path) -> None:
     (repository / "pyproject.toml").write_text("[tool]\ntaskctl = 1\n")
     found = ("pyproject.toml", None, Code.INVALID_CONFIG, "table")
     assert problems(repository) == [found]
@@ -215,7 +213,7 @@ def test_flag_then_environment_then_file_then_default(
     assert seen.settings.paths == ("../tasks", "../more/a.yaml")
 
 
-def test_v_says_which_file(
+def test_v_shows_the_file_in_use(
     repository: Path, seen: Seen, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (repository / "taskctl.toml").write_text("parallelism = 3\n")
@@ -225,7 +223,7 @@ def test_v_says_which_file(
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_file_with_errors_stops_a_command_in_words(
+def test_a_file_with_errors_stops_a_command_with_a_message(
     repository: Path, seen: Seen, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del seen
@@ -241,7 +239,7 @@ def test_a_file_with_errors_stops_a_command_in_words(
     assert run(["try", "--help"]) == 0
 
 
-def test_its_options_are_not_held_against_a_saved_plan(repository: Path, seen: Seen) -> None:
+def test_configured_options_do_not_conflict_with_a_saved_plan(repository: Path, seen: Seen) -> None:
     (repository / "taskctl.toml").write_text("settle-time = '9s'\nadopt = 'none'\n")
     assert run(["try", "--adopt", "all"]) == 0
     assert seen.options == PlanOptions(settle_time=timedelta(seconds=9), adopt=AdoptScope.ALL)

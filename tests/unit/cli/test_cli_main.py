@@ -55,7 +55,7 @@ ENDINGS: list[tuple[BaseException, int, str]] = [
 
 
 @pytest.mark.parametrize(("problem", "code", "words"), ENDINGS, ids=lambda value: repr(value)[:30])
-def test_in_words_on_stderr(
+def test_errors_are_printed_to_stderr(
     ends: Ends, capsys: pytest.CaptureFixture[str], problem: BaseException, code: int, words: str
 ) -> None:
     ends(raising(problem))
@@ -68,7 +68,7 @@ def test_in_words_on_stderr(
 
 
 @pytest.mark.parametrize(("problem", "code", "words"), ENDINGS, ids=lambda value: repr(value)[:30])
-def test_as_one_document_on_stdout(
+def test_errors_are_one_json_document_on_stdout(
     ends: Ends, capsys: pytest.CaptureFixture[str], problem: BaseException, code: int, words: str
 ) -> None:
     ends(raising(problem))
@@ -94,7 +94,7 @@ def test_a_second_document_never_follows_the_first(
     assert "late" in said.err
 
 
-def test_a_traceback_is_shown_with_v_only_and_without_the_token(
+def test_a_traceback_is_shown_only_with_v_and_without_the_token(
     ends: Ends, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-secret")
@@ -112,7 +112,7 @@ def test_a_traceback_is_shown_with_v_only_and_without_the_token(
 
 
 @pytest.mark.parametrize(("given", "code"), [(None, 0), (0, 0), (2, 2)])
-def test_a_command_s_answer_is_the_exit_code(ends: Ends, given: int | None, code: int) -> None:
+def test_the_result_of_a_command_is_the_exit_code(ends: Ends, given: int | None, code: int) -> None:
     ends(lambda _out: given)
     assert run(["try"]) == code
 
@@ -129,7 +129,9 @@ def test_an_unknown_command_has_a_suggestion(capsys: pytest.CaptureFixture[str])
     assert said.err.endswith("    taskctl --help\n")
 
 
-def test_help_is_asked_of_the_command_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_usage_error_points_to_the_help_of_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run(["apply", "--expect-plan"]) == 1
     err = capsys.readouterr().err
     assert "requires an argument" in err
@@ -144,7 +146,7 @@ def test_help_goes_to_stdout(words: list[str], capsys: pytest.CaptureFixture[str
     assert said.err == ""
 
 
-def test_help_of_a_command_is_that_of_its_option(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_command_equals_command_help(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["plan"], ["state", "rm"]):
         assert run(["help", *words]) == 0
         shown = capsys.readouterr().out

@@ -48,7 +48,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     return found
 
 
-def test_without_options_all_is_as_documented(seen: Seen) -> None:
+def test_defaults_are_as_documented(seen: Seen) -> None:
     assert run(["try"]) == 0
     assert seen.options == PlanOptions()
     assert seen.connection == Connection(None, None, None, 10, timedelta())
@@ -57,7 +57,7 @@ def test_without_options_all_is_as_documented(seen: Seen) -> None:
     assert seen.paths == ()
 
 
-def test_each_option_is_read(seen: Seen) -> None:
+def test_every_option_is_read(seen: Seen) -> None:
     line = (
         "try --backend local --org acme --state s.json --parallelism 3 --lock-timeout 2m "
         "--settle-time 1m30s --adopt none --adopt-limit 5 --max-creates 0 "
@@ -77,9 +77,7 @@ def test_each_option_is_read(seen: Seen) -> None:
     assert seen.paths == ("a.yaml", "b")
 
 
-def test_the_environment_is_read_and_the_option_wins(
-    seen: Seen, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_option_overrides_the_environment(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASKCTL_BACKEND", "local")
     monkeypatch.setenv("TASKCTL_ORG", "acme")
     monkeypatch.setenv("TASKCTL_STATE", "there.json")
@@ -99,14 +97,14 @@ def test_the_environment_is_read_and_the_option_wins(
         (["--", "--allow-recreate"], (), ("--allow-recreate",)),
     ],
 )
-def test_allow_recreate_never_takes_a_path_for_a_key(
+def test_allow_recreate_does_not_treat_a_path_as_a_key(
     seen: Seen, words: list[str], keys: tuple[str, ...], paths: tuple[str, ...]
 ) -> None:
     assert run(["try", *words]) == 0
     assert (seen.options.allow_recreate, seen.paths) == (keys, paths)
 
 
-def test_shared_options_may_stand_before_the_command(seen: Seen, tmp_path: Path) -> None:
+def test_shared_options_may_precede_the_command(seen: Seen, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     line = ["-C", str(tmp_path), "--format", "json", "--color", "always", "-q", "-v", "try"]
     assert run(line) == 0
@@ -132,7 +130,7 @@ def test_shared_options_may_stand_before_the_command(seen: Seen, tmp_path: Path)
 )
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.usefixtures("seen")
-def test_wrong_usage_exits_1_in_words(
+def test_a_usage_error_exits_1_with_a_message(
     words: list[str], named: str, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["try", "--format", form, *words]) == 1

@@ -40,13 +40,13 @@ class Closed(StringIO):
         ("never", {}, True, False),
     ],
 )
-def test_when_there_is_color(
+def test_color_depends_on_option_environment_and_terminal(
     choice: str, env: dict[str, str], *, terminal: bool, expected: bool
 ) -> None:
     assert bool(wants_color(choice, env, terminal=terminal)) is expected
 
 
-def test_notes_and_details(capsys: pytest.CaptureFixture[str]) -> None:
+def test_notes_have_details_with_verbose(capsys: pytest.CaptureFixture[str]) -> None:
     for common, expected in (
         (OutputOptions(), "Nothing was created.\n"),
         (OutputOptions(quiet=True), ""),
@@ -59,7 +59,7 @@ def test_notes_and_details(capsys: pytest.CaptureFixture[str]) -> None:
         assert (said.out, said.err) == ("", expected)
 
 
-def test_text_reports_have_their_diagnostics_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_reports_print_diagnostics_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     found = (error("b", file="b.yaml", line=1), warning("a", file="a.yaml", line=2))
     Output(OutputOptions()).report(ValidateReport(1, 2, found))
     said = capsys.readouterr()
@@ -72,7 +72,7 @@ def test_text_reports_have_their_diagnostics_on_stderr(capsys: pytest.CaptureFix
     assert capsys.readouterr().out == ""
 
 
-def test_a_source_line_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_line_is_shown_only_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for stream, shown in ((StringIO(), False), (Terminal(), True)):
         monkeypatch.setattr(sys, "stderr", stream)
         monkeypatch.setenv("NO_COLOR", "1")
@@ -83,7 +83,7 @@ def test_a_source_line_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("line", [0, 4, 99])
-def test_a_line_that_is_not_there_is_not_shown(monkeypatch: pytest.MonkeyPatch, line: int) -> None:
+def test_a_missing_source_line_is_not_shown(monkeypatch: pytest.MonkeyPatch, line: int) -> None:
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("NO_COLOR", "1")
@@ -93,11 +93,11 @@ def test_a_line_that_is_not_there_is_not_shown(monkeypatch: pytest.MonkeyPatch, 
     assert "|" not in stream.getvalue()
 
 
-def test_nobody_listening_to_notes_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_stderr_does_not_stop_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Closed())
     write_stderr("x")
     Output(OutputOptions()).note(Note.NOT_CREATED)
 
 
-def test_a_path_is_seen_from_the_folder() -> None:
+def test_paths_are_relative_to_the_folder() -> None:
     assert Settings(root=Path("a")).path("b") == Path("a/b")

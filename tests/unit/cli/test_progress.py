@@ -36,7 +36,7 @@ def everything(shown: ApplyProgress, text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["bar", "lines"])
-def test_whatever_it_is_told_is_inert(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_text_is_inert(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     everything(progress(kind), HOSTILE)
     out, err = capfd.readouterr()
     assert out == ""
@@ -45,7 +45,7 @@ def test_whatever_it_is_told_is_inert(kind: str, capfd: pytest.CaptureFixture[st
     assert commands_in(err) == []
 
 
-def test_what_is_awaited_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_wait_is_shown_once(capfd: pytest.CaptureFixture[str]) -> None:
     shown = Lines(1, lambda: NOW)
     for left in (30, 20, 10):
         shown.waiting(Waiting((ONE,), NOW + timedelta(seconds=left)))
@@ -54,7 +54,7 @@ def test_what_is_awaited_is_said_once(capfd: pytest.CaptureFixture[str]) -> None
     assert "checking whether a exists: no response yet, up to 30 s left" in err
 
 
-def test_quiet_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+def test_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     shown = ApplyProgress()
     shown.started(ONE)
     shown.waiting(Waiting((ONE,), NOW))

@@ -48,7 +48,7 @@ def terminal() -> Iterator[Terminal]:
     os.close(made.theirs)
 
 
-def test_rows_go_over_those_before(terminal: Terminal) -> None:
+def test_rows_overwrite_the_previous_ones(terminal: Terminal) -> None:
     screen = Screen(terminal, in_place=True)
     screen.show(["one", "two"])
     assert terminal.written() == "\rone\x1b[K\ntwo\x1b[K\n\x1b[J"
@@ -60,7 +60,7 @@ def test_rows_go_over_those_before(terminal: Terminal) -> None:
     assert terminal.written() == "\x1b[1A\r\x1b[J"
 
 
-def test_after_a_change_of_size_it_begins_at_the_top(terminal: Terminal) -> None:
+def test_after_a_resize_drawing_starts_at_the_top(terminal: Terminal) -> None:
     screen = Screen(terminal, in_place=True)
     screen.show(["x" * 15])
     terminal.written()
@@ -69,7 +69,7 @@ def test_after_a_change_of_size_it_begins_at_the_top(terminal: Terminal) -> None
     assert terminal.written() == "\x1b[H" + "x" * 9 + "…\x1b[K\n\x1b[J"
 
 
-def test_a_row_is_cut_with_its_paint(terminal: Terminal) -> None:
+def test_a_row_is_truncated_with_its_color(terminal: Terminal) -> None:
     screen = Screen(terminal, in_place=True)
     screen.show([f"key {RED('failed')} {'x' * 30}", f"{'界' * 12}{RED('y')}"])
     first, second = terminal.written().split("\x1b[K\n")[:2]
@@ -78,7 +78,7 @@ def test_a_row_is_cut_with_its_paint(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("lines", range(1, 12))
-def test_more_rows_than_lines_are_counted(terminal: Terminal, lines: int) -> None:
+def test_rows_that_do_not_fit_are_counted(terminal: Terminal, lines: int) -> None:
     terminal.resize(20, lines)
     screen = Screen(terminal, in_place=True)
     screen.show(["head", *map(str, range(7)), "", "sum"])
@@ -90,7 +90,7 @@ def test_more_rows_than_lines_are_counted(terminal: Terminal, lines: int) -> Non
         assert f"... ({7 - shown} more)" in rows
 
 
-def test_elsewhere_rows_follow(terminal: Terminal) -> None:
+def test_without_a_terminal_rows_are_appended(terminal: Terminal) -> None:
     screen = Screen(terminal, in_place=False)
     assert screen.lines is None
     screen.show(["x" * 30])

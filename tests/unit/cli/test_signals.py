@@ -13,7 +13,7 @@ import pytest
 from reconciler.cli.signals import Interrupts
 
 
-def test_a_signal_within_a_wait_ends_it() -> None:
+def test_a_signal_ends_a_wait() -> None:
     """As the wait begins, while it holds a lock of its own."""
 
     def begun(frame: FrameType, event: str, _argument: object) -> None:

@@ -13,7 +13,7 @@ from reconciler.embedded.lifecycle import Script, Step, Turn, finishing, stamp
 from tests.support.embedded_client import MARK, Api, Clock
 
 
-def test_patch_changes_what_can_be_changed(api: Api, clock: Clock) -> None:
+def test_patch_changes_the_mutable_settings(api: Api, clock: Clock) -> None:
     task_id = api.create(planMode=True, role="role-1")
     before = api.task(task_id)
     clock.forward(0.5)
@@ -31,7 +31,7 @@ def test_patch_changes_what_can_be_changed(api: Api, clock: Clock) -> None:
     assert api.task(task_id) == expected
 
 
-def test_patch_leaves_alone_what_is_null_absent_or_fixed(api: Api) -> None:
+def test_patch_ignores_null_absent_and_fixed_settings(api: Api) -> None:
     task_id = api.create()
     before = api.task(task_id)
     names = ("approvalMode", "permissionMode", "role", "name", "isShared")
@@ -39,7 +39,7 @@ def test_patch_leaves_alone_what_is_null_absent_or_fixed(api: Api) -> None:
     assert (answer.status, answer.json) == (200, before)
 
 
-def test_shared_at_is_the_first_time(api: Api, clock: Clock) -> None:
+def test_shared_at_is_the_time_of_the_first_sharing(api: Api, clock: Clock) -> None:
     task_id = api.create()
     api.patch(task_id, isShared=False)
     assert "sharedAt" not in api.task(task_id)
@@ -49,7 +49,7 @@ def test_shared_at_is_the_first_time(api: Api, clock: Clock) -> None:
     assert api.patch(task_id, isShared=True).json["sharedAt"] == first
 
 
-def test_a_role_can_be_taken_off(api: Api) -> None:
+def test_a_role_can_be_removed(api: Api) -> None:
     task_id = api.create(role="role-1")
     assert "role" not in api.patch(task_id, role="").json
 
@@ -67,7 +67,7 @@ def test_a_role_can_be_taken_off(api: Api) -> None:
         {"role": 7},
     ],
 )
-def test_refused_patches_change_nothing(api: Api, changes: dict[str, object]) -> None:
+def test_rejected_patches_change_nothing(api: Api, changes: dict[str, object]) -> None:
     task_id = api.create()
     before = api.task(task_id)
     answer = api.patch(task_id, **{"approvalMode": "auto", **changes})
@@ -102,13 +102,13 @@ def test_only_the_creator_may_patch(api: Api, other: Api) -> None:
         ({"event": {"type": "user_confirmation", "timestamp": MARK}}, "approval_request_id"),
     ],
 )
-def test_refused_responses(api: Api, body: dict[str, object], named: str) -> None:
+def test_invalid_responses_are_rejected(api: Api, body: dict[str, object], named: str) -> None:
     answer = api.call("POST", f"{api.tasks}/{api.create()}", body)
     assert answer.status == 400
     assert named in answer.message
 
 
-def test_a_running_task_takes_no_message(api: Api, clock: Clock) -> None:
+def test_a_running_task_rejects_a_message(api: Api, clock: Clock) -> None:
     task_id = api.create()
     answer = api.respond(task_id, type="user_message", content="And then?")
     assert answer.status == 409
@@ -120,7 +120,7 @@ def test_a_running_task_takes_no_message(api: Api, clock: Clock) -> None:
     assert api.respond(task_id, type="user_message", content="More?").status == 409
 
 
-def test_a_further_message_is_a_further_turn(api: Api, clock: Clock) -> None:
+def test_a_second_message_starts_a_second_turn(api: Api, clock: Clock) -> None:
     task_id = api.create("First")
     clock.forward(10)
     first, before = api.events(task_id), api.task(task_id)
@@ -140,7 +140,7 @@ def test_a_further_message_is_a_further_turn(api: Api, clock: Clock) -> None:
     assert api.task(task_id)["entities"] == []
 
 
-def test_cancelling_a_running_task_ends_it_there(api: Api, clock: Clock) -> None:
+def test_cancelling_a_running_task_ends_its_turn(api: Api, clock: Clock) -> None:
     for by_force in (True, False):
         task_id = api.create()
         clock.forward(5)
@@ -169,7 +169,7 @@ def test_cancelling_an_idle_task(api: Api, clock: Clock) -> None:
     assert api.respond(task_id, type="user_message", content="Go on").status == 202
 
 
-def test_a_cancel_is_by_force_or_not_at_all(api: Api) -> None:
+def test_a_cancel_requires_force(api: Api) -> None:
     task_id = api.create()
     for force in (False, None, "true"):
         answer = api.cancel(task_id, force=force)
@@ -202,7 +202,7 @@ class TestApproval:
         with closing(App(db, now=clock, scenario=asking)) as app:
             yield Api(app)
 
-    def test_waits_until_it_is_confirmed(self, api: Api, clock: Clock) -> None:
+    def test_a_task_waits_for_its_approval(self, api: Api, clock: Clock) -> None:
         task_id = api.create()
         assert api.task(task_id)["pendingInputCount"] == 0
         clock.forward(1000)
@@ -222,7 +222,7 @@ class TestApproval:
             "timestamp": MARK,
         }
 
-    def test_a_cancel_withdraws_the_question(self, api: Api, clock: Clock) -> None:
+    def test_a_cancel_withdraws_the_approval_request(self, api: Api, clock: Clock) -> None:
         task_id = api.create()
         clock.forward(1000)
         assert api.cancel(task_id).status == 204

@@ -76,7 +76,7 @@ def test_an_approval_survives_a_message(api: Api, clock: Clock) -> None:
     assert post(api, task_id, **confirmation) == 400
 
 
-def test_auto_approval_confirms_in_the_name_of_the_user(api: Api, clock: Clock) -> None:
+def test_auto_approval_confirms_for_the_user(api: Api, clock: Clock) -> None:
     for mode, approved in (("auto", True), ("balanced", False), ("manual", False)):
         task_id = api.create("approving: do it", approvalMode=mode)
         clock.forward(10)
@@ -132,7 +132,7 @@ def test_a_tool_call_parks_the_task_until_its_result(api: Api, clock: Clock, mod
     assert post(api, task_id, type="tool_result", tool_results=[result]) == 400
 
 
-def test_a_cloud_task_delegates_nothing(api: Api, clock: Clock) -> None:
+def test_a_cloud_task_delegates_no_tool_call(api: Api, clock: Clock) -> None:
     task_id = api.create("delegating: list files")
     clock.forward(10)
     assert bodies(api, task_id)[-1]["is_final"] is True

@@ -61,7 +61,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("body", "named"), REFUSED)
-def test_refused_with_a_word_on_what_is_wrong(
+def test_an_invalid_create_is_rejected_with_the_reason(
     api: Api, body: dict[str, object], named: str
 ) -> None:
     answer = api.post(**body)
@@ -93,7 +93,7 @@ def test_a_new_task_has_the_defaults_and_runs(api: Api) -> None:
     }
 
 
-def test_every_input_is_kept(api: Api) -> None:
+def test_every_input_is_stored(api: Api) -> None:
     entities = [STACK, REPOSITORY, PULL_REQUEST, POLICY_ISSUE, POLICY_FINDING]
     task = api.task(
         api.create(
@@ -123,7 +123,7 @@ def test_every_input_is_kept(api: Api) -> None:
     assert api.task(created)["entities"] == entities
 
 
-def test_null_is_absent_and_unknown_fields_pass(api: Api) -> None:
+def test_null_is_absent_and_unknown_fields_are_ignored(api: Api) -> None:
     names = ("approvalMode", "planMode", "role", "source", "agentDefinitionId", "cliIntegrations")
     body = {**dict.fromkeys(names), "colour": "green"}
     nulls = message(entity_diff=None, commands=None, pageContext=None, mood="good")
@@ -133,7 +133,7 @@ def test_null_is_absent_and_unknown_fields_pass(api: Api) -> None:
     assert event["eventBody"] == message()
 
 
-def test_entities_are_kept_in_the_services_form(api: Api) -> None:
+def test_entities_are_stored_in_the_form_of_the_service(api: Api) -> None:
     """Nulls and unknown fields go, an unset `merged` is false, one entity is there once."""
     given = {"type": "pull_request", "number": 7, "repo": {"name": "r", "org": "o", "host": None}}
     kept = {
@@ -150,7 +150,7 @@ def test_entities_are_kept_in_the_services_form(api: Api) -> None:
     assert event["eventBody"]["entity_diff"] == {"add": [kept, STACK, STACK]}
 
 
-def test_commands_have_all_their_fields(api: Api) -> None:
+def test_commands_are_stored_with_all_fields(api: Api) -> None:
     commands = {"/fix": {"name": "/fix", "prompt": "Fix it", "builtIn": None}}
     task_id = api.post(message=message(commands=commands)).json["taskId"]
     (event, *_) = api.events(task_id)
@@ -170,19 +170,19 @@ def test_commands_have_all_their_fields(api: Api) -> None:
     "timestamp",
     [MARK, "2026-11-24T14:44:49Z", "2026-11-24T16:44:49.123456+02:00", "0001-01-01T00:00:00Z"],
 )
-def test_the_timestamp_is_kept_to_the_letter(api: Api, timestamp: str) -> None:
+def test_the_timestamp_is_stored_unchanged(api: Api, timestamp: str) -> None:
     task_id = api.post(message={**message(), "timestamp": timestamp}).json["taskId"]
     (event, *_) = api.events(task_id)
     assert event["eventBody"]["timestamp"] == timestamp
 
 
 @pytest.mark.parametrize("content", ["Grüße\r\n\u2028 \U0001f600 \x1b[31m", "a\x00b", '"\\'])
-def test_a_prompt_comes_back_as_it_was(api: Api, content: str) -> None:
+def test_a_prompt_is_returned_unchanged(api: Api, content: str) -> None:
     (event, *_) = api.events(api.create(content))
     assert event["eventBody"]["content"] == content
 
 
-def test_half_a_character_is_replaced(api: Api) -> None:
+def test_a_lone_surrogate_is_replaced(api: Api) -> None:
     body = b'{"message": {"type": "user_message", "timestamp": "2026-11-24T14:44:49Z",'
     body += b' "content": "half \\ud83d, whole \\ud83d\\ude00"}}'
     task_id = api.call("POST", api.tasks, body).json["taskId"]
@@ -200,14 +200,14 @@ def test_half_a_character_is_replaced(api: Api) -> None:
         ("code-review", "async", "external_signal"),
     ],
 )
-def test_the_source_says_whether_a_person_waits(
+def test_the_task_type_depends_on_the_source(
     api: Api, source: str, task_type: str, trigger: str | None
 ) -> None:
     task = api.task(api.create(source=source))
     assert (task["taskType"], task.get("asyncTriggerType")) == (task_type, trigger)
 
 
-def test_page_context_is_kept(api: Api) -> None:
+def test_page_context_is_stored(api: Api) -> None:
     page = {"path": "/acme/app/prod", "kind": "stack", "params": {"stack": "prod"}}
     task_id = api.post(message=message(pageContext={**page, "tab": 1})).json["taskId"]
     (event, *_) = api.events(task_id)
@@ -217,6 +217,6 @@ def test_page_context_is_kept(api: Api) -> None:
 SECRETS = "Use pul-" + "0123456789" * 4 + " and AKIA" + "A" * 16 + ", password=hunter2 now"
 
 
-def test_credentials_stay(api: Api) -> None:
+def test_credentials_in_prompts_are_not_redacted(api: Api) -> None:
     (event, *_) = api.events(api.create(SECRETS))
     assert event["eventBody"]["content"] == SECRETS

@@ -41,7 +41,7 @@ HALF_OPEN = 1900
         ("[", 403),
     ],
 )
-def test_only_known_hosts(app: App, host: str, status: int) -> None:
+def test_only_known_hosts_are_accepted(app: App, host: str, status: int) -> None:
     guarded = Api(Guard(app, ["Neo.example.test"]))
     assert guarded.call("GET", "/api/user", headers={"Host": host}).status == status
 
@@ -58,7 +58,7 @@ def test_only_known_hosts(app: App, host: str, status: int) -> None:
         ("chrome-extension://localhost:8765", 403),
     ],
 )
-def test_only_the_own_origin(app: App, origin: str, status: int) -> None:
+def test_only_the_same_origin_is_accepted(app: App, origin: str, status: int) -> None:
     headers = {"Host": "localhost:8765", "Origin": origin}
     assert Api(Guard(app)).call("GET", "/api/user", headers=headers).status == status
 
@@ -85,14 +85,14 @@ def address(url: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or 0
 
 
-def test_a_declared_body_over_the_limit_is_refused_before_it_is_sent(db: Path) -> None:
+def test_a_declared_body_over_the_limit_is_rejected_before_it_is_sent(db: Path) -> None:
     with running_server(db) as url, socket.create_connection(address(url), 30) as client:
         head = "POST /api/preview/agents/acme/tasks HTTP/1.1\r\nHost: localhost\r\n"
         client.sendall(f"{head}Content-Length: {BODY_LIMIT + 1}\r\n\r\n".encode())
         assert client.recv(100).startswith(b"HTTP/1.1 413")
 
 
-def test_a_chunked_body_over_the_limit_is_cut_off(db: Path) -> None:
+def test_a_chunked_body_over_the_limit_is_rejected(db: Path) -> None:
     with running_server(db) as url, socket.create_connection(address(url), 30) as client:
         head = "POST /api/preview/agents/acme/tasks HTTP/1.1\r\nHost: localhost\r\n"
         client.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
@@ -115,7 +115,7 @@ def many_files() -> Iterator[int]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_half_open_connections_starve_nobody(db: Path) -> None:
+def test_half_open_connections_do_not_block_others(db: Path) -> None:
     with many_files() as most, server_process(db) as (url, _), ExitStack() as opened:
         steady = opened.enter_context(closing(http.client.HTTPConnection(*address(url), 30)))
         for number in range(most):

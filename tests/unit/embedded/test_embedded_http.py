@@ -15,7 +15,7 @@ from reconciler.embedded.wsgi import BODY_LIMIT
 from tests.support.embedded_client import Api, Clock, message
 
 
-def test_every_answer_has_date_request_id_and_type(api: Api, clock: Clock) -> None:
+def test_every_response_has_date_request_id_and_content_type(api: Api, clock: Clock) -> None:
     answers = [api.list(), api.post(), api.call("GET", "/nowhere"), api.call("PUT", api.tasks)]
     assert [answer.status for answer in answers] == [200, 400, 404, 405]
     for answer in answers:
@@ -38,11 +38,11 @@ def test_every_answer_has_date_request_id_and_type(api: Api, clock: Clock) -> No
         "/\udcff",
     ],
 )
-def test_unknown_paths(api: Api, path: str) -> None:
+def test_unknown_paths_are_404(api: Api, path: str) -> None:
     assert api.call("GET", path.encode("utf-8", "replace").decode()).status == 404
 
 
-def test_a_wrong_method_names_the_right_ones(api: Api) -> None:
+def test_a_405_lists_the_allowed_methods(api: Api) -> None:
     task = f"{api.tasks}/some-id"
     for path, allowed in [
         (api.tasks, "GET, POST"),
@@ -83,13 +83,13 @@ def test_every_operation_on_an_unknown_task_is_404(api: Api) -> None:
         b'{"a": ' * 100_000,
     ],
 )
-def test_a_body_that_is_no_json_object(api: Api, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_rejected(api: Api, body: bytes) -> None:
     answer = api.call("POST", api.tasks, body)
     assert answer.status == 400
     assert "JSON" in answer.message
 
 
-def test_a_body_that_is_too_large(api: Api) -> None:
+def test_a_body_that_is_too_large_is_rejected(api: Api) -> None:
     answer = api.call("POST", api.tasks, b" " * (BODY_LIMIT + 1))
     assert answer.status == 413
     assert api.post(message=message("x" * (BODY_LIMIT // 2))).status == 201
@@ -103,7 +103,7 @@ def test_without_a_token(app: App, header: str | None) -> None:
     assert "Unauthorized" in answer.message
 
 
-def test_both_spellings_of_a_token_are_one_identity(app: App) -> None:
+def test_both_authorization_schemes_give_the_same_identity(app: App) -> None:
     seen = [
         Api(app, token=None).call("GET", "/api/user", headers={"Authorization": header}).json
         for header in ("token alice", "Bearer alice", "TOKEN  alice ")
@@ -111,7 +111,7 @@ def test_both_spellings_of_a_token_are_one_identity(app: App) -> None:
     assert seen[0] == seen[1] == seen[2]
 
 
-def test_one_token_only_where_one_was_set(db: Path) -> None:
+def test_a_configured_token_is_the_only_valid_one(db: Path) -> None:
     with closing(App(db, token="s3cret-é")) as app:
         assert Api(app, token="s3cret-é").list().status == 200
         for wrong in ("s3cret", "S3cret-é", "s3cret-é2", "x"):
@@ -120,7 +120,7 @@ def test_one_token_only_where_one_was_set(db: Path) -> None:
             assert b"s3cret" not in answer.body
 
 
-def test_a_profile_of_ones_own(api: Api, other: Api) -> None:
+def test_each_user_has_a_profile(api: Api, other: Api) -> None:
     mine, others = api.call("GET", "/api/user").json, other.call("GET", "/api/user").json
     assert mine["id"] != others["id"]
     assert mine["githubLogin"] != others["githubLogin"]
@@ -136,7 +136,7 @@ def test_the_default_organization(api: Api, db: Path) -> None:
         assert Api(app).call("GET", path).json["GitHubLogin"] == "acme"
 
 
-def test_the_token_is_kept_nowhere(db: Path) -> None:
+def test_the_token_is_not_stored(db: Path) -> None:
     token = "pul-a-very-secret-token"
     with closing(App(db)) as app:
         api = Api(app, token=token)
@@ -148,7 +148,7 @@ def test_the_token_is_kept_nowhere(db: Path) -> None:
     assert hashlib.sha256(token.encode()).hexdigest().encode() not in kept
 
 
-def test_no_budget_unless_configured(api: Api) -> None:
+def test_there_is_no_budget_unless_configured(api: Api) -> None:
     assert api.call("GET", "/api/orgs/acme/neo/token-budget").status == 404
 
 
@@ -171,7 +171,7 @@ def test_the_budget_counts_what_tasks_used(db: Path, clock: Clock, kind: str) ->
         assert api.call("GET", path, query=[("taskId", "no-such")]).status == 404
 
 
-def test_a_used_up_budget_refuses_a_create_until_the_window_ends(db: Path, clock: Clock) -> None:
+def test_an_exhausted_budget_rejects_creates_until_the_window_ends(db: Path, clock: Clock) -> None:
     now = int(clock().timestamp())
     budget = TokenBudget(1000, window_end=now + 100, window_seconds=100)
     with closing(App(db, now=clock, budget=budget)) as app:
@@ -194,7 +194,7 @@ def test_a_used_up_budget_refuses_a_create_until_the_window_ends(db: Path, clock
         assert (answer["consumedTokens"], answer["windowEnd"]) == (0, now + 500)
 
 
-def test_a_turn_after_the_window_began_counts_by_itself(db: Path, clock: Clock) -> None:
+def test_only_turns_within_the_window_count(db: Path, clock: Clock) -> None:
     now = int(clock().timestamp())
     budget = TokenBudget(10**6, window_end=now + 100, window_seconds=100)
     with closing(App(db, now=clock, budget=budget)) as app:
@@ -209,7 +209,7 @@ def test_a_turn_after_the_window_began_counts_by_itself(db: Path, clock: Clock) 
         )
 
 
-def test_a_budget_is_kept_in_the_database_until_it_is_forgotten(db: Path, clock: Clock) -> None:
+def test_a_budget_is_stored_until_it_is_removed(db: Path, clock: Clock) -> None:
     budget, path = TokenBudget(7, 1, 5, 3, "trial"), "/api/orgs/acme/neo/token-budget"
     with closing(App(db, now=clock, budget=budget)) as app:
         kept = Api(app).call("GET", path).json

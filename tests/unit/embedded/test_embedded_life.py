@@ -57,7 +57,7 @@ def test_a_task_runs_and_then_is_idle(api: Api, clock: Clock) -> None:
     assert task["lastHeartbeat"] == "2026-11-24T12:00:10.000Z"
 
 
-def test_events_ascend_and_stay_as_they_are(api: Api, clock: Clock) -> None:
+def test_events_ascend_and_do_not_change(api: Api, clock: Clock) -> None:
     task_id = api.create()
     seen: list[dict[str, Any]] = []
     for _ in range(12):
@@ -75,7 +75,7 @@ def test_events_ascend_and_stay_as_they_are(api: Api, clock: Clock) -> None:
     ]
 
 
-def test_a_tool_call_is_answered(api: Api, clock: Clock) -> None:
+def test_a_tool_call_has_a_response(api: Api, clock: Clock) -> None:
     stack = {"type": "stack", "name": "prod", "project": "network"}
     answer = api.post(message=message(entity_diff={"add": [stack]}))
     clock.forward(10)
@@ -85,7 +85,7 @@ def test_a_tool_call_is_answered(api: Api, clock: Clock) -> None:
     assert "network/prod" in bodies[2]["content"]
 
 
-def test_events_come_in_pages(api: Api, clock: Clock) -> None:
+def test_events_are_paged(api: Api, clock: Clock) -> None:
     task_id = api.create()
     clock.forward(10)
     whole = api.events(task_id)
@@ -99,7 +99,7 @@ def test_events_come_in_pages(api: Api, clock: Clock) -> None:
     assert api.call("GET", path, query=[("continuationToken", "zz")]).status == 400
 
 
-def test_a_restart_changes_nothing(db: Path, clock: Clock) -> None:
+def test_a_restart_keeps_every_task(db: Path, clock: Clock) -> None:
     seen = []
     for restart in range(3):
         app = App(db, now=clock, work_seconds=10)
@@ -112,14 +112,14 @@ def test_a_restart_changes_nothing(db: Path, clock: Clock) -> None:
     assert seen[0] == seen[1] == seen[2]
 
 
-def test_a_patched_name_outlives_the_generated_one(api: Api, clock: Clock) -> None:
+def test_a_patched_name_is_not_overwritten_by_the_generated_one(api: Api, clock: Clock) -> None:
     task_id = api.create("Generated")
     api.patch(task_id, name="Chosen")
     clock.forward(10)
     assert api.task(task_id)["name"] == "Chosen"
 
 
-def test_a_clock_that_is_set_back_reorders_nothing(api: Api, clock: Clock) -> None:
+def test_a_clock_that_goes_back_does_not_reorder_events(api: Api, clock: Clock) -> None:
     task_id = api.create()
     clock.forward(10)
     api.respond(task_id, type="user_message", content="Second")
@@ -140,7 +140,9 @@ def test_no_work_at_all(db: Path, clock: Clock) -> None:
 
 
 @given(st.text(), st.integers(1, 9), st.integers(0, 4 * 10**12), st.booleans())
-def test_every_script_is_in_order(prompt: str, number: int, start: int, plan_mode: bool) -> None:
+def test_every_script_has_ordered_events(
+    prompt: str, number: int, start: int, plan_mode: bool
+) -> None:
     turn = Turn(number, message(prompt), start, plan_mode=plan_mode)
     script = finishing(turn, 7.5)
     times = [step.at_ms for step in script.steps]
@@ -171,6 +173,6 @@ def test_titles(prompt: str, title: str) -> None:
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
-def test_moments_go_to_milliseconds_and_back(exact: datetime) -> None:
+def test_times_convert_to_milliseconds_and_back(exact: datetime) -> None:
     text = stamp(milliseconds(exact))
     assert timedelta() <= exact - datetime.fromisoformat(text) < timedelta(milliseconds=1)

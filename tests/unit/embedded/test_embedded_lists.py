@@ -31,7 +31,7 @@ def spread(api: Api, clock: Clock) -> list[str]:
     return made
 
 
-def test_private_tasks_are_their_creators_alone(api: Api, other: Api) -> None:
+def test_private_tasks_are_visible_only_to_their_creator(api: Api, other: Api) -> None:
     task_id = api.create()
     assert other.list().json == {"tasks": []}
     path = f"{other.tasks}/{task_id}"
@@ -43,7 +43,7 @@ def test_private_tasks_are_their_creators_alone(api: Api, other: Api) -> None:
     assert other.cancel(task_id).status == 404
 
 
-def test_shared_tasks_are_seen_by_others(api: Api, other: Api) -> None:
+def test_shared_tasks_are_visible_to_others(api: Api, other: Api) -> None:
     task_id = api.create()
     api.patch(task_id, isShared=True)
     assert ids(other.pages()) == [task_id]
@@ -53,7 +53,7 @@ def test_shared_tasks_are_seen_by_others(api: Api, other: Api) -> None:
     assert ids(other.pages()) == []
 
 
-def test_organizations_do_not_mix(api: Api) -> None:
+def test_organizations_are_separate(api: Api) -> None:
     task_id = api.create()
     elsewhere = Api(api.app, api.token, org="other-org")
     assert ids(elsewhere.pages()) == []
@@ -62,7 +62,7 @@ def test_organizations_do_not_mix(api: Api) -> None:
 
 @pytest.mark.parametrize("sort_by", ORDERS)
 @pytest.mark.parametrize("direction", ["asc", "desc"])
-def test_small_pages_give_what_one_page_gives(
+def test_small_pages_give_the_same_tasks_as_one_page(
     api: Api, clock: Clock, sort_by: str, direction: str
 ) -> None:
     made = spread(api, clock)
@@ -78,20 +78,20 @@ def test_small_pages_give_what_one_page_gives(
         assert keys == sorted(keys, reverse=direction == "desc")
 
 
-def test_created_is_the_order_of_creation(api: Api, clock: Clock) -> None:
+def test_sorting_by_creation_is_supported(api: Api, clock: Clock) -> None:
     made = spread(api, clock)
     assert ids(api.pages(sortBy="created", sortDirection="asc", pageSize=5)) == made
     assert ids(api.pages(sortBy="created", pageSize=5)) == made[::-1]
 
 
-def test_last_event_comes_first_by_default(api: Api, clock: Clock) -> None:
+def test_the_default_order_is_by_last_event(api: Api, clock: Clock) -> None:
     first, second = api.create(), api.create()
     clock.forward(20)
     api.respond(first, type="user_message", content="More.")
     assert ids(api.pages()) == [first, second]
 
 
-def test_the_clock_moves_nothing_between_two_pages(api: Api, clock: Clock) -> None:
+def test_a_clock_change_does_not_affect_paging(api: Api, clock: Clock) -> None:
     made = [api.create() for _ in range(3)]
     clock.forward(6)
     made += [api.create() for _ in range(3)]
@@ -107,7 +107,7 @@ def test_the_clock_moves_nothing_between_two_pages(api: Api, clock: Clock) -> No
         assert sorted(seen) == sorted(made)
 
 
-def test_new_tasks_repeat_and_hide_nothing(api: Api) -> None:
+def test_new_tasks_do_not_affect_paging(api: Api) -> None:
     made = [api.create() for _ in range(4)]
     page = api.list(sortBy="created", pageSize=2).json
     api.create()
@@ -115,13 +115,13 @@ def test_new_tasks_repeat_and_hide_nothing(api: Api) -> None:
     assert [task["id"] for task in page["tasks"] + rest["tasks"]] == made[::-1]
 
 
-def test_a_full_last_page_has_no_successor(api: Api) -> None:
+def test_a_full_last_page_has_no_next_page(api: Api) -> None:
     for _ in range(4):
         api.create()
     assert [len(page) for page in api.pages(pageSize=2)] == [2, 2]
 
 
-def test_a_page_has_a_hundred_unless_told(api: Api) -> None:
+def test_a_page_has_a_hundred_tasks_by_default(api: Api) -> None:
     for _ in range(101):
         api.create()
     assert [len(page) for page in api.pages()] == [100, 1]
@@ -168,13 +168,13 @@ def test_filters(api: Api, clock: Clock) -> None:
         {"continuationToken": "bnVsbA"},
     ],
 )
-def test_refused_lists(api: Api, query: dict[str, object]) -> None:
+def test_invalid_list_requests_are_rejected(api: Api, query: dict[str, object]) -> None:
     answer = api.list(**query)
     assert answer.status == 400
     assert next(iter(query)) in answer.message
 
 
-def test_a_token_is_good_for_its_own_list_only(api: Api) -> None:
+def test_a_page_token_is_valid_only_for_its_own_list(api: Api) -> None:
     task_id = api.create()
     api.create()
     token = api.list(sortBy="created", pageSize=1).json["continuationToken"]
@@ -191,7 +191,7 @@ def test_a_token_is_good_for_its_own_list_only(api: Api) -> None:
         lambda inner: st.lists(inner, max_size=6),
     )
 )
-def test_a_made_up_token_is_refused_or_harmless(api: Api, value: object) -> None:
+def test_a_made_up_page_token_is_rejected_or_harmless(api: Api, value: object) -> None:
     token = base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
     assert api.list(continuationToken=token or "x").status == 400
     crafted = json.dumps(["lastEvent", "desc", value, 1, 1]).encode()

@@ -26,7 +26,7 @@ def app(db: Path, clock: Clock) -> Iterator[App]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_the_page_is_public_and_locked_down(app: App, path: str) -> None:
+def test_the_page_needs_no_token_and_has_a_strict_policy(app: App, path: str) -> None:
     answer = Api(app, token=None).call("GET", path)
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -42,7 +42,7 @@ def test_the_page_is_public_and_locked_down(app: App, path: str) -> None:
     assert policy["frame-ancestors"] == "'none'"
 
 
-def test_the_page_contains_no_data_and_names_no_other_host(api: Api) -> None:
+def test_the_page_contains_no_data_and_no_other_host(api: Api) -> None:
     task_id = api.create("Secret work")
     body = api.call("GET", f"/acme/neo/tasks/{task_id}").body
     assert b"Secret" not in body

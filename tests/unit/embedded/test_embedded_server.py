@@ -55,14 +55,14 @@ def open_stream(url: str, task_id: str) -> http.client.HTTPResponse:
     return answer
 
 
-def test_one_url_and_a_port_of_its_own(db: Path) -> None:
+def test_the_server_prints_one_url_with_its_own_port(db: Path) -> None:
     with running_server(db) as url:
         parts = urlsplit(url)
         assert url == f"http://127.0.0.1:{parts.port}"
         assert call(url, "GET", TASKS)[0] == 200
 
 
-def test_only_the_given_token(db: Path) -> None:
+def test_only_the_given_token_is_accepted(db: Path) -> None:
     with running_server(db, token="bob") as url:
         assert call(url, "GET", TASKS)[0] == 401
 
@@ -83,7 +83,7 @@ def _has_ipv6() -> bool:
         return False
 
 
-def test_a_port_in_use_is_refused(db: Path) -> None:
+def test_a_port_in_use_is_an_error(db: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(TaskctlError) as caught:
@@ -92,14 +92,14 @@ def test_a_port_in_use_is_refused(db: Path) -> None:
     assert (problem.code, problem.args["port"]) == (Code.LISTEN_ADDRESS, port)
 
 
-def test_a_host_that_is_not_here_is_refused(db: Path) -> None:
+def test_a_host_of_another_machine_is_an_error(db: Path) -> None:
     with closing(App(db)) as app:
         for host, port in (("192.0.2.1", 0), ("127.0.0.1", 99999)):
             with pytest.raises(TaskctlError):
                 Server(app, host, port)
 
 
-def test_more_streams_than_threads_hold_up_nobody(db: Path) -> None:
+def test_more_streams_than_threads_block_no_request(db: Path) -> None:
     with (
         closing(App(db, work_seconds=600, max_streams=60)) as app,
         running_app(app) as url,
@@ -116,7 +116,7 @@ def test_more_streams_than_threads_hold_up_nobody(db: Path) -> None:
             assert b"user_message" in stream.read()
 
 
-def test_a_client_that_left_gives_its_place_back(db: Path) -> None:
+def test_a_closed_client_frees_its_slot(db: Path) -> None:
     with closing(App(db, work_seconds=600, max_streams=1)) as app, running_app(app) as url:
         task_id = create(url)
         open_stream(url, task_id).close()
@@ -152,7 +152,7 @@ def test_a_connection_is_kept_open(db: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly_with_streams_open(db: Path, number: int) -> None:
+def test_a_signal_stops_the_server_with_open_streams(db: Path, number: int) -> None:
     if os.name != "posix":
         return
     with server_process(db) as (url, process):
@@ -172,13 +172,13 @@ def test_a_restarted_server_has_the_same_tasks(db: Path) -> None:
         assert call(url, "GET", f"{TASKS}/{task_id}")[0] == 200
 
 
-def test_two_servers_on_one_file(db: Path) -> None:
+def test_two_servers_share_one_file(db: Path) -> None:
     with running_server(db) as one, running_server(db) as two:
         made = create(one)
         assert call(two, "GET", f"{TASKS}/{made}")[0] == 200
 
 
-def test_what_was_answered_outlives_a_kill(db: Path) -> None:
+def test_an_acknowledged_write_survives_a_kill(db: Path) -> None:
     answered: list[str] = []
     with server_process(db) as (url, process):
         enough = threading.Event()

@@ -36,7 +36,7 @@ def count(opened: Storage) -> int:
         return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
 
 
-def test_made_with_its_folder_and_for_its_owner_alone(tmp_path: Path) -> None:
+def test_the_database_is_created_with_its_folder_and_private(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "local.db"
     with closing(Storage(path)) as opened:
         opened.write(lambda connection: insert(connection, 1))
@@ -47,7 +47,7 @@ def test_made_with_its_folder_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_power_loss_takes_nothing_back(db: Path) -> None:
+def test_commits_are_synced_to_the_disk(db: Path) -> None:
     """A commit is synced: FULL (2) with a write-ahead log."""
     with closing(Storage(db)) as opened:
         modes = opened.write(
@@ -70,7 +70,9 @@ def refusal(path: Path) -> str:
 
 
 @pytest.mark.parametrize("content", [b"hello", b"x" * 5000, b"SQLite format 3\0" + b"x" * 4080])
-def test_what_is_no_database_is_refused_and_left(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_rejected_and_unchanged(
+    tmp_path: Path, content: bytes
+) -> None:
     path = tmp_path / "local.db"
     path.write_bytes(content)
     assert refusal(path) == "unusable"
@@ -78,7 +80,7 @@ def test_what_is_no_database_is_refused_and_left(tmp_path: Path, content: bytes)
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_another_programs_database_is_refused_and_left(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_rejected_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE cookies (name TEXT)")
@@ -88,7 +90,9 @@ def test_another_programs_database_is_refused_and_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("version", "case"), [(SCHEMA_VERSION + 1, "newer"), (1, "older")])
-def test_another_schema_version_is_refused_and_left(db: Path, version: int, case: str) -> None:
+def test_another_schema_version_is_rejected_and_unchanged(
+    db: Path, version: int, case: str
+) -> None:
     Storage(db).close()
     with closing(sqlite3.connect(db)) as connection:
         connection.execute(f"PRAGMA user_version = {version}")
@@ -105,15 +109,13 @@ def test_an_empty_file_is_a_new_database(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
 
 
-def test_a_folder_and_a_file_in_the_way_are_refused(tmp_path: Path) -> None:
+def test_a_folder_or_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
     assert refusal(tmp_path) == "inaccessible"
     (tmp_path / "file").touch()
     assert refusal(tmp_path / "file" / "local.db") == "inaccessible"
 
 
-def test_a_schema_that_cannot_be_made_leaves_an_empty_file(
-    db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_schema_leaves_an_empty_file(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "SCHEMA", "CREATE TABLE events (n);\nnonsense")
     assert refusal(db) == "unusable"
     monkeypatch.undo()
@@ -121,7 +123,7 @@ def test_a_schema_that_cannot_be_made_leaves_an_empty_file(
         assert count(opened) == 0
 
 
-def test_one_failing_write_leaves_the_others_of_its_transaction(db: Path) -> None:
+def test_a_failed_write_does_not_affect_others_of_its_transaction(db: Path) -> None:
     with closing(Storage(db)) as opened:
         entered, go_on = threading.Event(), threading.Event()
 
@@ -149,7 +151,7 @@ def test_one_failing_write_leaves_the_others_of_its_transaction(db: Path) -> Non
         assert count(opened) == 6
 
 
-def test_writes_that_wait_share_a_commit(db: Path) -> None:
+def test_waiting_writes_share_a_commit(db: Path) -> None:
     with closing(Storage(db)) as opened:
         begun: list[str] = []
         opened.write(
@@ -180,7 +182,7 @@ def test_writes_that_wait_share_a_commit(db: Path) -> None:
         assert len(begun) == 3
 
 
-def test_an_interrupt_loses_no_write_in_silence(db: Path) -> None:
+def test_an_interrupt_loses_no_write_silently(db: Path) -> None:
     def interrupted(_: sqlite3.Connection) -> None:
         raise KeyboardInterrupt
 
@@ -191,7 +193,7 @@ def test_an_interrupt_loses_no_write_in_silence(db: Path) -> None:
         assert count(opened) == 1
 
 
-def test_many_threads_make_every_task_once(app: App) -> None:
+def test_many_threads_create_every_task_once(app: App) -> None:
     api = Api(app)
     with ThreadPoolExecutor(10) as pool:
         made = list(pool.map(lambda n: api.create(f"Task {n}"), range(200)))
@@ -214,7 +216,7 @@ app.close()
 """
 
 
-def test_processes_that_begin_at_once_share_one_file(db: Path) -> None:
+def test_processes_that_start_together_share_one_file(db: Path) -> None:
     command = [sys.executable, "-c", _MANY, str(db), "40"]
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(4)
@@ -227,7 +229,7 @@ def test_processes_that_begin_at_once_share_one_file(db: Path) -> None:
         assert sorted(task["id"] for page in pages for task in page) == sorted(made)
 
 
-def test_threads_that_open_a_new_file_at_once(db: Path) -> None:
+def test_threads_can_open_a_new_file_together(db: Path) -> None:
     barrier = threading.Barrier(8)
 
     def opened(_: int) -> None:
@@ -238,7 +240,7 @@ def test_threads_that_open_a_new_file_at_once(db: Path) -> None:
         list(pool.map(opened, range(8)))
 
 
-def test_what_was_answered_outlives_a_kill(db: Path) -> None:
+def test_an_acknowledged_write_survives_a_kill(db: Path) -> None:
     command = [sys.executable, "-c", _MANY, str(db), "100000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None

@@ -36,7 +36,7 @@ def stream(api: Api, task_id: str, **headers: str) -> list[tuple[str, dict[str, 
     return frames(answer.body)
 
 
-def test_an_idle_task_gives_all_its_events_and_ends(api: Api, clock: Clock) -> None:
+def test_the_stream_of_an_idle_task_has_all_events_and_ends(api: Api, clock: Clock) -> None:
     task_id = api.create("Line one\nline two \u2028 end")
     clock.forward(10)
     found = stream(api, task_id)
@@ -53,7 +53,7 @@ def test_a_stream_resumes_after_the_last_id(api: Api, clock: Clock) -> None:
     assert stream(api, task_id, Last_Event_ID="of another stream") == whole
 
 
-def test_a_running_task_is_followed_until_it_is_idle(db: Path) -> None:
+def test_the_stream_of_a_running_task_ends_when_it_is_idle(db: Path) -> None:
     with closing(App(db, work_seconds=0.6, streams_end=True)) as app:
         api = Api(app)
         task_id = api.create()
@@ -65,7 +65,7 @@ def test_a_running_task_is_followed_until_it_is_idle(db: Path) -> None:
         assert [event for _, event in frames(b"".join(received))] == api.events(task_id)
 
 
-def test_a_task_that_is_no_longer_seen_ends_the_stream(api: Api, other: Api) -> None:
+def test_the_stream_ends_when_the_task_is_no_longer_visible(api: Api, other: Api) -> None:
     task_id = api.create()
     api.patch(task_id, isShared=True)
     _, _, chunks = other.start("GET", f"{api.tasks}/{task_id}/events/stream")
@@ -76,7 +76,7 @@ def test_a_task_that_is_no_longer_seen_ends_the_stream(api: Api, other: Api) -> 
     assert list(steps) == []
 
 
-def test_no_more_streams_than_there_are_places(db: Path, clock: Clock) -> None:
+def test_the_number_of_streams_is_limited(db: Path, clock: Clock) -> None:
     with closing(App(db, now=clock, max_streams=2)) as app:
         api = Api(app)
         path = f"{api.tasks}/{api.create()}/events/stream"
@@ -93,7 +93,7 @@ def test_no_more_streams_than_there_are_places(db: Path, clock: Clock) -> None:
         close(open_ones[1])
 
 
-def test_a_service_that_ends_ends_its_streams(app: App, api: Api) -> None:
+def test_stopping_the_service_ends_its_streams(app: App, api: Api) -> None:
     _, _, chunks = api.start("GET", f"{api.tasks}/{api.create()}/events/stream")
     steps = iter(chunks)
     next(steps)
@@ -102,7 +102,7 @@ def test_a_service_that_ends_ends_its_streams(app: App, api: Api) -> None:
     assert list(steps) == []
 
 
-def test_a_client_that_has_gone_ends_its_stream() -> None:
+def test_a_closed_client_ends_its_stream() -> None:
     gone = Flag()
     steps = quiet_stream(is_gone=gone.is_set)
     next(steps)
@@ -116,7 +116,7 @@ def test_a_quiet_stream_has_a_heartbeat() -> None:
     assert next(steps) == b": heartbeat\n\n"
 
 
-def test_a_long_past_comes_in_batches() -> None:
+def test_past_events_are_sent_in_batches() -> None:
     past = [StoredEvent(n, f"id-{n}", "{}") for n in range(450)]
 
     def look(after: int, limit: int) -> EventBatch:

@@ -40,7 +40,7 @@ def says(text: str) -> Opening:
     return Opening({"type": "user_message", "content": text})
 
 
-def test_what_is_written_is_recorded() -> None:
+def test_written_tasks_are_recorded() -> None:
     batch = taken((task("1", name="A"), says("do it")), (task("2", name=HOSTILE), says("x\ny")))
     batch.add_written(insert(None, "t.yaml", batch.new).tasks)
     first, second = batch.records(ME, NOW)
@@ -51,7 +51,7 @@ def test_what_is_written_is_recorded() -> None:
     assert [told.result for told in batch.tasks] == [ImportResult.IMPORTED, ImportResult.IMPORTED]
 
 
-def test_an_id_that_a_manifest_cannot_contain_is_an_error_and_inert() -> None:
+def test_an_id_that_a_manifest_cannot_contain_is_an_inert_error() -> None:
     batch = taken((task(HOSTILE, name=HOSTILE), says(HOSTILE)), (task("1"), says("do it")))
     assert [new.members["taskID"] for new in batch.new] == ["1"]
     assert [problem.code for problem in batch.diagnostics] == [Code.IMPORT_ID]
@@ -61,7 +61,7 @@ def test_an_id_that_a_manifest_cannot_contain_is_an_error_and_inert() -> None:
         assert not commands_in(text)
 
 
-def test_no_key_tells_of_a_prompt_that_is_to_be_hidden() -> None:
+def test_no_key_reveals_a_sensitive_prompt() -> None:
     batch = taken((task("4f1c", name="the secret"), says("the secret")), hides=True)
     assert batch.new[0].key == "task-4f1c"
 
@@ -71,7 +71,7 @@ def wanting(key: str, text: str, **inputs: Any) -> DesiredTask:
     return DesiredTask(key, "acme", made, "t.yaml", 1, 1)
 
 
-def test_the_newest_task_that_a_plan_would_adopt_is_a_key_s() -> None:
+def test_a_key_gets_the_newest_task_that_a_plan_would_adopt() -> None:
     read = [(task("old"), says("do it")), (task("new"), says("do it\n")), (task("x"), says("y"))]
     waiting = [wanting("k", "do it"), wanting("plan", "y", planMode=True)]
     assert {i: d.key for i, d in adoptions(read, waiting, ME).items()} == {"new": "k"}
@@ -84,7 +84,7 @@ KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 
 
 @given(st.lists(st.text(max_size=200), max_size=8), st.sets(st.text("ab-2", max_size=4)))
-def test_every_key_is_one_and_no_two_are_the_same(texts: list[str], taken: set[str]) -> None:
+def test_every_key_is_valid_and_unique(texts: list[str], taken: set[str]) -> None:
     keys = Keys(taken)
     made = [keys.of(text) for text in texts] + [keys.free("a"), keys.free("a" * LONGEST_KEY)]
     assert all(KEY.fullmatch(key) for key in made)
@@ -92,12 +92,12 @@ def test_every_key_is_one_and_no_two_are_the_same(texts: list[str], taken: set[s
 
 
 @given(st.text(max_size=200))
-def test_a_key_stays_as_it_is(text: str) -> None:
+def test_a_valid_key_is_unchanged(text: str) -> None:
     made = slug(text)
     assert slug(made) == made
 
 
-def test_keys_read_well() -> None:
+def test_keys_are_readable() -> None:
     assert slug("Rotate IAM keys!") == "rotate-iam-keys"
     assert slug("Größe (v1.2_beta)…") == "groe-v1.2_beta" or slug("Größe") == "groe"
     assert slug("日本") == ""

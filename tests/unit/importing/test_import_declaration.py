@@ -54,7 +54,7 @@ USUAL = {"permissionMode": "default", "planMode": False, "source": "api", "isSha
 
 
 @given(TEXTS, BODIES, SETTINGS)
-def test_what_is_imported_is_read_by_the_loader_as_it_was(
+def test_an_imported_task_is_loaded_unchanged(
     text: str, body: dict[str, Any], settings: dict[str, Any]
 ) -> None:
     found = declare(task(**settings), read_opening([event(text, **body)]))
@@ -69,7 +69,7 @@ def test_what_is_imported_is_read_by_the_loader_as_it_was(
     assert desired.task_id == "4f1c"
 
 
-def test_what_a_manifest_cannot_express_is_listed_as_omissions() -> None:
+def test_inexpressible_inputs_are_listed_as_omissions() -> None:
     body = event(
         "do it", entity_diff={"add": [{"type": "stack", "name": "a", "project": "b", "x": 1}]}
     )
@@ -89,7 +89,7 @@ def test_what_a_manifest_cannot_express_is_listed_as_omissions() -> None:
     ]
 
 
-def test_a_message_that_no_manifest_can_hold_leaves_the_id() -> None:
+def test_an_inexpressible_message_leaves_only_the_id() -> None:
     for text in ("x\0", "\ud800", " \n", ""):
         found = declare(task(), read_opening([event(text)]))
         assert found.members == {"taskID": "4f1c"}
@@ -99,7 +99,7 @@ def test_a_message_that_no_manifest_can_hold_leaves_the_id() -> None:
     assert found.members == {"taskID": "4f1c"}
 
 
-def test_what_is_shown_goes_before_what_is_known_from_elsewhere() -> None:
+def test_the_task_takes_precedence_over_other_sources() -> None:
     more = {
         "message": "theirs",
         "planMode": True,
@@ -117,7 +117,7 @@ def test_what_is_shown_goes_before_what_is_known_from_elsewhere() -> None:
     assert declare(task(), Opening(None), more).members["message"] == "theirs"
 
 
-def test_only_as_many_events_are_read_as_are_needed() -> None:
+def test_only_the_needed_events_are_read() -> None:
     read = 0
 
     def events() -> Any:
@@ -130,7 +130,7 @@ def test_only_as_many_events_are_read_as_are_needed() -> None:
     assert read == 121
 
 
-def test_whose_a_task_is() -> None:
+def test_the_creator_of_a_task_is_determined() -> None:
     assert owner(task(), ME) == ME
     assert owner(task(createdBy={"githubLogin": "me"}), ME) == ME
     theirs = owner(task(createdBy={"githubLogin": "them"}), ME)

@@ -48,19 +48,19 @@ RESOURCES = st.dictionaries(NAMES, ANY, max_size=6).map(lambda made: {**made, "t
 
 
 @given(st.dictionaries(st.sampled_from(["a", "B c", "d"]), RESOURCES, max_size=3), ANY)
-def test_a_program_is_read_to_its_end(resources: dict[str, Any], other: Any) -> None:
+def test_every_program_is_read(resources: dict[str, Any], other: Any) -> None:
     _told_of_each({"resources": resources, "variables": other}, len(resources))
 
 
 @given(st.lists(RESOURCES, max_size=3), ANY)
-def test_a_stack_is_read_to_its_end(resources: list[dict[str, Any]], other: Any) -> None:
+def test_every_stack_export_is_read(resources: list[dict[str, Any]], other: Any) -> None:
     leaving = sum(resource.get("delete") is True for resource in resources)
     deployment = {"resources": resources, "other": other}
     _told_of_each({"deployment": deployment}, len(resources) - leaving)
 
 
 @given(ANY)
-def test_what_is_neither_is_an_error(other: Any) -> None:
+def test_other_input_is_an_error(other: Any) -> None:
     found = read_program(json.dumps([other]).encode(), "x")
     assert has_errors(found.diagnostics)
     assert not found.resources

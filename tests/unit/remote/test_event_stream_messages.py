@@ -19,7 +19,7 @@ STREAM = (
 
 
 @given(st.lists(st.integers(0, len(STREAM))))
-def test_however_it_is_cut(cuts: list[int]) -> None:
+def test_messages_do_not_depend_on_chunks(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(STREAM)]
     pieces = [STREAM[a:b] for a, b in itertools.pairwise(places)]
     found = list(messages(pieces))
@@ -27,7 +27,7 @@ def test_however_it_is_cut(cuts: list[int]) -> None:
     assert found.count(None) == len(pieces)
 
 
-def test_a_message_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_message_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_stream, "MAX_MESSAGE", 100)
     list(messages([b"data: 1\n\n"] * 30))
     with pytest.raises(TooLargeError):
@@ -35,5 +35,5 @@ def test_a_message_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @given(st.binary())
-def test_any_bytes(stream: bytes) -> None:
+def test_any_bytes_are_accepted(stream: bytes) -> None:
     list(messages([stream]))

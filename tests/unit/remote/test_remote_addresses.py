@@ -31,7 +31,7 @@ HOME = Path("/home/ada")
         ("local:~/b.db", "local:/home/ada/b.db"),
     ],
 )
-def test_one_spelling(text: str, name: str) -> None:
+def test_addresses_are_normalized(text: str, name: str) -> None:
     assert backend_name(text, HOME) == name
     assert backend_name(name, HOME) == name
 
@@ -52,14 +52,14 @@ def test_one_spelling(text: str, name: str) -> None:
         ("local:", "no-path"),
     ],
 )
-def test_what_cannot_be_a_backend(text: str, case: str) -> None:
+def test_invalid_backends_are_rejected(text: str, case: str) -> None:
     with pytest.raises(TaskctlError, match="TASKCTL_BACKEND: ") as caught:
         backend_name(text, HOME, "TASKCTL_BACKEND")
     assert cause(caught) == (Code.INVALID_BACKEND, case)
     assert "hunter2" not in str(caught.value.diagnostics)
 
 
-def test_what_a_backend_brings_along() -> None:
+def test_each_backend_has_its_addresses() -> None:
     assert Backend("local", "").local_db == Path(".taskctl/local.db")
     assert Backend("local:b.db", "").local_db == Path("b.db")
     assert Backend("local:b.db", "").default_state == ".taskctl/local.state.json"
@@ -69,10 +69,10 @@ def test_what_a_backend_brings_along() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.255.0.9", "::1", "[::1]", "localhost"])
-def test_loopback(host: str) -> None:
+def test_loopback_addresses_are_recognized(host: str) -> None:
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["127.1", "128.0.0.1", "localhost.test", "::2", "", "0.0.0.0"])
-def test_not_loopback(host: str) -> None:
+def test_other_addresses_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)

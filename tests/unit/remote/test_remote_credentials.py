@@ -34,7 +34,7 @@ def credentials(home: Path, data: Any) -> Path:
     return write(home / ".pulumi", "credentials.json", data)
 
 
-def test_the_backends_order(home: Path) -> None:
+def test_the_backend_is_chosen_in_order(home: Path) -> None:
     path = credentials(home, {"current": "https://d.test/"})
     env = {"TASKCTL_BACKEND": "https://b.test", "PULUMI_BACKEND_URL": "https://c.test"}
     assert resolve_backend("https://a.test", env, home) == Backend("https://a.test", "--backend")
@@ -49,7 +49,7 @@ def test_the_backends_order(home: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/x", "file://~", "azblob://c", "gs://b"])
-def test_a_state_backend_is_passed_over_with_a_note(url: str, home: Path) -> None:
+def test_a_state_backend_is_skipped_with_a_note(url: str, home: Path) -> None:
     path = credentials(home, {"current": url})
     backend = resolve_backend(None, {"PULUMI_BACKEND_URL": url}, home)
     assert backend.name == CLOUD.name
@@ -63,14 +63,14 @@ def test_a_state_backend_is_passed_over_with_a_note(url: str, home: Path) -> Non
     ]
 
 
-def test_pulumis_own_settings_cannot_mean_the_embedded_service(home: Path) -> None:
+def test_settings_of_pulumi_cannot_select_the_embedded_service(home: Path) -> None:
     with pytest.raises(TaskctlError, match="PULUMI_BACKEND_URL") as caught:
         resolve_backend(None, {"PULUMI_BACKEND_URL": "local"}, home)
     assert cause(caught) == (Code.INVALID_BACKEND, "")
     assert resolve_backend(None, {"TASKCTL_BACKEND": "local"}, home).is_local
 
 
-def test_where_pulumi_keeps_its_files(home: Path, tmp_path: Path) -> None:
+def test_the_pulumi_folder_is_configurable(home: Path, tmp_path: Path) -> None:
     credentials(home, {"current": "https://home.test"})
     write(tmp_path / "p", "credentials.json", {"current": "https://p.test"})
     write(tmp_path / "c", "credentials.json", {"current": "https://c.test"})
@@ -81,7 +81,7 @@ def test_where_pulumi_keeps_its_files(home: Path, tmp_path: Path) -> None:
     assert resolve_backend(None, {}, home).name == "https://home.test"
 
 
-def test_the_tokens_order(home: Path) -> None:
+def test_the_token_is_chosen_in_order(home: Path) -> None:
     path = credentials(home, {"accessTokens": {"https://API.pulumi.com/": "pul-file"}})
     token = resolve_token(CLOUD, {"PULUMI_ACCESS_TOKEN": " pul-env\n"}, home)
     assert (token.value, token.source) == ("pul-env", "PULUMI_ACCESS_TOKEN")
@@ -90,7 +90,7 @@ def test_the_tokens_order(home: Path) -> None:
     assert "pul-file" not in repr(token)
 
 
-def test_a_token_of_an_account(home: Path) -> None:
+def test_the_token_of_an_account_is_used(home: Path) -> None:
     accounts = {OWN: {"accessToken": "pul-account"}, CLOUD.name: {"accessToken": "pul-cloud"}}
     credentials(home, {"current": OWN, "accounts": accounts})
     assert resolve_token(Backend(OWN, ""), {}, home).value == "pul-account"
@@ -109,7 +109,7 @@ def test_a_token_of_an_account(home: Path) -> None:
         {"accessTokens": {"not a url": "pul-x"}},
     ],
 )
-def test_no_token_names_both_ways_out(data: Any, home: Path) -> None:
+def test_a_missing_token_names_both_remedies(data: Any, home: Path) -> None:
     if data is not None:
         credentials(home, data)
     with pytest.raises(TaskctlError, match=re.escape(CLOUD.name)) as caught:
@@ -128,7 +128,7 @@ def test_no_token_names_both_ways_out(data: Any, home: Path) -> None:
         {"accounts": {CLOUD.name: {"accessToken": "$pulumiSecureStore:c2VjcmV0"}}},
     ],
 )
-def test_an_encrypted_token_asks_for_the_variable(data: Any, home: Path) -> None:
+def test_an_encrypted_token_points_to_the_variable(data: Any, home: Path) -> None:
     credentials(home, data)
     with pytest.raises(TaskctlError) as caught:
         resolve_token(CLOUD, {}, home)
@@ -137,7 +137,7 @@ def test_an_encrypted_token_asks_for_the_variable(data: Any, home: Path) -> None
     assert resolve_token(CLOUD, {"PULUMI_ACCESS_TOKEN": "pul-env"}, home).value == "pul-env"
 
 
-def test_an_encrypted_file_leaves_the_default_backend_with_a_note(home: Path) -> None:
+def test_an_encrypted_file_gives_the_default_backend_with_a_note(home: Path) -> None:
     credentials(home, {"$pulumiSecureStore": 1, "data": "c2VjcmV0"})
     backend = resolve_backend(None, {}, home)
     assert backend.name == CLOUD.name
@@ -158,7 +158,7 @@ def test_a_broken_file_is_an_error_that_names_it(text: str, home: Path) -> None:
     assert resolve_backend("https://a.test", {}, home).name == "https://a.test"
 
 
-def test_an_unreadable_file(home: Path) -> None:
+def test_an_unreadable_file_is_an_error(home: Path) -> None:
     (home / ".pulumi" / "credentials.json").mkdir(parents=True)
     with pytest.raises(TaskctlError) as caught:
         resolve_token(CLOUD, {}, home)
@@ -172,7 +172,7 @@ def test_the_embedded_service_never_sees_a_real_token(home: Path) -> None:
     assert resolve_token(Backend("local:b.db", ""), env, home).value == "somebody-else"
 
 
-def test_the_organizations_order(home: Path) -> None:
+def test_the_organization_is_chosen_in_order(home: Path) -> None:
     config = {"backends": {CLOUD.name: {"defaultOrg": "file"}, OWN: {"defaultOrg": "own"}}}
     path = write(home / ".pulumi", "config.json", config)
     env = {"TASKCTL_ORG": "env", "PULUMI_DEFAULT_ORGANIZATION": "pulumi"}
@@ -197,7 +197,7 @@ def test_the_organizations_order(home: Path) -> None:
     assert own.value == "own"
 
 
-def test_the_service_is_asked_last_and_only_then(home: Path) -> None:
+def test_the_service_is_asked_for_the_organization_last(home: Path) -> None:
     resolved = resolve_org(None, {}, home, CLOUD, lambda: "asked")
     assert resolved is not None
     assert resolved.value == "asked"
@@ -211,7 +211,7 @@ def test_the_service_is_asked_last_and_only_then(home: Path) -> None:
     assert resolve_org(None, {}, home, CLOUD) is None
 
 
-def test_a_broken_config_matters_only_where_it_is_needed(home: Path) -> None:
+def test_a_broken_config_is_an_error_only_if_needed(home: Path) -> None:
     path = write(home / ".pulumi", "config.json", "{")
     assert resolve_org("opt", {}, home, CLOUD) is not None
     assert resolve_org(None, {}, home, Backend("local", ""), lambda: "demo") is not None

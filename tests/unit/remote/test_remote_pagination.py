@@ -24,7 +24,7 @@ def reader(table: Table, asked: list[str | None]) -> Callable[..., Page]:
 THREE: Table = {None: ([1, 2], "a"), "a": ([], "b"), "b": ([3], None)}
 
 
-def test_to_the_end() -> None:
+def test_a_list_is_read_to_its_end() -> None:
     asked: list[str | None] = []
     assert list(pages_ahead(reader(THREE, asked))) == [[1, 2], [], [3]]
     assert asked == [None, "a", "b"]
@@ -32,7 +32,7 @@ def test_to_the_end() -> None:
 
 
 @pytest.mark.parametrize("read_all", [pages, pages_ahead])
-def test_never_round_in_circles(read_all: Callable[..., Iterator[object]]) -> None:
+def test_a_repeated_page_token_is_an_error(read_all: Callable[..., Iterator[object]]) -> None:
     asked: list[str | None] = []
     circle: Table = {None: ([1], "a"), "a": ([2], "b"), "b": ([3], "a")}
     with pytest.raises(RemoteError) as caught:
@@ -48,7 +48,7 @@ def test_pages_are_read_only_as_needed() -> None:
     assert asked == [None]
 
 
-def test_the_next_page_is_on_its_way() -> None:
+def test_the_next_page_is_prefetched() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def read(token: str | None, stopped: Callable[[], bool]) -> Page:
@@ -113,7 +113,7 @@ def test_an_endless_list_is_an_error(
     assert asked <= MAX_REPEATED_PAGES + 2
 
 
-def test_an_empty_page_is_no_end() -> None:
+def test_an_empty_page_does_not_end_the_list() -> None:
     def read(token: str | None, stopped: Callable[[], bool]) -> Page:
         number = int(token or 0)
         full: list[object] = [{"id": f"task-{number}"}]

@@ -32,7 +32,7 @@ def test_json_is_decoded(body: bytes) -> None:
     [b"", b"{", b"\xff", b"NaN", b"[Infinity]", b"1e999", b"[" * 200_000, b"9" * 5000]
     + [b'{"a":[' * n + b"]}" * n for n in (51, 400)],
 )
-def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
+def test_invalid_json_is_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         decode(body)
     with pytest.raises(RemoteError) as caught:
@@ -60,7 +60,7 @@ def test_each_status_has_its_cause(status: int, code: Code) -> None:
     assert caught.value.status == status
 
 
-def test_only_the_service_says_a_status() -> None:
+def test_only_a_response_of_the_service_has_a_status() -> None:
     assert says(answer(404, b'{"code": 404}'), 400, 404)
     assert not says(answer(404, b'{"code": 404}'), 400)
     assert not says(answer(404, b"<html>"), 404)
@@ -68,7 +68,7 @@ def test_only_the_service_says_a_status() -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
-def test_a_name_that_would_lead_elsewhere(name: str) -> None:
+def test_a_name_that_changes_the_path_is_rejected(name: str) -> None:
     service: Service = make_client("http://127.0.0.1:9")
     with pytest.raises(TaskctlError) as caught:
         service.get_task("acme", name)
@@ -77,7 +77,7 @@ def test_a_name_that_would_lead_elsewhere(name: str) -> None:
         service.create_task(name, {}, OPEN)
 
 
-def test_where_a_task_is_for_a_person() -> None:
+def test_the_url_of_a_task_is_that_of_the_console() -> None:
     client = make_client("http://127.0.0.1:9")
     assert client.task_url("acme", "t1") == "http://127.0.0.1:9/acme/neo/tasks/t1"
     assert console_url("https://api.pulumi.com", "acme", "t1") == (

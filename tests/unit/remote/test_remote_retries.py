@@ -21,20 +21,20 @@ def test_jitter_is_full_and_bounded(tried: int, seed: int) -> None:
 
 
 @given(st.floats(0, 50), st.integers())
-def test_never_sooner_than_asked_and_spread_beyond(asked: float, seed: int) -> None:
+def test_retry_after_is_a_minimum_with_jitter(asked: float, seed: int) -> None:
     policy = RetryPolicy(base=0.5, total=1000.0)
     pause = policy.wait(1, 0.0, asked, random.Random(seed).uniform)
     assert pause is not None
     assert asked <= pause <= asked + 0.5
 
 
-def test_waits_grow_to_the_cap_and_end() -> None:
+def test_waits_grow_to_a_maximum_and_end() -> None:
     policy = RetryPolicy(tries=6, base=1.0, cap=5.0, total=100.0)
     waits = [policy.wait(tried, 0.0, None, lambda _, high: high) for tried in range(1, 7)]
     assert waits == [1.0, 2.0, 4.0, 5.0, 5.0, None]
 
 
-def test_the_whole_is_bounded_in_time() -> None:
+def test_the_total_time_is_limited() -> None:
     policy = RetryPolicy(tries=100, base=1.0, cap=1.0, total=10.0)
     assert policy.wait(1, 9.0, None, lambda _, high: high) == 1.0
     assert policy.wait(1, 9.1, None, lambda _, high: high) is None
@@ -64,12 +64,12 @@ def test_the_whole_is_bounded_in_time() -> None:
         ({"Retry-After": "soon"}, None),
     ],
 )
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_parsed(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers, NOW) == seconds
 
 
 @given(st.text())
-def test_no_header_breaks_it(text: str) -> None:
+def test_any_retry_after_header_is_accepted(text: str) -> None:
     retry_after({"Retry-After": text, "Date": text}, NOW)
     moment = http_date(text)
     assert moment is None or moment.tzinfo is UTC

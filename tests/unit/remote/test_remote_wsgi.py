@@ -30,7 +30,7 @@ def session(app: Callable[[Environ, Start], Iterable[bytes]]) -> requests.Sessio
     return made
 
 
-def test_what_the_application_sees_and_what_comes_back() -> None:
+def test_requests_and_responses_are_passed_through() -> None:
     seen: Environ = {}
 
     def app(environ: Environ, start: Start) -> Iterable[bytes]:
@@ -77,7 +77,7 @@ def test_the_body_streams_and_is_closed() -> None:
     assert made[-1] == "closed"
 
 
-def test_a_body_that_is_shorter_than_it_said_is_cut_off() -> None:
+def test_a_body_shorter_than_its_length_is_an_error() -> None:
     def app(environ: Environ, start: Start) -> Iterable[bytes]:
         start("200 OK", [("Content-Length", "10")])
         return [b"short"]
@@ -98,7 +98,7 @@ def test_a_body_that_is_shorter_than_it_said_is_cut_off() -> None:
         ("500 Oops", b'{"code": 500, "message": "oops"}', Unknown("500: oops")),
     ],
 )
-def test_a_client_over_it(status: str, body: bytes, outcome: object) -> None:
+def test_a_client_works_over_wsgi(status: str, body: bytes, outcome: object) -> None:
     def app(environ: Environ, start: Start) -> Iterable[bytes]:
         assert environ["HTTP_AUTHORIZATION"] == f"token {TOKEN}"
         start(status, [("Content-Type", "application/json")])
@@ -110,7 +110,7 @@ def test_a_client_over_it(status: str, body: bytes, outcome: object) -> None:
         assert (client.service_clock() is None) == (status[0] != "2")
 
 
-def test_too_late_the_application_is_not_called() -> None:
+def test_an_expired_request_does_not_call_the_application() -> None:
     def app(environ: Environ, start: Start) -> Iterable[bytes]:
         raise AssertionError("called")
 

@@ -145,14 +145,14 @@ def ids(view: RemoteView) -> set[str]:
 # Recorded tasks
 
 
-def test_few_recorded_tasks_are_asked_for_one_by_one(reader: Reader) -> None:
+def test_few_recorded_tasks_are_requested_one_by_one(reader: Reader) -> None:
     service = Shown([remote("t")])
     view = reader.read(service, desired("a"), known=state([record("a", "t")]))
     assert service.asked == ["get t"]
     assert ids(view) == {"t"}
 
 
-def test_many_are_looked_for_in_the_list(reader: Reader) -> None:
+def test_many_recorded_tasks_are_looked_up_in_the_list(reader: Reader) -> None:
     keys = [f"k{n}" for n in range(FEW + 1)]
     service = Shown([remote(f"t-{key}") for key in keys])
     known = state([record(key, f"t-{key}") for key in keys])
@@ -169,7 +169,7 @@ def test_a_task_is_absent_after_two_404s_while_the_list_responds(reader: Reader)
     assert service.asked == ["get t", "list acme", "get t"]
 
 
-def test_a_404_that_does_not_last_proves_nothing(reader: Reader) -> None:
+def test_a_transient_404_is_not_absence(reader: Reader) -> None:
     service = Shown()
     service.hidden["t"] = 1
     view = reader.read(service, desired("a"), known=state([record("a", "t")]))
@@ -195,7 +195,7 @@ def tried(**more: Any) -> State:
     return state(attempts=[made], baselines={BEFORE.name: BEFORE}, **more)
 
 
-def test_a_lookup_ends_with_the_page_by_which_half_of_its_oldest_were_seen(reader: Reader) -> None:
+def test_a_lookup_ends_when_half_of_its_oldest_tasks_were_seen(reader: Reader) -> None:
     """Not with the first of the baseline: the list can lag, and clocks of nodes differ."""
     service = Shown(
         [remote("new"), remote("b0"), remote("b1")],
@@ -214,7 +214,7 @@ def test_without_a_baseline_the_list_is_read_to_its_end(reader: Reader) -> None:
     assert ids(view) == {"t0", "t1", "t2"}
 
 
-def test_a_page_with_a_problem_proves_nothing_absent(reader: Reader) -> None:
+def test_a_page_with_a_problem_does_not_prove_absence(reader: Reader) -> None:
     service = Shown([remote("new")])
     service.problem = error("the list is null")
     view = reader.read(service, desired("a"), known=tried())
@@ -255,9 +255,7 @@ def test_an_unreadable_organization_does_not_affect_the_others(reader: Reader) -
         reader.read(service, desired("b"), known=state(attempts=[made]))
 
 
-def test_a_young_message_is_read_again_before_anything_is_given_up(
-    reader: Reader, tmp_path: Path
-) -> None:
+def test_a_young_unreadable_message_is_read_again(reader: Reader, tmp_path: Path) -> None:
     """What a task shows at first may not be what it was created with."""
     service = Shown([remote("t", ago(seconds=5))])
     service.events["t"] = message("an instruction of the organization")
@@ -283,7 +281,7 @@ def test_a_young_message_is_read_again_before_anything_is_given_up(
     assert read().messages[TaskId("acme", "t")] == message("work of a", young.mark)
 
 
-def test_repeats_do_no_harm(reader: Reader) -> None:
+def test_repeated_tasks_are_harmless(reader: Reader) -> None:
     task = remote("t", ago(minutes=8))
     service = Shown([task, task], [task])
     service.events["t"] = message("work of a", ago(minutes=9))
@@ -292,7 +290,7 @@ def test_repeats_do_no_harm(reader: Reader) -> None:
     assert service.asked.count("events t") == 1
 
 
-def test_what_one_reading_of_several_pages_leaves_out_another_has(reader: Reader) -> None:
+def test_a_task_skipped_by_paging_is_found_by_a_second_read(reader: Reader) -> None:
     """A task that leaves the list while it is read moves another past the end of a page."""
     service = Shown([remote("new", ago(minutes=1))], [remote("ours", ago(minutes=8))])
     service.omitted = ["ours"]
@@ -302,7 +300,7 @@ def test_what_one_reading_of_several_pages_leaves_out_another_has(reader: Reader
     assert ids(reader.read(service, desired("a"), known=state(is_new=True))) == {"new", "ours"}
 
 
-def test_one_page_is_read_once(reader: Reader) -> None:
+def test_a_single_page_is_read_once(reader: Reader) -> None:
     service = Shown([remote("new", ago(minutes=1))])
     reader.read(service, desired("a"), known=state(attempts=[attempt("a", ago(minutes=9))]))
     assert service.asked.count("list acme") == 1
@@ -324,7 +322,7 @@ def test_attempts_of_another_identity_are_not_looked_up(reader: Reader) -> None:
     assert view.tasks == {}
 
 
-def test_a_task_that_another_user_seems_to_have_created_is_still_read_for_an_attempt(
+def test_a_task_of_another_user_is_still_read_for_an_attempt(
     reader: Reader,
 ) -> None:
     other = remote("t", ago(minutes=8), createdBy={"githubLogin": "machine"})
@@ -334,7 +332,7 @@ def test_a_task_that_another_user_seems_to_have_created_is_still_read_for_an_att
     assert TaskId("acme", "t") in view.messages
 
 
-def test_a_young_task_without_a_message_is_unreadable_yet(reader: Reader) -> None:
+def test_a_young_task_without_a_message_is_unreadable(reader: Reader) -> None:
     young = remote("young", ago(seconds=100))
     service = Shown([young])
     view = reader.read(service, desired("a"), known=state(attempts=[attempt("a", ago(minutes=9))]))
@@ -349,7 +347,7 @@ def test_events_that_cannot_be_read_are_unreadable(reader: Reader) -> None:
     assert TaskId("acme", "u") in view.messages
 
 
-def test_the_clocks_are_those_of_before_the_first_look(reader: Reader) -> None:
+def test_clocks_are_read_before_the_first_lookup(reader: Reader) -> None:
     """A look-up that began before the settle time must not count as one after it."""
     service = Shown([remote("t", ago(minutes=8))])
 
@@ -385,7 +383,7 @@ def test_a_complete_apply_of_one_file_counts_for_that_file_only(reader: Reader) 
     assert "old" in ids(reader.read(Shown(*pages), desired("a"), other, known=known))
 
 
-def test_only_own_unrecorded_tasks_with_fitting_settings_are_read(reader: Reader) -> None:
+def test_only_own_unrecorded_tasks_with_matching_settings_are_read(reader: Reader) -> None:
     service = Shown(
         [
             remote("mine"),
@@ -399,13 +397,13 @@ def test_only_own_unrecorded_tasks_with_fitting_settings_are_read(reader: Reader
     assert [line for line in service.asked if line.startswith("events")] == ["events mine"]
 
 
-def test_nothing_is_missing_nothing_is_searched(reader: Reader) -> None:
+def test_without_missing_tasks_nothing_is_read(reader: Reader) -> None:
     service = Shown([remote("t")])
     reader.read(service, desired("a", adopt=False), known=state(is_new=True))
     assert service.asked == []
 
 
-def test_the_limit_keeps_the_newest_and_says_so(reader: Reader) -> None:
+def test_the_limit_keeps_the_newest_and_is_reported(reader: Reader) -> None:
     service = Shown([remote(f"t{n}", ago(hours=n)) for n in range(1, 5)])
     view = reader.read(service, desired("a"), known=state(is_new=True), adopt_limit=2)
     assert [line for line in service.asked if line.startswith("events")] == [
@@ -417,7 +415,7 @@ def test_the_limit_keeps_the_newest_and_says_so(reader: Reader) -> None:
     assert whole.cut_short == frozenset()
 
 
-def test_the_limit_is_none_for_attempts(reader: Reader) -> None:
+def test_the_limit_does_not_apply_to_attempts(reader: Reader) -> None:
     service = Shown([remote(f"t{n}", ago(minutes=n)) for n in range(1, 6)])
     known = state(attempts=[attempt("a", ago(minutes=9))], is_new=True)
     view = reader.read(service, desired("a"), desired("b"), known=known, adopt_limit=1)
@@ -425,7 +423,7 @@ def test_the_limit_is_none_for_attempts(reader: Reader) -> None:
     assert len([line for line in service.asked if line.startswith("events")]) == 5
 
 
-def test_a_message_is_read_once_for_all_times(reader: Reader) -> None:
+def test_a_message_is_cached(reader: Reader) -> None:
     service = Shown([remote("t")])
     service.events["t"] = message("work of a")
     for _ in range(2):

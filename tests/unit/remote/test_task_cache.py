@@ -25,7 +25,7 @@ def filled(folder: Path, backend: str = BACKEND) -> Path:
     return path
 
 
-def test_what_was_put_is_there_again(tmp_path: Path) -> None:
+def test_stored_values_are_read_back(tmp_path: Path) -> None:
     filled(tmp_path / "deep" / "er")
     kept = message_cache(tmp_path / "deep" / "er", BACKEND)
     assert kept.get(TASK) == TEXT
@@ -33,16 +33,16 @@ def test_what_was_put_is_there_again(tmp_path: Path) -> None:
     assert kept.get(TaskId("other", "t")) is None
 
 
-def test_each_backend_has_its_own(tmp_path: Path) -> None:
+def test_each_backend_has_its_own_cache(tmp_path: Path) -> None:
     filled(tmp_path)
     assert message_cache(tmp_path, "https://elsewhere.example.com").get(TASK) is None
 
 
-def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+def test_only_its_owner_may_read_the_cache(tmp_path: Path) -> None:
     assert filled(tmp_path).stat().st_mode & 0o777 == 0o600
 
 
-def test_nothing_new_is_not_written(tmp_path: Path) -> None:
+def test_a_cache_without_changes_is_not_written(tmp_path: Path) -> None:
     cache = message_cache(tmp_path / "none", BACKEND)
     cache.get(TASK)
     cache.save()
@@ -68,7 +68,7 @@ def test_nothing_new_is_not_written(tmp_path: Path) -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_damaged_one_is_done_without_and_replaced(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_cache_is_ignored_and_replaced(tmp_path: Path, damage: bytes) -> None:
     path = filled(tmp_path)
     path.write_bytes(damage)
     assert message_cache(tmp_path, BACKEND).get(TASK) is None
@@ -76,7 +76,7 @@ def test_a_damaged_one_is_done_without_and_replaced(tmp_path: Path, damage: byte
     assert message_cache(tmp_path, BACKEND).get(TASK) == TEXT
 
 
-def test_a_whole_entry_beside_a_broken_one_counts(tmp_path: Path) -> None:
+def test_valid_entries_next_to_invalid_ones_are_read(tmp_path: Path) -> None:
     path = filled(tmp_path)
     kept = json.loads(path.read_text())
     kept["entries"]["acme/broken"] = [1, 2, 3]
@@ -84,7 +84,7 @@ def test_a_whole_entry_beside_a_broken_one_counts(tmp_path: Path) -> None:
     assert message_cache(tmp_path, BACKEND).get(TASK) == TEXT
 
 
-def test_where_it_cannot_be_written_nothing_is_lost_but_time(tmp_path: Path) -> None:
+def test_an_unwritable_cache_is_harmless(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     cache = message_cache(tmp_path / "file", BACKEND)
     cache.put(TASK, TEXT)
@@ -93,7 +93,7 @@ def test_where_it_cannot_be_written_nothing_is_lost_but_time(tmp_path: Path) -> 
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def test_a_write_that_fails_leaves_the_old_one_and_no_rest(
+def test_a_failed_write_keeps_the_old_cache_and_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = filled(tmp_path)
@@ -118,7 +118,7 @@ def test_a_lone_surrogate_survives(tmp_path: Path) -> None:
     assert message_cache(tmp_path, BACKEND).get(TASK) == odd
 
 
-def test_a_prompt_that_holds_the_token_is_in_no_file(tmp_path: Path) -> None:
+def test_a_prompt_with_the_token_is_not_cached(tmp_path: Path) -> None:
     cache = message_cache(tmp_path, BACKEND, lambda text: text.replace("do it", "[secret]"))
     cache.put(TASK, TEXT)
     cache.save()

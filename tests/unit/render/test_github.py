@@ -39,7 +39,7 @@ def _unescaped(text: str) -> str:
 
 
 @given(reports)
-def test_every_line_is_a_command_of_ours(report: Report) -> None:
+def test_every_line_is_one_of_our_commands(report: Report) -> None:
     shown = render(report, Style())
     found = read(shown)
     for kind, properties, _ in found:
@@ -52,7 +52,7 @@ def test_every_line_is_a_command_of_ours(report: Report) -> None:
         assert sum(kind == "error" for kind, _, _ in found) == min(errors, 10)
 
 
-def test_a_problem_is_annotated_where_it_is() -> None:
+def test_a_problem_is_annotated_at_its_position() -> None:
     problem = error(
         "tasks.a,b: 100% wrong", "Why.\nHow.", file="a,b:c.yaml", line=7, column=3, key="a"
     )
@@ -70,7 +70,7 @@ def test_a_problem_is_annotated_where_it_is() -> None:
     ]
 
 
-def test_a_problem_in_no_file_has_no_place() -> None:
+def test_a_problem_without_a_file_has_no_position() -> None:
     shown = render(FailureReport((error("no token"),)), Style())
     assert shown == "::error title=taskctl::no token [TC744]\n"
 
@@ -84,7 +84,7 @@ def test_unresolved_and_gone_tasks_are_at_their_manifest_s_line() -> None:
     assert "taskctl apply --allow-recreate=old-incident" in found[1][2]
 
 
-def test_what_failed_in_an_apply() -> None:
+def test_failed_tasks_of_an_apply_are_annotated() -> None:
     results = [
         TaskResult(
             TaskRef("acme", "a"),
@@ -112,7 +112,9 @@ def test_what_failed_in_an_apply() -> None:
         (10_000, 10_000, "19980 more that a step does not show: 9990 errors, 9990 warnings"),
     ],
 )
-def test_ten_of_each_and_one_for_the_rest(errors: int, warnings: int, more: str | None) -> None:
+def test_ten_annotations_of_each_kind_and_one_for_the_rest(
+    errors: int, warnings: int, more: str | None
+) -> None:
     found: list[Diagnostic] = [warning(f"w{n}", file="a.yaml", line=n) for n in range(warnings)]
     found += [error(f"e{n}", file="b.yaml", line=n) for n in range(errors)]
     shown = read(render(ValidateReport(0, 1, tuple(found)), Style()))

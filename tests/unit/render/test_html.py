@@ -89,14 +89,14 @@ def _check_policy(page: _Page) -> None:
 
 
 @given(reports)
-def test_text_is_text(report: Report) -> None:
+def test_text_from_outside_is_only_text(report: Report) -> None:
     page = page_of(report)
     items = [attributes for attributes in page.named("li") if "data-word" in attributes]
     assert len(items) == (len(report.tasks) if isinstance(report, Plan | ApplyReport) else 0)
     assert page.data["script"] == page_of(PLAN).data["script"]
 
 
-def test_what_a_reviewer_sees() -> None:
+def test_a_plan_shows_what_a_reviewer_needs() -> None:
     page = page_of(PLAN, Style(locate=lambda file: f"infra/{file}"))
     shown = render(PLAN, Style(locate=lambda file: f"infra/{file}"))
     assert (
@@ -114,7 +114,7 @@ def test_what_a_reviewer_sees() -> None:
     assert words == [word for word, number in PLAN.summary().items() if number]
 
 
-def test_headings_tables_and_controls_can_be_read_out() -> None:
+def test_headings_tables_and_controls_are_accessible() -> None:
     page = page_of(PLAN)
     assert page.named("html") == [{"lang": "en"}]
     assert len(page.named("h1")) == 1
@@ -125,7 +125,7 @@ def test_headings_tables_and_controls_can_be_read_out() -> None:
     assert all(button["type"] == "button" for button in page.named("button"))
 
 
-def test_every_command_has_a_page() -> None:
+def test_every_report_has_a_page() -> None:
     problem = error("tasks.x: <b>", "Why.\nHow.", file="a.yaml", line=3, column=9)
     page = page_of(FailureReport((problem,)))
     assert page.data["h1"] == "Failed: 1 error"
@@ -141,12 +141,12 @@ def test_every_command_has_a_page() -> None:
     assert page_of(ApplyReport(())).data["h1"] == "No changes"
 
 
-def test_the_template_s_slots_are_filled_once() -> None:
+def test_placeholders_in_values_are_not_filled() -> None:
     page = page_of(FailureReport((error("{{body}} {{policy}}"),)))
     assert "{{body}} {{policy}}" in page.data["span"]
 
 
-def test_no_changes_are_of_the_tasks_that_were_selected() -> None:
+def test_a_plan_without_changes_names_the_selected_tasks() -> None:
     known = replace(PLAN, tasks=tuple(t for t in PLAN.tasks if t.action is Action.UNCHANGED))
     assert "No changes. All declared tasks exist." in render(known, Style())
     part = replace(known, options={"target": ["a"]})

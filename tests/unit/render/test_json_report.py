@@ -20,7 +20,7 @@ from tests.support.escaping import commands_in, unseen_in
 
 
 @given(st.dictionaries(some.text, some.values, min_size=1, max_size=4))
-def test_any_document_comes_back_from_its_text(values: dict[str, Any]) -> None:
+def test_any_document_is_read_back_from_its_text(values: dict[str, Any]) -> None:
     text = dump(values)
     assert json.loads(text) == values
     assert text.isascii()
@@ -46,7 +46,7 @@ def test_every_report_has_a_version_and_diagnostics(plan: Plan, quiet: bool) -> 
         assert shown == document(report)
 
 
-def test_an_apply_report_has_the_contract_s_fields() -> None:
+def test_an_apply_report_has_the_documented_fields() -> None:
     task = TaskResult(
         TaskRef("acme", "a"), Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2
     )
@@ -73,17 +73,17 @@ def test_an_apply_report_has_the_contract_s_fields() -> None:
 
 
 @pytest.mark.parametrize("result", Result)
-def test_what_makes_an_apply_fail(result: Result) -> None:
+def test_failed_results_make_an_apply_fail(result: Result) -> None:
     failed = ApplyReport((TaskResult(TaskRef("acme", "a"), result),)).failed()
     assert failed == (result in (Result.FAILED, Result.UNRESOLVED, Result.NOT_STARTED))
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_format_s_module_renders(name: str) -> None:
+def test_every_format_renders(name: str) -> None:
     text = render(name, ValidateReport(1, 1), Style())
     assert text.endswith("\n") or (name, text) == ("github", "")
 
 
-def test_an_unknown_format_is_none() -> None:
+def test_an_unknown_format_is_rejected() -> None:
     with pytest.raises(KeyError):
         render("nonsense", FailureReport(()), Style())

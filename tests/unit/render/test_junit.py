@@ -56,7 +56,7 @@ def outcomes(root: ET.Element) -> dict[str, str]:
 
 
 @given(reports)
-def test_any_report_is_well_formed(report: Report) -> None:
+def test_any_junit_report_is_well_formed(report: Report) -> None:
     root = read(report)
     if isinstance(report, Plan | ApplyReport):
         assert len(list(root.iter("testcase"))) >= len(report.tasks)
@@ -91,7 +91,7 @@ def test_validate_has_a_suite_for_each_file_and_a_case_for_each_task() -> None:
     assert "warning: " in (case.findtext("system-out") or "")
 
 
-def test_a_plan_fails_where_a_person_is_needed() -> None:
+def test_a_plan_has_a_failure_where_a_person_is_needed() -> None:
     found = outcomes(read(PLAN))
     assert found["tasks/iam.yaml tag-buckets"] == "skipped"  # apply waits for it
     assert found["tasks/iam.yaml old-incident"] == "skipped"
@@ -115,7 +115,7 @@ def test_each_task_of_an_entry_is_a_case_and_a_held_one_is_skipped() -> None:
     assert message == "held: waiting for the pilot: upgrade@api-0 (running for 12 min)"
 
 
-def test_an_apply_fails_where_it_did() -> None:
+def test_an_apply_has_a_failure_for_each_failed_task() -> None:
     results = [
         TaskResult(
             TaskRef("acme", "a"), Result.CREATED, "t-1", "https://x/t-1", file="a.yaml", line=2
@@ -145,7 +145,7 @@ def test_an_apply_fails_where_it_did() -> None:
     assert "https://x/t-1" in (root.findtext(".//testcase[@name='a']/system-out") or "")
 
 
-def test_a_command_that_could_not_go_on_has_a_case_that_failed() -> None:
+def test_a_failed_command_has_a_failed_case() -> None:
     assert outcomes(read(FailureReport((error("no token"),)))) == {"taskctl failed": "failure"}
     found = outcomes(read(FailureReport((error("tasks.a: x", file="a.yaml", key="a"),))))
     assert found == {"a.yaml a": "failure"}

@@ -75,7 +75,7 @@ def page_of(source: str) -> _Page:
 
 
 @given(reports)
-def test_nothing_breaks_out(report: Report) -> None:
+def test_text_never_breaks_out_of_its_element(report: Report) -> None:
     shown = render(report, Style())
     page = page_of(shown)
     home = report.backend if isinstance(report, Plan) else ""  # tasks are linked to where they are
@@ -90,21 +90,21 @@ def test_nothing_breaks_out(report: Report) -> None:
 
 
 @given(text)
-def test_a_span_holds_its_text_in_a_cell(hostile: str) -> None:
+def test_a_code_span_stays_in_its_cell(hostile: str) -> None:
     page = page_of(f"| a | b |\n| --- | --- |\n| {span(hostile)} | x |")
     assert sum(name == "td" for name, _ in page.elements) == 2
     assert sum(name == "code" for name, _ in page.elements) == 1
 
 
 @given(long_text)
-def test_a_fence_is_longer_than_what_is_in_it(hostile: str) -> None:
+def test_a_fence_contains_any_text(hostile: str) -> None:
     page = page_of(f"{fence(hostile)}\n")
     assert [name for name, _ in page.elements] == ["pre", "code"]
 
 
 @given(long_text)
 @example("0:\nfixes #123")
-def test_a_paragraph_is_one(hostile: str) -> None:
+def test_a_paragraph_contains_any_text(hostile: str) -> None:
     page = page_of(f"<details>\n<summary>x</summary>\n\n{paragraph(hostile)}\n\n</details>")
     assert [name for name, _ in page.elements if name not in ("code", "br")] == [
         "details",
@@ -113,7 +113,7 @@ def test_a_paragraph_is_one(hostile: str) -> None:
     ]
 
 
-def test_prose_reads_as_prose() -> None:
+def test_prose_keeps_ordinary_words() -> None:
     shown = paragraph('does the same: "Weekly report", 2 days old (by ada), see t-1 and @bob')
     assert shown == (
         "<p>does the same: &quot;Weekly report&quot;, 2 days old (by ada), see "
@@ -122,13 +122,13 @@ def test_prose_reads_as_prose() -> None:
 
 
 @pytest.mark.parametrize("hostile", OUTBREAKS)
-def test_only_an_address_is_a_link(hostile: str) -> None:
+def test_only_a_url_is_a_link(hostile: str) -> None:
     assert "](" not in link(hostile, "open") or hostile in link(hostile, "open")
     assert page_of(link(hostile, "open")).links == []
     assert page_of(link(f"https://x.example/{hostile} y", "open")).links == []
 
 
-def test_what_a_reviewer_sees() -> None:
+def test_a_plan_shows_what_a_reviewer_needs() -> None:
     shown = render(PLAN, Style(locate=lambda file: f"infra/{file}"))
     page = page_of(shown)
     assert shown.startswith("### Plan for `acme` as `ada`: 2 to create, 1 to adopt,")
@@ -141,7 +141,7 @@ def test_what_a_reviewer_sees() -> None:
     assert sum(name == "details" for name, _ in page.elements) == 8
 
 
-def test_problems_and_what_failed() -> None:
+def test_problems_and_failed_tasks_are_shown() -> None:
     problem = error("tasks.x.source: must be api", "Write api.", file="a.yaml", line=3, column=9)
     shown = render(FailureReport((problem,)), Style())
     assert shown == (
@@ -179,7 +179,7 @@ def big_plan(number: int, prompt: str) -> Plan:
 @pytest.mark.parametrize(
     ("number", "prompt"), [(1, "x" * 200_000), (1, "```\n" * 40_000), (300, "Do it.\n" * 90)]
 )
-def test_it_is_never_too_long_and_says_what_was_cut(number: int, prompt: str) -> None:
+def test_a_long_report_is_truncated_and_says_so(number: int, prompt: str) -> None:
     shown = render(big_plan(number, prompt), Style())
     page = page_of(shown)
     assert len(shown) <= LIMIT
@@ -188,7 +188,7 @@ def test_it_is_never_too_long_and_says_what_was_cut(number: int, prompt: str) ->
     assert "task-00000" in shown
 
 
-def test_ten_thousand_tasks() -> None:
+def test_ten_thousand_tasks_are_truncated_and_counted() -> None:
     shown = render(big_plan(10_000, "Do it."), Style())
     page = page_of(shown)
     assert LIMIT // 2 < len(shown) <= LIMIT
@@ -198,7 +198,7 @@ def test_ten_thousand_tasks() -> None:
 
 @settings(max_examples=25)
 @given(st.lists(long_text, min_size=1, max_size=5), st.integers(1, 40))
-def test_no_cut_breaks_a_fence(hostile: list[str], times: int) -> None:
+def test_truncation_never_breaks_a_fence(hostile: list[str], times: int) -> None:
     change = Change("message.content", "\n", "\n".join(hostile) * times, Origin.MANIFEST)
     task = PlannedTask(
         TaskRef("o", "k"), Action.CHANGED, Reason.DIFFERS, "a.yaml", diff=(change,) * 12
@@ -208,13 +208,13 @@ def test_no_cut_breaks_a_fence(hostile: list[str], times: int) -> None:
     page_of(shown)
 
 
-def test_a_plan_that_can_be_applied_tells_its_digest() -> None:
+def test_a_plan_that_can_be_applied_shows_its_digest() -> None:
     assert f"`apply --expect-plan`: `{plan_digest(PLAN)}`" in render(PLAN, Style())
     idle = replace(PLAN, tasks=tuple(task for task in PLAN.tasks if not task.applies))
     assert "expect-plan" not in render(idle, Style())
 
 
-def test_no_changes_are_of_the_tasks_that_were_selected() -> None:
+def test_a_plan_without_changes_names_the_selected_tasks() -> None:
     known = replace(PLAN, tasks=tuple(t for t in PLAN.tasks if t.action is Action.UNCHANGED))
     assert "No changes. All declared tasks exist." in render(known, Style())
     part = replace(known, options={"target": ["a"]})
@@ -222,6 +222,6 @@ def test_no_changes_are_of_the_tasks_that_were_selected() -> None:
     assert "No changes. There are no tasks." in render(Plan("local", (), ()), Style())
 
 
-def test_a_task_without_a_page_is_named_by_its_id() -> None:
+def test_a_task_without_a_url_is_shown_by_its_id() -> None:
     done = TaskResult(TaskRef("acme", "a"), Result.CREATED, "t-1")
     assert "| `t-1` |" in render(ApplyReport((done,)), Style())

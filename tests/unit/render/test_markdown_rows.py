@@ -13,7 +13,7 @@ ON = Palette(on=True)
 WORDS = st.lists(st.text("ab*` -.界", min_size=1, max_size=9), max_size=12).map(" ".join)
 
 
-def test_a_span_that_a_row_parts_is_painted_in_both() -> None:
+def test_a_span_broken_across_rows_is_painted_in_both() -> None:
     rows = markdown_rows("see **one two three** and `a b`", 10, ON)
     assert rows == [
         f"see {ON.bold('one')}",
@@ -23,7 +23,7 @@ def test_a_span_that_a_row_parts_is_painted_in_both() -> None:
 
 
 @given(WORDS, st.integers(10, 40))
-def test_rows_fit_and_keep_each_letter(text: str, columns: int) -> None:
+def test_rows_fit_and_keep_every_character(text: str, columns: int) -> None:
     rows = markdown_rows(text, columns, ON)
     assert all(cells.width(cells.uncolored(row)) <= columns for row in rows)
     kept = "".join(cells.uncolored(row) for row in rows)

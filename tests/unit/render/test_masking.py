@@ -167,7 +167,7 @@ def test_no_format_shows_a_sensitive_prompt(before: str, after: str, data: st.Da
 
 @settings(max_examples=30)
 @given(prompts, prompts)
-def test_a_plan_needs_nobody_to_say_what_is_secret(before: str, after: str) -> None:
+def test_a_plan_masks_sensitive_prompts_by_itself(before: str, after: str) -> None:
     plan = a_plan(before, after, f"refused: {before}")
     hidden = masked(plan, Secrets())
     assert hidden == masked_plan(plan)
@@ -175,7 +175,7 @@ def test_a_plan_needs_nobody_to_say_what_is_secret(before: str, after: str) -> N
     assert_none(repr(hidden), pieces(before, after), "plan")
 
 
-def test_digests_tell_that_a_prompt_changed() -> None:
+def test_digests_show_that_a_prompt_changed() -> None:
     plan = masked_plan(a_plan("what it was before\n", "what it is now\n", "said"))
     change = next(c for c in plan.tasks[1].diff if c.path == "message.content")
     expected = [sha256(t).hexdigest()[:32] for t in (b"what it was before\n", b"what it is now\n")]
@@ -187,14 +187,14 @@ def test_digests_tell_that_a_prompt_changed() -> None:
     assert created.inputs["message"]["entity_diff"]["add"][0]["name"] == "prod"
 
 
-def test_apply_expects_the_plan_as_it_is() -> None:
+def test_masking_does_not_change_the_digest() -> None:
     plan = a_plan("what it was before\n", "what it is now\n", "said")
     hidden = masked_plan(plan)
     assert plan_digest(hidden) == plan_digest(plan)
     assert json.loads(render("json", hidden, Style()))["digest"] == plan_digest(plan)
 
 
-def test_what_is_not_sensitive_is_left_as_it_is() -> None:
+def test_other_prompts_are_unchanged() -> None:
     plan = a_plan("before", "after", "said")
     tasks = (
         planned("a", Action.CREATE, Reason.NEW, desired=desired("a", "x" * 40, sensitive=False)),
@@ -206,7 +206,7 @@ def test_what_is_not_sensitive_is_left_as_it_is() -> None:
     assert masked(report, Secrets()) is report
 
 
-def test_another_task_may_say_the_same() -> None:
+def test_another_task_with_the_same_prompt_is_not_masked() -> None:
     text = "Rotate every access key of the vault.\n"
     tasks = (
         planned("a", Action.CREATE, Reason.NEW, desired=desired("a", text)),
@@ -220,7 +220,7 @@ def test_another_task_may_say_the_same() -> None:
 
 @settings(max_examples=20)
 @given(prompts, prompts)
-def test_neither_does_the_state(before: str, after: str) -> None:
+def test_the_state_shows_no_sensitive_prompt(before: str, after: str) -> None:
     known = {r.ref: r for r in (record("a", before), record("b", "Say hello.", sensitive=False))}
     state = State("l", 1, "local", known, {"m": attempt("c", after)})
     hidden = masked_state(state)
@@ -237,14 +237,14 @@ def test_neither_does_the_state(before: str, after: str) -> None:
 
 @settings(max_examples=60)
 @given(prompts)
-def test_an_echo_is_found_in_every_form(text: str) -> None:
+def test_an_echo_is_masked_in_every_form(text: str) -> None:
     for said in echoes(text):
         assert_none(Secrets([text]).conceal(said), pieces(text), said)
 
 
 @given(st.text(max_size=200), prompts)
 @example("", "qqq zzz xxx\n")
-def test_words_of_one_s_own_are_left_alone(said: str, text: str) -> None:
+def test_unrelated_text_is_not_masked(said: str, text: str) -> None:
     letters = set(filter(str.isalnum, text))
     if not letters & set(said):
         assert Secrets([text]).conceal(said) == said
@@ -262,17 +262,17 @@ def test_words_of_one_s_own_are_left_alone(said: str, text: str) -> None:
         ("the offer is refused", "the offer is refused"),
     ],
 )
-def test_what_is_left_of_an_echo(said: str, left: str) -> None:
+def test_a_partial_echo_is_masked(said: str, left: str) -> None:
     secrets = Secrets(["Move the offer of Globex\nto the vault.\nGlobex vault 7\n"])
     assert secrets.conceal(said) == left
 
 
-def test_a_short_line_alone_is_no_secret() -> None:
+def test_a_short_line_alone_is_not_masked() -> None:
     assert Secrets(["fix\nit\n"]).conceal("cannot fix it") == "cannot fix it"
     assert Secrets().conceal("Move the offer") == "Move the offer"
 
 
-def test_a_long_prompt_is_searched_in_no_time() -> None:
+def test_a_long_prompt_is_searched_quickly() -> None:
     text = "".join(f"line {number} of a prompt that goes on and on\n" for number in range(20_000))
     said = "the service says something that is not in it at all, " * 20
     assert Secrets([text]).conceal(said) == said
@@ -281,7 +281,7 @@ def test_a_long_prompt_is_searched_in_no_time() -> None:
 # Saved plans
 
 
-def test_a_saved_plan_holds_no_sensitive_prompt() -> None:
+def test_a_saved_plan_contains_no_sensitive_prompt() -> None:
     before, after = "qzx jvw kqz\nxjv wkq zxj\n", "vwk qzx jvw\nkqz xjv wkq\n"
     plan = a_plan(before, after, f"refused: {after}")
     basis = basis_of(plan, [t.desired for t in plan.tasks if t.desired], State("l", 0, "local"))
@@ -293,7 +293,7 @@ def test_a_saved_plan_holds_no_sensitive_prompt() -> None:
     assert plan_digest(again) == plan_digest(plan)
 
 
-def test_an_entry_keeps_its_prompt_and_values_to_itself() -> None:
+def test_the_prompt_and_values_of_a_sensitive_entry_are_masked() -> None:
     """In every format, in a saved plan and in the state: also of a record whose row is gone."""
     row = {"repo.name": "api", "repo.owner": "Qzxjvwk Qzxjvwk"}
     template = {"message": {"content": "Qzxj {{ repo.name }} for {{ repo.owner }}, quietly.\n"}}

@@ -27,7 +27,7 @@ def test_a_line_is_one_visible_line_without_commands(text: str) -> None:
 
 
 @given(some_text | commandlike)
-def test_a_block_has_lines_and_nothing_else_unseen(text: str) -> None:
+def test_a_block_has_no_invisible_characters_but_newlines(text: str) -> None:
     shown = safe.block(text)
     assert unseen_in(shown) <= {"\n"}
     assert commands_in(shown) == []
@@ -36,12 +36,12 @@ def test_a_block_has_lines_and_nothing_else_unseen(text: str) -> None:
 
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"])))
-def test_plain_text_stays_as_it_is(text: str) -> None:
+def test_plain_text_is_unchanged(text: str) -> None:
     if commands_in(text) == []:
         assert safe.line(text) == safe.block(text) == text
 
 
-def test_no_character_of_unicode_slips_through() -> None:
+def test_every_unicode_character_is_handled() -> None:
     unseen = ("Cc", "Cf", "Cs", "Zl", "Zp")
     through = [
         hex(code)
@@ -67,7 +67,7 @@ def test_no_character_of_unicode_slips_through() -> None:
         ("⚠️ naïve 漢字 \xa0 \ufffd", "⚠️ naïve 漢字 \xa0 \ufffd", "⚠️ naïve 漢字 \xa0 \ufffd"),
     ],
 )
-def test_how_it_is_shown(text: str, line: str, block: str) -> None:
+def test_escapes_have_a_readable_form(text: str, line: str, block: str) -> None:
     assert (safe.line(text), safe.block(text)) == (line, block)
 
 
@@ -85,7 +85,7 @@ class Seen(HTMLParser):
 
 
 @given(some_text)
-def test_html_is_text_and_attribute_and_nothing_more(text: str) -> None:
+def test_escaped_html_is_only_text_or_attribute(text: str) -> None:
     page = Seen()
     page.feed(f'<p title="{safe.html(text)}">{safe.html(text)}</p>')
     page.close()
@@ -94,7 +94,7 @@ def test_html_is_text_and_attribute_and_nothing_more(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_is_inert_in_each_form(text: str) -> None:
+def test_hostile_text_is_inert_in_each_format(text: str) -> None:
     for form in (safe.line, safe.block, safe.html):
         shown = form(text)
         assert unseen_in(shown) <= {"\n"}

@@ -48,7 +48,7 @@ def run_of(report: Report, style: Style | None = None) -> dict[str, Any]:
 
 
 @given(reports)
-def test_any_report_is_valid(report: Report) -> None:
+def test_any_sarif_report_is_valid(report: Report) -> None:
     run = run_of(report)
     rules = run["tool"]["driver"]["rules"]
     assert len({rule["id"] for rule in rules}) == len(rules)
@@ -62,7 +62,7 @@ def test_any_report_is_valid(report: Report) -> None:
     assert len(set(prints)) == len(prints)
 
 
-def test_a_problem_has_its_code_as_rule_and_a_place() -> None:
+def test_a_problem_has_its_code_as_rule_and_a_position() -> None:
     place = Place("täsks/a b.yaml", 7, 3, "a", ("tasks", "a", "approvalMode"))
     problem = Diagnostic(Code.DUPLICATE_KEY, Severity.ERROR, "", {"first_line": 2}, place)
     run = run_of(ValidateReport(0, 1, (problem,)), Style(locate=lambda file: f"infra/{file}"))
@@ -80,7 +80,7 @@ def test_a_problem_has_its_code_as_rule_and_a_place() -> None:
     assert run["invocations"][0]["executionSuccessful"]
 
 
-def test_what_is_in_no_file_is_a_notification() -> None:
+def test_a_problem_without_a_file_is_a_notification() -> None:
     run = run_of(FailureReport((error("no token", "Set one."), warning("odd"))))
     assert run["results"] == []
     said = run["invocations"][0]["toolExecutionNotifications"]
@@ -91,7 +91,7 @@ def test_what_is_in_no_file_is_a_notification() -> None:
     assert not run["invocations"][0]["executionSuccessful"]
 
 
-def test_a_fingerprint_outlives_moved_lines() -> None:
+def test_a_fingerprint_does_not_depend_on_line_numbers() -> None:
     def fingerprints(*problems: Diagnostic) -> list[str]:
         run = run_of(ValidateReport(0, 1, problems))
         return [result["partialFingerprints"][FINGERPRINT] for result in run["results"]]

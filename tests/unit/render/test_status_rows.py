@@ -34,7 +34,9 @@ def rows(width: int, room: int | None) -> list[str]:
         (60, UNLIMITED, False, True),
     ],
 )
-def test_where_links_go(width: int, room: int | None, *, beside: bool, below: bool) -> None:
+def test_links_point_to_the_task_page(
+    width: int, room: int | None, *, beside: bool, below: bool
+) -> None:
     shown = rows(width, room)
     assert ("LINK" in shown[0]) is beside
     assert shown[1].endswith(URL) is beside
@@ -43,6 +45,6 @@ def test_where_links_go(width: int, room: int | None, *, beside: bool, below: bo
     assert len(shown) <= (room or 20)
 
 
-def test_the_sum_fits_too() -> None:
+def test_the_total_fits_the_width() -> None:
     assert rows(20, 20)[-2:] == ["1 waiting, 1", "running, 1 done."]
     assert rows(20, None)[-1] == "1 waiting, 1 running, 1 done."

@@ -43,18 +43,18 @@ def test_a_line_before_the_count() -> None:
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
-def test_reports_show_it_too(name: str) -> None:
+def test_reports_show_the_budget(name: str) -> None:
     shown = render(name, SHOWN, Style())
     assert f"{LINE}." in shown.replace("`", "")
 
 
-def test_each_organization_is_named_where_there_are_several() -> None:
+def test_with_several_organizations_each_is_named() -> None:
     shown = render("text", several("acme", "zeta"), Style(width=200))
     assert "Budget of acme: 1.2M" in shown
     assert "Budget of zeta: 1.2M" in shown
 
 
-def test_the_document_fits_its_schema_and_a_kept_plan_has_it_still() -> None:
+def test_the_document_is_valid_and_a_saved_plan_keeps_the_budget() -> None:
     document = json.loads(render("json", SHOWN, Style()))
     jsonschema.validate(document, json.loads(schema_text("plan")))
     (budget,) = document["budget"]["organizations"]
@@ -97,7 +97,7 @@ def test_a_window_without_an_end() -> None:
         ({"seconds": 5}, "in less than a minute"), ({"seconds": -5}, "over"),
     ],
 )  # fmt: skip
-def test_the_end_in_words(before: dict[str, float], words: str) -> None:
+def test_the_end_of_a_window_is_shown_in_words(before: dict[str, float], words: str) -> None:
     outlook = replace(LEFT, read_at=END - timedelta(**before))
     (line,) = budget_lines([outlook])
     assert line.endswith(f"UTC ({words}).")

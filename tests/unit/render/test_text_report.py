@@ -65,7 +65,7 @@ def test_text_is_inert(report: Report, style: Style) -> None:
 
 
 @given(some.plans(), styles)
-def test_color_adds_nothing_but_color(plan: Plan, style: Style) -> None:
+def test_color_adds_only_color(plan: Plan, style: Style) -> None:
     painted, plain = (render(plan, style._replace(color=color)) for color in (True, False))
     assert PAINT.sub("", painted) == plain
 
@@ -87,7 +87,7 @@ def test_the_last_line_is_the_count(plan: Plan, style: Style) -> None:
     }
 
 
-def test_the_count_is_the_contract_s() -> None:
+def test_the_count_has_the_documented_form() -> None:
     def count(**numbers: int) -> str:
         tasks = [
             replace(TASKS[0], action=Action(action))
@@ -108,7 +108,7 @@ def test_the_count_is_the_contract_s() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
-def test_a_usual_plan_keeps_to_the_width(width: int) -> None:
+def test_a_plan_fits_the_width(width: int) -> None:
     rows = render(PLAN, Style(width=width, verbose=True)).splitlines()
     assert [row for row in rows[:-1] if cells.width(row) > width and "https://" not in row] == []
 
@@ -118,7 +118,7 @@ def test_unchanged_tasks_are_hidden_unless_verbose() -> None:
     assert "  = same" in render(PLAN, Style(verbose=True))
 
 
-def test_every_reason_is_explained_but_those_that_say_themselves() -> None:
+def test_every_reason_is_explained_except_obvious_ones() -> None:
     for reason in set(Reason) - {Reason.NEW, Reason.DIFFERS, Reason.REMOVED, Reason.SAME}:
         task = replace(TASKS[0], action=Action.GONE, reason=reason, remarks=(), desired=None)
         assert "iam.yaml:7\n      " in render(replace(PLAN, tasks=(task,)), Style()), reason
@@ -143,7 +143,7 @@ def test_a_difference_shows_each_changed_line(before: str, after: str) -> None:
 
 
 @given(st.text(max_size=300), st.integers(1, 400), st.integers(40, 120))
-def test_the_caret_stands_below_the_column(source: str, column: int, width: int) -> None:
+def test_the_caret_is_below_the_column(source: str, column: int, width: int) -> None:
     from reconciler.render import safe
 
     problem = error("x", file="f", line=1, column=column)
@@ -163,7 +163,7 @@ def test_the_caret_stands_below_the_column(source: str, column: int, width: int)
             reached += cells.width(character)
 
 
-def test_many_changed_words_are_broken_to_the_width() -> None:
+def test_many_changed_words_are_wrapped() -> None:
     before = " ".join(f"stays{n} word{n}" for n in range(20))
     after = " ".join(f"stays{n} {'other' if n % 3 else 'word'}{n}" for n in range(20))
     rows = diff_rows(before, after, Style(width=40), 40)
@@ -174,7 +174,7 @@ def test_many_changed_words_are_broken_to_the_width() -> None:
 
 
 @pytest.mark.parametrize("end", ["", "  "])
-def test_paint_keeps_no_blanks_at_the_end_of_a_row(end: str) -> None:
+def test_painted_rows_have_no_trailing_blanks(end: str) -> None:
     before = " ".join(f"stays{n} word{n}" for n in range(20)) + end
     after = before.replace("word", "other")
     for on in (False, True):
@@ -183,7 +183,7 @@ def test_paint_keeps_no_blanks_at_the_end_of_a_row(end: str) -> None:
         assert [row for row in rows if PAINT.sub("", row).endswith(" ")] == []
 
 
-def test_huge_prompts_differ_in_no_time() -> None:
+def test_huge_prompts_are_compared_quickly() -> None:
     """Each would take minutes by the exact method; the test's own time limit is the measure."""
     words = " ".join(f"word{n % 50}" for n in range(60_000))
     texts = [words, words.replace("word7 ", "other ", 3), words[::-1]]

@@ -46,7 +46,7 @@ def shown(*events: dict[str, Any], terminal: bool = False, **style: Any) -> str:
     return ConversationText(Style(**style), terminal=terminal).text(read(*events))
 
 
-def test_each_kind_of_event_is_told() -> None:
+def test_each_kind_of_event_is_shown() -> None:
     entries = read(
         users("user_message", content="Do it."),
         said("I look.", tool_calls=[CALL]),
@@ -79,7 +79,7 @@ def test_each_kind_of_event_is_told() -> None:
     assert entries[5].is_bad
 
 
-def test_the_text_of_it() -> None:
+def test_a_conversation_is_shown_as_text() -> None:
     text = shown(
         users("user_message", content="Do it.\nWell."),
         said("", tool_calls=[CALL]),
@@ -110,7 +110,7 @@ def test_markdown_is_rendered_on_a_terminal() -> None:
 
 @pytest.mark.parametrize("terminal", [True, False])
 @given(text=st.text() | st.sampled_from(HOSTILE))
-def test_nothing_that_the_service_says_steers_a_terminal(*, terminal: bool, text: str) -> None:
+def test_text_of_the_service_cannot_control_a_terminal(*, terminal: bool, text: str) -> None:
     events = [
         users("user_message", content=text),
         said(text, tool_calls=[{"id": "c", "name": text, "args": {text: text}}]),
@@ -141,13 +141,13 @@ TYPES = ["assistant_message", "tool_response", "user_approval_request", "change_
 
 
 @given(st.sampled_from(TYPES), st.dictionaries(st.text(), anything), anything)
-def test_no_event_is_too_odd(kind: str, more: dict[str, Any], odd: object) -> None:
+def test_any_event_is_accepted(kind: str, more: dict[str, Any], odd: object) -> None:
     names = ("content", "tool_calls", "message", "changes", "context", "timestamp", "id")
     body = {**more, **dict.fromkeys(names, odd), "type": kind}
     shown({"type": "agentResponse", "eventBody": body})
     shown({"type": odd, "eventBody": odd})
 
 
-def test_how_long_something_took() -> None:
+def test_durations_are_shown() -> None:
     spans = [0.3, 12, 200]
     assert [seconds(timedelta(seconds=s)) for s in spans] == ["0.3 s", "12 s", "3 min 20 s"]

@@ -24,7 +24,7 @@ def asks(key: str, at: datetime | None, message: str = "May I?") -> TaskStatus:
     return TaskStatus(TaskRef("acme", key), TaskState.WAITING, summary=summary)
 
 
-def test_only_what_is_newer_and_what_has_no_time() -> None:
+def test_newer_and_undated_entries_are_shown() -> None:
     times = {"old": NOW - HOUR - timedelta(seconds=1), "new": NOW - HOUR, "unknown": None}
     tasks = [make(key, at) for key, at in times.items() for make in (asks, failed)]
     done = TaskStatus(TaskRef("acme", "done"), TaskState.DONE)
@@ -46,7 +46,7 @@ def test_text_from_outside_is_inert() -> None:
         assert "\u202e" not in text
 
 
-def test_of_sensitive_tasks_only_the_key_is_named() -> None:
+def test_only_the_key_of_a_sensitive_task_is_shown() -> None:
     tasks = [asks("a", NOW, "s3cret"), failed("b", NOW, "s3cret")]
     text = notification_text(find_news(tasks, NOW), {task.ref for task in tasks}, NOW)
     assert "acme/a" in text
@@ -54,7 +54,7 @@ def test_of_sensitive_tasks_only_the_key_is_named() -> None:
     assert "s3cret" not in text
 
 
-def test_many_are_counted_and_long_ones_cut() -> None:
+def test_many_entries_are_counted_and_long_ones_truncated() -> None:
     tasks = [failed(f"k{n}", NOW, "word " * 1000) for n in range(MOST + 5)]
     text = notification_text(find_news(tasks, NOW), (), NOW)
     assert text.startswith("taskctl: 25 failed\n")

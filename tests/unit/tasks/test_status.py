@@ -110,7 +110,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("raw", "events", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
-def test_the_status_follows_from_outputs_and_events(
+def test_the_status_depends_on_outputs_and_events(
     raw: dict[str, Any], events: list[dict[str, Any]], expected: TaskState
 ) -> None:
     assert state(raw, *events) is expected
@@ -124,7 +124,7 @@ def cached(summary: EventSummary) -> EventSummary:
     return CODEC.convert(json.loads(json.dumps(CODEC.builtins(summary))))
 
 
-def test_reading_on_comes_to_the_same_as_reading_all() -> None:
+def test_reading_incrementally_gives_the_same_status() -> None:
     events = [ASKED, said("I look"), approval("a"), confirmation("a"), said("Done", final=True)]
     whole = advance(EventSummary(), events)
     for cut in range(len(events)):
@@ -150,14 +150,14 @@ odd_events = st.fixed_dictionaries(
 
 
 @given(st.lists(odd_events), anything)
-def test_no_event_and_no_output_is_too_odd(events: list[dict[str, Any]], value: object) -> None:
+def test_any_event_and_output_is_accepted(events: list[dict[str, Any]], value: object) -> None:
     summary = advance(EventSummary(), events)
     assert state_of({"status": value, "pendingInputCount": value}, summary) in TaskState
     assert cached(summary) == summary
 
 
 @given(anything)
-def test_a_cache_may_hold_anything(kept: object) -> None:
+def test_any_cache_content_is_accepted(kept: object) -> None:
     with suppress(ShapeError):
         assert CODEC.convert(kept) == EventSummary()
 
@@ -166,7 +166,7 @@ def of(state: TaskState, key: str = "k") -> TaskStatus:
     return TaskStatus(TaskRef("acme", key), state)
 
 
-def test_those_that_need_a_person_come_first() -> None:
+def test_tasks_that_need_a_person_are_first() -> None:
     listed = [
         of(TaskState.DONE),
         of(TaskState.RUNNING),
@@ -191,11 +191,11 @@ def test_those_that_need_a_person_come_first() -> None:
         ([TaskState.STOPPED, TaskState.RUNNING], 1),
     ],
 )
-def test_the_worst_decides_the_exit_code(states: list[TaskState], code: int) -> None:
+def test_the_worst_status_determines_the_exit_code(states: list[TaskState], code: int) -> None:
     assert exit_code([of(state) for state in states]) == code
 
 
-def test_context_is_told_in_percent() -> None:
+def test_context_is_shown_in_percent() -> None:
     raw: dict[str, Any] = {"contextUsedTokens": 50_000, "contextWindowTokens": 200_000}
     assert TaskStatus(TaskRef("a", "k"), TaskState.DONE, raw=raw).context_percent == 25
     raw["contextWindowTokens"] = 0
@@ -236,7 +236,7 @@ def test_a_parked_tool_call_waits_for_its_result(
         said("I go on"),
     ],
 )
-def test_a_parked_call_is_over(event: dict[str, Any]) -> None:
+def test_a_parked_call_ends(event: dict[str, Any]) -> None:
     raw = {"status": "idle"}
     assert state(raw, ASKED, parking("cli"), event) is not TaskState.WAITING
 
@@ -258,7 +258,7 @@ def test_a_parked_call_still_waits(event: dict[str, Any]) -> None:
     ("tool", "is_question"),
     [("ask_user", True), ("ux__ask_user", True), ("ask_users", False), ("", False)],
 )
-def test_a_question_is_answered_in_words(*, tool: str, is_question: bool) -> None:
+def test_a_question_is_answered_with_text(*, tool: str, is_question: bool) -> None:
     """As Pulumi's CLI does it: `ok: false`, and the answer as instructions."""
     asked = approval_in(approval("a", context={"tool_name": tool}))
     assert asked is not None
@@ -270,7 +270,7 @@ def test_a_question_is_answered_in_words(*, tool: str, is_question: bool) -> Non
     assert answer == {**plain, "ok": not is_question, "instructions": "eu-west-1"}
 
 
-def test_a_task_says_how_much_input_is_queued() -> None:
+def test_a_task_shows_its_queued_input() -> None:
     raw = {"status": "running", "pendingInputCount": 2}
     status = TaskStatus(TaskRef("acme", "a"), state_of(raw, EventSummary()), raw=raw)
     assert status.queued_input == 2

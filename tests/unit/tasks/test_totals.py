@@ -41,7 +41,7 @@ USED = [
 ]
 
 
-def test_tokens_are_summed_by_each_group() -> None:
+def test_tokens_are_summed_by_group() -> None:
     summed = totals(USED, tuple(By))
     assert summed.groups[By.FILE] == (Sum("tasks/c.yaml", 1, 100), Sum("tasks/a.yaml", 2, 15))
     assert summed.groups[By.DAY] == (Sum("2026-11-24", 2, 105), Sum("2026-11-25", 1, 10))
@@ -50,13 +50,13 @@ def test_tokens_are_summed_by_each_group() -> None:
     assert (summed.tasks, summed.tokens, summed.unknown) == (3, 115, 0)
 
 
-def test_since_leaves_out_what_is_certainly_older() -> None:
+def test_since_excludes_only_certainly_older_tasks() -> None:
     since = datetime(2026, 11, 24, 2, tzinfo=UTC)
     undated = usage("d", "tasks/d.yaml", used(1, None))
     assert [u.ref.key for u in totals([*USED, undated], (), since).usages] == ["a", "c", "d"]
 
 
-def test_every_task_that_a_key_has_or_had_counts_once() -> None:
+def test_current_and_former_tasks_of_a_key_count_once() -> None:
     kept = replace(record("a", "t2"), former=("t1",), duplicates=("t3",), outputs={"tokensUsed": 7})
     gone = record("b", "t4").retired(NOW, adoptable=False)
     again = record("a", "t1").retired(NOW, adoptable=True)
@@ -72,7 +72,7 @@ def test_every_task_that_a_key_has_or_had_counts_once() -> None:
 
 @pytest.mark.parametrize("tokens", [None, -1, 10**30, "7", True, 1.5, []])
 @pytest.mark.parametrize("created", [None, 7, "\x1b[2J", "0001-01-01T00:00:00+14:00", "9999-99"])
-def test_what_makes_no_sense_counts_for_nothing(tokens: object, created: object) -> None:
+def test_invalid_numbers_count_as_zero(tokens: object, created: object) -> None:
     summed = totals([usage("a", "a.yaml", used(tokens, created))])
     assert summed.groups[By.DAY] == (Sum("", 1, 0),)
     assert summed.unknown == 1
@@ -104,7 +104,7 @@ SUMMED = summed_up(FILES, DAYS, 2)
 LEFT = Outlook(Budget("acme", 5, 9, exhausted=False), NOW)
 
 
-def test_the_rows() -> None:
+def test_rows_have_the_documented_columns() -> None:
     assert totals_rows(SUMMED, [LEFT], Style(), ASCII) == [
         "BY FILE                             TASKS     TOKENS",
         "tasks/long/name/of/a/manifest.yaml     12  1,240,000  " + "#" * 26,
@@ -121,7 +121,7 @@ def test_the_rows() -> None:
     assert totals_rows(summed_up((), ()), [LEFT], Style()) == ["No tasks are recorded."]
 
 
-def test_many_are_summed_up_further() -> None:
+def test_many_groups_are_summarized() -> None:
     files = tuple(Sum(f"{number}.yaml", 1, 100 - number) for number in range(50))
     days = tuple(Sum(f"2026-{m:02}-{d:02}", 1, 2) for m in (1, 2) for d in range(1, 26))
     rows = totals_rows(summed_up(files, days), [], Style())
@@ -134,7 +134,7 @@ sums = st.lists(st.builds(Sum, text, st.integers(0, 10**6), st.integers(0, 2**63
 
 
 @given(sums, sums, st.integers(40, 120), st.sampled_from(["", ASCII, BLOCKS]))
-def test_rows_fit_and_names_are_data(
+def test_rows_fit_and_names_are_escaped(
     files: list[Sum], days: list[Sum], width: int, marks: str
 ) -> None:
     summed = replace(summed_up(tuple(files), tuple(days)), tasks=9)
@@ -144,7 +144,7 @@ def test_rows_fit_and_names_are_data(
 
 
 @given(st.integers(0, 2**63), st.integers(1, 2**63), st.integers(1, 200))
-def test_a_bar_is_as_long_as_its_share(value: int, most: int, columns: int) -> None:
+def test_the_length_of_a_bar_is_its_share(value: int, most: int, columns: int) -> None:
     value = min(value, most)
     drawn = bar(value, most, columns, BLOCKS)
     assert len(drawn) <= columns
@@ -152,7 +152,7 @@ def test_a_bar_is_as_long_as_its_share(value: int, most: int, columns: int) -> N
     assert bar(most, most, columns, BLOCKS) == "█" * columns
 
 
-def test_the_document() -> None:
+def test_the_document_has_the_documented_form() -> None:
     shown = totals_document(SUMMED, [LEFT])
     assert shown["totals"]["tokens"] == 1_240_010
     assert shown["totals"]["byFile"][1] == {"file": "b.yaml", "tasks": 1, "tokens": 10}
