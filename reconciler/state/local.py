@@ -1,36 +1,62 @@
-"""A state in a local file, with its journal and its lock in files beside it."""
+"""A state in a local file, with its backup, journal and lock in files beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple
 
 from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
-from reconciler.state.codec import encode_state
+from reconciler.state.codec import StateSource, check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
-from reconciler.state.files import Loaded, StateFiles
 from reconciler.state.held import Claim
-from reconciler.state.journal import Header, Journal
+from reconciler.state.journal import Header, Journal, Replay, read_journal
 from reconciler.state.lock import Lock
 from reconciler.state.model import Event, State, fold, with_unreported
 
 _READS = 10
 
+FileVersion = tuple[int, int, int]
+"""Identifies the content of a file: inode, size and modification time."""
+
+
+class Loaded(NamedTuple):
+    """`saved` is the content of the state file, without the journal. `version` None: no file.
+
+    `replay` has no events if the state has already folded its journal; the journal file still
+    exists then, and the first append replaces it.
+    """
+
+    saved: State
+    version: FileVersion | None
+    replay: Replay
+
 
 class LocalState:
-    """`state.held.StatePlace` of a file."""
+    """`state.held.StatePlace` of a file.
+
+    `path` is the state file itself, never a link to it, because replacing a link would detach the
+    state from its location. `shown` is the path as the user gave it, for messages.
+    """
 
     def __init__(self, path: Path) -> None:
-        """StateError if the path cannot be resolved."""
-        self._files = StateFiles.of(path)
-
-    @property
-    def shown(self) -> str:
-        return self._files.shown
+        """Raises StateError if links form a cycle."""
+        self.shown = str(path)
+        self.journal_shown = f"{path}.journal"
+        try:
+            self.path = path.resolve()
+        except (OSError, RuntimeError) as problem:  # RuntimeError: a cycle, before Python 3.13
+            reason = str(problem)
+            code = Code.STATE_PLACE
+            raise StateError.about(self.shown, code, "circle", reason=reason) from problem
+        self.backup = Path(f"{self.path}.backup")
+        self.journal = Path(f"{self.path}.journal")
+        self.lock = Path(f"{self.path}.lock")
 
     def create(self, state: State) -> bool:
         held = self.take(Claim(state.backend, "state migrate"))
@@ -43,44 +69,124 @@ class LocalState:
         return True
 
     def try_write(self) -> None:
-        self._files.make_folder()
-        scratch = self._files.lock.with_suffix(".write-test")
-        try:
+        self._make_folder()
+        scratch = self.lock.with_suffix(".write-test")
+        with self.saving():
             disk.replace_file(scratch, b"1", mode=disk.PRIVATE)
             disk.remove(scratch)
-        except OSError as problem:
-            _cannot_save(self.shown, problem)
 
     def read(self, backend: str) -> State:
         """Without a file and a journal: a new state with its own lineage."""
         for _ in range(_READS):
-            loaded = self._files.load(backend)
+            loaded = self._load(backend)
+            with _reading(self.shown):
+                is_current = self.version() == loaded.version
             # A concurrent save replaces the state first and then removes the journal.
-            if self._files.is_at(loaded.version):
+            if is_current:
                 events = loaded.replay.events
                 return fold(with_unreported(loaded.saved, events), events)
         raise StateError.about(self.shown, Code.STATE_CHANGED, "busy")
 
     def take(self, claim: Claim) -> HeldFile:
-        files = self._files
-        files.make_folder()
-        files.check_place()
-        lock = Lock(files.lock, shown=files.shown)
+        self._make_folder()
+        if is_mount_point(self.path):
+            # It cannot be replaced, and processes on the other side of the mount look for the lock
+            # and the journal elsewhere.
+            raise StateError.about(self.shown, Code.STATE_PLACE, "mount")
+        lock = Lock(self.lock, shown=self.shown)
         lock.take(claim.purpose, claim.lock_timeout, claim.waiting)
         try:
-            if files.links() > 1:
-                lock.take_file(files.path)
-            return HeldFile(files, lock, files.load(claim.backend), claim.purpose)
+            if self.links() > 1:
+                lock.take_file(self.path)
+            return HeldFile(self, lock, self._load(claim.backend), claim.purpose)
         except BaseException:
             lock.release()
             raise
+
+    def source(self) -> StateSource:
+        return StateSource(self.shown, self.backup.exists())
+
+    def version(self) -> FileVersion | None:
+        """None if there is no state file. Raises OSError."""
+        try:
+            found = os.lstat(self.path)
+        except FileNotFoundError:
+            return None
+        return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def links(self) -> int:
+        """The number of hard links to the state file; 0 if there is none. Raises OSError."""
+        try:
+            return os.lstat(self.path).st_nlink
+        except FileNotFoundError:
+            return 0
+
+    def read_file(self, backend: str) -> State | None:
+        """The state file without its journal; None if there is none. Raises StateError."""
+        with _reading(self.shown):
+            data = disk.read_file(self.path)
+        return None if data is None else decode_state(data, self.source(), backend=backend)
+
+    def replace(self, data: bytes) -> None:
+        """Replaces the state file durably, and keeps its previous content as the backup. Raises
+        OSError; the file is unchanged then."""
+        known = disk.read_file(self.path)
+        if known is not None:
+            _replace(self.backup, known)
+        _replace(self.path, data)
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Turns an OSError into a StateError."""
+        try:
+            yield
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+            raise StateError.about(self.shown, Code.STATE_NOT_SAVED, reason=reason) from problem
+
+    def _make_folder(self) -> None:
+        try:
+            disk.make_folder(self.path.parent)
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+            code = Code.STATE_PLACE
+            raise StateError.about(self.shown, code, "directory", reason=reason) from problem
+
+    def _load(self, backend: str) -> Loaded:
+        """State file and journal, which must belong together. Raises StateError."""
+        with _reading(self.shown):
+            version = self.version()
+        saved = self.read_file(backend)
+        with _reading(self.journal_shown):
+            data = disk.read_file(self.journal)
+        replay = read_journal(data or b"", file=self.journal_shown)
+        header = replay.header
+        if header is not None:
+            check_backend(header.backend, backend, self.journal_shown)
+        if saved is None:
+            lineage = header.lineage if header is not None else os.urandom(16).hex()
+            saved = State(lineage=lineage, serial=0, backend=backend, is_new=True)
+        elif header is not None:
+            if header.lineage == saved.lineage and header.id == saved.journal:
+                return Loaded(saved, version, replay.folded())
+            # A journal that this state has not folded starts from exactly this version of it.
+            if header.lineage != saved.lineage:
+                raise self._mismatch("lineage", saved.lineage, header.lineage)
+            if header.serial != saved.serial:
+                raise self._mismatch("serial", saved.serial, header.serial)
+        return Loaded(saved, version, replay)
+
+    def _mismatch(self, case: str, state: str | int, journal: str | int) -> StateError:
+        file, code = self.journal_shown, Code.JOURNAL_MISMATCH
+        aside = f"{file}.bad"
+        return StateError.about(file, code, case, aside=aside, state=state, journal=journal)
 
 
 class HeldFile:
     """`state.held.HeldState` of a file."""
 
-    def __init__(self, files: StateFiles, lock: Lock, loaded: Loaded, purpose: str) -> None:
-        self._files, self._lock, self._purpose = files, lock, purpose
+    def __init__(self, place: LocalState, lock: Lock, loaded: Loaded, purpose: str) -> None:
+        self._place, self._lock, self._purpose = place, lock, purpose
         self._replay, self._version = loaded.replay, loaded.version
         self._journal: Journal | None = None
         self.saved: State = loaded.saved
@@ -91,13 +197,13 @@ class HeldFile:
         return self._version is not None
 
     def log(self, durable: Durable) -> Journal:
-        path, shown = self._files.journal, self._files.journal_shown
+        path, shown = self._place.journal, self._place.journal_shown
         self._journal = Journal(path, self._header(), self._replay, durable, shown=shown)
         return self._journal
 
     def warnings(self) -> list[Diagnostic]:
-        shown = self._files.shown
-        if (count := self._files.links()) < 2:
+        shown = self._place.shown
+        if (count := self._place.links()) < 2:
             return []
         return [warning(Code.STATE_SHARED_FILE, at=Place(file=shown), file=shown, count=count)]
 
@@ -114,21 +220,16 @@ class HeldFile:
         del last  # the lock is a separate file
         if self._journal is not None and self._journal.id:
             state = replace(state, journal=self._journal.id)
-        try:
+        with self._place.saving():
             self._refuse_changed()
-            self._files.replace(encode_state(state))
-            self._version = self._files.version()
-        except OSError as problem:
-            _cannot_save(self._files.shown, problem)
+            self._place.replace(encode_state(state))
+            self._version = self._place.version()
         self.saved = state
 
     def clear_log(self) -> None:
-        if self._journal is None:
-            return
-        try:
-            self._journal.remove(self._header())
-        except OSError as problem:
-            _cannot_save(self._files.shown, problem)
+        if self._journal is not None:
+            with self._place.saving():
+                self._journal.remove(self._header())
 
     def release(self) -> None:
         if self._journal is not None:
@@ -136,25 +237,51 @@ class HeldFile:
         self._lock.release()
 
     def damaged_mark(self) -> StateError:
-        return self._files.source().damaged("mark")
+        return self._place.source().damaged("mark")
 
     def _header(self) -> Header:
         saved = self.saved
         return Header.new(saved.lineage, saved.backend, saved.serial)
 
     def _refuse_changed(self) -> None:
-        """StateError if something that ignores the lock, such as a checkout, has changed the file:
-        the change is never overwritten."""
-        files, serial = self._files, self.saved.serial
-        if files.version() == self._version:
+        """Raises StateError if something that ignores the lock, such as a checkout, has changed the
+        file: the change is never overwritten."""
+        place, serial = self._place, self.saved.serial
+        if place.version() == self._version:
             return
-        found = files.read(self.saved.backend)
+        found = place.read_file(self.saved.backend)
         # Comparing serials is not enough: two branches may reach the same one independently.
         if found is None or encode_state(found) != encode_state(self.saved):
-            journal = files.journal_shown
-            raise StateError.about(files.shown, Code.STATE_CHANGED, serial=serial, journal=journal)
+            journal = place.journal_shown
+            raise StateError.about(place.shown, Code.STATE_CHANGED, serial=serial, journal=journal)
 
 
-def _cannot_save(shown: str, problem: OSError) -> NoReturn:
-    reason = problem.strerror or str(problem)
-    raise StateError.about(shown, Code.STATE_NOT_SAVED, reason=reason) from problem
+def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
+    """Whether `path` itself is a mount point; `mounts` is Linux's list of them, if it exists."""
+    try:
+        lines = mounts.read_bytes().splitlines()
+    except OSError:
+        return os.path.ismount(path)
+    points = {fields[4] for line in lines if len(fields := line.split(b" ")) > 4}
+    escaped = os.fsencode(path).replace(b"\\", b"\\134").replace(b" ", b"\\040")
+    return escaped.replace(b"\t", b"\\011").replace(b"\n", b"\\012") in points
+
+
+def _replace(path: Path, data: bytes) -> None:
+    disk.replace_file(path, data, mode=disk.PRIVATE, spare=path.with_name(path.name + ".tmp"))
+
+
+@contextmanager
+def _reading(shown: str) -> Iterator[None]:
+    """Turns an OSError into the StateError for a file that exists and cannot be read."""
+    try:
+        yield
+    except OSError as problem:
+        case, facts = "", {"reason": problem.strerror or str(problem)}
+        if isinstance(problem, IsADirectoryError):
+            case, facts = "folder", {"inside": f"{shown}/taskctl.state.json"}
+        elif isinstance(problem, disk.NotRegularError):
+            case, facts = "special", {}
+        elif isinstance(problem, disk.FileTooLargeError):
+            case, facts = "large", {"limit": "2 GiB"}
+        raise StateError.about(shown, Code.STATE_UNREADABLE, case, **facts) from problem

@@ -13,7 +13,7 @@ from time import monotonic
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.state.files import is_mount_point
+from reconciler.state.local import is_mount_point
 from reconciler.state.session import Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts

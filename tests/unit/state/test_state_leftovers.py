@@ -191,7 +191,7 @@ def test_a_plan_reads_a_consistent_state_and_journal(
             session.close()
         return real(data, **words)
 
-    monkeypatch.setattr("reconciler.state.files.read_journal", save_first)
+    monkeypatch.setattr("reconciler.state.local.read_journal", save_first)
     state = read_state(path, backend=BACKEND)
     assert set(state.records) == {record(0).ref, record(1).ref}
     assert state.serial == 1
@@ -208,6 +208,6 @@ def test_a_file_that_keeps_changing_is_an_error(
         os.utime(path, (1, next(ticks)))
         return real(data, **words)
 
-    monkeypatch.setattr("reconciler.state.files.read_journal", touched)
+    monkeypatch.setattr("reconciler.state.local.read_journal", touched)
     with pytest.raises(StateError, match="changes faster"):
         read_state(path, backend=BACKEND)

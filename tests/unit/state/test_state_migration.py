@@ -15,7 +15,6 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.attempt import Baseline, Stage
 from reconciler.state.encryption import KeyRing
-from reconciler.state.files import StateFiles
 from reconciler.state.held import StatePlace
 from reconciler.state.local import LocalState
 from reconciler.state.migration import abort, migrate
@@ -83,9 +82,9 @@ class World:
 
     def places(self, process: Process) -> list[StatePlace]:
         """As a process sees them."""
-        real = StateFiles.replace
+        real = LocalState.replace
         self.monkeypatch.setattr(
-            StateFiles, "replace", lambda files, data: process.step(lambda: real(files, data))
+            LocalState, "replace", lambda files, data: process.step(lambda: real(files, data))
         )
         return [self._place(number, process) for number in (0, 1)]
 
