@@ -13,13 +13,12 @@ from dataclasses import replace
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, Arg, Diagnostic, StateError
-from reconciler.state.blobs import Blobs, Snapshot
 from reconciler.state.codec import encode_state
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.engines import Denied, Unsure
-from reconciler.state.head import BASES, Head, encode_head, encode_segment
 from reconciler.state.model import Event, State
-from reconciler.state.register import HeadMovedError, Register, UnknownWriteError, state_error
+from reconciler.state.register import HeadMovedError, UnknownWriteError, state_error
+from reconciler.state.store import BASES, Head, Snapshot, Store, encode_segment
 
 LARGE_ENTRY = 16 * 1024
 LARGEST_TAIL = 256 * 1024
@@ -31,13 +30,11 @@ _SHARE_OF_WRITE, _LONGEST_WAIT = 0.2, 0.02
 class HeldHead:
     """`state.held.HeldState` of a shared state."""
 
-    def __init__(
-        self, register: Register, blobs: Blobs, taken: Snapshot, clock: Clock, proved: float
-    ) -> None:
+    def __init__(self, store: Store, taken: Snapshot, clock: Clock, proved: float) -> None:
         """`taken` is the version with which this process took the lock, `proved` the seconds since
         boot before it was written."""
-        self._register, self._blobs, self._clock = register, blobs, clock
-        self._shown, self._pace = register.shown, register.engine.pace
+        self._store, self._register, self._clock = store, store.register, clock
+        self._shown, self._pace = self._register.shown, self._register.engine.pace
         self._head, self._version, self._proved = taken.head, taken.version, proved
         self._problem: StateError | None = None
         self._is_folded, self._is_current = False, taken.is_current
@@ -120,7 +117,7 @@ class HeldHead:
             self._problem = self._problem or released
 
     def damaged_mark(self) -> StateError:
-        return self._blobs.damaged(self._head.base, "its last mark is out of range")
+        return self._store.damaged(self._head.base, "its last mark is out of range")
 
     # Beats
 
@@ -174,9 +171,8 @@ class HeldHead:
         """The only method that writes the head. StateError unless the write certainly succeeded;
         from then on, every later call raises it too."""
         began = self._clock.boot()
-        data = encode_head(head, self._blobs.cipher(head.lineage))
         try:
-            version = self._register.swap(data, self._version)
+            version = self._store.swap(head, self._version)
         except HeadMovedError:
             raise self._lose(Code.STATE_FENCED) from None
         except UnknownWriteError as problem:
@@ -192,7 +188,7 @@ class HeldHead:
     def _keep(self, name: str, data: bytes) -> None:
         """Stores a blob. Not retried, because the content of a name must never change."""
         try:
-            self._blobs.keep(name, data, self._head.lineage)
+            self._store.keep(name, data, self._head.lineage)
         except (Unsure, Denied) as problem:
             self._problem = state_error(problem, self._shown)
             raise self._problem from problem

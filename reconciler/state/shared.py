@@ -16,11 +16,9 @@ from dataclasses import replace
 from reconciler.model.clock import Clock
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import NOWHERE, StateError
-from reconciler.state.blobs import Blobs, Snapshot
 from reconciler.state.codec import encode_state
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Missing, Pace, Version
-from reconciler.state.head import FORMAT, Head, encode_head
 from reconciler.state.held import Claim
 from reconciler.state.held_head import HeldHead
 from reconciler.state.holder import Holder
@@ -31,6 +29,7 @@ from reconciler.state.register import (
     UnknownWriteError,
     as_state_errors,
 )
+from reconciler.state.store import FORMAT, Head, Snapshot, Store
 
 BETWEEN_READS = 2.0
 """Seconds between two reads of a lock that another process holds."""
@@ -53,7 +52,7 @@ class SharedState:
     ) -> None:
         self._engine, self._clock, self._run, self._wait = engine, clock, run, wait
         self._register = Register(engine, clock, wait)
-        self._blobs = Blobs(self._register, ring)
+        self._store = Store(self._register, ring)
 
     @property
     def shown(self) -> str:
@@ -64,7 +63,7 @@ class SharedState:
 
     def read(self, backend: str) -> State:
         with as_state_errors(self.shown):
-            found = self._blobs.snapshot(backend)
+            found = self._store.snapshot(backend)
         if found is None:
             raise self._refused(Code.STATE_NOT_INITIALIZED)
         return fold(with_unreported(found.saved, found.events), found.events)
@@ -86,11 +85,11 @@ class SharedState:
                     self._wait(BETWEEN_READS)
                     continue
                 try:
-                    snapshot = self._blobs.load(data, version, claim.backend)
+                    snapshot = self._store.load(data, version, claim.backend)
                     return self._take_over(snapshot, claim.purpose)
                 except Missing as problem:
                     if self._found()[2] == version:
-                        raise self._blobs.damaged(str(problem), "it is missing") from problem
+                        raise self._store.damaged(str(problem), "it is missing") from problem
                 except HeadMovedError:
                     continue
 
@@ -98,12 +97,12 @@ class SharedState:
         """StateError also if a state of another backend exists."""
         with as_state_errors(self.shown):
             self._engine.prepare()
-            if self._blobs.snapshot(state.backend) is not None:
+            if self._store.snapshot(state.backend) is not None:
                 return False
             self._engine.probe()
             writer = _writer()
             base = f"base-0-0-{writer}"
-            self._blobs.keep(base, encode_state(state), state.lineage)
+            self._store.keep(base, encode_state(state), state.lineage)
             try:
                 self._swap(Head(FORMAT, state.lineage, state.serial, 0, 0, writer, base), None)
             except HeadMovedError:
@@ -122,7 +121,7 @@ class SharedState:
                 if head.epoch != epoch:
                     code, holder = Code.STATE_UNLOCK, str(head.holder)
                     raise self._refused(code, epoch=epoch, now=head.epoch, holder=holder)
-                freed = self._blobs.whole_head(data).taken_by(_writer(), None)
+                freed = self._store.whole_head(data).taken_by(_writer(), None)
                 try:
                     self._swap(freed, version)
                 except HeadMovedError:
@@ -138,7 +137,7 @@ class SharedState:
             probed = pool.submit(register.retried, register.engine.probe)
             version = self._swap(head, found.version)
         taken = replace(found, head=head, version=version)
-        held = HeldHead(register, self._blobs, taken, clock, began)
+        held = HeldHead(self._store, taken, clock, began)
         try:
             probed.result()
         except BaseException:
@@ -148,9 +147,8 @@ class SharedState:
         return held
 
     def _swap(self, head: Head, over: Version | None) -> Version:
-        data = encode_head(head, self._blobs.cipher(head.lineage))
         try:
-            return self._register.swap(data, over)
+            return self._store.swap(head, over)
         except UnknownWriteError as problem:
             raise self._refused(Code.STATE_WRITE_UNKNOWN, reason=str(problem)) from problem
 
@@ -158,7 +156,7 @@ class SharedState:
         found = self._register.read()
         if found is None:
             raise self._refused(Code.STATE_NOT_INITIALIZED)
-        return self._blobs.head(found[0])[0], *found
+        return self._store.head(found[0])[0], *found
 
     def _refused(self, code: Code, **facts: str | int) -> StateError:
         return StateError.of(code, at=NOWHERE, file=self.shown, **facts)

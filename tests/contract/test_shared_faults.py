@@ -20,11 +20,11 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Engine, open_engine
-from reconciler.state.head import Head, decode_head, encode_head
 from reconciler.state.held import Claim
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import Session
 from reconciler.state.shared import SharedState
+from reconciler.state.store import Head, decode_head, encode_head
 from tests.support.fault_proxy import Asked, FaultProxy, Trouble
 from tests.support.http_objects import careless_s3
 from tests.support.machines import NEW, WITHOUT_BEAT, Machine, Machines, machines

@@ -1,0 +1,228 @@
+"""The contents of a shared state: the head, and the blobs that it names, encrypted and verified.
+
+The head is one line of JSON, which starts with the CRC-32 of the rest. `tail` has the newest
+journal entries: an array, or its encrypted form in base64. Everything else stays readable, so that
+a process without a key can see who holds the lock.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from reconciler.model.codes import Code
+from reconciler.model.diagnostics import StateError
+from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encode_json, members
+from reconciler.state.codec import StateSource, decode_event, decode_state, refuse_newer
+from reconciler.state.encryption import Cipher, KeyRing
+from reconciler.state.engines import Missing, Version
+from reconciler.state.holder import Holder
+from reconciler.state.model import Event, State
+from reconciler.state.register import Register
+
+FORMAT = 1
+BASES = 5
+"""The number of saved states that are kept, including the newest."""
+
+_AT_ONCE = 16
+_READS = 4
+_LINE = re.compile(rb'\{"checksum":"([0-9a-f]{8})",(.*\})\n', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`epoch` increases whenever the lock changes hands, `seq` with each write; with the random
+    `writer`, no two heads are ever equal. `base` and `segments` name immutable blobs: the saved
+    state and older journal entries. `serial` is that of the base; `bases` are its predecessors.
+    """
+
+    format: int
+    lineage: str
+    serial: int
+    epoch: int
+    seq: int
+    writer: str
+    base: str
+    holder: Holder | None = None
+    segments: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    tail: tuple[bytes, ...] = ()
+
+    @property
+    def part(self) -> str:
+        """The name of a blob that is written together with this head."""
+        return f"{self.epoch}-{self.seq}-{self.writer}"
+
+    @property
+    def tail_name(self) -> str:
+        return f"tail-{self.epoch}-{self.seq}"
+
+    def following(self) -> Head:
+        """The next head of the same holder, with nothing changed yet."""
+        return replace(self, seq=self.seq + 1)
+
+    def taken_by(self, writer: str, holder: Holder | None) -> Head:
+        """The next head, with another holder."""
+        seq, epoch = self.seq + 1, self.epoch + 1
+        return replace(self, epoch=epoch, seq=seq, writer=writer, holder=holder)
+
+
+_HEAD = Codec(Head, without=("tail",))
+
+
+def encode_head(head: Head, cipher: Cipher) -> bytes:
+    """Encryption gives different bytes each time: keep them for a resend."""
+    plain = b"[" + b",".join(head.tail) + b"]"
+    sealed = cipher.seal(head.tail_name, plain)
+    tail = plain if sealed == plain else encode_json(base64.b64encode(sealed).decode())
+    rest = encode_json(members(_HEAD.encode(head)) | {"tail": Raw(tail)})[1:]
+    return b'{"checksum":"%08x",%b\n' % (zlib.crc32(rest), rest)
+
+
+def decode_head(data: bytes, shown: str) -> tuple[Head, Raw]:
+    """A head without its tail, and the tail as stored. Raises ShapeError, and StateError for a
+    newer format."""
+    found = _LINE.fullmatch(data)
+    if not found:
+        raise ShapeError("", "it is not a head")
+    if found[1] != b"%08x" % zlib.crc32(found[2]):
+        raise ShapeError("", "its checksum does not match")
+    whole = members(b"{" + found[2])
+    version = decode_as(int, whole.get("format", Raw(b"0")))
+    if version > FORMAT:
+        refuse_newer(version, FORMAT, shown)
+    tail = whole.pop("tail", Raw(b"[]"))
+    head = _HEAD.decode(encode_json(whole), tail=())
+    if not (head.format and head.lineage and head.writer and head.base):
+        raise ShapeError("format, lineage, writer or base", "must not be empty")
+    return head, tail
+
+
+def decode_tail(head: Head, tail: Raw, cipher: Cipher) -> tuple[bytes, ...]:
+    """The journal entries of a head. Raises ShapeError, and StateError for a wrong key."""
+    stored = bytes(tail)
+    if stored.startswith(b'"'):
+        try:
+            stored = base64.b64decode(decode_as(str, tail), validate=True)
+        except (binascii.Error, ValueError):
+            raise ShapeError("tail", "it is not base64") from None
+    return tuple(map(bytes, decode_as(list[Raw], cipher.unseal(head.tail_name, stored))))
+
+
+def encode_segment(texts: Sequence[bytes]) -> bytes:
+    """Journal entries as a blob."""
+    lines = b"".join(text + b"\n" for text in texts)
+    return b"%08x\n%b" % (zlib.crc32(lines), lines)
+
+
+def decode_segment(data: bytes) -> list[bytes]:
+    """Raises ShapeError."""
+    checksum, _, lines = data.partition(b"\n")
+    if checksum != b"%08x" % zlib.crc32(lines):
+        raise ShapeError("", "its checksum does not match")
+    return lines.split(b"\n")[:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One version of a shared state: `head`, and the content of every blob that it names.
+    `is_current`: the saved state is encrypted with the current key, or not at all without one."""
+
+    head: Head
+    version: Version
+    saved: State
+    events: tuple[Event, ...]
+    is_current: bool
+
+
+class Store:
+    """Reads and writes the head and the blobs of one state."""
+
+    def __init__(self, register: Register, ring: KeyRing) -> None:
+        self.register, self._ring, self._shown = register, ring, register.shown
+        self._cipher: Cipher | None = None
+        self._lineage = ""
+
+    def cipher(self, lineage: str) -> Cipher:
+        """Cached, since deriving a key from a passphrase takes a third of a second."""
+        if self._cipher is None or self._lineage != lineage:
+            self._cipher, self._lineage = Cipher(self._ring, lineage, self._shown), lineage
+        return self._cipher
+
+    def head(self, data: bytes) -> tuple[Head, Raw]:
+        """A head, and its tail as stored. StateError if it is damaged or newer."""
+        with self._verifying("head"):
+            return decode_head(data, self._shown)
+
+    def whole_head(self, data: bytes) -> Head:
+        """A head with its tail. StateError, also for a wrong key."""
+        head, tail = self.head(data)
+        with self._verifying("head"):
+            return replace(head, tail=decode_tail(head, tail, self.cipher(head.lineage)))
+
+    def snapshot(self, backend: str) -> Snapshot | None:
+        """The newest version; None only if there is none. A missing blob may have been dropped by
+        a newer version, so the head is read again. StateError for anything unreadable."""
+        for reads in range(_READS):
+            found = self.register.read()
+            if found is None:
+                return None
+            try:
+                return self.load(*found, backend)
+            except Missing as problem:
+                if reads == _READS - 1:
+                    raise self.damaged(str(problem), "it is missing") from problem
+        raise AssertionError
+
+    def load(self, data: bytes, version: Version, backend: str) -> Snapshot:
+        """All of one version. Raises Missing, and StateError for anything unreadable."""
+        head = self.whole_head(data)
+        names, kept = [head.base, *head.segments], self.register.engine.kept
+        cipher = self.cipher(head.lineage)
+        with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
+            stored = list(pool.map(lambda name: self.register.retried(lambda: kept(name)), names))
+        base, *segments = [cipher.unseal(*part) for part in zip(names, stored, strict=True)]
+        saved = self._state(head, base, backend)
+        texts: list[bytes] = []
+        for name, segment in zip(head.segments, segments, strict=True):
+            with self._verifying(name):
+                texts += decode_segment(segment)
+        with self._verifying("journal"):
+            events = tuple(decode_event(text) for text in (*texts, *head.tail))
+        return Snapshot(head, version, saved, events, cipher.is_current(stored[0]))
+
+    def swap(self, head: Head, over: Version | None) -> Version:
+        """Replaces the head, which must be new; errors as in `Register.swap`."""
+        return self.register.swap(encode_head(head, self.cipher(head.lineage)), over)
+
+    def keep(self, name: str, data: bytes, lineage: str) -> None:
+        """Encrypts once, because the content of a name must never change."""
+        self.register.keep(name, self.cipher(lineage).seal(name, data))
+
+    def damaged(self, part: str, reason: str) -> StateError:
+        code = Code.STATE_PART_DAMAGED
+        return StateError.of(code, file=self._shown, part=part, reason=reason)
+
+    @contextmanager
+    def _verifying(self, part: str) -> Iterator[None]:
+        try:
+            yield
+        except ShapeError as problem:
+            raise self.damaged(part, str(problem)) from None
+
+    def _state(self, head: Head, data: bytes, backend: str) -> State:
+        try:
+            state = decode_state(data, StateSource(self._shown), backend=backend)
+        except StateError as problem:
+            if problem.diagnostics[0].code in (Code.STATE_NEWER, Code.STATE_BACKEND):
+                raise
+            raise self.damaged(head.base, str(problem)) from None
+        if (state.lineage, state.serial) != (head.lineage, head.serial):
+            raise self.damaged(head.base, "it belongs to another state")
+        return state
