@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Place, StateError
+from reconciler.model.diagnostics import StateError
 from reconciler.state.codec import encode_event
 from reconciler.state.model import Event
 
@@ -101,9 +101,9 @@ class GroupCommit:
             return True
 
     def _lead(self, mine: _Caller) -> None:
-        at, reason = Place(file=self._shown), "it was interrupted"
+        reason, code = "it was interrupted", Code.JOURNAL_NOT_WRITTEN
         batch: list[_Caller] = []
-        failure: StateError | None = StateError.of(Code.JOURNAL_NOT_WRITTEN, at=at, reason=reason)
+        failure: StateError | None = StateError.about(self._shown, code, reason=reason)
         try:
             if seconds := self._patience():
                 time.sleep(seconds)

@@ -6,8 +6,8 @@ If the lock may be lost, the run ends: from then on, `check_held` and all writes
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from reconciler.model.clock import Clock
@@ -171,24 +171,24 @@ class HeldHead:
         """The only method that writes the head. StateError unless the write certainly succeeded;
         from then on, every later call raises it too."""
         began = self._clock.boot()
-        try:
+        with self._ending():
             version = self._store.swap(head, self._version)
-        except HeadMovedError:
-            raise self._lose(Code.STATE_FENCED) from None
-        except UnknownWriteError as problem:
-            raise self._lose(Code.STATE_WRITE_UNKNOWN, reason=str(problem)) from problem
-        except Denied as problem:
-            self._problem = state_error(problem, self._shown)
-            raise self._problem from problem
-        except BaseException:
-            self._lose(Code.STATE_WRITE_UNKNOWN, reason="it was interrupted")
-            raise
         self._head, self._version, self._proved = head, version, began
 
     def _keep(self, name: str, data: bytes) -> None:
         """Stores a blob. Not retried, because the content of a name must never change."""
-        try:
+        with self._ending():
             self._store.keep(name, data, self._head.lineage)
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Ends the run if a write in this context fails, or may have failed."""
+        try:
+            yield
+        except HeadMovedError:
+            raise self._lose(Code.STATE_FENCED) from None
+        except UnknownWriteError as problem:
+            raise self._lose(Code.STATE_WRITE_UNKNOWN, reason=str(problem)) from problem
         except (Unsure, Denied) as problem:
             self._problem = state_error(problem, self._shown)
             raise self._problem from problem

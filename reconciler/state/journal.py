@@ -232,7 +232,7 @@ class Journal(GroupCommit):
         self._end, self._crc, self._lost = self._end + len(data), crc, ""
 
     def _not_written(self, why: str) -> StateError:
-        return StateError.of(Code.JOURNAL_NOT_WRITTEN, at=Place(file=self._shown), reason=why)
+        return StateError.about(self._shown, Code.JOURNAL_NOT_WRITTEN, reason=why)
 
     def _opened(self) -> int:
         """Ready to append: an incomplete end is truncated first."""

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from reconciler import disk
 from reconciler.model.codes import Code
-from reconciler.model.diagnostics import Arg, Place, StateError
+from reconciler.model.diagnostics import Arg, StateError
 from reconciler.model.typed_json import Codec, ShapeError
 from reconciler.state.holder import Holder, host_name, is_alive
 
@@ -136,11 +136,11 @@ class Lock:
         if timeout:
             facts["seconds"] = round(timeout.total_seconds(), 1)
         case = "waited" if timeout else ""
-        return StateError.of(Code.STATE_LOCKED, case, at=Place(file=self._shown), **facts)
+        return StateError.about(self._shown, Code.STATE_LOCKED, case, **facts)
 
     def _cannot(self, problem: OSError) -> StateError:
-        at, reason = Place(file=self._shown), problem.strerror or str(problem)
-        return StateError.of(Code.LOCK_UNAVAILABLE, at=at, reason=reason, lock=str(self._path))
+        reason, code = problem.strerror or str(problem), Code.LOCK_UNAVAILABLE
+        return StateError.about(self._shown, code, reason=reason, lock=str(self._path))
 
     def _holder_in_words(self) -> str:
         """Reads several times, because the file names the previous holder until the new one has
@@ -155,7 +155,7 @@ class Lock:
 
 def lost(name: str, shown: str) -> StateError:
     """`name`, a file that excludes concurrent applies, is not the one that this run opened."""
-    return StateError.of(Code.STATE_LOCK_LOST, at=Place(file=shown), name=name)
+    return StateError.about(shown, Code.STATE_LOCK_LOST, name=name)
 
 
 def read_holder(path: Path) -> Holder | None:

@@ -94,10 +94,8 @@ class Register:
         while True:
             try:
                 return self.engine.swap(data, over)
-            except Moved as problem:
-                why, after = str(problem), None
-            except Unsure as problem:
-                why, after = str(problem), problem.retry_after
+            except (Moved, Unsure) as problem:
+                why = str(problem)
             try:
                 found = self.retried(self.engine.read, self.patience)
             except Unsure as problem:
@@ -109,7 +107,7 @@ class Register:
             pause = next(pauses, None)
             if pause is None:
                 raise UnknownWriteError(why)
-            self._wait(max(pause, min(after or 0.0, _LONGEST_PAUSE)))
+            self._wait(pause)
 
     def retried(self, call: Callable[[], T], patience: float = READ_PATIENCE) -> T:
         """The result of `call`, which is safe to repeat. Raises Unsure when retries run out."""
@@ -117,11 +115,11 @@ class Register:
         while True:
             try:
                 return call()
-            except Unsure as problem:
+            except Unsure:
                 pause = next(pauses, None)
                 if pause is None:
                     raise
-                self._wait(max(pause, min(problem.retry_after or 0.0, _LONGEST_PAUSE)))
+                self._wait(pause)
 
     def drop(self, names: Sequence[str]) -> None:
         """Deletes blobs, best effort: what remains is only unused."""

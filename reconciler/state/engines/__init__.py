@@ -46,11 +46,7 @@ class Moved(EngineError):
 
 class Unsure(EngineError):
     """No usable reply: timeout, dropped connection, 5xx, 409, 429, rate limit. The request may have
-    taken effect. `retry_after` is the service's hint in seconds, if it gave one."""
-
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
+    taken effect."""
 
 
 Cause = Literal["credentials", "permission", "container", "extra", "rejected", "address"]
