@@ -227,18 +227,18 @@ class Context:
     ) -> Session:
         """Locks and opens the state, or that of another `place`, for changes. StateError if it is
         locked or unusable; `moves`: a state that was moved may be opened."""
+        from reconciler.state.held import Claim
         from reconciler.state.session import Session
 
         is_check = self.is_shared and not self.connection.lock_timeout
         note = Note.LOCKED_CHECK if is_check else Note.LOCKED
-        session = Session.open(
-            place or self.place,
-            backend=self.backend.name,
-            lock_timeout=self.connection.lock_timeout,
-            purpose=purpose,
-            waiting=lambda holder: self.ui.note(note, holder=holder),
-            moves=moves,
+        claim = Claim(
+            self.backend.name,
+            purpose,
+            self.connection.lock_timeout,
+            lambda holder: self.ui.note(note, holder=holder),
         )
+        session = Session.open(place or self.place, claim, moves=moves)
         self.ui.diagnostics(session.warnings())
         return session
 

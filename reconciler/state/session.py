@@ -8,11 +8,10 @@ the storage and the lock.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Self
 
 from reconciler.model.codes import Code
@@ -21,28 +20,22 @@ from reconciler.model.mark import mint, random_digits
 from reconciler.model.task import RemoteTask
 from reconciler.state.attempt import Baseline, kept_outputs
 from reconciler.state.held import Claim, HeldState, StatePlace
-from reconciler.state.local import LocalState
 from reconciler.state.model import Event, Ledger, State, with_unreported
 
 
-def read_state(place: StatePlace | Path, *, backend: str) -> State:
+def read_state(place: StatePlace, *, backend: str) -> State:
     """The current state with its journal folded in; takes no lock and writes nothing.
 
-    StateError if it is unreadable, belongs to another backend, or was moved elsewhere.
+    Raises StateError if it is unreadable, belongs to another backend, or was moved elsewhere.
     """
-    found = _place(place)
-    state = found.read(backend)
-    _refuse_moved(state, found.shown)
+    state = place.read(backend)
+    _refuse_moved(state, place.shown)
     return state
 
 
 def _refuse_moved(state: State, shown: str) -> None:
     if (move := state.move) is not None:
         raise StateError.of(Code.STATE_MOVED, move.stage, file=shown, place=move.place)
-
-
-def _place(place: StatePlace | Path) -> StatePlace:
-    return LocalState(place) if isinstance(place, Path) else place
 
 
 class Session:
@@ -65,23 +58,13 @@ class Session:
         self._log = held.log(self._fold)
 
     @classmethod
-    def open(
-        cls,
-        place: StatePlace | Path,
-        *,
-        backend: str,
-        lock_timeout: timedelta,
-        purpose: str,
-        waiting: Callable[[str], None] | None = None,
-        moves: bool = False,
-    ) -> Session:
-        """Takes the lock and reads (see `Claim`). StateError if it is locked or unusable; a state
-        that was moved elsewhere is usable only with `moves`."""
-        found = _place(place)
-        held = found.take(Claim(backend, purpose, lock_timeout, waiting))
+    def open(cls, place: StatePlace, claim: Claim, *, moves: bool = False) -> Session:
+        """Takes the lock and reads. Raises StateError if the state is locked or unusable; one that
+        was moved elsewhere is usable only with `moves`."""
+        held = place.take(claim)
         try:
             if not moves:
-                _refuse_moved(held.saved, found.shown)
+                _refuse_moved(held.saved, place.shown)
         except StateError:
             held.release()
             raise

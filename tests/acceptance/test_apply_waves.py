@@ -7,7 +7,6 @@ import os
 import textwrap
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ import pytest
 
 from reconciler.cli.main import Terminated
 from reconciler.remote.client import Client
+from reconciler.state.held import Claim
+from reconciler.state.local import LocalState
 from reconciler.state.session import Session
 from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.sandbox import ROOT
@@ -142,7 +143,7 @@ def test_a_wave_waits_for_the_lock(place: LiveTasks) -> None:
     while "t@a: waiting" not in (line := process.stderr.readline()):
         assert line
     path = place.folder / "taskctl.state.json"
-    with Session.open(path, backend=place.url, lock_timeout=timedelta(), purpose="test"):
+    with Session.open(LocalState(path), Claim(place.url, "test")):
         assert place.run("approve", "t@a", "--yes")[0] == 0
         while "locked" not in (line := process.stderr.readline()):
             assert line

@@ -8,13 +8,14 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
 from reconciler.model.codes import Code
+from reconciler.state.held import Claim
+from reconciler.state.local import LocalState
 from reconciler.state.session import Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts
@@ -52,7 +53,7 @@ def test_a_second_apply_names_the_first_or_waits_for_it(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
     path = sandbox.folder / STATE
-    first = Session.open(path, backend=server.url, lock_timeout=timedelta(), purpose="apply")
+    first = Session.open(LocalState(path), Claim(server.url, "apply"))
     try:
         second = sandbox.run("apply")
         assert second.code == 1

@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 from reconciler.model.diagnostics import StateError
 from reconciler.plan.plan import Action
 from reconciler.plan.replacement import AGAIN
+from reconciler.state.held import Claim
 from reconciler.state.session import Session
 from tests.support.model_world import BACKEND, OPTIONS, SETTLE, Fate, World
 from tests.support.plan_values import desired
@@ -190,7 +191,7 @@ class Repository(RuleBasedStateMachine):
 
     def _open(self) -> Session:
         place = self.world.place
-        return Session.open(place, backend=BACKEND, lock_timeout=timedelta(), purpose="apply")
+        return Session.open(place, Claim(BACKEND, "apply"))
 
     @invariant()
     def no_prompt_runs_twice(self) -> None:

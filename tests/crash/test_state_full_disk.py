@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.diagnostics import StateError
+from reconciler.state.local import LocalState
 from reconciler.state.session import read_state
 from tests.support import state_scenario
 from tests.support.crash_points import ROOT
@@ -42,7 +43,7 @@ def test_a_disk_full_at_any_byte_loses_nothing_confirmed(
     origin = tmp_path / "origin"
     origin.mkdir()
     state_scenario.PREPARED[name](origin / "state.json")
-    before = read_state(origin / "state.json", backend=BACKEND)
+    before = read_state(LocalState(origin / "state.json"), backend=BACKEND)
     write, room = os.write, 0
     while True:
         folder = tmp_path / "full"
@@ -60,7 +61,7 @@ def test_a_disk_full_at_any_byte_loses_nothing_confirmed(
         if not full.refused:
             break
         assert path.exists() or old is None
-        state_scenario.check(before, read_state(path, backend=BACKEND), confirmed)
+        state_scenario.check(before, read_state(LocalState(path), backend=BACKEND), confirmed)
         state_scenario.work(path, lambda _: None)
         assert not path.with_name("state.json.journal").exists()
         shutil.rmtree(folder)
@@ -75,7 +76,7 @@ def test_a_file_size_limit_loses_nothing_confirmed(tmp_path: Path, room: int) ->
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     path = tmp_path / "state.json"
     state_scenario.known(path)
-    before = read_state(path, backend=BACKEND)
+    before = read_state(LocalState(path), backend=BACKEND)
     code = (
         "import sys; from tests.support import state_scenario as s; s.run_small_disk(*sys.argv[1:])"
     )
@@ -90,6 +91,6 @@ def test_a_file_size_limit_loses_nothing_confirmed(tmp_path: Path, room: int) ->
     confirmed = set(ended.stdout.splitlines())
     assert ended.returncode == (0 if room == 100_000 else 1), ended.stderr
     assert ("closed" in confirmed) == (ended.returncode == 0)
-    state_scenario.check(before, read_state(path, backend=BACKEND), confirmed)
+    state_scenario.check(before, read_state(LocalState(path), backend=BACKEND), confirmed)
     state_scenario.work(path, lambda _: None)
     assert not path.with_name("state.json.journal").exists()

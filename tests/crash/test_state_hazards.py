@@ -6,14 +6,14 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.state.local import is_mount_point
+from reconciler.state.held import Claim
+from reconciler.state.local import LocalState, is_mount_point
 from reconciler.state.session import Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts
@@ -133,7 +133,7 @@ def test_two_names_of_one_state_share_a_lock(settled: Sandbox, server: FaultServ
     other.write(as_tasks(prompts(4)))
     path = settled.folder / STATE
     (other.folder / STATE).hardlink_to(path)
-    with Session.open(path, backend=server.url, lock_timeout=timedelta(), purpose="apply"):
+    with Session.open(LocalState(path), Claim(server.url, "apply")):
         assert_refused(other.run("apply"), Code.STATE_LOCKED)
     assert len(server.posts) == 2
     ended = other.run("apply")

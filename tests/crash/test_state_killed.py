@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.state.local import LocalState
 from reconciler.state.session import read_state
 from tests.support import crash_points, state_scenario
 from tests.support.crash_points import Run
@@ -26,7 +27,7 @@ def test_a_kill_at_any_point_loses_nothing_confirmed(tmp_path: Path, name: str) 
     origin = tmp_path / "origin"
     origin.mkdir()
     state_scenario.PREPARED[name](origin / "state.json")
-    before = read_state(origin / "state.json", backend=BACKEND)
+    before = read_state(LocalState(origin / "state.json"), backend=BACKEND)
     whole = killed_at(origin, tmp_path / "whole", None)
     assert whole.returncode == 0, whole.stderr
     operations = {point.operation for point in whole.points}
@@ -39,13 +40,13 @@ def test_a_kill_at_any_point_loses_nothing_confirmed(tmp_path: Path, name: str) 
         assert len(ended.points) == number + 1
         confirmed = set(ended.stdout.split("\n"))
         path = folder / "state.json"
-        state_scenario.check(before, read_state(path, backend=BACKEND), confirmed)
+        state_scenario.check(before, read_state(LocalState(path), backend=BACKEND), confirmed)
         with state_scenario.open_at(path) as session:
             state_scenario.check(before, session.state, confirmed)
         state_scenario.work(path, lambda _: None)
         final, expected = (
-            read_state(path, backend=BACKEND),
-            read_state(tmp_path / "whole" / "state.json", backend=BACKEND),
+            read_state(LocalState(path), backend=BACKEND),
+            read_state(LocalState(tmp_path / "whole" / "state.json"), backend=BACKEND),
         )
         assert (final.records, final.attempts) == (expected.records, expected.attempts)
         assert not path.with_name("state.json.journal").exists()

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler import disk
 from reconciler.model.diagnostics import StateError
+from reconciler.state.local import LocalState
 from reconciler.state.model import State
 from reconciler.state.session import read_state
 from tests.support import state_scenario
@@ -21,7 +22,7 @@ def recorded(folder: Path, name: str) -> tuple[State, Recording]:
     path = folder / "state.json"
     folder.mkdir()
     state_scenario.PREPARED[name](path)
-    before = read_state(path, backend=BACKEND)
+    before = read_state(LocalState(path), backend=BACKEND)
     with Recording(folder) as recording:
         state_scenario.work(path, recording.confirm)
     return before, recording
@@ -31,10 +32,10 @@ def survive(crash: Crash, folder: Path, before: State) -> None:
     crash.write_to(folder)
     path = folder / "state.json"
     confirmed = set(crash.confirmed)
-    state_scenario.check(before, read_state(path, backend=BACKEND), confirmed)
+    state_scenario.check(before, read_state(LocalState(path), backend=BACKEND), confirmed)
     with state_scenario.open_at(path) as opened:
         state_scenario.check(before, opened.state, confirmed)
-    state_scenario.check(before, read_state(path, backend=BACKEND), confirmed)
+    state_scenario.check(before, read_state(LocalState(path), backend=BACKEND), confirmed)
 
 
 def survive_all(folder: Path, before: State, recording: Recording) -> int:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from reconciler.app.context import SystemClock
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Pace
+from reconciler.state.held import Claim
 from reconciler.state.model import State
 from reconciler.state.session import Session
 from reconciler.state.shared import SharedState
@@ -32,7 +33,7 @@ class Machine:
 
     def open(self, seconds: float = 60) -> Session:
         wait = timedelta(seconds=seconds)
-        return Session.open(self.place, backend=BACKEND, lock_timeout=wait, purpose="apply")
+        return Session.open(self.place, Claim(BACKEND, "apply", wait))
 
 
 NEW = State(LINEAGE, 0, BACKEND, is_new=True)

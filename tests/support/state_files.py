@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
+from reconciler.state.held import Claim
 from reconciler.state.journal import Header, Journal, Replay, read_journal
+from reconciler.state.local import LocalState
 from reconciler.state.model import Event
 from reconciler.state.session import Session
 from tests.support.state_samples import BACKEND, LINEAGE, history
@@ -57,7 +58,7 @@ def journal_of(path: Path, happened: Sequence[Event]) -> bytes:
 
 
 def open_at(path: Path, *, backend: str = BACKEND) -> Session:
-    return Session.open(path, backend=backend, lock_timeout=timedelta(), purpose="a test")
+    return Session.open(LocalState(path), Claim(backend, "a test"))
 
 
 def beside(path: Path, suffix: str) -> Path:

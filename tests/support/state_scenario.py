@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 from reconciler.model.diagnostics import StateError
 from reconciler.model.task import TaskRef
 from reconciler.state.attempt import Attempt
+from reconciler.state.held import Claim
+from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Event, Record, Recorded, State, fold
 from reconciler.state.session import Session
 from tests.support.state_samples import BACKEND, attempt, record
@@ -21,7 +22,7 @@ Prepare = Callable[[Path], None]
 
 
 def open_at(path: Path) -> Session:
-    return Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="a test")
+    return Session.open(LocalState(path), Claim(BACKEND, "a test"))
 
 
 def steps() -> list[list[Event]]:

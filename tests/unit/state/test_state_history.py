@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -119,7 +118,7 @@ def test_replacements_of_a_run_that_died_before_saving_are_unreported(tmp_path: 
     new = record(1, "task-0").in_place_of(record(0), made)
 
     def opened() -> Session:
-        return Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply")
+        return Session.open(LocalState(path), Claim(BACKEND, "apply"))
 
     with opened() as session:
         session.append(Recorded(record(0)))
@@ -127,7 +126,7 @@ def test_replacements_of_a_run_that_died_before_saving_are_unreported(tmp_path: 
     held = LocalState(path).take(Claim(BACKEND, "apply"))
     Session(held).append(Attempted(made), Recorded(new))
     held.release()  # as when the process dies: nothing is saved
-    assert read_state(path, backend=BACKEND).unreported == {ref}
+    assert read_state(LocalState(path), backend=BACKEND).unreported == {ref}
     with opened() as session:
         assert session.state.unreported == {ref}
     with opened() as session:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,8 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.codec import encode_state
+from reconciler.state.held import Claim
+from reconciler.state.local import LocalState
 from reconciler.state.model import Event, Recorded, State, fold
 from reconciler.state.session import Session, read_state
 from tests.support.diagnostics import explanation
@@ -22,12 +23,12 @@ GOOD = encode_state(fold(empty(serial=3), history(4)))
 
 
 def open_at(path: Path) -> State:
-    with Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="a test") as session:
+    with Session.open(LocalState(path), Claim(BACKEND, "a test")) as session:
         return session.state
 
 
 def read(path: Path) -> State:
-    return read_state(path, backend=BACKEND)
+    return read_state(LocalState(path), backend=BACKEND)
 
 
 def tree(folder: Path) -> dict[str, bytes | str]:
@@ -91,7 +92,7 @@ def test_a_damaged_journal_is_rejected_and_unchanged(
 ) -> None:
     journal = path.with_name(path.name + ".journal")
     path.write_bytes(GOOD)
-    with Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="x") as session:
+    with Session.open(LocalState(path), Claim(BACKEND, "x")) as session:
         session.append(Recorded(record(5)))
         session.append(Recorded(record(6)))
         left = journal.read_bytes()
@@ -191,7 +192,7 @@ def test_a_folder_that_becomes_read_only_loses_no_entry(path: Path) -> None:
     """A journal that is there can still be written; the state file cannot be replaced."""
     path.write_bytes(GOOD)
     happened: list[Event] = [Recorded(record(5)), Recorded(record(6))]
-    session = Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="x")
+    session = Session.open(LocalState(path), Claim(BACKEND, "x"))
     session.append(happened[0])
     path.parent.chmod(0o500)
     try:

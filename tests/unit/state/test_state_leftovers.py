@@ -11,6 +11,7 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state import journal
+from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import read_state
 from tests.support.state_files import beside, listing, open_at, saved
@@ -36,7 +37,7 @@ def test_the_journal_of_a_killed_run_is_folded(path: Path) -> None:
     old = beside(path, ".backup").read_bytes()
     path.write_bytes(old)
     beside(path, ".journal").write_bytes(left)
-    assert mark_at(7) in read_state(path, backend=BACKEND).attempts
+    assert mark_at(7) in read_state(LocalState(path), backend=BACKEND).attempts
     assert path.read_bytes() == old
     with open_at(path) as session:
         assert session.state.last_mark == mark_at(7)
@@ -64,7 +65,7 @@ def test_a_journal_without_a_state_starts_a_new_state(path: Path) -> None:
         left = beside(path, ".journal").read_bytes()
     path.unlink()
     beside(path, ".journal").write_bytes(left)
-    state = read_state(path, backend=BACKEND)
+    state = read_state(LocalState(path), backend=BACKEND)
     assert (state.lineage, state.is_new, state.serial) == (lineage, True, 0)
     assert set(state.records) == {record(8).ref}
     assert set(state.attempts) == {mark_at(7)}
@@ -72,10 +73,10 @@ def test_a_journal_without_a_state_starts_a_new_state(path: Path) -> None:
 
 def test_a_truncated_first_write_does_not_block_a_lost_state(path: Path) -> None:
     beside(path, ".journal").write_bytes(b'0123abcd 77 {"backend"')
-    assert read_state(path, backend=BACKEND).is_new
+    assert read_state(LocalState(path), backend=BACKEND).is_new
     with open_at(path) as session:
         session.append(Recorded(record(0)))
-    assert set(read_state(path, backend=BACKEND).records) == {record(0).ref}
+    assert set(read_state(LocalState(path), backend=BACKEND).records) == {record(0).ref}
 
 
 def test_a_journal_of_another_state_is_rejected(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_a_journal_of_another_state_is_rejected(tmp_path: Path) -> None:
         left = beside(other, ".journal").read_bytes()
     beside(path, ".journal").write_bytes(left)
     before = listing(path.parent)
-    for refused in (lambda: read_state(path, backend=BACKEND), lambda: open_at(path)):
+    for refused in (lambda: read_state(LocalState(path), backend=BACKEND), lambda: open_at(path)):
         with pytest.raises(StateError) as caught:
             refused()
         (said,) = caught.value.diagnostics
@@ -105,7 +106,7 @@ def test_another_backend_is_rejected(path: Path, lost: bool) -> None:
         beside(path, ".journal").write_bytes(left)
     before = listing(path.parent)
     with pytest.raises(StateError) as caught:
-        read_state(path, backend="https://other.example.com")
+        read_state(LocalState(path), backend="https://other.example.com")
     assert caught.value.diagnostics[0].code is Code.STATE_BACKEND
     with pytest.raises(StateError) as caught:
         open_at(path, backend="https://other.example.com")
@@ -125,7 +126,9 @@ def test_a_symlink_is_followed_and_kept(tmp_path: Path) -> None:
                 open_at(target)
     assert link.is_symlink()
     assert [found.name for found in link.parent.iterdir()] == [link.name]
-    assert read_state(target, backend=BACKEND) == read_state(link, backend=BACKEND)
+    assert read_state(LocalState(target), backend=BACKEND) == read_state(
+        LocalState(link), backend=BACKEND
+    )
     assert beside(target, ".backup").exists()
 
 
@@ -133,7 +136,7 @@ def test_a_symlink_loop_is_rejected(tmp_path: Path) -> None:
     link = tmp_path / "taskctl.state.json"
     link.symlink_to(link)
     with pytest.raises(StateError):
-        read_state(link, backend=BACKEND)
+        read_state(LocalState(link), backend=BACKEND)
 
 
 def test_a_partial_file_of_a_killed_run_does_not_block_others(path: Path) -> None:
@@ -173,7 +176,7 @@ def test_a_touched_but_unchanged_file_is_overwritten(path: Path) -> None:
     with open_at(path) as session:
         session.append(Recorded(record(9)))
         os.utime(path, (1, 1))
-    assert record(9).ref in read_state(path, backend=BACKEND).records
+    assert record(9).ref in read_state(LocalState(path), backend=BACKEND).records
 
 
 def test_a_plan_reads_a_consistent_state_and_journal(
@@ -192,7 +195,7 @@ def test_a_plan_reads_a_consistent_state_and_journal(
         return real(data, **words)
 
     monkeypatch.setattr("reconciler.state.local.read_journal", save_first)
-    state = read_state(path, backend=BACKEND)
+    state = read_state(LocalState(path), backend=BACKEND)
     assert set(state.records) == {record(0).ref, record(1).ref}
     assert state.serial == 1
 
@@ -210,4 +213,4 @@ def test_a_file_that_keeps_changing_is_an_error(
 
     monkeypatch.setattr("reconciler.state.local.read_journal", touched)
     with pytest.raises(StateError, match="changes faster"):
-        read_state(path, backend=BACKEND)
+        read_state(LocalState(path), backend=BACKEND)

@@ -18,6 +18,8 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state import lock as lock_module
+from reconciler.state.held import Claim
+from reconciler.state.local import LocalState
 from reconciler.state.lock import Lock, read_holder
 from reconciler.state.session import Session
 from tests.support.crash_points import ROOT
@@ -26,12 +28,11 @@ from tests.support.state_samples import BACKEND
 
 HOLD = """
 import sys
-from datetime import timedelta
 from pathlib import Path
+from reconciler.state.held import Claim
+from reconciler.state.local import LocalState
 from reconciler.state.session import Session
-with Session.open(
-    Path(sys.argv[1]), backend=sys.argv[2], lock_timeout=timedelta(), purpose="holding on"
-):
+with Session.open(LocalState(Path(sys.argv[1])), Claim(sys.argv[2], "holding on")):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -62,9 +63,7 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def open_at(path: Path, seconds: float = 0) -> Session:
-    return Session.open(
-        path, backend=BACKEND, lock_timeout=timedelta(seconds=seconds), purpose="a test"
-    )
+    return Session.open(LocalState(path), Claim(BACKEND, "a test", timedelta(seconds=seconds)))
 
 
 def test_a_second_process_is_locked_out_and_names_the_holder(path: Path) -> None:
@@ -113,11 +112,7 @@ def test_a_waiter_gets_the_lock_when_the_holder_exits(path: Path) -> None:
 
     with holder(path) as process:
         session = Session.open(
-            path,
-            backend=BACKEND,
-            lock_timeout=timedelta(seconds=30),
-            purpose="a test",
-            waiting=waiting,
+            LocalState(path), Claim(BACKEND, "a test", timedelta(seconds=30), waiting)
         )
         session.close()
     assert len(told) == 1

@@ -15,7 +15,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.attempt import Baseline, Stage
 from reconciler.state.encryption import KeyRing
-from reconciler.state.held import StatePlace
+from reconciler.state.held import Claim, StatePlace
 from reconciler.state.local import LocalState
 from reconciler.state.migration import abort, migrate
 from reconciler.state.model import Attempted, BaselineRead, Recorded, State
@@ -97,7 +97,7 @@ class World:
 
     def opened(self, place: StatePlace) -> Session:
         wait = timedelta(minutes=5)
-        return Session.open(place, backend=BACKEND, lock_timeout=wait, purpose="apply", moves=True)
+        return Session.open(place, Claim(BACKEND, "apply", wait), moves=True)
 
     def migrate(self, process: Process | None = None) -> bool:
         source, target = self.places(process or Process())

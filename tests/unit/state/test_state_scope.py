@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from reconciler.model.task import TaskRef
+from reconciler.state.held import Claim
+from reconciler.state.local import LocalState
 from reconciler.state.model import Recorded, State
 from reconciler.state.session import Session, read_state
 from tests.support.plan_values import record
@@ -17,10 +18,10 @@ BACKEND = "https://api.example.com"
 
 def ended(path: Path, *scope: str) -> State:
     """The state after an apply for these PATHs."""
-    with Session.open(path, backend=BACKEND, lock_timeout=timedelta(), purpose="apply") as session:
+    with Session.open(LocalState(path), Claim(BACKEND, "apply")) as session:
         session.append(Recorded(record("a", "t")))
         session.mark_complete(scope)
-    return read_state(path, backend=BACKEND)
+    return read_state(LocalState(path), backend=BACKEND)
 
 
 @pytest.fixture

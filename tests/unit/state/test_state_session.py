@@ -13,6 +13,7 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.model.mark import is_mark, nanoseconds
 from reconciler.model.task import RemoteTask
+from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, fold
 from reconciler.state.session import read_state
 from tests.support.state_files import beside, listing, open_at, saved
@@ -32,10 +33,10 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_missing_file_is_a_new_state(path: Path) -> None:
-    state = read_state(path, backend=BACKEND)
+    state = read_state(LocalState(path), backend=BACKEND)
     assert state.is_new
     assert (state.serial, state.backend, state.records, state.attempts) == (0, BACKEND, {}, {})
-    assert state.lineage != read_state(path, backend=BACKEND).lineage
+    assert state.lineage != read_state(LocalState(path), backend=BACKEND).lineage
     assert list(path.parent.iterdir()) == []
 
 
@@ -47,12 +48,12 @@ def test_appended_entries_are_readable_before_and_after_the_save(path: Path) -> 
         assert session.state == fold(session.state, happened)
         assert session.state.serial == 0
         assert not path.exists()
-        assert read_state(path, backend=BACKEND).records == session.state.records
+        assert read_state(LocalState(path), backend=BACKEND).records == session.state.records
         session.save()
         assert session.state.serial == 1
         assert not beside(path, ".journal").exists()
         known = session.state
-    assert read_state(path, backend=BACKEND) == known
+    assert read_state(LocalState(path), backend=BACKEND) == known
     assert path.stat().st_mode & 0o777 == 0o600
     assert {found.name for found in path.parent.iterdir()} == {path.name, path.name + ".lock"}
 
@@ -100,18 +101,18 @@ def test_each_save_raises_the_serial_and_keeps_a_backup(path: Path) -> None:
         session.append(Recorded(record(8)))
     assert json.loads(path.read_bytes())["serial"] == 4
     assert beside(path, ".backup").read_bytes() != second
-    assert read_state(path, backend=BACKEND).lineage == lineage
+    assert read_state(LocalState(path), backend=BACKEND).lineage == lineage
 
 
 def test_a_state_is_new_until_an_apply_has_completed(path: Path) -> None:
     with open_at(path) as session:
         session.append(Recorded(record(0)))
-    assert read_state(path, backend=BACKEND).is_new
+    assert read_state(LocalState(path), backend=BACKEND).is_new
     with open_at(path) as session:
         assert session.state.is_new
         session.mark_complete()
         assert not session.state.is_new
-    assert not read_state(path, backend=BACKEND).is_new
+    assert not read_state(LocalState(path), backend=BACKEND).is_new
     assert "isNew" not in path.read_text()
 
 
@@ -122,7 +123,7 @@ def test_outputs_are_saved_only_with_another_change(path: Path) -> None:
         session.refresh([RemoteTask("acme", "id-2", seen), RemoteTask("acme", "id-9", seen)])
         assert session.state.records[record(2).ref].outputs["status"] == "idle"
         session.append(Recorded(record(7)))
-    records = read_state(path, backend=BACKEND).records
+    records = read_state(LocalState(path), backend=BACKEND).records
     assert records[record(2).ref].outputs == {"status": "done"}
     assert records[record(7).ref].outputs == record(7).outputs
 
@@ -187,7 +188,7 @@ def test_a_removed_lock_or_journal_is_detected(path: Path, suffix: str, how: str
     if how == "linked":  # nothing is written through a link
         file.unlink()
     session.close()  # nobody else has the lock: what happened is not lost
-    assert mark_at(9) in read_state(path, backend=BACKEND).attempts
+    assert mark_at(9) in read_state(LocalState(path), backend=BACKEND).attempts
 
 
 def test_a_change_without_an_attempt_needs_no_journal(path: Path) -> None:
@@ -215,7 +216,7 @@ def test_many_threads_append_at_once(path: Path) -> None:
         assert len(session.state.records) == 160
         assert session.state.attempts == {}
         known = session.state
-    assert read_state(path, backend=BACKEND).records == known.records
+    assert read_state(LocalState(path), backend=BACKEND).records == known.records
 
 
 def test_nothing_is_written_after_close(path: Path) -> None:
@@ -224,7 +225,7 @@ def test_nothing_is_written_after_close(path: Path) -> None:
     with pytest.raises(StateError):
         session.append(Recorded(record(1)))
     session.close()
-    assert set(read_state(path, backend=BACKEND).records) == {record(0).ref}
+    assert set(read_state(LocalState(path), backend=BACKEND).records) == {record(0).ref}
     assert not beside(path, ".journal").exists()
 
 
@@ -242,7 +243,7 @@ def test_an_exception_does_not_prevent_the_save(path: Path) -> None:
 
 def test_missing_folders_are_created(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "state.json"
-    assert read_state(path, backend=BACKEND).is_new
+    assert read_state(LocalState(path), backend=BACKEND).is_new
     assert not (tmp_path / "a").exists()
     saved(path)
     assert path.exists()

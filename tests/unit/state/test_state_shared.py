@@ -42,7 +42,7 @@ def session(engine: MemoryEngine) -> Iterator[Session]:
 
 def open_in(engine: MemoryEngine, seconds: float = 0) -> Session:
     wait = timedelta(seconds=seconds)
-    return Session.open(engine.place(), backend=BACKEND, lock_timeout=wait, purpose="apply")
+    return Session.open(engine.place(), Claim(BACKEND, "apply", wait))
 
 
 def head(engine: MemoryEngine) -> dict[str, object]:
