@@ -36,11 +36,11 @@ class FileTooLargeError(OSError):
 def replace_file(
     path: Path, data: bytes, *, mode: int | None = None, spare: Path | None = None
 ) -> None:
-    """Replaces a file atomically and durably. OSError: it is unchanged.
+    """Replaces a file atomically and durably. If it raises OSError, the file is unchanged.
 
-    A symbolic link at `path` is replaced itself, never followed. `mode` None: that of the existing
-    file, or 0600. The directory must exist. `spare` is the temporary file in the same directory: a
-    fixed one, which is overwritten, is for callers that exclude each other.
+    A symbolic link at `path` is replaced itself, never followed. The default `mode` is the existing
+    file's, or 0600. The directory must exist. `spare` is the temporary file in the same directory,
+    which is overwritten: pass it only if callers exclude each other (default: a random name).
     """
     if mode is None:
         mode = _mode_of(path)
@@ -68,7 +68,8 @@ def replace_file(
 def read_file(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes | None:
     """The content of a regular file; None only if there is none. Never blocks on a pipe or device.
 
-    OSError for anything else: NotRegularError, FileTooLargeError, or a link without `follow`.
+    Raises OSError for anything else: NotRegularError, FileTooLargeError, or a link without
+    `follow`.
     """
     flags = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if follow else _FLAGS
     try:
@@ -90,12 +91,13 @@ def read_file(path: Path, *, most: int = LARGEST, follow: bool = False) -> bytes
 
 
 def create(path: Path, mode: int = PRIVATE) -> int:
-    """Opens a new file for appending. FileExistsError if it exists."""
+    """Opens a new file for appending. Raises FileExistsError if it exists."""
     return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | _FLAGS, mode)
 
 
 def open_to_append(path: Path) -> int:
-    """Opens a file for appending; a new one gets mode 0600. OSError if it is not a regular file."""
+    """Opens a file for appending; a new file gets mode 0600. Raises OSError if it is not a regular
+    file."""
     fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | _NO_WAIT | _FLAGS, PRIVATE)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -104,7 +106,7 @@ def open_to_append(path: Path) -> int:
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Writes all of `data`. OSError, possibly after a part of it."""
+    """Writes all of `data`. May raise OSError after a part of it."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]
@@ -156,13 +158,13 @@ FileId = tuple[int, int]
 
 
 def file_id(fd: int) -> FileId:
-    """The identity of an open file. OSError."""
+    """The identity of an open file. Raises OSError."""
     found = os.fstat(fd)
     return found.st_dev, found.st_ino
 
 
 def is_still(path: Path, opened: FileId) -> bool:
-    """Whether `path` is this file, which is open, and not a link to it."""
+    """Whether `path` is still this open file, and not a link to it."""
     try:
         found = os.lstat(path)
     except OSError:

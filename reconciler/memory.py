@@ -1,10 +1,10 @@
-"""Time and memory with very many tasks: garbage collection when it is due, one object for equal
-values, and values that are created quickly.
+"""Performance with very many tasks: fewer garbage collections, one object for equal values, and
+values that are created quickly.
 
-A cyclic garbage collection visits every live value: with 100,000 tasks, collections take a third of
-a plan's time. So `cli.main` starts without them; a command resumes them when its work leaves
-cycles. Every task comes with its own copy of users and settings: sharing them saves a quarter of a
-plan's memory, for about a tenth of its time.
+A garbage collection visits every live value: with 100,000 tasks, collections take a third of a
+plan's time. So `cli.main` disables them; a command resumes them when its work leaves cycles. Every
+task has its own copy of users and settings: sharing them saves a quarter of a plan's memory, for
+about a tenth of its time.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def collection_paused() -> Iterator[None]:
 
 
 def resume_collection() -> None:
-    """Ends a pause. Later collections skip the values that exist now, and run every 50,000 new
-    ones, far less often than Python's default."""
+    """Ends a pause. Later collections skip the values that exist now, and run after every 50,000
+    new values, far less often than Python's default."""
     if not gc.isenabled():
         gc.freeze()
         gc.set_threshold(50_000)
@@ -64,12 +64,12 @@ def resume_collection() -> None:
 
 
 def shared_count() -> int:
-    """The number of shared values, at most MOST of each kind."""
+    """The number of shared values, at most `MOST` of each kind."""
     return len(_objects) + len(_texts)
 
 
 def share(small: dict[str, Any]) -> dict[str, Any]:
-    """An equal object seen before, for objects that contain only texts; must not be modified."""
+    """An equal object seen before, or this one, if it has only texts; do not modify the result."""
     try:
         key = "\0".join(small.values())
     except TypeError:

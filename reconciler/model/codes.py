@@ -7,7 +7,7 @@ from enum import StrEnum, unique
 
 @unique
 class Code(StrEnum):
-    """What a diagnostic is about. Its wording and its page are in `reconciler.messages`.
+    """The cause of a diagnostic. Its wording and its page are in `reconciler.messages`.
 
     TC1xx text and YAML, 2xx schema, 3xx entries and expansion, 4xx prompts and credentials,
     5xx policy and budget, 6xx state and lock, 7xx service and identity, 8xx usage and

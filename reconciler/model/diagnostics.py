@@ -28,7 +28,7 @@ class Severity(StrEnum):
 
 
 class DataRow(NamedTuple):
-    """The row that a task is generated from: file and line."""
+    """The file and line of the row that a task is generated from."""
 
     file: str
     line: int
@@ -39,7 +39,8 @@ class DataRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A file, line and column (from 1), a task key, a key path, and the row of a generated task."""
+    """The place of a problem. Lines and columns count from 1; `path` is the key path in the file,
+    and `row` the row of a generated task."""
 
     file: str | None = None
     line: int | None = None
@@ -84,17 +85,17 @@ class Diagnostic:
 
 
 def error(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
-    """A diagnostic that fails the run."""
+    """A diagnostic that makes the run fail."""
     return Diagnostic(code, Severity.ERROR, case, args, at)
 
 
 def warning(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
-    """A diagnostic that does not fail the run."""
+    """A diagnostic that does not make the run fail."""
     return Diagnostic(code, Severity.WARNING, case, args, at)
 
 
 def note(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> Diagnostic:
-    """Advice that depends on intent; shown by plan, not by hooks."""
+    """Advice that depends on intent; plan shows it, hooks do not."""
     return Diagnostic(code, Severity.NOTE, case, args, at)
 
 
@@ -104,7 +105,7 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 MOST_ALIKE = 100
-"""How many diagnostics with one code in one file are shown; the rest is counted."""
+"""The number of diagnostics with one code in one file that are shown; the rest is counted."""
 
 
 def limited(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -177,7 +178,7 @@ class TaskctlError(Exception):
 
     @classmethod
     def of(cls, code: Code, case: str = "", /, *, at: Place = NOWHERE, **facts: Arg) -> Self:
-        """With a single error."""
+        """An exception with a single error."""
         return cls([error(code, case, at=at, **facts)])
 
 
@@ -190,7 +191,7 @@ class StateError(TaskctlError):
 
     @classmethod
     def about(cls, file: str, code: Code, case: str = "", /, **facts: Arg) -> Self:
-        """With a single error at a file."""
+        """An exception with a single error, in a file."""
         return cls.of(code, case, at=Place(file=file), file=file, **facts)
 
 

@@ -42,9 +42,9 @@ class _Time(NamedTuple):
 def mint(now: datetime, after: str = "", entropy: int | None = None) -> str:
     """A new mark at the millisecond of `now`, or at the first one at least 2 ms after `after`.
 
-    `after` is the latest mark so far ("" if none). `entropy` is the last six digits, 0 to 999,999:
-    random unless a test passes them. OverflowError at the end of the calendar; ValueError if
-    `after` is not a time.
+    `after` is the latest mark so far ("" if none). `entropy` is the last six digits, 0 to 999,999
+    (default: random). Raises OverflowError at the end of the calendar, and ValueError if `after` is
+    not a time.
     """
     milliseconds = _ns_of(now) // _NS_PER_MS
     if after:
@@ -58,7 +58,7 @@ def mint(now: datetime, after: str = "", entropy: int | None = None) -> str:
 
 
 def random_digits() -> int:
-    """The last six digits of a mark."""
+    """Random last six digits of a mark."""
     return secrets.randbelow(_NS_PER_MS)
 
 

@@ -1,4 +1,4 @@
-"""Values of options, read from text once."""
+"""Values of options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
 def parse_duration(text: str) -> timedelta:
-    """`150s`, `2m30s`, `1.5h`, `7d` or `0`. TaskctlError for anything else."""
+    """Parses `150s`, `2m30s`, `1.5h`, `7d` or `0`. Raises TaskctlError for anything else."""
     if text.strip() == "0":
         return timedelta()
     if not _DURATION.fullmatch(text.strip()):

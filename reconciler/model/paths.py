@@ -27,7 +27,7 @@ def shown(path: Path) -> str:
 
 
 def quoted(text: str) -> str:
-    """External text in quotes, on one line, shortened."""
+    """External text in quotes, on one line and shortened."""
     import json
 
     short = text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"

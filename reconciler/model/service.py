@@ -38,10 +38,10 @@ class Refused(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """Everything else: a task may exist, and only a lookup can tell.
+    """Any other outcome: a task may exist, and only a lookup can determine that.
 
-    `throttled`: a 429, which does not mean that nothing was created. `retry_after` is in
-    seconds, if known.
+    `throttled`: a 429, which does not prove that nothing was created. `retry_after` is in seconds,
+    if known.
     """
 
     why: str
@@ -83,8 +83,8 @@ class Service(Protocol):
         """The token's identity; requested once."""
 
     def service_clock(self) -> datetime | None:
-        """The service's clock, from the `Date` of its responses; None before a plausible one. It
-        advances by itself and never runs backwards."""
+        """The service's clock, from the `Date` of its responses; None before a plausible date. It
+        advances between responses and never runs backwards."""
 
     def ignored_date(self) -> Diagnostic | None:
         """A warning about the last `Date` that was ignored as implausible, if any."""

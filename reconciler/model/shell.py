@@ -28,8 +28,8 @@ def command_line(*words: str) -> str:
 
 
 def shell_word(text: str) -> str:
-    """A word that a user typed, quoted if necessary. A text with characters that a terminal does
-    not show, or that break the line, becomes a placeholder: users could not see what they paste."""
+    """A word that a user typed, quoted if necessary. A text with invisible characters or line
+    breaks becomes a placeholder: users could not see what they paste."""
     return shlex.quote(text) if text.isprintable() else PLACEHOLDER
 
 

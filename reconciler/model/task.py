@@ -55,7 +55,7 @@ class Identity:
 
     @property
     def name(self) -> str:
-        """How messages name it."""
+        """Its name in messages."""
         return self.login or self.id
 
     def same_as(self, other: Identity | None) -> bool:
@@ -67,8 +67,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How fast the tasks of an entry may be created. `at_once` None: no limit. `has_pilot`: some
-    tasks are the entry's pilot, and the others wait for them."""
+    """How fast the tasks of an entry may be created. At most `at_once` run concurrently (None: no
+    limit). `has_pilot`: some tasks are the pilot, and the others wait for them."""
 
     has_pilot: bool = False
     at_once: int | None = None
@@ -77,9 +77,10 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """The entry's key, and the values and the period of this task. Records keep it.
+    """The key of the entry that a task was generated from, and the task's values and period.
 
-    `values` are by axis (`region`) or field (`stack.name`), in the order of the axes.
+    `values` are by axis (`region`) or field (`stack.name`), in the order of the axes. Records keep
+    all of this.
     """
 
     entry: str
@@ -91,12 +92,13 @@ class Generated:
 class TaskOrigin:
     """The origin of a generated task, and its entry's rules for it.
 
-    `template` are the entry's settings before expansion, in the form of a task's inputs. `row_file`
-    and `row_line` locate the row of its first axis: None without `forEach`, and `row_file` None for
-    a row in the manifest itself. `position` is its index among the tasks of the entry. `waits`:
-    with `overlap: wait`, the tasks of earlier periods must finish first. The period lasts from
-    `begins` until `ends`; with `catchUp`, `ends` is None, since its task may be created at any
-    later time.
+    - `template`: the entry's settings before expansion, in the form of a task's inputs.
+    - `row_file` and `row_line`: the place of the row of its first axis. Both are None without
+      `forEach`; `row_file` is None for a row in the manifest itself.
+    - `position`: its index among the tasks of the entry.
+    - `waits`: with `overlap: wait`, the tasks of earlier periods must finish first.
+    - `begins` and `ends`: the limits of its period. With `catchUp`, `ends` is None, since the task
+      may be created at any later time.
     """
 
     generated: Generated
@@ -115,9 +117,10 @@ class TaskOrigin:
 class DesiredTask:
     """One task of a manifest, with defaults applied.
 
-    `org_name` is the manifest's (None: not resolved yet; `org_from_manifest` stays False then).
-    `line` and `column` locate its key, from 1. `inputs` lacks `message` only if `task_id` is given.
-    `sensitive`: reports hide its prompt. `origin`: set if an entry generated it.
+    `org_name` is None until the default organization is known; `org_from_manifest` is False then.
+    `line` and `column` are the place of its key, from 1. `inputs` has no `message` only if
+    `task_id` is given. `sensitive`: reports hide its prompt. `origin` is set if an entry generated
+    it.
     """
 
     key: str
@@ -135,7 +138,7 @@ class DesiredTask:
 
     @property
     def generated(self) -> Generated | None:
-        """Its entry, values and period; None for a task that is not generated."""
+        """Its entry, values and period; None if it is not generated."""
         return self.origin.generated if self.origin is not None else None
 
     @property

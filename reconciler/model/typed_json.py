@@ -1,11 +1,11 @@
-"""Frozen dataclasses as JSON and back, by their annotations: the format of everything stored.
+"""JSON codecs for frozen dataclasses, derived from their annotations: the format of stored data.
 
 msgspec cannot rename the fields of dataclasses, and `taskctl validate` must not import it. So a
-msgspec struct with the same fields is derived from each class. Field names become camel case, or
-those in the class's `JSON_NAMES`. Equal values of a class with `JSON_SHARED` are read as one
-object. Fields with their default value are omitted. A `TaskRef` is `ORG/KEY`, a time RFC 3339 with
-an offset, a duration ISO 8601. Reading is strict: unknown fields, missing fields and other types
-are errors with a path.
+msgspec struct with the same fields is derived from each class. Field names become camel case,
+unless the class's `JSON_NAMES` gives another name. Equal values of a class with `JSON_SHARED` are
+decoded to one object. Fields with their default value are omitted. A `TaskRef` is `ORG/KEY`, a time
+is RFC 3339 with an offset, and a duration is ISO 8601. Decoding is strict: unknown fields, missing
+fields and other types are errors with a path.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HIDDEN = re.compile(
 
 
 class ShapeError(ValueError):
-    """JSON of another shape than expected. `path` is the location, such as `tasks[0].file`."""
+    """JSON of an unexpected shape. `path` is the location, such as `tasks[0].file`."""
 
     def __init__(self, path: str, what: str) -> None:
         super().__init__(f"{path}: {what}" if path else what)
@@ -56,7 +56,7 @@ class ShapeError(ValueError):
 
 
 class Codec(Generic[T]):
-    """Reads and writes one dataclass, or one of several, which a field `event` distinguishes.
+    """Encodes and decodes a dataclass, or one of several, which a field `event` distinguishes.
 
     The structs are derived when first needed: most runs use few codecs.
     """
@@ -89,7 +89,7 @@ class Codec(Generic[T]):
         return encode_json(self._shapes[type(value)].pack(value))
 
     def decode(self, data: bytes | Raw, **more: Any) -> T:
-        """The value; `more` are the fields of `without`. ShapeError for anything else."""
+        """The value; `more` are the fields of `without`. Raises ShapeError for anything else."""
         found = decode_as(self._type, data)
         made: T = self._by_struct[type(found)].unpack(found, **more)
         return made
@@ -155,7 +155,7 @@ def camel(name: str) -> str:
 
 
 def _shape_error(problem: Exception) -> ShapeError:
-    """An error of msgspec with its path separated."""
+    """An error of msgspec, with its path as a separate value."""
     if isinstance(problem, UnicodeDecodeError):
         return ShapeError("", "is not UTF-8")
     if isinstance(problem, RecursionError):

@@ -21,9 +21,7 @@ from reconciler.model.task import (
 REDACTED = "[REDACTED]"
 """Replaces secrets: credential-like text (by the service), and the token in responses (by us)."""
 
-
 USER_EVENT_TYPES = ("userInput", "triggerUserInput")
-
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 """How Go sends an unset time."""
@@ -62,8 +60,8 @@ def remote_task(org_name: str, raw: object) -> RemoteTask | None:
 
 
 def created_task_id(response: object) -> str | None:
-    """The `taskId` in the response to a create, and nothing similar (a gateway's `{"id":
-    "req-123"}` is no task)."""
+    """The `taskId` in the response to a create, and no similar field: a gateway's `{"id":
+    "req-123"}` is not a task."""
     value = response.get("taskId") if isinstance(response, Mapping) else None
     return value if isinstance(value, str) and value else None
 

@@ -40,12 +40,14 @@ OUTPUTS = (
 class Attempt:
     """One attempt to create a task, durable before its request was sent.
 
-    `mark` is the `message.timestamp` that was sent, unique among all attempts of a state.
-    `started_at` is the wall clock just before it was journaled, `boot` the seconds since the boot
-    `boot_id` ("": unknown), `service_clock` the service's clock (None: unknown). The request was
-    sent at most `window` seconds later, or never. `baseline` names the newest tasks of the
-    organization before it (`State.baselines`; "": unknown). `sensitive`: reports hide its prompt.
-    `replaces` is the ID of the task to be replaced. `generated`: the entry it was generated from.
+    - `mark`: the `message.timestamp` that was sent, unique among all attempts of a state.
+    - `started_at`: the wall clock just before it was journaled; at that time, `boot` seconds had
+      passed since the boot `boot_id` ("": unknown), and the service's clock showed `service_clock`
+      (None: unknown). The request was sent at most `window` seconds later, or never.
+    - `sensitive`: reports hide its prompt.
+    - `replaces`: the ID of the task to be replaced.
+    - `baseline`: the name of the baseline read before it (`State.baselines`; "": unknown).
+    - `generated`: the entry it was generated from.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task"}
@@ -69,8 +71,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The newest tasks of an organization at one moment, newest first. None of them was created by
-    a later attempt."""
+    """The newest tasks of an organization at one time, newest first. No later attempt created any
+    of them."""
 
     org_name: str
     ids: tuple[str, ...]
@@ -84,9 +86,9 @@ class Baseline:
 class HistoryEntry:
     """An event in the history of a key: `what` is a `HistoryKind`, or comes from a later version.
 
-    `task_id` is the key's task from then on, `mark` the attempt's. `detail` contains the settings
-    that were updated, the key that it was moved from, the task that was replaced, or why an attempt
-    created none.
+    `task_id` is the key's task from then on, and `mark` the attempt's mark. `detail` has the
+    settings that were updated, the key that the task was moved from, the task that was replaced, or
+    why an attempt created no task.
     """
 
     what: str
@@ -113,9 +115,9 @@ HISTORY = 50
 @dataclass(frozen=True, slots=True)
 class RetiredTask:
     """A task whose record was removed at the time `at`, by `removed:` in a manifest or by hand.
-    `outputs` are as last read. `former` are the earlier tasks of its key.
 
-    `adoptable`: removed by hand, so a manifest may adopt it again; otherwise it is never adopted.
+    `outputs` are as last read; `former` are the IDs of the key's earlier tasks. Only an `adoptable`
+    task, removed by hand, may be adopted again by a manifest.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {"ref": "task", "former": "formerTaskIds"}
@@ -133,7 +135,7 @@ class RetiredTask:
 
 
 class Stage(StrEnum):
-    """The progress of moving a state to another place, as seen from one of the two."""
+    """The progress of moving a state to another place, in the source or in the target."""
 
     MOVING_TO = "movingTo"
     MOVED_TO = "movedTo"
@@ -142,8 +144,8 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A move of a state, which nothing else may use meanwhile. `place` is the other place's name in
-    messages."""
+    """A move of a state, which may not be used until it is complete. `place` is the name of the
+    other place in messages."""
 
     stage: Stage
     place: str

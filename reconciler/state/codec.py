@@ -87,8 +87,8 @@ def _text(state: State) -> bytes:
 
 
 def decode_state(data: bytes, source: StateSource, *, backend: str) -> State:
-    """The inverse of `encode_state`. StateError for anything else: an unreadable state never counts
-    as absent.
+    """The inverse of `encode_state`. Raises StateError for anything else: an unreadable state never
+    counts as absent.
 
     A file without a checksum was merged or edited on purpose, and is checked strictly instead.
     """
@@ -171,12 +171,12 @@ def _member(kind: type[T], whole: Mapping[str, Raw], name: str) -> T:
 
 
 def refuse_newer(version: int, known: int, file: str) -> NoReturn:
-    """StateError for a format that this version does not know."""
+    """Raises StateError for a format that this version does not know."""
     raise StateError.about(file, Code.STATE_NEWER, format=version, known=known)
 
 
 def check_backend(found: str, backend: str, file: str) -> None:
-    """StateError unless state or journal belong to this run's backend."""
+    """Raises StateError unless a state or journal belongs to this run's backend."""
     if found.rstrip("/") != backend.rstrip("/"):
         raise StateError.about(file, Code.STATE_BACKEND, found=found, backend=backend)
 

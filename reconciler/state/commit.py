@@ -1,4 +1,4 @@
-"""Group commit: one write makes durable what all waiting threads append."""
+"""Group commit: one write makes the events of all waiting threads durable."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class GroupCommit:
         shown: str,
         patience: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`shown` is the log's name in messages; `patience` returns for how many seconds a write
-        waits for more callers."""
+        """`shown` is the log's name in messages; `patience` returns how many seconds a write waits
+        for more callers."""
         self._write, self._durable = write, durable
         self._shown, self._patience = shown, patience
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class GroupCommit:
         return len(self._callers)
 
     def append(self, events: Sequence[Event]) -> None:
-        """Returns once all of `events` are durable. StateError if they are not.
+        """Returns once all of `events` are durable. Raises StateError if they are not.
 
         The first caller writes for all that are waiting; later callers wait for the next write.
         """

@@ -1,8 +1,8 @@
 """`taskctl state mv | rm | accept | resolve | push` as events.
 
 Each function takes the state and returns the events to append, in such an order that a run that
-dies between two of them leaves a task recorded twice rather than not at all. StateError, with
-similar names, if there is no such task.
+dies between two of them leaves a task recorded twice rather than not at all. For an unknown task,
+each raises StateError with similar names.
 """
 
 from __future__ import annotations

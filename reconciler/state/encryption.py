@@ -2,7 +2,7 @@
 
 The state and its journal are encrypted blob by blob; the other fields of the head (serial, epoch,
 holder of the lock) stay readable. Lineage and name are authenticated with each blob, so no blob can
-be passed off as another one or as that of another state.
+be passed off as another, or as part of another state.
 
     MAGIC | key id (8 bytes) | nonce (12 bytes) | ciphertext and tag
 """
@@ -55,8 +55,8 @@ class KeyRing:
 
     @classmethod
     def of(cls, env: Mapping[str, str]) -> KeyRing:
-        """The keys in the environment. StateError for an invalid variable: a missing secret must
-        not lead to an unencrypted state."""
+        """The keys in the environment. Raises StateError for an invalid variable: a missing secret
+        must not lead to an unencrypted state."""
         given = {name: env[name].strip() for name in VARIABLES if name in env}
         if empty := next((name for name, text in given.items() if not text), None):
             raise _invalid("empty", empty)
@@ -97,8 +97,8 @@ class Cipher:
         return MAGIC + _id_of(self._current) + nonce + made
 
     def unseal(self, name: str, data: bytes) -> bytes:
-        """The inverse of `seal`. StateError for anything else: a wrong key never counts as an
-        absent state."""
+        """The inverse of `seal`. Raises StateError for anything else: a wrong key never counts as
+        an absent state."""
         if not data.startswith(_FAMILY):
             if not self._ring.reads_plain:
                 raise self._refused(Code.STATE_NOT_ENCRYPTED)

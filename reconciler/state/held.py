@@ -12,8 +12,8 @@ from reconciler.state.model import Event, State
 
 
 class Claim(NamedTuple):
-    """A request for the lock of a state. `purpose` (`apply`) is shown to others that find it
-    locked; `waiting` is called once, with the holder in words, before waiting for the lock."""
+    """A request for the lock of a state. `purpose`, such as `apply`, is shown to processes that
+    find it locked; `waiting` is called once before a wait, with a description of the holder."""
 
     backend: str
     purpose: str
@@ -46,37 +46,38 @@ class HeldState(Protocol):
 
     @property
     def saved(self) -> State:
-        """As last saved."""
+        """The state as last saved."""
 
     @property
     def events(self) -> Sequence[Event]:
-        """The events since then, of runs that did not save."""
+        """The events since then, from runs that ended without saving."""
 
     @property
     def exists(self) -> bool:
         """Whether it was ever saved."""
 
     def log(self, durable: Durable) -> GroupCommit:
-        """The log to append events to. To be called once."""
+        """Opens the log to append events to. Call it once."""
 
     def warnings(self) -> list[Diagnostic]:
-        """Risks of the place, for the user."""
+        """Warnings about the place."""
 
     def check_held(self) -> None:
-        """StateError unless this run is certain to hold the lock. Called before each send."""
+        """Raises StateError unless this run certainly holds the lock. Called before each send."""
 
     def retake(self) -> None:
-        """Confirms the lock before a save. StateError if another process has it."""
+        """Confirms the lock before a save. Raises StateError if another process has it."""
 
     def save(self, state: State, *, last: bool) -> None:
-        """Replaces the saved state; the log is paused. With `last`, `release` follows. StateError:
-        the log still has everything."""
+        """Replaces the saved state, while the log is paused. With `last`, `release` follows. If it
+        raises StateError, the log still has everything."""
 
     def clear_log(self) -> None:
-        """The saved state has everything in the log; the log is paused. StateError."""
+        """Clears the log while it is paused, since the saved state has its events. Raises
+        StateError."""
 
     def release(self) -> None:
-        """Releases the lock; nothing can be appended any more."""
+        """Releases the lock; nothing can be appended afterwards."""
 
     def damaged_mark(self) -> StateError:
-        """The last mark that was given is out of range."""
+        """The error for a last mark that is out of range."""

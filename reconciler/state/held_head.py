@@ -134,7 +134,7 @@ class HeldHead:
 
     def _beat_if_due(self, late: float = 0.0) -> float:
         """Rewrites the head if nothing was written for the time of a beat, or for `late` seconds if
-        that is longer. Returns the seconds until it is due again. StateError if the lock is
+        that is longer. Returns the seconds until it is due again. Raises StateError if the lock is
         lost."""
         pause = max(late, self._pace.beat)
         if self._clock.boot() >= self._proved + pause:
@@ -168,8 +168,8 @@ class HeldHead:
         return self._head.following()
 
     def _replace(self, head: Head) -> None:
-        """The only method that writes the head. StateError unless the write certainly succeeded;
-        from then on, every later call raises it too."""
+        """The only method that writes the head. Raises StateError unless the write certainly
+        succeeded; from then on, every call raises it."""
         began = self._clock.boot()
         with self._ending():
             version = self._store.swap(head, self._version)

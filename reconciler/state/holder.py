@@ -1,4 +1,4 @@
-"""Who holds the lock of a state."""
+"""The holder of a state's lock."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reconciler.model.task import rfc3339
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The holder of a lock: process ID, host, user, when the lock was taken (RFC 3339), and why.
+    """A process that took the lock of a state at the time `started` (RFC 3339).
 
-    For a shared state also the link to its run in CI, and the boot and the PID namespace that the
-    process ID is valid in ("": unknown).
+    `purpose` is its command. For a shared state, `run` is the link to its CI run, and `boot_id` and
+    `pid_namespace` identify where its process ID is valid ("": unknown).
     """
 
     pid: int
@@ -42,7 +42,8 @@ class Holder:
         )
 
     def is_gone(self, boot_id: str) -> bool:
-        """Whether it has certainly ended: otherwise, its process ID would be visible here."""
+        """Whether the process has certainly ended: on this boot and in this PID namespace, its ID
+        would be visible."""
         return (
             self.boot_id == boot_id != ""
             and self.pid_namespace == _pid_namespace() != ""

@@ -1,4 +1,4 @@
-"""The journal: the events since the state was last saved, each durable before it counts.
+"""The journal: the events since the state was last saved, each durable before the run acts on it.
 
 A header line and one line per event, `CRC LENGTH JSON`. CRC is the CRC-32 of the rest of the line,
 continued from the previous line: it detects lines that were changed, moved or removed. LENGTH
@@ -6,8 +6,8 @@ distinguishes a truncated line from two lines that were joined.
 
 One write and one fsync serve all waiting events (group commit). So only the end of the file can be
 incomplete: a last line without its newline, or zeros that a file system allocated before a power
-failure. It is dropped, since it was never reported as durable. Any other damage is to what was
-durable once, and is refused.
+failure. It is dropped, since it was never reported as durable. Any other damage affects events that
+were durable, and is an error.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _CUT_OFF = re.compile(
 class Header:
     """The state that the journal belongs to: enough to recreate it if the state file is lost.
 
-    `serial` is that of the state when the journal began. `id` is random: a state that names it has
+    `serial` is the state's when the journal was started. `id` is random: a state that names it has
     folded this journal.
     """
 
@@ -60,9 +60,10 @@ _HEADER = Codec(Header)
 
 
 class Replay(NamedTuple):
-    """A journal as read. Its first `end` bytes are complete; `crc` is that of the last line.
+    """A journal of `size` bytes as read: its first `end` bytes are complete lines, and `crc` is the
+    CRC of the last one.
 
-    `header` None: no journal, or its first write was incomplete.
+    `header` is None if there is no journal, or if its first write was incomplete.
     """
 
     header: Header | None = None
@@ -72,12 +73,12 @@ class Replay(NamedTuple):
     size: int = 0
 
     def folded(self) -> Replay:
-        """Its events are in the state, so the next append starts a new journal."""
+        """The journal once the state has its events: the next append starts a new one."""
         return Replay(size=self.size)
 
 
 def read_journal(data: bytes, *, file: str) -> Replay:
-    """The events of a journal without an incomplete end. StateError for any other damage."""
+    """Reads a journal, without its incomplete end. Raises StateError for any other damage."""
     body = data.rstrip(b"\0")
     lines = body.split(b"\n")
     rest = lines.pop()
@@ -123,10 +124,10 @@ def _pack(text: bytes, crc: int) -> tuple[int, bytes]:
 def _unpack(line: bytes, crc: int) -> tuple[int, bytes]:
     crc = zlib.crc32(line[9:], crc)
     if line[:9] != b"%08x " % crc:
-        raise ValueError("its checksum does not fit")
+        raise ValueError("its checksum does not match")
     length, _, text = line[9:].partition(b" ")
     if length != b"%d" % len(text):
-        raise ValueError("its length does not fit")
+        raise ValueError("its length does not match")
     return crc, text
 
 
@@ -156,9 +157,8 @@ class Journal(GroupCommit):
         *,
         shown: str,
     ) -> None:
-        """`replay` is the content of `path`; `header` is for a new journal, if it has none. `shown`
-        is its name in messages.
-        """
+        """`replay` is the content of `path`; without a header in it, a new journal gets `header`.
+        `shown` is its name in messages."""
         super().__init__(self._write_synced, durable, shown=shown)
         self._path, self._replay = path, replay
         self._header = replay.header or header
@@ -168,8 +168,8 @@ class Journal(GroupCommit):
         self._lost = ""
 
     def check_held(self) -> None:
-        """StateError if the journal file was removed or replaced since it was opened. Before the
-        first event there is none."""
+        """Raises StateError if the journal file was removed or replaced since it was opened. Before
+        the first event, there is no file."""
         file = self._file
         if file is None:
             is_held = self._path.exists() or not self._end
@@ -184,9 +184,9 @@ class Journal(GroupCommit):
         return self._header.id if self._end else ""
 
     def remove(self, header: Header) -> None:
-        """Removes the journal durably; to be called `paused`, once the state has its events.
+        """Removes the journal durably. Call it `paused`, once the state has its events.
 
-        The next event starts a new one with that header. A file that is no longer ours stays.
+        The next event starts a new journal with `header`. A file that replaced ours is kept. Raises
         OSError.
         """
         file, path = self._file, self._path
@@ -198,8 +198,8 @@ class Journal(GroupCommit):
         self._header = header
 
     def shut(self) -> None:
-        """Closes the file for good; to be called `paused`: nothing may be appended without the
-        lock."""
+        """Closes the file for good, since nothing may be appended without the lock. Call it
+        `paused`."""
         self._close()
         self._lost = "the state was already released"
 
@@ -235,7 +235,7 @@ class Journal(GroupCommit):
         return StateError.about(self._shown, Code.JOURNAL_NOT_WRITTEN, reason=why)
 
     def _opened(self) -> int:
-        """Ready to append: an incomplete end is truncated first."""
+        """Opens the file for appending, and truncates an incomplete end."""
         if self._fd is None:
             found = self._replay
             self._fd = disk.open_to_append(self._path)
@@ -247,7 +247,7 @@ class Journal(GroupCommit):
         return self._fd
 
     def _cut_back(self) -> bool:
-        """Truncates what a failed write left; False if that fails as well."""
+        """Truncates what a failed write left; False if that fails too."""
         if self._fd is None:
             return True
         try:

@@ -2,16 +2,15 @@
 
 It is a kernel lock (`flock`, on Windows `LockFileEx`) on `STATE.lock`, so it ends with the process
 that holds it. The file is never removed: otherwise, one process could lock the old file and another
-one a new file. Its content, the holder, is only for messages: that of a dead process blocks nobody.
+the new one. It names the holder, for messages only: a dead process blocks nobody.
 
-- Local file systems: as above.
 - NFS: Linux turns `flock` into a lock at the server, so applies on two machines exclude each other
   too, unless lockd (v3) is down or the mount uses `nolock` or `local_lock`. The lock of a machine
   that dies lasts until the server drops it, after about 90 seconds.
-- Windows: the same lock, but other processes may be unable to read who holds it. Directories cannot
-  be synced there, so NTFS alone decides when a rename is durable; mode 0600 has no effect, the
-  directory's access rules apply.
-- File systems without locks (some FUSE ones): refused.
+- Windows: other processes may be unable to read the holder. Directories cannot be synced there, so
+  NTFS alone decides when a rename is durable; mode 0600 has no effect, and the directory's access
+  rules apply.
+- File systems without locks, such as some FUSE file systems, are refused.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ if TYPE_CHECKING:
 _HOLDER = Codec(Holder)
 _LARGEST_HOLDER = 10_000  # bytes
 _READS = 25
-_BETWEEN_READS = 0.02  # seconds: a new holder writes its name within a few of them
+_BETWEEN_READS = 0.02  # seconds; a new holder writes its name within a few reads
 
 
 class Lock:
-    """Held from `take` to `release`."""
+    """The lock of one state file, held from `take` to `release`."""
 
     def __init__(self, path: Path, *, shown: str) -> None:
-        """`path` is the lock's file, `shown` the state's path as messages name it."""
+        """`path` is the lock file; `shown` is the state's path in messages."""
         self._path, self._shown = path, shown
         self._lock: BaseFileLock | None = None
         self._file = -1
@@ -52,9 +51,9 @@ class Lock:
     def take(
         self, purpose: str, timeout: timedelta, waiting: Callable[[str], None] | None = None
     ) -> None:
-        """Waits up to `timeout`. StateError, which names the holder, if it is still locked then.
+        """Waits up to `timeout`. Raises StateError, which names the holder, if it is still locked.
 
-        `waiting` is called once, with the holder in words, before it waits.
+        `waiting` is called once before the wait, with a description of the holder.
         """
         from filelock import FileLock, Timeout
 
@@ -90,7 +89,8 @@ class Lock:
             os.write(fd, _HOLDER.encode(holder) + b"\n")
 
     def retake(self, purpose: str) -> None:
-        """Takes the lock again if its file was removed. StateError if another process holds it."""
+        """Takes the lock again if its file was removed. Raises StateError if another process has
+        it."""
         if self._lock is not None and disk.is_still(self._path, self._opened):
             return
         self.release()
@@ -100,15 +100,14 @@ class Lock:
             raise lost(self._path.name, self._shown) from problem
 
     def check_held(self) -> None:
-        """StateError if the lock file was removed or replaced: others can lock the new one."""
+        """Raises StateError if the lock file was removed or replaced: another process could lock
+        the new one."""
         if self._lock is None or not disk.is_still(self._path, self._opened):
             raise lost(self._path.name, self._shown)
 
     def take_file(self, path: Path) -> None:
-        """Locks the state file itself, which has several hard links, under all its names.
-
-        Until `release`. StateError if another process holds it.
-        """
+        """Locks the state file itself as well, because each of its hard links has its own lock
+        file. Raises StateError if another process holds it."""
         if os.name == "nt":
             return
         import fcntl
@@ -154,7 +153,7 @@ class Lock:
 
 
 def lost(name: str, shown: str) -> StateError:
-    """`name`, a file that excludes concurrent applies, is not the one that this run opened."""
+    """The error if `name`, a file that excludes concurrent applies, was removed or replaced."""
     return StateError.about(shown, Code.STATE_LOCK_LOST, name=name)
 
 

@@ -22,12 +22,12 @@ from reconciler.state.model import State
 from reconciler.state.session import Session
 
 Opened = Callable[[StatePlace], Session]
-"""Locks a state, even one that was moved."""
+"""Locks and opens a state, even if it was moved."""
 
 
 def migrate(source: StatePlace, target: StatePlace, opened: Opened, now: datetime) -> bool:
-    """Moves the state; False if it was moved before. StateError: the source is as usable as before,
-    or this must be repeated."""
+    """Moves the state; False if it was moved before. If it raises StateError, the source is as
+    usable as before, or the move must be repeated."""
     if source.shown == target.shown:
         raise _refused("same", source)
     with opened(source) as leaving, ExitStack() as stack:
@@ -58,7 +58,7 @@ def migrate(source: StatePlace, target: StatePlace, opened: Opened, now: datetim
 
 def abort(source: StatePlace, opened: Opened) -> bool:
     """Makes the source of an interrupted move usable again; False if no move is in progress.
-    StateError if the move was completed."""
+    Raises StateError if the move was completed."""
     with opened(source) as leaving:
         move = leaving.state.move
         if move is not None and move.stage is not Stage.MOVING_TO:

@@ -24,14 +24,18 @@ from reconciler.state.attempt import (
 class Record:
     """An existing task and its key.
 
-    `inputs` are those it was created with (for an adopted task: the manifest's at that time),
-    `digest` is their digest. `marks` are those of all attempts for the key. `pending` must still be
-    patched after the create. `created_at` is when the create was answered or the task adopted, by
-    the service's clock if known. `sensitive`: reports hide its prompt, even if its manifest is
-    gone. `history` is empty or has several entries (see `full_history`). `former` are the IDs of
-    the key's earlier tasks, which are never adopted. `duplicates` are more tasks with a mark of the
-    key: a create was delivered twice. `generated`: the entry it was generated from. `done`: the
-    agent has finished, for the entry's rollout.
+    - `inputs`: the settings it was created with (for an adopted task, its manifest's at that time);
+      `digest` is their digest.
+    - `created_at`: the time of the create's response, or of the adoption, by the service's clock if
+      known.
+    - `marks`: the marks of all attempts for the key.
+    - `pending`: settings to patch after the create.
+    - `sensitive`: reports hide its prompt, even if its manifest is gone.
+    - `history`: empty, or several entries (see `full_history`).
+    - `former`: the IDs of the key's earlier tasks, which are never adopted.
+    - `duplicates`: other tasks with a mark of the key, from a create that was delivered twice.
+    - `generated`: the entry it was generated from.
+    - `done`: the agent has finished, for the entry's rollout.
     """
 
     JSON_NAMES: ClassVar[Mapping[str, str]] = {
@@ -58,7 +62,8 @@ class Record:
     done: bool = False
 
     def full_history(self) -> tuple[HistoryEntry, ...]:
-        """The history of the key. A single entry follows from the other fields and is not kept."""
+        """The history of the key. A single entry follows from the other fields, so it is not
+        stored."""
         if self.history:
             return self.history
         mark = self.marks[-1] if self.marks else ""
@@ -85,8 +90,8 @@ class Record:
         return RetiredTask(*known, at, *shown, former, adoptable)
 
     def in_place_of(self, old: Record | None, attempt: Attempt | None) -> Record:
-        """This record of a new task, created by `attempt` when its key had the record `old`, or
-        had the task that the attempt was to replace and whose record was lost."""
+        """This record of a new task, with the history of its key. `attempt` created the task when
+        the key had the record `old`, or to replace a task whose record was lost."""
         mark = attempt.mark if attempt is not None else ""
         before = attempt.replaces if attempt is not None else ""
         kind = HistoryKind.REPLACED if before else HistoryKind.RECREATED
@@ -110,16 +115,19 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything that is known. `attempts` are the open ones, by mark.
+    """The content of a state file.
 
-    `last_mark` is the latest mark ever given. `is_new`: no apply has completed on this state, so
-    unknown tasks of any age may exist. It outlives a save: an apply on a lost state that stopped
-    half way has not searched for the other half. `searched` are the PATHs for which an apply has
-    completed on a new state. `baselines` has, by name, those that open attempts and `latest` refer
-    to; `latest` names, by PATH (`.`: everything) and organization, the one that the last complete
-    apply read. `retired` has, by ID, the tasks whose record was removed; one may have a record
-    again. With a `move`, the state is not in use. `journal` is the ID of the journal folded last.
-    `unreported` are keys whose task was replaced by a run that died before reporting it.
+    - `attempts`: the open attempts, by mark. `last_mark` is the latest mark ever given.
+    - `is_new`: no apply has completed on this state, so unknown tasks of any age may exist. A save
+      does not end that: an apply on a lost state that stopped half way has not searched for the
+      other half. `searched` are the PATHs for which an apply has completed on a new state.
+    - `baselines`: the baselines that open attempts and `latest` refer to, by name. `latest` has the
+      name of the baseline that the last complete apply read, by PATH (`.`: everything) and
+      organization.
+    - `retired`: the tasks whose record was removed, by ID; they may have a record again.
+    - `move`: if set, the state is not in use.
+    - `journal`: the ID of the journal folded last.
+    - `unreported`: keys whose task was replaced by a run that died before reporting it.
     """
 
     lineage: str
@@ -194,7 +202,7 @@ class State:
         return {*self.recorded_ids(), *self.retired}
 
     def is_retired(self, task_id: str) -> bool:
-        """Whether the task had a key and has none now."""
+        """Whether the task had a key, and has none now."""
         has_it = (r for r in self.records.values() if task_id in (r.task_id, *r.former))
         return task_id in self.retired and next(has_it, None) is None
 
@@ -233,7 +241,7 @@ def with_unreported(saved: State, events: Iterable[Event]) -> State:
 
 
 def is_in(file: str, paths: Iterable[str]) -> bool:
-    """Whether a manifest file is one of the PATHs or inside one."""
+    """Whether a manifest file is one of the PATHs, or inside one of them."""
     return any(path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in paths)
 
 
@@ -249,7 +257,8 @@ class Attempted:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """An attempt created no task: not sent, refused, or nothing found within the settle time."""
+    """An attempt created no task: it was not sent, or it was refused, or no task was found after
+    the settle time."""
 
     mark: str
     reason: str
@@ -257,7 +266,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A task exists (created, found, adopted, moved, accepted or updated).
+    """A task was created, found, adopted, moved, accepted or updated.
 
     Replaces the record of the key, and closes the open attempts with a mark in `record.marks`.
     """
@@ -283,6 +292,8 @@ class Retired:
 
 @dataclass(frozen=True, slots=True)
 class BaselineRead:
+    """An organization's newest tasks were listed, before its first attempt."""
+
     baseline: Baseline
 
 

@@ -50,7 +50,8 @@ class UnknownWriteError(Exception):
 
 
 class Register:
-    """Only one thread swaps at a time. Every method may raise `Denied`."""
+    """The head and the blobs in an engine. Only one thread swaps at a time. Every method may raise
+    Denied."""
 
     def __init__(self, engine: Engine, clock: Clock, wait: Callable[[float], object]) -> None:
         self.engine, self._clock, self._wait = engine, clock, wait
@@ -135,7 +136,7 @@ class Register:
 
 
 def state_error(problem: EngineError, shown: str) -> StateError:
-    """An engine's error in the user's terms."""
+    """The StateError for an engine's error."""
     code, case = Code.STATE_UNREACHABLE, ""
     if isinstance(problem, Denied):
         code, case = _DENIED[problem.cause]

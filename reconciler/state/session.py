@@ -1,8 +1,8 @@
 """A run's access to a state: locking, reading, appending events and saving.
 
-Each event is durable in the journal when it happens. The state is saved once, at the end; if a run
-dies before that, the next one folds its journal. `state/local.py` and `state/shared.py` implement
-the storage and the lock.
+Each event is made durable in the journal when it happens. The state is saved once, at the end; if
+a run dies before that, the next one folds its journal. `state/local.py` and `state/shared.py`
+implement the storage and the lock.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _refuse_moved(state: State, shown: str) -> None:
 class Session:
     """Exclusive access to a state, from `open` to `close`. Thread-safe.
 
-    As a context manager it closes, and so saves, however the block ends.
+    As a context manager, it saves and closes, however the block ends.
     """
 
     def __init__(self, held: HeldState) -> None:
@@ -76,7 +76,7 @@ class Session:
         return self._held.exists or bool(self._held.events)
 
     def warnings(self) -> list[Diagnostic]:
-        """Risks of the place of this state, for the user."""
+        """Warnings about the place of this state."""
         return self._held.warnings()
 
     @property
@@ -98,15 +98,15 @@ class Session:
             return self._given_mark
 
     def check_held(self) -> None:
-        """To be called right before each request that creates or changes a task; for a create,
-        after its attempt was appended.
+        """Call it right before each request that creates or changes a task; for a create, after its
+        attempt was appended.
 
-        StateError if this run may have lost the lock: nothing may be sent then.
+        Raises StateError if this run may have lost the lock: nothing may be sent then.
         """
         self._held.check_held()
 
     def append(self, *events: Event) -> None:
-        """Makes the events durable and part of `state`; after a StateError, they are neither.
+        """Makes the events durable and part of `state`. If it raises StateError, they are neither.
 
         Concurrent callers share one write. The events of one call are written together.
         """
@@ -121,17 +121,18 @@ class Session:
             self._ledger, self._view = Ledger(replace(state, last_mark=self._given_mark)), None
 
     def refresh(self, tasks: Iterable[RemoteTask]) -> None:
-        """Updates outputs as just read; they are only saved along with other changes."""
+        """Updates the outputs of tasks just read; they are saved only along with other changes."""
         self._seen = {task.id: task.raw for task in tasks}
 
     def mark_complete(
         self, scope: Sequence[str] = (), baselines: Mapping[str, Baseline] | None = None
     ) -> None:
-        """An apply for the PATHs `scope` has accounted for all tasks that may belong to them.
+        """Notes that an apply for the PATHs `scope` has accounted for all tasks that may belong to
+        them.
 
-        With everything in scope (no PATH, or `.`) the state is no longer new; otherwise only for
-        those PATHs. `baselines` are those that it read, by organization: their tasks are not
-        look-alikes any more. They are kept only by a save that has another reason.
+        With everything in scope (no PATH, or `.`), the state is no longer new; otherwise, it is not
+        new for those PATHs. The apply read `baselines`, by organization: their tasks are no longer
+        look-alikes. They are saved only along with other changes.
         """
         with self._guard:
             paths = ["."] if not scope or "." in scope else list(scope)
@@ -147,8 +148,8 @@ class Session:
     def save(self) -> None:
         """Saves the state, if it changed, and clears the journal.
 
-        An unchanged state file stays the same, byte for byte. StateError: the journal still has
-        everything, and the next run continues from it.
+        An unchanged state file stays the same, byte for byte. If it raises StateError, the journal
+        still has everything, and the next run continues from it.
         """
         with self._log.paused():
             self._save(last=False)

@@ -1,8 +1,8 @@
 """A shared state in an engine: reading, creating, locking and unlocking it.
 
 The lock, the journal and the state are one register, the head, which is replaced only by
-compare-and-swap. So the process that replaced it last holds the lock, and a process that has lost
-the lock learns it from its next write (docs/exactly-once.md).
+compare-and-swap. So the process that replaced it last holds the lock, and the next write of a
+process that has lost it fails (docs/exactly-once.md).
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class SharedState:
                     continue
 
     def create(self, state: State) -> bool:
-        """StateError also if a state of another backend exists."""
+        """Raises StateError also if a state of another backend exists."""
         with as_state_errors(self.shown):
             self._engine.prepare()
             if self._store.snapshot(state.backend) is not None:
@@ -111,8 +111,8 @@ class SharedState:
             return True
 
     def unlock(self, epoch: int) -> Holder | None:
-        """Releases the lock of that epoch, and returns its holder, which is fenced off if it is
-        alive. None if the state is not locked. StateError if the epoch is a different one."""
+        """Releases the lock taken in `epoch` and returns its holder, which is fenced off if it is
+        alive; None if the state is not locked. Raises StateError if the epoch has changed."""
         with as_state_errors(self.shown):
             while True:
                 head, data, version = self._found()
@@ -179,8 +179,9 @@ class _Takeover:
         self._is_alive = False
 
     def is_allowed(self, head: Head, version: Version) -> bool:
-        """Whether to take the lock over this version. StateError if its holder is alive and the
-        lock timeout has passed; without a sign of life, the caller waits until it may take over."""
+        """Whether to take the lock over this version. Raises StateError if its holder is alive and
+        the lock timeout has passed; without a sign of life, the caller waits until it may take
+        over."""
         now, holder = self._clock.boot(), head.holder
         if holder is None or holder.is_gone(self._clock.boot_id):
             return True

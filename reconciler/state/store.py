@@ -39,7 +39,7 @@ _LINE = re.compile(rb'\{"checksum":"([0-9a-f]{8})",(.*\})\n', re.DOTALL)
 class Head:
     """`epoch` increases whenever the lock changes hands, `seq` with each write; with the random
     `writer`, no two heads are ever equal. `base` and `segments` name immutable blobs: the saved
-    state and older journal entries. `serial` is that of the base; `bases` are its predecessors.
+    state and older journal entries. `serial` is the base's; `bases` are its predecessors.
     """
 
     format: int
@@ -77,7 +77,7 @@ _HEAD = Codec(Head, without=("tail",))
 
 
 def encode_head(head: Head, cipher: Cipher) -> bytes:
-    """Encryption gives different bytes each time: keep them for a resend."""
+    """The line of a head. Encryption makes it different each time: keep it for a resend."""
     plain = b"[" + b",".join(head.tail) + b"]"
     sealed = cipher.seal(head.tail_name, plain)
     tail = plain if sealed == plain else encode_json(base64.b64encode(sealed).decode())
@@ -122,7 +122,7 @@ def encode_segment(texts: Sequence[bytes]) -> bytes:
 
 
 def decode_segment(data: bytes) -> list[bytes]:
-    """Raises ShapeError."""
+    """The journal entries in a blob. Raises ShapeError."""
     checksum, _, lines = data.partition(b"\n")
     if checksum != b"%08x" % zlib.crc32(lines):
         raise ShapeError("", "its checksum does not match")
@@ -132,7 +132,7 @@ def decode_segment(data: bytes) -> list[bytes]:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One version of a shared state: `head`, and the content of every blob that it names.
-    `is_current`: the saved state is encrypted with the current key, or not at all without one."""
+    `is_current`: the saved state is encrypted with the current key, or plain if there is none."""
 
     head: Head
     version: Version
@@ -156,19 +156,19 @@ class Store:
         return self._cipher
 
     def head(self, data: bytes) -> tuple[Head, Raw]:
-        """A head, and its tail as stored. StateError if it is damaged or newer."""
+        """A head, and its tail as stored. Raises StateError if it is damaged or newer."""
         with self._verifying("head"):
             return decode_head(data, self._shown)
 
     def whole_head(self, data: bytes) -> Head:
-        """A head with its tail. StateError, also for a wrong key."""
+        """A head with its tail. Raises StateError, also for a wrong key."""
         head, tail = self.head(data)
         with self._verifying("head"):
             return replace(head, tail=decode_tail(head, tail, self.cipher(head.lineage)))
 
     def snapshot(self, backend: str) -> Snapshot | None:
         """The newest version; None only if there is none. A missing blob may have been dropped by
-        a newer version, so the head is read again. StateError for anything unreadable."""
+        a newer version, so the head is read again. Raises StateError for anything unreadable."""
         for reads in range(_READS):
             found = self.register.read()
             if found is None:
