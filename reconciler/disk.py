@@ -53,7 +53,7 @@ def replace_file(
         try:
             write_all(fd, data)
             if mode != PRIVATE:
-                os.chmod(spare, mode)  # whatever the umask is  # noqa: PTH101
+                os.chmod(spare, mode)  # regardless of the umask  # noqa: PTH101
             sync(fd)
         finally:
             os.close(fd)

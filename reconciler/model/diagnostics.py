@@ -100,7 +100,7 @@ def note(code: Code, case: str = "", /, *, at: Place = NOWHERE, **args: Arg) -> 
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """By file, line and column, without duplicates; those without a place come first."""
+    """Sorts by file, line and column, without duplicates; diagnostics without a file come first."""
     return sorted(dict.fromkeys(diagnostics), key=_order)
 
 

@@ -22,7 +22,7 @@ class Field(NamedTuple):
     `returned`: the API returns it; otherwise it cannot be compared.
     `compared`: the plan shows remote changes of it.
     `identifies`: a task with another value is never adopted as a look-alike.
-    `imported`: import writes the service's value as is; message and name need more care.
+    `imported`: import writes the service's value as is; message and name need special handling.
     `hidden`: reports show only its digest if the task is sensitive.
     """
 

@@ -56,8 +56,7 @@ CreateOutcome = Created | NotSent | Refused | Unknown
 class TaskPage:
     """One page of an organization's list.
 
-    With a `problem` (an unreadable entry, the wrong order), a task may exist that no page shows,
-    so not being listed proves nothing.
+    With a `problem` (an unreadable entry, the wrong order), tasks may exist that no page lists.
     """
 
     tasks: tuple[RemoteTask, ...]
@@ -102,8 +101,8 @@ class Service(Protocol):
     def create_task(
         self, org_name: str, body: Mapping[str, object], window: SendWindow
     ) -> CreateOutcome:
-        """Sends one create once, if `window` is still open when the connection is. Network and
-        service failures are outcomes, never exceptions; NotSent if the window has closed."""
+        """Sends one create once, if `window` is still open when the connection is ready; otherwise,
+        returns NotSent. Network and service failures are outcomes, never exceptions."""
 
     def patch_task(self, org_name: str, task_id: str, changes: Mapping[str, object]) -> RemoteTask:
         """Changes settings; returns the task afterwards."""

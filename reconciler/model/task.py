@@ -44,7 +44,8 @@ class TaskRef(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A token's identity. Two are the same if all but the login agree (docs/exactly-once.md)."""
+    """A token's identity. The login may change: all other fields identify it
+    (docs/exactly-once.md)."""
 
     JSON_SHARED: ClassVar[bool] = True  # one value for the many records that one identity made
 
@@ -143,7 +144,7 @@ class DesiredTask:
 
     @property
     def declared_key(self) -> str:
-        """The key in the manifest; for a generated task, that of its entry."""
+        """The key in the manifest; for a generated task, its entry's key."""
         return self.key if self.origin is None else self.origin.generated.entry
 
     @property

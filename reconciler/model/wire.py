@@ -116,7 +116,7 @@ def _is_unreadable(event: object) -> bool:
 
 def _ascend(events: Iterable[object]) -> bool:
     """Whether the events are oldest first, by the agent's timestamps (the service's clock), or
-    else by those of users."""
+    else by the users'."""
     agent, users = _times(events, ("agentResponse",)), _times(events, USER_EVENT_TYPES)
     times = agent if len(set(agent)) > 1 else users
     return not times or times[0] <= times[-1]

@@ -115,10 +115,8 @@ def rm(state: State, ref: TaskRef, *, at: datetime | None = None) -> list[Event]
 def accept(
     state: State, ref: TaskRef, inputs: Inputs, file: str, *, sensitive: bool = False
 ) -> list[Event]:
-    """Records a manifest's `inputs` as those that `ref` was created with; `file` is its source.
-
-    No events if nothing differs.
-    """
+    """Records a manifest's `inputs` as the inputs that `ref` was created with; `file` is the
+    manifest. Returns no events if nothing differs."""
     record = _record(state, ref)
     accepted = replace(record, inputs=inputs, digest=digest(inputs), file=file, sensitive=sensitive)
     return [] if accepted == record else [Recorded(accepted)]
@@ -154,8 +152,8 @@ def close_attempts(
     """Resolves the open attempts of `ref`: they created the task `task_id`, or none (None). `at`
     is now.
 
-    `created_at` is by the service. The task may not have its name and sharing yet, so they are
-    left pending.
+    `created_at` is by the service's clock. The task may not have its name and sharing yet, so they
+    stay pending.
     """
     attempts = state.attempts_for(ref)
     if not attempts:
@@ -170,8 +168,8 @@ def close_attempts(
 
 
 def push(state: State, given: State) -> State:
-    """`given` as the successor of `state`: newer, of the same lineage, and with every unresolved
-    attempt and every task."""
+    """`given` as the successor of `state`. Raises StateError unless it is newer, of the same
+    lineage, and has every unresolved attempt and every task."""
     if given.lineage != state.lineage:
         raise _refused("lineage", "", given=given.lineage, known=state.lineage)
     if given.serial <= state.serial:
@@ -180,7 +178,8 @@ def push(state: State, given: State) -> State:
         baselines = (given.baseline_of(attempt), state.baseline_of(attempt))
         if given.attempts.get(mark) != attempt or baselines[0] != baselines[1]:
             raise _refused("attempt", attempt.ref.key, ref=str(attempt.ref), mark=mark)
-    if lost := sorted(state.known_ids() - given.known_ids()):
+    known = {*given.recorded_ids(), *given.retired}
+    if lost := sorted({*state.recorded_ids(), *state.retired} - known):
         raise _refused("lost", "", tasks=tuple(lost), count=len(lost))
     latest = max(state.last_mark, given.last_mark)
     return replace(given, serial=given.serial - 1, last_mark=latest, journal=state.journal)

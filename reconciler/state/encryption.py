@@ -31,7 +31,7 @@ OLD_KEYS = "TASKCTL_STATE_OLD_KEYS"
 VARIABLES = (KEY, PASSPHRASE, OLD_KEYS)
 
 PLAIN = "none"
-"""Instead of a key. As the current key: write plain text. As an old key: read plain text."""
+"""Stands for no key. As the current key: write plain text. As an old key: read plain text."""
 
 MAGIC = b"taskctl-encrypted\x00\x01"
 _FAMILY = MAGIC[:-1]
@@ -121,7 +121,7 @@ class Cipher:
         return text
 
     def is_current(self, data: bytes) -> bool:
-        """Whether stored data is encrypted with the current key, or not at all without one."""
+        """Whether stored data is encrypted with the current key, or plain if there is none."""
         if self._current is None:
             return not data.startswith(_FAMILY)
         return data.startswith(MAGIC + _id_of(self._current))
@@ -196,7 +196,7 @@ def _derived(variable: str, text: str) -> _Key:
 
 
 def _old_keys(line: str) -> Iterator[_Key]:
-    """An old key: a passphrase, and a raw key as well if it looks like one."""
+    """The possible keys of a line: a passphrase, and before it a raw key if it has that form."""
     key = _raw(line)
     if key is not None:
         yield key

@@ -31,8 +31,8 @@ class HeldHead:
     """`state.held.HeldState` of a shared state."""
 
     def __init__(self, store: Store, taken: Snapshot, clock: Clock, proved: float) -> None:
-        """`taken` is the version with which this process took the lock, `proved` the seconds since
-        boot before it was written."""
+        """`taken` is the version with which this process took the lock; `proved` is the time before
+        it was written, in seconds since boot."""
         self._store, self._register, self._clock = store, store.register, clock
         self._shown, self._pace = self._register.shown, self._register.engine.pace
         self._head, self._version, self._proved = taken.head, taken.version, proved
@@ -61,7 +61,8 @@ class HeldHead:
         return []
 
     def check_held(self) -> None:
-        """After a pause that is long enough for others to take the lock, asks the engine."""
+        """After a pause long enough for another process to take the lock, also rewrites the head,
+        which fails in that case."""
         self.retake()
         self._beat_if_due(late=self._register.patience)
 

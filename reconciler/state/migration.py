@@ -68,7 +68,7 @@ def abort(source: StatePlace, opened: Opened) -> bool:
 
 
 def _fill(arrived: Session, arriving: State, target: StatePlace) -> None:
-    """Overwrites only what an earlier move of the same state left there."""
+    """Fills the target; overwrites only what an earlier move of the same state left there."""
     there = arrived.state
     if there.lineage != arriving.lineage or there.move is None:
         raise _refused("taken", target)

@@ -70,11 +70,11 @@ class Record:
         what = HistoryKind.CREATED if mark else HistoryKind.ADOPTED
         return (HistoryEntry(what.value, self.created_at, self.task_id, mark),)
 
-    def with_history(self, *entries: HistoryEntry) -> Record:
-        """The record with these history entries added."""
-        known = {(h.what, h.mark) for h in self.history if h.mark}
-        new = (h for h in entries if not h.mark or (h.what, h.mark) not in known)
-        return replace(self, history=(*self.full_history(), *new)[-HISTORY:])
+    def with_history(self, entry: HistoryEntry) -> Record:
+        """The record with this history entry; a mark has one entry of each kind."""
+        if entry.mark and any((h.what, h.mark) == (entry.what, entry.mark) for h in self.history):
+            return self
+        return replace(self, history=(*self.full_history(), entry)[-HISTORY:])
 
     def was_replaced(self) -> bool:
         """Whether its task replaced another one on request."""
@@ -183,7 +183,7 @@ class State:
         return tuple(a for _, a in sorted(self.attempts.items()) if a.ref == ref)
 
     def recorded_ids(self) -> dict[str, TaskRef]:
-        """The IDs of all tasks that have or had a key, with the key; including those that open
+        """The key of each task that has or had one, by task ID; including the tasks that open
         attempts are to replace, even if their record was lost."""
         ids = {record.task_id: ref for ref, record in self.records.items()}
         for ref, record in self.records.items():
@@ -197,18 +197,14 @@ class State:
                 ids.setdefault(task_id, task.ref)
         return ids
 
-    def known_ids(self) -> set[str]:
-        """The IDs of all known tasks."""
-        return {*self.recorded_ids(), *self.retired}
-
     def is_retired(self, task_id: str) -> bool:
         """Whether the task had a key, and has none now."""
         has_it = (r for r in self.records.values() if task_id in (r.task_id, *r.former))
         return task_id in self.retired and next(has_it, None) is None
 
     def close_attempts(self, marks: Iterable[str], why: str, at: datetime | None) -> list[Event]:
-        """The events for attempts that created no task. If their key has a record, its history
-        keeps them."""
+        """The events that close attempts without a task. If the key has a record, its history keeps
+        the attempts."""
         events: list[Event] = []
         records: dict[TaskRef, Record] = {}
         for mark in marks:
@@ -228,7 +224,7 @@ class State:
 
 
 def with_unreported(saved: State, events: Iterable[Event]) -> State:
-    """`saved` with the keys that a run replaced before it died; `events` are that run's."""
+    """`saved` with the keys whose task a run replaced before it died; `events` are that run's."""
     replaced = {
         event.record.ref
         for event in events
@@ -245,7 +241,7 @@ def is_in(file: str, paths: Iterable[str]) -> bool:
     return any(path in (".", file) or file.startswith(path.rstrip("/") + "/") for path in paths)
 
 
-# Events: each is one line of the journal. Applying one twice has the effect of applying it once.
+# Events: each is one line of the journal, and idempotent.
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +281,7 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A record was removed, and its task has no key any more."""
+    """A record was removed, and its task no longer has a key."""
 
     task: RetiredTask
 
@@ -305,7 +301,7 @@ class Ledger:
 
     def __init__(self, state: State) -> None:
         self.rest = state
-        """The fields that no event changes; those of the others are out of date."""
+        """Has the fields that no event changes; the other fields are out of date."""
         self.records, self.attempts = dict(state.records), dict(state.attempts)
         self.baselines, self.retired = dict(state.baselines), dict(state.retired)
         self.last_mark = state.last_mark

@@ -89,7 +89,7 @@ class Session:
 
     def next_mark(self, now: datetime) -> str:
         """The mark of the next attempt: `now`, or just after the latest mark ever given."""
-        digits = random_digits()  # asks the system, which lets other threads run: not in the guard
+        digits = random_digits()  # a system call lets other threads run: not in the guard
         with self._guard:
             try:
                 self._given_mark = mint(now, self._given_mark, digits)

@@ -181,7 +181,7 @@ class Store:
         raise AssertionError
 
     def load(self, data: bytes, version: Version, backend: str) -> Snapshot:
-        """All of one version. Raises Missing, and StateError for anything unreadable."""
+        """The content of one version. Raises Missing, and StateError for anything unreadable."""
         head = self.whole_head(data)
         names, kept = [head.base, *head.segments], self.register.engine.kept
         cipher = self.cipher(head.lineage)
@@ -202,7 +202,7 @@ class Store:
         return self.register.swap(encode_head(head, self.cipher(head.lineage)), over)
 
     def keep(self, name: str, data: bytes, lineage: str) -> None:
-        """Encrypts once, because the content of a name must never change."""
+        """Stores a blob, encrypted once, because the content of a name must never change."""
         self.register.keep(name, self.cipher(lineage).seal(name, data))
 
     def damaged(self, part: str, reason: str) -> StateError:

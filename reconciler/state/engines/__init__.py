@@ -1,11 +1,11 @@
-"""Engines: where a shared state is stored. They move bytes and know nothing about their meaning.
+"""Engines: the storage of shared states. They store bytes without interpreting them.
 
 An engine has one register, the *head*, which is replaced by compare-and-swap, and immutable blobs
 that the head names. `state.shared` implements everything else on top: the lock, the journal,
 retries, clocks. To add an engine, write a module with `open_engine` here, add its schemes to
 `SCHEMES`, and add one line to the list of the conformance suite.
 """
-# ruff: noqa: N818  (an outcome of a swap is not an error before the caller has examined it)
+# ruff: noqa: N818  (an outcome of a swap is not an error until the caller has examined it)
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Pace(NamedTuple):
 class Engine(Protocol):
     """One state in one place. No JSON, no retries, no clocks; each call is one attempt.
 
-    Calls may come from several threads, swaps one at a time. Every method may raise `Unsure` or
+    Several threads may call it, but only one swaps at a time. Every method may raise `Unsure` or
     `Denied`. Only `prepare` creates anything but the head and blobs.
     """
 
@@ -99,7 +99,7 @@ class Engine(Protocol):
 
     @property
     def drops_with_swap(self) -> bool:
-        """Whether `drop` is done by the swap that follows it, not at once."""
+        """Whether `drop` takes effect only with the next swap."""
 
     def read(self) -> tuple[bytes, Version] | None:
         """The head; None only if the place exists and has none."""
@@ -116,7 +116,7 @@ class Engine(Protocol):
         """A blob. Raises Missing."""
 
     def drop(self, names: Sequence[str]) -> None:
-        """Deletes blobs, best effort; missing ones are fine, and nothing is raised."""
+        """Deletes blobs, best effort: ignores missing blobs, and raises nothing."""
 
     def probe(self) -> None:
         """Sends conditional writes that must be refused, to a scratch key. Raises Unconditional."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from reconciler.state.engines import Cause, Denied, Missing, Moved, Pace, Unsure, Version
 
 GIT = ("git", "-c", "safe.bareRepository=explicit")
-"""Git takes any directory with HEAD, objects, refs and config for a repository, and its
+"""Git treats any directory with HEAD, objects, refs and config as a repository, and its
 configuration can name programs to run; anyone can commit such a directory."""
 
 TIMEOUT = 120.0

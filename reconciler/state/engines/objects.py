@@ -127,8 +127,8 @@ class ObjectEngine:
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
-        """Translates the library's errors. Without credentials it asks the machine's metadata
-        service, so before the first success, a failure of that means missing credentials."""
+        """Translates the library's errors. Without credentials, it queries the machine's metadata
+        service: before the first success, a failure of that query means missing credentials."""
         from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
         try:
@@ -237,7 +237,7 @@ def _google(bucket: str, prefix: str, options: dict[str, str], more: dict[str, A
 
     config: Any = None
     if endpoint := options.get("endpoint"):
-        # An emulator has no tokens. (With `skip_signature`, writes still request one.)
+        # An emulator has no tokens. (With `skip_signature`, writes still request a token.)
         account = {"gcs_base_url": endpoint, "disable_oauth": True, "private_key_id": ""}
         account |= {"client_email": "", "private_key": ""}
         config = {"service_account_key": json.dumps(account)}

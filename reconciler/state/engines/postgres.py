@@ -42,8 +42,8 @@ _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r'database ".*" does not exist'), "container"),
     (re.compile(r"password|authentication|pg_hba\.conf|role|permission"), "credentials"),
 )
-"""libpq's messages for connections that a server refuses permanently. (It also refuses them while
-it starts, and when it has too many clients.)"""
+"""libpq's messages for connections that a server refuses permanently. (A server that is starting,
+or has too many clients, refuses them temporarily.)"""
 
 
 class _NoTablesError(Denied):
@@ -173,8 +173,8 @@ def _short(problem: Exception) -> str:
 
 
 def open_engine(address: str, env: Mapping[str, str], folder: Path) -> PostgresEngine:
-    """The engine of `postgresql://HOST/DB?state=NAME`; everything else in it is libpq's, which
-    also reads the PG* variables and .pgpass."""
+    """The engine of `postgresql://HOST/DB?state=NAME`. All other parameters are passed to libpq,
+    which also reads the PG* variables and .pgpass."""
     del env, folder
     if find_spec("psycopg") is None:
         raise Denied("taskctl[postgres]", "extra")
