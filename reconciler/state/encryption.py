@@ -82,11 +82,10 @@ class Cipher:
     def __init__(self, ring: KeyRing, lineage: str, shown: str) -> None:
         """`shown` is the state's name in messages."""
         self._ring, self._lineage, self._shown = ring, lineage, shown
-        self._ids: dict[bytes, bytes] = {}
         self._guard = threading.Lock()
-        first = (ring.current,) if ring.current is not None else ()
-        self._rest: Iterator[_Key] = iter((*first, *ring.old))
-        self._current = self._next_key() if ring.current is not None else None
+        self._current = ring.current(lineage) if ring.current is not None else None
+        self._ids = {_id_of(key): key for key in (self._current,) if key is not None}
+        self._old = iter(ring.old)
 
     def seal(self, name: str, data: bytes) -> bytes:
         """The stored form of the blob `name`; different each time, so keep it for a resend."""
@@ -132,18 +131,10 @@ class Cipher:
     def _key(self, key_id: bytes) -> bytes | None:
         """Derives old keys lazily, in order, until the ID matches."""
         with self._guard:
-            while key_id not in self._ids:
-                if self._next_key() is None:
-                    return None
-            return self._ids[key_id]
-
-    def _next_key(self) -> bytes | None:
-        derive = next(self._rest, None)
-        if derive is None:
-            return None
-        key = derive(self._lineage)
-        self._ids[_id_of(key)] = key
-        return key
+            while key_id not in self._ids and (derive := next(self._old, None)) is not None:
+                key = derive(self._lineage)
+                self._ids[_id_of(key)] = key
+            return self._ids.get(key_id)
 
     def _refused(self, code: Code, case: str = "", /, **facts: str | int) -> StateError:
         return StateError.of(code, case, at=NOWHERE, file=self._shown, **facts)

@@ -74,7 +74,7 @@ class HeldHead:
         with self._writing:
             head = self._following()
             name = f"base-{head.part}"
-            self._keep(name, encode_state(state))
+            self._put_blob(name, encode_state(state))
             earlier = (head.base, *head.bases)
             bases = earlier[: BASES - 1] if self._is_current else ()
             holder = None if last else head.holder
@@ -83,14 +83,14 @@ class HeldHead:
             self.saved, self._is_current = state, True
 
     def _replace_emptied(self, head: Head, garbage: Sequence[str] = ()) -> None:
-        """Writes the head without journal entries, which the saved state contains, and drops their
-        blobs and `garbage`."""
+        """Writes the head without journal entries, which the saved state contains, and deletes
+        their blobs and `garbage`."""
         register, garbage = self._register, [*garbage, *head.segments]
-        if register.engine.drops_with_swap:
-            register.drop(garbage)
+        if register.engine.deletes_with_swap:
+            register.delete_blobs(garbage)
         self._replace(replace(head, segments=(), tail=()))
-        if not register.engine.drops_with_swap:
-            register.drop(garbage)
+        if not register.engine.deletes_with_swap:
+            register.delete_blobs(garbage)
 
     def clear_log(self) -> None:
         """The next write drops the entries."""
@@ -159,7 +159,7 @@ class HeldHead:
             else:
                 moved = ()
             if moved:
-                self._keep(head.part, encode_segment(moved))
+                self._put_blob(head.part, encode_segment(moved))
                 head = replace(head, segments=(*head.segments, head.part))
             self._replace(replace(head, tail=tail))
             self._is_folded = False
@@ -176,10 +176,10 @@ class HeldHead:
             version = self._store.swap(head, self._version)
         self._head, self._version, self._proved = head, version, began
 
-    def _keep(self, name: str, data: bytes) -> None:
+    def _put_blob(self, name: str, data: bytes) -> None:
         """Stores a blob. Not retried, because the content of a name must never change."""
         with self._ending():
-            self._store.keep(name, data, self._head.lineage)
+            self._store.put_blob(name, data, self._head.lineage)
 
     @contextmanager
     def _ending(self) -> Iterator[None]:

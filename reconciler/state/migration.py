@@ -30,62 +30,62 @@ def migrate(source: StatePlace, target: StatePlace, opened: Opened, now: datetim
     usable as before, or the move must be repeated."""
     if source.shown == target.shown:
         raise _refused("same", source)
-    with opened(source) as leaving, ExitStack() as stack:
-        state = leaving.state
-        if not leaving.exists:
+    with opened(source) as source_session, ExitStack() as stack:
+        state = source_session.state
+        if not source_session.exists:
             raise _refused("absent", source)
         if state.move == Move(Stage.MOVED_TO, target.shown):
             return _complete(source, target, opened, state.lineage)
         if state.move is not None and state.move != Move(Stage.MOVING_TO, target.shown):
             raise _moved(state.move, source)
         try:
-            _save(leaving, replace(state, move=Move(Stage.MOVING_TO, target.shown)))
-            arriving = replace(
-                _aged(leaving.state, now), move=Move(Stage.MOVING_FROM, source.shown)
+            _save(source_session, replace(state, move=Move(Stage.MOVING_TO, target.shown)))
+            moved = replace(
+                _aged(source_session.state, now), move=Move(Stage.MOVING_FROM, source.shown)
             )
-            target.create(arriving)
-            arrived = stack.enter_context(opened(target))
-            _fill(arrived, arriving, target)
-            _save(leaving, _emptied(state, Move(Stage.MOVED_TO, target.shown)))
+            target.create(moved)
+            target_session = stack.enter_context(opened(target))
+            _fill(target_session, moved, target)
+            _save(source_session, _emptied(state, Move(Stage.MOVED_TO, target.shown)))
         except StateError:
             with suppress(StateError):  # the lock is lost, or the place is unreachable
-                _save(leaving, replace(state, move=None))
+                _save(source_session, replace(state, move=None))
             raise
         # From here on, the source must not be used again.
-        _save(arrived, replace(arrived.state, move=None))
+        _save(target_session, replace(target_session.state, move=None))
     return True
 
 
 def abort(source: StatePlace, opened: Opened) -> bool:
     """Makes the source of an interrupted move usable again; False if no move is in progress.
     Raises StateError if the move was completed."""
-    with opened(source) as leaving:
-        move = leaving.state.move
+    with opened(source) as source_session:
+        move = source_session.state.move
         if move is not None and move.stage is not Stage.MOVING_TO:
             raise _moved(move, source)
-        _save(leaving, replace(leaving.state, move=None))
+        _save(source_session, replace(source_session.state, move=None))
     return move is not None
 
 
-def _fill(arrived: Session, arriving: State, target: StatePlace) -> None:
+def _fill(target_session: Session, moved: State, target: StatePlace) -> None:
     """Fills the target; overwrites only what an earlier move of the same state left there."""
-    there = arrived.state
-    if there.lineage != arriving.lineage or there.move is None:
+    found = target_session.state
+    if found.lineage != moved.lineage or found.move is None:
         raise _refused("taken", target)
-    serial = max(arriving.serial, there.serial)
-    _save(arrived, replace(arriving, serial=serial, journal=there.journal))
-    if _content(target.read(arriving.backend)) != _content(arriving):
+    serial = max(moved.serial, found.serial)
+    _save(target_session, replace(moved, serial=serial, journal=found.journal))
+    if _content(target.read(moved.backend)) != _content(moved):
         raise _refused("differs", target)
 
 
 def _complete(source: StatePlace, target: StatePlace, opened: Opened, lineage: str) -> bool:
     """Completes a move whose source is no longer in use."""
-    with opened(target) as arrived:
-        state = arrived.state
+    with opened(target) as target_session:
+        state = target_session.state
         if state.lineage != lineage:
             raise _refused("taken", target)
         if state.move == Move(Stage.MOVING_FROM, source.shown):
-            arrived.put(replace(state, move=None))
+            target_session.put(replace(state, move=None))
         elif state.move is not None:
             raise _moved(state.move, target)
         return state.move is not None

@@ -74,9 +74,9 @@ class Register:
         """The head; None only if there is none. Raises Unsure when retries run out."""
         return self.retried(self.engine.read, READ_PATIENCE)
 
-    def keep(self, name: str, data: bytes) -> None:
+    def put_blob(self, name: str, data: bytes) -> None:
         """Stores a blob. Raises Unsure when retries run out."""
-        self.retried(lambda: self.engine.keep(name, data), self.patience)
+        self.retried(lambda: self.engine.put_blob(name, data), self.patience)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         """Replaces the head; `data` must be new, never sent before. Raises HeadMovedError and
@@ -122,11 +122,11 @@ class Register:
                     raise
                 self._wait(pause)
 
-    def drop(self, names: Sequence[str]) -> None:
+    def delete_blobs(self, names: Sequence[str]) -> None:
         """Deletes blobs, best effort: what remains is only unused."""
         if names:
             with suppress(EngineError):
-                self.engine.drop(names)
+                self.engine.delete_blobs(names)
 
     def _pauses(self, patience: float) -> Iterator[float]:
         end, pause = self._clock.boot() + patience, _FIRST_PAUSE

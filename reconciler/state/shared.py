@@ -102,11 +102,11 @@ class SharedState:
             self._engine.probe()
             writer = _writer()
             base = f"base-0-0-{writer}"
-            self._store.keep(base, encode_state(state), state.lineage)
+            self._store.put_blob(base, encode_state(state), state.lineage)
             try:
                 self._swap(Head(FORMAT, state.lineage, state.serial, 0, 0, writer, base), None)
             except HeadMovedError:
-                self._register.drop([base])
+                self._register.delete_blobs([base])
                 return False
             return True
 

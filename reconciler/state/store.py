@@ -167,7 +167,7 @@ class Store:
             return replace(head, tail=decode_tail(head, tail, self.cipher(head.lineage)))
 
     def snapshot(self, backend: str) -> Snapshot | None:
-        """The newest version; None only if there is none. A missing blob may have been dropped by
+        """The newest version; None only if there is none. A missing blob may have been deleted by
         a newer version, so the head is read again. Raises StateError for anything unreadable."""
         for reads in range(_READS):
             found = self.register.read()
@@ -183,10 +183,10 @@ class Store:
     def load(self, data: bytes, version: Version, backend: str) -> Snapshot:
         """The content of one version. Raises Missing, and StateError for anything unreadable."""
         head = self.whole_head(data)
-        names, kept = [head.base, *head.segments], self.register.engine.kept
+        names, get = [head.base, *head.segments], self.register.engine.get_blob
         cipher = self.cipher(head.lineage)
         with ThreadPoolExecutor(min(_AT_ONCE, len(names)), "read") as pool:
-            stored = list(pool.map(lambda name: self.register.retried(lambda: kept(name)), names))
+            stored = list(pool.map(lambda name: self.register.retried(lambda: get(name)), names))
         base, *segments = [cipher.unseal(*part) for part in zip(names, stored, strict=True)]
         saved = self._state(head, base, backend)
         texts: list[bytes] = []
@@ -201,9 +201,9 @@ class Store:
         """Replaces the head, which must be new; errors as in `Register.swap`."""
         return self.register.swap(encode_head(head, self.cipher(head.lineage)), over)
 
-    def keep(self, name: str, data: bytes, lineage: str) -> None:
+    def put_blob(self, name: str, data: bytes, lineage: str) -> None:
         """Stores a blob, encrypted once, because the content of a name must never change."""
-        self.register.keep(name, self.cipher(lineage).seal(name, data))
+        self.register.put_blob(name, self.cipher(lineage).seal(name, data))
 
     def damaged(self, part: str, reason: str) -> StateError:
         code = Code.STATE_PART_DAMAGED

@@ -71,7 +71,7 @@ class Team:
             assert found is not None
             head = json.loads(found[0])
             names = [head["base"], *head.get("bases", ()), *head.get("segments", ())]
-            return {"head": found[0], **{name: engine.kept(name) for name in names}}
+            return {"head": found[0], **{name: engine.get_blob(name) for name in names}}
 
 
 @pytest.fixture
@@ -215,8 +215,8 @@ def test_a_blob_of_another_state_is_refused(git_team: Team) -> None:
         found = engine.read()
         assert found is not None
         name = json.loads(found[0])["base"]
-        engine.drop([name])
-        engine.keep(name, other[json.loads(other["head"])["base"]])
+        engine.delete_blobs([name])
+        engine.put_blob(name, other[json.loads(other["head"])["base"]])
         engine.swap(*found)
     assert git_team.refused("plan")[0] == Code.STATE_CIPHERTEXT
 

@@ -126,15 +126,15 @@ def test_a_read_with_a_lost_response_is_not_an_empty_state(
 def test_a_blob_with_a_lost_response_can_be_stored_again(engine: Engine, proxy: FaultProxy) -> None:
     proxy.on_write = {1: Trouble("lost")}
     try:
-        engine.keep("blob", b"data")
+        engine.put_blob("blob", b"data")
     except Unsure:
-        engine.keep("blob", b"data")
+        engine.put_blob("blob", b"data")
         swapped(engine, b"names it")
     else:  # git: it goes out with the next swap
         with pytest.raises(Unsure):
             swapped(engine, b"names it")
     assert head(engine) == b"names it"
-    assert engine.kept("blob") == b"data"
+    assert engine.get_blob("blob") == b"data"
 
 
 def test_the_proxy_counts_forwarded_requests(engine: Engine, proxy: FaultProxy) -> None:

@@ -120,31 +120,31 @@ def test_only_one_of_many_writers_wins(served: tuple[str, Served], runner: Make)
 def test_blobs_are_kept_until_they_are_dropped(runner: Make) -> None:
     one = runner()
     name, data = f"base-{secrets.token_hex(4)}", content(100)
-    one.keep(name, data)
-    one.keep(name, data)
+    one.put_blob(name, data)
+    one.put_blob(name, data)
     one.swap(content(), over(one))
     other = runner()
     other.read()
-    assert other.kept(name) == data
+    assert other.get_blob(name) == data
     with pytest.raises(Missing):
-        other.kept("never-was")
-    other.drop([name, "never-was"])
+        other.get_blob("never-was")
+    other.delete_blobs([name, "never-was"])
     other.swap(content(), over(other))
     third = runner()
     third.read()
     with pytest.raises(Missing):
-        third.kept(name)
+        third.get_blob(name)
 
 
 def test_five_megabytes_are_read_back(runner: Make) -> None:
     one, other = runner(), runner()
     head, blob = content(5 * 1024 * 1024), content(5 * 1024 * 1024)
-    one.keep("large", blob)
+    one.put_blob("large", blob)
     one.swap(head, over(one))
     found = other.read()
     assert found is not None
     assert found[0] == head
-    assert other.kept("large") == blob
+    assert other.get_blob("large") == blob
 
 
 def test_a_write_test_leaves_nothing(served: tuple[str, Served], runner: Make) -> None:
@@ -187,7 +187,7 @@ def test_git_does_not_change_the_clone(tmp_path: Path) -> None:
         before = sorted(str(p.relative_to(here.folder)) for p in here.folder.rglob("*"))
         engine = stack.enter_context(closing(here.engine()))
         assert engine.read() is None
-        engine.keep("blob", b"1")
+        engine.put_blob("blob", b"1")
         engine.swap(b"data", None)
         other = stack.enter_context(closing(server.runner("x").engine()))
         assert other.read() is not None

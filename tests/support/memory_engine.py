@@ -45,7 +45,7 @@ class MemoryEngine:
     clock: Clock = field(default_factory=Clock)
     pace: Pace = field(default_factory=Pace)
     shown: str = "memory:state"
-    drops_with_swap: bool = False
+    deletes_with_swap: bool = False
     head: bytes | None = None
     version: int = 0
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -76,18 +76,18 @@ class MemoryEngine:
                 raise Unsure("the answer was lost")
             return Version(str(self.version))
 
-    def keep(self, name: str, data: bytes) -> None:
-        self.asked.append("keep")
+    def put_blob(self, name: str, data: bytes) -> None:
+        self.asked.append("put_blob")
         assert self.blobs.setdefault(name, data) == data
 
-    def kept(self, name: str) -> bytes:
-        self.asked.append("kept")
+    def get_blob(self, name: str) -> bytes:
+        self.asked.append("get_blob")
         if name not in self.blobs:
             raise Missing(name)
         return self.blobs[name]
 
-    def drop(self, names: Sequence[str]) -> None:
-        self.asked.append("drop")
+    def delete_blobs(self, names: Sequence[str]) -> None:
+        self.asked.append("delete_blobs")
         for name in names:
             self.blobs.pop(name, None)
 

@@ -98,8 +98,8 @@ class Engine(Protocol):
     def pace(self) -> Pace: ...
 
     @property
-    def drops_with_swap(self) -> bool:
-        """Whether `drop` takes effect only with the next swap."""
+    def deletes_with_swap(self) -> bool:
+        """Whether `delete_blobs` takes effect only with the next swap."""
 
     def read(self) -> tuple[bytes, Version] | None:
         """The head; None only if the place exists and has none."""
@@ -108,14 +108,14 @@ class Engine(Protocol):
         """Replaces the head if its version is still `over` (None: if there is none) and returns the
         new version. Raises Moved, Unsure, Denied."""
 
-    def keep(self, name: str, data: bytes) -> None:
+    def put_blob(self, name: str, data: bytes) -> None:
         """Stores an immutable blob; storing the same name and bytes again succeeds. `name` consists
         of letters, digits, '-', '.' and '_'."""
 
-    def kept(self, name: str) -> bytes:
+    def get_blob(self, name: str) -> bytes:
         """A blob. Raises Missing."""
 
-    def drop(self, names: Sequence[str]) -> None:
+    def delete_blobs(self, names: Sequence[str]) -> None:
         """Deletes blobs, best effort: ignores missing blobs, and raises nothing."""
 
     def probe(self) -> None:

@@ -54,7 +54,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], Cause], ...] = (
 class GitEngine:
     """The Engine of one ref of one remote, used from inside the clone `folder`."""
 
-    drops_with_swap = True
+    deletes_with_swap = True
 
     def __init__(self, folder: Path, remote: str, ref: str, env: Mapping[str, str]) -> None:
         self._folder, self._remote, self._ref = folder, remote, ref
@@ -63,7 +63,7 @@ class GitEngine:
         self._objects = tempfile.TemporaryDirectory(prefix="taskctl-git-")
         self._tree: dict[str, str] = {}
         self._new: dict[str, str] = {}
-        self._dropped: set[str] = set()
+        self._deleted: set[str] = set()
         who = {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in _WHO.items()}
         self._environment = {**env, **who, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         shared = self._git("rev-parse", "--git-path", "objects").decode().strip()
@@ -75,7 +75,7 @@ class GitEngine:
     def read(self) -> tuple[bytes, Version] | None:
         """Looks the ref up again if its commit was replaced before it could be fetched."""
         for _ in range(_LOOKUPS):
-            listed = self._git("ls-remote", "--exit-code", self._remote, self._ref, fine=(0, 2))
+            listed = self._git("ls-remote", "--exit-code", self._remote, self._ref, expected=(0, 2))
             commit = listed.split(b"\t")[0].decode()
             if not commit:
                 return None
@@ -84,7 +84,7 @@ class GitEngine:
         raise Unsure(f"{self._ref} was replaced while it was read")
 
     def _has(self, commit: str) -> bool:
-        return self._git("cat-file", "-t", commit, fine=(0, 1, 128), quiet=True) == b"commit\n"
+        return self._git("cat-file", "-t", commit, expected=(0, 1, 128), quiet=True) == b"commit\n"
 
     def _head_of(self, commit: str) -> tuple[bytes, Version]:
         entries = self._entries(commit)
@@ -94,7 +94,7 @@ class GitEngine:
         return self._git("cat-file", "blob", entries["head"]), Version(commit)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
-        kept = {n: i for n, i in self._tree.items() if n not in self._dropped}
+        kept = {n: i for n, i in self._tree.items() if n not in self._deleted}
         tree = {**kept, **self._new, "head": self._blob(data)}
         listing = "".join(f"100644 blob {i}\t{name}\0" for name, i in sorted(tree.items()))
         root = self._git("mktree", "-z", given=listing.encode()).decode().strip()
@@ -102,24 +102,24 @@ class GitEngine:
         lease = f"--force-with-lease={self._ref}:{over or ''}"
         self._push(lease, f"{commit}:{self._ref}")
         self._tree = {name: i for name, i in tree.items() if name != "head"}
-        self._new, self._dropped = {}, set()
+        self._new, self._deleted = {}, set()
         return Version(commit)
 
-    def keep(self, name: str, data: bytes) -> None:
+    def put_blob(self, name: str, data: bytes) -> None:
         """Sent with the next swap, which is the first that can name it."""
         self._new[name] = self._blob(data)
-        self._dropped.discard(name)
+        self._deleted.discard(name)
 
-    def kept(self, name: str) -> bytes:
+    def get_blob(self, name: str) -> bytes:
         object_id = self._new.get(name) or self._tree.get(name)
         if object_id is None:
             raise Missing(name)
         return self._git("cat-file", "blob", object_id)
 
-    def drop(self, names: Sequence[str]) -> None:
+    def delete_blobs(self, names: Sequence[str]) -> None:
         """Takes effect with the next swap."""
-        self._dropped.update(names)
-        self._new = {n: i for n, i in self._new.items() if n not in self._dropped}
+        self._deleted.update(names)
+        self._new = {n: i for n, i in self._new.items() if n not in self._deleted}
 
     def close(self) -> None:
         self._objects.cleanup()
@@ -173,10 +173,10 @@ class GitEngine:
         return self._git("hash-object", "-w", "--stdin", given=data).decode().strip()
 
     def _git(
-        self, *words: str, given: bytes = b"", fine: Sequence[int] = (0,), quiet: bool = False
+        self, *words: str, given: bytes = b"", expected: Sequence[int] = (0,), quiet: bool = False
     ) -> bytes:
         done = self._run(*words, given=given)
-        if done.returncode in fine:
+        if done.returncode in expected:
             return done.stdout
         if quiet:
             return b""

@@ -42,7 +42,7 @@ HEAD = "head"
 class ObjectEngine:
     """The Engine of one prefix in one bucket. `store` is rooted at the prefix."""
 
-    drops_with_swap = False
+    deletes_with_swap = False
 
     def __init__(self, store: ObjectStore, shown: str, pace: Pace) -> None:
         self._store = store
@@ -59,19 +59,19 @@ class ObjectEngine:
     def swap(self, data: bytes, over: Version | None) -> Version:
         return self._put(HEAD, data, "create" if over is None else json.loads(over))
 
-    def keep(self, name: str, data: bytes) -> None:
+    def put_blob(self, name: str, data: bytes) -> None:
         with self._faults():
             try:
                 self._store.put(f"blobs/{name}", data, use_multipart=False)
             except FileNotFoundError as problem:
                 raise _no_bucket(problem) from problem
 
-    def kept(self, name: str) -> bytes:
+    def get_blob(self, name: str) -> bytes:
         with self._faults(), _absent():
             return bytes(self._store.get(f"blobs/{name}").bytes())
         raise Missing(name)
 
-    def drop(self, names: Sequence[str]) -> None:
+    def delete_blobs(self, names: Sequence[str]) -> None:
         for name in names:
             with suppress(EngineError), self._faults(), _absent():
                 self._store.delete(f"blobs/{name}")

@@ -53,7 +53,7 @@ class _NoTablesError(Denied):
 class PostgresEngine:
     """The Engine of one named state in one database; connects lazily."""
 
-    drops_with_swap = False
+    deletes_with_swap = False
 
     def __init__(self, conninfo: str, name: str, shown: str) -> None:
         self._conninfo, self._name = conninfo, name
@@ -79,10 +79,10 @@ class PostgresEngine:
             raise Moved("the head was replaced")
         return Version(str(rows[0][0]))
 
-    def keep(self, name: str, data: bytes) -> None:
+    def put_blob(self, name: str, data: bytes) -> None:
         self._run(_KEEP, self._name, name, data)
 
-    def kept(self, name: str) -> bytes:
+    def get_blob(self, name: str) -> bytes:
         rows = self._run(
             "SELECT data FROM taskctl_blob WHERE state = %s AND name = %s", self._name, name
         )
@@ -90,7 +90,7 @@ class PostgresEngine:
             raise Missing(name)
         return bytes(rows[0][0])
 
-    def drop(self, names: Sequence[str]) -> None:
+    def delete_blobs(self, names: Sequence[str]) -> None:
         self._run(_DROP, self._name, list(names))
 
     def prepare(self) -> None:

@@ -58,7 +58,7 @@ class Engine:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._engine, name)
-        if name not in ("read", "swap", "keep", "kept", "drop"):
+        if name not in ("read", "swap", "put_blob", "get_blob", "delete_blobs"):
             return found
         return lambda *given: self._process.step(lambda: found(*given))
 

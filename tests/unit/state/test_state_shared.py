@@ -84,7 +84,7 @@ def test_a_missing_blob_is_damage(engine: MemoryEngine) -> None:
 
 def test_a_read_fetches_only_the_head_and_its_blobs(engine: MemoryEngine) -> None:
     engine.place().read(BACKEND)
-    assert engine.asked == ["read", "kept"]
+    assert engine.asked == ["read", "get_blob"]
 
 
 # Commits
@@ -335,4 +335,4 @@ def test_an_apply_that_changes_nothing_leaves_base_and_serial(engine: MemoryEngi
         n: before[n] for n in ("base", "serial")
     }
     assert engine.blobs == blobs
-    assert engine.asked == ["read", "kept", "swap", "swap"]
+    assert engine.asked == ["read", "get_blob", "swap", "swap"]
