@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from reconciler.remote.credentials import Backend, Resolved
     from reconciler.remote.survey import Survey
     from reconciler.remote.task_reader import TaskReader
-    from reconciler.state.held import StatePlace
     from reconciler.state.model import State
-    from reconciler.state.session import Session
+    from reconciler.state.session import Session, StatePlace
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -227,8 +226,7 @@ class Context:
     ) -> Session:
         """Locks and opens the state, or that of another `place`, for changes. StateError if it is
         locked or unusable; `moves`: a state that was moved may be opened."""
-        from reconciler.state.held import Claim
-        from reconciler.state.session import Session
+        from reconciler.state.session import Claim, Session
 
         is_check = self.is_shared and not self.connection.lock_timeout
         note = Note.LOCKED_CHECK if is_check else Note.LOCKED

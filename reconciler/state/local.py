@@ -14,10 +14,10 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Diagnostic, Place, StateError, warning
 from reconciler.state.codec import StateSource, check_backend, decode_state, encode_state
 from reconciler.state.commit import Durable
-from reconciler.state.held import Claim
 from reconciler.state.journal import Header, Journal, Replay, read_journal
 from reconciler.state.lock import Lock
 from reconciler.state.model import Event, State, fold, with_unreported
+from reconciler.state.session import Claim
 
 _READS = 10
 
@@ -38,7 +38,7 @@ class Loaded(NamedTuple):
 
 
 class LocalState:
-    """`state.held.StatePlace` of a file.
+    """`state.session.StatePlace` of a file.
 
     `path` is the state file itself, never a link to it, because replacing a link would detach the
     state from its location. `shown` is the path as the user gave it, for messages.
@@ -183,7 +183,7 @@ class LocalState:
 
 
 class HeldFile:
-    """`state.held.HeldState` of a file."""
+    """`state.session.HeldState` of a file."""
 
     def __init__(self, place: LocalState, lock: Lock, loaded: Loaded, purpose: str) -> None:
         self._place, self._lock, self._purpose = place, lock, purpose

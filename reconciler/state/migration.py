@@ -17,9 +17,8 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.attempt import Move, Stage
 from reconciler.state.codec import encode_state
-from reconciler.state.held import StatePlace
 from reconciler.state.model import State
-from reconciler.state.session import Session
+from reconciler.state.session import Session, StatePlace
 
 Opened = Callable[[StatePlace], Session]
 """Locks and opens a state, even if it was moved."""

@@ -19,7 +19,6 @@ from reconciler.model.diagnostics import NOWHERE, StateError
 from reconciler.state.codec import encode_state
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Missing, Pace, Version
-from reconciler.state.held import Claim
 from reconciler.state.held_head import HeldHead
 from reconciler.state.holder import Holder
 from reconciler.state.model import State, fold, with_unreported
@@ -29,6 +28,7 @@ from reconciler.state.register import (
     UnknownWriteError,
     as_state_errors,
 )
+from reconciler.state.session import Claim
 from reconciler.state.store import FORMAT, Head, Snapshot, Store
 
 BETWEEN_READS = 2.0
@@ -39,7 +39,7 @@ LEAST_READS = 4
 
 
 class SharedState:
-    """`state.held.StatePlace` of an engine. `run` is the link to this run in its CI system."""
+    """`state.session.StatePlace` of an engine. `run` is the link to this run in its CI system."""
 
     def __init__(
         self,

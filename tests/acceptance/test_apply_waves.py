@@ -14,9 +14,8 @@ import pytest
 
 from reconciler.cli.main import Terminated
 from reconciler.remote.client import Client
-from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
-from reconciler.state.session import Session
+from reconciler.state.session import Claim, Session
 from tests.support.live_tasks import LiveTasks, live_tasks
 from tests.support.sandbox import ROOT
 from tests.support.shells import typed

@@ -14,9 +14,8 @@ from time import monotonic
 import pytest
 
 from reconciler.model.codes import Code
-from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
-from reconciler.state.session import Session
+from reconciler.state.session import Claim, Session
 from tests.support.fault_server import Fault, FaultServer, Habits, Rule
 from tests.support.sandbox import STATE, TOKEN, Ended, Sandbox, as_tasks, prompts
 

@@ -20,9 +20,8 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Engine, open_engine
-from reconciler.state.held import Claim
 from reconciler.state.model import Attempted, Recorded
-from reconciler.state.session import Session
+from reconciler.state.session import Claim, Session
 from reconciler.state.shared import SharedState
 from reconciler.state.store import Head, decode_head, encode_head
 from tests.support.fault_proxy import Asked, FaultProxy, Trouble

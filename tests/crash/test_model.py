@@ -27,8 +27,7 @@ from hypothesis.stateful import (
 from reconciler.model.diagnostics import StateError
 from reconciler.plan.plan import Action
 from reconciler.plan.replacement import AGAIN
-from reconciler.state.held import Claim
-from reconciler.state.session import Session
+from reconciler.state.session import Claim, Session
 from tests.support.model_world import BACKEND, OPTIONS, SETTLE, Fate, World
 from tests.support.plan_values import desired
 from tests.support.state_engines import MAIN, Served, serving

@@ -12,9 +12,8 @@ from datetime import timedelta
 from reconciler.app.context import SystemClock
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Pace
-from reconciler.state.held import Claim
 from reconciler.state.model import State
-from reconciler.state.session import Session
+from reconciler.state.session import Claim, Session
 from reconciler.state.shared import SharedState
 from tests.support.state_engines import Served
 from tests.support.state_samples import BACKEND, LINEAGE

@@ -36,10 +36,9 @@ from reconciler.remote.transport import Transport
 from reconciler.state.attempt import Baseline
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Pace
-from reconciler.state.held import Claim, HeldState
 from reconciler.state.local import LocalState
 from reconciler.state.model import Event, State
-from reconciler.state.session import Session, read_state
+from reconciler.state.session import Claim, HeldState, Session, read_state
 from reconciler.state.shared import SharedState
 from tests.support.plan_values import NOW
 from tests.support.state_engines import Served

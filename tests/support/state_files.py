@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.state.held import Claim
 from reconciler.state.journal import Header, Journal, Replay, read_journal
 from reconciler.state.local import LocalState
 from reconciler.state.model import Event
-from reconciler.state.session import Session
+from reconciler.state.session import Claim, Session
 from tests.support.state_samples import BACKEND, LINEAGE, history
 
 HEADER = Header(LINEAGE, BACKEND, 0, "0123456789abcdef", 1)

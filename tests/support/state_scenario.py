@@ -12,10 +12,9 @@ from pathlib import Path
 from reconciler.model.diagnostics import StateError
 from reconciler.model.task import TaskRef
 from reconciler.state.attempt import Attempt
-from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Event, Record, Recorded, State, fold
-from reconciler.state.session import Session
+from reconciler.state.session import Claim, Session
 from tests.support.state_samples import BACKEND, attempt, record
 
 Prepare = Callable[[Path], None]

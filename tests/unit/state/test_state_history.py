@@ -13,10 +13,9 @@ from reconciler.model.task import TaskRef
 from reconciler.state.attempt import HISTORY, HistoryEntry
 from reconciler.state.codec import encode_state
 from reconciler.state.edit import close_attempts, mv
-from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Recorded, State, fold, with_unreported
-from reconciler.state.session import Session, read_state
+from reconciler.state.session import Claim, Session, read_state
 from tests.support.state_golden import GOLDEN, decode, golden_state, refused
 from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record
 

@@ -11,10 +11,9 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.codec import encode_state
-from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
 from reconciler.state.model import Event, Recorded, State, fold
-from reconciler.state.session import Session, read_state
+from reconciler.state.session import Claim, Session, read_state
 from tests.support.diagnostics import explanation
 from tests.support.root_privileges import modes_apply
 from tests.support.state_samples import BACKEND, empty, history, record

@@ -18,10 +18,9 @@ import pytest
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state import lock as lock_module
-from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
 from reconciler.state.lock import Lock, read_holder
-from reconciler.state.session import Session
+from reconciler.state.session import Claim, Session
 from tests.support.crash_points import ROOT
 from tests.support.diagnostics import explanation
 from tests.support.state_samples import BACKEND
@@ -29,9 +28,8 @@ from tests.support.state_samples import BACKEND
 HOLD = """
 import sys
 from pathlib import Path
-from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
-from reconciler.state.session import Session
+from reconciler.state.session import Claim, Session
 with Session.open(LocalState(Path(sys.argv[1])), Claim(sys.argv[2], "holding on")):
     print("held", flush=True)
     sys.stdin.read()

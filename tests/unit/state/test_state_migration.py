@@ -15,11 +15,10 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.attempt import Baseline, Stage
 from reconciler.state.encryption import KeyRing
-from reconciler.state.held import Claim, StatePlace
 from reconciler.state.local import LocalState
 from reconciler.state.migration import abort, migrate
 from reconciler.state.model import Attempted, BaselineRead, Recorded, State
-from reconciler.state.session import Session, read_state
+from reconciler.state.session import Claim, Session, StatePlace, read_state
 from reconciler.state.shared import SharedState
 from tests.support.memory_engine import MemoryEngine
 from tests.support.state_samples import BACKEND, NOON, attempt, empty, mark_at, record

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.task import TaskRef
-from reconciler.state.held import Claim
 from reconciler.state.local import LocalState
 from reconciler.state.model import Recorded, State
-from reconciler.state.session import Session, read_state
+from reconciler.state.session import Claim, Session, read_state
 from tests.support.plan_values import record
 
 BACKEND = "https://api.example.com"

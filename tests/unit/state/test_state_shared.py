@@ -13,9 +13,8 @@ from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Unconditional
-from reconciler.state.held import Claim
 from reconciler.state.model import Attempted, Recorded
-from reconciler.state.session import Session
+from reconciler.state.session import Claim, Session
 from reconciler.state.shared import SharedState
 from tests.support.memory_engine import MemoryEngine
 from tests.support.state_samples import BACKEND, attempt, empty, mark_at, record
