@@ -65,9 +65,6 @@ class TaskPage:
     def __iter__(self) -> Iterator[RemoteTask]:
         return iter(self.tasks)
 
-    def __len__(self) -> int:
-        return len(self.tasks)
-
 
 class Service(Protocol):
     """The agent task endpoints of one backend for one token. Thread-safe.

@@ -174,7 +174,7 @@ class _Shape:
     """A dataclass, the struct derived from it, and the conversions between them."""
 
     def __init__(self, kind: type, struct: Any, parts: Mapping[str, tuple[Convert, Convert]]):
-        self.kind, self.struct = kind, struct
+        self.struct = struct
         names = tuple(parts)
         renamed = dict(zip(names, struct.__struct_encode_fields__, strict=True))
         packs = tuple((at, pair[0]) for at, pair in enumerate(parts.values()) if pair is not _SAME)
@@ -255,36 +255,29 @@ def _converted(hint: Any) -> tuple[Any, tuple[Convert, Convert]]:
     if hint is datetime:
         return Annotated[datetime, msgspec.Meta(tz=True)], _SAME
     if dataclasses.is_dataclass(hint):
-        shape = _shape(typing.cast("type", hint), (), False)
+        shape = _shape(typing.cast("type", hint))
         return shape.struct, (shape.pack, shape.unpack)
     if origin in (typing.Union, types.UnionType):
         return _union(arguments)
-    if origin in (tuple, frozenset):
-        inner, pair = _converted(arguments[0])
-        if pair is _SAME:
-            return hint, _SAME
-        to, back = pair
+    item = arguments[0] if origin is tuple else arguments[1] if origin is Mapping else object
+    inner, pair = (hint, _SAME) if item in (Any, object) else _converted(item)
+    if pair is _SAME:
+        return hint, _SAME
+    to, back = pair
+    if origin is tuple:
         return types.GenericAlias(tuple, (inner, ...)), (
             lambda held: tuple(map(to, held)),
-            lambda found: origin(map(back, found)),
+            lambda found: tuple(map(back, found)),
         )
-    if origin is Mapping and arguments[1] not in (Any, object):
-        inner, pair = _converted(arguments[1])
-        if pair is _SAME:
-            return hint, _SAME
-        to, back = pair
-        return types.GenericAlias(dict, (str, inner)), (
-            lambda held: {name: to(value) for name, value in held.items()},
-            lambda found: {name: back(value) for name, value in found.items()},
-        )
-    return hint, _SAME
+    return types.GenericAlias(dict, (str, inner)), (
+        lambda held: {name: to(value) for name, value in held.items()},
+        lambda found: {name: back(value) for name, value in found.items()},
+    )
 
 
 def _union(arguments: tuple[Any, ...]) -> tuple[Any, tuple[Convert, Convert]]:
-    converted = [_converted(argument) for argument in arguments if argument is not types.NoneType]
-    union: Any = types.NoneType if types.NoneType in arguments else converted[0][0]
-    for inner, _ in converted:
-        union = union | inner if union is not inner else union
+    converted = [_converted(argument) for argument in arguments]
+    union = reduce(or_, (inner for inner, _ in converted))
     pairs = [pair for _, pair in converted if pair is not _SAME]
     if not pairs:
         return union, _SAME
