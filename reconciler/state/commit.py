@@ -43,12 +43,12 @@ class GroupCommit:
         durable: Durable,
         *,
         shown: str,
-        patience: Callable[[], float] = lambda: 0.0,
+        linger: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`shown` is the log's name in messages; `patience` returns how many seconds a write waits
+        """`shown` is the log's name in messages; `linger` returns how many seconds a write waits
         for more callers."""
         self._write, self._durable = write, durable
-        self._shown, self._patience = shown, patience
+        self._shown, self._linger = shown, linger
         self._lock = threading.Lock()
         self._free = threading.Condition(self._lock)
         self._busy = False
@@ -105,7 +105,7 @@ class GroupCommit:
         batch: list[_Caller] = []
         failure: StateError | None = StateError.about(self._shown, code, reason=reason)
         try:
-            if seconds := self._patience():
+            if seconds := self._linger():
                 time.sleep(seconds)
             with self._lock:
                 batch, self._callers = self._callers, []

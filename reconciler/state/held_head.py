@@ -49,10 +49,10 @@ class HeldHead:
         return True
 
     def log(self, durable: Durable) -> GroupCommit:
-        return GroupCommit(self._commit, durable, shown=self._shown, patience=self._patience)
+        return GroupCommit(self._commit, durable, shown=self._shown, linger=self._linger)
 
-    def _patience(self) -> float:
-        """Outcomes of creates that finished together and the intents of the next ones share one
+    def _linger(self) -> float:
+        """Outcomes of creates that finished together and the intents of the next creates share one
         swap; without waiting, batches of one and of all others would alternate."""
         share = _SHARE_OF_WRITE * self._register.duration
         return max(self._register.gap, min(share, _LONGEST_WAIT))
@@ -64,7 +64,7 @@ class HeldHead:
         """After a pause long enough for another process to take the lock, also rewrites the head,
         which fails in that case."""
         self.retake()
-        self._beat_if_due(late=self._register.patience)
+        self._beat_if_due(late=self._register.write_timeout)
 
     def retake(self) -> None:
         if self._problem is not None:

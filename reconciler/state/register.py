@@ -26,7 +26,7 @@ from reconciler.state.engines import (
 
 T = TypeVar("T")
 
-READ_PATIENCE = 10.0
+READ_TIMEOUT = 10.0
 """Seconds for which a read that nothing depends on yet is retried."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -61,7 +61,7 @@ class Register:
         """Seconds that the last swap took."""
 
     @property
-    def patience(self) -> float:
+    def write_timeout(self) -> float:
         """Seconds for which a holder retries a write: half as long as others wait for it."""
         return self.engine.pace.takeover / 2
 
@@ -72,11 +72,11 @@ class Register:
 
     def read(self) -> tuple[bytes, Version] | None:
         """The head; None only if there is none. Raises Unsure when retries run out."""
-        return self.retried(self.engine.read, READ_PATIENCE)
+        return self.retried(self.engine.read)
 
     def put_blob(self, name: str, data: bytes) -> None:
         """Stores a blob. Raises Unsure when retries run out."""
-        self.retried(lambda: self.engine.put_blob(name, data), self.patience)
+        self.retried(lambda: self.engine.put_blob(name, data), self.write_timeout)
 
     def swap(self, data: bytes, over: Version | None) -> Version:
         """Replaces the head; `data` must be new, never sent before. Raises HeadMovedError and
@@ -91,14 +91,14 @@ class Register:
             self.duration = self._wrote - began
 
     def _swap(self, data: bytes, over: Version | None) -> Version:
-        pauses = self._pauses(self.patience)
+        pauses = self._pauses(self.write_timeout)
         while True:
             try:
                 return self.engine.swap(data, over)
             except (Moved, Unsure) as problem:
                 why = str(problem)
             try:
-                found = self.retried(self.engine.read, self.patience)
+                found = self.retried(self.engine.read, self.write_timeout)
             except Unsure as problem:
                 raise UnknownWriteError(f"{why}; {problem}") from problem
             if found is not None and found[0] == data:
@@ -110,9 +110,9 @@ class Register:
                 raise UnknownWriteError(why)
             self._wait(pause)
 
-    def retried(self, call: Callable[[], T], patience: float = READ_PATIENCE) -> T:
+    def retried(self, call: Callable[[], T], timeout: float = READ_TIMEOUT) -> T:
         """The result of `call`, which is safe to repeat. Raises Unsure when retries run out."""
-        pauses = self._pauses(patience)
+        pauses = self._pauses(timeout)
         while True:
             try:
                 return call()
@@ -128,8 +128,8 @@ class Register:
             with suppress(EngineError):
                 self.engine.delete_blobs(names)
 
-    def _pauses(self, patience: float) -> Iterator[float]:
-        end, pause = self._clock.boot() + patience, _FIRST_PAUSE
+    def _pauses(self, timeout: float) -> Iterator[float]:
+        end, pause = self._clock.boot() + timeout, _FIRST_PAUSE
         while self._clock.boot() < end:
             yield pause
             pause = min(2 * pause, _LONGEST_PAUSE)
