@@ -34,33 +34,33 @@ class FileTooLargeError(OSError):
 
 
 def replace_file(
-    path: Path, data: bytes, *, mode: int | None = None, spare: Path | None = None
+    path: Path, data: bytes, *, mode: int | None = None, temporary: Path | None = None
 ) -> None:
     """Replaces a file atomically and durably. If it raises OSError, the file is unchanged.
 
     A symbolic link at `path` is replaced itself, never followed. The default `mode` is the existing
-    file's, or 0600. The directory must exist. `spare` is the temporary file in the same directory,
-    which is overwritten: pass it only if callers exclude each other (default: a random name).
+    file's, or 0600. The directory must exist. `temporary` is a file in the same directory, which is
+    overwritten first: pass it only if callers exclude each other (default: a random name).
     """
     if mode is None:
         mode = _mode_of(path)
-    if spare is None:
-        spare = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    if temporary is None:
+        temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
     else:
-        remove(spare)
+        remove(temporary)
     try:
-        fd = create(spare, mode)
+        fd = create(temporary, mode)
         try:
             write_all(fd, data)
             if mode != PRIVATE:
-                os.chmod(spare, mode)  # regardless of the umask  # noqa: PTH101
+                os.chmod(temporary, mode)  # regardless of the umask  # noqa: PTH101
             sync(fd)
         finally:
             os.close(fd)
-        spare.replace(path)
+        temporary.replace(path)
     except BaseException:
         with suppress(OSError):  # a partial file takes up space on a full disk
-            remove(spare)
+            remove(temporary)
         raise
     sync_folder(path.parent)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(@[A-Za-z0-9][A-Za-z0-9._/-]*){0,2}")
 _LONGEST_KEY = 128
@@ -54,11 +53,6 @@ def key_word(text: str) -> str:
     return text if is_key(text) or (is_org_name(org) and is_key(key)) else "KEY"
 
 
-def org_word(text: str) -> str:
-    """An organization as a word."""
-    return text if is_org_name(text) else "ORG"
-
-
 def id_word(text: str) -> str:
     """A task's ID as a word."""
     return text if is_task_id(text) else "ID"
@@ -67,10 +61,6 @@ def id_word(text: str) -> str:
 def file_word(text: str) -> str:
     """A path as a word."""
     return shlex.quote(text) if _FILE.fullmatch(text) and text.isprintable() else "FILE"
-
-
-def _url_word(text: str) -> str:
-    return text if _URL.fullmatch(text) else "URL"
 
 
 def _address_word(text: str) -> str:
@@ -84,16 +74,14 @@ def _request_word(text: str) -> str:
     return key_word(key) + equals + (id_word(task_id) if equals else "")
 
 
-WORDS: Mapping[str, Callable[[str], str]] = MappingProxyType(
-    {
-        "key": key_word,
-        "org": org_word,
-        "id": id_word,
-        "file": file_word,
-        "url": _url_word,
-        "address": _address_word,
-        "request": _request_word,
-        "sh": shell_word,
-    }
-)
+WORDS: Mapping[str, Callable[[str], str]] = {
+    "key": key_word,
+    "org": lambda text: text if is_org_name(text) else "ORG",
+    "id": id_word,
+    "file": file_word,
+    "url": lambda text: text if _URL.fullmatch(text) else "URL",
+    "address": _address_word,
+    "request": _request_word,
+    "sh": shell_word,
+}
 """Each kind of value, and the function that turns it into a word."""

@@ -268,7 +268,7 @@ def is_mount_point(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> b
 
 
 def _replace(path: Path, data: bytes) -> None:
-    disk.replace_file(path, data, mode=disk.PRIVATE, spare=path.with_name(path.name + ".tmp"))
+    disk.replace_file(path, data, mode=disk.PRIVATE, temporary=path.with_name(path.name + ".tmp"))
 
 
 @contextmanager
