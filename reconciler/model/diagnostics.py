@@ -64,7 +64,7 @@ class Diagnostic:
     at: Place = NOWHERE
 
     def __hash__(self) -> int:
-        facts = frozenset(self.args.items())  # with the facts, since one place may have very many
+        facts = frozenset(self.args.items())  # including the facts: a place may have very many
         return hash((self.code, self.severity, self.case, facts, self.at))
 
     @property

@@ -42,7 +42,7 @@ FIELDS = (
     Field("name", sent=False, patched=True, compared=True, imported=False),
     Field(
         "approvalMode",
-        choices=("manual", "auto", "balanced"),  # without one, the organization's applies
+        choices=("manual", "auto", "balanced"),  # default: the organization's setting
         patched=True,
         compared=True,
     ),

@@ -47,7 +47,7 @@ class Identity:
     """A token's identity. The login may change: all other fields identify it
     (docs/exactly-once.md)."""
 
-    JSON_SHARED: ClassVar[bool] = True  # one value for the many records that one identity made
+    JSON_SHARED: ClassVar[bool] = True  # most records of a state have the same identity
 
     id: str
     organization: str | None = None

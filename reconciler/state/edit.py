@@ -85,7 +85,7 @@ def mv(state: State, old: TaskRef, new: TaskRef, *, at: datetime | None = None) 
         raise _refused("same", old.key, ref=str(old))
     if new in state.records or state.attempts_for(new):
         raise _refused("taken", new.key, ref=str(new))
-    if attempts and new.org_name != old.org_name:  # one may have created a task in the old one
+    if attempts and new.org_name != old.org_name:  # a task may exist in the old organization
         raise _refused("organization", old.key, ref=str(old))
     events: list[Event] = []
     if record is not None:

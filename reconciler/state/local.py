@@ -250,7 +250,7 @@ class HeldFile:
         if place.version() == self._version:
             return
         found = place.read_file(self.saved.backend)
-        # Comparing serials is not enough: two branches may reach the same one independently.
+        # Comparing serials is not enough: two branches may reach the same serial.
         if found is None or encode_state(found) != encode_state(self.saved):
             journal = place.journal_shown
             raise StateError.about(place.shown, Code.STATE_CHANGED, serial=serial, journal=journal)

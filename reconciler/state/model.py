@@ -211,7 +211,7 @@ class State:
             attempt = self.attempts.get(mark)
             ref = attempt.ref if attempt is not None else None
             if attempt is not None and attempt.replaces and ref not in self.records:
-                ref = self.recorded_ids()[attempt.replaces]  # its key was to move as well
+                ref = self.recorded_ids()[attempt.replaces]  # its key was to move, too
             record = ref and (records.get(ref) or self.records.get(ref))
             if ref is None or record is None:
                 events.append(Closed(mark, why))
