@@ -22,7 +22,7 @@ from reconciler.state.store import BASES, Head, Snapshot, Store, encode_segment
 
 LARGE_ENTRY = 16 * 1024
 LARGEST_TAIL = 256 * 1024
-"""Bytes of journal entries: the head is rewritten with each commit and each beat."""
+"""Bytes of journal entries: the head is rewritten with each commit and each heartbeat."""
 
 _SHARE_OF_WRITE, _LONGEST_WAIT = 0.2, 0.02
 
@@ -40,7 +40,7 @@ class HeldHead:
         self._is_folded, self._is_current = False, taken.is_current
         self._writing = threading.RLock()
         self._stopped = threading.Event()
-        self._beat = threading.Thread(target=self._run_beat, name="beat", daemon=True)
+        self._thread = threading.Thread(target=self._run_heartbeat, name="heartbeat", daemon=True)
         self.saved: State = taken.saved
         self.events: Sequence[Event] = taken.events
 
@@ -64,7 +64,7 @@ class HeldHead:
         """After a pause long enough for another process to take the lock, also rewrites the head,
         which fails in that case."""
         self.retake()
-        self._beat_if_due(late=self._register.write_timeout)
+        self._heartbeat_if_due(late=self._register.write_timeout)
 
     def retake(self) -> None:
         if self._problem is not None:
@@ -102,8 +102,8 @@ class HeldHead:
                 self._release()
         finally:
             self._stopped.set()
-            if self._beat.ident is not None:
-                self._beat.join()
+            if self._thread.ident is not None:
+                self._thread.join()
 
     def _release(self) -> None:
         try:
@@ -120,24 +120,24 @@ class HeldHead:
     def damaged_mark(self) -> StateError:
         return self._store.damaged(self._head.base, "its last mark is out of range")
 
-    # Beats
+    # Heartbeats
 
-    def start_beat(self) -> None:
+    def start_heartbeat(self) -> None:
         """Starts a thread that shows other processes that this one is alive."""
-        self._beat.start()
+        self._thread.start()
 
-    def _run_beat(self) -> None:
-        seconds = self._pace.beat
+    def _run_heartbeat(self) -> None:
+        seconds = self._pace.heartbeat
         # A failure is reported by the run's own threads, when they write or are about to send.
         with suppress(Exception):
             while not self._stopped.wait(seconds):
-                seconds = max(0.05, self._beat_if_due())
+                seconds = max(0.05, self._heartbeat_if_due())
 
-    def _beat_if_due(self, late: float = 0.0) -> float:
-        """Rewrites the head if nothing was written for the time of a beat, or for `late` seconds if
-        that is longer. Returns the seconds until it is due again. Raises StateError if the lock is
-        lost."""
-        pause = max(late, self._pace.beat)
+    def _heartbeat_if_due(self, late: float = 0.0) -> float:
+        """Rewrites the head if nothing was written for the time of a heartbeat, or for `late`
+        seconds if that is longer. Returns the seconds until it is due again. Raises StateError if
+        the lock is lost."""
+        pause = max(late, self._pace.heartbeat)
         if self._clock.boot() >= self._proved + pause:
             with self._writing:
                 if self._clock.boot() >= self._proved + pause:

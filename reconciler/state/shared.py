@@ -143,7 +143,7 @@ class SharedState:
         except BaseException:
             held.release()
             raise
-        held.start_beat()
+        held.start_heartbeat()
         return held
 
     def _swap(self, head: Head, over: Version | None) -> Version:
@@ -165,7 +165,7 @@ class SharedState:
 class _Takeover:
     """Decides from successive versions of the head when the lock may be taken.
 
-    A holder rewrites the head with each beat, so a holder whose head has not changed for much
+    A holder rewrites the head with each heartbeat, so a holder whose head has not changed for much
     longer is dead. Time is measured by this process alone: clocks of two machines are never
     compared. If a live holder is mistaken for a dead one, its next write fails and it sends nothing
     more. So this affects only waiting, never safety.

@@ -26,7 +26,7 @@ from reconciler.state.shared import SharedState
 from reconciler.state.store import Head, decode_head, encode_head
 from tests.support.fault_proxy import Asked, FaultProxy, Trouble
 from tests.support.http_objects import careless_s3
-from tests.support.machines import NEW, WITHOUT_BEAT, Machine, Machines, machines
+from tests.support.machines import NEW, WITHOUT_HEARTBEAT, Machine, Machines, machines
 from tests.support.state_engines import MAIN, Served, serving
 from tests.support.state_samples import BACKEND, attempt, mark_at, record
 from tests.support.state_servers import S3_KEYS
@@ -116,7 +116,7 @@ def test_commits_and_segments_are_written_once(
 ) -> None:
     """The head, twice in a row; a segment (git: with the head), then the head that names it."""
     other = those.new()
-    session = those.new(proxy.port, WITHOUT_BEAT).open()
+    session = those.new(proxy.port, WITHOUT_HEARTBEAT).open()
     written = set()
     for number, trouble in enumerate(troubles):
         befall(proxy, trouble, HEAD, HEAD)
@@ -137,7 +137,7 @@ def test_the_lock_is_taken_and_released_once(
 ) -> None:
     """When it is taken, the head meets two troubles; at the release, the saved state one, its head
     another."""
-    machine, other = those.new(proxy.port, WITHOUT_BEAT), those.new()
+    machine, other = those.new(proxy.port, WITHOUT_HEARTBEAT), those.new()
     for number, trouble in enumerate(troubles):
         befall(proxy, trouble, HEAD, HEAD)
         session = machine.open()
@@ -221,7 +221,7 @@ def test_waiting_takers_take_over_from_a_dead_holder_in_turn(those: Machines) ->
     """It died with an attempt open; no entry is lost, and no two hold the lock at the same time."""
     dead = those.new()
     dead.open().append(Attempted(attempt(0)))
-    stop_beat(dead)
+    stop_heartbeat(dead)
     takers = [those.new() for _ in range(4)]
     inside: list[int] = []
 
@@ -239,7 +239,7 @@ def test_waiting_takers_take_over_from_a_dead_holder_in_turn(those: Machines) ->
     assert found.head().epoch == 5
 
 
-def stop_beat(machine: Machine) -> None:
+def stop_heartbeat(machine: Machine) -> None:
     """As if its process were gone."""
 
     def gone(*_: object) -> Any:

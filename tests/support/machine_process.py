@@ -14,7 +14,7 @@ from reconciler.cli import main
 from reconciler.state import shared
 from reconciler.state.engines import Pace
 
-PACE = Pace(beat=0.5, takeover=3.0)
+PACE = Pace(heartbeat=0.5, takeover=3.0)
 
 
 def _quicken() -> None:

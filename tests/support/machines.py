@@ -18,8 +18,8 @@ from reconciler.state.shared import SharedState
 from tests.support.state_engines import Served
 from tests.support.state_samples import BACKEND, LINEAGE
 
-PACE = Pace(beat=0.3, takeover=1.5)
-WITHOUT_BEAT = Pace(beat=100, takeover=400)
+PACE = Pace(heartbeat=0.3, takeover=1.5)
+WITHOUT_HEARTBEAT = Pace(heartbeat=100, takeover=400)
 LONGEST_WAIT = 0.3
 
 

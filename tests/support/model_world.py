@@ -46,7 +46,7 @@ from tests.support.state_engines import Served
 BACKEND = "local"
 SETTLE = timedelta(seconds=150)
 OPTIONS = PlanOptions(settle_time=SETTLE)
-PACE = Pace(beat=20, takeover=80)
+PACE = Pace(heartbeat=20, takeover=80)
 
 
 class KilledError(BaseException):

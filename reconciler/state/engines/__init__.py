@@ -74,11 +74,11 @@ class Unconditional(EngineError):
 class Pace(NamedTuple):
     """How often the caller may write, in seconds.
 
-    A holder rewrites the head every `beat`; a waiting process may take over after `takeover`
+    A holder rewrites the head every `heartbeat`; a waiting process may take over after `takeover`
     without a change. Two swaps are at least `min_gap` apart.
     """
 
-    beat: float = 15.0
+    heartbeat: float = 15.0
     takeover: float = 60.0
     min_gap: float = 0.0
 

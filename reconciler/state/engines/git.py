@@ -59,7 +59,7 @@ class GitEngine:
     def __init__(self, folder: Path, remote: str, ref: str, env: Mapping[str, str]) -> None:
         self._folder, self._remote, self._ref = folder, remote, ref
         self.shown = f"git:{remote}{_suffix(ref)}"
-        self.pace = Pace(beat=30.0, takeover=120.0)
+        self.pace = Pace(heartbeat=30.0, takeover=120.0)
         self._objects = tempfile.TemporaryDirectory(prefix="taskctl-git-")
         self._tree: dict[str, str] = {}
         self._new: dict[str, str] = {}
