@@ -20,7 +20,7 @@ from reconciler.state.codec import encode_state
 from reconciler.state.encryption import KeyRing
 from reconciler.state.engines import Engine, Missing, Pace, Version
 from reconciler.state.held_head import HeldHead
-from reconciler.state.holder import Holder
+from reconciler.state.lock import Holder
 from reconciler.state.model import State, fold, with_unreported
 from reconciler.state.register import (
     HeadMovedError,

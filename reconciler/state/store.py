@@ -22,7 +22,7 @@ from reconciler.model.typed_json import Codec, Raw, ShapeError, decode_as, encod
 from reconciler.state.codec import StateSource, decode_event, decode_state, refuse_newer
 from reconciler.state.encryption import Cipher, KeyRing
 from reconciler.state.engines import Missing, Version
-from reconciler.state.holder import Holder
+from reconciler.state.lock import Holder
 from reconciler.state.model import Event, State
 from reconciler.state.register import Register
 
