@@ -28,7 +28,7 @@ from reconciler.model.typed_json import Codec, ShapeError, decode_as, members
 from reconciler.state.codec import decode_event, refuse_newer
 from reconciler.state.commit import Durable, GroupCommit
 from reconciler.state.lock import lost
-from reconciler.state.model import Event
+from reconciler.state.model import Event, State
 
 VERSION = 1
 
@@ -52,8 +52,9 @@ class Header:
     version: int
 
     @classmethod
-    def new(cls, lineage: str, backend: str, serial: int) -> Header:
-        return cls(lineage, backend, serial, os.urandom(8).hex(), VERSION)
+    def of(cls, state: State) -> Header:
+        """The header of a new journal."""
+        return cls(state.lineage, state.backend, state.serial, os.urandom(8).hex(), VERSION)
 
 
 _HEADER = Codec(Header)

@@ -198,7 +198,7 @@ class HeldFile:
 
     def log(self, durable: Durable) -> Journal:
         path, shown = self._place.journal, self._place.journal_shown
-        self._journal = Journal(path, self._header(), self._replay, durable, shown=shown)
+        self._journal = Journal(path, Header.of(self.saved), self._replay, durable, shown=shown)
         return self._journal
 
     def warnings(self) -> list[Diagnostic]:
@@ -229,7 +229,7 @@ class HeldFile:
     def clear_log(self) -> None:
         if self._journal is not None:
             with self._place.saving():
-                self._journal.remove(self._header())
+                self._journal.remove(Header.of(self.saved))
 
     def release(self) -> None:
         if self._journal is not None:
@@ -238,10 +238,6 @@ class HeldFile:
 
     def damaged_mark(self) -> StateError:
         return self._place.source().damaged("mark")
-
-    def _header(self) -> Header:
-        saved = self.saved
-        return Header.new(saved.lineage, saved.backend, saved.serial)
 
     def _refuse_changed(self) -> None:
         """Raises StateError if something that ignores the lock, such as a checkout, has changed the
