@@ -127,7 +127,8 @@ class Target:
             finder.find((self.name,))
         if not finder.files:
             return Manifests((), (), ())
-        manifests = load(sorted(finder.files), root=self._ctx.settings.root)
+        now, root = self._ctx.clock.now, self._ctx.settings.root
+        manifests = load(sorted(finder.files), root=root, now=now)
         if has_errors(manifests.diagnostics):
             self._ctx.ui.show_sources(manifests.text_of)
             raise ManifestError(manifests.diagnostics)

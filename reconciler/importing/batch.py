@@ -164,6 +164,7 @@ class Batch:
                 created_at=now,
                 outputs=kept_outputs(task.raw),
                 sensitive=desired.sensitive,
+                generated=desired.generated,
             )
 
 

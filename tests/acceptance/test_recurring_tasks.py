@@ -103,6 +103,19 @@ def test_with_a_lost_state_only_the_task_of_this_month_is_adopted(months: Months
     assert months.apply() == {"review@2026-04": "created"}
 
 
+def test_an_imported_task_belongs_to_its_month(months: Months) -> None:
+    months.write(overlap="wait")
+    months.apply()
+    for path in (months.folder / ".taskctl").glob("local.state.json*"):
+        path.unlink()
+    (told,) = months.document("import", "--all", "--org", "acme", "--write", "tasks/b.yaml")[
+        "tasks"
+    ]
+    assert (told["key"], told["result"]) == ("review@2026-01", "imported")
+    months.now = datetime(2026, 2, 2, tzinfo=UTC)
+    assert months.plan() == {"review@2026-02": "create/new"}
+
+
 @pytest.mark.parametrize(
     ("catch_up", "due"),
     [(0, ["2026-05"]), (2, ["2026-03", "2026-04", "2026-05"]), (1, ["2026-04", "2026-05"])],
