@@ -172,7 +172,7 @@ class Lock:
         it."""
         if self._lock is not None and disk.is_still(self._path, self._opened):
             return
-        self.release()
+        self._release_lock_file()
         try:
             self.take(purpose, timedelta())
         except StateError as problem:
@@ -205,6 +205,9 @@ class Lock:
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
+        self._release_lock_file()
+
+    def _release_lock_file(self) -> None:
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
