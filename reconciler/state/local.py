@@ -77,15 +77,9 @@ class LocalState:
 
     def read(self, backend: str) -> State:
         """Without a file and a journal: a new state with its own lineage."""
-        for _ in range(_READS):
-            loaded = self._load(backend)
-            with _reading(self.shown):
-                is_current = self.version() == loaded.version
-            # A concurrent save replaces the state first and then removes the journal.
-            if is_current:
-                events = loaded.replay.events
-                return fold(with_unreported(loaded.saved, events), events)
-        raise StateError.about(self.shown, Code.STATE_CHANGED, "busy")
+        loaded = self._load(backend)
+        events = loaded.replay.events
+        return fold(with_unreported(loaded.saved, events), events)
 
     def take(self, claim: Claim) -> HeldFile:
         self._make_folder()
@@ -153,13 +147,25 @@ class LocalState:
             raise StateError.about(self.shown, code, "directory", reason=reason) from problem
 
     def _load(self, backend: str) -> Loaded:
-        """State file and journal, which must belong together. Raises StateError."""
-        with _reading(self.shown):
-            version = self.version()
-        saved = self.read_file(backend)
-        with _reading(self.journal_shown):
-            data = disk.read_file(self.journal)
-        replay = read_journal(data or b"", file=self.journal_shown)
+        """Reads the state file and the journal at one time. Raises StateError."""
+        for _ in range(_READS):
+            with _reading(self.shown):
+                version = self.version()
+            saved = self.read_file(backend)
+            with _reading(self.journal_shown):
+                data = disk.read_file(self.journal)
+            with _reading(self.shown):
+                is_current = self.version() == version
+            # A concurrent save replaces the state first and then removes the journal.
+            if is_current:
+                return self._joined(saved, version, data or b"", backend)
+        raise StateError.about(self.shown, Code.STATE_CHANGED, "busy")
+
+    def _joined(
+        self, saved: State | None, version: FileVersion | None, data: bytes, backend: str
+    ) -> Loaded:
+        """A state and its journal, which must belong together. Raises StateError."""
+        replay = read_journal(data, file=self.journal_shown)
         header = replay.header
         if header is not None:
             check_backend(header.backend, backend, self.journal_shown)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reconciler import disk
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import StateError
-from reconciler.state import journal
 from reconciler.state.local import LocalState
 from reconciler.state.model import Attempted, Recorded
 from reconciler.state.session import read_state
@@ -179,38 +182,49 @@ def test_a_touched_but_unchanged_file_is_overwritten(path: Path) -> None:
     assert record(9).ref in read_state(LocalState(path), backend=BACKEND).records
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
 def test_a_plan_reads_a_consistent_state_and_journal(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch, goes_on: bool
 ) -> None:
-    """A save between the two reads would hide what only the journal held a moment ago."""
+    """A save between the two reads would hide what only the journal held a moment ago, and a
+    journal that was started after it does not belong to the state that was read before."""
+    with open_at(path) as session:
+        session.append(Recorded(record(3)))
     session = open_at(path)
     session.append(Recorded(record(0)))
-    real, saves = journal.read_journal, [1]
 
-    def save_first(data: bytes, **words: str) -> object:
-        if saves:
-            saves.pop()
-            session.append(Recorded(record(1)))
-            session.close()
-        return real(data, **words)
+    def save() -> None:
+        session.append(Recorded(record(1)))
+        session.save()
+        if goes_on:
+            session.append(Recorded(record(2)))
 
-    monkeypatch.setattr("reconciler.state.local.read_journal", save_first)
+    before_journals(path, monkeypatch, iter([save]))
     state = read_state(LocalState(path), backend=BACKEND)
-    assert set(state.records) == {record(0).ref, record(1).ref}
-    assert state.serial == 1
+    numbers = (0, 1, 2, 3) if goes_on else (0, 1, 3)
+    assert set(state.records) == {record(number).ref for number in numbers}
+    assert state.serial == 2
 
 
 def test_a_file_that_keeps_changing_is_an_error(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved(path)
-    real = journal.read_journal
-    ticks = iter(range(1, 1000))
-
-    def touched(data: bytes, **words: str) -> object:
-        os.utime(path, (1, next(ticks)))
-        return real(data, **words)
-
-    monkeypatch.setattr("reconciler.state.local.read_journal", touched)
+    times = ((1, tick) for tick in range(1, 1000))
+    before_journals(path, monkeypatch, (lambda: os.utime(path, next(times)) for _ in count()))
     with pytest.raises(StateError, match="changes faster"):
         read_state(LocalState(path), backend=BACKEND)
+
+
+def before_journals(
+    path: Path, monkeypatch: pytest.MonkeyPatch, calls: Iterator[Callable[[], object]]
+) -> None:
+    """Makes the next of `calls` before each read of the journal."""
+    real = disk.read_file
+
+    def read_file(file: Path, **words: Any) -> bytes | None:
+        if file == beside(path, ".journal"):
+            next(calls, lambda: None)()
+        return real(file, **words)
+
+    monkeypatch.setattr(disk, "read_file", read_file)

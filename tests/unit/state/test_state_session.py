@@ -14,8 +14,8 @@ from reconciler.model.diagnostics import StateError
 from reconciler.model.mark import is_mark, nanoseconds
 from reconciler.model.task import RemoteTask
 from reconciler.state.local import LocalState
-from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, fold
-from reconciler.state.session import read_state
+from reconciler.state.model import Attempted, Closed, Forgotten, Recorded, State, fold
+from reconciler.state.session import Claim, Session, StatePlace, read_state
 from tests.support.state_files import beside, listing, open_at, saved
 from tests.support.state_samples import (
     BACKEND,
@@ -249,18 +249,18 @@ def test_missing_folders_are_created(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def opened_state(path: Path, *, backend: str) -> object:
-    with open_at(path, backend=backend) as session:
+def opened_state(place: StatePlace, *, backend: str) -> State:
+    with Session.open(place, Claim(backend, "a test")) as session:
         return session.state
 
 
 @pytest.mark.parametrize("read", [read_state, opened_state])
 def test_a_state_of_two_thousand_tasks_is_read_back_unchanged(
-    path: Path, read: Callable[..., object]
+    path: Path, read: Callable[..., State]
 ) -> None:
     with open_at(path) as session:
         session.append(*(Recorded(record(number)) for number in range(2000)))
         session.save()
         known = session.state
-    assert read(path, backend=BACKEND) == known
+    assert read(LocalState(path), backend=BACKEND) == known
     assert len(known.records) == 2000
