@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 class Field(NamedTuple):
     """One setting, by Pulumi's own name.
 
-    `choices`: all its values, if it is an enumeration.
-    `default`: the service's value if a create omits it; None if that is not documented.
-    `sent`: part of the create request; otherwise a PATCH right after the create sets it.
-    `patched`: its creator can change it later; otherwise it is fixed at creation.
-    `returned`: the API returns it; otherwise it cannot be compared.
-    `compared`: the plan shows remote changes of it.
-    `identifies`: a task with another value is never adopted as a look-alike.
-    `imported`: import writes the service's value as is; message and name need special handling.
-    `hidden`: reports show only its digest if the task is sensitive.
+    - `choices`: all its values, if it is an enumeration.
+    - `default`: the service's value if a create omits it; None if that is not documented.
+    - `sent`: part of the create request; otherwise a PATCH right after the create sets it.
+    - `patched`: its creator can change it later; otherwise it is fixed at creation.
+    - `returned`: the API returns it; otherwise it cannot be compared.
+    - `compared`: the plan shows remote changes of it.
+    - `identifies`: a task with another value is never adopted as a look-alike.
+    - `imported`: import writes the service's value as is; message and name need special handling.
+    - `hidden`: reports show only its digest if the task is sensitive.
     """
 
     name: str

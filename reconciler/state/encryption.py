@@ -46,8 +46,8 @@ _Key = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """`current` encrypts (None: no encryption); `old` are also tried for reading. `reads_plain`: an
-    unencrypted state may be read."""
+    """`current` is the key for encryption (None: no encryption); `old` keys are also tried for
+    reading. With `reads_plain`, an unencrypted state may be read."""
 
     current: _Key | None = field(default=None, repr=False)
     old: tuple[_Key, ...] = field(default=(), repr=False)

@@ -26,7 +26,8 @@ FileVersion = tuple[int, int, int]
 
 
 class Loaded(NamedTuple):
-    """`saved` is the content of the state file, without the journal. `version` None: no file.
+    """`saved` is the content of the state file, without the journal; `version` is None if there is
+    no file.
 
     `replay` has no events if the state has already folded its journal; the journal file still
     exists then, and the first append replaces it.
