@@ -116,7 +116,7 @@ class Engine(Protocol):
         """A blob. Raises Missing."""
 
     def delete_blobs(self, names: Sequence[str]) -> None:
-        """Deletes blobs, best effort: ignores missing blobs, and raises nothing."""
+        """Deletes blobs, best effort; ignores missing blobs."""
 
     def probe(self) -> None:
         """Sends conditional writes that must be refused, to a scratch key. Raises Unconditional."""
