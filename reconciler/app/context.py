@@ -103,8 +103,8 @@ class SystemClock:
 
 @dataclass
 class Context:
-    """What a use case works with, each part built once, when first needed. As a context manager, it
-    closes the connections to the service and to shared states."""
+    """The dependencies of a use case, each created on first use. As a context manager, it closes
+    the connections to the service and to shared states."""
 
     ui: Ui
     settings: Settings = field(default_factory=Settings)
@@ -166,7 +166,7 @@ class Context:
 
     @cached_property
     def place(self) -> StatePlace:
-        """Where the state is. StateError for an invalid address."""
+        """The location of the state. StateError for an invalid address."""
         place = self.place_of(self.state_address)
         self.ui.detail(Note.STATE, path=place.shown)
         return place
@@ -277,7 +277,7 @@ class Context:
         return client
 
     def now(self) -> datetime:
-        """The service's time; this machine's if no response had one yet."""
+        """The service's time, or this machine's before a response with a date."""
         return self.client.service_clock() or self.clock.now()
 
     @cached_property
@@ -310,7 +310,7 @@ class Context:
         return manifests
 
     def survey(self, settle_time: timedelta) -> Survey:
-        """Reads what plans need from the service."""
+        """Reads everything that plans need from the service."""
         from reconciler.remote.survey import Survey, message_cache
 
         client = self.client

@@ -45,7 +45,7 @@ def _write(report: Report, style: Style, file: ReportFile, settings: Settings) -
         raise TaskctlError.of(Code.OUTSIDE_REPOSITORY, "report", at=place, **facts)
     text = render(file.format, report, style)
     with writing("report", name, format=file.format):
-        write_whole(path, text.encode("utf-8", "backslashreplace"))
+        write_file(path, text.encode("utf-8", "backslashreplace"))
 
 
 def _is_state_file(path: Path) -> bool:
@@ -65,7 +65,7 @@ def writing(what: str, name: str, **facts: Arg) -> Iterator[None]:
         raise TaskctlError.of(Code.CANNOT_WRITE, what, at=at, why=why, **facts) from problem
 
 
-def write_whole(path: Path, data: bytes, *, follow: bool = True, private: bool = True) -> None:
+def write_file(path: Path, data: bytes, *, follow: bool = True, private: bool = True) -> None:
     """Creates or replaces a file atomically and durably, and creates its parent directories. An
     existing file keeps its mode; a new one is `private`, since it may contain prompts, or readable
     by all. `follow`: a link is kept and its target replaced. Pipes, devices and descriptors

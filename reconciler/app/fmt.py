@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.app.context import Context
-from reconciler.app.files import write_whole, writing
+from reconciler.app.files import write_file, writing
 from reconciler.manifest.discovery import Finder, unreadable_file
 from reconciler.manifest.fmt import Formatted, format_manifest
 from reconciler.manifest.parse.source import MAX_BYTES
@@ -55,7 +55,7 @@ def _format_file(report: FmtReport, name: str, path: Path, *, write: bool, linke
         if linked:
             raise TaskctlError.of(Code.UNSAFE_EDIT, "link", at=Place(name))
         with writing("manifest", name):
-            write_whole(path, found.content, private=False)
+            write_file(path, found.content, private=False)
     except TaskctlError as problem:
         report.diagnostics += problem.diagnostics
         del report.files[name]

@@ -50,7 +50,7 @@ def import_tasks(
 ) -> ImportReport:
     """Imports tasks of the service into the manifest `file`. `dry_run` writes nothing.
     TaskctlError."""
-    return _Import(ctx, file, dry_run=dry_run).of_service(selection)
+    return _Import(ctx, file, dry_run=dry_run).import_from_service(selection)
 
 
 def import_program(
@@ -58,7 +58,7 @@ def import_program(
 ) -> ImportReport:
     """Imports the tasks of a Pulumi program or stack export, a file or `-` for `stdin`. Only tasks
     with known IDs are requested from the service. TaskctlError."""
-    return _Import(ctx, file, dry_run=dry_run).of_program(program, stdin)
+    return _Import(ctx, file, dry_run=dry_run).import_from_program(program, stdin)
 
 
 class _Import:
@@ -69,14 +69,14 @@ class _Import:
         self._batch = Batch(Keys(()), self._target.hides_prompts())
         self._origin = ""
 
-    def of_service(self, selection: ImportSelection) -> ImportReport:
+    def import_from_service(self, selection: ImportSelection) -> ImportReport:
         ctx = self._ctx
         with self._open(connect=True) as (state, session):
             tasks = _select(ctx.client, ctx.organization, selection, ctx.now())
-            self._take([Candidate(task) for task in tasks], state)
+            self._add([Candidate(task) for task in tasks], state)
             return self._finish(session)
 
-    def of_program(self, file: str, stdin: bytes) -> ImportReport:
+    def import_from_program(self, file: str, stdin: bytes) -> ImportReport:
         from reconciler.importing.pulumi import read_program
 
         settings = self._ctx.settings
@@ -93,8 +93,8 @@ class _Import:
         unknown = [resource for resource in program.resources if resource.task_id is None]
         with self._open(connect=bool(known)) as (state, session):
             if known:
-                self._take(self._visible(known), state)
-            self._take_unknown(unknown, state)
+                self._add(self._find_visible(known), state)
+            self._add_unknown(unknown, state)
             return self._finish(session)
 
     @contextmanager
@@ -114,7 +114,7 @@ class _Import:
 
     # What to write
 
-    def _visible(self, resources: Sequence[Resource]) -> list[Candidate]:
+    def _find_visible(self, resources: Sequence[Resource]) -> list[Candidate]:
         """Those that are visible to this token; the others become errors."""
         found = []
         for resource in resources:
@@ -133,7 +133,7 @@ class _Import:
             )
         return found
 
-    def _take(self, candidates: Sequence[Candidate], state: State) -> None:
+    def _add(self, candidates: Sequence[Candidate], state: State) -> None:
         """Reads and takes the candidates that no manifest contains; reports the others."""
         batch, recorded, known = self._batch, state.recorded_ids(), known_refs(state)
         new: dict[str, Candidate] = {}
@@ -161,7 +161,7 @@ class _Import:
             else:
                 batch.add(candidate, opening)
 
-    def _take_unknown(self, resources: Sequence[Resource], state: State) -> None:
+    def _add_unknown(self, resources: Sequence[Resource], state: State) -> None:
         taken: dict[str, str | None] = {ref.key: None for ref in known_refs(state)}
         taken |= {task.key: task.file for task in self._target.known.tasks}
         self._batch.add_unknown(resources, taken)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler import disk
 from reconciler.app.context import Context
-from reconciler.app.files import write_whole, writing
+from reconciler.app.files import write_file, writing
 from reconciler.importing.batch import Keys
 from reconciler.manifest.cross_file import compare
 from reconciler.manifest.discovery import Finder, is_manifest_name, shown_name, unreadable_file
@@ -108,7 +108,7 @@ class Target:
         if read_content(self._path, self.name) != self.before:
             raise TaskctlError.of(Code.IMPORT_TARGET, "changed", at=Place(self.name))
         with writing("import", self.name):
-            write_whole(self._path, content, private=False)
+            write_file(self._path, content, private=False)
 
     def is_default(self) -> bool:
         """Whether a plan without PATH reads the file."""

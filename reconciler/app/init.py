@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from reconciler.app.context import Context
-from reconciler.app.files import write_whole, writing
+from reconciler.app.files import write_file, writing
 from reconciler.manifest.repository import repository_root
 from reconciler.messages.notes import Note
 from reconciler.render.outcomes import InitReport
@@ -33,11 +33,11 @@ def init(
     """Writes a manifest and its schema if there are none, and the selected files; the others are
     in the report, to be shown. TaskctlError."""
     starter = _Starter(ctx, folder)
-    starter.manifest()
-    starter.schema()
-    starter.gitignore(write=gitignore)
+    starter.write_manifest()
+    starter.update_schema()
+    starter.add_gitignore(write=gitignore)
     starter.create_or_show(HOOK, template_text("pre-commit-config.yaml"), write=hook)
-    starter.workflows(write=workflow)
+    starter.create_workflows(write=workflow)
     path = ctx.settings.path(folder)
     top = repository_root(path)
     if top is not None and top != path.resolve():
@@ -52,7 +52,7 @@ class _Starter:
         self._prefix = "" if folder in (".", "./") else folder.rstrip("/") + "/"
         self.report = InitReport()
 
-    def manifest(self) -> None:
+    def write_manifest(self) -> None:
         """Creates an example, unless manifests exist: it would add a task to them."""
         from reconciler.manifest.discovery import Finder
 
@@ -65,16 +65,16 @@ class _Starter:
             self._create("tasks/example.yaml", template_text("example.yaml"))
             self._create(SCHEMA, schema_text("manifest"))
 
-    def schema(self) -> None:
+    def update_schema(self) -> None:
         """Updates the copy that an earlier version of taskctl wrote."""
         path = self._folder / SCHEMA
         text = schema_text("manifest")
         if path.is_file() and not path.is_symlink() and _read(path) != text:
             with writing("init", self._prefix + SCHEMA):
-                write_whole(path, text.encode(), private=False)
+                write_file(path, text.encode(), private=False)
             self.report.written.append(self._prefix + SCHEMA)
 
-    def gitignore(self, *, write: bool) -> None:
+    def add_gitignore(self, *, write: bool) -> None:
         path, text = self._folder / GITIGNORE, template_text("gitignore")
         before = _read(path).splitlines()
         missing = [line for line in text.splitlines() if line not in before]
@@ -88,10 +88,10 @@ class _Starter:
             newline = "" if not before or path.read_bytes().endswith(b"\n") else "\n"
             text = newline + "".join(f"{line}\n" for line in missing)
             with writing("init", self._prefix + GITIGNORE):
-                write_whole(path, path.read_bytes() + text.encode(), private=False)
+                write_file(path, path.read_bytes() + text.encode(), private=False)
             self.report.written.append(self._prefix + GITIGNORE)
 
-    def workflows(self, *, write: bool) -> None:
+    def create_workflows(self, *, write: bool) -> None:
         for name, template in WORKFLOWS.items():
             shown = len(self.report.shown)
             self.create_or_show(name, template_text(template), write=write)
@@ -110,7 +110,7 @@ class _Starter:
             if os.path.lexists(path):
                 self.report.kept.append(self._prefix + name)
                 return False
-            write_whole(path, text.encode(), private=False)
+            write_file(path, text.encode(), private=False)
         self.report.written.append(self._prefix + name)
         return True
 

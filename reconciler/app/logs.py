@@ -26,16 +26,16 @@ Entries = Iterator[tuple["Event", tuple[ConversationEntry, ...]]]
 
 def logs(
     ctx: Context,
-    words: Sequence[str],
+    selectors: Sequence[str],
     *,
     follow: bool = False,
     since: str | None = None,
     single: bool = False,
 ) -> list[tuple[TaskRef, Entries]]:
-    """The conversation of each task that `words` select, not older than `since` (a time or a
+    """The conversation of each selected task, not older than `since` (a time or a
     duration). `follow`: until the task is settled. TaskctlError, also if `follow` or `single` and
     several tasks are selected."""
-    tasks, refs = TaskSessions.select(ctx, words)
+    tasks, refs = TaskSessions.select(ctx, selectors)
     if len(refs) > 1 and (follow or single):
         raise TaskctlError.of(Code.USAGE, "followOne" if follow else "logsOfOne", count=len(refs))
     begin = None if since is None else since_when(since, ctx.now())

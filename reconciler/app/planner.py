@@ -124,7 +124,7 @@ _PROGRESS = {
     TaskState.WAITING: Progress.UNFINISHED,
     TaskState.NOT_VISIBLE: Progress.UNFINISHED,
 }
-"""The progress of a rollout's task with a status; any other is failed."""
+"""The rollout progress for each status; any other status counts as failed."""
 
 
 def progress_of(state: TaskState) -> Progress:

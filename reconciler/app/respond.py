@@ -1,4 +1,4 @@
-"""`approve`, `reject`, `inbox`, `say` and `cancel`: show what tasks ask, and send the responses."""
+"""`approve`, `reject`, `inbox`, `say` and `cancel`: show open requests, and send responses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reconciler.state.model import Record
 
 Responses = Iterator[Response | TaskctlError]
-"""Each response, or why it was not sent, in the order of the tasks."""
+"""Each response, or the error if it was not sent, in the order of the tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Recipient:
     status: TaskStatus
 
     @classmethod
-    def of(cls, tasks: TaskSessions, ref: TaskRef, task_id: str | None = None) -> Recipient:
+    def read(cls, tasks: TaskSessions, ref: TaskRef, task_id: str | None = None) -> Recipient:
         """The task of a key, or with `task_id` a former or redundant one of it. TaskctlError if
         there is none, or if it is not visible to this token."""
         record = tasks.record(ref)
@@ -56,7 +56,7 @@ class Recipient:
         return cls(tasks, record, status)
 
     @classmethod
-    def waiting(cls, tasks: TaskSessions, refs: Sequence[TaskRef]) -> list[Recipient]:
+    def read_waiting(cls, tasks: TaskSessions, refs: Sequence[TaskRef]) -> list[Recipient]:
         """The tasks that wait for an approval or an answer. RemoteError."""
         recorded = [ref for ref in refs if ref in tasks.state.records]
         found = [cls(tasks, tasks.record(s.ref), s) for s in tasks.statuses(recorded)]
@@ -66,7 +66,7 @@ class Recipient:
     def name(self) -> str:
         return str(self.record.ref)
 
-    def approval(self, request_id: str | None) -> Approval:
+    def find_approval(self, request_id: str | None) -> Approval:
         """The open request with that ID; without an ID, the only one. TaskctlError."""
         found = [request for request in self.status.approvals if request_id in (None, request.id)]
         if len(found) == 1:
@@ -95,8 +95,8 @@ class Recipient:
     def send(
         self, members: Mapping[str, Any], done: str, what: str, answers: Approval | None = None
     ) -> Response:
-        """Sends a user event with these members, once. TaskctlError if the task did not accept it,
-        or may not have."""
+        """Sends a user event with these members, once. TaskctlError if the task rejected it, or if
+        the outcome is unknown."""
         ref, ctx = self.record.ref, self.tasks.ctx
         event = {"timestamp": rfc3339(ctx.clock.now()), **members}
         failed = ctx.reader.respond(ref.org_name, self.record.task_id, event)
@@ -108,7 +108,7 @@ class Recipient:
     def raise_if_failed(
         self, failed: Refusal | Lost | None, what: str, *, forced: bool = False
     ) -> None:
-        """Raises TaskctlError unless the task accepted it (None)."""
+        """Raises TaskctlError unless `failed` is None: the task accepted the event."""
         if failed is None:
             return
         if forced and isinstance(failed, Refusal) and failed.status == 409:
@@ -120,7 +120,7 @@ class Recipient:
         raise TaskctlError([problem])
 
     def _has_event(self, timestamp: str) -> bool:
-        """Whether the task received the event, although its response was lost."""
+        """Whether the task received the event although the response was lost."""
         ref, reader = self.record.ref, self.tasks.ctx.reader
         try:
             events = reader.events(ref.org_name, self.record.task_id, None)[0]
@@ -128,7 +128,7 @@ class Recipient:
             return False
         return any(is_user_event(e) and body_of(e).get("timestamp") == timestamp for e in events)
 
-    def show_last_words(self) -> None:
+    def show_last_message(self) -> None:
         """Shows the task's status and its last message."""
         words, ui = self.status.summary.words, self.tasks.ctx.ui
         note = Note.LAST_WORDS if words else Note.LAST_STATUS
@@ -140,16 +140,15 @@ class Recipient:
 
 def approve(
     ctx: Context,
-    words: Sequence[str],
+    selectors: Sequence[str],
     *,
     answer: str = "",
     request_id: str | None = None,
     yes: bool = False,
 ) -> Responses:
-    """Approves the open requests of the tasks that `words` select, after showing each one; a
-    question requires an `answer`, anything else refuses one. A single task must have an open
-    request. TaskctlError if no task has one."""
-    for task, approval in _open_requests(ctx, words, request_id):
+    """Approves the open requests of the selected tasks, after showing each; a question requires an
+    `answer`, and no other request accepts one. TaskctlError if no task has an open request."""
+    for task, approval in _open_requests(ctx, selectors, request_id):
         try:
             yield from _approve(task, approval, answer, yes=yes)
         except TaskctlError as problem:
@@ -177,15 +176,15 @@ def _approve(task: Recipient, approval: Approval, answer: str, *, yes: bool) -> 
 
 def reject(
     ctx: Context,
-    words: Sequence[str],
+    selectors: Sequence[str],
     instead: str,
     *,
     request_id: str | None = None,
     yes: bool = False,
 ) -> Responses:
-    """Rejects the open requests of the tasks that `words` select, and says what to do `instead`;
-    several are confirmed one by one. TaskctlError if no task has one."""
-    requests = _open_requests(ctx, words, request_id)
+    """Rejects the open requests of the selected tasks, with what to do `instead`; several are
+    confirmed one by one. TaskctlError if no task has an open request."""
+    requests = _open_requests(ctx, selectors, request_id)
     for task, approval in requests:
         ctx.ui.show_approval(task.record.ref, approval)
         again = ("reject", task.name, "--request", approval.id, "-m", instead)
@@ -199,13 +198,13 @@ def reject(
 
 
 def _open_requests(
-    ctx: Context, words: Sequence[str], request_id: str | None
+    ctx: Context, selectors: Sequence[str], request_id: str | None
 ) -> list[tuple[Recipient, Approval]]:
-    tasks, refs = TaskSessions.select(ctx, words)
+    tasks, refs = TaskSessions.select(ctx, selectors)
     if len(refs) == 1:
-        task = Recipient.of(tasks, refs[0])
-        return [(task, task.approval(request_id))]
-    waiting = Recipient.waiting(tasks, refs)
+        task = Recipient.read(tasks, refs[0])
+        return [(task, task.find_approval(request_id))]
+    waiting = Recipient.read_waiting(tasks, refs)
     if not waiting:
         raise TaskctlError.of(Code.NO_APPROVAL, "none", count=len(refs))
     return [(task, approval) for task in waiting for approval in task.status.approvals]
@@ -220,9 +219,9 @@ class Inbox:
     read_at: datetime
 
 
-def inbox(ctx: Context, words: Sequence[str]) -> Inbox:
+def inbox(ctx: Context, selectors: Sequence[str]) -> Inbox:
     """TaskctlError."""
-    tasks, refs = TaskSessions.select(ctx, words)
+    tasks, refs = TaskSessions.select(ctx, selectors)
     return Inbox(tasks, all_requests(tasks.statuses(refs)), ctx.now())
 
 
@@ -262,19 +261,19 @@ def _read_reply(ctx: Context, request: OpenRequest) -> tuple[bool, str] | None:
     return choice.strip().lower() in ("y", "yes"), ""
 
 
-def say(ctx: Context, word: str, message: str, *, yes: bool = False) -> Responses:
-    """Sends a follow-up message to the tasks that `word` selects; to several after confirmation.
+def say(ctx: Context, selector: str, message: str, *, yes: bool = False) -> Responses:
+    """Sends a follow-up message to the selected tasks; to several after confirmation.
     TaskctlError."""
-    tasks, refs = TaskSessions.select(ctx, [word])
+    tasks, refs = TaskSessions.select(ctx, [selector])
     names = tuple(map(str, refs))
-    again = ("say", word, message, "-y")
+    again = ("say", selector, message, "-y")
     if len(refs) > 1 and not confirm(ctx, Question.SAY, yes=yes, again=again, refs=names):
         ctx.ui.note(Note.NOTHING_SENT)
         return
     for ref in refs:
         try:
-            task = Recipient.of(tasks, ref)
-            task.show_last_words()
+            task = Recipient.read(tasks, ref)
+            task.show_last_message()
             yield task.send({"type": "user_message", "content": message}, "sent", "message")
         except TaskctlError as problem:
             yield problem
@@ -282,18 +281,18 @@ def say(ctx: Context, word: str, message: str, *, yes: bool = False) -> Response
 
 def cancel(
     ctx: Context,
-    words: Sequence[str],
+    selectors: Sequence[str],
     *,
     task_id: str | None = None,
     force: bool = False,
     yes: bool = False,
 ) -> Responses:
-    """Cancels the tasks that `words` select, each after confirmation; `force` ends the session of
-    a stuck task. `task_id` names a former or redundant task of a single key. TaskctlError."""
-    tasks, refs = TaskSessions.select(ctx, words)
+    """Cancels the selected tasks, each after confirmation; `force` ends the session of a stuck
+    task. `task_id` names a former or redundant task of a single key. TaskctlError."""
+    tasks, refs = TaskSessions.select(ctx, selectors)
     for ref in refs:
         try:
-            task = Recipient.of(tasks, ref, task_id)
+            task = Recipient.read(tasks, ref, task_id)
             yield from _cancel(task, task_id, force=force, yes=yes)
         except TaskctlError as problem:
             yield problem
@@ -301,7 +300,7 @@ def cancel(
 
 def _cancel(task: Recipient, task_id: str | None, *, force: bool, yes: bool) -> Iterator[Response]:
     ctx, record = task.tasks.ctx, task.record
-    task.show_last_words()
+    task.show_last_message()
     if task.status.state in SETTLED and not force:
         yield Response(record, task.status, "nothingToCancel")
         return

@@ -24,22 +24,22 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(?:[./@][a-z0-9._@-]+)*", re.IGNORECASE)
 _PLAN = (".taskctl", ".plan", ".json")
 
 
-def show_word(
-    ctx: Context, word: str, *, only_plan: bool = False
+def load_plan_or_task(
+    ctx: Context, name: str, *, only_plan: bool = False
 ) -> Plan | tuple[TaskReport, datetime]:
-    """The saved plan in a file, or a task and the service's time. A word that is not a file but
+    """The saved plan in a file, or a task and the service's time. A `name` that is not a file but
     looks like a key is read as a key if the state has any tasks; with `only_plan`, it is an error.
     TaskctlError."""
-    path = ctx.settings.path(word)
-    if path.exists() or not _KEY.fullmatch(word) or word.endswith(_PLAN):
-        return read_plan_file(path, word).plan
+    path = ctx.settings.path(name)
+    if path.exists() or not _KEY.fullmatch(name) or name.endswith(_PLAN):
+        return read_plan_file(path, name).plan
     state = ctx.read_state()
     if not (state.records or state.attempts or state.retired):
-        return read_plan_file(path, word).plan  # an error: no such file
+        return read_plan_file(path, name).plan  # an error: no such file
     if only_plan:
         raise TaskctlError.of(Code.USAGE, "formatOfTask")
-    tasks = TaskSessions.open(ctx, [word])
-    return _report(tasks, word), ctx.now()
+    tasks = TaskSessions.open(ctx, [name])
+    return _report(tasks, name), ctx.now()
 
 
 def _report(tasks: TaskSessions, key: str) -> TaskReport:

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 # Records
 
 
-def read_tasks(ctx: Context, words: Sequence[str] = ()) -> tuple[State, tuple[TaskRef, ...]]:
-    """The state without sensitive prompts, and the tasks that `words` select. TaskctlError."""
+def read_tasks(ctx: Context, selectors: Sequence[str] = ()) -> tuple[State, tuple[TaskRef, ...]]:
+    """The state without sensitive prompts, and the selected tasks. TaskctlError."""
     from reconciler.render.masking import masked_state
 
-    state = masked_state(with_named_ids(ctx.read_state(), words))
-    return state, select_refs(ctx, state, words)
+    state = masked_state(with_named_ids(ctx.read_state(), selectors))
+    return state, select_refs(ctx, state, selectors)
 
 
 def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, ...]:
@@ -51,36 +51,38 @@ def move_records(ctx: Context, old: str, new: str, *, yes: bool) -> tuple[Edit, 
     return tuple(Edit(ref, "moved", True, str(to)) for ref, to in moves)
 
 
-def remove_records(ctx: Context, words: Sequence[str], *, yes: bool) -> tuple[Edit, ...]:
+def remove_records(ctx: Context, selectors: Sequence[str], *, yes: bool) -> tuple[Edit, ...]:
     """Removes records, several after confirmation; the tasks keep running. Returns nothing if it
     was declined. TaskctlError."""
     with ctx.open_state("state rm") as session:
         state, at = session.state, ctx.clock.now()
-        refs = select_refs(ctx, state, words)
+        refs = select_refs(ctx, state, selectors)
         events = [event for ref in refs for event in edit.rm(state, ref, at=at)]
-        if not _confirm(ctx, Question.REMOVE, refs, yes=yes, again=("state", "rm", *words, "-y")):
+        if not _confirm(
+            ctx, Question.REMOVE, refs, yes=yes, again=("state", "rm", *selectors, "-y")
+        ):
             return ()
         session.append(*events)
     return tuple(Edit(ref, "removed", True) for ref in refs)
 
 
 def accept_manifest(
-    ctx: Context, word: str, paths: Sequence[str], *, yes: bool
+    ctx: Context, selector: str, paths: Sequence[str], *, yes: bool
 ) -> tuple[Edit, ...]:
     """Records the manifests' inputs as those that the tasks were created with; of several tasks,
     after confirmation. Returns nothing if it was declined. TaskctlError."""
     tasks = ctx.read(paths).tasks
     with ctx.open_state("state accept") as session:
         state = session.state
-        refs = select_refs(ctx, state, [word])
+        refs = select_refs(ctx, state, [selector])
         events: list[Event] = []
         edits = []
         for ref in refs:
-            task = _declared(tasks, ref)
+            task = _find_declared(tasks, ref)
             new = edit.accept(state, ref, task.inputs, task.file, sensitive=task.sensitive)
             edits.append(Edit(ref, "accepted", bool(new), task.file))
             events += new
-        again = ("state", "accept", word, *paths, "-y")
+        again = ("state", "accept", selector, *paths, "-y")
         if not _confirm(ctx, Question.ACCEPT, refs, yes=yes, again=again):
             return ()
         session.append(*events)
@@ -93,13 +95,13 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
     with ctx.open_state("state resolve") as session:
         state = session.state
         if task_id is not None and not edit.is_known(state, key):
-            desired = _of_manifests(ctx, state, key)
-            remote = _at_service(ctx, desired.ref, task_id)
+            desired = _find_in_manifests(ctx, state, key)
+            remote = _find_at_service(ctx, desired.ref, task_id)
             who, now = ctx.client.identity(), ctx.clock.now()
             session.append(*edit.record_existing(state, desired, remote, who, at=now))
             return Edit(desired.ref, "resolved", True, task_id)
         ref = edit.find(state, key)
-        task = _at_service(ctx, ref, task_id) if task_id is not None else None
+        task = _find_at_service(ctx, ref, task_id) if task_id is not None else None
         created_at = task.created_at if task is not None else None
         now = ctx.clock.now()
         events = edit.close_attempts(state, ref, task_id, created_at=created_at, at=now)
@@ -109,11 +111,11 @@ def resolve_attempt(ctx: Context, key: str, task_id: str | None) -> Edit:
     return Edit(ref, "keptTask" if ref in state.records else "notCreated", bool(events))
 
 
-def _of_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
+def _find_in_manifests(ctx: Context, state: State, key: str) -> DesiredTask:
     """The declared task of a `KEY` or `ORG/KEY`, which must be unique."""
     tasks = ctx.with_organizations(ctx.read(())).tasks
     found = [task for task in tasks if key in (task.key, str(task.ref))]
-    return found[0] if len(found) == 1 else _declared(tasks, edit.find(state, key))
+    return found[0] if len(found) == 1 else _find_declared(tasks, edit.find(state, key))
 
 
 def _confirm(
@@ -124,7 +126,7 @@ def _confirm(
     return len(refs) < 2 or confirm(ctx, question, yes=yes, again=again, refs=shown)
 
 
-def _declared(tasks: Sequence[DesiredTask], ref: TaskRef) -> DesiredTask:
+def _find_declared(tasks: Sequence[DesiredTask], ref: TaskRef) -> DesiredTask:
     for task in tasks:
         if task.key == ref.key and task.org_name in (None, ref.org_name):
             return task
@@ -132,7 +134,7 @@ def _declared(tasks: Sequence[DesiredTask], ref: TaskRef) -> DesiredTask:
     raise TaskctlError.of(Code.NOT_DECLARED, at=Place(key=ref.key), **facts)
 
 
-def _at_service(ctx: Context, ref: TaskRef, task_id: str) -> RemoteTask:
+def _find_at_service(ctx: Context, ref: TaskRef, task_id: str) -> RemoteTask:
     task = ctx.client.get_task(ref.org_name, task_id)
     if task is None:
         raise TaskctlError.of(Code.NO_SUCH_TASK, task_id=task_id, org=ref.org_name)

@@ -33,18 +33,18 @@ class StatusReport:
 
 def status(
     ctx: Context,
-    words: Sequence[str],
+    selectors: Sequence[str],
     *,
     states: Collection[TaskState] = (),
     interval: timedelta | None = None,
     notify_since: timedelta | None = None,
 ) -> Iterator[StatusReport]:
-    """The status of the tasks that `words` select, and that have one of `states`, if given.
+    """The status of the selected tasks that have one of `states`, if given.
 
     With an `interval`, a report after each one until all tasks are settled. `notify_since`: also
     sends what is newer to the webhook that the environment names. TaskctlError.
     """
-    tasks, refs = TaskSessions.select(ctx, words)
+    tasks, refs = TaskSessions.select(ctx, selectors)
     while True:
         found = tasks.statuses(refs)
         if states:
@@ -91,17 +91,17 @@ class TotalsReport:
 
 def read_totals(
     ctx: Context,
-    words: Sequence[str],
+    selectors: Sequence[str],
     by: Sequence[By],
     *,
     states: Collection[TaskState] = (),
     since: str | None = None,
 ) -> TotalsReport:
-    """The tokens used by the tasks that `words` select, grouped `by`; also by tasks whose key was
-    removed. `states`, `since` (a date or a duration): only tasks with such a status, and those
-    created since then. Reads no events unless `states` are given. TaskctlError."""
-    tasks = TaskSessions.open(ctx, words)
-    refs = frozenset(select_refs(ctx, with_retired(tasks.state), words))
+    """The tokens used by the selected tasks, including those whose key was removed, grouped `by`.
+    `states`, `since` (a date or a duration): only tasks with such a status, and those created since
+    then. Reads no events unless `states` are given. TaskctlError."""
+    tasks = TaskSessions.open(ctx, selectors)
+    refs = frozenset(select_refs(ctx, with_retired(tasks.state), selectors))
     if states:
         found = tasks.statuses(sorted(refs & known_refs(tasks.state)))
         refs = frozenset(status.ref for status in found if status.state in states)

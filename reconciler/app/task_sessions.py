@@ -1,4 +1,4 @@
-"""What the commands for existing tasks share: the recorded tasks, their status, and selection."""
+"""The recorded tasks and their status, for commands on existing tasks, and how to select them."""
 
 from __future__ import annotations
 
@@ -32,20 +32,22 @@ class TaskSessions:
     state: State
 
     @classmethod
-    def open(cls, ctx: Context, words: Sequence[str] = ()) -> TaskSessions:
-        """Reads the state without a lock, and connects. `words` may include task IDs.
+    def open(cls, ctx: Context, selectors: Sequence[str] = ()) -> TaskSessions:
+        """Reads the state without a lock, and connects. `selectors` may include task IDs.
         TaskctlError."""
-        state = with_named_ids(ctx.read_state(), words)
+        state = with_named_ids(ctx.read_state(), selectors)
         ctx.ui.protect(secrets_in(state.records.values()) | secrets_in(state.attempts.values()))
         _ = ctx.client
         memory.resume_collection()  # runs for days; failed requests leave reference cycles
         return cls(ctx, state)
 
     @classmethod
-    def select(cls, ctx: Context, words: Sequence[str]) -> tuple[TaskSessions, tuple[TaskRef, ...]]:
-        """The recorded tasks, and those that `words` select, as for `select_refs`. TaskctlError."""
-        tasks = cls.open(ctx, words)
-        return tasks, select_refs(ctx, tasks.state, words)
+    def select(
+        cls, ctx: Context, selectors: Sequence[str]
+    ) -> tuple[TaskSessions, tuple[TaskRef, ...]]:
+        """The recorded tasks, and those that match (`select_refs`). TaskctlError."""
+        tasks = cls.open(ctx, selectors)
+        return tasks, select_refs(ctx, tasks.state, selectors)
 
     def record(self, ref: TaskRef) -> Record:
         """The record of a key. TaskctlError if there is only an attempt."""
@@ -69,12 +71,12 @@ class TaskSessions:
         return TaskctlError([delivery_error(Refusal(404, ""), record, caller, "")])
 
 
-def with_named_ids(state: State, words: Sequence[str]) -> State:
-    """The state with a record for each `ID` or `ORG/ID` among the words, with the ID as its key:
-    also for a task that was replaced, or whose key was removed."""
+def with_named_ids(state: State, selectors: Sequence[str]) -> State:
+    """The state with a record for each selector that is an `ID` or `ORG/ID`, with the ID as its
+    key; also for a task that was replaced, or whose key was removed."""
     found = dict(state.records)
-    for word in words:
-        org_name, _, task_id = word.rpartition("/")
+    for selector in selectors:
+        org_name, _, task_id = selector.rpartition("/")
         record = _with_id(state, task_id) if is_task_id(task_id) else None
         if record is not None and org_name in ("", record.ref.org_name):
             ref = TaskRef(record.ref.org_name, task_id)
@@ -115,33 +117,35 @@ def _record_of(task: RetiredTask, task_id: str) -> Record:
     )
 
 
-def select_keys(state: State, word: str) -> tuple[TaskRef, ...]:
+def select_keys(state: State, selector: str) -> tuple[TaskRef, ...]:
     """The recorded or attempted tasks that a `KEY`, `ORG/KEY` or glob selects. StateError if there
     are none."""
-    found = {ref for ref in known_refs(state) if matches_key(word, [ref])}
-    return tuple(sorted(found)) if found and set(word) & set("*?[") else (find(state, word),)
+    found = {ref for ref in known_refs(state) if matches_key(selector, [ref])}
+    return (
+        tuple(sorted(found)) if found and set(selector) & set("*?[") else (find(state, selector),)
+    )
 
 
-def select_refs(ctx: Context, state: State, words: Sequence[str]) -> tuple[TaskRef, ...]:
-    """The recorded tasks that each `KEY`, `ORG/KEY`, glob or PATH selects; all of them without
-    words. A key takes precedence over a file. StateError for a word that selects nothing."""
+def select_refs(ctx: Context, state: State, selectors: Sequence[str]) -> tuple[TaskRef, ...]:
+    """The recorded tasks that match a selector: `KEY`, `ORG/KEY`, glob or PATH; all of them without
+    selectors. A key takes precedence over a file. StateError for a selector without a match."""
     files = {attempt.ref: attempt.file for attempt in state.attempts.values()}
     files |= {ref: record.file for ref, record in state.records.items()}
-    if not words:
+    if not selectors:
         return tuple(sorted(files))
     found: set[TaskRef] = set()
-    for word in words:
-        keys = {ref for ref in files if word in (ref.key, str(ref))}
-        inside = {ref for ref, file in files.items() if is_in(file, [normal(word)])}
-        globbed = {ref for ref in files if matches_key(word, [ref])}
+    for selector in selectors:
+        keys = {ref for ref in files if selector in (ref.key, str(ref))}
+        inside = {ref for ref, file in files.items() if is_in(file, [normal(selector)])}
+        globbed = {ref for ref in files if matches_key(selector, [ref])}
         if keys:
-            found.add(find(state, word))  # an error if several organizations have the key
+            found.add(find(state, selector))  # an error if several organizations have the key
         elif globbed or inside:
             found |= globbed | inside
-        elif ctx.settings.path(word).exists():
-            ctx.ui.note(Note.NO_TASKS_IN_PATH, path=word)
+        elif ctx.settings.path(selector).exists():
+            ctx.ui.note(Note.NO_TASKS_IN_PATH, path=selector)
         else:
-            find(state, word)
+            find(state, selector)
     return tuple(sorted(found))
 
 

@@ -43,11 +43,11 @@ class WaitOptions:
 
 
 def wait(
-    ctx: Context, words: Sequence[str], options: WaitOptions
+    ctx: Context, selectors: Sequence[str], options: WaitOptions
 ) -> tuple[WaitedReport, int | None]:
-    """Waits for the tasks that `words` select. Returns the report, and the exit code of a signal
+    """Waits for the selected tasks. Returns the report, and the exit code of a signal
     if one arrived. TaskctlError."""
-    tasks, refs = TaskSessions.select(ctx, words)
+    tasks, refs = TaskSessions.select(ctx, selectors)
     last = FailureReport((error(Code.INTERRUPTED, "waiting"),))
     with ctx.ui.interruptible(Note.STOPPED_WAITING, last) as stop:
         found, end = TaskWait(tasks, refs, options).run(stop)

@@ -72,9 +72,9 @@ def _replaced_key(value: str) -> str:
 PATHS = argument("paths", "[PATH]...", candidates.files, nargs=-1)
 KEY = argument("key", "KEY", candidates.recorded_keys)
 SELECTED = argument(
-    "words", "KEY|GLOB|PATH...", candidates.recorded_keys_or_files, nargs=-1, required=True
+    "selectors", "KEY|GLOB|PATH...", candidates.recorded_keys_or_files, nargs=-1, required=True
 )
-SELECTION = argument("words", "[KEY|GLOB|PATH]...", candidates.recorded_keys_or_files, nargs=-1)
+SELECTION = argument("selectors", "[KEY|GLOB|PATH]...", candidates.recorded_keys_or_files, nargs=-1)
 
 # The service and the state
 
@@ -251,7 +251,7 @@ def plan_options_of(ctx: click.Context, *, configured: bool) -> PlanOptions:
     return PlanOptions(**{n: v for n, v in own.items() if configured or source(n) is not default})
 
 
-def is_given(ctx: click.Context, names: Sequence[str]) -> str | None:
+def first_given(ctx: click.Context, names: Sequence[str]) -> str | None:
     """The first of these options that is on the command line."""
     given = ParameterSource.COMMANDLINE
     return next((name for name in names if ctx.get_parameter_source(name) is given), None)

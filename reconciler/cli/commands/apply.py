@@ -16,7 +16,7 @@ from reconciler.cli.options import (
     STOP_ON,
     argument,
     duration,
-    is_given,
+    first_given,
     option,
 )
 
@@ -88,7 +88,7 @@ def command(
     from reconciler.messages.notes import Note
     from reconciler.render.wait import WaitedReport
 
-    if not waits and (name := is_given(call.click, ("timeout", "interval", "stop_on"))):
+    if not waits and (name := first_given(call.click, ("timeout", "interval", "stop_on"))):
         raise click.UsageError(f"--{name.replace('_', '-')} requires --wait")
     wait = WaitOptions(timeout, interval, stop_on is not None) if waits else None
     request = ApplyRequest(

@@ -22,7 +22,7 @@ from reconciler.cli.options import BACKEND, SELECTED, STATE, option
         ("taskctl logs rotate-iam-keys --format json", "for a program: one event per line"),
     ],
 )
-def command(call: Call, words: tuple[str, ...], follow: bool, since: str | None) -> int:
+def command(call: Call, selectors: tuple[str, ...], follow: bool, since: str | None) -> int:
     """Show the conversation of tasks: user, assistant, tools, approvals, warnings, errors.
 
     Times are UTC. --follow and --format json require a single task. Text from the service cannot
@@ -36,7 +36,7 @@ def command(call: Call, words: tuple[str, ...], follow: bool, since: str | None)
     out = call.out
     as_json = out.options.format == "json"
     try:
-        found = logs(call.ctx, words, follow=follow, since=since, single=as_json)
+        found = logs(call.ctx, selectors, follow=follow, since=since, single=as_json)
         for ref, conversation in found:
             if len(found) > 1:
                 out.document(f"==> {safe.line(str(ref))} <==\n")

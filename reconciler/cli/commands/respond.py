@@ -30,7 +30,7 @@ REQUEST = option("--request", metavar="ID", help="The request to answer, if ther
         ("taskctl inbox --format json", "list them for a program"),
     ],
 )
-def inbox_command(call: Call, words: tuple[str, ...]) -> int:
+def inbox_command(call: Call, selectors: tuple[str, ...]) -> int:
     """List open requests, oldest first. On a terminal, answer them one by one.
 
     An answer is rejected if the request has changed since it was shown. Tool calls that run outside
@@ -39,7 +39,7 @@ def inbox_command(call: Call, words: tuple[str, ...]) -> int:
     from reconciler.app import respond
     from reconciler.render.inbox import inbox_document, inbox_text
 
-    found = respond.inbox(call.ctx, words)
+    found = respond.inbox(call.ctx, selectors)
     if call.ctx.ui.interactive and found.requests:
         return _show(call.out, respond.answer_inbox(found), skippable=True)
     call.out.result(
@@ -62,7 +62,7 @@ def inbox_command(call: Call, words: tuple[str, ...]) -> int:
     ],
 )
 def approve_command(
-    call: Call, words: tuple[str, ...], message: str | None, request: str | None, yes: bool
+    call: Call, selectors: tuple[str, ...], message: str | None, request: str | None, yes: bool
 ) -> int:
     """Approve the open requests of tasks. Each request is shown first, on stderr.
 
@@ -70,11 +70,11 @@ def approve_command(
     """
     from reconciler.app import respond
 
-    if (request is not None or message is not None) and len(words) > 1:
+    if (request is not None or message is not None) and len(selectors) > 1:
         raise click.UsageError("--request and --message require a single KEY")
     answer = "" if message is None else _message_text(message, "-m TEXT")
     return _show(
-        call.out, respond.approve(call.ctx, words, answer=answer, request_id=request, yes=yes)
+        call.out, respond.approve(call.ctx, selectors, answer=answer, request_id=request, yes=yes)
     )
 
 
@@ -89,7 +89,7 @@ def approve_command(
     ],
 )
 def reject_command(
-    call: Call, words: tuple[str, ...], message: str, request: str | None, yes: bool
+    call: Call, selectors: tuple[str, ...], message: str, request: str | None, yes: bool
 ) -> int:
     """Reject the open requests of tasks. Each request is shown first, on stderr.
 
@@ -97,10 +97,10 @@ def reject_command(
     """
     from reconciler.app import respond
 
-    if request is not None and len(words) > 1:
+    if request is not None and len(selectors) > 1:
         raise click.UsageError("--request requires a single KEY")
     text = _message_text(message, "-m TEXT")
-    return _show(call.out, respond.reject(call.ctx, words, text, request_id=request, yes=yes))
+    return _show(call.out, respond.reject(call.ctx, selectors, text, request_id=request, yes=yes))
 
 
 @make_command(
@@ -146,7 +146,7 @@ def say_command(call: Call, key: str, text: str, yes: bool) -> int:
     ],
 )
 def cancel_command(
-    call: Call, words: tuple[str, ...], force: bool, task_id: str | None, yes: bool
+    call: Call, selectors: tuple[str, ...], force: bool, task_id: str | None, yes: bool
 ) -> int:
     """Cancel running tasks. They continue to exist, and accept further messages.
 
@@ -154,9 +154,11 @@ def cancel_command(
     """
     from reconciler.app import respond
 
-    if task_id is not None and len(words) > 1:
+    if task_id is not None and len(selectors) > 1:
         raise click.UsageError("--task requires a single KEY")
-    return _show(call.out, respond.cancel(call.ctx, words, task_id=task_id, force=force, yes=yes))
+    return _show(
+        call.out, respond.cancel(call.ctx, selectors, task_id=task_id, force=force, yes=yes)
+    )
 
 
 def _message_text(text: str, name: str) -> str:

@@ -10,7 +10,7 @@ from reconciler.render import BASIC_FORMATS
 
 @make_command(
     "show",
-    *(argument("word", "PLANFILE|KEY", candidates.keys_or_files), BACKEND, STATE),
+    *(argument("name", "PLANFILE|KEY", candidates.keys_or_files), BACKEND, STATE),
     reports=True,
     examples=[
         ("taskctl show plan.taskctl", "what `taskctl plan -o plan.taskctl` saved"),
@@ -20,15 +20,15 @@ from reconciler.render import BASIC_FORMATS
         ("taskctl show rotate-iam-keys", "one task: record, manifest, and remote status"),
     ],
 )
-def command(call: Call, word: str) -> int:
+def command(call: Call, name: str) -> int:
     """Show a saved plan, or everything about one task. Changes nothing.
 
     An argument that is not a file is read as KEY or ORG/KEY. A plan is shown from its file alone.
     """
-    from reconciler.app.show import show_word
+    from reconciler.app.show import load_plan_or_task
 
     out = call.out
-    found = show_word(call.ctx, word, only_plan=out.options.format not in BASIC_FORMATS)
+    found = load_plan_or_task(call.ctx, name, only_plan=out.options.format not in BASIC_FORMATS)
     if not isinstance(found, tuple):
         out.report(found)
         return 0

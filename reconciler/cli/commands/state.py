@@ -41,12 +41,12 @@ from reconciler.render.outcomes import (
         ),
     ],
 )
-def list_records(call: Call, words: tuple[str, ...]) -> int:
+def list_records(call: Call, selectors: tuple[str, ...]) -> int:
     """List the recorded tasks, and the unresolved attempts."""
     from reconciler.app.state import read_tasks
     from reconciler.render.state import state_document, state_table
 
-    state, refs = read_tasks(call.ctx, words)
+    state, refs = read_tasks(call.ctx, selectors)
     call.out.result(
         lambda: state_document(state, refs), lambda style: state_table(state, refs, style)
     )
@@ -100,11 +100,11 @@ def rename_record(call: Call, old: str, new: str, yes: bool) -> int:
         ("taskctl state rm 'old-*'", "several, after confirmation"),
     ],
 )
-def rm_record(call: Call, words: tuple[str, ...], yes: bool) -> int:
+def rm_record(call: Call, selectors: tuple[str, ...], yes: bool) -> int:
     """Remove records. The tasks keep running. If several match, asks for confirmation."""
     from reconciler.app.state import remove_records
 
-    return _show_edits(call, *remove_records(call.ctx, words, yes=yes))
+    return _show_edits(call, *remove_records(call.ctx, selectors, yes=yes))
 
 
 @make_command(

@@ -11,7 +11,7 @@ from reconciler.app.status import StatusReport, TotalsReport, read_totals, statu
 from reconciler.cli.command import Call, Command, make_command
 from reconciler.cli.console.live import Screen
 from reconciler.cli.console.output import Output
-from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, is_given, option
+from reconciler.cli.options import INTERVAL, READS, SELECTION, duration, first_given, option
 from reconciler.render.json import dump, json_document
 from reconciler.render.status import UNLIMITED, status_document, status_rows
 from reconciler.render.totals import ASCII, BLOCKS, totals_csv, totals_document, totals_rows
@@ -114,7 +114,7 @@ class _StatusCommand(Command):
 )
 def command(
     call: Call,
-    words: tuple[str, ...],
+    selectors: tuple[str, ...],
     states: frozenset[TaskState],
     watch: bool,
     interval: timedelta,
@@ -136,17 +136,17 @@ def command(
     if watch and notify:
         raise click.UsageError("--notify cannot be combined with --watch")
     if totals:
-        if other := is_given(call.click, ["watch", "notify", "exits"]):
+        if other := first_given(call.click, ["watch", "notify", "exits"]):
             name = "exit-code" if other == "exits" else other
             raise click.UsageError(f"--totals cannot be combined with --{name}")
         default = (By.TASK,) if out.options.format == "csv" else (By.FILE, By.DAY)
         groups = (By(by),) if by is not None else default
-        _show_totals(out, read_totals(call.ctx, words, groups, states=states, since=since))
+        _show_totals(out, read_totals(call.ctx, selectors, groups, states=states, since=since))
         return 0
     if since or by or out.options.format == "csv":
         raise click.UsageError("--since, --by and the format csv require --totals")
     pause, newer = interval if watch else None, notify_since if notify else None
-    reports = status(call.ctx, words, states=states, interval=pause, notify_since=newer)
+    reports = status(call.ctx, selectors, states=states, interval=pause, notify_since=newer)
     screen = Screen(sys.stdout, in_place=sys.stdout.isatty()) if watch else None
     code = 0
     try:

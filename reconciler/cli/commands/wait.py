@@ -31,7 +31,7 @@ from reconciler.cli.options import INTERVAL, READS, SELECTION, STOP_ON, TIMEOUT,
 )
 def command(
     call: Call,
-    words: tuple[str, ...],
+    selectors: tuple[str, ...],
     timeout: timedelta,
     stop_on: str | None,
     junit: str | None,
@@ -49,6 +49,6 @@ def command(
     if junit is not None:
         reports = (*out.options.reports, ReportFile("junit", junit))
         out.options = out.options._replace(reports=reports)
-    report, signal = wait(call.ctx, words, WaitOptions(timeout, interval, stop_on is not None))
+    report, signal = wait(call.ctx, selectors, WaitOptions(timeout, interval, stop_on is not None))
     out.waited(report)
     return report.code if signal is None else signal

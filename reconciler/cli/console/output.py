@@ -189,13 +189,13 @@ class Output:
 
     def note(self, note: Note, **facts: Arg) -> None:
         if not self.options.quiet:
-            write_stderr(self.words(note, **facts) + "\n")
+            write_stderr(self._text(note, **facts) + "\n")
 
     def detail(self, note: Note, **facts: Arg) -> None:
         if self.options.verbose:
-            write_stderr(self.words(note, **facts) + "\n")
+            write_stderr(self._text(note, **facts) + "\n")
 
-    def words(self, note: Note | Question, **facts: Arg) -> str:
+    def _text(self, note: Note | Question, **facts: Arg) -> str:
         """The text of a note, made safe and without protected prompts."""
         from reconciler.messages.template import fill
         from reconciler.render import safe
@@ -226,12 +226,12 @@ class Output:
             # The summary row was shown with the plan.
             facts["summary"] = str(facts["summary"]).partition("\n")[2]
         answers = "Only 'yes' is accepted:" if strict else "[y/N]"
-        write_stderr(f"\n{self.words(question, **facts)} {answers} ")
+        write_stderr(f"\n{self._text(question, **facts)} {answers} ")
         answer = sys.stdin.readline().strip()
         return answer == "yes" if strict else answer.lower() in ("y", "yes")
 
     def read_line(self, question: Question, **facts: Arg) -> str | None:
-        write_stderr(f"{self.words(question, **facts)} ")
+        write_stderr(f"{self._text(question, **facts)} ")
         return sys.stdin.readline() or None
 
     def progress(self, total: int) -> ApplyProgress:

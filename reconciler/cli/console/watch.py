@@ -23,14 +23,14 @@ class LiveTable:
 
     def __init__(self, out: Output, known: Sequence[TaskStatus] = ()) -> None:
         self._out = out
-        self._before: dict[TaskRef, str] = {one.ref: one.state.value for one in known}
+        self._before: dict[TaskRef, str] = {s.ref: s.state.value for s in known}
         as_text = out.options.format == "text" and not out.options.quiet
         on_terminal = as_text and sys.stderr.isatty()
         self._screen = Screen(sys.stderr, in_place=True) if on_terminal else None
 
     def show(self, statuses: Sequence[TaskStatus], now: datetime) -> None:
-        changed = [one for one in statuses if self._before.get(one.ref) != one.state.value]
-        self._before = {one.ref: one.state.value for one in statuses}
+        changed = [s for s in statuses if self._before.get(s.ref) != s.state.value]
+        self._before = {s.ref: s.state.value for s in statuses}
         if changed and self._screen is not None:
             self._screen.clear()
         for status in changed:

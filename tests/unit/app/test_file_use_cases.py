@@ -10,7 +10,7 @@ from reconciler.app.apply import apply
 from reconciler.app.fmt import fmt, fmt_stdin
 from reconciler.app.init import GITIGNORE, HOOK, SCHEMA, init
 from reconciler.app.plan import plan
-from reconciler.app.show import show_word
+from reconciler.app.show import load_plan_or_task
 from reconciler.app.validate import validate
 from reconciler.app.wave import ApplyRequest
 from reconciler.model.codes import Code
@@ -67,20 +67,20 @@ def test_show_reads_a_saved_plan_or_a_task(tmp_path: Path) -> None:
     (tmp_path / "a.tasks.yaml").write_text(TIDY)
     with context(tmp_path, RecordingUi()) as ctx:
         plan(ctx, (), PlanOptions(), out_file="plan.taskctl")
-        shown = show_word(ctx, "plan.taskctl")
+        shown = load_plan_or_task(ctx, "plan.taskctl")
         assert isinstance(shown, Plan)
         assert [task.ref.key for task in shown.tasks] == ["one"]
         with pytest.raises(TaskctlError) as problem:
-            show_word(ctx, "one")
+            load_plan_or_task(ctx, "one")
         assert codes(problem) == [Code.UNREADABLE_FILE]
         apply(ctx, ApplyRequest(yes=True))
-        found = show_word(ctx, "one")
+        found = load_plan_or_task(ctx, "one")
         assert not isinstance(found, Plan)
         report, _now = found
         assert (report.ref.key, report.diff) == ("one", ())
         with pytest.raises(TaskctlError) as problem:
-            show_word(ctx, "two")
+            load_plan_or_task(ctx, "two")
         assert codes(problem) == [Code.UNKNOWN_TASK]
         with pytest.raises(TaskctlError) as problem:
-            show_word(ctx, "one", only_plan=True)
+            load_plan_or_task(ctx, "one", only_plan=True)
         assert codes(problem) == [Code.USAGE]

@@ -132,8 +132,8 @@ def test_one_of_several_requests_must_be_named() -> None:
     kept = record("keys", "id-1")
     status = TaskStatus(kept.ref, TaskState.WAITING, summary=EventSummary(approvals=asked))
     task = Recipient(cast("TaskSessions", None), kept, status)
-    assert task.approval("write") is asked[1]
+    assert task.find_approval("write") is asked[1]
     with pytest.raises(TaskctlError) as refused:
-        task.approval(None)
+        task.find_approval(None)
     (found,) = refused.value.diagnostics
     assert (found.code, found.args["ids"]) == (Code.SEVERAL_APPROVALS, ("read", "write"))
