@@ -29,8 +29,8 @@ class AttemptLog(Protocol):
     def append(self, *events: Event) -> None: ...
 
     def check_held(self) -> None:
-        """StateError if the lock or the log no longer belongs to this run. To be called before each
-        request that changes anything."""
+        """Raises StateError if the lock or the log no longer belongs to this run. Call it before
+        each request that changes anything."""
 
 
 @dataclass(frozen=True, slots=True)

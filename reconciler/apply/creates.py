@@ -101,8 +101,8 @@ class Creates:
         return ctx.result(task, Result.FAILED, remark("apply.not_sent", why=lost.why))
 
     def _baseline(self, org_name: str) -> Baseline:
-        """The newest tasks of an organization before the first attempt; read once, if the plan has
-        not read them. RemoteError: without the list, a create could not be looked up."""
+        """The newest tasks of an organization before the first attempt. Read once, unless the plan
+        has read them. Raises RemoteError: without the list, a create could not be looked up."""
         with self._baseline_lock:
             if org_name not in self._ctx.baselines:
                 page = next(self._ctx.service.list_tasks(org_name), None)

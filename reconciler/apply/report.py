@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.memory import value
 from reconciler.model.diagnostics import Diagnostic, has_errors
 from reconciler.model.remarks import Remark
 from reconciler.model.task import TaskRef
@@ -24,7 +25,7 @@ class Result(StrEnum):
     NOT_STARTED = "notStarted"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TaskResult:
     """The outcome of one task. `problems` are the reasons why it failed or is unresolved. `file`
     and `line` are its place in a manifest. `replaced` is the task that it replaced, `cancelled` the

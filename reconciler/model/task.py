@@ -195,7 +195,7 @@ class Removal(NamedTuple):
         return org_name == self.org_name and fnmatchcase(key, self.pattern)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FirstMessage:
     """The message that a task was created with, from its events; `mark` is as returned."""
 

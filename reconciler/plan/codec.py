@@ -156,8 +156,8 @@ class SavedPlan(NamedTuple):
     made_by: str = __version__
 
     def options(self, given: PlanOptions) -> PlanOptions:
-        """The options of the plan. TaskctlError if a given option differs from them and from its
-        default."""
+        """The options of the plan. Raises TaskctlError if a given option differs both from them and
+        from its default."""
         kept = _OPTIONS.convert(dict(self.plan.options))
         defaults = PlanOptions()
         for name in (f.name for f in fields(given)):
@@ -166,7 +166,7 @@ class SavedPlan(NamedTuple):
         return kept
 
     def refuse_unless(self, now: Basis, file: str) -> None:
-        """TaskctlError with everything that has changed since the plan was made."""
+        """Raises TaskctlError with everything that has changed since the plan was made."""
         stale = [
             error(Code.SAVED_PLAN_STALE, case, at=Place(file=file), **facts)
             for case, facts in self.basis.differences(now)
@@ -239,7 +239,8 @@ def is_saved_plan(beginning: bytes) -> bool:
 
 
 def read_saved_plan(data: bytes, file: str) -> SavedPlan:
-    """The saved plan in `data`. TaskctlError for anything else, with what it is if known."""
+    """The saved plan in `data`. Raises TaskctlError for anything else, naming the kind of file if
+    it is known."""
     whole = _members(data, file)
     _check_kind(whole, file)
     try:

@@ -72,7 +72,7 @@ def is_digest(text: str) -> bool:
 
 
 def refuse_unexpected(plan: Plan, expected: str) -> None:
-    """TaskctlError unless the plan has this digest."""
+    """Raises TaskctlError unless the plan has this digest."""
     found = plan_digest(plan)
     if found != expected:
         periods = periods_of(task.generated for task in plan.tasks if task.desired is not None)

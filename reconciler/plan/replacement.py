@@ -14,11 +14,10 @@ from typing import NamedTuple
 
 from reconciler.model.codes import Code
 from reconciler.model.diagnostics import Arg, Diagnostic, Place, TaskctlError, error, warning
-from reconciler.model.remarks import remark
 from reconciler.model.task import DesiredTask, TaskRef
 from reconciler.plan.lookup import record_of
 from reconciler.plan.options import PlanOptions
-from reconciler.plan.plan import Action, Change, PlannedTask, Reason, plan_for
+from reconciler.plan.plan import Action, PlannedTask, Reason
 from reconciler.state.attempt import HistoryKind
 from reconciler.state.model import Record, State
 
@@ -116,29 +115,6 @@ def _unknown(request: ReplaceRequest, desired: Sequence[DesiredTask], state: Sta
     if near:
         return error(Code.INVALID_REPLACE, "similar", request=request.name, near=tuple(near))
     return error(Code.INVALID_REPLACE, "unknown", request=request.name)
-
-
-def replaced(
-    task: DesiredTask,
-    record: Record,
-    diff: tuple[Change, ...],
-    *,
-    cancel: bool,
-    gone: bool,
-) -> PlannedTask:
-    """A replacement of the recorded task. `gone`: the old task no longer exists. `cancel`: apply
-    cancels the old task."""
-    case = "replace.gone" if gone else "replace.cancel" if cancel else "replace.keep"
-    return plan_for(
-        task,
-        Action.REPLACE,
-        Reason.ASKED,
-        remark(case, old=record.task_id),
-        record=record,
-        diff=diff,
-        cancels=cancel and not gone,
-        moved_from=record.ref if record.ref != task.ref else None,
-    )
 
 
 def problems(

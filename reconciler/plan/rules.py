@@ -16,7 +16,7 @@ from reconciler.plan.lookup import moved_ref, record_of
 from reconciler.plan.options import PlanOptions
 from reconciler.plan.plan import Action, PlannedTask, Reason, plan_for
 from reconciler.plan.recovery import Found, NotCreated, Unresolved, Verdict, Wait
-from reconciler.plan.replacement import ReplaceRequest, replaced
+from reconciler.plan.replacement import ReplaceRequest
 from reconciler.plan.updates import compare_recorded
 from reconciler.plan.view import RemoteView, TaskId
 from reconciler.state.attempt import Attempt
@@ -174,8 +174,16 @@ class Rules:
             return None
         remote = self._view.find(record.ref, record.task_id)
         gone = TaskId(record.ref.org_name, record.task_id) in self._view.absent
-        diff = changes(record.inputs, task.inputs, remote)
-        return replaced(task, record, diff, cancel=self._options.cancel_replaced, gone=gone)
+        cancels = self._options.cancel_replaced and not gone
+        case = "replace.gone" if gone else "replace.cancel" if cancels else "replace.keep"
+        fields = {
+            "record": record,
+            "diff": changes(record.inputs, task.inputs, remote),
+            "cancels": cancels,
+            "moved_from": record.ref if record.ref != task.ref else None,
+        }
+        said = remark(case, old=record.task_id)
+        return plan_for(task, Action.REPLACE, Reason.ASKED, said, **fields)
 
     def _is_due(self, ref: TaskRef, record: Record) -> bool:
         """Whether this run was asked to replace the recorded task."""

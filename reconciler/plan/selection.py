@@ -45,7 +45,7 @@ def select(
     """The keys that `options` select among those that are desired, recorded or attempted.
 
     A pattern is a key or `ORG/KEY`, or a glob of either; the old key of a task that moves stands
-    for the new one. TaskctlError, with similar names, for a pattern that matches none.
+    for the new one. Raises TaskctlError, with similar names, for a pattern that matches no key.
     """
     if not options.target and not options.exclude:
         return Selection()

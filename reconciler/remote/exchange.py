@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from urllib3.exceptions import ProtocolError
 
+from reconciler.memory import value
 from reconciler.model.service import SendWindow
 from reconciler.remote.sanitize import shown_text
 
@@ -26,7 +27,7 @@ class Timeouts:
     whole: float = 120.0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Request:
     """`path` is percent-encoded, begins with a slash and includes the query.
 
@@ -41,7 +42,7 @@ class Request:
     is_task: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ServiceResponse:
     """A complete response. `headers` are case-insensitive; `received` is a time of the transport's
     clock."""

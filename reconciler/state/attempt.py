@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from reconciler.memory import value
 from reconciler.model.canonical import digest
 from reconciler.model.task import Generated, Identity, Inputs, TaskRef
 
@@ -36,7 +37,7 @@ OUTPUTS = (
 """The outputs of Pulumi's resource, which a record keeps as last read."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Attempt:
     """One attempt to create a task, durable before its request was sent.
 

@@ -244,7 +244,7 @@ def is_in(file: str, paths: Iterable[str]) -> bool:
 # Events: each is one line of the journal, and idempotent.
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Attempted:
     """A create is about to be sent."""
 
@@ -260,7 +260,7 @@ class Closed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Recorded:
     """A task was created, found, adopted, moved, accepted or updated.
 
