@@ -1,4 +1,4 @@
-"""Shared states for tests through the command line: one server of each engine for all of them."""
+"""Shared states for tests through the command line: all share one server of each engine."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def place(
 
 @pytest.fixture
 def state(request: pytest.FixtureRequest) -> str:
-    """A name of a state that no other test uses."""
+    """The name of a state that no other test uses."""
     return f"state-{abs(hash(request.node.nodeid))}"

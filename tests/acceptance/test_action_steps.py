@@ -1,4 +1,4 @@
-"""The GitHub Action from its first step to its last, installed as a workflow would have it."""
+"""All steps of the GitHub Action, installed as in a workflow."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.support.github_api import GitHub
 from tests.support.sandbox import TOKEN, as_tasks, prompts
 
 TRAPS = ("venv", "pip", "ensurepip", "json", "subprocess", "hatchling", "sitecustomize", "click")
-"""Modules in the root of the repository that would run where Python looks there first."""
+"""Modules in the root of the repository that run if Python searches there first."""
 
 
 @pytest.fixture(scope="module")
 def action(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The action's own checkout, as a runner downloads it."""
+    """A checkout of the action, as a runner downloads it."""
     return checkout(tmp_path_factory.mktemp("action"))
 
 
@@ -37,7 +37,7 @@ def server() -> Iterator[FaultServerProcess]:
 
 @pytest.fixture
 def runner(tmp_path: Path, server: FaultServerProcess) -> Iterator[Runner]:
-    """A repository with two tasks, cloned on a machine."""
+    """A machine with a clone of a repository that has two tasks."""
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "origin")
     git(tmp_path, "clone", "--quiet", "origin", "work")
     with GitHub() as github:
@@ -55,7 +55,7 @@ def runner(tmp_path: Path, server: FaultServerProcess) -> Iterator[Runner]:
 
 @pytest.fixture
 def installed(runner: Runner, tmp_path: Path) -> None:
-    """A machine that takes no time to install: an environment there is this one's taskctl."""
+    """Replaces the installation: virtual environments get a link to the taskctl of the tests."""
     shim = tmp_path / "shim" / "python3"
     shim.parent.mkdir()
     taskctl = Path(sys.executable).parent / "taskctl"
@@ -71,7 +71,7 @@ def installed(runner: Runner, tmp_path: Path) -> None:
 
 
 def again(runner: Runner, tmp_path: Path) -> None:
-    """The next job has a machine of its own."""
+    """The next job runs on a new machine."""
     shutil.rmtree(runner.workspace)
     git(tmp_path, "clone", "--quiet", "--branch=main", "origin", "work")
 
@@ -163,7 +163,7 @@ def test_the_action_works_without_a_state(
 def test_the_state_of_a_failed_apply_is_pushed_too(
     action: Path, runner: Runner, installed: None, server: FaultServerProcess, tmp_path: Path
 ) -> None:
-    """One create fails, one is made; in the meantime somebody pushes."""
+    """One create fails, one succeeds, and another commit is pushed in the meantime."""
     server.change(rules=[Rule("create", Fault("status", status=403), contains="do 1")])
     git(tmp_path, "clone", "--quiet", "--branch=main", "origin", "somebody")
     somebody = tmp_path / "somebody"
@@ -191,7 +191,7 @@ def test_a_state_that_cannot_be_pushed_fails_the_job(
 def test_the_token_may_come_from_the_environment_of_the_job(
     action: Path, runner: Runner, installed: None
 ) -> None:
-    """As pulumi/auth-actions sets it; the installation does not see it even then."""
+    """As pulumi/auth-actions sets it; the installation does not see it."""
     runner.env["PULUMI_ACCESS_TOKEN"] = TOKEN
     ran = runner.composite(action, command="plan", state="committed", access_token="")
     assert (ran.code, ran.outputs["creates"]) == (0, "2"), ran.said

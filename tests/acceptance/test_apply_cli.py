@@ -1,4 +1,4 @@
-"""What apply refuses before anything is sent: no consent, too much, a plan that no longer fits."""
+"""Apply refuses before anything is sent: no confirmation, too many creates, a stale plan."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_stale_saved_plan_is_refused(
 def test_a_saved_plan_never_creates_instead_of_adopting(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
-    """It said adopt; what was to be adopted is not to be seen any more."""
+    """The plan adopts a task that is not visible any more."""
     assert sandbox.run("apply").code == 0
     (sandbox.folder / STATE).unlink()
     planned = sandbox.run("plan", "--out", PLAN)

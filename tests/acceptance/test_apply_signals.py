@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while creates run, once and twice."""
+"""One and two signals (SIGINT, SIGTERM) while creates are in flight."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
 
 
 def sending(sandbox: Sandbox, server: FaultServer) -> subprocess.Popen[str]:
-    """An apply whose first create is at the service, which takes its time."""
+    """An apply whose first create has reached a slow service."""
     process = sandbox.start("apply", "--parallelism", "1")
     until = monotonic() + 60
     while not server.posts:
@@ -43,7 +43,7 @@ def sending(sandbox: Sandbox, server: FaultServer) -> subprocess.Popen[str]:
 
 
 def stops(process: subprocess.Popen[str]) -> None:
-    """Reads until apply has taken note of the signal."""
+    """Reads until apply has handled the signal."""
     assert process.stderr is not None
     while "Stopping" not in (line := process.stderr.readline()):
         assert line, "it ended before it said that it stops"

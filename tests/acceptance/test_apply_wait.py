@@ -51,7 +51,7 @@ def test_apply_exits_with_the_codes_of_wait(
     prompt: str,
     code: int,
 ) -> None:
-    """A slow task takes ten times as long as others: it still runs when the time is up."""
+    """A slow task takes ten times as long as others: it is still running at the timeout."""
     timeout = "1m" if prompt == "failing" else "800ms"
     with live_tasks(tmp_path, monkeypatch, capsys, work_seconds=0.5) as place:
         place.write({"one": prompt})
@@ -113,7 +113,7 @@ def _gone_away(*_: Any) -> None:
 def test_a_task_that_is_not_visible_yet_is_not_a_failure(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The service may lag a create by seconds."""
+    """The list of the service may lag a create by seconds."""
     place.write({"one": "finishing"})
     get, asked = Client.get_task, []
 

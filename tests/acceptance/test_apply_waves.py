@@ -119,7 +119,7 @@ def test_a_timeout_leaves_the_rest_held(place: LiveTasks) -> None:
 
 
 def test_the_lock_is_free_between_waves(place: LiveTasks) -> None:
-    """Another apply may run while one waits; each wave plans on the state as it is then."""
+    """Another apply may run during the wait; each wave plans with the current state."""
     write(place, "approving finishing finishing", "{pilot: 1}")
     process = place.start("apply", *QUICK, "--format", "json")
     assert process.stderr is not None
@@ -135,7 +135,7 @@ def test_the_lock_is_free_between_waves(place: LiveTasks) -> None:
 
 
 def test_a_wave_waits_for_the_lock(place: LiveTasks) -> None:
-    """The state is held while the pilot ends: the next wave comes later."""
+    """The state is locked when the pilot ends: the next wave waits."""
     write(place, "approving finishing", "{pilot: 1}")
     process = place.start("apply", *QUICK, "--format", "json")
     assert process.stderr is not None
@@ -198,7 +198,7 @@ def test_a_saved_plan_of_a_waiting_apply_waits(place: LiveTasks) -> None:
 def test_only_unfinished_tasks_are_queried(
     place: LiveTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Done is remembered; entries without a rollout, and those with nothing held, ask nothing."""
+    """Finished tasks are remembered; entries without a rollout or held tasks need no queries."""
     plain = "plain: {message: finishing plain}\n"
     write(place, "finishing finishing approving finishing", "{atOnce: 1}", plain)
     assert place.run("apply", *QUICK, "--timeout", "3s")[0] == 3

@@ -30,7 +30,7 @@ def place(
 
 
 def settled(place: LiveTasks, **expected: str) -> None:
-    """Waits until the tasks stand so."""
+    """Waits until the tasks have these statuses."""
     for _ in range(50):
         if (found := place.statuses()) == expected:
             return
@@ -102,7 +102,7 @@ def test_empty_messages_and_binary_data_are_not_sent(
 
 
 def test_a_question_is_answered_in_words(place: LiveTasks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Pulumi's CLI does it: `ok: false`, with the answer as instructions."""
+    """As in Pulumi's CLI: `ok: false`, with the answer as instructions."""
 
     def asking(event: Mapping[str, Any]) -> Approval | None:
         found = approval_in(event)

@@ -1,6 +1,6 @@
-"""Every kind of bad manifest: its exact place and code, through the command too.
+"""Every kind of invalid manifest: exact position and code, also through the command.
 
-With jsonschema-rs and without it, as on a platform for which it has no wheel.
+With jsonschema-rs and without it, as on platforms without a wheel of it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _accelerator(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def heads(lines: Iterable[str]) -> set[str]:
-    """`FILE:LINE:COL: SEVERITY` of each line that has it."""
+    """`FILE:LINE:COL: SEVERITY` of each line that has this form."""
     found = (re.match(r"\S+:\d+:\d+: (?:error|warning|note)(?=: )", line) for line in lines)
     return {head[0] for head in found if head}
 

@@ -1,4 +1,4 @@
-"""`--update` and `--replace` as a user meets them, on the embedded service."""
+"""`--update` and `--replace` through the command line, on the embedded service."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_a_cancel_that_fails_is_a_warning_with_the_command(here: InProcess) -> N
 
 
 def test_a_gone_task_is_replaced_without_a_cancel(here: InProcess) -> None:
-    """What the service has no more need not be cancelled."""
+    """A task that the service no longer has need not be cancelled."""
     here.run("apply")
     old = here.sandbox.recorded()["k2"]
     here.server.world.tasks = [t for t in here.server.world.tasks if t.id != old]

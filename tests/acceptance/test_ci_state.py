@@ -1,7 +1,7 @@
-"""The ways of docs/ci-state.md, from its own workflows: each job has a runner of its own.
+"""The options of docs/ci-state.md, with its workflows: each job runs on a new runner.
 
-The first apply is killed with two tasks made and told, one made whose answer is lost, one that the
-service makes later, and one whose request was lost.
+When the first apply is killed, two tasks are recorded, one was created without a response, one is
+created later, and one request was lost.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def ci(tmp_path: Path, server: FaultServerProcess) -> CI:
 
 
 def manifest(texts: dict[str, str], **more: Any) -> dict[str, str]:
-    """The files of a push: one manifest (JSON is YAML)."""
+    """The files to push: one manifest (JSON is YAML)."""
     tasks = {key: {**task, **more} for key, task in as_tasks(texts).items()}
     return {"tasks/all.yaml": json.dumps({"version": 1, "orgName": "acme", "tasks": tasks})}
 
@@ -112,7 +112,7 @@ def test_with_a_state_an_edited_prompt_creates_no_second_task(
 def test_without_a_state_an_edited_prompt_creates_a_second_task(
     ci: CI, server: FaultServerProcess
 ) -> None:
-    """As the page says about this option, so that it is not mistaken for another."""
+    """As documented for this option."""
     ci.push(manifest(TEXTS))
     assert ci.run(job_steps("No state")) == 0, ci.said
     ci.push(manifest({**TEXTS, "k0": "do 0, please"}))

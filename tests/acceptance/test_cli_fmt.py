@@ -1,4 +1,4 @@
-"""`taskctl fmt` as a person, a hook, CI and an editor call it."""
+"""`taskctl fmt` as called by users, hooks, CI and editors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`taskctl init` and `taskctl schema`, as a newcomer uses them."""
+"""`taskctl init` and `taskctl schema` in a new repository."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_a_schema_is_printed_unchanged(name: str, capsys: pytest.CaptureFixture[
 
 
 def schema_named_by(manifest: Path) -> Path:
-    """What yaml-language-server reads for a manifest: seen from the manifest's folder."""
+    """The schema that yaml-language-server reads for a manifest, relative to its directory."""
     first = manifest.read_text().splitlines()[0]
     head, _, named = first.partition("$schema=")
     assert head == "# yaml-language-server: "
@@ -221,7 +221,7 @@ def test_an_editor_finds_the_schema(folder: Path) -> None:
 
 
 def test_the_schemastore_entry_is_valid() -> None:
-    """As its catalog wants them: a name, a description, patterns of files, an address."""
+    """Its catalog requires a name, a description, file patterns and a URL."""
     entry = json.loads((ROOT / "docs/schemastore.json").read_text())
     assert set(entry) == {"name", "description", "fileMatch", "url"}
     assert entry["fileMatch"] == ["*.tasks.yaml", "*.tasks.yml"]  # `tasks/*.yaml` is Ansible's, too

@@ -1,4 +1,4 @@
-"""Each folder of `render/` is a case: `case.py` holds a report, `expect.txt` how it is shown.
+"""Each directory of `render/` is a case: `case.py` has a report, `expect.txt` its output.
 
 An escape character stands as `\\e` in `expect.txt`. To write those files anew, after a look at
 what changed: `TASKCTL_WRITE_CASES=1 pytest tests/acceptance/test_cli_render_cases.py`.

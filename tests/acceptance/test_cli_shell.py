@@ -72,7 +72,7 @@ def test_closed_streams_behave_like_dev_null(closed: str, plan_file: Path) -> No
 
 
 def imported(*arguments: str) -> set[str]:
-    """The modules that a run has imported when it ends, those of a bare start left out."""
+    """The modules imported by a run, without those of a bare interpreter."""
     code = (
         "import sys; before = set(sys.modules)\n"
         "from reconciler.cli.main import run\n"

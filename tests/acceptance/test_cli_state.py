@@ -1,4 +1,4 @@
-"""The repair kit through the command line, on the embedded service."""
+"""The `state` commands, on the embedded service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Taskctl = Callable[..., str]
 def taskctl(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Taskctl:
-    """Runs a command that must end with `code`, and gives its stdout, or stderr where it fails."""
+    """Runs a command that must exit with `code`; returns stdout, or stderr if it fails."""
     monkeypatch.chdir(tmp_path)
     for name in ("PULUMI_ACCESS_TOKEN", "TASKCTL_STATE", "TASKCTL_ORG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)

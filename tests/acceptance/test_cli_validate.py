@@ -1,4 +1,4 @@
-"""`taskctl validate` through the command line: what it says, where, and with which exit code."""
+"""`taskctl validate` through the command line: diagnostics, positions and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Completion in the shells themselves: commands, options, keys."""
+"""Completion in real shells: commands, options, keys."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def offered(folder: Path, line: str) -> list[str]:
-    """What is offered for the last word of a line, by the protocol of bash's script."""
+    """The completions of the last word of a line, with the protocol of the bash script."""
     words = line.split(" ")
     ran = subprocess.run(
         [str(folder / "bin/taskctl")],
@@ -171,7 +171,7 @@ def test_at_a_terminal(folder: Path, shell: str) -> None:
 
 @pytest.mark.tools
 def test_in_fish(folder: Path) -> None:
-    """fish itself tells what it would offer."""
+    """fish itself prints its completions."""
     script = (
         "taskctl completion fish | source\n"
         'complete -C "taskctl state show rev"\n'
@@ -220,7 +220,7 @@ HOSTILE = ("$(touch${IFS}x)", "`touch x`", "a;touch x", "a b", "-rf", "a|b", "UP
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_invalid_keys_are_never_offered(shell: str, folder: Path) -> None:
-    """A shell inserts what it is offered into a line as it is, and may run it."""
+    """A shell inserts completions unquoted into the command line, where they may be run."""
     tasks = {key: {"message": "Do it."} for key in HOSTILE}
     manifest = {"version": 1, "orgName": "a$(id)b", "tasks": tasks}
     (folder / "tasks/b.yaml").write_text(json.dumps(manifest))

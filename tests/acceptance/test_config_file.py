@@ -1,4 +1,4 @@
-"""taskctl.toml at work: on the embedded service, from a folder below it."""
+"""taskctl.toml on the embedded service, from a subdirectory."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_paths_are_the_locations_of_manifests(
 def test_paths_replace_the_default_locations(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As with the usual places, what is recorded from any file and in no manifest is orphaned."""
+    """As with the default locations, a recorded task that is in no manifest is orphaned."""
     assert run(["apply", *LOCAL, "--yes", "-q"]) == 0
     (repository / "agents/a.yaml").write_text(manifest("a", "b"))
     capsys.readouterr()

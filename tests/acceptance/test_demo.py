@@ -1,4 +1,4 @@
-"""`make demo`, in a fresh checkout, without any settings."""
+"""`make demo` in a new checkout, without settings."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Every shell block of the README and the documentation is run, in a scratch folder for each page.
+"""Runs every shell block of the README and the documentation, in a new directory for each page.
 
-What is said for Pulumi Cloud meets `taskctl serve` there. After a change of what is printed:
+`taskctl serve` takes the place of Pulumi Cloud. After a change of the output,
 `TASKCTL_WRITE_DOCS=1 pytest tests/acceptance/test_docs_shell.py` writes it into the pages.
 """
 
@@ -36,17 +36,17 @@ LEFT_OUT = {
     "docs/performance.md": 1,  # minutes of measuring
     "docs/walkthrough.md": 2,  # a server, which the test has of its own
 }
-"""The blocks that are not run, since they install packages, push, or belong to other tools."""
+"""Blocks that are not run because they install packages, push, or use other tools."""
 
 SCENARIOS = {"docs/walkthrough.md": scenario_of("by-prompt", 2.0)}
-"""Pages whose tasks do not just end."""
+"""Pages whose tasks need a special scenario."""
 
 MANIFEST = "version: 1\norgName: acme\ntasks:\n  scratch:\n    message: Do it.\n"
 ELSEWHERE = ["docs/exactly-once.md"]
-"""Pages with a test of their own: tests/acceptance/test_lost_runner.py."""
+"""Pages with a separate test: tests/acceptance/test_lost_runner.py."""
 
 IN_CLONE = ["docs/state.md", "docs/ci.md", "docs/ci-state.md"]
-"""Pages whose reader is in a clone."""
+"""Pages whose commands run in a clone."""
 
 WITH_SHELL = [
     page
@@ -76,7 +76,7 @@ def test_the_commands_of_a_page_print_what_it_shows(page: str, tmp_path: Path) -
 
 
 def test_blocks_that_are_not_run_are_listed() -> None:
-    """A block that is not run is marked as `shell`; each has a reason here, and no more of them."""
+    """Blocks that are not run are marked as `shell`, and each has a reason here."""
     found = Counter(p for p in pages() for b in blocks(p) if b.language == NOT_RUN)
     assert found == LEFT_OUT
     others = {b.language for p in pages() for b in blocks(p)} - {*RUN, NOT_RUN}

@@ -1,4 +1,4 @@
-"""The site of docs/ is built strictly, its reference is up to date, its examples are good."""
+"""The site of docs/: it builds strictly, its reference is up to date, its examples work."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_generated_pages_are_up_to_date() -> None:
-    """Where it is not: `python -m tools.reference`."""
+    """`python -m tools.reference` updates them."""
     assert [path.name for path, _ in outdated()] == []
 
 
@@ -168,7 +168,7 @@ def test_gitlab_installs_pinned_versions_and_runs_no_code_of_the_repository(tmp_
 
 
 def test_no_page_installs_taskctl_from_a_package_index() -> None:
-    """It is not published: the name belongs to whoever registers it."""
+    """taskctl is not published: anyone could register the name."""
     listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").split()
     installs = r"\b(?:pipx?|uv)\b[^\n`]*\b(?:install|run|add|--with|--from)\b[^\n`]*"
     by_name = re.compile(
@@ -209,7 +209,7 @@ def test_the_scheduled_job_notifies_once(tmp_path: Path) -> None:
 
 
 def test_the_gitlab_jobs_run(tmp_path: Path) -> None:
-    """Its scripts, one job after the other, each with a clone of its own."""
+    """The scripts of all jobs in order, each in a new clone."""
     text = (ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8")
     jobs = YAML(typ="safe", pure=True).load(text)
     with running_server(tmp_path / "cloud.db") as url:
@@ -233,7 +233,7 @@ def test_the_gitlab_jobs_run(tmp_path: Path) -> None:
 
 
 def cloned(folder: Path, manifest: str) -> Path:
-    """A new clone of one and the same repository, with a manifest."""
+    """A new clone of the same repository, with a manifest."""
     if not (folder / "team.git").exists():
         bare_repository(folder, "team")
     clone = folder / f"clone-{len(list(folder.glob('clone-*')))}"

@@ -1,4 +1,4 @@
-"""`apply --expect-plan`: just what was planned elsewhere, or nothing."""
+"""`apply --expect-plan`: applies exactly the expected plan, or nothing."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_another_plan_is_refused(sandbox: Sandbox) -> None:
 
 
 def test_a_saved_plan_must_match_too(sandbox: Sandbox) -> None:
-    """Unconditionally: a file from the wrong job is not what was looked at."""
+    """A file from the wrong job is not the plan that was reviewed."""
     planned = digest(sandbox)
     sandbox.write(as_tasks(prompts(1)))
     assert sandbox.run("plan", "--out", "kept").code == 0
@@ -73,7 +73,7 @@ def test_a_saved_plan_must_match_too(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("given", ["", "sha256:1", "latest"])
 def test_an_invalid_digest_is_refused(sandbox: Sandbox, given: str) -> None:
-    """An unset variable is empty."""
+    """An unset variable expands to an empty digest."""
     ended = sandbox.run("apply", "--expect-plan", given)
     assert ended.code == 1
     assert "is not the digest of a plan" in ended.document["diagnostics"][0]["summary"]
@@ -81,7 +81,7 @@ def test_an_invalid_digest_is_refused(sandbox: Sandbox, given: str) -> None:
 
 
 def test_text_output_suggests_the_command(sandbox: Sandbox) -> None:
-    """On stderr, and only where there is something to do."""
+    """On stderr, and only if there are changes."""
 
     def told() -> list[str]:
         process = sandbox.start("plan", "tasks", "--format", "text")

@@ -1,4 +1,4 @@
-"""`taskctl explain`: every code, by its number; an unknown one is one clear error."""
+"""`taskctl explain`: one code, all codes, and an unknown code."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Each setting of `model/fields.py`, from the manifest to the service and back.
+"""Every setting of `model/fields.py`, from the manifest to the service and back.
 
-A new row is tested without changing this file: its values come from its choices, or else from its
-examples in the schema of manifests.
+New rows are tested without changes here: the values are the choices of the row, or the examples in
+the schema of manifests.
 """
 
 from __future__ import annotations

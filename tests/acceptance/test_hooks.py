@@ -1,4 +1,4 @@
-"""The repository's own hooks, run by the real pre-commit on a checkout, with nothing cloned."""
+"""The hooks of this repository, run by pre-commit on a checkout, without cloning any hooks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def hooks(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`pre-commit run`, with this interpreter's tools where `.venv` would be."""
+    """Runs `pre-commit run`, with the tools of this interpreter in place of `.venv`."""
     tools = str(Path(sys.executable).parent)
     assert shutil.which("pre-commit", path=tools)
     env = {

@@ -1,4 +1,4 @@
-"""No suggested command contains a value of a state, a plan or a service that is not of its kind."""
+"""Suggested commands never contain hostile values of a state, a plan or a service."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def printed(here: InProcess, *words: str) -> str:
 
 
 def said(here: InProcess, *words: str) -> str:
-    """The same, on the fault server."""
+    """The same, with the fault server as backend."""
     return printed(here, *words, "--backend", here.server.url)
 
 
@@ -69,7 +69,7 @@ def hostile_ids(state: dict[str, Any]) -> None:
 
 
 def hostile_attempts(state: dict[str, Any]) -> None:
-    """Open attempts: of a hostile key, and of one that meant to replace a hostile task."""
+    """Open attempts, one of a hostile key and one that replaces a hostile task."""
     tasks = state["tasks"]
     for number, (org, key, old) in enumerate(
         [("acme", EVIL, ""), (f"ac{EVIL}me", "k1", ""), ("acme", "k2", EVIL), ("b", "k3", "")]

@@ -1,4 +1,4 @@
-"""Values of data files are text from outside: they steer no terminal, no log and no page."""
+"""Values of data files are untrusted: they must not control terminals, logs or pages."""
 
 from __future__ import annotations
 

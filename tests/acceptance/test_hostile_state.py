@@ -1,4 +1,4 @@
-"""What becomes of the state while an apply runs, and of what an apply finds (contract, 5)."""
+"""Changes of the state during an apply, and unusual states at its start."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
 
 
 def sending(sandbox: Sandbox, server: FaultServer, creates: int) -> subprocess.Popen[str]:
-    """An apply whose creates, so many, are at the service, which takes its time."""
+    """An apply with so many creates in flight, on a slow service."""
     server.control({"rules": [rule.to_json() for rule in SLOW]})
     before = len(server.posts)
     process = sandbox.start("apply")
@@ -78,7 +78,7 @@ def test_a_second_apply_names_the_first_or_waits_for_it(
 def test_a_checkout_under_a_running_apply_is_not_overwritten(
     sandbox: Sandbox, server: FaultServer, *, same_serial: bool
 ) -> None:
-    """Another branch's state, which may have gone on from the same serial."""
+    """The state of another branch, possibly with the same serial."""
     sandbox.write(as_tasks({"k0": TEXTS["k0"]}))
     assert sandbox.run("apply").code == 0
     ours = sandbox.state()
@@ -116,7 +116,7 @@ os.execv(sys.executable, [sys.executable, "-m", "reconciler", *sys.argv[2:]])
 def test_a_disk_that_fills_up_during_apply_loses_nothing(
     sandbox: Sandbox, server: FaultServer, room: int
 ) -> None:
-    """No file may grow beyond so many bytes: now the journal, now the state is in the way."""
+    """No file may exceed so many bytes: either the journal or the state fails."""
     arguments = sandbox.arguments("apply", "--parallelism", "2")
     ended = subprocess.run(
         [sys.executable, "-c", LIMITED, str(room), *arguments],
@@ -139,7 +139,7 @@ def test_a_disk_that_fills_up_during_apply_loses_nothing(
 
 
 def test_a_lost_state_is_rebuilt_file_by_file(sandbox: Sandbox, server: FaultServer) -> None:
-    """An apply for one file has looked for the tasks of that file only."""
+    """An apply for one file looks up only the tasks of that file."""
     sandbox.write(as_tasks({"k0": TEXTS["k0"]}), "one")
     sandbox.write(as_tasks({"k1": TEXTS["k1"], "k2": TEXTS["k2"]}), "all")
     assert sandbox.run("apply").code == 0
@@ -155,7 +155,7 @@ def test_a_lost_state_is_rebuilt_file_by_file(sandbox: Sandbox, server: FaultSer
 def test_a_state_stays_new_until_all_existing_tasks_were_read(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
-    """An apply that did not see everything has not looked for it."""
+    """An apply that could not read everything leaves the state new."""
     assert sandbox.run("apply").code == 0
     (sandbox.folder / STATE).unlink()
     hidden = next(task.id for task in server.world.tasks if task.work == TEXTS["k2"])

@@ -1,4 +1,4 @@
-"""Text from outside steers nothing, and the token is nowhere."""
+"""Untrusted text is inert, and the token never appears."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def in_text(here: InProcess, command: str, *more: str) -> list[str]:
 
 
 def both(here: InProcess, command: str, *more: str) -> str:
-    """stdout and stderr of the command in text, and then of one in JSON."""
+    """The output of the command in text, and then in JSON."""
     ended = here.run_words(in_text(here, command, *more))
     assert "Traceback" not in ended.stderr
     again = here.run(command, *more)
@@ -109,7 +109,7 @@ def test_names_of_files_organizations_and_backends_are_inert(here: InProcess) ->
 
 
 def on_terminal(here: InProcess, command: str, *more: str) -> str:
-    """All that the command writes to a terminal."""
+    """Everything that the command writes to a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "reconciler", *in_text(here, command, *more)],
@@ -154,7 +154,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_token_appears_nowhere(here: InProcess, tmp_path: Path, kind: str) -> None:
-    """Not in what is said with -v, and in no file: state, journal, lock, cache, plan."""
+    """Neither in the output with -v nor in any file: state, journal, lock, cache, plan."""
     here.sandbox.write({"a": {"message": "one"}, "b": {"message": "two", "name": "N"}})
     rules = [
         Rule("create", KINDS[kind], contains="two"),

@@ -1,4 +1,4 @@
-"""`taskctl import`: tasks that others made become a manifest and records."""
+"""`taskctl import`: tasks created elsewhere become a manifest and records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def place(
 
 
 def created(api: Api, message: str | Mapping[str, Any], **settings: Any) -> str:
-    """A task that no taskctl made."""
+    """Creates a task without taskctl."""
     body = {"content": message} if isinstance(message, str) else message
     stamped = {"type": "user_message", "timestamp": NOBODY, **body}
     made = api.call("POST", "/api/preview/agents/acme/tasks", {"message": stamped, **settings})
@@ -44,7 +44,7 @@ def created(api: Api, message: str | Mapping[str, Any], **settings: Any) -> str:
 
 
 def at_rest(api: Api) -> None:
-    """Until no agent works any more: while it does, it may name its task."""
+    """Waits until no agent is working, because a working agent may rename its task."""
     for _ in range(400):
         listed = api.call("GET", "/api/preview/agents/acme/tasks").json["tasks"]
         if all(task["status"] == "idle" for task in listed):
@@ -58,7 +58,7 @@ def patched(api: Api, task_id: str, **changes: Any) -> None:
 
 
 def left_open(place: LiveTasks, mark: str | None = None, *, replaces: bool = False) -> str:
-    """Makes an attempt without outcome of the record of `good`; the id that the record had."""
+    """Turns the record of `good` into an attempt without outcome; returns its task ID."""
     state = place.folder / "taskctl.state.json"
     known = json.loads(state.read_text())
     record = known["tasks"].pop("acme/good")
@@ -291,7 +291,7 @@ def test_a_task_that_an_open_attempt_may_have_created_is_not_imported(
 
 
 def test_a_task_that_an_open_attempt_replaces_belongs_to_its_key(place: LiveTasks) -> None:
-    """Its record was lost with the state, and the journal knew of the attempt."""
+    """The record was lost with the state; the journal has the attempt."""
     place.apply({"good": "finishing"})
     left_open(place, replaces=True)
     (told,) = place.document("import", "--all", "--org", "acme", "--write", "b.yaml")["tasks"]
@@ -300,7 +300,7 @@ def test_a_task_that_an_open_attempt_replaces_belongs_to_its_key(place: LiveTask
 
 
 def test_a_key_with_an_open_attempt_gets_no_other_task(place: LiveTasks) -> None:
-    """Not even one that is too old for the attempt to have made it."""
+    """Not even a task that is older than the attempt."""
     place.apply({"good": "finishing"})
     task_id = left_open(place, mark="2999-01-01T00:00:00.000000000Z")
     place.write({"good": "finishing"}, taskID=task_id)
@@ -360,7 +360,7 @@ def test_only_a_file_can_be_written(place: LiveTasks) -> None:
 
 
 def test_files_other_than_manifests_are_never_written(place: LiveTasks, tmp_path: Path) -> None:
-    """The state and its companions, the configuration, a link that a repository came with."""
+    """The state and its other files, the configuration, and links in the repository."""
     created(place.api, "finishing")
     repository = place.folder = tmp_path / "repository"
     (repository / "tasks").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""`taskctl import --from`: what a Pulumi program or a stack holds."""
+"""`taskctl import --from`: the tasks of a Pulumi program or stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links in a repository choose no file that is written, and modes do not depend on the umask."""
+"""Links in a repository do not redirect writes, and file modes do not depend on the umask."""
 
 from __future__ import annotations
 

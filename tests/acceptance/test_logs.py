@@ -1,4 +1,4 @@
-"""`taskctl logs` on the embedded service, its stream cut, refused and polled."""
+"""`taskctl logs` on the embedded service, with streams cut, refused and polled."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Team:
 
 @pytest.fixture
 def teams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Team, Team]:
-    """Both have applied once; then the first one rotates keys, and the second wants to."""
+    """Both have applied once; then the first applies `rotate`, which the second declares too."""
     a, b = Team(tmp_path, "a", capsys), Team(tmp_path, "b", capsys)
     for team in (a, b):
         assert team.run("apply", "--yes")[0] == 0
@@ -56,7 +56,7 @@ def teams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Team, Tea
 
 
 def flat(text: str) -> str:
-    """Without the line breaks of the terminal."""
+    """The text without line breaks."""
     return " ".join(text.split())
 
 

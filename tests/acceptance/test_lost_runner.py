@@ -1,4 +1,4 @@
-"""The commands of docs/exactly-once.md, "A lost runner", with a state in each kind of engine.
+"""The commands of docs/exactly-once.md, "A lost runner", with each kind of state engine.
 
 After a change of what is printed: `TASKCTL_WRITE_DOCS=1` writes it into the page.
 """
@@ -23,7 +23,7 @@ NO_REQUEST = Rule("create", Fault("close", before=60.0), contains="do 5")
 
 
 def repository(folder: Path) -> Path:
-    """A remote with one manifest of five tasks."""
+    """A remote repository with one manifest of five tasks."""
     bare, work = bare_repository(folder, "tasks"), folder / "tasks.work"
     (work / "tasks").mkdir()
     manifest = {"version": 1, "orgName": "acme", "tasks": as_tasks(TEXTS)}

@@ -1,4 +1,4 @@
-"""Entries of many rows: one of which changes, or breaks a policy."""
+"""Entries of many rows, one of which changes or violates a policy."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_one_changed_row_is_one_change(tmp_path: Path) -> None:
 def test_a_policy_is_checked_for_each_generated_task(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A problem of some rows is reported for each of them, one of all rows once."""
+    """A violation of some rows is reported for each row, one of all rows only once."""
     (tmp_path / "tasks").mkdir()
     (tmp_path / "rows.csv").write_text("name,does\na,read\nb,delete\nc,read\nd,delete\n")
     entry = "{forEach: {row: {file: ../rows.csv}}, message: '{{ row.does }} it, {{ row.name }}'}"

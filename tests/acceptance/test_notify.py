@@ -1,4 +1,4 @@
-"""`status --notify`: one message to a webhook about what is newly waiting or failed."""
+"""`status --notify`: one message to a webhook about newly waiting or failed tasks."""
 
 from __future__ import annotations
 

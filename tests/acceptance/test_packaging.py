@@ -1,4 +1,4 @@
-"""The built wheel is complete: it passes these tests in a new environment."""
+"""The built wheel is complete: tests pass with it in a new environment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AGAINST_THE_WHEEL = (
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist, and the wheel that was built from it."""
+    """A directory with the sdist and the wheel that was built from it."""
     folder = tmp_path_factory.mktemp("built")
     source = checkout(tmp_path_factory.mktemp("source"))
     run([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)], source)
@@ -42,7 +42,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has the wheel, and the libraries of this one."""
+    """The Python of an environment with the wheel and the libraries of this environment."""
     folder = tmp_path_factory.mktemp("installed") / "venv"
     run([sys.executable, "-m", "venv", "--without-pip", str(folder)], folder.parent)
     python = folder / "bin" / "python"
@@ -55,7 +55,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(command: list[str], folder: Path, *, timeout: float = 110) -> str:
-    """Stdout of a command that must succeed."""
+    """Runs a command that must succeed; returns its stdout."""
     env = environment(folder)
     env = {n: v for n, v in env.items() if not n.startswith(("PYTEST", "COV", "PYTHONPATH"))}
     path = f"{Path(command[0]).parent}{os.pathsep}{env['PATH']}"
@@ -124,7 +124,7 @@ def test_the_installed_wheel_validates_plans_and_applies(installed: Path, tmp_pa
 
 
 def test_the_tests_pass_against_the_wheel(installed: Path, tmp_path: Path) -> None:
-    """In a folder that has the tests and what they read, and not the package."""
+    """In a directory with the tests and their data, but without the package."""
     for name in ("tests", "examples", "docs"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
@@ -151,7 +151,7 @@ def test_all_dependencies_are_pinned() -> None:
 
 
 def test_ci_dependencies_are_pinned_by_hash_at_the_tested_versions() -> None:
-    """After a change of a version: `make lock`."""
+    """`make lock` updates the hashes after a change of a version."""
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     assert "://" not in text
     locked = dict(re.findall(r"^([\w.-]+)==([\w.+!-]+)", text, re.MULTILINE))

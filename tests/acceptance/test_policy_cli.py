@@ -1,4 +1,4 @@
-"""`policy` in taskctl.toml: the same words from validate, plan, apply and in every report."""
+"""`policy` in taskctl.toml: the same message in validate, plan, apply and every report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hooks for repositories of manifests, installed and run by the real pre-commit."""
+"""The hooks for repositories with manifests, installed and run by pre-commit."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This project as it is cloned, with a release."""
+    """A clone of this project with a release tag."""
     clone = checkout(tmp_path_factory.mktemp("tool"))
     git(clone, "tag", "v0")
     return clone
@@ -83,7 +83,7 @@ def repository(tmp_path: Path, cache: Path, tool: Path) -> Repository:
 def test_a_valid_commit_passes_and_an_invalid_one_fails_with_its_line(
     repository: Repository,
 ) -> None:
-    """The first of these tests also installs: one environment for all three hooks."""
+    """The first of these tests also installs the environment that all three hooks share."""
     ran = repository.run("run")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout.count("Passed") == 2, ran.stdout

@@ -1,4 +1,4 @@
-"""Prompts in files and sensitive tasks, through the commands, from validate to a lost answer."""
+"""Prompts in files and sensitive tasks, through all commands, from validate to a lost response."""
 
 from __future__ import annotations
 

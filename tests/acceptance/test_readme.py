@@ -1,4 +1,4 @@
-"""The README says what counts on its first screen; test_docs_shell.py runs what it shows."""
+"""The first screen of the README; test_docs_shell.py runs its commands."""
 
 from __future__ import annotations
 

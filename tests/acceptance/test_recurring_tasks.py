@@ -1,4 +1,4 @@
-"""Entries with `every`, through the command line, as months go by at the clocks of a test."""
+"""Entries with `every`, through the command line, with simulated months."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def a_year() -> Iterator[datetime]:
 
 
 def test_a_year_of_monthly_runs_with_an_unchanging_prompt(months: Months) -> None:
-    """Three triggers a month: twelve tasks, none of them unresolved, orphaned or doubled."""
+    """Three triggers a month: twelve tasks, none unresolved, orphaned or duplicated."""
     months.write()
     for months.now in a_year():
         month = f"{months.now:%Y-%m}"

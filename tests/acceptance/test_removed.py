@@ -1,4 +1,4 @@
-"""`removed` in a manifest, from the plan to the key that comes back."""
+"""`removed` in a manifest, from the plan to a key that is declared again."""
 
 from __future__ import annotations
 

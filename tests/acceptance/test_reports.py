@@ -1,4 +1,4 @@
-"""`--report FORMAT[=FILE]`: beside the result, in files that are whole, changing nothing else."""
+"""`--report FORMAT[=FILE]`: complete files in addition to the unchanged result."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with manifests two folders down; the working folder is its root."""
+    """A repository with manifests two directories down; the working directory is its root."""
     folder = tmp_path / "infra" / "agents" / "tasks"
     folder.mkdir(parents=True)
     (folder / "iam.yaml").write_text(GOOD)
@@ -72,7 +72,7 @@ def every_report(prefix: str = "out/") -> list[str]:
 
 
 def places(folder: Path) -> set[str]:
-    """The files that the formats for a code host name, in a folder with all reports."""
+    """The paths in the reports for code hosts, from a directory with all reports."""
     sarif = json.loads((folder / "r.sarif").read_text())
     found = {
         location["physicalLocation"]["artifactLocation"]["uri"]

@@ -1,4 +1,4 @@
-"""How often a plan asks the service: counted at a real server, for the numbers of issue 4."""
+"""The number of requests of a plan, counted at a real server."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def sandbox(tmp_path: Path, server: FaultServer) -> Sandbox:
 
 
 def add_others(server: FaultServer, count: int) -> None:
-    """Tasks of this identity that do something else."""
+    """Adds unrelated tasks of this identity."""
     for number in range(count):
         message = {"type": "user_message", "content": f"another job, {number}"}
         server.world.create(ME, "acme", {"message": message})
 
 
 def asked(sandbox: Sandbox, server: FaultServer) -> Counter[str]:
-    """What one plan asked for, by endpoint."""
+    """The requests of one plan, by endpoint."""
     server.calls.clear()
     ended = sandbox.run("plan")
     assert ended.code == 0, ended.stderr

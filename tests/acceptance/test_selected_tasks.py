@@ -63,7 +63,7 @@ def test_only_selected_tasks_are_planned_and_created(
 
 
 def test_a_state_stays_new_for_tasks_that_were_not_selected(folder: Path) -> None:
-    """A lost state: tasks of other keys, however old, are still looked for afterwards."""
+    """With a lost state, tasks of other keys are still looked up afterwards, whatever their age."""
     assert run(["apply", *LOCAL, "-q", "--yes", "--target", "costs"]) == 0
     state = folder / ".taskctl/local.state.json"
     assert json.loads(state.read_text()).get("isNew") is True

@@ -1,4 +1,4 @@
-"""Every command that reads or writes a state, with a shared one; and moving states."""
+"""Every command that reads or writes a state, with a shared state; and migration of states."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def at(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[LiveTasks]:
-    """A repository whose state is shared; its tasks do what the first word of the prompt says."""
+    """A repository with a shared state; the first word of a prompt selects the task's scenario."""
     for name, value in {**place.env, "TASKCTL_STATE": place.address(state)}.items():
         monkeypatch.setenv(name, value)
     with live_tasks(place.fresh(state), monkeypatch, capsys) as made:
@@ -36,7 +36,7 @@ def must(at: LiveTasks, *words: str) -> str:
 
 
 def refused(at: LiveTasks, *words: str) -> list[str]:
-    """The codes of the errors of a command that fails."""
+    """The error codes of a command that must fail."""
     code, out, _ = at.run(*words, "--format", "json")
     assert code == 1
     return [said["code"] for said in json.loads(out)["diagnostics"]]
@@ -96,7 +96,7 @@ def test_tasks_can_be_replaced_and_updated(at: LiveTasks) -> None:
 
 
 def test_a_saved_plan_is_checked_against_the_content_of_the_state(at: LiveTasks) -> None:
-    """Not against how often its head was written: other runs may have come and gone."""
+    """Not against the serial of its head: other runs may have finished in between."""
     at.write({"a": "finishing"})
     must(at, "plan", "--out", "saved")
     must(at, "plan", "--out", "late")

@@ -1,4 +1,4 @@
-"""The lock of a shared state: who holds it, what becomes of who lost it."""
+"""The lock of a shared state: its holder, and an apply that lost it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def runner(place: SharedPlace, state: str, service: Service) -> Callable[[str], Runner]:
-    """A machine, by its name; the state exists."""
+    """Returns machines by name; the state exists."""
 
     def made(name: str) -> Runner:
         env = {**CI, "PULUMI_ACCESS_TOKEN": TOKEN}
@@ -61,7 +61,7 @@ def runner(place: SharedPlace, state: str, service: Service) -> Callable[[str], 
 
 @pytest.fixture
 def busy(runner: Callable[[str], Runner], service: Service) -> Iterator[subprocess.Popen[str]]:
-    """An apply that has sent its first create, of two, and waits for the response."""
+    """An apply that has sent the first of two creates and waits for the response."""
     words = ("--settle-time", "1s", "--parallelism", "1", "--format", "json")
     process = runner("one").start("apply", "-y", *words)
     while not service.came.wait(0.05):
@@ -104,7 +104,7 @@ def test_an_apply_that_lost_the_lock_sends_nothing_more(
 def test_a_held_lock_is_described(
     runner: Callable[[str], Runner], busy: subprocess.Popen[str]
 ) -> None:
-    """A dead holder of this machine, or one that gives signs of life: here it is killed at last."""
+    """A dead holder on this machine, or a live one, which is killed at the end."""
     other = runner("two")
     waiting = other.start("apply", "-y", "--settle-time", "1s")
     assert waiting.stderr is not None

@@ -1,4 +1,4 @@
-"""A plan only reads a shared state, in few requests, and needs no permission to write."""
+"""A plan only reads a shared state, with few requests and without write permission."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def served(
 def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
-    """Runs a command on a runner: its exit code and document."""
+    """Runs a command on a runner; returns its exit code and document."""
 
     def ran(runner: Runner, *words: str) -> tuple[int, dict[str, Any]]:
         (runner.folder / "tasks").mkdir(exist_ok=True)

@@ -22,7 +22,7 @@ def codes(document: str) -> list[str]:
 
 
 def keys_of(runner: Runner) -> list[str]:
-    """The keys of the tasks that the service has."""
+    """The keys of the tasks at the service."""
     found = json.loads(runner.must("state", "list", "--format", "json"))
     return sorted(task["key"] for task in found["tasks"])
 

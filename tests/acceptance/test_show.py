@@ -1,4 +1,4 @@
-"""`taskctl show KEY`: everything that is known of a task."""
+"""`taskctl show KEY`: everything that is known about a task."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def here(
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> Callable[[SharedPlace], Team]:
-    """A team of its own at a place."""
+    """A new team with a state at this place."""
 
     def made(place: SharedPlace) -> Team:
         name = f"state-{abs(hash(request.node.name))}"
@@ -167,7 +167,7 @@ def remote_of(team: Team) -> Path:
 
 
 def test_no_object_of_the_remote_contains_a_prompt(git_team: Team) -> None:
-    """Also none that no ref names any more; and the history of the plain state does."""
+    """Including unreachable objects; the history of an unencrypted state does contain it."""
 
     def objects() -> bytes:
         remote = remote_of(git_team)
@@ -205,7 +205,7 @@ def test_a_runner_without_the_key_can_see_the_lock_holder(git_team: Team) -> Non
 
 
 def test_a_blob_of_another_state_is_refused(git_team: Team) -> None:
-    """Whoever can write to the remote can put an older or another state's base there."""
+    """Anyone with write access to the remote could replace the base with that of another state."""
     git_team.keys(key=KEY)
     git_team.must("state", "init")
     git_team.must("apply", "--yes")

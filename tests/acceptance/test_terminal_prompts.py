@@ -1,4 +1,4 @@
-"""Questions of approve, cancel and apply at a real terminal: as a person types."""
+"""Prompts of approve, cancel and apply at a real terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Neo token budget through the command line: shown, refused, gone over."""
+"""The Neo token budget through the command line: shown, enforced, overridden."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ USED_UP = {**LEFT, "consumedTokens": 9, "exhausted": True, "windowEnd": 4_102_44
 def place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[LiveTasks]:
-    """One task was made and has ended; a second one would go beyond the budget."""
+    """One task was created and has ended; a second one would exceed the budget."""
     ends = int(time.time()) + 7 * 86400 + 60
     budget = TokenBudget(4000, window_end=ends)
     with live_tasks(tmp_path, monkeypatch, capsys, budget=budget) as place:
@@ -45,7 +45,7 @@ def made(place: LiveTasks) -> int:
 
 
 def spent(place: LiveTasks) -> None:
-    """The budget used up by what ran so far."""
+    """Sets the budget to the tokens used so far."""
     with closing(App(place.folder / "service.db", budget=TokenBudget(1000))):
         pass
 

@@ -1,4 +1,4 @@
-"""`status --totals`: the tokens used, also by tasks whose key is gone."""
+"""`status --totals`: the tokens used, including tasks of removed keys."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def requests() -> Iterator[tuple[str, list[str]]]:
-    """The address of a server on loopback, and what it was asked for."""
+    """The address of a server on loopback, and its requests so far."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,7 +58,7 @@ def requests() -> Iterator[tuple[str, list[str]]]:
 
 
 def validate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[Any], str]:
-    """The exit code, the diagnostics as `FILE CODE`, and everything that was printed."""
+    """The exit code, the diagnostics as `FILE CODE`, and the complete output."""
     code = run(["validate", "--format", "json", *arguments])
     said = capsys.readouterr()
     found = json.loads(said.out)["diagnostics"]
@@ -220,7 +220,7 @@ def test_an_unreadable_directory_is_one_problem(
 def test_an_unreadable_configuration_file_is_never_ignored(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It may name the policy: without it, everything would be allowed."""
+    """It may name the policy, without which everything would be allowed."""
     config = repository / "taskctl.toml"
     outside = repository.parent / "outside" / "private.toml"
     outside.write_text('s3cr3t = "s3cr3t"\n')

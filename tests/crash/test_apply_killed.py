@@ -1,4 +1,4 @@
-"""A real apply is killed (SIGKILL) at every point of it, then applied again: one task per key.
+"""An apply is killed (SIGKILL) at every point, then run again: one task per key.
 
 A point is before, within or after each write, fsync, rename, unlink
 and request (see tests.support.crash_points).
@@ -34,7 +34,7 @@ def place(
 
 
 def fresh(place: InProcess, name: str) -> InProcess:
-    """The same server, with a directory and prompts of its own for each run."""
+    """The same server, with a new directory and new prompts for each run."""
     here = place.within(name)
     here.sandbox.write(as_tasks({k: f"{name} {t}" for k, t in TEXTS.items()}, named=["k0"]))
     return here
@@ -47,7 +47,7 @@ def killed(here: InProcess, point: int | None, *options: str) -> Run:
 
 
 def assert_whole(here: InProcess, name: str) -> None:
-    """One task per key, the recorded one, with its name and sharing; nothing left to do."""
+    """One task per key, the recorded one, with its name and sharing, and no open attempts."""
     made = here.server.tasks_by_work()
     recorded = here.sandbox.recorded()
     for key, text in TEXTS.items():
@@ -84,7 +84,7 @@ def test_killed_at_every_point(place: InProcess, chunk: int) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", FIFTHS)
 def test_killed_again_while_it_recovers(place: InProcess, chunk: int) -> None:
-    """Killed with an attempt open, then at every point of the apply that recovers from that."""
+    """Killed with an open attempt, then at every point of the apply that recovers."""
     posts = [
         point.number
         for point in killed(fresh(place, "whole"), None).points
@@ -114,8 +114,8 @@ REPLACING = (["apply", "--replace", "k1"], ["apply"])
 def test_a_replacement_killed_at_every_point(
     place: InProcess, again: list[str], chunk: int
 ) -> None:
-    """Then run again, as CI does, or applied without the wish: one new task, or none where it was
-    not begun; and the wish is not granted twice."""
+    """Then run again, as in CI, or applied without `--replace`: one new task, or none if the
+    replacement had not begun, and never a second replacement."""
     points = _replaced(place, "whole", None)[1].points
     assert len(points) > 25
     for point in points[chunk::5]:
@@ -136,7 +136,7 @@ def test_a_replacement_killed_at_every_point(
 
 
 def _replaced(place: InProcess, name: str, kill_at: int | None) -> tuple[InProcess, Run]:
-    """Three tasks, then `--replace k1`, killed or not."""
+    """Three tasks, then `--replace k1`, killed at that point."""
     here = fresh(place, name)
     assert here.run("apply").code == 0
     return here, killed(here, kill_at, "--replace", "k1")
@@ -145,7 +145,7 @@ def _replaced(place: InProcess, name: str, kill_at: int | None) -> tuple[InProce
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chunk", FIFTHS)
 def test_an_update_killed_at_every_point(place: InProcess, chunk: int) -> None:
-    """Changed at the service and in the record, by that apply or the next; nothing made."""
+    """Changed at the service and in the record by that apply or the next, and nothing created."""
 
     def updated(name: str, kill_at: int | None) -> tuple[InProcess, Run]:
         here = fresh(place, name)
@@ -172,7 +172,7 @@ def test_an_update_killed_at_every_point(place: InProcess, chunk: int) -> None:
 
 
 def many(sandbox: Sandbox, seed: int, parallelism: int, kills: int) -> None:
-    """Killed `kills` times at random moments, then left to end."""
+    """Killed `kills` times at random moments, then run to completion."""
     chance = random.Random(seed)
     texts = prompts(12)
     sandbox.write(as_tasks(texts, named=["k3", "k7"]))
@@ -194,7 +194,7 @@ SLOW = [Rule("create", Fault(before=0.03, after=0.03))]
 @pytest.mark.parametrize("parallelism", [1, 4, 10])
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_random(tmp_path: Path, seed: int, parallelism: int) -> None:
-    """Five kills each: thirty in all."""
+    """Five kills each, thirty in total."""
     with FaultServerProcess(SLOW, {"tokens": {TOKEN: "me"}}) as server:
         many(Sandbox(tmp_path, server, settle="2s"), seed * 100 + parallelism, parallelism, kills=5)
 
@@ -203,6 +203,6 @@ def test_killed_at_random(tmp_path: Path, seed: int, parallelism: int) -> None:
 @pytest.mark.parametrize("parallelism", [1, 4, 10])
 @pytest.mark.parametrize("seed", range(1000, 1020))
 def test_killed_at_random_for_long(tmp_path: Path, seed: int, parallelism: int) -> None:
-    """Six kills in each of sixty runs: three hundred and sixty."""
+    """Six kills in each of sixty runs, 360 in total."""
     with FaultServerProcess(SLOW, {"tokens": {TOKEN: "me"}}) as server:
         many(Sandbox(tmp_path, server, settle="2s"), seed, parallelism, kills=6)

@@ -1,5 +1,5 @@
-"""What becomes of the answer to a replacement or to a change: one new task for one wish, none
-reverted, none lost. Over a real server that fails as it is told.
+"""Lost responses to replacements and updates: one new task per replacement, none reverted, none
+lost. On a real server with injected faults.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def record_of(here: InProcess, key: str) -> dict[str, Any]:
 
 
 def assert_replaced_once(here: InProcess, old: str) -> None:
-    """Two tasks in all, the new one recorded, the old one known as such; nothing left to do."""
+    """Two tasks in total, the new one recorded, the old one as former; nothing left to do."""
     made = tasks_of(here, "k2")
     assert made[0] == old
     assert len(made) == 2
@@ -79,7 +79,7 @@ def test_a_replacement_whose_response_is_lost_creates_one_task(here: InProcess, 
 def test_a_replacement_is_recognized_with_any_treatment_of_marks(
     here: InProcess, marks: str, *, committed: bool
 ) -> None:
-    """The old task has the very same prompt, and is not taken for the new one."""
+    """The old task has the same prompt, and is not mistaken for the new one."""
     old = record_of(here, "k2")["taskId"]
     rule = Rule("create", Fault("reset", committed=committed), nth=(len(TEXTS) + 1,))
     here.server.control({"habits": {"marks": marks}, "rules": [rule.to_json()]})
@@ -127,7 +127,7 @@ def test_without_a_match_or_a_new_request_the_old_task_stays(here: InProcess) ->
 
 
 def test_a_replaced_task_does_not_affect_a_new_key_with_the_same_prompt(here: InProcess) -> None:
-    """The task that was replaced is neither adopted by another key nor in its way."""
+    """Another key neither adopts the replaced task nor is blocked by it."""
     assert here.run("apply", *WISH).code == 0
     old = tasks_of(here, "k2")[0]
     here.sandbox.write(as_tasks({**TEXTS, "twin": TEXTS["k2"]}, named=["k1"]))
@@ -137,7 +137,7 @@ def test_a_replaced_task_does_not_affect_a_new_key_with_the_same_prompt(here: In
 
 
 def test_an_open_replacement_in_the_journal_of_a_lost_state_is_unresolved(here: InProcess) -> None:
-    """The old task is there: nobody who did not ask sends another, and no other key takes it."""
+    """The old task exists: no other task is created without `--replace`, and no key adopts it."""
     old = record_of(here, "k2")["taskId"]
     state = here.sandbox.folder / "taskctl.state.json"
     journal = state.with_name(state.name + ".journal")
@@ -229,7 +229,7 @@ def test_another_users_task_is_distinguished_from_a_gone_one(
 
 
 def test_a_saved_plan_never_makes_an_unplanned_update(here: InProcess) -> None:
-    """It left a conflict alone; then somebody took theirs back."""
+    """The plan left a conflict unchanged; then the remote value was reverted."""
     changed(here, approvalMode="manual")
     assert update(here).results() == {"k2": "updated"}
     changed(here, approvalMode="auto")

@@ -1,5 +1,5 @@
-"""An apply that forgets keys is killed at every point of it, then run again: each task is
-cancelled, taken out and never adopted, and a key that comes back has one new task."""
+"""An apply that forgets keys is killed at every point, then run again: each task is cancelled,
+removed from the state and never adopted, and a key that is declared again has one new task."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def place(
 
 
 def within(place: LiveTasks, name: str) -> LiveTasks:
-    """The same service, with a folder and prompts of its own."""
+    """The same service, with a new directory and new prompts."""
     folder = place.folder / name
     (folder / "tasks").mkdir(parents=True)
     return LiveTasks(folder, place.url, place.api, place.capture)
@@ -114,7 +114,7 @@ def test_killed_at_every_point(place: LiveTasks, chunk: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_key_with_an_open_attempt_is_not_forgotten(tmp_path: Path) -> None:
-    """Killed at each create, then listed as removed: what the attempt made is recorded first."""
+    """Killed at each create, then listed as removed: a task that was created is recorded first."""
     (text,) = prompts(1).values()
     with FaultServerProcess(habits={"tokens": {TOKEN: "me"}}) as server:
 

@@ -1,4 +1,4 @@
-"""An import is killed before, within and after each of its writes; a run after it heals all."""
+"""An import is killed before, within and after each write; the next run completes it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_killed_at_every_write_the_manifest_is_complete_and_the_next_run_recover
 
 
 def _interesting(ended: Run) -> Sequence[int]:
-    """All points but those of the cache, which is done without."""
+    """All points except those of the cache, which is optional."""
     return [p.number for p in ended.points if ".taskctl" not in p.what]
 
 

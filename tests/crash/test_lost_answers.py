@@ -1,7 +1,7 @@
-"""Whatever becomes of a create's answer: never two tasks for a key, and none lost.
+"""Lost responses to creates: never two tasks for a key, and none lost.
 
-Over a real server that fails as it is told. The state is a
-file; `make soak` has it in git and in S3 as well, each test run for the most telling cases.
+On a real server with injected faults. The state is a file; `make soak` also uses git and S3, and
+every test run uses them for the most significant cases.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ENGINES = [name for name in ("git", "s3") if name in HERE]
 
 @pytest.fixture(scope="module")
 def server_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Served]]:
-    """The server of an engine, started when a test first asks for it."""
+    """The server of an engine, started on first use."""
     with ExitStack() as stack:
         yield cache(lambda name: stack.enter_context(serving(name, tmp_path_factory.mktemp(name))))
 
@@ -40,14 +40,14 @@ def here(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[InProcess]:
-    """With its state at the place that the parameter names."""
+    """The parameter names the engine of the state."""
     served = None if request.param == FILE else server_of(request.param)
     with in_process(tmp_path, monkeypatch, capsys, served) as here:
         yield here
 
 
 def on_create(*faults: Fault) -> Sequence[Rule]:
-    """The second, third ... create meets these; the first goes well."""
+    """Faults of the second, third, ... create; the first succeeds."""
     return [Rule("create", fault, nth=(n,)) for n, fault in enumerate(faults, 2)]
 
 
@@ -84,7 +84,7 @@ UNKNOWN = {
 
 
 TELLING = ("reset after the commit", "cut answer", "429, done", "503, done")
-"""Tried with every engine in each test run."""
+"""Run with every engine in each test run."""
 CASES = [
     *((FILE, case) for case in UNKNOWN),
     *((name, case) for name in ENGINES for case in TELLING),
@@ -170,7 +170,7 @@ def test_attempts_are_recognized_with_any_treatment_of_marks_and_texts(
 def test_equal_texts_with_replaced_marks_are_unresolved_and_never_duplicated(
     here: InProcess, *, redact: bool
 ) -> None:
-    """With `redact` they are equal only once their credentials are gone."""
+    """With `redact` they are equal only after the credentials are removed."""
     texts = [f"use password=s{n if redact else ''}cret" for n in range(2)]
     here.sandbox.write(as_tasks(dict(zip("ab", texts, strict=True))))
     lost = [Rule("create", Fault("reset", committed=True)).to_json()]
@@ -254,7 +254,7 @@ def test_an_attempt_of_another_identity_is_unresolved(
 
 
 def test_killed_while_the_service_is_still_committing(tmp_path: Path) -> None:
-    """The client dies; the server commits a second later; the next apply comes in between."""
+    """The client dies, the next apply starts, and then the server commits."""
     slow = [Rule("create", Fault(before=1.5), contains="do 1")]
     with FaultServerProcess(slow, {"tokens": {TOKEN: "me"}}) as server:
         sandbox = Sandbox(tmp_path, server, settle="4s")
@@ -275,7 +275,7 @@ def _creates(server: FaultServerProcess) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("here", [FILE], indirect=True)
 def test_a_lost_state_is_rebuilt_by_adoption(here: InProcess) -> None:
-    """No state, no journal, the service alone: everything is adopted, once."""
+    """Without state and journal, every task at the service is adopted once."""
     assert here.run("apply").code == 0
     here.assert_settled()
     (here.sandbox.folder / "taskctl.state.json").unlink()

@@ -1,6 +1,6 @@
-"""Whose task is it? Attempts without an outcome, and what makes it hard to say.
+"""Ownership of tasks: attempts without an outcome in ambiguous situations.
 
-Each case ended with a second task, or with somebody else's, before marks and baselines.
+Before marks and baselines, each case ended with a second task or with the task of another user.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def tasks_of(here: InProcess, user: str = "me") -> list[str]:
 def on_first_create(
     here: InProcess, text: str, act: Callable[[dict[str, Any]], None], fault: Fault
 ) -> None:
-    """The first create with that text meets `fault`, and `act` is called with its body before."""
+    """The first create with that text gets `fault`, after `act` was called with its body."""
     seen: list[Call] = []
 
     def choose(call: Call) -> Fault | None:
@@ -57,7 +57,7 @@ def on_first_create(
 
 
 def twin(here: InProcess, body: dict[str, Any], user: str = "me", **message: Any) -> None:
-    """Another repository creates the same task in the same millisecond, with a mark of its own."""
+    """Another repository creates the same task in the same millisecond, with its own mark."""
     mark = body["message"]["timestamp"]
     theirs = f"{mark[:23]}{(int(mark[23:29]) + 1) % 1_000_000:06}Z"
     said = {**body["message"], "timestamp": theirs, **message}
@@ -88,7 +88,7 @@ def test_the_same_prompt_for_another_stack_is_not_adopted(here: InProcess) -> No
 
 
 def test_a_task_id_for_the_key_of_an_open_attempt_is_adopted(here: InProcess) -> None:
-    """With the events failing, the attempt stays open; the user finds the task, and names it."""
+    """While events fail, the attempt stays open; the user finds the task and sets its ID."""
     set_rules(here, Rule("create", LOST, contains="do 2"), Rule("events", DOWN))
     assert here.run("apply").results()["k2"] == "unresolved"
     (made,) = here.server.tasks_by_work()["do 2"]
@@ -159,7 +159,7 @@ def test_a_truncated_lookup_creates_nothing(here: InProcess) -> None:
 def test_a_replacement_rerun_after_a_lost_runner_creates_no_further_task(
     here: InProcess, *, gone: bool
 ) -> None:
-    """Neither the new record nor the attempt survived the runner: only the older state did."""
+    """Neither the new record nor the attempt survived the runner, only the older state."""
     assert here.run("apply").code == 0
     old = here.sandbox.recorded()["k2"]
     if gone:
@@ -179,7 +179,7 @@ def test_a_replacement_rerun_after_a_lost_runner_creates_no_further_task(
 
 
 def test_dates_of_created_tasks_do_not_matter(here: InProcess) -> None:
-    """A proxy whose clock is ahead: the task seems to be an hour older than its attempt."""
+    """As behind a proxy with a wrong clock: the task appears older than its attempt."""
     set_rules(here, Rule("create", LOST, contains="do 2"), Rule("events", DOWN))
     assert here.run("apply").code == 1
     for task in here.server.world.tasks:
@@ -191,7 +191,7 @@ def test_dates_of_created_tasks_do_not_matter(here: InProcess) -> None:
 
 @pytest.mark.parametrize("recorded", [True, False])
 def test_a_key_under_another_organization_is_unresolved(here: InProcess, *, recorded: bool) -> None:
-    """By a flag, or since its manifest follows an organization that was renamed."""
+    """Because of an option, or of a manifest that follows a renamed organization."""
     tasks = as_tasks(TEXTS)
     path = here.sandbox.folder / "tasks" / "all.yaml"
     path.write_text(json.dumps({"version": 1, "tasks": tasks}))
@@ -237,7 +237,7 @@ def test_an_undeclared_rename_is_unresolved_for_any_spelling_of_the_path(
 
 
 def test_a_removed_lock_stops_the_creates(here: InProcess) -> None:
-    """`git clean` takes what is ignored, the lock among it: another apply may run."""
+    """`git clean` removes ignored files including the lock, so another apply may run."""
 
     def clean(body: dict[str, Any]) -> None:
         for name in (".lock", ".journal"):
@@ -307,7 +307,7 @@ def test_an_invalid_list_proves_no_task_absent(here: InProcess, lie: str) -> Non
 
 
 def test_a_create_delivered_twice_is_reported(here: InProcess) -> None:
-    """By the apply that sees it, and from its record by every plan after that."""
+    """By the apply that finds it, and from the record by every later plan."""
 
     def deliver(body: dict[str, Any]) -> None:
         here.server.world.create("me", "acme", body)
@@ -365,7 +365,7 @@ def test_an_attempt_in_an_inaccessible_organization_does_not_block_other_keys(
 
 
 def test_429_after_the_commit_creates_no_second_task(here: InProcess) -> None:
-    """Two keys became eight tasks, with exit code 0."""
+    """Without this check, two keys became eight tasks, with exit code 0."""
     limited = Fault("status", status=429, committed=True, headers={"Retry-After": "0"})
     set_rules(here, Rule("create", limited, nth=tuple(range(1, 7))))
     ended = here.run("apply")
@@ -386,7 +386,7 @@ def test_after_the_first_402_nothing_more_is_sent(here: InProcess) -> None:
 
 
 def test_a_task_with_a_deleted_entity_is_unresolved_without_a_state(here: InProcess) -> None:
-    """The service deletes entities that became invalid: the task may be this one."""
+    """The service deletes invalid entities, so this may be the task of the key."""
     here.sandbox.write({"k0": {"message": {"content": "do 0", "entity_diff": {"add": [STACK]}}}})
     assert here.run("apply").code == 0
     here.server.world.tasks[0].events[1]["eventBody"]["entity_diff"] = {"add": []}
@@ -397,7 +397,7 @@ def test_a_task_with_a_deleted_entity_is_unresolved_without_a_state(here: InProc
 
 
 def test_a_late_first_event_is_awaited(here: InProcess) -> None:
-    """What a task shows at first is another message than that it was created with."""
+    """The task first shows another message than the one it was created with."""
     set_rules(here, Rule("create", LOST, contains="do 2"))
     create = here.server.world.create
 

@@ -1,6 +1,6 @@
 """Any sequence of applies, kills, losses and edits: never two tasks for a key.
 
-After a last calm apply each key has exactly one task, or is named unresolved (contract, 5.1).
+After a last undisturbed apply, each key has exactly one task or is unresolved.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Repository(RuleBasedStateMachine):
 
     @initialize(begun=st.booleans())
     def begin(self, *, begun: bool) -> None:
-        """Half of them with two tasks that exist."""
+        """Half of the sequences begin with two existing tasks."""
         if begun:
             self._want("a")
             self._want("b")
@@ -98,7 +98,7 @@ class Repository(RuleBasedStateMachine):
 
     @rule(key=KEYS, new=st.sampled_from(["m", "n"]), says=st.booleans())
     def rename(self, key: str, new: str, *, says: bool) -> None:
-        """With or without `movedFrom`; without, it must come out unresolved, not doubled."""
+        """With or without `movedFrom`; without it, the key must be unresolved, not duplicated."""
         if key in self.desired and new not in self.prompts_of:
             text, _ = self.desired.pop(key)
             self.desired[new] = (text, key if says else None)
@@ -140,13 +140,13 @@ class Repository(RuleBasedStateMachine):
                 break
 
     def replaceable(self) -> list[tuple[str, str]]:
-        """The keys that have a task, as far as the state tells, each with it."""
+        """The keys that have a task according to the state, each with its task ID."""
         return [(k, i) for k, i in sorted(self.world.recorded().items()) if k in self.desired]
 
     @precondition(lambda self: self.named)
     @rule(which=st.integers(0, 9), answers=ANSWERS, death=DEATHS)
     def run_again(self, which: int, answers: list[str], death: int | None) -> None:
-        """An old command that names its task: no new wish."""
+        """Repeats an old command that names its task: not a new replacement."""
         options = replace(OPTIONS, replace=(self.named[which % len(self.named)],))
         self.world.apply(self.tasks(), Fate(list(answers), death), options=options)
 
@@ -174,7 +174,7 @@ class Repository(RuleBasedStateMachine):
 
     @rule()
     def two_at_once(self) -> None:
-        """With an engine, the second takes over from the first, which gives no sign of life."""
+        """With an engine, the second takes over from the first, which does not renew its lock."""
         if self.served is not None:
             first, second = self._open(), self._open()
             with pytest.raises(StateError, match="lock"):
@@ -194,7 +194,7 @@ class Repository(RuleBasedStateMachine):
 
     @invariant()
     def no_prompt_runs_twice(self) -> None:
-        """But for wishes, of which each is granted once at the most."""
+        """Except for replacements, each of which is made at most once."""
         made = self.world.prompts()
         for key, texts in self.prompts_of.items():
             allowed = 1 + len(self.wishes.get(key, ()))
@@ -204,7 +204,7 @@ class Repository(RuleBasedStateMachine):
                 assert sum(counts) <= allowed, key
 
     def calm_end(self) -> None:
-        """What every sequence ends with: a calm apply by the usual identity."""
+        """Every sequence ends with an undisturbed apply by the usual identity."""
         self.world.clock.sleep(SETTLE.total_seconds() + 1)
         self.world.apply(self.tasks(), Fate())
         self.no_prompt_runs_twice()

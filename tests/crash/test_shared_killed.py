@@ -1,8 +1,8 @@
-"""An apply with a shared state is killed or stopped at its requests, then applied elsewhere: one
-task per key, none lost, and nothing that was acknowledged is gone.
+"""An apply with a shared state is killed or stopped at its requests, then run on another machine:
+one task per key, none lost, and everything acknowledged is kept.
 
-A request is one to the state's server or to the service. Each is a point before it arrives, and one
-after it was done and before the answer is there.
+Requests go to the server of the state or to the service. Each has a point before it arrives, and
+one after it was processed and before the response arrives.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support.state_engines import MAIN, Served, serving
 
 AT_ONCE = 3
 EVERY = 13
-"""Of so many points, one is tried in each run of the tests; all of them by `make soak`."""
+"""Each test run tries one of so many points, `make soak` all of them."""
 
 Point = tuple[int, Phase]
 
@@ -37,12 +37,12 @@ def served(
 
 @pytest.fixture(scope="module")
 def requests(served: Served) -> list[str]:
-    """Those of an apply that nothing interrupts."""
+    """The requests of an uninterrupted apply."""
     return requests_of(served)
 
 
 def requests_of(served: Served, *, killed_at: int = 0) -> list[str]:
-    """Those of an apply, or of the apply that recovers from a kill at that request."""
+    """The requests of an apply, or of the apply that recovers from a kill at that request."""
     with shared(served) as world:
         if killed_at:
             assert world.killed(killed_at, "after")
@@ -57,7 +57,7 @@ def points(requests: list[str]) -> list[Point]:
 
 
 def second_create(requests: list[str]) -> int:
-    """The number of its request."""
+    """The number of the request of the second create."""
     creates = [n for n, what in enumerate(requests, 1) if what == CREATE]
     return creates[1]
 
@@ -83,7 +83,7 @@ def kill_again_at(served: Served, first: int, point: Point) -> None:
 
 
 def stop_at(served: Served, point: Point) -> None:
-    """Stopped (unless it ended before that), taken over by another machine, which ends well, and
+    """Stopped (unless it has ended before), taken over by another machine, which succeeds, and
     continued."""
     with shared(served) as world:
         stopped = Event()
@@ -142,8 +142,8 @@ def test_two_runners_at_once(served: Served) -> None:
 
 
 def kill_at_random(served: Served, seed: int, parallelism: int, kills: int) -> None:
-    """An apply of twelve tasks is killed at random requests, `kills` times in a row, and then ends
-    well. Later ones may end well before their request; the first does not."""
+    """An apply of twelve tasks is killed at random requests, `kills` times in a row, and then
+    succeeds. All runs but the first may succeed before they reach that request."""
     chance = random.Random(seed)
     texts = prompts(12)
     with shared(served, texts=texts) as whole:
@@ -168,13 +168,13 @@ def test_killed_at_random(served: Served, parallelism: int) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("parallelism", [4, 10])
 def test_killed_at_random_for_long(served: Served, parallelism: int) -> None:
-    """Six kills in each of twenty rounds: two hundred and forty with each engine."""
+    """Six kills in each of twenty rounds and two variants, 240 with each engine."""
     try_all(range(20), lambda seed: kill_at_random(served, seed, parallelism, kills=6))
 
 
 @pytest.mark.soak
 def test_at_every_request(served: Served, requests: list[str]) -> None:
-    """All points of all of these; prints how many rounds that were."""
+    """All points of all scenarios; prints the number of rounds."""
     first, all_points = second_create(requests), points(requests)
     again = points(requests_of(served, killed_at=first))
     try_all(all_points, lambda point: kill_at(served, point))

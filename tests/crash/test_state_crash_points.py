@@ -1,4 +1,4 @@
-"""The tool that kills is itself to be trusted: it sees every kind of write, and dies where told."""
+"""The kill points themselves: every kind of write is counted, and the process dies at the point."""
 
 from __future__ import annotations
 

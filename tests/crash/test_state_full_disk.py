@@ -1,4 +1,4 @@
-"""The disk fills at any byte of a run: what was confirmed is there, and the next run goes on."""
+"""The disk fills up at any byte of a run: what was confirmed is kept, the next run continues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.state_samples import BACKEND
 
 
 class Full:
-    """So many bytes go to files below a folder, then no more; a file removed gives its own back."""
+    """Allows writing so many bytes, then fails; removed files free their bytes."""
 
     def __init__(self, room: int, write: Callable[[int, memoryview], int]) -> None:
         self.room, self.refused, self._write = room, 0, write
@@ -72,7 +72,7 @@ def test_a_disk_full_at_any_byte_loses_nothing_confirmed(
 
 @pytest.mark.parametrize("room", [0, 100, 400, 900, 1400, 1900, 2400, 100_000])
 def test_a_file_size_limit_loses_nothing_confirmed(tmp_path: Path, room: int) -> None:
-    """A limit that the kernel itself keeps: writes are short, then refused."""
+    """A limit enforced by the kernel: writes are short, then refused."""
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     path = tmp_path / "state.json"
     state_scenario.known(path)

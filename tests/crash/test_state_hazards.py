@@ -1,4 +1,4 @@
-"""States that were copied, linked, damaged or taken away: refused, and nothing is sent."""
+"""States that were copied, linked, damaged or removed: refused, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_pipe_instead_of_the_state_does_not_block(settled: Sandbox, suffix: st
 
 
 def left_behind(sandbox: Sandbox, server: FaultServer) -> bytes:
-    """The journal of an apply that was killed while its creates were under way."""
+    """The journal of an apply that was killed with creates in flight."""
     server.control({"rules": [rule.to_json() for rule in SLOW]})
     before = len(server.posts)
     process = sandbox.start("apply")
@@ -90,7 +90,7 @@ def left_behind(sandbox: Sandbox, server: FaultServer) -> bytes:
 def test_an_older_journal_next_to_a_newer_state_is_refused(
     sandbox: Sandbox, server: FaultServer
 ) -> None:
-    """Folding it would take what it says for news."""
+    """Folding it would repeat old events."""
     journal = left_behind(sandbox, server)
     assert sandbox.run("apply").code == 0
     sandbox.write(as_tasks(prompts(3)))
@@ -103,7 +103,7 @@ def test_an_older_journal_next_to_a_newer_state_is_refused(
 
 
 def test_an_already_folded_journal_is_removed(sandbox: Sandbox, server: FaultServer) -> None:
-    """As a kill between the save and the removal leaves it."""
+    """As after a kill between the save and the removal."""
     journal = left_behind(sandbox, server)
     assert sandbox.run("apply").code == 0
     before = (sandbox.folder / STATE).read_bytes()
@@ -141,7 +141,7 @@ def test_two_names_of_one_state_share_a_lock(settled: Sandbox, server: FaultServ
 
 
 def test_a_deleted_lock_stops_the_creates(sandbox: Sandbox, server: FaultServer) -> None:
-    """`git clean -X` during an apply: another one could have begun since."""
+    """`git clean -X` during an apply: another apply could have started since."""
     texts = prompts(8)
     sandbox.write(as_tasks(texts))
     server.control({"rules": [Rule("create", Fault(before=0.7)).to_json() for _ in range(4)]})

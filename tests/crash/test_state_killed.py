@@ -1,4 +1,4 @@
-"""A real process that uses a state is killed at each of its points; nothing confirmed is lost."""
+"""A process that uses a state is killed at every point; nothing confirmed is lost."""
 
 from __future__ import annotations
 

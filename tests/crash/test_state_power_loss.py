@@ -1,4 +1,4 @@
-"""The power fails at any moment of a run: whatever was confirmed is there, all can be read."""
+"""The power fails at any moment of a run: everything confirmed is kept and readable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.state_samples import BACKEND
 
 
 def recorded(folder: Path, name: str) -> tuple[State, Recording]:
-    """The state before a run, and all that the run did to the disk."""
+    """The state before a run, and all disk operations of the run."""
     path = folder / "state.json"
     folder.mkdir()
     state_scenario.PREPARED[name](path)

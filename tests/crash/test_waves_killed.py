@@ -1,5 +1,5 @@
-"""`apply --wait` of a rollout is killed (SIGKILL) at points all along, then run again: one task per
-key, and none of the rest before the pilot is done."""
+"""`apply --wait` of a rollout is killed (SIGKILL) at points of the whole run, then run again: one
+task per key, and none of the rest before the pilot is done."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROWS = ("a", "b", "c", "d")
 
 @dataclass
 class Rollout:
-    """A pilot of one and three more, two at once, before a service of their own."""
+    """A pilot of one task and three more, two at once, with a separate service."""
 
     folder: Path
     url: str
@@ -50,7 +50,7 @@ class Rollout:
         return run(["apply", *words], kill_at=kill_at, cwd=self.folder, env={**os.environ, **home})
 
     def made(self) -> dict[str, dict[str, Any]]:
-        """The service's tasks by the row that their prompts name: no row has two."""
+        """The tasks of the service by the row in their prompt; no row has two tasks."""
         found = [task for page in self.api.pages() for task in page]
         words = [self.events(task)[0]["content"].split()[-1] for task in found]
         assert len(set(words)) == len(words), words
@@ -60,7 +60,7 @@ class Rollout:
         return [event["eventBody"] for event in self.api.events(task["id"])]
 
     def assert_pilot_first(self) -> dict[str, dict[str, Any]]:
-        """The rest was created after the pilot had ended well."""
+        """The rest was created after the pilot had succeeded."""
         made = self.made()
         if made.keys() - {"a"}:
             done = [e for e in self.events(made["a"]) if e.get("is_final")]
@@ -117,7 +117,7 @@ def killed_with_a_failing_pilot(folder: Path, point: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_killed_at_some_points(tmp_path: Path) -> None:
-    """After each request that creates a task, and at points spread over the whole apply."""
+    """After requests that create a task, and at points spread over the whole apply."""
     found = points(tmp_path)
     sends = [p.number for p in found if p.operation == "send" and "POST" in p.what]
     assert len(found) > 100
