@@ -17,11 +17,11 @@ from pathlib import Path
 
 from bench.fast_server import shown
 from bench.measure import TOKEN
-from reconciler.embedded.identity import user_of
 from reconciler.embedded.lifecycle import finishing
 from reconciler.embedded.mutations import TaskWriter
 from reconciler.embedded.requests import create_request
 from reconciler.embedded.storage import Storage
+from reconciler.embedded.wsgi import user_of
 from reconciler.manifest.loader import load
 from reconciler.model.canonical import digest
 from reconciler.model.task import DesiredTask

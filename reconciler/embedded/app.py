@@ -14,16 +14,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.embedded import handlers, page
 from reconciler.embedded.budget import TokenBudget, store_budget
-from reconciler.embedded.identity import NOBODY, authenticate
 from reconciler.embedded.lifecycle import Scenario, finishing
 from reconciler.embedded.sse import HEARTBEAT_SECONDS
 from reconciler.embedded.storage import Storage, is_busy
-from reconciler.embedded.wsgi import ApiError, ApiRequest, ApiResponse, error_response, path_of
+from reconciler.embedded.wsgi import (
+    NOBODY,
+    ApiError,
+    ApiRequest,
+    ApiResponse,
+    authenticate,
+    error_response,
+    path_of,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-DEFAULT_ORG = "local"
 WORK_SECONDS = 3.0
 MAX_STREAMS = 100
 
@@ -82,7 +88,6 @@ class App:
         now: Callable[[], datetime] = _utc_now,
         work_seconds: float = WORK_SECONDS,
         budget: TokenBudget | None = None,
-        default_org: str = DEFAULT_ORG,
         scenario: Scenario | None = None,
         max_streams: int = MAX_STREAMS,
         streams_end: bool = False,
@@ -102,7 +107,6 @@ class App:
             storage=Storage(db),
             now=now,
             scenario=scenario or (lambda turn: finishing(turn, work_seconds)),
-            default_org=default_org,
             stopping=Event(),
             stream_slots=Semaphore(max_streams),
             streams_end=streams_end,

@@ -14,7 +14,6 @@ from typing import TypeVar, cast
 
 from reconciler.embedded import lists, requests
 from reconciler.embedded.budget import refuse_over_budget, stored_budget, used_tokens
-from reconciler.embedded.identity import profile
 from reconciler.embedded.lifecycle import Scenario, milliseconds, stamp
 from reconciler.embedded.mutations import TaskWriter
 from reconciler.embedded.sse import EventBatch, EventFeed
@@ -29,6 +28,7 @@ from reconciler.embedded.wsgi import (
     text_response,
 )
 
+DEFAULT_ORG = "local"
 T = TypeVar("T")
 
 
@@ -40,7 +40,6 @@ class ServiceContext:
     storage: Storage
     now: Callable[[], datetime]
     scenario: Scenario
-    default_org: str
     streams_end: bool
     heartbeat_seconds: float
     stopping: Event
@@ -167,12 +166,26 @@ def get_token_budget(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
     return json_response(200, budget.document(used, now))
 
 
-def get_user(ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
-    return json_response(200, profile(request.user, ctx.default_org))
+def get_user(_ctx: ServiceContext, request: ApiRequest) -> ApiResponse:
+    """`User` of the API document, a member of the default organization."""
+    user = request.user
+    name = {"name": DEFAULT_ORG, "githubLogin": DEFAULT_ORG, "avatarUrl": ""}
+    profile: JsonObject = {
+        "id": user.id,
+        **user.info(),
+        "email": "",
+        "hasMFA": False,
+        "identities": [],
+        "isManagedByMultiOrg": False,
+        "isOrgManaged": False,
+        "organizations": [{**name, "role": "member"}],
+        "tokenInfo": {"name": user.login, "organization": "", "team": ""},
+    }
+    return json_response(200, profile)
 
 
-def get_default_organization(ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
-    return json_response(200, {"GitHubLogin": ctx.default_org, "Messages": []})
+def get_default_organization(_ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:
+    return json_response(200, {"GitHubLogin": DEFAULT_ORG, "Messages": []})
 
 
 def get_capabilities(_ctx: ServiceContext, _request: ApiRequest) -> ApiResponse:

@@ -15,7 +15,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.embedded.identity import User
 from reconciler.embedded.tasks import (
     COLUMNS,
     LAST_EVENT_AT,
@@ -24,7 +23,7 @@ from reconciler.embedded.tasks import (
     TOKENS_AT,
     StoredTask,
 )
-from reconciler.embedded.wsgi import ApiError
+from reconciler.embedded.wsgi import ApiError, User
 from reconciler.model.fields import BY_NAME
 
 MAX_PAGE = 1000

@@ -7,11 +7,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.embedded.identity import User
 from reconciler.embedded.lifecycle import Scenario, Script, Step, Turn, stamp, step
 from reconciler.embedded.requests import CreateRequest, PatchRequest, event_document
 from reconciler.embedded.tasks import StoredTask
-from reconciler.embedded.wsgi import JsonObject, to_json
+from reconciler.embedded.wsgi import JsonObject, User, to_json
 
 _INSERT_EVENT = "INSERT INTO events (task, n, at_ms, id, document) VALUES (?, ?, ?, ?, ?)"
 _ASYNC_TRIGGERS = {

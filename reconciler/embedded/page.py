@@ -11,10 +11,9 @@ import sqlite3
 from functools import cache
 
 from reconciler.embedded.handlers import ServiceContext
-from reconciler.embedded.identity import User
 from reconciler.embedded.lifecycle import stamp
 from reconciler.embedded.tasks import COLUMNS, StoredTask
-from reconciler.embedded.wsgi import ApiRequest, ApiResponse, JsonObject, json_response
+from reconciler.embedded.wsgi import ApiRequest, ApiResponse, JsonObject, User, json_response
 from reconciler.resources import inline_digests
 
 MAX_TASKS = 200

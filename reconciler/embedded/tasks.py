@@ -11,9 +11,8 @@ import sqlite3
 from dataclasses import dataclass, fields
 from typing import cast
 
-from reconciler.embedded.identity import User
 from reconciler.embedded.lifecycle import COMPACTION_PERCENT, CONTEXT_WINDOW, stamp
-from reconciler.embedded.wsgi import JsonObject, to_json
+from reconciler.embedded.wsgi import JsonObject, User, to_json
 
 UNNAMED = "New task"
 

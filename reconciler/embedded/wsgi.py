@@ -1,7 +1,12 @@
-"""Requests and responses of the embedded service, between WSGI and plain values."""
+"""Requests, their callers, and responses of the embedded service, between WSGI and plain values.
+
+Every token is a user of its own. Only a digest of a token is ever stored or shown.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -15,14 +20,13 @@ from reconciler.model.canonical import map_texts
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from reconciler.embedded.identity import User
-
 JsonObject = dict[str, object]
 Headers = tuple[tuple[str, str], ...]
 
 BODY_LIMIT = 8 * 1024 * 1024
 """The maximum size of a request body, in bytes."""
 
+_SCHEMES = ("token", "bearer")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -35,6 +39,18 @@ class ApiError(Exception):
         self.status = status
         self.message = message
         self.headers = headers
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A caller: a stable id that does not reveal the token, and a name to display."""
+
+    id: str
+    login: str
+
+    def info(self) -> JsonObject:
+        """The part of a user that others can see (`UserInfo` of the API document)."""
+        return {"name": self.login, "githubLogin": self.login, "avatarUrl": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +143,30 @@ def _refuse_constant(name: str) -> object:
 def _without_lone_surrogates(text: str) -> str:
     """Replaces lone surrogates with U+FFFD, as the JSON decoder of the real service does."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+NOBODY = User(id="", login="")
+"""The caller of a public route."""
+
+
+def user_of(token: str) -> User:
+    digest = hashlib.sha256(b"taskctl identity\0" + _bytes(token)).hexdigest()
+    return User(id=digest[:32], login=f"user-{digest[:6]}")
+
+
+def authenticate(header: str | None, expected: str | None) -> User:
+    """The caller named by an `Authorization` header (`token X` or `Bearer X`).
+
+    `expected` is the only valid token; with None, every token is valid. Raises ApiError 401.
+    """
+    scheme, _, token = (header or "").strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() not in _SCHEMES or not token:
+        raise ApiError(401, "Unauthorized: an access token is required")
+    if expected is not None and not hmac.compare_digest(_bytes(token), _bytes(expected)):
+        raise ApiError(401, "Unauthorized: invalid access token")
+    return user_of(token)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

@@ -129,11 +129,9 @@ def test_each_user_has_a_profile(api: Api, other: Api) -> None:
     assert mine == api.call("GET", "/api/user").json
 
 
-def test_the_default_organization(api: Api, db: Path) -> None:
+def test_the_default_organization(api: Api) -> None:
     path = "/api/user/organizations/default"
     assert api.call("GET", path).json == {"GitHubLogin": "local", "Messages": []}
-    with closing(App(db, default_org="acme")) as app:
-        assert Api(app).call("GET", path).json["GitHubLogin"] == "acme"
 
 
 def test_the_token_is_not_stored(db: Path) -> None:
